@@ -1,0 +1,96 @@
+//! The two kinds of hook: [`Module`], one per process and feature, and [`Sink`], one per stream and output.
+
+use std::io;
+use std::rc::Rc;
+
+use crate::conf::{self, Directive};
+use crate::http;
+use crate::media::Frame;
+
+use super::config::{Config, LocationId};
+use super::ctx::Ctx;
+use super::out_queue::Body;
+use super::session::{Request, SessionId};
+use super::stream::StreamId;
+
+/// What a gate says to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ask the next module; after the last one the request is granted.
+    Continue,
+    /// Refuse; the peer and the log get the reason.
+    Deny(String),
+    /// Wait: neither read nor parse this session until [`Ctx::resume`] names it.
+    Suspend,
+}
+
+/// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
+///
+/// A hook gets the whole engine context but no way to call the engine back: it queues (send, close,
+/// timers) and the end of the turn acts.
+pub trait Module {
+    /// The module's name: that of its file, and of its directives' prefix where they have one.
+    fn name(&self) -> &'static str;
+
+    /// The module's directives, the only place where they are declared.
+    fn directives(&self) -> &'static [Directive];
+
+    /// Takes the module's settings out of a checked configuration.
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error>;
+
+    /// Judges a connect, publish or play before anything is created for it; may rename the stream.
+    fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request) -> Verdict {
+        Verdict::Continue
+    }
+
+    /// A stream has got its publisher.
+    fn on_stream_start(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
+
+    /// A stream is about to lose its publisher; its sinks are still there.
+    fn on_stream_end(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
+
+    /// A player has joined a stream, which need not have a publisher yet.
+    fn on_join(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: SessionId) {}
+
+    /// A player is about to leave its stream.
+    fn on_leave(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: SessionId) {}
+
+    /// A frame has come from a stream's publisher.
+    fn on_frame(&mut self, _cx: &mut Ctx, _stream: StreamId, _frame: &Rc<Frame>) {}
+
+    /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
+    fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}
+
+    /// An HTTP request; the first module that answers wins.
+    fn on_http(&mut self, _cx: &mut Ctx, _request: &HttpRequest<'_>) -> Option<HttpReply> {
+        None
+    }
+}
+
+/// An output of one stream: a file being recorded, a set of HLS fragments. Dropping it finishes it.
+///
+/// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on.
+pub trait Sink {
+    /// Takes the stream's next frame, in order; headers and data messages included.
+    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()>;
+}
+
+/// An HTTP request and the location it fell into.
+#[derive(Debug)]
+pub struct HttpRequest<'a> {
+    /// Who asks.
+    pub session: SessionId,
+    /// The location block, chosen by the longest prefix.
+    pub location: LocationId,
+    /// The request itself.
+    pub request: &'a http::Request,
+}
+
+/// A module's answer to an HTTP request.
+#[derive(Debug)]
+pub struct HttpReply {
+    /// Status and headers, without those of the connection and the length.
+    pub head: http::ResponseHead,
+    /// What follows the head.
+    pub body: Body,
+}

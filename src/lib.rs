@@ -1,0 +1,15 @@
+//! Millstream: a small, fast live-media server.
+//!
+//! The modules below stand in dependency order, innermost first; each may use those above it and
+//! none below. `tests/layers.rs` holds them to that.
+
+pub mod conf;
+pub mod media;
+
+pub mod http;
+pub mod rtmp;
+
+pub mod engine;
+
+pub mod modules;
+pub mod net;

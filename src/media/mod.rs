@@ -1,0 +1,11 @@
+//! Pure formats: frames, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
+
+pub mod aac;
+pub mod avc;
+pub mod flv;
+pub mod frame;
+pub mod reader;
+pub mod ts;
+
+pub use frame::{Frame, Kind, Role};
+pub use reader::{Reader, Truncated};
