@@ -1,0 +1,209 @@
+//! A tree held against the table: names, places, arguments, blocks, repetition.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::rc::Rc;
+
+use super::directive::{Context, Directive, Repeat, Table, Takes};
+use super::foreign::{self, Fate};
+use super::suggest::nearest;
+use super::{Error, Node, Tree};
+
+/// A directive of nginx that is accepted and means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The file it stands in first.
+    pub file: Rc<str>,
+    /// Its line there.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: \"{}\" is accepted and means nothing here", self.file, self.line, self.name)
+    }
+}
+
+/// Checks a whole tree. Returns what is accepted without a meaning, each name once.
+pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Error> {
+    let mut checker = Checker { table, notices: Vec::new(), noticed: HashSet::new() };
+    checker.block(tree.root(), Context::Main)?;
+    Ok(checker.notices)
+}
+
+struct Checker<'a> {
+    table: &'a Table,
+    notices: Vec<Notice>,
+    noticed: HashSet<String>,
+}
+
+impl Checker<'_> {
+    fn block(&mut self, block: &Node, context: Context) -> Result<(), Error> {
+        let mut seen = HashSet::new();
+        for node in block.children.iter().flatten() {
+            let Some(row) = self.table.find(&node.name, context) else {
+                self.unowned(node, context)?;
+                continue;
+            };
+            if !seen.insert(&node.name) && row.repeat == Repeat::Once {
+                return Err(Error::at(node, format!("\"{}\" stands in this block twice", node.name)));
+            }
+            row.check_args(&node.args).map_err(|why| Error::at(node, format!("{why}{}", hint(node))))?;
+            self.form(node, row)?;
+        }
+        Ok(())
+    }
+
+    /// A block where a block belongs, and none elsewhere.
+    fn form(&mut self, node: &Node, row: &Directive) -> Result<(), Error> {
+        match (row.takes, &node.children) {
+            (Takes::Block { opens, .. }, Some(_)) => self.block(node, opens),
+            (Takes::Free(_), Some(_)) => Ok(()),
+            (Takes::Block { .. } | Takes::Free(_), None) => {
+                Err(Error::at(node, format!("\"{}\" has a block in braces, not \";\"", node.name)))
+            }
+            (_, Some(_)) => {
+                let hint = hint(node);
+                Err(Error::at(node, format!("\"{}\" ends with \";\" and has no block{hint}", node.name)))
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// A directive that does not belong here: misplaced, nginx's, or nobody's.
+    fn unowned(&mut self, node: &Node, context: Context) -> Result<(), Error> {
+        let name = &node.name;
+        match foreign::fate(name, context) {
+            Some(Fate::Ignored) => {
+                if self.noticed.insert(name.clone()) {
+                    self.notices.push(Notice {
+                        file: Rc::clone(&node.file),
+                        line: node.line,
+                        name: name.clone(),
+                    });
+                }
+                Ok(())
+            }
+            Some(Fate::Planned) => Err(Error::at(node, format!("\"{name}\" is known but not built yet"))),
+            Some(Fate::Refused(why)) => {
+                Err(Error::at(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}")))
+            }
+            None => Err(Error::at(node, self.misplaced(name, context))),
+        }
+    }
+
+    /// What to say of a name that means nothing in a context: where it belongs, or what may be meant.
+    fn misplaced(&self, name: &str, context: Context) -> String {
+        let mut places: Vec<Context> = self.table.named(name).flat_map(|row| row.contexts).copied().collect();
+        if places.is_empty() {
+            places = foreign::homes(name);
+        }
+        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+        match places.as_slice() {
+            [] => {
+                let meant = nearest(name, self.table.names(Some(context)));
+                let meant = meant.or_else(|| nearest(name, self.table.names(None).chain(foreign::names())));
+                let hint = meant.map(|meant| format!("; did you mean \"{meant}\"?")).unwrap_or_default();
+                format!("unknown directive \"{}\" in {context}{hint}", name.escape_debug())
+            }
+            [place] => format!("\"{name}\" is not allowed in {context}; it belongs in {place}"),
+            [first @ .., last] => {
+                format!(
+                    "\"{name}\" is not allowed in {context}; it belongs in {} or {last}",
+                    first.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// What has most likely happened to a directive that goes on in the next line.
+fn hint(node: &Node) -> &'static str {
+    if node.last_line > node.line { "; is a \";\" missing?" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::directive::Label;
+    use super::*;
+
+    const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::Application];
+    const fn row(
+        name: &'static str,
+        contexts: &'static [Context],
+        takes: Takes,
+        default: &'static str,
+    ) -> Directive {
+        Directive { name, contexts, takes, default, repeat: Repeat::Once, doc: "" }
+    }
+    const ROWS: &[Directive] = &[
+        row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),
+        row(
+            "application",
+            &[Context::Rtmp],
+            Takes::Block { opens: Context::Application, label: Label::Name },
+            "",
+        ),
+        row("live", EVERYWHERE, Takes::Flag, "off"),
+        row("chunk_size", &[Context::Rtmp], Takes::Number(128, 4096), "4096"),
+        row("timeout", EVERYWHERE, Takes::Time, "60s"),
+        row("max_message", EVERYWHERE, Takes::Size, "1m"),
+        row("record", EVERYWHERE, Takes::AnyOf(&["off", "all"]), "off"),
+        row("types", EVERYWHERE, Takes::Free(Label::None), ""),
+    ];
+
+    fn run(text: &str) -> Result<Vec<Notice>, String> {
+        let tree = Tree::from_text("f", text).unwrap();
+        check(&tree, &Table::new(&[ROWS])).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn faults_say_where_what_was_expected_and_what_may_be_meant() {
+        for (text, message) in [
+            ("rtmp {\n liv on;\n}", "f:2: unknown directive \"liv\" in rtmp; did you mean \"live\"?"),
+            ("banana;", "f:1: unknown directive \"banana\" in the top level"),
+            ("live on;", "f:1: \"live\" is not allowed in the top level; it belongs in rtmp or application"),
+            ("rtmp { live yes; }", "f:1: \"live\" takes on or off, not \"yes\""),
+            ("rtmp { live; }", "f:1: \"live\" takes on or off, not nothing"),
+            ("rtmp { live on off; }", "f:1: \"live\" takes on or off, not 2 arguments"),
+            ("rtmp { chunk_size 12k; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"12k\""),
+            ("rtmp { chunk_size 127; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"127\""),
+            ("rtmp { timeout -1; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not \"-1\""),
+            ("rtmp { max_message 1t; }", "f:1: \"max_message\" takes a size such as 64k or 1m, not \"1t\""),
+            ("rtmp { record all x; }", "f:1: \"record\" takes any of off, all, not \"x\""),
+            ("rtmp;", "f:1: \"rtmp\" has a block in braces, not \";\""),
+            ("rtmp { live on { } }", "f:1: \"live\" ends with \";\" and has no block"),
+            ("rtmp x { }", "f:1: \"rtmp\" takes nothing before \"{\", not \"x\""),
+            ("rtmp { application { } }", "f:1: \"application\" takes a name, not nothing"),
+            ("rtmp { live on; live off; }", "f:1: \"live\" stands in this block twice"),
+            (
+                "rtmp { live on\n chunk_size 128; }",
+                "f:1: \"live\" takes on or off, not 3 arguments; is a \";\" missing?",
+            ),
+            (
+                "worker_connections 1;",
+                "f:1: \"worker_connections\" is not allowed in the top level; it belongs in events",
+            ),
+            ("rtmp {\n exec x;\n}", "f:2: \"exec\" is known but not built yet"),
+        ] {
+            assert_eq!(run(text), Err(message.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_accepted_and_named_once() {
+        let notices =
+            run("worker_rlimit_nofile 1; rtmp { tcp_nodelay on; } worker_rlimit_nofile 2;").unwrap();
+        let names: Vec<_> = notices.iter().map(|notice| (notice.line, notice.name.as_str())).collect();
+        assert_eq!(names, [(1, "worker_rlimit_nofile"), (1, "tcp_nodelay")]);
+    }
+
+    #[test]
+    fn a_good_file_passes() {
+        let text = "rtmp { chunk_size 128; application a { live on; timeout 1m30s; types { x y; } } }";
+        assert_eq!(run(text), Ok(vec![]));
+        assert_eq!(Table::new(&[ROWS]).check_defaults(), Ok(()));
+    }
+}

@@ -1,0 +1,51 @@
+//! The nearest name for a typo.
+
+/// The name nearest to `typo`, if any is near enough to be meant.
+pub fn nearest<'a>(typo: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // One slip in a short word, two in a long one.
+    let near = if typo.len() < 5 { 1 } else { 2 };
+    let ranked = names.map(|name| (distance(typo, name), name)).filter(|(distance, _)| *distance <= near);
+    ranked.min().map(|(_, name)| name)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two words (the optimal string
+/// alignment distance).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_find_the_name_that_was_meant_and_other_words_none() {
+        let names = ["live", "hls", "hls_path", "record_path", "chunk_size", "listen"];
+        for (typo, meant) in [
+            ("liv", Some("live")),
+            ("lvie", Some("live")),
+            ("hls_pth", Some("hls_path")),
+            ("recrod_path", Some("record_path")),
+            ("chunksize", Some("chunk_size")),
+            ("banana", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(typo, names.iter().copied()), meant, "{typo}");
+        }
+    }
+}
