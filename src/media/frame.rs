@@ -56,7 +56,8 @@ pub struct Frame {
     body: usize,
     /// [`HEADROOM`] bytes, then the payload. Invariant: never shorter than the headroom.
     buffer: Vec<u8>,
-    /// The frame as its transport sends it, if that is not one piece of `buffer`.
+    /// The frame as its transport sends it, if that is not one piece of `buffer`. Made once: a stream has
+    /// one server, and that one chunk size.
     image: OnceCell<Box<[u8]>>,
 }
 
@@ -88,6 +89,11 @@ impl Frame {
         Self::new(kind, timestamp, buffer)
     }
 
+    /// A copy of this frame at another time, with the same headroom.
+    pub fn at(&self, timestamp: u64) -> Self {
+        Self { timestamp, buffer: self.buffer.clone(), image: OnceCell::new(), ..*self }
+    }
+
     /// The headroom, for a transport to write its header into before the frame is shared.
     pub fn headroom_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[..HEADROOM]
@@ -116,6 +122,11 @@ impl Frame {
     /// Presentation time in milliseconds; never before zero.
     pub fn presentation_time(&self) -> u64 {
         self.timestamp.saturating_add_signed(i64::from(self.composition_time))
+    }
+
+    /// True for `onMetaData`.
+    pub fn is_metadata(&self) -> bool {
+        self.kind == Kind::Data && self.payload().starts_with(b"\x02\x00\x0aonMetaData")
     }
 
     /// True for a video frame that a decoder can start at.

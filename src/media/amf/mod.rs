@@ -1,0 +1,211 @@
+//! AMF, the Action Message Format: the values of FLV script tags and of RTMP's commands and data.
+//!
+//! [`Value`] is what both versions carry. AMF0 is read and written; AMF3 is read, since commands and
+//! metadata may come in it, and answered in AMF0, which every peer understands.
+
+pub mod amf0;
+pub mod amf3;
+
+use std::error::Error;
+use std::fmt;
+
+use super::reader::Truncated;
+
+/// Nesting allowed in one value. Deeper input is refused before it can exhaust the stack.
+pub const MAX_DEPTH: usize = 32;
+
+/// Values allowed in one message: a keyframe index of a recording of some hours fits, a bomb does not.
+pub const MAX_VALUES: usize = 16_384;
+
+/// One AMF value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number; AMF3 integers are numbers too.
+    Number(f64),
+    /// A boolean.
+    Boolean(bool),
+    /// A string; bytes that are not UTF-8 have been replaced.
+    String(String),
+    /// An anonymous object.
+    Object(Object),
+    /// Null.
+    Null,
+    /// Undefined.
+    Undefined,
+    /// An AMF0 reference to an earlier object of the same message, unresolved.
+    Reference(u16),
+    /// An associative array.
+    EcmaArray(Object),
+    /// A dense array.
+    StrictArray(Vec<Value>),
+    /// Milliseconds since 1970, UTC.
+    Date(f64),
+    /// An XML document.
+    Xml(String),
+    /// An object of a named class.
+    TypedObject(String, Object),
+    /// An AMF3 byte array.
+    Bytes(Vec<u8>),
+    /// A value whose type the sender could not write.
+    Unsupported,
+}
+
+impl Value {
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, also of a boolean.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Boolean(flag) => Some(f64::from(u8::from(*flag))),
+            _ => None,
+        }
+    }
+
+    /// The properties of an object or an associative array.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) | Self::EcmaArray(object) | Self::TypedObject(_, object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Boolean(flag)
+    }
+}
+
+/// Named properties in the order they came.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Object(pub Vec<(String, Value)>);
+
+impl Object {
+    /// The first property of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The text of a string property.
+    pub fn str(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Value::as_str)
+    }
+
+    /// The number of a numeric property.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).and_then(Value::as_number)
+    }
+
+    /// This object with one more property.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+/// Why AMF could not be read; always the peer's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmfError {
+    /// The message ended inside a value.
+    Truncated,
+    /// A type marker that does not exist or may not stand here.
+    Marker(u8),
+    /// A reference to something not yet read.
+    Reference,
+    /// Deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// More than [`MAX_VALUES`].
+    TooMany,
+}
+
+impl fmt::Display for AmfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("truncated AMF"),
+            Self::Marker(marker) => write!(f, "unexpected AMF marker 0x{marker:02x}"),
+            Self::Reference => f.write_str("AMF reference to nothing"),
+            Self::TooDeep => write!(f, "AMF nested deeper than {MAX_DEPTH}"),
+            Self::TooMany => write!(f, "more than {MAX_VALUES} AMF values"),
+        }
+    }
+}
+
+impl Error for AmfError {}
+
+impl From<Truncated> for AmfError {
+    fn from(_: Truncated) -> Self {
+        Self::Truncated
+    }
+}
+
+/// What is left of [`MAX_DEPTH`] and [`MAX_VALUES`] while one message is read.
+#[derive(Debug)]
+struct Budget {
+    depth: usize,
+    values: usize,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { depth: MAX_DEPTH, values: MAX_VALUES }
+    }
+
+    /// Pays for one value.
+    fn spend(&mut self) -> Result<(), AmfError> {
+        self.values = self.values.checked_sub(1).ok_or(AmfError::TooMany)?;
+        Ok(())
+    }
+
+    /// Pays for every value in `value`, which a reference is about to repeat.
+    fn spend_copy(&mut self, value: &Value) -> Result<(), AmfError> {
+        self.spend()?;
+        match value {
+            Value::TypedObject(class, object) => {
+                self.spend_bytes(class.len())?;
+                self.spend_properties(object)
+            }
+            Value::Object(object) | Value::EcmaArray(object) => self.spend_properties(object),
+            Value::StrictArray(items) => items.iter().try_for_each(|inner| self.spend_copy(inner)),
+            Value::String(text) | Value::Xml(text) => self.spend_bytes(text.len()),
+            Value::Bytes(bytes) => self.spend_bytes(bytes.len()),
+            _ => Ok(()),
+        }
+    }
+
+    fn spend_properties(&mut self, object: &Object) -> Result<(), AmfError> {
+        object.0.iter().try_for_each(|(name, inner)| {
+            self.spend_bytes(name.len())?;
+            self.spend_copy(inner)
+        })
+    }
+
+    /// Pays for the copy of a text: as much as for the values that would take up its room.
+    fn spend_bytes(&mut self, count: usize) -> Result<(), AmfError> {
+        self.values = self.values.checked_sub(count / size_of::<Value>()).ok_or(AmfError::TooMany)?;
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,92 @@
+//! A bit reader, most significant bit first, for codec headers (ISO 14496-10 7.2 and 9.1, ISO 14496-3).
+
+use crate::media::Truncated;
+
+/// A cursor over the bits of `bytes`. Every read fails once the bytes are used up.
+#[derive(Debug, Clone)]
+pub struct Bits<'a> {
+    bytes: &'a [u8],
+    /// The next bit. Invariant: at most eight times the length.
+    position: usize,
+}
+
+impl<'a> Bits<'a> {
+    /// A reader at the first bit of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// Reads one bit.
+    pub fn flag(&mut self) -> Result<bool, Truncated> {
+        let byte = self.bytes.get(self.position / 8).ok_or(Truncated)?;
+        let bit = byte >> (7 - self.position % 8) & 1;
+        self.position += 1;
+        Ok(bit == 1)
+    }
+
+    /// Reads an unsigned number of `count` bits, at most 32.
+    pub fn u(&mut self, count: u32) -> Result<u32, Truncated> {
+        debug_assert!(count <= 32, "a number is at most 32 bits");
+        let mut value = 0u32;
+        for _ in 0..count {
+            value = value << 1 | u32::from(self.flag()?);
+        }
+        Ok(value)
+    }
+
+    /// Reads an unsigned Exp-Golomb number, `ue(v)` (ISO 14496-10 9.1); one of more than 32 bits,
+    /// which no field may have, counts as truncated.
+    pub fn ue(&mut self) -> Result<u32, Truncated> {
+        let mut zeros = 0;
+        while !self.flag()? {
+            zeros += 1;
+            if zeros > 31 {
+                return Err(Truncated);
+            }
+        }
+        let rest = self.u(zeros)?;
+        Ok(((1u32 << zeros) - 1) + rest)
+    }
+
+    /// Reads a signed Exp-Golomb number, `se(v)` (ISO 14496-10 9.1.1).
+    pub fn se(&mut self) -> Result<i32, Truncated> {
+        let code = self.ue()?;
+        // A code is at most 2^32 - 2, so half of it, rounded up, is below 2^31.
+        let half = i32::try_from(code.div_ceil(2)).map_err(|_| Truncated)?;
+        Ok(if code % 2 == 1 { half } else { -half })
+    }
+
+    /// Bits that have not been read.
+    pub fn left(&self) -> usize {
+        self.bytes.len() * 8 - self.position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_golomb_codes_follow_table_9_2() {
+        // 1, 010, 011, 00100, 00101 and padding.
+        let bytes = [0b1010_0110, 0b0100_0010, 0b1000_0000];
+        let mut bits = Bits::new(&bytes);
+        let codes: Vec<u32> = (0..5).map(|_| bits.ue().unwrap()).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4]);
+        let mut bits = Bits::new(&bytes);
+        let codes: Vec<i32> = (0..5).map(|_| bits.se().unwrap()).collect();
+        assert_eq!(codes, [0, 1, -1, 2, -2]);
+    }
+
+    #[test]
+    fn the_largest_code_fits_and_a_longer_one_is_refused() {
+        let mut bytes = [0u8; 8];
+        bytes[3] = 1;
+        bytes[4..].fill(0xff);
+        assert_eq!(Bits::new(&bytes).ue(), Ok(u32::MAX - 1));
+        assert_eq!(Bits::new(&bytes).se(), Ok(-i32::MAX));
+        assert_eq!(Bits::new(&[0; 9]).ue(), Err(Truncated));
+        assert_eq!(Bits::new(&[0, 0, 0, 0, 0xff]).ue(), Err(Truncated));
+        assert_eq!(Bits::new(&[]).ue(), Err(Truncated));
+    }
+}
