@@ -1,7 +1,9 @@
-//! Pure formats: frames, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
+//! Pure formats: frames, AMF, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
 
 pub mod aac;
+pub mod amf;
 pub mod avc;
+pub mod bits;
 pub mod flv;
 pub mod frame;
 pub mod reader;

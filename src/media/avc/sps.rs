@@ -1,0 +1,297 @@
+//! The sequence parameter set, as far as the picture's size and rate (ISO 14496-10 7.3.2.1.1, E.1.1).
+
+use crate::media::Truncated;
+
+use super::unescape;
+use crate::media::bits::Bits;
+
+/// A set longer than this is not looked at; the longest legal ones, with all scaling lists and a
+/// full VUI, stay below 2 KiB.
+const MAX_BYTES: usize = 4096;
+/// The largest width or height believed, in pixels; level 6.2 allows 16888.
+const MAX_SIDE: u32 = 16_888;
+
+/// What a sequence parameter set says of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sps {
+    /// Width in pixels, after cropping.
+    pub width: u32,
+    /// Height in pixels, after cropping.
+    pub height: u32,
+    /// Frames a second, if the set has timing information (E.2.1; half the field rate).
+    pub frame_rate: Option<f64>,
+}
+
+/// Chroma sampling: what a cropping unit depends on (7.4.2.1.1, table 6-1).
+struct Chroma {
+    /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`.
+    array_type: u32,
+}
+
+impl Sps {
+    /// Reads a NAL unit of type 7, its header byte included. [`Truncated`] covers every fault:
+    /// bits that are missing, a code too long, a size that cannot be.
+    pub fn parse(nal: &[u8]) -> Result<Self, Truncated> {
+        let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
+        if nal.first().is_none_or(|header| header & 0x1f != 7) {
+            return Err(Truncated);
+        }
+        let raw = unescape(nal.get(1..).ok_or(Truncated)?);
+        let mut bits = Bits::new(&raw);
+        let profile = bits.u(8)?;
+        bits.u(16)?; // constraint flags and level
+        bits.ue()?; // seq_parameter_set_id
+        let chroma = if has_chroma(profile) { parse_chroma(&mut bits)? } else { Chroma { array_type: 1 } };
+        bits.ue()?; // log2_max_frame_num_minus4
+        skip_order_count(&mut bits)?;
+        bits.ue()?; // max_num_ref_frames
+        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+        let (width, height) = parse_size(&mut bits, &chroma)?;
+        // The size is what matters: timing that cannot be read counts as absent.
+        let frame_rate = parse_frame_rate(&mut bits).unwrap_or(None);
+        Ok(Self { width, height, frame_rate })
+    }
+}
+
+/// The profiles whose set starts with the chroma format.
+fn has_chroma(profile: u32) -> bool {
+    matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
+}
+
+fn parse_chroma(bits: &mut Bits<'_>) -> Result<Chroma, Truncated> {
+    let format = bits.ue()?;
+    if format > 3 {
+        return Err(Truncated);
+    }
+    let separate = format == 3 && bits.flag()?;
+    bits.ue()?; // bit_depth_luma_minus8
+    bits.ue()?; // bit_depth_chroma_minus8
+    bits.flag()?; // qpprime_y_zero_transform_bypass_flag
+    if bits.flag()? {
+        for list in 0..if format == 3 { 12 } else { 8 } {
+            if bits.flag()? {
+                skip_scaling_list(bits, if list < 6 { 16 } else { 64 })?;
+            }
+        }
+    }
+    Ok(Chroma { array_type: if separate { 0 } else { format } })
+}
+
+/// 7.3.2.1.1.1: a list ends early, for this purpose, when its next scale becomes zero.
+fn skip_scaling_list(bits: &mut Bits<'_>, size: usize) -> Result<(), Truncated> {
+    let (mut last, mut next) = (8i32, 8i32);
+    for _ in 0..size {
+        if next != 0 {
+            let delta = bits.se()?;
+            next = last.wrapping_add(delta).rem_euclid(256);
+        }
+        if next != 0 {
+            last = next;
+        }
+    }
+    Ok(())
+}
+
+fn skip_order_count(bits: &mut Bits<'_>) -> Result<(), Truncated> {
+    match bits.ue()? {
+        0 => {
+            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
+        }
+        1 => {
+            bits.flag()?; // delta_pic_order_always_zero_flag
+            bits.se()?; // offset_for_non_ref_pic
+            bits.se()?; // offset_for_top_to_bottom_field
+            let cycle = bits.ue()?;
+            if cycle > 255 {
+                return Err(Truncated);
+            }
+            for _ in 0..cycle {
+                bits.se()?; // offset_for_ref_frame
+            }
+        }
+        2 => {}
+        _ => return Err(Truncated),
+    }
+    Ok(())
+}
+
+fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Truncated> {
+    let width_in_mbs = u64::from(bits.ue()?) + 1;
+    let height_in_units = u64::from(bits.ue()?) + 1;
+    let frame_mbs_only = bits.flag()?;
+    if !frame_mbs_only {
+        bits.flag()?; // mb_adaptive_frame_field_flag
+    }
+    bits.flag()?; // direct_8x8_inference_flag
+    let fields = if frame_mbs_only { 1 } else { 2 };
+    let unit_x = if matches!(chroma.array_type, 1 | 2) { 2 } else { 1 };
+    let unit_y = fields * if chroma.array_type == 1 { 2 } else { 1 };
+    let (mut crop_x, mut crop_y) = (0, 0);
+    if bits.flag()? {
+        crop_x = (u64::from(bits.ue()?) + u64::from(bits.ue()?)) * unit_x;
+        crop_y = (u64::from(bits.ue()?) + u64::from(bits.ue()?)) * unit_y;
+    }
+    Ok((side(width_in_mbs * 16, crop_x)?, side(height_in_units * 16 * fields, crop_y)?))
+}
+
+/// A picture's side in pixels, if it is one that can be.
+fn side(coded: u64, crop: u64) -> Result<u32, Truncated> {
+    let side = coded.checked_sub(crop).and_then(|side| u32::try_from(side).ok());
+    side.filter(|side| (1..=MAX_SIDE).contains(side)).ok_or(Truncated)
+}
+
+/// E.1.1 up to the timing information.
+fn parse_frame_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
+    const EXTENDED_SAR: u32 = 255;
+    if !bits.flag()? {
+        return Ok(None);
+    }
+    if bits.flag()? && bits.u(8)? == EXTENDED_SAR {
+        bits.u(32)?;
+    }
+    if bits.flag()? {
+        bits.flag()?; // overscan_appropriate_flag
+    }
+    if bits.flag()? {
+        bits.u(4)?; // video_format, video_full_range_flag
+        if bits.flag()? {
+            bits.u(24)?; // colour description
+        }
+    }
+    if bits.flag()? {
+        bits.ue()?; // chroma_sample_loc_type_top_field
+        bits.ue()?; // chroma_sample_loc_type_bottom_field
+    }
+    if !bits.flag()? {
+        return Ok(None);
+    }
+    let units_in_tick = bits.u(32)?;
+    let time_scale = bits.u(32)?;
+    if units_in_tick == 0 || time_scale == 0 {
+        return Ok(None);
+    }
+    Ok(Some(f64::from(time_scale) / (2.0 * f64::from(units_in_tick))))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// x264 --profile baseline, 320x240, 25 frames a second.
+    pub const BASELINE: &[u8] =
+        b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";
+    /// x264 --profile high, 1280x720, 25 frames a second.
+    pub const HIGH: &[u8] =
+        b"\x67\x64\x00\x1f\xac\xd9\x40\x50\x05\xbb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\
+          \x20\xf1\x83\x19\x60";
+    /// x264 --profile high, 1920x1080 in 1920x1088, 25 frames a second.
+    pub const CROPPED: &[u8] =
+        b"\x67\x64\x00\x28\xac\xd9\x40\x78\x02\x27\xe5\xc0\x44\x00\x00\x03\x00\x04\x00\x00\x03\
+          \x00\xc8\x3c\x60\xc6\x58";
+    /// x264 --profile high444, 1000x562 in 1008x576, 30 frames a second.
+    const HIGH_444: &[u8] =
+        b"\x67\xf4\x00\x1f\x91\x9b\x28\x1f\x82\x4f\x13\x1f\x80\x88\x00\x00\x03\x00\x08\x00\x00\x03\
+          \x01\xe0\x78\xc1\x8c\xb0";
+    /// x264 --interlaced, 1440x1080 in 1440x1088, 50 frames a second.
+    const INTERLACED: &[u8] =
+        b"\x67\x64\x00\x3e\xac\xd9\x40\x5a\x04\x4f\xde\x02\x20\x00\x00\x03\x00\x20\x00\x00\x0c\
+          \x83\xe3\xc7\xb2\xc0";
+    /// x264 --profile main, 640x360 in 640x368, 29.97 frames a second.
+    const MAIN: &[u8] =
+        b"\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x01\xf4\x80\x00\x75\x30\x07\x8b\x16\xcb";
+
+    fn size_and_rate(nal: &[u8]) -> (u32, u32, Option<f64>) {
+        let sps = Sps::parse(nal).unwrap();
+        (sps.width, sps.height, sps.frame_rate)
+    }
+
+    #[test]
+    fn sizes_and_rates_of_what_x264_writes() {
+        assert_eq!(size_and_rate(BASELINE), (320, 240, Some(25.0)));
+        assert_eq!(size_and_rate(HIGH), (1280, 720, Some(25.0)));
+        assert_eq!(size_and_rate(CROPPED), (1920, 1080, Some(25.0)));
+        assert_eq!(size_and_rate(HIGH_444), (1000, 562, Some(30.0)));
+        assert_eq!(size_and_rate(INTERLACED), (1440, 1080, Some(50.0)));
+        assert_eq!(size_and_rate(MAIN), (640, 360, Some(30_000.0 / 1001.0)));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_or_the_same_size() {
+        for sps in [BASELINE, HIGH, CROPPED, HIGH_444, INTERLACED, MAIN] {
+            let whole = Sps::parse(sps).unwrap();
+            for length in 0..sps.len() {
+                if let Ok(cut) = Sps::parse(&sps[..length]) {
+                    assert_eq!((cut.width, cut.height), (whole.width, whole.height));
+                }
+            }
+        }
+    }
+
+    /// Writes a set bit by bit.
+    #[derive(Default)]
+    struct Writer(Vec<bool>);
+
+    impl Writer {
+        fn u(mut self, count: u32, value: u32) -> Self {
+            self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
+            self
+        }
+
+        fn ue(self, value: u32) -> Self {
+            let length = (value + 1).ilog2();
+            self.u(length, 0).u(length + 1, value + 1)
+        }
+
+        fn nal(self) -> Vec<u8> {
+            let bytes = self.0.chunks(8).map(|bits| {
+                bits.iter().enumerate().fold(0, |byte, (place, &bit)| byte | u8::from(bit) << (7 - place))
+            });
+            [0x67].into_iter().chain(bytes).collect()
+        }
+    }
+
+    #[test]
+    fn scaling_lists_of_a_high_profile_are_stepped_over() {
+        let mut writer = Writer::default().u(8, 100).u(16, 40).ue(0).ue(1).ue(0).ue(0).u(1, 0).u(1, 1);
+        for list in 0..8 {
+            writer = match list {
+                0 => (0..16).fold(writer.u(1, 1), |writer, _| writer.ue(1)),
+                // delta_scale -8: the next scale is zero, the list ends at once
+                1 => writer.u(1, 1).ue(16),
+                6 => (0..64).fold(writer.u(1, 1), |writer, _| writer.ue(1)),
+                _ => writer.u(1, 0),
+            };
+        }
+        let writer = writer.ue(0).ue(0).ue(0).ue(4).u(1, 0);
+        let nal = writer.ue(39).ue(29).u(1, 1).u(1, 1).u(1, 0).u(1, 0).u(1, 1).nal();
+        assert_eq!(size_and_rate(&nal), (640, 480, None));
+    }
+
+    #[test]
+    fn an_impossible_size_is_refused() {
+        let start = || Writer::default().u(8, 66).u(16, 30).ue(0).ue(0).ue(2).ue(1).u(1, 0);
+        let too_wide = start().ue(100_000).ue(29).u(1, 1).u(1, 1).u(1, 0).u(8, 0).nal();
+        assert_eq!(Sps::parse(&too_wide), Err(Truncated));
+        let all_cropped = start().ue(9).ue(9).u(1, 1).u(1, 1).u(1, 1).ue(80).ue(0).ue(0).ue(0).u(8, 0).nal();
+        assert_eq!(Sps::parse(&all_cropped), Err(Truncated));
+    }
+
+    #[test]
+    fn all_zeros_and_all_ones_are_read_without_harm() {
+        assert_eq!(Sps::parse(&[[0x67].as_slice(), &[0; 5000]].concat()), Err(Truncated));
+        // All codes zero: one macroblock, field coded, cropped by nothing.
+        let _ = Sps::parse(&[[0x67].as_slice(), &[0xff; 5000]].concat());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(mut nal in proptest::collection::vec(proptest::num::u8::ANY, 1..80)) {
+            nal[0] = 0x67;
+            let _ = Sps::parse(&nal);
+            if nal.len() > 1 {
+                nal[1] = 100;
+                let _ = Sps::parse(&nal);
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The MPEG transport stream that HLS fragments are made of (ISO 13818-1): one program with at most
+//! one video and one audio track, written into memory.
+//!
+//! The muxer keeps the continuity counters, which run on from fragment to fragment, and nothing else:
+//! no times, no media. It takes whole access units in, and puts whole packets of 188 bytes out.
+
+mod packet;
+mod psi;
+
+use packet::{Packets, Start};
+
+/// Length of a transport packet.
+pub const PACKET: usize = 188;
+/// The longest payload of one audio PES packet: its length field is 16 bits and counts 8 header bytes.
+pub const MAX_AUDIO_PAYLOAD: usize = 0xffff - 8;
+/// Ticks of the clock of PTS, DTS and PCR base (2.4.2.1) in a millisecond.
+const TICKS_PER_MS: u64 = 90;
+/// How far every PTS and DTS lies behind the PCR: 0.7 s, the time a decoder has to fill its buffers.
+pub const DELAY: u64 = 63_000;
+/// PTS, DTS and the PCR base are 33 bits and wrap after 26.5 hours.
+const TIME_MASK: u64 = (1 << 33) - 1;
+
+const PID_VIDEO: u16 = 0x100;
+const PID_AUDIO: u16 = 0x101;
+const STREAM_ID_VIDEO: u8 = 0xe0;
+const STREAM_ID_AUDIO: u8 = 0xc0;
+
+/// Milliseconds in ticks of 90 kHz. It wraps where u64 does, which the 33 bits on the wire do not see.
+pub fn ticks(ms: u64) -> u64 {
+    ms.wrapping_mul(TICKS_PER_MS)
+}
+
+/// A video codec that is carried here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Video {
+    /// H.264, as a byte stream.
+    Avc,
+}
+
+/// An audio codec that is carried here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audio {
+    /// AAC in ADTS.
+    Aac,
+    /// MPEG-1 or MPEG-2 audio.
+    Mp3,
+}
+
+/// The tracks that exist; the tables name these and no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tracks {
+    /// The video track, on PID 0x100.
+    pub video: Option<Video>,
+    /// The audio track, on PID 0x101.
+    pub audio: Option<Audio>,
+}
+
+/// When a picture is decoded and shown, in ticks of 90 kHz.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// Decoding time.
+    pub dts: u64,
+    /// Presentation time.
+    pub pts: u64,
+    /// Whether decoding can start here.
+    pub random_access: bool,
+}
+
+/// The muxer of one stream.
+#[derive(Debug, Clone)]
+pub struct Muxer {
+    tracks: Tracks,
+    /// `version_number` of the program map, 5 bits: another one for other tracks.
+    version: u8,
+    pat: Packets,
+    pmt: Packets,
+    video: Packets,
+    audio: Packets,
+}
+
+impl Muxer {
+    /// A muxer of these tracks, with all counters at zero.
+    pub fn new(tracks: Tracks) -> Self {
+        Self {
+            tracks,
+            version: 0,
+            pat: Packets::new(psi::PID_PAT),
+            pmt: Packets::new(psi::PID_PMT),
+            video: Packets::new(PID_VIDEO),
+            audio: Packets::new(PID_AUDIO),
+        }
+    }
+
+    /// Changes the tracks. The next [`tables`](Self::tables) tell.
+    pub fn set_tracks(&mut self, tracks: Tracks) {
+        if tracks != self.tracks {
+            self.tracks = tracks;
+            self.version = (self.version + 1) & 0x1f;
+        }
+    }
+
+    /// Appends the program association and the program map, which every fragment starts with.
+    pub fn tables(&mut self, out: &mut Vec<u8>) {
+        self.pat.write_section(&psi::program_association(), out);
+        self.pmt.write_section(&psi::program_map(self.tracks, self.version), out);
+    }
+
+    /// Appends one picture: an access unit in byte stream format, as one PES packet with a PCR.
+    /// `pts` before `dts` cannot be told and counts as equal.
+    pub fn video(&mut self, timing: Timing, access_unit: &[u8], out: &mut Vec<u8>) {
+        debug_assert!(self.tracks.video.is_some(), "a picture without a video track");
+        let pts = timing.pts.max(timing.dts);
+        let header = PesHeader::new(STREAM_ID_VIDEO, pts, timing.dts, access_unit.len());
+        let start = Start { pcr: Some(timing.dts & TIME_MASK), random_access: timing.random_access };
+        self.video.write_pes(start, header.bytes(), access_unit, out);
+    }
+
+    /// Appends whole audio frames, of which the first starts at `pts`, as one PES packet; with a PCR
+    /// if there is no video to carry it. At most [`MAX_AUDIO_PAYLOAD`] bytes.
+    pub fn audio(&mut self, pts: u64, frames: &[u8], out: &mut Vec<u8>) {
+        debug_assert!(self.tracks.audio.is_some(), "audio without an audio track");
+        debug_assert!(frames.len() <= MAX_AUDIO_PAYLOAD, "audio longer than a PES packet");
+        let header = PesHeader::new(STREAM_ID_AUDIO, pts, pts, frames.len());
+        let pcr = self.tracks.video.is_none().then_some(pts & TIME_MASK);
+        let start = Start { pcr, random_access: pcr.is_some() };
+        self.audio.write_pes(start, header.bytes(), frames, out);
+    }
+}
+
+/// A PES packet header (2.4.3.6) with a PTS, and a DTS where it differs.
+struct PesHeader {
+    bytes: [u8; 19],
+    length: usize,
+}
+
+impl PesHeader {
+    fn new(stream_id: u8, pts: u64, dts: u64, payload: usize) -> Self {
+        let (pts, dts) = (pts.wrapping_add(DELAY) & TIME_MASK, dts.wrapping_add(DELAY) & TIME_MASK);
+        let with_dts = pts != dts;
+        let times = if with_dts { 10 } else { 5 };
+        // A length of 0 means "up to the next one", which only video may.
+        let length = u16::try_from(payload + 3 + usize::from(times)).unwrap_or(0);
+        let [high, low] = length.to_be_bytes();
+        let mut bytes = [0; 19];
+        // 0x84: marker bits, data_alignment_indicator.
+        bytes[..9].copy_from_slice(&[0, 0, 1, stream_id, high, low, 0x84, 0x80, times]);
+        if with_dts {
+            bytes[7] = 0xc0;
+            bytes[9..14].copy_from_slice(&timestamp(0b0011, pts));
+            bytes[14..].copy_from_slice(&timestamp(0b0001, dts));
+        } else {
+            bytes[9..14].copy_from_slice(&timestamp(0b0010, pts));
+        }
+        Self { bytes, length: 9 + usize::from(times) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// A 33-bit time in five bytes: a prefix of 4 bits, then 3, 15 and 15 bits, each with a marker bit.
+fn timestamp(prefix: u8, time: u64) -> [u8; 5] {
+    let byte = |shift: u32, mask: u64| (time >> shift & mask).to_be_bytes()[7];
+    [
+        prefix << 4 | byte(30, 0x07) << 1 | 1,
+        byte(22, 0xff),
+        byte(15, 0x7f) << 1 | 1,
+        byte(7, 0xff),
+        byte(0, 0x7f) << 1 | 1,
+    ]
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

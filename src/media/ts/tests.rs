@@ -1,0 +1,224 @@
+//! The muxer against a demultiplexer that nobody here wrote.
+
+use std::collections::HashMap;
+
+use mpeg2ts_reader::packet::{ContinuityCounter, Packet};
+use mpeg2ts_reader::pes::{PesContents, PesHeader as ReadHeader, PesLength, PtsDts};
+use mpeg2ts_reader::psi::pat::{PatSection, ProgramDescriptor};
+use mpeg2ts_reader::psi::pmt::PmtSection;
+
+use super::*;
+
+/// One PES packet as it was read back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pes {
+    pub pid: u16,
+    pub pts: u64,
+    pub dts: Option<u64>,
+    /// The clock's base and extension.
+    pub pcr: Option<(u64, u16)>,
+    pub random_access: bool,
+    /// What the header says of the payload's length, if it says.
+    pub length: Option<usize>,
+    pub payload: Vec<u8>,
+}
+
+/// Reads transport streams; the counters run on from one to the next, and a gap is a failure.
+#[derive(Debug, Default)]
+pub(crate) struct Demux {
+    counters: HashMap<u16, ContinuityCounter>,
+    /// Stream types and PIDs of the last program map.
+    pub streams: Vec<(u8, u16)>,
+    pub clock: u16,
+    pub version: u8,
+    /// Tables that were read.
+    pub maps: usize,
+}
+
+impl Demux {
+    /// All PES packets, in the order of their starts. The stream must begin with both tables.
+    pub(crate) fn read(&mut self, stream: &[u8]) -> Vec<Pes> {
+        let mut packets: Vec<Pes> = Vec::new();
+        assert_eq!(stream.len() % PACKET, 0);
+        for (place, bytes) in stream.chunks(PACKET).enumerate() {
+            let packet = Packet::try_new(bytes).expect("a sync byte");
+            let pid = u16::from(packet.pid());
+            if let Some(last) = self.counters.insert(pid, packet.continuity_counter()) {
+                assert!(packet.continuity_counter().follows(last), "a gap on PID {pid:#x}");
+            }
+            let payload = packet.payload().expect("a payload");
+            match place {
+                0 => assert_eq!(pid, 0),
+                1 => assert_eq!(pid, 0x1000),
+                _ => assert!(self.streams.iter().any(|&(_, known)| known == pid)),
+            };
+            match pid {
+                0 => read_pat(&payload[1..]),
+                0x1000 => self.read_pmt(&payload[1..]),
+                _ if packet.payload_unit_start_indicator() => packets.push(read_start(&packet, pid, payload)),
+                _ => {
+                    let pes = packets.iter_mut().rev().find(|pes| pes.pid == pid).expect("a start");
+                    assert!(packet.adaptation_field().is_none_or(|field| field.pcr().is_err()));
+                    pes.payload.extend(payload);
+                }
+            }
+        }
+        for pes in &packets {
+            assert!(pes.length.is_none_or(|length| length == pes.payload.len()), "{:?}", pes.length);
+        }
+        packets
+    }
+
+    fn read_pmt(&mut self, section: &[u8]) {
+        let length = usize::from(section[2]) + 3;
+        assert_eq!(mpeg2ts_reader::mpegts_crc::sum32(&section[..length]), 0);
+        let map = PmtSection::from_bytes(&section[8..length - 4]).unwrap();
+        self.clock = u16::from(map.pcr_pid());
+        let streams = map.streams();
+        self.streams =
+            streams.map(|stream| (stream.stream_type().into(), stream.elementary_pid().into())).collect();
+        self.version = section[5] >> 1 & 0x1f;
+        self.maps += 1;
+    }
+}
+
+fn read_pat(section: &[u8]) {
+    let length = usize::from(section[2]) + 3;
+    assert_eq!(mpeg2ts_reader::mpegts_crc::sum32(&section[..length]), 0);
+    assert!(section[length..].iter().all(|&byte| byte == 0xff));
+    let programs: Vec<_> = PatSection::new(&section[8..length - 4]).programs().collect();
+    let [ProgramDescriptor::Program { program_number: 1, pid }] = programs[..] else {
+        panic!("{programs:?}")
+    };
+    assert_eq!(u16::from(pid), 0x1000);
+}
+
+fn read_start(packet: &Packet<'_>, pid: u16, payload: &[u8]) -> Pes {
+    let header = ReadHeader::from_bytes(payload).expect("a PES header");
+    let field = packet.adaptation_field();
+    let PesContents::Parsed(Some(contents)) = header.contents() else { panic!("a PES without times") };
+    let (pts, dts) = match contents.pts_dts().unwrap() {
+        PtsDts::PtsOnly(pts) => (pts.unwrap().value(), None),
+        PtsDts::Both { pts, dts } => (pts.unwrap().value(), Some(dts.unwrap().value())),
+        other => panic!("{other:?}"),
+    };
+    let times = if dts.is_some() { 13 } else { 8 };
+    Pes {
+        pid,
+        pts,
+        dts,
+        pcr: field.as_ref().and_then(|field| field.pcr().ok()).map(|pcr| (pcr.base(), pcr.extension())),
+        random_access: field.is_some_and(|field| field.random_access_indicator()),
+        length: match header.pes_packet_length() {
+            PesLength::Bounded(length) => Some(usize::from(length.get()) - times),
+            PesLength::Unbounded => None,
+        },
+        payload: contents.payload().to_vec(),
+    }
+}
+
+const BOTH: Tracks = Tracks { video: Some(Video::Avc), audio: Some(Audio::Aac) };
+const KEY: Timing = Timing { dts: 900, pts: 900, random_access: true };
+
+fn patterned(length: usize) -> Vec<u8> {
+    (0..length).map(|index| u8::try_from(index % 251).unwrap()).collect()
+}
+
+#[test]
+fn every_payload_size_fills_whole_packets_and_comes_back() {
+    let audio_only = Tracks { video: None, ..BOTH };
+    for size in 1..=400 {
+        let payload = patterned(size);
+        for (tracks, clock) in [(BOTH, 0x100), (audio_only, 0x101)] {
+            let (mut muxer, mut out, mut demux) = (Muxer::new(tracks), Vec::new(), Demux::default());
+            muxer.tables(&mut out);
+            muxer.audio(900, &payload, &mut out);
+            if tracks.video.is_some() {
+                muxer.video(KEY, &payload, &mut out);
+                muxer.video(Timing { pts: 990, random_access: false, ..KEY }, &payload, &mut out);
+            }
+            let packets = demux.read(&out);
+            assert_eq!((demux.clock, packets.len()), (clock, if tracks.video.is_some() { 3 } else { 1 }));
+            assert!(packets.iter().all(|pes| pes.payload == payload && pes.length == Some(size)), "{size}");
+            assert!(packets.iter().all(|pes| pes.pcr.is_some() == (pes.pid == clock)));
+        }
+    }
+}
+
+#[test]
+fn a_packet_is_no_longer_than_it_must_be() {
+    // 8 bytes of field and 14 of header leave 162 in the first packet.
+    for (size, packets) in [(1, 1), (161, 1), (162, 1), (163, 2), (162 + 184, 2), (162 + 185, 3)] {
+        let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+        muxer.video(KEY, &patterned(size), &mut out);
+        assert_eq!(out.len(), packets * PACKET, "{size}");
+    }
+}
+
+#[test]
+fn times_lie_behind_the_clock_and_a_dts_is_told_where_it_differs() {
+    let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+    muxer.tables(&mut out);
+    muxer.video(KEY, &[1], &mut out);
+    muxer.video(Timing { dts: 1800, pts: 9000, random_access: false }, &[2], &mut out);
+    muxer.video(Timing { dts: 2700, pts: 0, random_access: false }, &[3], &mut out);
+    muxer.audio(950, &[4], &mut out);
+    let packets = Demux::default().read(&out);
+    let times: Vec<_> = packets.iter().map(|pes| (pes.pts, pes.dts, pes.pcr, pes.random_access)).collect();
+    assert_eq!(times[0], (63_900, None, Some((900, 0)), true));
+    assert_eq!(times[1], (72_000, Some(64_800), Some((1800, 0)), false));
+    assert_eq!(times[2], (65_700, None, Some((2700, 0)), false));
+    assert_eq!(times[3], (63_950, None, None, false));
+}
+
+#[test]
+fn all_times_wrap_at_33_bits() {
+    let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+    muxer.tables(&mut out);
+    let last = (1 << 33) - 1;
+    muxer.video(Timing { dts: last, pts: last + 1, random_access: true }, &[1], &mut out);
+    muxer.video(Timing { dts: last + 91, pts: last + 91, random_access: true }, &[1], &mut out);
+    muxer.audio(ticks(u64::MAX), &[1], &mut out);
+    let packets = Demux::default().read(&out);
+    assert_eq!((packets[0].pcr, packets[0].dts, packets[0].pts), (Some((last, 0)), Some(62_999), 63_000));
+    assert_eq!((packets[1].pcr, packets[1].pts), (Some((90, 0)), 63_090));
+    assert_eq!(packets[2].pts, ((1 << 33) - 90 + 63_000) & last);
+}
+
+#[test]
+fn a_long_picture_has_no_length_and_the_longest_audio_has() {
+    let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+    muxer.tables(&mut out);
+    for size in [65_527, 65_528, 300_000] {
+        muxer.video(KEY, &patterned(size), &mut out);
+    }
+    muxer.audio(0, &patterned(MAX_AUDIO_PAYLOAD), &mut out);
+    let packets = Demux::default().read(&out);
+    let lengths: Vec<_> = packets.iter().map(|pes| (pes.length, pes.payload.len())).collect();
+    let expected = [
+        (Some(65_527), 65_527),
+        (None, 65_528),
+        (None, 300_000),
+        (Some(MAX_AUDIO_PAYLOAD), MAX_AUDIO_PAYLOAD),
+    ];
+    assert_eq!(lengths, expected);
+}
+
+#[test]
+fn counters_run_on_over_fragments_and_other_tracks_are_another_version() {
+    let (mut muxer, mut demux) = (Muxer::new(Tracks { audio: None, ..BOTH }), Demux::default());
+    for fragment in 0..40 {
+        let mut out = Vec::new();
+        muxer.tables(&mut out);
+        muxer.video(KEY, &patterned(1000), &mut out);
+        demux.read(&out);
+        assert_eq!((demux.maps, demux.version), (fragment + 1, 0));
+        assert_eq!(demux.streams, [(0x1b, 0x100)]);
+    }
+    muxer.set_tracks(BOTH);
+    muxer.set_tracks(BOTH);
+    let mut out = Vec::new();
+    muxer.tables(&mut out);
+    demux.read(&out);
+    assert_eq!((demux.version, demux.streams), (1, vec![(0x1b, 0x100), (0x0f, 0x101)]));
+}
