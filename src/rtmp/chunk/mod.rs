@@ -1,0 +1,58 @@
+//! The chunk stream (specification 5.3): messages cut into chunks and put together again.
+
+mod reader;
+mod writer;
+
+pub use reader::{ChunkReader, Limits, Message};
+pub use writer::{image, stamp, write_message};
+
+use std::error::Error;
+use std::fmt;
+
+/// The chunk size both sides begin with (5.4.1).
+pub const DEFAULT_CHUNK_SIZE: u32 = 128;
+
+/// The largest chunk size worth honouring: no message is longer (its length has 24 bits).
+pub const MAX_CHUNK_SIZE: u32 = 0xff_ffff;
+
+/// The timestamp field's value that says the timestamp follows in four bytes (5.3.1.3).
+const EXTENDED: u32 = 0xff_ffff;
+
+/// Why a chunk stream cannot be read on; always the peer's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkError {
+    /// A header that leans on an earlier one came first on its chunk stream.
+    NoHeader(u32),
+    /// A new message's header came before the message in progress was whole.
+    Interrupted(u32),
+    /// The message is longer than allowed.
+    TooLong {
+        /// Its length in bytes.
+        length: u32,
+        /// The limit in bytes.
+        limit: u32,
+    },
+    /// More chunk streams than allowed.
+    TooManyStreams(usize),
+    /// The unfinished messages of all chunk streams together hold more than allowed.
+    TooMuchHeld(usize),
+    /// A chunk size of zero, or with its top bit set.
+    BadChunkSize(u32),
+}
+
+impl fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHeader(csid) => write!(f, "chunk stream {csid} begins without a full header"),
+            Self::Interrupted(csid) => write!(f, "chunk stream {csid} begins a message within another"),
+            Self::TooLong { length, limit } => {
+                write!(f, "message of {length} bytes is longer than the {limit} allowed here")
+            }
+            Self::TooManyStreams(limit) => write!(f, "more than {limit} chunk streams"),
+            Self::TooMuchHeld(limit) => write!(f, "unfinished messages hold more than {limit} bytes"),
+            Self::BadChunkSize(size) => write!(f, "chunk size {size} is not from 1 to 2147483647"),
+        }
+    }
+}
+
+impl Error for ChunkError {}

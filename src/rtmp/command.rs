@@ -1,0 +1,209 @@
+//! Commands (specification 7.2): what a client asks, and the answers.
+
+use crate::media::amf::{AmfError, Object, Value, amf0};
+
+use super::RtmpError;
+
+/// Longest application, name, argument string or URL taken from a command, bytes. Longer is refused,
+/// never cut.
+pub const MAX_TEXT: usize = 1024;
+
+/// Any command: name, transaction id, and the rest of its values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The command's name.
+    pub name: String,
+    /// 0 when no answer is wanted.
+    pub transaction: f64,
+    /// The command object (or null) and the arguments.
+    pub arguments: Vec<Value>,
+}
+
+impl Command {
+    /// Reads an AMF0 command message. Arguments from one that cannot be read on are missing, which is an
+    /// error only to a command that needs them.
+    pub fn read(payload: &[u8]) -> Result<Self, RtmpError> {
+        let (values, fault) = amf0::decode_until_fault(payload);
+        if let Some(error @ (AmfError::TooDeep | AmfError::TooMany)) = fault {
+            return Err(error.into());
+        }
+        let mut values = values.into_iter();
+        let Some(Value::String(name)) = values.next() else {
+            return Err(RtmpError::Protocol("command without a name"));
+        };
+        let transaction = values.next().and_then(|value| value.as_number()).unwrap_or_default();
+        Ok(Self { name, transaction, arguments: values.collect() })
+    }
+
+    /// The text at `index`, counted from the command object; "" when there is none.
+    fn text(&self, index: usize) -> Result<&str, RtmpError> {
+        bounded(self.arguments.get(index).and_then(Value::as_str).unwrap_or_default())
+    }
+}
+
+fn bounded(text: &str) -> Result<&str, RtmpError> {
+    if text.len() > MAX_TEXT { Err(RtmpError::Protocol("command with a text too long")) } else { Ok(text) }
+}
+
+/// `connect` (7.2.1.1).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connect {
+    /// The transaction to answer.
+    pub transaction: f64,
+    /// The application, without arguments, default instance and trailing slash.
+    pub app: String,
+    /// What stood after "?" in the application.
+    pub args: String,
+    /// The URL the client was given.
+    pub tc_url: String,
+    /// The client's name and version.
+    pub flash_ver: String,
+    /// The AMF version the client would like, echoed to it.
+    pub object_encoding: f64,
+}
+
+impl Connect {
+    /// Reads a `connect`. The application is `app`, or the path of `tcUrl` when that is missing.
+    pub fn read(command: &Command) -> Result<Self, RtmpError> {
+        let empty = Object::default();
+        let object = command.arguments.first().and_then(Value::as_object).unwrap_or(&empty);
+        let text = |name: &str| bounded(object.str(name).unwrap_or_default());
+        let tc_url = text("tcUrl")?;
+        let app = match text("app")? {
+            "" => url_path(tc_url),
+            app => app,
+        };
+        let (app, args) = app.split_once('?').unwrap_or((app, ""));
+        let app = app.trim_matches('/');
+        let app = app.strip_suffix("/_definst_").unwrap_or(app);
+        Ok(Self {
+            transaction: command.transaction,
+            app: app.to_owned(),
+            args: args.to_owned(),
+            tc_url: tc_url.to_owned(),
+            flash_ver: text("flashVer")?.to_owned(),
+            object_encoding: object.number("objectEncoding").unwrap_or_default(),
+        })
+    }
+}
+
+/// What follows the host in a URL, without its slash.
+fn url_path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once('/').map_or("", |(_, path)| path)
+}
+
+/// `publish` (7.2.2.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// The message stream to answer on.
+    pub msid: u32,
+    /// The stream's name, without arguments.
+    pub name: String,
+    /// What stood after "?" in the name.
+    pub args: String,
+}
+
+impl Publish {
+    /// Reads a `publish`.
+    pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
+        let (name, args) = stream_name(command)?;
+        Ok(Self { msid, name, args })
+    }
+}
+
+/// `play` (7.2.2.1). Start, duration and reset mean nothing to a live stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Play {
+    /// The message stream to answer on.
+    pub msid: u32,
+    /// The stream's name, without arguments.
+    pub name: String,
+    /// What stood after "?" in the name.
+    pub args: String,
+}
+
+impl Play {
+    /// Reads a `play`.
+    pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
+        let (name, args) = stream_name(command)?;
+        Ok(Self { msid, name, args })
+    }
+}
+
+fn stream_name(command: &Command) -> Result<(String, String), RtmpError> {
+    let text = command.text(1)?;
+    let (name, args) = text.split_once('?').unwrap_or((text, ""));
+    Ok((name.to_owned(), args.to_owned()))
+}
+
+/// A status level (7.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// All is well.
+    Status,
+    /// It is not.
+    Error,
+}
+
+/// The information object of a status or a result.
+pub fn information(level: Level, code: &str, description: &str) -> Object {
+    let level = match level {
+        Level::Status => "status",
+        Level::Error => "error",
+    };
+    Object::default().with("level", level).with("code", code).with("description", description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(properties: &[(&str, &str)]) -> Result<Connect, RtmpError> {
+        let object =
+            properties.iter().fold(Object::default(), |object, (name, text)| object.with(name, *text));
+        let payload = amf0::encode_all(&["connect".into(), 1.0.into(), Value::Object(object)]);
+        Connect::read(&Command::read(&payload)?)
+    }
+
+    #[test]
+    fn the_application_comes_from_app_or_from_tc_url() {
+        for (app, tc_url, expected, args) in [
+            ("live", "", "live", ""),
+            ("live/", "", "live", ""),
+            ("live/_definst_", "", "live", ""),
+            ("live?key=1&b=2", "", "live", "key=1&b=2"),
+            ("a/b", "rtmp://host/other", "a/b", ""),
+            ("", "rtmp://host:1935/live", "live", ""),
+            ("", "rtmp://host/live?token=x", "live", "token=x"),
+            ("", "rtmp://host", "", ""),
+        ] {
+            let connect = connect(&[("app", app), ("tcUrl", tc_url)]).unwrap();
+            assert_eq!((connect.app.as_str(), connect.args.as_str()), (expected, args), "{app} {tc_url}");
+        }
+        assert_eq!(connect(&[]).unwrap().app, "");
+    }
+
+    #[test]
+    fn texts_are_taken_to_the_limit_and_refused_beyond() {
+        assert_eq!(connect(&[("app", &"a".repeat(MAX_TEXT))]).unwrap().app.len(), MAX_TEXT);
+        assert!(connect(&[("app", &"a".repeat(MAX_TEXT + 1))]).is_err());
+    }
+
+    #[test]
+    fn a_publish_names_its_stream_and_keeps_the_arguments() {
+        let values = ["publish".into(), 4.0.into(), Value::Null, "cam?key=secret".into(), "live".into()];
+        let command = Command::read(&amf0::encode_all(&values)).unwrap();
+        let publish = Publish::read(&command, 1).unwrap();
+        assert_eq!((publish.name.as_str(), publish.args.as_str()), ("cam", "key=secret"));
+    }
+
+    #[test]
+    fn a_command_without_a_name_is_an_error() {
+        assert!(Command::read(&[]).is_err());
+        assert!(Command::read(&amf0::encode_all(&[1.0.into()])).is_err());
+        let mut odd = amf0::encode_all(&["anything".into(), 3.0.into()]);
+        odd.push(0xee);
+        assert_eq!(Command::read(&odd).unwrap().transaction, 3.0);
+    }
+}

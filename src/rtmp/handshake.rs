@@ -1,0 +1,257 @@
+//! The handshake, server side: simple (specification 5.2) and with digests (Flash Player 9 and later).
+//!
+//! A C1 whose version field is not zero may carry an HMAC-SHA256 digest of itself in one of two
+//! places, the two schemes. A client that sends one gets S1 and S2 with digests in the same scheme;
+//! any other client gets the simple answer. What C2 holds is not judged: many clients get it wrong.
+
+use std::error::Error;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// Length of C1, C2, S1 and S2.
+const PACKET: usize = 1536;
+const DIGEST: usize = 32;
+const VERSION: u8 = 3;
+/// Versions from here on cannot be told from text (specification 5.2.2).
+const FIRST_TEXT: u8 = 32;
+
+const CLIENT_KEY: &[u8] = b"Genuine Adobe Flash Player 001";
+/// The first 36 bytes sign S1, all of it makes the key of S2.
+const SERVER_KEY: &[u8] = b"Genuine Adobe Flash Media Server 001\
+    \xf0\xee\xc2\x4a\x80\x68\xbe\xe8\x2e\x00\xd0\xd1\x02\x9e\x7e\x57\
+    \x6e\xec\x5d\x2d\x29\x80\x6f\xab\x93\xb8\xe6\x36\xcf\xeb\x31\xae";
+const SERVER_NAME: usize = 36;
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandshakeError {
+    /// C0 is a byte that no version of RTMP has; the peer speaks something else.
+    NotRtmp(u8),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::NotRtmp(byte) = self;
+        write!(f, "not RTMP: the connection begins with {:?}", char::from(*byte))
+    }
+}
+
+impl Error for HandshakeError {}
+
+/// Where in C1 or S1 the digest stands: its offset is made of four bytes of the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    /// Digest first, key after it.
+    Zero,
+    /// Key first, digest after it.
+    One,
+}
+
+/// The server's side of one handshake.
+#[derive(Debug)]
+pub struct Handshake {
+    state: State,
+    /// Seeds the filler of S1 and S2.
+    seed: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Collecting C0 and C1.
+    AwaitingC1(Vec<u8>),
+    /// C1 is answered; so many bytes of C2 are still to come.
+    AwaitingC2(usize),
+}
+
+impl Handshake {
+    /// A handshake at its beginning. `seed` should differ from session to session.
+    pub fn new(seed: u64) -> Self {
+        Self { state: State::AwaitingC1(Vec::new()), seed }
+    }
+
+    /// Takes what it needs of `input`, appends S0, S1 and S2 to `out` once C1 is whole, and is true
+    /// when C2 has passed.
+    pub fn next(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, HandshakeError> {
+        if let State::AwaitingC1(received) = &mut self.state {
+            let (head, rest) = input.split_at(input.len().min(1 + PACKET - received.len()));
+            received.extend_from_slice(head);
+            *input = rest;
+            match received.first() {
+                Some(&version) if version >= FIRST_TEXT => return Err(HandshakeError::NotRtmp(version)),
+                _ if received.len() <= PACKET => return Ok(false),
+                _ => {}
+            }
+            answer(&received[1..], self.seed, out);
+            self.state = State::AwaitingC2(PACKET);
+        }
+        if let State::AwaitingC2(missing) = &mut self.state {
+            let taken = input.len().min(*missing);
+            *input = &input[taken..];
+            *missing -= taken;
+            return Ok(*missing == 0);
+        }
+        Ok(false)
+    }
+}
+
+/// Appends S0, S1 and S2 for a whole C1.
+fn answer(c1: &[u8], seed: u64, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    let s1 = out.len();
+    // Time 0: a server's epoch is its own.
+    out.extend([0; 4]);
+    let scheme = find_digest(c1, CLIENT_KEY);
+    let version = if scheme.is_some() { [4, 5, 0, 1] } else { [0; 4] };
+    out.extend(version);
+    fill(out, PACKET - 8, seed);
+    let Some((scheme, digest)) = scheme else {
+        out.extend_from_slice(c1);
+        return;
+    };
+    sign(&mut out[s1..], scheme, &SERVER_KEY[..SERVER_NAME]);
+    let s2 = out.len();
+    fill(out, PACKET - DIGEST, !seed);
+    let key = hmac(SERVER_KEY, &[&digest]);
+    let signature = hmac(&key, &[&out[s2..]]);
+    out.extend(signature);
+}
+
+/// Finds and verifies the digest of `packet`, trying both schemes.
+fn find_digest(packet: &[u8], key: &[u8]) -> Option<(Scheme, [u8; DIGEST])> {
+    if packet.get(4..8)? == [0; 4] {
+        return None;
+    }
+    [Scheme::One, Scheme::Zero].into_iter().find_map(|scheme| {
+        let at = digest_offset(packet, scheme);
+        let (before, rest) = packet.split_at_checked(at)?;
+        let (digest, after) = rest.split_first_chunk::<DIGEST>()?;
+        (hmac(key, &[before, after]) == *digest).then_some((scheme, *digest))
+    })
+}
+
+/// Writes the digest of `packet` into it.
+fn sign(packet: &mut [u8], scheme: Scheme, key: &[u8]) {
+    let at = digest_offset(packet, scheme);
+    let digest = hmac(key, &[&packet[..at], &packet[at + DIGEST..]]);
+    packet[at..at + DIGEST].copy_from_slice(&digest);
+}
+
+/// The digest's offset: at most 8 + 4 + 727 or 772 + 4 + 727, so the digest always fits the packet.
+fn digest_offset(packet: &[u8], scheme: Scheme) -> usize {
+    let base = match scheme {
+        Scheme::Zero => 8,
+        Scheme::One => 772,
+    };
+    let sum: usize = packet.iter().skip(base).take(4).map(|&byte| usize::from(byte)).sum();
+    base + 4 + sum % 728
+}
+
+fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; DIGEST] {
+    // HMAC takes a key of any length, so this cannot fail; a zero digest verifies nothing.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; DIGEST] };
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+/// Appends `count` bytes that look random (SplitMix64): they only have to differ, not to be secret.
+fn fill(out: &mut Vec<u8>, count: usize, mut seed: u64) {
+    let end = out.len() + count;
+    while out.len() < end {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        out.extend((word ^ (word >> 31)).to_be_bytes());
+    }
+    out.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C0 and C1 of a client that signs with `scheme`, or does not.
+    fn c0c1(scheme: Option<Scheme>) -> Vec<u8> {
+        let mut bytes = vec![VERSION, 0, 0, 0, 7];
+        bytes.extend(if scheme.is_some() { [9, 0, 124, 2] } else { [0; 4] });
+        fill(&mut bytes, PACKET - 8, 42);
+        if let Some(scheme) = scheme {
+            sign(&mut bytes[1..], scheme, CLIENT_KEY);
+        }
+        bytes
+    }
+
+    fn run(input: &[u8]) -> (bool, Vec<u8>) {
+        let mut out = Vec::new();
+        let done = Handshake::new(1).next(&mut &input[..], &mut out).unwrap();
+        (done, out)
+    }
+
+    #[test]
+    fn a_simple_client_gets_its_c1_back_as_s2() {
+        let mut input = c0c1(None);
+        let (done, out) = run(&input);
+        assert!(!done);
+        assert_eq!(out.len(), 1 + 2 * PACKET);
+        assert_eq!(out[0], 3);
+        assert_eq!(out[1 + PACKET..], input[1..]);
+        input.extend([0xaa; PACKET]);
+        assert!(run(&input).0, "C2 of any content ends the handshake");
+    }
+
+    #[test]
+    fn a_signing_client_gets_signatures_it_can_verify() {
+        for scheme in [Scheme::Zero, Scheme::One] {
+            let input = c0c1(Some(scheme));
+            let (_, out) = run(&input);
+            let (s1, s2) = out[1..].split_at(PACKET);
+            let (found, _) = find_digest(s1, &SERVER_KEY[..SERVER_NAME]).unwrap();
+            assert_eq!(found, scheme);
+            let (_, client_digest) = find_digest(&input[1..], CLIENT_KEY).unwrap();
+            let key = hmac(SERVER_KEY, &[&client_digest]);
+            assert_eq!(hmac(&key, &[&s2[..PACKET - DIGEST]]), s2[PACKET - DIGEST..]);
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_digest_is_answered_simply() {
+        let mut input = c0c1(Some(Scheme::Zero));
+        input[100] ^= 1;
+        assert_eq!(run(&input).1[1 + PACKET..], input[1..]);
+    }
+
+    #[test]
+    fn hmac_is_that_of_rfc_4231_case_2() {
+        let digest = hmac(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(digest[..8], [0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]);
+        assert_eq!(digest[24..], [0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43]);
+    }
+
+    #[test]
+    fn every_split_gives_the_same_answer_and_leaves_what_follows() {
+        let mut input = c0c1(Some(Scheme::One));
+        input.extend([0; PACKET]);
+        input.extend(b"next");
+        let (_, expected) = run(&input);
+        for cut in 0..input.len() {
+            let (mut first, mut second) = input.split_at(cut);
+            let (mut handshake, mut out) = (Handshake::new(1), Vec::new());
+            let done = handshake.next(&mut first, &mut out).unwrap();
+            if !done {
+                assert!(handshake.next(&mut second, &mut out).unwrap());
+            }
+            assert_eq!(out, expected);
+            assert_eq!([first, second].concat(), b"next");
+        }
+    }
+
+    #[test]
+    fn another_version_is_answered_with_3_and_text_is_refused() {
+        let mut input = c0c1(None);
+        input[0] = 6;
+        assert_eq!(run(&input).1[0], 3);
+        let error = Handshake::new(1).next(&mut &b"GET / HTTP/1.1"[..], &mut Vec::new());
+        assert_eq!(error, Err(HandshakeError::NotRtmp(b'G')));
+    }
+}
