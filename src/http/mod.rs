@@ -1,0 +1,16 @@
+//! HTTP/1.1 as a server speaks it, sans-I/O: bytes in, requests out; heads and bodies to send back.
+//!
+//! Request bodies are refused, so what follows a head is always the next head. Nothing here opens a
+//! file, reads a clock or knows of streams.
+
+pub mod conditional;
+pub mod mime;
+pub mod path;
+pub mod range;
+pub mod request;
+pub mod response;
+pub mod server;
+
+pub use request::{Headers, HttpError, Method, Request};
+pub use response::ResponseHead;
+pub use server::ServerSession;

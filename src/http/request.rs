@@ -1,0 +1,432 @@
+//! One request: a complete head, parsed and checked.
+//!
+//! The framing rules are strict on purpose (RFC 9112, sections 3, 6 and 11.2): a head that two parsers
+//! could read in two ways is an error, and after an error the connection closes. A body is refused
+//! with the head that announces it.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use httparse::Status;
+
+use super::path;
+
+/// Longest head, bytes, with its empty line. Browsers send well under 2 KiB.
+pub const MAX_HEAD: usize = 8 * 1024;
+/// Most header fields in a head.
+pub const MAX_HEADERS: usize = 64;
+/// Longest request target, bytes.
+pub const MAX_TARGET: usize = 4 * 1024;
+
+/// Why a request is refused: the answer's status, and what to log. The connection closes after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpError {
+    /// Status to answer with.
+    pub status: u16,
+    /// What was wrong.
+    pub reason: &'static str,
+}
+
+impl HttpError {
+    pub(super) const fn new(status: u16, reason: &'static str) -> Self {
+        Self { status, reason }
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason, self.status)
+    }
+}
+
+impl Error for HttpError {}
+
+/// The method of a request (RFC 9110, section 9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// Send it.
+    Get,
+    /// Send its head.
+    Head,
+    /// Say what may be asked.
+    Options,
+    /// Any other token.
+    Other(String),
+}
+
+impl Method {
+    fn new(token: &str) -> Self {
+        match token {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "OPTIONS" => Self::Options,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The token.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Other(token) => token,
+        }
+    }
+}
+
+/// Header fields in the order they came; at most [`MAX_HEADERS`]. Names are in lower case, bytes of a
+/// value that are no UTF-8 have become U+FFFD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The first field of that (lower-case) name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every field of that (lower-case) name.
+    pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a comma-separated field of that name holds `token`, in any case.
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        self.all(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Headers {
+    fn from(fields: [(&str, &str); N]) -> Self {
+        Self(fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned())).collect())
+    }
+}
+
+/// A request without a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What to do.
+    pub method: Method,
+    /// The path: decoded, resolved, beginning with '/'; see [`path::resolve`].
+    pub path: String,
+    /// The target as it came, at most [`MAX_TARGET`] bytes.
+    pub target: String,
+    /// What follows "?", as it came; empty without one.
+    pub query: String,
+    /// The header fields.
+    pub headers: Headers,
+    /// Whether the peer wants to send more requests (RFC 9112, section 9.3).
+    pub persistent: bool,
+    /// 0 or 1: the peer's HTTP/1.x.
+    pub version_minor: u8,
+}
+
+impl Request {
+    /// Parses a whole head, with its empty line.
+    pub fn parse(head: &[u8]) -> Result<Self, HttpError> {
+        if head.len() > MAX_HEAD {
+            return Err(HttpError::new(431, "head too large"));
+        }
+        let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut parsed = httparse::Request::new(&mut fields);
+        let status = parsed.parse(head).map_err(refuse)?;
+        let (Status::Complete(_), Some(method), Some(target), Some(version_minor)) =
+            (status, parsed.method, parsed.path, parsed.version)
+        else {
+            return Err(HttpError::new(400, "head is not complete"));
+        };
+        let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
+        let headers = Headers(
+            parsed.headers.iter().map(|field| (field.name.to_ascii_lowercase(), text(field.value))).collect(),
+        );
+        let method = Method::new(method);
+        let (path, query) = split_target(&method, target)?;
+        check_host(&headers, version_minor)?;
+        check_framing(&method, &headers, version_minor)?;
+        let persistent = match version_minor {
+            0 => headers.has_token("connection", "keep-alive"),
+            _ => true,
+        };
+        Ok(Self {
+            path,
+            query,
+            target: target.to_owned(),
+            persistent: persistent && !headers.has_token("connection", "close"),
+            method,
+            headers,
+            version_minor,
+        })
+    }
+}
+
+fn refuse(error: httparse::Error) -> HttpError {
+    match error {
+        httparse::Error::TooManyHeaders => HttpError::new(431, "too many header fields"),
+        httparse::Error::Version => HttpError::new(505, "not HTTP/1.x"),
+        httparse::Error::HeaderName => HttpError::new(400, "bad header name"),
+        httparse::Error::HeaderValue => HttpError::new(400, "bad header value"),
+        httparse::Error::NewLine | httparse::Error::Status | httparse::Error::Token => {
+            HttpError::new(400, "bad request line")
+        }
+    }
+}
+
+/// Path and query of a target in origin, absolute or asterisk form (RFC 9112, section 3.2).
+fn split_target(method: &Method, target: &str) -> Result<(String, String), HttpError> {
+    if target.len() > MAX_TARGET {
+        return Err(HttpError::new(414, "target too long"));
+    }
+    if target.contains('#') {
+        return Err(HttpError::new(400, "fragment in the target"));
+    }
+    if target == "*" && *method == Method::Options {
+        return Ok(("/".to_owned(), String::new()));
+    }
+    let origin = origin_form(target).ok_or(HttpError::new(400, "bad target"))?;
+    let (raw, query) = origin.split_once('?').unwrap_or((&origin, ""));
+    let path = path::resolve(raw).map_err(|_| HttpError::new(400, "bad path"))?;
+    Ok((path, query.to_owned()))
+}
+
+/// Strips scheme and authority, which a server must accept (RFC 9112, section 3.2.2).
+fn origin_form(target: &str) -> Option<Cow<'_, str>> {
+    if target.starts_with('/') {
+        return Some(target.into());
+    }
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, origin) = rest.split_at_checked(end)?;
+    if authority.is_empty() || !is_host(authority) {
+        return None;
+    }
+    Some(if origin.starts_with('/') { origin.into() } else { format!("/{origin}").into() })
+}
+
+/// Exactly one Host in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
+fn check_host(headers: &Headers, version_minor: u8) -> Result<(), HttpError> {
+    let mut hosts = headers.all("host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version_minor == 0 => Ok(()),
+        (Some(host), None) if is_host(host) => Ok(()),
+        (None, _) => Err(HttpError::new(400, "no Host")),
+        _ => Err(HttpError::new(400, "bad Host")),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte))
+}
+
+/// Refuses bodies, and every head whose body another parser could see elsewhere (RFC 9112, section 6.3).
+fn check_framing(method: &Method, headers: &Headers, version_minor: u8) -> Result<(), HttpError> {
+    let refused = match method {
+        Method::Get | Method::Head | Method::Options => HttpError::new(400, "body not expected"),
+        Method::Other(_) => HttpError::new(413, "bodies are not accepted"),
+    };
+    let mut lengths = headers.all("content-length");
+    let length = lengths.next();
+    if lengths.next().is_some() {
+        return Err(HttpError::new(400, "more than one Content-Length"));
+    }
+    let mut codings = headers.all("transfer-encoding");
+    if let Some(coding) = codings.next() {
+        return Err(match (version_minor, length, codings.next()) {
+            (0, _, _) => HttpError::new(400, "Transfer-Encoding in HTTP/1.0"),
+            (_, Some(_), _) => HttpError::new(400, "Content-Length and Transfer-Encoding"),
+            (_, _, Some(_)) => HttpError::new(400, "more than one Transfer-Encoding"),
+            _ => refuse_coding(coding, refused),
+        });
+    }
+    match length {
+        None => Ok(()),
+        Some(length) if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(HttpError::new(400, "bad Content-Length"))
+        }
+        Some(length) => match length.parse::<u64>() {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(refused),
+            Err(_) => Err(HttpError::new(400, "bad Content-Length")),
+        },
+    }
+}
+
+/// What a single Transfer-Encoding deserves (RFC 9112, section 6.1).
+fn refuse_coding(coding: &str, refused: HttpError) -> HttpError {
+    let mut names = coding.rsplit(',').map(str::trim);
+    let last_is_chunked = names.next().is_some_and(|name| name.eq_ignore_ascii_case("chunked"));
+    match (last_is_chunked, names.next()) {
+        (true, None) => refused,
+        (true, Some(_)) => HttpError::new(501, "unknown transfer coding"),
+        (false, _) => HttpError::new(400, "body without an end"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(head: &str) -> Result<Request, HttpError> {
+        Request::parse(head.as_bytes())
+    }
+
+    fn get(fields: &str) -> Result<Request, HttpError> {
+        parse(&format!("GET /x HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    }
+
+    fn status(result: Result<Request, HttpError>) -> u16 {
+        result.map_or_else(|error| error.status, |_| 200)
+    }
+
+    #[test]
+    fn a_browsers_request_is_understood() {
+        let request = parse(
+            "GET /hls/a%20b.m3u8?x=1&y HTTP/1.1\r\nHost: example.com:8080\r\nUser-Agent: \u{e9}\r\nACCEPT: */* \r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!(request.method, Method::Get);
+        assert_eq!(request.path, "/hls/a b.m3u8");
+        assert_eq!(request.query, "x=1&y");
+        assert_eq!(request.target, "/hls/a%20b.m3u8?x=1&y");
+        assert_eq!(request.headers.get("accept"), Some("*/*"));
+        assert_eq!(request.headers.get("range"), None);
+        assert!(request.persistent);
+        assert_eq!(request.version_minor, 1);
+    }
+
+    #[test]
+    fn persistence_follows_version_and_connection() {
+        let persistent = |head: &str| parse(head).unwrap().persistent;
+        assert!(!persistent("GET / HTTP/1.0\r\n\r\n"));
+        assert!(persistent("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
+        assert!(persistent("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(!persistent("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, CLOSE\r\n\r\n"));
+        assert!(!persistent("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_target_may_be_absolute_or_an_asterisk() {
+        let path = |line: &str| parse(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n")).map(|r| r.path);
+        assert_eq!(path("GET http://example.com/a?b").unwrap(), "/a");
+        assert_eq!(path("GET HTTP://example.com").unwrap(), "/");
+        assert_eq!(path("GET http://example.com?b").unwrap(), "/");
+        assert_eq!(path("OPTIONS *").unwrap(), "/");
+        for bad in [
+            "GET *",
+            "GET ftp://a/b",
+            "GET http:///b",
+            "GET http://a@b/",
+            "CONNECT a:80",
+            "GET a",
+            "GET /a#b",
+            "GET /../a",
+            "GET /%00",
+            "GET /a b",
+        ] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn methods_are_kept_as_they_are() {
+        for (token, method) in [
+            ("HEAD", Method::Head),
+            ("OPTIONS", Method::Options),
+            ("get", Method::Other("get".into())),
+            ("TRACE", Method::Other("TRACE".into())),
+        ] {
+            let request = parse(&format!("{token} / HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+            assert_eq!((request.method.as_str(), &request.method), (token, &method));
+        }
+    }
+
+    #[test]
+    fn host_is_there_exactly_once() {
+        assert_eq!(status(parse("GET / HTTP/1.1\r\n\r\n")), 400);
+        assert_eq!(status(parse("GET / HTTP/1.0\r\n\r\n")), 200);
+        assert_eq!(status(get("Host: b\r\n")), 400);
+        assert_eq!(status(parse("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n")), 400);
+        for host in ["a b", "a/b", "u@a", "a?b", "<a>", "\u{e4}"] {
+            assert_eq!(status(parse(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"))), 400, "{host}");
+        }
+        for host in ["", "a", "a:80", "[::1]:80", "192.0.2.1"] {
+            assert_eq!(status(parse(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"))), 200, "{host}");
+        }
+    }
+
+    #[test]
+    fn framing_that_could_be_read_in_two_ways_is_refused() {
+        for fields in [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+            "Content-Length: 0\r\nContent-Length: 0\r\n",
+            "Content-Length: 0\r\nContent-Length: 5\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: +0\r\n",
+            "Content-Length: 5,5\r\n",
+            "Content-Length: 0, 0\r\n",
+            "Content-Length: 0x5\r\n",
+            "Content-Length: 5 5\r\n",
+            "Content-Length: -1\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 18446744073709551616\r\n",
+            "Content-Length : 0\r\n",
+            "Transfer-Encoding: xchunked\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+            "Transfer-Encoding:\r\n",
+            "Transfer-Encoding : chunked\r\n",
+            "Transfer-Encoding: \u{b}chunked\r\n",
+            "X: a\r\n Transfer-Encoding: chunked\r\n",
+            "X: a\rContent-Length: 5\r\n",
+            "X: a\0b\r\n",
+            "\u{e9}: a\r\n",
+            ": a\r\n",
+            "X\r\n",
+        ] {
+            assert_eq!(status(get(fields)), 400, "{fields:?}");
+        }
+        assert_eq!(status(parse("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")), 400);
+    }
+
+    #[test]
+    fn a_body_is_refused_with_the_head_that_announces_it() {
+        let post = |field: &str| status(parse(&format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n")));
+        assert_eq!(status(get("Content-Length: 5\r\n")), 400);
+        assert_eq!(status(get("Transfer-Encoding: chunked\r\n")), 400);
+        assert_eq!(status(get("Transfer-Encoding: gzip, chunked\r\n")), 501);
+        assert_eq!(status(get("Content-Length: 0\r\n")), 200);
+        assert_eq!(post("Content-Length: 0"), 200);
+        assert_eq!(post("Content-Length: 10737418240"), 413);
+        assert_eq!(post("Transfer-Encoding: Chunked"), 413);
+    }
+
+    #[test]
+    fn limits_hold_and_one_more_is_refused() {
+        let target = |length: usize| {
+            status(parse(&format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length - 1))))
+        };
+        assert_eq!((target(MAX_TARGET), target(MAX_TARGET + 1)), (200, 414));
+        let fields = |count: usize| status(get(&"X: y\r\n".repeat(count - 1)));
+        assert_eq!((fields(MAX_HEADERS), fields(MAX_HEADERS + 1)), (200, 431));
+        let head = |length: usize| {
+            let rest = "GET /x HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n".len();
+            status(get(&format!("X: {}\r\n", "y".repeat(length - rest))))
+        };
+        assert_eq!((head(MAX_HEAD), head(MAX_HEAD + 1)), (200, 431));
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3", "ICY/1.0", "http/1.1"] {
+            let refused = status(parse(&format!("GET / {version}\r\nHost: a\r\n\r\n")));
+            assert!(matches!(refused, 400 | 505), "{version}: {refused}");
+        }
+        assert_eq!(status(parse("PRI * HTTP/2.0\r\n\r\n")), 505);
+    }
+}

@@ -1,0 +1,190 @@
+//! The head of a response, and the small pages that explain an error.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Status and header fields of a response, without those that say how it is framed.
+///
+/// Fields that cannot be written as one line, and those that [`ResponseHead::encode`] writes itself,
+/// are left out: a value from a peer or a file cannot add a header of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// Status code, three digits.
+    pub status: u16,
+    /// Header fields in the order in which they are sent.
+    pub headers: Vec<(Cow<'static, str>, String)>,
+}
+
+/// The fields that belong to the connection; see [`ResponseHead::encode`].
+const OWN_FIELDS: [&str; 5] = ["Server", "Date", "Content-Length", "Connection", "Transfer-Encoding"];
+
+impl ResponseHead {
+    /// A head without any field.
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new() }
+    }
+
+    /// The same with a further field, unless its name or value cannot be sent.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        if may_send(&name, &value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// The first field of that name, in any case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let field = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        field.map(|(_, value)| value.as_str())
+    }
+
+    /// The bytes of the head, with Server, Date, Content-Length and Connection (RFC 9112, section 4).
+    ///
+    /// `content_length` is that of the body, or of the body a GET would get; without one the end of the
+    /// connection ends the body, so `persistent` must then be false. `date` is an IMF-fixdate.
+    pub fn encode(&self, content_length: Option<u64>, persistent: bool, date: &str) -> Vec<u8> {
+        let without_body = self.status < 200 || matches!(self.status, 204 | 304);
+        debug_assert!(content_length.is_some() || without_body || !persistent, "a body without an end");
+        let mut text = String::with_capacity(256);
+        let mut line = |name: &str, value: &str| {
+            text.extend([name, ": ", value, "\r\n"]);
+        };
+        line("Server", "Millstream");
+        line("Date", date);
+        for (name, value) in self.headers.iter().filter(|(name, value)| may_send(name, value)) {
+            line(name, value);
+        }
+        if let Some(length) = content_length.filter(|_| !without_body) {
+            line("Content-Length", &length.to_string());
+        }
+        line("Connection", if persistent { "keep-alive" } else { "close" });
+        format!("HTTP/1.1 {:03} {}\r\n{text}\r\n", self.status, reason(self.status)).into_bytes()
+    }
+}
+
+/// Whether a name is a token (RFC 9110, section 5.6.2).
+pub fn is_token(name: &str) -> bool {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(in_token)
+}
+
+/// Whether a value fits in one line (RFC 9110, section 5.5).
+pub fn is_value(value: &str) -> bool {
+    !value.bytes().any(|byte| matches!(byte, 0..=8 | 10..=31 | 127))
+}
+
+/// Whether the server writes the field of that name itself.
+fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+fn may_send(name: &str, value: &str) -> bool {
+    is_token(name) && is_value(value) && !is_own_field(name)
+}
+
+/// The phrase for a status (RFC 9110, section 15).
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Unknown",
+    }
+}
+
+/// A small page that names a status, to go with it.
+pub fn error_page(status: u16) -> (ResponseHead, Vec<u8>) {
+    let mut page = String::new();
+    let phrase = reason(status);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {phrase}</title></head>\n\
+         <body><h1>{status} {phrase}</h1></body></html>\n"
+    );
+    let head = ResponseHead::new(status)
+        .with("Content-Type", "text/html; charset=utf-8")
+        .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        .with("X-Content-Type-Options", "nosniff");
+    (head, page.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+    fn text(head: &ResponseHead, length: Option<u64>, persistent: bool) -> String {
+        String::from_utf8(head.encode(length, persistent, DATE)).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_written_with_what_frames_it() {
+        let head = ResponseHead::new(200).with("Content-Type", "video/mp2t");
+        assert_eq!(
+            text(&head, Some(7), true),
+            "HTTP/1.1 200 OK\r\nServer: Millstream\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Content-Type: video/mp2t\r\nContent-Length: 7\r\nConnection: keep-alive\r\n\r\n"
+        );
+        assert!(text(&head, None, false).ends_with("Connection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_status_without_a_body_has_no_length() {
+        for status in [204, 304] {
+            assert!(!text(&ResponseHead::new(status), Some(0), true).contains("Content-Length"));
+        }
+        assert!(text(&ResponseHead::new(404), Some(0), true).contains("Content-Length: 0\r\n"));
+    }
+
+    #[test]
+    fn a_value_cannot_add_a_header() {
+        let mut head = ResponseHead::new(301)
+            .with("Location", "/a\r\nSet-Cookie: x")
+            .with("Bad Name", "x")
+            .with("X-Nul", "a\0")
+            .with("", "x")
+            .with("X-Fine", "a\tb");
+        assert_eq!(head.headers, [("X-Fine".into(), "a\tb".to_owned())]);
+        head.headers.push(("X".into(), "a\nEvil: 1".into()));
+        head.headers.push(("Content-length".into(), "5".into()));
+        let text = text(&head, Some(0), false);
+        assert!(!text.contains("Evil") && !text.contains("length: 5"), "{text}");
+    }
+
+    #[test]
+    fn an_error_page_names_its_status() {
+        let (head, page) = error_page(404);
+        assert_eq!(head.status, 404);
+        assert_eq!(head.get("content-type"), Some("text/html; charset=utf-8"));
+        assert!(String::from_utf8(page).unwrap().contains("<h1>404 Not Found</h1>"));
+    }
+}
