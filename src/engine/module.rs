@@ -20,7 +20,7 @@ pub enum Verdict {
     Continue,
     /// Refuse; the peer and the log get the reason.
     Deny(String),
-    /// Wait: neither read nor parse this session until [`Ctx::resume`] names it.
+    /// Wait: neither read nor parse this session until [`Ctx::answer`] says more.
     Suspend,
 }
 

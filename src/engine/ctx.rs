@@ -1,0 +1,320 @@
+//! The context: all that the modules may see and ask for while a turn runs.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::http;
+use crate::rtmp::ServerSession;
+use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
+
+use super::config::{Config, Listener, LocationId, Protocol, ServerSettings};
+use super::module::Verdict;
+use super::out_queue::OutQueue;
+use super::session::{
+    HttpState, Life, Request, Role, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks,
+};
+use super::stream::{StreamId, Streams};
+use super::timers::{Timer, Timers};
+
+/// The time, as whoever polls the sockets read it for this turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For deadlines and durations.
+    pub instant: Instant,
+    /// For dates and file names.
+    pub wall: SystemTime,
+}
+
+/// What the end of a turn asks of whoever owns the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Read this session again, though no new bytes have been announced.
+    Read(SessionId),
+    /// Give up on this session when its peer's host has been heard of in no way for so long.
+    LimitSilence(SessionId, Duration),
+    /// Say that nothing more will be sent; the peer may still send.
+    ShutDown(SessionId),
+    /// Close the socket; the session is gone.
+    Drop(SessionId),
+}
+
+/// What the engine keeps of an application.
+#[derive(Debug, Clone)]
+pub struct AppFacts {
+    /// Its name.
+    pub name: String,
+    /// The position of its RTMP server.
+    pub server: usize,
+}
+
+/// What the engine keeps of a location.
+#[derive(Debug)]
+struct LocationFacts {
+    path: String,
+    exact: bool,
+    server: usize,
+}
+
+/// A request that a module has suspended.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// The module's position.
+    pub module: usize,
+    pub request: Box<Request>,
+}
+
+/// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
+/// number. (A frame of more than one chunk takes up twice its length, with its image.)
+pub const MAX_QUEUED_BYTES: usize = 8 << 20;
+
+/// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
+/// publisher must not overflow the queue of a player that reads.
+const PRESSED: usize = 64;
+
+/// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
+const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// The same before its `connect` is accepted.
+const MAX_FIRST_BYTES: usize = 16 * 1024;
+
+/// The engine's state, without the modules.
+pub struct Ctx {
+    /// The time of this turn.
+    pub now: Now,
+    /// All sessions.
+    pub sessions: Sessions,
+    /// All streams.
+    pub streams: Streams,
+    /// All applications, by [`AppId`](super::AppId).
+    pub apps: Vec<AppFacts>,
+    locations: Vec<LocationFacts>,
+    pub(super) servers: Vec<ServerSettings>,
+    pub(super) timers: Timers,
+    pub(super) dirty: Vec<SessionId>,
+    /// Whether a player's queue has reached [`PRESSED`] since the last write.
+    pub(super) pressed: bool,
+    pub(super) actions: Vec<Action>,
+    /// Sessions to end this turn.
+    pub(super) ended: Vec<SessionId>,
+    /// Sessions on their way out.
+    pub(super) lingering: Vec<SessionId>,
+    /// Answers to suspended requests.
+    pub(super) answers: Vec<(SessionId, Verdict)>,
+    resumable: Vec<SessionId>,
+    /// Whether the server is only finishing what it has.
+    pub(super) draining: bool,
+    seed: u64,
+}
+
+impl Ctx {
+    pub(super) fn new(config: &Config<'_>, seed: u64, now: Now) -> Self {
+        let apps = config.applications.iter();
+        let locations = config.locations.iter();
+        Self {
+            now,
+            sessions: Sessions::default(),
+            streams: Streams::default(),
+            apps: apps.map(|app| AppFacts { name: app.name.clone(), server: app.server }).collect(),
+            locations: locations
+                .map(|l| LocationFacts { path: l.path.clone(), exact: l.exact, server: l.server })
+                .collect(),
+            servers: config.servers.clone(),
+            timers: Timers::default(),
+            dirty: Vec::new(),
+            pressed: false,
+            actions: Vec::new(),
+            ended: Vec::new(),
+            lingering: Vec::new(),
+            answers: Vec::new(),
+            resumable: Vec::new(),
+            draining: false,
+            seed,
+        }
+    }
+
+    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent.
+    pub fn for_each_player(&mut self, stream: StreamId, mut offer: impl FnMut(&mut Session)) {
+        let Some(stream) = self.streams.get(stream) else { return };
+        let mut stuck = Vec::new();
+        for &id in &stream.players {
+            let Some(session) = self.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+                continue;
+            };
+            session.touch_output(self.now.instant);
+            offer(session);
+            if !session.out.is_empty() {
+                mark_dirty(&mut self.dirty, session);
+            }
+            self.pressed |= session.out.len() >= PRESSED;
+            if is_overfull(session, &self.servers) {
+                stuck.push(id);
+            }
+        }
+        for id in stuck {
+            self.close(id, "does not read what it is sent");
+        }
+    }
+
+    /// Queues bytes for a session, unless it is past that. An RTMP peer that lets replies pile up is
+    /// closed; what HTTP clients ask ahead waits.
+    pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| session.life.may_send()) else {
+            return false;
+        };
+        if !bytes.is_empty() {
+            session.touch_output(self.now.instant);
+            session.out.push_bytes(bytes.into());
+            mark_dirty(&mut self.dirty, session);
+            if is_overfull(session, &self.servers) {
+                self.close(id, "does not read what it is sent");
+            }
+        }
+        true
+    }
+
+    /// Closes a session at the end of this turn, at once.
+    pub fn close(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Info);
+    }
+
+    /// Closes a session whose peer broke the protocol.
+    pub fn fail(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Warn);
+    }
+
+    /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
+    pub fn finish(&mut self, id: SessionId, reason: &str) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.life == Life::Open {
+            session.life = Life::Finishing(reason.to_owned());
+            self.ended.push(id);
+        }
+    }
+
+    /// Answers a request that a gate has suspended.
+    pub fn answer(&mut self, id: SessionId, verdict: Verdict) {
+        self.answers.push((id, verdict));
+    }
+
+    /// Calls a module's `on_timer` with `token` at `at`.
+    pub fn set_module_timer(&mut self, module: &'static str, at: Instant, token: u64) {
+        self.timers.add(at, Timer::Module { module, token });
+    }
+
+    /// Whether a session has something to finish: a stream that is live, an answer to send.
+    pub(super) fn is_busy(&self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(id) else { return false };
+        let live = match session.role {
+            Role::None => false,
+            Role::Publisher { .. } => true,
+            Role::Player(player) => {
+                self.streams.get(player.stream).is_some_and(|stream| stream.publisher.is_some())
+            }
+        };
+        live || !session.out.is_empty()
+    }
+
+    fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
+        session.life = match std::mem::replace(&mut session.life, Life::Gone) {
+            Life::Open => Life::Closed(reason.to_owned(), level),
+            Life::Finishing(first) => Life::Closed(first, log::Level::Info),
+            Life::Closed(first, level) => Life::Closed(first, level),
+            // It has been logged already.
+            Life::Lingering | Life::ShutDown(_) | Life::Gone => Life::Gone,
+        };
+        if queued {
+            self.ended.push(id);
+        }
+    }
+
+    pub(super) fn open_session(&mut self, listener: &Listener, peer: SocketAddr) -> SessionId {
+        let now = self.now.instant;
+        let chunk_size = match listener.protocol {
+            Protocol::Rtmp => self.servers.get(listener.server).map(|server| server.rtmp.chunk_size),
+            Protocol::Http => None,
+        };
+        let speaks = match listener.protocol {
+            Protocol::Rtmp => {
+                self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+                let protocol = ServerSession::new(self.seed);
+                Speaks::Rtmp(Box::new(RtmpState {
+                    protocol,
+                    app: None,
+                    owes_since: now,
+                    asks: 0,
+                    pinged: None,
+                }))
+            }
+            Protocol::Http => {
+                let protocol = http::ServerSession::new();
+                Speaks::Http(Box::new(HttpState { protocol, waits_since: now, in_head: true }))
+            }
+        };
+        let timer_at = now + STEP_DEADLINE;
+        let id = self.sessions.insert(|id| Session {
+            id,
+            peer,
+            opened: now,
+            last_input: now,
+            last_output: now,
+            bytes_in: 0,
+            bytes_out: 0,
+            out: OutQueue::new(chunk_size.unwrap_or(DEFAULT_CHUNK_SIZE)),
+            role: Role::None,
+            speaks,
+            server: listener.server,
+            life: Life::Open,
+            dirty: false,
+            gate: None,
+            pending: Vec::new(),
+            backlogged: false,
+            timer_at,
+        });
+        self.timers.add(timer_at, Timer::Session { id, at: timer_at });
+        id
+    }
+
+    /// The location of an HTTP server that a path falls into: an exact one, or the longest prefix.
+    pub(super) fn find_location(&self, server: usize, path: &str) -> Option<LocationId> {
+        let candidates = self.locations.iter().enumerate().filter(|(_, location)| {
+            let matches =
+                if location.exact { path == location.path } else { path.starts_with(&location.path) };
+            location.server == server && matches
+        });
+        let best = candidates.max_by_key(|(_, location)| (location.exact, location.path.len()));
+        best.map(|(index, _)| LocationId(index))
+    }
+
+    pub(super) fn resume_input(&mut self, id: SessionId) {
+        self.resumable.push(id);
+    }
+
+    pub(super) fn has_resumable(&self) -> bool {
+        !(self.resumable.is_empty() && self.answers.is_empty())
+    }
+
+    pub(super) fn take_resumable(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.resumable)
+    }
+}
+
+/// Whether more waits for an RTMP session than there can be if its peer reads: frames stop at the limits
+/// of the live module, so only replies and headers come to this.
+fn is_overfull(session: &Session, servers: &[ServerSettings]) -> bool {
+    let Speaks::Rtmp(state) = &session.speaks else { return false };
+    let bytes = match (state.app, session.role) {
+        (None, _) => MAX_FIRST_BYTES,
+        (_, Role::Player(_)) => 2 * MAX_QUEUED_BYTES + MAX_REPLY_BYTES,
+        _ => MAX_REPLY_BYTES,
+    };
+    let messages = servers.get(session.server).map_or(0, ServerSettings::longest_queue);
+    session.out.bytes() > bytes || session.out.len() > messages
+}
+
+fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {
+    if !session.dirty {
+        session.dirty = true;
+        dirty.push(session.id);
+    }
+}

@@ -1,0 +1,155 @@
+//! What a session owes by when: its handshake, its next command, an answer to a ping, room in its
+//! queue. One timer entry a session; when it expires this decides what is due and when to look again.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::config::ServerSettings;
+use super::ctx::{Action, Ctx};
+use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
+use super::timers::Timer;
+use crate::rtmp::message::UserControl;
+
+/// A session on its way out is not looked at more often than this.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+/// How long an HTTP connection may be idle between requests (nginx's keepalive_timeout).
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What is to be done about a session now.
+enum Due {
+    /// Nothing before this time.
+    Later(Instant),
+    /// Ask whether it is there, and look again at this time.
+    Ping(Instant),
+    /// Close it, for this reason.
+    Close(&'static str),
+}
+
+impl Engine {
+    /// A session's timer entry for `at` has expired.
+    pub(super) fn check_session(&mut self, id: SessionId, at: Instant) {
+        let cx = &mut self.cx;
+        let now = cx.now.instant;
+        let Some(session) = cx.sessions.get_mut(id) else { return };
+        if session.timer_at != at {
+            return; // an entry that a nearer one has replaced
+        }
+        if session.life != Life::Open {
+            let at = session.lingers_until().max(now + SHORTEST_WAIT);
+            return cx.look_again(id, at); // the end of the turn lets it go when it is time
+        }
+        let due = match &session.speaks {
+            Speaks::Rtmp(state) => match cx.servers.get(session.server) {
+                Some(settings) => rtmp_due(session, state, settings, now),
+                None => return,
+            },
+            Speaks::Http(state) => http_due(session, state, now),
+        };
+        match due {
+            Due::Later(at) => cx.look_again(id, at),
+            Due::Ping(at) => {
+                if let Some(state) = session.rtmp_mut() {
+                    state.pinged = Some(now);
+                }
+                let mut ping = Vec::new();
+                let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
+                UserControl::PingRequest(milliseconds as u32).write(&mut ping);
+                cx.send_bytes(id, &ping);
+                cx.look_again(id, at);
+            }
+            Due::Close(reason) => cx.close(id, reason),
+        }
+    }
+}
+
+/// How long a peer may take to hang up once the session has.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+impl Ctx {
+    /// One step of a session's way out: send, hang up, wait for the peer to hang up too; so that an
+    /// answer sent last is not lost to a reset. False when the session is gone.
+    pub(super) fn linger(&mut self, id: SessionId) -> bool {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let until = session.lingers_until();
+        if session.life == Life::Lingering && session.out.is_empty() {
+            session.life = Life::ShutDown(now + HANG_UP);
+            self.actions.push(Action::ShutDown(id));
+            self.look_by(id, now + HANG_UP);
+        } else if now >= until {
+            self.sessions.remove(id);
+            self.actions.push(Action::Drop(id));
+            return false;
+        }
+        true
+    }
+
+    /// Sets the timer of a session whose entry has expired, or is to count no more.
+    pub(super) fn look_again(&mut self, id: SessionId, at: Instant) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.timer_at = at;
+            self.timers.add(at, Timer::Session { id, at });
+        }
+    }
+
+    /// Sees to it that a session that has begun to publish or play is pinged in time.
+    pub(super) fn watch_silence(&mut self, id: SessionId) {
+        let server = self.sessions.get(id).and_then(|session| self.servers.get(session.server));
+        if let Some(ping) = server.map(|server| server.ping) {
+            self.look_by(id, self.now.instant + ping);
+        }
+    }
+
+    /// Sees to it that a session is looked at by `at`. There is no new entry if there is a nearer
+    /// one, so a client that goes on changing its mind does not fill the heap.
+    pub(super) fn look_by(&mut self, id: SessionId, at: Instant) {
+        if self.sessions.get(id).is_some_and(|session| at < session.timer_at) {
+            self.look_again(id, at);
+        }
+    }
+}
+
+fn rtmp_due(session: &Session, state: &RtmpState, settings: &ServerSettings, now: Instant) -> Due {
+    let mut next = now + settings.timeout.max(STEP_DEADLINE);
+    if !session.role.is_live() && session.gate.is_none() {
+        let deadline = state.owes_since + STEP_DEADLINE;
+        if now >= deadline {
+            return Due::Close(match state.app {
+                None => "no handshake and connect in time",
+                Some(_) => "neither publishes nor plays",
+            });
+        }
+        next = next.min(deadline);
+    }
+    if !session.out.is_empty() {
+        let deadline = session.last_output + settings.timeout;
+        if now >= deadline {
+            return Due::Close("takes nothing of what it is sent");
+        }
+        next = next.min(deadline);
+    }
+    match state.pinged.filter(|&pinged| pinged >= session.last_input) {
+        Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
+        Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
+        None => {
+            let deadline = session.last_input + settings.ping;
+            if now >= deadline {
+                Due::Ping(next.min(now + settings.ping_timeout))
+            } else {
+                Due::Later(next.min(deadline))
+            }
+        }
+    }
+}
+
+fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
+    let (deadline, reason) = if !session.out.is_empty() {
+        (session.last_output + HTTP_SEND, "takes nothing of what it is sent")
+    } else if state.in_head {
+        (state.waits_since + STEP_DEADLINE, "no whole request in time")
+    } else {
+        (state.waits_since.max(session.last_output) + KEEP_ALIVE, "idle")
+    };
+    if now >= deadline { Due::Close(reason) } else { Due::Later(deadline) }
+}

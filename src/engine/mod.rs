@@ -1,0 +1,297 @@
+//! The whole server without sockets: bytes and the time go in, queued bytes and actions come out.
+//!
+//! [`Engine`] owns the modules and the context, [`Ctx`], which owns the sessions, streams and timers.
+//! They are disjoint fields, so a module's hook may have the context while the engine walks the
+//! modules. Sessions are freed only by [`Engine::end_turn`]; ids carry serials, so a late answer to a
+//! session or stream that is gone finds nobody.
+
+mod config;
+mod ctx;
+mod deadlines;
+mod directives;
+mod gates;
+mod http;
+mod module;
+mod name;
+mod out_queue;
+mod rtmp;
+mod session;
+mod stream;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
+pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
+pub use module::{HttpReply, HttpRequest, Module, Sink, Verdict};
+pub use name::{NameError, StreamName};
+pub use out_queue::{Body, OutQueue};
+pub use session::{Ask, Player, Request, Role, Session, SessionId, Track};
+pub use stream::{Headers, Stream, StreamFacts, StreamId, Streams};
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use crate::conf::{self, Directive, Scope, Table};
+use crate::media::Frame;
+use ctx::Gate;
+use session::{Life, Speaks};
+use timers::Timer;
+
+/// Shares a frame that was not received but made, so that players can be sent it.
+pub fn stamped(mut frame: Frame) -> Rc<Frame> {
+    crate::rtmp::chunk::stamp(&mut frame);
+    Rc::new(frame)
+}
+
+/// The directives of all modules and of the engine itself, in the order of the table.
+pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
+    let own = ("core", directives::DIRECTIVES);
+    std::iter::once(own).chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
+}
+
+/// The table that a configuration is checked against.
+pub fn directive_table(modules: &[Box<dyn Module>]) -> Table {
+    let parts: Vec<_> = sections(modules).into_iter().map(|(_, directives)| directives).collect();
+    Table::new(&parts)
+}
+
+/// The server without its sockets.
+pub struct Engine {
+    modules: Vec<Box<dyn Module>>,
+    cx: Ctx,
+    listeners: Vec<Listener>,
+}
+
+impl Engine {
+    /// An engine for a checked configuration. `seed` feeds what should differ from run to run.
+    pub fn new(
+        root: &Scope<'_>,
+        mut modules: Vec<Box<dyn Module>>,
+        seed: u64,
+        now: Now,
+    ) -> Result<Self, conf::Error> {
+        let config = Config::new(root)?;
+        for module in &mut modules {
+            module.configure(&config)?;
+        }
+        let cx = Ctx::new(&config, seed, now);
+        Ok(Self { modules, cx, listeners: config.listeners })
+    }
+
+    /// What to listen on; the position is the number that [`Engine::accept`] wants.
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// A peer has connected to a listener.
+    pub fn accept(&mut self, listener: usize, peer: SocketAddr, now: Now) -> Option<SessionId> {
+        self.cx.now = now;
+        let listener = self.listeners.get(listener)?;
+        let id = self.cx.open_session(listener, peer);
+        log::debug!("{id} accepted from {peer}");
+        Some(id)
+    }
+
+    /// A session's bytes have come.
+    pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.last_input = now.instant;
+        session.bytes_in += bytes.len() as u64;
+        self.process(id, bytes);
+    }
+
+    /// A session's peer sends nothing more. One that still waits for an answer gets it.
+    pub fn end_of_input(&mut self, id: SessionId, now: Now) {
+        self.cx.now = now;
+        match self.cx.sessions.get(id) {
+            Some(session) if matches!(session.speaks, Speaks::Http(_)) && !session.out.is_empty() => {
+                self.cx.finish(id, "peer closed");
+            }
+            _ => self.cx.close(id, "peer closed"),
+        }
+    }
+
+    /// A session's socket has failed.
+    pub fn disconnected(&mut self, id: SessionId, why: &str, now: Now) {
+        self.cx.now = now;
+        self.cx.close(id, why);
+    }
+
+    /// The queue of a session that may have something to send.
+    pub fn out_queue(&mut self, id: SessionId) -> Option<&mut OutQueue> {
+        self.cx.sessions.get_mut(id).map(|session| &mut session.out)
+    }
+
+    /// `count` bytes of a session's queue have been sent.
+    pub fn sent(&mut self, id: SessionId, count: usize, now: Now) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.out.advance(count);
+        session.bytes_out += count as u64;
+        session.last_output = now.instant;
+        if session.out.is_empty() && session.backlogged {
+            self.cx.resume_input(id);
+        } else if self.cx.draining && !self.cx.is_busy(id) {
+            self.cx.finish(id, "server stops");
+        }
+    }
+
+    /// Whether queues are filling up, so that they should be written before more is read.
+    pub fn is_pressed(&self) -> bool {
+        self.cx.pressed
+    }
+
+    /// The sessions with something new to send, each once.
+    pub fn take_dirty(&mut self) -> Vec<SessionId> {
+        self.cx.pressed = false;
+        let dirty = std::mem::take(&mut self.cx.dirty);
+        for &id in &dirty {
+            if let Some(session) = self.cx.sessions.get_mut(id) {
+                session.dirty = false;
+            }
+        }
+        dirty
+    }
+
+    /// Whether a session's input is to be left in its socket for now.
+    pub fn is_held(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::is_held)
+    }
+
+    /// Whether there is something to do before any socket or timer says so.
+    pub fn has_work(&self) -> bool {
+        !(self.cx.dirty.is_empty() && self.cx.ended.is_empty() && self.cx.actions.is_empty())
+            || self.cx.has_resumable()
+    }
+
+    /// When [`Engine::expire`] wants to be called next.
+    pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
+        self.cx.timers.next()
+    }
+
+    /// Lets expired timers act.
+    pub fn expire(&mut self, now: Now) {
+        self.cx.now = now;
+        while let Some(timer) = self.cx.timers.pop_expired(now.instant) {
+            match timer {
+                Timer::Session { id, at } => self.check_session(id, at),
+                Timer::Module { module, token } => {
+                    for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
+                        candidate.on_timer(&mut self.cx, token);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a turn of the loop: lets suspended requests go on, frees what has closed and says what is
+    /// left to do outside.
+    pub fn end_turn(&mut self, now: Now) -> Vec<Action> {
+        self.cx.now = now;
+        self.settle_gates();
+        for id in self.cx.take_resumable() {
+            self.resume(id);
+        }
+        while let Some(id) = self.cx.ended.pop() {
+            self.end_session(id);
+        }
+        let mut lingering = std::mem::take(&mut self.cx.lingering);
+        lingering.retain(|&id| self.cx.linger(id));
+        self.cx.lingering = lingering;
+        std::mem::take(&mut self.cx.actions)
+    }
+
+    /// Ends every session now: files are finished, players are told. What is queued may still be sent.
+    pub fn stop(&mut self, now: Now) {
+        self.cx.now = now;
+        for id in self.cx.sessions.ids() {
+            self.cx.finish(id, "server stops");
+        }
+    }
+
+    /// Ends the sessions that carry nothing and lets the others go on to their end.
+    pub fn drain(&mut self, now: Now) {
+        self.cx.now = now;
+        self.cx.draining = true;
+        for id in self.cx.sessions.ids() {
+            if !self.cx.is_busy(id) {
+                self.cx.finish(id, "server stops");
+            }
+        }
+    }
+
+    /// How many sessions there are.
+    pub fn session_count(&self) -> usize {
+        self.cx.sessions.len()
+    }
+
+    /// Feeds bytes to what the session speaks.
+    fn process(&mut self, id: SessionId, bytes: &[u8]) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        if session.life != Life::Open {
+            return;
+        }
+        if session.is_held() {
+            // At most one read's worth: a held session is not read.
+            session.pending.extend_from_slice(bytes);
+            return;
+        }
+        match session.speaks {
+            Speaks::Rtmp(_) => self.rtmp_input(id, bytes),
+            Speaks::Http(_) => self.http_input(id, bytes),
+        }
+    }
+
+    /// Goes on with what a session sent while it was held.
+    fn resume(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        // Not before: what is read meanwhile would be processed ahead of what is pending.
+        session.backlogged &= !session.out.is_empty();
+        if session.is_held() {
+            return;
+        }
+        let pending = std::mem::take(&mut session.pending);
+        self.cx.actions.push(Action::Read(id));
+        self.process(id, &pending);
+    }
+
+    /// Lets answered gates go on with their requests.
+    fn settle_gates(&mut self) {
+        for (id, verdict) in std::mem::take(&mut self.cx.answers) {
+            let Some(session) = self.cx.sessions.get_mut(id) else { continue };
+            let Some(Gate { module, request }) = session.gate.take() else { continue };
+            self.cx.resume_input(id);
+            self.settle(module, *request, verdict);
+        }
+    }
+
+    /// Runs the closing hooks of a session and frees its slot, or lets it linger.
+    fn end_session(&mut self, id: SessionId) {
+        self.leave_stream(id);
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let (reason, level) = match &session.life {
+            Life::Finishing(reason) => (reason.clone(), log::Level::Info),
+            Life::Closed(reason, level) => (reason.clone(), *level),
+            Life::Gone => (String::new(), log::Level::Trace),
+            Life::Open | Life::Lingering | Life::ShutDown(_) => return,
+        };
+        if !reason.is_empty() {
+            let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
+            let (received, sent) = (session.bytes_in, session.bytes_out);
+            log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
+        }
+        if matches!(session.life, Life::Finishing(_)) {
+            session.life = Life::Lingering;
+            // The queue's own deadline is the one that ends this, if the peer takes nothing.
+            let at = session.lingers_until();
+            self.cx.lingering.push(id);
+            self.cx.look_again(id, at);
+            return;
+        }
+        self.cx.sessions.remove(id);
+        self.cx.actions.push(Action::Drop(id));
+    }
+}

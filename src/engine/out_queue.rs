@@ -1,0 +1,242 @@
+//! What waits to be sent to one peer: a circular queue of references to shared bytes.
+//!
+//! Replies, frames and files wait here in order. Whoever owns the socket gathers slices from the
+//! front, sends them in one call and says how much went. The queue never copies a frame.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use crate::media::Frame;
+use crate::rtmp::chunk::image;
+
+/// Bytes handed to one gathered write; a larger one only keeps others waiting.
+const MAX_GATHER: usize = 256 * 1024;
+
+/// A queue that has emptied keeps room for this many items.
+const IDLE_CAPACITY: usize = 8;
+
+/// The body of an HTTP reply.
+#[derive(Debug)]
+pub enum Body {
+    /// Nothing follows the head.
+    Empty,
+    /// Bytes in memory.
+    Bytes(Rc<[u8]>),
+    /// A piece of an open, regular file.
+    File {
+        /// The file.
+        file: File,
+        /// Where the piece begins, bytes.
+        offset: u64,
+        /// How long it is, bytes.
+        length: u64,
+    },
+}
+
+impl Body {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Debug)]
+enum Item {
+    Bytes(Rc<[u8]>),
+    Frame(Rc<Frame>),
+    File(Box<Piece>),
+}
+
+/// What is still to be sent of a file.
+#[derive(Debug)]
+pub struct Piece {
+    /// The file.
+    pub file: File,
+    /// Where to go on, bytes.
+    pub offset: u64,
+    /// How much is left, bytes.
+    pub left: u64,
+}
+
+/// The circular queue of one session.
+#[derive(Debug)]
+pub struct OutQueue {
+    items: VecDeque<Item>,
+    /// Bytes of the first item that are already sent. Invariant: less than the item's length.
+    sent: usize,
+    /// Bytes waiting in memory (a file's do not count).
+    bytes: usize,
+    /// How frames are cut up for this peer.
+    chunk_size: u32,
+}
+
+impl OutQueue {
+    /// An empty queue for a peer whose frames go out in chunks of `chunk_size` bytes.
+    pub fn new(chunk_size: u32) -> Self {
+        Self { items: VecDeque::new(), sent: 0, bytes: 0, chunk_size }
+    }
+
+    /// Queues bytes of which there may be other owners.
+    pub fn push_bytes(&mut self, bytes: Rc<[u8]>) {
+        if !bytes.is_empty() {
+            self.bytes += bytes.len();
+            self.items.push_back(Item::Bytes(bytes));
+        }
+    }
+
+    /// Queues a frame.
+    pub fn push_frame(&mut self, frame: Rc<Frame>) {
+        self.bytes += image(&frame, self.chunk_size).len();
+        self.items.push_back(Item::Frame(frame));
+    }
+
+    /// Queues the body of an HTTP reply.
+    pub fn push_body(&mut self, body: Body) {
+        match body {
+            Body::Empty => {}
+            Body::Bytes(bytes) => self.push_bytes(bytes),
+            Body::File { length: 0, .. } => {}
+            Body::File { file, offset, length } => {
+                self.items.push_back(Item::File(Box::new(Piece { file, offset, left: length })));
+            }
+        }
+    }
+
+    /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let (mut count, mut total, mut skip) = (0, 0, self.sent);
+        for (slot, item) in slices.iter_mut().zip(&self.items) {
+            let Some(bytes) = self.bytes_of(item) else { break };
+            let bytes = bytes.get(skip..).unwrap_or_default();
+            *slot = IoSlice::new(bytes);
+            (count, total, skip) = (count + 1, total + bytes.len(), 0);
+            if total >= MAX_GATHER {
+                break;
+            }
+        }
+        count
+    }
+
+    /// The file at the front, if one is next.
+    pub fn file(&self) -> Option<&Piece> {
+        match self.items.front() {
+            Some(Item::File(piece)) => Some(piece),
+            _ => None,
+        }
+    }
+
+    /// Takes `count` sent bytes off the front.
+    pub fn advance(&mut self, mut count: usize) {
+        while let Some(item) = self.items.front_mut() {
+            if let Item::File(piece) = item {
+                let step = (count as u64).min(piece.left);
+                (piece.offset, piece.left) = (piece.offset + step, piece.left - step);
+                count -= step as usize;
+                if piece.left > 0 {
+                    break;
+                }
+            } else {
+                let length = self.items.front().and_then(|item| self.bytes_of(item)).map_or(0, <[u8]>::len);
+                let step = count.min(length - self.sent);
+                (self.sent, self.bytes, count) = (self.sent + step, self.bytes - step, count - step);
+                if self.sent < length {
+                    break;
+                }
+                self.sent = 0;
+            }
+            self.items.pop_front();
+        }
+        debug_assert_eq!(count, 0, "more sent than was queued");
+        if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
+            self.items.shrink_to(IDLE_CAPACITY);
+        }
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Messages waiting.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Bytes waiting in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
+        match item {
+            Item::Bytes(bytes) => Some(bytes),
+            Item::Frame(frame) => Some(image(frame, self.chunk_size)),
+            Item::File(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Kind;
+    use crate::rtmp::chunk::stamp;
+
+    fn frame(length: usize) -> Rc<Frame> {
+        let mut frame = Frame::from_payload(Kind::Audio, 0, &vec![0xaf; length]);
+        stamp(&mut frame);
+        Rc::new(frame)
+    }
+
+    fn gathered(queue: &OutQueue) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let count = queue.gather(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn what_is_sent_in_pieces_of_any_size_is_what_was_queued() {
+        for step in 1..60 {
+            let mut queue = OutQueue::new(16);
+            queue.push_bytes(b"reply".as_slice().into());
+            queue.push_frame(frame(40));
+            queue.push_frame(frame(1));
+            let expected = gathered(&queue);
+            assert_eq!(expected.len(), queue.bytes());
+            let mut sent = Vec::new();
+            while !queue.is_empty() {
+                let mut piece = gathered(&queue);
+                piece.truncate(step);
+                queue.advance(piece.len());
+                sent.extend(piece);
+            }
+            assert_eq!(sent, expected, "step {step}");
+            assert_eq!(queue.bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn a_file_waits_its_turn_and_is_counted_down() {
+        let mut queue = OutQueue::new(128);
+        queue.push_bytes(b"head".as_slice().into());
+        queue.push_body(Body::File { file: File::open("/dev/null").unwrap(), offset: 10, length: 7 });
+        assert!(queue.file().is_none());
+        assert_eq!(gathered(&queue), b"head");
+        queue.advance(4);
+        queue.advance(5);
+        assert_eq!(queue.file().map(|piece| (piece.offset, piece.left)), Some((15, 2)));
+        queue.advance(2);
+        assert!(queue.is_empty());
+    }
+}

@@ -1,0 +1,328 @@
+//! Sessions: one for each connection, in a slab.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::http;
+use crate::media::Frame;
+use crate::rtmp::ServerSession;
+use crate::rtmp::command::{Connect, Play, Publish};
+
+use super::config::AppId;
+use super::ctx::Gate;
+use super::out_queue::OutQueue;
+use super::stream::StreamId;
+
+/// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
+/// "#serial", as every log line begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId {
+    /// The slot; whoever owns the sockets may use it as an index.
+    pub index: u32,
+    serial: u32,
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.serial)
+    }
+}
+
+/// What a session asks for, on its way through the gates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Who asks.
+    pub session: SessionId,
+    /// The application; for a connect, the one that was found.
+    pub app: AppId,
+    /// The stream's name, which a gate may change; empty for a connect.
+    pub name: String,
+    /// The arguments after "?".
+    pub args: String,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// The three things that are asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// To be let in.
+    Connect(Connect),
+    /// To publish.
+    Publish(Publish),
+    /// To play.
+    Play(Play),
+}
+
+/// Where a player stands with one track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Track {
+    /// Nothing sent since it joined or since frames were dropped: a header must come first, and for
+    /// video a key frame.
+    #[default]
+    Waiting,
+    /// In step with the publisher.
+    Running,
+}
+
+/// A player's place in its stream; the live module's facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Player {
+    /// The stream.
+    pub stream: StreamId,
+    /// The message stream the player listens on.
+    pub msid: u32,
+    /// Its picture.
+    pub video: Track,
+    /// Its sound.
+    pub audio: Track,
+    /// Its data messages.
+    pub data: Track,
+    /// Whether it has got the metadata.
+    pub introduced: bool,
+    /// Frames it was too slow for.
+    pub dropped: u64,
+}
+
+/// What a session is to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing (yet).
+    None,
+    /// It publishes.
+    Publisher {
+        /// The stream.
+        stream: StreamId,
+        /// The message stream it publishes on.
+        msid: u32,
+    },
+    /// It plays.
+    Player(Player),
+}
+
+impl Player {
+    /// A player that has just joined.
+    pub(super) fn new(stream: StreamId, msid: u32) -> Self {
+        let (video, audio, data) = (Track::Waiting, Track::Waiting, Track::Waiting);
+        Self { stream, msid, video, audio, data, introduced: false, dropped: 0 }
+    }
+}
+
+impl Role {
+    /// Whether it publishes or plays.
+    pub fn is_live(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+}
+
+/// What a session speaks.
+#[derive(Debug)]
+pub(super) enum Speaks {
+    Rtmp(Box<RtmpState>),
+    Http(Box<HttpState>),
+}
+
+#[derive(Debug)]
+pub(super) struct RtmpState {
+    pub protocol: ServerSession,
+    pub app: Option<AppId>,
+    /// Since when it owes a connect, a publish or a play.
+    pub owes_since: Instant,
+    /// How often it has asked to publish or play.
+    pub asks: u64,
+    /// When a ping was sent that has not been answered by any byte.
+    pub pinged: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) struct HttpState {
+    pub protocol: http::ServerSession,
+    /// Since when a head is being received, or was last answered.
+    pub waits_since: Instant,
+    /// Whether part of a head has come.
+    pub in_head: bool,
+}
+
+/// The way of a session out of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Life {
+    Open,
+    /// To end this turn, for a reason, once what is queued has been sent.
+    Finishing(String),
+    /// To end this turn, for a reason of some weight, at once.
+    Closed(String, log::Level),
+    /// Ended; sending what is queued.
+    Lingering,
+    /// Ended; hung up, waiting for the peer to do so, until a deadline.
+    ShutDown(Instant),
+    /// Ended and logged; only the slot is left to free.
+    Gone,
+}
+
+impl Life {
+    /// Whether more may be queued.
+    pub(super) fn may_send(&self) -> bool {
+        matches!(self, Self::Open | Self::Finishing(_))
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// When it was accepted.
+    pub opened: Instant,
+    /// When bytes last came.
+    pub last_input: Instant,
+    /// When bytes last went, or the queue last was empty.
+    pub last_output: Instant,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// What waits to be sent.
+    pub out: OutQueue,
+    pub(super) role: Role,
+    pub(super) speaks: Speaks,
+    /// Position of its server among those of its protocol: an RTMP session's is one of
+    /// [`Ctx::servers`](super::Ctx), an HTTP session's tells which locations are its own.
+    pub(super) server: usize,
+    pub(super) life: Life,
+    /// Whether it is on the list of those with something to send.
+    pub(super) dirty: bool,
+    /// The request that waits for a gate's answer.
+    pub(super) gate: Option<Gate>,
+    /// Input that came while the session was held. Invariant: at most one read's worth.
+    pub(super) pending: Vec<u8>,
+    /// Whether replies have piled up and no more requests are taken until they are sent.
+    pub(super) backlogged: bool,
+    /// When its timer entry that counts expires.
+    pub(super) timer_at: Instant,
+}
+
+impl Session {
+    /// What it is to a stream.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// Its place in a stream, if it plays.
+    pub fn player_mut(&mut self) -> Option<&mut Player> {
+        match &mut self.role {
+            Role::Player(player) => Some(player),
+            _ => None,
+        }
+    }
+
+    /// Queues a frame; to be called within [`Ctx::for_each_player`](super::Ctx::for_each_player), which
+    /// sees to it that the queue is sent.
+    pub fn send_frame(&mut self, frame: &Rc<Frame>) {
+        self.out.push_frame(Rc::clone(frame));
+    }
+
+    /// Starts the clock of a queue that has been empty.
+    pub(super) fn touch_output(&mut self, now: Instant) {
+        if self.out.is_empty() {
+            self.last_output = now;
+        }
+    }
+
+    /// Until when a session on its way out may stay: while its peer takes what is queued, and then
+    /// until the peer hangs up too.
+    pub(super) fn lingers_until(&self) -> Instant {
+        match (&self.life, &self.speaks) {
+            (Life::ShutDown(deadline), _) => *deadline,
+            (_, Speaks::Rtmp(_)) => self.last_output + REFUSAL,
+            (_, Speaks::Http(_)) => self.last_output + HTTP_SEND,
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.gate.is_some() || self.backlogged
+    }
+
+    pub(super) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
+        match &mut self.speaks {
+            Speaks::Rtmp(state) => Some(state),
+            Speaks::Http(_) => None,
+        }
+    }
+
+    pub(super) fn http_mut(&mut self) -> Option<&mut HttpState> {
+        match &mut self.speaks {
+            Speaks::Rtmp(_) => None,
+            Speaks::Http(state) => Some(state),
+        }
+    }
+
+    /// How loud the end of this session is: an HTTP connection's is no news.
+    pub(super) fn log_level(&self, level: log::Level) -> log::Level {
+        match self.speaks {
+            Speaks::Rtmp(_) => level,
+            Speaks::Http(_) => log::Level::Debug,
+        }
+    }
+}
+
+/// All sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    slab: Slab<Session>,
+    serial: u32,
+}
+
+impl Sessions {
+    /// The session, unless it is gone.
+    pub fn get(&self, id: SessionId) -> Option<&Session> {
+        self.slab.get(id.index as usize).filter(|session| session.id == id)
+    }
+
+    /// The session, unless it is gone.
+    pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.slab.get_mut(id.index as usize).filter(|session| session.id == id)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.slab.iter().map(|(_, session)| session.id).collect()
+    }
+
+    pub(super) fn insert(&mut self, make: impl FnOnce(SessionId) -> Session) -> SessionId {
+        self.serial = self.serial.wrapping_add(1);
+        let entry = self.slab.vacant_entry();
+        let id = SessionId { index: entry.key() as u32, serial: self.serial };
+        entry.insert(make(id));
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        if self.get(id).is_some() {
+            self.slab.remove(id.index as usize);
+        }
+    }
+}
+
+/// How long an RTMP client may take nothing of the answer that ends its session.
+const REFUSAL: Duration = Duration::from_secs(2);
+
+/// How long an HTTP client may take nothing of what is queued for it (nginx's send_timeout).
+pub(super) const HTTP_SEND: Duration = Duration::from_secs(60);
+
+/// The longest a session may owe its next step (handshake, connect, publish or play).
+pub(super) const STEP_DEADLINE: Duration = Duration::from_secs(10);

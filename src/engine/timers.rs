@@ -1,0 +1,74 @@
+//! Deadlines, nearest first. An entry is never removed before its time: who set it decides, when it
+//! expires, whether it still means anything.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+use super::session::SessionId;
+
+/// What a deadline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// Look at a session. Its `timer_at` tells whether this entry is the one that counts.
+    Session {
+        /// The session.
+        id: SessionId,
+        /// When the entry was to expire.
+        at: Instant,
+    },
+    /// Call a module.
+    Module {
+        /// The module's name.
+        module: &'static str,
+        /// What the module gave to know it by.
+        token: u64,
+    },
+}
+
+/// All deadlines of the process.
+#[derive(Debug, Default)]
+pub struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+}
+
+impl Timers {
+    /// Adds a deadline.
+    pub fn add(&mut self, at: Instant, timer: Timer) {
+        self.heap.push(Reverse((at, timer)));
+    }
+
+    /// The nearest deadline.
+    pub fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes one timer whose deadline has come.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, timer))| timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn timers_expire_in_the_order_of_their_deadlines_and_not_before() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut timers = Timers::default();
+        for (token, time) in [(1, 30), (2, 10), (3, 20)] {
+            timers.add(at(time), Timer::Module { module: "test", token });
+        }
+        assert_eq!(timers.next(), Some(at(10)));
+        assert_eq!(timers.pop_expired(at(9)), None);
+        assert_eq!(timers.pop_expired(at(20)), Some(Timer::Module { module: "test", token: 2 }));
+        assert_eq!(timers.pop_expired(at(20)), Some(Timer::Module { module: "test", token: 3 }));
+        assert_eq!(timers.pop_expired(at(20)), None);
+    }
+}
