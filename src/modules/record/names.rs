@@ -1,0 +1,85 @@
+//! What a recording's file is called, and that no file is ever written to that was there before.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+
+/// How many numbers are tried with one name.
+const MAX_NUMBER: u32 = 99;
+
+/// What goes into a file's name.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// The folder; made when missing.
+    pub folder: PathBuf,
+    /// The stream's name.
+    pub stem: String,
+    /// The time of the beginning, seconds since 1970.
+    pub time: u64,
+    /// What comes last.
+    pub suffix: String,
+    /// Whether the time is always in the name.
+    pub unique: bool,
+}
+
+impl Names {
+    /// Creates the first file that is not there yet: the name, the name with a number, and when those
+    /// are used up, as with `record_unique`, the name with the time. So a camera that comes back every
+    /// minute is recorded for ever.
+    pub fn create(&self) -> io::Result<(File, PathBuf)> {
+        let within = |error: &io::Error| with_path(&self.folder, error);
+        std::fs::create_dir_all(&self.folder).map_err(|error| within(&error))?;
+        for path in self.candidates() {
+            let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+            match OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(&path) {
+                Ok(file) => return Ok((file, path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(with_path(&path, &error)),
+            }
+        }
+        Err(within(&io::Error::other(format!("too many recordings of {}", self.stem))))
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = PathBuf> {
+        let timed = format!("{}-{}", self.stem, self.time);
+        let plain = (!self.unique).then(|| self.stem.clone());
+        let numbered = |stem: String| {
+            (0..=MAX_NUMBER).map(move |number| match number {
+                0 => stem.clone(),
+                _ => format!("{stem}.{number}"),
+            })
+        };
+        let names = plain.into_iter().chain([timed]).flat_map(numbered);
+        names.map(|name| self.folder.join(name + &self.suffix))
+    }
+}
+
+/// An error that names its file.
+pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_after_the_name_and_the_time_after_the_numbers() {
+        let names = Names {
+            folder: "rec".into(),
+            stem: "cam".into(),
+            time: 17,
+            suffix: ".flv".into(),
+            unique: false,
+        };
+        let all: Vec<_> = names.candidates().map(|path| path.display().to_string()).collect();
+        assert_eq!(all[..3], ["rec/cam.flv", "rec/cam.1.flv", "rec/cam.2.flv"]);
+        assert_eq!(all[99..102], ["rec/cam.99.flv", "rec/cam-17.flv", "rec/cam-17.1.flv"]);
+        assert_eq!(all.len(), 200);
+        let unique = Names { unique: true, ..names };
+        assert_eq!(unique.candidates().next(), Some("rec/cam-17.flv".into()));
+    }
+}
