@@ -1,0 +1,211 @@
+//! Audio frames on their way into a fragment: their times made even, and several in one PES packet.
+
+use crate::media::aac::ADTS_LENGTH;
+use crate::media::ts::{MAX_AUDIO_PAYLOAD, ticks};
+
+/// The least that a packet comes after the last frame of the one before, in ticks. Players count that
+/// frame's time in fractions of a tick, so one tick is not enough.
+const MIN_STEP: u64 = 4;
+
+/// A frame to write.
+#[derive(Debug, Clone, Copy)]
+pub struct AudioFrame<'a> {
+    /// The publisher's timestamp in milliseconds.
+    pub timestamp: u64,
+    /// Its ADTS header, if it needs one.
+    pub header: Option<[u8; ADTS_LENGTH]>,
+    /// The frame.
+    pub body: &'a [u8],
+    /// Samples and sampling frequency, where times are to be predicted from them.
+    pub samples: Option<(u32, u32)>,
+}
+
+impl AudioFrame<'_> {
+    /// Bytes with the header.
+    pub fn length(&self) -> usize {
+        self.body.len().saturating_add(self.header.map_or(0, |header| header.len()))
+    }
+}
+
+/// Predicts times from sample counts. Timestamps in whole milliseconds jitter by half of one, which
+/// some players hear; the prediction holds as long as it is within `hls_sync` of them.
+#[derive(Debug)]
+struct Prediction {
+    /// `hls_sync` in ticks; 0 for none.
+    sync: u64,
+    /// Where the count began, in ticks.
+    base: u64,
+    /// Samples since then. `None` before the first frame.
+    samples: Option<u64>,
+}
+
+impl Prediction {
+    /// The time that the samples counted so far lead to, if it agrees with `actual`.
+    fn agreed(&self, actual: u64, rate: u32) -> Option<u64> {
+        let elapsed = self.samples?.saturating_mul(90_000) / u64::from(rate.max(1));
+        let predicted = self.base.saturating_add(elapsed);
+        (self.sync > 0 && predicted.abs_diff(actual) <= self.sync).then_some(predicted)
+    }
+
+    /// The time of a frame in ticks; counts the frame.
+    fn next(&mut self, actual: u64, (samples, rate): (u32, u32)) -> u64 {
+        let time = match self.agreed(actual, rate) {
+            Some(predicted) => predicted,
+            None => {
+                (self.base, self.samples) = (actual, Some(0));
+                actual
+            }
+        };
+        self.samples = self.samples.map(|count| count.saturating_add(u64::from(samples)));
+        time
+    }
+}
+
+/// Frames that wait to be written as one PES packet.
+#[derive(Debug)]
+pub struct AudioBuffer {
+    /// `hls_max_audio_delay` in milliseconds.
+    max_delay: u64,
+    prediction: Prediction,
+    bytes: Vec<u8>,
+    /// Time of the first frame that waits: the publisher's milliseconds, and ticks.
+    first: Option<(u64, u64)>,
+    /// Time of the last frame that waits, in ticks.
+    latest: u64,
+    /// Time of the last frame of the last PES packet, in ticks.
+    last: Option<u64>,
+}
+
+impl AudioBuffer {
+    /// An empty buffer that holds frames for `max_delay` and evens times out within `sync`, both in
+    /// milliseconds.
+    pub fn new(max_delay: u64, sync: u64) -> Self {
+        let prediction = Prediction { sync: ticks(sync), base: 0, samples: None };
+        Self { max_delay, prediction, bytes: Vec::new(), first: None, latest: 0, last: None }
+    }
+
+    /// Forgets the times, at a jump. Nothing may wait.
+    pub fn restart(&mut self) {
+        debug_assert!(self.bytes.is_empty(), "audio that waits over a jump");
+        self.prediction.samples = None;
+        self.last = None;
+    }
+
+    /// True if what waits must be written before this frame, whose time does not follow from theirs: a
+    /// packet has one time, from which players count on.
+    pub fn is_broken_by(&self, frame: &AudioFrame<'_>) -> bool {
+        let Some((_, rate)) = frame.samples.filter(|_| self.prediction.sync > 0) else { return false };
+        self.first.is_some() && self.prediction.agreed(ticks(frame.timestamp), rate).is_none()
+    }
+
+    /// True if what waits must be written before a frame of `length` bytes at `timestamp`.
+    pub fn is_due(&self, timestamp: u64, length: usize) -> bool {
+        self.first.is_some_and(|(first, _)| timestamp.abs_diff(first) >= self.max_delay)
+            || self.bytes.len().saturating_add(length) > MAX_AUDIO_PAYLOAD
+    }
+
+    /// Adds a frame of at most [`MAX_AUDIO_PAYLOAD`] bytes, header included, and returns its time in ticks.
+    pub fn push(&mut self, frame: &AudioFrame<'_>) -> u64 {
+        let actual = ticks(frame.timestamp);
+        let time = match frame.samples {
+            Some(samples) => self.prediction.next(actual, samples),
+            None => actual,
+        };
+        self.first.get_or_insert((frame.timestamp, time));
+        self.latest = time;
+        self.bytes.extend(frame.header.iter().flatten());
+        self.bytes.extend(frame.body);
+        time
+    }
+
+    /// Hands all that waits to `write`, with the first frame's time in ticks, which is always later than
+    /// that of any frame before.
+    pub fn flush(&mut self, write: impl FnOnce(u64, &[u8])) {
+        let Some((_, first)) = self.first.take() else { return };
+        let time = self.last.map_or(first, |last| first.max(last.saturating_add(MIN_STEP)));
+        self.last = Some(time.saturating_add(self.latest.saturating_sub(first)));
+        write(time, &self.bytes);
+        self.bytes.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(timestamp: u64) -> AudioFrame<'static> {
+        AudioFrame { timestamp, header: Some([1; 7]), body: &[2, 3], samples: Some((1024, 44_100)) }
+    }
+
+    /// The publisher's timestamp of frame `index` of 44.1 kHz AAC.
+    fn stamp(index: u64) -> u64 {
+        index * 1024 * 1000 / 44_100
+    }
+
+    #[test]
+    fn times_are_counted_in_samples_while_timestamps_agree() {
+        let mut audio = AudioBuffer::new(300, 2);
+        for index in 0..10_000 {
+            assert_eq!(audio.push(&frame(500 + stamp(index))), 45_000 + index * 1024 * 90_000 / 44_100);
+            audio.flush(|_, _| {});
+        }
+    }
+
+    #[test]
+    fn times_start_over_at_a_timestamp_that_disagrees() {
+        let mut audio = AudioBuffer::new(300, 2);
+        audio.push(&frame(0));
+        assert_eq!(audio.push(&frame(26)), 26 * 90);
+        assert_eq!(audio.push(&frame(49)), 26 * 90 + 2089);
+        assert_eq!(audio.push(&frame(0)), 0);
+    }
+
+    #[test]
+    fn no_sync_means_the_publishers_times() {
+        let mut audio = AudioBuffer::new(300, 0);
+        for timestamp in [0, 23, 46, 70] {
+            assert_eq!(audio.push(&frame(timestamp)), timestamp * 90);
+        }
+    }
+
+    #[test]
+    fn frames_wait_for_the_delay_or_the_size() {
+        let mut audio = AudioBuffer::new(300, 2);
+        assert!(!audio.is_due(0, MAX_AUDIO_PAYLOAD) && audio.is_due(0, MAX_AUDIO_PAYLOAD + 1));
+        audio.push(&frame(0));
+        audio.push(&frame(23));
+        assert!(!audio.is_due(299, 10) && audio.is_due(300, 10) && audio.is_due(24, MAX_AUDIO_PAYLOAD));
+        let mut written = Vec::new();
+        audio.flush(|time, bytes| written.push((time, bytes.to_vec())));
+        audio.flush(|_, _| panic!("nothing waits"));
+        assert_eq!(written, [(0, vec![1, 1, 1, 1, 1, 1, 1, 2, 3, 1, 1, 1, 1, 1, 1, 1, 2, 3])]);
+        assert!(!audio.is_due(u64::MAX, 10));
+    }
+
+    #[test]
+    fn a_packet_ends_where_the_next_frame_does_not_follow_and_the_next_begins_after_its_last_frame() {
+        let mut audio = AudioBuffer::new(300, 2);
+        audio.push(&frame(0));
+        assert!(!audio.is_broken_by(&frame(23)));
+        audio.push(&frame(23));
+        // The encoder starts over: this frame is stamped 3 ms before the end of the last.
+        assert!(audio.is_broken_by(&frame(43)));
+        audio.flush(|time, _| assert_eq!(time, 0));
+        audio.push(&frame(20));
+        audio.flush(|time, _| {
+            assert_eq!(time, 2089 + MIN_STEP, "later than the second frame of the first packet");
+        });
+        assert!(!AudioBuffer::new(300, 0).is_broken_by(&frame(43)));
+    }
+
+    #[test]
+    fn packets_rise_when_timestamps_go_back() {
+        let mut audio = AudioBuffer::new(0, 2);
+        let mut times = Vec::new();
+        for timestamp in [100, 50, 50, 100] {
+            audio.push(&frame(timestamp));
+            audio.flush(|time, _| times.push(time));
+        }
+        assert_eq!(times, [9000, 9000 + MIN_STEP, 9000 + 2 * MIN_STEP, 9000 + 3 * MIN_STEP]);
+    }
+}

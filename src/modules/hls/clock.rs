@@ -1,0 +1,161 @@
+//! Which timestamps follow from those before, and which jump: a publisher's clock that was set, an
+//! encoder that started over. A jump is a discontinuity; a small step back is not.
+
+/// How far a timestamp may go back and still follow, in milliseconds.
+const MAX_BACK: u64 = 1000;
+/// The most audio frames left out around a jump while the other track has not made it yet.
+const MAX_STRAY: u32 = 64;
+
+/// How a timestamp relates to those before it on its track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It goes on.
+    Follows,
+    /// It went back, or forward by more than `hls_max_fragment`.
+    Jumps,
+}
+
+/// The clock of one track.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// The longest step forward that follows, in milliseconds.
+    max_step: u64,
+    /// The latest timestamp. Small steps back do not move it, so that many of them are a jump.
+    latest: Option<u64>,
+}
+
+impl Clock {
+    /// A clock that takes any first timestamp.
+    pub fn new(max_step: u64) -> Self {
+        Self { max_step, latest: None }
+    }
+
+    /// How `timestamp` would relate, without taking it.
+    pub fn judge(&self, timestamp: u64) -> Step {
+        match self.latest {
+            Some(latest) if timestamp < latest.saturating_sub(MAX_BACK) => Step::Jumps,
+            Some(latest) if timestamp > latest.saturating_add(self.max_step) => Step::Jumps,
+            _ => Step::Follows,
+        }
+    }
+
+    /// Takes a timestamp.
+    pub fn take(&mut self, timestamp: u64) {
+        self.latest = match (self.judge(timestamp), self.latest) {
+            (Step::Follows, Some(latest)) => Some(latest.max(timestamp)),
+            _ => Some(timestamp),
+        };
+    }
+}
+
+/// What to do with an audio frame of a stream that has video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Write it.
+    Pass,
+    /// Leave it out: it belongs to the other side of a jump.
+    Stray,
+}
+
+/// Holds audio back around a jump. The tracks never jump in the same frame, and a fragment must not
+/// hold times of both sides: video decides where the cut is, audio that is early or late is left out.
+#[derive(Debug)]
+pub struct AudioGate {
+    clock: Clock,
+    state: Gate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// Audio has jumped and video has not.
+    Early(u32),
+    /// Video has jumped and audio has not.
+    Late(u32),
+}
+
+impl AudioGate {
+    /// A gate that is open.
+    pub fn new(max_step: u64) -> Self {
+        Self { clock: Clock::new(max_step), state: Gate::Open }
+    }
+
+    /// Video has jumped, and a new fragment has begun.
+    pub fn video_jumped(&mut self) {
+        self.state = match self.state {
+            Gate::Early(_) => Gate::Open,
+            Gate::Open | Gate::Late(_) => Gate::Late(MAX_STRAY),
+        };
+    }
+
+    /// Judges the next audio frame. A track that stays behind is let through after [`MAX_STRAY`] frames.
+    pub fn judge(&mut self, timestamp: u64) -> Passage {
+        let step = self.clock.judge(timestamp);
+        self.clock.take(timestamp);
+        self.state = match (self.state, step) {
+            (Gate::Open, Step::Jumps) => Gate::Early(MAX_STRAY),
+            (Gate::Late(_), Step::Jumps) => Gate::Open,
+            (Gate::Early(1) | Gate::Late(1), _) => Gate::Open,
+            (Gate::Early(left), _) => Gate::Early(left.saturating_sub(1)),
+            (Gate::Late(left), _) => Gate::Late(left.saturating_sub(1)),
+            (Gate::Open, Step::Follows) => Gate::Open,
+        };
+        if self.state == Gate::Open { Passage::Pass } else { Passage::Stray }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_follows_small_steps_and_sees_jumps() {
+        let mut clock = Clock::new(10_000);
+        assert_eq!(clock.judge(5_000_000), Step::Follows);
+        for timestamp in [5_000_000, 5_000_040, 5_000_020, 5_010_040, 5_009_040] {
+            assert_eq!(clock.judge(timestamp), Step::Follows);
+            clock.take(timestamp);
+        }
+        // The latest is 5 010 040 still.
+        assert_eq!(clock.judge(5_009_039), Step::Jumps);
+        assert_eq!(clock.judge(5_020_041), Step::Jumps);
+        clock.take(0);
+        assert_eq!((clock.judge(40), clock.judge(u64::MAX)), (Step::Follows, Step::Jumps));
+    }
+
+    #[test]
+    fn audio_that_jumps_first_waits_for_video() {
+        let mut gate = AudioGate::new(10_000);
+        assert_eq!(
+            (gate.judge(0), gate.judge(1_000_000), gate.judge(1_000_021)),
+            (Passage::Pass, Passage::Stray, Passage::Stray)
+        );
+        gate.video_jumped();
+        assert_eq!(gate.judge(1_000_042), Passage::Pass);
+    }
+
+    #[test]
+    fn audio_that_jumps_last_is_left_out_until_then() {
+        let mut gate = AudioGate::new(10_000);
+        assert_eq!(gate.judge(0), Passage::Pass);
+        gate.video_jumped();
+        assert_eq!(
+            (gate.judge(21), gate.judge(42), gate.judge(1_000_000)),
+            (Passage::Stray, Passage::Stray, Passage::Pass)
+        );
+        assert_eq!(gate.judge(1_000_021), Passage::Pass);
+    }
+
+    #[test]
+    fn audio_comes_back_when_the_other_track_never_jumps() {
+        let mut gate = AudioGate::new(10_000);
+        gate.judge(0);
+        let left_out =
+            (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
+        assert_eq!(left_out, 64);
+        gate.video_jumped();
+        let left_out =
+            (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
+        assert_eq!(left_out, 63);
+    }
+}

@@ -1,0 +1,260 @@
+//! Files that appear whole: written under a hidden name beside their own, then renamed. Nothing here
+//! follows a link or opens anything but a regular file, and every error names its path.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+/// A file being written. Dropped before it is published, it is removed.
+#[derive(Debug)]
+pub struct Part {
+    file: File,
+    /// The hidden name: a leading dot, `.part` behind.
+    part: PathBuf,
+    path: PathBuf,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Writing,
+    Published,
+}
+
+impl Part {
+    /// Starts a file that will be `path`. A part that a crash left behind is replaced; anything else
+    /// in its place (a link, a FIFO, a directory) is an error.
+    pub fn create(path: PathBuf) -> io::Result<Self> {
+        let part = part_of(&path).ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+        let file = create_new(&part).map_err(|error| named(&part, &error))?;
+        Ok(Self { file, part, path, state: State::Writing })
+    }
+
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes).map_err(|error| named(&self.part, &error))
+    }
+
+    /// Lets the file appear under its own name, in place of any file that has it.
+    pub fn publish(mut self) -> io::Result<()> {
+        fs::rename(&self.part, &self.path).map_err(|error| named(&self.path, &error))?;
+        self.state = State::Published;
+        Ok(())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if self.state == State::Writing {
+            remove(&self.part);
+        }
+    }
+}
+
+/// Opens without following: O_EXCL takes neither a link nor a FIFO for a new file.
+fn create_new(part: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644);
+    match options.open(part) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if !fs::symlink_metadata(part)?.is_file() {
+                return Err(io::Error::new(ErrorKind::AlreadyExists, "not a regular file"));
+            }
+            fs::remove_file(part)?;
+            options.open(part)
+        }
+        result => result,
+    }
+}
+
+fn part_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?;
+    Some(path.with_file_name(format!(".{name}.part")))
+}
+
+/// Writes a whole file.
+pub fn write(path: PathBuf, text: &str) -> io::Result<()> {
+    let mut part = Part::create(path)?;
+    part.write(text.as_bytes())?;
+    part.publish()
+}
+
+/// Reads a regular file of at most `limit` bytes; `None` if there is no file. Never blocks on a FIFO.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    let file = match options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(named(path, &error)),
+    };
+    let metadata = file.metadata().map_err(|error| named(path, &error))?;
+    if !metadata.is_file() || metadata.len() > limit {
+        return Err(named(path, &io::Error::new(ErrorKind::InvalidData, "not a regular file, or too long")));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| named(path, &error))?;
+    Ok(Some(bytes))
+}
+
+/// True for a regular file that is there, not for a link to one.
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Removes a regular file, if it is there. A failure is a line in the log: the media goes on.
+pub fn remove(path: &Path) {
+    if !exists(path) {
+        return;
+    }
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != ErrorKind::NotFound
+    {
+        log::warn!("hls: {} stays: {error}", path.display());
+    }
+}
+
+/// Removes what is left of a file that was never published.
+pub fn remove_part(path: &Path) {
+    if let Some(part) = part_of(path) {
+        remove(&part);
+    }
+}
+
+/// Makes a directory, with those above it if `parents` says so; one that is there is fine. A stream's
+/// own directory must be a directory itself, not a link to one.
+pub fn make_directory(path: &Path, parents: Parents) -> io::Result<()> {
+    match parents {
+        Parents::Make => fs::create_dir_all(path).map_err(|error| named(path, &error)),
+        Parents::Exist => match fs::create_dir(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(named(path, &error)),
+            _ if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) => Ok(()),
+            _ => Err(named(path, &io::Error::new(ErrorKind::NotADirectory, "not a directory"))),
+        },
+    }
+}
+
+/// What to do with the directories above the one to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parents {
+    /// Make them too.
+    Make,
+    /// They are there.
+    Exist,
+}
+
+/// An error with its path in front.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// A directory of one test's own, removed at its end.
+    pub struct Scratch(PathBuf);
+
+    impl Scratch {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = std::env::temp_dir().join(format!("millstream-hls-{}-{serial}", std::process::id()));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        pub fn path(&self) -> &Path {
+            &self.0
+        }
+
+        /// The names of all files, hidden ones too, sorted.
+        pub fn list(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_appears_when_it_is_published_and_goes_when_it_is_not() {
+        let scratch = Scratch::new();
+        let mut part = Part::create(scratch.path().join("a.ts")).unwrap();
+        part.write(b"abc").unwrap();
+        assert_eq!(scratch.list(), [".a.ts.part"]);
+        part.publish().unwrap();
+        drop(Part::create(scratch.path().join("b.ts")).unwrap());
+        assert_eq!(scratch.list(), ["a.ts"]);
+        assert_eq!(read(&scratch.path().join("a.ts"), 3).unwrap().unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_part_left_by_a_crash_is_replaced() {
+        let scratch = Scratch::new();
+        fs::write(scratch.path().join(".a.ts.part"), "old and longer").unwrap();
+        write(scratch.path().join("a.ts"), "new").unwrap();
+        assert_eq!(fs::read(scratch.path().join("a.ts")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn links_and_pipes_are_refused_and_left() {
+        let scratch = Scratch::new();
+        let (victim, part) = (scratch.path().join("victim"), scratch.path().join(".a.ts.part"));
+        fs::write(&victim, "safe").unwrap();
+        symlink(&victim, &part).unwrap();
+        let error = write(scratch.path().join("a.ts"), "x").unwrap_err();
+        assert!(error.to_string().contains(".a.ts.part"), "{error}");
+        fs::remove_file(&part).unwrap();
+        nix::unistd::mkfifo(&part, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(write(scratch.path().join("a.ts"), "x").is_err());
+        assert!(read(&part, 10).is_err());
+        remove(&part);
+        assert_eq!((fs::read(&victim).unwrap(), scratch.list().len()), (b"safe".to_vec(), 2));
+    }
+
+    #[test]
+    fn a_link_in_a_files_place_is_replaced_not_followed() {
+        let scratch = Scratch::new();
+        let (victim, path) = (scratch.path().join("victim"), scratch.path().join("a.ts"));
+        fs::write(&victim, "safe").unwrap();
+        symlink(&victim, &path).unwrap();
+        assert!(read(&path, 10).is_err());
+        write(path.clone(), "new").unwrap();
+        assert_eq!(
+            (fs::read(&victim).unwrap(), read(&path, 10).unwrap().unwrap()),
+            (b"safe".to_vec(), b"new".to_vec())
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_too_long_is_not_read() {
+        let scratch = Scratch::new();
+        assert_eq!(read(&scratch.path().join("none"), 10).unwrap(), None);
+        fs::write(scratch.path().join("long"), "12345678901").unwrap();
+        assert!(read(&scratch.path().join("long"), 10).is_err());
+        assert!(read(scratch.path(), 10).is_err());
+    }
+
+    #[test]
+    fn a_streams_directory_is_not_a_link() {
+        let scratch = Scratch::new();
+        make_directory(&scratch.path().join("a/b"), Parents::Make).unwrap();
+        make_directory(&scratch.path().join("a/b"), Parents::Exist).unwrap();
+        symlink(scratch.path().join("a"), scratch.path().join("link")).unwrap();
+        assert!(make_directory(&scratch.path().join("link"), Parents::Exist).is_err());
+        assert!(make_directory(&scratch.path().join("none/b"), Parents::Exist).is_err());
+    }
+}

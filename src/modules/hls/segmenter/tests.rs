@@ -1,0 +1,532 @@
+//! Streams of made-up frames, and what became of them: playlists and packets are read back.
+
+use std::fs;
+
+use super::super::files::tests::Scratch;
+use super::super::naming::{Layout, Naming};
+use super::super::publication::{Cleanup, Continuation};
+use super::*;
+use crate::media::ts::tests::{Demux, Pes};
+
+const SPS: &[u8] =
+    b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";
+const OTHER_SPS: &[u8] =
+    b"\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x01\xf4\x80\x00\x75\x30\x07\x8b\x16\xcb";
+const VIDEO: u16 = 0x100;
+const AUDIO: u16 = 0x101;
+
+/// A listed fragment: its duration, whether there is a discontinuity, its packets and its program map.
+type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
+
+/// A segmenter over a directory, and what publishers send.
+struct Rig {
+    scratch: Scratch,
+    segmenter: Option<Segmenter>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// Fragments of 2 s, at most 20 s, 3600 s listed.
+    fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            fragment: 2000,
+            max_fragment: 20_000,
+            playlist_length: 3_600_000,
+            max_audio_delay: 300,
+            sync: 2,
+            layout: Layout::Flat,
+            cleanup: Cleanup::Delete,
+            continuation: Continuation::Continue,
+        };
+        adjust(&mut settings);
+        let scratch = Scratch::new();
+        let naming = Naming::new(scratch.path(), "a", Layout::Flat);
+        let publication = Publication::open(naming, settings).unwrap();
+        Self { scratch, segmenter: Some(Segmenter::new(settings, publication)) }
+    }
+
+    fn send(&mut self, kind: Kind, timestamp: u64, payload: &[u8]) {
+        let frame = Rc::new(Frame::from_payload(kind, timestamp, payload));
+        self.segmenter.as_mut().unwrap().frame(&frame).unwrap();
+    }
+
+    fn avc_header(&mut self, sps: &[u8]) {
+        let mut payload = vec![0x17, 0, 0, 0, 0, 1, sps[1], sps[2], sps[3], 0xff, 0xe1, 0];
+        payload.push(u8::try_from(sps.len()).unwrap());
+        payload.extend(sps);
+        payload.extend([1, 0, 4, 0x68, 0xcb, 0x83, 0xcb]);
+        self.send(Kind::Video, 0, &payload);
+    }
+
+    fn aac_header(&mut self) {
+        self.send(Kind::Audio, 0, &[0xaf, 0, 0x11, 0x90]);
+    }
+
+    fn headers(&mut self) {
+        self.avc_header(SPS);
+        self.aac_header();
+    }
+
+    fn key(&mut self, timestamp: u64) {
+        self.send(Kind::Video, timestamp, &[0x17, 1, 0, 0, 80, 0, 0, 0, 3, 0x65, 1, 2]);
+    }
+
+    fn inter(&mut self, timestamp: u64) {
+        self.send(Kind::Video, timestamp, &[0x27, 1, 0, 0, 80, 0, 0, 0, 3, 0x41, 1, 2]);
+    }
+
+    fn audio(&mut self, timestamp: u64) {
+        self.send(Kind::Audio, timestamp, &[0xaf, 1, 0x21, 7, 7]);
+    }
+
+    /// A second of media from `start`: a key frame, 24 others and 46 audio frames.
+    fn second(&mut self, start: u64) {
+        let mut audio = (0..46).map(|index| start + index * 1000 / 46).peekable();
+        for index in 0..25 {
+            let timestamp = start + index * 40;
+            match index {
+                0 => self.key(timestamp),
+                _ => self.inter(timestamp),
+            }
+            while let Some(timestamp) = audio.next_if(|&time| time < timestamp + 40) {
+                self.audio(timestamp);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        drop(self.segmenter.take());
+    }
+
+    fn playlist(&self) -> String {
+        fs::read_to_string(self.scratch.path().join("a.m3u8")).unwrap_or_default()
+    }
+
+    /// The listed fragments: duration, whether there is a discontinuity, and the packets.
+    fn fragments(&self) -> Vec<(u64, bool, Vec<Pes>)> {
+        self.demux()
+            .into_iter()
+            .map(|(duration, discontinuity, packets, _)| (duration, discontinuity, packets))
+            .collect()
+    }
+
+    fn demux(&self) -> Vec<Listed> {
+        let text = self.playlist();
+        if text.is_empty() {
+            return Vec::new();
+        }
+        let (_, playlist) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
+        let mut demux = Demux::default();
+        let read = |segment: &m3u8_rs::MediaSegment| {
+            let bytes = fs::read(self.scratch.path().join(&segment.uri)).unwrap();
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a duration of a test"
+            )]
+            let duration = (f64::from(segment.duration) * 1000.0).round() as u64;
+            assert!(u64::from(segment.duration.round() as u32) <= playlist.target_duration);
+            let packets = demux.read(&bytes);
+            (duration, segment.discontinuity, packets, demux.streams.clone())
+        };
+        playlist.segments.iter().map(read).collect()
+    }
+
+    /// Durations and discontinuities only.
+    fn shape(&self) -> Vec<(u64, bool)> {
+        self.fragments().into_iter().map(|(duration, discontinuity, _)| (duration, discontinuity)).collect()
+    }
+}
+
+fn of(packets: &[Pes], pid: u16) -> impl Iterator<Item = &Pes> {
+    packets.iter().filter(move |pes| pes.pid == pid)
+}
+
+#[test]
+fn fragments_end_at_the_first_key_frame_after_their_length() {
+    let mut rig = Rig::with(|settings| settings.fragment = 2500);
+    rig.headers();
+    for second in 0..7 {
+        rig.second(5000 + second * 1000);
+    }
+    rig.end();
+    let fragments = rig.demux();
+    assert_eq!(rig.shape(), [(3000, false), (3000, false), (1000, false)]);
+    assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
+    for (place, (_, _, packets, streams)) in (0u64..).zip(&fragments) {
+        assert_eq!(streams, &[(0x1b, VIDEO), (0x0f, AUDIO)]);
+        assert!(packets[0].random_access && packets[0].pid == VIDEO);
+        assert_eq!(packets[0].dts, Some((5000 + place * 3000) * 90 + 63_000));
+        assert_eq!(packets[0].pts, (5080 + place * 3000) * 90 + 63_000);
+        assert_eq!(packets[0].pcr, Some(((5000 + place * 3000) * 90, 0)));
+        assert!(
+            packets[0].payload.starts_with(&[[0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1].as_slice(), SPS].concat())
+        );
+        assert!(of(packets, VIDEO).all(|pes| pes.random_access == (pes.payload.len() > 20)));
+    }
+}
+
+#[test]
+fn no_frame_is_lost_and_audio_keeps_its_times() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for second in 0..6 {
+        rig.second(second * 1000);
+    }
+    rig.end();
+    let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets).collect();
+    assert_eq!(of(&packets, VIDEO).count(), 150);
+    // Each frame is 7 bytes of ADTS and 3 of its own.
+    let audio: usize = of(&packets, AUDIO).map(|pes| pes.payload.len()).sum();
+    assert_eq!(audio, 6 * 46 * 10);
+    // These frames come 0.4 ms later each than their samples say: every fifth begins a packet.
+    assert!(of(&packets, AUDIO).count() <= 6 * 10);
+    let mut last = 0;
+    for pes in of(&packets, AUDIO) {
+        assert!(pes.payload.starts_with(&[0xff, 0xf1]) && pes.pts > last && pes.pcr.is_none());
+        last = pes.pts;
+    }
+}
+
+#[test]
+fn the_playlist_is_there_with_the_first_fragment() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.second(1000);
+    assert_eq!((rig.playlist().as_str(), rig.scratch.list()), ("", vec![".a-0.ts.part".to_owned()]));
+    rig.key(2000);
+    assert_eq!(rig.shape(), [(2000, false)]);
+    assert!(!rig.playlist().contains("ENDLIST"));
+}
+
+#[test]
+fn nothing_comes_before_the_first_key_frame() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..50 {
+        rig.inter(index * 40);
+        rig.audio(index * 40);
+    }
+    assert!(rig.scratch.list().is_empty());
+    rig.second(2000);
+    rig.end();
+    let fragments = rig.fragments();
+    assert_eq!((fragments.len(), fragments[0].0), (1, 1000));
+    assert!(fragments[0].2.iter().all(|pes| pes.pts >= 2000 * 90 + 63_000));
+}
+
+#[test]
+fn audio_alone_makes_its_own_fragments_and_clock() {
+    let mut rig = Rig::new();
+    rig.aac_header();
+    for index in 0..470 {
+        rig.audio(index * 1024 / 48);
+    }
+    rig.end();
+    let fragments = rig.demux();
+    assert_eq!(fragments.len(), 5);
+    assert!(fragments[..4].iter().all(|(duration, ..)| (2000..2022).contains(duration)));
+    for (_, discontinuity, packets, streams) in &fragments {
+        assert_eq!((*discontinuity, streams.as_slice()), (false, &[(0x0f, AUDIO)][..]));
+        assert!(packets.iter().all(|pes| pes.pcr.is_some_and(|(base, _)| base + 63_000 == pes.pts)));
+    }
+    let total: u64 = fragments.iter().map(|(duration, ..)| duration).sum();
+    assert!((10_020..10_030).contains(&total), "{total}");
+}
+
+#[test]
+fn mp3_and_video_alone_have_tables_of_their_own() {
+    let mut rig = Rig::new();
+    for index in 0..100 {
+        rig.send(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
+    }
+    rig.end();
+    assert_eq!(rig.demux()[0].3, [(0x03, AUDIO)]);
+    assert_eq!(rig.demux()[0].2[0].payload[..4], [0xff, 0xfb, 1, 2]);
+    let mut rig = Rig::new();
+    rig.avc_header(SPS);
+    for index in 0..100 {
+        match index % 25 {
+            0 => rig.key(index * 40),
+            _ => rig.inter(index * 40),
+        }
+    }
+    rig.end();
+    assert_eq!(
+        (rig.demux()[0].3.clone(), rig.shape()),
+        (vec![(0x1b, VIDEO)], vec![(2000, false), (2000, false)])
+    );
+}
+
+#[test]
+fn a_stream_shorter_than_the_wait_for_tracks_is_written_at_its_end() {
+    let mut rig = Rig::new();
+    rig.avc_header(SPS);
+    rig.key(0);
+    rig.inter(40);
+    rig.end();
+    assert_eq!(rig.shape(), [(80, false)]);
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.end();
+    assert!(rig.scratch.list().is_empty());
+}
+
+#[test]
+fn a_header_that_comes_after_the_other_tracks_media_is_waited_for() {
+    let mut rig = Rig::new();
+    rig.aac_header();
+    for index in 0..40 {
+        rig.audio(index * 21);
+    }
+    rig.avc_header(SPS);
+    rig.second(860);
+    rig.end();
+    let fragments = rig.demux();
+    assert_eq!((fragments.len(), fragments[0].3.len()), (1, 2));
+}
+
+#[test]
+fn a_track_that_appears_later_is_a_discontinuity_with_new_tables() {
+    let mut rig = Rig::new();
+    rig.aac_header();
+    for index in 0..150 {
+        rig.audio(index * 21);
+    }
+    rig.avc_header(SPS);
+    rig.inter(3150);
+    rig.audio(3151);
+    for second in 0..2 {
+        rig.second(3200 + second * 1000);
+    }
+    rig.end();
+    let fragments = rig.demux();
+    let streams: Vec<usize> = fragments.iter().map(|(.., streams)| streams.len()).collect();
+    assert_eq!((streams, fragments[2].1, fragments[1].1), (vec![1, 1, 2], true, false));
+    assert_eq!(fragments[2].2[0].pid, VIDEO);
+}
+
+#[test]
+fn another_header_cuts_at_its_key_frame() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.headers();
+    rig.second(1000);
+    rig.avc_header(OTHER_SPS);
+    rig.inter(2000);
+    rig.second(2040);
+    rig.end();
+    assert_eq!(rig.shape(), [(2000, false), (1000, true)]);
+    let fragments = rig.fragments();
+    assert!(fragments[1].2[0].payload[6..].starts_with(&[[0, 0, 0, 1].as_slice(), OTHER_SPS].concat()));
+    assert_eq!(of(&fragments[1].2, VIDEO).count(), 25);
+}
+
+#[test]
+fn a_fragment_without_key_frames_ends_at_the_maximum() {
+    let mut rig = Rig::with(|settings| settings.max_fragment = 4000);
+    rig.headers();
+    rig.key(0);
+    for index in 1..250 {
+        rig.inter(index * 40);
+        rig.audio(index * 40);
+    }
+    rig.end();
+    assert_eq!(rig.shape(), [(4000, false), (4000, false), (2000, false)]);
+    // With parameter sets all the same.
+    assert!(rig.fragments()[1].2[0].payload[6..].starts_with(&[[0, 0, 0, 1].as_slice(), SPS].concat()));
+}
+
+#[test]
+fn audio_goes_on_when_video_stops_and_when_it_comes_back() {
+    let mut rig = Rig::with(|settings| settings.max_fragment = 4000);
+    rig.headers();
+    rig.second(0);
+    for index in 0..500 {
+        rig.audio(1000 + index * 21);
+    }
+    rig.second(11_520);
+    rig.end();
+    let shape = rig.shape();
+    assert!(
+        shape.len() >= 3 && shape.iter().all(|&(duration, discontinuity)| duration <= 4200 && !discontinuity),
+        "{shape:?}"
+    );
+    let total: u64 = shape.iter().map(|(duration, _)| duration).sum();
+    assert!((12_400..12_600).contains(&total), "{total}");
+}
+
+#[test]
+fn times_that_jump_are_a_discontinuity_and_audio_never_straddles_it() {
+    for (from, to) in [(100_000, 3_600_000), (3_600_000, 100_000), (1 << 40, 0)] {
+        for audio_first in [true, false] {
+            let mut rig = Rig::new();
+            rig.headers();
+            rig.second(from);
+            for strays in 0..3 {
+                let (audio, video) = if audio_first { (to, from) } else { (from, to) };
+                rig.audio(audio + 1000 + strays * 20);
+                rig.inter(video + 1000 + strays * 20);
+            }
+            rig.second(to + 1100);
+            rig.end();
+            let shape = rig.shape();
+            assert_eq!(shape.len(), 2, "{shape:?}");
+            assert_eq!((shape[0].1, shape[1].1), (false, true), "{shape:?}");
+            for (place, (_, _, packets)) in rig.fragments().iter().enumerate() {
+                let base = (if place == 0 { from } else { to }) * 90;
+                let spread = packets.iter().map(|pes| pes.pts.wrapping_sub(base + 63_000) & ((1 << 33) - 1));
+                assert!(spread.max().unwrap() < 90 * 3000, "{from} {to} {audio_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn small_steps_back_keep_decoding_times_rising() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.key(1000);
+    for timestamp in [1040, 1040, 1000, 1040, 900, 1080] {
+        rig.inter(timestamp);
+    }
+    rig.end();
+    let fragments = rig.fragments();
+    let times: Vec<u64> = fragments[0].2.iter().map(|pes| pes.dts.unwrap_or(pes.pts)).collect();
+    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    assert!(fragments[0].2.iter().all(|pes| pes.dts.is_none_or(|dts| pes.pts > dts)));
+}
+
+#[test]
+fn times_run_on_over_the_33_bit_wrap() {
+    const WRAP: u64 = (1 << 33) / 90;
+    let mut rig = Rig::new();
+    rig.headers();
+    for second in 0..6 {
+        rig.second(WRAP - 3000 + second * 1000);
+    }
+    rig.end();
+    assert_eq!(rig.shape(), [(2000, false), (2000, false), (2000, false)]);
+    let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets).collect();
+    let clocks: Vec<u64> = of(&packets, VIDEO).map(|pes| pes.pcr.unwrap().0).collect();
+    assert!(clocks.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) & ((1 << 33) - 1) == 3600));
+}
+
+#[test]
+fn a_publisher_whose_times_jump_in_every_frame_makes_no_file_of_each() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..1000 {
+        rig.key(index % 2 * 10_000_000);
+        rig.audio(index % 3 * 10_000_000);
+    }
+    assert_eq!(rig.scratch.list(), [".a-0.ts.part"]);
+    rig.end();
+    assert_eq!(rig.scratch.list(), ["a-0.ts", "a.m3u8"]);
+}
+
+#[test]
+fn broken_and_foreign_frames_are_left_out() {
+    let mut rig = Rig::new();
+    rig.send(Kind::Video, 0, &[0x27, 1, 0, 0, 0, 0, 0, 0, 1, 0x41]);
+    rig.send(Kind::Audio, 0, &[0xaf, 1, 1]);
+    rig.headers();
+    rig.key(0);
+    rig.send(Kind::Video, 40, &[0x27, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x41]);
+    rig.send(Kind::Video, 40, &[0x27, 1, 0, 0, 0, 0, 0, 0, 0]);
+    rig.send(Kind::Video, 40, &[0x17]);
+    rig.send(Kind::Video, 40, &[0x17, 0, 0, 0, 0, 1, 2]);
+    rig.send(Kind::Video, 40, &[0x17, 2, 0, 0, 0]);
+    rig.send(Kind::Video, 40, b"\x90hvc1rest");
+    rig.send(Kind::Audio, 40, &[0xaf, 1]);
+    rig.send(Kind::Audio, 40, &[0xaf, 0, 0x17]);
+    rig.send(Kind::Audio, 40, &[0xaf, 1, 0xff].iter().copied().chain([0; 9000]).collect::<Vec<_>>());
+    rig.send(Kind::Audio, 40, &[0xbf, 1, 2, 3]);
+    rig.send(Kind::Data, 40, &[2, 0, 1, 0x61]);
+    rig.send(Kind::Audio, 40, &[]);
+    rig.inter(80);
+    rig.audio(80);
+    let skipped = rig.segmenter.as_ref().unwrap().skipped;
+    rig.end();
+    let fragments = rig.fragments();
+    let count = |pid| of(&fragments[0].2, pid).count();
+    assert_eq!((fragments.len(), count(VIDEO), count(AUDIO), skipped), (1, 2, 1, 3));
+}
+
+#[test]
+fn a_codec_that_is_not_carried_leaves_the_other_track() {
+    let mut rig = Rig::new();
+    rig.avc_header(SPS);
+    for index in 0..60 {
+        rig.send(Kind::Audio, index * 40, &[0xb6, 1, 2, 3]);
+        match index % 25 {
+            0 => rig.key(index * 40),
+            _ => rig.inter(index * 40),
+        }
+    }
+    rig.end();
+    assert_eq!(rig.demux()[0].3, [(0x1b, VIDEO)]);
+    let mut rig = Rig::new();
+    rig.aac_header();
+    for index in 0..60 {
+        rig.send(Kind::Video, index * 40, b"\x90hvc1");
+        rig.audio(index * 40);
+    }
+    rig.end();
+    assert_eq!(rig.demux()[0].3, [(0x0f, AUDIO)]);
+}
+
+#[test]
+fn an_error_ends_the_sink_with_its_path_and_the_playlist_with_its_end() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.second(1000);
+    rig.second(2000);
+    fs::create_dir(rig.scratch.path().join(".a-2.ts.part")).unwrap();
+    rig.second(3000);
+    let frame = Rc::new(Frame::from_payload(Kind::Video, 4000, &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 1]));
+    let error = rig.segmenter.as_mut().unwrap().frame(&frame).unwrap_err();
+    assert!(error.to_string().contains(".a-2.ts.part"), "{error}");
+    rig.end();
+    assert!(rig.playlist().ends_with("a-1.ts\n#EXT-X-ENDLIST\n"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, ..Default::default() })]
+
+    #[test]
+    fn no_frames_make_it_fail(
+        frames in proptest::collection::vec((0u8..9, 0u64..40_000, proptest::num::u8::ANY), 0..200),
+        jump in proptest::option::of(0usize..200),
+    ) {
+        let mut rig = Rig::with(|settings| {
+            settings.fragment = 500;
+            settings.max_fragment = 5000;
+        });
+        for (place, (what, mut timestamp, noise)) in frames.into_iter().enumerate() {
+            if jump.is_some_and(|jump| place > jump) {
+                timestamp += u64::MAX - 50_000;
+            }
+            match what {
+                0 => rig.avc_header(if noise < 200 { SPS } else { OTHER_SPS }),
+                1 => rig.aac_header(),
+                2 | 3 => rig.key(timestamp),
+                4 | 5 => rig.inter(timestamp),
+                6 => rig.send(Kind::Audio, timestamp, &[0x2f, noise]),
+                7 => rig.send(Kind::Video, timestamp, &[noise, 1, 0, 0, 0, noise, noise]),
+                _ => rig.audio(timestamp),
+            }
+        }
+        rig.end();
+        for (duration, _, packets) in rig.fragments() {
+            assert!(duration > 0 && !packets.is_empty());
+        }
+        assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')));
+    }
+}
