@@ -1,0 +1,190 @@
+//! From a folder and a path below it to an open file, without ever leaving the folder.
+//!
+//! Every component is opened relative to the one before and never through a link, so there is no
+//! moment in which somebody could swap one. Opening does not wait: a FIFO has nothing to stop us with.
+
+use std::fs::{File, Metadata};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+
+/// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
+const MAX_DEPTH: usize = 32;
+
+/// What a path names.
+#[derive(Debug)]
+pub enum Found {
+    /// A regular file.
+    File(File, Metadata),
+    /// A folder.
+    Folder(File),
+}
+
+/// Opens what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.
+pub fn find(base: &Path, path: &str) -> Result<Found, Errno> {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    if names.len() > MAX_DEPTH || !names.iter().all(|name| is_plain(name)) {
+        return Err(Errno::ENOENT);
+    }
+    let Some((last, folders)) = names.split_last() else {
+        return inspect(open(base, to_read() & !OFlag::O_NOFOLLOW, Mode::empty())?);
+    };
+    let mut folder = open(base, to_pass() & !OFlag::O_NOFOLLOW, Mode::empty())?;
+    for name in folders {
+        folder = openat(&folder, *name, to_pass(), Mode::empty())?;
+    }
+    inspect(openat(&folder, *last, to_read(), Mode::empty())?)
+}
+
+/// Opens the file of that name in an open folder.
+pub fn find_in(folder: &File, name: &str) -> Result<Found, Errno> {
+    if !is_plain(name) || name.contains('/') {
+        return Err(Errno::ENOENT);
+    }
+    inspect(openat(folder, name, to_read(), Mode::empty())?)
+}
+
+/// A name that stays in its folder and is not hidden: unfinished files have a leading dot.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && (!name.starts_with('.') || name == ".well-known")
+}
+
+fn to_pass() -> OFlag {
+    OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC
+}
+
+fn to_read() -> OFlag {
+    OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC
+}
+
+fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
+    let file = File::from(descriptor);
+    let metadata =
+        file.metadata().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    if metadata.is_file() {
+        Ok(Found::File(file, metadata))
+    } else if metadata.is_dir() {
+        Ok(Found::Folder(file))
+    } else {
+        Err(Errno::EACCES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    struct TempDir(PathBuf);
+
+    impl TempDir {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("millstream-lookup-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(path.join("root/sub")).unwrap();
+            fs::write(path.join("secret"), "secret").unwrap();
+            fs::write(path.join("root/a.txt"), "a").unwrap();
+            fs::write(path.join("root/sub/b.txt"), "b").unwrap();
+            Self(path)
+        }
+
+        fn root(&self) -> PathBuf {
+            self.0.join("root")
+        }
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn is_file(found: &Result<Found, Errno>) -> bool {
+        matches!(found, Ok(Found::File(..)))
+    }
+
+    #[test]
+    fn files_and_folders_below_the_base_are_found() {
+        let dir = TempDir::new("found");
+        let root = dir.root();
+        assert!(is_file(&find(&root, "/a.txt")));
+        assert!(is_file(&find(&root, "sub/b.txt")));
+        assert!(is_file(&find(&root.join("a.txt"), "")));
+        for path in ["", "/", "/sub", "/sub/"] {
+            let Ok(Found::Folder(folder)) = find(&root, path) else { panic!("{path}") };
+            assert_eq!(is_file(&find_in(&folder, "b.txt")), path.contains("sub"));
+            assert_eq!(find_in(&folder, "../a.txt").err(), Some(Errno::ENOENT));
+        }
+        assert_eq!(find(&root, "/none").err(), Some(Errno::ENOENT));
+        assert_eq!(find(&root, "/a.txt/x").err(), Some(Errno::ENOTDIR));
+        assert_eq!(find(&root.join("none"), "/a.txt").err(), Some(Errno::ENOENT));
+    }
+
+    #[test]
+    fn no_path_leaves_the_base() {
+        let dir = TempDir::new("escape");
+        let root = dir.root();
+        symlink("../secret", root.join("link")).unwrap();
+        symlink("..", root.join("up")).unwrap();
+        symlink(dir.0.join("secret"), root.join("sub/absolute")).unwrap();
+        for path in [
+            "/../secret",
+            "../secret",
+            "/sub/../../secret",
+            "/link",
+            "/up/secret",
+            "/sub/absolute",
+            "/./a.txt",
+            "/a\0b",
+        ] {
+            assert!(find(&root, path).is_err(), "{path}");
+        }
+        let Ok(Found::Folder(folder)) = find(&root, "/") else { panic!("the root is a folder") };
+        assert!(find_in(&folder, "link").is_err());
+    }
+
+    #[test]
+    fn the_base_itself_may_be_a_link() {
+        let dir = TempDir::new("base");
+        symlink("root", dir.0.join("www")).unwrap();
+        assert!(is_file(&find(&dir.0.join("www"), "/a.txt")));
+    }
+
+    #[test]
+    fn a_fifo_neither_blocks_nor_is_served() {
+        let dir = TempDir::new("fifo");
+        nix::unistd::mkfifo(&dir.root().join("fifo"), Mode::S_IRWXU).unwrap();
+        assert_eq!(find(&dir.root(), "/fifo").err(), Some(Errno::EACCES));
+        assert!(find(&dir.root(), "/fifo/x").is_err());
+    }
+
+    #[test]
+    fn hidden_files_are_not_there() {
+        let dir = TempDir::new("hidden");
+        let root = dir.root();
+        fs::create_dir_all(root.join(".well-known")).unwrap();
+        fs::create_dir_all(root.join(".git")).unwrap();
+        for path in [".well-known/x", ".git/x", ".a.m3u8"] {
+            fs::write(root.join(path), "x").unwrap();
+        }
+        assert!(is_file(&find(&root, "/.well-known/x")));
+        assert_eq!(find(&root, "/.git/x").err(), Some(Errno::ENOENT));
+        assert_eq!(find(&root, "/.a.m3u8").err(), Some(Errno::ENOENT));
+    }
+
+    #[test]
+    fn a_path_of_the_greatest_depth_is_looked_up_and_one_deeper_is_not() {
+        let dir = TempDir::new("depth");
+        let deep = vec!["d"; MAX_DEPTH - 1].join("/");
+        fs::create_dir_all(dir.root().join(&deep).join("d")).unwrap();
+        fs::write(dir.root().join(&deep).join("f"), "x").unwrap();
+        fs::write(dir.root().join(&deep).join("d/f"), "x").unwrap();
+        assert!(is_file(&find(&dir.root(), &format!("{deep}/f"))));
+        assert_eq!(find(&dir.root(), &format!("{deep}/d/f")).err(), Some(Errno::ENOENT));
+    }
+}

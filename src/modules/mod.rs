@@ -1,0 +1,25 @@
+//! The features, one file or folder each.
+
+mod codec;
+mod hls;
+mod http;
+mod live;
+mod page;
+mod record;
+
+use crate::engine::Module;
+
+/// The table of modules. For every request, frame and event they are called in this order.
+pub fn table() -> Vec<Box<dyn Module>> {
+    vec![
+        // Knows what is in a stream; those below use its facts and headers.
+        Box::<codec::Codec>::default(),
+        // Players, before anything that writes to a disk.
+        Box::<live::Live>::default(),
+        Box::<record::Record>::default(),
+        Box::<hls::Hls>::default(),
+        // Of what answers HTTP, the page before the files.
+        Box::<page::Page>::default(),
+        Box::<http::Http>::default(),
+    ]
+}

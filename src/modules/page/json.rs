@@ -1,0 +1,173 @@
+//! The document that tells the page what is live.
+
+use std::fmt::Write;
+
+use crate::engine::StreamFacts;
+
+/// Most streams in a document; the page says how many more there are.
+pub const MAX_LISTED: usize = 500;
+
+/// An application that can be published to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// The port of its server.
+    pub rtmp_port: u16,
+}
+
+/// One live stream.
+#[derive(Debug)]
+pub struct Live<'a> {
+    /// Its application.
+    pub app: &'a App,
+    /// Its name.
+    pub name: &'a str,
+    /// Since its publisher came, ms.
+    pub uptime_ms: u128,
+    /// From this publisher.
+    pub bytes_in: u64,
+    /// RTMP players.
+    pub players: usize,
+    /// Its codecs.
+    pub codec: &'a StreamFacts,
+    /// Path of its playlist on this server.
+    pub hls: Option<String>,
+}
+
+/// The whole document. `streams` may have any order and length.
+pub fn document<'a>(apps: impl Iterator<Item = &'a App>, mut streams: Vec<Live<'_>>) -> String {
+    streams.sort_by(|a, b| (&a.app.name, a.name).cmp(&(&b.app.name, b.name)));
+    let mut text = format!(
+        "{{\"server\":\"Millstream\",\"version\":{},\"total\":{},\"applications\":",
+        quote(env!("CARGO_PKG_VERSION")),
+        streams.len()
+    );
+    push_list(&mut text, apps.map(app_object));
+    text.push_str(",\"streams\":");
+    push_list(&mut text, streams.iter().take(MAX_LISTED).map(stream_object));
+    text.push_str("}\n");
+    text
+}
+
+fn app_object(app: &App) -> String {
+    format!("{{\"name\":{},\"rtmp_port\":{}}}", quote(&app.name), app.rtmp_port)
+}
+
+fn stream_object(stream: &Live<'_>) -> String {
+    let codec = stream.codec;
+    let frame_rate = if codec.frame_rate.is_finite() { codec.frame_rate } else { 0.0 };
+    format!(
+        "{{\"app\":{},\"name\":{},\"uptime_ms\":{},\"bytes_in\":{},\"players\":{},\
+         \"video\":{{\"codec\":{},\"width\":{},\"height\":{},\"frame_rate\":{frame_rate}}},\
+         \"audio\":{{\"codec\":{},\"sample_rate\":{},\"channels\":{}}},\"rtmp_port\":{},\"hls\":{}}}",
+        quote(&stream.app.name),
+        quote(stream.name),
+        stream.uptime_ms,
+        stream.bytes_in,
+        stream.players,
+        quote(&joined(codec.video_codec, codec.video_profile)),
+        codec.width,
+        codec.height,
+        quote(&joined(codec.audio_codec, codec.audio_profile)),
+        codec.sample_rate,
+        codec.channels,
+        stream.app.rtmp_port,
+        stream.hls.as_deref().map_or_else(|| "null".to_owned(), quote),
+    )
+}
+
+fn joined(codec: &str, profile: &str) -> String {
+    [codec, profile].join(" ").trim().to_owned()
+}
+
+fn push_list(text: &mut String, items: impl Iterator<Item = String>) {
+    text.push('[');
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&item);
+    }
+    text.push(']');
+}
+
+/// A JSON string (RFC 8259, section 7) that is harmless inside HTML and JavaScript too.
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '<' | '>' | '&' | '\'' | '\u{2028}' | '\u{2029}' => push_escape(&mut quoted, c),
+            c if c.is_control() => push_escape(&mut quoted, c),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// `c` by its number; all that are escaped are in the basic plane.
+fn push_escape(text: &mut String, c: char) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\\u{:04x}", u32::from(c));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped() {
+        assert_eq!(quote("test-1"), "\"test-1\"");
+        assert_eq!(quote("é€😀"), "\"é€😀\"");
+        assert_eq!(quote("a\"b\\c"), r#""a\"b\\c""#);
+        assert_eq!(quote("</script>&'"), r#""\u003c/script\u003e\u0026\u0027""#);
+        assert_eq!(quote("\0\u{1b}\n\u{7f}\u{85}\u{2028}"), r#""\u0000\u001b\u000a\u007f\u0085\u2028""#);
+    }
+
+    #[test]
+    fn a_document_lists_what_is_live_in_order() {
+        let app = App { name: "live".into(), rtmp_port: 1935 };
+        let codec = StreamFacts {
+            video_codec: "H.264",
+            video_profile: "High",
+            width: 1280,
+            height: 720,
+            frame_rate: 29.97,
+            audio_codec: "AAC",
+            sample_rate: 48000,
+            channels: 2,
+            ..StreamFacts::default()
+        };
+        let none = StreamFacts { frame_rate: f64::NAN, ..StreamFacts::default() };
+        let live = |name, codec, hls: Option<&str>| Live {
+            app: &app,
+            name,
+            uptime_ms: 1500,
+            bytes_in: 7,
+            players: 2,
+            codec,
+            hls: hls.map(str::to_owned),
+        };
+        let text = document(
+            [&app].into_iter(),
+            vec![live("b", &none, None), live("a", &codec, Some("/hls/a.m3u8"))],
+        );
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97},"audio":{"codec":"AAC","sample_rate":48000,"channels":2},"rtmp_port":1935,"hls":"/hls/a.m3u8"},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0},"audio":{"codec":"","sample_rate":0,"channels":0},"rtmp_port":1935,"hls":null}]}"#;
+        assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn a_document_has_an_end() {
+        let (app, codec) = (App { name: "live".into(), rtmp_port: 1 }, StreamFacts::default());
+        let names: Vec<String> = (0..=MAX_LISTED).map(|n| format!("s{n}")).collect();
+        let live =
+            |name| Live { app: &app, name, uptime_ms: 0, bytes_in: 0, players: 0, codec: &codec, hls: None };
+        let text = document(std::iter::empty(), names.iter().map(|name| live(name.as_str())).collect());
+        assert_eq!(text.matches("\"uptime_ms\"").count(), MAX_LISTED);
+        assert!(text.contains("\"total\":501,\"applications\":[],"));
+    }
+}

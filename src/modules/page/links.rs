@@ -1,0 +1,119 @@
+//! Which URL an application's playlists have, found by where its files and the locations' folders are.
+
+use std::path::Path;
+
+use crate::http::path;
+
+/// A location that serves files, as far as URLs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The path it matches.
+    pub path: String,
+    /// Whether it matches nothing else.
+    pub exact: bool,
+    /// Its `root`, or empty.
+    pub root: String,
+    /// Its `alias`, or empty.
+    pub alias: String,
+}
+
+/// Where an application's playlists are on the web.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playlists {
+    /// The folder's path, escaped, ending with '/'.
+    folder: String,
+    /// Whether each stream has its own folder.
+    nested: bool,
+}
+
+impl Playlists {
+    /// Finds, among the locations of one server, the one that serves `hls_path`.
+    pub fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
+        let url_of = |place: &Place| folder_url(place, Path::new(hls_path));
+        let serves = |place: &&Place, url: &str| longest_prefix(places, url) == Some(place);
+        let found = places.iter().filter_map(|place| Some((place, url_of(place)?)));
+        let (_, url) = found.into_iter().find(|(place, url)| serves(place, url))?;
+        Some(Self { folder: path::encode(&url), nested })
+    }
+
+    /// The path of a stream's playlist.
+    pub fn of(&self, name: &str) -> String {
+        let name = path::encode(name).replace('/', "%2F");
+        let end = if self.nested { "/index.m3u8" } else { ".m3u8" };
+        [&self.folder, name.as_str(), end].concat()
+    }
+}
+
+/// The URL path of a folder in a location, ending with '/'.
+fn folder_url(place: &Place, folder: &Path) -> Option<String> {
+    if place.exact || folder.as_os_str().is_empty() {
+        return None;
+    }
+    let (base, prefix) = match (place.alias.as_str(), place.root.as_str()) {
+        ("", "") => return None,
+        ("", root) => (root, "/"),
+        (alias, _) => (alias, place.path.as_str()),
+    };
+    let rest = folder.strip_prefix(base).ok()?.to_str()?;
+    let joined = [prefix.trim_end_matches('/'), rest].join("/");
+    let url = format!("{}/", joined.trim_end_matches('/'));
+    url.starts_with(&place.path).then_some(url)
+}
+
+/// The location that a URL in this folder falls into.
+fn longest_prefix<'a>(places: &'a [Place], url: &str) -> Option<&'a Place> {
+    let matching = places.iter().filter(|place| !place.exact && url.starts_with(&place.path));
+    matching.max_by_key(|place| place.path.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(path: &str, folder: &str) -> Place {
+        Place { path: path.into(), exact: false, root: folder.into(), alias: String::new() }
+    }
+
+    fn alias(path: &str, folder: &str) -> Place {
+        Place { alias: folder.into(), ..root(path, "/inherited") }
+    }
+
+    fn url(places: &[Place], hls_path: &str) -> Option<String> {
+        Playlists::find(places, hls_path, false).map(|playlists| playlists.of("a"))
+    }
+
+    #[test]
+    fn a_root_maps_the_path_below_it() {
+        assert_eq!(url(&[root("/hls", "/tmp")], "/tmp/hls").as_deref(), Some("/hls/a.m3u8"));
+        assert_eq!(url(&[root("/hls/", "/tmp/")], "/tmp/hls/").as_deref(), Some("/hls/a.m3u8"));
+        assert_eq!(url(&[root("/", "/srv/www")], "/srv/www/tv/hls").as_deref(), Some("/tv/hls/a.m3u8"));
+        assert_eq!(url(&[root("/", "/srv/www")], "/srv/www").as_deref(), Some("/a.m3u8"));
+        assert_eq!(url(&[root("/", "html")], "html/h s").as_deref(), Some("/h%20s/a.m3u8"));
+        assert_eq!(url(&[root("/", "/srv/www")], "/srv/wwwroot"), None);
+        assert_eq!(url(&[root("/other", "/tmp")], "/tmp/hls"), None);
+    }
+
+    #[test]
+    fn an_alias_maps_the_folder_itself() {
+        assert_eq!(url(&[alias("/live/", "/tmp/hls/")], "/tmp/hls").as_deref(), Some("/live/a.m3u8"));
+        assert_eq!(url(&[alias("/live", "/tmp/hls")], "/tmp/hls/x").as_deref(), Some("/live/x/a.m3u8"));
+        assert_eq!(url(&[alias("/live", "/tmp/hls/x")], "/tmp/hls"), None);
+    }
+
+    #[test]
+    fn a_location_that_never_gets_the_request_does_not_count() {
+        let places = [root("/", "/tmp"), root("/hls", "/elsewhere")];
+        assert_eq!(url(&places, "/tmp/hls"), None);
+        let places = [root("/", "/tmp"), root("/hls", "/elsewhere"), alias("/v/", "/tmp/hls")];
+        assert_eq!(url(&places, "/tmp/hls").as_deref(), Some("/v/a.m3u8"));
+        assert_eq!(url(&[Place { exact: true, ..root("/hls/", "/tmp") }], "/tmp/hls"), None);
+        assert_eq!(url(&[root("/", "/tmp")], ""), None);
+        assert_eq!(url(&[root("/", "")], "/tmp/hls"), None);
+    }
+
+    #[test]
+    fn nested_playlists_have_a_folder_each() {
+        let playlists = Playlists::find(&[root("/hls", "/tmp")], "/tmp/hls", true).unwrap();
+        assert_eq!(playlists.of("a b/c"), "/hls/a%20b%2Fc/index.m3u8");
+    }
+}
