@@ -1,0 +1,115 @@
+//! One connection's socket: reading into the shared buffer, gathered writing out of the queue.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use nix::sys::sendfile::sendfile64;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::engine::{OutQueue, SessionId};
+
+/// Slices in one gathered write. A turn seldom queues more for a player, and what is left goes with
+/// the next call; an array of the kernel's limit of 1024 would cost more to set up than it saves.
+const SLICES: usize = 64;
+
+/// Bytes of a file handed to one sendfile.
+const FILE_PIECE: u64 = 256 * 1024;
+
+/// How a call on a socket ended.
+#[derive(Debug)]
+pub enum Progress {
+    /// So many bytes went through.
+    Bytes(usize),
+    /// The kernel has none, or has no room, for now.
+    Blocked,
+    /// The peer sends nothing more.
+    Closed,
+    /// The connection is at an end, and why.
+    Ended(String),
+}
+
+/// A connected socket.
+#[derive(Debug)]
+pub struct Socket {
+    /// Whose it is.
+    pub id: SessionId,
+    /// The socket itself.
+    pub stream: TcpStream,
+    /// Whether the last write found no room; cleared when room is announced.
+    pub blocked: bool,
+    /// Whether room is announced at all: asked for only once a write has found none.
+    pub asked_for_room: bool,
+    /// Whether it is on the ready list.
+    pub ready: bool,
+    /// Whether there may be something to read, so that nothing announces it again.
+    pub readable: bool,
+}
+
+impl Socket {
+    /// Wraps an accepted connection. What is sent is gathered here, so the kernel need not wait.
+    pub fn new(id: SessionId, stream: TcpStream) -> Self {
+        // A socket whose peer has already gone refuses options; reading it will tell.
+        let _ = stream.set_nodelay(true);
+        Self { id, stream, blocked: false, asked_for_room: false, ready: false, readable: true }
+    }
+
+    /// Reads once into `buffer`.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Progress {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Progress::Closed,
+                Ok(count) => return Progress::Bytes(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return failed(&error),
+            }
+        }
+    }
+
+    /// Sends once from the front of the queue.
+    pub fn write(&mut self, queue: &OutQueue) -> Progress {
+        loop {
+            let result = match queue.file() {
+                Some(piece) => {
+                    let mut offset = piece.offset.cast_signed();
+                    let count = piece.left.min(FILE_PIECE) as usize;
+                    match sendfile64(&self.stream, &piece.file, Some(&mut offset), count) {
+                        Ok(0) => return Progress::Ended("the file being sent became shorter".into()),
+                        other => other.map_err(io::Error::from),
+                    }
+                }
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = queue.gather(&mut slices);
+                    self.stream.write_vectored(&slices[..count])
+                }
+            };
+            match result {
+                Ok(0) => return Progress::Blocked,
+                Ok(count) => return Progress::Bytes(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return failed(&error),
+            }
+        }
+    }
+
+    /// Makes the kernel probe a silent peer, and give up when it has heard nothing for so long.
+    pub fn limit_silence(&self, limit: Duration) {
+        let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).max(1);
+        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        let result = setsockopt(&self.stream, sockopt::KeepAlive, &true)
+            .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepIdle, &step))
+            .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepInterval, &step))
+            .and_then(|()| setsockopt(&self.stream, sockopt::TcpUserTimeout, &milliseconds));
+        if let Err(error) = result {
+            log::debug!("{} cannot be probed: {error}", self.id);
+        }
+    }
+}
+
+fn failed(error: &io::Error) -> Progress {
+    match error.kind() {
+        ErrorKind::WouldBlock => Progress::Blocked,
+        _ => Progress::Ended(error.to_string()),
+    }
+}

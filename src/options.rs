@@ -1,0 +1,127 @@
+//! The command line, as nginx has it.
+
+use getopts::Options;
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Serve.
+    Serve,
+    /// Test the configuration; with `true` print it too.
+    Test {
+        /// Whether to print it.
+        dump: bool,
+    },
+    /// Send a signal to the running server.
+    Signal(Signal),
+    /// Print the version; with `true` also how it was built.
+    Version {
+        /// Whether to print how it was built.
+        verbose: bool,
+    },
+    /// Print the usage.
+    Help,
+}
+
+/// What `-s` may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Finish files and stop.
+    Stop,
+    /// Take no more connections and stop with the last session.
+    Quit,
+}
+
+/// The command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// What to do.
+    pub task: Task,
+    /// `-c`: the configuration file; without it, the built-in configuration.
+    pub file: Option<String>,
+    /// `-p`: where relative paths begin.
+    pub prefix: Option<String>,
+    /// `-g`: directives at the top level, added to the file's.
+    pub globals: Option<String>,
+    /// `-e`: the error log, whatever the file says.
+    pub error_log: Option<String>,
+}
+
+fn options() -> Options {
+    let mut options = Options::new();
+    options.optflag("h", "help", "print this and exit");
+    options.optflag("v", "", "print the version and exit");
+    options.optflag("V", "", "print the version and how it was built, and exit");
+    options.optflag("t", "", "test the configuration and exit");
+    options.optflag("T", "", "test the configuration, print it, and exit");
+    options.optopt("s", "", "send the running server a signal", "stop|quit");
+    options.optopt("p", "", "the folder where relative paths begin (default: the current one)", "prefix");
+    options.optopt("e", "", "the error log, whatever the configuration says", "file|stderr");
+    options.optopt("c", "", "the configuration file (default: the one built in)", "file");
+    options.optopt("g", "", "directives to add at the top level", "directives");
+    options
+}
+
+/// The text of `-h`.
+pub fn usage() -> String {
+    let brief = "Usage: millstream [-hvVtT] [-s stop|quit] [-p prefix] [-e file] [-c file] [-g directives]";
+    options().usage(brief)
+}
+
+/// Reads the arguments; an error is for the user to read.
+pub fn parse(args: &[String]) -> Result<CommandLine, String> {
+    let matches = options().parse(args).map_err(|error| error.to_string())?;
+    if let Some(extra) = matches.free.first() {
+        return Err(format!("unexpected argument \"{extra}\""));
+    }
+    let task = if matches.opt_present("h") {
+        Task::Help
+    } else if matches.opt_present("v") || matches.opt_present("V") {
+        Task::Version { verbose: matches.opt_present("V") }
+    } else if matches.opt_present("t") || matches.opt_present("T") {
+        Task::Test { dump: matches.opt_present("T") }
+    } else {
+        match matches.opt_str("s").as_deref() {
+            None => Task::Serve,
+            Some("stop") => Task::Signal(Signal::Stop),
+            Some("quit") => Task::Signal(Signal::Quit),
+            Some(other @ ("reload" | "reopen")) => return Err(format!("-s {other} is not built yet")),
+            Some(other) => return Err(format!("-s takes stop or quit, not \"{other}\"")),
+        }
+    };
+    Ok(CommandLine {
+        task,
+        file: matches.opt_str("c"),
+        prefix: matches.opt_str("p"),
+        globals: matches.opt_str("g"),
+        error_log: matches.opt_str("e"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<CommandLine, String> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_as_nginx_reads_them() {
+        let line = read("-c a.conf -p /srv -e stderr").unwrap();
+        assert_eq!((line.task, line.file.as_deref()), (Task::Serve, Some("a.conf")));
+        assert_eq!(read("-t").unwrap().task, Task::Test { dump: false });
+        assert_eq!(read("-T -c x").unwrap().task, Task::Test { dump: true });
+        assert_eq!(read("-s quit").unwrap().task, Task::Signal(Signal::Quit));
+        assert_eq!(read("-V").unwrap().task, Task::Version { verbose: true });
+        assert_eq!(read("-h").unwrap().task, Task::Help);
+    }
+
+    #[test]
+    fn what_is_not_an_option_is_an_error_that_names_it() {
+        for (line, word) in [("-x", "x"), ("file", "file"), ("-s restart", "restart"), ("-c", "c")] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}
