@@ -1,0 +1,140 @@
+// Starts Chromium, watches a <video> in it for some seconds, and judges what it saw.
+
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const SECONDS = 8;
+const FRAME_RATE = 25; // of the clip that scripts/interop publishes
+const START_MS = 30000;
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-dev-shm-usage",
+  "--disable-quic",
+  "--disable-sync",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--no-first-run",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+/** The arguments of every test: the server's address, ending with "/", and the stream's name. */
+export function target() {
+  const [base, stream] = process.argv.slice(2);
+  if (!base || !stream || base.startsWith("-")) {
+    console.error("usage: node TEST.mjs http://HOST:PORT/ STREAM");
+    process.exit(2);
+  }
+  return { base, stream, playlist: `${base}hls/${stream}.m3u8` };
+}
+
+/** Runs a test in a page of a fresh browser; what it returns is printed, what it throws fails it. */
+export async function inChromium(test) {
+  const userDataDir = mkdtempSync(join(tmpdir(), "millstream-chromium-"));
+  let browser;
+  try {
+    browser = await puppeteer.launch({ executablePath: findChromium(), headless: true, args: FLAGS, userDataDir });
+    const page = await browser.newPage();
+    await page.setViewport({ width: 1100, height: 900 });
+    const faults = [];
+    page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
+    page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
+    const note = await test(page);
+    if (faults.length) throw new Error(faults.join("; "));
+    console.log(note);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  } finally {
+    await browser?.close();
+    rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function findChromium() {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  for (const path of folders.map((folder) => join(folder, "chromium"))) {
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // The next one.
+    }
+  }
+  throw new Error("chromium is not in PATH");
+}
+
+/** Waits until the page's <video> plays, watches it, and throws unless all was well. Returns what it saw. */
+export async function watch(page) {
+  await page.waitForFunction(
+    () => {
+      const video = document.querySelector("video");
+      // The first second may be rough: decoders start, the first fragments come in a row.
+      return video?.error || (video?.readyState >= 3 && video.currentTime - (video.begin ??= video.currentTime) > 1);
+    },
+    { timeout: START_MS, polling: 100 },
+  ).catch(() => { throw new Error("the video does not begin to play"); });
+  return judge(await page.evaluate(measure, SECONDS));
+}
+
+/** Runs in the page: how far everything gets in so many seconds. */
+async function measure(seconds) {
+  const video = document.querySelector("video");
+  const stalls = [];
+  for (const name of ["error", "waiting", "stalled", "ended", "pause"]) {
+    video.addEventListener(name, () => stalls.push(`${name} at ${video.currentTime.toFixed(2)} s`));
+  }
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [160, 90];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const pixels = () => {
+    context.drawImage(video, 0, 0, 160, 90);
+    return context.getImageData(0, 0, 160, 90).data;
+  };
+  const look = () => {
+    const quality = video.getVideoPlaybackQuality();
+    return {
+      wall: performance.now() / 1000,
+      media: video.currentTime,
+      frames: quality.totalVideoFrames,
+      dropped: quality.droppedVideoFrames,
+      audio: video.webkitAudioDecodedByteCount,
+    };
+  };
+  const before = look();
+  let [picture, frozen] = [pixels(), 0];
+  for (let second = 0; second < seconds; second++) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const next = pixels();
+    if (!next.some((value, i) => Math.abs(value - picture[i]) > 16)) frozen++;
+    picture = next;
+  }
+  const after = look();
+  const gain = (name) => after[name] - before[name];
+  return {
+    wall: gain("wall"), media: gain("media"), frames: gain("frames"), dropped: gain("dropped"), audio: gain("audio"),
+    frozen,
+    size: `${video.videoWidth}x${video.videoHeight}`,
+    error: video.error && `${video.error.code} ${video.error.message}`,
+    stalls,
+  };
+}
+
+function judge(seen) {
+  const note =
+    `${seen.media.toFixed(2)} s of ${seen.size} in ${seen.wall.toFixed(2)} s, ` +
+    `${seen.frames} frames, ${seen.dropped} dropped, ${seen.audio} bytes of sound`;
+  const faults = [];
+  if (seen.error) faults.push(`error ${seen.error}`);
+  if (seen.stalls.length) faults.push(seen.stalls.join(", "));
+  if (Math.abs(seen.media - seen.wall) > 0.3) faults.push("the clock is out of step");
+  if (seen.frames < (seen.wall - 0.5) * FRAME_RATE) faults.push("too few frames");
+  // None on a quiet machine; software decoding on a busy one drops a few.
+  if (seen.dropped > seen.frames / 10) faults.push("too many frames dropped");
+  if (!(seen.audio > 0)) faults.push("no sound was decoded");
+  if (seen.frozen) faults.push(`the picture stood still for ${seen.frozen} s`);
+  if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
+  return note;
+}

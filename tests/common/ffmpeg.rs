@@ -1,0 +1,74 @@
+//! FFmpeg: makes streams that decode, and decodes what the server serves.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::flv;
+use super::media::Packet;
+
+/// The program, ready to get arguments.
+pub fn command() -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs it; what it says on standard error is returned, and must not be a failure.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().expect("these tests need ffmpeg in the PATH");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
+}
+
+/// Starts it.
+pub fn spawn(command: &mut Command) -> Child {
+    command.spawn().expect("these tests need ffmpeg in the PATH")
+}
+
+/// What FFmpeg is to make.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tracks {
+    Both,
+    Video,
+    Audio,
+}
+
+/// The arguments that make a test picture (25 frames a second, a key frame each second) and a tone.
+pub fn source(tracks: Tracks, seconds: u32) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if tracks != Tracks::Audio {
+        arguments.extend(["-f", "lavfi", "-i", "testsrc=size=160x120:rate=25"]);
+    }
+    if tracks != Tracks::Video {
+        arguments.extend(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"]);
+    }
+    if tracks != Tracks::Audio {
+        arguments.extend("-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p -bf 2".split(' '));
+    }
+    if tracks != Tracks::Video {
+        arguments.extend(["-c:a", "aac", "-b:a", "64k"]);
+    }
+    let seconds = seconds.to_string();
+    arguments.extend(["-t", &seconds, "-f", "flv"]);
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+/// A stream that decodes, as packets.
+pub fn encode(folder: &Path, tracks: Tracks, seconds: u32) -> Vec<Packet> {
+    let file = folder.join("source.flv");
+    run(command().args(source(tracks, seconds)).arg(&file));
+    let (tags, rest) = flv::parse(&std::fs::read(&file).unwrap());
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(rest, 0);
+    let media = tags.into_iter().filter(|tag| tag.kind != 18);
+    media.map(|tag| Packet { kind: tag.kind, timestamp: tag.timestamp, payload: tag.payload }).collect()
+}
+
+/// Decodes a file or a playlist to the end; any complaint is a failure.
+pub fn decode(input: &str) {
+    let strict = ["-xerror", "-err_detect", "explode", "-i", input, "-f", "null", "-"];
+    let said = run(command().args(strict));
+    assert_eq!(said, "", "decoding {input}");
+}

@@ -1,0 +1,97 @@
+//! A small HTTP/1.1 client that hides nothing.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use super::{SOON, read_once};
+
+/// A connection to the server.
+pub struct Connection(BufReader<TcpStream>);
+
+/// An answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A header's value, or "".
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.set_write_timeout(Some(SOON)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        self.0.get_ref()
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends a request with further header lines, each ending with CR LF.
+    pub fn request(&mut self, method: &str, target: &str, fields: &str) -> Reply {
+        self.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\n{fields}\r\n"));
+        self.reply(method)
+    }
+
+    pub fn get(&mut self, target: &str) -> Reply {
+        self.request("GET", target, "")
+    }
+
+    /// Reads the answer to a request with that method.
+    pub fn reply(&mut self, method: &str) -> Reply {
+        let status_line = self.line();
+        let status = status_line.strip_prefix("HTTP/1.1 ").expect(&status_line)[..3].parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut reply = Reply { status, headers, body: Vec::new() };
+        if method != "HEAD" && status != 204 && status != 304 {
+            let length = reply.header("content-length").parse().expect("every body has a length");
+            reply.body = vec![0; length];
+            self.0.read_exact(&mut reply.body).unwrap();
+        }
+        reply
+    }
+
+    /// Whether the server hangs up without saying anything more.
+    pub fn is_closed(&mut self) -> bool {
+        assert_eq!(self.0.buffer(), b"", "said more");
+        match read_once(self.0.get_ref(), &mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        assert!(line.ends_with("\r\n"), "cut off: {line:?}");
+        line.trim_end().to_owned()
+    }
+}
+
+/// One GET on a connection of its own.
+pub fn get(address: SocketAddr, target: &str) -> Reply {
+    Connection::open(address).get(target)
+}

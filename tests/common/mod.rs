@@ -1,0 +1,291 @@
+//! What the tests share: the real server in a folder of its own, and clients to talk to it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+pub mod ffmpeg;
+pub mod flv;
+pub mod http;
+pub mod media;
+pub mod player;
+pub mod raw;
+pub mod ts;
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long anything that should happen at once may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(15);
+
+/// Polls until there is something; fails after `limit`, saying what was waited for.
+pub fn until<T>(what: &str, limit: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = poll() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Polls until it holds.
+pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
+    until(what, SOON, || holds().then_some(()));
+}
+
+/// Reads once, whatever signals come.
+pub fn read_once(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// A folder that goes away, unless the test fails.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A fresh, empty folder.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("millstream-test-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Writes a file, with the folders it needs; returns its path.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// The names of what is in a folder below it, sorted; nothing if it is not there.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.join(name)) else { return Vec::new() };
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Deref for Folder {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("kept: {}", self.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// The binary, ready to get arguments.
+pub fn millstream() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    command.env_remove("RUST_LOG").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary to its end, which must come soon.
+pub fn run(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + SOON;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() >= deadline {
+            child.kill().unwrap();
+            panic!("still runs: {command:?}: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    /// Where it runs; in configurations, FOLDER stands for its path.
+    pub folder: Folder,
+    /// Where it listens for RTMP, in the order of the configuration.
+    pub rtmp: Vec<SocketAddr>,
+    /// Where it listens for HTTP.
+    pub http: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// Starts the server in a fresh folder, without a pid file, and waits until it listens.
+    pub fn start(configuration: &str) -> Self {
+        Self::start_in(Folder::new(), &format!("pid off;\n{configuration}"))
+    }
+
+    /// An application `live` with these directives, and the folder's files by HTTP.
+    pub fn live(directives: &str) -> Self {
+        Self::start(&format!(
+            "rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {directives} }} }} }}
+             http {{ server {{ listen 127.0.0.1:0; location / {{ root FOLDER; }} }} }}"
+        ))
+    }
+
+    /// Starts the server in a folder that is there already.
+    pub fn start_in(folder: Folder, configuration: &str) -> Self {
+        let text = configuration.replace("FOLDER", folder.to_str().unwrap());
+        let file = folder.write("millstream.conf", &text);
+        let mut command = millstream();
+        command.current_dir(&*folder).arg("-c").arg(file);
+        let code = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+        Self::spawn(folder, command, code.map(|line| line.matches("listen ").count()).sum())
+    }
+
+    /// Runs a command that starts a server with so many listeners.
+    pub fn spawn(folder: Folder, mut command: Command, listeners: usize) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, sink) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
+        let reader = std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut server =
+            Self { child, log, reader: Some(reader), folder, rtmp: Vec::new(), http: Vec::new() };
+        server.find_ports(listeners);
+        server
+    }
+
+    fn find_ports(&mut self, count: usize) {
+        until("the server listens", SOON, || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server did not start: {}", self.log());
+            (self.lines("listening for ").len() >= count).then_some(())
+        });
+        let ports = |server: &Self, what: &str| {
+            let lines = server.lines(what);
+            lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+        };
+        self.rtmp = ports(self, "listening for RTMP on ");
+        self.http = ports(self, "listening for HTTP on ");
+        // Signals are its own from here on.
+        wait("the server handles signals", || {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+            u64::from_str_radix(mask, 16).unwrap() & 1 << (Signal::SIGTERM as u32 - 1) != 0
+        });
+    }
+
+    /// The first RTMP address.
+    pub fn rtmp(&self) -> SocketAddr {
+        self.rtmp[0]
+    }
+
+    /// The first HTTP address.
+    pub fn http(&self) -> SocketAddr {
+        self.http[0]
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The log lines that contain `text`.
+    pub fn lines(&self, text: &str) -> Vec<String> {
+        self.log().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
+    /// Waits for a log line that contains `text`.
+    pub fn wait_log(&self, text: &str) -> String {
+        until(&format!("a log line with {text:?}"), SOON, || self.lines(text).into_iter().next())
+    }
+
+    /// Waits until `count` lines that contain `text` have been logged.
+    pub fn wait_lines(&self, text: &str, count: usize) {
+        wait(&format!("{count} log lines with {text:?}"), || self.lines(text).len() >= count);
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().cast_signed()), signal).unwrap();
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        until("the server exits", limit, || self.child.try_wait().unwrap())
+    }
+
+    /// Stops it as an operator would, and waits for its end.
+    pub fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.wait_exit(SOON).success(), "{}", self.log());
+    }
+
+    /// Its resident memory in kilobytes.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        let log = self.log();
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{log}");
+        } else {
+            assert!(!log.contains("panicked"), "the server panicked:\n{log}");
+        }
+    }
+}

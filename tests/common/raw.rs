@@ -1,0 +1,162 @@
+//! A client that does as it is told, right or wrong: made of the library's own chunk writer and reader.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use millstream::media::amf::{Object, Value, amf0};
+use millstream::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
+use millstream::rtmp::message::MessageType;
+
+use super::media::Packet;
+use super::{SOON, read_once};
+
+/// A connection.
+pub struct Raw {
+    stream: TcpStream,
+    reader: ChunkReader,
+    input: Vec<u8>,
+    /// How outgoing messages are cut.
+    pub chunk_size: u32,
+}
+
+impl Raw {
+    /// A bare connection: nothing has been said.
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.set_write_timeout(Some(SOON)).unwrap();
+        let reader = ChunkReader::new(Limits { message: 0xff_ffff, streams: 64, held: 1 << 25 });
+        Self { stream, reader, input: Vec::new(), chunk_size: 128 }
+    }
+
+    /// After a plain handshake, without digests.
+    pub fn handshaken(address: SocketAddr) -> Self {
+        let mut raw = Self::open(address);
+        let c1 = [&[0; 8][..], &[7; 1528]].concat();
+        raw.send_bytes(&[&[3], &c1[..]].concat());
+        let mut answer = [0; 1 + 1536 + 1536];
+        raw.stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[0], 3);
+        assert_eq!(answer[1537..], c1, "S2 is what C1 was");
+        raw.send_bytes(&answer[1..1537]);
+        raw
+    }
+
+    /// Connected to an application.
+    pub fn connected(address: SocketAddr, app: &str) -> Self {
+        let mut raw = Self::handshaken(address);
+        raw.connect(app);
+        let (name, values) = raw.command_answer();
+        assert_eq!(name, "_result", "{values:?}");
+        raw
+    }
+
+    /// Asks for an application.
+    pub fn connect(&mut self, app: &str) {
+        let object = Object::default().with("app", app).with("tcUrl", "rtmp://test/");
+        self.command("connect", 1.0, 0, &[Value::Object(object)]);
+    }
+
+    /// Sends a command on a message stream.
+    pub fn command(&mut self, name: &str, transaction: f64, msid: u32, arguments: &[Value]) {
+        let values = [&[name.into(), transaction.into()], arguments].concat();
+        self.send(MessageType::CommandAmf0, msid, 0, &amf0::encode_all(&values));
+    }
+
+    /// Asks to publish a name; the answer is yet to come.
+    pub fn publish(&mut self, name: &str) {
+        self.command("publish", 0.0, 1, &[Value::Null, name.into(), "live".into()]);
+    }
+
+    /// Asks to play a name; the answer is yet to come.
+    pub fn play(&mut self, name: &str) {
+        self.command("play", 0.0, 1, &[Value::Null, name.into()]);
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, kind: MessageType, msid: u32, timestamp: u32, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        write_message(&mut bytes, self.chunk_size, 3, (kind, msid, timestamp), payload);
+        self.send_bytes(&bytes);
+    }
+
+    /// Sends a packet of media.
+    pub fn send_packet(&mut self, packet: &Packet) {
+        let kind = if packet.kind == 8 { MessageType::Audio } else { MessageType::Video };
+        self.send(kind, 1, packet.timestamp, &packet.payload);
+    }
+
+    /// Sends bytes as they are; a server that has hung up is found by reading.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// The socket.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The next message; `None` at the end of the connection.
+    pub fn message(&mut self) -> Option<Message> {
+        loop {
+            let mut input = self.input.as_slice();
+            let message = self.reader.next(&mut input).unwrap();
+            let rest = input.to_vec();
+            self.input = rest;
+            if let Some(message) = message {
+                if message.type_id == MessageType::SetChunkSize as u8 {
+                    let size = message.payload().try_into().unwrap();
+                    self.reader.set_chunk_size(u32::from_be_bytes(size)).unwrap();
+                }
+                return Some(message);
+            }
+            let mut buffer = [0; 16 * 1024];
+            match read_once(&self.stream, &mut buffer) {
+                Ok(0) => return None,
+                Ok(count) => self.input.extend(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("nothing comes: {error}"),
+            }
+        }
+    }
+
+    /// The next message of a type.
+    pub fn message_of(&mut self, kind: MessageType) -> Message {
+        loop {
+            let message = self.message().expect("the connection goes on");
+            if message.type_id == kind as u8 {
+                return message;
+            }
+        }
+    }
+
+    /// The next command: its name and its values from the command object on.
+    pub fn command_answer(&mut self) -> (String, Vec<Value>) {
+        let message = self.message_of(MessageType::CommandAmf0);
+        let mut values = amf0::decode(message.payload()).unwrap();
+        let rest = values.split_off(2);
+        (values[0].as_str().unwrap().to_owned(), rest)
+    }
+
+    /// The code and description in the next command.
+    pub fn status(&mut self) -> (String, String) {
+        let (_, values) = self.command_answer();
+        let information = values[1].as_object().expect("an information object");
+        let text = |name| information.str(name).unwrap_or_default().to_owned();
+        (text("code"), text("description"))
+    }
+
+    /// Reads to the end of the connection, which must come soon.
+    pub fn expect_end(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match read_once(&self.stream, &mut buffer) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return,
+                Err(error) => panic!("the server does not hang up: {error}"),
+            }
+        }
+    }
+}

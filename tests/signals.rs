@@ -1,0 +1,203 @@
+//! Signals and the pid file: how the server is told to stop, and how it goes about it.
+
+mod common;
+
+use std::fs;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use common::http::Connection;
+use common::media;
+use common::player::{Client, relay};
+use common::{Folder, SOON, Server, millstream, run, wait};
+use nix::sys::signal::Signal;
+
+const PID_FILE: &str = "pid FOLDER/millstream.pid;
+    rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
+
+fn with_pid_file() -> Server {
+    let server = Server::start_in(Folder::new(), PID_FILE);
+    let path = server.folder.join("millstream.pid");
+    wait("the pid file is there", || fs::read_to_string(&path).is_ok_and(|text| text.ends_with('\n')));
+    server
+}
+
+/// Runs `millstream -s NAME` for a server; returns whether it went well.
+fn send(server: &Server, name: &str) -> bool {
+    let file = server.folder.join("millstream.conf");
+    run(millstream().arg("-s").arg(name).arg("-c").arg(file)).status.success()
+}
+
+#[test]
+fn term_and_int_stop_at_once_and_players_see_the_end() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut server = Server::live("");
+        let mut players: Vec<_> = (0..3).map(|_| Client::play(server.rtmp(), "cam")).collect();
+        let mut publisher = Client::publish(server.rtmp(), "cam");
+        let packets = media::video_only(0, 1000);
+        relay(&mut publisher, &mut players, &packets);
+        let mut web = Connection::open(server.http());
+        assert_eq!(web.get("/none").status, 404);
+        let begun = Instant::now();
+        server.signal(signal);
+        for player in &mut players {
+            assert_eq!(player.receive_rest(), []);
+        }
+        assert!(web.is_closed());
+        drop((publisher, players, web));
+        assert_eq!(server.wait_exit(SOON).code(), Some(0), "{signal}");
+        let took = begun.elapsed();
+        assert!(took < Duration::from_secs(2), "{signal}: {took:?}");
+    }
+}
+
+#[test]
+fn what_is_queued_for_players_is_sent_before_the_end() {
+    let mut server = Server::live("");
+    let mut player = Client::play(server.rtmp(), "cam");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let packets = media::video_only(0, 4000);
+    publisher.send_all(&packets);
+    // It is the server's once the last frame has been seen by somebody.
+    let received = player.receive(packets.len());
+    assert_eq!(received, packets);
+    let more: Vec<_> = (0..50).map(|n| media::video_frame(5000 + n * 40, n == 0, 4000)).collect();
+    publisher.send_all(&more);
+    assert_eq!(player.receive(1), more[..1]);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(player.receive_rest(), more[1..]);
+    drop(publisher);
+    assert!(server.wait_exit(SOON).success());
+}
+
+#[test]
+fn a_peer_that_does_not_let_go_delays_a_stop_by_two_seconds_at_most() {
+    let mut server = Server::live("");
+    let _publisher = Client::publish(server.rtmp(), "cam");
+    let _player = Client::play(server.rtmp(), "cam");
+    let begun = Instant::now();
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait_exit(SOON).success());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(2500), "{took:?}");
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let mut server = Server::live("");
+    let _publisher = Client::publish(server.rtmp(), "cam");
+    server.signal(Signal::SIGTERM);
+    server.wait_log("stopping");
+    let begun = Instant::now();
+    server.signal(Signal::SIGTERM);
+    assert!(server.wait_exit(SOON).success());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn quit_lets_streams_go_on_to_their_own_end() {
+    let mut server = Server::live("");
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let packets = media::video_only(0, 3000);
+    let (before, after) = packets.split_at(30);
+    assert_eq!(relay(&mut publisher, &mut players, before), [before]);
+    let mut idle = Connection::open(server.http());
+    assert_eq!(idle.get("/none").status, 404);
+    server.signal(Signal::SIGQUIT);
+    server.wait_log("draining");
+    for address in [server.rtmp(), server.http()] {
+        wait("new connections are refused", || TcpStream::connect(address).is_err());
+    }
+    assert!(idle.is_closed());
+    assert_eq!(relay(&mut publisher, &mut players, after), [after]);
+    assert!(server.is_running());
+    drop(publisher);
+    server.wait_log("stops publishing");
+    drop(players);
+    assert_eq!(server.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn quit_with_nothing_live_is_the_end() {
+    let mut server = Server::live("");
+    server.signal(Signal::SIGQUIT);
+    assert_eq!(server.wait_exit(Duration::from_secs(2)).code(), Some(0));
+}
+
+#[test]
+fn term_ends_a_drain() {
+    let mut server = Server::live("");
+    let publisher = Client::publish(server.rtmp(), "cam");
+    server.signal(Signal::SIGQUIT);
+    server.wait_log("draining");
+    server.signal(Signal::SIGTERM);
+    drop(publisher);
+    assert_eq!(server.wait_exit(SOON).code(), Some(0));
+}
+
+#[test]
+fn signals_that_mean_nothing_yet_change_nothing() {
+    let mut server = Server::live("");
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGPIPE, Signal::SIGXFSZ] {
+        server.signal(signal);
+    }
+    server.wait_log("SIGHUP: reloading is not built yet");
+    server.wait_log("SIGUSR1: reopening log files is not built yet");
+    let packets = media::video_only(0, 1000);
+    assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
+    assert!(server.is_running());
+}
+
+#[test]
+fn stop_goes_through_the_pid_file_which_goes_away() {
+    let mut server = with_pid_file();
+    let path = server.folder.join("millstream.pid");
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", server.pid()));
+    assert!(send(&server, "stop"));
+    assert_eq!(server.wait_exit(SOON).code(), Some(0));
+    assert!(!path.exists());
+    assert!(!send(&server, "stop"), "there is nobody any more");
+}
+
+#[test]
+fn quit_goes_through_the_pid_file_too() {
+    let mut server = with_pid_file();
+    let publisher = Client::publish(server.rtmp(), "cam");
+    assert!(send(&server, "quit"));
+    server.wait_log("draining");
+    assert!(server.is_running() && server.folder.join("millstream.pid").exists());
+    drop(publisher);
+    assert_eq!(server.wait_exit(SOON).code(), Some(0));
+    assert!(!server.folder.join("millstream.pid").exists());
+}
+
+#[test]
+fn a_second_server_with_the_same_pid_file_is_refused() {
+    let mut server = with_pid_file();
+    let output = run(millstream().arg("-c").arg(server.folder.join("millstream.conf")));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "another server is running";
+    assert!(said.lines().any(|line| line.starts_with("millstream: ") && line.contains(expected)), "{said}");
+    assert!(server.is_running());
+    assert_eq!(
+        fs::read_to_string(server.folder.join("millstream.pid")).unwrap(),
+        format!("{}\n", server.pid())
+    );
+}
+
+#[test]
+fn a_pid_file_that_a_crash_left_is_taken_over() {
+    let folder = Folder::new();
+    // No process has this id: it is beyond what the kernel hands out.
+    folder.write("millstream.pid", "2147483646\n");
+    let mut server = Server::start_in(folder, PID_FILE);
+    let path = server.folder.join("millstream.pid");
+    let own = format!("{}\n", server.pid());
+    wait("the pid file is its own", || fs::read_to_string(&path).is_ok_and(|text| text == own));
+    server.stop();
+    assert!(!path.exists());
+}
