@@ -126,18 +126,10 @@ fn hint(node: &Node) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::directive::Label;
+    use super::super::directive::{Label, row};
     use super::*;
 
     const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::Application];
-    const fn row(
-        name: &'static str,
-        contexts: &'static [Context],
-        takes: Takes,
-        default: &'static str,
-    ) -> Directive {
-        Directive { name, contexts, takes, default, repeat: Repeat::Once, doc: "" }
-    }
     const ROWS: &[Directive] = &[
         row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),
         row(

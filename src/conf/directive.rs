@@ -227,6 +227,17 @@ fn count(args: &[String]) -> String {
     }
 }
 
+/// A row for tests.
+#[cfg(test)]
+pub(super) const fn row(
+    name: &'static str,
+    contexts: &'static [Context],
+    takes: Takes,
+    default: &'static str,
+) -> Directive {
+    Directive { name, contexts, takes, default, repeat: Repeat::Once, doc: "" }
+}
+
 /// All directives.
 #[derive(Debug)]
 pub struct Table {

@@ -117,17 +117,9 @@ impl<'t> Scope<'t> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::directive::{Label, Repeat};
+    use super::super::directive::{Label, Repeat, row};
     use super::*;
 
-    const fn row(
-        name: &'static str,
-        contexts: &'static [Context],
-        takes: Takes,
-        default: &'static str,
-    ) -> Directive {
-        Directive { name, contexts, takes, default, repeat: Repeat::Many, doc: "" }
-    }
     const ROWS: &[Directive] = &[
         row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),
         row(
@@ -139,7 +131,10 @@ mod tests {
         row("live", &[Context::Rtmp, Context::Application], Takes::Flag, "off"),
         row("ping", &[Context::Rtmp], Takes::TimeOrOff, "60s"),
         row("max", &[Context::Rtmp, Context::Application], Takes::Size, "1m"),
-        row("add", &[Context::Rtmp, Context::Application], Takes::Text, ""),
+        Directive {
+            repeat: Repeat::Many,
+            ..row("add", &[Context::Rtmp, Context::Application], Takes::Text, "")
+        },
     ];
 
     #[test]
