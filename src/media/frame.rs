@@ -6,6 +6,7 @@
 //! frame without a copy. It knows nothing of RTMP otherwise.
 
 use std::cell::OnceCell;
+use std::ops::Range;
 
 use super::flv::{self, Codec};
 
@@ -13,7 +14,7 @@ use super::flv::{self, Codec};
 /// (1 + 11) and an extended timestamp (4).
 pub const HEADROOM: usize = 16;
 
-/// What a frame carries; the FLV tag types and RTMP message types 8, 9 and 18.
+/// What a frame carries; each has one number as an FLV tag type and as an RTMP message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Audio (type 8).
@@ -22,12 +23,31 @@ pub enum Kind {
     Video,
     /// An AMF0 data message (type 18), `onMetaData` and the like.
     Data,
+    /// A data message with AMF3 values (type 15): a format byte of 0, then AMF0 values that may switch.
+    DataAmf3,
+}
+
+impl Kind {
+    /// The FLV tag type and RTMP message type id.
+    pub fn type_id(self) -> u8 {
+        match self {
+            Self::Audio => 8,
+            Self::Video => 9,
+            Self::DataAmf3 => 15,
+            Self::Data => 18,
+        }
+    }
+
+    /// Whether it is a data message.
+    pub fn is_data(self) -> bool {
+        matches!(self, Self::Data | Self::DataAmf3)
+    }
 }
 
 /// What depends on a frame, and what it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A decoder configuration (AVC or AAC sequence header); a player needs it before anything else.
+    /// A decoder configuration or a description; a player needs it before anything else of the track.
     Header,
     /// Decodable by itself: a key frame, any audio frame, any data message.
     Key,
@@ -39,6 +59,56 @@ pub enum Role {
     Empty,
 }
 
+/// What is in a message of audio or video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Packet {
+    /// A decoder configuration (a sequence header, a SequenceStart).
+    Configuration,
+    /// A description beside it: HDR metadata of video, the channel layout of audio.
+    Description,
+    /// Coded frames.
+    Frames,
+    /// The end of a sequence, a command, anything else.
+    Other,
+}
+
+/// A set of track numbers (Enhanced RTMP v2, Multitrack). Tracks from 64 on count as the 64th: nobody
+/// sends as many, and they share a place rather than be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracks(u64);
+
+impl Tracks {
+    /// No track.
+    pub const NONE: Self = Self(0);
+    /// The default track, 0: the only one outside Multitrack.
+    pub const DEFAULT: Self = Self(1);
+
+    /// Adds a track.
+    pub fn add(&mut self, track: u8) {
+        self.0 |= 1 << track.min(63);
+    }
+
+    /// Whether the track is among them.
+    pub fn contains(self, track: u8) -> bool {
+        self.0 & 1 << track.min(63) != 0
+    }
+
+    /// Whether all of these are among the others.
+    pub fn is_within(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
+    /// Whether any of these is among the others.
+    pub fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// One media message.
 #[derive(Debug)]
 pub struct Frame {
@@ -46,14 +116,20 @@ pub struct Frame {
     pub kind: Kind,
     /// Decoding time in milliseconds, unwrapped from RTMP's 32 bits.
     pub timestamp: u64,
-    /// The codec the tag header names.
+    /// The codec the tag header names; of several tracks, that of the default one.
     pub codec: Codec,
+    /// What is in it.
+    pub packet: Packet,
     /// What depends on it.
     pub role: Role,
-    /// Presentation time minus decoding time, in milliseconds (AVC only, otherwise 0).
+    /// Presentation time minus decoding time, in milliseconds (AVC, HEVC and VVC, otherwise 0).
     pub composition_time: i32,
-    /// Offset of the elementary data in the payload, past the tag header. Invariant: at most its length.
-    body: usize,
+    /// What the presentation time has beyond its milliseconds.
+    pub nanoseconds: u32,
+    /// The tracks that have a part of it.
+    pub tracks: Tracks,
+    /// Where the elementary data lies in the payload. Invariant: within it.
+    body: Range<usize>,
     /// [`HEADROOM`] bytes, then the payload. Invariant: never shorter than the headroom.
     buffer: Vec<u8>,
     /// The frame as its transport sends it, if that is not one piece of `buffer`. Made once: a stream has
@@ -73,8 +149,11 @@ impl Frame {
             kind,
             timestamp,
             codec: tag.codec,
+            packet: tag.packet,
             role: tag.role,
             composition_time: tag.composition_time,
+            nanoseconds: tag.nanoseconds,
+            tracks: tag.tracks,
             body: tag.body,
             buffer,
             image: OnceCell::new(),
@@ -91,7 +170,8 @@ impl Frame {
 
     /// A copy of this frame at another time, with the same headroom.
     pub fn at(&self, timestamp: u64) -> Self {
-        Self { timestamp, buffer: self.buffer.clone(), image: OnceCell::new(), ..*self }
+        let (body, buffer) = (self.body.clone(), self.buffer.clone());
+        Self { timestamp, body, buffer, image: OnceCell::new(), ..*self }
     }
 
     /// The headroom, for a transport to write its header into before the frame is shared.
@@ -114,9 +194,10 @@ impl Frame {
         &self.buffer[HEADROOM..]
     }
 
-    /// The elementary data: AVC NAL units with their lengths, a raw AAC frame, a configuration record.
+    /// The elementary data: AVC NAL units with their lengths, a raw AAC frame, a configuration record. Of
+    /// several tracks, that of the default one.
     pub fn body(&self) -> &[u8] {
-        self.payload().get(self.body..).unwrap_or_default()
+        self.payload().get(self.body.clone()).unwrap_or_default()
     }
 
     /// Presentation time in milliseconds; never before zero.
@@ -126,11 +207,27 @@ impl Frame {
 
     /// True for `onMetaData`.
     pub fn is_metadata(&self) -> bool {
-        self.kind == Kind::Data && self.payload().starts_with(b"\x02\x00\x0aonMetaData")
+        self.kind.is_data() && flv::is_named(self.kind, self.payload(), "onMetaData")
     }
 
-    /// True for a video frame that a decoder can start at.
+    /// The AMF0 values of a data message, which may switch to AMF3.
+    pub fn amf0(&self) -> &[u8] {
+        let format_byte = usize::from(self.kind == Kind::DataAmf3);
+        self.payload().get(format_byte..).unwrap_or_default()
+    }
+
+    /// True if the default track has a part of it: the one that outputs for one track carry.
+    pub fn is_default_track(&self) -> bool {
+        self.tracks.contains(0)
+    }
+
+    /// True for a video frame that a decoder of the default track can start at.
     pub fn is_video_key(&self) -> bool {
-        self.kind == Kind::Video && self.role == Role::Key
+        self.kind == Kind::Video && self.role == Role::Key && self.is_default_track()
+    }
+
+    /// True if this header takes the place of an earlier one.
+    pub fn supersedes(&self, header: &Self) -> bool {
+        (self.kind, self.packet) == (header.kind, header.packet) && header.tracks.is_within(self.tracks)
     }
 }

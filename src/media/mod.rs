@@ -9,5 +9,5 @@ pub mod frame;
 pub mod reader;
 pub mod ts;
 
-pub use frame::{Frame, Kind, Role};
+pub use frame::{Frame, Kind, Packet, Role, Tracks};
 pub use reader::{Reader, Truncated};
