@@ -3,6 +3,7 @@
 use crate::media::amf::{AmfError, Object, Value, amf0};
 
 use super::RtmpError;
+use super::capabilities::Capabilities;
 
 /// Longest application, name, argument string or URL taken from a command, bytes. Longer is refused,
 /// never cut.
@@ -35,6 +36,16 @@ impl Command {
         Ok(Self { name, transaction, arguments: values.collect() })
     }
 
+    /// The number at `index`, counted from the command object.
+    pub fn number(&self, index: usize) -> Option<f64> {
+        self.arguments.get(index).and_then(Value::as_number)
+    }
+
+    /// Whether what stands at `index`, counted from the command object, is true, or a number but 0.
+    pub fn flag(&self, index: usize) -> bool {
+        self.number(index).is_some_and(|number| number != 0.0)
+    }
+
     /// The text at `index`, counted from the command object; "" when there is none.
     fn text(&self, index: usize) -> Result<&str, RtmpError> {
         bounded(self.arguments.get(index).and_then(Value::as_str).unwrap_or_default())
@@ -50,7 +61,8 @@ fn bounded(text: &str) -> Result<&str, RtmpError> {
 pub struct Connect {
     /// The transaction to answer.
     pub transaction: f64,
-    /// The application, without arguments, default instance and trailing slash.
+    /// The application, perhaps with an instance behind a slash; without arguments, default instance and
+    /// trailing slash.
     pub app: String,
     /// What stood after "?" in the application.
     pub args: String,
@@ -60,6 +72,8 @@ pub struct Connect {
     pub flash_ver: String,
     /// The AMF version the client would like, echoed to it.
     pub object_encoding: f64,
+    /// What it can do of Enhanced RTMP.
+    pub capabilities: Capabilities,
 }
 
 impl Connect {
@@ -83,6 +97,7 @@ impl Connect {
             tc_url: tc_url.to_owned(),
             flash_ver: text("flashVer")?.to_owned(),
             object_encoding: object.number("objectEncoding").unwrap_or_default(),
+            capabilities: Capabilities::read(object),
         })
     }
 }
@@ -91,6 +106,18 @@ impl Connect {
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split_once('/').map_or("", |(_, path)| path)
+}
+
+/// What a publisher wants its stream to be (7.2.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublishType {
+    /// Played, and recorded only if the configuration says so by itself.
+    #[default]
+    Live,
+    /// Recorded anew.
+    Record,
+    /// Recorded, behind what there is.
+    Append,
 }
 
 /// `publish` (7.2.2.6).
@@ -102,17 +129,24 @@ pub struct Publish {
     pub name: String,
     /// What stood after "?" in the name.
     pub args: String,
+    /// What it is to be.
+    pub publish_type: PublishType,
 }
 
 impl Publish {
     /// Reads a `publish`.
     pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
-        let (name, args) = stream_name(command)?;
-        Ok(Self { msid, name, args })
+        let (name, args) = stream_name(command.text(1)?);
+        let publish_type = match command.text(2)? {
+            "record" => PublishType::Record,
+            "append" => PublishType::Append,
+            _ => PublishType::Live,
+        };
+        Ok(Self { msid, name, args, publish_type })
     }
 }
 
-/// `play` (7.2.2.1). Start, duration and reset mean nothing to a live stream.
+/// `play` (7.2.2.1) and `play2` (7.2.2.2). A live stream has no other start than now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Play {
     /// The message stream to answer on.
@@ -121,20 +155,46 @@ pub struct Play {
     pub name: String,
     /// What stood after "?" in the name.
     pub args: String,
+    /// How much is wanted, milliseconds of media; `None` for all. (On the wire, 0 is all too: clients send
+    /// it that mean nothing by it.)
+    pub duration: Option<u32>,
+    /// How this play stands to the one before.
+    pub after: After,
+}
+
+/// How a play stands to what was played on its message stream before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It takes its place.
+    Replace,
+    /// It takes its place, and wants to hear of it.
+    Reset,
+    /// It is the same at another bitrate, say: `play2`.
+    Transition,
 }
 
 impl Play {
     /// Reads a `play`.
     pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
-        let (name, args) = stream_name(command)?;
-        Ok(Self { msid, name, args })
+        let (name, args) = stream_name(command.text(1)?);
+        let duration = command.number(3).filter(|duration| *duration >= 1.0).map(|duration| duration as u32);
+        let after = if command.flag(4) { After::Reset } else { After::Replace };
+        Ok(Self { msid, name, args, duration, after })
+    }
+
+    /// Reads a `play2`, whose parameters are an object's properties.
+    pub fn read_play2(command: &Command, msid: u32) -> Result<Self, RtmpError> {
+        let object = command.arguments.get(1).and_then(Value::as_object);
+        let text = object.and_then(|object| object.str("streamName")).unwrap_or_default();
+        let (name, args) = stream_name(bounded(text)?);
+        Ok(Self { msid, name, args, duration: None, after: After::Transition })
     }
 }
 
-fn stream_name(command: &Command) -> Result<(String, String), RtmpError> {
-    let text = command.text(1)?;
+/// A name and what stands after "?" in it.
+fn stream_name(text: &str) -> (String, String) {
     let (name, args) = text.split_once('?').unwrap_or((text, ""));
-    Ok((name.to_owned(), args.to_owned()))
+    (name.to_owned(), args.to_owned())
 }
 
 /// A status level (7.2.2).
@@ -196,6 +256,33 @@ mod tests {
         let command = Command::read(&amf0::encode_all(&values)).unwrap();
         let publish = Publish::read(&command, 1).unwrap();
         assert_eq!((publish.name.as_str(), publish.args.as_str()), ("cam", "key=secret"));
+        for (word, publish_type) in [
+            ("live", PublishType::Live),
+            ("record", PublishType::Record),
+            ("append", PublishType::Append),
+            ("", PublishType::Live),
+        ] {
+            let values = ["publish".into(), 4.0.into(), Value::Null, "cam".into(), word.into()];
+            let command = Command::read(&amf0::encode_all(&values)).unwrap();
+            assert_eq!(Publish::read(&command, 1).unwrap().publish_type, publish_type);
+        }
+    }
+
+    #[test]
+    fn a_play_says_how_much_it_wants_and_how_it_stands_to_the_one_before() {
+        let play = |arguments: &[Value]| {
+            let values = [&["play".into(), 4.0.into(), Value::Null, "cam?a=b".into()], arguments].concat();
+            Play::read(&Command::read(&amf0::encode_all(&values)).unwrap(), 1).unwrap()
+        };
+        assert_eq!((play(&[]).duration, play(&[]).after), (None, After::Replace));
+        let whole = play(&[(-2000.0).into(), (-1000.0).into(), true.into()]);
+        assert_eq!((whole.duration, whole.after, whole.args.as_str()), (None, After::Reset, "a=b"));
+        assert_eq!(play(&[0.0.into(), 1500.0.into(), false.into()]).duration, Some(1500));
+        assert_eq!(play(&[0.0.into(), 0.0.into(), 1.0.into()]).after, After::Reset);
+        let object = Object::default().with("streamName", "high?x").with("start", -1.0);
+        let values = ["play2".into(), 0.0.into(), Value::Null, Value::Object(object)];
+        let play2 = Play::read_play2(&Command::read(&amf0::encode_all(&values)).unwrap(), 1).unwrap();
+        assert_eq!((play2.name.as_str(), play2.after), ("high", After::Transition));
     }
 
     #[test]

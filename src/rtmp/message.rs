@@ -71,8 +71,12 @@ pub enum UserControl {
     StreamBegin(u32),
     /// A message stream has ended.
     StreamEof(u32),
+    /// A message stream has no more data for now.
+    StreamDry(u32),
     /// The client's buffer: message stream and milliseconds.
     SetBufferLength(u32, u32),
+    /// A message stream is a recorded one.
+    StreamIsRecorded(u32),
     /// Are you there? With a timestamp.
     PingRequest(u32),
     /// I am; with the request's timestamp.
@@ -88,7 +92,9 @@ impl UserControl {
         Ok(match reader.u16()? {
             0 => Self::StreamBegin(reader.u32()?),
             1 => Self::StreamEof(reader.u32()?),
+            2 => Self::StreamDry(reader.u32()?),
             3 => Self::SetBufferLength(reader.u32()?, reader.u32()?),
+            4 => Self::StreamIsRecorded(reader.u32()?),
             6 => Self::PingRequest(reader.u32()?),
             7 => Self::PingResponse(reader.u32()?),
             other => Self::Other(other),
@@ -100,7 +106,9 @@ impl UserControl {
         let (event, parameters) = match self {
             Self::StreamBegin(msid) => (0u16, vec![msid]),
             Self::StreamEof(msid) => (1, vec![msid]),
+            Self::StreamDry(msid) => (2, vec![msid]),
             Self::SetBufferLength(msid, milliseconds) => (3, vec![msid, milliseconds]),
+            Self::StreamIsRecorded(msid) => (4, vec![msid]),
             Self::PingRequest(time) => (6, vec![time]),
             Self::PingResponse(time) => (7, vec![time]),
             Self::Other(event) => (event, vec![]),
@@ -125,7 +133,9 @@ mod tests {
         for event in [
             UserControl::StreamBegin(1),
             UserControl::StreamEof(1),
+            UserControl::StreamDry(1),
             UserControl::SetBufferLength(1, 3000),
+            UserControl::StreamIsRecorded(1),
             UserControl::PingRequest(7),
             UserControl::PingResponse(0xffff_ffff),
             UserControl::Other(31),

@@ -2,15 +2,16 @@
 //!
 //! From the wire upwards: [`handshake`], [`chunk`] (reader, writer and the image of a frame that all
 //! players share), [`message`] (types and control messages), [`command`] (connect, publish, play and
-//! their answers), [`server`] (a session of the server side). No sockets, clocks or randomness.
+//! their answers), [`capabilities`] (Enhanced RTMP's), [`server`] (a session of the server side). No sockets, clocks or randomness.
 
+pub mod capabilities;
 pub mod chunk;
 pub mod command;
 pub mod handshake;
 pub mod message;
 pub mod server;
 
-pub use server::{Event, ServerSession};
+pub use server::{Control, Event, ServerSession, Stop};
 
 use std::error::Error;
 use std::fmt;

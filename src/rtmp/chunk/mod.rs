@@ -4,7 +4,7 @@ mod reader;
 mod writer;
 
 pub use reader::{ChunkReader, Limits, Message};
-pub use writer::{image, stamp, write_message};
+pub use writer::{Chunking, Extended, MEDIA_STREAM, Mux, image, image_on, stamp, write_message};
 
 use std::error::Error;
 use std::fmt;

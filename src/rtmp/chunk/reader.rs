@@ -41,6 +41,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// A message of a payload that is copied.
+    pub fn new(type_id: u8, msid: u32, timestamp: u32, payload: &[u8]) -> Self {
+        let mut buffer = Vec::with_capacity(HEADROOM + payload.len());
+        buffer.resize(HEADROOM, 0);
+        buffer.extend_from_slice(payload);
+        Self { type_id, msid, timestamp, buffer }
+    }
+
     /// The message's payload.
     pub fn payload(&self) -> &[u8] {
         self.buffer.get(HEADROOM..).unwrap_or_default()

@@ -6,56 +6,98 @@ use crate::rtmp::message::{MessageType, csid};
 
 use super::EXTENDED;
 
-/// The message stream id of everything sent to players; `createStream` hands out no other.
-const MEDIA_STREAM: u32 = 1;
+/// The message stream id that shared frames carry: the first that `createStream` hands out, and nearly
+/// always the only one.
+pub const MEDIA_STREAM: u32 = 1;
 
-/// Appends one message as chunks of at most `chunk_size` bytes.
+/// How messages are cut into chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunking {
+    /// Bytes of payload in a chunk.
+    pub size: u32,
+    /// What type 3 chunks say of an extended timestamp.
+    pub extended: Extended,
+}
+
+/// Whether an extended timestamp stands in a message's type 3 chunks too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extended {
+    /// In each, as the specification has it (5.3.1.3).
+    Repeated,
+    /// Only behind the first header, as some old players want it.
+    Once,
+}
+
+impl From<u32> for Chunking {
+    fn from(size: u32) -> Self {
+        Self { size, extended: Extended::Repeated }
+    }
+}
+
+/// Which chunk streams audio and video are sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mux {
+    /// One for each.
+    #[default]
+    Separate,
+    /// One for both: `interleave on`.
+    Interleaved,
+}
+
+/// Appends one message in chunks.
 pub fn write_message(
     out: &mut Vec<u8>,
-    chunk_size: u32,
+    chunking: impl Into<Chunking>,
     csid: u8,
     (type_id, msid, timestamp): (MessageType, u32, u32),
     payload: &[u8],
 ) {
     let mut header = [0; HEADROOM];
-    let length = write_header(&mut header, csid, (type_id, msid, timestamp), payload.len());
+    let length = write_header(&mut header, csid, (type_id as u8, msid, timestamp), payload.len());
     out.extend_from_slice(&header[HEADROOM - length..]);
-    write_payload(out, chunk_size, csid, timestamp, payload);
+    write_payload(out, chunking.into(), csid, timestamp, payload);
 }
 
 /// Writes a frame's RTMP header into its headroom; to be done once, before the frame is shared.
-pub fn stamp(frame: &mut Frame) {
-    let (csid, type_id) = route(frame.kind);
-    let timestamp = wire_time(frame.timestamp);
+pub fn stamp(frame: &mut Frame, mux: Mux) {
+    let csid = match (frame.kind, mux) {
+        (Kind::Data | Kind::DataAmf3, _) => csid::DATA,
+        (Kind::Audio, Mux::Separate) => csid::AUDIO,
+        (Kind::Video, _) | (Kind::Audio, Mux::Interleaved) => csid::VIDEO,
+    };
+    let (type_id, timestamp) = (frame.kind.type_id(), wire_time(frame.timestamp));
     let length = frame.payload().len();
     write_header(frame.headroom_mut(), csid, (type_id, MEDIA_STREAM, timestamp), length);
 }
 
 /// The stamped frame as every player of the server gets it. A frame of one chunk is sent from where
 /// it lies; a longer one is cut up at the first call, once for all players.
-pub fn image(frame: &Frame, chunk_size: u32) -> &[u8] {
-    let payload = frame.payload();
-    let timestamp = wire_time(frame.timestamp);
-    let header = header_length(timestamp);
-    if payload.len() <= chunk_size as usize {
-        return frame.with_header(header);
+pub fn image(frame: &Frame, chunking: Chunking) -> &[u8] {
+    if frame.payload().len() <= chunking.size as usize {
+        return frame.with_header(header_length(wire_time(frame.timestamp)));
     }
-    frame.image(|| {
-        let chunks = payload.len().div_ceil(chunk_size.max(1) as usize);
-        let mut out = Vec::with_capacity(header + payload.len() + chunks * 5);
-        let head = frame.with_header(header);
-        out.extend_from_slice(&head[..header]);
-        write_payload(&mut out, chunk_size, route(frame.kind).0, timestamp, payload);
-        out.into_boxed_slice()
-    })
+    frame.image(|| cut(frame, chunking).into_boxed_slice())
 }
 
-fn route(kind: Kind) -> (u8, MessageType) {
-    match kind {
-        Kind::Audio => (csid::AUDIO, MessageType::Audio),
-        Kind::Video => (csid::VIDEO, MessageType::Video),
-        Kind::Data => (csid::DATA, MessageType::DataAmf0),
+/// The stamped frame for a player that listens on another message stream than [`MEDIA_STREAM`].
+pub fn image_on(frame: &Frame, chunking: Chunking, msid: u32) -> Vec<u8> {
+    let mut out = cut(frame, chunking);
+    if let Some(field) = out.get_mut(8..12) {
+        field.copy_from_slice(&msid.to_le_bytes());
     }
+    out
+}
+
+fn cut(frame: &Frame, chunking: Chunking) -> Vec<u8> {
+    let (payload, timestamp) = (frame.payload(), wire_time(frame.timestamp));
+    let header = header_length(timestamp);
+    let chunks = payload.len().div_ceil(chunking.size.max(1) as usize);
+    let mut out = Vec::with_capacity(header + payload.len() + chunks * 5);
+    let head = frame.with_header(header);
+    out.extend_from_slice(&head[..header]);
+    let csid = head[0] & 0x3f;
+    write_payload(&mut out, chunking, csid, timestamp, payload);
+    out
 }
 
 /// RTMP's timestamps are 32 bits and roll over.
@@ -71,7 +113,7 @@ fn header_length(timestamp: u32) -> usize {
 fn write_header(
     room: &mut [u8],
     csid: u8,
-    (type_id, msid, timestamp): (MessageType, u32, u32),
+    (type_id, msid, timestamp): (u8, u32, u32),
     payload: usize,
 ) -> usize {
     debug_assert!((2..64).contains(&csid), "chunk stream ids of one byte");
@@ -83,19 +125,20 @@ fn write_header(
     header[0] = csid & 0x3f;
     header[1..4].copy_from_slice(&field[1..]);
     header[4..7].copy_from_slice(&size[1..]);
-    header[7] = type_id as u8;
+    header[7] = type_id;
     header[8..12].copy_from_slice(&msid.to_le_bytes());
     header[12..].copy_from_slice(&timestamp.to_be_bytes());
     room[HEADROOM - length..].copy_from_slice(&header[..length]);
     length
 }
 
-/// Appends the payload with a type 3 header between chunks; extended timestamps are repeated (5.3.1.3).
-fn write_payload(out: &mut Vec<u8>, chunk_size: u32, csid: u8, timestamp: u32, payload: &[u8]) {
-    for (index, chunk) in payload.chunks(chunk_size.max(1) as usize).enumerate() {
+/// Appends the payload with a type 3 header between chunks.
+fn write_payload(out: &mut Vec<u8>, chunking: Chunking, csid: u8, timestamp: u32, payload: &[u8]) {
+    let repeats = timestamp >= EXTENDED && chunking.extended == Extended::Repeated;
+    for (index, chunk) in payload.chunks(chunking.size.max(1) as usize).enumerate() {
         if index > 0 {
             out.push(0xc0 | csid);
-            if timestamp >= EXTENDED {
+            if repeats {
                 out.extend(timestamp.to_be_bytes());
             }
         }
@@ -110,8 +153,8 @@ mod tests {
     #[test]
     fn a_frame_of_one_chunk_is_sent_from_where_it_lies() {
         let mut frame = Frame::from_payload(Kind::Audio, 1000, &[0xaf, 1, 2, 3]);
-        stamp(&mut frame);
-        let image = image(&frame, 4096);
+        stamp(&mut frame, Mux::Separate);
+        let image = image(&frame, 4096.into());
         assert_eq!(image, [6, 0, 3, 0xe8, 0, 0, 4, 8, 1, 0, 0, 0, 0xaf, 1, 2, 3]);
         assert_eq!(image[12..].as_ptr(), frame.payload().as_ptr());
     }
@@ -119,10 +162,26 @@ mod tests {
     #[test]
     fn a_longer_frame_is_cut_up_with_its_extended_timestamp_repeated() {
         let mut frame = Frame::from_payload(Kind::Video, (7 << 32) + 0x0102_0304, &[0x17; 10]);
-        stamp(&mut frame);
+        stamp(&mut frame, Mux::Separate);
         let mut expected = vec![7, 0xff, 0xff, 0xff, 0, 0, 10, 9, 1, 0, 0, 0, 1, 2, 3, 4];
         expected.extend([0x17; 8]);
         expected.extend([0xc7, 1, 2, 3, 4, 0x17, 0x17]);
-        assert_eq!(image(&frame, 8), expected);
+        assert_eq!(image(&frame, 8.into()), expected);
+        let once = Chunking { size: 8, extended: Extended::Once };
+        let expected = [&expected[..24], &[0xc7, 0x17, 0x17]].concat();
+        assert_eq!(image(&frame.at(frame.timestamp), once), expected);
+    }
+
+    #[test]
+    fn interleaved_tracks_share_a_chunk_stream_and_another_message_stream_has_its_own_image() {
+        for payload in [[0xaf; 3].as_slice(), &[0xaf; 9]] {
+            let mut frame = Frame::from_payload(Kind::Audio, 1, payload);
+            stamp(&mut frame, Mux::Interleaved);
+            let shared = image(&frame, 8.into()).to_vec();
+            assert_eq!((shared[0], shared[8]), (csid::VIDEO, 1));
+            assert!(payload.len() < 9 || shared[20] == 0xc0 | csid::VIDEO);
+            let other = image_on(&frame, 8.into(), 3);
+            assert_eq!([&shared[..8], &[3], &shared[9..]].concat(), other);
+        }
     }
 }

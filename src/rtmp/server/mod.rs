@@ -1,17 +1,24 @@
 //! One RTMP session, server side: handshake, chunks, control messages and commands, without a socket.
 //!
 //! It answers by itself what needs no decision (pings, acknowledgements, `createStream`); what needs
-//! one comes out as an [`Event`], and the methods below write the answer.
+//! one comes out as an [`Event`], and the methods in `answers` write the answer.
 
-use crate::media::amf::{Object, Value, amf0};
+mod aggregate;
+mod answers;
+mod commands;
+mod streams;
+
+use crate::media::amf::{Value, amf0};
 use crate::media::frame::{Frame, Kind};
 use crate::media::{Reader, Truncated};
 
 use super::RtmpError;
-use super::chunk::{ChunkReader, DEFAULT_CHUNK_SIZE, Limits, Message, stamp, write_message};
-use super::command::{Command, Connect, Level, Play, Publish, information};
+use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
+use super::command::{Connect, Play, Publish};
 use super::handshake::Handshake;
-use super::message::{MessageType, UserControl, csid, write_control};
+use super::message::{MessageType, UserControl, write_control};
+use aggregate::Aggregate;
+use streams::MessageStreams;
 
 /// What a client may make a session hold before its `connect` is accepted.
 const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
@@ -20,9 +27,6 @@ const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, h
 const DEFAULT_WINDOW: u32 = 2_500_000;
 /// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
 const SMALLEST_WINDOW: u32 = 4096;
-
-/// The only message stream there is.
-const MESSAGE_STREAM: u32 = 1;
 
 /// What a client wants that the engine must decide, or has sent.
 #[derive(Debug)]
@@ -33,19 +37,58 @@ pub enum Event {
     Connect(Connect),
     /// `publish`; to be answered.
     Publish(Publish),
-    /// `play`; to be answered.
+    /// `play` or `play2`; to be answered.
     Play(Play),
-    /// `closeStream`, `deleteStream` or `FCUnpublish`: the end of what the session published or played.
-    Stop,
-    /// An audio, video or data message, stamped for sending.
-    Frame(Frame),
+    /// The end of something published or played.
+    Stop(Stop),
+    /// A player wants its stream otherwise; to be answered.
+    Control {
+        /// The message stream it plays on.
+        msid: u32,
+        /// What it wants.
+        control: Control,
+    },
+    /// An audio, video or data message.
+    Frame {
+        /// The message stream it came on.
+        msid: u32,
+        /// The message; its time is unwrapped, and may be anything.
+        frame: Frame,
+    },
+}
+
+/// What ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// What goes on on a message stream: `closeStream`, `deleteStream`.
+    Stream(u32),
+    /// What is published by this name: `FCUnpublish`.
+    Published(String),
+}
+
+/// The commands of a player (7.2.2.4 to 7.2.2.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// `pause` with true.
+    Pause,
+    /// `pause` with false.
+    Unpause,
+    /// `seek`.
+    Seek,
+    /// `receiveAudio` or `receiveVideo`.
+    Receive {
+        /// Which track.
+        kind: Kind,
+        /// Whether it is wanted.
+        wanted: bool,
+    },
 }
 
 /// A session's settings, fixed by its server block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Chunk size of what is sent, bytes.
-    pub chunk_size: u32,
+    /// How what is sent is cut into chunks.
+    pub chunking: Chunking,
     /// Window announced to the client, bytes.
     pub ack_window: u32,
     /// What a connected client may make the session hold.
@@ -57,13 +100,19 @@ pub struct Settings {
 pub struct ServerSession {
     phase: Phase,
     reader: ChunkReader,
-    /// Chunk size of what is sent: the specification's until `connect` is accepted.
-    chunk_size: u32,
-    /// The last timestamp, unwrapped.
+    /// How what is sent is cut: as the specification begins until `connect` is accepted.
+    chunking: Chunking,
+    streams: MessageStreams,
+    /// An aggregate message whose parts are events to come.
+    aggregate: Option<Box<Aggregate>>,
+    /// The last timestamp of audio or video, unwrapped.
     clock: Option<u64>,
     received: u64,
     acknowledged: u64,
+    /// How many bytes the client lets pass without an acknowledgement.
     window: u32,
+    /// The window that was announced to the client last.
+    announced: u32,
 }
 
 #[derive(Debug)]
@@ -80,11 +129,14 @@ impl ServerSession {
         Self {
             phase: Phase::Handshake(Box::new(Handshake::new(seed))),
             reader: ChunkReader::new(LIMITS_BEFORE_CONNECT),
-            chunk_size: DEFAULT_CHUNK_SIZE,
+            chunking: DEFAULT_CHUNK_SIZE.into(),
+            streams: MessageStreams::default(),
+            aggregate: None,
             clock: None,
             received: 0,
             acknowledged: 0,
             window: DEFAULT_WINDOW,
+            announced: 0,
         }
     }
 
@@ -106,12 +158,23 @@ impl ServerSession {
             self.phase = Phase::Fresh;
             return Ok(Some(Event::HandshakeDone));
         }
-        while let Some(message) = self.reader.next(input)? {
+        while let Some(message) = self.next_message(input)? {
             if let Some(event) = self.handle_message(message, out)? {
                 return Ok(Some(event));
             }
         }
         Ok(None)
+    }
+
+    /// The next message: a part of an aggregate, or what comes in chunks.
+    fn next_message(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
+        if let Some(aggregate) = &mut self.aggregate {
+            if let Some(message) = aggregate.next() {
+                return Ok(Some(message));
+            }
+            self.aggregate = None;
+        }
+        Ok(self.reader.next(input)?)
     }
 
     /// Acknowledges received bytes (5.4.3), modulo 2^32, at most once a call.
@@ -131,40 +194,59 @@ impl ServerSession {
         let Some(message_type) = MessageType::of(message.type_id) else { return Ok(None) };
         let payload = message.payload();
         match message_type {
-            MessageType::SetChunkSize | MessageType::Abort | MessageType::WindowAcknowledgementSize => {
+            MessageType::SetChunkSize
+            | MessageType::Abort
+            | MessageType::WindowAcknowledgementSize
+            | MessageType::SetPeerBandwidth => {
                 // A control message too short to say anything is left out.
                 if let Ok(value) = Reader::new(payload).u32() {
-                    self.handle_control(message_type, value)?;
+                    self.handle_control(message_type, value, out)?;
                 }
                 Ok(None)
             }
             MessageType::UserControl => {
+                // The others tell of a client's buffer and streams; a live stream does not wait for them.
                 if let Ok(UserControl::PingRequest(time)) = UserControl::read(payload) {
                     UserControl::PingResponse(time).write(out);
                 }
                 Ok(None)
             }
-            MessageType::CommandAmf0 => self.handle_command(payload, message.msid, out),
+            MessageType::CommandAmf0 => self.handle_command(&message, 0, out),
             // AMF3 commands carry a format byte and then AMF0 values that may switch to AMF3.
-            MessageType::CommandAmf3 => {
-                self.handle_command(payload.get(1..).unwrap_or_default(), message.msid, out)
-            }
+            MessageType::CommandAmf3 => self.handle_command(&message, 1, out),
             MessageType::Audio => self.handle_media(message, Kind::Audio),
             MessageType::Video => self.handle_media(message, Kind::Video),
-            MessageType::DataAmf0 => self.handle_data(&message, payload),
-            MessageType::DataAmf3 => self.handle_data(&message, payload.get(1..).unwrap_or_default()),
-            MessageType::Acknowledgement
-            | MessageType::SetPeerBandwidth
-            | MessageType::SharedObjectAmf0
-            | MessageType::SharedObjectAmf3
-            | MessageType::Aggregate => Ok(None),
+            MessageType::DataAmf0 => self.handle_data(&message, Kind::Data),
+            MessageType::DataAmf3 => self.handle_data(&message, Kind::DataAmf3),
+            MessageType::Aggregate => {
+                self.require_connected()?;
+                // One within another is none.
+                self.aggregate.get_or_insert_with(|| Box::new(Aggregate::new(message)));
+                Ok(None)
+            }
+            // How far the client has read is known from the socket.
+            MessageType::Acknowledgement => Ok(None),
+            MessageType::SharedObjectAmf0 | MessageType::SharedObjectAmf3 => Ok(None),
         }
     }
 
-    fn handle_control(&mut self, message_type: MessageType, value: u32) -> Result<(), RtmpError> {
+    fn handle_control(
+        &mut self,
+        message_type: MessageType,
+        value: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RtmpError> {
         match message_type {
             MessageType::SetChunkSize => self.reader.set_chunk_size(value)?,
             MessageType::Abort => self.reader.abort(value),
+            // 5.4.5: to be answered with a window, if that is not the one announced last. What may be
+            // on its way is TCP's business.
+            MessageType::SetPeerBandwidth => {
+                if value != self.announced && self.is_connected() {
+                    self.announced = value;
+                    write_control(out, MessageType::WindowAcknowledgementSize, &value.to_be_bytes());
+                }
+            }
             _ => self.window = value.max(SMALLEST_WINDOW),
         }
         Ok(())
@@ -173,22 +255,26 @@ impl ServerSession {
     fn handle_media(&mut self, message: Message, kind: Kind) -> Result<Option<Event>, RtmpError> {
         self.require_connected()?;
         let timestamp = self.unwrap(message.timestamp);
-        Ok(Some(frame_event(message.into_frame(kind, timestamp))))
+        self.clock = Some(timestamp);
+        let msid = message.msid;
+        Ok(Some(Event::Frame { msid, frame: message.into_frame(kind, timestamp) }))
     }
 
     /// Data messages: `@setDataFrame` is an instruction to the server and is taken off (the rest is
-    /// what players get).
-    fn handle_data(&mut self, message: &Message, payload: &[u8]) -> Result<Option<Event>, RtmpError> {
+    /// what players get). Their times do not move the clock: many encoders stamp them 0.
+    fn handle_data(&mut self, message: &Message, kind: Kind) -> Result<Option<Event>, RtmpError> {
         self.require_connected()?;
         let timestamp = self.unwrap(message.timestamp);
-        let payload = match amf0::decode_first(payload) {
-            Ok((Value::String(name), length)) if name == "@setDataFrame" => &payload[length..],
-            Ok((Value::String(name), _)) if name == "@clearDataFrame" => return Ok(None),
-            Ok((Value::String(_), _)) => payload,
-            // Not a data message that anyone could read; it costs itself, not the connection.
-            _ => return Ok(None),
+        let whole = message.payload();
+        let (format, values) = whole.split_at(whole.len().min(usize::from(kind == Kind::DataAmf3)));
+        let payload = match amf0::decode_first(values) {
+            Ok((Value::String(name), length)) if name == "@setDataFrame" => {
+                &[format, values.get(length..).unwrap_or_default()].concat()
+            }
+            _ => whole,
         };
-        Ok(Some(frame_event(Frame::from_payload(Kind::Data, timestamp, payload))))
+        let frame = Frame::from_payload(kind, timestamp, payload);
+        Ok(Some(Event::Frame { msid: message.msid, frame }))
     }
 
     fn require_connected(&self) -> Result<(), RtmpError> {
@@ -197,128 +283,13 @@ impl ServerSession {
 
     /// Unwraps a timestamp: it is the one nearest to the last. The first is put one turn up, so that a
     /// small step back below zero stays small.
-    fn unwrap(&mut self, timestamp: u32) -> u64 {
+    fn unwrap(&self, timestamp: u32) -> u64 {
         let first = u64::from(timestamp) + (1 << 32);
-        let unwrapped = self.clock.map_or(first, |last| {
+        self.clock.map_or(first, |last| {
             let step = timestamp.wrapping_sub((last & u64::from(u32::MAX)) as u32).cast_signed();
             last.checked_add_signed(i64::from(step)).unwrap_or(first)
-        });
-        self.clock = Some(unwrapped);
-        unwrapped
+        })
     }
-
-    fn handle_command(
-        &mut self,
-        payload: &[u8],
-        msid: u32,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Event>, RtmpError> {
-        let command = Command::read(payload)?;
-        if command.name == "connect" {
-            return if self.is_connected() {
-                Err(RtmpError::Protocol("connect twice"))
-            } else {
-                Ok(Some(Event::Connect(Connect::read(&command)?)))
-            };
-        }
-        self.require_connected()?;
-        match command.name.as_str() {
-            "publish" => return Ok(Some(Event::Publish(Publish::read(&command, msid)?))),
-            "play" => return Ok(Some(Event::Play(Play::read(&command, msid)?))),
-            "closeStream" | "deleteStream" => return Ok(Some(Event::Stop)),
-            "FCUnpublish" => {
-                let info = information(Level::Status, "NetStream.Unpublish.Success", "Stopped publishing");
-                self.write_notice(out, "onFCUnpublish", info);
-                return Ok(Some(Event::Stop));
-            }
-            "createStream" => {
-                self.write_result(out, command.transaction, Value::Number(f64::from(MESSAGE_STREAM)));
-            }
-            // A live stream has no length.
-            "getStreamLength" => self.write_result(out, command.transaction, Value::Number(0.0)),
-            "releaseStream" | "_checkbw" => self.write_result(out, command.transaction, Value::Undefined),
-            "FCPublish" => {
-                self.write_result(out, command.transaction, Value::Undefined);
-                let info = information(Level::Status, "NetStream.Publish.Start", "Go on");
-                self.write_notice(out, "onFCPublish", info);
-            }
-            "FCSubscribe" => {
-                let info = information(Level::Status, "NetStream.Play.Start", "Go on");
-                self.write_notice(out, "onFCSubscribe", info);
-            }
-            name if command.transaction != 0.0 => {
-                let info =
-                    information(Level::Error, "NetConnection.Call.Failed", &format!("no method {name}"));
-                self.write_answer(out, "_error", command.transaction, Value::Null, Value::Object(info));
-            }
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    /// Grants `connect`: announces window, bandwidth and chunk size, and lifts the limits.
-    pub fn accept_connect(&mut self, connect: &Connect, settings: &Settings, out: &mut Vec<u8>) {
-        self.phase = Phase::Connected;
-        self.reader.set_limits(settings.limits);
-        let window = settings.ack_window.to_be_bytes();
-        write_control(out, MessageType::WindowAcknowledgementSize, &window);
-        // Limit type 2: dynamic (5.4.5).
-        let [a, b, c, d] = window;
-        write_control(out, MessageType::SetPeerBandwidth, &[a, b, c, d, 2]);
-        write_control(out, MessageType::SetChunkSize, &settings.chunk_size.to_be_bytes());
-        self.chunk_size = settings.chunk_size;
-        let server = Object::default().with("fmsVer", "FMS/3,0,1,123").with("capabilities", 31.0);
-        let info = information(Level::Status, "NetConnection.Connect.Success", "Connection succeeded.")
-            .with("objectEncoding", connect.object_encoding);
-        self.write_answer(out, "_result", connect.transaction, Value::Object(server), Value::Object(info));
-    }
-
-    /// Refuses `connect`.
-    pub fn reject_connect(&self, connect: &Connect, why: &str, out: &mut Vec<u8>) {
-        let info = information(Level::Error, "NetConnection.Connect.Rejected", why);
-        self.write_answer(out, "_error", connect.transaction, Value::Null, Value::Object(info));
-    }
-
-    /// Sends an `onStatus` on the message stream `msid`.
-    pub fn write_status(
-        &self,
-        out: &mut Vec<u8>,
-        msid: u32,
-        (level, code): (Level, &str),
-        description: &str,
-    ) {
-        let info = information(level, code, description);
-        let values = ["onStatus".into(), 0.0.into(), Value::Null, Value::Object(info)];
-        self.write_amf0(out, csid::DATA, (MessageType::CommandAmf0, msid), &values);
-    }
-
-    /// Tells a player that it may look at audio and video samples, which Flash asks for.
-    pub fn write_sample_access(&self, out: &mut Vec<u8>, msid: u32) {
-        let values = ["|RtmpSampleAccess".into(), true.into(), true.into()];
-        self.write_amf0(out, csid::DATA, (MessageType::DataAmf0, msid), &values);
-    }
-
-    fn write_result(&self, out: &mut Vec<u8>, transaction: f64, result: Value) {
-        self.write_answer(out, "_result", transaction, Value::Null, result);
-    }
-
-    fn write_answer(&self, out: &mut Vec<u8>, name: &str, transaction: f64, properties: Value, info: Value) {
-        let values = [name.into(), transaction.into(), properties, info];
-        self.write_amf0(out, csid::COMMAND, (MessageType::CommandAmf0, 0), &values);
-    }
-
-    fn write_notice(&self, out: &mut Vec<u8>, name: &str, info: Object) {
-        self.write_answer(out, name, 0.0, Value::Null, Value::Object(info));
-    }
-
-    fn write_amf0(&self, out: &mut Vec<u8>, csid: u8, (kind, msid): (MessageType, u32), values: &[Value]) {
-        write_message(out, self.chunk_size, csid, (kind, msid, 0), &amf0::encode_all(values));
-    }
-}
-
-fn frame_event(mut frame: Frame) -> Event {
-    stamp(&mut frame);
-    Event::Frame(frame)
 }
 
 impl From<Truncated> for RtmpError {

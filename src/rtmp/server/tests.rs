@@ -1,7 +1,10 @@
 //! Sessions fed with what real clients sent, and with what none should.
 
+use super::super::message::csid;
 use super::*;
-use crate::rtmp::chunk::ChunkError;
+use crate::media::amf::Object;
+use crate::media::flv;
+use crate::rtmp::chunk::{ChunkError, Extended, write_message};
 
 const FFMPEG: &[u8] = include_bytes!("../../../tests/captures/ffmpeg-publish.bin");
 const GSTREAMER: &[u8] = include_bytes!("../../../tests/captures/gstreamer-publish.bin");
@@ -11,7 +14,7 @@ const RTMPDUMP: &[u8] = include_bytes!("../../../tests/captures/rtmpdump-play.bi
 const TURN: u64 = 1 << 32;
 
 const SETTINGS: Settings = Settings {
-    chunk_size: 4096,
+    chunking: Chunking { size: 4096, extended: Extended::Repeated },
     ack_window: 5_000_000,
     limits: Limits { message: 1 << 20, streams: 32, held: 1 << 21 },
 };
@@ -30,8 +33,9 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 }
                 Event::Publish(publish) => format!("publish {}", publish.name),
                 Event::Play(play) => format!("play {}", play.name),
-                Event::Stop => "stop".to_owned(),
-                Event::Frame(frame) => {
+                Event::Stop(stop) => format!("stop {stop:?}"),
+                Event::Control { msid, control } => format!("{control:?} on {msid}"),
+                Event::Frame { frame, .. } => {
                     let (time, length) = (frame.timestamp - TURN, frame.payload().len());
                     format!("{:?} {:?} {time} {length}", frame.kind, frame.role)
                 }
@@ -48,7 +52,7 @@ fn replies(out: &[u8]) -> Vec<Message> {
     let mut messages = Vec::new();
     while let Some(message) = reader.next(&mut rest).unwrap() {
         if message.type_id == MessageType::SetChunkSize as u8 {
-            reader.set_chunk_size(SETTINGS.chunk_size).unwrap();
+            reader.set_chunk_size(SETTINGS.chunking.size).unwrap();
         }
         messages.push(message);
     }
@@ -88,7 +92,7 @@ fn gstreamer_publishes() {
 #[test]
 fn rtmpdump_plays() {
     let (events, out) = run(&[RTMPDUMP]).unwrap();
-    assert_eq!(events, ["handshake", "connect live", "play d", "stop"]);
+    assert_eq!(events, ["handshake", "connect live", "play d", "stop Stream(1)"]);
     let types: Vec<_> = replies(&out).iter().map(|message| message.type_id).collect();
     assert_eq!(types[..4], [5, 6, 1, 20], "window, bandwidth, chunk size and result, in nginx-rtmp's order");
 }
@@ -176,7 +180,7 @@ fn amf3_commands_and_data_are_read_past_their_format_byte() {
         (MessageType::DataAmf3, &data),
     ]);
     let (events, _) = run(&[&input]).unwrap();
-    assert_eq!(events[1..], ["connect live", "publish a", "Data Key 0 22"]);
+    assert_eq!(events[1..], ["connect live", "publish a", "DataAmf3 Key 0 23"]);
 }
 
 #[test]
@@ -216,7 +220,226 @@ fn received_bytes_are_acknowledged_in_the_clients_window() {
 fn timestamps_are_unwrapped_to_the_nearest() {
     let mut session = ServerSession::new(1);
     let times = [10, 0xffff_fff0, 0, 0x7fff_ffff, 0xffff_fffe, 5];
-    let unwrapped = times.map(|time| session.unwrap(time));
+    let unwrapped = times.map(|time| {
+        let unwrapped = session.unwrap(time);
+        session.clock = Some(unwrapped);
+        unwrapped
+    });
     let second = TURN * 2;
     assert_eq!(unwrapped, [TURN + 10, TURN - 16, TURN, TURN + 0x7fff_ffff, second - 2, second + 5]);
+}
+
+/// A connected session, fed and heard message by message.
+struct Conversation {
+    session: ServerSession,
+    reader: ChunkReader,
+}
+
+impl Conversation {
+    fn new() -> Self {
+        let (mut session, mut out) = (ServerSession::new(1), Vec::new());
+        let input = conversation(&[(MessageType::CommandAmf0, &command("connect"))]);
+        let mut rest = &input[..];
+        while let Some(event) = session.next(&mut rest, &mut out).unwrap() {
+            if let Event::Connect(connect) = event {
+                session.accept_connect(&connect, &SETTINGS, &mut out);
+            }
+        }
+        let mut reader = ChunkReader::new(SETTINGS.limits);
+        reader.set_chunk_size(SETTINGS.chunking.size).unwrap();
+        Self { session, reader }
+    }
+
+    /// Sends a message; returns the events it makes and the messages it is answered with.
+    fn send(&mut self, header: (MessageType, u32, u32), payload: &[u8]) -> (Vec<Event>, Vec<Message>) {
+        let (mut bytes, mut out) = (Vec::new(), Vec::new());
+        write_message(&mut bytes, 128, 3, header, payload);
+        let mut rest = &bytes[..];
+        let next = || self.session.next(&mut rest, &mut out).unwrap();
+        let events: Vec<_> = std::iter::from_fn(next).collect();
+        let mut rest = &out[..];
+        (events, std::iter::from_fn(|| self.reader.next(&mut rest).unwrap()).collect())
+    }
+
+    fn command(&mut self, msid: u32, values: &[Value]) -> (Vec<Event>, Vec<Message>) {
+        self.send((MessageType::CommandAmf0, msid, 0), &amf0::encode_all(values))
+    }
+}
+
+fn numbers(messages: &[Message]) -> Vec<(u8, u32)> {
+    let number = |m: &Message| u32::from_be_bytes(m.payload().try_into().unwrap());
+    messages.iter().map(|message| (message.type_id, number(message))).collect()
+}
+
+#[test]
+fn an_aggregate_is_its_parts_at_their_times() {
+    let mut peer = Conversation::new();
+    let mut aggregate = Vec::new();
+    for (kind, time, payload) in [
+        (Kind::Video, 0xffff_fff0, &[0x17, 1, 0, 0, 0][..]),
+        (Kind::Audio, 4, &[0xaf, 1]),
+        (Kind::Data, 20, &[2, 0, 1, b'x']),
+    ] {
+        flv::write_tag(&mut aggregate, kind, time, payload);
+    }
+    for (cut, count) in [(0, 3), (4, 3), (5, 2), (aggregate.len(), 0)] {
+        let whole = aggregate.len() - cut;
+        let (events, _) = peer.send((MessageType::Aggregate, 1, 1000), &aggregate[..whole]);
+        let parts = events.iter().map(|event| match event {
+            Event::Frame { msid: 1, frame } => (frame.kind, frame.timestamp - TURN),
+            other => panic!("{other:?}"),
+        });
+        let expected = [(Kind::Video, 1000), (Kind::Audio, 1020), (Kind::Data, 1036)];
+        assert_eq!(parts.collect::<Vec<_>>(), expected[..count], "without the last {cut} bytes");
+    }
+    let mut nested = Vec::new();
+    flv::write_tag(&mut nested, Kind::Video, 0, &aggregate);
+    nested[0] = MessageType::Aggregate as u8;
+    assert!(peer.send((MessageType::Aggregate, 1, 0), &nested).0.is_empty());
+    assert_eq!(peer.send((MessageType::Audio, 1, 0), &[0xaf, 1]).0.len(), 1, "the session goes on");
+}
+
+#[test]
+fn a_bandwidth_is_answered_with_a_window_if_that_is_news() {
+    let mut peer = Conversation::new();
+    let bandwidth = |size: u32| [&size.to_be_bytes()[..], &[2]].concat();
+    let same = bandwidth(SETTINGS.ack_window);
+    assert!(peer.send((MessageType::SetPeerBandwidth, 0, 0), &same).1.is_empty());
+    let (_, answers) = peer.send((MessageType::SetPeerBandwidth, 0, 0), &bandwidth(250_000));
+    assert_eq!(numbers(&answers), [(MessageType::WindowAcknowledgementSize as u8, 250_000)]);
+    assert!(peer.send((MessageType::SetPeerBandwidth, 0, 0), &bandwidth(250_000)).1.is_empty());
+}
+
+#[test]
+fn acknowledgements_go_on_past_four_gigabytes_with_and_without_a_window_of_the_client() {
+    for window in [None, Some(2_500_000), Some(5000u32)] {
+        let mut peer = Conversation::new();
+        if let Some(window) = window {
+            peer.send((MessageType::WindowAcknowledgementSize, 0, 0), &window.to_be_bytes());
+        }
+        let step = window.unwrap_or(DEFAULT_WINDOW);
+        peer.session.received = u64::from(u32::MAX) - u64::from(step);
+        peer.session.acknowledged = peer.session.received;
+        let mut sequence = peer.session.received;
+        let mut heard = Vec::new();
+        let payload = vec![0x27; 100_000];
+        for _ in 0..80 {
+            let (_, answers) = peer.send((MessageType::Video, 1, 0), &payload);
+            heard.extend(numbers(&answers));
+        }
+        assert!(heard.len() > 2, "{window:?}: {} acknowledgements", heard.len());
+        for (type_id, number) in heard {
+            assert_eq!(type_id, MessageType::Acknowledgement as u8);
+            let step = u64::from(number.wrapping_sub(sequence as u32));
+            sequence += step;
+            assert!((u64::from(window.unwrap_or(DEFAULT_WINDOW))..4_000_000).contains(&step), "{step}");
+        }
+        assert!(sequence > 1 << 32 && sequence <= peer.session.received);
+    }
+}
+
+#[test]
+fn message_streams_are_handed_out_and_taken_back() {
+    let mut peer = Conversation::new();
+    let mut create = || {
+        let (_, answers) = peer.command(0, &["createStream".into(), 2.0.into(), Value::Null]);
+        amf0::decode(answers[0].payload()).unwrap()
+    };
+    let ids: Vec<_> = (0..16).map(|_| create()[3].as_number().unwrap()).collect();
+    assert!(ids.iter().zip(1..).all(|(id, expected)| *id == f64::from(expected)), "{ids:?}");
+    assert_eq!(create()[0], "_error".into());
+    let (events, _) = peer.command(0, &["deleteStream".into(), 0.0.into(), Value::Null, 5.0.into()]);
+    assert!(matches!(events[..], [Event::Stop(Stop::Stream(5))]));
+    let (_, answers) = peer.command(0, &["createStream".into(), 2.0.into(), Value::Null]);
+    assert_eq!(amf0::decode(answers[0].payload()).unwrap()[3], 5.0.into());
+}
+
+#[test]
+fn the_commands_of_players_and_publishers_are_events() {
+    let mut peer = Conversation::new();
+    let mut event = |values: &[Value]| match peer.command(3, values).0.pop() {
+        Some(Event::Control { msid: 3, control }) => format!("{control:?}"),
+        Some(Event::Stop(stop)) => format!("{stop:?}"),
+        other => panic!("{other:?}"),
+    };
+    let null = Value::Null;
+    let receive = |kind: &str, wanted| format!("Receive {{ kind: {kind}, wanted: {wanted} }}");
+    assert_eq!(event(&["pause".into(), 0.0.into(), null.clone(), true.into(), 500.0.into()]), "Pause");
+    assert_eq!(event(&["pause".into(), 0.0.into(), null.clone(), false.into(), 500.0.into()]), "Unpause");
+    assert_eq!(event(&["pauseRaw".into(), 0.0.into(), null.clone(), true.into()]), "Pause");
+    assert_eq!(event(&["seek".into(), 0.0.into(), null.clone(), 500.0.into()]), "Seek");
+    let audio = event(&["receiveAudio".into(), 0.0.into(), null.clone(), false.into()]);
+    assert_eq!(audio, receive("Audio", false));
+    let video = event(&["receiveVideo".into(), 0.0.into(), null.clone(), true.into()]);
+    assert_eq!(video, receive("Video", true));
+    assert_eq!(event(&["closeStream".into(), 0.0.into(), null.clone()]), "Stream(3)");
+    let unpublish = event(&["FCUnpublish".into(), 0.0.into(), null, "cam?key=1".into()]);
+    assert_eq!(unpublish, "Published(\"cam\")");
+}
+
+#[test]
+fn connect_is_answered_with_what_the_server_can_do() {
+    let (_, out) = run(&[&conversation(&[(MessageType::CommandAmf0, &command("connect"))])]).unwrap();
+    let messages = replies(&out);
+    let answer = messages.iter().find(|message| message.type_id == 20).unwrap();
+    let values = amf0::decode(answer.payload()).unwrap();
+    for object in [&values[2], &values[3]].map(|value| value.as_object().unwrap()) {
+        assert_eq!(object.number("capsEx"), Some(15.0));
+        assert_eq!(object.get("fourCcList"), Some(&Value::StrictArray(vec!["*".into()])));
+        for map in ["videoFourCcInfoMap", "audioFourCcInfoMap"] {
+            assert_eq!(object.get(map).and_then(Value::as_object).unwrap().number("*"), Some(4.0));
+        }
+    }
+    let info = values[3].as_object().unwrap();
+    assert_eq!(
+        (info.str("code"), info.number("objectEncoding")),
+        (Some("NetConnection.Connect.Success"), Some(0.0))
+    );
+    assert_eq!(messages.last(), Some(answer), "and that is all that it is told");
+}
+
+#[test]
+fn data_messages_keep_their_type_and_every_byte() {
+    let mut peer = Conversation::new();
+    let mut data = |kind, payload: &[u8]| match peer.send((kind, 1, 9), payload).0.pop() {
+        Some(Event::Frame { frame, .. }) => (frame.kind, frame.payload().to_vec()),
+        other => panic!("{other:?}"),
+    };
+    // The last is none that could be read.
+    for payload in [&b"\x02\x00\x01x\x11\x06\x03y"[..], b"\x00\x40\x00\x00\x00\x00\x00\x00\x00", b"\x7f!"] {
+        assert_eq!(data(MessageType::DataAmf0, payload), (Kind::Data, payload.to_vec()));
+        assert_eq!(data(MessageType::DataAmf3, payload), (Kind::DataAmf3, payload.to_vec()));
+    }
+    let wrapped = b"\x00\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x05";
+    assert_eq!(
+        data(MessageType::DataAmf3, wrapped),
+        (Kind::DataAmf3, b"\x00\x02\x00\x0aonMetaData\x05".to_vec())
+    );
+    let command = b"\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x05";
+    assert_eq!(data(MessageType::CommandAmf0, command), (Kind::Data, command[16..].to_vec()));
+}
+
+#[test]
+fn data_stamped_0_does_not_turn_the_clock() {
+    let mut peer = Conversation::new();
+    let mut time = |kind, timestamp| match peer.send((kind, 1, timestamp), &[0x27, 1, 0, 0, 0]).0.pop() {
+        Some(Event::Frame { frame, .. }) => frame.timestamp - TURN,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(time(MessageType::Video, 0x9000_0000), 0x9000_0000);
+    time(MessageType::DataAmf0, 0);
+    assert_eq!(time(MessageType::Video, 0x9000_0010), 0x9000_0010);
+}
+
+#[test]
+fn a_client_that_can_is_asked_to_reconnect_on_the_connection_s_own_stream() {
+    let mut peer = Conversation::new();
+    let mut out = Vec::new();
+    peer.session.write_reconnect_request(&mut out);
+    let message = peer.reader.next(&mut &out[..]).unwrap().unwrap();
+    assert_eq!((message.type_id, message.msid, out[0]), (20, 0, csid::COMMAND));
+    let values = amf0::decode(message.payload()).unwrap();
+    let info = values[3].as_object().unwrap();
+    assert_eq!(info.str("code"), Some("NetConnection.Connect.ReconnectRequest"));
+    assert_eq!((values[0].as_str(), values[1].as_number()), (Some("onStatus"), Some(0.0)));
 }

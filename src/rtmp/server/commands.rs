@@ -1,0 +1,93 @@
+//! The commands of a client (specification 7.2): answered here, or made an event.
+
+use crate::media::amf::Value;
+use crate::media::flv;
+use crate::media::frame::Kind;
+
+use super::super::RtmpError;
+use super::super::chunk::Message;
+use super::super::command::{Command, Connect, Level, Play, Publish, information};
+use super::{Control, Event, ServerSession, Stop};
+
+impl ServerSession {
+    /// Acts on a command message whose values begin at `start`.
+    pub(super) fn handle_command(
+        &mut self,
+        message: &Message,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Event>, RtmpError> {
+        // Some encoders send these as commands, with the values of a data message.
+        for name in ["@setDataFrame", "@clearDataFrame", "onMetaData"] {
+            if start == 0 && flv::is_named(Kind::Data, message.payload(), name) {
+                return self.handle_data(message, Kind::Data);
+            }
+        }
+        let msid = message.msid;
+        let command = Command::read(message.payload().get(start..).unwrap_or_default())?;
+        if command.name == "connect" {
+            return if self.is_connected() {
+                Err(RtmpError::Protocol("connect twice"))
+            } else {
+                Ok(Some(Event::Connect(Connect::read(&command)?)))
+            };
+        }
+        self.require_connected()?;
+        let control = |control| Some(Event::Control { msid, control });
+        let event = match command.name.as_str() {
+            "publish" => Some(Event::Publish(Publish::read(&command, msid)?)),
+            "play" => Some(Event::Play(Play::read(&command, msid)?)),
+            "play2" => Some(Event::Play(Play::read_play2(&command, msid)?)),
+            "closeStream" => Some(Event::Stop(Stop::Stream(msid))),
+            "deleteStream" => {
+                let id = command.number(1).map_or(msid, |number| number as u32);
+                self.streams.delete(id);
+                Some(Event::Stop(Stop::Stream(id)))
+            }
+            "FCUnpublish" => {
+                let info = information(Level::Status, "NetStream.Unpublish.Success", "Stopped publishing");
+                self.write_notice(out, "onFCUnpublish", info);
+                Some(Event::Stop(Stop::Published(Publish::read(&command, msid)?.name)))
+            }
+            "pause" | "pauseRaw" | "pauseraw" => {
+                control(if command.flag(1) { Control::Pause } else { Control::Unpause })
+            }
+            "seek" => control(Control::Seek),
+            "receiveAudio" => control(Control::Receive { kind: Kind::Audio, wanted: command.flag(1) }),
+            "receiveVideo" => control(Control::Receive { kind: Kind::Video, wanted: command.flag(1) }),
+            _ => {
+                self.answer_call(&command, out);
+                None
+            }
+        };
+        Ok(event)
+    }
+
+    /// Answers what needs no decision.
+    fn answer_call(&mut self, command: &Command, out: &mut Vec<u8>) {
+        let transaction = command.transaction;
+        match command.name.as_str() {
+            "createStream" => match self.streams.create() {
+                Some(id) => self.write_result(out, transaction, Value::Number(f64::from(id))),
+                None => self.write_failure(out, transaction, "no more message streams"),
+            },
+            // A live stream has no length.
+            "getStreamLength" => self.write_result(out, transaction, Value::Number(0.0)),
+            // Of a stream that nobody publishes there is nothing to release, which is no error.
+            "releaseStream" | "_checkbw" => self.write_result(out, transaction, Value::Undefined),
+            "FCPublish" => {
+                self.write_result(out, transaction, Value::Undefined);
+                let info = information(Level::Status, "NetStream.Publish.Start", "Go on");
+                self.write_notice(out, "onFCPublish", info);
+            }
+            "FCSubscribe" => {
+                let info = information(Level::Status, "NetStream.Play.Start", "Go on");
+                self.write_notice(out, "onFCSubscribe", info);
+            }
+            // Answers to what the server asked, which was nothing.
+            "_result" | "_error" | "onStatus" => {}
+            name if transaction != 0.0 => self.write_failure(out, transaction, &format!("no method {name}")),
+            _ => {}
+        }
+    }
+}
