@@ -44,7 +44,7 @@ const GROUPS: &[Group] = &[
     ] },
     // Buffers, hashes and logs of nginx's own, or never used by the modules themselves.
     Group { homes: RTMP, fate: Fate::Ignored, names: &[
-        "stream_buckets", "hls_muxdelay", "so_keepalive", "buffer", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
+        "stream_buckets", "sync", "buflen", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
         "send_lowat", "error_log", "access_log", "log_format", "log_interval", "log_size",
     ] },
     Group { homes: HTTP, fate: Fate::Ignored, names: &[
@@ -68,11 +68,9 @@ const GROUPS: &[Group] = &[
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
     Group { homes: RTMP, fate: Fate::Planned, names: &[
-        "server_name", "out_cork", "busy", "play_time_fix", "publish_time_fix", "buflen", "send_timeout",
+        "server_name", "send_timeout",
         "merge_slashes", "resolver", "resolver_timeout", "max_connections",
-        "sync", "interleave", "wait_video", "publish_notify", "play_restart",
-        "idle_streams", "drop_idle_publisher", "gop_cache", "gop_cache_count", "gop_max_frame_count",
-        "gop_max_video_count", "gop_max_audio_count",
+        "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
         "allow", "deny",
         "push", "pull", "relay_buffer", "push_reconnect", "pull_reconnect", "session_relay",
         "record_append", "record_lock",

@@ -11,7 +11,7 @@ mod reference;
 mod scope;
 mod suggest;
 mod tree;
-mod value;
+pub mod value;
 
 pub use check::{Notice, check};
 pub use directive::{Context, Directive, Label, Repeat, Table, Takes};

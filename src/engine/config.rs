@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::conf::{Context, Error, Node, Scope};
+use crate::rtmp::chunk::{Chunking, Extended};
 
 /// An RTMP application: a position in [`Config::applications`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +85,11 @@ pub(super) struct ServerSettings {
     pub timeout: Duration,
     pub ping: Duration,
     pub ping_timeout: Duration,
+    /// Whether a silent client is closed in place of being asked.
+    pub busy: bool,
     pub out_queue: usize,
+    /// Messages at which held frames are sent, whatever `buffer` says.
+    pub out_cork: usize,
 }
 
 impl<'t> Config<'t> {
@@ -210,20 +215,28 @@ impl ServerSettings {
         };
         Ok(Self {
             rtmp: crate::rtmp::server::Settings {
-                chunk_size: scope.number("chunk_size") as u32,
+                chunking: Chunking {
+                    size: scope.number("chunk_size") as u32,
+                    extended: if scope.flag("play_time_fix") { Extended::Repeated } else { Extended::Once },
+                },
                 ack_window: scope.number("ack_window") as u32,
                 limits,
             },
             timeout: or_never(scope.time("timeout")),
             ping: or_never(scope.time("ping")),
             ping_timeout: or_never(scope.time("ping_timeout")),
+            busy: scope.flag("busy"),
             out_queue: scope.number("out_queue") as usize,
+            out_cork: match scope.number("out_cork") {
+                0 => scope.number("out_queue") as usize / 8,
+                messages => messages as usize,
+            },
         })
     }
 }
 
 /// A wait of zero is one without an end, or with one that nobody sees.
-fn or_never(time: Duration) -> Duration {
+pub(super) fn or_never(time: Duration) -> Duration {
     const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
     if time.is_zero() { NEVER } else { time }
 }

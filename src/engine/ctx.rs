@@ -1,19 +1,23 @@
 //! The context: all that the modules may see and ask for while a turn runs.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::http;
 use crate::rtmp::ServerSession;
+use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use super::config::{Config, Listener, LocationId, Protocol, ServerSettings};
 use super::module::Verdict;
 use super::out_queue::OutQueue;
+use super::policy::Policy;
+use super::role::{Endpoint, Role, Roles, Seat};
 use super::session::{
-    HttpState, Life, Request, Role, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks,
+    HttpState, Life, Request, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks,
 };
-use super::stream::{StreamId, Streams};
+use super::stream::{Stream, StreamId, Streams};
 use super::timers::{Timer, Timers};
 
 /// The time, as whoever polls the sockets read it for this turn.
@@ -45,6 +49,7 @@ pub struct AppFacts {
     pub name: String,
     /// The position of its RTMP server.
     pub server: usize,
+    pub(super) policy: Policy,
 }
 
 /// What the engine keeps of a location.
@@ -93,6 +98,8 @@ pub struct Ctx {
     /// Whether a player's queue has reached [`PRESSED`] since the last write.
     pub(super) pressed: bool,
     pub(super) actions: Vec<Action>,
+    /// Players that have had all they wanted.
+    pub(super) satisfied: Vec<Endpoint>,
     /// Sessions to end this turn.
     pub(super) ended: Vec<SessionId>,
     /// Sessions on their way out.
@@ -113,7 +120,13 @@ impl Ctx {
             now,
             sessions: Sessions::default(),
             streams: Streams::default(),
-            apps: apps.map(|app| AppFacts { name: app.name.clone(), server: app.server }).collect(),
+            apps: apps
+                .map(|app| AppFacts {
+                    name: app.name.clone(),
+                    server: app.server,
+                    policy: Policy::new(&app.scope),
+                })
+                .collect(),
             locations: locations
                 .map(|l| LocationFacts { path: l.path.clone(), exact: l.exact, server: l.server })
                 .collect(),
@@ -122,6 +135,7 @@ impl Ctx {
             dirty: Vec::new(),
             pressed: false,
             actions: Vec::new(),
+            satisfied: Vec::new(),
             ended: Vec::new(),
             lingering: Vec::new(),
             answers: Vec::new(),
@@ -131,26 +145,69 @@ impl Ctx {
         }
     }
 
-    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent.
-    pub fn for_each_player(&mut self, stream: StreamId, mut offer: impl FnMut(&mut Session)) {
-        let Some(stream) = self.streams.get(stream) else { return };
-        let mut stuck = Vec::new();
-        for &id in &stream.players {
-            let Some(session) = self.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent. A player for
+    /// which it breaks has had all it wanted, and leaves.
+    pub fn for_each_player(
+        &mut self,
+        stream: StreamId,
+        mut offer: impl FnMut(&mut Seat<'_>, &Stream) -> ControlFlow<()>,
+    ) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
+        let (mut stuck, mut held) = (Vec::new(), false);
+        for &endpoint in &stream.players {
+            let Endpoint { session, msid } = endpoint;
+            let Some(session) = self.sessions.get_mut(session).filter(|session| session.life == Life::Open)
+            else {
                 continue;
             };
             session.touch_output(self.now.instant);
-            offer(session);
-            if !session.out.is_empty() {
+            let Some(player) = session.roles.player_mut(msid) else { continue };
+            if offer(&mut Seat { player, out: &mut session.out }, stream).is_break() {
+                self.satisfied.push(endpoint);
+            }
+            let settings = self.servers.get(session.server);
+            if !hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
+                held = true;
+            } else if !session.out.is_empty() {
                 mark_dirty(&mut self.dirty, session);
             }
             self.pressed |= session.out.len() >= PRESSED;
-            if is_overfull(session, &self.servers) {
-                stuck.push(id);
+            if is_overfull(session, settings) {
+                stuck.push(session.id);
             }
+        }
+        if held && stream.held_until.is_none() {
+            let until = self.now.instant + hold;
+            stream.held_until = Some(until);
+            self.timers.add(until, Timer::Stream(stream.id));
         }
         for id in stuck {
             self.close(id, "does not read what it is sent");
+        }
+    }
+
+    /// Runs `offer` on one player of a stream.
+    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut Seat<'_>)) {
+        let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
+        let Some(session) = found else { return };
+        session.touch_output(self.now.instant);
+        let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
+        offer(&mut Seat { player, out: &mut session.out });
+        if !session.out.is_empty() {
+            mark_dirty(&mut self.dirty, session);
+        }
+    }
+
+    /// Lets the frames of a stream go that have been held back.
+    pub(super) fn release(&mut self, stream: StreamId) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        stream.held_until = None;
+        for &endpoint in &stream.players {
+            let found = self.sessions.get_mut(endpoint.session);
+            if let Some(session) = found.filter(|session| !session.out.is_empty()) {
+                mark_dirty(&mut self.dirty, session);
+            }
         }
     }
 
@@ -164,7 +221,7 @@ impl Ctx {
             session.touch_output(self.now.instant);
             session.out.push_bytes(bytes.into());
             mark_dirty(&mut self.dirty, session);
-            if is_overfull(session, &self.servers) {
+            if is_overfull(session, self.servers.get(session.server)) {
                 self.close(id, "does not read what it is sent");
             }
         }
@@ -203,13 +260,10 @@ impl Ctx {
     /// Whether a session has something to finish: a stream that is live, an answer to send.
     pub(super) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
-        let live = match session.role {
-            Role::None => false,
+        let live = session.roles.iter().any(|role| match role {
             Role::Publisher { .. } => true,
-            Role::Player(player) => {
-                self.streams.get(player.stream).is_some_and(|stream| stream.publisher.is_some())
-            }
-        };
+            Role::Player(player) => self.streams.get(player.stream).is_some_and(Stream::is_live),
+        });
         live || !session.out.is_empty()
     }
 
@@ -230,8 +284,8 @@ impl Ctx {
 
     pub(super) fn open_session(&mut self, listener: &Listener, peer: SocketAddr) -> SessionId {
         let now = self.now.instant;
-        let chunk_size = match listener.protocol {
-            Protocol::Rtmp => self.servers.get(listener.server).map(|server| server.rtmp.chunk_size),
+        let chunking = match listener.protocol {
+            Protocol::Rtmp => self.servers.get(listener.server).map(|server| server.rtmp.chunking),
             Protocol::Http => None,
         };
         let speaks = match listener.protocol {
@@ -241,6 +295,8 @@ impl Ctx {
                 Speaks::Rtmp(Box::new(RtmpState {
                     protocol,
                     app: None,
+                    instance: "".into(),
+                    capabilities: Capabilities::default(),
                     owes_since: now,
                     asks: 0,
                     pinged: None,
@@ -260,8 +316,8 @@ impl Ctx {
             last_output: now,
             bytes_in: 0,
             bytes_out: 0,
-            out: OutQueue::new(chunk_size.unwrap_or(DEFAULT_CHUNK_SIZE)),
-            role: Role::None,
+            out: OutQueue::new(chunking.unwrap_or(DEFAULT_CHUNK_SIZE.into())),
+            roles: Roles::default(),
             speaks,
             server: listener.server,
             life: Life::Open,
@@ -301,14 +357,18 @@ impl Ctx {
 
 /// Whether more waits for an RTMP session than there can be if its peer reads: frames stop at the limits
 /// of the live module, so only replies and headers come to this.
-fn is_overfull(session: &Session, servers: &[ServerSettings]) -> bool {
+fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
-    let bytes = match (state.app, session.role) {
-        (None, _) => MAX_FIRST_BYTES,
-        (_, Role::Player(_)) => 2 * MAX_QUEUED_BYTES + MAX_REPLY_BYTES,
-        _ => MAX_REPLY_BYTES,
-    };
-    let messages = servers.get(session.server).map_or(0, ServerSettings::longest_queue);
+    let (mut bytes, mut messages) = (MAX_REPLY_BYTES, settings.map_or(0, ServerSettings::longest_queue));
+    if state.app.is_none() {
+        bytes = MAX_FIRST_BYTES;
+    }
+    for role in session.roles.iter() {
+        if let Role::Player(player) = role {
+            bytes += 2 * (MAX_QUEUED_BYTES + player.allowance.bytes as usize);
+            messages += player.allowance.messages as usize;
+        }
+    }
     session.out.bytes() > bytes || session.out.len() > messages
 }
 

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::config::ServerSettings;
-use super::ctx::{Action, Ctx};
+use super::ctx::{Action, AppFacts, Ctx};
+use super::role::Role;
 use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
+use super::stream::Streams;
 use super::timers::Timer;
 use crate::rtmp::message::UserControl;
 
@@ -41,7 +43,10 @@ impl Engine {
         }
         let due = match &session.speaks {
             Speaks::Rtmp(state) => match cx.servers.get(session.server) {
-                Some(settings) => rtmp_due(session, state, settings, now),
+                Some(settings) => {
+                    let silence = silence_ends(session, &cx.streams, &cx.apps);
+                    rtmp_due(session, state, settings, (silence, now))
+                }
                 None => return,
             },
             Speaks::Http(state) => http_due(session, state, now),
@@ -110,9 +115,31 @@ impl Ctx {
     }
 }
 
-fn rtmp_due(session: &Session, state: &RtmpState, settings: &ServerSettings, now: Instant) -> Due {
+/// Until when a session's publishers may send no audio and video, the nearest of them.
+fn silence_ends(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
+    let ends = session.roles.iter().filter_map(|role| {
+        let Role::Publisher { stream, .. } = role else { return None };
+        let stream = streams.get(*stream)?;
+        let limit = apps.get(stream.app.0)?.policy.drop_idle;
+        stream.heard?.checked_add(limit)
+    });
+    ends.min()
+}
+
+fn rtmp_due(
+    session: &Session,
+    state: &RtmpState,
+    settings: &ServerSettings,
+    (silence, now): (Option<Instant>, Instant),
+) -> Due {
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if !session.role.is_live() && session.gate.is_none() {
+    if let Some(deadline) = silence {
+        if now >= deadline {
+            return Due::Close("publishes neither audio nor video");
+        }
+        next = next.min(deadline);
+    }
+    if session.roles.is_empty() && session.gate.is_none() {
         let deadline = state.owes_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {
@@ -134,10 +161,12 @@ fn rtmp_due(session: &Session, state: &RtmpState, settings: &ServerSettings, now
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
         None => {
             let deadline = session.last_input + settings.ping;
-            if now >= deadline {
-                Due::Ping(next.min(now + settings.ping_timeout))
-            } else {
+            if now < deadline {
                 Due::Later(next.min(deadline))
+            } else if settings.busy {
+                Due::Close("is silent")
+            } else {
+                Due::Ping(next.min(now + settings.ping_timeout))
             }
         }
     }

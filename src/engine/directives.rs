@@ -157,6 +157,41 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         doc: "Messages that may wait for a slow player before frames are left out for it.",
     },
     Directive {
+        name: "out_cork",
+        contexts: RTMP_AND_SERVER,
+        takes: Takes::Number(0, 65_536),
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "Where buffer holds frames back: messages for a player at which they are sent all the same. 0 is an \
+              eighth of out_queue.",
+    },
+    Directive {
+        name: "busy",
+        contexts: RTMP_AND_SERVER,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether a client that has been silent for ping is closed at once, without being asked.",
+    },
+    Directive {
+        name: "play_time_fix",
+        contexts: RTMP_AND_SERVER,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether timestamps beyond 24 bits are repeated in every chunk of what is sent, as the \
+              specification has it; some old players want them once.",
+    },
+    Directive {
+        name: "publish_time_fix",
+        contexts: RTMP_AND_SERVER,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether clients may repeat such timestamps; whether one does is found out. When off, none is \
+              taken for repeated.",
+    },
+    Directive {
         name: "http",
         contexts: &[Context::Main],
         takes: Takes::Block { opens: Context::Http, label: Label::None },

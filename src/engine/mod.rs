@@ -10,45 +10,50 @@ mod ctx;
 mod deadlines;
 mod directives;
 mod gates;
+mod gop;
+mod headers;
 mod http;
 mod module;
 mod name;
 mod out_queue;
+mod play;
+mod policy;
+mod publish;
+mod role;
 mod rtmp;
 mod session;
 mod stream;
+mod timeline;
 mod timers;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::rtmp::command::PublishType;
 pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
+pub use gop::{Gop, GopLimits};
+pub use headers::Headers;
 pub use module::{HttpReply, HttpRequest, Module, Sink, Verdict};
 pub use name::{NameError, StreamName};
 pub use out_queue::{Body, OutQueue};
-pub use session::{Ask, Player, Request, Role, Session, SessionId, Track};
-pub use stream::{Headers, Stream, StreamFacts, StreamId, Streams};
+pub use role::{Allowance, Endpoint, Player, Role, Roles, Seat, Track, Until};
+pub use session::{Ask, Request, Session, SessionId};
+pub use stream::{Stream, StreamFacts, StreamId, Streams};
 
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use crate::conf::{self, Directive, Scope, Table};
-use crate::media::Frame;
+use crate::rtmp::capabilities::Capabilities;
 use ctx::Gate;
+use publish::Parting;
 use session::{Life, Speaks};
 use timers::Timer;
 
-/// Shares a frame that was not received but made, so that players can be sent it.
-pub fn stamped(mut frame: Frame) -> Rc<Frame> {
-    crate::rtmp::chunk::stamp(&mut frame);
-    Rc::new(frame)
-}
-
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
-    let own = ("core", directives::DIRECTIVES);
-    std::iter::once(own).chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
+    let own = [("core", directives::DIRECTIVES), ("streams", policy::DIRECTIVES)];
+    own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
 }
 
 /// The table that a configuration is checked against.
@@ -177,6 +182,7 @@ impl Engine {
         while let Some(timer) = self.cx.timers.pop_expired(now.instant) {
             match timer {
                 Timer::Session { id, at } => self.check_session(id, at),
+                Timer::Stream(id) => self.check_stream(id),
                 Timer::Module { module, token } => {
                     for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                         candidate.on_timer(&mut self.cx, token);
@@ -193,6 +199,9 @@ impl Engine {
         self.settle_gates();
         for id in self.cx.take_resumable() {
             self.resume(id);
+        }
+        for endpoint in std::mem::take(&mut self.cx.satisfied) {
+            self.complete_play(endpoint);
         }
         while let Some(id) = self.cx.ended.pop() {
             self.end_session(id);
@@ -211,13 +220,18 @@ impl Engine {
         }
     }
 
-    /// Ends the sessions that carry nothing and lets the others go on to their end.
+    /// Ends the sessions that carry nothing and lets the others go on to their end, after asking those that
+    /// can to go on elsewhere.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.draining = true;
+        self.end_waiting_streams();
         for id in self.cx.sessions.ids() {
+            let session = self.cx.sessions.get(id);
             if !self.cx.is_busy(id) {
                 self.cx.finish(id, "server stops");
+            } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
+                self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
             }
         }
     }
@@ -269,7 +283,7 @@ impl Engine {
 
     /// Runs the closing hooks of a session and frees its slot, or lets it linger.
     fn end_session(&mut self, id: SessionId) {
-        self.leave_stream(id);
+        self.leave_all(id, Parting::Lost);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let (reason, level) = match &session.life {

@@ -10,6 +10,7 @@ use crate::media::Frame;
 use super::config::{Config, LocationId};
 use super::ctx::Ctx;
 use super::out_queue::Body;
+use super::role::Endpoint;
 use super::session::{Request, SessionId};
 use super::stream::StreamId;
 
@@ -43,17 +44,17 @@ pub trait Module {
         Verdict::Continue
     }
 
-    /// A stream has got its publisher.
+    /// A stream has begun. (Its publisher may change later, without an end.)
     fn on_stream_start(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
 
-    /// A stream is about to lose its publisher; its sinks are still there.
+    /// A stream is about to end; its sinks are still there.
     fn on_stream_end(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
 
     /// A player has joined a stream, which need not have a publisher yet.
-    fn on_join(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: SessionId) {}
+    fn on_join(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
     /// A player is about to leave its stream.
-    fn on_leave(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: SessionId) {}
+    fn on_leave(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
     /// A frame has come from a stream's publisher.
     fn on_frame(&mut self, _cx: &mut Ctx, _stream: StreamId, _frame: &Rc<Frame>) {}
@@ -73,6 +74,10 @@ pub trait Module {
 pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()>;
+
+    /// What comes next does not continue what came before, though its times do: another publisher goes on
+    /// with the stream. Its headers come first.
+    fn discontinuity(&mut self) {}
 }
 
 /// An HTTP request and the location it fell into.

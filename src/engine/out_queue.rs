@@ -9,7 +9,7 @@ use std::io::IoSlice;
 use std::rc::Rc;
 
 use crate::media::Frame;
-use crate::rtmp::chunk::image;
+use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, image, image_on};
 
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
@@ -78,13 +78,13 @@ pub struct OutQueue {
     /// Bytes waiting in memory (a file's do not count).
     bytes: usize,
     /// How frames are cut up for this peer.
-    chunk_size: u32,
+    chunking: Chunking,
 }
 
 impl OutQueue {
-    /// An empty queue for a peer whose frames go out in chunks of `chunk_size` bytes.
-    pub fn new(chunk_size: u32) -> Self {
-        Self { items: VecDeque::new(), sent: 0, bytes: 0, chunk_size }
+    /// An empty queue for a peer whose frames are cut up like this.
+    pub fn new(chunking: impl Into<Chunking>) -> Self {
+        Self { items: VecDeque::new(), sent: 0, bytes: 0, chunking: chunking.into() }
     }
 
     /// Queues bytes of which there may be other owners.
@@ -97,8 +97,17 @@ impl OutQueue {
 
     /// Queues a frame.
     pub fn push_frame(&mut self, frame: Rc<Frame>) {
-        self.bytes += image(&frame, self.chunk_size).len();
+        self.bytes += image(&frame, self.chunking).len();
         self.items.push_back(Item::Frame(frame));
+    }
+
+    /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
+    /// it is a copy.
+    pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
+        match msid {
+            0 | MEDIA_STREAM => self.push_frame(Rc::clone(frame)),
+            msid => self.push_bytes(image_on(frame, self.chunking, msid).into()),
+        }
     }
 
     /// Queues the body of an HTTP reply.
@@ -181,7 +190,7 @@ impl OutQueue {
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
-            Item::Frame(frame) => Some(image(frame, self.chunk_size)),
+            Item::Frame(frame) => Some(image(frame, self.chunking)),
             Item::File(_) => None,
         }
     }
@@ -191,11 +200,11 @@ impl OutQueue {
 mod tests {
     use super::*;
     use crate::media::Kind;
-    use crate::rtmp::chunk::stamp;
+    use crate::rtmp::chunk::{Mux, stamp};
 
     fn frame(length: usize) -> Rc<Frame> {
         let mut frame = Frame::from_payload(Kind::Audio, 0, &vec![0xaf; length]);
-        stamp(&mut frame);
+        stamp(&mut frame, Mux::Separate);
         Rc::new(frame)
     }
 

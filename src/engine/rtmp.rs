@@ -1,13 +1,13 @@
 //! What the events of an RTMP session mean to the engine.
 
-use std::rc::Rc;
-
 use super::Engine;
 use super::config::AppId;
-use super::session::{Ask, Life, Request, Role, STEP_DEADLINE, SessionId};
+use super::publish::Parting;
+use super::role::{Endpoint, MAX_ROLES, Role};
+use super::session::{Ask, Life, Request, SessionId};
 use crate::media::Frame;
-use crate::rtmp::command::{Connect, Level};
-use crate::rtmp::{Event, RtmpError};
+use crate::rtmp::command::Connect;
+use crate::rtmp::{Event, RtmpError, Stop};
 
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
 const FREE_ASKS: u64 = 32;
@@ -49,73 +49,103 @@ impl Engine {
             }
             Event::Connect(connect) => self.connect(id, connect),
             Event::Publish(publish) => {
-                self.leave_stream(id);
-                let (name, args) = (publish.name.clone(), publish.args.clone());
-                self.ask_for_stream(id, name, args, Ask::Publish(publish));
+                let (msid, name, args) = (publish.msid, publish.name.clone(), publish.args.clone());
+                self.ask_for_stream(id, msid, name, args, Ask::Publish(publish));
             }
             Event::Play(play) => {
-                self.leave_stream(id);
-                let (name, args) = (play.name.clone(), play.args.clone());
-                self.ask_for_stream(id, name, args, Ask::Play(play));
+                let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
+                self.ask_for_stream(id, msid, name, args, Ask::Play(play));
             }
-            Event::Stop => self.stop_role(id),
-            Event::Frame(frame) => self.handle_frame(id, frame),
+            Event::Stop(stop) => self.stop_role(id, &stop),
+            Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
+            Event::Frame { msid, frame } => self.handle_frame(id, msid, frame),
         }
     }
 
+    /// Finds the application: the one of that name, or, of "app/instance", the one of the first part. The
+    /// streams of an instance are the application's, with the instance in front of their names.
     fn connect(&mut self, id: SessionId, connect: Connect) {
-        let Some(session) = self.cx.sessions.get(id) else { return };
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let server = session.server;
-        let found = self.cx.apps.iter().position(|app| app.server == server && app.name == connect.app);
-        let Some(app) = found else {
+        let find = |name: &str| self.cx.apps.iter().position(|app| app.server == server && app.name == name);
+        let whole = find(&connect.app).map(|app| (app, ""));
+        let parts = || connect.app.split_once('/').and_then(|(app, instance)| Some((find(app)?, instance)));
+        let Some((app, instance)) = whole.or_else(parts) else {
             let why = format!("no application \"{}\"", connect.app.escape_debug());
             self.reply(id, |protocol, out| protocol.reject_connect(&connect, &why, out));
             return self.cx.finish(id, &format!("connect refused: {why}"));
         };
+        if let Some(state) = session.rtmp_mut() {
+            state.instance = instance.into();
+            state.capabilities = connect.capabilities.clone();
+        }
         let args = connect.args.clone();
         let ask = Ask::Connect(connect);
         self.ask(Request { session: id, app: AppId(app), name: String::new(), args, ask });
     }
 
-    fn ask_for_stream(&mut self, id: SessionId, name: String, args: String, ask: Ask) {
+    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: String, args: String, ask: Ask) {
+        self.leave(Endpoint { session: id, msid }, Parting::Stopped);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let seconds = (now - session.opened).as_secs();
+        let roles = session.roles.len();
         let Some(state) = session.rtmp_mut() else { return };
         state.asks += 1;
         if state.asks > FREE_ASKS + seconds {
             return self.cx.fail(id, "asks to publish or play too often");
         }
+        if roles >= MAX_ROLES {
+            return self.cx.fail(id, "publishes and plays too much at once");
+        }
+        let name = if state.instance.is_empty() {
+            name
+        } else {
+            format!("{}{INSTANCE_MARK}{name}", state.instance.replace('/', INSTANCE_MARK))
+        };
         if let Some(app) = state.app {
             self.ask(Request { session: id, app, name, args, ask });
         }
     }
 
-    /// The client ends what it published or played, but not the connection.
-    fn stop_role(&mut self, id: SessionId) {
-        let Some(role) = self.cx.sessions.get(id).map(|session| session.role) else { return };
-        self.leave_stream(id);
-        let (msid, code, text) = match role {
-            Role::None => return,
-            Role::Publisher { msid, .. } => (msid, "NetStream.Unpublish.Success", "Stop publishing"),
-            Role::Player(player) => (player.msid, "NetStream.Play.Stop", "Stop live"),
+    /// The client ends something that it published or played, but not the connection.
+    fn stop_role(&mut self, id: SessionId, stop: &Stop) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let named = |role: &&Role, name: &str| {
+            let stream = self.cx.streams.get(role.stream());
+            matches!(role, Role::Publisher { .. }) && stream.is_some_and(|s| s.name.as_str().ends_with(name))
         };
-        self.reply(id, |protocol, out| protocol.write_status(out, msid, (Level::Status, code), text));
-        // It owes its next step from now on.
-        self.cx.look_by(id, self.cx.now.instant + STEP_DEADLINE);
+        let msid = match stop {
+            Stop::Stream(msid) => session.roles.on(*msid).map(Role::msid),
+            Stop::Published(name) => session.roles.iter().find(|role| named(role, name)).map(Role::msid),
+        };
+        if let Some(msid) = msid {
+            self.leave(Endpoint { session: id, msid }, Parting::Asked);
+        }
     }
 
     /// A frame of a publisher: the modules first, in their order, then the sinks. From a session that
     /// does not publish it means nothing.
-    fn handle_frame(&mut self, id: SessionId, frame: Frame) {
-        let Some(Role::Publisher { stream: stream_id, .. }) = self.cx.sessions.get(id).map(|s| s.role) else {
-            return;
-        };
-        let frame = Rc::new(frame);
-        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            stream.bytes_in += frame.payload().len() as u64;
-            stream.frames_in += 1;
+    fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let Some(stream_id) = session.roles.published_on(msid) else { return };
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let now = self.cx.now.instant;
+        if !frame.kind.is_data() {
+            stream.heard = Some(now);
         }
+        if let Some(jump) = stream.timeline.place(&mut frame, now) {
+            stream.jumps += 1;
+            if stream.jumps == 1 {
+                let (name, by) = (&stream.name, jump.by);
+                log::warn!(
+                    "{id} {name}: the publisher's time jumps by {by} ms; the stream's goes on without a gap"
+                );
+            }
+        }
+        stream.bytes_in += frame.payload().len() as u64;
+        stream.frames_in += 1;
+        let frame = stream.stamped(frame);
         for module in &mut self.modules {
             module.on_frame(&mut self.cx, stream_id, &frame);
         }
@@ -124,3 +154,6 @@ impl Engine {
         }
     }
 }
+
+/// What stands between instance and name in a stream's name; a slash would be a folder's.
+const INSTANCE_MARK: &str = "~";

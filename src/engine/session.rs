@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::http;
-use crate::media::Frame;
 use crate::rtmp::ServerSession;
+use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
 use super::config::AppId;
 use super::ctx::Gate;
 use super::out_queue::OutQueue;
-use super::stream::StreamId;
+use super::role::Roles;
 
 /// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
 /// "#serial", as every log line begins.
@@ -58,67 +57,6 @@ pub enum Ask {
     Play(Play),
 }
 
-/// Where a player stands with one track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Track {
-    /// Nothing sent since it joined or since frames were dropped: a header must come first, and for
-    /// video a key frame.
-    #[default]
-    Waiting,
-    /// In step with the publisher.
-    Running,
-}
-
-/// A player's place in its stream; the live module's facts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Player {
-    /// The stream.
-    pub stream: StreamId,
-    /// The message stream the player listens on.
-    pub msid: u32,
-    /// Its picture.
-    pub video: Track,
-    /// Its sound.
-    pub audio: Track,
-    /// Its data messages.
-    pub data: Track,
-    /// Whether it has got the metadata.
-    pub introduced: bool,
-    /// Frames it was too slow for.
-    pub dropped: u64,
-}
-
-/// What a session is to a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Nothing (yet).
-    None,
-    /// It publishes.
-    Publisher {
-        /// The stream.
-        stream: StreamId,
-        /// The message stream it publishes on.
-        msid: u32,
-    },
-    /// It plays.
-    Player(Player),
-}
-
-impl Player {
-    /// A player that has just joined.
-    pub(super) fn new(stream: StreamId, msid: u32) -> Self {
-        let (video, audio, data) = (Track::Waiting, Track::Waiting, Track::Waiting);
-        Self { stream, msid, video, audio, data, introduced: false, dropped: 0 }
-    }
-}
-
-impl Role {
-    /// Whether it publishes or plays.
-    pub fn is_live(&self) -> bool {
-        !matches!(self, Self::None)
-    }
-}
-
 /// What a session speaks.
 #[derive(Debug)]
 pub(super) enum Speaks {
@@ -130,6 +68,10 @@ pub(super) enum Speaks {
 pub(super) struct RtmpState {
     pub protocol: ServerSession,
     pub app: Option<AppId>,
+    /// What stood behind the application's name: "instance/" of "app/instance".
+    pub instance: Box<str>,
+    /// What the client has said that it can do.
+    pub capabilities: Capabilities,
     /// Since when it owes a connect, a publish or a play.
     pub owes_since: Instant,
     /// How often it has asked to publish or play.
@@ -189,7 +131,7 @@ pub struct Session {
     pub bytes_out: u64,
     /// What waits to be sent.
     pub out: OutQueue,
-    pub(super) role: Role,
+    pub(super) roles: Roles,
     pub(super) speaks: Speaks,
     /// Position of its server among those of its protocol: an RTMP session's is one of
     /// [`Ctx::servers`](super::Ctx), an HTTP session's tells which locations are its own.
@@ -208,23 +150,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// What it is to a stream.
-    pub fn role(&self) -> &Role {
-        &self.role
+    /// What it is to its streams.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
     }
 
-    /// Its place in a stream, if it plays.
-    pub fn player_mut(&mut self) -> Option<&mut Player> {
-        match &mut self.role {
-            Role::Player(player) => Some(player),
-            _ => None,
+    /// What an RTMP client has said that it can do.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        match &self.speaks {
+            Speaks::Rtmp(state) => Some(&state.capabilities),
+            Speaks::Http(_) => None,
         }
-    }
-
-    /// Queues a frame; to be called within [`Ctx::for_each_player`](super::Ctx::for_each_player), which
-    /// sees to it that the queue is sent.
-    pub fn send_frame(&mut self, frame: &Rc<Frame>) {
-        self.out.push_frame(Rc::clone(frame));
     }
 
     /// Starts the clock of a queue that has been empty.

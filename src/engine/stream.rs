@@ -8,14 +8,21 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::media::Frame;
+use crate::media::amf::Value;
+use crate::media::flv::Codec;
+use crate::rtmp::chunk::{Mux, stamp};
+use crate::rtmp::command::PublishType;
 
 use super::config::AppId;
+use super::gop::Gop;
+use super::headers::Headers;
 use super::module::Sink;
 use super::name::StreamName;
-use super::session::SessionId;
+use super::role::Endpoint;
+use super::timeline::Timeline;
 
 /// A stream: a slot and a serial, so that a late id never finds the slot's next owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId {
     index: u32,
     serial: u32,
@@ -29,22 +36,11 @@ impl StreamId {
     }
 }
 
-/// What a player needs before anything else, the latest of each.
-#[derive(Debug, Default)]
-pub struct Headers {
-    /// `onMetaData` as players are to get it.
-    pub metadata: Option<Rc<Frame>>,
-    /// The video decoder's configuration.
-    pub video: Option<Rc<Frame>>,
-    /// The audio decoder's configuration.
-    pub audio: Option<Rc<Frame>>,
-}
-
 /// What is known of a stream's codecs; zero or empty where nothing is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamFacts {
-    /// "H.264", ...
-    pub video_codec: &'static str,
+    /// The codec of the default video track.
+    pub video_codec: Codec,
     /// "Main", "High", ...
     pub video_profile: &'static str,
     /// The level times ten: 31 is 3.1.
@@ -55,8 +51,8 @@ pub struct StreamFacts {
     pub height: u32,
     /// Frames a second.
     pub frame_rate: f64,
-    /// "AAC", ...
-    pub audio_codec: &'static str,
+    /// The codec of the default audio track.
+    pub audio_codec: Codec,
     /// "LC", "HE", ...
     pub audio_profile: &'static str,
     /// Hertz.
@@ -69,6 +65,8 @@ pub struct StreamFacts {
     pub audio_rate: f64,
     /// The encoder's name for itself.
     pub encoder: String,
+    /// What the publisher says of its further tracks: `videoTrackIdInfoMap`, `audioTrackIdInfoMap`.
+    pub track_maps: Vec<(String, Value)>,
 }
 
 /// One stream.
@@ -80,15 +78,30 @@ pub struct Stream {
     /// Its name.
     pub name: StreamName,
     /// Who publishes it, if anybody does.
-    pub publisher: Option<SessionId>,
+    pub publisher: Option<Endpoint>,
+    /// Until when it waits for a publisher that was lost; it is live as long.
+    pub(super) waits_until: Option<Instant>,
+    /// What the publisher wants it to be.
+    pub publish_type: PublishType,
     /// Who plays it or waits for it.
-    pub players: Vec<SessionId>,
-    /// When the publisher began.
+    pub players: Vec<Endpoint>,
+    /// When its first publisher began.
     pub started: Option<Instant>,
+    /// When audio or video last came, or its publisher began.
+    pub(super) heard: Option<Instant>,
+    /// Until when frames are held back from players, to be sent together.
+    pub(super) held_until: Option<Instant>,
+    /// Which chunk streams its frames are sent on.
+    pub(super) mux: Mux,
+    pub(super) timeline: Timeline,
+    /// Jumps of its publisher's time.
+    pub(super) jumps: u64,
     /// The codecs, written by the codec module.
     pub codec: StreamFacts,
     /// The headers, written by the codec module.
     pub headers: Headers,
+    /// The frames since the last key frame, written by the gop module.
+    pub gop: Gop,
     /// Bytes of media from this publisher.
     pub bytes_in: u64,
     /// Frames of media from this publisher.
@@ -114,13 +127,48 @@ impl Stream {
         });
     }
 
-    /// Forgets the publisher and all that came from it.
-    pub(super) fn clear(&mut self) {
-        self.publisher = None;
-        self.started = None;
-        self.sinks.clear();
+    /// Makes a frame ready to be sent to this stream's players, and shares it.
+    pub fn stamped(&self, mut frame: Frame) -> Rc<Frame> {
+        stamp(&mut frame, self.mux);
+        Rc::new(frame)
+    }
+
+    /// Whether there is a publisher, or one that was lost may come back.
+    pub fn is_live(&self) -> bool {
+        self.publisher.is_some() || self.waits_until.is_some()
+    }
+
+    /// Takes a publisher, the first one or one that goes on for another.
+    pub(super) fn begin(&mut self, publisher: Endpoint, publish_type: PublishType, now: Instant) {
+        self.publisher = Some(publisher);
+        self.publish_type = publish_type;
+        self.waits_until = None;
+        self.started.get_or_insert(now);
+        self.heard = Some(now);
+    }
+
+    /// What follows is another publisher's: nothing that came from the last one describes it, and outputs
+    /// are told that it does not continue what they have.
+    pub(super) fn change_publisher(&mut self) {
+        self.timeline.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
+        self.gop.clear();
+        for (_, sink) in &mut self.sinks {
+            sink.discontinuity();
+        }
+    }
+
+    /// Forgets the publisher and all that came from it, but for the line of time: players that stay go on
+    /// along it.
+    pub(super) fn clear(&mut self) {
+        self.sinks.clear();
+        self.change_publisher();
+        self.publisher = None;
+        self.waits_until = None;
+        self.started = None;
+        self.heard = None;
+        self.jumps = 0;
         self.bytes_in = 0;
         self.frames_in = 0;
     }
@@ -173,10 +221,18 @@ impl Streams {
             app,
             name: name.clone(),
             publisher: None,
+            waits_until: None,
+            publish_type: PublishType::Live,
             players: Vec::new(),
             started: None,
+            heard: None,
+            held_until: None,
+            mux: Mux::Separate,
+            timeline: Timeline::default(),
+            jumps: 0,
             codec: StreamFacts::default(),
             headers: Headers::default(),
+            gop: Gop::default(),
             bytes_in: 0,
             frames_in: 0,
             sinks: Vec::new(),
@@ -187,7 +243,7 @@ impl Streams {
 
     /// Removes a stream that nobody publishes or plays.
     pub(super) fn remove_if_idle(&mut self, id: StreamId) {
-        let idle = |stream: &Stream| stream.publisher.is_none() && stream.players.is_empty();
+        let idle = |stream: &Stream| !stream.is_live() && stream.players.is_empty();
         if self.get(id).is_some_and(idle) {
             let stream = self.slab.remove(id.index as usize);
             self.names.remove(&(stream.app, stream.name));

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use super::session::SessionId;
+use super::stream::StreamId;
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum Timer {
         /// When the entry was to expire.
         at: Instant,
     },
+    /// Look at a stream.
+    Stream(StreamId),
     /// Call a module.
     Module {
         /// The module's name.

@@ -1,0 +1,117 @@
+//! The frames since the last key frame, for players that join between two.
+
+use std::rc::Rc;
+
+use crate::media::Frame;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GopLimits {
+    /// Bytes of payload.
+    pub bytes: usize,
+    /// Frames.
+    pub frames: usize,
+    /// Milliseconds of media.
+    pub time: u64,
+}
+
+/// A group of pictures with the sound and data among them, from its key frame to now. A group that grows
+/// over a limit is given up whole: without its beginning it could not be decoded.
+#[derive(Debug, Default)]
+pub struct Gop {
+    frames: Vec<Rc<Frame>>,
+    bytes: usize,
+}
+
+impl Gop {
+    /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
+    pub fn push(&mut self, frame: &Rc<Frame>, limits: GopLimits) {
+        if frame.is_video_key() {
+            self.clear();
+        } else if self.frames.is_empty() {
+            return;
+        }
+        self.bytes += frame.payload().len();
+        self.frames.push(Rc::clone(frame));
+        let first = self.frames.first().map_or(0, |first| first.timestamp);
+        let time = frame.timestamp.saturating_sub(first);
+        if self.bytes > limits.bytes || self.frames.len() > limits.frames || time > limits.time {
+            self.clear();
+        }
+    }
+
+    /// Forgets all frames, and gives their room back if that is more than usual.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+        self.frames.shrink_to(USUAL);
+        self.bytes = 0;
+    }
+
+    /// The frames, the key frame first.
+    pub fn frames(&self) -> &[Rc<Frame>] {
+        &self.frames
+    }
+
+    /// Their bytes of payload.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Frames of a group of two seconds, about.
+const USUAL: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Kind;
+
+    const LIMITS: GopLimits = GopLimits { bytes: 1000, frames: 10, time: 500 };
+
+    fn frame(kind: Kind, timestamp: u64, payload: &[u8]) -> Rc<Frame> {
+        Rc::new(Frame::from_payload(kind, timestamp, payload))
+    }
+
+    fn key(timestamp: u64) -> Rc<Frame> {
+        frame(Kind::Video, timestamp, &[0x17, 1, 0, 0, 0, 9])
+    }
+
+    fn sound(timestamp: u64, length: usize) -> Rc<Frame> {
+        frame(Kind::Audio, timestamp, &[&[0xaf, 1][..], &vec![0; length]].concat())
+    }
+
+    fn times(gop: &Gop) -> Vec<u64> {
+        gop.frames().iter().map(|frame| frame.timestamp).collect()
+    }
+
+    #[test]
+    fn frames_are_kept_from_the_last_key_frame_on() {
+        let mut gop = Gop::default();
+        gop.push(&sound(1, 10), LIMITS);
+        assert_eq!(times(&gop), []);
+        for frame in [key(2), sound(3, 10), sound(4, 10)] {
+            gop.push(&frame, LIMITS);
+        }
+        assert_eq!((times(&gop), gop.bytes()), (vec![2, 3, 4], 6 + 12 + 12));
+        gop.push(&key(5), LIMITS);
+        assert_eq!((times(&gop), gop.bytes()), (vec![5], 6));
+    }
+
+    #[test]
+    fn a_group_over_a_limit_is_given_up_until_the_next_key_frame() {
+        let over_bytes = vec![sound(1, 990), sound(2, 10)];
+        let over_frames = (1..=10).map(|time| sound(time, 1)).collect();
+        let over_time = vec![sound(501, 1)];
+        for frames in [over_bytes, over_frames, over_time] {
+            let mut gop = Gop::default();
+            gop.push(&key(0), LIMITS);
+            for frame in frames {
+                gop.push(&frame, LIMITS);
+            }
+            gop.push(&sound(502, 1), LIMITS);
+            assert_eq!((times(&gop), gop.bytes()), (vec![], 0));
+            gop.push(&key(600), LIMITS);
+            assert_eq!(times(&gop), [600]);
+        }
+    }
+}

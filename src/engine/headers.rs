@@ -1,0 +1,99 @@
+//! What a player needs before anything else of a stream: the latest header of each kind and track.
+
+use std::rc::Rc;
+
+use crate::media::{Frame, Kind, Packet};
+
+/// Headers of one stream: configurations and descriptions of eight tracks of audio and video.
+const MAX_HEADERS: usize = 32;
+/// Their bytes together. One alone is held to
+/// [`MAX_CONFIGURATION`](crate::media::flv::MAX_CONFIGURATION).
+const MAX_BYTES: usize = 64 * 1024;
+
+/// The headers of a stream.
+#[derive(Debug, Default)]
+pub struct Headers {
+    /// `onMetaData` as players are to get it.
+    pub metadata: Option<Rc<Frame>>,
+    /// Configurations and descriptions, the latest of each kind and track.
+    kept: Vec<Rc<Frame>>,
+}
+
+impl Headers {
+    /// Keeps a header in the place of those it supersedes; false if there is no room for it.
+    pub fn keep(&mut self, header: &Rc<Frame>) -> bool {
+        // Another codec has another description, or none.
+        let outdates = |old: &Frame| {
+            header.packet == Packet::Configuration
+                && header.codec != old.codec
+                && header.kind == old.kind
+                && old.tracks.is_within(header.tracks)
+        };
+        self.kept.retain(|old| !header.supersedes(old) && !outdates(old));
+        let bytes: usize = self.kept.iter().map(|frame| frame.payload().len()).sum();
+        let fits = self.kept.len() < MAX_HEADERS && bytes + header.payload().len() <= MAX_BYTES;
+        if fits {
+            self.kept.push(Rc::clone(header));
+        }
+        fits
+    }
+
+    /// The headers of audio or video, of all tracks.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Rc<Frame>> {
+        self.kept.iter().filter(move |header| header.kind == kind)
+    }
+
+    /// The decoder configuration of the default track of audio or video.
+    pub fn configuration(&self, kind: Kind) -> Option<&Rc<Frame>> {
+        self.of(kind).find(|header| header.packet == Packet::Configuration && header.is_default_track())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn video(payload: &[u8]) -> Rc<Frame> {
+        Rc::new(Frame::from_payload(Kind::Video, 0, payload))
+    }
+
+    fn kept(headers: &Headers) -> Vec<&[u8]> {
+        headers.of(Kind::Video).map(|header| header.payload()).collect()
+    }
+
+    #[test]
+    fn each_track_has_its_configuration_and_description_and_a_new_one_takes_the_old_ones_place() {
+        let mut headers = Headers::default();
+        let (first, second): (&[u8], &[u8]) = (b"\x90hvc1a", b"\x90hvc1b");
+        let (colors, other): (&[u8], &[u8]) = (b"\xd4hvc1c", b"\x96\x00hvc1\x01d");
+        for payload in [first, colors, other, second] {
+            assert!(headers.keep(&video(payload)));
+        }
+        assert_eq!(kept(&headers), [colors, other, second]);
+        assert_eq!(headers.configuration(Kind::Video).map(|header| header.payload()), Some(second));
+        assert!(headers.configuration(Kind::Audio).is_none());
+        let both: &[u8] = b"\x96\x10hvc1\x00\x00\x00\x01e\x01\x00\x00\x01f";
+        headers.keep(&video(both));
+        assert_eq!(kept(&headers), [colors, both]);
+    }
+
+    #[test]
+    fn another_codec_forgets_the_description_of_the_one_before() {
+        let mut headers = Headers::default();
+        headers.keep(&video(b"\xd4hvc1c"));
+        headers.keep(&video(b"\x90av01"));
+        assert_eq!(kept(&headers), [b"\x90av01"]);
+    }
+
+    #[test]
+    fn headers_are_held_to_their_number_and_bytes() {
+        let mut headers = Headers::default();
+        let of = |track: u8| video(&[b"\x96\x00hvc1".as_slice(), &[track, 1]].concat());
+        assert!((0..32).all(|track| headers.keep(&of(track))));
+        assert!(!headers.keep(&of(40)));
+        let mut headers = Headers::default();
+        let large = |track: u8| video(&[b"\x96\x00hvc1".as_slice(), &[track], &[0; 16_000]].concat());
+        let fitting = (0..9).filter(|&track| headers.keep(&large(track))).count();
+        assert_eq!(fitting, 4);
+    }
+}

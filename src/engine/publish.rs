@@ -1,0 +1,184 @@
+//! Publishers: how one gets a stream, takes another's place, and leaves.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::ctx::Action;
+use super::name::StreamName;
+use super::policy::Conflict;
+use super::role::{Endpoint, Role};
+use super::session::{Request, STEP_DEADLINE, SessionId};
+use super::stream::StreamId;
+use super::timers::Timer;
+use crate::rtmp::command::{Level, Publish};
+
+/// How long nothing at all may come from a publisher's host. Its name is free again after that; the
+/// kernel's probes tell a host that is gone from an encoder that pauses.
+const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
+
+/// How a publisher or player leaves its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// It has asked to, and is answered.
+    Asked,
+    /// It does something else instead.
+    Stopped,
+    /// Its connection has ended, and it may not have wanted that.
+    Lost,
+}
+
+impl Engine {
+    pub(super) fn grant_publish(&mut self, request: &Request, publish: &Publish, name: &StreamName) {
+        let (id, msid, now) = (request.session, publish.msid, self.cx.now.instant);
+        let holder = self.cx.streams.find(request.app, name).and_then(|stream| stream.publisher);
+        if let Some(holder) = holder {
+            if !self.may_replace(request, name) {
+                return self.refuse(request, "already publishing");
+            }
+            self.displace(holder);
+        }
+        let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
+        let stream_id = self.cx.streams.find_or_create(request.app, name);
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let goes_on = stream.is_live();
+        stream.begin(Endpoint { session: id, msid }, publish.publish_type, now);
+        stream.mux = policy.mux;
+        stream.change_publisher();
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.add(Role::Publisher { stream: stream_id, msid });
+        self.cx.actions.push(Action::LimitSilence(id, DEAD_PUBLISHER));
+        self.cx.watch_silence(id);
+        self.cx.look_by(id, now + policy.drop_idle);
+        let how = if goes_on { ", and goes on with it" } else { "" };
+        log::info!("{id} publish {}/{name}{how}", self.app_name(request.app));
+        self.status(id, msid, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
+        if goes_on {
+            self.restart_players(stream_id);
+            return;
+        }
+        self.tell_players_of_begin(stream_id);
+        for module in &mut self.modules {
+            module.on_stream_start(&mut self.cx, stream_id);
+        }
+    }
+
+    /// Whether the publisher of a name has to give way to another.
+    fn may_replace(&self, request: &Request, name: &StreamName) -> bool {
+        let conflict = self.cx.apps.get(request.app.0).map(|app| app.policy.conflict);
+        match conflict {
+            Some(Conflict::Replace) => true,
+            Some(Conflict::ReplaceIdle(idle)) => {
+                let heard = self.cx.streams.find(request.app, name).and_then(|stream| stream.heard);
+                heard.is_some_and(|heard| self.cx.now.instant >= heard + idle)
+            }
+            Some(Conflict::Refuse) | None => false,
+        }
+    }
+
+    /// Takes the stream from a publisher; another one goes on with it.
+    fn displace(&mut self, holder: Endpoint) {
+        let Endpoint { session: id, msid } = holder;
+        self.status(id, msid, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.remove(msid);
+        if session.roles.is_empty() {
+            self.cx.finish(id, "replaced by another publisher");
+        }
+    }
+
+    /// Takes a session out of all its streams.
+    pub(super) fn leave_all(&mut self, id: SessionId, parting: Parting) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let msids: Vec<_> = session.roles.iter().map(Role::msid).collect();
+        for msid in msids {
+            self.leave(Endpoint { session: id, msid }, parting);
+        }
+    }
+
+    /// Takes what is published or played on a message stream out of its stream, and tells those who care.
+    pub(super) fn leave(&mut self, endpoint: Endpoint, parting: Parting) {
+        let Endpoint { session: id, msid } = endpoint;
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(role) = session.roles.on(msid).filter(|role| role.msid() == msid).copied() else { return };
+        match role {
+            Role::Publisher { stream, .. } if parting == Parting::Lost => self.lose(id, stream),
+            Role::Publisher { stream, .. } => {
+                log::info!("{id} stops publishing {}", self.stream_summary(stream));
+                self.end_stream(stream);
+            }
+            Role::Player(player) => self.leave_player(endpoint, &player),
+        }
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.remove(msid);
+        if let Some(state) = session.rtmp_mut() {
+            state.owes_since = now;
+        }
+        if parting == Parting::Asked {
+            let (code, text) = match role {
+                Role::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
+                Role::Player(_) => ("NetStream.Play.Stop", "Stop live"),
+            };
+            self.status(id, msid, (Level::Status, code), text);
+            // It owes its next step from now on.
+            self.cx.look_by(id, now + STEP_DEADLINE);
+        }
+    }
+
+    /// The connection of a publisher has ended without its saying so.
+    fn lose(&mut self, id: SessionId, stream_id: StreamId) {
+        let summary = self.stream_summary(stream_id);
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
+        if grace.is_zero() || self.cx.draining {
+            log::info!("{id} stops publishing {summary}");
+            return self.end_stream(stream_id);
+        }
+        log::info!("{id} is lost to {summary}, which waits {} s for it", grace.as_secs_f32());
+        let until = self.cx.now.instant + grace;
+        stream.publisher = None;
+        stream.waits_until = Some(until);
+        self.cx.timers.add(until, Timer::Stream(stream_id));
+    }
+
+    /// A timer of a stream has expired: the wait for its publisher, or for more frames to send together.
+    pub(super) fn check_stream(&mut self, id: StreamId) {
+        let now = self.cx.now.instant;
+        let Some(stream) = self.cx.streams.get(id) else { return };
+        if stream.held_until.is_some_and(|until| until <= now) {
+            self.cx.release(id);
+        }
+        if self.cx.streams.get(id).and_then(|stream| stream.waits_until).is_some_and(|until| until <= now) {
+            log::info!("nobody goes on with {}", self.stream_summary(id));
+            self.end_stream(id);
+        }
+    }
+
+    /// Ends the streams that wait for a publisher.
+    pub(super) fn end_waiting_streams(&mut self) {
+        let waiting = self.cx.streams.iter().filter(|stream| stream.waits_until.is_some());
+        for id in waiting.map(|stream| stream.id).collect::<Vec<_>>() {
+            self.end_stream(id);
+        }
+    }
+
+    fn end_stream(&mut self, stream_id: StreamId) {
+        for module in &mut self.modules {
+            module.on_stream_end(&mut self.cx, stream_id);
+        }
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        stream.clear();
+        self.tell_players_of_end(stream_id);
+        self.cx.streams.remove_if_idle(stream_id);
+    }
+
+    /// "live/cam (300 frames)", and how its time behaved.
+    fn stream_summary(&self, id: StreamId) -> String {
+        let Some(stream) = self.cx.streams.get(id) else { return String::new() };
+        let jumps = match stream.jumps {
+            0 => String::new(),
+            jumps => format!(", {jumps} jumps of its time"),
+        };
+        format!("{}/{} ({} frames{jumps})", self.app_name(stream.app), stream.name, stream.frames_in)
+    }
+}
