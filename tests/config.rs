@@ -71,7 +71,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rtmp { server { application a {\nrecord all off; } } }", "2: \"record\" is off or something, not both"),
     (
         "rtmp { server { application a {\nrecord sound; } } }",
-        "2: \"record\" takes any of off, all, audio, video, keyframes, not \"sound\"",
+        "2: \"record\" takes any of off, all, audio, video, keyframes, manual, not \"sound\"",
     ),
     ("rtmp { server {\napplication a {\nhls on; } } }", "2: \"hls on\" needs \"hls_path\""),
     (

@@ -44,7 +44,7 @@ fn times_beyond_24_bits_and_over_the_end_of_32_arrive_as_sent() {
 
 #[test]
 fn a_late_joiner_begins_at_a_key_frame_with_the_headers() {
-    let server = Server::live("");
+    let server = Server::live("gop_cache off;");
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let packets = media::both(0, 3000);
     let key = |after| packets.iter().position(|packet| packet.is_key() && packet.timestamp >= after).unwrap();
@@ -63,6 +63,25 @@ fn a_late_joiner_begins_at_a_key_frame_with_the_headers() {
     assert_eq!(audio[0].payload, media::audio_header(0).payload, "sound begins with its header");
     assert_eq!(audio[0].timestamp, audio[1].timestamp);
     assert_eq!(audio.last(), track(&packets, 8).last());
+}
+
+#[test]
+fn a_late_joiner_begins_with_the_key_frame_before_it_and_misses_nothing_after() {
+    let server = Server::live("");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let packets = media::both(0, 3000);
+    let key = packets.iter().position(|packet| packet.is_key() && packet.timestamp >= 1000).unwrap();
+    publisher.send_all(&packets[..key + 30]);
+    server.wait_log("publish live/cam");
+    let mut early = Client::play(server.rtmp(), "cam");
+    assert!(!early.receive(1).is_empty());
+    let mut late = Client::play(server.rtmp(), "cam");
+    let start = packets[key].timestamp;
+    let headers = [media::video_header(start), media::audio_header(start)];
+    let expected = [&headers[..], &packets[key..key + 30]].concat();
+    assert_eq!(late.receive(expected.len()), expected, "without waiting for another frame");
+    publisher.send_all(&packets[key + 30..]);
+    assert_eq!(late.receive(packets.len() - key - 30), packets[key + 30..]);
 }
 
 fn until_quiet(player: &mut Client) -> Vec<Packet> {
@@ -93,12 +112,19 @@ fn a_player_that_comes_first_waits_and_gets_the_stream_of_a_second_publisher_too
     let mut players = [Client::play(server.rtmp(), "cam")];
     server.wait_log("play live/cam, not live yet");
     assert!(players[0].is_quiet(Duration::from_millis(100)));
+    let packets = media::video_only(0, 1000);
+    let mut last = 0;
     for round in 0..2 {
         let mut publisher = Client::publish(server.rtmp(), "cam");
-        let packets = media::video_only(0, 1000);
-        assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
+        let mut received = relay(&mut publisher, &mut players, &packets).remove(0);
+        // The player's time goes on where it was.
+        let shift = received[1].timestamp;
+        assert!(if round == 0 { shift == 0 } else { shift > last }, "{shift} after {last}");
+        last = received.last().unwrap().timestamp;
+        received.iter_mut().for_each(|packet| packet.timestamp -= shift);
+        assert_eq!(received, packets);
         publisher.finish();
-        server.wait_lines("stops publishing cam", round + 1);
+        server.wait_lines("stops publishing live/cam", round + 1);
     }
 }
 

@@ -7,12 +7,12 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId, stamped};
+use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
 use crate::media::aac::AudioConfig;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::avc::DecoderConfig;
-use crate::media::flv::{Codec as Id, MAX_CONFIGURATION};
-use crate::media::{Frame, Kind, Role};
+use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
+use crate::media::{Frame, Kind, Packet, Role};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "meta",
@@ -67,17 +67,17 @@ impl Module for Codec {
         let Some(stream) = cx.streams.get_mut(id) else { return };
         let Some(meta) = self.apps.get(stream.app.0).copied() else { return };
         let learnt = match (frame.kind, frame.role) {
-            (Kind::Video, Role::Header) => learn_video(stream, frame),
-            (Kind::Audio, Role::Header) => learn_audio(stream, frame),
-            (Kind::Video, Role::Key) if stream.codec.video_codec.is_empty() => {
-                stream.codec.video_codec = video_name(frame.codec);
+            (Kind::Video | Kind::Audio, Role::Header) => learn_header(stream, frame),
+            (Kind::Video, Role::Key) if stream.codec.video_codec == Id::None => {
+                stream.codec.video_codec = frame.codec;
                 Ok(true)
             }
-            (Kind::Audio, Role::Key) if stream.codec.audio_codec.is_empty() => {
+            (Kind::Audio, Role::Key) if stream.codec.audio_codec == Id::None => {
                 learn_audio_tag(stream, frame);
                 Ok(true)
             }
-            (Kind::Data, _) if frame.is_metadata() => learn_metadata(stream, frame),
+            (Kind::Data | Kind::DataAmf3, Role::Empty) => Ok(clear_metadata(stream, frame)),
+            (Kind::Data | Kind::DataAmf3, _) if frame.is_metadata() => learn_metadata(stream, frame),
             (_, Role::Empty) => explain(frame),
             _ => Ok(false),
         };
@@ -88,7 +88,10 @@ impl Module for Codec {
             false
         });
         match meta {
-            Meta::Rebuilt if news => stream.headers.metadata = Some(rebuilt(&stream.codec, frame.timestamp)),
+            Meta::Rebuilt if news => {
+                let metadata = stream.stamped(rebuilt(&stream.codec, frame.timestamp));
+                stream.headers.metadata = Some(metadata);
+            }
             Meta::Copied if frame.is_metadata() => stream.headers.metadata = Some(Rc::clone(frame)),
             _ => {}
         }
@@ -97,21 +100,34 @@ impl Module for Codec {
 
 /// Why players will miss a frame that nothing depends on; no error if they will not miss it.
 fn explain(frame: &Frame) -> Result<bool, String> {
-    let first = frame.payload().first().copied().unwrap_or_default();
-    if frame.payload().len() > MAX_CONFIGURATION {
+    let is_header = matches!(frame.packet, Packet::Configuration | Packet::Description);
+    if is_header && frame.payload().len() > MAX_CONFIGURATION {
         Err(format!("a decoder configuration longer than {MAX_CONFIGURATION} bytes is left out"))
-    } else if frame.kind == Kind::Video && first & 0x80 != 0 {
-        Err("Enhanced RTMP video is not understood yet; players get no picture".into())
     } else {
         Ok(false)
     }
 }
 
-fn learn_video(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> {
-    stream.headers.video = Some(Rc::clone(frame));
-    let config = DecoderConfig::parse(frame.body()).map_err(|error| format!("video header: {error}"))?;
+fn learn_header(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> {
+    if !stream.headers.keep(frame) {
+        return Err("more configurations than are kept for players that come late".into());
+    }
+    if frame.packet != Packet::Configuration || !frame.is_default_track() {
+        return Ok(false);
+    }
+    if frame.kind == Kind::Video { learn_video(stream, frame) } else { learn_audio(stream, frame) }
+}
+
+fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let facts = &mut stream.codec;
-    facts.video_codec = video_name(frame.codec);
+    if facts.video_codec != frame.codec {
+        facts.video_codec = frame.codec;
+        (facts.video_profile, facts.video_level) = ("", 0);
+    }
+    if frame.codec != Id::Avc {
+        return Ok(true);
+    }
+    let config = DecoderConfig::parse(frame.body()).map_err(|error| format!("video header: {error}"))?;
     facts.video_profile = avc_profile(config.profile);
     facts.video_level = config.level;
     if let Some(picture) = config.picture() {
@@ -123,11 +139,16 @@ fn learn_video(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> {
     Ok(true)
 }
 
-fn learn_audio(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> {
-    stream.headers.audio = Some(Rc::clone(frame));
-    let config = AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
+fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let facts = &mut stream.codec;
-    facts.audio_codec = audio_name(frame.codec);
+    if facts.audio_codec != frame.codec {
+        facts.audio_codec = frame.codec;
+        facts.audio_profile = "";
+    }
+    if frame.codec != Id::Aac {
+        return Ok(true);
+    }
+    let config = AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
     facts.audio_profile = aac_profile(&config);
     facts.sample_rate = config.output_rate();
     facts.channels = config.channels().and_then(|count| u8::try_from(count).ok()).unwrap_or_default();
@@ -137,18 +158,22 @@ fn learn_audio(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> {
 /// Audio without a header says what it is in each tag (FLV E.4.2.1).
 fn learn_audio_tag(stream: &mut Stream, frame: &Frame) {
     let flags = frame.payload().first().copied().unwrap_or_default();
-    stream.codec.audio_codec = audio_name(frame.codec);
+    stream.codec.audio_codec = frame.codec;
+    if flv::is_enhanced(Kind::Audio, frame.payload()) {
+        return;
+    }
     stream.codec.sample_rate = [5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)];
     stream.codec.channels = 1 + (flags & 1);
 }
 
 /// Takes from the publisher's metadata what the headers do not say (better).
 fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
-    let values = amf0::decode(frame.payload()).map_err(|error| format!("metadata: {error}"))?;
+    let values = amf0::decode(frame.amf0()).map_err(|error| format!("metadata: {error}"))?;
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
     let number = |names: &[&str]| names.iter().find_map(|name| object.number(name)).filter(|n| *n > 0.0);
     let facts = &mut stream.codec;
-    if stream.headers.video.is_none() {
+    // The picture's size is in the headers of H.264.
+    if facts.video_level == 0 {
         facts.width = number(&["width"]).map_or(0, |n| n as u32);
         facts.height = number(&["height"]).map_or(0, |n| n as u32);
     }
@@ -156,14 +181,44 @@ fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     facts.video_rate = number(&["videodatarate"]).unwrap_or_default();
     facts.audio_rate = number(&["audiodatarate"]).unwrap_or_default();
     facts.encoder = object.str("encoder").unwrap_or_default().chars().take(MAX_ENCODER).collect();
+    facts.track_maps = track_maps(object);
     Ok(true)
+}
+
+/// What Enhanced RTMP's metadata says of further tracks, if it is of a sane size.
+fn track_maps(object: &Object) -> Vec<(String, Value)> {
+    let mut size = 0;
+    let maps = ["videoTrackIdInfoMap", "audioTrackIdInfoMap"].iter().filter_map(|name| {
+        let value = object.get(name).filter(|value| value.as_object().is_some())?;
+        let mut encoded = Vec::new();
+        amf0::encode(&mut encoded, value);
+        size += encoded.len();
+        (size <= MAX_TRACK_MAPS).then(|| ((*name).to_owned(), value.clone()))
+    });
+    maps.collect()
+}
+
+/// Acts on `@clearDataFrame`: what the publisher had said of itself is no longer so.
+fn clear_metadata(stream: &mut Stream, frame: &Frame) -> bool {
+    let values = amf0::decode(frame.amf0()).unwrap_or_default();
+    if values.get(1).and_then(Value::as_str) != Some("onMetaData") {
+        return false;
+    }
+    stream.headers.metadata = None;
+    let facts = &mut stream.codec;
+    (facts.video_rate, facts.audio_rate) = (0.0, 0.0);
+    facts.encoder.clear();
+    facts.track_maps.clear();
+    true
 }
 
 /// Characters kept of an encoder's name.
 const MAX_ENCODER: usize = 128;
+/// Bytes kept of what is said of further tracks.
+const MAX_TRACK_MAPS: usize = 8 * 1024;
 
 /// `onMetaData` as players get it.
-fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Rc<Frame> {
+fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Frame {
     let mut object = Object::default().with("Server", concat!("Millstream ", env!("CARGO_PKG_VERSION")));
     let mut add = |name: &str, number: f64| {
         if number > 0.0 {
@@ -177,17 +232,12 @@ fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Rc<Frame> {
     add("framerate", facts.frame_rate);
     add("fps", facts.frame_rate);
     add("videodatarate", facts.video_rate);
-    add("videocodecid", if facts.video_codec == "H.264" { 7.0 } else { 0.0 });
+    add("videocodecid", codec_id(facts.video_codec));
     add("level", f64::from(facts.video_level));
     add("audiodatarate", facts.audio_rate);
     add("audiosamplerate", f64::from(facts.sample_rate));
     add("audiochannels", f64::from(facts.channels));
-    let audio_id = match facts.audio_codec {
-        "AAC" => 10.0,
-        "MP3" => 2.0,
-        _ => 0.0,
-    };
-    add("audiocodecid", audio_id);
+    add("audiocodecid", codec_id(facts.audio_codec));
     if facts.channels > 0 {
         object.0.push(("stereo".to_owned(), Value::Boolean(facts.channels > 1)));
     }
@@ -196,34 +246,20 @@ fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Rc<Frame> {
             object.0.push((name.to_owned(), Value::from(text)));
         }
     }
+    object.0.extend(facts.track_maps.iter().cloned());
     let payload = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)]);
-    stamped(Frame::from_payload(Kind::Data, timestamp, &payload))
+    Frame::from_payload(Kind::Data, timestamp, &payload)
 }
 
-/// Names as nginx-rtmp's statistics have them.
-fn video_name(codec: Id) -> &'static str {
-    match codec {
-        Id::Avc => "H.264",
-        Id::Other(2) => "Sorenson-H263",
-        Id::Other(3) => "ScreenVideo",
-        Id::Other(4) => "On2-VP6",
-        Id::Other(5) => "On2-VP6-Alpha",
-        Id::Other(6) => "ScreenVideo2",
-        _ => "unknown",
-    }
-}
-
-fn audio_name(codec: Id) -> &'static str {
-    match codec {
-        Id::Aac => "AAC",
-        Id::Mp3 => "MP3",
-        Id::Other(0 | 3) => "PCM",
-        Id::Other(1) => "ADPCM",
-        Id::Other(4..=6) => "Nellymoser",
-        Id::Other(7) => "G711A",
-        Id::Other(8) => "G711U",
-        Id::Other(11) => "Speex",
-        _ => "unknown",
+/// The number of a codec in metadata: FLV's, or the FourCC as one (Enhanced RTMP v2, "Metadata").
+fn codec_id(codec: Id) -> f64 {
+    match (codec, codec.four_cc()) {
+        (Id::Avc, _) => 7.0,
+        (Id::Aac, _) => 10.0,
+        (Id::Mp3, _) => 2.0,
+        (Id::Other(number), _) => f64::from(number),
+        (_, Some(four_cc)) => f64::from(u32::from_be_bytes(four_cc)),
+        (_, None) => 0.0,
     }
 }
 
@@ -259,7 +295,7 @@ mod tests {
     #[test]
     fn rebuilt_metadata_says_what_is_known_and_nothing_else() {
         let facts =
-            StreamFacts { width: 640, height: 360, audio_codec: "AAC", channels: 2, ..Default::default() };
+            StreamFacts { width: 640, height: 360, audio_codec: Id::Aac, channels: 2, ..Default::default() };
         let frame = rebuilt(&facts, 7);
         assert!(frame.is_metadata());
         let values = amf0::decode(frame.payload()).unwrap();
@@ -268,5 +304,30 @@ mod tests {
         assert_eq!(object.number("audiocodecid"), Some(10.0));
         assert_eq!(object.get("videocodecid"), None);
         assert_eq!(object.get("stereo"), Some(&Value::Boolean(true)));
+    }
+
+    #[test]
+    fn codecs_have_the_numbers_of_flv_and_of_enhanced_rtmp() {
+        for (codec, number) in [
+            (Id::Avc, 7.0),
+            (Id::Mp3, 2.0),
+            (Id::Other(4), 4.0),
+            (Id::Av1, 1_635_135_537.0),
+            (Id::Hevc, 1_752_589_105.0),
+            (Id::Opus, 1_332_770_163.0),
+            (Id::None, 0.0),
+        ] {
+            assert_eq!(codec_id(codec), number, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_further_tracks_is_kept_if_it_is_of_a_sane_size() {
+        let map = |length: usize| Value::Object(Object::default().with("1", "x".repeat(length).as_str()));
+        let mut object = Object::default().with("width", 640.0);
+        object.0.push(("videoTrackIdInfoMap".into(), map(10)));
+        object.0.push(("audioTrackIdInfoMap".into(), map(MAX_TRACK_MAPS)));
+        let names: Vec<_> = track_maps(&object).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["videoTrackIdInfoMap"]);
     }
 }

@@ -1,19 +1,23 @@
 //! Live fan-out: every frame of a publisher to every player of its stream.
 //!
-//! A player joins a track at a frame it can begin with: video at a key frame (unless `wait_key off`),
-//! audio at any, each after its header. A player that is too slow loses disposable frames first, then
-//! its picture up to the next key frame, then its sound; the publisher and the others notice nothing.
+//! A player begins with what the GOP cache holds, if anything: headers and all frames since the last key
+//! frame, in their order, at their times. Otherwise it joins each track at a frame it can begin with: video
+//! at a key frame (unless `wait_key off`), audio at any, each after its headers. A player that is too slow
+//! loses disposable frames first, then its picture up to the next key frame, then its sound; the publisher
+//! and the others notice nothing.
 
 use std::cell::OnceCell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    AppId, Ask, Config, Ctx, MAX_QUEUED_BYTES, Module, Request, Session, Stream, StreamId, Track, Verdict,
-    stamped,
+    Allowance, AppId, Ask, Config, Ctx, Endpoint, MAX_QUEUED_BYTES, Module, Player, Request, Seat, Stream,
+    StreamId, Track, Verdict,
 };
 use crate::media::flv::Codec;
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Packet, Role};
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -34,7 +38,37 @@ const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         doc: "Whether a player's picture begins with a key frame.",
     },
+    Directive {
+        name: "wait_video",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether a player's sound waits for its picture. A stream that has had none for a second has no \
+              picture to wait for.",
+    },
+    Directive {
+        name: "data_messages",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether players get a publisher's data messages: cue points, texts, whatever it sends. Its metadata \
+              is a matter of meta.",
+    },
+    Directive {
+        name: "multitrack",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether players get all tracks of an Enhanced RTMP publisher. When off, the default track of picture \
+              and sound only, for players that mistake the others.",
+    },
 ];
+
+/// How long a stream may take to show that it has a picture.
+const PICTURE_COMES: Duration = Duration::from_secs(1);
 
 /// The module.
 #[derive(Debug, Default)]
@@ -47,8 +81,31 @@ pub struct Live {
 struct Settings {
     live: bool,
     wait_key: bool,
+    wait_video: bool,
+    interleave: bool,
+    data_messages: bool,
+    multitrack: bool,
     /// Messages that may wait for one player.
     out_queue: usize,
+}
+
+impl Settings {
+    /// Whether players get this frame at all.
+    fn lets_through(&self, frame: &Frame, stream: &Stream) -> bool {
+        match frame.kind {
+            Kind::Audio | Kind::Video => self.multitrack || frame.is_default_track(),
+            Kind::Data | Kind::DataAmf3 if frame.role == Role::Empty => false,
+            Kind::Data | Kind::DataAmf3 if frame.is_metadata() => stream.headers.metadata.is_some(),
+            Kind::Data | Kind::DataAmf3 => self.data_messages,
+        }
+    }
+
+    /// Whether the sound of a player that has no picture yet is to wait for it.
+    fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
+        let has_picture = stream.codec.video_codec != Codec::None;
+        let may_have = has_picture || stream.started.is_some_and(|started| now < started + PICTURE_COMES);
+        self.interleave && self.wait_key && has_picture || self.wait_video && may_have
+    }
 }
 
 impl Module for Live {
@@ -64,6 +121,10 @@ impl Module for Live {
         let settings = config.applications.iter().map(|application| Settings {
             live: application.scope.flag("live"),
             wait_key: application.scope.flag("wait_key"),
+            wait_video: application.scope.flag("wait_video"),
+            interleave: application.scope.flag("interleave"),
+            data_messages: application.scope.flag("data_messages"),
+            multitrack: application.scope.flag("multitrack"),
             out_queue: application.scope.number("out_queue") as usize,
         });
         self.apps = settings.collect();
@@ -78,15 +139,29 @@ impl Module for Live {
         }
     }
 
-    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
+    fn on_join(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
         let Some(found) = cx.streams.get(stream) else { return };
-        let withheld = frame.is_metadata() && found.headers.metadata.is_none();
-        if found.players.is_empty() || withheld {
+        let Some(settings) = self.settings(found.app) else { return };
+        warn_of_codecs(cx, found, player);
+        let kept = found.gop.frames().iter().filter(|frame| settings.lets_through(frame, found));
+        let kept: Vec<_> = kept.cloned().collect();
+        let Some(first) = kept.first() else { return };
+        if !has_configuration(found, first) {
             return;
         }
+        let mut frames = preamble(found, first, &[Kind::Video, Kind::Audio]);
+        frames.extend(kept);
+        cx.for_player(player, |seat| replay(seat, &frames));
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
+        let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
-        let cast = Cast::new(settings, found, frame);
-        cx.for_each_player(stream, |session| cast.offer(session));
+        if found.players.is_empty() || !settings.lets_through(frame, found) {
+            return;
+        }
+        let cast = Cast::new(settings, found, frame, cx.now.instant);
+        cx.for_each_player(stream, |seat, stream| cast.offer(seat, stream));
     }
 }
 
@@ -96,80 +171,164 @@ impl Live {
     }
 }
 
+/// Says whom a black picture is to be expected of. It gets the stream all the same: not all that players
+/// can do is in what they say.
+fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
+    let Some(session) = cx.sessions.get(player.session) else { return };
+    let Some(capabilities) = session.capabilities() else { return };
+    let codecs = [(stream.codec.video_codec, Kind::Video), (stream.codec.audio_codec, Kind::Audio)];
+    for (codec, kind) in codecs.into_iter().filter(|(codec, _)| !capabilities.may_take(*codec)) {
+        let (id, name) = (session.id, codec.name(kind));
+        log::warn!("{id} has not said that it can play {name}, which is what {} has", stream.name);
+    }
+}
+
+/// Whether a decoder could begin with this frame, as far as configurations go.
+fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
+    let configures =
+        |header: &Rc<Frame>| header.packet == Packet::Configuration && header.tracks.meets(frame.tracks);
+    !frame.codec.needs_configuration() || stream.headers.of(frame.kind).any(configures)
+}
+
+/// What a player gets before the first frame it begins with: metadata and the headers of these kinds. They
+/// come with that frame's time, as if they had just been sent.
+fn preamble(stream: &Stream, first: &Frame, kinds: &[Kind]) -> Vec<Rc<Frame>> {
+    let headers = kinds.iter().flat_map(|&kind| stream.headers.of(kind));
+    let parts = stream.headers.metadata.iter().chain(headers);
+    parts.map(|part| stream.stamped(part.at(first.timestamp))).collect()
+}
+
+/// Lets a player begin with what the cache holds.
+fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>]) {
+    let Some(first) = frames.first() else { return };
+    let mut bytes = 0;
+    seat.player.begin_clock(first.timestamp);
+    seat.player.introduced = true;
+    for frame in frames {
+        if seat.player.is_satisfied(frame.timestamp) {
+            break;
+        }
+        let track = track_of(seat.player, frame.kind);
+        if frame.role != Role::Header && *track == Track::Waiting {
+            *track = Track::Running;
+        }
+        bytes += frame.payload().len() as u32;
+        seat.send(frame);
+    }
+    seat.player.allowance = Allowance { messages: frames.len() as u32, bytes };
+}
+
+fn track_of(player: &mut Player, kind: Kind) -> &mut Track {
+    match kind {
+        Kind::Video => &mut player.video,
+        Kind::Audio => &mut player.audio,
+        Kind::Data | Kind::DataAmf3 => &mut player.data,
+    }
+}
+
 /// One frame on its way to all players of a stream.
 struct Cast {
     settings: Settings,
     frame: Rc<Frame>,
-    /// The metadata and the track's header.
-    lead: [Option<Rc<Frame>>; 2],
     preamble: OnceCell<Vec<Rc<Frame>>>,
     /// Whether a track may begin with this frame.
     begins: bool,
+    /// Whether it is sound that waits for the picture of a player that has none yet.
+    waits_for_picture: bool,
 }
 
 impl Cast {
-    fn new(settings: Settings, stream: &Stream, frame: &Rc<Frame>) -> Self {
-        let headers = &stream.headers;
-        let (header, needs_header) = match frame.kind {
-            Kind::Video => (&headers.video, frame.codec == Codec::Avc),
-            Kind::Audio => (&headers.audio, frame.codec == Codec::Aac),
-            Kind::Data => (&None, false),
-        };
+    fn new(settings: Settings, stream: &Stream, frame: &Rc<Frame>, now: Instant) -> Self {
         let decodable = match frame.role {
             Role::Key => true,
             Role::Inter | Role::Disposable => !settings.wait_key,
             Role::Header | Role::Empty => false,
         };
-        let begins = decodable && (header.is_some() || !needs_header);
+        // Further tracks join the default one, if there is one.
+        let leads = frame.is_default_track() || stream.headers.configuration(frame.kind).is_none();
+        let begins = decodable && leads && has_configuration(stream, frame);
         // Players get the metadata as the codec module has made it.
-        let frame = match &headers.metadata {
-            Some(metadata) if frame.is_metadata() => stamped(metadata.at(frame.timestamp)),
+        let frame = match &stream.headers.metadata {
+            Some(metadata) if frame.is_metadata() => stream.stamped(metadata.at(frame.timestamp)),
             _ => Rc::clone(frame),
         };
-        let lead =
-            if frame.is_metadata() { [None, None] } else { [headers.metadata.clone(), header.clone()] };
-        Self { settings, frame, lead, preamble: OnceCell::new(), begins }
+        let waits_for_picture = frame.kind == Kind::Audio && settings.holds_sound(stream, now);
+        Self { settings, frame, preamble: OnceCell::new(), begins, waits_for_picture }
     }
 
-    /// What a player whose track begins with this frame gets first. It comes with the frame's time, as if
-    /// it had just been sent; made only when there is such a player, once for all of them.
-    fn preamble(&self) -> &[Rc<Frame>] {
-        let time = self.frame.timestamp;
-        self.preamble.get_or_init(|| self.lead.iter().flatten().map(|part| stamped(part.at(time))).collect())
+    /// Made only when there is a player whose track begins with this frame, once for all of them.
+    fn preamble(&self, stream: &Stream) -> &[Rc<Frame>] {
+        self.preamble.get_or_init(|| match self.frame.is_metadata() {
+            true => Vec::new(),
+            false => preamble(stream, &self.frame, &[self.frame.kind]),
+        })
     }
 
-    /// Queues the frame for a player, if it can use it and has room.
-    fn offer(&self, session: &mut Session) {
-        let limit = self.settings.out_queue;
-        let full = session.out.len() >= limit || session.out.bytes() >= MAX_QUEUED_BYTES;
-        let pressed = full || session.out.len() >= limit / 2;
-        let Some(player) = session.player_mut() else { return };
-        let track = match self.frame.kind {
-            Kind::Video => &mut player.video,
-            Kind::Audio => &mut player.audio,
-            Kind::Data => &mut player.data,
-        };
-        let (state, role) = (*track, self.frame.role);
+    /// Queues the frame for a player, if it can use it and has room. Breaks if the player has had all it
+    /// wanted.
+    fn offer(&self, seat: &mut Seat<'_>, stream: &Stream) -> ControlFlow<()> {
+        let (role, room) = (self.frame.role, self.room(seat));
+        let player = &mut *seat.player;
+        if player.is_satisfied(self.frame.timestamp) {
+            return ControlFlow::Break(());
+        }
+        if player.paused {
+            return ControlFlow::Continue(());
+        }
+        let waits = self.waits_for_picture && player.video == Track::Waiting;
+        let track = track_of(player, self.frame.kind);
+        let state = *track;
         let sends = match (state, role) {
-            (Track::Waiting, _) if !self.begins => return,
-            (Track::Waiting, _) => !pressed,
+            (Track::Unwanted, _) => return ControlFlow::Continue(()),
+            (Track::Waiting, _) if !self.begins || waits => return ControlFlow::Continue(()),
+            (Track::Waiting, _) => room == Room::Ample,
             (Track::Running, Role::Header) => true,
-            (Track::Running, Role::Disposable) => !pressed,
-            (Track::Running, _) => !full,
+            (Track::Running, Role::Disposable) => room == Room::Ample,
+            (Track::Running, _) => room != Room::None,
         };
         if !sends {
-            player.dropped += 1;
             if role != Role::Disposable {
                 *track = Track::Waiting;
             }
-            return;
+            player.dropped += 1;
+            return ControlFlow::Continue(());
         }
         *track = Track::Running;
+        player.begin_clock(self.frame.timestamp);
         let introduced = std::mem::replace(&mut player.introduced, true);
         if state == Track::Waiting {
-            let news = self.preamble().iter().filter(|part| part.kind != Kind::Data || !introduced);
-            news.for_each(|part| session.send_frame(part));
+            let news = self.preamble(stream).iter().filter(|part| !part.kind.is_data() || !introduced);
+            news.for_each(|part| seat.send(part));
         }
-        session.send_frame(&self.frame);
+        seat.send(&self.frame);
+        ControlFlow::Continue(())
     }
+
+    /// How much may still be queued for a player.
+    fn room(&self, seat: &mut Seat<'_>) -> Room {
+        let (messages, limit) = (seat.messages(), self.settings.out_queue);
+        if messages < limit / 2 {
+            seat.player.allowance = Allowance::default();
+            if seat.bytes() < MAX_QUEUED_BYTES {
+                return Room::Ample;
+            }
+        }
+        let Allowance { messages: more, bytes } = seat.player.allowance;
+        if messages >= limit + more as usize || seat.bytes() >= MAX_QUEUED_BYTES + bytes as usize {
+            Room::None
+        } else if messages >= limit / 2 + more as usize {
+            Room::Little
+        } else {
+            Room::Ample
+        }
+    }
+}
+
+/// How much may be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Ample,
+    /// No disposable frames, and no beginning.
+    Little,
+    None,
 }

@@ -1,6 +1,7 @@
 //! The features, one file or folder each.
 
 mod codec;
+mod gop_cache;
 mod hls;
 mod http;
 mod live;
@@ -14,6 +15,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
     vec![
         // Knows what is in a stream; those below use its facts and headers.
         Box::<codec::Codec>::default(),
+        // Holds what players begin with.
+        Box::<gop_cache::GopCache>::default(),
         // Players, before anything that writes to a disk.
         Box::<live::Live>::default(),
         Box::<record::Record>::default(),

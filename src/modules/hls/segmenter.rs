@@ -55,6 +55,8 @@ pub struct Segmenter {
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
+    /// Whether what comes does not continue what is written: the next fragment begins with it.
+    broken: bool,
     /// Frames left out: broken, without a header, or on the other side of a jump.
     skipped: u64,
     /// One access unit at a time.
@@ -88,6 +90,7 @@ impl Segmenter {
             clock: Clock::new(max_step),
             last_dts: None,
             open: None,
+            broken: false,
             skipped: 0,
             access_unit: Vec::new(),
             spare: Vec::new(),
@@ -133,7 +136,7 @@ impl Segmenter {
             self.skipped += 1;
             return Ok(());
         };
-        if self.open.is_none() && !frame.is_video_key() {
+        if (self.open.is_none() || self.broken) && !frame.is_video_key() {
             return Ok(());
         }
         let cut = self.judge_video(frame);
@@ -155,7 +158,8 @@ impl Segmenter {
         let duration = open.duration_to(ticks(frame.timestamp));
         let is_enough =
             if frame.is_video_key() { self.settings.fragment } else { self.settings.max_fragment };
-        if self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps {
+        let jumps = self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps;
+        if jumps || self.broken {
             Some(Cut::Jump)
         } else if self.codecs.is_changing() && (frame.is_video_key() || duration >= is_enough) {
             Some(Cut::Codecs)
@@ -217,7 +221,7 @@ impl Segmenter {
             Some(open) => open.duration_to(time) >= self.settings.fragment || open.is_full(),
             None => true,
         };
-        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps {
+        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps || self.broken {
             Some(Cut::Jump)
         } else if self.codecs.is_audio_changing() {
             Some(Cut::Codecs)
@@ -278,8 +282,14 @@ impl Segmenter {
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
-        let Some(open) = self.open.take() else { return Ok(()) };
         let is_broken = matches!(cut, Cut::Jump | Cut::Codecs);
+        self.broken &= !is_broken;
+        let Some(open) = self.open.take() else {
+            if is_broken {
+                self.publication.break_off();
+            }
+            return Ok(());
+        };
         let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
         if is_broken {
             self.audio.restart();
@@ -333,6 +343,10 @@ impl Sink for Segmenter {
             self.open = None;
         }
         result
+    }
+
+    fn discontinuity(&mut self) {
+        self.broken = true;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::media::aac::{Adts, AudioConfig};
 use crate::media::avc::DecoderConfig;
 use crate::media::flv::Codec;
 use crate::media::ts::{Audio, Tracks, Video};
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Packet, Role};
 
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +56,12 @@ impl Codecs {
     /// Takes in what a frame says of its track, and says what it is.
     pub fn learn(&mut self, frame: &Frame) -> Content {
         match (frame.kind, frame.codec, frame.role) {
-            (Kind::Data, ..) | (_, Codec::None, _) => Content::Nothing,
+            (Kind::Data | Kind::DataAmf3, ..) | (_, Codec::None, _) => Content::Nothing,
+            _ if !frame.is_default_track() || frame.packet == Packet::Description => Content::Nothing,
             (Kind::Video, Codec::Avc, Role::Header) => self.learn_avc(frame.body()),
             (Kind::Audio, Codec::Aac, Role::Header) => self.learn_aac(frame.body()),
             (Kind::Video, Codec::Avc, Role::Key | Role::Inter | Role::Disposable) => Content::Video,
-            (Kind::Video, Codec::Avc, Role::Empty) if !is_enhanced(frame) => Content::Nothing,
+            (Kind::Video, Codec::Avc, Role::Empty) => Content::Nothing,
             (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio,
             (Kind::Audio, Codec::Mp3, Role::Key) => {
                 self.next_audio = changed(&self.audio, AudioTrack::Mp3);
@@ -160,7 +161,7 @@ impl Codecs {
     fn refuse(&mut self, kind: Kind, what: &str) -> Content {
         let (named, track) = match kind {
             Kind::Video => (&mut self.named.video, "video"),
-            Kind::Audio | Kind::Data => (&mut self.named.audio, "audio"),
+            _ => (&mut self.named.audio, "audio"),
         };
         if !std::mem::replace(named, true) {
             log::warn!("{}: hls leaves the {track} out: {what}", self.label);
@@ -174,23 +175,11 @@ fn changed<T: PartialEq>(in_use: &Option<T>, new: T) -> Option<T> {
     Some(new).filter(|new| in_use.as_ref() != Some(new))
 }
 
-/// An Enhanced RTMP video tag: the first bit is set and a FourCC follows the first byte.
-fn is_enhanced(frame: &Frame) -> bool {
-    frame.payload().first().is_some_and(|first| first & 0x80 != 0)
-}
-
 /// Names a codec that is not carried.
 fn describe(frame: &Frame) -> String {
-    const ENHANCED_AUDIO: u8 = 9;
-    let enhanced = match frame.kind {
-        Kind::Video => is_enhanced(frame),
-        Kind::Audio | Kind::Data => frame.codec == Codec::Other(ENHANCED_AUDIO),
-    };
-    if let Some(fourcc) = frame.payload().get(1..5).filter(|_| enhanced) {
-        return format!("codec {}", fourcc.escape_ascii());
-    }
     match frame.codec {
         Codec::Other(number) => format!("flv codec {number}"),
-        codec => format!("codec {codec:?}"),
+        Codec::Unknown(four_cc) => format!("codec {}", four_cc.escape_ascii()),
+        codec => format!("codec {}", codec.name(frame.kind)),
     }
 }

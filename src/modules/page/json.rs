@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::engine::StreamFacts;
+use crate::media::Kind;
 
 /// Most streams in a document; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
@@ -66,10 +67,10 @@ fn stream_object(stream: &Live<'_>) -> String {
         stream.uptime_ms,
         stream.bytes_in,
         stream.players,
-        quote(&joined(codec.video_codec, codec.video_profile)),
+        quote(&joined(codec.video_codec.name(Kind::Video), codec.video_profile)),
         codec.width,
         codec.height,
-        quote(&joined(codec.audio_codec, codec.audio_profile)),
+        quote(&joined(codec.audio_codec.name(Kind::Audio), codec.audio_profile)),
         codec.sample_rate,
         codec.channels,
         stream.app.rtmp_port,
@@ -118,6 +119,7 @@ fn push_escape(text: &mut String, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::flv::Codec;
 
     #[test]
     fn strings_are_escaped() {
@@ -132,12 +134,12 @@ mod tests {
     fn a_document_lists_what_is_live_in_order() {
         let app = App { name: "live".into(), rtmp_port: 1935 };
         let codec = StreamFacts {
-            video_codec: "H.264",
+            video_codec: Codec::Avc,
             video_profile: "High",
             width: 1280,
             height: 720,
             frame_rate: 29.97,
-            audio_codec: "AAC",
+            audio_codec: Codec::Aac,
             sample_rate: 48000,
             channels: 2,
             ..StreamFacts::default()

@@ -70,7 +70,7 @@ enum Asset {
 
 impl Page {
     fn streams(&self, cx: &Ctx, settings: &Settings) -> String {
-        let live = cx.streams.iter().filter(|stream| stream.publisher.is_some()).filter_map(|stream| {
+        let live = cx.streams.iter().filter(|stream| stream.is_live()).filter_map(|stream| {
             let name = stream.name.as_str();
             let started = stream.started.unwrap_or(cx.now.instant);
             Some(Live {

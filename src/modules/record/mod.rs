@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Config, Ctx, Module, StreamId};
+use crate::engine::{Config, Ctx, Module, PublishType, StreamId};
 use names::Names;
 use recording::{Recording, Selection};
 
@@ -18,10 +18,11 @@ const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "record",
         contexts: EVERYWHERE,
-        takes: Takes::AnyOf(&["off", "all", "audio", "video", "keyframes"]),
+        takes: Takes::AnyOf(&["off", "all", "audio", "video", "keyframes", "manual"]),
         default: "off",
         repeat: Repeat::Once,
-        doc: "What is recorded of each stream; keyframes are video key frames only.",
+        doc: "What is recorded of each stream; keyframes are video key frames only. With manual, only streams are \
+              recorded whose publisher asks for it, by the type record or append.",
     },
     Directive {
         name: "record_path",
@@ -62,6 +63,8 @@ struct Settings {
     path: PathBuf,
     suffix: String,
     unique: bool,
+    /// Whether it waits to be asked for.
+    manual: bool,
 }
 
 impl Module for Record {
@@ -92,6 +95,7 @@ impl Module for Record {
                 path: scope.text("record_path").into(),
                 suffix: scope.text("record_suffix"),
                 unique: scope.flag("record_unique"),
+                manual: has("manual"),
             };
             if settings.suffix.contains('/') {
                 let node = scope.find("record_suffix").unwrap_or(scope.node());
@@ -108,6 +112,9 @@ impl Module for Record {
     fn on_stream_start(&mut self, cx: &mut Ctx, stream_id: StreamId) {
         let Some(stream) = cx.streams.get_mut(stream_id) else { return };
         let Some(Some(settings)) = self.apps.get(stream.app.0) else { return };
+        if settings.manual && stream.publish_type == PublishType::Live {
+            return;
+        }
         let names = Names {
             folder: settings.path.clone(),
             stem: stream.name.to_string(),
@@ -138,7 +145,7 @@ mod tests {
 
     fn settings(suffix: &str) -> Settings {
         let selection = Selection { audio: true, video: true, keyframes: false };
-        Settings { selection, path: "rec".into(), suffix: suffix.into(), unique: false }
+        Settings { selection, path: "rec".into(), suffix: suffix.into(), unique: false, manual: false }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Selection {
             Kind::Audio => self.audio,
             Kind::Video if self.video => true,
             Kind::Video => self.keyframes && matches!(frame.role, Role::Key | Role::Header),
-            Kind::Data => true,
+            Kind::Data | Kind::DataAmf3 => frame.role != Role::Empty,
         }
     }
 }
@@ -76,7 +76,7 @@ impl Sink for Recording {
             let (file, path) = self.names.create()?;
             log::info!("{} is recorded to {}", self.names.stem, path.display());
             let metadata = self.metadata.take();
-            self.output = Some(Output::new(file, path, metadata.as_ref().map(|frame| frame.payload())));
+            self.output = Some(Output::new(file, path, metadata.as_ref().map(|frame| frame.amf0())));
         }
         self.output.as_mut().map_or(Ok(()), |output| output.write(frame))
     }
@@ -129,7 +129,7 @@ impl Output {
         let base = match self.base {
             Some(base) => base,
             // Data messages before the first picture or sound have its time, whatever they say.
-            None if frame.kind == Kind::Data => frame.timestamp,
+            None if frame.kind.is_data() => frame.timestamp,
             None => *self.base.insert(frame.timestamp),
         };
         let time = frame.timestamp.saturating_sub(base);
@@ -148,7 +148,7 @@ impl Output {
         match frame.kind {
             Kind::Video => self.has_video = true,
             Kind::Audio => self.has_audio = true,
-            Kind::Data => {}
+            Kind::Data | Kind::DataAmf3 => {}
         }
         let due = entry.time >= self.indexed_at + AUDIO_INDEX_STEP;
         let audio_only = frame.kind == Kind::Audio && frame.role == Role::Key && !self.has_video;

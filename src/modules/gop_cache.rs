@@ -1,0 +1,95 @@
+//! The GOP cache: what was sent since the last key frame is kept, so that a player sees a picture at once.
+//!
+//! Others read [`Stream::gop`](crate::engine::Stream). A stream without video is never kept: its sound
+//! begins anywhere, and nothing would ever end the group.
+
+use std::rc::Rc;
+
+use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
+use crate::engine::{Config, Ctx, GopLimits, Module, StreamId};
+use crate::media::{Frame, Role};
+
+const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
+
+const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "gop_cache",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether the frames since the last key frame are kept, with which a new player begins at once. It is \
+              then as far behind as that key frame; when off, it waits for the next one.",
+    },
+    Directive {
+        name: "gop_max_size",
+        contexts: EVERYWHERE,
+        takes: Takes::Size,
+        default: "4m",
+        repeat: Repeat::Once,
+        doc: "Bytes kept of one stream. A group of pictures that grows beyond this, or the limits below, is not kept.",
+    },
+    Directive {
+        name: "gop_max_frame_count",
+        contexts: EVERYWHERE,
+        takes: Takes::Number(1, 65_536),
+        default: "2048",
+        repeat: Repeat::Once,
+        doc: "Frames of picture and sound kept of one stream.",
+    },
+    Directive {
+        name: "gop_max_time",
+        contexts: EVERYWHERE,
+        takes: Takes::Time,
+        default: "20s",
+        repeat: Repeat::Once,
+        doc: "How much of one stream is kept.",
+    },
+];
+
+/// The most that can be asked to be kept of one stream: more would not fit a player's queue.
+const LARGEST: u64 = 64 << 20;
+
+/// The module.
+#[derive(Debug, Default)]
+pub struct GopCache {
+    /// By application; `None` where it is off.
+    apps: Vec<Option<GopLimits>>,
+}
+
+impl Module for GopCache {
+    fn name(&self) -> &'static str {
+        "gop_cache"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        DIRECTIVES
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+        let apps = config.applications.iter().map(|application| limits(&application.scope));
+        self.apps = apps.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
+        let Some(stream) = cx.streams.get_mut(stream) else { return };
+        let Some(Some(limits)) = self.apps.get(stream.app.0) else { return };
+        if frame.role != Role::Empty {
+            stream.gop.push(frame, *limits);
+        }
+    }
+}
+
+fn limits(scope: &Scope<'_>) -> Result<Option<GopLimits>, conf::Error> {
+    if !scope.flag("gop_cache") {
+        return Ok(None);
+    }
+    let size = scope.size("gop_max_size");
+    if size > LARGEST {
+        let node = scope.find("gop_max_size").unwrap_or(scope.node());
+        return Err(conf::Error::at(node, "\"gop_max_size\" is at most 64m"));
+    }
+    let time = u64::try_from(scope.time("gop_max_time").as_millis()).unwrap_or(u64::MAX);
+    Ok(Some(GopLimits { bytes: size as usize, frames: scope.number("gop_max_frame_count") as usize, time }))
+}
