@@ -112,7 +112,7 @@ impl Ctx {
 
 fn rtmp_due(session: &Session, state: &RtmpState, settings: &ServerSettings, now: Instant) -> Due {
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if !session.role.is_live() && session.gate.is_none() {
+    if !session.role.is_live() && session.gate.is_none() && session.shared_object_room == 0 {
         let deadline = state.owes_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {

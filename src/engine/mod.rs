@@ -16,12 +16,14 @@ mod name;
 mod out_queue;
 mod rtmp;
 mod session;
+mod shared_object;
 mod stream;
 mod timers;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
 pub use module::{HttpReply, HttpRequest, Module, Sink, Verdict};
@@ -270,6 +272,7 @@ impl Engine {
     /// Runs the closing hooks of a session and frees its slot, or lets it linger.
     fn end_session(&mut self, id: SessionId) {
         self.leave_stream(id);
+        self.close_hooks(id);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let (reason, level) = match &session.life {

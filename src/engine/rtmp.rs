@@ -60,6 +60,7 @@ impl Engine {
             }
             Event::Stop => self.stop_role(id),
             Event::Frame(frame) => self.handle_frame(id, frame),
+            Event::SharedObject(message) => self.handle_shared_object(id, &message),
         }
     }
 

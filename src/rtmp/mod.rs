@@ -2,13 +2,15 @@
 //!
 //! From the wire upwards: [`handshake`], [`chunk`] (reader, writer and the image of a frame that all
 //! players share), [`message`] (types and control messages), [`command`] (connect, publish, play and
-//! their answers), [`server`] (a session of the server side). No sockets, clocks or randomness.
+//! their answers), [`shared_object`], [`server`] (a session of the server side). No sockets, clocks or
+//! randomness.
 
 pub mod chunk;
 pub mod command;
 pub mod handshake;
 pub mod message;
 pub mod server;
+pub mod shared_object;
 
 pub use server::{Event, ServerSession};
 

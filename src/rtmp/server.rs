@@ -12,6 +12,7 @@ use super::chunk::{ChunkReader, DEFAULT_CHUNK_SIZE, Limits, Message, stamp, writ
 use super::command::{Command, Connect, Level, Play, Publish, information};
 use super::handshake::Handshake;
 use super::message::{MessageType, UserControl, csid, write_control};
+use super::shared_object::{Encoding, SharedObject};
 
 /// What a client may make a session hold before its `connect` is accepted.
 const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
@@ -39,6 +40,8 @@ pub enum Event {
     Stop,
     /// An audio, video or data message, stamped for sending.
     Frame(Frame),
+    /// A shared object message.
+    SharedObject(SharedObject),
 }
 
 /// A session's settings, fixed by its server block.
@@ -153,11 +156,9 @@ impl ServerSession {
             MessageType::Video => self.handle_media(message, Kind::Video),
             MessageType::DataAmf0 => self.handle_data(&message, payload),
             MessageType::DataAmf3 => self.handle_data(&message, payload.get(1..).unwrap_or_default()),
-            MessageType::Acknowledgement
-            | MessageType::SetPeerBandwidth
-            | MessageType::SharedObjectAmf0
-            | MessageType::SharedObjectAmf3
-            | MessageType::Aggregate => Ok(None),
+            MessageType::SharedObjectAmf0 => self.handle_shared_object(Encoding::Amf0, payload),
+            MessageType::SharedObjectAmf3 => self.handle_shared_object(Encoding::Amf3, payload),
+            MessageType::Acknowledgement | MessageType::SetPeerBandwidth | MessageType::Aggregate => Ok(None),
         }
     }
 
@@ -189,6 +190,12 @@ impl ServerSession {
             _ => return Ok(None),
         };
         Ok(Some(frame_event(Frame::from_payload(Kind::Data, timestamp, payload))))
+    }
+
+    /// One that cannot be read costs itself, not the connection.
+    fn handle_shared_object(&self, encoding: Encoding, payload: &[u8]) -> Result<Option<Event>, RtmpError> {
+        self.require_connected()?;
+        Ok(SharedObject::read(encoding, payload).map(Event::SharedObject))
     }
 
     fn require_connected(&self) -> Result<(), RtmpError> {
@@ -296,6 +303,12 @@ impl ServerSession {
     pub fn write_sample_access(&self, out: &mut Vec<u8>, msid: u32) {
         let values = ["|RtmpSampleAccess".into(), true.into(), true.into()];
         self.write_amf0(out, csid::DATA, (MessageType::DataAmf0, msid), &values);
+    }
+
+    /// Sends a shared object message's payload, as [`SharedObject::payload`] made it.
+    pub fn write_shared_object(&self, out: &mut Vec<u8>, encoding: Encoding, payload: &[u8]) {
+        let kind = encoding.message_type();
+        write_message(out, self.chunk_size, csid::COMMAND, (kind, 0, 0), payload);
     }
 
     fn write_result(&self, out: &mut Vec<u8>, transaction: f64, result: Value) {

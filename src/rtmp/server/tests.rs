@@ -31,6 +31,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 Event::Publish(publish) => format!("publish {}", publish.name),
                 Event::Play(play) => format!("play {}", play.name),
                 Event::Stop => "stop".to_owned(),
+                Event::SharedObject(message) => format!("shared object {}", message.name.escape_ascii()),
                 Event::Frame(frame) => {
                     let (time, length) = (frame.timestamp - TURN, frame.payload().len());
                     format!("{:?} {:?} {time} {length}", frame.kind, frame.role)
