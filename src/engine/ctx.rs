@@ -214,12 +214,17 @@ impl Ctx {
     /// Queues bytes for a session, unless it is past that. An RTMP peer that lets replies pile up is
     /// closed; what HTTP clients ask ahead waits.
     pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
+        self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
+    }
+
+    /// The same, with the way the bytes are put in the queue.
+    pub(super) fn queue(&mut self, id: SessionId, bytes: &[u8], push: fn(&mut OutQueue, &[u8])) -> bool {
         let Some(session) = self.sessions.get_mut(id).filter(|session| session.life.may_send()) else {
             return false;
         };
         if !bytes.is_empty() {
             session.touch_output(self.now.instant);
-            session.out.push_bytes(bytes.into());
+            push(&mut session.out, bytes);
             mark_dirty(&mut self.dirty, session);
             if is_overfull(session, self.servers.get(session.server)) {
                 self.close(id, "does not read what it is sent");
@@ -326,6 +331,7 @@ impl Ctx {
             pending: Vec::new(),
             backlogged: false,
             timer_at,
+            shared_object_room: 0,
         });
         self.timers.add(timer_at, Timer::Session { id, at: timer_at });
         id
@@ -369,7 +375,7 @@ fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
             messages += player.allowance.messages as usize;
         }
     }
-    session.out.bytes() > bytes || session.out.len() > messages
+    session.out.bytes() > bytes + session.shared_object_room || session.out.len() > messages
 }
 
 fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {

@@ -139,7 +139,8 @@ fn rtmp_due(
         }
         next = next.min(deadline);
     }
-    if session.roles.is_empty() && session.gate.is_none() {
+    let owes = session.roles.is_empty() && session.shared_object_room == 0;
+    if owes && session.gate.is_none() {
         let deadline = state.owes_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {

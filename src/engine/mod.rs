@@ -22,6 +22,7 @@ mod publish;
 mod role;
 mod rtmp;
 mod session;
+mod shared_object;
 mod stream;
 mod timeline;
 mod timers;
@@ -30,6 +31,7 @@ mod timers;
 mod tests;
 
 pub use crate::rtmp::command::PublishType;
+pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
 pub use gop::{Gop, GopLimits};
@@ -284,6 +286,7 @@ impl Engine {
     /// Runs the closing hooks of a session and frees its slot, or lets it linger.
     fn end_session(&mut self, id: SessionId) {
         self.leave_all(id, Parting::Lost);
+        self.close_hooks(id);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let (reason, level) = match &session.life {

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use crate::conf::{self, Directive};
 use crate::http;
 use crate::media::Frame;
+use crate::rtmp::shared_object::SharedObject;
 
-use super::config::{Config, LocationId};
+use super::config::{AppId, Config, LocationId};
 use super::ctx::Ctx;
 use super::out_queue::Body;
 use super::role::Endpoint;
@@ -55,6 +56,13 @@ pub trait Module {
 
     /// A player is about to leave its stream.
     fn on_leave(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
+
+    /// A session is about to end: it has left its stream and is sent nothing more. Called once.
+    fn on_close(&mut self, _cx: &mut Ctx, _session: SessionId) {}
+
+    /// A shared object message has come from a session that is connected to an application.
+    fn on_shared_object(&mut self, _cx: &mut Ctx, _session: SessionId, _app: AppId, _message: &SharedObject) {
+    }
 
     /// A frame has come from a stream's publisher.
     fn on_frame(&mut self, _cx: &mut Ctx, _stream: StreamId, _frame: &Rc<Frame>) {}

@@ -14,6 +14,9 @@ use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, image, image_on};
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
 
+/// Bytes up to which short messages are joined in one item.
+const MAX_JOINED: usize = 4096;
+
 /// A queue that has emptied keeps room for this many items.
 const IDLE_CAPACITY: usize = 8;
 
@@ -92,6 +95,18 @@ impl OutQueue {
         if !bytes.is_empty() {
             self.bytes += bytes.len();
             self.items.push_back(Item::Bytes(bytes));
+        }
+    }
+
+    /// Queues bytes, joined to those before them if both are short, so that a burst of short messages
+    /// does not count as a long queue.
+    pub fn join_bytes(&mut self, bytes: &[u8]) {
+        match self.items.back_mut() {
+            Some(Item::Bytes(last)) if last.len() + bytes.len() <= MAX_JOINED => {
+                self.bytes += bytes.len();
+                *last = [&**last, bytes].concat().into();
+            }
+            _ => self.push_bytes(bytes.into()),
         }
     }
 
@@ -233,6 +248,21 @@ mod tests {
             assert_eq!(sent, expected, "step {step}");
             assert_eq!(queue.bytes(), 0);
         }
+    }
+
+    #[test]
+    fn short_bytes_are_joined_also_to_what_is_being_sent() {
+        let mut queue = OutQueue::new(128);
+        queue.join_bytes(b"abc");
+        queue.advance(2);
+        queue.join_bytes(b"def");
+        assert_eq!((queue.len(), queue.bytes(), gathered(&queue)), (1, 4, b"cdef".to_vec()));
+        queue.join_bytes(&[b'x'; MAX_JOINED - 6]);
+        assert_eq!((queue.len(), queue.bytes()), (1, MAX_JOINED - 2));
+        queue.join_bytes(b"y");
+        assert_eq!((queue.len(), queue.bytes()), (2, MAX_JOINED - 1));
+        queue.advance(MAX_JOINED - 1);
+        assert!(queue.is_empty());
     }
 
     #[test]

@@ -147,6 +147,8 @@ pub struct Session {
     pub(super) backlogged: bool,
     /// When its timer entry that counts expires.
     pub(super) timer_at: Instant,
+    /// Bytes of shared objects that may wait for it, beside replies; 0 while it uses none.
+    pub(super) shared_object_room: usize,
 }
 
 impl Session {

@@ -1,5 +1,7 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
+mod shared_object;
+
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -9,6 +11,7 @@ use super::*;
 use crate::conf::Tree;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::{Frame, Kind};
+use crate::modules::table;
 use crate::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
 use crate::rtmp::message::{MessageType, UserControl, write_control};
 
@@ -39,7 +42,11 @@ struct World {
 
 impl World {
     fn new(modules: Vec<Box<dyn Module>>) -> Self {
-        let tree = Tree::from_text("test", CONFIG).unwrap();
+        Self::configured(modules, CONFIG)
+    }
+
+    fn configured(modules: Vec<Box<dyn Module>>, config: &str) -> Self {
+        let tree = Tree::from_text("test", config).unwrap();
         let table = directive_table(&modules);
         conf::check(&tree, &table).unwrap();
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
@@ -48,7 +55,7 @@ impl World {
     }
 
     fn standard() -> Self {
-        Self::new(crate::modules::table())
+        Self::new(table())
     }
 
     fn end_turn(&mut self) -> Vec<Action> {
@@ -401,7 +408,7 @@ impl Module for Hesitant {
 #[test]
 fn a_suspended_request_loses_nothing_that_came_meanwhile() {
     let frames = Rc::new(Cell::new(0));
-    let mut modules = crate::modules::table();
+    let mut modules = table();
     modules.insert(0, Box::new(Hesitant { frames: Rc::clone(&frames) }));
     let mut world = World::new(modules);
     let mut player = Client::play(&mut world, "a-renamed");
@@ -424,7 +431,7 @@ fn a_suspended_request_loses_nothing_that_came_meanwhile() {
 
 #[test]
 fn a_denied_request_ends_the_session_with_the_reason() {
-    let mut modules = crate::modules::table();
+    let mut modules = table();
     modules.insert(0, Box::new(Hesitant { frames: Rc::new(Cell::new(0)) }));
     let mut world = World::new(modules);
     let mut publisher = Client::publish(&mut world, "a");

@@ -7,6 +7,7 @@ mod http;
 mod live;
 mod page;
 mod record;
+mod shared_object;
 
 use crate::engine::Module;
 
@@ -19,6 +20,7 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<gop_cache::GopCache>::default(),
         // Players, before anything that writes to a disk.
         Box::<live::Live>::default(),
+        Box::<shared_object::SharedObjects>::default(),
         Box::<record::Record>::default(),
         Box::<hls::Hls>::default(),
         // Of what answers HTTP, the page before the files.

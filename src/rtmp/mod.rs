@@ -2,7 +2,8 @@
 //!
 //! From the wire upwards: [`handshake`], [`chunk`] (reader, writer and the image of a frame that all
 //! players share), [`message`] (types and control messages), [`command`] (connect, publish, play and
-//! their answers), [`capabilities`] (Enhanced RTMP's), [`server`] (a session of the server side). No sockets, clocks or randomness.
+//! their answers), [`capabilities`] (Enhanced RTMP's), [`shared_object`], [`server`] (a session of the
+//! server side). No sockets, clocks or randomness.
 
 pub mod capabilities;
 pub mod chunk;
@@ -10,6 +11,7 @@ pub mod command;
 pub mod handshake;
 pub mod message;
 pub mod server;
+pub mod shared_object;
 
 pub use server::{Control, Event, ServerSession, Stop};
 

@@ -2,7 +2,7 @@
 
 use crate::media::reader::Reader;
 
-use super::{AmfError, Budget, Object, Value, amf3, text};
+use super::{AmfError, Budget, MAX_DEPTH, Object, Value, amf3, text};
 
 // Type markers, section 2.1.
 const NUMBER: u8 = 0x00;
@@ -45,9 +45,16 @@ pub fn decode_until_fault(bytes: &[u8]) -> (Vec<Value>, Option<AmfError>) {
 
 /// Reads the first value of a message and says how many bytes it took.
 pub fn decode_first(bytes: &[u8]) -> Result<(Value, usize), AmfError> {
-    let mut decoder = Decoder { reader: Reader::new(bytes), budget: Budget::new() };
-    let value = decoder.value()?;
-    Ok((value, bytes.len() - decoder.reader.rest().len()))
+    decode_within(bytes, &mut Budget::new())
+}
+
+/// The same for one of several values that are paid for together.
+pub fn decode_within(bytes: &[u8], budget: &mut Budget) -> Result<(Value, usize), AmfError> {
+    let whole = Budget { depth: MAX_DEPTH, ..*budget };
+    let mut decoder = Decoder { reader: Reader::new(bytes), budget: whole };
+    let value = decoder.value();
+    budget.values = decoder.budget.values;
+    Ok((value?, bytes.len() - decoder.reader.rest().len()))
 }
 
 /// Writes one value.
@@ -220,7 +227,7 @@ impl Decoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MAX_DEPTH, MAX_VALUES};
+    use super::super::MAX_VALUES;
     use super::*;
     use proptest::prelude::*;
 

@@ -159,14 +159,21 @@ impl From<Truncated> for AmfError {
 }
 
 /// What is left of [`MAX_DEPTH`] and [`MAX_VALUES`] while one message is read.
-#[derive(Debug)]
-struct Budget {
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
     depth: usize,
     values: usize,
 }
 
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Budget {
-    fn new() -> Self {
+    /// All of both.
+    pub fn new() -> Self {
         Self { depth: MAX_DEPTH, values: MAX_VALUES }
     }
 

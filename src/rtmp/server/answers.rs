@@ -6,6 +6,7 @@ use super::super::capabilities::announce;
 use super::super::chunk::write_message;
 use super::super::command::{Connect, Level, information};
 use super::super::message::{MessageType, csid, write_control};
+use super::super::shared_object::Encoding;
 use super::{Phase, ServerSession, Settings};
 
 impl ServerSession {
@@ -60,6 +61,14 @@ impl ServerSession {
     pub fn write_sample_access(&self, out: &mut Vec<u8>, msid: u32) {
         let values = ["|RtmpSampleAccess".into(), true.into(), true.into()];
         self.write_amf0(out, csid::DATA, (MessageType::DataAmf0, msid), &values);
+    }
+
+    /// Sends a shared object message's payload, as [`SharedObject::payload`] made it.
+    ///
+    /// [`SharedObject::payload`]: crate::rtmp::shared_object::SharedObject::payload
+    pub fn write_shared_object(&self, out: &mut Vec<u8>, encoding: Encoding, payload: &[u8]) {
+        let kind = encoding.message_type();
+        write_message(out, self.chunking, csid::COMMAND, (kind, 0, 0), payload);
     }
 
     /// Tells a player that its play has come to the end that it asked for.

@@ -17,6 +17,7 @@ use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
 use super::command::{Connect, Play, Publish};
 use super::handshake::Handshake;
 use super::message::{MessageType, UserControl, write_control};
+use super::shared_object::{Encoding, SharedObject};
 use aggregate::Aggregate;
 use streams::MessageStreams;
 
@@ -48,6 +49,8 @@ pub enum Event {
         /// What it wants.
         control: Control,
     },
+    /// A shared object message.
+    SharedObject(SharedObject),
     /// An audio, video or data message.
     Frame {
         /// The message stream it came on.
@@ -226,7 +229,8 @@ impl ServerSession {
             }
             // How far the client has read is known from the socket.
             MessageType::Acknowledgement => Ok(None),
-            MessageType::SharedObjectAmf0 | MessageType::SharedObjectAmf3 => Ok(None),
+            MessageType::SharedObjectAmf0 => self.handle_shared_object(Encoding::Amf0, payload),
+            MessageType::SharedObjectAmf3 => self.handle_shared_object(Encoding::Amf3, payload),
         }
     }
 
@@ -275,6 +279,12 @@ impl ServerSession {
         };
         let frame = Frame::from_payload(kind, timestamp, payload);
         Ok(Some(Event::Frame { msid: message.msid, frame }))
+    }
+
+    /// One that cannot be read costs itself, not the connection.
+    fn handle_shared_object(&self, encoding: Encoding, payload: &[u8]) -> Result<Option<Event>, RtmpError> {
+        self.require_connected()?;
+        Ok(SharedObject::read(encoding, payload).map(Event::SharedObject))
     }
 
     fn require_connected(&self) -> Result<(), RtmpError> {

@@ -35,6 +35,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 Event::Play(play) => format!("play {}", play.name),
                 Event::Stop(stop) => format!("stop {stop:?}"),
                 Event::Control { msid, control } => format!("{control:?} on {msid}"),
+                Event::SharedObject(message) => format!("shared object {}", message.name.escape_ascii()),
                 Event::Frame { frame, .. } => {
                     let (time, length) = (frame.timestamp - TURN, frame.payload().len());
                     format!("{:?} {:?} {time} {length}", frame.kind, frame.role)
