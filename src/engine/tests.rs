@@ -1,5 +1,7 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
+mod play;
+mod publish;
 mod shared_object;
 
 use std::cell::Cell;
@@ -126,15 +128,23 @@ impl Client {
     }
 
     fn command(&mut self, world: &mut World, values: &[Value]) {
+        self.command_on(world, 1, values);
+    }
+
+    fn command_on(&mut self, world: &mut World, msid: u32, values: &[Value]) {
         let mut bytes = Vec::new();
-        write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 1, 0), &amf0::encode_all(values));
+        write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, msid, 0), &amf0::encode_all(values));
         self.send(world, &bytes);
     }
 
     fn frame(&mut self, world: &mut World, kind: Kind, timestamp: u32, payload: &[u8]) {
+        self.frame_on(world, 1, kind, timestamp, payload);
+    }
+
+    fn frame_on(&mut self, world: &mut World, msid: u32, kind: Kind, timestamp: u32, payload: &[u8]) {
         let type_id = MessageType::of(kind.type_id()).unwrap();
         let mut bytes = Vec::new();
-        write_message(&mut bytes, 128, 6, (type_id, 1, timestamp), payload);
+        write_message(&mut bytes, 128, 6, (type_id, msid, timestamp), payload);
         self.send(world, &bytes);
     }
 

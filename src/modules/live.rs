@@ -149,7 +149,7 @@ impl Module for Live {
         if !has_configuration(found, first) {
             return;
         }
-        let mut frames = preamble(found, first, &[Kind::Video, Kind::Audio]);
+        let mut frames = preamble(settings, found, first, &[Kind::Video, Kind::Audio]);
         frames.extend(kept);
         cx.for_player(player, |seat| replay(seat, &frames));
     }
@@ -192,8 +192,9 @@ fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
 
 /// What a player gets before the first frame it begins with: metadata and the headers of these kinds. They
 /// come with that frame's time, as if they had just been sent.
-fn preamble(stream: &Stream, first: &Frame, kinds: &[Kind]) -> Vec<Rc<Frame>> {
+fn preamble(settings: Settings, stream: &Stream, first: &Frame, kinds: &[Kind]) -> Vec<Rc<Frame>> {
     let headers = kinds.iter().flat_map(|&kind| stream.headers.of(kind));
+    let headers = headers.filter(|header| settings.lets_through(header, stream));
     let parts = stream.headers.metadata.iter().chain(headers);
     parts.map(|part| stream.stamped(part.at(first.timestamp))).collect()
 }
@@ -260,7 +261,7 @@ impl Cast {
     fn preamble(&self, stream: &Stream) -> &[Rc<Frame>] {
         self.preamble.get_or_init(|| match self.frame.is_metadata() {
             true => Vec::new(),
-            false => preamble(stream, &self.frame, &[self.frame.kind]),
+            false => preamble(self.settings, stream, &self.frame, &[self.frame.kind]),
         })
     }
 
