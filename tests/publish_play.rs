@@ -21,13 +21,9 @@ fn every_packet_reaches_every_player_byte_for_byte_with_its_time() {
     for received in relay(&mut publisher, &mut players, &packets) {
         // The audio header is sent with the first sound, which comes behind the first picture.
         for kind in [8, 9] {
-            assert_eq!(track(&received, kind), track(&packets, kind));
+            assert_eq!(media::track(&received, kind), media::track(&packets, kind));
         }
     }
-}
-
-fn track(packets: &[Packet], kind: u8) -> Vec<Packet> {
-    packets.iter().filter(|packet| packet.kind == kind).cloned().collect()
 }
 
 #[test]
@@ -58,11 +54,11 @@ fn a_late_joiner_begins_at_a_key_frame_with_the_headers() {
     server.wait_log("stops publishing");
     let received = until_quiet(&mut late);
     let header = media::video_header(packets[next_key].timestamp);
-    assert_eq!(track(&received, 9), [&[header], &track(&packets[next_key..], 9)[..]].concat());
-    let audio = track(&received, 8);
+    assert_eq!(media::track(&received, 9), [&[header], &media::track(&packets[next_key..], 9)[..]].concat());
+    let audio = media::track(&received, 8);
     assert_eq!(audio[0].payload, media::audio_header(0).payload, "sound begins with its header");
     assert_eq!(audio[0].timestamp, audio[1].timestamp);
-    assert_eq!(audio.last(), track(&packets, 8).last());
+    assert_eq!(audio.last(), media::track(&packets, 8).last());
 }
 
 #[test]

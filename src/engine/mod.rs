@@ -217,6 +217,8 @@ impl Engine {
     /// Ends every session now: files are finished, players are told. What is queued may still be sent.
     pub fn stop(&mut self, now: Now) {
         self.cx.now = now;
+        self.cx.draining = true;
+        self.end_waiting_streams();
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");
         }

@@ -111,3 +111,8 @@ pub fn audio_only(start: u32, length: u32) -> Vec<Packet> {
     let frames = frames.map(|time| audio_frame(start + time, 180 + time % 11));
     std::iter::once(audio_header(start)).chain(frames).collect()
 }
+
+/// The packets of one track: players get each track in order, and headers when the track begins.
+pub fn track(packets: &[Packet], kind: u8) -> Vec<Packet> {
+    packets.iter().filter(|packet| packet.kind == kind).cloned().collect()
+}
