@@ -1,5 +1,7 @@
 //! Encoders that come back, or take another's place: players, recordings and HLS go on.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 use std::fs;

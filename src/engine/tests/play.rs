@@ -257,7 +257,7 @@ fn amf3_data_and_a_megabyte_arrive_byte_for_byte() {
     let mut publisher = publisher(&mut world);
     let mut player = player(&mut world, &[]);
     player.receive(&mut world);
-    let megabyte: Vec<u8> = (0..1 << 20).map(|n: u32| (n * 7 >> 3) as u8).collect();
+    let megabyte: Vec<u8> = (0..1 << 20).map(|n: u32| ((n * 7) >> 3) as u8).collect();
     let large = [b"\x02\x00\x01x\x0c\x00\x10\x00\x00", &megabyte[..]].concat();
     let amf3: &[u8] = b"\x00\x02\x00\x01x\x11\x0c\x05ab";
     publisher.frame(&mut world, Kind::DataAmf3, 3, amf3);
