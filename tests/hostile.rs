@@ -178,7 +178,7 @@ fn before_connect_little_is_taken() {
 
 #[test]
 fn chunk_sizes_that_cannot_be_end_the_session_and_odd_ones_do_not() {
-    survives(20, |server| {
+    survives(24, |server| {
         for size in [0, 0x8000_0000, u32::MAX] {
             let mut raw = Raw::connected(server.rtmp(), "live");
             raw.send(MessageType::SetChunkSize, 0, 0, &size.to_be_bytes());
