@@ -10,6 +10,7 @@ use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use super::config::{Config, Listener, LocationId, Protocol, ServerSettings};
+use super::memory::MemoryFiles;
 use super::module::Verdict;
 use super::out_queue::OutQueue;
 use super::policy::Policy;
@@ -91,6 +92,8 @@ pub struct Ctx {
     pub streams: Streams,
     /// All applications, by [`AppId`](super::AppId).
     pub apps: Vec<AppFacts>,
+    /// Files in memory, which are served before those on the disk.
+    pub memory: MemoryFiles,
     locations: Vec<LocationFacts>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
@@ -127,6 +130,7 @@ impl Ctx {
                     policy: Policy::new(&app.scope),
                 })
                 .collect(),
+            memory: MemoryFiles::default(),
             locations: locations
                 .map(|l| LocationFacts { path: l.path.clone(), exact: l.exact, server: l.server })
                 .collect(),

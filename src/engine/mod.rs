@@ -13,6 +13,7 @@ mod gates;
 mod gop;
 mod headers;
 mod http;
+mod memory;
 mod module;
 mod name;
 mod out_queue;
@@ -36,6 +37,7 @@ pub use config::{AppId, Application, Config, Listener, Location, LocationId, Pro
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
+pub use memory::{MemoryFile, MemoryFiles};
 pub use module::{HttpReply, HttpRequest, Module, Sink, Verdict};
 pub use name::{NameError, StreamName};
 pub use out_queue::{Body, OutQueue};

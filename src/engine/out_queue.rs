@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::media::Frame;
@@ -27,6 +28,8 @@ pub enum Body {
     Empty,
     /// Bytes in memory.
     Bytes(Rc<[u8]>),
+    /// A part of bytes in memory.
+    Part(Box<Part>),
     /// A piece of an open, regular file.
     File {
         /// The file.
@@ -38,12 +41,48 @@ pub enum Body {
     },
 }
 
+/// A part of bytes that have other owners.
+#[derive(Debug)]
+pub struct Part {
+    bytes: Rc<[u8]>,
+    /// Invariant: within the bytes.
+    range: Range<usize>,
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
 impl Body {
+    /// The `length` bytes of it from `first` on, as far as there are so many. What is shared stays shared.
+    #[must_use]
+    pub fn part(self, first: u64, length: u64) -> Self {
+        let first = first.min(self.len());
+        let length = length.min(self.len() - first);
+        let within =
+            |range: &Range<usize>| range.start + first as usize..range.start + (first + length) as usize;
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Bytes(bytes) => {
+                let range = within(&(0..bytes.len()));
+                Self::Part(Box::new(Part { bytes, range }))
+            }
+            Self::Part(part) => {
+                let range = within(&part.range);
+                Self::Part(Box::new(Part { range, ..*part }))
+            }
+            Self::File { file, offset, .. } => Self::File { file, offset: offset + first, length },
+        }
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Part(part) => part.range.len() as u64,
             Self::File { length, .. } => *length,
         }
     }
@@ -57,6 +96,7 @@ impl Body {
 #[derive(Debug)]
 enum Item {
     Bytes(Rc<[u8]>),
+    Part(Box<Part>),
     Frame(Rc<Frame>),
     File(Box<Piece>),
 }
@@ -130,6 +170,11 @@ impl OutQueue {
         match body {
             Body::Empty => {}
             Body::Bytes(bytes) => self.push_bytes(bytes),
+            Body::Part(part) if part.range.is_empty() => {}
+            Body::Part(part) => {
+                self.bytes += part.range.len();
+                self.items.push_back(Item::Part(part));
+            }
             Body::File { length: 0, .. } => {}
             Body::File { file, offset, length } => {
                 self.items.push_back(Item::File(Box::new(Piece { file, offset, left: length })));
@@ -205,6 +250,7 @@ impl OutQueue {
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
+            Item::Part(part) => Some(part.bytes()),
             Item::Frame(frame) => Some(image(frame, self.chunking)),
             Item::File(_) => None,
         }
@@ -263,6 +309,29 @@ mod tests {
         assert_eq!((queue.len(), queue.bytes()), (2, MAX_JOINED - 1));
         queue.advance(MAX_JOINED - 1);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_part_of_a_body_is_cut_to_it_and_sent_from_where_it_lies() {
+        let bytes: Rc<[u8]> = b"0123456789".as_slice().into();
+        let sent = |body: Body| {
+            let mut queue = OutQueue::new(128);
+            queue.push_body(body);
+            assert_eq!(queue.is_empty(), queue.bytes() == 0);
+            let sent = gathered(&queue);
+            queue.advance(sent.len());
+            assert_eq!(queue.bytes(), 0);
+            String::from_utf8(sent).unwrap()
+        };
+        let whole = || Body::Bytes(Rc::clone(&bytes));
+        assert_eq!(sent(whole().part(2, 3)), "234");
+        assert_eq!(sent(whole().part(8, 9)), "89");
+        assert_eq!(sent(whole().part(2, 5).part(1, 2)), "34");
+        assert_eq!(sent(whole().part(99, 1)), "");
+        assert!(Body::Empty.part(0, 9).is_empty());
+        let file = Body::File { file: File::open("/dev/null").unwrap(), offset: 5, length: 10 };
+        assert!(matches!(file.part(2, 99), Body::File { offset: 7, length: 8, .. }));
+        assert_eq!(Rc::strong_count(&bytes), 1);
     }
 
     #[test]

@@ -3,13 +3,16 @@
 //! Every component is opened relative to the one before and never through a link, so there is no
 //! moment in which somebody could swap one. Opening does not wait: a FIFO has nothing to stop us with.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
+
+use crate::engine::{Body, MemoryFiles};
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
@@ -17,10 +20,29 @@ const MAX_DEPTH: usize = 32;
 /// What a path names.
 #[derive(Debug)]
 pub enum Found {
-    /// A regular file.
-    File(File, Metadata),
+    /// A file.
+    File(Content),
     /// A folder.
     Folder(File),
+}
+
+/// A file that can be sent.
+#[derive(Debug)]
+pub struct Content {
+    /// All of it.
+    pub body: Body,
+    /// When it was last changed.
+    pub modified: SystemTime,
+}
+
+/// The file that `memory` has for `path` below `base`.
+pub fn find_in_memory(memory: &MemoryFiles, base: &Path, path: &str) -> Option<Content> {
+    if memory.is_empty() || !path.split('/').all(|name| name.is_empty() || is_plain(name)) {
+        return None;
+    }
+    let path = path.trim_start_matches('/');
+    let file = if path.is_empty() { memory.get(base) } else { memory.get(&base.join(path)) }?;
+    Some(Content { body: Body::Bytes(file.bytes.clone()), modified: file.modified })
 }
 
 /// Opens what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.
@@ -62,10 +84,11 @@ fn to_read() -> OFlag {
 
 fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
     let file = File::from(descriptor);
-    let metadata =
-        file.metadata().map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let failed = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() {
-        Ok(Found::File(file, metadata))
+        let modified = metadata.modified().map_err(failed)?;
+        Ok(Found::File(Content { body: Body::File { file, offset: 0, length: metadata.len() }, modified }))
     } else if metadata.is_dir() {
         Ok(Found::Folder(file))
     } else {

@@ -99,8 +99,8 @@ impl Module for Http {
         Ok(())
     }
 
-    fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest<'_>) -> Option<HttpReply> {
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest<'_>) -> Option<HttpReply> {
         let settings = self.locations.get(request.location.0)?.as_ref()?;
-        Some(reply::answer(settings, request.request))
+        Some(reply::answer(settings, request.request, &cx.memory))
     }
 }

@@ -1,16 +1,16 @@
 //! The answer to a request for a file.
 
-use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Body, HttpReply};
+use crate::engine::{Body, HttpReply, MemoryFiles};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path, response};
 
-use super::lookup::{self, Found};
+use super::lookup::{self, Content, Found};
 use super::settings::{AddedHeader, Settings};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
@@ -26,14 +26,14 @@ const PREFLIGHT_SECONDS: &str = "86400";
 const ADDED_TO: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
 /// Answers a request in a location that serves files.
-pub fn answer(settings: &Settings, request: &Request) -> HttpReply {
+pub fn answer(settings: &Settings, request: &Request, memory: &MemoryFiles) -> HttpReply {
     if let (Method::Options, Some(preflight)) = (&request.method, &settings.preflight) {
         let added = if preflight.added.is_empty() { &settings.added } else { &preflight.added };
         let head = with_added(added, request, ResponseHead::new(preflight.status));
         return HttpReply { head, body: Body::Empty };
     }
     let reply = match request.method {
-        Method::Get | Method::Head => get(settings, request),
+        Method::Get | Method::Head => get(settings, request, memory),
         Method::Options => options(settings, request),
         Method::Other(_) => {
             let mut reply = error(405);
@@ -52,12 +52,22 @@ fn is_stream(path: &str) -> bool {
     mime::extension(path).is_some_and(|e| e.eq_ignore_ascii_case("m3u8") || e.eq_ignore_ascii_case("ts"))
 }
 
-fn get(settings: &Settings, request: &Request) -> HttpReply {
+fn get(settings: &Settings, request: &Request, memory: &MemoryFiles) -> HttpReply {
     let path = request.path.as_str();
     let Some((base, rest)) = settings.folder.split(path) else { return error(404) };
+    if path.ends_with('/') {
+        let names = settings.index.iter();
+        let mut found =
+            names.map(|name| (name, lookup::find_in_memory(memory, base, &[rest, name].concat())));
+        if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
+            return send(file, settings.mime(name), request);
+        }
+    } else if let Some(file) = lookup::find_in_memory(memory, base, rest) {
+        return send(file, settings.mime(path), request);
+    }
     match lookup::find(base, rest) {
-        Ok(Found::File(..)) if path.ends_with('/') && !rest.is_empty() => error(404),
-        Ok(Found::File(file, metadata)) => send(file, &metadata, settings.mime(path), request),
+        Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
+        Ok(Found::File(file)) => send(file, settings.mime(path), request),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request),
         Ok(Found::Folder(folder)) => index(settings, &folder, request),
         Err(errno) => failure(path, errno),
@@ -67,7 +77,7 @@ fn get(settings: &Settings, request: &Request) -> HttpReply {
 fn index(settings: &Settings, folder: &File, request: &Request) -> HttpReply {
     for name in &settings.index {
         match lookup::find_in(folder, name) {
-            Ok(Found::File(file, metadata)) => return send(file, &metadata, settings.mime(name), request),
+            Ok(Found::File(file)) => return send(file, settings.mime(name), request),
             Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
             Err(errno) => return failure(&request.path, errno),
         }
@@ -98,11 +108,12 @@ fn options(settings: &Settings, request: &Request) -> HttpReply {
 }
 
 /// A file, a part of it, or that there is no need to send it.
-fn send(file: File, metadata: &Metadata, mime: &str, request: &Request) -> HttpReply {
-    let size = metadata.len();
-    let modified = u64::try_from(metadata.mtime()).unwrap_or_default();
+fn send(content: Content, mime: &str, request: &Request) -> HttpReply {
+    let size = content.body.len();
+    let age = content.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified = age.as_secs();
     // Two playlists of one second may have the same size, so the tag has all of the time.
-    let etag = format!("\"{:x}.{:x}-{size:x}\"", metadata.mtime(), metadata.mtime_nsec());
+    let etag = format!("\"{modified:x}.{:x}-{size:x}\"", age.subsec_nanos());
     let head = |status| {
         ResponseHead::new(status)
             .with("ETag", etag.as_str())
@@ -122,10 +133,10 @@ fn send(file: File, metadata: &Metadata, mime: &str, request: &Request) -> HttpR
     };
     let head = |status| head(status).with("Content-Type", mime).with("Accept-Ranges", "bytes");
     match selection {
-        Selection::Whole => HttpReply { head: head(200), body: Body::File { file, offset: 0, length: size } },
+        Selection::Whole => HttpReply { head: head(200), body: content.body },
         Selection::Part { first, last } => {
             let head = head(206).with("Content-Range", format!("bytes {first}-{last}/{size}"));
-            HttpReply { head, body: Body::File { file, offset: first, length: last - first + 1 } }
+            HttpReply { head, body: content.body.part(first, last - first + 1) }
         }
         Selection::Unsatisfiable => {
             let mut reply = error(416);
@@ -248,7 +259,7 @@ mod tests {
 
     fn ask(settings: &Settings, line: &str, fields: &str) -> HttpReply {
         let head = format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-        answer(settings, &Request::parse(head.as_bytes()).unwrap())
+        answer(settings, &Request::parse(head.as_bytes()).unwrap(), &MemoryFiles::default())
     }
 
     fn status(reply: &HttpReply) -> u16 {
@@ -259,6 +270,7 @@ mod tests {
         match reply.body {
             Body::Empty => String::new(),
             Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Body::Part(_) => panic!("a part of a file in memory"),
             Body::File { mut file, offset, length } => {
                 let mut text = String::new();
                 file.read_to_string(&mut text).unwrap();
@@ -283,6 +295,33 @@ mod tests {
         assert_eq!(body(reply), "#EXTM3U\n");
         let reply = site.ask("GET /zero", "");
         assert_eq!((status(&reply), reply.head.get("access-control-allow-origin")), (200, None));
+    }
+
+    #[test]
+    fn a_file_in_memory_is_served_like_one_on_the_disk_and_before_it() {
+        let site = Site::new("memory");
+        let mut memory = MemoryFiles::default();
+        let modified = UNIX_EPOCH + std::time::Duration::new(784_111_777, 5);
+        for (path, text) in
+            [("hls/a-1.ts", "memory"), ("hls/deep/index.html", "deep"), ("hls/.x.ts", "hidden")]
+        {
+            memory.put(site.0.join(path), text.as_bytes().into(), modified);
+        }
+        let ask = |line: &str, fields: &str| {
+            let head = format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+            answer(&site.settings(&[]), &Request::parse(head.as_bytes()).unwrap(), &memory)
+        };
+        let reply = ask("GET /hls/a-1.ts", "");
+        assert_eq!((status(&reply), reply.head.get("content-type")), (200, Some("video/mp2t")));
+        assert_eq!(reply.head.get("last-modified"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let etag = reply.head.get("etag").unwrap().to_owned();
+        assert_eq!(body(reply), "memory");
+        assert_eq!(status(&ask("GET /hls/a-1.ts", &format!("If-None-Match: {etag}\r\n"))), 304);
+        let part = ask("GET /hls/a-1.ts", "Range: bytes=1-2\r\n");
+        assert_eq!((part.head.get("content-range"), part.body.len()), (Some("bytes 1-2/6"), 2));
+        assert_eq!(body(ask("GET /hls/deep/", "")), "deep");
+        assert_eq!(status(&ask("GET /hls/.x.ts", "")), 404);
+        assert_eq!(body(ask("GET /hls/a.m3u8", "")), "#EXTM3U\n", "what is on the disk is still there");
     }
 
     #[test]
@@ -355,7 +394,7 @@ mod tests {
         let tag = || site.ask("GET /hls/a.m3u8", "").head.get("etag").unwrap().to_owned();
         let at = |nanoseconds| {
             let file = File::options().write(true).open(site.0.join("hls/a.m3u8")).unwrap();
-            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(5, nanoseconds)).unwrap();
+            file.set_modified(UNIX_EPOCH + std::time::Duration::new(5, nanoseconds)).unwrap();
             tag()
         };
         assert_ne!(at(1), at(2));

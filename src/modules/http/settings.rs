@@ -1,6 +1,6 @@
 //! What a location says about its files, as plain values.
 
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use crate::conf::{self, Node, Scope};
 use crate::engine::Location;
@@ -106,6 +106,11 @@ fn parse_pieces(value: &str) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
+/// The folder as it is from here, so that files in memory are found by the paths they would have on the disk.
+fn absolute(folder: &str) -> PathBuf {
+    path::absolute(folder).unwrap_or_else(|_| folder.into())
+}
+
 /// How the files of a location are served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -173,9 +178,9 @@ fn read_preflight(node: &Node) -> Result<Preflight, conf::Error> {
 fn read_folder(location: &Location<'_>) -> Option<Folder> {
     let (root, alias) = (location.scope.text("root"), location.scope.text("alias"));
     if !alias.is_empty() {
-        return Some(Folder::Alias { path: alias.into(), prefix: location.path.clone() });
+        return Some(Folder::Alias { path: absolute(&alias), prefix: location.path.clone() });
     }
-    (!root.is_empty()).then(|| Folder::Root(root.into()))
+    (!root.is_empty()).then(|| Folder::Root(absolute(&root)))
 }
 
 /// The `types` blocks of the nearest level that has any.
