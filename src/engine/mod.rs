@@ -89,6 +89,15 @@ impl Engine {
         Ok(Self { modules, cx, listeners: config.listeners })
     }
 
+    /// The loop begins: modules may take up what an earlier run has left. (A configuration that is only
+    /// tested gets an engine, too, but no start.)
+    pub fn start(&mut self, now: Now) {
+        self.cx.now = now;
+        for module in &mut self.modules {
+            module.on_start(&mut self.cx);
+        }
+    }
+
     /// What to listen on; the position is the number that [`Engine::accept`] wants.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners

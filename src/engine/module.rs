@@ -9,7 +9,8 @@ use crate::media::Frame;
 use crate::rtmp::shared_object::SharedObject;
 
 use super::config::{AppId, Config, LocationId};
-use super::ctx::Ctx;
+use super::ctx::{Ctx, Now};
+use super::memory::MemoryFiles;
 use super::out_queue::Body;
 use super::role::Endpoint;
 use super::session::{Request, SessionId};
@@ -39,6 +40,9 @@ pub trait Module {
 
     /// Takes the module's settings out of a checked configuration.
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error>;
+
+    /// The server begins to serve; before, nothing on a disk is touched.
+    fn on_start(&mut self, _cx: &mut Ctx) {}
 
     /// Judges a connect, publish or play before anything is created for it; may rename the stream.
     fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request) -> Verdict {
@@ -86,6 +90,12 @@ pub trait Sink {
     /// What comes next does not continue what came before, though its times do: another publisher goes on
     /// with the stream. Its headers come first.
     fn discontinuity(&mut self) {}
+
+    /// The stream has ended: no frame follows. A sink that is dropped without this finishes all the same.
+    fn finish(&mut self) {}
+
+    /// Called after each frame and after the end: what the time is, and where files in memory go.
+    fn settle(&mut self, _now: Now, _memory: &mut MemoryFiles) {}
 }
 
 /// An HTTP request and the location it fell into.

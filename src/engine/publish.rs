@@ -167,6 +167,7 @@ impl Engine {
             module.on_stream_end(&mut self.cx, stream_id);
         }
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        stream.end_sinks(self.cx.now, &mut self.cx.memory);
         stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);

@@ -151,7 +151,7 @@ impl Engine {
             module.on_frame(&mut self.cx, stream_id, &frame);
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            stream.feed_sinks(&frame);
+            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory);
         }
     }
 }

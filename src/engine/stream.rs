@@ -14,8 +14,10 @@ use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
 
 use super::config::AppId;
+use super::ctx::Now;
 use super::gop::Gop;
 use super::headers::Headers;
+use super::memory::MemoryFiles;
 use super::module::Sink;
 use super::name::StreamName;
 use super::role::Endpoint;
@@ -116,15 +118,24 @@ impl Stream {
     }
 
     /// Hands a frame to the sinks; one that fails is dropped, with a log line.
-    pub(super) fn feed_sinks(&mut self, frame: &Rc<Frame>) {
+    pub(super) fn feed_sinks(&mut self, frame: &Rc<Frame>, now: Now, memory: &mut MemoryFiles) {
         let stream = &self.name;
-        self.sinks.retain_mut(|(name, sink)| match sink.frame(frame) {
-            Ok(()) => true,
-            Err(error) => {
-                log_sink(name, stream, &error);
-                false
+        self.sinks.retain_mut(|(name, sink)| {
+            let result = sink.frame(frame);
+            if result.is_err() {
+                sink.finish();
             }
+            sink.settle(now, memory);
+            result.inspect_err(|error| log_sink(name, stream, error)).is_ok()
         });
+    }
+
+    /// Lets the sinks finish, and drops them.
+    pub(super) fn end_sinks(&mut self, now: Now, memory: &mut MemoryFiles) {
+        for (_, mut sink) in self.sinks.drain(..) {
+            sink.finish();
+            sink.settle(now, memory);
+        }
     }
 
     /// Makes a frame ready to be sent to this stream's players, and shares it.
@@ -160,9 +171,8 @@ impl Stream {
     }
 
     /// Forgets the publisher and all that came from it, but for the line of time: players that stay go on
-    /// along it.
+    /// along it. The sinks have ended.
     pub(super) fn clear(&mut self) {
-        self.sinks.clear();
         self.change_publisher();
         self.publisher = None;
         self.waits_until = None;

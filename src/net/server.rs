@@ -117,6 +117,7 @@ impl Server {
     /// Serves until a signal ends it.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        self.engine.start(now());
         loop {
             let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
