@@ -12,8 +12,16 @@ struct Layer {
     never: &'static [&'static str],
 }
 
-const PURE: &[&str] =
-    &["mio::", "std::net", "std::fs", "Instant::now", "SystemTime::now", "RandomState", "std::thread"];
+const PURE: &[&str] = &[
+    "mio::",
+    "std::net",
+    "std::fs",
+    "Instant::now",
+    "SystemTime::now",
+    "RandomState",
+    "getrandom",
+    "std::thread",
+];
 
 const LAYERS: &[Layer] = &[
     Layer { name: "media", imports: &[], never: PURE },
@@ -27,7 +35,15 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "engine",
         imports: &["media", "rtmp", "http", "conf"],
-        never: &["mio::", "TcpStream", "TcpListener", "Instant::now", "SystemTime::now", "std::thread"],
+        never: &[
+            "mio::",
+            "TcpStream",
+            "TcpListener",
+            "Instant::now",
+            "SystemTime::now",
+            "getrandom",
+            "std::thread",
+        ],
     },
     Layer {
         name: "modules",
@@ -114,6 +130,15 @@ fn modules_do_not_import_each_other() {
             assert!(rest.starts_with(own), "{} imports another module: {}", path.display(), &rest[..20]);
         }
     }
+}
+
+/// Seeds are passed in; keys must come from the system itself.
+#[test]
+fn only_the_keys_of_hls_read_randomness() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let names = |path: &PathBuf| code(path).contains("getrandom");
+    let found: Vec<_> = sources(&src).into_iter().filter(names).collect();
+    assert_eq!(found, [src.join("modules/hls/keys.rs")]);
 }
 
 #[test]

@@ -81,10 +81,7 @@ const GROUPS: &[Group] = &[
         "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",
         "exec", "exec_push", "exec_pull", "exec_static", "exec_publish", "exec_publish_done", "exec_play",
         "exec_play_done", "exec_record_done", "exec_kill_signal", "exec_options", "respawn", "respawn_timeout",
-        "hls_nested_index_filename", "hls_dir_access", "hls_fragment_naming",
-        "hls_fragment_naming_granularity", "hls_fragment_slicing", "hls_type",
-        "hls_audio_buffer_size", "hls_variant", "hls_base_url", "hls_keys", "hls_key_path",
-        "hls_key_url", "hls_fragments_per_key",
+        "hls_nested_index_filename", "hls_dir_access",
         "dash", "dash_path", "dash_fragment", "dash_playlist_length", "dash_cleanup", "dash_nested",
     ] },
     // Then what configurations of those have beside it.

@@ -66,6 +66,8 @@ impl Prediction {
 pub struct AudioBuffer {
     /// `hls_max_audio_delay` in milliseconds.
     max_delay: u64,
+    /// `hls_audio_buffer_size`, or as much as a packet holds.
+    max_bytes: usize,
     prediction: Prediction,
     bytes: Vec<u8>,
     /// Time of the first frame that waits: the publisher's milliseconds, and ticks.
@@ -81,7 +83,13 @@ impl AudioBuffer {
     /// milliseconds.
     pub fn new(max_delay: u64, sync: u64) -> Self {
         let prediction = Prediction { sync: ticks(sync), base: 0, samples: None };
-        Self { max_delay, prediction, bytes: Vec::new(), first: None, latest: 0, last: None }
+        let max_bytes = MAX_AUDIO_PAYLOAD;
+        Self { max_delay, max_bytes, prediction, bytes: Vec::new(), first: None, latest: 0, last: None }
+    }
+
+    /// The same with at most so many bytes waiting.
+    pub fn holding(self, bytes: usize) -> Self {
+        Self { max_bytes: bytes.min(MAX_AUDIO_PAYLOAD), ..self }
     }
 
     /// Forgets the times, at a jump. Nothing may wait.
@@ -101,7 +109,7 @@ impl AudioBuffer {
     /// True if what waits must be written before a frame of `length` bytes at `timestamp`.
     pub fn is_due(&self, timestamp: u64, length: usize) -> bool {
         self.first.is_some_and(|(first, _)| timestamp.abs_diff(first) >= self.max_delay)
-            || self.bytes.len().saturating_add(length) > MAX_AUDIO_PAYLOAD
+            || self.bytes.len().saturating_add(length) > self.max_bytes
     }
 
     /// Adds a frame of at most [`MAX_AUDIO_PAYLOAD`] bytes, header included, and returns its time in ticks.
@@ -170,6 +178,9 @@ mod tests {
 
     #[test]
     fn frames_wait_for_the_delay_or_the_size() {
+        let mut small = AudioBuffer::new(300, 2).holding(20);
+        small.push(&frame(0));
+        assert!(!small.is_due(0, 11) && small.is_due(0, 12));
         let mut audio = AudioBuffer::new(300, 2);
         assert!(!audio.is_due(0, MAX_AUDIO_PAYLOAD) && audio.is_due(0, MAX_AUDIO_PAYLOAD + 1));
         audio.push(&frame(0));

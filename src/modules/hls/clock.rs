@@ -1,6 +1,8 @@
 //! Which timestamps follow from those before, and which jump: a publisher's clock that was set, an
 //! encoder that started over. A jump is a discontinuity; a small step back is not.
 
+use std::time::Duration;
+
 /// How far a timestamp may go back and still follow, in milliseconds.
 const MAX_BACK: u64 = 1000;
 /// The most audio frames left out around a jump while the other track has not made it yet.
@@ -45,6 +47,45 @@ impl Clock {
             (Step::Follows, Some(latest)) => Some(latest.max(timestamp)),
             _ => Some(timestamp),
         };
+    }
+}
+
+/// When a stream's times were: its media times on the wall clock. The two are brought together where a
+/// stream begins and where its times jump, and run on from there at the publisher's pace, so that dates
+/// agree with durations.
+#[derive(Debug, Default)]
+pub struct Dates {
+    /// The time whose date is asked for next.
+    waits: Option<u64>,
+    /// Milliseconds from media time to the time since 1970.
+    offset: Option<i64>,
+}
+
+impl Dates {
+    /// A frame of that time has come.
+    pub fn see(&mut self, timestamp: u64) {
+        if self.offset.is_none() {
+            self.waits = Some(timestamp);
+        }
+    }
+
+    /// It is now, as long after 1970.
+    pub fn now(&mut self, wall: Duration) {
+        if let Some(timestamp) = self.waits.take() {
+            let (wall, timestamp) = (i64::try_from(wall.as_millis()).ok(), i64::try_from(timestamp).ok());
+            self.offset = wall.zip(timestamp).map(|(wall, timestamp)| wall.saturating_sub(timestamp));
+        }
+    }
+
+    /// Times jump.
+    pub fn restart(&mut self) {
+        self.offset = None;
+    }
+
+    /// The date of a time, in milliseconds since 1970.
+    pub fn of(&self, timestamp: u64) -> Option<u64> {
+        let timestamp = i64::try_from(timestamp).ok()?;
+        u64::try_from(self.offset?.checked_add(timestamp)?).ok()
     }
 }
 
@@ -121,6 +162,24 @@ mod tests {
         assert_eq!(clock.judge(5_020_041), Step::Jumps);
         clock.take(0);
         assert_eq!((clock.judge(40), clock.judge(u64::MAX)), (Step::Follows, Step::Jumps));
+    }
+
+    #[test]
+    fn dates_run_with_the_media_from_where_they_were_set() {
+        let mut dates = Dates::default();
+        dates.now(Duration::from_secs(1));
+        assert_eq!(dates.of(0), None);
+        dates.see(5000);
+        dates.now(Duration::from_secs(1_700_000_000));
+        dates.see(7000);
+        dates.now(Duration::from_secs(1_700_000_009));
+        assert_eq!((dates.of(4000), dates.of(7000)), (Some(1_699_999_999_000), Some(1_700_000_002_000)));
+        dates.restart();
+        assert_eq!(dates.of(5000), None);
+        dates.see(1_000_000);
+        dates.now(Duration::from_secs(1_700_000_010));
+        assert_eq!(dates.of(1_000_000), Some(1_700_000_010_000));
+        assert_eq!((dates.of(u64::MAX), Dates::default().of(0)), (None, None));
     }
 
     #[test]

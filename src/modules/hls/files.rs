@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
-/// A file being written. Dropped before it is published, it is removed.
+/// A file being written under a hidden name. Dropped before it is published, it is removed.
 #[derive(Debug)]
 pub struct Part {
     file: File,
-    /// The hidden name: a leading dot, `.part` behind.
     part: PathBuf,
-    path: PathBuf,
     state: State,
 }
 
@@ -25,12 +23,11 @@ enum State {
 }
 
 impl Part {
-    /// Starts a file that will be `path`. A part that a crash left behind is replaced; anything else
-    /// in its place (a link, a FIFO, a directory) is an error.
-    pub fn create(path: PathBuf) -> io::Result<Self> {
-        let part = part_of(&path).ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+    /// Starts a file under its hidden name. One that a crash left behind is replaced; anything else in
+    /// its place (a link, a FIFO, a directory) is an error.
+    pub fn create(part: PathBuf) -> io::Result<Self> {
         let file = create_new(&part).map_err(|error| named(&part, &error))?;
-        Ok(Self { file, part, path, state: State::Writing })
+        Ok(Self { file, part, state: State::Writing })
     }
 
     /// Appends bytes.
@@ -39,8 +36,8 @@ impl Part {
     }
 
     /// Lets the file appear under its own name, in place of any file that has it.
-    pub fn publish(mut self) -> io::Result<()> {
-        fs::rename(&self.part, &self.path).map_err(|error| named(&self.path, &error))?;
+    pub fn publish(mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.part, path).map_err(|error| named(path, &error))?;
         self.state = State::Published;
         Ok(())
     }
@@ -70,16 +67,22 @@ fn create_new(part: &Path) -> io::Result<File> {
     }
 }
 
-fn part_of(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?;
-    Some(path.with_file_name(format!(".{name}.part")))
+/// The hidden name of a file that is being written: a leading dot, `.part` behind.
+pub fn part_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.part"))
+}
+
+/// Writes a file under its hidden name, ready to be published.
+pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<Part> {
+    let mut part = Part::create(part_of(path))?;
+    part.write(bytes)?;
+    Ok(part)
 }
 
 /// Writes a whole file.
-pub fn write(path: PathBuf, text: &str) -> io::Result<()> {
-    let mut part = Part::create(path)?;
-    part.write(text.as_bytes())?;
-    part.publish()
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    prepare(path, bytes)?.publish(path)
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` if there is no file. Never blocks on a FIFO.
@@ -99,27 +102,21 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// True for a regular file that is there, not for a link to one.
-pub fn exists(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+/// The length of a regular file that is there; none of a link to one.
+pub fn size(path: &Path) -> Option<u64> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    metadata.is_file().then_some(metadata.len())
 }
 
 /// Removes a regular file, if it is there. A failure is a line in the log: the media goes on.
 pub fn remove(path: &Path) {
-    if !exists(path) {
+    if size(path).is_none() {
         return;
     }
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
     {
         log::warn!("hls: {} stays: {error}", path.display());
-    }
-}
-
-/// Removes what is left of a file that was never published.
-pub fn remove_part(path: &Path) {
-    if let Some(part) = part_of(path) {
-        remove(&part);
     }
 }
 
@@ -192,11 +189,11 @@ pub mod tests {
     #[test]
     fn a_file_appears_when_it_is_published_and_goes_when_it_is_not() {
         let scratch = Scratch::new();
-        let mut part = Part::create(scratch.path().join("a.ts")).unwrap();
+        let mut part = Part::create(scratch.path().join(".a.ts.part")).unwrap();
         part.write(b"abc").unwrap();
         assert_eq!(scratch.list(), [".a.ts.part"]);
-        part.publish().unwrap();
-        drop(Part::create(scratch.path().join("b.ts")).unwrap());
+        part.publish(&scratch.path().join("a.ts")).unwrap();
+        drop(Part::create(scratch.path().join(".b.ts.part")).unwrap());
         assert_eq!(scratch.list(), ["a.ts"]);
         assert_eq!(read(&scratch.path().join("a.ts"), 3).unwrap().unwrap(), b"abc");
     }
@@ -205,7 +202,7 @@ pub mod tests {
     fn a_part_left_by_a_crash_is_replaced() {
         let scratch = Scratch::new();
         fs::write(scratch.path().join(".a.ts.part"), "old and longer").unwrap();
-        write(scratch.path().join("a.ts"), "new").unwrap();
+        write(&scratch.path().join("a.ts"), b"new").unwrap();
         assert_eq!(fs::read(scratch.path().join("a.ts")).unwrap(), b"new");
     }
 
@@ -215,11 +212,11 @@ pub mod tests {
         let (victim, part) = (scratch.path().join("victim"), scratch.path().join(".a.ts.part"));
         fs::write(&victim, "safe").unwrap();
         symlink(&victim, &part).unwrap();
-        let error = write(scratch.path().join("a.ts"), "x").unwrap_err();
+        let error = write(&scratch.path().join("a.ts"), b"x").unwrap_err();
         assert!(error.to_string().contains(".a.ts.part"), "{error}");
         fs::remove_file(&part).unwrap();
         nix::unistd::mkfifo(&part, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(write(scratch.path().join("a.ts"), "x").is_err());
+        assert!(write(&scratch.path().join("a.ts"), b"x").is_err());
         assert!(read(&part, 10).is_err());
         remove(&part);
         assert_eq!((fs::read(&victim).unwrap(), scratch.list().len()), (b"safe".to_vec(), 2));
@@ -232,7 +229,7 @@ pub mod tests {
         fs::write(&victim, "safe").unwrap();
         symlink(&victim, &path).unwrap();
         assert!(read(&path, 10).is_err());
-        write(path.clone(), "new").unwrap();
+        write(&path, b"new").unwrap();
         assert_eq!(
             (fs::read(&victim).unwrap(), read(&path, 10).unwrap().unwrap()),
             (b"safe".to_vec(), b"new".to_vec())

@@ -2,14 +2,16 @@
 
 use std::io;
 
-use super::files::Part;
+use super::keys::Cipher;
+use super::playlist::Begins;
+use super::store::Part;
 
 /// Bytes that are gathered before they go to the file.
 const BUFFER: usize = 64 * 1024;
 /// The buffer keeps no more than this after a large key frame.
 const MAX_KEPT: usize = 4 * BUFFER;
 /// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
-const MAX_BYTES: u64 = 512 << 20;
+pub const MAX_BYTES: u64 = 512 << 20;
 /// A step between two frames longer than this is no frame's duration, in ticks.
 const MAX_INTERVAL: u64 = 90_000;
 /// The duration of a frame that nothing tells: 40 ms, in ticks.
@@ -19,8 +21,14 @@ const DEFAULT_INTERVAL: u64 = 3600;
 #[derive(Debug)]
 pub struct OpenFragment {
     part: Part,
+    cipher: Option<Cipher>,
+    begins: Begins,
     buffer: Vec<u8>,
     written: u64,
+    /// The most to be written.
+    most: u64,
+    /// Frames of the leading track.
+    frames: u64,
     /// Decoding time of the first frame of the leading track, in ticks.
     start: u64,
     /// That of the last one.
@@ -34,10 +42,21 @@ pub struct OpenFragment {
 impl OpenFragment {
     /// A fragment whose first frame of the leading track is decoded at `start`. `buffer` is taken
     /// over for its capacity.
-    pub fn new(part: Part, start: u64, mut buffer: Vec<u8>) -> Self {
+    pub fn new(
+        (part, cipher): (Part, Option<Cipher>),
+        begins: Begins,
+        start: u64,
+        mut buffer: Vec<u8>,
+    ) -> Self {
         buffer.clear();
-        let (written, interval, last) = (0, DEFAULT_INTERVAL, None);
-        Self { part, buffer, written, start, last, interval, first_audio: None }
+        let (written, frames, interval, last) = (0, 0, DEFAULT_INTERVAL, None);
+        let most = MAX_BYTES;
+        Self { part, cipher, begins, buffer, written, most, frames, start, last, interval, first_audio: None }
+    }
+
+    /// The same, full with so many bytes.
+    pub fn holding(self, most: u64) -> Self {
+        Self { most, ..self }
     }
 
     /// Where packets are to be appended.
@@ -52,6 +71,7 @@ impl OpenFragment {
             self.interval = step;
         }
         self.last = self.last.max(Some(time));
+        self.frames += 1;
     }
 
     /// Milliseconds since the first audio frame of this fragment; counts this one.
@@ -75,9 +95,29 @@ impl OpenFragment {
         self.last.map_or(0, |last| self.duration_to(last.saturating_add(self.interval)))
     }
 
+    /// When its first frame of the leading track is decoded, in ticks.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// How it begins.
+    pub fn begins(&self) -> Begins {
+        self.begins
+    }
+
+    /// Frames of the leading track in it.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// From one frame of the leading track to the next, in milliseconds.
+    pub fn step(&self) -> u64 {
+        self.interval / 90
+    }
+
     /// True if it must be cut for its size.
     pub fn is_full(&self) -> bool {
-        self.written >= MAX_BYTES
+        self.written >= self.most
     }
 
     /// True while no frame has come.
@@ -85,16 +125,26 @@ impl OpenFragment {
         self.last.is_none() && self.first_audio.is_none()
     }
 
-    /// Writes the rest; gives the file, which is still hidden, and the buffer for the next fragment.
-    pub fn finish(mut self) -> io::Result<(Part, Vec<u8>)> {
+    /// Writes the rest; gives the file, which is still hidden, its length, and the buffer for the next
+    /// fragment.
+    pub fn finish(mut self) -> io::Result<(Part, u64, Vec<u8>)> {
+        if self.cipher.is_some() {
+            Cipher::pad(&mut self.buffer);
+        }
         self.write_out()?;
-        Ok((self.part, self.buffer))
+        Ok((self.part, self.written, self.buffer))
     }
 
+    /// Writes the buffer, all but what is no whole block where there is a cipher.
     fn write_out(&mut self) -> io::Result<()> {
-        self.part.write(&self.buffer)?;
-        self.written = self.written.saturating_add(u64::try_from(self.buffer.len()).unwrap_or(u64::MAX));
-        self.buffer.clear();
+        let length = match &mut self.cipher {
+            Some(cipher) => cipher.encrypt(&mut self.buffer),
+            None => self.buffer.len(),
+        };
+        let (whole, _) = self.buffer.split_at(length);
+        self.part.write(whole)?;
+        self.written = self.written.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        self.buffer.drain(..length);
         self.buffer.shrink_to(MAX_KEPT);
         Ok(())
     }

@@ -1,37 +1,32 @@
 //! Where a stream's files are, and what a playlist calls them. All names are made here.
 //!
-//! Flat: `PATH/NAME.m3u8` and `PATH/NAME-ID.ts`; nested: `PATH/NAME/index.m3u8` and `PATH/NAME/ID.ts`.
-//! No two names share a file: an id is all digits, and `a` with its id is no playlist of `a-1`.
+//! Flat: `PATH/NAME.m3u8` and `PATH/NAME-ID.ts`; nested: `PATH/NAME/index.m3u8` and `PATH/NAME/ID.ts`;
+//! keys likewise, below `hls_key_path`. No two names share a file: an id is all digits, and `a` with its
+//! id is no playlist of `a-1`.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::settings::{Layout, Settings};
 
 /// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
 const MAX_ID: u64 = 9_999_999_999_999_999;
 
-/// `hls_nested`: how a stream's files are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// All streams in one directory.
-    Flat,
-    /// A directory for each stream.
-    Nested,
-}
-
 /// The names of one stream's files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Naming {
     /// `hls_path`.
     root: PathBuf,
     /// The stream's name: no separator, no leading dot.
     name: String,
-    layout: Layout,
+    settings: Rc<Settings>,
 }
 
 impl Naming {
     /// The names of the files of the stream `name`, which is safe as a file name, below `root`.
-    pub fn new(root: &Path, name: &str, layout: Layout) -> Self {
+    pub fn new(root: &Path, name: &str, settings: &Rc<Settings>) -> Self {
         debug_assert!(!name.is_empty() && !name.starts_with('.') && !name.contains('/'), "an unsafe name");
-        Self { root: root.to_path_buf(), name: name.to_owned(), layout }
+        Self { root: root.to_path_buf(), name: name.to_owned(), settings: Rc::clone(settings) }
     }
 
     /// The stream's name.
@@ -44,71 +39,176 @@ impl Naming {
         &self.root
     }
 
-    /// The stream's own directory, if it has one.
-    pub fn own_directory(&self) -> Option<PathBuf> {
-        (self.layout == Layout::Nested).then(|| self.root.join(&self.name))
+    /// The settings of the stream's application.
+    pub fn settings(&self) -> &Rc<Settings> {
+        &self.settings
+    }
+
+    /// Where keys are: `hls_key_path`, or `hls_path`.
+    pub fn key_root(&self) -> &Path {
+        self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref()).unwrap_or(&self.root)
+    }
+
+    /// The stream's own directories, where it has some.
+    pub fn own_directories(&self) -> Vec<PathBuf> {
+        if self.settings.layout == Layout::Flat {
+            return Vec::new();
+        }
+        let mut directories = vec![self.root.join(&self.name)];
+        if self.settings.keys.is_some() && self.key_root() != self.root {
+            directories.push(self.key_root().join(&self.name));
+        }
+        directories
     }
 
     /// The playlist's file.
     pub fn playlist(&self) -> PathBuf {
-        match self.layout {
-            Layout::Flat => self.root.join(format!("{}.m3u8", self.name)),
-            Layout::Nested => self.root.join(&self.name).join("index.m3u8"),
-        }
+        self.file(&self.root, ".m3u8", "index.m3u8")
     }
 
     /// A fragment's file.
     pub fn fragment(&self, id: u64) -> PathBuf {
-        let directory = self.own_directory().unwrap_or_else(|| self.root.clone());
-        directory.join(self.uri(id))
+        self.file(&self.root, &format!("-{id}.ts"), &format!("{id}.ts"))
     }
 
-    /// A fragment as the playlist calls it, relative to the playlist. The bytes allowed in names need
-    /// no escape in a path (RFC 3986 3.3).
-    pub fn uri(&self, id: u64) -> String {
-        match self.layout {
-            Layout::Flat => format!("{}-{id}.ts", self.name),
-            Layout::Nested => format!("{id}.ts"),
+    /// The hidden file of the fragment that is being written; its number is found when it is whole.
+    pub fn open_fragment(&self) -> PathBuf {
+        match self.settings.layout {
+            Layout::Flat => self.root.join(format!(".{}.ts.part", self.name)),
+            Layout::Nested => self.root.join(&self.name).join(".ts.part"),
         }
     }
 
-    /// The id in a URI that [`uri`](Self::uri) made; `None` for any other.
+    /// A key's file.
+    pub fn key(&self, id: u64) -> PathBuf {
+        self.file(self.key_root(), &format!("-{id}.key"), &format!("{id}.key"))
+    }
+
+    /// The master playlist's file of the streams that are called `base` and a suffix.
+    pub fn master(&self, base: &str) -> PathBuf {
+        self.root.join(format!("{base}.m3u8"))
+    }
+
+    fn file(&self, root: &Path, flat: &str, nested: &str) -> PathBuf {
+        match self.settings.layout {
+            Layout::Flat => root.join(format!("{}{flat}", self.name)),
+            Layout::Nested => root.join(&self.name).join(nested),
+        }
+    }
+
+    /// A fragment as the playlist calls it, relative to the playlist if there is no `hls_base_url`. The
+    /// bytes allowed in names need no escape in a path (RFC 3986 3.3).
+    pub fn uri(&self, id: u64) -> String {
+        self.locator(&self.settings.base_url, id, "ts")
+    }
+
+    /// A key as the playlist calls it.
+    pub fn key_uri(&self, id: u64) -> String {
+        self.locator(self.settings.keys.as_ref().map_or("", |keys| keys.url.as_str()), id, "key")
+    }
+
+    /// The playlist as the master playlist calls it.
+    pub fn playlist_uri(&self) -> String {
+        let (base, name) = (&self.settings.base_url, &self.name);
+        match self.settings.layout {
+            Layout::Flat => format!("{base}{name}.m3u8"),
+            Layout::Nested => format!("{base}{name}/index.m3u8"),
+        }
+    }
+
+    fn locator(&self, base: &str, id: u64, extension: &str) -> String {
+        let name = &self.name;
+        match self.settings.layout {
+            Layout::Flat => format!("{base}{name}-{id}.{extension}"),
+            Layout::Nested if base.is_empty() => format!("{id}.{extension}"),
+            Layout::Nested => format!("{base}{name}/{id}.{extension}"),
+        }
+    }
+
+    /// The id in a URI that [`uri`](Self::uri) made, whatever `hls_base_url` was then; `None` for any
+    /// other.
     pub fn parse_uri(&self, uri: &str) -> Option<u64> {
-        let rest = match self.layout {
-            Layout::Flat => uri.strip_prefix(self.name.as_str())?.strip_prefix('-')?,
-            Layout::Nested => uri,
+        self.parse(uri, "ts")
+    }
+
+    /// The id in a URI that [`key_uri`](Self::key_uri) made.
+    pub fn parse_key_uri(&self, uri: &str) -> Option<u64> {
+        self.parse(uri, "key")
+    }
+
+    fn parse(&self, uri: &str, extension: &str) -> Option<u64> {
+        // What stands before the file's name is where it is fetched from, and never where it is.
+        let file = uri.rsplit('/').next()?;
+        let rest = match self.settings.layout {
+            Layout::Flat => file.strip_prefix(self.name.as_str())?.strip_prefix('-')?,
+            Layout::Nested => file,
         };
-        let digits = rest.strip_suffix(".ts")?;
-        let id = digits.parse().ok().filter(|&id| id <= MAX_ID)?;
+        let digits = rest.strip_suffix(extension)?.strip_suffix('.')?;
+        let id: u64 = digits.parse().ok().filter(|&id| id <= MAX_ID)?;
         // Only as it was written: no sign, no leading zero.
-        (self.uri(id) == uri).then_some(id)
+        (id.to_string() == digits).then_some(id)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::KeySettings;
     use super::*;
 
-    #[test]
-    fn names_are_those_of_nginx_rtmp() {
-        let flat = Naming::new(Path::new("/hls"), "a", Layout::Flat);
-        assert_eq!(flat.playlist(), Path::new("/hls/a.m3u8"));
-        assert_eq!((flat.fragment(7), flat.uri(7)), (PathBuf::from("/hls/a-7.ts"), "a-7.ts".to_owned()));
-        let nested = Naming::new(Path::new("/hls"), "a", Layout::Nested);
-        assert_eq!(nested.playlist(), Path::new("/hls/a/index.m3u8"));
-        assert_eq!((nested.fragment(7), nested.uri(7)), (PathBuf::from("/hls/a/7.ts"), "7.ts".to_owned()));
+    fn naming(adjust: impl FnOnce(&mut Settings)) -> Naming {
+        let mut settings = Settings::for_tests();
+        adjust(&mut settings);
+        Naming::new(Path::new("/hls"), "a", &Rc::new(settings))
+    }
+
+    fn keys(path: Option<&str>, url: &str) -> Option<KeySettings> {
+        Some(KeySettings { path: path.map(PathBuf::from), url: url.to_owned(), fragments: 0 })
     }
 
     #[test]
-    fn only_our_own_uris_are_read_back() {
-        let flat = Naming::new(Path::new("/hls"), "a", Layout::Flat);
-        assert_eq!(flat.parse_uri("a-12.ts"), Some(12));
-        let others =
-            ["b-1.ts", "a-1-1.ts", "a-+1.ts", "a-01.ts", "a-.ts", "a-1.ts/", "../a-1.ts", "/hls/a-1.ts"];
-        for uri in others.into_iter().chain(["a-99999999999999999.ts", "a-1.TS", "1.ts", "a1.ts", ""]) {
+    fn names_are_those_of_nginx_rtmp() {
+        let flat = naming(|_| {});
+        assert_eq!(flat.playlist(), Path::new("/hls/a.m3u8"));
+        assert_eq!((flat.fragment(7), flat.uri(7)), (PathBuf::from("/hls/a-7.ts"), "a-7.ts".to_owned()));
+        assert_eq!((flat.key(7), flat.key_uri(7)), (PathBuf::from("/hls/a-7.key"), "a-7.key".to_owned()));
+        assert!(flat.own_directories().is_empty());
+        let nested = naming(|settings| settings.layout = Layout::Nested);
+        assert_eq!(nested.playlist(), Path::new("/hls/a/index.m3u8"));
+        assert_eq!((nested.fragment(7), nested.uri(7)), (PathBuf::from("/hls/a/7.ts"), "7.ts".to_owned()));
+        assert_eq!((nested.key(7), nested.key_uri(7)), (PathBuf::from("/hls/a/7.key"), "7.key".to_owned()));
+        assert_eq!(nested.own_directories(), [Path::new("/hls/a")]);
+        assert_eq!(nested.playlist_uri(), "a/index.m3u8");
+    }
+
+    #[test]
+    fn urls_stand_before_names_and_keys_have_a_place_of_their_own() {
+        for (layout, fragment, key, list) in [
+            (Layout::Flat, "//cdn/a-7.ts", "/k?f=a-7.key", "//cdn/a.m3u8"),
+            (Layout::Nested, "//cdn/a/7.ts", "/k?f=a/7.key", "//cdn/a/index.m3u8"),
+        ] {
+            let naming = naming(|settings| {
+                settings.layout = layout;
+                settings.base_url = "//cdn/".to_owned();
+                settings.keys = keys(Some("/keys"), "/k?f=");
+            });
+            assert_eq!((naming.uri(7), naming.key_uri(7)), (fragment.to_owned(), key.to_owned()));
+            assert_eq!(naming.playlist_uri(), list);
+            assert!(naming.key(7).starts_with("/keys") && naming.fragment(7).starts_with("/hls"));
+            assert_eq!(naming.parse_uri(&naming.uri(12)), Some(12));
+            assert_eq!(naming.own_directories().len(), if layout == Layout::Nested { 2 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn only_our_own_names_are_read_back() {
+        let flat = naming(|_| {});
+        assert_eq!((flat.parse_uri("a-12.ts"), flat.parse_key_uri("a-12.key")), (Some(12), Some(12)));
+        assert_eq!(flat.parse_uri("http://cdn/x/a-12.ts"), Some(12), "another hls_base_url");
+        let others = ["b-1.ts", "a-1-1.ts", "a-+1.ts", "a-01.ts", "a-.ts", "a-1.ts/", "a-1.key", "a-1ts"];
+        for uri in others.into_iter().chain(["a-99999999999999999.ts", "a-1.TS", "1.ts", "a1.ts", "", "/"]) {
             assert_eq!(flat.parse_uri(uri), None, "{uri}");
         }
-        let nested = Naming::new(Path::new("/hls"), "a", Layout::Nested);
-        assert_eq!((nested.parse_uri("12.ts"), nested.parse_uri("../12.ts")), (Some(12), None));
+        let nested = naming(|settings| settings.layout = Layout::Nested);
+        assert_eq!((nested.parse_uri("12.ts"), nested.parse_uri("a-12.ts")), (Some(12), None));
     }
 }

@@ -1,24 +1,59 @@
-//! A media playlist with a sliding window (RFC 8216): what it lists, its text, and reading back the
-//! text that an earlier run of the server left.
+//! A media playlist (RFC 8216): what it lists, and its text. Reading the text back is in `playlist/read.rs`.
 //!
-//! EXT-X-INDEPENDENT-SEGMENTS is not written: it would be allowed in any version, but a fragment that
-//! was cut at `hls_max_fragment` does not start with a key frame.
+//! The text is also our own record of what there is: comments, which players skip, name the fragments
+//! that are no longer listed and not yet deleted, and what a master playlist has to say of the stream. So
+//! a server that was killed finds all it needs in the one file that appears with each fragment.
+
+mod read;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+
+use super::keys;
 use super::naming::Naming;
+use super::settings::ListKind;
+
+pub use read::stream_inf;
 
 /// The longest playlist that is read back, in bytes.
-pub const MAX_TEXT: u64 = 1 << 20;
-/// The most fragments that are listed, however short they are.
+pub const MAX_TEXT: u64 = 4 << 20;
+/// The most fragments that a live playlist lists, however short they are.
 pub const MAX_LISTED: usize = 1024;
+/// The most fragments of an event: a day of 5 s each. Each one writes the whole text anew.
+pub const MAX_EVENT: usize = 17_280;
 /// The fewest fragments that are listed once there are as many.
 const MIN_LISTED: usize = 3;
-/// The longest EXTINF that is read back, in milliseconds.
-const MAX_DURATION: u64 = 24 * 3600 * 1000;
-/// The largest sequence number that is read back.
-const MAX_SEQUENCE: u64 = 9_999_999_999_999_999;
+/// How much longer than the first ones fragments may become, in milliseconds, before they are cut short.
+const MARGIN: u64 = 100;
+/// By how much a fragment may be longer than the playlist says, in milliseconds: one of few frames ends
+/// where its next frame comes. Beyond that the target has to give way.
+const TOLERANCE: u64 = 500;
+/// The beginning of 2024, in seconds since 1970.
+const COUNTING_SINCE: u64 = 1_704_067_200;
+/// What our comments begin with.
+const RETIRED: &str = "#millstream retired";
+const STREAM_INF: &str = "#millstream stream-inf ";
+
+/// How a fragment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// It can be decoded by itself.
+    Independent,
+    /// It was cut off from the one before without a key frame.
+    Within,
+}
+
+/// With what a fragment is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lock {
+    /// The number in the key's name.
+    pub key: u64,
+    /// The fragment's own initialization vector.
+    pub iv: keys::Bytes,
+}
 
 /// One listed fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,34 +64,92 @@ pub struct Fragment {
     pub duration: u64,
     /// Whether its times or codecs do not follow from the one before.
     pub discontinuity: bool,
+    /// How it begins.
+    pub begins: Begins,
+    /// When it was live, in milliseconds since 1970.
+    pub date: Option<u64>,
+    /// With what it is encrypted.
+    pub lock: Option<Lock>,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Fragment {
+    /// The same as one that may be deleted at once.
+    pub fn retired(&self) -> Retired {
+        Retired { id: self.id, key: self.lock.map(|lock| lock.key), until: 0 }
+    }
+}
+
+/// A fragment that is no longer listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retired {
+    /// The number in its name.
+    pub id: u64,
+    /// That of its key.
+    pub key: Option<u64>,
+    /// When to delete it, on the publication's media clock.
+    pub until: u64,
 }
 
 /// What a playlist says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {
+    kind: ListKind,
     /// EXT-X-MEDIA-SEQUENCE: the number of the first fragment. Never goes back.
     sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have slid out.
     discontinuity_sequence: u64,
-    /// EXT-X-TARGETDURATION in seconds: no rounded duration is above it. Never shrinks.
-    target: u64,
+    /// The least EXT-X-TARGETDURATION, in seconds.
+    least_target: u64,
+    /// EXT-X-TARGETDURATION in seconds, once it has been told: no rounded duration is above it.
+    target: Option<u64>,
+    /// Below which all ids have been used.
+    next_id: u64,
     fragments: VecDeque<Fragment>,
 }
 
 impl Playlist {
     /// An empty playlist for fragments of about `fragment` milliseconds.
-    pub fn new(fragment: u64) -> Self {
-        let target = fragment.div_ceil(1000).max(1);
-        Self { sequence: 0, discontinuity_sequence: 0, target, fragments: VecDeque::new() }
+    pub fn new(kind: ListKind, fragment: u64) -> Self {
+        Self {
+            kind,
+            sequence: 0,
+            discontinuity_sequence: 0,
+            least_target: fragment.div_ceil(1000).max(1),
+            target: None,
+            next_id: 0,
+            fragments: VecDeque::new(),
+        }
+    }
+
+    /// The same for a stream of which an earlier run may have had more than is known. It counts from what
+    /// none can have come to by now: four fragments and one discontinuity a second. Both numbers stay
+    /// below 2^31 until 2041; some players have no more for them.
+    pub fn counting_from(self, wall: SystemTime) -> Self {
+        let since =
+            wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(COUNTING_SINCE);
+        let first = since.saturating_mul(4);
+        Self { sequence: first, next_id: first, discontinuity_sequence: since, ..self }
     }
 
     /// Adds the newest fragment and returns those that slide out: all that are not needed to cover
-    /// `length` milliseconds, nor three target durations (6.2.2), nor to list three.
-    pub fn push(&mut self, fragment: Fragment, length: u64) -> Vec<Fragment> {
+    /// `length` milliseconds, nor three target durations (6.2.2), nor to list three. The first one to be
+    /// added decides the target duration: fragments of `expected` milliseconds must fit into it.
+    pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Vec<Fragment> {
+        let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
+        let target = *self.target.get_or_insert(self.least_target.max(expected));
+        let longest = longest(target);
+        if fragment.duration > longest && fragment.duration <= longest.saturating_add(TOLERANCE) {
+            fragment.duration = longest;
+        }
+        self.target = Some(target.max(rounded(fragment.duration)));
+        self.next_id = fragment.id.saturating_add(1);
         self.fragments.push_back(fragment);
-        self.target = self.target.max(rounded(fragment.duration));
-        let cover = length.max(self.target.saturating_mul(3000));
-        let mut total = self.total();
+        if self.kind == ListKind::Event {
+            return Vec::new();
+        }
+        let (cover, mut total) = (self.cover(length), self.total());
         let mut out = Vec::new();
         while let Some(&first) = self.fragments.front() {
             total = total.saturating_sub(first.duration);
@@ -69,39 +162,74 @@ impl Playlist {
     }
 
     /// Lets all fragments slide out, and counts a discontinuity behind the last: what comes next has
-    /// nothing to do with them.
-    pub fn restart(&mut self, fragment: u64) -> Vec<Fragment> {
-        let next = self.next_id();
+    /// nothing to do with them, and may have another target duration.
+    pub fn restart(&mut self) -> Vec<Fragment> {
         let out = std::iter::from_fn(|| self.slide()).collect();
-        self.sequence = next;
         self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(1);
-        self.target = Self::new(fragment).target;
+        self.target = None;
         out
     }
 
-    /// Removes the first fragments up to the last one for which `exists` says no.
-    pub fn keep_existing(&mut self, exists: impl Fn(u64) -> bool) {
-        let missing = self.fragments.iter().rposition(|fragment| !exists(fragment.id));
-        for _ in 0..missing.map_or(0, |place| place + 1) {
-            self.slide();
+    /// Lets the first fragment slide out.
+    pub fn slide(&mut self) -> Option<Fragment> {
+        let fragment = self.fragments.pop_front()?;
+        self.sequence = self.sequence.saturating_add(1);
+        self.discontinuity_sequence =
+            self.discontinuity_sequence.saturating_add(u64::from(fragment.discontinuity));
+        Some(fragment)
+    }
+
+    /// Takes the lengths of the files there are. The first fragments up to the last one that is missing
+    /// slide out, and are returned.
+    pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
+        let mut missing = 0;
+        for (place, fragment) in self.fragments.iter_mut().enumerate() {
+            match size(fragment.id) {
+                Some(bytes) => fragment.bytes = bytes,
+                None => missing = place + 1,
+            }
         }
+        (0..missing).filter_map(|_| self.slide()).collect()
     }
 
-    /// A number that no fragment of this playlist has had.
+    /// A number that was given away, though its fragment was never listed.
+    pub fn skip(&mut self, id: u64) {
+        self.next_id = self.next_id.max(id.saturating_add(1));
+    }
+
+    /// The longest that the next fragment may be, in milliseconds, once the target duration is told.
+    pub fn longest(&self) -> Option<u64> {
+        self.target.map(longest)
+    }
+
+    /// True once the fragments cover what they should.
+    pub fn is_filled(&self, length: u64) -> bool {
+        self.total() >= self.cover(length)
+    }
+
+    /// True if no more fragments can be listed: an event's never leave.
+    pub fn is_full(&self) -> bool {
+        self.kind == ListKind::Event && self.fragments.len() >= MAX_EVENT
+    }
+
+    /// The least number that no fragment has had.
     pub fn next_id(&self) -> u64 {
-        let listed = u64::try_from(self.fragments.len()).unwrap_or(u64::MAX);
-        let by_sequence = self.sequence.saturating_add(listed);
-        self.fragments.back().map_or(by_sequence, |last| by_sequence.max(last.id.saturating_add(1)))
+        self.next_id
     }
 
-    /// The number of the first listed fragment.
-    pub fn sequence(&self) -> u64 {
-        self.sequence
+    /// EXT-X-TARGETDURATION in milliseconds; 0 before it is decided.
+    pub fn target(&self) -> u64 {
+        self.target.unwrap_or_default().saturating_mul(1000)
     }
 
     /// The listed fragments, oldest first.
-    pub fn fragments(&self) -> impl Iterator<Item = Fragment> {
+    pub fn fragments(&self) -> impl DoubleEndedIterator<Item = Fragment> {
         self.fragments.iter().copied()
+    }
+
+    /// How many are listed.
+    pub fn len(&self) -> usize {
+        self.fragments.len()
     }
 
     /// True if no fragment is listed.
@@ -114,12 +242,8 @@ impl Playlist {
         self.fragments.iter().fold(0, |total, fragment| total.saturating_add(fragment.duration))
     }
 
-    fn slide(&mut self) -> Option<Fragment> {
-        let fragment = self.fragments.pop_front()?;
-        self.sequence = self.sequence.saturating_add(1);
-        self.discontinuity_sequence =
-            self.discontinuity_sequence.saturating_add(u64::from(fragment.discontinuity));
-        Some(fragment)
+    fn cover(&self, length: u64) -> u64 {
+        length.max(self.target().saturating_mul(3))
     }
 }
 
@@ -137,18 +261,26 @@ fn rounded(duration: u64) -> u64 {
     duration.saturating_add(500) / 1000
 }
 
+/// The longest duration that is rounded to a target.
+fn longest(target: u64) -> u64 {
+    target.saturating_mul(1000).saturating_add(499)
+}
+
 impl Playlist {
     /// The playlist's text, version 3 for its decimal durations (section 7).
-    pub fn render(&self, naming: &Naming, end: End) -> String {
+    pub fn render(&self, naming: &Naming, retired: &[Retired], inf: Option<&str>, end: End) -> String {
         let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
-        self.render_head(&mut text);
+        // Writing into a string cannot fail.
+        let _ = self.render_head(&mut text);
+        if let Some(inf) = inf {
+            let _ = writeln!(text, "{STREAM_INF}{inf}");
+        }
+        if !retired.is_empty() {
+            let _ = render_retired(&mut text, retired);
+        }
+        let mut lock = None;
         for fragment in &self.fragments {
-            if fragment.discontinuity {
-                text.push_str("#EXT-X-DISCONTINUITY\n");
-            }
-            let (seconds, millis) = (fragment.duration / 1000, fragment.duration % 1000);
-            // Writing into a string cannot fail.
-            let _ = writeln!(text, "#EXTINF:{seconds}.{millis:03},\n{}", naming.uri(fragment.id));
+            let _ = render_fragment(&mut text, naming, fragment, &mut lock);
         }
         if end == End::Ended {
             text.push_str("#EXT-X-ENDLIST\n");
@@ -156,68 +288,60 @@ impl Playlist {
         text
     }
 
-    fn render_head(&self, text: &mut String) {
-        let _ = writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.sequence);
+    fn render_head(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target.unwrap_or(self.least_target))?;
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.sequence)?;
         if self.discontinuity_sequence > 0 {
-            let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence);
+            writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
         }
-        let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target);
-    }
-
-    /// Reads back what [`render`](Self::render) wrote, or nginx-rtmp without keys. Anything that this
-    /// server would not have written, a URI that is not of this stream first of all, makes it `None`.
-    /// The target is that of the fragments listed, so a longer one of the past is forgotten.
-    pub fn parse(text: &str, naming: &Naming, fragment: u64) -> Option<Self> {
-        let mut lines = text.lines().map(str::trim_end);
-        if lines.next() != Some("#EXTM3U") {
-            return None;
+        if self.kind == ListKind::Event {
+            text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
         }
-        let mut playlist = Self::new(fragment);
-        let (mut duration, mut discontinuity) = (None, false);
-        for line in lines.filter(|line| !line.is_empty()) {
-            match line.split_once(':').unwrap_or((line, "")) {
-                ("#EXT-X-MEDIA-SEQUENCE", value) => playlist.sequence = parse_sequence(value)?,
-                ("#EXT-X-DISCONTINUITY-SEQUENCE", value) => {
-                    playlist.discontinuity_sequence = parse_sequence(value)?;
-                }
-                ("#EXT-X-DISCONTINUITY", _) => discontinuity = true,
-                ("#EXTINF", value) => duration = Some(parse_duration(value)?),
-                ("#EXT-X-KEY", _) => return None,
-                (tag, _) if tag.starts_with('#') => {}
-                _ => {
-                    let id = naming.parse_uri(line)?;
-                    playlist.read_back(Fragment { id, duration: duration.take()?, discontinuity })?;
-                    discontinuity = false;
-                }
-            }
+        // It stands while it is true. Where it is not, the publisher's key frames were too far apart.
+        if self.fragments.iter().all(|fragment| fragment.begins == Begins::Independent) {
+            text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         }
-        Some(playlist)
-    }
-
-    fn read_back(&mut self, fragment: Fragment) -> Option<()> {
-        let rising = self.fragments.back().is_none_or(|last| last.id < fragment.id);
-        if !rising || self.fragments.len() >= MAX_LISTED {
-            return None;
-        }
-        self.target = self.target.max(rounded(fragment.duration));
-        self.fragments.push_back(fragment);
-        Some(())
+        Ok(())
     }
 }
 
-fn parse_sequence(value: &str) -> Option<u64> {
-    value.parse().ok().filter(|&number| number <= MAX_SEQUENCE)
+fn render_retired(text: &mut String, retired: &[Retired]) -> std::fmt::Result {
+    text.push_str(RETIRED);
+    for Retired { id, key, .. } in retired {
+        match key {
+            Some(key) => write!(text, " {id}:{key}")?,
+            None => write!(text, " {id}")?,
+        }
+    }
+    text.push('\n');
+    Ok(())
 }
 
-/// Seconds with at most three decimals and a comma behind, in milliseconds.
-fn parse_duration(value: &str) -> Option<u64> {
-    let (seconds, decimals) = value.split_once(',')?.0.split_once('.')?;
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if decimals.len() != 3 || !all_digits(seconds) || !all_digits(decimals) {
-        return None;
+/// `lock` is that of the fragment before: a key holds until the next.
+fn render_fragment(
+    text: &mut String,
+    naming: &Naming,
+    fragment: &Fragment,
+    lock: &mut Option<Lock>,
+) -> std::fmt::Result {
+    if fragment.discontinuity {
+        text.push_str("#EXT-X-DISCONTINUITY\n");
     }
-    let (seconds, millis): (u64, u64) = (seconds.parse().ok()?, decimals.parse().ok()?);
-    seconds.checked_mul(1000)?.checked_add(millis).filter(|&duration| duration <= MAX_DURATION)
+    match fragment.lock {
+        Some(Lock { key, iv }) if fragment.lock != *lock => {
+            let (uri, iv) = (naming.key_uri(key), u128::from_be_bytes(iv));
+            writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV=0x{iv:032x}")?;
+        }
+        None if lock.is_some() => text.push_str("#EXT-X-KEY:METHOD=NONE\n"),
+        _ => {}
+    }
+    *lock = fragment.lock;
+    let date = fragment.date.and_then(|date| Timestamp::from_millisecond(i64::try_from(date).ok()?).ok());
+    if let Some(date) = date {
+        writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
+    }
+    let (seconds, millis) = (fragment.duration / 1000, fragment.duration % 1000);
+    writeln!(text, "#EXTINF:{seconds}.{millis:03},\n{}", naming.uri(fragment.id))
 }
 
 #[cfg(test)]

@@ -1,47 +1,31 @@
-//! What viewers see of one stream: its playlist and fragments in their directory, from the first to
-//! the removal of the last. It owns the numbering, the window and the deletion of what slid out, and
-//! knows nothing of media.
+//! What viewers see of one stream: its playlist and fragments in their place, from the first to the
+//! removal of the last. It owns the numbering, the window, the keys and the deletion of what slid out,
+//! and knows nothing of media.
+//!
+//! The order in which things appear is what a killed server leaves behind: the new playlist is written
+//! under its hidden name first, then key and fragment appear, then the playlist. So a listed fragment is
+//! there, and whatever is there is named in one of the two.
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
+use std::rc::Rc;
+use std::time::SystemTime;
 
-use super::Settings;
-use super::files::{self, Parents, Part};
+use crate::engine::{MemoryFiles, Now};
+
+use super::files::{self, Parents};
+use super::keys::{self, Cipher};
+use super::measure::{Facts, Measure};
 use super::naming::Naming;
-use super::playlist::{End, Fragment, MAX_TEXT, Playlist};
-
-/// The most fragments below a playlist's first that are looked for, to delete what a crash left.
-const MAX_LEFTOVER: u64 = 1024;
+use super::playlist::{Begins, End, Fragment, Lock, Playlist, Retired};
+use super::recovery::read_back;
+use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
+use super::store::{Files, Part, Store};
+use super::variants;
 
 /// The most fragments that wait for their deletion; beyond this the oldest go early.
 const MAX_RETIRED: usize = 2048;
-
-/// Whether old fragments are deleted: `hls_cleanup`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleanup {
-    /// Delete what slid out, after a while.
-    Delete,
-    /// Keep every fragment for ever.
-    Keep,
-}
-
-/// What a stream does with the playlist that an earlier publication left: `hls_continuous`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continuation {
-    /// The old fragments stay listed, and a discontinuity stands before the new ones.
-    Continue,
-    /// The list starts anew. Its numbers go on all the same: players stall on a media sequence that
-    /// goes back, and caches hold the old fragments under their names.
-    Restart,
-}
-
-/// A fragment that is no longer listed.
-#[derive(Debug, Clone, Copy)]
-struct Retired {
-    id: u64,
-    /// When to delete it, on the publication's media clock.
-    until: u64,
-}
 
 /// How the next fragment relates to the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,67 +35,172 @@ enum Join {
     Broken,
 }
 
+/// The key in use.
+#[derive(Debug)]
+struct Key {
+    bytes: keys::Bytes,
+    /// The number of the first fragment that was published with it, once there is one.
+    id: Option<u64>,
+    /// Fragments that were.
+    fragments: u64,
+}
+
+/// A fragment that is whole.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    /// The fragment.
+    pub part: Part,
+    /// Its length.
+    pub bytes: u64,
+    /// In milliseconds.
+    pub duration: u64,
+    /// How it begins.
+    pub begins: Begins,
+    /// The publisher's timestamp of its first frame, in milliseconds.
+    pub timestamp: u64,
+    /// When that was, in milliseconds since 1970.
+    pub date: Option<u64>,
+    /// How long fragments are expected to be, in milliseconds.
+    pub expected: u64,
+    /// What it holds.
+    pub facts: &'a Facts,
+    /// Pictures in it.
+    pub frames: u64,
+}
+
 /// The files of one stream.
 #[derive(Debug)]
 pub struct Publication {
     naming: Naming,
-    settings: Settings,
+    settings: Rc<Settings>,
+    store: Store,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
     retired: VecDeque<Retired>,
     /// Media that was published here, in milliseconds.
     clock: u64,
+    key: Option<Key>,
+    /// The IV of the fragment that is being written.
+    iv: keys::Bytes,
+    /// True until the list has had its length once.
+    is_filling: bool,
+    /// Whether the stream has ended, and the playlist says so.
+    end: End,
+    measure: Measure,
+    /// Whether the master playlist does not say what is known.
+    is_master_stale: bool,
+    has_warned: bool,
 }
 
 impl Publication {
-    /// Makes the directory and takes up what an earlier publication of the same name left there.
-    pub fn open(naming: Naming, settings: Settings) -> io::Result<Self> {
-        files::make_directory(naming.root(), Parents::Make)?;
-        if let Some(directory) = naming.own_directory() {
-            files::make_directory(&directory, Parents::Exist)?;
+    /// Makes the directories and takes up what an earlier publication of the same name left there.
+    pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> io::Result<Self> {
+        let settings = Rc::clone(naming.settings());
+        if settings.place == Place::Disk {
+            make_directories(&naming)?;
         }
-        let playlist = read_back(&naming, settings.fragment);
-        let playlist = playlist.unwrap_or_else(|| Playlist::new(settings.fragment));
-        let (join, retired) = (Join::Broken, VecDeque::new());
-        let mut publication = Self { naming, settings, playlist, join, retired, clock: 0 };
-        for id in leftovers(&publication.naming, &publication.playlist) {
-            publication.retire(id, 0);
-        }
-        if settings.continuation == Continuation::Restart {
-            for fragment in publication.playlist.restart(settings.fragment) {
-                publication.retire(fragment.id, fragment.duration);
+        let empty = || Playlist::new(settings.kind, settings.fragment);
+        let (playlist, retired) = match read_back(&naming, files) {
+            Ok(Some(found)) => found,
+            Ok(None) if settings.place == Place::Disk => (empty(), Vec::new()),
+            Ok(None) => (empty().counting_from(wall), Vec::new()),
+            Err(why) => {
+                log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.name());
+                (empty().counting_from(wall), Vec::new())
             }
+        };
+        let is_filling = !playlist.is_filled(settings.playlist_length);
+        let mut publication = Self {
+            store: Store::new(settings.place),
+            playlist,
+            join: Join::Broken,
+            retired: VecDeque::new(),
+            clock: 0,
+            key: None,
+            iv: [0; keys::BLOCK],
+            is_filling,
+            end: End::Open,
+            measure: Measure::default(),
+            is_master_stale: false,
+            has_warned: false,
+            naming,
+            settings,
+        };
+        if publication.settings.cleanup == Cleanup::Delete {
+            let until = publication.until(0);
+            publication.retired = retired.into_iter().map(|retired| Retired { until, ..retired }).collect();
+        }
+        if publication.settings.continuation == Continuation::Restart {
+            for fragment in publication.playlist.restart() {
+                publication.retire(&fragment);
+            }
+            publication.is_filling = true;
         }
         Ok(publication)
     }
 
-    /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add).
-    pub fn start_fragment(&self) -> io::Result<Part> {
-        Part::create(self.naming.fragment(self.playlist.next_id()))
+    /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
+    /// encryption, if there is any.
+    pub fn start_fragment(&mut self) -> io::Result<(Part, Option<Cipher>)> {
+        let part = self.store.create(self.naming.open_fragment())?;
+        let Some(settings) = &self.settings.keys else { return Ok((part, None)) };
+        let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
+        let key = match self.key.take().filter(|key| !is_worn(key)) {
+            Some(key) => key,
+            None => Key { bytes: keys::random()?, id: None, fragments: 0 },
+        };
+        self.iv = keys::random()?;
+        let cipher = Cipher::new(&key.bytes, &self.iv);
+        self.key = Some(key);
+        Ok((part, Some(cipher)))
     }
 
-    /// Lets a fragment appear, lists it, and deletes what has been out of the list for long enough.
-    pub fn add(&mut self, part: Part, duration: u64) -> io::Result<()> {
-        let discontinuity = self.join == Join::Broken && !self.playlist.is_empty();
-        let fragment = Fragment { id: self.playlist.next_id(), duration, discontinuity };
-        part.publish()?;
-        self.join = Join::Follows;
-        self.clock = self.clock.saturating_add(duration);
-        for fragment in self.playlist.push(fragment, self.settings.playlist_length) {
-            self.retire(fragment.id, fragment.duration);
+    /// Lets a fragment appear, lists it, and deletes what has been out of the list for long enough. After
+    /// an error it is as if the fragment had never been.
+    pub fn add(&mut self, finished: Finished<'_>) -> io::Result<()> {
+        if self.playlist.is_full() {
+            return Err(io::Error::other("the event lists as many fragments as it can"));
         }
-        files::write(self.naming.playlist(), &self.playlist.render(&self.naming, End::Open))?;
-        self.delete_retired();
+        let fragment = self.describe(&finished);
+        let mut playlist = self.playlist.clone();
+        let out = playlist.push(fragment, self.settings.playlist_length, finished.expected);
+        let before = mem::replace(&mut self.playlist, playlist);
+        let (waiting, clock) = (self.retired.len(), self.clock);
+        self.clock = self.clock.saturating_add(fragment.duration);
+        for fragment in &out {
+            self.retire(fragment);
+        }
+        let has_news = self.measure.take(&self.playlist, finished.facts, finished.frames);
+        if let Err(error) = self.show(finished.part, &fragment) {
+            self.retired.truncate(waiting);
+            (self.playlist, self.clock) = (before, clock);
+            return Err(error);
+        }
+        self.join = Join::Follows;
+        self.is_filling &= out.is_empty() && !self.playlist.is_filled(self.settings.playlist_length);
+        self.is_master_stale |= has_news;
+        if let Some(key) = &mut self.key {
+            key.id = key.id.or(Some(fragment.id));
+            key.fragments = key.fragments.saturating_add(1);
+        }
+        self.delete_retired(self.clock);
         Ok(())
     }
 
     /// Writes the end into the playlist, if anything is listed.
     pub fn end(&mut self) -> io::Result<()> {
-        if self.playlist.is_empty() {
+        if self.playlist.is_empty() || self.settings.ending == Ending::Silent {
             return Ok(());
         }
-        files::write(self.naming.playlist(), &self.playlist.render(&self.naming, End::Ended))
+        self.end = End::Ended;
+        let text = self.render();
+        self.store.write(self.naming.playlist(), text.as_bytes())
+    }
+
+    /// True if nothing more can be listed: an event that is as long as it may be.
+    pub fn is_full(&self) -> bool {
+        self.playlist.is_full()
     }
 
     /// What is added next does not follow from what is listed: other times, or other codecs.
@@ -119,83 +208,172 @@ impl Publication {
         self.join = Join::Broken;
     }
 
+    /// There is no room: what is no longer listed goes at once.
+    pub fn make_room(&mut self) {
+        self.delete_retired(u64::MAX);
+    }
+
+    /// Hands the changes over that wait for the memory, and sees to the master playlist.
+    pub fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
+        if let Place::Memory { limit } = self.settings.place {
+            self.fit(limit, memory);
+            if let Store::Memory(changes) = &mut self.store {
+                changes.apply(memory, now.wall);
+            }
+        }
+        if mem::take(&mut self.is_master_stale)
+            && let Some(base) = variants::base_of(self.naming.name(), &self.settings)
+        {
+            let mut files = Files::of(self.settings.place, memory);
+            if let Err(error) = variants::update(&mut files, &self.naming, base, now.wall) {
+                log::error!("{}: hls master playlist: {error}", self.naming.name());
+            }
+        }
+    }
+
     /// The stream's name.
     pub fn name(&self) -> &str {
         self.naming.name()
     }
 
+    /// The longest that the next fragment may be, in milliseconds, once that has been told.
+    pub fn longest(&self) -> Option<u64> {
+        self.playlist.longest()
+    }
+
+    /// Whether the list has not had its length yet.
+    pub fn is_filling(&self) -> bool {
+        self.is_filling
+    }
+
+    fn describe(&self, finished: &Finished<'_>) -> Fragment {
+        let id = self.number(finished);
+        let key = self.key.as_ref().map(|key| key.id.unwrap_or(id));
+        Fragment {
+            id,
+            duration: finished.duration,
+            discontinuity: self.join == Join::Broken && !self.playlist.is_empty(),
+            begins: finished.begins,
+            date: finished.date,
+            lock: key.map(|key| Lock { key, iv: self.iv }),
+            bytes: finished.bytes,
+        }
+    }
+
+    /// A number above all others, and as the settings want it as far as that goes: an encoder that starts
+    /// over counts from 0 again, and two fragments may fall on one multiple.
+    fn number(&self, finished: &Finished<'_>) -> u64 {
+        let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
+        let wanted = match self.settings.numbering {
+            Numbering::Sequential => next,
+            Numbering::Timestamp => finished.timestamp.saturating_mul(90),
+            Numbering::System => finished.date.unwrap_or_default(),
+        };
+        let id = wanted - wanted % granularity;
+        if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) }
+    }
+
+    /// Key, fragment and playlist appear.
+    fn show(&mut self, part: Part, fragment: &Fragment) -> io::Result<()> {
+        let text = self.render();
+        let list = self.store.prepare(&self.naming.playlist(), text.as_bytes())?;
+        let fresh_key = self.key.as_ref().filter(|key| key.id.is_none()).map(|key| key.bytes);
+        let (path, key) = (self.naming.fragment(fragment.id), self.naming.key(fragment.id));
+        let written = fresh_key.map_or(Ok(()), |bytes| self.store.write(key.clone(), &bytes));
+        let shown = written
+            .and_then(|()| self.store.publish(part, path.clone()))
+            .and_then(|()| self.store.publish(list, self.naming.playlist()));
+        if shown.is_err() {
+            self.store.remove(path);
+            if fresh_key.is_some() {
+                self.store.remove(key);
+            }
+        }
+        shown
+    }
+
+    fn render(&mut self) -> String {
+        let is_variant = variants::base_of(self.naming.name(), &self.settings).is_some();
+        let inf = self.measure.attributes().filter(|_| is_variant);
+        self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
+    }
+
     /// A fragment may go when it has been out of the list for as long as the list was, and its own
     /// duration (RFC 8216 6.2.2), in media time.
-    fn retire(&mut self, id: u64, duration: u64) {
-        let listed = self.settings.playlist_length.max(self.playlist.total());
-        let until = self.clock.saturating_add(listed).saturating_add(duration);
-        self.retired.push_back(Retired { id, until });
+    fn retire(&mut self, fragment: &Fragment) {
+        if self.settings.cleanup == Cleanup::Delete {
+            let until = self.until(fragment.duration);
+            self.retired.push_back(Retired { until, ..fragment.retired() });
+        }
     }
 
-    fn delete_retired(&mut self) {
-        if self.settings.cleanup == Cleanup::Keep {
-            self.retired.clear();
-            return;
-        }
+    fn until(&self, duration: u64) -> u64 {
+        let listed = self.settings.playlist_length.max(self.playlist.total());
+        self.clock.saturating_add(listed).saturating_add(duration)
+    }
+
+    fn delete_retired(&mut self, clock: u64) {
         let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
         for place in 0.. {
-            let is_due = |retired: &&Retired| place < too_many || retired.until <= self.clock;
-            let Some(retired) = self.retired.front().filter(is_due) else { break };
-            files::remove(&self.naming.fragment(retired.id));
-            self.retired.pop_front();
+            let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
+            if self.retired.front().filter(is_due).is_none() {
+                break;
+            }
+            self.delete_oldest();
+        }
+    }
+
+    /// Deletes the oldest fragment that is no longer listed, and its key, if no other needs that.
+    fn delete_oldest(&mut self) -> bool {
+        let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
+        self.store.remove(self.naming.fragment(id));
+        if let Some(key) = key {
+            let waits = self.retired.iter().any(|retired| retired.key == Some(key));
+            let is_listed = || self.playlist.fragments().any(|f| f.lock.is_some_and(|lock| lock.key == key));
+            let is_current = self.key.as_ref().is_some_and(|current| current.id == Some(key));
+            if !waits && !is_current && !is_listed() {
+                self.store.remove(self.naming.key(key));
+            }
+        }
+        true
+    }
+
+    /// Gives up the oldest of this stream until all that waits fits into the memory. If not even the
+    /// newest fragment does, nothing is listed.
+    fn fit(&mut self, limit: usize, memory: &MemoryFiles) {
+        let fits = |store: &Store| match store {
+            Store::Memory(changes) => changes.is_empty() || changes.bytes_after(memory) <= limit,
+            Store::Disk => true,
+        };
+        while !fits(&self.store) {
+            if !mem::replace(&mut self.has_warned, true) {
+                log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.name());
+            }
+            self.is_filling = false;
+            if self.delete_oldest() {
+                continue;
+            }
+            let Some(fragment) = self.playlist.slide() else { break };
+            self.retired.push_back(fragment.retired());
+            self.delete_oldest();
+            if self.playlist.is_empty() {
+                self.join = Join::Broken;
+                self.store.remove(self.naming.playlist());
+            } else {
+                let text = self.render();
+                // In memory this cannot fail.
+                let _ = self.store.write(self.naming.playlist(), text.as_bytes());
+            }
         }
     }
 }
 
-/// Deletes what a stream that has ended left: the fragments of its playlist, those before them that
-/// it had not deleted yet, the playlist, and its own directory if nothing else is in it.
-pub fn remove_all(naming: &Naming) {
-    let Some(playlist) = read_back(naming, 0) else { return };
-    files::remove(&naming.playlist());
-    // What a crash left half written.
-    files::remove_part(&naming.playlist());
-    files::remove_part(&naming.fragment(playlist.next_id()));
-    let listed = playlist.fragments().map(|fragment| fragment.id);
-    for id in leftovers(naming, &playlist).into_iter().chain(listed) {
-        files::remove(&naming.fragment(id));
+fn make_directories(naming: &Naming) -> io::Result<()> {
+    files::make_directory(naming.root(), Parents::Make)?;
+    if naming.settings().keys.is_some() {
+        files::make_directory(naming.key_root(), Parents::Make)?;
     }
-    if let Some(directory) = naming.own_directory() {
-        // Refused by the system while anything is in it.
-        let _ = std::fs::remove_dir(directory);
-    }
-}
-
-/// The playlist that is in place, if it is one of ours.
-fn read_back(naming: &Naming, fragment: u64) -> Option<Playlist> {
-    let path = naming.playlist();
-    let read = files::read(&path, MAX_TEXT).map_err(|error| error.to_string());
-    let parsed = read.and_then(|bytes| {
-        let Some(bytes) = bytes else { return Ok(None) };
-        let text = String::from_utf8(bytes).ok();
-        let playlist = text.and_then(|text| Playlist::parse(&text, naming, fragment));
-        playlist.map(Some).ok_or_else(|| format!("{}: not a playlist of this server", path.display()))
-    });
-    match parsed {
-        Ok(playlist) => playlist.map(|mut playlist| {
-            playlist.keep_existing(|id| files::exists(&naming.fragment(id)));
-            playlist
-        }),
-        Err(why) => {
-            log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.name());
-            None
-        }
-    }
-}
-
-/// Fragments right before the first listed one that are still there, oldest first. Their ids are the
-/// sequence's, because ours count by one.
-fn leftovers(naming: &Naming, playlist: &Playlist) -> Vec<u64> {
-    let first = playlist.fragments().next().map_or(playlist.sequence(), |fragment| fragment.id);
-    let lowest = first.saturating_sub(MAX_LEFTOVER);
-    let mut ids: Vec<u64> =
-        (lowest..first).rev().take_while(|&id| files::exists(&naming.fragment(id))).collect();
-    ids.reverse();
-    ids
+    naming.own_directories().iter().try_for_each(|directory| files::make_directory(directory, Parents::Exist))
 }
 
 #[cfg(test)]

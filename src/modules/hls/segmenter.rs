@@ -1,29 +1,40 @@
 //! The sink: a stream's frames become fragments. It decides which tracks there are, where to cut and
-//! what is left out; the muxer writes the packets and [`Publication`] shows the files.
+//! what is left out; the muxer writes the packets and [`Publication`] shows the files. Where nothing can be
+//! written (a disk is full) it rests, and goes on behind a discontinuity.
+
+mod sink;
 
 use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::Sink;
 use crate::media::aac::raw_frame;
 use crate::media::avc::{AccessUnit, Start};
 use crate::media::flv::Codec;
 use crate::media::ts::{MAX_AUDIO_PAYLOAD, Muxer, Timing, Tracks, ticks};
 use crate::media::{Frame, Kind};
 
-use super::Settings;
 use super::audio::{AudioBuffer, AudioFrame};
-use super::clock::{AudioGate, Clock, Passage, Step};
+use super::clock::{AudioGate, Clock, Dates, Passage, Step};
 use super::fragment::OpenFragment;
+use super::measure::Facts;
+use super::playlist::Begins;
 use super::probe::Probe;
 use super::publication::Publication;
+use super::settings::Settings;
+use super::slicer::{Place, Slice, Slicer};
 use super::tracks::{AudioTrack, Codecs, Content};
 
 /// A fragment shorter than this, in milliseconds, is thrown away where a discontinuity or its size ends
 /// it: a publisher whose timestamps jump in every frame makes no file of each, and one whose timestamps
 /// stand still does not fill the disk.
 const MIN_BROKEN: u64 = 100;
+
+/// How long nothing is written after an error, in milliseconds of media.
+const REST: u64 = 2000;
+
+/// How far sound may be ahead of a picture that is still coming, in ticks.
+const MAX_LEAD: u64 = 400 * 90;
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +52,16 @@ enum Cut {
 /// Fragments out of one stream.
 #[derive(Debug)]
 pub struct Segmenter {
-    settings: Settings,
+    max_fragment: u64,
+    /// The longest fragment in bytes.
+    max_bytes: u64,
     publication: Publication,
     state: State,
     codecs: Codecs,
+    /// What is known of the tracks in use.
+    facts: Facts,
+    slicer: Slicer,
+    dates: Dates,
     muxer: Muxer,
     /// The muxer as it was before the open fragment, whose packets may be thrown away.
     muxer_before: Muxer,
@@ -57,6 +74,8 @@ pub struct Segmenter {
     open: Option<OpenFragment>,
     /// Whether what comes does not continue what is written: the next fragment begins with it.
     broken: bool,
+    /// Whether an error has been logged and nothing has been published since.
+    is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a jump.
     skipped: u64,
     /// One access unit at a time.
@@ -70,27 +89,34 @@ enum State {
     /// The first frames wait until the tracks are known.
     Probing(Probe),
     Running,
-    /// An error has been returned; only the end is left to write.
-    Failed,
+    /// There has been an error at that time, and nothing is written for a while.
+    Resting(u64),
+    /// All is written.
+    Over,
 }
 
 impl Segmenter {
     /// A segmenter whose fragments go to `publication`.
-    pub fn new(settings: Settings, publication: Publication) -> Self {
+    pub fn new(settings: &Settings, publication: Publication) -> Self {
         let max_step = settings.max_fragment;
         Self {
-            settings,
+            max_fragment: settings.max_fragment,
+            max_bytes: settings.max_bytes(),
             state: State::Probing(Probe::default()),
             codecs: Codecs::new(publication.name()),
+            facts: Facts::default(),
+            slicer: Slicer::new(settings),
+            dates: Dates::default(),
             publication,
             muxer: Muxer::new(Tracks::default()),
             muxer_before: Muxer::new(Tracks::default()),
-            audio: AudioBuffer::new(settings.max_audio_delay, settings.sync),
+            audio: AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer),
             gate: AudioGate::new(max_step),
             clock: Clock::new(max_step),
             last_dts: None,
             open: None,
             broken: false,
+            is_failing: false,
             skipped: 0,
             access_unit: Vec::new(),
             spare: Vec::new(),
@@ -99,8 +125,14 @@ impl Segmenter {
 
     fn take(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
         let content = self.codecs.learn(frame);
+        if content != Content::Nothing {
+            self.dates.see(frame.timestamp);
+            if matches!(self.state, State::Resting(since) if frame.timestamp.abs_diff(since) >= REST) {
+                self.state = State::Running;
+            }
+        }
         match &mut self.state {
-            State::Failed => Ok(()),
+            State::Over | State::Resting(_) => Ok(()),
             State::Running => self.write(frame, content),
             State::Probing(probe) => {
                 if content != Content::Nothing {
@@ -154,30 +186,45 @@ impl Segmenter {
 
     /// Whether a video frame starts a fragment, and why.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
-        let Some(open) = &self.open else { return Some(Cut::Length) };
-        let duration = open.duration_to(ticks(frame.timestamp));
-        let is_enough =
-            if frame.is_video_key() { self.settings.fragment } else { self.settings.max_fragment };
+        let Some(open) = &self.open else { return Some(if self.broken { Cut::Jump } else { Cut::Length }) };
+        let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
+        let is_enough = self.is_enough(open, place, frame.timestamp);
         let jumps = self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps;
         if jumps || self.broken {
             Some(Cut::Jump)
-        } else if self.codecs.is_changing() && (frame.is_video_key() || duration >= is_enough) {
+        } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
             Some(Cut::Codecs)
         } else {
-            (duration >= is_enough || open.is_full()).then_some(Cut::Length)
+            is_enough.then_some(Cut::Length)
         }
+    }
+
+    /// True if the open fragment should end before the frame with that timestamp.
+    fn is_enough(&self, open: &OpenFragment, place: Place, timestamp: u64) -> bool {
+        let slice = Slice {
+            duration: open.duration_to(ticks(timestamp)),
+            is_independent: open.begins() == Begins::Independent,
+            step: open.step(),
+            longest: self.publication.longest(),
+            is_early: self.publication.is_filling(),
+        };
+        self.slicer.ends(place, timestamp, &slice) || open.is_full()
     }
 
     fn mux_video(&mut self, frame: &Frame, cut: Option<Cut>) -> io::Result<()> {
         if matches!(cut, Some(Cut::Jump | Cut::Codecs)) {
             self.last_dts = None;
+            self.slicer.restart();
+        }
+        if frame.is_video_key() {
+            self.slicer.key(frame.timestamp);
         }
         let dts = ticks(frame.timestamp);
         let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
         if let Some(cut) = cut {
             self.close(cut, dts)?;
             self.codecs.take_over();
-            self.open(dts)?;
+            self.open(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within })?;
         }
         if cut == Some(Cut::Jump) {
             self.gate.video_jumped();
@@ -203,11 +250,14 @@ impl Segmenter {
         }
         // A track that takes over waits for the next cut.
         let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
-        if open.audio_span(frame.timestamp) >= self.settings.max_fragment {
+        let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
+        let is_alone = time > last.saturating_add(MAX_LEAD)
+            && self.publication.longest().is_some_and(|longest| open.duration_to(time) >= longest);
+        if is_alone || open.audio_span(frame.timestamp) >= self.max_fragment {
             // Video has stopped, and audio goes on alone.
-            let start = ticks(frame.timestamp).max(self.last_dts.unwrap_or(0));
+            let start = time.max(last);
             self.close(Cut::Length, start)?;
-            self.open(start)?;
+            self.open(start, Begins::Within)?;
             self.clock.take(frame.timestamp);
         }
         self.gather(track, frame)?;
@@ -218,7 +268,7 @@ impl Segmenter {
     fn lead_with_audio(&mut self, frame: &Frame) -> io::Result<()> {
         let time = ticks(frame.timestamp);
         let is_due = match &self.open {
-            Some(open) => open.duration_to(time) >= self.settings.fragment || open.is_full(),
+            Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
             None => true,
         };
         let cut = if self.clock.judge(frame.timestamp) == Step::Jumps || self.broken {
@@ -235,7 +285,7 @@ impl Segmenter {
         if let Some(cut) = cut {
             self.close(cut, time)?;
             self.codecs.take_over_audio();
-            self.open(time)?;
+            self.open(time, Begins::Independent)?;
         }
         self.clock.take(frame.timestamp);
         if let Some(time) = self.gather(track, frame)?
@@ -269,10 +319,12 @@ impl Segmenter {
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
-    fn open(&mut self, start: u64) -> io::Result<()> {
+    fn open(&mut self, start: u64, begins: Begins) -> io::Result<()> {
         let part = self.publication.start_fragment()?;
         self.muxer_before = self.muxer.clone();
-        let mut open = OpenFragment::new(part, start, mem::take(&mut self.spare));
+        self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
+        let open = OpenFragment::new(part, begins, start, mem::take(&mut self.spare));
+        let mut open = open.holding(self.max_bytes);
         self.muxer.set_tracks(self.codecs.tracks());
         self.muxer.tables(open.buffer());
         self.open = Some(open);
@@ -284,33 +336,23 @@ impl Segmenter {
         self.flush_audio();
         let is_broken = matches!(cut, Cut::Jump | Cut::Codecs);
         self.broken &= !is_broken;
-        let Some(open) = self.open.take() else {
+        if let Some(open) = self.open.take() {
+            let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
             if is_broken {
-                self.publication.break_off();
+                self.audio.restart();
             }
-            return Ok(());
-        };
-        let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
-        if is_broken {
-            self.audio.restart();
-        }
-        if open.is_empty() || (is_broken || open.is_full()) && duration < MIN_BROKEN {
-            self.muxer = self.muxer_before.clone();
-        } else {
-            let (part, spare) = open.finish()?;
-            self.spare = spare;
-            self.publication.add(part, duration.max(1))?;
+            if open.is_empty() || (is_broken || open.is_full()) && duration < MIN_BROKEN {
+                self.muxer = self.muxer_before.clone();
+            } else {
+                self.publish(open, duration.max(1))?;
+            }
         }
         if is_broken {
             self.publication.break_off();
         }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        if !matches!(self.state, State::Failed) {
-            self.start()?;
-            self.close(Cut::End, 0)?;
+        if cut == Cut::Jump {
+            self.dates.restart();
+            self.dates.see(next / 90);
         }
         Ok(())
     }
@@ -332,35 +374,6 @@ fn elementary(track: AudioTrack, frame: &Frame) -> Option<AudioFrame<'_>> {
             fits.then_some(AudioFrame { timestamp, header: None, body, samples: None })
         }
         _ => None,
-    }
-}
-
-impl Sink for Segmenter {
-    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
-        let result = self.take(frame);
-        if result.is_err() {
-            self.state = State::Failed;
-            self.open = None;
-        }
-        result
-    }
-
-    fn discontinuity(&mut self) {
-        self.broken = true;
-    }
-}
-
-/// The end of the stream, or of the sink after an error: the last fragment and the playlist's end.
-impl Drop for Segmenter {
-    fn drop(&mut self) {
-        let finished = self.finish();
-        if let Err(error) = finished.and_then(|()| self.publication.end()) {
-            log::error!("{}: hls: {error}", self.publication.name());
-        }
-        if self.skipped > 0 {
-            let (name, skipped) = (self.publication.name(), self.skipped);
-            log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
-        }
     }
 }
 

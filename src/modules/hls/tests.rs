@@ -1,54 +1,69 @@
-//! Which streams may write, and what happens to their files after the end.
+//! Which streams may write, and what happens to their files after the end, also that of the server.
 
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
 use super::files::tests::Scratch;
+use super::variants::Variant;
 use super::*;
 use crate::engine::Sink;
 use crate::media::{Frame, Kind};
 
-fn settings() -> Settings {
-    Settings {
-        fragment: 2000,
-        max_fragment: 20_000,
-        playlist_length: 30_000,
-        max_audio_delay: 300,
-        sync: 2,
-        layout: Layout::Flat,
-        cleanup: Cleanup::Delete,
-        continuation: Continuation::Continue,
-    }
+const LEDGER: &str = ".millstream-hls";
+
+fn app(path: &Path) -> App {
+    App { path: path.to_path_buf(), settings: Rc::new(Settings::for_tests()) }
 }
 
-fn naming(path: &Path, name: &str) -> Naming {
-    Naming::new(path, name, Layout::Flat)
+fn with_variants(path: &Path) -> App {
+    let variants = ["_low", "_high"].map(|suffix| Variant::read(&[suffix.to_owned()])).to_vec();
+    App { path: path.to_path_buf(), settings: Rc::new(Settings { variants, ..Settings::for_tests() }) }
+}
+
+fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
+    hls.begin(StreamId::of_nothing(id), app, name, &mut MemoryFiles::default(), UNIX_EPOCH)
+}
+
+fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
+    hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default(), UNIX_EPOCH)
+}
+
+fn remove(hls: &mut Hls, token: u64) {
+    hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH);
 }
 
 /// A stream of one second of MP3.
-fn publish(hls: &mut Hls, id: u32, path: &Path) {
-    let mut segmenter = hls.begin(StreamId::of_nothing(id), &naming(path, "a"), settings()).unwrap();
+fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
+    let mut segmenter = begin(hls, id, app, name).unwrap();
     for index in 0..40 {
         let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
+    segmenter.finish();
+    let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
+    segmenter.settle(now, &mut MemoryFiles::default());
+}
+
+fn publish(hls: &mut Hls, id: u32, path: &Path) {
+    publish_as(hls, id, &app(path), "a");
 }
 
 #[test]
 fn two_streams_never_write_the_same_files() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
-    let first = hls.begin(StreamId::of_nothing(1), &naming(scratch.path(), "a"), settings()).unwrap();
-    let again = scratch.path().join("./x/..");
+    let first = begin(&mut hls, 1, &app(scratch.path()), "a").unwrap();
+    let again = app(&scratch.path().join("./x/.."));
     fs::create_dir(scratch.path().join("x")).unwrap();
-    let error = hls.begin(StreamId::of_nothing(2), &naming(&again, "a"), settings()).unwrap_err();
+    let error = begin(&mut hls, 2, &again, "a").unwrap_err();
     assert!(error.contains("another stream"), "{error}");
-    assert!(hls.begin(StreamId::of_nothing(3), &naming(scratch.path(), "b"), settings()).is_ok());
+    assert!(begin(&mut hls, 3, &app(scratch.path()), "b").is_ok());
     drop(first);
-    assert!(hls.finish(StreamId::of_nothing(2)).is_none());
-    assert!(hls.finish(StreamId::of_nothing(1)).is_some());
-    assert!(hls.begin(StreamId::of_nothing(2), &naming(&again, "a"), settings()).is_ok());
+    assert!(finish(&mut hls, 2).is_none());
+    assert!(finish(&mut hls, 1).is_some());
+    assert!(begin(&mut hls, 2, &again, "a").is_ok());
 }
 
 #[test]
@@ -56,14 +71,12 @@ fn files_go_some_time_after_the_end() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     publish(&mut hls, 1, scratch.path());
-    let (token, wait) = hls.finish(StreamId::of_nothing(1)).unwrap();
-    assert_eq!(
-        (wait, scratch.list()),
-        (Duration::from_secs(60), vec!["a-0.ts".to_owned(), "a.m3u8".to_owned()])
-    );
-    hls.remove(token + 1);
-    assert_eq!(scratch.list().len(), 2);
-    hls.remove(token);
+    let (token, wait) = finish(&mut hls, 1).unwrap();
+    assert_eq!(wait, Duration::from_secs(60));
+    assert_eq!(scratch.list(), [LEDGER, "a-0.ts", "a.m3u8"]);
+    remove(&mut hls, token + 1);
+    assert_eq!(scratch.list().len(), 3);
+    remove(&mut hls, token);
     assert!(scratch.list().is_empty() && hls.ended.is_empty());
 }
 
@@ -72,22 +85,50 @@ fn files_stay_if_the_stream_comes_back() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     publish(&mut hls, 1, scratch.path());
-    let (token, _) = hls.finish(StreamId::of_nothing(1)).unwrap();
+    let (token, _) = finish(&mut hls, 1).unwrap();
     publish(&mut hls, 2, scratch.path());
-    hls.remove(token);
-    assert_eq!(scratch.list(), ["a-0.ts", "a-1.ts", "a.m3u8"]);
-    let (token, _) = hls.finish(StreamId::of_nothing(2)).unwrap();
-    hls.remove(token);
+    remove(&mut hls, token);
+    assert_eq!(scratch.list(), [LEDGER, "a-0.ts", "a-1.ts", "a.m3u8"]);
+    let (token, _) = finish(&mut hls, 2).unwrap();
+    remove(&mut hls, token);
     assert!(scratch.list().is_empty());
+}
+
+#[test]
+fn what_an_earlier_run_has_left_goes_and_nothing_else() {
+    let scratch = Scratch::new();
+    publish(&mut Hls::default(), 1, scratch.path());
+    // Another run, which ends while the files wait.
+    publish_as(&mut Hls::default(), 1, &app(scratch.path()), "b");
+    for name in ["c-0.ts", "c.m3u8", "a-7.ts"] {
+        fs::write(scratch.path().join(name), "precious").unwrap();
+    }
+    let app = app(scratch.path());
+    let mut hls = Hls { apps: vec![None, Some(app.clone()), Some(app.clone())], ..Hls::default() };
+    let timers = hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH);
+    assert_eq!(timers.iter().map(|(_, wait)| wait.as_secs()).collect::<Vec<_>>(), [60, 60]);
+    // One of them comes back before.
+    publish_as(&mut hls, 1, &app, "b");
+    for (token, _) in timers {
+        remove(&mut hls, token);
+    }
+    assert_eq!(scratch.list(), [LEDGER, "a-7.ts", "b-0.ts", "b-1.ts", "b.m3u8", "c-0.ts", "c.m3u8"]);
+    let (token, _) = finish(&mut hls, 1).unwrap();
+    remove(&mut hls, token);
+    assert_eq!(scratch.list(), ["a-7.ts", "c-0.ts", "c.m3u8"]);
 }
 
 #[test]
 fn files_stay_without_cleanup() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
-    let settings = Settings { cleanup: Cleanup::Keep, ..settings() };
-    drop(hls.begin(StreamId::of_nothing(1), &naming(scratch.path(), "a"), settings));
-    assert!(hls.finish(StreamId::of_nothing(1)).is_none() && hls.writing.is_empty());
+    let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
+    let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
+    publish_as(&mut hls, 1, &app, "a");
+    assert!(finish(&mut hls, 1).is_none() && hls.writing.is_empty());
+    assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"]);
+    let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
+    assert!(hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH).is_empty());
 }
 
 #[test]
@@ -95,8 +136,66 @@ fn what_waits_for_removal_is_bounded() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     for id in 0..5000 {
-        drop(hls.begin(StreamId::of_nothing(id), &naming(scratch.path(), &format!("s{id}")), settings()));
-        hls.finish(StreamId::of_nothing(id));
+        drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
+        finish(&mut hls, id);
     }
     assert_eq!(hls.ended.len(), MAX_ENDED);
+}
+
+#[test]
+fn a_list_longer_than_it_should_be_stays_for_as_long() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let settings = Settings { playlist_length: 0, fragment: 100, ..Settings::for_tests() };
+    let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
+    publish_as(&mut hls, 1, &app, "a");
+    let (_, wait) = finish(&mut hls, 1).unwrap();
+    assert!(wait >= Duration::from_millis(1900), "{wait:?}");
+}
+
+#[test]
+fn a_master_playlist_lists_the_variants_there_are() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = with_variants(scratch.path());
+    publish_as(&mut hls, 1, &app, "cam_high");
+    let master = || fs::read_to_string(scratch.path().join("cam.m3u8")).unwrap_or_default();
+    assert_eq!(master().matches("EXT-X-STREAM-INF").count(), 1);
+    publish_as(&mut hls, 2, &app, "cam_low");
+    let lines: Vec<_> = master().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    assert_eq!(lines, ["cam_low.m3u8", "cam_high.m3u8"], "in the order of the configuration");
+    let (token, _) = finish(&mut hls, 1).unwrap();
+    assert_eq!(master().matches("EXT-X-STREAM-INF").count(), 2, "still listed");
+    remove(&mut hls, token);
+    assert!(!master().contains("cam_high") && master().contains("cam_low"));
+    let (token, _) = finish(&mut hls, 2).unwrap();
+    remove(&mut hls, token);
+    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+}
+
+#[test]
+fn a_stream_and_a_master_playlist_never_share_a_name() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = with_variants(scratch.path());
+    // The stream first: its variant has no master playlist.
+    publish_as(&mut hls, 1, &app, "cam");
+    publish_as(&mut hls, 2, &app, "cam_low");
+    let list = || fs::read_to_string(scratch.path().join("cam.m3u8")).unwrap();
+    assert!(list().contains("cam-0.ts"), "{}", list());
+    let (cam, _) = finish(&mut hls, 1).unwrap();
+    let (low, _) = finish(&mut hls, 2).unwrap();
+    remove(&mut hls, low);
+    assert!(list().contains("cam-0.ts"));
+    // The variant first: what is left of the stream goes at once, and it may not come back.
+    publish_as(&mut hls, 3, &app, "cam_low");
+    assert!(list().contains("cam_low.m3u8") && !scratch.path().join("cam-0.ts").exists());
+    assert!(begin(&mut hls, 4, &app, "cam").unwrap_err().contains("another stream"));
+    remove(&mut hls, cam);
+    assert!(list().contains("cam_low.m3u8"));
+    // Once the variant has ended it may; the end of the variant's files leaves it alone.
+    let (low, _) = finish(&mut hls, 3).unwrap();
+    publish_as(&mut hls, 5, &app, "cam");
+    remove(&mut hls, low);
+    assert!(list().contains("#EXTINF"), "{}", list());
 }

@@ -96,6 +96,11 @@ impl Codecs {
         if self.next_audio.is_some() { None } else { self.audio }
     }
 
+    /// The video configuration in use.
+    pub fn video(&self) -> Option<&DecoderConfig> {
+        self.video.as_ref()
+    }
+
     /// True if the fragments have video, so that only video frames start them.
     pub fn has_video(&self) -> bool {
         self.video.is_some()

@@ -1,18 +1,39 @@
 //! Playlists against a parser that nobody here wrote, and against hostile texts.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::super::naming::Layout;
+use super::super::settings::{KeySettings, Settings};
 use super::*;
 
+/// For fragments of 2 s.
 fn naming() -> Naming {
-    Naming::new(Path::new("/hls"), "a", Layout::Flat)
+    naming_with(|_| {})
+}
+
+fn naming_with(adjust: impl FnOnce(&mut Settings)) -> Naming {
+    let mut settings = Settings::for_tests();
+    adjust(&mut settings);
+    Naming::new(Path::new("/hls"), "a", &Rc::new(settings))
+}
+
+fn live(fragment: u64) -> Playlist {
+    Playlist::new(ListKind::Live, fragment)
 }
 
 fn fragment(id: u64, duration: u64) -> Fragment {
-    Fragment { id, duration, discontinuity: false }
+    let begins = Begins::Independent;
+    Fragment { id, duration, discontinuity: false, begins, date: None, lock: None, bytes: 0 }
+}
+
+fn render(playlist: &Playlist, end: End) -> String {
+    playlist.render(&naming(), &[], None, end)
+}
+
+fn parse(text: &str) -> Option<Playlist> {
+    Playlist::parse(text, &naming()).map(|(playlist, _)| playlist)
 }
 
 /// Adds `count` fragments and returns the ids that slid out.
@@ -20,7 +41,7 @@ fn fill(playlist: &mut Playlist, count: usize, duration: u64, length: u64) -> Ve
     let mut out = Vec::new();
     for _ in 0..count {
         let next = fragment(playlist.next_id(), duration);
-        out.extend(playlist.push(next, length).iter().map(|fragment| fragment.id));
+        out.extend(playlist.push(next, length, duration).iter().map(|fragment| fragment.id));
     }
     out
 }
@@ -31,51 +52,52 @@ fn listed(playlist: &Playlist) -> Vec<u64> {
 
 #[test]
 fn the_text_is_that_of_rfc_8216() {
-    let mut playlist = Playlist::new(2000);
-    playlist.push(fragment(0, 2000), 4000);
-    playlist.push(Fragment { discontinuity: true, ..fragment(1, 2502) }, 4000);
-    let text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:3\n\
-                #EXTINF:2.000,\na-0.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.502,\na-1.ts\n";
-    assert_eq!(playlist.render(&naming(), End::Open), text);
-    assert_eq!(playlist.render(&naming(), End::Ended), format!("{text}#EXT-X-ENDLIST\n"));
+    let mut playlist = live(2000);
+    playlist.push(fragment(0, 2000), 4000, 2600);
+    playlist.push(Fragment { discontinuity: true, ..fragment(1, 2502) }, 4000, 2502);
+    let text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n#EXT-X-MEDIA-SEQUENCE:0\n\
+                #EXT-X-INDEPENDENT-SEGMENTS\n#EXTINF:2.000,\na-0.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.502,\na-1.ts\n";
+    assert_eq!(render(&playlist, End::Open), text);
+    assert_eq!(render(&playlist, End::Ended), format!("{text}#EXT-X-ENDLIST\n"));
 }
 
 #[test]
 fn the_window_is_as_many_as_cover_the_length() {
-    let mut playlist = Playlist::new(5000);
+    let mut playlist = live(5000);
     assert_eq!(fill(&mut playlist, 9, 5000, 30_000), [0, 1, 2]);
-    assert_eq!((listed(&playlist), playlist.sequence()), ((3..9).collect(), 3));
+    assert_eq!((listed(&playlist), playlist.sequence), ((3..9).collect(), 3));
     // Seven of 4.8 s cover 30 s, six do not.
-    let mut playlist = Playlist::new(5000);
+    let mut playlist = live(5000);
     fill(&mut playlist, 20, 4800, 30_000);
     assert_eq!(listed(&playlist), (13..20).collect::<Vec<_>>());
 }
 
 #[test]
 fn three_are_listed_however_short_the_length() {
-    let mut playlist = Playlist::new(2000);
+    let mut playlist = live(2000);
     assert_eq!(fill(&mut playlist, 10, 2000, 0).len(), 7);
     assert_eq!(listed(&playlist), [7, 8, 9]);
     // And never fewer than three target durations.
-    playlist.push(fragment(10, 10_000), 0);
-    fill(&mut playlist, 9, 2000, 0);
-    assert_eq!((playlist.total(), listed(&playlist).len()), (30_000, 11));
+    let mut playlist = live(2000);
+    playlist.push(fragment(0, 10_000), 0, 10_000);
+    fill(&mut playlist, 20, 2000, 0);
+    assert_eq!((playlist.total(), listed(&playlist).len()), (30_000, 15));
 }
 
 #[test]
 fn the_list_is_bounded_when_time_stands_still() {
-    let mut playlist = Playlist::new(2000);
+    let mut playlist = live(2000);
     assert_eq!(fill(&mut playlist, MAX_LISTED + 10, 1, 30_000).len(), 10);
 }
 
 #[test]
 fn numbers_count_what_slid_out() {
-    let mut playlist = Playlist::new(2000);
+    let mut playlist = live(2000);
     for id in 0..6 {
-        playlist.push(Fragment { discontinuity: id == 1 || id == 2, ..fragment(id, 2000) }, 6000);
+        playlist.push(Fragment { discontinuity: id == 1 || id == 2, ..fragment(id, 2000) }, 6000, 2000);
     }
     // 0 to 2 are gone, and both discontinuities with them.
-    let text = playlist.render(&naming(), End::Open);
+    let text = render(&playlist, End::Open);
     let (_, parsed) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
     assert_eq!((parsed.media_sequence, parsed.discontinuity_sequence), (3, 2));
     assert!(parsed.segments.iter().all(|segment| !segment.discontinuity));
@@ -83,10 +105,9 @@ fn numbers_count_what_slid_out() {
 
 #[test]
 fn an_independent_parser_reads_what_was_meant() {
-    let mut playlist = Playlist::new(1000);
+    let mut playlist = live(1000);
     fill(&mut playlist, 5, 1501, 7000);
-    let (_, parsed) =
-        m3u8_rs::parse_media_playlist(playlist.render(&naming(), End::Ended).as_bytes()).unwrap();
+    let (_, parsed) = m3u8_rs::parse_media_playlist(render(&playlist, End::Ended).as_bytes()).unwrap();
     assert_eq!((parsed.version, parsed.target_duration, parsed.end_list), (Some(3), 2, true));
     let segments: Vec<_> =
         parsed.segments.iter().map(|segment| (segment.uri.as_str(), segment.duration)).collect();
@@ -97,22 +118,26 @@ fn an_independent_parser_reads_what_was_meant() {
 
 #[test]
 fn a_restart_lists_nothing_and_goes_on_counting() {
-    let mut playlist = Playlist::new(9000);
+    let mut playlist = live(2000);
     fill(&mut playlist, 9, 9000, 30_000);
     let next = playlist.next_id();
-    assert_eq!(playlist.restart(2000).len(), 4);
-    assert_eq!((playlist.is_empty(), playlist.sequence(), playlist.next_id()), (true, next, next));
-    let text = playlist.render(&naming(), End::Open);
+    assert_eq!(playlist.restart().len(), 4);
+    playlist.push(fragment(next, 2000), 30_000, 2000);
+    playlist.slide();
+    let next = next + 1;
+    assert_eq!((playlist.is_empty(), playlist.sequence, playlist.next_id()), (true, next, next));
+    let text = render(&playlist, End::Open);
     assert!(text.contains("DISCONTINUITY-SEQUENCE:1\n") && text.contains("TARGETDURATION:2\n"), "{text}");
 }
 
 #[test]
 fn what_is_missing_slides_out_with_all_before_it() {
-    let mut playlist = Playlist::new(5000);
+    let mut playlist = live(5000);
     fill(&mut playlist, 6, 5000, 30_000);
-    playlist.keep_existing(|id| id != 2);
-    assert_eq!((listed(&playlist), playlist.sequence()), (vec![3, 4, 5], 3));
-    playlist.keep_existing(|_| false);
+    assert_eq!(playlist.keep_existing(|id| (id != 2).then_some(7)).len(), 3);
+    assert!(playlist.fragments().all(|fragment| fragment.bytes == 7));
+    assert_eq!((listed(&playlist), playlist.sequence), (vec![3, 4, 5], 3));
+    playlist.keep_existing(|_| None);
     assert_eq!((playlist.is_empty(), playlist.next_id()), (true, 6));
 }
 
@@ -120,17 +145,17 @@ fn what_is_missing_slides_out_with_all_before_it() {
 fn nginx_rtmps_playlists_are_read_too() {
     let text = "#EXTM3U\r\n#EXT-X-VERSION:3\r\n#EXT-X-MEDIA-SEQUENCE:40\r\n#EXT-X-TARGETDURATION:5\r\n\
                 #EXT-X-PLAYLIST-TYPE: EVENT\r\n#EXT-X-DISCONTINUITY\r\n#EXTINF:5.005,\r\na-1700000000000.ts\r\n";
-    let playlist = Playlist::parse(text, &naming(), 2000).unwrap();
-    assert_eq!((playlist.sequence(), playlist.next_id()), (40, 1_700_000_000_001));
+    let playlist = parse(text).unwrap();
+    assert_eq!((playlist.sequence, playlist.next_id()), (40, 1_700_000_000_001));
 }
 
 #[test]
 fn what_this_server_would_not_write_is_refused() {
     let list = |middle: &str| format!("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n{middle}");
-    assert!(Playlist::parse(&list("#EXTINF:1.000,\na-1.ts\n"), &naming(), 2000).is_some());
+    assert!(parse(&list("#EXTINF:1.000,\na-1.ts\n")).is_some());
     for middle in [
         "a-1.ts\n",
-        "#EXTINF:1.000,\n../a-1.ts\n",
+        "#EXTINF:1.000,\na-1.ts/..\n",
         "#EXTINF:1.000,\n/etc/passwd\n",
         "#EXTINF:1.000,\nb-1.ts\n",
         "#EXTINF:1.000,\na-2.ts\n#EXTINF:1.000,\na-1.ts\n",
@@ -142,13 +167,79 @@ fn what_this_server_would_not_write_is_refused() {
         "#EXTINF:99999999999999999999.000,\na-1.ts\n",
         "#EXTINF:18446744073709551.999,\na-1.ts\n",
         "#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n",
-        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:1.000,\na-1.ts\n",
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"k\",IV=0x1\n#EXTINF:1.000,\na-1.ts\n",
+        "#EXT-X-KEY:METHOD=AES-128,URI=\"a-1.key\"\n#EXTINF:1.000,\na-1.ts\n",
+        "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"a-1.key\",IV=0x1\n#EXTINF:1.000,\na-1.ts\n",
+        "#millstream retired 1 x\n",
     ] {
-        assert_eq!(Playlist::parse(&list(middle), &naming(), 2000), None, "{middle}");
+        assert_eq!(parse(&list(middle)), None, "{middle}");
     }
-    assert_eq!(Playlist::parse("", &naming(), 2000), None);
+    assert_eq!(parse(""), None);
     let many: String = (0..=MAX_LISTED).map(|id| format!("#EXTINF:1.000,\na-{id}.ts\n")).collect();
-    assert_eq!(Playlist::parse(&list(&many), &naming(), 2000), None);
+    assert_eq!(parse(&list(&many)), None);
+}
+
+#[test]
+fn the_target_is_what_was_told_first() {
+    let mut playlist = live(5000);
+    assert_eq!((playlist.longest(), playlist.target()), (None, 0));
+    // Key frames every second and a half: fragments of 6 s are to come.
+    playlist.push(fragment(0, 1500), 30_000, 6000);
+    assert_eq!((playlist.longest(), playlist.target()), (Some(6499), 6000));
+    for (id, duration, listed) in [(1, 6000, 6000), (2, 6500, 6499), (3, 6999, 6499)] {
+        playlist.push(fragment(id, duration), 30_000, 9000);
+        assert_eq!((playlist.fragments().last().unwrap().duration, playlist.target()), (listed, 6000));
+    }
+    // What is far beyond it cannot be hidden.
+    playlist.push(fragment(4, 7600), 30_000, 9000);
+    assert_eq!(playlist.target(), 8000);
+    // It holds for those who have read it, also when fragments are to become shorter.
+    assert_eq!(parse(&render(&playlist, End::Open)).unwrap().target(), 8000);
+}
+
+#[test]
+fn an_event_lists_all_and_ends_where_it_must() {
+    let mut playlist = Playlist::new(ListKind::Event, 2000);
+    assert!(fill(&mut playlist, MAX_EVENT - 1, 2000, 6000).is_empty() && !playlist.is_full());
+    fill(&mut playlist, 1, 2000, 6000);
+    assert!(playlist.is_full());
+    let naming = naming_with(|settings| settings.kind = ListKind::Event);
+    let text = playlist.render(&naming, &[], None, End::Open);
+    let (_, parsed) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
+    assert_eq!(parsed.playlist_type, Some(m3u8_rs::MediaPlaylistType::Event));
+    assert_eq!((parsed.media_sequence, parsed.segments.len()), (0, MAX_EVENT));
+    assert!(u64::try_from(text.len()).unwrap() < MAX_TEXT / 2);
+    assert_eq!(Playlist::parse(&text, &naming).unwrap().0, playlist);
+}
+
+#[test]
+fn dates_keys_and_what_is_not_independent_are_told() {
+    let naming = naming_with(|settings| {
+        settings.base_url = "http://cdn/".to_owned();
+        settings.keys = Some(KeySettings { path: None, url: "/k/".to_owned(), fragments: 2 });
+    });
+    let mut playlist = live(2000);
+    let lock = |key, iv| Some(Lock { key, iv: [iv; 16] });
+    for (id, lock) in [(0, lock(0, 1)), (1, lock(0, 2)), (2, None)] {
+        let date = Some(1_700_000_000_123 + id * 2000);
+        playlist.push(Fragment { lock, date, ..fragment(id, 2000) }, 60_000, 2000);
+    }
+    let text = playlist.render(&naming, &[], None, End::Open);
+    let (_, parsed) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
+    assert!(parsed.independent_segments);
+    let keys: Vec<_> = parsed.segments.iter().filter_map(|segment| segment.key.clone()).collect();
+    assert_eq!(keys[0].uri.as_deref(), Some("/k/a-0.key"));
+    assert_eq!(keys[1].iv.as_deref(), Some("0x02020202020202020202020202020202"));
+    assert!(
+        text.contains("#EXT-X-KEY:METHOD=NONE\n#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:24.123Z"),
+        "{text}"
+    );
+    assert_eq!(parsed.segments[1].uri, "http://cdn/a-1.ts");
+    assert!(text.contains("#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.123Z\n#EXTINF:2.000,\n"), "{text}");
+    assert_eq!(Playlist::parse(&text, &naming).unwrap().0, playlist);
+    // A fragment without a key frame takes the promise back while it is listed.
+    playlist.push(Fragment { begins: Begins::Within, ..fragment(3, 2000) }, 60_000, 2000);
+    assert!(!playlist.render(&naming, &[], None, End::Open).contains("INDEPENDENT"));
 }
 
 proptest! {
@@ -157,16 +248,30 @@ proptest! {
         durations in proptest::collection::vec((0u64..12_000, any::<bool>()), 0..40),
         length in 0u64..60_000,
     ) {
-        let mut playlist = Playlist::new(2000);
+        let mut playlist = live(2000);
         let (mut sequence, mut target) = (0, 0);
         for (duration, discontinuity) in durations {
             let id = playlist.next_id();
-            playlist.push(Fragment { id, duration, discontinuity }, length);
-            prop_assert!(playlist.sequence >= sequence && playlist.target >= target);
-            prop_assert!(playlist.fragments.iter().all(|listed| rounded(listed.duration) <= playlist.target));
-            (sequence, target) = (playlist.sequence, playlist.target);
+            let begins = if duration % 7 == 0 { Begins::Within } else { Begins::Independent };
+            let date = (duration % 3 == 0).then_some(1_700_000_000_000 + duration);
+            let lock = (duration % 5 > 1).then_some(Lock { key: duration % 5, iv: [id as u8; 16] });
+            let fragment = Fragment { discontinuity, begins, date, lock, ..fragment(id, duration) };
+            playlist.push(fragment, length, duration);
+            let told = playlist.target.unwrap();
+            prop_assert!(playlist.sequence >= sequence && told >= target);
+            prop_assert!(playlist.fragments.iter().all(|listed| rounded(listed.duration) <= told));
+            (sequence, target) = (playlist.sequence, told);
         }
-        let read = Playlist::parse(&playlist.render(&naming(), End::Ended), &naming(), 2000).unwrap();
+        let retired = [Retired { id: 3, key: None, until: 0 }, Retired { id: 4, key: Some(3), until: 0 }];
+        let text = playlist.render(&naming(), &retired, Some("BANDWIDTH=1"), End::Ended);
+        let (read, waiting) = Playlist::parse(&text, &naming()).unwrap();
+        prop_assert_eq!(waiting, retired);
+        prop_assert_eq!(read.target, playlist.target.or(Some(2)));
+        prop_assert_eq!(read.next_id, playlist.next_id.max(5));
+        prop_assert_eq!(stream_inf(&text).is_some(), !playlist.is_empty());
+        let is_independent = playlist.fragments.iter().all(|fragment| fragment.begins == Begins::Independent);
+        let begins = if is_independent { Begins::Independent } else { Begins::Within };
+        playlist.fragments.iter_mut().for_each(|fragment| fragment.begins = begins);
         prop_assert_eq!(read.sequence, playlist.sequence);
         prop_assert_eq!(read.discontinuity_sequence, playlist.discontinuity_sequence);
         prop_assert_eq!(read.fragments, playlist.fragments);
@@ -174,9 +279,9 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_panic(text in "(#EXTM3U\n)?(#EXT[-A-Z]{0,20}:?[-+0-9.,]{0,30}\n|a-[0-9]{0,30}.ts\n){0,8}") {
-        if let Some(mut playlist) = Playlist::parse(&text, &naming(), 2000) {
+        if let Some(mut playlist) = parse(&text) {
             let id = playlist.next_id();
-            playlist.push(fragment(id, u64::MAX), 2000);
+            playlist.push(fragment(id, u64::MAX), 2000, 0);
         }
     }
 }

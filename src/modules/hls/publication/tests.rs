@@ -1,38 +1,53 @@
 //! What is on disk at each moment of a stream's life.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::super::files::tests::Scratch;
-use super::super::naming::Layout;
+use super::super::recovery::remove_all;
+use super::super::settings::{KeySettings, Layout, ListKind};
 use super::*;
 
-fn settings() -> Settings {
-    Settings {
-        fragment: 2000,
-        max_fragment: 20_000,
-        playlist_length: 6000,
-        max_audio_delay: 300,
-        sync: 2,
-        layout: Layout::Flat,
-        cleanup: Cleanup::Delete,
-        continuation: Continuation::Continue,
-    }
+/// Fragments of 2 s, 6 s listed.
+fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
+    let mut settings = Settings { playlist_length: 6000, ..Settings::for_tests() };
+    adjust(&mut settings);
+    Rc::new(settings)
 }
 
 fn naming(scratch: &Scratch) -> Naming {
-    Naming::new(scratch.path(), "a", Layout::Flat)
+    Naming::new(scratch.path(), "a", &settings(|_| {}))
+}
+
+fn open_as(naming: &Naming) -> Publication {
+    Publication::open(naming.clone(), &Files::Disk, UNIX_EPOCH).unwrap()
+}
+
+fn open_with(scratch: &Scratch, adjust: impl FnOnce(&mut Settings)) -> Publication {
+    open_as(&Naming::new(scratch.path(), "a", &settings(adjust)))
 }
 
 fn open(scratch: &Scratch) -> Publication {
-    Publication::open(naming(scratch), settings()).unwrap()
+    open_with(scratch, |_| {})
+}
+
+fn finished(part: Part, facts: &Facts) -> Finished<'_> {
+    let (begins, timestamp) = (Begins::Independent, 0);
+    let (bytes, duration, expected) = (5, 2000, 2000);
+    Finished { part, bytes, duration, begins, timestamp, date: None, expected, facts, frames: 50 }
 }
 
 fn add(publication: &mut Publication, count: usize) {
     for _ in 0..count {
-        let mut part = publication.start_fragment().unwrap();
+        let (mut part, _) = publication.start_fragment().unwrap();
         part.write(b"media").unwrap();
-        publication.add(part, 2000).unwrap();
+        publication.add(finished(part, &Facts::default())).unwrap();
     }
+}
+
+fn remove(naming: &Naming) {
+    remove_all(naming, &mut Files::Disk, UNIX_EPOCH);
 }
 
 fn text(scratch: &Scratch) -> String {
@@ -50,9 +65,9 @@ fn ids(list: impl IntoIterator<Item = u64>) -> Vec<String> {
 fn nothing_is_seen_before_the_first_fragment_is_whole() {
     let scratch = Scratch::new();
     let mut publication = open(&scratch);
-    let part = publication.start_fragment().unwrap();
-    assert_eq!(scratch.list(), [".a-0.ts.part"]);
-    publication.add(part, 2000).unwrap();
+    let (part, _) = publication.start_fragment().unwrap();
+    assert_eq!(scratch.list(), [".a.ts.part"]);
+    publication.add(finished(part, &Facts::default())).unwrap();
     assert_eq!(scratch.list(), ids([0]));
     publication.end().unwrap();
     assert!(text(&scratch).ends_with("a-0.ts\n#EXT-X-ENDLIST\n"));
@@ -82,8 +97,7 @@ fn a_fragment_goes_once_it_has_been_out_for_the_length_of_the_list() {
 #[test]
 fn without_cleanup_everything_stays() {
     let scratch = Scratch::new();
-    let settings = Settings { cleanup: Cleanup::Keep, ..settings() };
-    add(&mut Publication::open(naming(&scratch), settings).unwrap(), 20);
+    add(&mut open_with(&scratch, |settings| settings.cleanup = Cleanup::Keep), 20);
     assert_eq!(scratch.list(), ids(0..20));
 }
 
@@ -114,8 +128,7 @@ fn a_discontinuity_that_slid_out_is_counted() {
 fn a_restart_lists_only_the_new_and_deletes_the_old_in_time() {
     let scratch = Scratch::new();
     add(&mut open(&scratch), 5);
-    let settings = Settings { continuation: Continuation::Restart, ..settings() };
-    let mut publication = Publication::open(naming(&scratch), settings).unwrap();
+    let mut publication = open_with(&scratch, |settings| settings.continuation = Continuation::Restart);
     add(&mut publication, 1);
     let text = text(&scratch);
     assert!(text.contains("MEDIA-SEQUENCE:5\n") && text.contains("DISCONTINUITY-SEQUENCE:1\n"), "{text}");
@@ -146,9 +159,10 @@ fn a_playlist_that_is_not_ours_is_not_believed() {
     fs::write(scratch.path().join("victim-1.ts"), "").unwrap();
     let foreign = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:2.000,\nvictim-1.ts\n";
     fs::write(scratch.path().join("a.m3u8"), foreign).unwrap();
-    remove_all(&naming(&scratch));
+    remove(&naming(&scratch));
     assert_eq!(scratch.list(), ["a.m3u8", "victim-1.ts"]);
     add(&mut open(&scratch), 1);
+    // Its numbers are not known, so ours are none that it can have had: here, the time is 0.
     assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8", "victim-1.ts"]);
 }
 
@@ -166,38 +180,239 @@ fn fragments_that_are_gone_are_not_listed_again() {
 fn removal_takes_all_of_one_stream_and_nothing_else() {
     let scratch = Scratch::new();
     add(&mut open(&scratch), 10);
-    fs::write(scratch.path().join(".a-10.ts.part"), "").unwrap();
+    fs::write(scratch.path().join(".a.ts.part"), "").unwrap();
     for other in ["a-99.ts", "a-x.ts", "a-1-5.ts", "ab.m3u8", "b-5.ts", ".hidden"] {
         fs::write(scratch.path().join(other), "").unwrap();
     }
-    remove_all(&naming(&scratch));
+    remove(&naming(&scratch));
     assert_eq!(scratch.list(), [".hidden", "a-1-5.ts", "a-99.ts", "a-x.ts", "ab.m3u8", "b-5.ts"]);
-    remove_all(&naming(&scratch));
+    remove(&naming(&scratch));
 }
 
 #[test]
 fn a_nested_stream_has_its_directory_and_loses_it_when_empty() {
     let scratch = Scratch::new();
-    let naming = Naming::new(&scratch.path().join("deep/hls"), "a", Layout::Nested);
-    let settings = Settings { layout: Layout::Nested, ..settings() };
-    add(&mut Publication::open(naming.clone(), settings).unwrap(), 2);
+    let settings = settings(|settings| settings.layout = Layout::Nested);
+    let naming = Naming::new(&scratch.path().join("deep/hls"), "a", &settings);
+    add(&mut open_as(&naming), 2);
     let directory = scratch.path().join("deep/hls/a");
     assert!(directory.join("index.m3u8").is_file() && directory.join("1.ts").is_file());
     assert!(fs::read_to_string(directory.join("index.m3u8")).unwrap().contains("\n1.ts\n"));
     fs::write(directory.join("mine"), "").unwrap();
-    remove_all(&naming);
+    remove(&naming);
     assert!(directory.join("mine").is_file() && !directory.join("1.ts").exists());
     fs::remove_file(directory.join("mine")).unwrap();
-    add(&mut Publication::open(naming.clone(), settings).unwrap(), 1);
-    remove_all(&naming);
+    add(&mut open_as(&naming), 1);
+    remove(&naming);
     assert!(!directory.exists());
 }
 
 #[test]
 fn an_error_names_the_file() {
     let scratch = Scratch::new();
-    let publication = open(&scratch);
-    fs::create_dir(scratch.path().join(".a-0.ts.part")).unwrap();
+    let mut publication = open(&scratch);
+    fs::create_dir(scratch.path().join(".a.ts.part")).unwrap();
     let error = publication.start_fragment().unwrap_err().to_string();
-    assert!(error.contains("/.a-0.ts.part: "), "{error}");
+    assert!(error.contains("/.a.ts.part: "), "{error}");
+}
+
+#[test]
+fn what_could_not_be_shown_has_never_been() {
+    let scratch = Scratch::new();
+    let mut publication = open_with(&scratch, |settings| {
+        settings.keys = Some(KeySettings { path: None, url: String::new(), fragments: 1 });
+    });
+    add(&mut publication, 1);
+    let before = (text(&scratch), scratch.list());
+    for obstacle in [".a.m3u8.part", ".a-1.key.part", "a-1.ts"] {
+        fs::create_dir(scratch.path().join(obstacle)).unwrap();
+        let (part, _) = publication.start_fragment().unwrap();
+        publication.add(finished(part, &Facts::default())).unwrap_err();
+        fs::remove_dir(scratch.path().join(obstacle)).unwrap();
+        assert_eq!((text(&scratch), scratch.list()), before, "{obstacle}");
+    }
+    add(&mut publication, 1);
+    assert_eq!(scratch.list(), ["a-0.key", "a-0.ts", "a-1.key", "a-1.ts", "a.m3u8"]);
+}
+
+#[test]
+fn a_server_killed_between_two_files_leaves_nothing_for_ever() {
+    for next in [1, 9000] {
+        let scratch = Scratch::new();
+        add(&mut open(&scratch), 1);
+        // The fragment has appeared, the playlist that lists it has not.
+        let list = text(&scratch) + &format!("#EXTINF:2.000,\na-{next}.ts\n");
+        fs::write(scratch.path().join(".a.m3u8.part"), list).unwrap();
+        fs::write(scratch.path().join(format!("a-{next}.ts")), "media").unwrap();
+        let mut publication = open(&scratch);
+        add(&mut publication, 1);
+        let text = text(&scratch);
+        assert!(text.contains(&format!("\na-{}.ts\n", next + 1)) && !text.contains("\na-9000.ts"), "{text}");
+        add(&mut publication, 20);
+        assert!(!scratch.path().join(format!("a-{next}.ts")).exists());
+        drop(publication);
+        remove(&naming(&scratch));
+        assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+    }
+}
+
+#[test]
+fn a_server_killed_before_its_first_playlist_leaves_nothing_for_ever() {
+    let scratch = Scratch::new();
+    let list = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.000,\na-0.ts\n";
+    fs::write(scratch.path().join(".a.m3u8.part"), list).unwrap();
+    fs::write(scratch.path().join("a-0.ts"), "media").unwrap();
+    add(&mut open(&scratch), 1);
+    assert!(text(&scratch).contains("MEDIA-SEQUENCE:1\n"), "{}", text(&scratch));
+    remove(&naming(&scratch));
+    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+}
+
+#[test]
+fn an_event_keeps_all_and_goes_on_after_a_restart() {
+    let scratch = Scratch::new();
+    let event = |settings: &mut Settings| {
+        settings.kind = ListKind::Event;
+        settings.cleanup = Cleanup::Keep;
+    };
+    add(&mut open_with(&scratch, event), 20);
+    add(&mut open_with(&scratch, event), 2);
+    let text = text(&scratch);
+    assert!(text.contains("MEDIA-SEQUENCE:0\n") && text.contains("PLAYLIST-TYPE:EVENT\n"), "{text}");
+    assert_eq!((text.matches("#EXTINF").count(), scratch.list().len()), (22, 23));
+}
+
+#[test]
+fn nothing_says_that_a_stream_has_ended_unless_it_should() {
+    let scratch = Scratch::new();
+    let mut publication = open_with(&scratch, |settings| settings.ending = Ending::Silent);
+    add(&mut publication, 1);
+    publication.end().unwrap();
+    assert!(!text(&scratch).contains("ENDLIST"));
+}
+
+/// The numbers that fragments with these timestamps and dates get.
+fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64> {
+    let scratch = Scratch::new();
+    let mut publication = open_with(&scratch, |settings| {
+        settings.playlist_length = 60_000;
+        adjust(settings);
+    });
+    for &(timestamp, date) in times {
+        let (part, _) = publication.start_fragment().unwrap();
+        let facts = Facts::default();
+        publication.add(Finished { timestamp, date: Some(date), ..finished(part, &facts) }).unwrap();
+    }
+    publication.playlist.fragments().map(|fragment| fragment.id).collect()
+}
+
+#[test]
+fn numbers_are_counted_or_timestamps_or_dates_and_always_grow() {
+    let times = [(1000, 1_700_000_000_500), (3000, 1_700_000_002_500), (0, 1_700_000_001_000)];
+    assert_eq!(numbers(|_| {}, &times), [0, 1, 2]);
+    let found = numbers(|settings| settings.numbering = Numbering::Timestamp, &times);
+    assert_eq!(found, [90_000, 270_000, 270_001]);
+    let found = numbers(|settings| settings.numbering = Numbering::System, &times);
+    assert_eq!(found, [1_700_000_000_500, 1_700_000_002_500, 1_700_000_002_501]);
+    let coarse = |settings: &mut Settings| {
+        settings.numbering = Numbering::System;
+        settings.granularity = 1000;
+    };
+    assert_eq!(numbers(coarse, &times), [1_700_000_000_000, 1_700_000_002_000, 1_700_000_003_000]);
+    assert_eq!(numbers(|settings| settings.granularity = 10, &times), [0, 10, 20]);
+}
+
+#[test]
+fn a_key_is_there_as_long_as_a_fragment_needs_it() {
+    let scratch = Scratch::new();
+    let mut publication = open_with(&scratch, |settings| {
+        settings.keys =
+            Some(KeySettings { path: Some(scratch.path().join("k/eys")), url: String::new(), fragments: 2 });
+    });
+    let keys = || -> Vec<_> {
+        let names = fs::read_dir(scratch.path().join("k/eys")).unwrap();
+        let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    add(&mut publication, 5);
+    assert_eq!(keys(), ["a-0.key", "a-2.key", "a-4.key"]);
+    assert_eq!(fs::read(scratch.path().join("k/eys/a-0.key")).unwrap().len(), 16);
+    // Fragments 0 and 1 go with 7 and 8.
+    add(&mut publication, 3);
+    assert_eq!(keys(), ["a-0.key", "a-2.key", "a-4.key", "a-6.key"]);
+    add(&mut publication, 1);
+    assert_eq!(keys(), ["a-2.key", "a-4.key", "a-6.key", "a-8.key"]);
+    publication.end().unwrap();
+    let naming = publication.naming.clone();
+    drop(publication);
+    remove(&naming);
+    assert_eq!((keys().len(), scratch.list()), (0, vec!["k".to_owned()]));
+}
+
+/// A stream in a memory of so many bytes.
+fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
+    let settings = settings(|settings| settings.place = Place::Memory { limit });
+    let mut memory = MemoryFiles::default();
+    let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
+    let naming = Naming::new(Path::new("/hls"), "a", &settings);
+    let files = Files::of(settings.place, &mut memory);
+    (Publication::open(naming, &files, now.wall).unwrap(), memory, now)
+}
+
+fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) {
+    let (mut part, _) = publication.start_fragment().unwrap();
+    part.write(&vec![7; bytes]).unwrap();
+    publication.add(finished(part, &Facts::default())).unwrap();
+    publication.settle(now, memory);
+}
+
+fn list_in(memory: &MemoryFiles) -> String {
+    let file = memory.get(Path::new("/hls/a.m3u8"));
+    file.map_or(String::new(), |file| String::from_utf8(file.bytes.to_vec()).unwrap())
+}
+
+#[test]
+fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
+    let (mut publication, mut memory, now) = in_memory(1 << 20);
+    for _ in 0..20 {
+        add_in_memory(&mut publication, &mut memory, now, 100);
+    }
+    let first = 2000 + 17;
+    let text = list_in(&memory);
+    assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{text}");
+    // Three are listed, four wait for their deletion.
+    assert_eq!(memory.bytes(), 700 + text.len());
+    for id in first - 4..first + 3 {
+        assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
+    }
+    publication.end().unwrap();
+    publication.settle(now, &mut memory);
+    assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
+    // It is taken up where it was, and removed as a whole.
+    let naming = publication.naming.clone();
+    let files = Files::Memory(&mut memory);
+    let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH).unwrap();
+    add_in_memory(&mut again, &mut memory, now, 100);
+    assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
+    remove_all(&naming, &mut Files::Memory(&mut memory), now.wall);
+    assert!(memory.is_empty());
+}
+
+#[test]
+fn a_memory_that_is_full_makes_the_list_shorter_and_never_grows() {
+    let (mut publication, mut memory, now) = in_memory(50_000);
+    for (bytes, listed) in [(10_000, 3), (20_000, 2), (49_000, 1), (60_000, 0), (10_000, 1)] {
+        for _ in 0..6 {
+            add_in_memory(&mut publication, &mut memory, now, bytes);
+            assert!(memory.bytes() <= 50_000, "{} bytes", memory.bytes());
+            for line in list_in(&memory).lines().filter(|line| line.ends_with(".ts")) {
+                assert!(memory.get(&Path::new("/hls").join(line)).is_some(), "{line}");
+            }
+        }
+        if listed != 1 || bytes == 49_000 {
+            assert_eq!(list_in(&memory).matches("#EXTINF").count(), listed, "{bytes}");
+        }
+    }
+    assert!(list_in(&memory).contains("#EXT-X-DISCONTINUITY-SEQUENCE:500\n"), "{}", list_in(&memory));
 }

@@ -1,11 +1,15 @@
 //! Streams of made-up frames, and what became of them: playlists and packets are read back.
 
 use std::fs;
+use std::time::UNIX_EPOCH;
 
 use super::super::files::tests::Scratch;
-use super::super::naming::{Layout, Naming};
-use super::super::publication::{Cleanup, Continuation};
+use super::super::keys::Cipher;
+use super::super::naming::Naming;
+use super::super::settings::{KeySettings, Pace, Slicing};
+use super::super::store::Files;
 use super::*;
+use crate::engine::{MemoryFiles, Now, Sink};
 use crate::media::ts::tests::{Demux, Pes};
 
 const SPS: &[u8] =
@@ -31,21 +35,13 @@ impl Rig {
 
     /// Fragments of 2 s, at most 20 s, 3600 s listed.
     fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings {
-            fragment: 2000,
-            max_fragment: 20_000,
-            playlist_length: 3_600_000,
-            max_audio_delay: 300,
-            sync: 2,
-            layout: Layout::Flat,
-            cleanup: Cleanup::Delete,
-            continuation: Continuation::Continue,
-        };
+        let mut settings = Settings { playlist_length: 3_600_000, ..Settings::for_tests() };
         adjust(&mut settings);
+        let settings = Rc::new(settings);
         let scratch = Scratch::new();
-        let naming = Naming::new(scratch.path(), "a", Layout::Flat);
-        let publication = Publication::open(naming, settings).unwrap();
-        Self { scratch, segmenter: Some(Segmenter::new(settings, publication)) }
+        let naming = Naming::new(scratch.path(), "a", &settings);
+        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH).unwrap();
+        Self { scratch, segmenter: Some(Segmenter::new(&settings, publication)) }
     }
 
     fn send(&mut self, kind: Kind, timestamp: u64, payload: &[u8]) {
@@ -197,7 +193,7 @@ fn the_playlist_is_there_with_the_first_fragment() {
     rig.headers();
     rig.second(0);
     rig.second(1000);
-    assert_eq!((rig.playlist().as_str(), rig.scratch.list()), ("", vec![".a-0.ts.part".to_owned()]));
+    assert_eq!((rig.playlist().as_str(), rig.scratch.list()), ("", vec![".a.ts.part".to_owned()]));
     rig.key(2000);
     assert_eq!(rig.shape(), [(2000, false)]);
     assert!(!rig.playlist().contains("ENDLIST"));
@@ -425,7 +421,7 @@ fn a_publisher_whose_times_jump_in_every_frame_makes_no_file_of_each() {
         rig.key(index % 2 * 10_000_000);
         rig.audio(index % 3 * 10_000_000);
     }
-    assert_eq!(rig.scratch.list(), [".a-0.ts.part"]);
+    assert_eq!(rig.scratch.list(), [".a.ts.part"]);
     rig.end();
     assert_eq!(rig.scratch.list(), ["a-0.ts", "a.m3u8"]);
 }
@@ -482,19 +478,170 @@ fn a_codec_that_is_not_carried_leaves_the_other_track() {
 }
 
 #[test]
-fn an_error_ends_the_sink_with_its_path_and_the_playlist_with_its_end() {
+fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
     let mut rig = Rig::new();
     rig.headers();
-    rig.second(0);
-    rig.second(1000);
-    rig.second(2000);
-    fs::create_dir(rig.scratch.path().join(".a-2.ts.part")).unwrap();
-    rig.second(3000);
-    let frame = Rc::new(Frame::from_payload(Kind::Video, 4000, &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 1]));
-    let error = rig.segmenter.as_mut().unwrap().frame(&frame).unwrap_err();
-    assert!(error.to_string().contains(".a-2.ts.part"), "{error}");
+    for second in 0..4 {
+        rig.second(second * 1000);
+    }
+    // Two fragments are listed once the third begins; its place is taken.
+    let obstacle = rig.scratch.path().join("a-2.ts");
+    fs::create_dir(&obstacle).unwrap();
+    for second in 4..8 {
+        rig.second(second * 1000);
+    }
+    assert_eq!((rig.shape().len(), rig.scratch.list().len()), (2, 4), "{:?}", rig.scratch.list());
+    fs::remove_dir(&obstacle).unwrap();
+    for second in 8..13 {
+        rig.second(second * 1000);
+    }
     rig.end();
-    assert!(rig.playlist().ends_with("a-1.ts\n#EXT-X-ENDLIST\n"));
+    let shape = rig.shape();
+    assert_eq!(shape[..2], [(2000, false), (2000, false)]);
+    assert!(shape.len() > 3 && shape[2].1 && !shape[3].1, "{shape:?}");
+    assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
+    assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
+}
+
+#[test]
+fn a_fast_start_has_a_fragment_for_each_key_frame_until_the_list_is_full() {
+    let mut rig = Rig::with(|settings| {
+        settings.pace = Pace::Fast;
+        settings.playlist_length = 6000;
+        settings.fragment = 3000;
+    });
+    rig.headers();
+    rig.second(0);
+    rig.key(1000);
+    assert_eq!(rig.shape(), [(1000, false)]);
+    let mut targets = std::collections::HashSet::new();
+    for second in 1..24 {
+        rig.second(second * 1000);
+        let text = rig.playlist();
+        targets.insert(text.lines().find(|line| line.contains("TARGETDURATION")).unwrap().to_owned());
+        let longest = rig.shape().iter().map(|(duration, _)| *duration).max();
+        assert!(longest <= Some(if second <= 9 { 1000 } else { 3000 }), "{text}");
+    }
+    assert_eq!(targets.into_iter().collect::<Vec<_>>(), ["#EXT-X-TARGETDURATION:3"]);
+    assert_eq!(rig.shape(), [(3000, false); 3]);
+}
+
+#[test]
+fn the_target_holds_whatever_key_frames_do() {
+    let mut rig = Rig::with(|settings| settings.fragment = 4000);
+    rig.headers();
+    let mut targets = std::collections::HashSet::new();
+    let (mut time, mut seed) = (0, 7u64);
+    for _ in 0..60 {
+        rig.key(time);
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        let length = 500 + (seed >> 33) % 9000;
+        for frame in (40..length).step_by(40) {
+            rig.inter(time + frame);
+            rig.audio(time + frame);
+        }
+        time += length / 40 * 40 + 40;
+        let text = rig.playlist();
+        targets.extend(text.lines().find(|line| line.contains("TARGETDURATION")).map(str::to_owned));
+    }
+    rig.end();
+    // `fragments` checks the durations.
+    let total: u64 = rig.shape().iter().map(|(duration, _)| duration).sum();
+    assert_eq!((targets.len(), total.abs_diff(time) < 100), (1, true), "{targets:?} {total} {time}");
+    assert!(!rig.playlist().contains("INDEPENDENT"), "some key frames are too far apart");
+}
+
+#[test]
+fn aligned_variants_have_the_same_fragments_wherever_they_begin() {
+    let shape = |first: u64| {
+        let mut rig = Rig::with(|settings| settings.slicing = Slicing::Aligned);
+        rig.headers();
+        for second in first..12 {
+            rig.second((1 << 32) + second * 1000);
+        }
+        rig.end();
+        rig.demux().iter().map(|(.., packets, _)| packets[0].dts.unwrap()).collect::<Vec<_>>()
+    };
+    let (whole, late) = (shape(0), shape(3));
+    assert_eq!(whole.len(), 6);
+    assert_eq!(whole[2..], late[1..]);
+}
+
+#[test]
+fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
+    let mut rig = Rig::new();
+    let mut memory = MemoryFiles::default();
+    let mut settle = |rig: &mut Rig, seconds: u64| {
+        let wall = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
+        rig.segmenter.as_mut().unwrap().settle(Now { instant: std::time::Instant::now(), wall }, &mut memory);
+    };
+    rig.headers();
+    settle(&mut rig, 0);
+    rig.key(500_000);
+    settle(&mut rig, 10);
+    rig.second(500_000);
+    rig.second(501_000);
+    rig.second(502_000);
+    settle(&mut rig, 99);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    rig.key(503_000);
+    settle(&mut rig, 60);
+    rig.second(503_000);
+    rig.end();
+    let dates: Vec<_> = rig
+        .playlist()
+        .lines()
+        .filter_map(|l| l.split_once("DATE-TIME:"))
+        .map(|(_, d)| d.to_owned())
+        .collect();
+    assert_eq!(dates, ["2023-11-14T22:13:30.000Z", "2023-11-14T22:13:32.000Z", "2023-11-14T22:14:20.000Z"]);
+    assert_eq!(rig.shape().iter().map(|(_, broken)| *broken).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[test]
+fn a_break_before_the_first_key_frame_loses_nothing() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    rig.second(0);
+    rig.end();
+    let fragments = rig.fragments();
+    assert_eq!((fragments.len(), of(&fragments[0].2, VIDEO).count()), (1, 25));
+}
+
+#[test]
+fn encrypted_fragments_are_what_they_are_without() {
+    let make = |keys: Option<KeySettings>| {
+        let mut rig = Rig::with(|settings| settings.keys = keys);
+        rig.headers();
+        for second in 0..5 {
+            rig.second(second * 1000);
+        }
+        rig.end();
+        rig
+    };
+    let plain = make(None);
+    let locked = make(Some(KeySettings { path: None, url: String::new(), fragments: 0 }));
+    let text = locked.playlist();
+    let ivs: std::collections::HashSet<_> = text.lines().filter_map(|line| line.split_once("IV=")).collect();
+    assert_eq!((ivs.len(), text.matches("URI=\"a-0.key\"").count()), (3, 3), "a fresh IV each: {text}");
+    for id in 0..3 {
+        let name = format!("a-{id}.ts");
+        let read = |rig: &Rig| fs::read(rig.scratch.path().join(&name)).unwrap();
+        let (clear, secret) = (read(&plain), read(&locked));
+        assert_eq!(secret.len(), (clear.len() / 16 + 1) * 16);
+        let iv = text.lines().filter_map(|line| line.split_once("IV=0x")).nth(id).unwrap().1;
+        let mut cipher = Cipher::new(
+            &fs::read(locked.scratch.path().join("a-0.key")).unwrap().try_into().unwrap(),
+            &u128::from_str_radix(iv, 16).unwrap().to_be_bytes(),
+        );
+        let mut again = clear.clone();
+        Cipher::pad(&mut again);
+        cipher.encrypt(&mut again);
+        assert!(again == secret, "fragment {id}");
+    }
 }
 
 proptest::proptest! {

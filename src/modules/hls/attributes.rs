@@ -1,0 +1,90 @@
+//! Attribute lists of playlist tags (RFC 8216 4.2): `NAME=VALUE,NAME="VALUE"`.
+
+use std::fmt;
+
+/// Attributes whose value is a quoted string.
+const QUOTED: &[&str] =
+    &["CODECS", "SUPPLEMENTAL-CODECS", "AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS", "NAME", "URI"];
+
+/// Attributes in their order, each name once. Values are without their quotes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    /// Reads a list; `None` if it is none.
+    pub fn parse(mut text: &str) -> Option<Self> {
+        let mut list = Self::default();
+        while !text.is_empty() {
+            let (name, rest) = text.split_once('=')?;
+            let (value, rest) = match rest.strip_prefix('"') {
+                Some(quoted) => quoted.split_once('"')?,
+                None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
+            };
+            list.set(name, value);
+            text = match rest.strip_prefix(',') {
+                Some(next) => next,
+                None if rest.is_empty() => "",
+                None => return None,
+            };
+        }
+        Some(list)
+    }
+
+    /// Sets a value, in place of the one it has.
+    pub fn set(&mut self, name: &str, value: &str) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => value.clone_into(old),
+            None => self.0.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// Sets all that another list has.
+    pub fn set_all(&mut self, others: &Self) {
+        for (name, value) in &others.0 {
+            self.set(name, value);
+        }
+    }
+
+    /// The value of a name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Display for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            // CLOSED-CAPTIONS=NONE is the one enumerated value among them.
+            let is_quoted = QUOTED.contains(&name.as_str()) && value != "NONE" || value.contains([',', ' ']);
+            let quote = if is_quoted { "\"" } else { "" };
+            write!(f, "{comma}{name}={quote}{value}{quote}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_and_written_with_its_quotes() {
+        let text =
+            "BANDWIDTH=128000,CODECS=\"avc1.4d401f,mp4a.40.2\",RESOLUTION=640x360,CLOSED-CAPTIONS=NONE";
+        let list = Attributes::parse(text).unwrap();
+        assert_eq!((list.get("CODECS"), list.get("AUDIO")), (Some("avc1.4d401f,mp4a.40.2"), None));
+        assert_eq!(list.to_string(), text);
+        assert_eq!(Attributes::parse("").unwrap().to_string(), "");
+        for text in ["BANDWIDTH", "A=1,B", "A=\"1", "A=\"1\"x"] {
+            assert_eq!(Attributes::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_value_takes_the_place_of_an_earlier_one() {
+        let mut list = Attributes::parse("BANDWIDTH=1,FRAME-RATE=25.000").unwrap();
+        list.set_all(&Attributes::parse("BANDWIDTH=2,AUDIO=a").unwrap());
+        assert_eq!(list.to_string(), "BANDWIDTH=2,FRAME-RATE=25.000,AUDIO=\"a\"");
+    }
+}

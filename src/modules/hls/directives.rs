@@ -1,0 +1,160 @@
+//! The module's directives: nginx-rtmp's names, units and defaults, and a few of our own.
+
+use crate::conf::{Context, Directive, Repeat, Takes};
+
+use super::variants;
+
+const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
+
+/// One of most of them.
+const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
+    Directive { name, contexts: CONTEXTS, takes, default, repeat: Repeat::Once, doc }
+}
+
+/// All of them.
+pub const DIRECTIVES: &[Directive] = &[
+    row("hls", Takes::Flag, "off", "Writes H.264 with AAC or MP3 as HLS into hls_path."),
+    row("hls_path", Takes::Text, "", "The directory of playlists and fragments; made if it is missing."),
+    row(
+        "hls_fragment",
+        Takes::Time,
+        "5s",
+        "The shortest fragment: it ends at the first key frame from then on. EXT-X-TARGETDURATION is this, \
+         or what key frames further apart make of it, and stays as it is first written: a fragment that \
+         would become longer ends at an earlier key frame, or without one.",
+    ),
+    row(
+        "hls_max_fragment",
+        Takes::Time,
+        "0",
+        "The longest fragment: it ends then without a key frame. A timestamp that jumps by more is a \
+         discontinuity. 0 means ten times hls_fragment.",
+    ),
+    row(
+        "hls_playlist_length",
+        Takes::Time,
+        "30s",
+        "How much the playlist lists: as many of the newest fragments as cover it, at least three of them and \
+         three target durations.",
+    ),
+    row(
+        "hls_nested",
+        Takes::Flag,
+        "off",
+        "Gives each stream a directory, NAME/index.m3u8 and NAME/ID.ts, in place of NAME.m3u8 and \
+         NAME-ID.ts.",
+    ),
+    row(
+        "hls_fragment_naming",
+        Takes::OneOf(&["sequential", "timestamp", "system"]),
+        "sequential",
+        "What a fragment's ID is: a counter, the publisher's timestamp in 90 kHz, or the time in \
+         milliseconds since 1970. It only ever grows.",
+    ),
+    row(
+        "hls_fragment_naming_granularity",
+        Takes::Number(0, 1_000_000_000),
+        "0",
+        "Makes IDs multiples of this; 0 leaves them as they are.",
+    ),
+    row(
+        "hls_fragment_slicing",
+        Takes::OneOf(&["plain", "aligned"]),
+        "plain",
+        "Where fragments end: hls_fragment after they began, or where the publisher's timestamp passes a \
+         multiple of it, which is the same place in all variants of a stream.",
+    ),
+    row(
+        "hls_type",
+        Takes::OneOf(&["live", "event"]),
+        "live",
+        "An event's playlist lists all fragments from its beginning, and nothing is ever deleted.",
+    ),
+    row(
+        "hls_fast_start",
+        Takes::Flag,
+        "on",
+        "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
+         played one key frame interval after its beginning.",
+    ),
+    row(
+        "hls_endlist",
+        Takes::Flag,
+        "on",
+        "Says in the playlist, with EXT-X-ENDLIST, that a stream has ended.",
+    ),
+    row(
+        "hls_cleanup",
+        Takes::Flag,
+        "on",
+        "Deletes fragments some time after they have left the playlist, and all of a stream's after it has \
+         ended for twice the length of its playlist; also what an earlier run of the server has left.",
+    ),
+    row(
+        "hls_continuous",
+        Takes::Flag,
+        "on",
+        "Keeps the old fragments listed when a stream starts again. When off the list starts anew; the \
+         numbers go on in both cases.",
+    ),
+    Directive {
+        repeat: Repeat::Many,
+        ..row(
+            "hls_variant",
+            Takes::Custom { syntax: variants::SYNTAX, check: variants::check },
+            "",
+            "Makes a stream whose name ends in the suffix a variant in the master playlist of the name without \
+             it, BASE.m3u8. Attributes of EXT-X-STREAM-INF that are not given are measured.",
+        )
+    },
+    row(
+        "hls_base_url",
+        Takes::Text,
+        "",
+        "What stands before the fragments' and variants' names in playlists.",
+    ),
+    row("hls_keys", Takes::Flag, "off", "Encrypts fragments: AES-128, a fresh IV for each."),
+    row(
+        "hls_key_path",
+        Takes::Text,
+        "",
+        "The directory of the keys, NAME-ID.key or NAME/ID.key; by default hls_path.",
+    ),
+    row("hls_key_url", Takes::Text, "", "What stands before the keys' names in playlists."),
+    row(
+        "hls_fragments_per_key",
+        Takes::Number(0, 1_000_000),
+        "0",
+        "How many fragments have the same key; 0 means all, until the stream ends.",
+    ),
+    row(
+        "hls_memory",
+        Takes::Flag,
+        "off",
+        "Keeps playlists, fragments and keys in memory, where this server's HTTP finds them under hls_path, \
+         and writes nothing.",
+    ),
+    Directive {
+        contexts: &[Context::Rtmp],
+        ..row(
+            "hls_memory_size",
+            Takes::Size,
+            "128m",
+            "The most that all files of hls_memory take up together. A stream that finds no room lists less.",
+        )
+    },
+    row("hls_max_audio_delay", Takes::Time, "300ms", "How much audio is gathered into one packet at most."),
+    row(
+        "hls_audio_buffer_size",
+        Takes::Size,
+        "1m",
+        "How many bytes of audio are gathered into one packet at most; 64k is as much as a packet holds.",
+    ),
+    row(
+        "hls_sync",
+        Takes::Time,
+        "2ms",
+        "Audio timestamps this close to where the sample count puts them are put there. 0 leaves all as they \
+         are.",
+    ),
+];

@@ -1,0 +1,188 @@
+//! Which streams have files below an `hls_path`: a hidden file there, with a line for each that comes and
+//! each that goes. A server that starts finds in it what an earlier run has left to delete, so nothing is
+//! ever searched for or judged by its age.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+use super::files;
+use super::settings::Layout;
+
+/// The file's name.
+const NAME: &str = ".millstream-hls";
+/// The longest file that is read, in bytes.
+const MAX_TEXT: u64 = 4 << 20;
+/// Lines beyond those that are needed at which the file is written anew.
+const MAX_STALE: usize = 256;
+
+/// A stream with files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// How its files are laid out.
+    pub layout: Layout,
+    /// Its name.
+    pub name: String,
+}
+
+impl Entry {
+    fn line(&self, sign: char) -> String {
+        let layout = match self.layout {
+            Layout::Flat => "flat",
+            Layout::Nested => "nested",
+        };
+        format!("{sign} {layout} {}\n", self.name)
+    }
+
+    /// An entry and its sign; `None` for what a power cut has left of a line.
+    fn parse(line: &str) -> Option<(char, Self)> {
+        let mut words = line.split(' ');
+        let sign = words.next()?.parse().ok()?;
+        let layout = match words.next()? {
+            "flat" => Layout::Flat,
+            "nested" => Layout::Nested,
+            _ => return None,
+        };
+        let name = words.next()?.to_owned();
+        let is_safe = !name.is_empty() && !name.starts_with('.') && !name.contains('/');
+        (is_safe && words.next().is_none()).then_some((sign, Self { layout, name }))
+    }
+}
+
+/// The ledger of one directory. A failure to write it is a line in the log: the media goes on.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    entries: Vec<Entry>,
+    /// Lines in the file that need not be there.
+    stale: usize,
+}
+
+impl Ledger {
+    /// The ledger of a directory, with what is in its file.
+    pub fn open(root: &Path) -> Self {
+        let path = root.join(NAME);
+        let bytes = files::read(&path, MAX_TEXT).unwrap_or_else(|error| {
+            log::warn!("hls: what an earlier run has left stays: {error}");
+            None
+        });
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
+        let mut ledger = Self { path, entries: Vec::new(), stale: 0 };
+        for (sign, entry) in text.lines().filter_map(Entry::parse) {
+            ledger.entries.retain(|known| *known != entry);
+            if sign == '+' {
+                ledger.entries.push(entry);
+            }
+        }
+        // Behind a line that was cut off nothing can be added.
+        let is_whole = text.is_empty() || text.ends_with('\n');
+        ledger.stale = if is_whole { text.lines().count() - ledger.entries.len() } else { MAX_TEXT as usize };
+        ledger
+    }
+
+    /// The streams that have files.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// A stream will have files.
+    pub fn add(&mut self, entry: Entry) {
+        if !self.entries.contains(&entry) {
+            let line = entry.line('+');
+            self.entries.push(entry);
+            self.write(&line);
+        }
+    }
+
+    /// A stream's files have been deleted.
+    pub fn remove(&mut self, entry: &Entry) {
+        let before = self.entries.len();
+        self.entries.retain(|known| known != entry);
+        if self.entries.len() < before {
+            self.stale += 2;
+            self.write(&entry.line('-'));
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        let result = if self.entries.is_empty() {
+            files::remove(&self.path);
+            self.stale = 0;
+            Ok(())
+        } else if self.stale > MAX_STALE.max(self.entries.len()) {
+            self.stale = 0;
+            let text: String = self.entries.iter().map(|entry| entry.line('+')).collect();
+            files::write(&self.path, text.as_bytes())
+        } else {
+            append(&self.path, line)
+        };
+        if let Err(error) = result {
+            log::warn!("hls: {}: {error}; some files may stay", self.path.display());
+        }
+    }
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o644).custom_flags(O_NOFOLLOW | O_NONBLOCK);
+    let mut file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    file.write_all(line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::files::tests::Scratch;
+    use super::*;
+
+    fn entry(name: &str) -> Entry {
+        Entry { layout: Layout::Flat, name: name.to_owned() }
+    }
+
+    #[test]
+    fn what_was_added_and_not_removed_is_found_again() {
+        let scratch = Scratch::new();
+        let mut ledger = Ledger::open(scratch.path());
+        ledger.add(entry("a"));
+        ledger.add(Entry { layout: Layout::Nested, name: "b".to_owned() });
+        ledger.add(entry("a"));
+        ledger.remove(&entry("c"));
+        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        assert_eq!(text, "+ flat a\n+ nested b\n");
+        let mut ledger = Ledger::open(scratch.path());
+        assert_eq!(ledger.entries().len(), 2);
+        ledger.remove(&entry("a"));
+        assert_eq!(Ledger::open(scratch.path()).entries()[0].name, "b");
+        ledger.remove(&Entry { layout: Layout::Nested, name: "b".to_owned() });
+        assert!(scratch.list().is_empty());
+    }
+
+    #[test]
+    fn the_file_stays_short() {
+        let scratch = Scratch::new();
+        let mut ledger = Ledger::open(scratch.path());
+        ledger.add(entry("always"));
+        for round in 0..2000 {
+            ledger.add(entry(&format!("s{round}")));
+            ledger.remove(&entry(&format!("s{round}")));
+        }
+        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        assert!(text.lines().count() < 300, "{} lines", text.lines().count());
+        assert_eq!(Ledger::open(scratch.path()).entries(), [entry("always")]);
+    }
+
+    #[test]
+    fn what_is_no_entry_is_passed_over() {
+        let scratch = Scratch::new();
+        let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ fl";
+        fs::write(scratch.path().join(NAME), text).unwrap();
+        assert_eq!(Ledger::open(scratch.path()).entries(), [entry("a")]);
+    }
+}

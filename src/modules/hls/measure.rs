@@ -1,0 +1,231 @@
+//! What a master playlist says of a stream: codecs and picture as its headers have them, bit rates and
+//! frame rate as measured over the fragments.
+
+use crate::media::avc::DecoderConfig;
+
+use super::attributes::Attributes;
+use super::playlist::Playlist;
+use super::tracks::AudioTrack;
+
+/// A measured value is told anew when it has moved by one part in this many; a master playlist is not
+/// written with each fragment.
+const STEADY: u64 = 10;
+
+/// What the headers say of the tracks in use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// As RFC 6381 has it: one for each track, with commas.
+    codecs: String,
+    /// Width and height in pixels.
+    resolution: Option<(u32, u32)>,
+    /// Frames a second, if the header tells.
+    frame_rate: Option<f64>,
+}
+
+impl Facts {
+    /// The facts of a pair of tracks.
+    pub fn new(video: Option<&DecoderConfig>, audio: Option<AudioTrack>) -> Self {
+        let picture = video.and_then(DecoderConfig::picture);
+        let codecs: Vec<String> =
+            video.map(avc_codec).into_iter().chain(audio.as_ref().map(audio_codec)).collect();
+        Self {
+            codecs: codecs.join(","),
+            resolution: picture.as_ref().map(|picture| (picture.width, picture.height)),
+            frame_rate: picture.and_then(|picture| picture.frame_rate),
+        }
+    }
+}
+
+/// `avc1.PPCCLL` (RFC 6381 3.3).
+fn avc_codec(config: &DecoderConfig) -> String {
+    format!("avc1.{:02x}{:02x}{:02x}", config.profile, config.compatibility, config.level)
+}
+
+/// `mp4a.40.TYPE`, where 34 is MP3.
+fn audio_codec(track: &AudioTrack) -> String {
+    match track {
+        AudioTrack::Aac(config, _) => {
+            let object_type = match config.extension {
+                Some(extension) if extension.parametric_stereo => 29,
+                Some(_) => 5,
+                None => config.object_type,
+            };
+            format!("mp4a.40.{object_type}")
+        }
+        AudioTrack::Mp3 => "mp4a.40.34".to_owned(),
+    }
+}
+
+/// The measurements of a stream.
+#[derive(Debug, Default)]
+pub struct Measure {
+    facts: Facts,
+    bits: u64,
+    milliseconds: u64,
+    /// Bits a second of the densest stretch.
+    peak: u64,
+    told: Option<Told>,
+}
+
+/// What has been said last.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    facts: Facts,
+    bandwidth: u64,
+    average: u64,
+    frame_rate: Option<f64>,
+}
+
+impl Measure {
+    /// Takes in the newest fragment, in which `frames` pictures were written; true if there is something
+    /// new to say.
+    pub fn take(&mut self, playlist: &Playlist, facts: &Facts, frames: u64) -> bool {
+        let Some(newest) = playlist.fragments().next_back() else { return false };
+        if *facts != self.facts {
+            *self = Self { facts: facts.clone(), told: self.told.take(), ..Self::default() };
+        }
+        self.bits = self.bits.saturating_add(newest.bytes.saturating_mul(8));
+        self.milliseconds = self.milliseconds.saturating_add(newest.duration);
+        self.peak = self.peak.max(densest(playlist));
+        let average = rate(self.bits, self.milliseconds);
+        let is_near = |new: u64, old: u64| new.abs_diff(old) <= old / STEADY;
+        if let Some(told) = &self.told
+            && told.facts == self.facts
+            && self.peak <= told.bandwidth
+            && is_near(average, told.average)
+        {
+            return false;
+        }
+        let frame_rate = self.frame_rate(frames, newest.duration);
+        let bandwidth = round_up(self.peak.max(average));
+        self.told = Some(Told { facts: self.facts.clone(), bandwidth, average, frame_rate });
+        true
+    }
+
+    /// The header's rate if that is what comes, or what comes.
+    fn frame_rate(&self, frames: u64, milliseconds: u64) -> Option<f64> {
+        self.facts.resolution?;
+        #[expect(clippy::cast_precision_loss, reason = "both are small")]
+        let measured = frames as f64 * 1000.0 / milliseconds.max(1) as f64;
+        let told = self.facts.frame_rate.filter(|told| (told - measured).abs() <= measured / 20.0);
+        told.or(Some(measured)).filter(|rate| *rate > 0.0)
+    }
+
+    /// The attributes of EXT-X-STREAM-INF; `None` before the first fragment.
+    pub fn attributes(&self) -> Option<String> {
+        let told = self.told.as_ref()?;
+        let mut list = Attributes::default();
+        list.set("BANDWIDTH", &told.bandwidth.to_string());
+        list.set("AVERAGE-BANDWIDTH", &told.average.to_string());
+        if !told.facts.codecs.is_empty() {
+            list.set("CODECS", &told.facts.codecs);
+        }
+        if let Some((width, height)) = told.facts.resolution {
+            list.set("RESOLUTION", &format!("{width}x{height}"));
+        }
+        if let Some(rate) = told.frame_rate {
+            list.set("FRAME-RATE", &format!("{rate:.3}"));
+        }
+        Some(list.to_string())
+    }
+}
+
+/// The peak segment bit rate (RFC 8216 4.3.4.2) of the stretches that end with the newest fragment and
+/// last half a target duration to one and a half; of all there is, if that is less.
+fn densest(playlist: &Playlist) -> u64 {
+    let (shortest, longest) = (playlist.target() / 2, playlist.target().saturating_mul(3) / 2);
+    let (mut bits, mut milliseconds, mut peak) = (0u64, 0u64, 0);
+    for (count, fragment) in playlist.fragments().rev().enumerate() {
+        bits = bits.saturating_add(fragment.bytes.saturating_mul(8));
+        milliseconds = milliseconds.saturating_add(fragment.duration);
+        let is_first = count + 1 == playlist.len();
+        if milliseconds > longest && peak > 0 {
+            break;
+        }
+        if milliseconds >= shortest || is_first {
+            peak = peak.max(rate(bits, milliseconds));
+        }
+    }
+    peak
+}
+
+fn rate(bits: u64, milliseconds: u64) -> u64 {
+    bits.saturating_mul(1000) / milliseconds.max(1)
+}
+
+/// To two digits, so that a little more than before is not news.
+fn round_up(rate: u64) -> u64 {
+    let unit = 10u64.pow(rate.max(1).ilog10().saturating_sub(1));
+    rate.div_ceil(unit).saturating_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::playlist::{Begins, Fragment};
+    use super::super::settings::ListKind;
+    use super::*;
+
+    fn facts(resolution: Option<(u32, u32)>) -> Facts {
+        Facts { codecs: "avc1.4d401f,mp4a.40.2".to_owned(), resolution, frame_rate: Some(25.0) }
+    }
+
+    fn push(playlist: &mut Playlist, duration: u64, bytes: u64) {
+        let id = playlist.next_id();
+        let begins = Begins::Independent;
+        let fragment = Fragment { id, duration, discontinuity: false, begins, date: None, lock: None, bytes };
+        playlist.push(fragment, 60_000, duration);
+    }
+
+    #[test]
+    fn the_peak_is_that_of_stretches_of_about_a_target_duration() {
+        let mut playlist = Playlist::new(ListKind::Live, 4000);
+        let mut measure = Measure::default();
+        // 1 Mbit/s, a second of 3 Mbit/s, which is no stretch by itself, and 1 Mbit/s again.
+        for (duration, bytes) in [(4000, 500_000), (1000, 375_000), (4000, 500_000)] {
+            push(&mut playlist, duration, bytes);
+            measure.take(&playlist, &facts(Some((640, 360))), duration / 40);
+        }
+        assert_eq!(
+            measure.attributes().unwrap(),
+            "BANDWIDTH=1400000,AVERAGE-BANDWIDTH=1222222,CODECS=\"avc1.4d401f,mp4a.40.2\",RESOLUTION=640x360,\
+             FRAME-RATE=25.000"
+        );
+    }
+
+    #[test]
+    fn what_stays_much_the_same_is_not_told_again() {
+        let mut playlist = Playlist::new(ListKind::Live, 2000);
+        let mut measure = Measure::default();
+        let mut told = |bytes: u64, facts: &Facts| {
+            push(&mut playlist, 2000, bytes);
+            measure.take(&playlist, facts, 50)
+        };
+        let facts_of = facts(Some((640, 360)));
+        assert!(told(250_000, &facts_of));
+        assert!(!told(250_000, &facts_of) && !told(245_000, &facts_of));
+        assert!(told(400_000, &facts_of));
+        assert!(told(400_000, &facts(Some((1280, 720)))));
+    }
+
+    #[test]
+    fn the_frame_rate_is_the_headers_if_that_is_what_comes() {
+        let mut playlist = Playlist::new(ListKind::Live, 2000);
+        let mut rate = |frames: u64, resolution: Option<(u32, u32)>| {
+            let mut measure = Measure::default();
+            push(&mut playlist, 2000, 1000);
+            measure.take(&playlist, &facts(resolution), frames);
+            Attributes::parse(&measure.attributes().unwrap()).unwrap().get("FRAME-RATE").map(str::to_owned)
+        };
+        assert_eq!(rate(51, Some((1, 1))).as_deref(), Some("25.000"));
+        assert_eq!(rate(60, Some((1, 1))).as_deref(), Some("30.000"));
+        assert_eq!(rate(0, None), None);
+    }
+
+    #[test]
+    fn codecs_are_named_as_in_rfc_6381() {
+        let aac = crate::media::aac::AudioConfig::parse(&[0x11, 0x90]).unwrap();
+        let track = AudioTrack::Aac(aac, aac.adts().unwrap());
+        assert_eq!(Facts::new(None, Some(track)).codecs, "mp4a.40.2");
+        assert_eq!(Facts::new(None, Some(AudioTrack::Mp3)).codecs, "mp4a.40.34");
+    }
+}

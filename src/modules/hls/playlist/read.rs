@@ -1,0 +1,138 @@
+//! Reading back the playlist that an earlier run of the server left, or nginx-rtmp.
+
+use jiff::Timestamp;
+
+use super::super::attributes::Attributes;
+use super::super::keys;
+use super::super::naming::Naming;
+use super::super::settings::ListKind;
+use super::{Begins, Fragment, Lock, MAX_EVENT, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF};
+
+/// The longest EXTINF that is read back, in milliseconds.
+const MAX_DURATION: u64 = 24 * 3600 * 1000;
+/// The largest sequence number that is read back.
+const MAX_SEQUENCE: u64 = 9_999_999_999_999_999;
+
+/// What the next fragment's tags have said so far.
+#[derive(Debug, Default)]
+struct Tags {
+    duration: Option<u64>,
+    discontinuity: bool,
+    date: Option<u64>,
+    /// Holds until another one.
+    lock: Option<Lock>,
+}
+
+impl Playlist {
+    /// Reads back what [`render`](Self::render) wrote, with the fragments that wait for their deletion, or
+    /// what nginx-rtmp did. Anything that this server would not have written, a URI that is not of this
+    /// stream first of all, makes it `None`.
+    pub fn parse(text: &str, naming: &Naming) -> Option<(Self, Vec<Retired>)> {
+        let mut lines = text.lines().map(str::trim_end);
+        if lines.next() != Some("#EXTM3U") {
+            return None;
+        }
+        let settings = naming.settings();
+        let mut playlist = Self::new(settings.kind, settings.fragment);
+        let (mut retired, mut tags, mut target) = (Vec::new(), Tags::default(), None);
+        let mut begins = Begins::Within;
+        for line in lines.filter(|line| !line.is_empty()) {
+            match line.split_once(':').unwrap_or((line, "")) {
+                ("#EXT-X-MEDIA-SEQUENCE", value) => playlist.sequence = parse_sequence(value)?,
+                ("#EXT-X-DISCONTINUITY-SEQUENCE", value) => {
+                    playlist.discontinuity_sequence = parse_sequence(value)?;
+                }
+                ("#EXT-X-TARGETDURATION", value) => target = Some(parse_target(value)?),
+                ("#EXT-X-INDEPENDENT-SEGMENTS", _) => begins = Begins::Independent,
+                ("#EXT-X-DISCONTINUITY", _) => tags.discontinuity = true,
+                ("#EXT-X-PROGRAM-DATE-TIME", value) => tags.date = parse_date(value),
+                ("#EXTINF", value) => tags.duration = Some(parse_duration(value)?),
+                ("#EXT-X-KEY", value) => tags.lock = parse_lock(value, naming)?,
+                _ if line.starts_with(RETIRED) => retired = parse_retired(line)?,
+                (tag, _) if tag.starts_with('#') => {}
+                _ => playlist.read_back(naming.parse_uri(line)?, &mut tags, begins)?,
+            }
+        }
+        let after = playlist.sequence.saturating_add(u64::try_from(playlist.len()).unwrap_or(u64::MAX));
+        let listed = playlist.fragments.back().map(|last| last.id);
+        let highest = listed.max(retired.iter().map(|retired| retired.id).max());
+        playlist.next_id = highest.map_or(after, |id| after.max(id.saturating_add(1)));
+        // The target holds for those who have read it, unless it is too short by now.
+        let longest = playlist.fragments().map(|fragment| super::rounded(fragment.duration)).max();
+        playlist.target = longest.max(target).map(|target| target.max(playlist.least_target));
+        Some((playlist, retired))
+    }
+
+    fn read_back(&mut self, id: u64, tags: &mut Tags, begins: Begins) -> Option<()> {
+        let rising = self.fragments.back().is_none_or(|last| last.id < id);
+        let most = if self.kind == ListKind::Event { MAX_EVENT } else { MAX_LISTED };
+        if !rising || self.fragments.len() >= most {
+            return None;
+        }
+        let duration = tags.duration.take()?;
+        let (date, lock) = (tags.date.take(), tags.lock);
+        let discontinuity = std::mem::take(&mut tags.discontinuity);
+        self.fragments.push_back(Fragment { id, duration, discontinuity, begins, date, lock, bytes: 0 });
+        Some(())
+    }
+}
+
+/// What a playlist's text says of its stream for the master playlist; `None` if it lists nothing.
+pub fn stream_inf(text: &str) -> Option<Attributes> {
+    text.lines().find(|line| line.starts_with("#EXTINF"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(STREAM_INF));
+    Attributes::parse(line.unwrap_or_default())
+}
+
+fn parse_sequence(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|&number| number <= MAX_SEQUENCE)
+}
+
+/// Whole seconds.
+fn parse_target(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|&target: &u64| target <= MAX_DURATION / 1000)
+}
+
+/// Seconds with at most three decimals and a comma behind, in milliseconds.
+fn parse_duration(value: &str) -> Option<u64> {
+    let (seconds, decimals) = value.split_once(',')?.0.split_once('.')?;
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if decimals.len() != 3 || !all_digits(seconds) || !all_digits(decimals) {
+        return None;
+    }
+    let (seconds, millis): (u64, u64) = (seconds.parse().ok()?, decimals.parse().ok()?);
+    seconds.checked_mul(1000)?.checked_add(millis).filter(|&duration| duration <= MAX_DURATION)
+}
+
+/// Milliseconds since 1970. A date that cannot be read is none.
+fn parse_date(value: &str) -> Option<u64> {
+    let date: Timestamp = value.parse().ok()?;
+    u64::try_from(date.as_millisecond()).ok()
+}
+
+/// The lock of the fragments that follow, or that they have none; `None` for what we would not write.
+fn parse_lock(value: &str, naming: &Naming) -> Option<Option<Lock>> {
+    let attributes = Attributes::parse(value)?;
+    if attributes.get("METHOD")? == "NONE" {
+        return Some(None);
+    }
+    if attributes.get("METHOD")? != "AES-128" {
+        return None;
+    }
+    let key = naming.parse_key_uri(attributes.get("URI")?)?;
+    let iv = attributes.get("IV")?;
+    let digits = iv.strip_prefix("0x").or(iv.strip_prefix("0X"))?;
+    let iv: keys::Bytes = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
+    Some(Some(Lock { key, iv }))
+}
+
+/// ` ID` or ` ID:KEY` each.
+fn parse_retired(line: &str) -> Option<Vec<Retired>> {
+    let parse = |word: &str| match word.split_once(':') {
+        Some((id, key)) => {
+            Some(Retired { id: parse_sequence(id)?, key: Some(parse_sequence(key)?), until: 0 })
+        }
+        None => Some(Retired { id: parse_sequence(word)?, key: None, until: 0 }),
+    };
+    line.strip_prefix(RETIRED)?.split_whitespace().map(parse).collect()
+}

@@ -1,0 +1,83 @@
+//! What an earlier run of the server, or an earlier publication, has left of a stream: found again in its
+//! playlist, to go on from it or to delete it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::files;
+use super::naming::Naming;
+use super::playlist::{Fragment, MAX_TEXT, Playlist, Retired};
+use super::store::Files;
+use super::variants;
+
+/// Deletes what a stream that has ended left: all that its playlist names, and a playlist that was about to
+/// appear; then the playlist, and the stream's own directories if nothing else is in them. The master
+/// playlist lists it no more.
+pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
+    let Ok(found) = read_back(naming, files) else { return };
+    let mut ids = HashSet::new();
+    let mut keys = HashSet::new();
+    if let Some((playlist, retired)) = &found {
+        ids.extend(playlist.fragments().map(|fragment| fragment.id));
+        ids.extend(retired.iter().map(|retired| retired.id));
+        keys.extend(playlist.fragments().filter_map(|fragment| Some(fragment.lock?.key)));
+        keys.extend(retired.iter().filter_map(|retired| retired.key));
+    }
+    for id in ids {
+        files.remove(&naming.fragment(id));
+    }
+    for key in keys {
+        files.remove(&naming.key(key));
+    }
+    if found.is_some() {
+        files.remove(&naming.playlist());
+    }
+    // What a crash left half written.
+    files.remove(&files::part_of(&naming.playlist()));
+    files.remove(&naming.open_fragment());
+    if matches!(files, Files::Disk) {
+        for directory in naming.own_directories() {
+            // Refused by the system while anything is in it.
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+    if let Some(base) = variants::base_of(naming.name(), naming.settings())
+        && let Err(error) = variants::update(files, naming, base, wall)
+    {
+        log::error!("{}: hls master playlist: {error}", naming.name());
+    }
+}
+
+/// The playlist that is in place, and what waits for its deletion. Of a playlist that was about to appear
+/// when the server was killed, the fragments wait, too. An error is a file that is not ours.
+pub fn read_back(naming: &Naming, files: &Files<'_>) -> Result<Option<(Playlist, Vec<Retired>)>, String> {
+    let path = naming.playlist();
+    let parse = |path: &Path| {
+        let Some(bytes) = files.read(path, MAX_TEXT).map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| Playlist::parse(text, naming));
+        parsed.map(Some).ok_or_else(|| format!("{}: not a playlist of this server", path.display()))
+    };
+    let found = parse(&path)?;
+    let prepared = parse(&files::part_of(&path)).ok().flatten();
+    let is_seen = found.is_some();
+    let Some((mut playlist, mut retired)) = found.or_else(|| prepared.clone()) else { return Ok(None) };
+    let listed: HashSet<u64> = playlist.fragments().map(|fragment| fragment.id).collect();
+    for fragment in prepared.iter().flat_map(|(prepared, _)| prepared.fragments()) {
+        if !listed.contains(&fragment.id) {
+            playlist.skip(fragment.id);
+            retired.push(fragment.retired());
+        }
+    }
+    let size = |id| files.size(&naming.fragment(id)).filter(|_| is_seen);
+    retired.extend(playlist.keep_existing(size).iter().map(Fragment::retired));
+    Ok(Some((playlist, retired)))
+}
+
+/// How much the playlist in place lists.
+pub fn listed(naming: &Naming, files: &Files<'_>) -> Duration {
+    let found = read_back(naming, files).ok().flatten();
+    Duration::from_millis(found.map_or(0, |(playlist, _)| playlist.total()))
+}

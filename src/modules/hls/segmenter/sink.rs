@@ -1,0 +1,105 @@
+//! The segmenter as a sink: what happens to a fragment that is whole, to a failure, and at the end.
+
+use std::io;
+use std::mem;
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
+
+use crate::engine::{MemoryFiles, Now, Sink};
+use crate::media::Frame;
+
+use super::super::fragment::OpenFragment;
+use super::super::publication::Finished;
+use super::super::slicer::TURN;
+use super::{Cut, Segmenter, State};
+
+impl Segmenter {
+    /// Lets a fragment that is whole appear.
+    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64) -> io::Result<()> {
+        let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
+        let (part, bytes, spare) = open.finish()?;
+        self.spare = spare;
+        self.publication.add(Finished {
+            part,
+            bytes,
+            duration,
+            begins,
+            timestamp: start % TURN,
+            date: self.dates.of(start),
+            expected: self.slicer.expected(),
+            facts: &self.facts,
+            frames,
+        })?;
+        if mem::take(&mut self.is_failing) {
+            log::info!("{}: hls goes on", self.publication.name());
+        }
+        Ok(())
+    }
+
+    /// Gives up what is open, and rests.
+    fn fail(&mut self, timestamp: u64, error: &io::Error) {
+        if !mem::replace(&mut self.is_failing, true) {
+            log::error!("{}: hls rests until it can write again: {error}", self.publication.name());
+        }
+        self.open = None;
+        self.muxer = self.muxer_before.clone();
+        self.audio.flush(|_, _| {});
+        self.audio.restart();
+        self.publication.break_off();
+        self.publication.make_room();
+        self.broken = true;
+        self.state = State::Resting(timestamp);
+        if self.publication.is_full() {
+            self.finish();
+        }
+    }
+
+    fn write_rest(&mut self) -> io::Result<()> {
+        if matches!(self.state, State::Probing(_) | State::Running) {
+            self.start()?;
+            self.close(Cut::End, 0)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Segmenter {
+    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+        if let Err(error) = self.take(frame) {
+            self.fail(frame.timestamp, &error);
+        }
+        Ok(())
+    }
+
+    fn discontinuity(&mut self) {
+        self.broken = true;
+    }
+
+    fn finish(&mut self) {
+        if matches!(self.state, State::Over) {
+            return;
+        }
+        let rest = self.write_rest();
+        self.open = None;
+        self.state = State::Over;
+        if let Err(error) = rest.and(self.publication.end()) {
+            log::error!("{}: hls: {error}", self.publication.name());
+        }
+    }
+
+    fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
+        self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
+        self.publication.settle(now, memory);
+    }
+}
+
+/// The last fragment and the playlist's end, if nobody has asked for them.
+impl Drop for Segmenter {
+    fn drop(&mut self) {
+        self.finish();
+        if self.skipped > 0 {
+            let (name, skipped) = (self.publication.name(), self.skipped);
+            log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The settings of an application, out of its directives.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::conf::{self, Scope};
+
+use super::fragment::MAX_BYTES;
+use super::variants::Variant;
+
+/// `hls_nested`: how a stream's files are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// All streams in one directory.
+    Flat,
+    /// A directory for each stream.
+    Nested,
+}
+
+/// `hls_fragment_naming`: what a fragment's number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// One more than the last.
+    Sequential,
+    /// The publisher's timestamp in ticks of 90 kHz.
+    Timestamp,
+    /// Milliseconds since 1970.
+    System,
+}
+
+/// `hls_fragment_slicing`: what is measured against `hls_fragment`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slicing {
+    /// The fragment's duration.
+    Plain,
+    /// The publisher's timestamp, which passes a multiple.
+    Aligned,
+}
+
+/// `hls_type`: what becomes of old fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKind {
+    /// They leave the list.
+    Live,
+    /// They stay in it.
+    Event,
+}
+
+/// `hls_fast_start`: how long the first fragments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As long as all others.
+    Even,
+    /// From one key frame to the next, until the list is full.
+    Fast,
+}
+
+/// `hls_endlist`: what a playlist says when its stream has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// That it has.
+    Told,
+    /// Nothing.
+    Silent,
+}
+
+/// `hls_cleanup`: whether old fragments are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Delete what slid out, after a while.
+    Delete,
+    /// Keep every fragment for ever.
+    Keep,
+}
+
+/// `hls_continuous`: what a stream does with the playlist that an earlier publication left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuation {
+    /// The old fragments stay listed, and a discontinuity stands before the new ones.
+    Continue,
+    /// The list starts anew. Its numbers go on all the same: players stall on a media sequence that
+    /// goes back, and caches hold the old fragments under their names.
+    Restart,
+}
+
+/// `hls_memory`: where the files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In directories.
+    Disk,
+    /// In memory.
+    Memory {
+        /// `hls_memory_size`, for all streams together.
+        limit: usize,
+    },
+}
+
+/// `hls_keys` and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySettings {
+    /// `hls_key_path`, if it is not `hls_path`.
+    pub path: Option<PathBuf>,
+    /// `hls_key_url`.
+    pub url: String,
+    /// `hls_fragments_per_key`.
+    pub fragments: u64,
+}
+
+/// The settings of an application's streams. Times are in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `hls_fragment`.
+    pub fragment: u64,
+    /// `hls_max_fragment`, never below `fragment`.
+    pub max_fragment: u64,
+    /// `hls_playlist_length`.
+    pub playlist_length: u64,
+    /// `hls_max_audio_delay`.
+    pub max_audio_delay: u64,
+    /// `hls_audio_buffer_size`.
+    pub audio_buffer: usize,
+    /// `hls_sync`.
+    pub sync: u64,
+    /// `hls_nested`.
+    pub layout: Layout,
+    /// `hls_fragment_naming`.
+    pub numbering: Numbering,
+    /// `hls_fragment_naming_granularity`, at least 1.
+    pub granularity: u64,
+    /// `hls_fragment_slicing`.
+    pub slicing: Slicing,
+    /// `hls_type`.
+    pub kind: ListKind,
+    /// `hls_fast_start`.
+    pub pace: Pace,
+    /// `hls_endlist`.
+    pub ending: Ending,
+    /// `hls_cleanup`.
+    pub cleanup: Cleanup,
+    /// `hls_continuous`.
+    pub continuation: Continuation,
+    /// `hls_variant`, in the order of the configuration.
+    pub variants: Vec<Variant>,
+    /// `hls_base_url`.
+    pub base_url: String,
+    /// `hls_keys`.
+    pub keys: Option<KeySettings>,
+    /// `hls_memory`.
+    pub place: Place,
+}
+
+/// An application with `hls on`.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// `hls_path`.
+    pub path: PathBuf,
+    /// The rest.
+    pub settings: Rc<Settings>,
+}
+
+impl App {
+    /// What an application's block says; `None` where HLS is off.
+    pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
+        if !scope.flag("hls") {
+            return Ok(None);
+        }
+        let path = scope.text("hls_path");
+        if path.is_empty() {
+            return Err(conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\""));
+        }
+        let settings = Settings::read(scope)?;
+        let path = match settings.place {
+            Place::Disk => PathBuf::from(path),
+            // Found again by name alone: HTTP asks for the path that a file would have.
+            Place::Memory { .. } => absolute(scope, "hls_path", Path::new(&path))?,
+        };
+        Ok(Some(Self { path, settings: Rc::new(settings) }))
+    }
+}
+
+impl Settings {
+    fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
+        let fragment = milliseconds(scope.time("hls_fragment"));
+        if fragment == 0 {
+            return Err(wrong(scope, "hls_fragment", "must not be 0"));
+        }
+        let max_fragment = match milliseconds(scope.time("hls_max_fragment")) {
+            0 => fragment.saturating_mul(10),
+            max => max.max(fragment),
+        };
+        let kind = either(scope.text("hls_type") == "event", ListKind::Event, ListKind::Live);
+        let place = match scope.flag("hls_memory") {
+            true => Place::Memory { limit: bytes(scope.size("hls_memory_size")) },
+            false => Place::Disk,
+        };
+        if kind == ListKind::Event && place != Place::Disk {
+            return Err(wrong(
+                scope,
+                "hls_memory",
+                "cannot hold \"hls_type event\", which grows without end",
+            ));
+        }
+        // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
+        let keeps = place == Place::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
+        let variants = scope.all("hls_variant").into_iter().map(|node| Variant::read(&node.args)).collect();
+        Ok(Self {
+            fragment,
+            max_fragment,
+            playlist_length: milliseconds(scope.time("hls_playlist_length")),
+            max_audio_delay: milliseconds(scope.time("hls_max_audio_delay")),
+            audio_buffer: bytes(scope.size("hls_audio_buffer_size")),
+            sync: milliseconds(scope.time("hls_sync")),
+            layout: either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat),
+            numbering: match scope.text("hls_fragment_naming").as_str() {
+                "timestamp" => Numbering::Timestamp,
+                "system" => Numbering::System,
+                _ => Numbering::Sequential,
+            },
+            granularity: scope.number("hls_fragment_naming_granularity").max(1),
+            slicing: either(
+                scope.text("hls_fragment_slicing") == "aligned",
+                Slicing::Aligned,
+                Slicing::Plain,
+            ),
+            kind,
+            pace: either(scope.flag("hls_fast_start"), Pace::Fast, Pace::Even),
+            ending: either(scope.flag("hls_endlist"), Ending::Told, Ending::Silent),
+            cleanup: either(keeps, Cleanup::Keep, Cleanup::Delete),
+            continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),
+            variants,
+            base_url: url(scope, "hls_base_url")?,
+            keys: if scope.flag("hls_keys") { Some(KeySettings::read(scope, place)?) } else { None },
+            place,
+        })
+    }
+
+    /// The longest fragment in bytes: in memory, what is open takes up room beside what is whole.
+    pub fn max_bytes(&self) -> u64 {
+        match self.place {
+            Place::Disk => MAX_BYTES,
+            Place::Memory { limit } => MAX_BYTES.min(u64::try_from(limit / 4).unwrap_or(MAX_BYTES)),
+        }
+    }
+
+    /// How long the files of a stream stay after its end: what a viewer may still have to play, twice.
+    pub fn farewell(&self) -> Duration {
+        Duration::from_millis(self.playlist_length.max(self.fragment.saturating_mul(3)).saturating_mul(2))
+    }
+}
+
+impl KeySettings {
+    fn read(scope: &Scope<'_>, place: Place) -> Result<Self, conf::Error> {
+        let path = PathBuf::from(scope.text("hls_key_path"));
+        let path = match place {
+            _ if path.as_os_str().is_empty() => None,
+            Place::Disk => Some(path),
+            Place::Memory { .. } => Some(absolute(scope, "hls_key_path", &path)?),
+        };
+        Ok(Self { path, url: url(scope, "hls_key_url")?, fragments: scope.number("hls_fragments_per_key") })
+    }
+}
+
+fn either<T>(first: bool, yes: T, no: T) -> T {
+    if first { yes } else { no }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// A URL's first part, which goes into playlists, between quotes too.
+fn url(scope: &Scope<'_>, name: &str) -> Result<String, conf::Error> {
+    let url = scope.text(name);
+    let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') && !url.starts_with('#');
+    if is_plain { Ok(url) } else { Err(wrong(scope, name, "takes a URL without spaces and quotes")) }
+}
+
+fn absolute(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Error> {
+    std::path::absolute(path).map_err(|error| wrong(scope, name, &error.to_string()))
+}
+
+/// An error at the directive, or at the block if the directive is not given.
+fn wrong(scope: &Scope<'_>, name: &str, why: &str) -> conf::Error {
+    conf::Error::at(scope.find(name).unwrap_or(scope.node()), format!("\"{name}\" {why}"))
+}
+
+#[cfg(test)]
+impl Settings {
+    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one directory, at an even pace.
+    pub fn for_tests() -> Self {
+        Self {
+            fragment: 2000,
+            max_fragment: 20_000,
+            playlist_length: 30_000,
+            max_audio_delay: 300,
+            audio_buffer: 1 << 20,
+            sync: 2,
+            layout: Layout::Flat,
+            numbering: Numbering::Sequential,
+            granularity: 1,
+            slicing: Slicing::Plain,
+            kind: ListKind::Live,
+            pace: Pace::Even,
+            ending: Ending::Told,
+            cleanup: Cleanup::Delete,
+            continuation: Continuation::Continue,
+            variants: Vec::new(),
+            base_url: String::new(),
+            keys: None,
+            place: Place::Disk,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Master playlists: the streams whose names differ in a suffix, each with what it needs to be played.
+//!
+//! What is known of a variant stands in its own playlist, as a comment, so the master playlist is made
+//! from what is there and nothing else: those that are live or still listed, also after a restart.
+
+use std::io;
+use std::time::SystemTime;
+
+use super::attributes::Attributes;
+use super::naming::Naming;
+use super::playlist::{self, MAX_TEXT};
+use super::settings::Settings;
+use super::store::Files;
+
+/// How `hls_variant` is written.
+pub const SYNTAX: &str = "suffix [ATTRIBUTE=value ...]";
+
+/// One `hls_variant`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    suffix: String,
+    attributes: Attributes,
+}
+
+impl Variant {
+    /// What a directive that has been checked says.
+    pub fn read(args: &[String]) -> Self {
+        let (suffix, given) = args.split_first().map_or(("", args), |(suffix, rest)| (suffix.as_str(), rest));
+        let mut attributes = Attributes::default();
+        for (name, value) in given.iter().filter_map(|arg| arg.split_once('=')) {
+            attributes.set(name, value.trim_matches('"'));
+        }
+        Self { suffix: suffix.to_owned(), attributes }
+    }
+}
+
+/// Judges the arguments of `hls_variant`.
+pub fn check(args: &[String]) -> Result<(), String> {
+    let [suffix, given @ ..] = args else { return Err("nothing is given".to_owned()) };
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+=@,".contains(&byte);
+    if suffix.is_empty() || !suffix.bytes().all(fits) {
+        return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for arg in given {
+        let Some((name, value)) = arg.split_once('=') else {
+            return Err(format!("\"{}\" is not ATTRIBUTE=value", arg.escape_debug()));
+        };
+        if names.contains(&name) {
+            return Err(format!("{name} is given twice"));
+        }
+        if let Some(expected) = judge(name, value) {
+            return Err(format!(
+                "{} takes {expected}, not \"{}\"",
+                name.escape_debug(),
+                value.escape_debug()
+            ));
+        }
+        names.push(name);
+    }
+    Ok(())
+}
+
+/// What an attribute takes, if it is not what is given.
+fn judge(name: &str, value: &str) -> Option<&'static str> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+    let (fits, expected) = match name {
+        "BANDWIDTH" | "AVERAGE-BANDWIDTH" | "PROGRAM-ID" => (digits(value), "a number"),
+        "RESOLUTION" => (value.split_once('x').is_some_and(|(w, h)| digits(w) && digits(h)), "WIDTHxHEIGHT"),
+        "FRAME-RATE" => (value.parse::<f64>().is_ok_and(|rate| rate > 0.0), "a number"),
+        "" => (false, "a name in front"),
+        _ if !name.bytes().all(is_name) => (false, "a name of capital letters, digits and dashes in front"),
+        _ => {
+            let value = value.trim_matches('"');
+            (!value.is_empty() && !value.contains(['"', '\n', '\r']), "a value in one line")
+        }
+    };
+    (!fits).then_some(expected)
+}
+
+/// The name without the longest suffix of a variant that it ends in; `None` if it is no variant.
+pub fn base_of<'a>(name: &'a str, settings: &Settings) -> Option<&'a str> {
+    let bases = settings.variants.iter().filter_map(|variant| name.strip_suffix(variant.suffix.as_str()));
+    bases.filter(|base| !base.is_empty()).min_by_key(|base| base.len())
+}
+
+/// Writes the master playlist of the variants of `base` anew, from those whose playlists list anything;
+/// without any there is none.
+pub fn update(files: &mut Files<'_>, naming: &Naming, base: &str, modified: SystemTime) -> io::Result<()> {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
+    let mut has_any = false;
+    for variant in &naming.settings().variants {
+        let naming = Naming::new(naming.root(), &format!("{base}{}", variant.suffix), naming.settings());
+        let Ok(Some(list)) = files.read(&naming.playlist(), MAX_TEXT) else { continue };
+        let Some(mut attributes) = std::str::from_utf8(&list).ok().and_then(playlist::stream_inf) else {
+            continue;
+        };
+        attributes.set_all(&variant.attributes);
+        if attributes.get("BANDWIDTH").is_some() {
+            has_any = true;
+            text.extend(["#EXT-X-STREAM-INF:", &attributes.to_string(), "\n", &naming.playlist_uri(), "\n"]);
+        }
+    }
+    let path = naming.master(base);
+    if has_any {
+        files.write(path, text.as_bytes(), modified)
+    } else {
+        files.remove(&path);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
