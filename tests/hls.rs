@@ -6,77 +6,17 @@
 mod common;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::ffmpeg::{self, Tracks};
+use common::hls::{check_times, fragments, playlist, publish};
 use common::http::{Connection, get};
 use common::media::{self, Packet};
 use common::player::Client;
-use common::ts::{self, Counters, Fragment};
+use common::ts::{self, Counters};
 use common::{Folder, Server, until, wait};
-use m3u8_rs::MediaPlaylist;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
-
-/// Reads a playlist and holds it against the rules that each one must keep.
-fn playlist(bytes: &[u8]) -> MediaPlaylist {
-    let list = m3u8_rs::parse_media_playlist_res(bytes).expect("a media playlist");
-    let text = String::from_utf8(bytes.to_vec()).unwrap();
-    assert!(text.starts_with("#EXTM3U\n") && text.ends_with('\n'), "{text}");
-    assert!(list.version.is_some_and(|version| version >= 3), "durations have decimals: {text}");
-    for segment in &list.segments {
-        assert!(segment.duration.round() as u64 <= list.target_duration, "{text}");
-        assert!(segment.duration > 0.0, "{text}");
-        assert!(segment.unknown_tags.is_empty(), "{text}");
-    }
-    assert!(list.unknown_tags.is_empty(), "{text}");
-    if list.media_sequence == 0 {
-        assert!(!list.segments.iter().take(1).any(|segment| segment.discontinuity), "{text}");
-    }
-    list
-}
-
-/// Publishes packets faster than real time and waits until the playlist has its end.
-fn publish(server: &Server, name: &str, packets: &[Packet]) -> MediaPlaylist {
-    let mut publisher = Client::publish(server.rtmp(), name);
-    publisher.send_all(packets);
-    publisher.finish();
-    let list = playlist(&get(server.http(), &format!("/hls/{name}.m3u8")).body);
-    assert!(list.end_list, "the end is written before anything else is done");
-    list
-}
-
-/// Fetches and reads all fragments of a list, in order.
-fn fragments(address: SocketAddr, folder: &str, list: &MediaPlaylist) -> Vec<Fragment> {
-    let (mut connection, mut counters) = (Connection::open(address), Counters::default());
-    let fetch = |segment: &m3u8_rs::MediaSegment| {
-        let reply = connection.get(&format!("{folder}/{}", segment.uri));
-        assert_eq!((reply.status, reply.header("content-type")), (200, "video/mp2t"), "{}", segment.uri);
-        ts::parse(&reply.body, &mut counters)
-    };
-    list.segments.iter().map(fetch).collect()
-}
-
-/// What the clocks and times of a picture must keep, within fragments and across them.
-fn check_times(fragments: &[Fragment]) {
-    let clocks: Vec<_> = fragments.iter().flat_map(|fragment| &fragment.clocks).copied().collect();
-    for pair in clocks.windows(2) {
-        let step = (pair[1] - pair[0]) / 27_000;
-        assert!(pair[0] < pair[1] && step <= 100, "{step} ms from one PCR to the next");
-    }
-    let mut last = 0;
-    for fragment in fragments {
-        assert!(!fragment.clocks.is_empty(), "no PCR in a fragment");
-        let first = fragment.units.iter().find(|unit| unit.is_video()).expect("video in every fragment");
-        assert!(first.has_nal(5) && first.has_nal(7) && first.has_nal(8), "it begins with a key frame");
-        for unit in fragment.units.iter().filter(|unit| unit.is_video()) {
-            assert!(unit.pts >= unit.dts && unit.dts > last, "PTS {} DTS {}", unit.pts, unit.dts);
-            assert!(unit.dts * 300 > fragment.clocks[0], "decoded before it has come");
-            last = unit.dts;
-        }
-    }
-}
 
 #[test]
 fn every_frame_is_in_a_fragment_and_the_whole_decodes() {
@@ -203,7 +143,7 @@ fn nested_streams_have_a_folder_each() {
     let list = playlist(&get(server.http(), "/hls/cam/index.m3u8").body);
     assert!(list.end_list && list.segments.len() >= 3);
     check_times(&fragments(server.http(), "/hls/cam", &list));
-    assert_eq!(server.folder.list("hls"), ["cam"]);
+    assert_eq!(server.folder.list("hls"), [".millstream-hls", "cam"]);
     let files = server.folder.list("hls/cam");
     assert_eq!(files.len(), list.segments.len() + 1, "{files:?}");
 }

@@ -9,6 +9,7 @@
 
 pub mod ffmpeg;
 pub mod flv;
+pub mod hls;
 pub mod http;
 pub mod media;
 pub mod player;

@@ -1,0 +1,83 @@
+//! Master playlists: what they list, and that it can be played.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::ffmpeg::{self, Tracks};
+use common::hls::publish;
+use common::http::get;
+use common::media;
+use common::player::Client;
+use common::{Server, until};
+use m3u8_rs::MasterPlaylist;
+
+const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;
+    hls_fragment_slicing aligned; hls_variant _low; hls_variant _high BANDWIDTH=9000000 VIDEO-RANGE=SDR;";
+
+fn master(server: &Server) -> MasterPlaylist {
+    let reply = get(server.http(), "/hls/cam.m3u8");
+    assert_eq!((reply.status, reply.header("cache-control")), (200, "no-cache"));
+    let (rest, list) = m3u8_rs::parse_master_playlist(&reply.body).unwrap();
+    assert!(rest.is_empty() && list.unknown_tags.is_empty(), "{}", reply.text());
+    list
+}
+
+#[test]
+fn the_master_playlist_says_what_is_measured_and_what_is_given() {
+    let server = Server::live(HLS);
+    let packets = ffmpeg::encode(&server.folder, Tracks::Both, 8);
+    let low = publish(&server, "cam_low", &packets);
+    let list = master(&server);
+    assert_eq!(list.variants.len(), 1, "the other one does not exist");
+    let variant = &list.variants[0];
+    assert_eq!(variant.uri, "cam_low.m3u8");
+    assert_eq!(variant.frame_rate, Some(25.0));
+    assert_eq!(variant.resolution.map(|size| (size.width, size.height)), Some((160, 120)));
+    let codecs = variant.codecs.as_deref().unwrap();
+    assert!(codecs.starts_with("avc1.") && codecs.len() == 21 && codecs.ends_with(",mp4a.40.2"), "{codecs}");
+    // The rates are those of the fragments.
+    let rates: Vec<_> = low
+        .segments
+        .iter()
+        .map(|segment| {
+            let bytes = get(server.http(), &format!("/hls/{}", segment.uri)).body.len();
+            (bytes as f64 * 8.0, f64::from(segment.duration))
+        })
+        .collect();
+    let average = rates.iter().map(|rate| rate.0).sum::<f64>() / rates.iter().map(|rate| rate.1).sum::<f64>();
+    let stated = variant.average_bandwidth.unwrap() as f64;
+    assert!((stated / average - 1.0).abs() < 0.12, "{stated} stated, {average} measured");
+    let long = rates.iter().filter(|rate| rate.1 >= 1.0).map(|rate| rate.0 / rate.1);
+    assert!(variant.bandwidth as f64 >= long.fold(0.0, f64::max), "{} stated", variant.bandwidth);
+    // The other one comes.
+    let high = publish(&server, "cam_high", &packets);
+    let list = master(&server);
+    let uris: Vec<_> = list.variants.iter().map(|variant| variant.uri.as_str()).collect();
+    assert_eq!(uris, ["cam_low.m3u8", "cam_high.m3u8"]);
+    assert_eq!(list.variants[1].bandwidth, 9_000_000);
+    let text = get(server.http(), "/hls/cam.m3u8").text();
+    assert!(text.contains("VIDEO-RANGE=SDR"), "{text}");
+    let durations =
+        |list: &m3u8_rs::MediaPlaylist| list.segments.iter().map(|s| s.duration).collect::<Vec<_>>();
+    assert_eq!(durations(&low), durations(&high), "they are aligned");
+    ffmpeg::decode(&format!("http://{}/hls/cam.m3u8", server.http()));
+}
+
+#[test]
+fn a_variant_whose_files_are_gone_is_listed_no_more() {
+    let server = Server::live(&HLS.replace("60s", "1s").replace("2s", "1s"));
+    let mut high = Client::publish(server.rtmp(), "cam_high");
+    high.send_all(&media::both(0, 3000));
+    publish(&server, "cam_low", &media::both(0, 3000));
+    assert_eq!(master(&server).variants.len(), 2);
+    until("one is gone", Duration::from_secs(20), || (master(&server).variants.len() == 1).then_some(()));
+    assert_eq!(master(&server).variants[0].uri, "cam_high.m3u8");
+    high.finish();
+    until("both are", Duration::from_secs(20), || {
+        (get(server.http(), "/hls/cam.m3u8").status == 404).then_some(())
+    });
+    assert!(server.folder.list("hls").is_empty(), "{:?}", server.folder.list("hls"));
+}
