@@ -7,7 +7,9 @@
 use crate::media::Reader;
 use crate::media::frame::{Frame, HEADROOM, Kind};
 
-use super::{ChunkError, DEFAULT_CHUNK_SIZE, EXTENDED, MAX_CHUNK_SIZE};
+use super::extended::{self, ExtendedHabit};
+use super::stream::ChunkStream;
+use super::{ChunkError, DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE};
 
 /// Basic header (3), message header (11) and extended timestamp (4).
 const MAX_HEADER: usize = 18;
@@ -65,9 +67,11 @@ pub struct ChunkReader {
     streams: Vec<ChunkStream>,
     /// Sum of the capacities of all `partial` buffers.
     held: usize,
-    /// Whether the peer repeats extended timestamps in type 3 chunks, once that is known. The
-    /// specification says yes (5.3.1.3); encoders of both habits exist.
-    repeats_extended: Option<bool>,
+    habit: ExtendedHabit,
+    /// The first repetition, until the next header confirms that it was one.
+    doubt: Option<Doubt>,
+    /// Bytes that were taken for a header and are none; they come before any further input.
+    returned: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,25 +82,14 @@ struct Current {
     missing: usize,
 }
 
-#[derive(Debug)]
-struct ChunkStream {
-    csid: u32,
-    timestamp: u32,
-    /// The last timestamp field, which a type 3 chunk that begins a message adds.
-    delta: u32,
-    /// The last extended timestamp, if the last header had one.
-    extended: Option<u32>,
-    length: u32,
-    type_id: u8,
-    msid: u32,
-    /// Headroom and payload so far; empty between messages.
-    partial: Vec<u8>,
-}
-
-impl ChunkStream {
-    fn missing(&self) -> usize {
-        (self.length as usize + HEADROOM).saturating_sub(self.partial.len().max(HEADROOM))
-    }
+/// A chunk whose first four bytes were read past as a repeated extended timestamp.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// Position in `streams`.
+    stream: usize,
+    /// Where in the message the chunk's payload begins.
+    start: usize,
+    bytes: [u8; 4],
 }
 
 impl ChunkReader {
@@ -110,7 +103,9 @@ impl ChunkReader {
             limits,
             streams: Vec::new(),
             held: 0,
-            repeats_extended: None,
+            habit: ExtendedHabit::Unknown,
+            doubt: None,
+            returned: Vec::new(),
         }
     }
 
@@ -118,29 +113,45 @@ impl ChunkReader {
     /// has run out. A message that changes the chunk size must be acted on before the next call.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         loop {
-            if let Some(current) = self.current {
-                let Some(message) = self.take_payload(current, input)? else {
-                    if input.is_empty() {
-                        return Ok(None);
-                    }
-                    continue;
-                };
-                return Ok(Some(message));
+            let message = if self.returned.is_empty() {
+                self.proceed(input)?
+            } else {
+                let returned = std::mem::take(&mut self.returned);
+                let mut bytes = returned.as_slice();
+                let message = self.proceed(&mut bytes)?;
+                self.returned.extend_from_slice(bytes);
+                message
+            };
+            if message.is_some() || (self.returned.is_empty() && input.is_empty()) {
+                return Ok(message);
             }
-            let wanted = self.header_length();
-            if self.filled < wanted {
-                let taken = input.len().min(wanted - self.filled);
-                if taken == 0 {
-                    return Ok(None);
+        }
+    }
+
+    /// Goes on until a message is whole, `input` has run out, or bytes have been returned.
+    fn proceed(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
+        while self.returned.is_empty() {
+            if let Some(current) = self.current {
+                let message = self.take_payload(current, input)?;
+                if message.is_some() || input.is_empty() {
+                    return Ok(message);
                 }
-                let (head, rest) = input.split_at(taken);
-                self.header[self.filled..self.filled + taken].copy_from_slice(head);
-                self.filled += taken;
-                *input = rest;
                 continue;
             }
-            self.begin_chunk()?;
+            let wanted = self.header_length();
+            if self.filled >= wanted {
+                self.begin_chunk()?;
+                continue;
+            }
+            let (head, rest) = input.split_at(input.len().min(wanted - self.filled));
+            if head.is_empty() {
+                return Ok(None);
+            }
+            self.header[self.filled..self.filled + head.len()].copy_from_slice(head);
+            self.filled += head.len();
+            *input = rest;
         }
+        Ok(None)
     }
 
     /// Acts on Set Chunk Size (5.4.1).
@@ -163,6 +174,11 @@ impl ChunkReader {
     /// Replaces the limits, for instance once `connect` is accepted.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Says what is known of the peer's extended timestamps; otherwise it is found out.
+    pub fn set_extended_habit(&mut self, habit: ExtendedHabit) {
+        self.habit = habit;
     }
 
     fn basic_length(&self) -> usize {
@@ -198,114 +214,128 @@ impl ChunkReader {
         if self.filled < plain {
             return plain;
         }
-        let extended = match self.format() {
-            3 => self.expects_extended(),
-            _ => self.header[basic..basic + 3] == [0xff; 3],
+        match self.format() {
+            3 if self.repeats_extended(plain) => plain + 4,
+            3 => self.filled,
+            _ if self.header[basic..basic + 3] == [0xff; 3] => plain + 4,
+            _ => plain,
+        }
+    }
+
+    /// Whether what is in the buffer behind a type 3 header can still become an extended timestamp.
+    fn repeats_extended(&self, plain: usize) -> bool {
+        let csid = self.csid();
+        let stream = self.streams.iter().find(|stream| stream.csid == csid);
+        let Some((stream, number)) = stream.and_then(|stream| Some((stream, stream.extended?))) else {
+            return false;
         };
-        if extended { plain + 4 } else { plain }
+        let bytes = self.header.get(plain..self.filled).unwrap_or_default();
+        self.habit != ExtendedHabit::Omits && extended::repeats(bytes, number, stream.timestamp)
     }
 
-    /// Whether to read four bytes after a type 3 header before deciding what they are.
-    fn expects_extended(&self) -> bool {
-        let csid = self.csid();
-        let Some(stream) = self.streams.iter().find(|stream| stream.csid == csid) else { return false };
-        stream.extended.is_some() && self.repeats_extended != Some(false)
-    }
-
-    /// Acts on the whole header in the buffer.
+    /// Acts on the whole header in the buffer. One that cannot be, right after a repetition that is in
+    /// doubt, says that it was none.
     fn begin_chunk(&mut self) -> Result<(), ChunkError> {
-        let index = self.stream_of_header()?;
-        let format = self.format();
-        let basic = self.basic_length();
-        let plain = basic + MESSAGE_HEADER[format];
-        let mut fields = Reader::new(&self.header[basic..plain]);
-        let tail: Option<[u8; 4]> = self.header[plain..self.filled].try_into().ok();
+        let doubt = self.doubt.take();
+        let filled = std::mem::take(&mut self.filled);
+        self.accept_header(filled).or_else(|error| {
+            if doubt.is_some_and(|doubt| self.take_back(doubt, filled)) { Ok(()) } else { Err(error) }
+        })
+    }
+
+    /// Changes nothing if the header is an error.
+    fn accept_header(&mut self, filled: usize) -> Result<(), ChunkError> {
+        let (csid, format) = (self.csid(), self.format());
+        let plain = self.basic_length() + MESSAGE_HEADER[format];
+        let mut fields = Reader::new(&self.header[self.basic_length()..plain]);
+        let field = fields.u24().unwrap_or_default();
+        let shape = fields.u24().and_then(|length| Ok((length, fields.u8()?))).ok();
+        let msid = fields.array().map(u32::from_le_bytes).ok();
+        let tail: Option<[u8; 4]> = self.header[plain..filled].try_into().ok();
         let tail = tail.map(u32::from_be_bytes);
-        self.filled = 0;
 
+        let index = self.stream_of(csid, shape, msid)?;
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
-        let fresh = stream.partial.is_empty();
-        if !fresh && format < 3 {
-            // Some encoders repeat a header within a message, as FFmpeg allows; it must be the same.
-            let length = fields.u24().and_then(|_| fields.u24()).unwrap_or(stream.length);
-            if length != stream.length {
-                return Err(ChunkError::Interrupted(stream.csid));
-            }
-            return self.begin_payload(index, None);
+        (stream.length, stream.type_id) = shape.unwrap_or((stream.length, stream.type_id));
+        stream.msid = msid.unwrap_or(stream.msid);
+        match (format, stream.is_within()) {
+            (3, _) => self.settle_extended(index, plain, filled),
+            (_, false) => stream.take_time(format, field, tail),
+            // The same header again, as some encoders send it within a message and FFmpeg allows.
+            (_, true) => {}
         }
-        if let Ok(field) = fields.u24() {
-            stream.extended = tail.filter(|_| field == EXTENDED);
-            stream.delta = stream.extended.unwrap_or(field);
-        }
-        if let (Ok(length), Ok(type_id)) = (fields.u24(), fields.u8()) {
-            stream.length = length;
-            stream.type_id = type_id;
-        }
-        if let Ok(msid) = fields.array() {
-            stream.msid = u32::from_le_bytes(msid);
-        }
-        if stream.length > self.limits.message {
-            return Err(ChunkError::TooLong { length: stream.length, limit: self.limits.message });
-        }
-        let mut stolen = None;
-        if format == 3 {
-            stolen = self.settle_extended(index, tail);
-        }
-        if fresh && let Some(stream) = self.streams.get_mut(index) {
-            let base = if format == 0 { 0 } else { stream.timestamp };
-            stream.timestamp = base.wrapping_add(stream.delta);
-        }
-        self.begin_payload(index, stolen)
-    }
-
-    /// Finds the chunk stream of the header in the buffer, or makes it.
-    fn stream_of_header(&mut self) -> Result<usize, ChunkError> {
-        let csid = self.csid();
-        if let Some(index) = self.streams.iter().position(|stream| stream.csid == csid) {
-            return Ok(index);
-        }
-        // librtmp begins chunk stream 2 with a type 1 header; it says all but the message stream.
-        if self.format() > 1 {
-            return Err(ChunkError::NoHeader(csid));
-        }
-        if self.streams.len() >= self.limits.streams {
-            return Err(ChunkError::TooManyStreams(self.limits.streams));
-        }
-        self.streams.push(ChunkStream {
-            csid,
-            timestamp: 0,
-            delta: 0,
-            extended: None,
-            length: 0,
-            type_id: 0,
-            msid: 0,
-            partial: Vec::new(),
-        });
-        Ok(self.streams.len() - 1)
-    }
-
-    /// Decides what the four bytes after a type 3 header are: the extended timestamp again, or the
-    /// beginning of the payload, which is returned.
-    fn settle_extended(&mut self, index: usize, tail: Option<u32>) -> Option<[u8; 4]> {
-        let (tail, stream) = (tail?, self.streams.get(index)?);
-        if self.repeats_extended.is_none() {
-            // A chunk of less than four bytes cannot tell; the specification's habit is assumed.
-            if stream.missing().min(self.chunk_size as usize) < 4 {
-                return None;
-            }
-            self.repeats_extended = Some(Some(tail) == stream.extended);
-        }
-        if self.repeats_extended == Some(true) { None } else { Some(tail.to_be_bytes()) }
-    }
-
-    fn begin_payload(&mut self, index: usize, stolen: Option<[u8; 4]>) -> Result<(), ChunkError> {
         let Some(stream) = self.streams.get(index) else { return Ok(()) };
         let missing = stream.missing().min(self.chunk_size as usize);
         self.current = Some(Current { stream: index, missing });
-        if let Some(bytes) = stolen {
-            self.append(Current { stream: index, missing }, &bytes)?;
-        }
         Ok(())
+    }
+
+    /// Finds the chunk stream of a header, or makes it, if the header may come now.
+    fn stream_of(
+        &mut self,
+        csid: u32,
+        shape: Option<(u32, u8)>,
+        msid: Option<u32>,
+    ) -> Result<usize, ChunkError> {
+        let found = self.streams.iter().position(|stream| stream.csid == csid);
+        let stream = found.and_then(|index| self.streams.get(index));
+        if let Some(stream) = stream.filter(|stream| stream.is_within()) {
+            let is_same = shape.is_none_or(|shape| shape == (stream.length, stream.type_id))
+                && msid.is_none_or(|msid| msid == stream.msid);
+            if !is_same {
+                return Err(ChunkError::Interrupted(csid));
+            }
+        }
+        let length = shape.map(|(length, _)| length).or(stream.map(|stream| stream.length));
+        // librtmp begins chunk stream 2 with a type 1 header; it says all but the message stream.
+        let length = length.ok_or(ChunkError::NoHeader(csid))?;
+        if stream.is_none() && self.streams.len() >= self.limits.streams {
+            return Err(ChunkError::TooManyStreams(self.limits.streams));
+        }
+        if length > self.limits.message {
+            return Err(ChunkError::TooLong { length, limit: self.limits.message });
+        }
+        Ok(found.unwrap_or_else(|| {
+            self.streams.push(ChunkStream::new(csid));
+            self.streams.len() - 1
+        }))
+    }
+
+    /// Decides what the bytes after a type 3 header are: the extended timestamp again, or the beginning
+    /// of what follows, which is given back. Learns from chunks within a message only: librtmp
+    /// repeats there and not where a message begins.
+    fn settle_extended(&mut self, index: usize, plain: usize, filled: usize) {
+        let bytes = &self.header[plain..filled];
+        let Some(stream) = self.streams.get_mut(index) else { return };
+        let repeated = stream.extended.and_then(|number| {
+            let bytes: [u8; 4] = bytes.try_into().ok()?;
+            extended::repeats(&bytes, number, stream.timestamp).then_some(bytes)
+        });
+        if repeated.is_none() {
+            self.returned.extend_from_slice(bytes);
+        }
+        if !stream.is_within() {
+            return stream.repeat_time(repeated.map(u32::from_be_bytes));
+        }
+        if stream.extended.is_some() && self.habit == ExtendedHabit::Unknown {
+            let start = stream.partial.len();
+            self.doubt = repeated.map(|bytes| Doubt { stream: index, start, bytes });
+            self.habit = if repeated.is_some() { ExtendedHabit::Repeats } else { ExtendedHabit::Omits };
+        }
+    }
+
+    /// Reads a chunk again as one that repeats nothing: its payload is the four bytes that were read
+    /// past and all but its last four, with which the next header begins. False if it is too late.
+    fn take_back(&mut self, doubt: Doubt, filled: usize) -> bool {
+        let Some(stream) = self.streams.get_mut(doubt.stream) else { return false };
+        let Some(end) = stream.partial.len().checked_sub(4).filter(|end| *end >= doubt.start) else {
+            return false;
+        };
+        self.returned.extend(stream.partial.drain(end..));
+        self.returned.extend_from_slice(&self.header[..filled]);
+        stream.partial.splice(doubt.start..doubt.start, doubt.bytes);
+        self.habit = ExtendedHabit::Omits;
+        true
     }
 
     /// Moves payload from `input`; returns the message if that completes it.
@@ -358,5 +388,7 @@ impl ChunkReader {
     }
 }
 
+#[cfg(test)]
+mod dialects;
 #[cfg(test)]
 mod tests;

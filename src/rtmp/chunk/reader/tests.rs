@@ -87,20 +87,6 @@ fn every_split_gives_the_same_messages() {
 }
 
 #[test]
-fn extended_timestamps_are_read_with_and_without_repetition() {
-    let mut repeated = Vec::new();
-    write_message(&mut repeated, 128, 4, (MessageType::Video, 1, 0x0100_0000), &[9; 300]);
-    let mut plain = repeated[..16 + 128].to_vec();
-    plain.push(0xc4);
-    plain.extend([9; 128]);
-    plain.push(0xc4);
-    plain.extend([9; 44]);
-    let expected = read(&repeated).unwrap();
-    assert_eq!(expected[0].timestamp, 0x0100_0000);
-    assert_eq!(read(&plain).unwrap(), expected);
-}
-
-#[test]
 fn librtmp_may_begin_chunk_stream_2_with_a_type_1_header() {
     let messages = read(&[0x42, 0, 0, 0, 0, 0, 2, 4, 0, 0]).unwrap();
     assert_eq!(messages[0].payload(), [0, 0]);
@@ -164,6 +150,98 @@ fn unfinished_messages_are_held_to_their_limits() {
     let limits = Limits { held: 2 * FIRST_PIECE, ..LIMITS };
     let result = read_all(&mut ChunkReader::new(limits), &many);
     assert_eq!(result, Err(ChunkError::TooMuchHeld(2 * FIRST_PIECE)));
+}
+
+#[test]
+fn every_type_of_header_follows_on_a_chunk_stream_id_of_every_form() {
+    for (basic, csid) in [
+        (vec![3], 3),
+        (vec![63], 63),
+        (vec![0, 0], 64),
+        (vec![0, 255], 319),
+        (vec![1, 0, 1], 320),
+        (vec![1, 255, 255], 65_599),
+    ] {
+        let header = |format: u8, rest: &[u8]| [&[basic[0] | format << 6], &basic[1..], rest].concat();
+        let input = [
+            header(0, &[0, 0, 10, 0, 0, 2, 8, 1, 0, 0, 0, 1, 1]),
+            header(1, &[0, 0, 20, 0, 0, 3, 9, 2, 2, 2]),
+            header(2, &[0, 0, 30, 3, 3, 3]),
+            header(3, &[4, 4, 4]),
+        ]
+        .concat();
+        let expected =
+            [(8, 1, 10, vec![1; 2]), (9, 1, 30, vec![2; 3]), (9, 1, 60, vec![3; 3]), (9, 1, 90, vec![4; 3])];
+        assert_eq!(summary(&read(&input).unwrap()), expected, "{csid}");
+        assert_eq!(read(&header(2, &[0, 0, 30])), Err(ChunkError::NoHeader(csid)));
+    }
+}
+
+#[test]
+fn one_chunk_stream_may_be_written_with_ids_of_two_forms() {
+    let mut input = vec![0, 36, 0, 0, 10, 0, 0, 1, 8, 1, 0, 0, 0, 1];
+    input.extend([0xc1, 36, 0, 2]);
+    assert_eq!(summary(&read(&input).unwrap()), [(8, 1, 10, vec![1]), (8, 1, 20, vec![2])]);
+}
+
+#[test]
+fn a_chunk_stream_may_change_its_message_stream_between_messages() {
+    let mut input = vec![4, 0, 0, 10, 0, 0, 1, 8, 1, 0, 0, 0, 1];
+    input.extend([4, 0, 0, 5, 0, 0, 1, 9, 2, 0, 0, 0, 2]);
+    input.extend([0xc4, 3]);
+    let messages = read(&input).unwrap();
+    assert_eq!(summary(&messages), [(8, 1, 10, vec![1]), (9, 2, 5, vec![2]), (9, 2, 10, vec![3])]);
+}
+
+#[test]
+fn a_message_stream_or_type_that_changes_within_a_message_is_an_error() {
+    let start = [&[4, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0][..], &[0; 128]].concat();
+    for header in [
+        &[4, 0, 0, 0, 0, 1, 0, 9, 2, 0, 0, 0][..],
+        &[4, 0, 0, 0, 0, 1, 0, 8, 1, 0, 0, 0],
+        &[0x44, 0, 0, 0, 0, 1, 0, 8],
+    ] {
+        assert_eq!(read(&[&start, header].concat()), Err(ChunkError::Interrupted(4)));
+    }
+    let same = [&start[..], &[0x84, 0, 0, 0], &[1; 128]].concat();
+    assert_eq!(read(&same).unwrap().len(), 1);
+}
+
+#[test]
+fn messages_without_payload_are_messages() {
+    let input = [4, 0, 0, 10, 0, 0, 0, 8, 1, 0, 0, 0, 0x84, 0, 0, 5, 0xc4];
+    let expected = [(8, 1, 10, vec![]), (8, 1, 15, vec![]), (8, 1, 20, vec![])];
+    for cut in 0..=input.len() {
+        let mut reader = ChunkReader::new(LIMITS);
+        let mut messages = read_all(&mut reader, &input[..cut]).unwrap();
+        messages.extend(read_all(&mut reader, &input[cut..]).unwrap());
+        assert_eq!(summary(&messages), expected);
+    }
+}
+
+#[test]
+fn a_chunk_size_changes_from_the_next_chunk_on_whatever_is_in_progress() {
+    let set_chunk_size = |size: u8| [2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, size];
+    let mut input = vec![4, 0, 0, 0, 0, 0, 200, 9, 1, 0, 0, 0];
+    input.extend([1; 128]);
+    input.extend(set_chunk_size(1));
+    input.extend([0xc4, 2, 0xc4, 3]);
+    input
+        .extend([[2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0].as_slice(), &[0xc2, 0, 0xc2, 0, 0xc2, 70]].concat());
+    input.push(0xc4);
+    input.extend([4; 70]);
+    let messages = read(&input).unwrap();
+    assert_eq!(messages[2].payload(), [&[1; 128][..], &[2, 3], &[4; 70]].concat());
+}
+
+#[test]
+fn the_largest_message_in_the_largest_chunk_is_one_piece() {
+    let limits = Limits { message: 0xff_ffff, streams: 8, held: 1 << 25 };
+    let payload = vec![7; 0xff_ffff];
+    let mut bytes = vec![2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
+    write_message(&mut bytes, MAX_CHUNK_SIZE, 6, (MessageType::Video, 1, 0), &payload);
+    let messages = read_all(&mut ChunkReader::new(limits), &bytes).unwrap();
+    assert!(messages[1].payload() == payload);
 }
 
 #[test]
