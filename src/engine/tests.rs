@@ -1,5 +1,6 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
+mod bounds;
 mod play;
 mod publish;
 mod shared_object;
@@ -122,9 +123,25 @@ impl Client {
         client
     }
 
+    /// A player that has not been heard since it asked.
+    fn playing(world: &mut World, name: &str) -> Self {
+        let mut client = Self::connect(world, "live");
+        client.receive(world);
+        client.command(world, &["play".into(), 2.0.into(), Value::Null, name.into()]);
+        client
+    }
+
     fn send(&mut self, world: &mut World, bytes: &[u8]) {
         world.engine.input(self.id, bytes, world.now);
         world.end_turn();
+    }
+
+    /// Sends more than a turn takes, and lets as many turns pass.
+    fn send_all(&mut self, world: &mut World, bytes: &[u8]) {
+        self.send(world, bytes);
+        while world.engine.is_held(self.id) {
+            world.end_turn();
+        }
     }
 
     fn command(&mut self, world: &mut World, values: &[Value]) {
@@ -449,6 +466,22 @@ fn a_denied_request_ends_the_session_with_the_reason() {
     world.end_turn();
     assert_eq!(publisher.codes(&mut world)[1..], ["NetStream.Publish.BadName"]);
     assert!(!world.is_open(publisher.id));
+}
+
+#[test]
+fn an_answer_to_a_session_that_ends_grants_nothing() {
+    let mut modules = table();
+    modules.insert(0, Box::new(Hesitant { frames: Rc::new(Cell::new(0)) }));
+    let mut world = World::new(modules);
+    let mut publisher = Client::publish(&mut world, "a");
+    world.engine.cx.finish(publisher.id, "over");
+    world.end_turn();
+    world.engine.cx.answer(publisher.id, Verdict::Continue);
+    world.end_turn();
+    assert_eq!(world.engine.cx.streams.iter().count(), 0);
+    publisher.receive(&mut world);
+    world.pass(3);
+    assert_eq!(world.engine.session_count(), 0);
 }
 
 #[test]

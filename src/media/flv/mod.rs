@@ -117,6 +117,17 @@ pub fn is_enhanced(kind: Kind, payload: &[u8]) -> bool {
     }
 }
 
+/// The default track's part of an Enhanced message of several tracks, or of one with a number, as a message
+/// of its own: `None` for one that has no such part. Other messages are no matter of this.
+pub fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
+    enhanced::default_track(kind, payload)
+}
+
+/// Whether a message of audio or video says which tracks it is of (Enhanced RTMP v2, Multitrack).
+pub fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
+    is_enhanced(kind, payload) && enhanced::is_multitrack(kind, payload)
+}
+
 /// Reads the tag header of a payload. One that is too short for its header, or a configuration longer
 /// than [`MAX_CONFIGURATION`], is [`Role::Empty`].
 pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {
