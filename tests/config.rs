@@ -83,7 +83,7 @@ const MISTAKES: &[(&str, &str)] = &[
          found unrecognized specifier directive `!`",
     ),
     (
-        "rtmp { record_interval\nsoon; }",
+        "rtmp { record_interval soon; }",
         "1: \"record_interval\" takes time|off [aligned]: \"soon\" is no time such as 1h, or off",
     ),
     (
