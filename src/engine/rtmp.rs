@@ -59,11 +59,11 @@ impl Engine {
             Event::Connect(connect) => self.connect(id, connect),
             Event::Publish(publish) => {
                 let (msid, name, args) = (publish.msid, publish.name.clone(), publish.args.clone());
-                self.ask_for_stream(id, msid, name, args, Ask::Publish(publish));
+                self.ask_for_stream(id, msid, &name, args, Ask::Publish(publish));
             }
             Event::Play(play) => {
                 let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
-                self.ask_for_stream(id, msid, name, args, Ask::Play(play));
+                self.ask_for_stream(id, msid, &name, args, Ask::Play(play));
             }
             Event::Stop(stop) => self.stop_role(id, &stop),
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
@@ -94,7 +94,7 @@ impl Engine {
         self.ask(Request { session: id, app: AppId(app), name: String::new(), args, ask });
     }
 
-    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: String, args: String, ask: Ask) {
+    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: &str, args: String, ask: Ask) {
         self.leave(Endpoint { session: id, msid }, Parting::Stopped);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -109,7 +109,7 @@ impl Engine {
             return self.cx.fail(id, "publishes and plays too much at once");
         }
         let app = state.app;
-        let name = session.name_in_instance(&name);
+        let name = session.name_in_instance(name);
         if let Some(app) = app {
             self.ask(Request { session: id, app, name, args, ask });
         }

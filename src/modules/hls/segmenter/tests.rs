@@ -543,9 +543,9 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
         for number in 0..100 {
             let time = from + number * 40;
             if number % 50 == 0 {
-                rig.key(time)
+                rig.key(time);
             } else {
-                rig.inter(time)
+                rig.inter(time);
             }
             rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
             rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
@@ -563,7 +563,11 @@ fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
     rig.segmenter.as_mut().unwrap().discontinuity();
     rig.headers();
     for number in 0..250 {
-        if number % 100 == 0 { rig.key(number * 40) } else { rig.inter(number * 40) }
+        if number % 100 == 0 {
+            rig.key(number * 40);
+        } else {
+            rig.inter(number * 40);
+        }
     }
     drop(rig.segmenter.take());
     let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
