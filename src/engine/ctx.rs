@@ -8,6 +8,7 @@ use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
+use crate::rtmp::command::Level;
 
 use super::config::{Config, Listener, LocationId, Protocol, ServerSettings};
 use super::module::Verdict;
@@ -233,6 +234,16 @@ impl Ctx {
             }
         }
         true
+    }
+
+    /// Sends a stream's publisher an `onStatus`, unless it is gone.
+    pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
+        let publisher = self.streams.get(stream).and_then(|stream| stream.publisher);
+        let Some(Endpoint { session, msid }) = publisher else { return };
+        let Some(state) = self.sessions.get_mut(session).and_then(Session::rtmp_mut) else { return };
+        let mut out = Vec::new();
+        state.protocol.write_status(&mut out, msid, status, description);
+        self.send_bytes(session, &out);
     }
 
     /// Closes a session at the end of this turn, at once.

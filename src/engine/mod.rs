@@ -30,7 +30,7 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rtmp::command::PublishType;
+pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};

@@ -39,6 +39,32 @@ pub fn write_tag(out: &mut Vec<u8>, kind: Kind, timestamp: u32, payload: &[u8]) 
     out.extend(length.to_be_bytes());
 }
 
+/// The header of a tag in a file (E.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagHeader {
+    /// What the tag carries.
+    pub kind: Kind,
+    /// Bytes of payload.
+    pub length: u32,
+    /// Milliseconds, modulo 2^32.
+    pub timestamp: u32,
+}
+
+impl TagHeader {
+    /// Reads the header of a tag as [`write_tag`] writes it; `None` if it is none.
+    pub fn read(bytes: [u8; TAG_HEADER]) -> Option<Self> {
+        let [kind, l0, l1, l2, t1, t2, t3, t0, stream @ ..] = bytes;
+        let kind =
+            [Kind::Audio, Kind::Video, Kind::Data, Kind::DataAmf3].into_iter().find(|k| k.type_id() == kind);
+        let header = Self {
+            kind: kind?,
+            length: u32::from_be_bytes([0, l0, l1, l2]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+        };
+        (stream == [0; 3]).then_some(header)
+    }
+}
+
 /// What a tag header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
@@ -225,6 +251,9 @@ mod tests {
         let mut out = Vec::new();
         write_tag(&mut out, Kind::Video, 0x0102_0304, &[0x17, 1]);
         assert_eq!(out, [9, 0, 0, 2, 2, 3, 4, 1, 0, 0, 0, 0x17, 1, 0, 0, 0, 13]);
+        let header = TagHeader { kind: Kind::Video, length: 2, timestamp: 0x0102_0304 };
+        assert_eq!(TagHeader::read(*out.first_chunk().unwrap()), Some(header));
+        assert_eq!(TagHeader::read([0; TAG_HEADER]), None);
         assert_eq!(file_header(true, false)[..5], *b"FLV\x01\x04");
     }
 
