@@ -83,6 +83,7 @@ impl Ctx {
             self.actions.push(Action::ShutDown(id));
             self.look_by(id, now + HANG_UP);
         } else if now >= until {
+            debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
             self.sessions.remove(id);
             self.actions.push(Action::Drop(id));
             return false;

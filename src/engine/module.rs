@@ -80,7 +80,7 @@ pub trait Module {
     }
 }
 
-/// An output of one stream: a file being recorded, a set of HLS fragments. Dropping it finishes it.
+/// An output of one stream, such as a set of HLS fragments. Dropping it finishes it.
 ///
 /// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on.
 pub trait Sink {

@@ -43,6 +43,8 @@ enum Cut {
     Length,
     /// Times jump.
     Jump,
+    /// Times go on, but what comes is another publisher's.
+    Break,
     /// Other tracks take over.
     Codecs,
     /// The stream ends.
@@ -168,7 +170,11 @@ impl Segmenter {
             self.skipped += 1;
             return Ok(());
         };
-        if (self.open.is_none() || self.broken) && !frame.is_video_key() {
+        if self.open.is_none() && !frame.is_video_key() {
+            return Ok(());
+        }
+        if self.broken && !frame.is_video_key() {
+            self.skipped += 1;
             return Ok(());
         }
         let cut = self.judge_video(frame);
@@ -186,12 +192,13 @@ impl Segmenter {
 
     /// Whether a video frame starts a fragment, and why.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
-        let Some(open) = &self.open else { return Some(if self.broken { Cut::Jump } else { Cut::Length }) };
+        let Some(open) = &self.open else { return Some(if self.broken { Cut::Break } else { Cut::Length }) };
         let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
         let is_enough = self.is_enough(open, place, frame.timestamp);
-        let jumps = self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps;
-        if jumps || self.broken {
+        if self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps {
             Some(Cut::Jump)
+        } else if self.broken {
+            Some(Cut::Break)
         } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
             Some(Cut::Codecs)
         } else {
@@ -214,6 +221,8 @@ impl Segmenter {
     fn mux_video(&mut self, frame: &Frame, cut: Option<Cut>) -> io::Result<()> {
         if matches!(cut, Some(Cut::Jump | Cut::Codecs)) {
             self.last_dts = None;
+        }
+        if matches!(cut, Some(Cut::Jump | Cut::Break | Cut::Codecs)) {
             self.slicer.restart();
         }
         if frame.is_video_key() {
@@ -271,8 +280,10 @@ impl Segmenter {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
             None => true,
         };
-        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps || self.broken {
+        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps {
             Some(Cut::Jump)
+        } else if self.broken {
+            Some(Cut::Break)
         } else if self.codecs.is_audio_changing() {
             Some(Cut::Codecs)
         } else {
@@ -334,7 +345,7 @@ impl Segmenter {
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
-        let is_broken = matches!(cut, Cut::Jump | Cut::Codecs);
+        let is_broken = matches!(cut, Cut::Jump | Cut::Break | Cut::Codecs);
         self.broken &= !is_broken;
         if let Some(open) = self.open.take() {
             let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
@@ -350,7 +361,7 @@ impl Segmenter {
         if is_broken {
             self.publication.break_off();
         }
-        if cut == Cut::Jump {
+        if matches!(cut, Cut::Jump | Cut::Break) {
             self.dates.restart();
             self.dates.see(next / 90);
         }

@@ -72,7 +72,12 @@ impl Sink for Segmenter {
     }
 
     fn discontinuity(&mut self) {
-        self.broken = true;
+        if self.open.is_some() {
+            self.broken = true;
+        } else {
+            // There is nothing to break off from.
+            self.dates.restart();
+        }
     }
 
     fn finish(&mut self) {
