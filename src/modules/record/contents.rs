@@ -1,6 +1,6 @@
 //! What is in a recording, learnt tag by tag: its length, its codecs and where a player may start.
 
-use crate::media::flv;
+use crate::media::flv::{self, Codec};
 use crate::media::{Frame, Kind, Role};
 
 /// Entries in the seek index; when it is full, every other one goes and only every other new one comes.
@@ -94,15 +94,22 @@ impl Contents {
     }
 }
 
-/// `videocodecid` and `audiocodecid`: the number of FLV (annex E), or a FourCC as a number (Enhanced RTMP,
-/// "Enhancing onMetaData").
+/// `videocodecid` and `audiocodecid`: the number of FLV (annex E) where there is one, which every player
+/// knows and encoders say whatever headers they send, or a FourCC as a number (Enhanced RTMP, "Enhancing
+/// onMetaData").
 fn codec_id(frame: &Frame) -> f64 {
     let first = frame.payload().first().copied().unwrap_or_default();
-    match frame.codec.four_cc() {
-        Some(four_cc) if flv::is_enhanced(frame.kind, frame.payload()) => u32::from_be_bytes(four_cc).into(),
-        _ if frame.kind == Kind::Audio => f64::from(first >> 4),
-        _ => f64::from(first & 0x0f),
-    }
+    let number = match (frame.codec, frame.kind) {
+        (Codec::Avc, _) => 7,
+        (Codec::Aac, _) => 10,
+        (Codec::Mp3, _) => 2,
+        (codec, kind) => match codec.four_cc().filter(|_| flv::is_enhanced(kind, frame.payload())) {
+            Some(four_cc) => u32::from_be_bytes(four_cc),
+            None if kind == Kind::Audio => u32::from(first >> 4),
+            None => u32::from(first & 0x0f),
+        },
+    };
+    number.into()
 }
 
 #[cfg(test)]
@@ -136,6 +143,7 @@ mod tests {
         assert_eq!((contents.video, contents.audio, contents.duration), (Some(7.0), Some(10.0), 40));
         assert_eq!(contents.index.entries(), [Entry { time: 40, position: 13 }]);
         contents.note(&Frame::from_payload(Kind::Video, 0, b"\x93hvc1frame"), 80, 99);
-        assert_eq!(contents.video, Some(f64::from(0x6876_6331)));
+        contents.note(&Frame::from_payload(Kind::Audio, 0, b"\x91mp4asound"), 80, 99);
+        assert_eq!((contents.video, contents.audio), (Some(f64::from(0x6876_6331)), Some(10.0)));
     }
 }
