@@ -200,8 +200,8 @@ fn headers_that_lean_on_nothing_or_cut_in_end_the_session() {
         let attempts: [&[u8]; 3] = [
             &[0xc7],
             &[0x87, 0, 0, 0],
-            // A second message begins within the first.
-            &[&[4, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0][..], &[0; 128], &[4, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0]]
+            // A second message, of another length, begins within the first.
+            &[&[4, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0][..], &[0; 128], &[4, 0, 0, 0, 0, 2, 0, 9, 1, 0, 0, 0]]
                 .concat(),
         ];
         for bytes in attempts {
@@ -209,6 +209,7 @@ fn headers_that_lean_on_nothing_or_cut_in_end_the_session() {
             raw.send_bytes(bytes);
             raw.expect_end();
         }
+        server.wait_log("begins a message within another");
     });
 }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::conf::{Context, Error, Node, Scope};
-use crate::rtmp::chunk::{Chunking, Extended};
+use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 /// An RTMP application: a position in [`Config::applications`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -220,6 +220,11 @@ impl ServerSettings {
                     extended: if scope.flag("play_time_fix") { Extended::Repeated } else { Extended::Once },
                 },
                 ack_window: scope.number("ack_window") as u32,
+                extended_habit: if scope.flag("publish_time_fix") {
+                    ExtendedHabit::Unknown
+                } else {
+                    ExtendedHabit::Omits
+                },
                 limits,
             },
             timeout: or_never(scope.time("timeout")),

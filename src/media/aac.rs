@@ -18,10 +18,13 @@ const RATES: [u32; 13] =
 const RATE_ESCAPE: u32 = 15;
 
 /// Audio object types (table 1.17).
-const AOT_AAC_LTP: u32 = 4;
 const AOT_SBR: u32 = 5;
+const AOT_AAC_SCALABLE: u32 = 6;
+const AOT_ER_AAC_SCALABLE: u32 = 20;
 const AOT_ER_BSAC: u32 = 22;
+const AOT_ER_AAC_LD: u32 = 23;
 const AOT_PS: u32 = 29;
+const AOT_ER_AAC_ELD: u32 = 39;
 const AOT_ESCAPE: u32 = 31;
 
 /// What is wrong with the publisher's AAC.
@@ -69,9 +72,11 @@ pub struct AudioConfig {
     pub object_type: u32,
     /// The core coder's sampling frequency in Hz.
     pub sample_rate: u32,
-    /// `channelConfiguration` (table 1.19); 0 says that the stream defines it.
+    /// `channelConfiguration` (table 1.19); 0 says that a program configuration defines it.
     pub channel_configuration: u32,
-    /// Samples a channel in each core frame: 1024, or 960.
+    /// Channels that the program configuration names, if there is one that can be read.
+    pub program_channels: Option<u32>,
+    /// Samples a channel in each core frame: 1024 or 960, of the low delay coders 512 or 480.
     pub frame_samples: u32,
     /// SBR and PS, if signalled, explicitly or backward-compatibly.
     pub extension: Option<Extension>,
@@ -93,14 +98,21 @@ impl AudioConfig {
                 bits.u(4)?; // extensionChannelConfiguration
             }
         }
-        let mut config =
-            Self { object_type, sample_rate, channel_configuration, frame_samples: 1024, extension };
+        let is_low_delay = matches!(object_type, AOT_ER_AAC_LD | AOT_ER_AAC_ELD);
+        let mut config = Self {
+            object_type,
+            sample_rate,
+            channel_configuration,
+            program_channels: None,
+            frame_samples: if is_low_delay { 512 } else { 1024 },
+            extension,
+        };
         if config.is_general_audio() {
-            config.parse_general_audio(&mut bits)?;
-            if config.extension.is_none() && config.channel_configuration != 0 {
-                // A fault in what only newer decoders look for leaves the core as it is.
-                config.extension = parse_sync_extension(&mut bits).unwrap_or(None);
-            }
+            config.parse_frame_length(&mut bits)?;
+            // A fault in what follows, which few decoders look for, leaves the core as it is.
+            let _ = config.parse_rest(&mut bits);
+        } else if object_type == AOT_ER_AAC_ELD {
+            config.parse_frame_length(&mut bits)?;
         }
         Ok(config)
     }
@@ -108,9 +120,11 @@ impl AudioConfig {
     /// Channels that the decoder puts out, if the configuration says.
     pub fn channels(&self) -> Option<u32> {
         let channels = match self.channel_configuration {
+            0 => self.program_channels?,
             count @ 1..=6 => count,
             7 | 12 | 14 => 8,
             11 => 7,
+            13 => 24,
             _ => return None,
         };
         let doubled = self.extension.is_some_and(|extension| extension.parametric_stereo) && channels == 1;
@@ -134,22 +148,75 @@ impl AudioConfig {
         (self.frame_samples == 1024).then_some(Adts { profile, rate_index, channels })
     }
 
-    /// Object types whose configuration goes on with GASpecificConfig and for which it is read.
+    /// Object types whose configuration goes on with GASpecificConfig (1.6.2.1).
     fn is_general_audio(&self) -> bool {
-        (1..=AOT_AAC_LTP).contains(&self.object_type)
+        matches!(self.object_type, 1..=4 | 6 | 7 | 17 | 19..=23)
     }
 
-    /// 4.4.1 GASpecificConfig of the object types 1 to 4.
-    fn parse_general_audio(&mut self, bits: &mut Bits<'_>) -> Result<(), Truncated> {
+    /// The first bit of GASpecificConfig (4.4.1) and ELDSpecificConfig (4.6.20.3).
+    fn parse_frame_length(&mut self, bits: &mut Bits<'_>) -> Result<(), Truncated> {
         if bits.flag()? {
-            self.frame_samples = 960;
+            self.frame_samples = self.frame_samples / 16 * 15;
         }
+        Ok(())
+    }
+
+    /// The rest of GASpecificConfig (4.4.1), and what signals SBR behind it.
+    fn parse_rest(&mut self, bits: &mut Bits<'_>) -> Result<(), AacError> {
         if bits.flag()? {
             bits.u(14)?; // coreCoderDelay
         }
-        bits.flag()?; // extensionFlag, 0 for these types
+        let has_extension = bits.flag()?;
+        if self.channel_configuration == 0 {
+            self.program_channels = Some(parse_program(bits)?);
+        }
+        if matches!(self.object_type, AOT_AAC_SCALABLE | AOT_ER_AAC_SCALABLE) {
+            bits.u(3)?; // layerNr
+        }
+        let is_resilient = self.object_type > 16;
+        if has_extension {
+            bits.u(match self.object_type {
+                AOT_ER_BSAC => 16,      // numOfSubFrame, layer_length
+                _ if is_resilient => 3, // the three resilience flags
+                _ => 0,
+            })?;
+            bits.flag()?; // extensionFlag3
+        }
+        // The error resilient types go on with their protection, and nobody puts SBR behind that.
+        if self.extension.is_none() && !is_resilient {
+            self.extension = parse_sync_extension(bits)?;
+        }
         Ok(())
     }
+}
+
+/// 4.4.1.1 program_config_element: how many channels it has.
+fn parse_program(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
+    bits.u(4 + 2 + 4)?; // tag, object_type, sampling_frequency_index
+    let [front, side, back] = [bits.u(4)?, bits.u(4)?, bits.u(4)?];
+    let [lfe, data, coupling] = [bits.u(2)?, bits.u(3)?, bits.u(4)?];
+    for length in [4, 4, 3] {
+        if bits.flag()? {
+            bits.u(length)?; // mono, stereo and matrix mixdown
+        }
+    }
+    let mut channels = lfe;
+    for _ in 0..front + side + back {
+        channels += if bits.flag()? { 2 } else { 1 };
+        bits.u(4)?; // the element's tag
+    }
+    for _ in 0..lfe + data {
+        bits.u(4)?;
+    }
+    for _ in 0..coupling {
+        bits.u(5)?;
+    }
+    // byte_alignment, counted from the start of the whole configuration; then a comment.
+    bits.u((bits.left() % 8) as u32)?;
+    for _ in 0..bits.u(8)? {
+        bits.u(8)?;
+    }
+    Ok(channels)
 }
 
 /// Table 1.14 GetAudioObjectType.
@@ -227,106 +294,4 @@ pub fn raw_frame(body: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(object_type: u32, sample_rate: u32, channel_configuration: u32) -> AudioConfig {
-        AudioConfig { object_type, sample_rate, channel_configuration, frame_samples: 1024, extension: None }
-    }
-
-    fn extended(core: AudioConfig, sample_rate: u32, parametric_stereo: bool) -> AudioConfig {
-        AudioConfig { extension: Some(Extension { sample_rate, parametric_stereo }), ..core }
-    }
-
-    #[test]
-    fn configurations_of_common_encoders() {
-        assert_eq!(AudioConfig::parse(&[0x12, 0x10]), Ok(config(2, 44_100, 2)));
-        assert_eq!(AudioConfig::parse(&[0x11, 0x90]), Ok(config(2, 48_000, 2)));
-        // ffmpeg's encoder appends the sync extension and says that there is no SBR.
-        assert_eq!(AudioConfig::parse(&[0x12, 0x08, 0x56, 0xe5, 0x00]), Ok(config(2, 44_100, 1)));
-        // 0x2b7, object type 5, present, 44100 Hz; then the same with 0x548 and parametric stereo.
-        let he = extended(config(2, 22_050, 2), 44_100, false);
-        assert_eq!(AudioConfig::parse(&[0x13, 0x90, 0x56, 0xe5, 0xa0]), Ok(he));
-        let v2 = extended(config(2, 22_050, 1), 44_100, true);
-        assert_eq!(AudioConfig::parse(&[0x13, 0x88, 0x56, 0xe5, 0xa5, 0x48, 0x80]), Ok(v2));
-        assert_eq!((v2.channels(), v2.output_rate()), (Some(2), 44_100));
-    }
-
-    #[test]
-    fn explicit_sbr_and_ps_name_the_core_behind_them() {
-        // 00101 0111 0010 0100 00010 000: SBR over LC, 22050 to 44100 Hz, two channels.
-        let he = extended(config(2, 22_050, 2), 44_100, false);
-        assert_eq!(AudioConfig::parse(&[0x2b, 0x92, 0x08, 0x00]), Ok(he));
-        // 11101 0111 0001 0100 00010 000: parametric stereo over one channel.
-        let v2 = extended(config(2, 22_050, 1), 44_100, true);
-        assert_eq!(AudioConfig::parse(&[0xeb, 0x8a, 0x08, 0x00]), Ok(v2));
-    }
-
-    #[test]
-    fn escapes_are_read_and_do_not_fit_adts() {
-        // 00010 1111 then 24 bits of 44056 Hz, two channels.
-        let rate = AudioConfig::parse(&[0x17, 0x80, 0x56, 0x0c, 0x10]).unwrap();
-        assert_eq!((rate.sample_rate, rate.channel_configuration, rate.adts()), (44_056, 2, None));
-        // 11111 001010: object type 42, xHE-AAC.
-        let usac = AudioConfig::parse(&[0xf9, 0x46, 0x40]).unwrap();
-        assert_eq!((usac.object_type, usac.sample_rate, usac.adts()), (42, 48_000, None));
-    }
-
-    #[test]
-    fn short_and_reserved_configurations_are_errors() {
-        for bytes in [&[][..], &[0x12], &[0x17, 0x80, 0x56, 0x22]] {
-            assert_eq!(AudioConfig::parse(bytes), Err(AacError::Truncated), "{bytes:?}");
-        }
-        assert_eq!(AudioConfig::parse(&[0x16, 0x90]), Err(AacError::SampleRate));
-        assert_eq!(AudioConfig::parse(&[0x17, 0x80, 0, 0, 0x10]), Err(AacError::SampleRate));
-    }
-
-    #[test]
-    fn a_truncated_extension_leaves_the_core() {
-        let whole = [0x13, 0x88, 0x56, 0xe5, 0xa5, 0x48, 0x80];
-        for length in 2..whole.len() {
-            let cut = AudioConfig::parse(&whole[..length]).unwrap();
-            assert_eq!((cut.object_type, cut.sample_rate, cut.adts().is_some()), (2, 22_050, true));
-        }
-    }
-
-    #[test]
-    fn an_adts_header_tells_the_core_and_the_length() {
-        let adts = extended(config(2, 22_050, 1), 44_100, true).adts().unwrap();
-        // 0xfff1, profile 01, rate 0111, private 0, channels 001, four flags, 13 bits of 107, fullness.
-        assert_eq!(adts.header(100), Ok([0xff, 0xf1, 0x5c, 0x40, 0x0d, 0x7f, 0xfc]));
-        let longest = adts.header(8191 - 7).unwrap();
-        assert_eq!((longest[3] & 3, longest[4], longest[5] >> 5), (3, 0xff, 7));
-        assert_eq!(adts.header(8191 - 6), Err(AacError::FrameLength(8185)));
-        assert_eq!(adts.header(0), Err(AacError::FrameLength(0)));
-        assert_eq!(adts.header(usize::MAX), Err(AacError::FrameLength(usize::MAX)));
-        assert_eq!(config(2, 48_000, 7).adts().unwrap().header(1).unwrap()[2..4], [0x4d, 0xc0]);
-    }
-
-    #[test]
-    fn what_adts_cannot_tell_is_none() {
-        assert_eq!(config(2, 48_000, 0).adts(), None);
-        assert_eq!(config(2, 48_000, 11).adts(), None);
-        assert_eq!(config(0, 48_000, 2).adts(), None);
-        assert_eq!(config(23, 48_000, 2).adts(), None);
-        assert_eq!(AudioConfig { frame_samples: 960, ..config(2, 48_000, 2) }.adts(), None);
-    }
-
-    #[test]
-    fn adts_in_place_of_a_raw_frame_is_taken_off() {
-        let header = config(2, 48_000, 2).adts().unwrap().header(3).unwrap();
-        let framed = [&header[..], &[1, 2, 3]].concat();
-        assert_eq!(raw_frame(&framed), [1, 2, 3]);
-        assert_eq!(raw_frame(&framed[..9]), &framed[..9]);
-        assert_eq!(raw_frame(&[0x21, 1, 2]), [0x21, 1, 2]);
-        assert_eq!(raw_frame(&[]), [0u8; 0]);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..24)) {
-            let _ = AudioConfig::parse(&bytes).map(|config| (config.adts(), config.channels()));
-            raw_frame(&bytes);
-        }
-    }
-}
+mod tests;

@@ -240,6 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn a_record_tells_every_length_size_and_a_length_takes_all_its_bytes() {
+        for size in 1..=4 {
+            // The upper six bits are reserved, and zero with some encoders.
+            for reserved in [0, 0xfc] {
+                let config = DecoderConfig::parse(&[1, 66, 0, 30, reserved | (size - 1), 0xe0, 0]).unwrap();
+                assert_eq!(config.nal_length_size, usize::from(size));
+            }
+            let size = usize::from(size);
+            let nal = vec![0x65; if size == 1 { 255 } else { 0x0102 }];
+            let length = &u32::try_from(nal.len()).unwrap().to_be_bytes()[4 - size..];
+            let body = [length, &nal, length, &nal].concat();
+            assert_eq!(walk(size, &body), [Ok(&nal[..]), Ok(&nal[..])]);
+            for cut in 1..nal.len() {
+                assert_eq!(walk(size, &body[..cut]), [Err(AvcError::NalLength)], "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
     fn a_length_beyond_the_frame_is_the_last_item() {
         assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 3, 5, 6]), [Ok(&[9][..]), Err(AvcError::NalLength)]);
         assert_eq!(walk(4, &[0xff, 0xff, 0xff, 0xff, 9]), [Err(AvcError::NalLength)]);

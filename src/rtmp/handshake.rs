@@ -2,7 +2,11 @@
 //!
 //! A C1 whose version field is not zero may carry an HMAC-SHA256 digest of itself in one of two
 //! places, the two schemes. A client that sends one gets S1 and S2 with digests in the same scheme;
-//! any other client gets the simple answer. What C2 holds is not judged: many clients get it wrong.
+//! any other client gets the simple answer. Neither what C2 holds is judged nor when it comes: there are
+//! clients that send anything, and clients that do not wait for S1.
+//!
+//! A client that asks for another version is answered with 3, as 5.2.2 says. That goes for RTMPE (6)
+//! too: the client hangs up, or goes on without encryption.
 
 use std::error::Error;
 use std::fmt;
@@ -247,11 +251,78 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_answered_with_3_and_text_is_refused() {
-        let mut input = c0c1(None);
-        input[0] = 6;
-        assert_eq!(run(&input).1[0], 3);
-        let error = Handshake::new(1).next(&mut &b"GET / HTTP/1.1"[..], &mut Vec::new());
-        assert_eq!(error, Err(HandshakeError::NotRtmp(b'G')));
+    fn every_version_is_answered_with_3_and_goes_on() {
+        for version in 0..FIRST_TEXT {
+            let mut input = c0c1(None);
+            input[0] = version;
+            input.extend([0; PACKET]);
+            let (done, out) = run(&input);
+            assert!(done, "{version}");
+            assert_eq!(out[0], 3, "{version}");
+        }
+    }
+
+    #[test]
+    fn text_is_refused_at_its_first_byte() {
+        for (first, name) in [(b'G', 'G'), (0x16 + 0x80, '\u{96}'), (FIRST_TEXT, ' ')] {
+            let mut out = Vec::new();
+            let error = Handshake::new(1).next(&mut &[first][..], &mut out).unwrap_err();
+            assert_eq!(error, HandshakeError::NotRtmp(first));
+            assert!(error.to_string().ends_with(&format!("{name:?}")), "{error}");
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn nothing_is_answered_before_c1_is_whole_and_nothing_more_for_c2() {
+        for scheme in [None, Some(Scheme::Zero)] {
+            let input = [&c0c1(scheme)[..], &[0xaa; PACKET]].concat();
+            let (mut handshake, mut out) = (Handshake::new(1), Vec::new());
+            for (position, byte) in input.iter().enumerate() {
+                let done = handshake.next(&mut &[*byte][..], &mut out).unwrap();
+                assert_eq!(out.len(), if position < PACKET { 0 } else { 1 + 2 * PACKET });
+                assert_eq!(done, position + 1 == input.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_waits_for_nothing_loses_nothing() {
+        let command = [3, 0, 0, 0, 0, 0, 1, 20];
+        let input = [&c0c1(None)[..], &[0; PACKET], &command].concat();
+        let (mut rest, mut out) = (&input[..], Vec::new());
+        assert!(Handshake::new(1).next(&mut rest, &mut out).unwrap());
+        assert_eq!(rest, command);
+    }
+
+    #[test]
+    fn a_packet_without_a_digest_gets_the_simple_answer_whatever_is_in_it() {
+        for fill in [0, 1, 0x80, 0xff] {
+            // Non-zero bytes in place of the zeros, and an offset sum at either end.
+            let input = [&[VERSION][..], &[fill; PACKET]].concat();
+            let (_, out) = run(&input);
+            assert_eq!(out[5..9], [0; 4], "no server that signs");
+            assert_eq!(out[1 + PACKET..], input[1..]);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_found_at_every_offset_and_a_signature_of_another_key_is_none() {
+        for (scheme, base) in [(Scheme::Zero, 8), (Scheme::One, 772)] {
+            for sum in [0u32, 1, 727, 728, 1020] {
+                let mut packet = c0c1(None).split_off(1);
+                packet[4] = 10;
+                for place in 0..4 {
+                    packet[base + place as usize] = (sum.saturating_sub(255 * place)).min(255) as u8;
+                }
+                let mut other = packet.clone();
+                sign(&mut packet, scheme, CLIENT_KEY);
+                let (found, digest) = find_digest(&packet, CLIENT_KEY).unwrap();
+                let at = base + 4 + sum as usize % 728;
+                assert_eq!((found, &digest[..]), (scheme, &packet[at..at + DIGEST]), "{sum}");
+                sign(&mut other, scheme, SERVER_KEY);
+                assert_eq!(find_digest(&other, CLIENT_KEY), None);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::media::reader::Reader;
 
-use super::{AmfError, Budget, MAX_DEPTH, Object, Value, amf3, text};
+use super::{AmfError, Budget, Object, Seen, Value, amf3, text};
 
 // Type markers, section 2.1.
 const NUMBER: u8 = 0x00;
@@ -32,7 +32,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, AmfError> {
 
 /// Reads the values of a message up to the first that cannot be read, and says why it cannot.
 pub fn decode_until_fault(bytes: &[u8]) -> (Vec<Value>, Option<AmfError>) {
-    let mut decoder = Decoder { reader: Reader::new(bytes), budget: Budget::new() };
+    let mut decoder = Decoder::new(bytes);
     let mut values = Vec::new();
     while !decoder.reader.is_empty() {
         match decoder.value() {
@@ -50,8 +50,8 @@ pub fn decode_first(bytes: &[u8]) -> Result<(Value, usize), AmfError> {
 
 /// The same for one of several values that are paid for together.
 pub fn decode_within(bytes: &[u8], budget: &mut Budget) -> Result<(Value, usize), AmfError> {
-    let whole = Budget { depth: MAX_DEPTH, ..*budget };
-    let mut decoder = Decoder { reader: Reader::new(bytes), budget: whole };
+    let mut decoder = Decoder::new(bytes);
+    decoder.budget.values = budget.values;
     let value = decoder.value();
     budget.values = decoder.budget.values;
     Ok((value?, bytes.len() - decoder.reader.rest().len()))
@@ -72,10 +72,6 @@ pub fn encode(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Null => out.push(NULL),
         Value::Undefined => out.push(UNDEFINED),
-        Value::Reference(index) => {
-            out.push(REFERENCE);
-            out.extend(index.to_be_bytes());
-        }
         Value::EcmaArray(object) => {
             out.push(ECMA_ARRAY);
             out.extend(length32(object.0.len()));
@@ -146,25 +142,32 @@ fn length32(length: usize) -> [u8; 4] {
 struct Decoder<'a> {
     reader: Reader<'a>,
     budget: Budget,
+    /// Objects and arrays in the order they begin (2.9).
+    seen: Vec<Seen<'a>>,
 }
 
-impl Decoder<'_> {
+impl<'a> Decoder<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { reader: Reader::new(bytes), budget: Budget::new(), seen: Vec::new() }
+    }
+
     fn value(&mut self) -> Result<Value, AmfError> {
         self.budget.spend()?;
+        let at = self.reader;
         Ok(match self.reader.u8()? {
             NUMBER => Value::Number(self.reader.f64()?),
             BOOLEAN => Value::Boolean(self.reader.u8()? != 0),
             STRING => Value::String(self.name()?),
-            OBJECT => Value::Object(self.properties()?),
+            OBJECT => Value::Object(self.nested(at, Self::properties)?),
             NULL => Value::Null,
             UNDEFINED => Value::Undefined,
-            REFERENCE => Value::Reference(self.reader.u16()?),
+            REFERENCE => self.reference()?,
             ECMA_ARRAY => {
                 // The count is a hint that senders get wrong; the end marker decides.
                 self.reader.u32()?;
-                Value::EcmaArray(self.properties()?)
+                Value::EcmaArray(self.nested(at, Self::properties)?)
             }
-            STRICT_ARRAY => Value::StrictArray(self.items()?),
+            STRICT_ARRAY => Value::StrictArray(self.nested(at, Self::items)?),
             DATE => {
                 let milliseconds = self.reader.f64()?;
                 self.reader.u16()?; // the time zone is reserved and ignored (2.13)
@@ -175,7 +178,7 @@ impl Decoder<'_> {
             XML_DOCUMENT => Value::Xml(self.long_string()?),
             TYPED_OBJECT => {
                 let class = self.name()?;
-                Value::TypedObject(class, self.properties()?)
+                Value::TypedObject(class, self.nested(at, Self::properties)?)
             }
             AVM_PLUS => amf3::decode_value(&mut self.reader, &mut self.budget)?,
             other => return Err(AmfError::Marker(other)),
@@ -184,122 +187,73 @@ impl Decoder<'_> {
 
     fn name(&mut self) -> Result<String, AmfError> {
         let length = self.reader.u16()?;
-        Ok(text(self.reader.take(usize::from(length))?))
+        self.text(usize::from(length))
     }
 
     fn long_string(&mut self) -> Result<String, AmfError> {
         let length = usize::try_from(self.reader.u32()?).map_err(|_| AmfError::Truncated)?;
-        Ok(text(self.reader.take(length)?))
+        self.text(length)
+    }
+
+    fn text(&mut self, length: usize) -> Result<String, AmfError> {
+        let bytes = self.reader.take(length)?;
+        self.budget.spend_text(length)?;
+        Ok(text(bytes))
     }
 
     fn properties(&mut self) -> Result<Object, AmfError> {
-        self.nested(|decoder| {
-            let mut object = Object::default();
-            loop {
-                let name = decoder.name()?;
-                if decoder.reader.peek() == Some(OBJECT_END) {
-                    decoder.reader.u8()?;
-                    return Ok(object);
-                }
-                // Old encoders end an object with the message instead of the marker.
-                if name.is_empty() && decoder.reader.is_empty() {
-                    return Ok(object);
-                }
-                object.0.push((name, decoder.value()?));
+        let mut object = Object::default();
+        loop {
+            let name = self.name()?;
+            if self.reader.peek() == Some(OBJECT_END) {
+                self.reader.u8()?;
+                return Ok(object);
             }
-        })
+            // Old encoders end an object with the message instead of the marker.
+            if name.is_empty() && self.reader.is_empty() {
+                return Ok(object);
+            }
+            object.0.push((name, self.value()?));
+        }
     }
 
     fn items(&mut self) -> Result<Vec<Value>, AmfError> {
-        self.nested(|decoder| {
-            let count = decoder.reader.u32()?;
-            (0..count).map(|_| decoder.value()).collect()
-        })
+        let count = self.reader.u32()?;
+        (0..count).map(|_| self.value()).collect()
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, AmfError>) -> Result<T, AmfError> {
+    /// Reads what holds other values and may be named by a reference.
+    fn nested<T>(
+        &mut self,
+        at: Reader<'a>,
+        read: impl FnOnce(&mut Self) -> Result<T, AmfError>,
+    ) -> Result<T, AmfError> {
         self.budget.depth = self.budget.depth.checked_sub(1).ok_or(AmfError::TooDeep)?;
-        let result = read(self);
+        let index = self.seen.len();
+        self.seen.push(Seen { at, is_whole: false });
+        let result = read(self)?;
+        if let Some(seen) = self.seen.get_mut(index) {
+            seen.is_whole = true;
+        }
         self.budget.depth += 1;
-        result
+        Ok(result)
+    }
+
+    /// Reads an earlier value again (2.9).
+    fn reference(&mut self) -> Result<Value, AmfError> {
+        let index = usize::from(self.reader.u16()?);
+        let seen = self.seen.get(index).filter(|seen| seen.is_whole).ok_or(AmfError::Reference)?;
+        let here = std::mem::replace(&mut self.reader, seen.at);
+        let was_copying = std::mem::replace(&mut self.budget.is_copying, true);
+        let count = self.seen.len();
+        let value = self.value()?;
+        // What was read again has its places already.
+        self.seen.truncate(count);
+        self.reader = here;
+        self.budget.is_copying = was_copying;
+        Ok(value)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::MAX_VALUES;
-    use super::*;
-    use proptest::prelude::*;
-
-    fn round_trip(value: &Value) {
-        let mut bytes = Vec::new();
-        encode(&mut bytes, value);
-        assert_eq!(decode(&bytes).as_ref(), Ok(&vec![value.clone()]));
-    }
-
-    #[test]
-    fn every_type_survives_a_round_trip() {
-        let object = Object::default().with("a", 1.0).with("b", "two").with("c", true);
-        for value in [
-            Value::Number(-0.5),
-            Value::Boolean(true),
-            Value::from("text"),
-            Value::String("x".repeat(70_000)),
-            Value::Object(object.clone()),
-            Value::Null,
-            Value::Undefined,
-            Value::Reference(3),
-            Value::EcmaArray(object.clone()),
-            Value::StrictArray(vec![Value::Null, Value::from(2.0)]),
-            Value::Date(1_700_000_000_000.0),
-            Value::Xml("<a/>".to_owned()),
-            Value::TypedObject("Class".to_owned(), object),
-            Value::Unsupported,
-        ] {
-            round_trip(&value);
-        }
-    }
-
-    #[test]
-    fn every_cut_of_a_message_is_an_error_or_fewer_values() {
-        let object = Object::default().with("k", "v").with("n", 1.0);
-        let bytes = encode_all(&[Value::from("name"), Value::EcmaArray(object), Value::Date(1.0)]);
-        for cut in 0..bytes.len() {
-            if let Ok(values) = decode(&bytes[..cut]) {
-                assert!(values.len() < 3, "cut at {cut}");
-            }
-        }
-    }
-
-    #[test]
-    fn nesting_is_read_to_the_limit_and_refused_beyond() {
-        let nest = |levels: usize| {
-            let mut bytes = [STRICT_ARRAY, 0, 0, 0, 1].repeat(levels);
-            bytes.push(NULL);
-            decode(&bytes)
-        };
-        assert!(nest(MAX_DEPTH).is_ok());
-        assert_eq!(nest(MAX_DEPTH + 1), Err(AmfError::TooDeep));
-        assert_eq!(nest(100_000), Err(AmfError::TooDeep));
-    }
-
-    #[test]
-    fn a_count_beyond_the_message_allocates_nothing() {
-        assert_eq!(decode(&[STRICT_ARRAY, 0xff, 0xff, 0xff, 0xff]), Err(AmfError::Truncated));
-        assert_eq!(decode(&[LONG_STRING, 0xff, 0xff, 0xff, 0xff]), Err(AmfError::Truncated));
-        assert_eq!(decode(&vec![NULL; MAX_VALUES + 1]), Err(AmfError::TooMany));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_values_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes);
-        }
-
-        #[test]
-        fn any_number_and_string_round_trips(number in any::<f64>(), text in ".{0,40}") {
-            prop_assume!(!number.is_nan());
-            round_trip(&Value::StrictArray(vec![Value::Number(number), Value::String(text)]));
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,8 @@
 //! AMF3 (Adobe Action Message Format -- AMF 3, January 2013), reading only.
-//!
-//! A reference copies what it names, and pays for every value of the copy, so a short message cannot
-//! unfold into a long one.
 
-use crate::media::reader::Reader;
+use crate::media::reader::{Reader, Truncated};
 
-use super::{AmfError, Budget, Object, Value, text};
+use super::{AmfError, Budget, Object, Seen, Value, text};
 
 /// Reads all values of an AMF3 message (type 17 or 15 bodies after their first byte hold AMF0 values
 /// that switch to AMF3 with a marker; this is for messages that are AMF3 throughout).
@@ -24,20 +21,34 @@ pub(super) fn decode_value(reader: &mut Reader<'_>, budget: &mut Budget) -> Resu
     Decoder { reader, budget, strings: Vec::new(), objects: Vec::new(), traits: Vec::new() }.value()
 }
 
+/// Flex's wrappers: each writes the value it wraps and nothing else, and is read as that value.
+const WRAPPERS: [&str; 3] =
+    ["flex.messaging.io.ArrayCollection", "flex.messaging.io.ArrayList", "flex.messaging.io.ObjectProxy"];
+
 /// The shape of a class (section 3.12).
 #[derive(Debug, Clone)]
 struct Traits {
     class: String,
     members: Vec<String>,
-    dynamic: bool,
+    kind: Kind,
+}
+
+/// What follows the members that traits name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Nothing.
+    Sealed,
+    /// Further members with their names.
+    Dynamic,
+    /// Only the class itself knows.
+    Externalizable,
 }
 
 struct Decoder<'a, 'b> {
     reader: &'b mut Reader<'a>,
     budget: &'b mut Budget,
     strings: Vec<String>,
-    /// `None` while the object is still being read: a cycle, which no message of RTMP needs.
-    objects: Vec<Option<Value>>,
+    objects: Vec<Seen<'a>>,
     traits: Vec<Traits>,
 }
 
@@ -47,27 +58,31 @@ enum Head {
     Inline(usize),
 }
 
-impl Decoder<'_, '_> {
+impl<'a> Decoder<'a, '_> {
     fn value(&mut self) -> Result<Value, AmfError> {
         self.budget.spend()?;
-        Ok(match self.reader.u8()? {
-            0x00 => Value::Undefined,
-            0x01 => Value::Null,
-            0x02 => Value::Boolean(false),
-            0x03 => Value::Boolean(true),
+        let at = *self.reader;
+        match self.reader.u8()? {
+            0x00 => Ok(Value::Undefined),
+            0x01 => Ok(Value::Null),
+            0x02 => Ok(Value::Boolean(false)),
+            0x03 => Ok(Value::Boolean(true)),
             // 29 bits in two's complement.
-            0x04 => Value::Number(f64::from((self.u29()?.cast_signed() << 3) >> 3)),
-            0x05 => Value::Number(self.reader.f64()?),
-            0x06 => Value::String(self.string()?),
-            0x07 | 0x0b => {
-                self.object(|decoder, length| Ok(Value::Xml(text(decoder.reader.take(length)?))))?
-            }
-            0x08 => self.object(|decoder, _| Ok(Value::Date(decoder.reader.f64()?)))?,
-            0x09 => self.object(Self::array)?,
-            0x0a => self.object(Self::instance)?,
-            0x0c => self.object(|decoder, length| Ok(Value::Bytes(decoder.reader.take(length)?.to_vec())))?,
-            other => return Err(AmfError::Marker(other)),
-        })
+            0x04 => Ok(Value::Number(f64::from((self.u29()?.cast_signed() << 3) >> 3))),
+            0x05 => Ok(Value::Number(self.reader.f64()?)),
+            0x06 => Ok(Value::String(self.string()?)),
+            0x07 | 0x0b => self.object(at, |decoder, length| Ok(Value::Xml(text(decoder.bytes(length)?)))),
+            0x08 => self.object(at, |decoder, _| Ok(Value::Date(decoder.reader.f64()?))),
+            0x09 => self.object(at, Self::array),
+            0x0a => self.object(at, Self::instance),
+            0x0c => self.object(at, |decoder, length| Ok(Value::Bytes(decoder.bytes(length)?.to_vec()))),
+            0x0d => self.numbers(at, |reader| Ok(f64::from(reader.u32()?.cast_signed()))),
+            0x0e => self.numbers(at, |reader| Ok(f64::from(reader.u32()?))),
+            0x0f => self.numbers(at, Reader::f64),
+            0x10 => self.object(at, Self::vector),
+            0x11 => self.object(at, Self::dictionary),
+            other => Err(AmfError::Marker(other)),
+        }
     }
 
     /// U29: seven bits a byte, eight in the fourth (section 1.3.1).
@@ -88,15 +103,22 @@ impl Decoder<'_, '_> {
         Ok(if raw & 1 == 0 { Head::Reference(raw >> 1) } else { Head::Inline(raw >> 1) })
     }
 
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], AmfError> {
+        let bytes = self.reader.take(length)?;
+        self.budget.spend_text(length)?;
+        Ok(bytes)
+    }
+
+    /// Section 1.3.2: the empty string is never referred to.
     fn string(&mut self) -> Result<String, AmfError> {
         match self.head()? {
             Head::Reference(index) => {
                 let found = self.strings.get(index).ok_or(AmfError::Reference)?;
-                self.budget.spend_bytes(found.len())?;
+                self.budget.spend_copy(found.len())?;
                 Ok(found.clone())
             }
             Head::Inline(length) => {
-                let string = text(self.reader.take(length)?);
+                let string = text(self.bytes(length)?);
                 if !string.is_empty() {
                     self.strings.push(string.clone());
                 }
@@ -108,35 +130,44 @@ impl Decoder<'_, '_> {
     /// Reads a value that takes part in the object table.
     fn object(
         &mut self,
+        at: Reader<'a>,
         read: impl FnOnce(&mut Self, usize) -> Result<Value, AmfError>,
     ) -> Result<Value, AmfError> {
         let inline = match self.head()? {
-            Head::Reference(index) => {
-                let found = self.objects.get(index).and_then(Option::as_ref).ok_or(AmfError::Reference)?;
-                self.budget.spend_copy(found)?;
-                return Ok(found.clone());
-            }
+            Head::Reference(index) => return self.reference(index),
             Head::Inline(inline) => inline,
         };
-        let slot = self.objects.len();
-        self.objects.push(None);
+        let index = self.objects.len();
+        self.objects.push(Seen { at, is_whole: false });
         self.budget.depth = self.budget.depth.checked_sub(1).ok_or(AmfError::TooDeep)?;
         let value = read(self, inline)?;
         self.budget.depth += 1;
-        self.budget.spend_copy(&value)?; // the table's copy
-        if let Some(entry) = self.objects.get_mut(slot) {
-            *entry = Some(value.clone());
+        if let Some(seen) = self.objects.get_mut(index) {
+            seen.is_whole = true;
         }
+        Ok(value)
+    }
+
+    /// Reads an earlier value again. What it refers to itself was in the tables then and is now.
+    fn reference(&mut self, index: usize) -> Result<Value, AmfError> {
+        let seen = self.objects.get(index).filter(|seen| seen.is_whole).ok_or(AmfError::Reference)?;
+        let here = std::mem::replace(self.reader, seen.at);
+        let was_copying = std::mem::replace(&mut self.budget.is_copying, true);
+        let counts = (self.strings.len(), self.objects.len(), self.traits.len());
+        let value = self.value()?;
+        // What was read again has its places already.
+        self.strings.truncate(counts.0);
+        self.objects.truncate(counts.1);
+        self.traits.truncate(counts.2);
+        *self.reader = here;
+        self.budget.is_copying = was_copying;
         Ok(value)
     }
 
     /// Section 3.11: an associative part that ends with an empty name, then `count` dense values.
     fn array(&mut self, count: usize) -> Result<Value, AmfError> {
         let mut named = self.dynamic_members()?;
-        let mut dense = Vec::new();
-        for _ in 0..count {
-            dense.push(self.value()?);
-        }
+        let dense = self.values(count)?;
         if named.0.is_empty() {
             return Ok(Value::StrictArray(dense));
         }
@@ -145,14 +176,56 @@ impl Decoder<'_, '_> {
         Ok(Value::EcmaArray(named))
     }
 
+    fn values(&mut self, count: usize) -> Result<Vec<Value>, AmfError> {
+        (0..count).map(|_| self.value()).collect()
+    }
+
+    /// Section 3.15: a vector of numbers. Whether its length is fixed means nothing here.
+    fn numbers(
+        &mut self,
+        at: Reader<'a>,
+        number: fn(&mut Reader<'a>) -> Result<f64, Truncated>,
+    ) -> Result<Value, AmfError> {
+        self.object(at, |decoder, count| {
+            decoder.reader.u8()?;
+            let numbers = (0..count).map(|_| {
+                decoder.budget.spend()?;
+                Ok(Value::Number(number(decoder.reader)?))
+            });
+            numbers.collect::<Result<_, _>>().map(Value::StrictArray)
+        })
+    }
+
+    /// Section 3.15: a vector of objects, which may be of any class derived from the one it names.
+    fn vector(&mut self, count: usize) -> Result<Value, AmfError> {
+        self.reader.u8()?;
+        self.string()?;
+        self.values(count).map(Value::StrictArray)
+    }
+
+    /// Section 3.16. Whether keys are weak means nothing here.
+    fn dictionary(&mut self, count: usize) -> Result<Value, AmfError> {
+        self.reader.u8()?;
+        let mut entries = Object::default();
+        for _ in 0..count {
+            let key = key_name(self.value()?);
+            entries.0.push((key, self.value()?));
+        }
+        Ok(Value::EcmaArray(entries))
+    }
+
     /// Section 3.12.
     fn instance(&mut self, flags: usize) -> Result<Value, AmfError> {
         let traits = self.traits(flags)?;
+        if traits.kind == Kind::Externalizable {
+            let is_wrapper = WRAPPERS.contains(&traits.class.as_str());
+            return if is_wrapper { self.value() } else { Err(AmfError::Externalizable) };
+        }
         let mut object = Object::default();
         for name in traits.members {
             object.0.push((name, self.value()?));
         }
-        if traits.dynamic {
+        if traits.kind == Kind::Dynamic {
             object.0.extend(self.dynamic_members()?.0);
         }
         Ok(if traits.class.is_empty() {
@@ -162,27 +235,30 @@ impl Decoder<'_, '_> {
         })
     }
 
+    /// The flags from the lowest on: inline, externalizable, dynamic; then the count of members, or
+    /// the index of a reference.
     fn traits(&mut self, flags: usize) -> Result<Traits, AmfError> {
         if flags & 1 == 0 {
             let found = self.traits.get(flags >> 1).ok_or(AmfError::Reference)?;
-            self.budget.spend_bytes(found.class.len())?;
+            self.budget.spend_copy(found.class.len())?;
             for name in &found.members {
                 self.budget.spend()?;
-                self.budget.spend_bytes(name.len())?;
+                self.budget.spend_copy(name.len())?;
             }
             return Ok(found.clone());
         }
-        if flags & 2 != 0 {
-            // Externalizable: only the class itself knows how long it is.
-            return Err(AmfError::Marker(0x0a));
-        }
+        let (kind, count) = match (flags & 2, flags & 4) {
+            (2, _) => (Kind::Externalizable, 0),
+            (_, 4) => (Kind::Dynamic, flags >> 3),
+            _ => (Kind::Sealed, flags >> 3),
+        };
         let class = self.string()?;
         let mut members = Vec::new();
-        for _ in 0..flags >> 3 {
+        for _ in 0..count {
             self.budget.spend()?;
             members.push(self.string()?);
         }
-        let traits = Traits { class, members, dynamic: flags & 4 != 0 };
+        let traits = Traits { class, members, kind };
         self.traits.push(traits.clone());
         Ok(traits)
     }
@@ -199,67 +275,17 @@ impl Decoder<'_, '_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn integers_have_29_bits_and_a_sign() {
-        let number = |bytes: &[u8]| decode(bytes).map(|values| values[0].clone());
-        assert_eq!(number(&[4, 0x7f]), Ok(Value::Number(127.0)));
-        assert_eq!(number(&[4, 0x81, 0x00]), Ok(Value::Number(128.0)));
-        assert_eq!(number(&[4, 0xff, 0xff, 0xff, 0xff]), Ok(Value::Number(-1.0)));
-        assert_eq!(number(&[4, 0xc0, 0x80, 0x80, 0x00]), Ok(Value::Number(-268_435_456.0)));
-    }
-
-    #[test]
-    fn strings_traits_and_objects_are_repeated_by_reference() {
-        // [ {a: "x"}, {a: "x"} of the same traits and strings, and the first object again ]
-        let bytes = [
-            9, 0x07, 0x01, // array of three, no named part
-            10, 0x13, 0x01, 0x03, b'a', 6, 0x03, b'x', // traits: one member, class ""
-            10, 0x01, 6, 0x02, // traits 0, string 1 ("x")
-            10, 0x02, // object 1
-        ];
-        let object = Value::Object(Object::default().with("a", "x"));
-        assert_eq!(
-            decode(&bytes),
-            Ok(vec![Value::StrictArray(vec![object.clone(), object.clone(), object])])
-        );
-    }
-
-    #[test]
-    fn a_cycle_and_a_dangling_reference_are_errors() {
-        assert_eq!(decode(&[9, 0x03, 0x01, 9, 0x00]), Err(AmfError::Reference));
-        assert_eq!(decode(&[6, 0x04]), Err(AmfError::Reference));
-    }
-
-    #[test]
-    fn references_cannot_unfold_a_short_message_into_a_long_one() {
-        // Each array holds the one before it many times.
-        let mut bytes = vec![9, 0x81, 0x01, 0x01];
-        bytes.extend([9, 0x03, 0x01, 1]);
-        for level in 1..20u8 {
-            bytes.extend([9, 0x11, 0x01]);
-            bytes.extend([9, level * 2].repeat(8));
-        }
-        assert_eq!(decode(&bytes), Err(AmfError::TooMany));
-    }
-
-    #[test]
-    fn references_to_a_long_class_are_paid_for() {
-        // An array; its first object has a class of 8000 bytes, the others only refer to it.
-        let mut bytes = vec![9, 0xa7, 0x11, 0x01, 10, 0x03, 0xfd, 0x01];
-        bytes.extend([b'x'; 8000]);
-        bytes.extend([10, 0x01].repeat(2500));
-        assert_eq!(decode(&bytes), Err(AmfError::TooMany));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_values_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes);
-        }
+/// A dictionary's key as ActionScript prints it.
+fn key_name(key: Value) -> String {
+    match key {
+        Value::String(text) | Value::Xml(text) => text,
+        Value::Number(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::Null => "null".to_owned(),
+        Value::Undefined => "undefined".to_owned(),
+        _ => "[object Object]".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! AMF, the Action Message Format: the values of FLV script tags and of RTMP's commands and data.
 //!
 //! [`Value`] is what both versions carry. AMF0 is read and written; AMF3 is read, since commands and
-//! metadata may come in it, and answered in AMF0, which every peer understands.
+//! metadata may come in it, and answered in AMF0, which every peer understands. References are
+//! resolved: each is read again from where its value stands, and pays for every value once more, so a
+//! short message cannot unfold into a long one.
 
 pub mod amf0;
 pub mod amf3;
@@ -9,7 +11,7 @@ pub mod amf3;
 use std::error::Error;
 use std::fmt;
 
-use super::reader::Truncated;
+use super::reader::{Reader, Truncated};
 
 /// Nesting allowed in one value. Deeper input is refused before it can exhaust the stack.
 pub const MAX_DEPTH: usize = 32;
@@ -32,11 +34,9 @@ pub enum Value {
     Null,
     /// Undefined.
     Undefined,
-    /// An AMF0 reference to an earlier object of the same message, unresolved.
-    Reference(u16),
-    /// An associative array.
+    /// An associative array, or an AMF3 dictionary, whose keys are named as ActionScript prints them.
     EcmaArray(Object),
-    /// A dense array.
+    /// A dense array, or an AMF3 vector.
     StrictArray(Vec<Value>),
     /// Milliseconds since 1970, UTC.
     Date(f64),
@@ -130,8 +130,10 @@ pub enum AmfError {
     Truncated,
     /// A type marker that does not exist or may not stand here.
     Marker(u8),
-    /// A reference to something not yet read.
+    /// A reference to something not yet read, or not to its end: a cycle.
     Reference,
+    /// An AMF3 object of a class that only its own code can read.
+    Externalizable,
     /// Deeper than [`MAX_DEPTH`].
     TooDeep,
     /// More than [`MAX_VALUES`].
@@ -144,6 +146,7 @@ impl fmt::Display for AmfError {
             Self::Truncated => f.write_str("truncated AMF"),
             Self::Marker(marker) => write!(f, "unexpected AMF marker 0x{marker:02x}"),
             Self::Reference => f.write_str("AMF reference to nothing"),
+            Self::Externalizable => f.write_str("AMF3 object in a format of its own"),
             Self::TooDeep => write!(f, "AMF nested deeper than {MAX_DEPTH}"),
             Self::TooMany => write!(f, "more than {MAX_VALUES} AMF values"),
         }
@@ -163,6 +166,8 @@ impl From<Truncated> for AmfError {
 pub struct Budget {
     depth: usize,
     values: usize,
+    /// Whether what is read has been read before, for a reference: then its texts are paid for too.
+    is_copying: bool,
 }
 
 impl Default for Budget {
@@ -174,7 +179,7 @@ impl Default for Budget {
 impl Budget {
     /// All of both.
     pub fn new() -> Self {
-        Self { depth: MAX_DEPTH, values: MAX_VALUES }
+        Self { depth: MAX_DEPTH, values: MAX_VALUES, is_copying: false }
     }
 
     /// Pays for one value.
@@ -183,36 +188,29 @@ impl Budget {
         Ok(())
     }
 
-    /// Pays for every value in `value`, which a reference is about to repeat.
-    fn spend_copy(&mut self, value: &Value) -> Result<(), AmfError> {
-        self.spend()?;
-        match value {
-            Value::TypedObject(class, object) => {
-                self.spend_bytes(class.len())?;
-                self.spend_properties(object)
-            }
-            Value::Object(object) | Value::EcmaArray(object) => self.spend_properties(object),
-            Value::StrictArray(items) => items.iter().try_for_each(|inner| self.spend_copy(inner)),
-            Value::String(text) | Value::Xml(text) => self.spend_bytes(text.len()),
-            Value::Bytes(bytes) => self.spend_bytes(bytes.len()),
-            _ => Ok(()),
-        }
-    }
-
-    fn spend_properties(&mut self, object: &Object) -> Result<(), AmfError> {
-        object.0.iter().try_for_each(|(name, inner)| {
-            self.spend_bytes(name.len())?;
-            self.spend_copy(inner)
-        })
+    /// Pays for bytes that the message holds, if they are read once more.
+    fn spend_text(&mut self, count: usize) -> Result<(), AmfError> {
+        if self.is_copying { self.spend_copy(count) } else { Ok(()) }
     }
 
     /// Pays for the copy of a text: as much as for the values that would take up its room.
-    fn spend_bytes(&mut self, count: usize) -> Result<(), AmfError> {
+    fn spend_copy(&mut self, count: usize) -> Result<(), AmfError> {
         self.values = self.values.checked_sub(count / size_of::<Value>()).ok_or(AmfError::TooMany)?;
         Ok(())
     }
 }
 
+/// A value that references may name.
+#[derive(Debug)]
+struct Seen<'a> {
+    /// The reader at its marker.
+    at: Reader<'a>,
+    is_whole: bool,
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod strategy;

@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn lengths_of_every_size_become_start_codes() {
+        let slices = [&[0x65; 20][..], &[0x65; 200]];
+        let expected = [&AUD[..], &SETS, &[0, 0, 0, 1], slices[0], &[0, 0, 0, 1], slices[1]].concat();
+        for size in 1..=4 {
+            let config = DecoderConfig { nal_length_size: size, ..config() };
+            let nals = slices.map(|slice| [&(slice.len() as u32).to_be_bytes()[4 - size..], slice].concat());
+            let mut out = Vec::new();
+            assert_eq!(config.write_annex_b(&nals.concat(), Start::Within, &mut out), Ok(AccessUnit::Idr));
+            assert_eq!(out, expected, "{size}");
+        }
+    }
+
+    #[test]
     fn broken_and_empty_frames_write_nothing() {
         assert_eq!(write(&[2, 0x65, 8, 9, 1], Start::Within), (Err(AvcError::NalLength), vec![]));
         assert_eq!(write(&[2, 6, 7, 0], Start::Within), (Ok(AccessUnit::Empty), vec![]));

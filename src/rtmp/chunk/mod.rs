@@ -1,8 +1,11 @@
 //! The chunk stream (specification 5.3): messages cut into chunks and put together again.
 
+mod extended;
 mod reader;
+mod stream;
 mod writer;
 
+pub use extended::ExtendedHabit;
 pub use reader::{ChunkReader, Limits, Message};
 pub use writer::{Chunking, Extended, MEDIA_STREAM, Mux, image, image_on, stamp, write_message};
 

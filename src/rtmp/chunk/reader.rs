@@ -7,7 +7,9 @@
 use crate::media::Reader;
 use crate::media::frame::{Frame, HEADROOM, Kind};
 
-use super::{ChunkError, DEFAULT_CHUNK_SIZE, EXTENDED, MAX_CHUNK_SIZE};
+use super::extended::{self, ExtendedHabit};
+use super::stream::ChunkStream;
+use super::{ChunkError, DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE};
 
 /// Basic header (3), message header (11) and extended timestamp (4).
 const MAX_HEADER: usize = 18;
@@ -73,9 +75,11 @@ pub struct ChunkReader {
     streams: Vec<ChunkStream>,
     /// Sum of the capacities of all `partial` buffers.
     held: usize,
-    /// Whether the peer repeats extended timestamps in type 3 chunks, once that is known. The
-    /// specification says yes (5.3.1.3); encoders of both habits exist.
-    repeats_extended: Option<bool>,
+    habit: ExtendedHabit,
+    /// The first repetition, until the next header confirms that it was one.
+    doubt: Option<Doubt>,
+    /// Bytes that were taken for a header and are none; they come before any further input.
+    returned: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -86,25 +90,14 @@ struct Current {
     missing: usize,
 }
 
-#[derive(Debug)]
-struct ChunkStream {
-    csid: u32,
-    timestamp: u32,
-    /// The last timestamp field, which a type 3 chunk that begins a message adds.
-    delta: u32,
-    /// The last extended timestamp, if the last header had one.
-    extended: Option<u32>,
-    length: u32,
-    type_id: u8,
-    msid: u32,
-    /// Headroom and payload so far; empty between messages.
-    partial: Vec<u8>,
-}
-
-impl ChunkStream {
-    fn missing(&self) -> usize {
-        (self.length as usize + HEADROOM).saturating_sub(self.partial.len().max(HEADROOM))
-    }
+/// A chunk whose first four bytes were read past as a repeated extended timestamp.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// Position in `streams`.
+    stream: usize,
+    /// Where in the message the chunk's payload begins.
+    start: usize,
+    bytes: [u8; 4],
 }
 
 impl ChunkReader {
@@ -118,7 +111,9 @@ impl ChunkReader {
             limits,
             streams: Vec::new(),
             held: 0,
-            repeats_extended: None,
+            habit: ExtendedHabit::Unknown,
+            doubt: None,
+            returned: Vec::new(),
         }
     }
 
@@ -126,29 +121,45 @@ impl ChunkReader {
     /// has run out. A message that changes the chunk size must be acted on before the next call.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         loop {
-            if let Some(current) = self.current {
-                let Some(message) = self.take_payload(current, input)? else {
-                    if input.is_empty() {
-                        return Ok(None);
-                    }
-                    continue;
-                };
-                return Ok(Some(message));
+            let message = if self.returned.is_empty() {
+                self.proceed(input)?
+            } else {
+                let returned = std::mem::take(&mut self.returned);
+                let mut bytes = returned.as_slice();
+                let message = self.proceed(&mut bytes)?;
+                self.returned.extend_from_slice(bytes);
+                message
+            };
+            if message.is_some() || (self.returned.is_empty() && input.is_empty()) {
+                return Ok(message);
             }
-            let wanted = self.header_length();
-            if self.filled < wanted {
-                let taken = input.len().min(wanted - self.filled);
-                if taken == 0 {
-                    return Ok(None);
+        }
+    }
+
+    /// Goes on until a message is whole, `input` has run out, or bytes have been returned.
+    fn proceed(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
+        while self.returned.is_empty() {
+            if let Some(current) = self.current {
+                let message = self.take_payload(current, input)?;
+                if message.is_some() || input.is_empty() {
+                    return Ok(message);
                 }
-                let (head, rest) = input.split_at(taken);
-                self.header[self.filled..self.filled + taken].copy_from_slice(head);
-                self.filled += taken;
-                *input = rest;
                 continue;
             }
-            self.begin_chunk()?;
+            let wanted = self.header_length();
+            if self.filled >= wanted {
+                self.begin_chunk()?;
+                continue;
+            }
+            let (head, rest) = input.split_at(input.len().min(wanted - self.filled));
+            if head.is_empty() {
+                return Ok(None);
+            }
+            self.header[self.filled..self.filled + head.len()].copy_from_slice(head);
+            self.filled += head.len();
+            *input = rest;
         }
+        Ok(None)
     }
 
     /// Acts on Set Chunk Size (5.4.1).
@@ -171,6 +182,11 @@ impl ChunkReader {
     /// Replaces the limits, for instance once `connect` is accepted.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Says what is known of the peer's extended timestamps; otherwise it is found out.
+    pub fn set_extended_habit(&mut self, habit: ExtendedHabit) {
+        self.habit = habit;
     }
 
     fn basic_length(&self) -> usize {
@@ -206,114 +222,128 @@ impl ChunkReader {
         if self.filled < plain {
             return plain;
         }
-        let extended = match self.format() {
-            3 => self.expects_extended(),
-            _ => self.header[basic..basic + 3] == [0xff; 3],
+        match self.format() {
+            3 if self.repeats_extended(plain) => plain + 4,
+            3 => self.filled,
+            _ if self.header[basic..basic + 3] == [0xff; 3] => plain + 4,
+            _ => plain,
+        }
+    }
+
+    /// Whether what is in the buffer behind a type 3 header can still become an extended timestamp.
+    fn repeats_extended(&self, plain: usize) -> bool {
+        let csid = self.csid();
+        let stream = self.streams.iter().find(|stream| stream.csid == csid);
+        let Some((stream, number)) = stream.and_then(|stream| Some((stream, stream.extended?))) else {
+            return false;
         };
-        if extended { plain + 4 } else { plain }
+        let bytes = self.header.get(plain..self.filled).unwrap_or_default();
+        self.habit != ExtendedHabit::Omits && extended::repeats(bytes, number, stream.timestamp)
     }
 
-    /// Whether to read four bytes after a type 3 header before deciding what they are.
-    fn expects_extended(&self) -> bool {
-        let csid = self.csid();
-        let Some(stream) = self.streams.iter().find(|stream| stream.csid == csid) else { return false };
-        stream.extended.is_some() && self.repeats_extended != Some(false)
-    }
-
-    /// Acts on the whole header in the buffer.
+    /// Acts on the whole header in the buffer. One that cannot be, right after a repetition that is in
+    /// doubt, says that it was none.
     fn begin_chunk(&mut self) -> Result<(), ChunkError> {
-        let index = self.stream_of_header()?;
-        let format = self.format();
-        let basic = self.basic_length();
-        let plain = basic + MESSAGE_HEADER[format];
-        let mut fields = Reader::new(&self.header[basic..plain]);
-        let tail: Option<[u8; 4]> = self.header[plain..self.filled].try_into().ok();
+        let doubt = self.doubt.take();
+        let filled = std::mem::take(&mut self.filled);
+        self.accept_header(filled).or_else(|error| {
+            if doubt.is_some_and(|doubt| self.take_back(doubt, filled)) { Ok(()) } else { Err(error) }
+        })
+    }
+
+    /// Changes nothing if the header is an error.
+    fn accept_header(&mut self, filled: usize) -> Result<(), ChunkError> {
+        let (csid, format) = (self.csid(), self.format());
+        let plain = self.basic_length() + MESSAGE_HEADER[format];
+        let mut fields = Reader::new(&self.header[self.basic_length()..plain]);
+        let field = fields.u24().unwrap_or_default();
+        let shape = fields.u24().and_then(|length| Ok((length, fields.u8()?))).ok();
+        let msid = fields.array().map(u32::from_le_bytes).ok();
+        let tail: Option<[u8; 4]> = self.header[plain..filled].try_into().ok();
         let tail = tail.map(u32::from_be_bytes);
-        self.filled = 0;
 
+        let index = self.stream_of(csid, shape, msid)?;
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
-        let fresh = stream.partial.is_empty();
-        if !fresh && format < 3 {
-            // Some encoders repeat a header within a message, as FFmpeg allows; it must be the same.
-            let length = fields.u24().and_then(|_| fields.u24()).unwrap_or(stream.length);
-            if length != stream.length {
-                return Err(ChunkError::Interrupted(stream.csid));
-            }
-            return self.begin_payload(index, None);
+        (stream.length, stream.type_id) = shape.unwrap_or((stream.length, stream.type_id));
+        stream.msid = msid.unwrap_or(stream.msid);
+        match (format, stream.is_within()) {
+            (3, _) => self.settle_extended(index, plain, filled),
+            (_, false) => stream.take_time(format, field, tail),
+            // The same header again, as some encoders send it within a message and FFmpeg allows.
+            (_, true) => {}
         }
-        if let Ok(field) = fields.u24() {
-            stream.extended = tail.filter(|_| field == EXTENDED);
-            stream.delta = stream.extended.unwrap_or(field);
-        }
-        if let (Ok(length), Ok(type_id)) = (fields.u24(), fields.u8()) {
-            stream.length = length;
-            stream.type_id = type_id;
-        }
-        if let Ok(msid) = fields.array() {
-            stream.msid = u32::from_le_bytes(msid);
-        }
-        if stream.length > self.limits.message {
-            return Err(ChunkError::TooLong { length: stream.length, limit: self.limits.message });
-        }
-        let mut stolen = None;
-        if format == 3 {
-            stolen = self.settle_extended(index, tail);
-        }
-        if fresh && let Some(stream) = self.streams.get_mut(index) {
-            let base = if format == 0 { 0 } else { stream.timestamp };
-            stream.timestamp = base.wrapping_add(stream.delta);
-        }
-        self.begin_payload(index, stolen)
-    }
-
-    /// Finds the chunk stream of the header in the buffer, or makes it.
-    fn stream_of_header(&mut self) -> Result<usize, ChunkError> {
-        let csid = self.csid();
-        if let Some(index) = self.streams.iter().position(|stream| stream.csid == csid) {
-            return Ok(index);
-        }
-        // librtmp begins chunk stream 2 with a type 1 header; it says all but the message stream.
-        if self.format() > 1 {
-            return Err(ChunkError::NoHeader(csid));
-        }
-        if self.streams.len() >= self.limits.streams {
-            return Err(ChunkError::TooManyStreams(self.limits.streams));
-        }
-        self.streams.push(ChunkStream {
-            csid,
-            timestamp: 0,
-            delta: 0,
-            extended: None,
-            length: 0,
-            type_id: 0,
-            msid: 0,
-            partial: Vec::new(),
-        });
-        Ok(self.streams.len() - 1)
-    }
-
-    /// Decides what the four bytes after a type 3 header are: the extended timestamp again, or the
-    /// beginning of the payload, which is returned.
-    fn settle_extended(&mut self, index: usize, tail: Option<u32>) -> Option<[u8; 4]> {
-        let (tail, stream) = (tail?, self.streams.get(index)?);
-        if self.repeats_extended.is_none() {
-            // A chunk of less than four bytes cannot tell; the specification's habit is assumed.
-            if stream.missing().min(self.chunk_size as usize) < 4 {
-                return None;
-            }
-            self.repeats_extended = Some(Some(tail) == stream.extended);
-        }
-        if self.repeats_extended == Some(true) { None } else { Some(tail.to_be_bytes()) }
-    }
-
-    fn begin_payload(&mut self, index: usize, stolen: Option<[u8; 4]>) -> Result<(), ChunkError> {
         let Some(stream) = self.streams.get(index) else { return Ok(()) };
         let missing = stream.missing().min(self.chunk_size as usize);
         self.current = Some(Current { stream: index, missing });
-        if let Some(bytes) = stolen {
-            self.append(Current { stream: index, missing }, &bytes)?;
-        }
         Ok(())
+    }
+
+    /// Finds the chunk stream of a header, or makes it, if the header may come now.
+    fn stream_of(
+        &mut self,
+        csid: u32,
+        shape: Option<(u32, u8)>,
+        msid: Option<u32>,
+    ) -> Result<usize, ChunkError> {
+        let found = self.streams.iter().position(|stream| stream.csid == csid);
+        let stream = found.and_then(|index| self.streams.get(index));
+        if let Some(stream) = stream.filter(|stream| stream.is_within()) {
+            let is_same = shape.is_none_or(|shape| shape == (stream.length, stream.type_id))
+                && msid.is_none_or(|msid| msid == stream.msid);
+            if !is_same {
+                return Err(ChunkError::Interrupted(csid));
+            }
+        }
+        let length = shape.map(|(length, _)| length).or(stream.map(|stream| stream.length));
+        // librtmp begins chunk stream 2 with a type 1 header; it says all but the message stream.
+        let length = length.ok_or(ChunkError::NoHeader(csid))?;
+        if stream.is_none() && self.streams.len() >= self.limits.streams {
+            return Err(ChunkError::TooManyStreams(self.limits.streams));
+        }
+        if length > self.limits.message {
+            return Err(ChunkError::TooLong { length, limit: self.limits.message });
+        }
+        Ok(found.unwrap_or_else(|| {
+            self.streams.push(ChunkStream::new(csid));
+            self.streams.len() - 1
+        }))
+    }
+
+    /// Decides what the bytes after a type 3 header are: the extended timestamp again, or the beginning
+    /// of what follows, which is given back. Learns from chunks within a message only: librtmp
+    /// repeats there and not where a message begins.
+    fn settle_extended(&mut self, index: usize, plain: usize, filled: usize) {
+        let bytes = &self.header[plain..filled];
+        let Some(stream) = self.streams.get_mut(index) else { return };
+        let repeated = stream.extended.and_then(|number| {
+            let bytes: [u8; 4] = bytes.try_into().ok()?;
+            extended::repeats(&bytes, number, stream.timestamp).then_some(bytes)
+        });
+        if repeated.is_none() {
+            self.returned.extend_from_slice(bytes);
+        }
+        if !stream.is_within() {
+            return stream.repeat_time(repeated.map(u32::from_be_bytes));
+        }
+        if stream.extended.is_some() && self.habit == ExtendedHabit::Unknown {
+            let start = stream.partial.len();
+            self.doubt = repeated.map(|bytes| Doubt { stream: index, start, bytes });
+            self.habit = if repeated.is_some() { ExtendedHabit::Repeats } else { ExtendedHabit::Omits };
+        }
+    }
+
+    /// Reads a chunk again as one that repeats nothing: its payload is the four bytes that were read
+    /// past and all but its last four, with which the next header begins. False if it is too late.
+    fn take_back(&mut self, doubt: Doubt, filled: usize) -> bool {
+        let Some(stream) = self.streams.get_mut(doubt.stream) else { return false };
+        let Some(end) = stream.partial.len().checked_sub(4).filter(|end| *end >= doubt.start) else {
+            return false;
+        };
+        self.returned.extend(stream.partial.drain(end..));
+        self.returned.extend_from_slice(&self.header[..filled]);
+        stream.partial.splice(doubt.start..doubt.start, doubt.bytes);
+        self.habit = ExtendedHabit::Omits;
+        true
     }
 
     /// Moves payload from `input`; returns the message if that completes it.
@@ -367,202 +397,6 @@ impl ChunkReader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::write_message;
-    use super::*;
-    use crate::rtmp::message::MessageType;
-    use proptest::prelude::*;
-
-    const LIMITS: Limits = Limits { message: 1 << 20, streams: 8, held: 1 << 21 };
-
-    fn read_all(reader: &mut ChunkReader, mut input: &[u8]) -> Result<Vec<Message>, ChunkError> {
-        let mut messages = Vec::new();
-        while let Some(message) = reader.next(&mut input)? {
-            if message.type_id == MessageType::SetChunkSize as u8 {
-                let size: [u8; 4] = message.payload().try_into().unwrap();
-                reader.set_chunk_size(u32::from_be_bytes(size))?;
-            }
-            messages.push(message);
-        }
-        Ok(messages)
-    }
-
-    fn read(input: &[u8]) -> Result<Vec<Message>, ChunkError> {
-        read_all(&mut ChunkReader::new(LIMITS), input)
-    }
-
-    fn summary(messages: &[Message]) -> Vec<(u8, u32, u32, Vec<u8>)> {
-        messages.iter().map(|m| (m.type_id, m.msid, m.timestamp, m.payload().to_vec())).collect()
-    }
-
-    #[test]
-    fn the_examples_of_the_specification_read_as_it_says() {
-        // 5.3.2.1: four audio messages of 32 bytes, 20 ms apart, with headers of types 0, 2, 3 and 3.
-        let payload = [7; 32];
-        let mut input = vec![0x03, 0, 3, 0xe8, 0, 0, 32, 8, 0x39, 0x30, 0, 0];
-        input.extend(payload);
-        input.extend([0x83, 0, 0, 20]);
-        input.extend(payload);
-        input.push(0xc3);
-        input.extend(payload);
-        input.push(0xc3);
-        input.extend(payload);
-        let times: Vec<_> = read(&input).unwrap().iter().map(|m| (m.msid, m.timestamp)).collect();
-        assert_eq!(times, [(12345, 1000), (12345, 1020), (12345, 1040), (12345, 1060)]);
-
-        // 5.3.2.2: one video message of 307 bytes in chunks of 128.
-        let mut input = vec![0x04, 0, 3, 0xe8, 0, 1, 0x33, 9, 0x3a, 0x30, 0, 0];
-        input.extend([1; 128]);
-        input.push(0xc4);
-        input.extend([2; 128]);
-        input.push(0xc4);
-        input.extend([3; 51]);
-        let messages = read(&input).unwrap();
-        assert_eq!(messages.len(), 1);
-        assert_eq!(messages[0].payload(), [[1; 128].as_slice(), &[2; 128], &[3; 51]].concat());
-    }
-
-    /// All forms of basic header, an interleaved pair, a chunk size change, extended timestamps.
-    fn mixture() -> Vec<u8> {
-        let mut input = vec![0x00, 0x06, 0, 0, 5, 0, 0, 3, 8, 1, 0, 0, 0, 1, 2, 3]; // csid 70
-        input.extend([0x01, 0x01, 0x01, 0, 0, 6, 0, 0, 0, 9, 1, 0, 0, 0]); // csid 321, empty
-        input.extend([0x04, 0, 0, 9, 0, 0, 200, 9, 1, 0, 0, 0]);
-        input.extend([4; 128]);
-        input.extend([0x05, 0, 0, 9, 0, 0, 130, 8, 1, 0, 0, 0]);
-        input.extend([5; 128]);
-        input.push(0xc4);
-        input.extend([4; 72]);
-        input.push(0xc5);
-        input.extend([5; 2]);
-        input.extend([0x02, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 1, 0]);
-        write_message(&mut input, 256, 6, (MessageType::Video, 1, 0xff_ffff), &[6; 700]);
-        write_message(&mut input, 256, 7, (MessageType::Video, 1, 0xffff_ffff), &[7; 300]);
-        input
-    }
-
-    #[test]
-    fn every_split_gives_the_same_messages() {
-        let input = mixture();
-        let expected = read(&input).unwrap();
-        let lengths: Vec<_> = expected.iter().map(|m| m.payload().len()).collect();
-        assert_eq!(lengths, [3, 0, 200, 130, 4, 700, 300]);
-        for cut in 0..input.len() {
-            let mut reader = ChunkReader::new(LIMITS);
-            let mut messages = read_all(&mut reader, &input[..cut]).unwrap();
-            messages.extend(read_all(&mut reader, &input[cut..]).unwrap());
-            assert_eq!(summary(&messages), summary(&expected), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn extended_timestamps_are_read_with_and_without_repetition() {
-        let mut repeated = Vec::new();
-        write_message(&mut repeated, 128, 4, (MessageType::Video, 1, 0x0100_0000), &[9; 300]);
-        let mut plain = repeated[..16 + 128].to_vec();
-        plain.push(0xc4);
-        plain.extend([9; 128]);
-        plain.push(0xc4);
-        plain.extend([9; 44]);
-        let expected = read(&repeated).unwrap();
-        assert_eq!(expected[0].timestamp, 0x0100_0000);
-        assert_eq!(read(&plain).unwrap(), expected);
-    }
-
-    #[test]
-    fn librtmp_may_begin_chunk_stream_2_with_a_type_1_header() {
-        let messages = read(&[0x42, 0, 0, 0, 0, 0, 2, 4, 0, 0]).unwrap();
-        assert_eq!(messages[0].payload(), [0, 0]);
-    }
-
-    #[test]
-    fn a_header_that_leans_on_nothing_is_an_error() {
-        assert_eq!(read(&[0x84, 0, 0, 0]), Err(ChunkError::NoHeader(4)));
-        assert_eq!(read(&[0xc4]), Err(ChunkError::NoHeader(4)));
-    }
-
-    #[test]
-    fn a_header_repeated_within_a_message_goes_on_with_it_and_another_is_an_error() {
-        let mut input = vec![0x04, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0];
-        input.extend([0; 128]);
-        let mut repeated = input.clone();
-        repeated.extend([0x44, 0, 0, 0, 0, 1, 0, 9]);
-        repeated.extend([1; 128]);
-        assert_eq!(read(&repeated).unwrap()[0].payload(), [[0; 128], [1; 128]].concat());
-        input.extend([0x44, 0, 0, 0, 0, 9, 0, 9]);
-        assert_eq!(read(&input), Err(ChunkError::Interrupted(4)));
-    }
-
-    #[test]
-    fn abort_forgets_the_message_and_its_memory() {
-        let mut reader = ChunkReader::new(LIMITS);
-        let mut input = vec![0x04, 0, 0, 0, 0, 1, 0, 9, 1, 0, 0, 0];
-        input.extend([0; 128]);
-        assert_eq!(read_all(&mut reader, &input), Ok(vec![]));
-        assert!(reader.held > 0);
-        reader.abort(4);
-        reader.abort(99);
-        assert_eq!(reader.held, 0);
-        let again = read_all(&mut reader, &[0x04, 0, 0, 1, 0, 0, 1, 9, 1, 0, 0, 0, 8]).unwrap();
-        assert_eq!(again[0].payload(), [8]);
-    }
-
-    #[test]
-    fn a_length_is_held_to_its_limit_before_anything_is_allocated() {
-        let header = |length: u32| {
-            let [_, a, b, c] = length.to_be_bytes();
-            [0x04, 0, 0, 0, a, b, c, 9, 1, 0, 0, 0]
-        };
-        assert_eq!(read(&header(LIMITS.message)), Ok(vec![]));
-        let error = ChunkError::TooLong { length: LIMITS.message + 1, limit: LIMITS.message };
-        assert_eq!(read(&header(LIMITS.message + 1)), Err(error));
-        let mut reader = ChunkReader::new(LIMITS);
-        read_all(&mut reader, &[&header(LIMITS.message)[..], &[0]].concat()).unwrap();
-        assert!(reader.held <= FIRST_PIECE);
-    }
-
-    #[test]
-    fn unfinished_messages_are_held_to_their_limits() {
-        let piece = |csid: u8| {
-            let mut chunk = vec![csid, 0, 0, 0, 0, 0xff, 0xff, 9, 1, 0, 0, 0];
-            chunk.extend([0; 128]);
-            chunk
-        };
-        let many: Vec<u8> = (3..12).flat_map(piece).collect();
-        assert_eq!(read(&many), Err(ChunkError::TooManyStreams(8)));
-        let limits = Limits { held: 2 * FIRST_PIECE, ..LIMITS };
-        let result = read_all(&mut ChunkReader::new(limits), &many);
-        assert_eq!(result, Err(ChunkError::TooMuchHeld(2 * FIRST_PIECE)));
-    }
-
-    #[test]
-    fn chunk_sizes_are_those_of_the_specification() {
-        let mut reader = ChunkReader::new(LIMITS);
-        assert_eq!(reader.set_chunk_size(0), Err(ChunkError::BadChunkSize(0)));
-        assert_eq!(reader.set_chunk_size(1 << 31), Err(ChunkError::BadChunkSize(1 << 31)));
-        assert_eq!(reader.set_chunk_size(1), Ok(()));
-        assert_eq!(reader.set_chunk_size(i32::MAX as u32), Ok(()));
-        assert_eq!(reader.chunk_size, MAX_CHUNK_SIZE);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read(
-            size in 1u32..300, timestamp in any::<u32>(), payload in prop::collection::vec(any::<u8>(), 0..900),
-        ) {
-            let mut bytes = Vec::new();
-            write_message(&mut bytes, size, 6, (MessageType::Audio, 1, timestamp), &payload);
-            let mut reader = ChunkReader::new(LIMITS);
-            reader.set_chunk_size(size).unwrap();
-            let messages = read_all(&mut reader, &bytes).unwrap();
-            prop_assert_eq!(messages.len(), 1);
-            prop_assert_eq!(messages[0].timestamp, timestamp);
-            prop_assert_eq!(messages[0].payload(), &payload[..]);
-            prop_assert_eq!(reader.held, 0);
-        }
-
-        #[test]
-        fn any_bytes_are_messages_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            let _ = read(&bytes);
-        }
-    }
-}
+mod dialects;
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ impl ServerSession {
         write_control(out, MessageType::SetPeerBandwidth, &[a, b, c, d, 2]);
         write_control(out, MessageType::SetChunkSize, &settings.chunking.size.to_be_bytes());
         self.chunking = settings.chunking;
+        self.reader.set_extended_habit(settings.extended_habit);
         // Enhanced RTMP leaves open in which of the two objects its properties stand.
         let server = Object::default().with("fmsVer", "FMS/3,0,1,123").with("capabilities", 31.0);
         let info = information(Level::Status, "NetConnection.Connect.Success", "Connection succeeded.")

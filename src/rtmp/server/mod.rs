@@ -13,7 +13,7 @@ use crate::media::frame::{Frame, Kind};
 use crate::media::{Reader, Truncated};
 
 use super::RtmpError;
-use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, Limits, Message};
+use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
 use super::command::{Connect, Play, Publish};
 use super::handshake::Handshake;
 use super::message::{MessageType, UserControl, write_control};
@@ -94,6 +94,8 @@ pub struct Settings {
     pub chunking: Chunking,
     /// Window announced to the client, bytes.
     pub ack_window: u32,
+    /// What is known of clients' extended timestamps before any has come.
+    pub extended_habit: ExtendedHabit,
     /// What a connected client may make the session hold.
     pub limits: Limits,
 }

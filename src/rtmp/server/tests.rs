@@ -16,6 +16,7 @@ const TURN: u64 = 1 << 32;
 const SETTINGS: Settings = Settings {
     chunking: Chunking { size: 4096, extended: Extended::Repeated },
     ack_window: 5_000_000,
+    extended_habit: ExtendedHabit::Unknown,
     limits: Limits { message: 1 << 20, streams: 32, held: 1 << 21 },
 };
 

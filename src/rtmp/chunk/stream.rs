@@ -1,0 +1,81 @@
+//! What one chunk stream remembers from header to header, and the message it is putting together.
+
+use crate::media::frame::HEADROOM;
+
+use super::EXTENDED;
+use super::extended;
+
+/// The state of one chunk stream.
+#[derive(Debug)]
+pub struct ChunkStream {
+    /// Its id.
+    pub csid: u32,
+    /// The time of the message in progress, or else of the last.
+    pub timestamp: u32,
+    /// What a type 3 header that begins a message adds: the last step, or the time of a type 0 header.
+    delta: u32,
+    /// The last extended timestamp, if the last header had one.
+    pub extended: Option<u32>,
+    /// Length of that message's payload, bytes.
+    pub length: u32,
+    /// Its message type id.
+    pub type_id: u8,
+    /// Its message stream id.
+    pub msid: u32,
+    /// Headroom and payload so far; empty between messages.
+    pub partial: Vec<u8>,
+}
+
+impl ChunkStream {
+    /// A chunk stream before its first header.
+    pub fn new(csid: u32) -> Self {
+        Self {
+            csid,
+            timestamp: 0,
+            delta: 0,
+            extended: None,
+            length: 0,
+            type_id: 0,
+            msid: 0,
+            partial: Vec::new(),
+        }
+    }
+
+    /// Whether a message is in progress.
+    pub fn is_within(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
+    /// Takes over the timestamp of a type 0, 1 or 2 header.
+    pub fn take_time(&mut self, format: usize, field: u32, tail: Option<u32>) {
+        self.extended = tail.filter(|_| field == EXTENDED);
+        let last = self.timestamp;
+        self.timestamp = match self.extended {
+            _ if format == 0 => self.extended.unwrap_or(field),
+            None => last.wrapping_add(field),
+            Some(number) => extended::advance(last, number),
+        };
+        self.delta = if format == 0 { self.timestamp } else { self.timestamp.wrapping_sub(last) };
+    }
+
+    /// Moves on to the message that a type 3 header begins, with an extended timestamp or without.
+    pub fn repeat_time(&mut self, number: Option<u32>) {
+        let last = self.timestamp;
+        self.timestamp = match number {
+            Some(number) => extended::advance(last, number),
+            // The last number was a step of hours, or the time in a type 0 header. By leaving it out
+            // librtmp means that the time is the same.
+            None if self.extended.is_some() && self.delta >= EXTENDED => last,
+            None => last.wrapping_add(self.delta),
+        };
+        if number.is_some() {
+            self.extended = number;
+            self.delta = self.timestamp.wrapping_sub(last);
+        }
+    }
+
+    /// Payload still to come, bytes.
+    pub fn missing(&self) -> usize {
+        (self.length as usize + HEADROOM).saturating_sub(self.partial.len().max(HEADROOM))
+    }
+}
