@@ -73,6 +73,42 @@ const MISTAKES: &[(&str, &str)] = &[
         "rtmp { server { application a {\nrecord sound; } } }",
         "2: \"record\" takes any of off, all, audio, video, keyframes, manual, not \"sound\"",
     ),
+    (
+        "rtmp { server { application a {\nrecord manual; } } }",
+        "2: \"record manual\" takes what is to be recorded too, such as all",
+    ),
+    (
+        "rtmp { server { application a { record all;\nrecord_suffix -100%!.flv; } } }",
+        "2: \"record_suffix\" takes a strftime pattern, not \"-100%!.flv\": strftime formatting failed: \
+         found unrecognized specifier directive `!`",
+    ),
+    (
+        "rtmp { record_interval soon; }",
+        "1: \"record_interval\" takes time|off [aligned]: \"soon\" is no time such as 1h, or off",
+    ),
+    (
+        "rtmp {\nrecord_interval 1500ms aligned; }",
+        "2: \"record_interval\" takes time|off [aligned]: whole seconds, to be aligned",
+    ),
+    (
+        "rtmp {\nrecord_max_frames -1; }",
+        "2: \"record_max_frames\" takes a number from 0 to 4294967295, not \"-1\"",
+    ),
+    ("rtmp {\nrecord_max_size big; }", "2: \"record_max_size\" takes a size such as 64k or 1m, not \"big\""),
+    ("rtmp {\nrecorder a { } }", "2: \"recorder\" is not allowed in rtmp; it belongs in application"),
+    ("rtmp { server { application a {\nrecorder { } } } }", "2: \"recorder\" takes a name, not nothing"),
+    (
+        "rtmp { server { application a { recorder x { }\nrecorder x { } } } }",
+        "2: recorder \"x\" stands in this application twice",
+    ),
+    (
+        "rtmp { server { application a { recorder x {\nhls on; } } } }",
+        "2: \"hls\" is not allowed in recorder; it belongs in rtmp, server in rtmp or application",
+    ),
+    (
+        "rtmp { server { application a { recorder x {\nexec_record_done y; } } } }",
+        "2: \"exec_record_done\" is known but not built yet",
+    ),
     ("rtmp { server {\napplication a {\nhls on; } } }", "2: \"hls on\" needs \"hls_path\""),
     (
         "rtmp { server { application a { }\napplication a { } } }",

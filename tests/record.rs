@@ -6,14 +6,12 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::flv::{self, Tag};
+use common::flv::{self, packets, read};
 use common::media::{self, Packet};
 use common::player::{Client, relay};
-use common::{Folder, SOON, Server, ffmpeg, until, wait};
-use nix::sys::signal::Signal;
+use common::{Server, ffmpeg, wait};
 
 const ALL: &str = "record all; record_path FOLDER/rec;";
 
@@ -22,21 +20,6 @@ fn publish(server: &Server, name: &str, packets: &[Packet]) {
     let mut publisher = Client::publish(server.rtmp(), name);
     publisher.send_all(packets);
     publisher.finish();
-}
-
-/// The tags of a whole, finished recording.
-fn read(path: &Path) -> Vec<Tag> {
-    let (tags, rest) = flv::parse(&fs::read(path).unwrap());
-    assert_eq!(rest, 0, "bytes left over at the end of {}", path.display());
-    tags
-}
-
-/// The media in it.
-fn packets(tags: &[Tag]) -> Vec<Packet> {
-    let media = tags.iter().filter(|tag| tag.kind != 18);
-    media
-        .map(|tag| Packet { kind: tag.kind, timestamp: tag.timestamp, payload: tag.payload.clone() })
-        .collect()
 }
 
 #[test]
@@ -58,6 +41,8 @@ fn every_packet_is_in_the_file_with_duration_size_and_a_seek_index() {
     let expected: Vec<_> = keys.iter().map(|tag| f64::from(tag.timestamp) / 1000.0).collect();
     assert_eq!(flv::numbers(&metadata, "keyframes", "times"), expected);
     assert_eq!(keys.len(), 5);
+    assert_eq!((metadata.number("videocodecid"), metadata.number("audiocodecid")), (Some(7.0), Some(10.0)));
+    assert_eq!((metadata.number("width"), metadata.number("height")), (Some(160.0), Some(120.0)));
 }
 
 #[test]
@@ -221,85 +206,53 @@ fn a_stop_finishes_the_file() {
 }
 
 #[test]
-fn a_killed_server_leaves_whole_tags_but_for_the_last_second() {
-    let mut server = Server::live(ALL);
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    let sent = media::both(0, 5000);
-    let mut player = [Client::play(server.rtmp(), "cam")];
-    relay(&mut publisher, &mut player, &sent);
-    server.signal(Signal::SIGKILL);
-    assert!(!server.wait_exit(SOON).success());
-    let tags = read(&server.folder.join("rec/cam.flv"));
-    let kept = packets(&tags);
-    assert_eq!(kept, sent[..kept.len()]);
-    let lost = sent.last().unwrap().timestamp - kept.last().unwrap().timestamp;
-    assert!(lost <= 1100, "{lost} ms are lost");
-}
-
-#[test]
-fn a_file_in_progress_can_be_read_up_to_its_end() {
-    let server = Server::live(ALL);
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    let sent = media::both(0, 4000);
-    publisher.send_all(&sent);
-    let tags = until("three seconds are in the file", SOON, || {
-        let file = fs::read(server.folder.join("rec/cam.flv")).ok().filter(|file| file.len() > 13)?;
-        let tags = flv::parse(&file).0;
-        (tags.last()?.timestamp >= 2900).then_some(tags)
-    });
-    let kept = packets(&tags);
-    assert_eq!(kept, sent[..kept.len()]);
-}
-
-#[test]
-fn where_nothing_can_be_written_an_error_is_logged_and_the_stream_lives_on() {
-    let folder = Folder::new();
-    folder.write("file", "");
-    let server = Server::start_in(
-        folder,
-        "pid off; rtmp { server { listen 127.0.0.1:0; application live {
-            live on; record all; record_path FOLDER/file/rec; } } }",
-    );
-    let mut players = [Client::play(server.rtmp(), "cam")];
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    let sent = media::video_only(0, 2000);
-    assert_eq!(relay(&mut publisher, &mut players, &sent), [sent]);
-    server.wait_log("[error]");
-    let errors = server.lines("[error]");
-    assert!(errors.len() == 1 && errors[0].contains("record of stream cam stops"), "{errors:?}");
-}
-
-#[test]
-fn a_full_disk_ends_the_recording_with_whole_tags_and_the_stream_lives_on() {
-    let folder = Folder::new();
-    let configuration = "pid off; rtmp { server { listen 127.0.0.1:0; application live {
-        live on; record all; record_path rec; } } }";
-    let file = folder.write("millstream.conf", configuration);
-    // A limit to the size of files stands in for a full disk.
-    let mut command = std::process::Command::new("sh");
-    let script = "ulimit -f 256; exec \"$0\" -c \"$1\"";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_millstream")]).arg(file).current_dir(&*folder);
-    command.env_remove("RUST_LOG");
-    let server = Server::spawn(folder, command, 1);
-    let mut players = [Client::play(server.rtmp(), "cam")];
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    let frames: Vec<_> = (0..100).map(|n| media::video_frame(n * 40, n % 25 == 0, 5000)).collect();
-    let sent = [vec![media::video_header(0)], frames].concat();
-    assert_eq!(relay(&mut publisher, &mut players, &sent), std::slice::from_ref(&sent));
-    server.wait_log("[error]");
-    let errors = server.lines("[error]");
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    publisher.finish();
-    let kept = packets(&read(&server.folder.join("rec/cam.flv")));
-    assert!(kept.len() > 10 && kept.len() < sent.len(), "{} packets", kept.len());
-    assert_eq!(kept, sent[..kept.len()]);
-}
-
-#[test]
 fn recordings_are_readable_as_the_umask_says_and_not_executable() {
     let server = Server::live(ALL);
     publish(&server, "cam", &media::both(0, 100));
     let path = server.folder.join("rec/cam.flv");
     wait("the file is there", || path.is_file());
     assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o111, 0);
+}
+
+#[test]
+fn a_file_begins_at_a_key_frame_with_the_sound_that_belongs_to_it() {
+    let server = Server::live(ALL);
+    let key = |time| media::video_frame(time, true, 900);
+    let inter = |time| media::video_frame(time, false, 300);
+    let sound = |time| media::audio_frame(time, 100);
+    let sent = [
+        [media::video_header(0), media::audio_header(0), inter(0), sound(10), inter(40), sound(300)],
+        [key(400), sound(410), inter(440), inter(480), sound(490), key(520)],
+    ];
+    publish(&server, "cam", &sent.concat());
+    let from = |packets: &[Packet]| -> Vec<Packet> {
+        packets.iter().map(|p| Packet { timestamp: p.timestamp - 300, ..p.clone() }).collect()
+    };
+    let expected =
+        [&[media::video_header(0), media::audio_header(0)][..], &from(&[sound(300)]), &from(&sent[1])];
+    assert_eq!(packets(&read(&server.folder.join("rec/cam.flv"))), expected.concat());
+}
+
+#[test]
+fn sound_does_not_wait_for_a_picture_that_never_comes() {
+    let server = Server::live(ALL);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_metadata(1234);
+    let sent = media::audio_only(0, 2000);
+    publisher.send_all(&sent);
+    publisher.finish();
+    assert_eq!(packets(&read(&server.folder.join("rec/cam.flv"))), sent);
+}
+
+#[test]
+fn another_codec_in_the_middle_has_its_header_in_the_file() {
+    let server = Server::live(ALL);
+    let mut sent = media::video_only(0, 1000);
+    sent.push(Packet::video(1000, b"\x90hvc1configuration".to_vec()));
+    sent.push(Packet::video(1000, b"\x93hvc1key".to_vec()));
+    sent.push(Packet::video(1040, b"\xa3hvc1inter".to_vec()));
+    publish(&server, "cam", &sent);
+    let tags = read(&server.folder.join("rec/cam.flv"));
+    assert_eq!(packets(&tags), sent);
+    assert_eq!(flv::metadata(&tags[0]).number("videocodecid"), Some(f64::from(0x6876_6331)));
 }

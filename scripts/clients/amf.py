@@ -4,7 +4,7 @@ import struct
 
 
 def encode(*values):
-    """The values one after the other, as bytes."""
+    """The values one after the other, as bytes. Bytes become a long string, whatever they are."""
     return b"".join(_encode(value) for value in values)
 
 
@@ -26,6 +26,8 @@ def _encode(value):
         return b"\x00" + struct.pack(">d", value)
     if isinstance(value, str):
         return b"\x02" + _name(value)
+    if isinstance(value, bytes):
+        return b"\x0c" + struct.pack(">I", len(value)) + value
     if isinstance(value, dict):
         return b"\x03" + b"".join(_name(key) + _encode(item) for key, item in value.items()) + b"\0\0\x09"
     raise TypeError(f"no AMF0 for {value!r}")
@@ -52,6 +54,9 @@ def _decode(data, at):
         return _decode_object(data, at + 4)
     if marker == 10:
         return _decode_list(data, at)
+    if marker == 12:
+        end = at + 4 + struct.unpack_from(">I", data, at)[0]
+        return data[at + 4:end], end
     raise ValueError(f"AMF0 marker {marker} at {at - 1}")
 
 

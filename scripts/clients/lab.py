@@ -11,6 +11,9 @@ import time
 import urllib.error
 import urllib.request
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FFMPEG9 = ROOT / "tests" / "peers" / "ffmpeg9"  # scripts/install-peers puts it there
+
 CONFIGURATION = """
 error_log {folder}/server.log info;
 pid off;
@@ -48,6 +51,7 @@ class Lab:
     def __init__(self, binary):
         self.binary = binary
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-interop-"))
+        self.folder.chmod(0o711)  # for clients that do not run as root
         self.rtmp_port, self.http_port = free_ports(2)
         self.processes = []
         self.failed = False
@@ -92,10 +96,12 @@ class Lab:
         self.server.interrupt(signal.SIGTERM)
         if self.server.wait(10) != 0:
             raise Failure(f"the server ends with {self.server.wait(0)}: {self.server.last_words()}")
-        log = (self.folder / "server.log").read_text()
-        if "panicked" in log + self.server.output():
+        if "panicked" in self.server_log() + self.server.output():
             raise Failure("the server's log speaks of a panic")
         return "it ended by itself at SIGTERM"
+
+    def server_log(self):
+        return (self.folder / "server.log").read_text()
 
     def url(self, name):
         return f"rtmp://127.0.0.1:{self.rtmp_port}/live/{name}"
@@ -162,7 +168,10 @@ class Process:
         deadline = time.monotonic() + seconds
         while not self.ended() and time.monotonic() < deadline:
             self.interrupt()
-            time.sleep(0.5)
+            try:
+                self.popen.wait(0.5)
+            except subprocess.TimeoutExpired:
+                pass
         return self.wait(0)
 
     def kill(self):

@@ -1,21 +1,30 @@
-"""Clients that take the stream: over RTMP, from the recording, over HLS."""
+"""Clients that play the stream over RTMP."""
 
+import os
+import pathlib
 import re
+import shutil
 import statistics
+import sys
 import time
 
-from . import flv, publishers
-from .lab import Failure, run_to_end, wait
+from . import amf, clips, compare, flv
+from .lab import FFMPEG9, Failure, run_to_end, wait
 
+NOTHING_MORE = 3_000_000  # microseconds without a byte after which players through FFmpeg's library give up
+COPY_ALL = ["-map", "0:v?", "-map", "0:a?", "-c", "copy"]
 QUIET = 1.5  # seconds without a byte after which a player has all there is
-# Every picture once, at its own time, as a hash.
-DECODE_EXACTLY = ["-vsync", "passthrough", "-enc_time_base", -1, "-f", "framehash", "-hash", "md5"]
-HELD_BACK = 8  # pictures that ffplay's decoder threads keep until the end of the stream, which does not come
+SERVER_SAYS = amf.encode("|RtmpSampleAccess")  # a data message that no publisher has sent
+HELD_BACK = 8  # pictures that a player's decoder keeps until the end of the stream, which does not come
+VLC_COUNTS = ("frames displayed", "frames lost", "buffers played", "demux corrupted", "discontinuities")
 DUMMY_SCREEN = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
 
 
 class Client:
     """One that takes part in a broadcast: begins before it or in its middle, and is judged after it."""
+
+    title = ""  # as the table names it
+    plays = False  # whether it asks for the stream by RTMP
 
     def __init__(self, broadcast, case):
         self.broadcast, self.case, self.lab = broadcast, case, broadcast.lab
@@ -34,6 +43,7 @@ class Client:
 class Player(Client):
     """A process that plays a stream over RTMP into a file."""
 
+    plays = True
     keeps_order = True
     codes = (0,)  # at its own end or at SIGINT
 
@@ -47,12 +57,17 @@ class Player(Client):
         stop(self.process, self.is_done, self.codes)
         received = flv.read(self.path)
         published = self.expected(self.broadcast.published(), received)
-        expect = flv.expect_suffix if self.case.joins_late else flv.expect_all
-        note = expect(published, received)
+        note = self.judge(published, received)
         if self.case.joins_late and len(flv.frames(received)) == len(flv.frames(published)):
             raise Failure("it came late and has everything")
-        if self.keeps_order:
-            flv.expect_order(published, received)
+        return note
+
+    def judge(self, published, received):
+        expect = compare.expect_suffix if self.case.joins_late else compare.expect_all
+        rounding = self.broadcast.publisher.rounding
+        note = expect(published, received, rounding=rounding)
+        if self.keeps_order and self.broadcast.publisher.is_exact:
+            compare.expect_order(published, received)
         return note
 
     def is_done(self):
@@ -65,18 +80,79 @@ class Player(Client):
         return published
 
 
-class Ffmpeg(Player):
-    keeps_order = False  # its muxer sorts the packets
+class Raw(Player):
+    """Our own, which sees every message. One that comes late gets the picture that was there when it came."""
+
+    title = "every message"
 
     def command(self, url):
-        # An interrupted ffmpeg does not write what its muxer still holds; one that waits in vain does.
-        return ["ffmpeg", "-v", "warning", "-rw_timeout", 2_000_000, "-i", url, "-c", "copy", self.path]
+        host, app_and_name = url.removeprefix("rtmp://").split("/", 1)
+        return [sys.executable, pathlib.Path(__file__).parent / "play.py", self.path,
+                *host.split(":"), *app_and_name.split("/")]
+
+    def judge(self, published, received):
+        received = [tag for tag in received if not tag.payload.startswith(SERVER_SAYS)]
+        if self.broadcast.publisher.is_exact:
+            rounding = self.broadcast.publisher.rounding
+            note = compare.expect_messages(published, received, self.case.joins_late, rounding)
+        else:
+            note = super().judge(published, received)
+        if not self.case.joins_late:
+            return note
+        age = int(re.search(r"first picture (-?\d+) ms", self.process.output())[1])
+        if age < 0:
+            raise Failure(f"it waited {-age} ms for a picture: the last key frame was not kept for it")
+        return f"{note}, from {age} ms before it came"
 
     def is_done(self):
         return False  # it ends by itself
 
 
+class Metadata(Raw):
+    """Our own, again, for what the player knows of the stream before its first picture."""
+
+    title = "metadata"
+
+    def judge(self, published, received):
+        first = next(number for number, tag in enumerate(received) if tag.is_key())
+        return compare.expect_metadata(published, received[first::-1])
+
+
+class Ffmpeg(Player):
+    """ffmpeg, which unpacks the stream and packs it again."""
+
+    title = "ffmpeg 5.1"
+    program = "ffmpeg"
+    keeps_order = False  # its muxer sorts the packets
+
+    def command(self, url):
+        # An interrupted ffmpeg does not write what its muxer still holds; one that waits in vain does.
+        return [self.program, "-v", "warning", "-rw_timeout", NOTHING_MORE, "-i", url, *COPY_ALL, self.path]
+
+    def is_done(self):
+        return False  # it ends by itself
+
+
+class Ffmpeg9(Ffmpeg):
+    """FFmpeg with Enhanced RTMP. It makes its own descriptions of colours of those it gets."""
+
+    title = "FFmpeg 9"
+    program = FFMPEG9
+
+    def expected(self, published, _received):
+        """What it makes of a file with the same tags."""
+        source, copy = self.path.with_suffix(".published.flv"), self.path.with_suffix(".expected.flv")
+        flv.write(source, published)
+        run_to_end([FFMPEG9, "-v", "error", "-i", source, *COPY_ALL, copy], self.lab.folder)
+        return flv.read(copy)
+
+    def judge(self, published, received):
+        """Of a MultichannelConfig in front of the first picture it makes an empty packet."""
+        return super().judge(published, [tag for tag in received if not tag.is_frame() or tag.payload[5:]])
+
+
 class RtmpDump(Player):
+    title = "rtmpdump"
     codes = (0, 2)  # 2: it cannot know whether there was more
 
     def command(self, url):
@@ -84,6 +160,8 @@ class RtmpDump(Player):
 
 
 class Rtmp2Src(Player):
+    title = "rtmp2src"
+
     def command(self, url):
         return ["gst-launch-1.0", "-e", "-q", "rtmp2src", f"location={url}", "!", "filesink", f"location={self.path}"]
 
@@ -94,16 +172,28 @@ class Rtmp2Src(Player):
         return [tag for tag in published if tag is not last] if lost else published
 
 
-class Ffplay(Client):
+class Watcher(Client):
     """Decodes and shows, to a screen and a loudspeaker that are not there."""
+
+    plays = True
+    codes = (0,)
+
+    def wanted(self):
+        """How many pictures it must show. How late a late one is depends on how busy the machine is."""
+        return clips.FRAMES // (4 if self.case.joins_late else 1) - HELD_BACK
+
+
+class Ffplay(Watcher):
+    """ffplay, which tells how far picture and sound are apart."""
+
+    title = "ffplay"
 
     def start(self):
         self.process = self.lab.run(self.label, ffplay(self.broadcast.url), DUMMY_SCREEN)
 
     def finish(self):
         stop(self.process, self.is_done, codes=(0, 123))
-        # How late a late one is depends on how busy the machine is.
-        return judge_ffplay(self.process, publishers.FRAMES // (4 if self.case.joins_late else 1) - HELD_BACK)
+        return judge_ffplay(self.process, self.wanted())
 
     def is_done(self):
         """Whether it has shown what it had received."""
@@ -112,86 +202,53 @@ class Ffplay(Client):
         return drained and time.time() - self.broadcast.ended_at > QUIET
 
 
-class Recording(Client):
-    """The file on the server's disk."""
+class Mpv(Watcher):
+    """mpv, with a filter that tells of every picture."""
 
-    def finish(self):
-        path = self.broadcast.recording()
-        published = self.broadcast.published()
-        wait(5, "the recording's duration", lambda: flv.metadata(flv.read(path)).get("duration"))
-        tags = flv.read(path)
-        note = flv.expect_all(published, tags, "recorded")
-        flv.expect_order(published, tags)
-        expect_index(tags)
-        return note
-
-
-class Seek(Client):
-    """ffmpeg finds pictures in the recording by their time."""
-
-    def finish(self):
-        pictures = self.decode([], [])
-        for at in (0.5, 3.0, 7.3):
-            found = self.decode(["-ss", at], ["-frames:v", 1])[0]
-            if found not in pictures or not at <= found[0] < at + 0.2:
-                raise Failure(f"-ss {at} finds a picture of {found[0]} s, or one that is not in the file")
-        return "ffmpeg -ss finds the right pictures"
-
-    def decode(self, before, after):
-        path = self.lab.folder / f"{self.label}.framehash"
-        run_to_end(["ffmpeg", "-y", "-v", "error", *before, "-i", self.broadcast.recording(), "-map", "0:v",
-                    "-copyts", *DECODE_EXACTLY, *after, path], self.lab.folder)
-        return read_hashes(path)[0]
-
-
-class PlayRecording(Client):
-    """ffplay plays the recording, from the middle."""
-
-    def finish(self):
-        process = self.lab.run(self.label, ffplay(self.broadcast.recording(), "-ss", 4), DUMMY_SCREEN)
-        process.expect_success(20)
-        return judge_ffplay(process, publishers.FRAMES // 2)
-
-
-class Hls(Client):
-    """ffmpeg plays the playlist while it grows; it must decode to what the clip decodes to."""
+    title = "mpv"
 
     def start(self):
-        playlist = f"hls/{self.broadcast.name}.m3u8"
-        wait(10, "the playlist", lambda: self.lab.get(playlist))
-        self.path = self.lab.folder / f"{self.label}.framehash"
-        self.process = self.lab.run(self.label, self.decode(self.lab.http(playlist), self.path, "-live_start_index", 0))
-
-    def decode(self, source, to, *options):
-        return ["ffmpeg", "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options, "-i", source,
-                "-map", "0:v", "-map", "0:a", "-copyts", *DECODE_EXACTLY, to]
+        self.process = self.lab.run(self.label, [
+            "mpv", "--no-config", "--vo=null", "--ao=null", "--framedrop=no", "--vf=lavfi=[showinfo=checksum=0]",
+            "--msg-level=all=warn,ffmpeg=v,statusline=status", "--term-status-msg=apart ${avsync} ",
+            f"--stream-lavf-o=rw_timeout={NOTHING_MORE}", self.broadcast.url])
 
     def finish(self):
-        self.process.expect_success(20)
-        if error := re.search(r"(?i).*\b(error|invalid|corrupt|discontinu).*", self.process.output()):
-            raise Failure(error[0])
-        reference = self.lab.folder / "clip.framehash"
-        run_to_end(self.decode(self.broadcast.clip.flv, reference), self.lab.folder)
-        return judge_frames(read_hashes(reference), read_hashes(self.path))
+        stop(self.process, lambda: False, self.codes)
+        output = self.process.output()
+        expect_no_complaint(output)
+        return judge_pictures(output, re.findall(r"apart +(-?\d+\.\d+)", output), self.wanted())
 
 
-class HlsTimes(Client):
-    """In the fragments, the decoding time of each track only ever grows: browsers insist on it."""
+class Vlc(Watcher):
+    """VLC, which is asked for its counts again and again: at the end it forgets them."""
+
+    title = "VLC"
+
+    def start(self):
+        home = self.lab.folder / f"{self.label}.home"
+        home.mkdir()
+        user = []
+        if os.getuid() == 0:  # VLC refuses to be root
+            shutil.chown(home, "nobody")
+            user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        ask = 'while sleep 0.5; do echo stats; done | cvlc "$@"'
+        self.process = self.lab.run(self.label, [
+            *user, "sh", "-c", ask, "ask", "-I", "oldrc", "--rc-fake-tty", "--vout", "dummy", "--aout", "dummy",
+            "--play-and-exit", "--avio-options", f"{{rw_timeout={NOTHING_MORE}}}", self.broadcast.url],
+            {"HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
 
     def finish(self):
-        playlist = f"hls/{self.broadcast.name}.m3u8"
-        wait(5, "the playlist's end", lambda: b"ENDLIST" in (self.lab.get(playlist) or b""))
-        output = run_to_end(["ffprobe", "-v", "error", "-show_entries", "packet=stream_index,dts", "-of", "csv=p=0",
-                             self.lab.http(playlist)], self.lab.folder)
-        last, faults, count = {}, [], 0
-        for line in filter(None, output.splitlines()):
-            track, dts = map(int, line.split(",")[:2])
-            if dts <= last.get(track, -1):
-                faults.append(f"track {track}: {dts} after {last[track]}")
-            last[track], count = dts, count + 1
-        if faults:
-            raise Failure(f"times go back (90 kHz): {'; '.join(faults)}")
-        return f"the times of {count} packets grow"
+        stop(self.process, lambda: False, self.codes)
+        output = self.process.output()
+        counts = {name: max(map(int, re.findall(rf"{name} *: *(\d+)", output)), default=0) for name in VLC_COUNTS}
+        note = ", ".join(f"{count} {name}" for name, count in counts.items())
+        # It gives up what its buffers of up to two seconds hold when the stream ends.
+        if counts["frames displayed"] < self.wanted() - 2.5 * clips.FRAME_RATE or not counts["buffers played"]:
+            raise Failure(note)
+        if counts["frames lost"] or counts["demux corrupted"] or counts["discontinuities"]:
+            raise Failure(note)
+        return f"{counts['frames displayed']} pictures shown, none lost"
 
 
 def ffplay(*arguments):
@@ -215,54 +272,29 @@ def ffplay_states(output):
 def judge_ffplay(process, pictures):
     """How many pictures it has shown, and their usual distance from the sound while there was any."""
     output = process.output()
-    if error := re.search(r"(?i).*\b(error|invalid|corrupt).*", output):
-        raise Failure(error[0])
-    shown = len(re.findall(r"showinfo.* n: *\d+ pts:", output))
+    expect_no_complaint(output)
     distances = [abs(apart) for apart, audio, _ in ffplay_states(output) if audio]
+    return judge_pictures(output, distances, pictures)
+
+
+def expect_no_complaint(output):
+    if error := re.search(r"(?i).*\b(error|invalid|corrupt).*", output):
+        raise Failure(error[0].rsplit("\r", 1)[-1][-200:])
+
+
+def judge_pictures(output, distances, pictures):
+    """By what the filter showinfo says, and the distances from the sound that the player tells."""
+    shown = len(re.findall(r"showinfo.* n: *\d+ pts:", output))
     if not distances:
-        raise Failure(f"ffplay plays no picture with sound: {process.last_words()}")
-    usual = statistics.median(distances)
+        raise Failure(f"it plays {shown} pictures and no sound")
+    usual = statistics.median(abs(float(apart)) for apart in distances)
     note = f"{shown} pictures shown, {usual:.3f} s from the sound"
     if shown < pictures or usual > 0.1:
-        raise Failure(note)
+        raise Failure(f"{note}; expected were {pictures}, less than 0.1 s apart")
     return note
 
 
-def expect_index(tags):
-    """Duration, and an index that leads to every key frame."""
-    about = flv.metadata(tags)
-    end = flv.frames(tags)[-1].time / 1000
-    if abs(about["duration"] - end) > 0.1:
-        raise Failure(f"the duration is {about['duration']} s, the last packet's time is {end} s")
-    keys = {tag.position: tag.time / 1000 for tag in flv.frames(tags) if tag.is_key()}
-    index = about.get("keyframes") or {}
-    listed = dict(zip(map(int, index.get("filepositions", [])), index.get("times", [])))
-    if listed != keys:
-        raise Failure(f"the index lists {listed}, the key frames are {keys}")
-
-
-def read_hashes(path):
-    """What ffmpeg's framehash says, by track: (time in seconds, hash), in order."""
-    bases, tracks = {}, {"0": [], "1": []}
-    for line in path.read_text().splitlines():
-        if line.startswith("#tb "):
-            track, base = line[4:].split(": ")
-            bases[track] = float(base.split("/")[0]) / float(base.split("/")[1])
-        elif line and not line.startswith("#"):
-            track, _, pts, _, _, digest = (part.strip() for part in line.split(","))
-            tracks[track].append((int(pts) * bases[track], digest))
-    return tracks["0"], tracks["1"]
-
-
-def judge_frames(published, received):
-    """All pictures and all sound, each exactly as in the clip, and the two in step as there."""
-    for name, want, have in zip(("pictures", "blocks of sound"), published, received):
-        if [digest for _, digest in want] != [digest for _, digest in have]:
-            raise Failure(f"{len(have)} {name} decoded, {len(want)} in the clip, not the same")
-    apart, in_clip = ((video[0][0] - audio[0][0]) for video, audio in (received, published))
-    if abs(apart - in_clip) > 0.02 or abs(apart) > 0.1:
-        raise Failure(f"the picture starts {apart:.3f} s after the sound, in the clip {in_clip:.3f} s")
-    return f"{len(received[0])} pictures and {len(received[1])} blocks of sound as in the clip, {apart * 1000:.0f} ms apart"
-
-
-PLAYERS = {"ffmpeg": Ffmpeg, "rtmpdump": RtmpDump, "rtmp2src": Rtmp2Src, "ffplay": Ffplay}
+PLAYERS = {
+    "raw": Raw, "metadata": Metadata, "ffmpeg9": Ffmpeg9, "ffmpeg": Ffmpeg, "rtmpdump": RtmpDump, "rtmp2src": Rtmp2Src,
+    "ffplay": Ffplay, "mpv": Mpv, "vlc": Vlc,
+}

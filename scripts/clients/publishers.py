@@ -1,53 +1,38 @@
-"""Clients that publish the clip. Each knows what it has published, as FLV tags."""
+"""Clients that publish a clip. Each knows what it has published, as FLV tags."""
 
 import pathlib
 import sys
 
-from . import flv
-from .lab import run_to_end
+from . import clips, flv
+from .lab import FFMPEG9
 
-SECONDS, FRAME_RATE, GOP = 8, 25, 25
-LONG_SECONDS = 80
-FRAMES = SECONDS * FRAME_RATE
-
-
-class Clip:
-    """A picture with a clock and a frame number, and a tone: H.264 with B-frames, AAC; as MP4 and as FLV."""
-
-    def __init__(self, folder):
-        self.folder, self.mp4, self.flv = folder, folder / "clip.mp4", folder / "clip.flv"
-        self.make(self.mp4, SECONDS)
-        run_to_end(["ffmpeg", "-v", "error", "-i", self.mp4, "-c", "copy", "-f", "flv", self.flv], folder)
-
-    def make(self, path, seconds):
-        run_to_end(
-            ["ffmpeg", "-v", "error",
-             "-f", "lavfi", "-i", f"testsrc2=size=640x360:rate={FRAME_RATE}",
-             "-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=44100", "-ac", 2,
-             "-t", seconds, "-c:v", "libx264", "-profile:v", "main", "-preset", "ultrafast", "-bf", 2,
-             "-g", GOP, "-sc_threshold", 0, "-pix_fmt", "yuv420p", "-b:v", "800k",
-             "-c:a", "aac", "-b:a", "128k", path], self.folder, seconds=120)
-
-    def long(self):
-        """The same for as long as browsers may want to watch."""
-        path = self.folder / "long.mp4"
-        self.make(path, LONG_SECONDS)
-        return path
+ROUND_LESS_4_S = 0xFFFFF000  # 4.096 s before timestamps begin again at 0
 
 
 class Publisher:
-    """Publishes the clip once, in real time."""
+    """Publishes a clip once, in real time."""
 
-    def __init__(self, lab, clip, name):
-        self.lab, self.clip, self.url = lab, clip, lab.url(name)
-        self.copy = lab.folder / f"{name}.published.flv"
-        self.process = lab.run(f"{name}.publisher", self.command())
+    title = ""  # as the table names it
+    is_exact = True  # whether what it says it has sent is so in order and to the last message
+    rounding = 0  # milliseconds by which the times may be off
+
+    def __init__(self, broadcast):
+        self.lab, self.clip, self.url = broadcast.lab, broadcast.clip, broadcast.url
+        self.copy = self.lab.folder / f"{broadcast.name}.published.flv"
+        self.label = f"{broadcast.name}.publisher"
+        self.prepare()
+
+    def prepare(self):
+        """Makes what the command needs."""
+
+    def start(self):
+        self.process = self.lab.run(self.label, self.command())
 
     def command(self):
         raise NotImplementedError
 
     def finish(self):
-        self.process.expect_success(SECONDS + 15)
+        self.process.expect_success(clips.SECONDS + 15)
 
     def published(self):
         """The tags it has sent."""
@@ -57,14 +42,57 @@ class Publisher:
 class Ffmpeg(Publisher):
     """As everyone types it."""
 
+    title = "ffmpeg 5.1"
+    program = "ffmpeg"
+    options = ()
+
     def command(self):
-        return ["ffmpeg", "-v", "warning", "-re", "-i", self.clip.mp4, "-c", "copy", "-f", "flv", self.url]
+        return [self.program, "-v", "warning", "-re", "-i", self.clip.path, "-map", 0, "-c", "copy", *self.options,
+                "-f", "flv", self.url]
 
     def published(self):
-        return flv.read(self.clip.flv)
+        return flv.read(self.clip.flv(self.program, *self.options))
 
 
-class FfmpegLong(Publisher):
+class Ffmpeg9(Ffmpeg):
+    """FFmpeg with Enhanced RTMP. Without more options it does not say that it will use it."""
+
+    title = "FFmpeg 9"
+    program = FFMPEG9
+
+
+class Ffmpeg9Says(Ffmpeg9):
+    """It lists its codecs when it connects."""
+
+    title = "FFmpeg 9, lists its codecs"
+
+    def command(self):
+        *command, url = super().command()
+        return [*command, "-rtmp_enhanced_codecs", "hvc1,av01,vp09,vvc1,ac-3,ec-3,Opus,fLaC", url]
+
+
+class FfmpegRolls24(Ffmpeg9):
+    """Its timestamps outgrow 24 bits after 4 s: they become extended ones."""
+
+    title = "FFmpeg 9, timestamps grow beyond 2^24"
+    options = ("-output_ts_offset", "16773.120")
+
+
+class FfmpegRolls31(Ffmpeg9):
+    """It has 31 bits for timestamps: after 24.8 days, here 4 s, they begin again at 0. For the server that is a
+    jump, which it takes out; it cannot know the step to the millisecond.
+    """
+
+    title = "FFmpeg 9, timestamps roll over 2^31"
+    options = ("-output_ts_offset", "2147479.552")
+    rounding = 60
+
+    def published(self):
+        """On one line of time."""
+        return [tag._replace(time=tag.time + (tag.time < 1 << 30) * (1 << 31)) for tag in super().published()]
+
+
+class FfmpegLong(Ffmpeg):
     """The long clip, until it is stopped."""
 
     def command(self):
@@ -75,21 +103,19 @@ class FfmpegLong(Publisher):
         self.process.wait(10)
 
 
-class FfmpegLoop(Publisher):
+class FfmpegLoop(Ffmpeg):
     """The clip six times, four times as fast, with the uneven timestamps that ffmpeg makes where they join."""
 
     def command(self):
-        return ["ffmpeg", "-v", "warning", "-readrate", 4, "-stream_loop", 5, "-i", self.clip.mp4,
+        return ["ffmpeg", "-v", "warning", "-readrate", 4, "-stream_loop", 5, "-i", self.clip.path,
                 "-c", "copy", "-f", "flv", self.url]
 
 
 class GStreamer(Publisher):
     """A pipeline whose muxer also writes what it sends into a file."""
 
-    sink = []
-
     def command(self):
-        return ["gst-launch-1.0", "-q", "filesrc", f"location={self.clip.mp4}", "!", "qtdemux", "name=demux",
+        return ["gst-launch-1.0", "-q", "filesrc", f"location={self.clip.path}", "!", "qtdemux", "name=demux",
                 "flvmux", "name=mux", "streamable=true", "!", "tee", "name=both",
                 "both.", "!", "queue", "!", *self.sink_element(),
                 "both.", "!", "queue", "!", "filesink", f"location={self.copy}",
@@ -103,6 +129,8 @@ class GStreamer(Publisher):
 class Rtmp2Sink(GStreamer):
     """GStreamer's own RTMP."""
 
+    title = "GStreamer rtmp2sink"
+
     def sink_element(self):
         return ["rtmp2sink", f"location={self.url}"]
 
@@ -110,20 +138,61 @@ class Rtmp2Sink(GStreamer):
 class RtmpSink(GStreamer):
     """librtmp, through GStreamer's older element."""
 
+    title = "librtmp (GStreamer rtmpsink)"
+
     def sink_element(self):
         return ["rtmpsink", f"location={self.url} live=1"]
 
 
-class Obs(Publisher):
-    """OBS Studio's order of commands."""
+class Raw(Publisher):
+    """Our own: OBS Studio's order of commands, and every tag of an FLV file as it is."""
+
+    title = "our own, as OBS"
+    shift = 0
 
     def command(self):
         host, app_and_name = self.url.removeprefix("rtmp://").split("/", 1)
-        return [sys.executable, pathlib.Path(__file__).parent / "obs.py", self.clip.flv,
+        return [sys.executable, pathlib.Path(__file__).parent / "publish.py", "--shift", self.shift, self.source(),
                 *host.split(":"), *app_and_name.split("/")]
 
+    def source(self):
+        return self.clip.flv(self.clip.recipe.program)
+
     def published(self):
-        return flv.read(self.clip.flv)
+        return [tag._replace(time=tag.time + self.shift) for tag in flv.read(self.source())]
 
 
-PUBLISHERS = {"ffmpeg": Ffmpeg, "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink, "obs": Obs, "loop": FfmpegLoop}
+class RawRolls32(Raw):
+    """All 32 bits of its timestamps are used up after 4 s."""
+
+    title = "our own, timestamps roll over 2^32"
+    shift = ROUND_LESS_4_S
+
+
+class RawData(Raw):
+    """Data messages among the packets."""
+
+    title = "our own, with data messages"
+
+    def prepare(self):
+        clips.with_data(self.copy, super().source())
+
+    def source(self):
+        return self.copy
+
+
+class RawEverything(RawData):
+    """The rarer forms of Enhanced RTMP."""
+
+    title = "our own, rarer forms"
+
+    def prepare(self):
+        clips.with_everything(self.copy, Raw.source(self))
+
+
+PUBLISHERS = {
+    "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
+    "ffmpeg9": Ffmpeg9, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
+    "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
+    "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,
+}

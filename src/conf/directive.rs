@@ -17,6 +17,8 @@ pub enum Context {
     RtmpServer,
     /// In an `application`.
     Application,
+    /// In a `recorder` of an `application`.
+    Recorder,
     /// In `http`.
     Http,
     /// In a `server` of `http`.
@@ -33,6 +35,7 @@ impl fmt::Display for Context {
             Self::Rtmp => "rtmp",
             Self::RtmpServer => "server in rtmp",
             Self::Application => "application",
+            Self::Recorder => "recorder",
             Self::Http => "http",
             Self::HttpServer => "server in http",
             Self::Location => "location",

@@ -71,8 +71,6 @@ const GROUPS: &[Group] = &[
         "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
         "allow", "deny",
         "push", "pull", "relay_buffer", "push_reconnect", "pull_reconnect", "session_relay",
-        "record_append", "record_lock",
-        "record_max_size", "record_max_frames", "record_interval", "record_notify", "recorder",
         "play", "play_temp_path", "play_local_path",
         "netcall_timeout", "netcall_buffer", "on_connect", "on_disconnect", "on_publish", "on_publish_done",
         "on_play", "on_play_done", "on_done", "on_record_done", "on_update", "notify_method",
@@ -85,6 +83,7 @@ const GROUPS: &[Group] = &[
         "hls_key_url", "hls_fragments_per_key",
         "dash", "dash_path", "dash_fragment", "dash_playlist_length", "dash_cleanup", "dash_nested",
     ] },
+    Group { homes: &[Context::Recorder], fate: Fate::Planned, names: &["on_record_done", "exec_record_done"] },
     // Then what configurations of those have beside it.
     Group { homes: HTTP, fate: Fate::Planned, names: &[
         "rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "rtmp_control", "flv_live", "recursive_error_pages", "stub_status", "disable_symlinks", "max_ranges", "merge_slashes", "ssl", "ssl_*",

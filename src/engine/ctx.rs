@@ -9,6 +9,7 @@ use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
+use crate::rtmp::command::Level;
 
 use super::config::{Config, Listener, Protocol, ServerSettings};
 use super::exchange::{self, Exchange};
@@ -18,7 +19,7 @@ use super::memory::MemoryFiles;
 use super::module::Verdict;
 use super::out_queue::OutQueue;
 use super::policy::Policy;
-use super::role::{Endpoint, Role, Roles, Seat};
+use super::role::{Endpoint, Role, Roles, Seat, Until};
 use super::session::{
     HttpState, Life, Request, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks,
 };
@@ -169,7 +170,9 @@ impl Ctx {
             };
             session.touch_output(self.now.instant);
             let Some(player) = session.roles.player_mut(msid) else { continue };
-            if offer(&mut Seat { player, out: &mut session.out }, stream).is_break() {
+            let mut seat = Seat { player, out: &mut session.out };
+            if offer(&mut seat, stream).is_break() && seat.player.until != Until::Done {
+                seat.player.until = Until::Done;
                 self.satisfied.push(endpoint);
             }
             let settings = self.servers.get(session.server);
@@ -239,6 +242,16 @@ impl Ctx {
         true
     }
 
+    /// Sends a stream's publisher an `onStatus`, unless it is gone.
+    pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
+        let publisher = self.streams.get(stream).and_then(|stream| stream.publisher);
+        let Some(Endpoint { session, msid }) = publisher else { return };
+        let Some(state) = self.sessions.get_mut(session).and_then(Session::rtmp_mut) else { return };
+        let mut out = Vec::new();
+        state.protocol.write_status(&mut out, msid, status, description);
+        self.send_bytes(session, &out);
+    }
+
     /// Closes a session at the end of this turn, at once.
     pub fn close(&mut self, id: SessionId, reason: &str) {
         self.end(id, reason, log::Level::Info);
@@ -254,6 +267,7 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.to_owned());
+            session.gate = None;
             self.ended.push(id);
         }
     }
@@ -290,6 +304,7 @@ impl Ctx {
     fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
+        session.gate = None;
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {
             Life::Open => Life::Closed(reason.to_owned(), level),
             Life::Finishing(first) => Life::Closed(first, log::Level::Info),
@@ -353,6 +368,7 @@ impl Ctx {
             dirty: false,
             gate: None,
             pending: Vec::new(),
+            has_more: false,
             backlogged: false,
             timer_at,
             shared_object_room: 0,
@@ -374,21 +390,17 @@ impl Ctx {
     }
 }
 
-/// Whether more waits for an RTMP session than there can be if its peer reads: frames stop at the limits
-/// of the live module, so only replies and headers come to this.
+/// Whether more waits for an RTMP session than there can be if its peer reads. Frames stop at the limits of
+/// the live module, so only replies and headers come to this. What it publishes and plays does not count: a
+/// player whose stream has ended still takes in what waits.
 fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
-    let (mut bytes, mut messages) = (MAX_REPLY_BYTES, settings.map_or(0, ServerSettings::longest_queue));
-    if state.app.is_none() {
-        bytes = MAX_FIRST_BYTES;
-    }
-    for role in session.roles.iter() {
-        if let Role::Player(player) = role {
-            bytes += 2 * (MAX_QUEUED_BYTES + player.allowance.bytes as usize);
-            messages += player.allowance.messages as usize;
-        }
-    }
-    session.out.bytes() > bytes + session.shared_object_room || session.out.len() > messages
+    let (out, more) = (&session.out, session.out.allowance());
+    let replies = if state.app.is_some() { MAX_REPLY_BYTES } else { MAX_FIRST_BYTES };
+    let messages = settings.map_or(0, ServerSettings::longest_queue);
+    out.reply_bytes() > replies + session.shared_object_room
+        || out.bytes() > 2 * MAX_QUEUED_BYTES + replies + session.shared_object_room + more.bytes
+        || out.len() > messages + more.messages
 }
 
 fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {

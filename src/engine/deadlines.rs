@@ -89,6 +89,7 @@ impl Ctx {
             self.actions.push(Action::ShutDown(id));
             self.look_by(id, now + HANG_UP);
         } else if now >= until {
+            debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
             self.forget(id);
             return false;
         }

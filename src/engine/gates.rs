@@ -86,12 +86,7 @@ impl Engine {
         });
         let app = self.app_name(request.app);
         let reason = format!("{what} {app}/{} refused: {why}", request.name.escape_debug());
-        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
-            self.cx.finish(id, &reason);
-        } else {
-            // It goes on with what else it publishes or plays.
-            log::warn!("{id} {reason}");
-        }
+        self.finish_if_idle(id, &reason);
     }
 
     /// Lets the protocol of an RTMP session write an answer.

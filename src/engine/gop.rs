@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::media::Frame;
+use crate::media::{Frame, Kind};
+
+use super::headers::Headers;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +21,19 @@ pub struct GopLimits {
 /// over a limit is given up whole: without its beginning it could not be decoded.
 #[derive(Debug, Default)]
 pub struct Gop {
+    /// The headers that its first frame was made with; later ones are among the frames.
+    headers: Vec<Rc<Frame>>,
     frames: Vec<Rc<Frame>>,
     bytes: usize,
 }
 
 impl Gop {
     /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
-    pub fn push(&mut self, frame: &Rc<Frame>, limits: GopLimits) {
+    /// `headers` are the stream's as they are now.
+    pub fn push(&mut self, frame: &Rc<Frame>, headers: &Headers, limits: GopLimits) {
         if frame.is_video_key() {
             self.clear();
+            self.headers.extend(headers.of(Kind::Video).chain(headers.of(Kind::Audio)).cloned());
         } else if self.frames.is_empty() {
             return;
         }
@@ -42,19 +48,20 @@ impl Gop {
 
     /// Forgets all frames, and gives their room back if that is more than usual.
     pub fn clear(&mut self) {
+        self.headers.clear();
         self.frames.clear();
         self.frames.shrink_to(USUAL);
         self.bytes = 0;
     }
 
+    /// The headers that the key frame was made with.
+    pub fn headers(&self) -> &[Rc<Frame>] {
+        &self.headers
+    }
+
     /// The frames, the key frame first.
     pub fn frames(&self) -> &[Rc<Frame>] {
         &self.frames
-    }
-
-    /// Their bytes of payload.
-    pub fn bytes(&self) -> usize {
-        self.bytes
     }
 }
 
@@ -64,7 +71,6 @@ const USUAL: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Kind;
 
     const LIMITS: GopLimits = GopLimits { bytes: 1000, frames: 10, time: 500 };
 
@@ -80,6 +86,10 @@ mod tests {
         frame(Kind::Audio, timestamp, &[&[0xaf, 1][..], &vec![0; length]].concat())
     }
 
+    fn push(gop: &mut Gop, frame: &Rc<Frame>) {
+        gop.push(frame, &Headers::default(), LIMITS);
+    }
+
     fn times(gop: &Gop) -> Vec<u64> {
         gop.frames().iter().map(|frame| frame.timestamp).collect()
     }
@@ -87,14 +97,14 @@ mod tests {
     #[test]
     fn frames_are_kept_from_the_last_key_frame_on() {
         let mut gop = Gop::default();
-        gop.push(&sound(1, 10), LIMITS);
+        push(&mut gop, &sound(1, 10));
         assert_eq!(times(&gop), []);
         for frame in [key(2), sound(3, 10), sound(4, 10)] {
-            gop.push(&frame, LIMITS);
+            push(&mut gop, &frame);
         }
-        assert_eq!((times(&gop), gop.bytes()), (vec![2, 3, 4], 6 + 12 + 12));
-        gop.push(&key(5), LIMITS);
-        assert_eq!((times(&gop), gop.bytes()), (vec![5], 6));
+        assert_eq!((times(&gop), gop.bytes), (vec![2, 3, 4], 6 + 12 + 12));
+        push(&mut gop, &key(5));
+        assert_eq!((times(&gop), gop.bytes), (vec![5], 6));
     }
 
     #[test]
@@ -104,13 +114,13 @@ mod tests {
         let over_time = vec![sound(501, 1)];
         for frames in [over_bytes, over_frames, over_time] {
             let mut gop = Gop::default();
-            gop.push(&key(0), LIMITS);
+            push(&mut gop, &key(0));
             for frame in frames {
-                gop.push(&frame, LIMITS);
+                push(&mut gop, &frame);
             }
-            gop.push(&sound(502, 1), LIMITS);
-            assert_eq!((times(&gop), gop.bytes()), (vec![], 0));
-            gop.push(&key(600), LIMITS);
+            push(&mut gop, &sound(502, 1));
+            assert_eq!((times(&gop), gop.bytes), (vec![], 0));
+            push(&mut gop, &key(600));
             assert_eq!(times(&gop), [600]);
         }
     }

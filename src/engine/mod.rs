@@ -36,7 +36,7 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rtmp::command::PublishType;
+pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
@@ -48,8 +48,8 @@ pub use memory::{MemoryFile, MemoryFiles};
 pub use module::{HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
 pub use name::{NameError, StreamName};
 pub use network::Network;
-pub use out_queue::{Body, OutQueue};
-pub use role::{Allowance, Endpoint, Player, Role, Roles, Seat, Track, Until};
+pub use out_queue::{Allowance, Body, OutQueue};
+pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use session::{Ask, Request, Session, SessionId};
 pub use stream::{Stream, StreamFacts, StreamId, Streams};
 
@@ -279,6 +279,7 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         // Not before: what is read meanwhile would be processed ahead of what is pending.
         session.backlogged &= !session.out.is_empty();
+        session.has_more = false;
         if session.is_held() {
             return;
         }
@@ -291,7 +292,11 @@ impl Engine {
     fn settle_gates(&mut self) {
         for (id, verdict) in std::mem::take(&mut self.cx.answers) {
             let Some(session) = self.cx.sessions.get_mut(id) else { continue };
+            // One that has ended meanwhile asks for nothing any more.
             let Some(Gate { module, request }) = session.gate.take() else { continue };
+            if session.life != Life::Open {
+                continue;
+            }
             self.cx.resume_input(id);
             self.settle(module, *request, verdict);
         }

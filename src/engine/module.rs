@@ -101,7 +101,7 @@ pub trait Module {
     fn on_http_done(&mut self, _cx: &mut Ctx, _done: &Exchange) {}
 }
 
-/// An output of one stream: a file being recorded, a set of HLS fragments. Dropping it finishes it.
+/// An output of one stream, such as a set of HLS fragments. Dropping it finishes it.
 ///
 /// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on.
 pub trait Sink {

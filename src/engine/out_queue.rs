@@ -10,7 +10,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::media::Frame;
-use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, image, image_on};
+use crate::media::frame::HEADROOM;
+use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
 
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
@@ -98,7 +99,20 @@ enum Item {
     Bytes(Rc<[u8]>),
     Part(Box<Part>),
     Frame(Rc<Frame>),
+    /// A frame's header on another message stream than the usual: so many of these bytes.
+    Header([u8; HEADROOM], usize),
+    /// The frame behind it: its image without so many bytes.
+    Tail(Rc<Frame>, usize),
     File(Box<Piece>),
+}
+
+/// What may wait beyond the usual limits, while a player takes in the group of pictures that it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes.
+    pub bytes: usize,
 }
 
 /// What is still to be sent of a file.
@@ -120,6 +134,10 @@ pub struct OutQueue {
     sent: usize,
     /// Bytes waiting in memory (a file's do not count).
     bytes: usize,
+    /// How many of them are no frames'.
+    reply_bytes: usize,
+    /// Invariant: no more than what waits.
+    allowance: Allowance,
     /// How frames are cut up for this peer.
     chunking: Chunking,
 }
@@ -127,13 +145,16 @@ pub struct OutQueue {
 impl OutQueue {
     /// An empty queue for a peer whose frames are cut up like this.
     pub fn new(chunking: impl Into<Chunking>) -> Self {
-        Self { items: VecDeque::new(), sent: 0, bytes: 0, chunking: chunking.into() }
+        let allowance = Allowance::default();
+        let chunking = chunking.into();
+        Self { items: VecDeque::new(), sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
     }
 
     /// Queues bytes of which there may be other owners.
     pub fn push_bytes(&mut self, bytes: Rc<[u8]>) {
         if !bytes.is_empty() {
             self.bytes += bytes.len();
+            self.reply_bytes += bytes.len();
             self.items.push_back(Item::Bytes(bytes));
         }
     }
@@ -144,6 +165,7 @@ impl OutQueue {
         match self.items.back_mut() {
             Some(Item::Bytes(last)) if last.len() + bytes.len() <= MAX_JOINED => {
                 self.bytes += bytes.len();
+                self.reply_bytes += bytes.len();
                 *last = [&**last, bytes].concat().into();
             }
             _ => self.push_bytes(bytes.into()),
@@ -157,12 +179,26 @@ impl OutQueue {
     }
 
     /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
-    /// it is a copy.
+    /// only the header is a copy.
     pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
-        match msid {
-            0 | MEDIA_STREAM => self.push_frame(Rc::clone(frame)),
-            msid => self.push_bytes(image_on(frame, self.chunking, msid).into()),
+        if msid == 0 || msid == MEDIA_STREAM {
+            return self.push_frame(Rc::clone(frame));
         }
+        let (header, length) = header_on(frame, msid);
+        self.bytes += image(frame, self.chunking).len();
+        self.items.push_back(Item::Header(header, length));
+        self.items.push_back(Item::Tail(Rc::clone(frame), length));
+    }
+
+    /// Lets so much wait beyond the usual limits, which has just been queued. It counts down with the queue.
+    pub fn allow(&mut self, more: Allowance) {
+        let messages = (self.allowance.messages + more.messages).min(self.len());
+        self.allowance = Allowance { messages, bytes: (self.allowance.bytes + more.bytes).min(self.bytes) };
+    }
+
+    /// What may wait beyond the usual limits.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
     }
 
     /// Queues the body of an HTTP reply.
@@ -224,6 +260,9 @@ impl OutQueue {
                 let length = self.items.front().and_then(|item| self.bytes_of(item)).map_or(0, <[u8]>::len);
                 let step = count.min(length - self.sent);
                 (self.sent, self.bytes, count) = (self.sent + step, self.bytes - step, count - step);
+                if matches!(self.items.front(), Some(Item::Bytes(_))) {
+                    self.reply_bytes -= step;
+                }
                 if self.sent < length {
                     break;
                 }
@@ -232,6 +271,8 @@ impl OutQueue {
             self.items.pop_front();
         }
         debug_assert_eq!(count, 0, "more sent than was queued");
+        self.allowance.messages = self.allowance.messages.min(self.items.len());
+        self.allowance.bytes = self.allowance.bytes.min(self.bytes);
         if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
             self.items.shrink_to(IDLE_CAPACITY);
         }
@@ -252,11 +293,18 @@ impl OutQueue {
         self.bytes
     }
 
+    /// Those of them that are no frames'.
+    pub fn reply_bytes(&self) -> usize {
+        self.reply_bytes
+    }
+
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
             Item::Part(part) => Some(part.bytes()),
             Item::Frame(frame) => Some(image(frame, self.chunking)),
+            Item::Header(header, length) => header.get(..*length),
+            Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
             Item::File(_) => None,
         }
     }
@@ -337,6 +385,38 @@ mod tests {
         let file = Body::File { file: File::open("/dev/null").unwrap(), offset: 5, length: 10 };
         assert!(matches!(file.part(2, 99), Body::File { offset: 7, length: 8, .. }));
         assert_eq!(Rc::strong_count(&bytes), 1);
+    }
+
+    #[test]
+    fn on_another_message_stream_a_frame_is_shared_but_for_its_header() {
+        for length in [1, 40] {
+            let (mut usual, mut other) = (OutQueue::new(16), OutQueue::new(16));
+            let shared = frame(length);
+            usual.push_frame_on(1, &shared);
+            other.push_frame_on(3, &shared);
+            let (usual, found) = (gathered(&usual), gathered(&other));
+            assert_eq!((found[8], other.bytes()), (3, usual.len()));
+            assert_eq!([&usual[..8], &usual[9..]], [&found[..8], &found[9..]]);
+            assert_eq!(Rc::strong_count(&shared), 3);
+            other.advance(found.len());
+            assert!(other.is_empty() && other.bytes() == 0 && other.reply_bytes() == 0);
+        }
+    }
+
+    #[test]
+    fn an_allowance_counts_down_with_the_queue() {
+        let mut queue = OutQueue::new(4096);
+        (0..10).for_each(|_| queue.push_frame(frame(88)));
+        let whole = Allowance { messages: 10, bytes: 1000 };
+        queue.allow(whole);
+        assert_eq!((queue.allowance(), queue.bytes()), (whole, 1000));
+        queue.push_frame(frame(88));
+        queue.advance(100);
+        assert_eq!(queue.allowance(), whole);
+        queue.advance(350);
+        assert_eq!(queue.allowance(), Allowance { messages: 7, bytes: 650 });
+        queue.advance(650);
+        assert_eq!(queue.allowance(), Allowance::default());
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Engine {
         if !live && !policy.idle_streams {
             self.status(id, msid, NOT_FOUND, "No such stream");
             let app = self.app_name(request.app);
-            return self.cx.finish(id, &format!("play {app}/{name} refused: nobody publishes it"));
+            let reason = format!("play {app}/{name} refused: nobody publishes it");
+            return self.finish_if_idle(id, &reason);
         }
         let stream_id = self.cx.streams.find_or_create(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
@@ -117,7 +118,8 @@ impl Engine {
     pub(super) fn complete_play(&mut self, endpoint: Endpoint) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        if session.roles.player_mut(msid).is_none() {
+        // It may play something else by now.
+        if session.roles.player_mut(msid).is_none_or(|player| player.until != Until::Done) {
             return;
         }
         self.user_control(endpoint, UserControl::StreamEof);
@@ -173,7 +175,8 @@ impl Engine {
                 self.cx.finish(id, "server stops");
             } else if !policy.idle_streams {
                 self.status(id, msid, NOT_FOUND, "The stream has ended");
-                self.cx.finish(id, "its stream has ended");
+                self.leave(endpoint, Parting::Stopped);
+                self.finish_if_idle(id, "its stream has ended");
             }
         }
     }

@@ -35,7 +35,7 @@ impl Engine {
             if !self.may_replace(request, name) {
                 return self.refuse(request, "already publishing");
             }
-            self.displace(holder);
+            self.displace(holder, id);
         }
         let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
         let stream_id = self.cx.streams.find_or_create(request.app, name);
@@ -75,14 +75,14 @@ impl Engine {
         }
     }
 
-    /// Takes the stream from a publisher; another one goes on with it.
-    fn displace(&mut self, holder: Endpoint) {
+    /// Takes the stream from a publisher; a session, which may be its own, goes on with it.
+    fn displace(&mut self, holder: Endpoint, by: SessionId) {
         let Endpoint { session: id, msid } = holder;
         self.status(id, msid, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
-        if session.roles.is_empty() {
-            self.cx.finish(id, "replaced by another publisher");
+        if id != by {
+            self.finish_if_idle(id, "replaced by another publisher");
         }
     }
 
@@ -111,8 +111,15 @@ impl Engine {
         }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
+        let publishes = session.roles.publishers().next().is_some();
+        let server = session.server;
         if let Some(state) = session.rtmp_mut() {
             state.owes_since = now;
+        }
+        if matches!(role, Role::Publisher { .. }) && !publishes {
+            // What it does next may be silent for as long as any client.
+            let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
+            self.cx.actions.push(Action::LimitSilence(id, timeout));
         }
         if parting == Parting::Asked {
             let (code, text) = match role {
@@ -122,6 +129,15 @@ impl Engine {
             self.status(id, msid, (Level::Status, code), text);
             // It owes its next step from now on.
             self.cx.look_by(id, now + STEP_DEADLINE);
+        }
+    }
+
+    /// Ends a session that publishes and plays nothing else.
+    pub(super) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
+        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
+            self.cx.finish(id, reason);
+        } else {
+            log::info!("{id} {reason}");
         }
     }
 

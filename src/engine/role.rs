@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::media::Frame;
 
-use super::out_queue::OutQueue;
+use super::out_queue::{Allowance, OutQueue};
 use super::session::SessionId;
 use super::stream::StreamId;
 
@@ -42,16 +42,8 @@ pub enum Until {
     Duration(u32),
     /// At this time of its stream, milliseconds.
     Time(u64),
-}
-
-/// What a player may have waiting beyond the usual limits, while it takes in the group of pictures that
-/// it began with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Allowance {
-    /// Messages.
-    pub messages: u32,
-    /// Bytes.
-    pub bytes: u32,
+    /// Now: it is about to leave.
+    Done,
 }
 
 /// A player's place in its stream; the live module's facts.
@@ -73,8 +65,6 @@ pub struct Player {
     pub paused: bool,
     /// When it has had all.
     pub until: Until,
-    /// What it may have waiting beyond the limits.
-    pub allowance: Allowance,
     /// Frames it was too slow for.
     pub dropped: u64,
 }
@@ -91,14 +81,17 @@ impl Player {
             introduced: false,
             paused: false,
             until,
-            allowance: Allowance::default(),
             dropped: 0,
         }
     }
 
     /// Whether it wants nothing from this time of its stream on, milliseconds.
     pub fn is_satisfied(&self, timestamp: u64) -> bool {
-        matches!(self.until, Until::Time(end) if timestamp >= end)
+        match self.until {
+            Until::Time(end) => timestamp >= end,
+            Until::Done => true,
+            Until::End | Until::Duration(_) => false,
+        }
     }
 
     /// Counts what it wants from this time on, if it has not begun yet.
@@ -186,18 +179,22 @@ impl Roles {
         }
     }
 
+    /// The publishers among them.
+    pub fn publishers(&self) -> impl Iterator<Item = &Role> {
+        self.iter().filter(|role| matches!(role, Role::Publisher { .. }))
+    }
+
     /// The stream that is published on a message stream, or by the session's only publisher: encoders are
     /// not exact about it.
     pub(super) fn published_on(&self, msid: u32) -> Option<StreamId> {
-        let mut only = None;
-        for role in self.iter() {
-            let Role::Publisher { stream, msid: own } = role else { continue };
-            if *own == msid {
-                return Some(*stream);
-            }
-            only = if only.is_none() { Some(*stream) } else { return None };
-        }
-        only
+        let own = self.publishers().find(|role| role.msid() == msid);
+        own.or_else(|| self.only_publisher()).map(Role::stream)
+    }
+
+    /// The publisher of a session that has only one.
+    pub(super) fn only_publisher(&self) -> Option<&Role> {
+        let mut publishers = self.publishers();
+        publishers.next().filter(|_| publishers.next().is_none())
     }
 
     /// The player on a message stream.
@@ -248,5 +245,15 @@ impl Seat<'_> {
     /// Bytes that wait for the player's session.
     pub fn bytes(&self) -> usize {
         self.out.bytes()
+    }
+
+    /// Lets what has just been queued wait beyond the usual limits.
+    pub fn allow(&mut self, more: Allowance) {
+        self.out.allow(more);
+    }
+
+    /// What may wait beyond the usual limits.
+    pub fn allowance(&self) -> Allowance {
+        self.out.allowance()
     }
 }

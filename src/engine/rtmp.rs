@@ -9,6 +9,10 @@ use crate::media::Frame;
 use crate::rtmp::command::Connect;
 use crate::rtmp::{Event, RtmpError, Stop};
 
+/// Events of one session in one turn; more wait for the next. Each may be a frame for a thousand players, and
+/// the smallest message has one byte.
+const EVENTS_A_TURN: usize = 128;
+
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
 const FREE_ASKS: u64 = 32;
 
@@ -16,11 +20,16 @@ impl Engine {
     /// Feeds bytes to an RTMP session and acts on what comes out.
     pub(super) fn rtmp_input(&mut self, id: SessionId, mut input: &[u8]) {
         let mut out = Vec::new();
-        loop {
+        for count in 0.. {
             let Some(session) = self.cx.sessions.get_mut(id) else { return };
             if session.life != Life::Open {
                 return;
             }
+            session.has_more = count >= EVENTS_A_TURN;
+            if session.has_more {
+                self.cx.resume_input(id);
+            }
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
             if session.is_held() {
                 session.pending = input.to_vec();
                 return;
@@ -50,11 +59,11 @@ impl Engine {
             Event::Connect(connect) => self.connect(id, connect),
             Event::Publish(publish) => {
                 let (msid, name, args) = (publish.msid, publish.name.clone(), publish.args.clone());
-                self.ask_for_stream(id, msid, name, args, Ask::Publish(publish));
+                self.ask_for_stream(id, msid, &name, args, Ask::Publish(publish));
             }
             Event::Play(play) => {
                 let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
-                self.ask_for_stream(id, msid, name, args, Ask::Play(play));
+                self.ask_for_stream(id, msid, &name, args, Ask::Play(play));
             }
             Event::Stop(stop) => self.stop_role(id, &stop),
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
@@ -85,7 +94,7 @@ impl Engine {
         self.ask(Request { session: id, app: AppId(app), name: String::new(), args, ask });
     }
 
-    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: String, args: String, ask: Ask) {
+    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: &str, args: String, ask: Ask) {
         self.leave(Endpoint { session: id, msid }, Parting::Stopped);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -99,12 +108,9 @@ impl Engine {
         if roles >= MAX_ROLES {
             return self.cx.fail(id, "publishes and plays too much at once");
         }
-        let name = if state.instance.is_empty() {
-            name
-        } else {
-            format!("{}{INSTANCE_MARK}{name}", state.instance.replace('/', INSTANCE_MARK))
-        };
-        if let Some(app) = state.app {
+        let app = state.app;
+        let name = session.name_in_instance(name);
+        if let Some(app) = app {
             self.ask(Request { session: id, app, name, args, ask });
         }
     }
@@ -113,12 +119,15 @@ impl Engine {
     fn stop_role(&mut self, id: SessionId, stop: &Stop) {
         let Some(session) = self.cx.sessions.get(id) else { return };
         let named = |role: &&Role, name: &str| {
-            let stream = self.cx.streams.get(role.stream());
-            matches!(role, Role::Publisher { .. }) && stream.is_some_and(|s| s.name.as_str().ends_with(name))
+            self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name.as_str() == name)
         };
         let msid = match stop {
             Stop::Stream(msid) => session.roles.on(*msid).map(Role::msid),
-            Stop::Published(name) => session.roles.iter().find(|role| named(role, name)).map(Role::msid),
+            Stop::Published(name) => {
+                let name = session.name_in_instance(name);
+                let own = session.roles.publishers().find(|role| named(role, &name));
+                own.or_else(|| session.roles.only_publisher()).map(Role::msid)
+            }
         };
         if let Some(msid) = msid {
             self.leave(Endpoint { session: id, msid }, Parting::Asked);
@@ -155,6 +164,3 @@ impl Engine {
         }
     }
 }
-
-/// What stands between instance and name in a stream's name; a slash would be a folder's.
-const INSTANCE_MARK: &str = "~";

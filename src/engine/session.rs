@@ -155,6 +155,8 @@ pub struct Session {
     pub(super) gate: Option<Gate>,
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(super) pending: Vec<u8>,
+    /// Whether it has sent more than one turn takes, and goes on in the next.
+    pub(super) has_more: bool,
     /// Whether replies have piled up and no more requests are taken until they are sent.
     pub(super) backlogged: bool,
     /// When its timer entry that counts expires.
@@ -167,6 +169,16 @@ impl Session {
     /// What it is to its streams.
     pub fn roles(&self) -> &Roles {
         &self.roles
+    }
+
+    /// The name of a stream in the instance of the application that the session is connected to.
+    pub(super) fn name_in_instance(&self, name: &str) -> String {
+        match &self.speaks {
+            Speaks::Rtmp(state) if !state.instance.is_empty() => {
+                format!("{}{INSTANCE_MARK}{name}", state.instance.replace('/', INSTANCE_MARK))
+            }
+            _ => name.to_owned(),
+        }
     }
 
     /// What an RTMP client has said that it can do.
@@ -195,7 +207,7 @@ impl Session {
     }
 
     pub(super) fn is_held(&self) -> bool {
-        self.gate.is_some() || self.backlogged
+        self.gate.is_some() || self.backlogged || self.has_more
     }
 
     pub(super) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
@@ -267,6 +279,9 @@ impl Sessions {
         }
     }
 }
+
+/// What stands between instance and name in a stream's name; a slash would be a folder's.
+const INSTANCE_MARK: &str = "~";
 
 /// How long an RTMP client may take nothing of the answer that ends its session.
 const REFUSAL: Duration = Duration::from_secs(2);

@@ -87,6 +87,8 @@ pub struct Stream {
     pub players: Vec<Endpoint>,
     /// When its first publisher began.
     pub started: Option<Instant>,
+    /// When the publisher it has now began.
+    pub publisher_since: Option<Instant>,
     /// When audio or video last came, or its publisher began.
     pub(super) heard: Option<Instant>,
     /// Until when frames are held back from players, to be sent together.
@@ -102,9 +104,9 @@ pub struct Stream {
     pub headers: Headers,
     /// The frames since the last key frame, written by the gop module.
     pub gop: Gop,
-    /// Bytes of media from this publisher.
+    /// Bytes of media since it began.
     pub bytes_in: u64,
-    /// Frames of media from this publisher.
+    /// Frames of media since it began.
     pub frames_in: u64,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
 }
@@ -144,6 +146,7 @@ impl Stream {
         self.publish_type = publish_type;
         self.waits_until = None;
         self.started.get_or_insert(now);
+        self.publisher_since = Some(now);
         self.heard = Some(now);
     }
 
@@ -167,6 +170,7 @@ impl Stream {
         self.publisher = None;
         self.waits_until = None;
         self.started = None;
+        self.publisher_since = None;
         self.heard = None;
         self.jumps = 0;
         self.bytes_in = 0;
@@ -225,6 +229,7 @@ impl Streams {
             publish_type: PublishType::Live,
             players: Vec::new(),
             started: None,
+            publisher_since: None,
             heard: None,
             held_until: None,
             mux: Mux::Separate,

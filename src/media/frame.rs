@@ -88,6 +88,11 @@ impl Tracks {
         self.0 |= 1 << track.min(63);
     }
 
+    /// Adds tracks.
+    pub fn add_all(&mut self, tracks: Self) {
+        self.0 |= tracks.0;
+    }
+
     /// Whether the track is among them.
     pub fn contains(self, track: u8) -> bool {
         self.0 & 1 << track.min(63) != 0
@@ -224,6 +229,17 @@ impl Frame {
     /// True for a video frame that a decoder of the default track can start at.
     pub fn is_video_key(&self) -> bool {
         self.kind == Kind::Video && self.role == Role::Key && self.is_default_track()
+    }
+
+    /// The default track's part of a frame of several tracks as a frame of its own; `None` if it has none.
+    pub fn default_track(&self) -> Option<Self> {
+        let payload = flv::default_track(self.kind, self.payload())?;
+        Some(Self::from_payload(self.kind, self.timestamp, &payload))
+    }
+
+    /// True if it says which tracks it is of.
+    pub fn is_multitrack(&self) -> bool {
+        flv::is_multitrack(self.kind, self.payload())
     }
 
     /// True if this header takes the place of an earlier one.

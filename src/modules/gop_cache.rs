@@ -75,8 +75,9 @@ impl Module for GopCache {
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
         let Some(stream) = cx.streams.get_mut(stream) else { return };
         let Some(Some(limits)) = self.apps.get(stream.app.0) else { return };
-        if frame.role != Role::Empty {
-            stream.gop.push(frame, *limits);
+        // Players get the latest metadata first in any case.
+        if frame.role != Role::Empty && !frame.is_metadata() {
+            stream.gop.push(frame, &stream.headers, *limits);
         }
     }
 }

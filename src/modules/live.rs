@@ -17,7 +17,7 @@ use crate::engine::{
     StreamId, Track, Verdict,
 };
 use crate::media::flv::Codec;
-use crate::media::{Frame, Kind, Packet, Role};
+use crate::media::{Frame, Kind, Packet, Role, Tracks};
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -90,20 +90,25 @@ struct Settings {
 }
 
 impl Settings {
-    /// Whether players get this frame at all.
-    fn lets_through(&self, frame: &Frame, stream: &Stream) -> bool {
+    /// The frame as players get it, if they do.
+    fn fit(&self, frame: &Rc<Frame>, stream: &Stream) -> Option<Rc<Frame>> {
         match frame.kind {
-            Kind::Audio | Kind::Video => self.multitrack || frame.is_default_track(),
-            Kind::Data | Kind::DataAmf3 if frame.role == Role::Empty => false,
-            Kind::Data | Kind::DataAmf3 if frame.is_metadata() => stream.headers.metadata.is_some(),
-            Kind::Data | Kind::DataAmf3 => self.data_messages,
+            Kind::Audio | Kind::Video if self.multitrack || !frame.is_multitrack() => Some(Rc::clone(frame)),
+            Kind::Audio | Kind::Video => frame.default_track().map(|part| stream.stamped(part)),
+            Kind::Data | Kind::DataAmf3 if frame.role == Role::Empty => None,
+            // Players get the metadata as the codec module has made it.
+            Kind::Data | Kind::DataAmf3 if frame.is_metadata() => {
+                let metadata = stream.headers.metadata.as_ref()?;
+                Some(stream.stamped(metadata.at(frame.timestamp)))
+            }
+            Kind::Data | Kind::DataAmf3 => self.data_messages.then(|| Rc::clone(frame)),
         }
     }
 
     /// Whether the sound of a player that has no picture yet is to wait for it.
     fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
         let has_picture = stream.codec.video_codec != Codec::None;
-        let may_have = has_picture || stream.started.is_some_and(|started| now < started + PICTURE_COMES);
+        let may_have = has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_COMES);
         self.interleave && self.wait_key && has_picture || self.wait_video && may_have
     }
 }
@@ -143,23 +148,21 @@ impl Module for Live {
         let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
         warn_of_codecs(cx, found, player);
-        let kept = found.gop.frames().iter().filter(|frame| settings.lets_through(frame, found));
-        let kept: Vec<_> = kept.cloned().collect();
-        let Some(first) = kept.first() else { return };
-        if !has_configuration(found, first) {
-            return;
-        }
-        let mut frames = preamble(settings, found, first, &[Kind::Video, Kind::Audio]);
-        frames.extend(kept);
-        cx.for_player(player, |seat| replay(seat, &frames));
+        let Some(first) = found.gop.frames().first() else { return };
+        let lead = found.headers.metadata.iter().chain(found.gop.headers());
+        let lead = lead.map(|part| found.stamped(part.at(first.timestamp)));
+        let all = lead.chain(found.gop.frames().iter().cloned());
+        let frames: Vec<_> = all.filter_map(|frame| settings.fit(&frame, found)).collect();
+        cx.for_player(player, |seat| replay(seat, &frames, settings.out_queue));
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
         let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
-        if found.players.is_empty() || !settings.lets_through(frame, found) {
+        if found.players.is_empty() {
             return;
         }
+        let Some(frame) = settings.fit(frame, found) else { return };
         let cast = Cast::new(settings, found, frame, cx.now.instant);
         cx.for_each_player(stream, |seat, stream| cast.offer(seat, stream));
     }
@@ -177,7 +180,7 @@ fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
     let Some(session) = cx.sessions.get(player.session) else { return };
     let Some(capabilities) = session.capabilities() else { return };
     let codecs = [(stream.codec.video_codec, Kind::Video), (stream.codec.audio_codec, Kind::Audio)];
-    for (codec, kind) in codecs.into_iter().filter(|(codec, _)| !capabilities.may_take(*codec)) {
+    for (codec, kind) in codecs.into_iter().filter(|(codec, kind)| !capabilities.may_take(*codec, *kind)) {
         let (id, name) = (session.id, codec.name(kind));
         log::warn!("{id} has not said that it can play {name}, which is what {} has", stream.name);
     }
@@ -190,33 +193,46 @@ fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
     !frame.codec.needs_configuration() || stream.headers.of(frame.kind).any(configures)
 }
 
-/// What a player gets before the first frame it begins with: metadata and the headers of these kinds. They
-/// come with that frame's time, as if they had just been sent.
-fn preamble(settings: Settings, stream: &Stream, first: &Frame, kinds: &[Kind]) -> Vec<Rc<Frame>> {
-    let headers = kinds.iter().flat_map(|&kind| stream.headers.of(kind));
-    let headers = headers.filter(|header| settings.lets_through(header, stream));
-    let parts = stream.headers.metadata.iter().chain(headers);
-    parts.map(|part| stream.stamped(part.at(first.timestamp))).collect()
+/// What a player gets before the first frame of a track: metadata and the track's headers. They come with
+/// that frame's time, as if they had just been sent.
+fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>> {
+    let parts = stream.headers.metadata.iter().chain(stream.headers.of(first.kind));
+    let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
+    parts.filter_map(|part| settings.fit(&part, stream)).collect()
 }
 
-/// Lets a player begin with what the cache holds.
-fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>]) {
+/// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
+fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>], out_queue: usize) {
+    let (before, bytes_before) = (seat.messages(), seat.bytes());
     let Some(first) = frames.first() else { return };
-    let mut bytes = 0;
+    if before >= out_queue || bytes_before >= MAX_QUEUED_BYTES {
+        return;
+    }
     seat.player.begin_clock(first.timestamp);
     seat.player.introduced = true;
+    // The tracks, as one set for each kind, of which the configuration has been sent.
+    let mut configured = [Tracks::NONE; 2];
     for frame in frames {
         if seat.player.is_satisfied(frame.timestamp) {
             break;
         }
-        let track = track_of(seat.player, frame.kind);
-        if frame.role != Role::Header && *track == Track::Waiting {
-            *track = Track::Running;
+        let known = &mut configured[usize::from(frame.kind == Kind::Video)];
+        if frame.packet == Packet::Configuration {
+            known.add_all(frame.tracks);
         }
-        bytes += frame.payload().len() as u32;
+        let decodable = !frame.codec.needs_configuration() || known.meets(frame.tracks);
+        if frame.packet == Packet::Frames && !decodable {
+            continue;
+        }
+        let track = track_of(seat.player, frame.kind);
+        match (frame.role, *track) {
+            (_, Track::Unwanted) => continue,
+            (Role::Header, _) | (_, Track::Running) => {}
+            (_, Track::Waiting) => *track = Track::Running,
+        }
         seat.send(frame);
     }
-    seat.player.allowance = Allowance { messages: frames.len() as u32, bytes };
+    seat.allow(Allowance { messages: seat.messages() - before, bytes: seat.bytes() - bytes_before });
 }
 
 fn track_of(player: &mut Player, kind: Kind) -> &mut Track {
@@ -239,7 +255,7 @@ struct Cast {
 }
 
 impl Cast {
-    fn new(settings: Settings, stream: &Stream, frame: &Rc<Frame>, now: Instant) -> Self {
+    fn new(settings: Settings, stream: &Stream, frame: Rc<Frame>, now: Instant) -> Self {
         let decodable = match frame.role {
             Role::Key => true,
             Role::Inter | Role::Disposable => !settings.wait_key,
@@ -247,12 +263,7 @@ impl Cast {
         };
         // Further tracks join the default one, if there is one.
         let leads = frame.is_default_track() || stream.headers.configuration(frame.kind).is_none();
-        let begins = decodable && leads && has_configuration(stream, frame);
-        // Players get the metadata as the codec module has made it.
-        let frame = match &stream.headers.metadata {
-            Some(metadata) if frame.is_metadata() => stream.stamped(metadata.at(frame.timestamp)),
-            _ => Rc::clone(frame),
-        };
+        let begins = decodable && leads && has_configuration(stream, &frame);
         let waits_for_picture = frame.kind == Kind::Audio && settings.holds_sound(stream, now);
         Self { settings, frame, preamble: OnceCell::new(), begins, waits_for_picture }
     }
@@ -261,7 +272,7 @@ impl Cast {
     fn preamble(&self, stream: &Stream) -> &[Rc<Frame>] {
         self.preamble.get_or_init(|| match self.frame.is_metadata() {
             true => Vec::new(),
-            false => preamble(self.settings, stream, &self.frame, &[self.frame.kind]),
+            false => preamble(self.settings, stream, &self.frame),
         })
     }
 
@@ -274,6 +285,10 @@ impl Cast {
             return ControlFlow::Break(());
         }
         if player.paused {
+            return ControlFlow::Continue(());
+        }
+        // A player's first metadata comes with its first frame, when all of it is known.
+        if self.frame.is_metadata() && !player.introduced {
             return ControlFlow::Continue(());
         }
         let waits = self.waits_for_picture && player.video == Track::Waiting;
@@ -306,18 +321,12 @@ impl Cast {
     }
 
     /// How much may still be queued for a player.
-    fn room(&self, seat: &mut Seat<'_>) -> Room {
+    fn room(&self, seat: &Seat<'_>) -> Room {
         let (messages, limit) = (seat.messages(), self.settings.out_queue);
-        if messages < limit / 2 {
-            seat.player.allowance = Allowance::default();
-            if seat.bytes() < MAX_QUEUED_BYTES {
-                return Room::Ample;
-            }
-        }
-        let Allowance { messages: more, bytes } = seat.player.allowance;
-        if messages >= limit + more as usize || seat.bytes() >= MAX_QUEUED_BYTES + bytes as usize {
+        let Allowance { messages: more, bytes } = seat.allowance();
+        if messages >= limit + more || seat.bytes() >= MAX_QUEUED_BYTES + bytes {
             Room::None
-        } else if messages >= limit / 2 + more as usize {
+        } else if messages >= limit / 2 + more {
             Room::Little
         } else {
             Room::Ample

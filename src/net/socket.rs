@@ -105,8 +105,9 @@ impl Socket {
 
     /// Makes the kernel probe a silent peer, and give up when it has heard nothing for so long.
     pub fn limit_silence(&self, limit: Duration) {
-        let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).max(1);
-        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        // The kernel takes 32767 s and 2^31 ms at most.
+        let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).clamp(1, 32_767);
+        let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).min(0x7fff_ffff);
         let result = setsockopt(&self.stream, sockopt::KeepAlive, &true)
             .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepIdle, &step))
             .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepInterval, &step))

@@ -4,6 +4,7 @@
 //! Nothing a client publishes depends on this: FFmpeg and OBS send Enhanced RTMP without a word about
 //! it. It tells whom to ask to reconnect, and explains a player's black picture in the log.
 
+use crate::media::Kind;
 use crate::media::amf::{Object, Value};
 use crate::media::flv::Codec;
 
@@ -23,7 +24,8 @@ const MAX_CODECS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capabilities {
     /// The codecs it takes, if it said so; legacy ones are not listed by anybody.
-    codecs: Option<Codecs>,
+    video: Option<Codecs>,
+    audio: Option<Codecs>,
     flags: u32,
 }
 
@@ -33,34 +35,43 @@ enum Codecs {
     These(Vec<Codec>),
 }
 
+impl Codecs {
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut codecs = Vec::new();
+        for name in names {
+            match name.as_bytes().first_chunk() {
+                _ if name == "*" => return Self::Any,
+                Some(four_cc) if codecs.len() < MAX_CODECS => codecs.push(Codec::of_four_cc(*four_cc)),
+                _ => {}
+            }
+        }
+        Self::These(codecs)
+    }
+}
+
 impl Capabilities {
     /// Reads the command object of `connect`. What has another type than it should counts as not said.
     pub fn read(object: &Object) -> Self {
-        let mut names = Vec::new();
-        if let Some(Value::StrictArray(list)) = object.get("fourCcList") {
-            names.extend(list.iter().filter_map(Value::as_str));
-        }
-        let said = object.get("fourCcList").is_some() || object.get("videoFourCcInfoMap").is_some();
-        for map in ["videoFourCcInfoMap", "audioFourCcInfoMap"] {
-            let map = object.get(map).and_then(Value::as_object).into_iter().flat_map(|map| &map.0);
-            let takes = |value: &Value| value.as_number().is_some_and(|mask| mask as u32 & CAN_TAKE != 0);
-            names.extend(map.filter(|(_, mask)| takes(mask)).map(|(name, _)| name.as_str()));
-        }
-        let codecs = said.then(|| {
-            if names.contains(&"*") {
-                return Codecs::Any;
-            }
-            let four_ccs = names.iter().filter_map(|name| name.as_bytes().first_chunk());
-            Codecs::These(four_ccs.take(MAX_CODECS).map(|name| Codec::of_four_cc(*name)).collect())
-        });
+        let listed: Option<Vec<_>> = match object.get("fourCcList") {
+            Some(Value::StrictArray(list)) => Some(list.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        };
+        let of = |map: &str| {
+            let map = object.get(map).and_then(Value::as_object).map(|map| {
+                let takes = |value: &Value| value.as_number().is_some_and(|mask| mask as u32 & CAN_TAKE != 0);
+                map.0.iter().filter(move |(_, mask)| takes(mask)).map(|(name, _)| name.as_str())
+            });
+            let said = listed.is_some() || map.is_some();
+            said.then(|| Codecs::of(listed.iter().flatten().copied().chain(map.into_iter().flatten())))
+        };
         let flags = object.number("capsEx").map_or(0, |number| number as u32);
-        Self { codecs, flags }
+        Self { video: of("videoFourCcInfoMap"), audio: of("audioFourCcInfoMap"), flags }
     }
 
-    /// Whether the client has not said that it lacks this codec.
-    pub fn may_take(&self, codec: Codec) -> bool {
+    /// Whether the client has not said that it lacks this codec of audio or video.
+    pub fn may_take(&self, codec: Codec, kind: Kind) -> bool {
         let legacy = matches!(codec, Codec::Avc | Codec::Aac | Codec::Mp3 | Codec::Other(_) | Codec::None);
-        match &self.codecs {
+        match if kind == Kind::Video { &self.video } else { &self.audio } {
             Some(Codecs::These(codecs)) => legacy || codecs.contains(&codec),
             Some(Codecs::Any) | None => true,
         }
@@ -98,25 +109,36 @@ mod tests {
         Capabilities::read(&Object(properties.into_iter().map(|(name, v)| (name.to_owned(), v)).collect()))
     }
 
+    fn takes(capabilities: &Capabilities, codecs: &[(Codec, Kind)]) -> Vec<bool> {
+        codecs.iter().map(|(codec, kind)| capabilities.may_take(*codec, *kind)).collect()
+    }
+
+    const AV1: (Codec, Kind) = (Codec::Av1, Kind::Video);
+    const HEVC: (Codec, Kind) = (Codec::Hevc, Kind::Video);
+    const AVC: (Codec, Kind) = (Codec::Avc, Kind::Video);
+    const OPUS: (Codec, Kind) = (Codec::Opus, Kind::Audio);
+    const FLAC: (Codec, Kind) = (Codec::Flac, Kind::Audio);
+
     #[test]
     fn a_client_that_says_nothing_takes_everything_and_is_not_asked_to_reconnect() {
         let capabilities = read(vec![]);
-        assert!(capabilities.may_take(Codec::Av1) && !capabilities.can_reconnect());
+        assert_eq!(takes(&capabilities, &[AV1, OPUS]), [true, true]);
+        assert!(!capabilities.can_reconnect());
     }
 
     #[test]
     fn lists_and_maps_name_what_a_client_takes() {
         let listed = read(vec![("fourCcList", list(&["hvc1", "Opus"])), ("capsEx", 3.0.into())]);
-        assert!(listed.may_take(Codec::Hevc) && listed.may_take(Codec::Opus) && listed.may_take(Codec::Avc));
-        assert!(!listed.may_take(Codec::Av1) && listed.can_reconnect());
-        let mapped = read(vec![
-            ("videoFourCcInfoMap", map(&[("av01", 1.0), ("vp09", 4.0), ("hvc1", 2.0)])),
-            ("audioFourCcInfoMap", map(&[("fLaC", 5.0)])),
-        ]);
-        assert!(mapped.may_take(Codec::Av1) && mapped.may_take(Codec::Vp9) && mapped.may_take(Codec::Flac));
-        assert!(!mapped.may_take(Codec::Hevc), "it can only encode that");
-        for any in [vec![("fourCcList", list(&["*"]))], vec![("videoFourCcInfoMap", map(&[("*", 4.0)]))]] {
-            assert!(read(any).may_take(Codec::Vvc));
+        assert_eq!(takes(&listed, &[HEVC, OPUS, AVC, AV1, FLAC]), [true, true, true, false, false]);
+        assert!(listed.can_reconnect());
+        // hvc1 it can only encode, and of sound it says nothing.
+        let map = map(&[("av01", 1.0), ("vp09", 4.0), ("hvc1", 2.0)]);
+        let video = read(vec![("videoFourCcInfoMap", map.clone())]);
+        assert_eq!(takes(&video, &[AV1, HEVC, OPUS, FLAC]), [true, false, true, true]);
+        let audio = read(vec![("audioFourCcInfoMap", self::map(&[("fLaC", 5.0)]))]);
+        assert_eq!(takes(&audio, &[AV1, HEVC, OPUS, FLAC]), [true, true, false, true]);
+        for any in [("fourCcList", list(&["*"])), ("videoFourCcInfoMap", self::map(&[("*", 4.0)]))] {
+            assert!(read(vec![any]).may_take(Codec::Vvc, Kind::Video));
         }
     }
 
@@ -126,7 +148,8 @@ mod tests {
             read(vec![("capsEx", "3".into()), ("fourCcList", 1.0.into())]),
             read(vec![("videoFourCcInfoMap", list(&["av01"])), ("capsEx", f64::NAN.into())]),
         ] {
-            assert!(!capabilities.can_reconnect() && capabilities.may_take(Codec::Avc));
+            assert_eq!(takes(&capabilities, &[HEVC, FLAC]), [true, true]);
+            assert!(!capabilities.can_reconnect());
         }
         assert!(read(vec![("capsEx", (-1.0).into())]).flags == 0);
     }

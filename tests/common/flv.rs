@@ -1,6 +1,10 @@
 //! Reads FLV files, without any help of the server's own code.
 
+use std::path::Path;
+
 use millstream::media::amf::{Object, Value, amf0};
+
+use super::media::Packet;
 
 /// One tag of an FLV file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,21 @@ pub fn parse(file: &[u8]) -> (Vec<Tag>, usize) {
         at = end + 4;
     }
     (tags, file.len() - at)
+}
+
+/// The tags of a whole, finished file.
+pub fn read(path: &Path) -> Vec<Tag> {
+    let (tags, rest) = parse(&std::fs::read(path).unwrap());
+    assert_eq!(rest, 0, "bytes left over at the end of {}", path.display());
+    tags
+}
+
+/// The audio and video in a file.
+pub fn packets(tags: &[Tag]) -> Vec<Packet> {
+    let media = tags.iter().filter(|tag| tag.kind != 18);
+    media
+        .map(|tag| Packet { kind: tag.kind, timestamp: tag.timestamp, payload: tag.payload.clone() })
+        .collect()
 }
 
 /// The properties of a script tag's `onMetaData`.

@@ -342,3 +342,108 @@ fn a_drain_asks_those_to_reconnect_that_can() {
     able.frame(&mut world, Kind::Video, 0, KEY);
     assert_eq!(other.media(&mut world).len(), 2, "and serves on until they have gone");
 }
+
+#[test]
+fn sound_waits_for_the_picture_of_another_publisher_too() {
+    let mut world = world("wait_video on; publish_conflict replace; gop_cache off;");
+    let _first = publisher(&mut world);
+    let mut player = player(&mut world, &[]);
+    world.pass(5);
+    let mut second = Client::publish(&mut world, "a");
+    heard(&mut player, &mut world);
+    for (kind, payload) in
+        [(Kind::Audio, AUDIO_HEADER), (Kind::Audio, AUDIO), (Kind::Video, HEADER), (Kind::Video, KEY)]
+    {
+        second.frame(&mut world, kind, 0, payload);
+    }
+    let media = player.media(&mut world);
+    assert_eq!(media.iter().map(|(_, payload)| &payload[..]).collect::<Vec<_>>(), [HEADER, KEY]);
+}
+
+#[test]
+fn a_players_first_metadata_is_whole_and_the_publishers_own_is_not_passed_on() {
+    let metadata = |width: f64| {
+        let object = Object::default().with("width", width).with("secret", "x");
+        amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)])
+    };
+    let mut world = world("");
+    let mut early = player(&mut world, &[]);
+    let mut publisher = Client::publish(&mut world, "a");
+    publisher.frame(&mut world, Kind::Data, 0, &metadata(640.0));
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO_HEADER);
+    publisher.frame(&mut world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    publisher.frame(&mut world, Kind::Data, 20, &metadata(320.0));
+    let mut late = player(&mut world, &[]);
+    for (client, count) in [(&mut early, 2), (&mut late, 1)] {
+        let messages = client.receive(&mut world);
+        let data = messages.iter().filter(|message| message.payload().starts_with(b"\x02\x00\x0aonMetaData"));
+        let data: Vec<_> = data.map(|message| amf0::decode(message.payload()).unwrap().remove(1)).collect();
+        assert_eq!(data.len(), count);
+        for object in data.iter().map(|value| value.as_object().unwrap()) {
+            assert_eq!(
+                (object.number("videocodecid"), object.number("audiocodecid")),
+                (Some(7.0), Some(10.0))
+            );
+            assert_eq!(object.get("secret"), None);
+        }
+    }
+}
+
+#[test]
+fn a_cached_group_comes_with_the_headers_that_it_was_made_with() {
+    let mut world = world("");
+    let mut publisher = publisher(&mut world);
+    let changed: &[u8] = &[0xaf, 0, 0x11, 0x90];
+    for payload in [AUDIO, changed, AUDIO] {
+        publisher.frame(&mut world, Kind::Audio, 10, payload);
+    }
+    let mut player = player(&mut world, &[]);
+    let media = player.media(&mut world);
+    let audio: Vec<_> =
+        media.iter().map(|(_, payload)| &payload[..]).filter(|payload| payload[0] == 0xaf).collect();
+    assert_eq!(audio, [AUDIO_HEADER, AUDIO, changed, AUDIO]);
+
+    // Sound that has no header yet when the group begins is left out up to it.
+    let mut publisher = Client::publish(&mut world, "b");
+    publisher.frame(&mut world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    for payload in [AUDIO, AUDIO_HEADER, AUDIO] {
+        publisher.frame(&mut world, Kind::Audio, 10, payload);
+    }
+    let media = Client::playing(&mut world, "b").media(&mut world);
+    let audio: Vec<_> =
+        media.iter().map(|(_, payload)| &payload[..]).filter(|payload| payload[0] == 0xaf).collect();
+    assert_eq!(audio, [AUDIO_HEADER, AUDIO]);
+}
+
+#[test]
+fn without_further_tracks_the_default_one_comes_as_if_it_were_alone() {
+    let mut world = world("multitrack off; gop_cache off;");
+    let mut player = Client::playing(&mut world, "a");
+    let mut publisher = Client::publish(&mut world, "a");
+    for payload in [
+        &b"\x96\x10vp09\x00\x00\x00\x01A\x01\x00\x00\x01B"[..],
+        b"\x96\x01vp09\x01another",
+        b"\x96\x11vp09\x00\x00\x00\x01C\x01\x00\x00\x01D",
+        b"\xa6\x01vp09\x00E",
+    ] {
+        publisher.frame(&mut world, Kind::Video, 0, payload);
+    }
+    let media = player.media(&mut world);
+    let payloads: Vec<_> = media.iter().map(|(_, payload)| &payload[..]).collect();
+    assert_eq!(payloads, [&b"\x90vp09A"[..], b"\x91vp09C", b"\xa1vp09E"]);
+}
+
+#[test]
+fn a_session_that_also_publishes_outlives_what_it_plays() {
+    let mut world = world("idle_streams off;");
+    let first = publisher(&mut world);
+    let mut both = Client::publish(&mut world, "b");
+    both.command_on(&mut world, 2, &["play".into(), 2.0.into(), Value::Null, "a".into()]);
+    both.command_on(&mut world, 3, &["play".into(), 2.0.into(), Value::Null, "nobody".into()]);
+    world.engine.disconnected(first.id, "gone", world.now);
+    world.end_turn();
+    assert!(world.is_open(both.id));
+    assert_eq!(world.engine.cx.sessions.get(both.id).unwrap().roles.len(), 1);
+}

@@ -279,3 +279,44 @@ fn streams_of_an_instance_are_its_own() {
     publisher.command(&mut world, &["FCUnpublish".into(), 0.0.into(), Value::Null, "a".into()]);
     assert_eq!(user_controls(&mut inside, &mut world), [UserControl::StreamEof(1)]);
 }
+
+#[test]
+fn a_publisher_may_take_its_own_place() {
+    let (mut world, heard) = world("publish_conflict replace;");
+    let mut publisher = publisher(&mut world, 0);
+    publisher.command_on(&mut world, 2, &["publish".into(), 3.0.into(), Value::Null, "a".into()]);
+    publisher.receive(&mut world);
+    let mut player = Client::play(&mut world, "a");
+    publisher.frame_on(&mut world, 2, Kind::Video, 40, HEADER);
+    publisher.frame_on(&mut world, 2, Kind::Video, 40, KEY);
+    assert_eq!(player.media(&mut world).len(), 2);
+    assert!(world.is_open(publisher.id));
+    assert_eq!((heard.starts.get(), heard.ends.get()), (1, 0));
+}
+
+#[test]
+fn an_unpublish_ends_the_stream_of_that_name_or_the_only_one() {
+    let (mut world, _) = world("");
+    let mut client = Client::publish(&mut world, "cam10");
+    client.command_on(&mut world, 2, &["publish".into(), 3.0.into(), Value::Null, "10".into()]);
+    let names = |world: &World| -> Vec<_> {
+        world.engine.cx.streams.iter().map(|stream| stream.name.to_string()).collect()
+    };
+    client.command(&mut world, &["FCUnpublish".into(), 0.0.into(), Value::Null, "0".into()]);
+    assert_eq!(names(&world), ["cam10", "10"]);
+    client.command(&mut world, &["FCUnpublish".into(), 0.0.into(), Value::Null, "10".into()]);
+    assert_eq!(names(&world), ["cam10"]);
+    client.command(&mut world, &["FCUnpublish".into(), 0.0.into(), Value::Null]);
+    assert_eq!(names(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_session_that_only_published_may_be_silent_as_long_as_any() {
+    let (mut world, _) = world("");
+    let publisher = publisher(&mut world, 0);
+    let mut bytes = Vec::new();
+    let stop = amf0::encode_all(&["closeStream".into(), 0.0.into(), Value::Null]);
+    write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 1, 0), &stop);
+    world.engine.input(publisher.id, &bytes, world.now);
+    assert!(world.end_turn().contains(&Action::LimitSilence(publisher.id, Duration::from_secs(60))));
+}

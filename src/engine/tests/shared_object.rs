@@ -311,18 +311,18 @@ fn a_burst_of_short_messages_does_not_close_a_user_that_reads() {
     let note = Change::SendMessage(vec![raw("n")]);
     let burst = message((Encoding::Amf0, false), "room", &[note]).repeat(400);
     for _ in 0..20 {
-        alice.send(&mut world, &burst);
+        alice.send_all(&mut world, &burst);
         assert!(world.is_open(alice.id) && world.is_open(bob.id));
         assert_eq!(alice.events(&mut world).len(), 400);
         assert_eq!(bob.events(&mut world).len(), 400);
     }
     for _ in 0..20 {
-        alice.send(&mut world, &burst);
+        alice.send_all(&mut world, &burst);
         alice.receive(&mut world);
     }
     assert!(world.is_open(alice.id) && world.is_open(bob.id));
     for _ in 0..20 {
-        alice.send(&mut world, &burst);
+        alice.send_all(&mut world, &burst);
         alice.receive(&mut world);
     }
     assert!(world.is_open(alice.id), "the sender reads");

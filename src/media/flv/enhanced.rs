@@ -36,35 +36,133 @@ enum Layout {
     ManyCodecs,
 }
 
+/// What stands before the tracks of a message.
+struct Head {
+    /// Of video only.
+    frame_type: u8,
+    packet_type: u8,
+    nanoseconds: u32,
+    /// None for a message without tracks: a command, or a form that does not exist.
+    layout: Option<Layout>,
+}
+
+impl Head {
+    fn read(kind: Kind, reader: &mut Reader<'_>) -> Result<Self, Truncated> {
+        let first = reader.u8()?;
+        let frame_type = first >> 4 & 0x07;
+        let (packet_type, nanoseconds) = read_mod_ex(reader, first & 0x0f)?;
+        let mut head = Self { frame_type, packet_type, nanoseconds, layout: Some(Layout::Single) };
+        let multitrack = if kind == Kind::Video { MULTITRACK_VIDEO } else { MULTITRACK_AUDIO };
+        if kind == Kind::Video && packet_type != METADATA && frame_type == COMMAND {
+            head.layout = None;
+        } else if packet_type == multitrack {
+            let byte = reader.u8()?;
+            head.packet_type = byte & 0x0f;
+            head.layout = match byte >> 4 {
+                // A Multitrack within a Multitrack is none.
+                _ if head.packet_type == multitrack => None,
+                0 => Some(Layout::OneTrack),
+                1 => Some(Layout::ManyTracks),
+                2 => Some(Layout::ManyCodecs),
+                _ => None,
+            };
+        }
+        Ok(head)
+    }
+}
+
+/// One track's part of a message.
+struct Part<'a> {
+    track: u8,
+    four_cc: [u8; 4],
+    body: &'a [u8],
+    /// Where the body ends in the message.
+    end: usize,
+}
+
+/// The parts of a message, in order.
+struct Parts<'a> {
+    reader: Reader<'a>,
+    length: usize,
+    layout: Layout,
+    four_cc: [u8; 4],
+    is_over: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of a message of `length` bytes whose head has been read.
+    fn new(mut reader: Reader<'a>, length: usize, layout: Layout) -> Result<Self, Truncated> {
+        let four_cc = if layout == Layout::ManyCodecs { [0; 4] } else { reader.array()? };
+        Ok(Self { reader, length, layout, four_cc, is_over: false })
+    }
+
+    /// The next part; there is at least one.
+    fn next(&mut self) -> Result<Option<Part<'a>>, Truncated> {
+        if self.is_over {
+            return Ok(None);
+        }
+        if self.layout == Layout::ManyCodecs {
+            self.four_cc = self.reader.array()?;
+        }
+        let track = if self.layout == Layout::Single { 0 } else { self.reader.u8()? };
+        let size = match self.layout {
+            Layout::Single | Layout::OneTrack => self.reader.rest().len(),
+            Layout::ManyTracks | Layout::ManyCodecs => self.reader.u24()? as usize,
+        };
+        let body = self.reader.take(size)?;
+        self.is_over = self.reader.is_empty();
+        let end = self.length - self.reader.rest().len();
+        Ok(Some(Part { track, four_cc: self.four_cc, body, end }))
+    }
+}
+
 /// Reads an Enhanced tag header. The codec, body and composition time are those of the default track, or
 /// of the first one if that is not in the message.
 pub(super) fn inspect(kind: Kind, payload: &[u8]) -> Result<Tag, Truncated> {
     let mut reader = Reader::new(payload);
-    let first = reader.u8()?;
-    let frame_type = first >> 4 & 0x07;
-    let (mut packet_type, nanoseconds) = read_mod_ex(&mut reader, first & 0x0f)?;
-    let empty = Tag { nanoseconds, ..Tag::EMPTY };
-    if kind == Kind::Video && packet_type != METADATA && frame_type == COMMAND {
-        return Ok(empty);
+    let head = Head::read(kind, &mut reader)?;
+    let mut tag = Tag { nanoseconds: head.nanoseconds, ..Tag::EMPTY };
+    let Some(layout) = head.layout else { return Ok(tag) };
+    let mut parts = Parts::new(reader, payload.len(), layout)?;
+    let mut tracks = Tracks::NONE;
+    while let Some(Part { track, four_cc, mut body, end }) = parts.next()? {
+        let codec = Codec::of_four_cc(four_cc);
+        let mut composition_time = 0;
+        if head.packet_type == CODED_FRAMES && codec.has_composition_time() {
+            // One too short to have it has no frame either, which costs its track only.
+            let mut frame = Reader::new(body);
+            composition_time = frame.i24().unwrap_or_default();
+            body = if body.len() < 3 { &[] } else { frame.rest() };
+        }
+        if tracks.is_empty() || track == 0 {
+            (tag.codec, tag.composition_time, tag.body) = (codec, composition_time, end - body.len()..end);
+        }
+        tracks.add(track);
     }
-    let multitrack = if kind == Kind::Video { MULTITRACK_VIDEO } else { MULTITRACK_AUDIO };
-    let mut layout = Layout::Single;
-    if packet_type == multitrack {
-        let byte = reader.u8()?;
-        packet_type = byte & 0x0f;
-        layout = match byte >> 4 {
-            0 => Layout::OneTrack,
-            1 => Layout::ManyTracks,
-            2 => Layout::ManyCodecs,
-            _ => return Ok(empty),
-        };
-        if packet_type == multitrack {
-            return Ok(empty);
+    (tag.packet, tag.role) = judge(kind, head.packet_type, head.frame_type);
+    tag.tracks = tracks;
+    Ok(tag)
+}
+
+/// The default track's part of a Multitrack message as a message of its own, for players that know of one
+/// track only. None if there is none.
+pub(super) fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = Reader::new(payload);
+    let head = Head::read(kind, &mut reader).ok()?;
+    let mut parts = Parts::new(reader, payload.len(), head.layout?).ok()?;
+    while let Some(part) = parts.next().ok()? {
+        if part.track == 0 {
+            let high = if kind == Kind::Video { 0x80 | head.frame_type << 4 } else { 0x90 };
+            return Some([&[high | head.packet_type], &part.four_cc[..], part.body].concat());
         }
     }
-    let (packet, role) = judge(kind, packet_type, frame_type);
-    let tag = Tag { packet, role, ..empty };
-    read_tracks(reader, payload.len(), layout, packet_type, tag)
+    None
+}
+
+/// Whether a message is a Multitrack one.
+pub(super) fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
+    let head = Head::read(kind, &mut Reader::new(payload));
+    head.is_ok_and(|head| head.layout.is_some_and(|layout| layout != Layout::Single))
 }
 
 /// Takes the ModEx prefixes; returns the packet type after them and the nanoseconds.
@@ -94,49 +192,6 @@ fn judge(kind: Kind, packet_type: u8, frame_type: u8) -> (Packet, Role) {
         (Kind::Video, CODED_FRAMES | CODED_FRAMES_X) => (Packet::Frames, super::video_role(frame_type)),
         (_, CODED_FRAMES) => (Packet::Frames, Role::Key),
         _ => (Packet::Other, Role::Empty),
-    }
-}
-
-/// Walks over the tracks of a message of `length` bytes.
-fn read_tracks(
-    mut reader: Reader<'_>,
-    length: usize,
-    layout: Layout,
-    packet_type: u8,
-    mut tag: Tag,
-) -> Result<Tag, Truncated> {
-    let mut codec = Codec::None;
-    if layout != Layout::ManyCodecs {
-        codec = Codec::of_four_cc(reader.array()?);
-    }
-    let mut tracks = Tracks::NONE;
-    loop {
-        if layout == Layout::ManyCodecs {
-            codec = Codec::of_four_cc(reader.array()?);
-        }
-        let track = if layout == Layout::Single { 0 } else { reader.u8()? };
-        let mut body = match layout {
-            Layout::Single | Layout::OneTrack => reader.take(reader.rest().len())?,
-            Layout::ManyTracks | Layout::ManyCodecs => {
-                let size = reader.u24()? as usize;
-                reader.take(size)?
-            }
-        };
-        let end = length - reader.rest().len();
-        let mut composition_time = 0;
-        if tag.packet == Packet::Frames && packet_type == CODED_FRAMES && codec.has_composition_time() {
-            let mut frame = Reader::new(body);
-            composition_time = frame.i24()?;
-            body = frame.rest();
-        }
-        if tracks.is_empty() || track == 0 {
-            (tag.codec, tag.composition_time, tag.body) = (codec, composition_time, end - body.len()..end);
-        }
-        tracks.add(track);
-        if reader.is_empty() {
-            tag.tracks = tracks;
-            return Ok(tag);
-        }
     }
 }
 

@@ -39,6 +39,32 @@ pub fn write_tag(out: &mut Vec<u8>, kind: Kind, timestamp: u32, payload: &[u8]) 
     out.extend(length.to_be_bytes());
 }
 
+/// The header of a tag in a file (E.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagHeader {
+    /// What the tag carries.
+    pub kind: Kind,
+    /// Bytes of payload.
+    pub length: u32,
+    /// Milliseconds, modulo 2^32.
+    pub timestamp: u32,
+}
+
+impl TagHeader {
+    /// Reads the header of a tag as [`write_tag`] writes it; `None` if it is none.
+    pub fn read(bytes: [u8; TAG_HEADER]) -> Option<Self> {
+        let [kind, l0, l1, l2, t1, t2, t3, t0, stream @ ..] = bytes;
+        let kind =
+            [Kind::Audio, Kind::Video, Kind::Data, Kind::DataAmf3].into_iter().find(|k| k.type_id() == kind);
+        let header = Self {
+            kind: kind?,
+            length: u32::from_be_bytes([0, l0, l1, l2]),
+            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
+        };
+        (stream == [0; 3]).then_some(header)
+    }
+}
+
 /// What a tag header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
@@ -89,6 +115,17 @@ pub fn is_enhanced(kind: Kind, payload: &[u8]) -> bool {
         Kind::Video => first & ENHANCED_VIDEO != 0,
         Kind::Data | Kind::DataAmf3 => false,
     }
+}
+
+/// The default track's part of an Enhanced message of several tracks, or of one with a number, as a message
+/// of its own: `None` for one that has no such part. Other messages are no matter of this.
+pub fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
+    enhanced::default_track(kind, payload)
+}
+
+/// Whether a message of audio or video says which tracks it is of (Enhanced RTMP v2, Multitrack).
+pub fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
+    is_enhanced(kind, payload) && enhanced::is_multitrack(kind, payload)
 }
 
 /// Reads the tag header of a payload. One that is too short for its header, or a configuration longer
@@ -214,6 +251,9 @@ mod tests {
         let mut out = Vec::new();
         write_tag(&mut out, Kind::Video, 0x0102_0304, &[0x17, 1]);
         assert_eq!(out, [9, 0, 0, 2, 2, 3, 4, 1, 0, 0, 0, 0x17, 1, 0, 0, 0, 13]);
+        let header = TagHeader { kind: Kind::Video, length: 2, timestamp: 0x0102_0304 };
+        assert_eq!(TagHeader::read(*out.first_chunk().unwrap()), Some(header));
+        assert_eq!(TagHeader::read([0; TAG_HEADER]), None);
         assert_eq!(file_header(true, false)[..5], *b"FLV\x01\x04");
     }
 

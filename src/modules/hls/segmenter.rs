@@ -32,6 +32,8 @@ enum Cut {
     Length,
     /// Times jump.
     Jump,
+    /// Times go on, but what comes is another publisher's.
+    Break,
     /// Other tracks take over.
     Codecs,
     /// The stream ends.
@@ -136,7 +138,11 @@ impl Segmenter {
             self.skipped += 1;
             return Ok(());
         };
-        if (self.open.is_none() || self.broken) && !frame.is_video_key() {
+        if self.open.is_none() && !frame.is_video_key() {
+            return Ok(());
+        }
+        if self.broken && !frame.is_video_key() {
+            self.skipped += 1;
             return Ok(());
         }
         let cut = self.judge_video(frame);
@@ -158,9 +164,10 @@ impl Segmenter {
         let duration = open.duration_to(ticks(frame.timestamp));
         let is_enough =
             if frame.is_video_key() { self.settings.fragment } else { self.settings.max_fragment };
-        let jumps = self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps;
-        if jumps || self.broken {
+        if self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps {
             Some(Cut::Jump)
+        } else if self.broken {
+            Some(Cut::Break)
         } else if self.codecs.is_changing() && (frame.is_video_key() || duration >= is_enough) {
             Some(Cut::Codecs)
         } else {
@@ -221,8 +228,10 @@ impl Segmenter {
             Some(open) => open.duration_to(time) >= self.settings.fragment || open.is_full(),
             None => true,
         };
-        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps || self.broken {
+        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps {
             Some(Cut::Jump)
+        } else if self.broken {
+            Some(Cut::Break)
         } else if self.codecs.is_audio_changing() {
             Some(Cut::Codecs)
         } else {
@@ -282,14 +291,9 @@ impl Segmenter {
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
-        let is_broken = matches!(cut, Cut::Jump | Cut::Codecs);
+        let is_broken = matches!(cut, Cut::Jump | Cut::Break | Cut::Codecs);
         self.broken &= !is_broken;
-        let Some(open) = self.open.take() else {
-            if is_broken {
-                self.publication.break_off();
-            }
-            return Ok(());
-        };
+        let Some(open) = self.open.take() else { return Ok(()) };
         let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
         if is_broken {
             self.audio.restart();
@@ -346,7 +350,8 @@ impl Sink for Segmenter {
     }
 
     fn discontinuity(&mut self) {
-        self.broken = true;
+        // Before the first fragment there is nothing to break off from.
+        self.broken = self.open.is_some();
     }
 }
 

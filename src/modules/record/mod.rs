@@ -1,75 +1,51 @@
-//! Recording: each stream of an application into FLV files.
+//! Recording: each stream of an application into FLV files, by the application's own recorder and by its
+//! `recorder` blocks.
+//!
+//! Recorders are no sinks: they tell publishers how they fare, need the time of day for names, and write
+//! what they have gathered when a publisher pauses.
 
+mod contents;
+mod directives;
+mod interval;
 mod names;
-mod recording;
+mod open;
+mod output;
+mod recorder;
+mod resume;
 mod script;
+mod settings;
+#[cfg(test)]
+mod tests;
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Instant;
 
-use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Config, Ctx, Module, PublishType, StreamId};
-use names::Names;
-use recording::{Recording, Selection};
+use crate::conf::{self, Directive};
+use crate::engine::{Config, Ctx, Level, Module, StreamId};
+use crate::media::Frame;
+use directives::DIRECTIVES;
+use recorder::{Event, Recorder, Scene, Shared};
+use settings::Settings;
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
-const DIRECTIVES: &[Directive] = &[
-    Directive {
-        name: "record",
-        contexts: EVERYWHERE,
-        takes: Takes::AnyOf(&["off", "all", "audio", "video", "keyframes", "manual"]),
-        default: "off",
-        repeat: Repeat::Once,
-        doc: "What is recorded of each stream; keyframes are video key frames only. With manual, only streams are \
-              recorded whose publisher asks for it, by the type record or append.",
-    },
-    Directive {
-        name: "record_path",
-        contexts: EVERYWHERE,
-        takes: Takes::Text,
-        default: "",
-        repeat: Repeat::Once,
-        doc: "The folder for recordings; made when missing.",
-    },
-    Directive {
-        name: "record_suffix",
-        contexts: EVERYWHERE,
-        takes: Takes::Text,
-        default: ".flv",
-        repeat: Repeat::Once,
-        doc: "What follows the stream's name in a file's name; with % signs, a strftime pattern in local time.",
-    },
-    Directive {
-        name: "record_unique",
-        contexts: EVERYWHERE,
-        takes: Takes::Flag,
-        default: "off",
-        repeat: Repeat::Once,
-        doc: "Whether the time, in seconds since 1970, goes between name and suffix.",
-    },
-];
+/// The module's name, and that of its timer.
+const NAME: &str = "record";
 
 /// The module.
 #[derive(Debug, Default)]
 pub struct Record {
-    apps: Vec<Option<Settings>>,
-}
-
-/// What an application records, and where.
-#[derive(Debug, Clone)]
-struct Settings {
-    selection: Selection,
-    path: PathBuf,
-    suffix: String,
-    unique: bool,
-    /// Whether it waits to be asked for.
-    manual: bool,
+    /// The recorders of each application.
+    apps: Vec<Vec<Settings>>,
+    /// The recorders of each live stream, in the same order.
+    streams: HashMap<StreamId, Vec<Recorder>>,
+    shared: Shared,
+    /// When the timer expires that lets recorders write.
+    timer: Option<Instant>,
 }
 
 impl Module for Record {
     fn name(&self) -> &'static str {
-        "record"
+        NAME
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -78,82 +54,94 @@ impl Module for Record {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
         for application in &config.applications {
-            let scope = &application.scope;
-            let words = scope.words("record");
-            let has = |word: &str| words.iter().any(|given| given == word);
-            if has("off") && words.len() > 1 {
-                let node = scope.find("record").unwrap_or(scope.node());
-                return Err(conf::Error::at(node, "\"record\" is off or something, not both"));
+            let mut recorders = Vec::new();
+            recorders.extend(Settings::read(&application.scope, "")?);
+            let mut names: Vec<&str> = Vec::new();
+            for block in application.scope.blocks("recorder") {
+                let node = block.node();
+                let name = node.args.first().map(String::as_str).unwrap_or_default();
+                if names.contains(&name) {
+                    let why = format!("recorder \"{name}\" stands in this application twice");
+                    return Err(conf::Error::at(node, why));
+                }
+                names.push(name);
+                recorders.extend(Settings::read(&block, name)?);
             }
-            let selection = Selection {
-                audio: has("all") || has("audio"),
-                video: has("all") || has("video"),
-                keyframes: has("keyframes"),
-            };
-            let settings = Settings {
-                selection,
-                path: scope.text("record_path").into(),
-                suffix: scope.text("record_suffix"),
-                unique: scope.flag("record_unique"),
-                manual: has("manual"),
-            };
-            if settings.suffix.contains('/') {
-                let node = scope.find("record_suffix").unwrap_or(scope.node());
-                return Err(conf::Error::at(
-                    node,
-                    "\"record_suffix\" is part of a file's name, without \"/\"",
-                ));
-            }
-            self.apps.push((!has("off")).then_some(settings));
+            self.apps.push(recorders);
         }
         Ok(())
     }
 
-    fn on_stream_start(&mut self, cx: &mut Ctx, stream_id: StreamId) {
-        let Some(stream) = cx.streams.get_mut(stream_id) else { return };
-        let Some(Some(settings)) = self.apps.get(stream.app.0) else { return };
-        if settings.manual && stream.publish_type == PublishType::Live {
+    fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
+        let Some(stream) = cx.streams.get(id) else { return };
+        let Some(settings) = self.apps.get(stream.app.0).filter(|recorders| !recorders.is_empty()) else {
+            return;
+        };
+        let recorders = settings.iter().map(|settings| Recorder::new(settings, stream));
+        self.streams.insert(id, recorders.collect());
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
+        self.for_each(cx, id, |recorder, settings, scene, shared| {
+            recorder.frame(settings, scene, frame, shared)
+        });
+        self.set_timer(cx, id);
+    }
+
+    fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
+        self.for_each(cx, id, Recorder::end);
+        self.streams.remove(&id);
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+        // An earlier deadline may have taken this one's place.
+        if self.timer.is_none_or(|at| cx.now.instant < at) {
             return;
         }
-        let names = Names {
-            folder: settings.path.clone(),
-            stem: stream.name.to_string(),
-            time: cx.now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
-            suffix: suffix(settings, cx.now.wall),
-            unique: settings.unique,
-        };
-        stream.add_sink("record", Box::new(Recording::new(names, settings.selection)));
+        self.timer = None;
+        for id in self.streams.keys().copied().collect::<Vec<_>>() {
+            self.for_each(cx, id, |recorder, _, scene, shared| recorder.flush(scene, shared));
+            self.set_timer(cx, id);
+        }
     }
 }
 
-/// The suffix, with the local time in it if it asks for that. A pattern that cannot be filled in
-/// stands as it is.
-fn suffix(settings: &Settings, wall: SystemTime) -> String {
-    if !settings.suffix.contains('%') {
-        return settings.suffix.clone();
+impl Record {
+    /// Lets each recorder of a stream act, and tells its publisher what has come of it.
+    fn for_each(
+        &mut self,
+        cx: &mut Ctx,
+        id: StreamId,
+        mut act: impl FnMut(&mut Recorder, &Settings, Scene<'_>, &mut Shared) -> Vec<Event>,
+    ) {
+        let Some(recorders) = self.streams.get_mut(&id) else { return };
+        let Some(stream) = cx.streams.get(id) else { return };
+        let settings = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+        let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
+        let scene = Scene { app, stream, now: cx.now };
+        let mut told = Vec::new();
+        for (recorder, settings) in recorders.iter_mut().zip(settings) {
+            let events = act(recorder, settings, scene, &mut self.shared);
+            told.extend(events.into_iter().filter(|_| settings.notify).map(|event| (event, settings)));
+        }
+        for (event, settings) in told {
+            let status = match event {
+                Event::Started => (Level::Status, "NetStream.Record.Start"),
+                Event::Stopped => (Level::Status, "NetStream.Record.Stop"),
+                Event::Failed => (Level::Error, "NetStream.Record.Failed"),
+            };
+            cx.tell_publisher(id, status, &settings.recorder);
+        }
     }
-    let timestamp = jiff::Timestamp::try_from(wall).unwrap_or_default();
-    let local = timestamp.to_zoned(jiff::tz::TimeZone::system());
-    let text = jiff::fmt::strtime::format(&settings.suffix, &local).unwrap_or(settings.suffix.clone());
-    text.replace('/', "-")
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn settings(suffix: &str) -> Settings {
-        let selection = Selection { audio: true, video: true, keyframes: false };
-        Settings { selection, path: "rec".into(), suffix: suffix.into(), unique: false, manual: false }
-    }
-
-    #[test]
-    fn a_suffix_carries_the_local_time_where_it_is_asked_to() {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        assert_eq!(suffix(&settings(".flv"), wall), ".flv");
-        let dated = suffix(&settings("-%Y-%m-%d.flv"), wall);
-        assert!(dated.starts_with("-2023-11-1") && dated.ends_with(".flv"), "{dated}");
-        assert!(!suffix(&settings("%D.flv"), wall).contains('/'));
+    /// Sees to it that what a stream's recorders have gathered is written in time, whatever its publisher
+    /// does.
+    fn set_timer(&mut self, cx: &mut Ctx, id: StreamId) {
+        let recorders = self.streams.get(&id).into_iter().flatten();
+        let Some(at) = recorders.filter_map(Recorder::flush_at).min() else { return };
+        if self.timer.is_none_or(|timer| at < timer) {
+            self.timer = Some(at);
+            cx.set_module_timer(NAME, at, 0);
+        }
     }
 }

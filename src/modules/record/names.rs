@@ -1,11 +1,6 @@
-//! What a recording's file is called, and that no file is ever written to that was there before.
+//! What a recording's file is called.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-
-use nix::libc;
+use std::path::PathBuf;
 
 /// How many numbers are tried with one name.
 const MAX_NUMBER: u32 = 99;
@@ -26,24 +21,9 @@ pub struct Names {
 }
 
 impl Names {
-    /// Creates the first file that is not there yet: the name, the name with a number, and when those
-    /// are used up, as with `record_unique`, the name with the time. So a camera that comes back every
-    /// minute is recorded for ever.
-    pub fn create(&self) -> io::Result<(File, PathBuf)> {
-        let within = |error: &io::Error| with_path(&self.folder, error);
-        std::fs::create_dir_all(&self.folder).map_err(|error| within(&error))?;
-        for path in self.candidates() {
-            let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
-            match OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(&path) {
-                Ok(file) => return Ok((file, path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(with_path(&path, &error)),
-            }
-        }
-        Err(within(&io::Error::other(format!("too many recordings of {}", self.stem))))
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = PathBuf> {
+    /// The names to try, in order: the name, the name with a number, and when those are used up, as with
+    /// `record_unique`, the name with the time. So a camera that comes back every minute is recorded for ever.
+    pub fn candidates(&self) -> impl Iterator<Item = PathBuf> {
         let timed = format!("{}-{}", self.stem, self.time);
         let plain = (!self.unique).then(|| self.stem.clone());
         let numbered = |stem: String| {
@@ -55,11 +35,6 @@ impl Names {
         let names = plain.into_iter().chain([timed]).flat_map(numbered);
         names.map(|name| self.folder.join(name + &self.suffix))
     }
-}
-
-/// An error that names its file.
-pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

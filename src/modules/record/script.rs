@@ -1,94 +1,147 @@
 //! The script tag at the head of a recording: `onMetaData` with what is known only at the end.
 //!
-//! The tag is written twice with the same length: at the beginning, with nothing but the publisher's
-//! properties, and at the close, with the duration, the size and the seek index. What the index does
-//! not use is padding.
+//! The tag has one length whenever it is written: at the beginning, now and then on the way, and at the
+//! close, with the duration, the size and the seek index. What these do not use is padding, by which the
+//! tag is known again when a recording goes on in its file.
 
+use super::contents::{Contents, Entry, Index, MAX_ENTRIES};
+use crate::engine::StreamFacts;
 use crate::media::amf::{Object, Value, amf0};
-
-/// Entries in the seek index; when it is full, every other one goes and only every other new one comes.
-pub const MAX_ENTRIES: usize = 512;
 
 /// Bytes of publisher's properties that are kept.
 const MAX_PROPERTIES: usize = 4096;
+/// The longest string; FFmpeg gives up on metadata with a longer one.
+const MAX_STRING: usize = 255;
+/// Bytes of a number in an array.
+const NUMBER: usize = 9;
+/// Room for the index and the codec ids.
+const ROOM: usize = MAX_ENTRIES * 2 * NUMBER + 64;
 
-/// Where a player may start: seconds would do, but positions must be exact.
+/// What the recording itself says, whatever the publisher does.
+const OURS: [&str; 11] = [
+    "duration",
+    "filesize",
+    "hasVideo",
+    "hasAudio",
+    "hasKeyframes",
+    "videocodecid",
+    "audiocodecid",
+    IDENTITY,
+    "keyframes",
+    PADDING,
+    FILLER,
+];
+/// Which stream is recorded, and by which recorder.
+const IDENTITY: &str = "recordingOf";
+/// Padding in numbers.
+const PADDING: &str = "padding";
+/// Padding of less than a number.
+const FILLER: &str = "filler";
+
+/// Whether a file is being written or is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// Milliseconds from the beginning.
-    pub time: u64,
-    /// Where the tag begins, bytes from the beginning of the file.
-    pub position: u64,
-}
-
-/// A seek index of bounded size.
-#[derive(Debug)]
-pub struct Index {
-    entries: Vec<Entry>,
-    /// One of so many candidates is taken.
-    stride: usize,
-    candidates: usize,
-}
-
-impl Index {
-    /// An empty index.
-    pub fn new() -> Self {
-        Self { entries: Vec::new(), stride: 1, candidates: 0 }
-    }
-
-    /// Offers a place where a player may start.
-    pub fn offer(&mut self, entry: Entry) {
-        if self.candidates.is_multiple_of(self.stride) {
-            if self.entries.len() == MAX_ENTRIES {
-                let mut keep = false;
-                self.entries.retain(|_| {
-                    keep = !keep;
-                    keep
-                });
-                self.stride *= 2;
-            }
-            self.entries.push(entry);
-        }
-        self.candidates += 1;
-    }
-
-    /// The entries, in order.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
+pub enum Stage {
+    /// Players find out the duration by the last tag.
+    Growing,
+    /// It has its duration.
+    Complete,
 }
 
 /// What the script tag says.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Script {
+    /// Which stream is recorded, and by which recorder.
+    identity: String,
     /// The publisher's properties, without those that the recording decides.
     properties: Object,
-    /// Length of the tag's payload, fixed once it has been written.
-    length: Option<usize>,
+    /// Length of the payload.
+    length: usize,
 }
 
 impl Script {
-    /// A script with the properties of the publisher's `onMetaData` payload, if there is one.
-    pub fn new(metadata: Option<&[u8]>) -> Self {
+    /// A script with the properties of the publisher's `onMetaData` payload, if there is one, and what else
+    /// is known of the stream.
+    pub fn new(identity: &str, metadata: Option<&[u8]>, facts: &StreamFacts) -> Self {
         let values = metadata.and_then(|payload| amf0::decode(payload).ok()).unwrap_or_default();
         let published = values.get(1).and_then(Value::as_object).cloned().unwrap_or_default();
         let mut size = 0;
         let keeps = |(name, value): &(String, Value)| {
-            let ours =
-                ["duration", "filesize", "keyframes", "hasKeyframes", "padding"].contains(&name.as_str());
-            let plain = matches!(value, Value::Number(_) | Value::Boolean(_) | Value::String(_));
             let mut encoded = Vec::new();
             amf0::encode(&mut encoded, value);
             size += name.len() + encoded.len();
-            !ours && plain && size <= MAX_PROPERTIES
+            !OURS.contains(&name.as_str()) && is_plain(name, value) && size <= MAX_PROPERTIES
         };
-        let properties = Object(published.0.into_iter().filter(keeps).collect());
-        Self { properties, length: None }
+        let mut properties = Object(published.0.into_iter().filter(keeps).collect());
+        for (name, number) in [
+            ("width", f64::from(facts.width)),
+            ("height", f64::from(facts.height)),
+            ("framerate", facts.frame_rate),
+            ("audiosamplerate", f64::from(facts.sample_rate)),
+        ] {
+            if number > 0.0 && properties.get(name).is_none() {
+                properties.0.push((name.to_owned(), number.into()));
+            }
+        }
+        let identity = identity.chars().take(MAX_STRING / 4).collect();
+        let mut script = Self { identity, properties, length: 0 };
+        script.length = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len() + ROOM;
+        script
     }
 
-    /// The tag's payload; of the same length at every call.
-    pub fn payload(&mut self, duration: u64, size: u64, index: &Index) -> Vec<u8> {
-        let entries = index.entries();
+    /// Reads a payload that was written here, with what it says of the file: its contents, and how many bytes
+    /// of it were written at the time.
+    pub fn read(payload: &[u8]) -> Option<(Self, Contents, u64)> {
+        let values = amf0::decode(payload).ok()?;
+        let object = values.get(1).and_then(Value::as_object)?;
+        let keyframes = object.get("keyframes").and_then(Value::as_object)?;
+        let entries = numbers(keyframes, "times")?.into_iter().zip(numbers(keyframes, "filepositions")?);
+        let entries = entries.map(|(time, position)| Entry {
+            time: (time * 1000.0).round() as u64,
+            position: position as u64,
+        });
+        let mut contents = Contents::none();
+        contents.duration = (object.number("duration")? * 1000.0).round() as u64;
+        contents.audio = object.number("audiocodecid");
+        contents.video = object.number("videocodecid");
+        contents.index = Index::new(entries.collect());
+        let properties = object.0.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+        let script = Self {
+            identity: object.str(IDENTITY)?.to_owned(),
+            properties: Object(properties.cloned().collect()),
+            length: payload.len(),
+        };
+        // Whatever looks like it and has not its length is somebody else's.
+        let empty = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len();
+        let is_ours = object.get(PADDING).is_some() && object.get(FILLER).is_some();
+        (is_ours && empty + ROOM == payload.len()).then_some((
+            script,
+            contents,
+            object.number("filesize")? as u64,
+        ))
+    }
+
+    /// Which stream is recorded, and by which recorder.
+    pub fn is_of(&self, identity: &str) -> bool {
+        identity.chars().take(MAX_STRING / 4).eq(self.identity.chars())
+    }
+
+    /// Length of the payload.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The payload, always of the same length, for a file of so many bytes.
+    pub fn payload(&self, contents: &Contents, size: u64, stage: Stage) -> Vec<u8> {
+        let bare = self.encode(contents, size, stage, (0, 0)).len();
+        let missing = self.length.saturating_sub(bare);
+        let payload = self.encode(contents, size, stage, (missing / NUMBER, missing % NUMBER));
+        debug_assert_eq!(payload.len(), self.length);
+        payload
+    }
+
+    /// The payload with so many numbers and bytes of padding.
+    fn encode(&self, contents: &Contents, size: u64, stage: Stage, padding: (usize, usize)) -> Vec<u8> {
+        let entries = contents.index.entries();
         let list = |number: fn(&Entry) -> f64| {
             Value::StrictArray(entries.iter().map(|entry| Value::Number(number(entry))).collect())
         };
@@ -96,70 +149,104 @@ impl Script {
             ("filepositions".into(), list(|entry| entry.position as f64)),
             ("times".into(), list(|entry| entry.time as f64 / 1000.0)),
         ]);
-        // Numbers, because FFmpeg gives up on metadata with a string of more than 255 bytes.
-        let unused = MAX_ENTRIES.saturating_sub(entries.len()) * 2;
+        let duration = if stage == Stage::Complete { contents.duration } else { 0 };
         let mut object = Object::default()
             .with("duration", duration as f64 / 1000.0)
             .with("filesize", size as f64)
+            .with("hasVideo", contents.video.is_some())
+            .with("hasAudio", contents.audio.is_some())
             .with("hasKeyframes", !entries.is_empty());
+        for (name, codec) in [("videocodecid", contents.video), ("audiocodecid", contents.audio)] {
+            object.0.extend(codec.map(|id| (name.to_owned(), id.into())));
+        }
         object.0.extend(self.properties.0.iter().cloned());
+        object.0.push((IDENTITY.into(), self.identity.as_str().into()));
         object.0.push(("keyframes".into(), Value::Object(keyframes)));
-        object.0.push(("padding".into(), Value::StrictArray(vec![Value::Number(0.0); unused])));
-        let payload = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)]);
-        debug_assert_eq!(*self.length.get_or_insert(payload.len()), payload.len());
-        payload
+        object.0.push((PADDING.into(), Value::StrictArray(vec![Value::Number(0.0); padding.0])));
+        object.0.push((FILLER.into(), " ".repeat(padding.1).as_str().into()));
+        amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)])
     }
+}
+
+/// Whether a publisher's property is one that every player can read, or one that tells of further tracks.
+fn is_plain(name: &str, value: &Value) -> bool {
+    let plain = match value {
+        Value::Number(_) | Value::Boolean(_) => true,
+        Value::String(text) => text.len() <= MAX_STRING,
+        Value::Object(_) => matches!(name, "videoTrackIdInfoMap" | "audioTrackIdInfoMap"),
+        _ => false,
+    };
+    plain && name.len() <= MAX_STRING
+}
+
+fn numbers(object: &Object, name: &str) -> Option<Vec<f64>> {
+    let Some(Value::StrictArray(items)) = object.get(name) else { return None };
+    items.iter().map(Value::as_number).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_full_index_is_thinned_and_still_spans_the_recording() {
-        let mut index = Index::new();
-        for second in 0..5000 {
-            index.offer(Entry { time: second * 1000, position: second });
+    fn script(metadata: Option<&[u8]>) -> Script {
+        Script::new("live/cam", metadata, &StreamFacts::default())
+    }
+
+    fn full() -> Contents {
+        let mut contents = Contents::none();
+        (contents.duration, contents.audio, contents.video) = (12_500, Some(10.0), Some(7.0));
+        for second in 0..MAX_ENTRIES as u64 {
+            contents.index.offer(Entry { time: second * 1000, position: second });
         }
-        let entries = index.entries();
-        assert!((MAX_ENTRIES / 2..=MAX_ENTRIES).contains(&entries.len()));
-        assert_eq!(entries[0].time, 0);
-        let step = entries[1].time - entries[0].time;
-        assert!(entries.windows(2).all(|pair| pair[1].time - pair[0].time == step));
-        assert!(entries[entries.len() - 1].time >= 4_980_000);
+        contents
     }
 
     #[test]
     fn the_payload_has_one_length_and_keeps_the_publishers_properties() {
         let published = Object::default().with("width", 640.0).with("duration", 7.0).with("encoder", "x");
         let metadata = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(published)]);
-        let mut script = Script::new(Some(&metadata));
-        let mut index = Index::new();
-        let first = script.payload(0, 0, &index);
-        for second in 0..MAX_ENTRIES as u64 {
-            index.offer(Entry { time: second * 1000, position: second });
-        }
-        let last = script.payload(12_500, 99, &index);
-        assert_eq!(first.len(), last.len());
+        let script = script(Some(&metadata));
+        let first = script.payload(&Contents::none(), 0, Stage::Growing);
+        let last = script.payload(&full(), 99, Stage::Complete);
+        assert_eq!((first.len(), last.len()), (script.len(), script.len()));
         let values = amf0::decode(&last).unwrap();
         let object = values[1].as_object().unwrap();
         assert_eq!(object.number("duration"), Some(12.5));
         assert_eq!(object.number("filesize"), Some(99.0));
+        assert_eq!((object.number("videocodecid"), object.number("audiocodecid")), (Some(7.0), Some(10.0)));
         assert_eq!((object.number("width"), object.str("encoder")), (Some(640.0), Some("x")));
         assert_eq!(object.0.iter().filter(|(name, _)| name == "duration").count(), 1);
-        let Some(Value::StrictArray(times)) =
-            object.get("keyframes").unwrap().as_object().unwrap().get("times")
-        else {
-            panic!("no times");
-        };
-        assert_eq!(times.len(), MAX_ENTRIES);
+        let keyframes = object.get("keyframes").unwrap().as_object().unwrap();
+        assert_eq!(numbers(keyframes, "times").unwrap().len(), MAX_ENTRIES);
+    }
+
+    #[test]
+    fn a_payload_that_was_written_here_is_read_back_and_no_other() {
+        let facts = StreamFacts { width: 160, height: 120, ..StreamFacts::default() };
+        let script = Script::new("live/cam", None, &facts);
+        for contents in [Contents::none(), full()] {
+            let payload = script.payload(&contents, 4711, Stage::Complete);
+            let (again, learnt, size) = Script::read(&payload).unwrap();
+            assert_eq!((&again, size), (&script, 4711));
+            assert!(again.is_of("live/cam") && !again.is_of("live/cam1"));
+            assert_eq!(learnt.index.entries(), contents.index.entries());
+            assert_eq!(
+                (learnt.duration, learnt.audio, learnt.video),
+                (contents.duration, contents.audio, contents.video)
+            );
+            assert_eq!(again.payload(&learnt, 4711, Stage::Complete), payload);
+            assert!(Script::read(&payload[..payload.len() - 1]).is_none());
+        }
+        let other = Object::default().with("duration", 1.0).with("filesize", 1.0);
+        assert!(Script::read(&amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(other)])).is_none());
     }
 
     #[test]
     fn a_metadata_bomb_is_cut_to_size() {
         let many = (0..2000).fold(Object::default(), |object, n| object.with(&format!("property{n}"), 1.0));
+        let many = many.with("long", "x".repeat(300).as_str());
         let metadata = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(many)]);
-        let length = Script::new(Some(&metadata)).payload(0, 0, &Index::new()).len();
-        assert!(length < MAX_PROPERTIES * 2 + MAX_ENTRIES * 2 * 9 + 500, "{length}");
+        let length = script(Some(&metadata)).len();
+        assert!(length < MAX_PROPERTIES * 2 + ROOM + 500, "{length}");
     }
 }

@@ -79,13 +79,14 @@ pub fn image(frame: &Frame, chunking: Chunking) -> &[u8] {
     frame.image(|| cut(frame, chunking).into_boxed_slice())
 }
 
-/// The stamped frame for a player that listens on another message stream than [`MEDIA_STREAM`].
-pub fn image_on(frame: &Frame, chunking: Chunking, msid: u32) -> Vec<u8> {
-    let mut out = cut(frame, chunking);
-    if let Some(field) = out.get_mut(8..12) {
-        field.copy_from_slice(&msid.to_le_bytes());
-    }
-    out
+/// The header of a stamped frame for a player that listens on another message stream than [`MEDIA_STREAM`];
+/// the rest of the image is as for all. The header has so many of these bytes.
+pub fn header_on(frame: &Frame, msid: u32) -> ([u8; HEADROOM], usize) {
+    let length = header_length(wire_time(frame.timestamp));
+    let mut header = [0; HEADROOM];
+    header[..length].copy_from_slice(&frame.with_header(length)[..length]);
+    header[8..12].copy_from_slice(&msid.to_le_bytes());
+    (header, length)
 }
 
 fn cut(frame: &Frame, chunking: Chunking) -> Vec<u8> {
@@ -173,15 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn interleaved_tracks_share_a_chunk_stream_and_another_message_stream_has_its_own_image() {
+    fn interleaved_tracks_share_a_chunk_stream_and_another_message_stream_has_its_own_header() {
         for payload in [[0xaf; 3].as_slice(), &[0xaf; 9]] {
             let mut frame = Frame::from_payload(Kind::Audio, 1, payload);
             stamp(&mut frame, Mux::Interleaved);
             let shared = image(&frame, 8.into()).to_vec();
             assert_eq!((shared[0], shared[8]), (csid::VIDEO, 1));
             assert!(payload.len() < 9 || shared[20] == 0xc0 | csid::VIDEO);
-            let other = image_on(&frame, 8.into(), 3);
-            assert_eq!([&shared[..8], &[3], &shared[9..]].concat(), other);
+            let (header, length) = header_on(&frame, 3);
+            assert_eq!([&shared[..8], &[3], &shared[9..12]].concat(), header[..length]);
         }
     }
 }

@@ -104,6 +104,36 @@ fn a_multitrack_within_a_multitrack_a_reserved_form_and_a_size_too_large_are_not
 }
 
 #[test]
+fn an_empty_track_costs_itself_only() {
+    let tag = video(&join(&[
+        &[0x96, 0x11],
+        b"hvc1",
+        &[0, 0, 0, 4, 0, 0, 9, 7],
+        &[1, 0, 0, 0],
+        &[2, 0, 0, 2, 0, 0],
+    ]));
+    assert_eq!((tag.codec, tag.role, tag.composition_time, tag.body), (Codec::Hevc, Role::Key, 9, 13..14));
+    assert!([0, 1, 2].iter().all(|&track| tag.tracks.contains(track)));
+}
+
+#[test]
+fn the_default_track_can_be_taken_out_of_a_message_of_several() {
+    let many = join(&[&[0xa6, 0x11], b"hvc1", &[1, 0, 0, 1, 9], &[0, 0, 0, 4, 0, 0, 40, 7]]);
+    let alone = super::super::default_track(Kind::Video, &many).unwrap();
+    assert_eq!(alone, join(&[&[0xa1], b"hvc1", &[0, 0, 40, 7]]));
+    assert_eq!(video(&alone).composition_time, 40);
+    let codecs = join(&[&[0x95, 0x20], b"Opus", &[1, 0, 0, 1, 9], b"mp4a", &[0, 0, 0, 1, 8]]);
+    let alone = super::super::default_track(Kind::Audio, &codecs).unwrap();
+    assert_eq!(alone, join(&[&[0x90], b"mp4a", &[8]]));
+    assert_eq!(super::super::default_track(Kind::Video, b"\x96\x00hvc1\x01x"), None);
+    for (payload, multitrack) in
+        [(&many[..], true), (b"\x96\x00hvc1\x00x", true), (b"\xa1hvc1", false), (b"\x17\x01", false)]
+    {
+        assert_eq!(super::super::is_multitrack(Kind::Video, payload), multitrack);
+    }
+}
+
+#[test]
 fn mod_ex_is_read_over_in_all_its_sizes_and_brings_nanoseconds() {
     let frame = b"hvc1frame";
     let nano = video(&join(&[&[0x97, 2, 0x0f, 0x42, 0x3f, 0x03], frame]));

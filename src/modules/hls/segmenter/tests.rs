@@ -530,3 +530,48 @@ proptest::proptest! {
         assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')));
     }
 }
+
+#[test]
+fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for from in [0, 4000] {
+        if from > 0 {
+            rig.segmenter.as_mut().unwrap().discontinuity();
+            rig.headers();
+        }
+        for number in 0..100 {
+            let time = from + number * 40;
+            if number % 50 == 0 {
+                rig.key(time);
+            } else {
+                rig.inter(time);
+            }
+            rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
+            rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
+        }
+    }
+    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+    drop(rig.segmenter.take());
+    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+}
+
+#[test]
+fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
+    let mut rig = Rig::new();
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    for number in 0..250 {
+        if number % 100 == 0 {
+            rig.key(number * 40);
+        } else {
+            rig.inter(number * 40);
+        }
+    }
+    drop(rig.segmenter.take());
+    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+    let durations = playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:"));
+    let total: f64 = durations.map(|text| text.trim_end_matches(',').parse::<f64>().unwrap()).sum();
+    assert!((total - 10.0).abs() < 0.1 && !playlist.contains("DISCONTINUITY\n"), "{playlist}");
+}

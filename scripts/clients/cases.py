@@ -1,0 +1,61 @@
+"""Which client takes which publisher's broadcast of which clip: the matrix, in the order in which it runs."""
+
+from typing import Any, NamedTuple
+
+from . import browsers, files, obs_studio, players, publishers
+
+PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
+CLIENTS = players.PLAYERS | {
+    "record": files.Recording, "record-ffmpeg9": files.PlayRecording, "record-seek": files.Seek,
+    "record-ffplay": files.FfplayRecording, "hls-ffmpeg": files.Hls, "hls-times": files.HlsTimes,
+}
+JOIN_LATE = ["hls-ffmpeg"]  # of those that do not play over RTMP
+EVERY_BYTE = ["raw", "ffmpeg9", "rtmpdump", "rtmp2src", "record"]
+ENHANCED = [*EVERY_BYTE, "record-ffmpeg9"]
+LEGACY = [*EVERY_BYTE, "ffmpeg", "ffplay"]
+WATCHED = [*ENHANCED, "ffmpeg", "ffplay", "mpv", "vlc"]
+
+# Each line is a group of broadcasts that run side by side.
+GROUPS = [
+    [("ffmpeg", "h264+aac", [*WATCHED, "metadata", "record-seek", "record-ffplay", "hls-ffmpeg"]),
+     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata"]), ("ffmpeg9", "av1+aac", ENHANCED),
+     ("ffmpeg9", "vp9+opus", [*ENHANCED, "metadata"])],
+    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", ENHANCED),
+     ("ffmpeg9-says", "hevc+eac3", ENHANCED), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
+    [("ffmpeg", "flv1+mp3", WATCHED), ("ffmpeg9", "h264+flac", ENHANCED), ("ffmpeg9", "vvc+aac", ENHANCED),
+     ("ffmpeg9", "2xh264+2xaac", ENHANCED)],
+    [("ffmpeg9", "h264+aac", LEGACY), ("raw", "h264+aac", LEGACY)],
+    [("rtmp2sink", "h264+aac", LEGACY), ("librtmp", "h264+aac", LEGACY)],
+    [("obs", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "ffplay", "record"]),
+     ("raw-data", "h264+aac", ["raw", "ffmpeg9", "record"]), ("raw-everything", "hevc+aac", ["raw", "record"])],
+    [("ffmpeg9-rolls24", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "record", "hls-ffmpeg"]),
+     ("ffmpeg9-rolls31", "h264+aac", ["raw", "record", "hls-ffmpeg"]),
+     ("raw-rolls32", "h264+aac", ["raw", "record", "hls-ffmpeg"])],
+    [("ffmpeg-loop", "h264+aac", ["hls-times"])],
+]
+BROWSED = ("ffmpeg-long", "h264+aac")
+
+
+class Case(NamedTuple):
+    """A client of one publisher's broadcast."""
+    publisher: str
+    clip: str
+    client: Any
+    joins_late: bool
+    word: str  # the client's
+
+    @property
+    def name(self):
+        return f"{self.publisher}/{self.clip}/{self.word}{'-late' if self.joins_late else ''}"
+
+
+def table():
+    """All cases."""
+    cases = []
+    for publisher, clip, words in (broadcast for group in GROUPS for broadcast in group):
+        for word in words:
+            client = CLIENTS[word]
+            cases.append(Case(publisher, clip, client, word in JOIN_LATE, word))
+            if client.plays:
+                cases.append(Case(publisher, clip, client, True, word))
+    return cases + [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]

@@ -1,0 +1,160 @@
+"""Clients that take the stream from files: the recording on the server's disk, and HLS."""
+
+import re
+
+from . import clips, compare, flv
+from .lab import FFMPEG9, Failure, run_to_end, wait
+from .players import DUMMY_SCREEN, Client, ffplay, judge_ffplay
+
+# Every picture once, at its own time, as a hash.
+DECODE_EXACTLY = ["-vsync", "passthrough", "-enc_time_base", -1, "-f", "framehash", "-hash", "md5"]
+
+
+class Recording(Client):
+    """The file on the server's disk."""
+
+    title = "recording"
+
+    def finish(self):
+        path, publisher = self.broadcast.recording(), self.broadcast.publisher
+        published = self.broadcast.published()
+        wait(5, "the recording's duration", lambda: flv.metadata(flv.read(path)).get("duration"))
+        tags = flv.read(path)
+        if publisher.is_exact:
+            note = compare.expect_messages(published, tags, rounding=publisher.rounding)
+        else:
+            note = compare.expect_all(published, tags, "recorded", publisher.rounding)
+        if any(tag.is_metadata() for tag in published):
+            compare.expect_metadata(published, tags)
+        expect_index(tags)
+        return note
+
+
+class PlayRecording(Client):
+    """FFmpeg decodes the recording without an error, to what the published file decodes to."""
+
+    title = "recording in FFmpeg 9"
+
+    def finish(self):
+        wait(5, "the recording's duration", lambda: flv.metadata(flv.read(self.broadcast.recording())).get("duration"))
+        flv.write(self.path, self.broadcast.published())
+        published, recorded = (self.decode(path) for path in (self.path, self.broadcast.recording()))
+        if published != recorded:
+            raise Failure(f"{len(recorded)} pictures and blocks of sound, not the {len(published)} published")
+        return f"{len(recorded)} pictures and blocks of sound, the same as of what was published"
+
+    def decode(self, path):
+        output = run_to_end([FFMPEG9, "-v", "error", "-xerror", "-i", path, "-map", "0:v", "-map", "0:a",
+                             "-fps_mode", "passthrough", "-f", "framehash", "-hash", "md5", "-"], self.lab.folder)
+        return [line.rsplit(",", 1)[-1].strip() for line in output.splitlines() if not line.startswith("#")]
+
+
+class Seek(Client):
+    """ffmpeg finds pictures in the recording by their time."""
+
+    def finish(self):
+        pictures = self.decode([], [])
+        for at in (0.5, 3.0, 7.3):
+            found = self.decode(["-ss", at], ["-frames:v", 1])[0]
+            if found not in pictures or not at <= found[0] < at + 0.2:
+                raise Failure(f"-ss {at} finds a picture of {found[0]} s, or one that is not in the file")
+        return "ffmpeg -ss finds the right pictures"
+
+    def decode(self, before, after):
+        path = self.lab.folder / f"{self.label}.framehash"
+        run_to_end(["ffmpeg", "-y", "-v", "error", *before, "-i", self.broadcast.recording(), "-map", "0:v",
+                    "-copyts", *DECODE_EXACTLY, *after, path], self.lab.folder)
+        return read_hashes(path)[0]
+
+
+class FfplayRecording(Client):
+    """ffplay plays the recording, from the middle."""
+
+    def finish(self):
+        process = self.lab.run(self.label, ffplay(self.broadcast.recording(), "-ss", 4), DUMMY_SCREEN)
+        process.expect_success(20)
+        return judge_ffplay(process, clips.FRAMES // 2)
+
+
+class Hls(Client):
+    """ffmpeg plays the playlist while it grows; it must decode to what the clip decodes to, on one time line."""
+
+    title = "HLS in ffmpeg 5.1"
+
+    def start(self):
+        self.playlist = f"hls/{self.broadcast.name}.m3u8"
+        wait(10, "the playlist", lambda: self.lab.get(self.playlist))
+        self.path = self.lab.folder / f"{self.label}.framehash"
+        self.process = self.lab.run(self.label,
+                                    self.decode(self.lab.http(self.playlist), self.path, "-live_start_index", 0))
+
+    def decode(self, source, to, *options):
+        return ["ffmpeg", "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options, "-i", source,
+                "-map", "0:v", "-map", "0:a", "-copyts", *DECODE_EXACTLY, to]
+
+    def finish(self):
+        self.process.expect_success(20)
+        if error := re.search(r"(?i).*\b(error|invalid|corrupt|discontinu).*", self.process.output()):
+            raise Failure(error[0])
+        if b"DISCONTINUITY" in self.lab.get(self.playlist):
+            raise Failure("the playlist has a discontinuity")
+        reference, clip = self.path.with_suffix(".clip"), self.broadcast.clip
+        run_to_end(self.decode(clip.flv(clip.recipe.program), reference), self.lab.folder)
+        return judge_frames(read_hashes(reference), read_hashes(self.path))
+
+
+class HlsTimes(Client):
+    """In the fragments, the decoding time of each track only ever grows: browsers insist on it."""
+
+    def finish(self):
+        playlist = f"hls/{self.broadcast.name}.m3u8"
+        wait(5, "the playlist's end", lambda: b"ENDLIST" in (self.lab.get(playlist) or b""))
+        output = run_to_end(["ffprobe", "-v", "error", "-show_entries", "packet=stream_index,dts", "-of", "csv=p=0",
+                             self.lab.http(playlist)], self.lab.folder)
+        last, faults, count = {}, [], 0
+        for line in filter(None, output.splitlines()):
+            track, dts = map(int, line.split(",")[:2])
+            if dts <= last.get(track, -1):
+                faults.append(f"track {track}: {dts} after {last[track]}")
+            last[track], count = dts, count + 1
+        if faults:
+            raise Failure(f"times go back (90 kHz): {'; '.join(faults)}")
+        return f"the times of {count} packets grow"
+
+
+def expect_index(tags):
+    """Duration, and an index that leads to every key frame."""
+    about = flv.metadata(tags)
+    end = flv.frames(tags)[-1].time / 1000
+    if abs(about["duration"] - end) > 0.1:
+        raise Failure(f"the duration is {about['duration']} s, the last packet's time is {end} s")
+    keys = {tag.position: tag.time / 1000 for tag in flv.frames(tags, (flv.VIDEO, 0)) if tag.is_key()}
+    index = about.get("keyframes") or {}
+    listed = dict(zip(map(int, index.get("filepositions", [])), index.get("times", [])))
+    if listed != keys:
+        raise Failure(f"the index lists {listed}, the key frames are {keys}")
+
+
+def read_hashes(path):
+    """What ffmpeg's framehash says, by track: (time in seconds, hash), in order."""
+    bases, tracks = {}, {"0": [], "1": []}
+    for line in path.read_text().splitlines():
+        if line.startswith("#tb "):
+            track, base = line[4:].split(": ")
+            bases[track] = float(base.split("/")[0]) / float(base.split("/")[1])
+        elif line and not line.startswith("#"):
+            track, _, pts, _, _, digest = (part.strip() for part in line.split(","))
+            tracks[track].append((int(pts) * bases[track], digest))
+    return tracks["0"], tracks["1"]
+
+
+def judge_frames(published, received):
+    """All pictures and all sound, each exactly as in the clip, and the two in step as there."""
+    for name, want, have in zip(("pictures", "blocks of sound"), published, received):
+        if [digest for _, digest in want] != [digest for _, digest in have]:
+            raise Failure(f"{len(have)} {name} decoded, {len(want)} in the clip, not the same")
+    apart, in_clip = ((video[0][0] - audio[0][0]) for video, audio in (received, published))
+    if abs(apart - in_clip) > 0.02 or abs(apart) > 0.1:
+        raise Failure(f"the picture starts {apart:.3f} s after the sound, in the clip {in_clip:.3f} s")
+    pictures, sounds = map(len, received)
+    return f"{pictures} pictures and {sounds} blocks of sound as in the clip, {apart * 1000:.0f} ms apart"

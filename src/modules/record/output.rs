@@ -1,0 +1,345 @@
+//! One FLV file being written.
+//!
+//! Tags are gathered in memory and written in large pieces, at least once a second, so a crash costs no
+//! more than that and flash is spared. Every piece ends with a whole tag. The file's first tag is written
+//! anew, in place, once a minute and when the file is closed.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::contents::Contents;
+use super::interval::Deadline;
+use super::open::{FileId, Opened, with_path};
+use super::script::{Script, Stage};
+use super::settings::Limits;
+use crate::engine::Now;
+use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
+use crate::media::{Frame, Kind, Role};
+
+/// Bytes gathered before they are written.
+const PIECE: usize = 64 * 1024;
+/// Time, of media or of the day, after which what is gathered is written.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// How often the head is written, with the seek index up to then.
+const HEAD_EVERY: Duration = Duration::from_secs(60);
+/// After so much time without a picture, a file may end as one without any, milliseconds.
+const PICTURE_GONE: u64 = 10_000;
+/// Between the last tag of a file and the first that is appended, milliseconds.
+const JOINT: u64 = 1;
+
+/// A file in progress. Dropping it closes it properly.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    path: PathBuf,
+    id: FileId,
+    /// What stands in the first tag; `None` if it is not ours to write.
+    script: Option<Script>,
+    contents: Contents,
+    /// Whole tags that are not yet written, and since when there are any.
+    buffer: Vec<u8>,
+    gathers_since: Option<Instant>,
+    /// Bytes in the file. Invariant: they end with a whole tag.
+    written: u64,
+    /// Stream time of the recording's beginning, milliseconds; known with the first picture or sound.
+    base: Option<u64>,
+    /// Time in the file at which it begins.
+    offset: u64,
+    /// Time of the last tag that was written.
+    flushed_time: u64,
+    head_at: Instant,
+    picture: Picture,
+    /// Time of the last frame of video.
+    pictured: u64,
+    extent: Extent,
+    deadline: Option<Deadline>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing more is to be written.
+    Closed,
+}
+
+/// Whether pictures can be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Picture {
+    /// Not before a key frame.
+    Waiting,
+    Running,
+}
+
+/// How much has been recorded, and how much of it at the last place where a file may end.
+#[derive(Debug, Default)]
+struct Extent {
+    video_frames: u64,
+    audio_frames: u64,
+    at_entry: (u64, u64),
+    /// The most bytes and frames between two such places.
+    largest: (u64, u64),
+}
+
+impl Output {
+    /// Begins a file, or goes on in it. Nothing is written yet.
+    pub fn new(opened: Opened, script: Script, limits: Limits, now: Now) -> Self {
+        let mut output = Self {
+            file: opened.file,
+            path: opened.path,
+            id: opened.id,
+            script: Some(script),
+            contents: Contents::none(),
+            buffer: Vec::new(),
+            gathers_since: Some(now.instant),
+            written: 0,
+            base: None,
+            offset: 0,
+            flushed_time: 0,
+            head_at: now.instant,
+            picture: Picture::Waiting,
+            pictured: 0,
+            extent: Extent::default(),
+            deadline: limits.interval.map(|interval| interval.deadline(now)),
+            state: State::Open,
+        };
+        match opened.tail {
+            None => output.buffer = output.head(Stage::Growing),
+            Some(tail) => {
+                output.offset = tail.time + JOINT;
+                output.written = tail.size;
+                output.script = tail.script;
+                output.contents = tail.contents;
+                (output.flushed_time, output.pictured) = (tail.time, tail.time);
+            }
+        }
+        output.extent.at_entry.0 = output.size();
+        output
+    }
+
+    /// Adds a decoder configuration that came before the file began.
+    pub fn add_header(&mut self, header: &Frame) {
+        self.put(header, self.offset);
+    }
+
+    /// Adds a frame, unless it is one of a picture that cannot be decoded.
+    pub fn add(&mut self, frame: &Frame) {
+        if frame.kind == Kind::Video {
+            match (self.picture, frame.role) {
+                (Picture::Waiting, Role::Inter | Role::Disposable) => return,
+                (Picture::Waiting, Role::Key) => self.picture = Picture::Running,
+                _ => {}
+            }
+        }
+        let base = match self.base {
+            Some(base) => base,
+            // Data messages before the first picture or sound have its time, whatever they say.
+            None if frame.kind.is_data() => frame.timestamp,
+            None => *self.base.insert(frame.timestamp),
+        };
+        self.extent.count(frame, self.size(), self.is_entry(frame));
+        self.put(frame, frame.timestamp.saturating_sub(base) + self.offset);
+    }
+
+    /// Adds a frame and writes what is gathered, if it is enough or old enough.
+    pub fn write(&mut self, frame: &Frame, now: Instant) -> io::Result<()> {
+        self.add(frame);
+        if !self.buffer.is_empty() {
+            self.gathers_since.get_or_insert(now);
+        }
+        let media = Duration::from_millis(self.contents.duration.saturating_sub(self.flushed_time));
+        if self.buffer.len() >= PIECE || media >= FLUSH_EVERY {
+            return self.flush(now);
+        }
+        self.flush_if_due(now)
+    }
+
+    /// Writes what is gathered if it is a second old.
+    pub fn flush_if_due(&mut self, now: Instant) -> io::Result<()> {
+        match self.flush_at() {
+            Some(at) if at <= now => self.flush(now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what is gathered. If that fails, the file is cut back to what had been written, which ends with
+    /// a whole tag.
+    pub fn flush(&mut self, now: Instant) -> io::Result<()> {
+        if self.written == 0 {
+            let head = self.head(Stage::Growing);
+            if let Some(place) = self.buffer.get_mut(..head.len()) {
+                place.copy_from_slice(&head);
+            }
+        }
+        let result = self.file.write_all_at(&self.buffer, self.written);
+        match &result {
+            Ok(()) => self.written += self.buffer.len() as u64,
+            Err(_) => self.cut(),
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(2 * PIECE);
+        self.gathers_since = None;
+        self.flushed_time = self.contents.duration;
+        let result = result.and_then(|()| self.keep_head(now));
+        result.map_err(|error| with_path(&self.path, &error))
+    }
+
+    /// Closes the file: its head gets what is known now. One that holds nothing is removed.
+    pub fn close(&mut self, now: Instant) -> io::Result<()> {
+        if self.state == State::Closed {
+            return Ok(());
+        }
+        self.state = State::Closed;
+        self.head_at = now;
+        let flushed = if self.buffer.is_empty() { Ok(()) } else { self.flush(now) };
+        if self.written == 0 {
+            return std::fs::remove_file(&self.path).and(flushed);
+        }
+        let head = self.write_head(Stage::Complete).map_err(|error| with_path(&self.path, &error));
+        flushed.and(head)
+    }
+
+    /// What follows does not continue what came before: pictures wait for a key frame.
+    pub fn discontinuity(&mut self) {
+        self.picture = Picture::Waiting;
+    }
+
+    /// Whether the next file is to begin with this frame.
+    pub fn ends_before(&self, frame: &Frame, limits: Limits, now: Now) -> bool {
+        if !self.is_entry(frame) {
+            return false;
+        }
+        let (size, frames) = (self.size(), self.extent.frames());
+        let (more_bytes, more_frames) = self.extent.next_group(size, tag_length(frame));
+        let media = frame.timestamp.saturating_sub(self.base.unwrap_or(frame.timestamp));
+        limits.size != 0 && size + more_bytes > limits.size
+            || limits.frames != 0 && frames + more_frames > limits.frames
+            || self.deadline.is_some_and(|deadline| deadline.is_past(now, media))
+    }
+
+    /// When what is gathered is to be written.
+    pub fn flush_at(&self) -> Option<Instant> {
+        self.gathers_since.map(|since| since + FLUSH_EVERY)
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Milliseconds in it.
+    pub fn duration(&self) -> u64 {
+        self.contents.duration
+    }
+
+    /// Whether a file can begin with this frame: a key frame, or anything where there is no picture.
+    fn is_entry(&self, frame: &Frame) -> bool {
+        let has_picture = || {
+            let gone = self.contents.duration > self.pictured + PICTURE_GONE;
+            self.contents.video.is_some() && !gone
+        };
+        match frame.kind {
+            Kind::Video => frame.is_video_key(),
+            Kind::Audio => frame.role == Role::Key && !has_picture(),
+            Kind::Data | Kind::DataAmf3 => self.contents.video.is_none() && self.contents.audio.is_none(),
+        }
+    }
+
+    /// Bytes of the file, with what is not yet written.
+    fn size(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    fn put(&mut self, frame: &Frame, time: u64) {
+        self.contents.note(frame, time, self.size());
+        if frame.kind == Kind::Video {
+            self.pictured = time;
+        }
+        let wire_time = (time & u64::from(u32::MAX)) as u32;
+        flv::write_tag(&mut self.buffer, frame.kind, wire_time, frame.payload());
+    }
+
+    /// Cuts the file back to its last whole tag.
+    fn cut(&self) {
+        if let Err(error) = self.file.set_len(self.written) {
+            log::error!("{} may end with half a tag: {error}", self.path.display());
+        }
+    }
+
+    /// Writes the head if it is time for that, and looks whether the file is still there.
+    fn keep_head(&mut self, now: Instant) -> io::Result<()> {
+        if self.state == State::Closed || now < self.head_at + HEAD_EVERY {
+            return Ok(());
+        }
+        self.head_at = now;
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the file has been removed"));
+        }
+        self.write_head(Stage::Growing)
+    }
+
+    fn write_head(&self, stage: Stage) -> io::Result<()> {
+        self.file.write_all_at(&self.head(stage), 0)
+    }
+
+    /// The file header and the first tag, always of the same length; nothing if they are not ours to write.
+    fn head(&self, stage: Stage) -> Vec<u8> {
+        let Some(script) = &self.script else { return Vec::new() };
+        let mut head = Vec::with_capacity(FILE_HEADER + TAG_HEADER + script.len() + 4);
+        head.extend(flv::file_header(self.contents.audio.is_some(), self.contents.video.is_some()));
+        flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&self.contents, self.written, stage));
+        head
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Err(error) = self.close(self.head_at) {
+            log::error!("recording not finished: {error}");
+        }
+    }
+}
+
+impl Extent {
+    /// Counts a frame that comes when the file has a size.
+    fn count(&mut self, frame: &Frame, size: u64, is_entry: bool) {
+        if is_entry {
+            let group = self.group(size);
+            self.largest = (self.largest.0.max(group.0), self.largest.1.max(group.1));
+            self.at_entry = (size, self.frames());
+        }
+        let is_frame = !matches!(frame.role, Role::Header | Role::Empty);
+        match frame.kind {
+            Kind::Video if is_frame => self.video_frames += 1,
+            Kind::Audio if is_frame => self.audio_frames += 1,
+            _ => {}
+        }
+    }
+
+    fn frames(&self) -> u64 {
+        if self.video_frames > 0 { self.video_frames } else { self.audio_frames }
+    }
+
+    fn group(&self, size: u64) -> (u64, u64) {
+        (size - self.at_entry.0, self.frames().saturating_sub(self.at_entry.1))
+    }
+
+    /// What the next group will have at least: as much as the largest so far, the first frame of `length`
+    /// included.
+    fn next_group(&self, size: u64, length: u64) -> (u64, u64) {
+        let group = self.group(size);
+        (self.largest.0.max(group.0).max(length), self.largest.1.max(group.1).max(1))
+    }
+}
+
+fn tag_length(frame: &Frame) -> u64 {
+    (TAG_HEADER + frame.payload().len() + 4) as u64
+}

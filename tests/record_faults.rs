@@ -1,0 +1,393 @@
+//! Recordings when something goes wrong: a kill, a full disk, a folder that cannot be written, and what
+//! `record_append` makes of the files that are left.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use common::flv::{self, packets, read};
+use common::media::{self, Packet};
+use common::player::{Client, relay};
+use common::raw::Raw;
+use common::{Folder, SOON, Server, ffmpeg, until, wait};
+use millstream::media::amf::Value;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use nix::sys::signal::Signal;
+
+const ALL: &str = "record all; record_path FOLDER/rec;";
+const APPEND: &str = "record all; record_path FOLDER/rec; record_append on;";
+
+/// Publishes packets to `live/NAME`, to the end of the stream.
+fn publish(server: &Server, name: &str, packets: &[Packet]) {
+    let mut publisher = Client::publish(server.rtmp(), name);
+    publisher.send_all(packets);
+    publisher.finish();
+}
+
+fn recording(server: &Server) -> PathBuf {
+    server.folder.join("rec/cam.flv")
+}
+
+/// A whole file that holds so many streams, one behind the other: its times never go back by more than
+/// the tracks do, and its head knows its length and every key frame.
+fn expect_joined(server: &Server, parts: &[&[Packet]]) {
+    let (tags, size) = (read(&recording(server)), fs::metadata(recording(server)).unwrap().len());
+    let recorded = packets(&tags);
+    let payloads = |packets: &[Packet]| packets.iter().map(|p| p.payload.clone()).collect::<Vec<_>>();
+    assert_eq!(payloads(&recorded), payloads(&parts.concat()));
+    let mut start = 0;
+    for part in parts {
+        let (first, last) = (&recorded[start], &recorded[start + part.len() - 1]);
+        assert_eq!(last.timestamp - first.timestamp, part.last().unwrap().timestamp);
+        let before = recorded[..start].iter().map(|p| p.timestamp).max();
+        assert!(before.is_none_or(|before| (before..before + 100).contains(&first.timestamp)));
+        start += part.len();
+    }
+    let metadata = flv::metadata(&tags[0]);
+    let last = recorded.iter().map(|packet| packet.timestamp).max().unwrap();
+    assert_eq!(metadata.number("duration"), Some(f64::from(last) / 1000.0));
+    assert_eq!(metadata.number("filesize"), Some(size as f64));
+    let keys: Vec<_> = tags.iter().filter(|tag| tag.is_key()).map(|tag| tag.position as f64).collect();
+    assert_eq!(flv::numbers(&metadata, "keyframes", "filepositions"), keys);
+}
+
+#[test]
+fn a_killed_server_leaves_whole_tags_but_for_the_last_second() {
+    let mut server = Server::live(ALL);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let sent = media::both(0, 5000);
+    let mut player = [Client::play(server.rtmp(), "cam")];
+    relay(&mut publisher, &mut player, &sent);
+    server.signal(Signal::SIGKILL);
+    assert!(!server.wait_exit(SOON).success());
+    let tags = read(&server.folder.join("rec/cam.flv"));
+    let kept = packets(&tags);
+    assert_eq!(kept, sent[..kept.len()]);
+    let lost = sent.last().unwrap().timestamp - kept.last().unwrap().timestamp;
+    assert!(lost <= 1100, "{lost} ms are lost");
+}
+
+/// Publishes a picture every 40 ms, a key frame every second, until `done` or for 5 s.
+fn publish_until(publisher: &mut Client, start: u32, mut done: impl FnMut() -> bool) {
+    for number in 0..125 {
+        publisher.send(&media::video_frame(start + number * 40, number % 25 == 0, 5000));
+        std::thread::sleep(Duration::from_millis(40));
+        if done() {
+            return;
+        }
+    }
+    assert!(done(), "not within 5 s");
+}
+
+#[test]
+fn where_nothing_can_be_written_an_error_is_logged_and_it_is_tried_again() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    let server = Server::start_in(
+        folder,
+        "pid off; rtmp { server { listen 127.0.0.1:0; application live {
+            live on; record all; record_path FOLDER/file/rec; } } }",
+    );
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let sent = media::video_only(0, 2000);
+    assert_eq!(relay(&mut publisher, &mut players, &sent), std::slice::from_ref(&sent));
+    server.wait_log("[error]");
+    fs::remove_file(server.folder.join("file")).unwrap();
+    let path = server.folder.join("file/rec/cam.flv");
+    publish_until(&mut publisher, 2000, || path.exists());
+    publisher.finish();
+    let recorded = packets(&read(&path));
+    assert!(recorded[0].is_header() && recorded[1].is_key() && recorded[1].timestamp == 0);
+    let errors = server.lines("[error]");
+    assert!(errors.len() == 1 && errors[0].contains("file/rec: Not a directory"), "{errors:?}");
+}
+
+/// A server that records to `rec`, started by a shell script that ends with `exec "$0" -c "$1"`.
+fn spawn(program: &[&str], script: &str) -> Server {
+    let folder = Folder::new();
+    let configuration = "pid off; rtmp { server { listen 127.0.0.1:0; application live {
+        live on; record all; record_path rec; } } }";
+    let file = folder.write("millstream.conf", configuration);
+    fs::create_dir(folder.join("rec")).unwrap();
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).args([script, env!("CARGO_BIN_EXE_millstream")]);
+    command.arg(file).current_dir(&*folder).env_remove("RUST_LOG");
+    Server::spawn(folder, command, 1)
+}
+
+#[test]
+fn a_file_that_may_not_grow_ends_with_whole_tags_and_another_one_begins() {
+    let server = spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"");
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let frames: Vec<_> = (0..100).map(|n| media::video_frame(n * 40, n % 25 == 0, 5000)).collect();
+    let sent = [vec![media::video_header(0)], frames].concat();
+    assert_eq!(relay(&mut publisher, &mut players, &sent), std::slice::from_ref(&sent));
+    server.wait_log("[error]");
+    assert_eq!(server.lines("[error]").len(), 1, "{}", server.log());
+    let next = server.folder.join("rec/cam.1.flv");
+    publish_until(&mut publisher, 4000, || next.exists());
+    publisher.finish();
+    let kept = packets(&read(&recording(&server)));
+    assert!(kept.len() > 10 && kept.len() < sent.len(), "{} packets", kept.len());
+    assert_eq!(kept, sent[..kept.len()]);
+    assert!(packets(&read(&next))[1].is_key());
+}
+
+#[test]
+fn a_full_disk_is_recorded_to_again_when_there_is_room() {
+    let unshare = ["unshare", "-rm", "sh", "-c"];
+    if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
+        eprintln!("not tested: there is no permission to mount a small disk");
+        return;
+    }
+    let script =
+        "mount -t tmpfs -o size=1m tmpfs rec && dd if=/dev/zero of=rec/filler bs=1k count=700 status=none
+        exec \"$0\" -c \"$1\"";
+    let server = spawn(&unshare, script);
+    let rec = PathBuf::from(format!("/proc/{}/cwd/rec", server.pid()));
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    publish_until(&mut publisher, 0, || !server.lines("[error]").is_empty());
+    std::thread::sleep(Duration::from_millis(1500));
+    publish_until(&mut publisher, 6000, || rec.join("cam.flv").exists());
+    let names = || {
+        let entries = fs::read_dir(&rec).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["cam.flv", "filler"], "what has no room leaves no empty files");
+    let error = server.lines("[error]").remove(0);
+    assert!(error.contains("rec/cam.flv: No space left on device"), "{error}");
+    fs::remove_file(rec.join("filler")).unwrap();
+    publish_until(&mut publisher, 12_000, || rec.join("cam.1.flv").exists());
+    publisher.finish();
+    for name in ["cam.flv", "cam.1.flv"] {
+        let recorded = packets(&read(&rec.join(name)));
+        assert!(recorded[0].is_header() && recorded[1].is_key(), "{name}");
+    }
+    assert_eq!(server.lines("[error]").len(), 1, "{}", server.log());
+}
+
+#[test]
+fn a_file_in_progress_can_be_read_up_to_its_end() {
+    let server = Server::live(ALL);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let sent = media::both(0, 4000);
+    publisher.send_all(&sent);
+    let tags = until("three seconds are in the file", SOON, || {
+        let file = fs::read(server.folder.join("rec/cam.flv")).ok().filter(|file| file.len() > 13)?;
+        let tags = flv::parse(&file).0;
+        (tags.last()?.timestamp >= 2900).then_some(tags)
+    });
+    let kept = packets(&tags);
+    assert_eq!(kept, sent[..kept.len()]);
+}
+
+#[test]
+fn a_stream_that_comes_again_goes_on_in_its_file() {
+    let server = Server::live(APPEND);
+    let (first, second, third) = (media::both(0, 3000), media::both(0, 2000), media::both(0, 1000));
+    for part in [&first, &second, &third] {
+        publish(&server, "cam", part);
+    }
+    expect_joined(&server, &[&first, &second, &third]);
+    assert_eq!(server.folder.list("rec"), ["cam.flv"]);
+    assert_eq!(fs::read(recording(&server)).unwrap()[4], 5);
+}
+
+#[test]
+fn what_is_appended_decodes() {
+    let server = Server::live(APPEND);
+    let sent = ffmpeg::encode(&server.folder, ffmpeg::Tracks::Both, 2);
+    publish(&server, "cam", &sent);
+    publish(&server, "cam", &sent);
+    ffmpeg::decode(recording(&server).to_str().unwrap());
+    let duration = flv::metadata(&read(&recording(&server))[0]).number("duration").unwrap();
+    assert!((3.9..4.3).contains(&duration), "{duration} s");
+}
+
+#[test]
+fn after_a_kill_the_file_is_gone_on_with() {
+    let mut server = Server::live(APPEND);
+    let port = "listen 127.0.0.1:0";
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let mut player = [Client::play(server.rtmp(), "cam")];
+    let first = media::both(0, 5000);
+    relay(&mut publisher, &mut player, &first);
+    server.signal(Signal::SIGKILL);
+    assert!(!server.wait_exit(SOON).success());
+    let kept = packets(&read(&recording(&server)));
+    assert_eq!(flv::metadata(&read(&recording(&server))[0]).number("duration"), Some(0.0), "to be found out");
+
+    let folder = std::mem::replace(&mut server.folder, Folder::new());
+    let application = format!("application live {{ live on; {APPEND} }}");
+    let server = Server::start_in(folder, &format!("pid off; rtmp {{ server {{ {port}; {application} }} }}"));
+    let second = media::both(0, 1000);
+    publish(&server, "cam", &second);
+    expect_joined(&server, &[&kept, &second]);
+}
+
+#[test]
+fn a_torn_end_is_cut_off_wherever_it_is_torn() {
+    let server = Server::live(APPEND);
+    let first = media::both(0, 1000);
+    publish(&server, "cam", &first);
+    let whole = fs::read(recording(&server)).unwrap();
+    let last = read(&recording(&server)).last().unwrap().position;
+    let second = media::both(0, 500);
+    for end in [last + 1, last + 10, last + 11, last + 50, whole.len() - 4, whole.len() - 1] {
+        fs::write(recording(&server), &whole[..end]).unwrap();
+        publish(&server, "cam", &second);
+        expect_joined(&server, &[&first[..first.len() - 1], &second]);
+    }
+    // What a power cut makes of a file: its end has room, and nothing in it.
+    fs::write(recording(&server), [&whole[..], &[0; 5000]].concat()).unwrap();
+    publish(&server, "cam", &second);
+    expect_joined(&server, &[&first, &second]);
+    assert_eq!(server.lines("a torn end of").len(), 7);
+    // Or there is hardly a beginning.
+    for end in [0, 4, 13, 100, read(&recording(&server))[1].position] {
+        fs::write(recording(&server), &whole[..end]).unwrap();
+        publish(&server, "cam", &second);
+        expect_joined(&server, &[&second]);
+    }
+    assert_eq!(server.folder.list("rec"), ["cam.flv"]);
+}
+
+#[test]
+fn the_head_of_a_file_that_others_have_written_is_left_alone() {
+    let server = Server::live(APPEND);
+    fs::create_dir(server.folder.join("rec")).unwrap();
+    let path = recording(&server);
+    ffmpeg::run(ffmpeg::command().args(ffmpeg::source(ffmpeg::Tracks::Both, 1)).arg(&path));
+    let before = fs::read(&path).unwrap();
+    let second = media::both(0, 1000);
+    for torn in [0, 3] {
+        fs::write(&path, &before[..before.len() - torn]).unwrap();
+        let whole = flv::parse(&before[..before.len() - torn]).0;
+        publish(&server, "cam", &second);
+        let tags = read(&path);
+        assert_eq!(tags[..whole.len()], whole);
+        let appended = packets(&tags[whole.len()..]);
+        assert!(appended[0].timestamp > 900 && appended[0].is_header(), "{appended:?}");
+        assert_eq!(appended.len(), second.len());
+    }
+}
+
+#[test]
+fn what_is_not_the_streams_own_recording_is_not_appended_to() {
+    let server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; live on; record all; record_path FOLDER/rec; record_append on;
+            application live { } application other { } application small { record_max_size 20k; } } }",
+    );
+    let precious = "precious".repeat(1000);
+    server.folder.write("rec/text.flv", &precious);
+    let sent = media::both(0, 1000);
+    let publish = |app: &str, name: &str| {
+        let mut publisher = Client::try_publish(server.rtmp(), app, name).unwrap();
+        publisher.send_all(&sent);
+        publisher.finish();
+    };
+    publish("live", "text");
+    assert_eq!(fs::read_to_string(server.folder.join("rec/text.flv")).unwrap(), precious);
+    let fifo = server.folder.join("rec/fifo.flv");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    publish("live", "fifo");
+    std::os::unix::fs::symlink(server.folder.join("rec/text.1.flv"), server.folder.join("rec/link.flv"))
+        .unwrap();
+    publish("live", "link");
+    // Another application's stream of the name, a stream whose name looks like a number's, and a full file.
+    publish("live", "cam");
+    publish("other", "cam");
+    publish("other", "cam");
+    publish("live", "cam.1");
+    publish("small", "full");
+    publish("small", "full");
+    let mut expected = vec!["cam.1.1.flv", "cam.1.flv", "cam.flv", "fifo.1.flv", "fifo.flv", "full.1.flv"];
+    expected.extend(["full.flv", "link.1.flv", "link.flv", "text.1.flv", "text.flv"]);
+    assert_eq!(server.folder.list("rec"), expected);
+    let recorded = |name: &str| packets(&read(&server.folder.join("rec").join(name))).len();
+    assert_eq!(["text.1.flv", "cam.flv", "cam.1.1.flv"].map(recorded), [sent.len(); 3]);
+    assert_eq!(recorded("cam.1.flv"), 2 * sent.len(), "of the other application, twice");
+    server.wait_log("text.flv is not appended to: not an FLV file");
+}
+
+#[test]
+fn two_publications_of_a_name_at_once_have_a_file_each() {
+    let server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; live on; record_path FOLDER/rec; record_append on;
+            application live { record all; recorder again { record all; } } } }",
+    );
+    let sent = media::both(0, 1000);
+    for _ in 0..2 {
+        publish(&server, "cam", &sent);
+    }
+    assert_eq!(server.folder.list("rec"), ["cam.1.flv", "cam.flv"]);
+    for name in ["rec/cam.flv", "rec/cam.1.flv"] {
+        assert_eq!(packets(&read(&server.folder.join(name))).len(), 2 * sent.len());
+    }
+}
+
+/// Whether another process would be refused a write lock, and so somebody has one.
+fn is_locked(path: &std::path::Path) -> bool {
+    let mut lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    fcntl(&file, FcntlArg::F_GETLK(&mut lock)).unwrap();
+    i32::from(lock.l_type) != libc::F_UNLCK
+}
+
+#[test]
+fn a_recording_is_locked_while_it_is_made_if_so_told() {
+    for (directives, locks) in [("record_lock on;", true), ("", false)] {
+        let server = Server::live(&format!("{ALL} {directives}"));
+        let mut publisher = Client::publish(server.rtmp(), "cam");
+        publisher.send_all(&media::both(0, 1000));
+        wait("the file is there", || recording(&server).exists());
+        assert_eq!(is_locked(&recording(&server)), locks);
+        publisher.finish();
+        assert!(!is_locked(&recording(&server)));
+    }
+}
+
+#[test]
+fn a_publisher_says_whether_its_recording_is_a_new_one() {
+    let server = Server::live("record all manual; record_path FOLDER/rec;");
+    let sent = media::both(0, 500);
+    for publish_type in ["live", "append", "append", "record", "live"] {
+        let mut publisher = Raw::connected(server.rtmp(), "live");
+        publisher.command("publish", 0.0, 1, &[Value::Null, "cam".into(), publish_type.into()]);
+        sent.iter().for_each(|packet| publisher.send_packet(packet));
+        publisher.command("deleteStream", 0.0, 0, &[Value::Null, 1.0.into()]);
+        while publisher.status().0 != "NetStream.Unpublish.Success" {}
+    }
+    assert_eq!(server.folder.list("rec"), ["cam.1.flv", "cam.flv"]);
+    expect_joined(&server, &[&sent, &sent]);
+    assert_eq!(packets(&read(&server.folder.join("rec/cam.1.flv"))), sent);
+}
+
+#[test]
+fn what_is_gathered_is_written_when_the_publisher_pauses() {
+    let server = Server::live(ALL);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let sent = media::both(0, 900);
+    publisher.send_all(&sent);
+    until("all is in the file", Duration::from_secs(5), || {
+        let file = fs::read(recording(&server)).ok().filter(|file| file.len() > 13)?;
+        (packets(&flv::parse(&file).0) == sent).then_some(())
+    });
+}

@@ -1,0 +1,194 @@
+//! Recordings that go on in another file, several recorders on one stream, and what publishers are told.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::fs;
+use std::time::Duration;
+
+use common::flv::{packets, read};
+use common::media::{self, Packet};
+use common::player::Client;
+use common::raw::Raw;
+use common::{Folder, Server, ffmpeg};
+use millstream::media::amf::Value;
+
+/// Publishes packets to `live/cam`, to the end of the stream.
+fn publish(server: &Server, packets: &[Packet]) {
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(packets);
+    publisher.finish();
+}
+
+/// What is in files that follow each other; each begins with the headers that the first one has, and with
+/// its first picture or sound at 0. Returns each file's packets behind the headers.
+fn files(folder: &Folder, names: &[String], headers: &[Packet]) -> Vec<Vec<Packet>> {
+    let parts = names.iter().map(|name| {
+        let mut part = packets(&read(&folder.join("rec").join(name)));
+        let rest = part.split_off(headers.len());
+        assert_eq!(part, headers, "{name} begins with the headers");
+        assert_eq!(rest[0].timestamp, 0, "{name} begins at 0");
+        rest
+    });
+    parts.collect()
+}
+
+/// The payloads, in order.
+fn payloads<'a>(packets: impl IntoIterator<Item = &'a Packet>) -> Vec<&'a [u8]> {
+    packets.into_iter().map(|packet| packet.payload.as_slice()).collect()
+}
+
+/// "cam.flv", "cam.1.flv", ...
+fn numbered(count: usize) -> Vec<String> {
+    let name = |number| if number == 0 { "cam.flv".into() } else { format!("cam.{number}.flv") };
+    (0..count).map(name).collect()
+}
+
+#[test]
+fn a_size_begins_the_next_file_at_a_key_frame_and_nothing_is_lost() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_max_size 100k;");
+    let sent = media::both(0, 10_000);
+    publish(&server, &sent);
+    let names = numbered(server.folder.list("rec").len());
+    assert!(names.len() > 2, "{names:?}");
+    let files = files(&server.folder, &names, &sent[..2]);
+    assert!(files.iter().all(|file| file[0].is_key()));
+    assert_eq!(payloads(files.iter().flatten()), payloads(&sent[2..]));
+    for name in &names {
+        let size = fs::metadata(server.folder.join("rec").join(name)).unwrap().len();
+        assert!(size <= 100 * 1024, "{name} has {size} bytes");
+    }
+}
+
+#[test]
+fn a_real_stream_decodes_in_each_of_its_files() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_interval 2s;");
+    publish(&server, &ffmpeg::encode(&server.folder, ffmpeg::Tracks::Both, 6));
+    assert_eq!(server.folder.list("rec").len(), 3);
+    for name in numbered(3) {
+        ffmpeg::decode(server.folder.join("rec").join(name).to_str().unwrap());
+    }
+}
+
+#[test]
+fn a_number_of_frames_begins_the_next_file() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_max_frames 60;");
+    let sent = media::both(0, 6000);
+    publish(&server, &sent);
+    let files = files(&server.folder, &numbered(3), &sent[..2]);
+    for file in &files {
+        assert_eq!(media::track(file, 9).len(), 50, "two groups of 25, headers not counted");
+    }
+    assert_eq!(payloads(files.iter().flatten()), payloads(&sent[2..]));
+}
+
+#[test]
+fn sound_alone_has_a_next_file_anywhere() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_max_frames 10;");
+    let sent = media::audio_only(0, 1000);
+    publish(&server, &sent);
+    let count = (sent.len() - 1).div_ceil(10);
+    let files = files(&server.folder, &numbered(count), &sent[..1]);
+    assert!(files[..count - 1].iter().all(|file| file.len() == 10));
+    assert_eq!(payloads(files.iter().flatten()), payloads(&sent[1..]));
+}
+
+#[test]
+fn an_interval_begins_the_next_file_at_the_first_key_frame_behind_it() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_interval 2500ms;");
+    let sent = media::both(0, 10_000);
+    publish(&server, &sent);
+    let files = files(&server.folder, &numbered(4), &sent[..2]);
+    let pictures: Vec<_> = files.iter().map(|file| media::track(file, 9).len()).collect();
+    assert_eq!(pictures, [75, 75, 75, 25]);
+    assert_eq!(payloads(files.iter().flatten()), payloads(&sent[2..]));
+}
+
+#[test]
+fn an_aligned_interval_ends_files_by_the_clock() {
+    let server = Server::live(
+        "record video; record_path FOLDER/rec; record_suffix -%H%M%S.flv; record_interval 1s aligned;",
+    );
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    for number in 0..60 {
+        publisher.send(&media::video_frame(number * 50, number % 2 == 0, 500));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    publisher.finish();
+    let names = server.folder.list("rec");
+    // Each has its second for a name, so none is of the same second as another.
+    assert!((3..=5).contains(&names.len()), "{names:?}");
+    assert!(names.iter().all(|name| name.len() == "cam-hhmmss.flv".len()), "{names:?}");
+    let files = files(&server.folder, &names, &[media::video_header(0)]);
+    for file in &files[1..files.len() - 1] {
+        let last = file.last().unwrap().timestamp;
+        assert!((600..1300).contains(&last), "{last} ms");
+    }
+    assert_eq!(files.iter().flatten().count(), 60);
+}
+
+#[test]
+fn several_recorders_record_at_once_and_have_from_the_application_what_they_do_not_say() {
+    let server = Server::live(
+        "record off; record_path FOLDER/rec; record_suffix .all.flv;
+         recorder everything { record all; }
+         recorder sound { record audio; record_suffix .sound.flv; }
+         recorder stills { record keyframes; record_path FOLDER/stills; record_max_frames 2; }
+         recorder nothing { }
+         recorder asked { record all manual; }",
+    );
+    let sent = media::both(0, 4000);
+    publish(&server, &sent);
+    assert_eq!(server.folder.list("rec"), ["cam.all.flv", "cam.sound.flv"]);
+    let recorded = |name: &str| packets(&read(&server.folder.join(name)));
+    assert_eq!(recorded("rec/cam.all.flv"), sent);
+    assert_eq!(recorded("rec/cam.sound.flv"), media::track(&sent, 8));
+    assert_eq!(server.folder.list("stills"), ["cam.1.all.flv", "cam.all.flv"]);
+    for name in ["stills/cam.all.flv", "stills/cam.1.all.flv"] {
+        assert_eq!(recorded(name).len(), 3, "a header and two pictures");
+    }
+}
+
+#[test]
+fn recorders_with_one_name_for_their_files_have_a_file_each() {
+    let server = Server::live(
+        "record all; record_path FOLDER/rec; recorder two { } recorder three { record_append on; }",
+    );
+    let sent = media::both(0, 500);
+    publish(&server, &sent);
+    for name in numbered(3) {
+        assert_eq!(packets(&read(&server.folder.join("rec").join(name))), sent);
+    }
+    assert_eq!(server.folder.list("rec").len(), 3);
+}
+
+#[test]
+fn a_publisher_is_told_what_becomes_of_its_recordings() {
+    let server = Server::live(
+        "recorder good { record video; record_path FOLDER/rec; record_notify on; record_max_frames 1; }
+         recorder bad { record video; record_path FOLDER/millstream.conf/rec; record_notify on; }
+         recorder quiet { record video; record_path FOLDER/rec; }",
+    );
+    let mut publisher = Raw::connected(server.rtmp(), "live");
+    publisher.publish("cam");
+    let mut told = vec![publisher.status()];
+    for packet in
+        [media::video_header(0), media::video_frame(0, true, 500), media::video_frame(40, true, 500)]
+    {
+        publisher.send_packet(&packet);
+    }
+    publisher.command("deleteStream", 0.0, 0, &[Value::Null, 1.0.into()]);
+    told.extend((0..6).map(|_| publisher.status()));
+    let expected = [
+        ("NetStream.Publish.Start", "Start publishing"),
+        ("NetStream.Record.Start", "good"),
+        ("NetStream.Record.Failed", "bad"),
+        ("NetStream.Record.Stop", "good"),
+        ("NetStream.Record.Start", "good"),
+        ("NetStream.Record.Stop", "good"),
+        ("NetStream.Unpublish.Success", "Stop publishing"),
+    ];
+    assert_eq!(told, expected.map(|(code, text)| (code.to_owned(), text.to_owned())));
+}
