@@ -118,7 +118,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "rtmp { server { listen 1935; }\nserver { listen 1935; } }",
         "2: 0.0.0.0:1935 is already listened on, by c.conf:1",
     ),
-    ("http { server {\nlocation x { } } }", "2: \"location\" takes [=|^~] /path: a path that begins with /"),
+    (
+        "http { server {\nlocation x { } } }",
+        "2: \"location\" takes [=|^~] /path or ~|~* regex or @name: a path that begins with /",
+    ),
+    (
+        "http { server { listen 80 default_server; }\nserver {\nlisten 80 default_server; } }",
+        "3: 0.0.0.0:80 has a default_server already",
+    ),
+    (
+        "rtmp { server { listen 80; } }\nhttp { server {\nlisten 80; } }",
+        "3: 0.0.0.0:80 is already listened on, by c.conf:1",
+    ),
     (
         "http { server { location / {\nproxy_pass http://a; } } }",
         "2: \"proxy_pass\" is nginx's, and Millstream does not do it: it forwards no requests",

@@ -384,14 +384,18 @@ fn a_head_that_is_never_finished_is_given_up_after_ten_seconds() {
     let trickle = Connection::open(server.http());
     trickle.stream().set_nonblocking(true).unwrap();
     // Bytes that go on coming do not buy time.
-    wait("the slow one is hung up on", || {
+    wait("the slow one is told and hung up on", || {
         let _ = trickle.stream().write(b"G");
         std::thread::sleep(Duration::from_millis(90));
-        match trickle.stream().peek(&mut [0]) {
-            Ok(count) => count == 0,
+        match trickle.stream().peek(&mut [0; 12]) {
+            Ok(_) => true,
             Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
         }
     });
+    for connection in [&mut half, &mut second] {
+        let reply = connection.reply("GET");
+        assert_eq!((reply.status, reply.header("connection")), (408, "close"));
+    }
     for connection in [&mut silent, &mut half, &mut second] {
         assert!(connection.is_closed());
     }

@@ -51,19 +51,17 @@ const GROUPS: &[Group] = &[
         "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "send_timeout", "aio", "aio_write",
         "directio", "directio_alignment", "output_buffers", "postpone_output", "read_ahead", "open_file_cache",
         "open_file_cache_*", "gzip", "gzip_*", "gunzip", "gunzip_*", "brotli", "brotli_*", "zstd", "zstd_*",
-        "keepalive_timeout", "keepalive_requests", "keepalive_time", "keepalive_disable", "keepalive_min_timeout",
+        "keepalive_requests", "keepalive_time", "keepalive_disable", "keepalive_min_timeout",
         "lingering_close", "lingering_time", "lingering_timeout", "reset_timedout_connection", "client_body_timeout",
         "client_header_timeout", "client_header_buffer_size", "large_client_header_buffers", "client_max_body_size",
         "client_body_buffer_size", "client_body_temp_path", "client_body_in_file_only",
         "client_body_in_single_buffer", "connection_pool_size", "request_pool_size", "server_tokens",
-        "server_names_hash_*", "types_hash_*", "variables_hash_*", "map_hash_*", "access_log", "log_format",
+        "server_names_hash_*", "types_hash_*", "variables_hash_*", "map_hash_*",
         "log_not_found", "log_subrequest", "open_log_file_cache", "charset", "charset_types", "override_charset",
         "source_charset", "etag", "if_modified_since", "chunked_transfer_encoding", "absolute_redirect",
         "port_in_redirect", "server_name_in_redirect", "msie_padding", "msie_refresh", "ignore_invalid_headers",
         "underscores_in_headers", "subrequest_output_buffer_size", "resolver", "resolver_timeout", "http2",
-        "http2_*", "http3", "http3_*", "quic_*", "error_log", "error_page",
-        // One server listens on an address, so its name decides nothing.
-        "server_name",
+        "http2_*", "http3", "http3_*", "quic_*", "error_log",
     ] },
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
@@ -85,9 +83,7 @@ const GROUPS: &[Group] = &[
     Group { homes: &[Context::Recorder], fate: Fate::Planned, names: &["on_record_done", "exec_record_done"] },
     // Then what configurations of those have beside it.
     Group { homes: HTTP, fate: Fate::Planned, names: &[
-        "rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "rtmp_control", "flv_live", "expires", "try_files",
-        "allow", "deny", "return", "recursive_error_pages", "autoindex", "autoindex_*",
-        "stub_status", "disable_symlinks", "max_ranges", "merge_slashes", "ssl", "ssl_*",
+        "rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "rtmp_control", "flv_live", "recursive_error_pages", "stub_status", "disable_symlinks", "max_ranges", "merge_slashes", "ssl", "ssl_*",
     ] },
 
     // Without these, something else would be served, or to someone else.
@@ -98,7 +94,7 @@ const GROUPS: &[Group] = &[
     ] },
     Group { homes: HTTP, fate: Fate::Refused("it asks nobody who may read"), names: &[
         "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
-        "internal", "limit_except", "valid_referers", "secure_link", "secure_link_*",
+        "limit_except", "valid_referers", "secure_link", "secure_link_*",
     ] },
     Group { homes: HTTP, fate: Fate::Refused("it does not throttle requests"), names: &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
@@ -177,7 +173,7 @@ mod tests {
             ("rtmp_auto_push", Context::Main, Some(Fate::Ignored)),
             ("push", Context::Application, Some(Fate::Planned)),
             ("push", Context::Location, None),
-            ("try_files", Context::Location, Some(Fate::Planned)),
+            ("stub_status", Context::Location, Some(Fate::Planned)),
             ("ssl_certificate_key", Context::HttpServer, Some(Fate::Planned)),
             ("proxy_pass", Context::Location, Some(Fate::Refused("it forwards no requests"))),
             ("nonsense", Context::Main, None),

@@ -69,6 +69,15 @@ impl<'t> Scope<'t> {
         Vec::new()
     }
 
+    /// The directives of several names, in order, at the nearest level that has any: `allow` and `deny`.
+    pub fn all_of(&self, names: &[&str]) -> Vec<&'t Node> {
+        let levels = self.chain.iter().map(|(block, _)| block.children.iter().flatten());
+        let mut found = levels.map(|nodes| nodes.filter(|node| names.contains(&node.name.as_str())));
+        found
+            .find_map(|nodes| Some(nodes.collect::<Vec<_>>()).filter(|nodes| !nodes.is_empty()))
+            .unwrap_or_default()
+    }
+
     /// The nearest directive of a name.
     pub fn find(&self, name: &str) -> Option<&'t Node> {
         self.all(name).first().copied()

@@ -1,6 +1,7 @@
 //! Tokens to a tree of directives and blocks; `include` is followed here.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -235,6 +236,11 @@ impl Parser {
     fn included_files(&self, node: &Node, pattern: &str) -> Result<Vec<PathBuf>, Error> {
         let whole = self.folder.join(pattern);
         if !pattern.contains(['*', '?', '[']) {
+            // nginx's table of media types is built in, so a file that was written for it needs no copy.
+            let is_optional = whole.file_name().is_some_and(|name| name == "mime.types");
+            if is_optional && fs::metadata(&whole).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                return Ok(Vec::new());
+            }
             return Ok(vec![whole]);
         }
         // The folder is not part of the pattern, whatever characters its name has.
@@ -296,7 +302,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("millstream-tree-{}", std::process::id()));
         fs::create_dir_all(folder.join("d")).unwrap();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-        write("main", "include d/*.conf; x { include d/a.conf; } include none*;");
+        write("main", "include d/*.conf; x { include d/a.conf; } include none*; include no/mime.types;");
         write("d/b.conf", "b;");
         write("d/a.conf", "a;");
         write("self", "include self;");

@@ -3,11 +3,15 @@
 //! Ids are positions in these lists. A module reads its own directives through each [`Scope`] in
 //! [`Module::configure`](super::Module::configure) and keeps plain values, indexed by those ids.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::conf::{Context, Error, Node, Scope};
+use crate::conf::{Error, Node, Scope};
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
+
+use super::hosts::{self, HostName, Hosts};
+use super::listen;
+use super::locations::{self, Location};
 
 /// An RTMP application: a position in [`Config::applications`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,12 +26,16 @@ pub struct LocationId(pub usize);
 pub struct Config<'t> {
     /// Every `application` of every RTMP server, in the order of the file.
     pub applications: Vec<Application<'t>>,
-    /// Every `location` of every HTTP server; a server without one for "/" has the server block as such.
+    /// Every HTTP server, each block read as the location of what no location matches, followed by its own.
     pub locations: Vec<Location<'t>>,
-    /// Every `listen` of every server.
+    /// Every address that is listened on.
     pub listeners: Vec<Listener>,
     /// The session settings of each RTMP server.
     pub(super) servers: Vec<ServerSettings>,
+    /// Every HTTP server.
+    web: Vec<WebServer>,
+    /// Which HTTP servers answer on an address, and for which hosts.
+    pub(super) hosts: Vec<Hosts>,
 }
 
 /// One `application` block.
@@ -38,19 +46,6 @@ pub struct Application<'t> {
     /// The position of its RTMP server among the servers.
     pub server: usize,
     /// Its directives, with those inherited from `server` and `rtmp`.
-    pub scope: Scope<'t>,
-}
-
-/// One `location` block.
-#[derive(Debug)]
-pub struct Location<'t> {
-    /// The path it matches: exactly, or as a prefix.
-    pub path: String,
-    /// Whether it was written `location = /path`.
-    pub exact: bool,
-    /// The position of its HTTP server among the servers.
-    pub server: usize,
-    /// Its directives, with those inherited from `server` and `http`.
     pub scope: Scope<'t>,
 }
 
@@ -70,12 +65,18 @@ pub struct Listener {
     pub protocol: Protocol,
     /// The address.
     pub address: SocketAddr,
-    /// The position of the server among those of its protocol.
+    /// The position of the RTMP server, or of the hosts that HTTP servers answer for there.
     pub server: usize,
     /// Whether an IPv6 address is for IPv6 only.
     pub ipv6_only: bool,
     /// Where the configuration says so: "file:line".
     pub origin: String,
+}
+
+/// One HTTP server.
+#[derive(Debug)]
+struct WebServer {
+    names: Vec<HostName>,
 }
 
 /// What bounds the sessions of one RTMP server.
@@ -100,6 +101,8 @@ impl<'t> Config<'t> {
             locations: Vec::new(),
             listeners: Vec::new(),
             servers: Vec::new(),
+            web: Vec::new(),
+            hosts: Vec::new(),
         };
         for rtmp in root.blocks("rtmp") {
             for server in rtmp.blocks("server") {
@@ -107,9 +110,11 @@ impl<'t> Config<'t> {
             }
         }
         for http in root.blocks("http") {
-            for (index, server) in http.blocks("server").enumerate() {
+            for server in http.blocks("server") {
+                let index = config.web.len();
+                config.web.push(WebServer { names: hosts::read_names(&server)? });
                 config.add_listeners(Protocol::Http, index, 80, &server)?;
-                config.add_locations(index, &server)?;
+                config.locations.extend(locations::read(config.locations.len(), index, &server)?);
             }
         }
         Ok(config)
@@ -130,25 +135,6 @@ impl<'t> Config<'t> {
         Ok(())
     }
 
-    fn add_locations(&mut self, server: usize, scope: &Scope<'t>) -> Result<(), Error> {
-        let first = self.locations.len();
-        for location in scope.blocks("location") {
-            let node = location.node();
-            let path = node.args.last().cloned().unwrap_or_default();
-            let exact = node.args.first().is_some_and(|arg| arg == "=");
-            if self.locations[first..].iter().any(|other| other.path == path && other.exact == exact) {
-                return Err(Error::at(node, format!("location \"{path}\" stands in this server twice")));
-            }
-            self.locations.push(Location { path, exact, server, scope: location });
-        }
-        // What no location matches is served as the server itself says.
-        if !self.locations[first..].iter().any(|location| location.path == "/" && !location.exact) {
-            let scope = scope.read_as(Context::Location);
-            self.locations.push(Location { path: "/".into(), exact: false, server, scope });
-        }
-        Ok(())
-    }
-
     fn add_listeners(
         &mut self,
         protocol: Protocol,
@@ -162,10 +148,8 @@ impl<'t> Config<'t> {
             self.add_listener(protocol, server, default_port, node)?;
         }
         if !any {
-            let node = scope.node();
-            let origin = format!("{}:{}", node.file, node.line);
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
-            self.listeners.push(Listener { protocol, address, server, ipv6_only: true, origin });
+            self.add_address(protocol, server, address, scope.node())?;
         }
         Ok(())
     }
@@ -178,15 +162,51 @@ impl<'t> Config<'t> {
         node: &Node,
     ) -> Result<(), Error> {
         let text = node.args.first().map(String::as_str).unwrap_or_default();
-        let ipv6_only = !node.args.iter().any(|arg| arg == "ipv6only=off");
-        let origin = format!("{}:{}", node.file, node.line);
-        for address in resolve(text, default_port).map_err(|why| Error::at(node, why))? {
-            let taken = |other: &&Listener| other.address == address && address.port() != 0;
-            if let Some(other) = self.listeners.iter().find(taken) {
-                let message = format!("{address} is already listened on, by {}", other.origin);
-                return Err(Error::at(node, message));
+        for address in listen::resolve(text, default_port).map_err(|why| Error::at(node, why))? {
+            self.add_address(protocol, server, address, node)?;
+        }
+        Ok(())
+    }
+
+    /// An address of a server. HTTP servers may share one: the request's host decides.
+    fn add_address(
+        &mut self,
+        protocol: Protocol,
+        server: usize,
+        address: SocketAddr,
+        node: &Node,
+    ) -> Result<(), Error> {
+        let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
+        let is_default = says("default_server") || says("default");
+        let taken = |other: &&Listener| other.address == address && address.port() != 0;
+        let shared = match self.listeners.iter().find(taken) {
+            None => None,
+            Some(other) if protocol == Protocol::Http && other.protocol == protocol => Some(other.server),
+            Some(other) => {
+                return Err(Error::at(
+                    node,
+                    format!("{address} is already listened on, by {}", other.origin),
+                ));
             }
-            self.listeners.push(Listener { protocol, address, server, ipv6_only, origin: origin.clone() });
+        };
+        let position = match (protocol, shared) {
+            (Protocol::Rtmp, _) => server,
+            (Protocol::Http, Some(hosts)) => hosts,
+            (Protocol::Http, None) => {
+                self.hosts.push(Hosts::default());
+                self.hosts.len() - 1
+            }
+        };
+        if let (Protocol::Http, Some(hosts)) = (protocol, self.hosts.get_mut(position)) {
+            let names = self.web.get(server).map(|web| web.names.as_slice()).unwrap_or_default();
+            hosts
+                .add(server, names, is_default)
+                .map_err(|why| Error::at(node, format!("{address} {why}")))?;
+        }
+        if shared.is_none() {
+            let ipv6_only = !says("ipv6only=off");
+            let origin = format!("{}:{}", node.file, node.line);
+            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin });
         }
         Ok(())
     }
@@ -246,93 +266,6 @@ pub(super) fn or_never(time: Duration) -> Duration {
     if time.is_zero() { NEVER } else { time }
 }
 
-/// How `listen` is written.
-pub(super) const LISTEN_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] ...";
-
-/// nginx's options of `listen` that mean nothing here, or are how it is anyway.
-const LISTEN_OPTIONS: [&str; 9] = [
-    "default_server",
-    "bind",
-    "reuseport",
-    "deferred",
-    "so_keepalive=",
-    "backlog=",
-    "rcvbuf=",
-    "sndbuf=",
-    "ipv6only=",
-];
-
-/// Checks the arguments of `listen`, but for names, which are looked up at the start.
-pub(super) fn check_listen(args: &[String]) -> Result<(), String> {
-    let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
-    for option in options {
-        if option == "ssl" || option == "proxy_protocol" || option == "http2" {
-            return Err(format!("\"{option}\", which is not built yet"));
-        }
-        let known = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
-        if !LISTEN_OPTIONS.iter().any(known) {
-            return Err(format!("no option \"{option}\""));
-        }
-    }
-    if address.starts_with("unix:") {
-        return Err("a Unix socket, which is not built yet".into());
-    }
-    split_address(address, 0).map(|_| ())
-}
-
-/// Splits "host:port", "host" or "port"; the host "*" or none is every IPv4 address.
-fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
-    let bad = || format!("\"{text}\" is not an address, a port, or both with a colon between");
-    let port = |digits: &str| digits.parse::<u16>().map_err(|_| format!("\"{digits}\" is not a port"));
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(("*", port(text)?));
-    }
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-        return match rest.strip_prefix(':') {
-            Some(digits) => Ok((host, port(digits)?)),
-            None if rest.is_empty() => Ok((host, default_port)),
-            None => Err(bad()),
-        };
-    }
-    match text.split_once(':') {
-        Some((host, digits)) if !host.is_empty() => Ok((host, port(digits)?)),
-        Some(_) => Err(bad()),
-        None => Ok((text, default_port)),
-    }
-}
-
-/// All addresses that are meant: a name may have several.
-fn resolve(text: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
-    let (host, port) = split_address(text, default_port)?;
-    if host == "*" {
-        return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
-    }
-    let found = (host, port).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
-    let mut addresses: Vec<_> = found.collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
-}
-
-/// Checks the arguments of `location`.
-pub(super) fn check_location(args: &[String]) -> Result<(), String> {
-    match args {
-        [path] if path.starts_with('/') => Ok(()),
-        [modifier, path] if modifier == "=" || modifier == "^~" => {
-            if path.starts_with('/') {
-                Ok(())
-            } else {
-                Err("a path that begins with /".into())
-            }
-        }
-        [modifier, _] if modifier.starts_with('~') => {
-            Err("a regular expression, which is not built yet".into())
-        }
-        _ => Err("a path that begins with /".into()),
-    }
-}
-
 /// Checks the arguments of `error_log`.
 pub(super) fn check_error_log(args: &[String]) -> Result<(), String> {
     match args {
@@ -357,24 +290,8 @@ pub fn log_level(word: &str) -> Option<log::LevelFilter> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::locations::Kind;
     use super::*;
-
-    #[test]
-    fn addresses_are_written_as_nginx_has_them() {
-        for (text, address) in [
-            ("1935", "0.0.0.0:1935"),
-            ("*:80", "0.0.0.0:80"),
-            ("127.0.0.1:8080", "127.0.0.1:8080"),
-            ("127.0.0.1", "127.0.0.1:7"),
-            ("[::]:1935", "[::]:1935"),
-            ("[::1]", "[::1]:7"),
-        ] {
-            assert_eq!(resolve(text, 7), Ok(vec![address.parse().unwrap()]), "{text}");
-        }
-        for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999"] {
-            assert!(split_address(text, 7).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_server_that_nginx_would_take_is_taken_and_serves_what_no_location_matches() {
@@ -385,9 +302,10 @@ mod tests {
         let table = super::super::directive_table(&modules);
         crate::conf::check(&tree, &table).unwrap();
         let config = Config::new(&Scope::root(&tree, &table)).unwrap();
-        let locations = config.locations.iter().map(|l| (l.path.as_str(), l.exact, l.scope.text("root")));
+        let locations = config.locations.iter().map(|l| (l.path.as_str(), l.kind, l.scope.text("root")));
         let locations: Vec<_> = locations.collect();
         let root = || "/srv".to_owned();
-        assert_eq!(locations, [("/hls", false, root()), ("/", true, root()), ("/", false, root())]);
+        let expected = [("/", Kind::Server), ("/hls", Kind::Prefix), ("/", Kind::Exact)];
+        assert_eq!(locations, expected.map(|(path, kind)| (path, kind, root())));
     }
 }

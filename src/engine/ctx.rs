@@ -1,5 +1,6 @@
 //! The context: all that the modules may see and ask for while a turn runs.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +11,10 @@ use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 use crate::rtmp::command::Level;
 
-use super::config::{Config, Listener, LocationId, Protocol, ServerSettings};
+use super::config::{Config, Listener, Protocol, ServerSettings};
+use super::exchange::{self, Exchange};
+use super::hosts::Hosts;
+use super::locations::Locations;
 use super::memory::MemoryFiles;
 use super::module::Verdict;
 use super::out_queue::OutQueue;
@@ -54,14 +58,6 @@ pub struct AppFacts {
     pub(super) policy: Policy,
 }
 
-/// What the engine keeps of a location.
-#[derive(Debug)]
-struct LocationFacts {
-    path: String,
-    exact: bool,
-    server: usize,
-}
-
 /// A request that a module has suspended.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -95,7 +91,11 @@ pub struct Ctx {
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
-    locations: Vec<LocationFacts>,
+    pub(super) locations: Locations,
+    /// Which HTTP servers answer at each address.
+    pub(super) hosts: Vec<Hosts>,
+    /// Answers that have been sent, or never will be, to be accounted for at the end of the turn.
+    pub(super) exchanged: Vec<Exchange>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
     pub(super) dirty: Vec<SessionId>,
@@ -113,13 +113,14 @@ pub struct Ctx {
     resumable: Vec<SessionId>,
     /// Whether the server is only finishing what it has.
     pub(super) draining: bool,
+    /// Seconds since 1970 and the date they are, as HTTP writes it.
+    pub(super) date: (u64, String),
     seed: u64,
 }
 
 impl Ctx {
-    pub(super) fn new(config: &Config<'_>, seed: u64, now: Now) -> Self {
+    pub(super) fn new(config: &mut Config<'_>, seed: u64, now: Now) -> Self {
         let apps = config.applications.iter();
-        let locations = config.locations.iter();
         Self {
             now,
             sessions: Sessions::default(),
@@ -132,9 +133,9 @@ impl Ctx {
                 })
                 .collect(),
             memory: MemoryFiles::default(),
-            locations: locations
-                .map(|l| LocationFacts { path: l.path.clone(), exact: l.exact, server: l.server })
-                .collect(),
+            locations: Locations::new(&config.locations),
+            hosts: std::mem::take(&mut config.hosts),
+            exchanged: Vec::new(),
             servers: config.servers.clone(),
             timers: Timers::default(),
             dirty: Vec::new(),
@@ -146,6 +147,7 @@ impl Ctx {
             answers: Vec::new(),
             resumable: Vec::new(),
             draining: false,
+            date: (0, String::new()),
             seed,
         }
     }
@@ -290,6 +292,15 @@ impl Ctx {
         live || !session.out.is_empty()
     }
 
+    /// Frees a session's slot; its socket is to be closed.
+    pub(super) fn forget(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            exchange::give_up(session, &mut self.exchanged);
+        }
+        self.sessions.remove(id);
+        self.actions.push(Action::Drop(id));
+    }
+
     fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
@@ -328,7 +339,16 @@ impl Ctx {
             }
             Protocol::Http => {
                 let protocol = http::ServerSession::new();
-                Speaks::Http(Box::new(HttpState { protocol, waits_since: now, in_head: true }))
+                Speaks::Http(Box::new(HttpState {
+                    protocol,
+                    waits_since: now,
+                    in_head: true,
+                    keep_alive: STEP_DEADLINE,
+                    local: listener.address,
+                    requests: 0,
+                    queued: 0,
+                    exchanges: VecDeque::new(),
+                }))
             }
         };
         let timer_at = now + STEP_DEADLINE;
@@ -355,17 +375,6 @@ impl Ctx {
         });
         self.timers.add(timer_at, Timer::Session { id, at: timer_at });
         id
-    }
-
-    /// The location of an HTTP server that a path falls into: an exact one, or the longest prefix.
-    pub(super) fn find_location(&self, server: usize, path: &str) -> Option<LocationId> {
-        let candidates = self.locations.iter().enumerate().filter(|(_, location)| {
-            let matches =
-                if location.exact { path == location.path } else { path.starts_with(&location.path) };
-            location.server == server && matches
-        });
-        let best = candidates.max_by_key(|(_, location)| (location.exact, location.path.len()));
-        best.map(|(index, _)| LocationId(index))
     }
 
     pub(super) fn resume_input(&mut self, id: SessionId) {

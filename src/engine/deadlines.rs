@@ -10,13 +10,14 @@ use super::role::Role;
 use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
 use super::stream::Streams;
 use super::timers::Timer;
+use crate::http::HttpError;
 use crate::rtmp::message::UserControl;
+
+/// What is said to an HTTP client that does not finish its request.
+const TOO_SLOW: HttpError = HttpError { status: 408, reason: "no whole request in time" };
 
 /// A session on its way out is not looked at more often than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-
-/// How long an HTTP connection may be idle between requests (nginx's keepalive_timeout).
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What is to be done about a session now.
 enum Due {
@@ -26,6 +27,8 @@ enum Due {
     Ping(Instant),
     /// Close it, for this reason.
     Close(&'static str),
+    /// Tell an HTTP client that it is too slow with its request, and close.
+    TimedOut,
 }
 
 impl Engine {
@@ -64,6 +67,9 @@ impl Engine {
                 cx.look_again(id, at);
             }
             Due::Close(reason) => cx.close(id, reason),
+            Due::TimedOut => {
+                self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at));
+            }
         }
     }
 }
@@ -84,8 +90,7 @@ impl Ctx {
             self.look_by(id, now + HANG_UP);
         } else if now >= until {
             debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
-            self.sessions.remove(id);
-            self.actions.push(Action::Drop(id));
+            self.forget(id);
             return false;
         }
         true
@@ -178,9 +183,14 @@ fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
     let (deadline, reason) = if !session.out.is_empty() {
         (session.last_output + HTTP_SEND, "takes nothing of what it is sent")
     } else if state.in_head {
-        (state.waits_since + STEP_DEADLINE, "no whole request in time")
+        (state.waits_since + STEP_DEADLINE, "no request in time")
     } else {
-        (state.waits_since.max(session.last_output) + KEEP_ALIVE, "idle")
+        (state.waits_since.max(session.last_output) + state.keep_alive, "idle")
     };
-    if now >= deadline { Due::Close(reason) } else { Due::Later(deadline) }
+    match () {
+        () if now < deadline => Due::Later(deadline),
+        // Browsers connect ahead, and must not take this for the answer to what they ask at last.
+        () if session.out.is_empty() && state.protocol.in_head() => Due::TimedOut,
+        () => Due::Close(reason),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-use super::config;
+use super::{config, hosts, listen, locations};
 
 const RTMP_AND_SERVER: &[Context] = &[Context::Rtmp, Context::RtmpServer];
 
@@ -79,7 +79,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "listen",
         contexts: &[Context::RtmpServer],
-        takes: Takes::Custom { syntax: config::LISTEN_SYNTAX, check: config::check_listen },
+        takes: Takes::Custom { syntax: listen::RTMP_SYNTAX, check: listen::check_listen },
         default: "1935",
         repeat: Repeat::Many,
         doc: "An address and port, or only one of them, to accept RTMP on.",
@@ -210,20 +210,43 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "listen",
         contexts: &[Context::HttpServer],
-        takes: Takes::Custom { syntax: config::LISTEN_SYNTAX, check: config::check_listen },
+        takes: Takes::Custom { syntax: listen::HTTP_SYNTAX, check: listen::check_listen },
         default: "80",
         repeat: Repeat::Many,
-        doc: "An address and port, or only one of them, to accept HTTP on.",
+        doc: "An address and port, or only one of them, to accept HTTP on. Servers may share one; default_server says \
+              which of them answers for hosts that are nobody's, in place of the first.",
+    },
+    Directive {
+        name: "server_name",
+        contexts: &[Context::HttpServer],
+        takes: Takes::Custom { syntax: "name ...", check: hosts::check_server_name },
+        default: "",
+        repeat: Repeat::Many,
+        doc: "The hosts this server answers for where several share an address: `example.com`, `*.example.com`, \
+              `.example.com` for both, `www.example.*`, or after `~` a regular expression; the first of these kinds \
+              that fits wins.",
+    },
+    Directive {
+        name: "keepalive_timeout",
+        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        takes: Takes::Custom { syntax: "time [told]", check: locations::check_keepalive },
+        default: "75s",
+        repeat: Repeat::Once,
+        doc: "How long a connection may be idle after an answer; 0 ends it with the answer. Clients are told the \
+              second time, if there is one.",
     },
     Directive {
         name: "location",
         contexts: &[Context::HttpServer],
         takes: Takes::Block {
             opens: Context::Location,
-            label: Label::Custom { syntax: "[=|^~] /path", check: config::check_location },
+            label: Label::Custom { syntax: locations::LOCATION_SYNTAX, check: locations::check_location },
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "What happens to requests whose path begins with this one (the longest wins), or, after =, is it.",
+        doc: "What happens to requests for a path: for this one alone after `=`; for all that begin so, where the longest \
+              wins; for all that match a regular expression after `~`, or `~*` in any case. The first expression that \
+              matches goes before the longest beginning, unless that stands after `^~`. Requests come to `@name` by \
+              error_page and try_files only. Expressions have no look-around and no back references.",
     },
 ];

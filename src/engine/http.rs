@@ -1,15 +1,24 @@
-//! HTTP requests to the engine: the location is found, the modules are asked, the answer is queued.
+//! HTTP requests to the engine: server and location are found, the modules are asked, the answer is queued.
 
 use std::rc::Rc;
+use std::time::{Instant, SystemTime};
 
 use super::Engine;
-use super::module::{HttpReply, HttpRequest};
+use super::ctx::{Ctx, Now};
+use super::exchange::Exchange;
+use super::module::{HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
 use super::session::{Life, STEP_DEADLINE, SessionId};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
 const MAX_WAITING: usize = 16;
+
+/// Internal redirects of one request; more of them are a circle.
+const MAX_REDIRECTS: usize = 10;
+
+/// What is written to the log where a connection is closed without an answer.
+const NO_ANSWER: u16 = 444;
 
 impl Engine {
     /// Feeds bytes to an HTTP session and answers its requests, in order.
@@ -26,12 +35,13 @@ impl Engine {
                 return;
             }
             let Some(state) = session.http_mut() else { return };
+            let begun = if state.protocol.in_head() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_head, true);
             match state.protocol.next(&mut input) {
                 Ok(Some(request)) => {
                     state.in_head = false;
                     state.waits_since = now;
-                    self.answer(id, &request);
+                    self.answer(id, request, begun);
                 }
                 Ok(None) => {
                     state.in_head = state.protocol.in_head();
@@ -41,45 +51,204 @@ impl Engine {
                     }
                     return;
                 }
-                Err(error) => return self.reject(id, error),
+                Err(error) => return self.reject(id, error, begun),
             }
         }
     }
 
-    fn answer(&mut self, id: SessionId, request: &Request) {
-        let Some(server) = self.cx.sessions.get(id).map(|session| session.server) else { return };
-        let location = self.cx.find_location(server, &request.path);
-        let reply = location.and_then(|location| {
-            let located = HttpRequest { session: id, location, request };
-            self.modules.iter_mut().find_map(|module| module.on_http(&mut self.cx, &located))
-        });
-        let reply = reply.unwrap_or_else(|| error_reply(404));
+    /// Answers a request that cannot be read, and closes.
+    pub(super) fn reject(&mut self, id: SessionId, error: HttpError, begun: Instant) {
+        let Some(asked) = self.cx.receive(id, Request::unreadable(), begun) else { return };
+        self.send_reply(asked, error_reply(error.status), false);
+        self.cx.finish(id, &format!("{} {}", error.status, error.reason));
+    }
+
+    /// Asks those who keep accounts of what has been sent.
+    pub(super) fn account(&mut self) {
+        for mut exchange in std::mem::take(&mut self.cx.exchanged) {
+            exchange.ended = self.cx.now;
+            for module in &mut self.modules {
+                module.on_http_done(&mut self.cx, &exchange);
+            }
+        }
+    }
+
+    fn answer(&mut self, id: SessionId, request: Request, begun: Instant) {
+        let Some(mut asked) = self.cx.receive(id, request, begun) else { return };
+        let Some(reply) = self.find_reply(&mut asked) else {
+            self.cx.finish(id, "closed without an answer");
+            return self.cx.keep(asked, NO_ANSWER, (0, 0));
+        };
         let (method, target, status) =
-            (request.method.as_str(), request.target.escape_debug(), reply.head.status);
+            (asked.method.as_str(), asked.request.target.escape_debug(), reply.head.status);
         log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
-        let persistent = request.persistent && !self.cx.draining;
-        self.send_reply(id, reply, persistent, request.method == Method::Head);
-        if !persistent {
+        let persistent = asked.request.persistent && !self.cx.draining;
+        if !self.send_reply(asked, reply, persistent) {
             self.cx.finish(id, "answered");
         }
     }
 
-    fn reject(&mut self, id: SessionId, error: HttpError) {
-        self.send_reply(id, error_reply(error.status), false, false);
-        self.cx.finish(id, &format!("{} {}", error.status, error.reason));
+    /// Lets the modules find an answer where the request goes, or where they send it. None to hang up.
+    fn find_reply(&mut self, asked: &mut HttpRequest) -> Option<HttpReply> {
+        let (mut forced, mut error_page) = (None, false);
+        for _ in 0..=MAX_REDIRECTS {
+            let mut route = self.visit(asked);
+            // As in nginx, an error on the way to an error page has no other.
+            if let (Route::Reply(reply), false) = (&route, error_page) {
+                let (status, modules) = (reply.head.status, &mut self.modules);
+                let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, asked, status));
+                if status >= 300
+                    && let Some(better) = better.find(|route| !matches!(route, Route::Continue))
+                {
+                    error_page = matches!(better, Route::Redirect(_));
+                    route = better;
+                }
+            }
+            let mut reply = match route {
+                Route::Close => return None,
+                Route::Redirect(Redirect { target, status }) => {
+                    forced = forced.or(status);
+                    self.cx.redirect(asked, target, error_page);
+                    continue;
+                }
+                Route::Continue => error_reply(404),
+                Route::Reply(reply) | Route::Verbatim(reply) => reply,
+            };
+            if reply.head.status < 300 {
+                reply.head.status = forced.unwrap_or(reply.head.status);
+            }
+            return Some(reply);
+        }
+        log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", asked.session, asked.request.path);
+        Some(error_reply(500))
     }
 
-    fn send_reply(&mut self, id: SessionId, reply: HttpReply, persistent: bool, head_only: bool) {
-        let wall = self.cx.now.wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let date = conditional::format_date(wall.as_secs());
-        let head = reply.head.encode(Some(reply.body.len()), persistent, &date);
-        let queued = self.cx.send_bytes(id, &head);
-        if queued
-            && !head_only
+    /// Asks the modules at one place.
+    fn visit(&mut self, asked: &mut HttpRequest) -> Route {
+        let cx = &mut self.cx;
+        if !cx.locations.is_named(asked.location) {
+            for module in &mut self.modules {
+                match module.on_http_server(cx, asked) {
+                    Route::Continue => {}
+                    decided => return decided,
+                }
+            }
+            cx.locate(asked);
+        }
+        for module in &mut self.modules {
+            match module.on_http_location(cx, asked) {
+                Route::Continue => {}
+                decided => return decided,
+            }
+        }
+        let reply = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
+        Route::Reply(reply.unwrap_or_else(|| error_reply(404)))
+    }
+
+    /// Queues an answer. Returns whether the connection goes on.
+    fn send_reply(&mut self, asked: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
+        let id = asked.session;
+        for module in &mut self.modules {
+            module.on_http_reply(&mut self.cx, &asked, &mut reply.head);
+        }
+        let keep_alive = self.cx.locations.keep_alive(asked.location);
+        let idle = keep_alive.and_then(|keep| keep.idle).filter(|_| persistent);
+        if let (Some(_), Some(told)) = (idle, keep_alive.and_then(|keep| keep.told)) {
+            reply.head = reply.head.with("Keep-Alive", format!("timeout={told}"));
+        }
+        let head = reply.head.encode(Some(reply.body.len()), idle.is_some(), self.cx.date());
+        if asked.method == Method::Head || !response::has_body(reply.head.status) {
+            reply.body = Body::Empty;
+        }
+        let sizes = (head.len() as u64, reply.body.len());
+        if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
         {
             session.out.push_body(reply.body);
+            if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
+                state.keep_alive = idle;
+            }
+            self.cx.keep(asked, reply.head.status, sizes);
         }
+        if let Some(idle) = idle {
+            self.cx.look_by(id, self.cx.now.instant + idle);
+        }
+        idle.is_some()
+    }
+}
+
+impl Ctx {
+    /// A request with all that is known of it; it has come to its server and to no location yet.
+    fn receive(&mut self, id: SessionId, request: Request, begun: Instant) -> Option<HttpRequest> {
+        let now = self.now;
+        let session = self.sessions.get_mut(id)?;
+        let (peer, hosts) = (session.peer, session.server);
+        let state = session.http_mut()?;
+        state.requests += 1;
+        let server = self.hosts.get(hosts)?.find(&request.host)?;
+        let since = now.instant.saturating_duration_since(begun);
+        Some(HttpRequest {
+            session: id,
+            peer,
+            local: state.local,
+            number: state.requests,
+            begun: Now { instant: begun, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
+            location: self.locations.own(server)?,
+            server,
+            caught: Vec::new(),
+            method: request.method.clone(),
+            request,
+            internal: false,
+        })
+    }
+
+    /// Finds the location of a request.
+    fn locate(&self, asked: &mut HttpRequest) {
+        if let Some((location, caught)) = self.locations.find(asked.server, &asked.request.path) {
+            (asked.location, asked.caught) = (location, caught);
+        }
+    }
+
+    /// Sends a request to another place. To an error page it goes without what made it conditional.
+    fn redirect(&self, asked: &mut HttpRequest, target: Target, error_page: bool) {
+        asked.internal = true;
+        if error_page {
+            asked.request.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
+            asked.request.headers.remove(&["if-modified-since", "if-unmodified-since"]);
+            if asked.request.method != Method::Head {
+                asked.request.method = Method::Get;
+            }
+        }
+        let own = self.locations.own(asked.server);
+        match target {
+            Target::Path { path, query } => {
+                (asked.request.path, asked.request.query) = (path, query);
+                asked.location = own.unwrap_or(asked.location);
+            }
+            Target::Named(name) => {
+                let named = self.locations.named(asked.server, &name).or(own);
+                asked.location = named.unwrap_or(asked.location);
+            }
+        }
+    }
+
+    /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
+    fn keep(&mut self, asked: HttpRequest, status: u16, (head, body): (u64, u64)) {
+        let (id, ended) = (asked.session, self.now);
+        let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
+        let begins = state.queued;
+        state.queued += head + body;
+        let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body };
+        state.exchanges.push_back(Box::new(exchange));
+    }
+
+    /// The IMF-fixdate of now, made once a second.
+    fn date(&mut self) -> &str {
+        let wall = self.now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.date.0 != wall || self.date.1.is_empty() {
+            self.date = (wall, conditional::format_date(wall));
+        }
+        &self.date.1
     }
 }
 

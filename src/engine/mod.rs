@@ -9,13 +9,18 @@ mod config;
 mod ctx;
 mod deadlines;
 mod directives;
+mod exchange;
 mod gates;
 mod gop;
 mod headers;
+mod hosts;
 mod http;
+mod listen;
+mod locations;
 mod memory;
 mod module;
 mod name;
+mod network;
 mod out_queue;
 mod play;
 mod policy;
@@ -33,13 +38,16 @@ mod tests;
 
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
-pub use config::{AppId, Application, Config, Listener, Location, LocationId, Protocol, log_level};
+pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
+pub use exchange::Exchange;
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
+pub use locations::{Kind as LocationKind, Location};
 pub use memory::{MemoryFile, MemoryFiles};
-pub use module::{HttpReply, HttpRequest, Module, Sink, Verdict};
+pub use module::{HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
 pub use name::{NameError, StreamName};
+pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
 pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use session::{Ask, Request, Session, SessionId};
@@ -81,11 +89,11 @@ impl Engine {
         seed: u64,
         now: Now,
     ) -> Result<Self, conf::Error> {
-        let config = Config::new(root)?;
+        let mut config = Config::new(root)?;
         for module in &mut modules {
             module.configure(&config)?;
         }
-        let cx = Ctx::new(&config, seed, now);
+        let cx = Ctx::new(&mut config, seed, now);
         Ok(Self { modules, cx, listeners: config.listeners })
     }
 
@@ -149,6 +157,7 @@ impl Engine {
         session.out.advance(count);
         session.bytes_out += count as u64;
         session.last_output = now.instant;
+        exchange::settle(session, &mut self.cx.exchanged);
         if session.out.is_empty() && session.backlogged {
             self.cx.resume_input(id);
         } else if self.cx.draining && !self.cx.is_busy(id) {
@@ -222,6 +231,7 @@ impl Engine {
         let mut lingering = std::mem::take(&mut self.cx.lingering);
         lingering.retain(|&id| self.cx.linger(id));
         self.cx.lingering = lingering;
+        self.account();
         std::mem::take(&mut self.cx.actions)
     }
 
@@ -326,7 +336,6 @@ impl Engine {
             self.cx.look_again(id, at);
             return;
         }
-        self.cx.sessions.remove(id);
-        self.cx.actions.push(Action::Drop(id));
+        self.cx.forget(id);
     }
 }

@@ -1,6 +1,7 @@
 //! The two kinds of hook: [`Module`], one per process and feature, and [`Sink`], one per stream and output.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::conf::{self, Directive};
@@ -10,6 +11,7 @@ use crate::rtmp::shared_object::SharedObject;
 
 use super::config::{AppId, Config, LocationId};
 use super::ctx::{Ctx, Now};
+use super::exchange::Exchange;
 use super::memory::MemoryFiles;
 use super::out_queue::Body;
 use super::role::Endpoint;
@@ -74,10 +76,33 @@ pub trait Module {
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}
 
-    /// An HTTP request; the first module that answers wins.
-    fn on_http(&mut self, _cx: &mut Ctx, _request: &HttpRequest<'_>) -> Option<HttpReply> {
+    /// An HTTP request has come to a server; where it goes has not been looked for. The first module that
+    /// does not continue decides.
+    fn on_http_server(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Route {
+        Route::Continue
+    }
+
+    /// An HTTP request has come to a location; nobody has been asked for an answer. The first module that
+    /// does not continue decides.
+    fn on_http_location(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Route {
+        Route::Continue
+    }
+
+    /// An HTTP request that has been let through to its location; the first module that answers wins.
+    fn on_http(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Option<HttpReply> {
         None
     }
+
+    /// The answer to an HTTP request is an error of this status; there may be a better one.
+    fn on_http_error(&mut self, _cx: &mut Ctx, _asked: &HttpRequest, _status: u16) -> Route {
+        Route::Continue
+    }
+
+    /// An answer is about to be sent; its head may be changed.
+    fn on_http_reply(&mut self, _cx: &mut Ctx, _asked: &HttpRequest, _head: &mut http::ResponseHead) {}
+
+    /// An answer has been sent, or never will be.
+    fn on_http_done(&mut self, _cx: &mut Ctx, _done: &Exchange) {}
 }
 
 /// An output of one stream, such as a set of HLS fragments. Dropping it finishes it.
@@ -98,15 +123,69 @@ pub trait Sink {
     fn settle(&mut self, _now: Now, _memory: &mut MemoryFiles) {}
 }
 
-/// An HTTP request and the location it fell into.
+/// An HTTP request and what is known of it.
 #[derive(Debug)]
-pub struct HttpRequest<'a> {
+pub struct HttpRequest {
     /// Who asks.
     pub session: SessionId,
-    /// The location block, chosen by the longest prefix.
+    /// The address that asks.
+    pub peer: SocketAddr,
+    /// The address that is asked, as it is listened on.
+    pub local: SocketAddr,
+    /// The number of the request on its connection, from 1.
+    pub number: u64,
+    /// When its first byte was read.
+    pub begun: Now,
+    /// The position of the server that answers.
+    pub server: usize,
+    /// The location block.
     pub location: LocationId,
-    /// The request itself.
-    pub request: &'a http::Request,
+    /// What the location's regular expression has caught, the whole first; empty without groups.
+    pub caught: Vec<String>,
+    /// The method that came, whatever an error page's request has.
+    pub method: http::Method,
+    /// The request itself. An internal redirect changes its path and query.
+    pub request: http::Request,
+    /// Whether an internal redirect has led here.
+    pub internal: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub enum Route {
+    /// On: nothing is decided.
+    Continue,
+    /// Back, with this answer; an error may still get a page of its own.
+    Reply(HttpReply),
+    /// Back, with just this answer.
+    Verbatim(HttpReply),
+    /// To another place on this server, without the client's knowledge.
+    Redirect(Redirect),
+    /// Nowhere: the connection closes without an answer.
+    Close,
+}
+
+/// An internal redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// Where to.
+    pub target: Target,
+    /// The status to answer with if something good is found there, in place of its own.
+    pub status: Option<u16>,
+}
+
+/// A place on this server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A path, decoded, with its query: the location it falls into.
+    Path {
+        /// The path.
+        path: String,
+        /// What follows "?".
+        query: String,
+    },
+    /// The location of that name, with its "@", for the same path.
+    Named(String),
 }
 
 /// A module's answer to an HTTP request.
@@ -116,4 +195,30 @@ pub struct HttpReply {
     pub head: http::ResponseHead,
     /// What follows the head.
     pub body: Body,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl HttpRequest {
+        /// What a head asks of the first server, from 192.0.2.1.
+        pub fn for_test(head: &str) -> Self {
+            let request = http::Request::parse(head.as_bytes()).unwrap();
+            let begun = Now { instant: std::time::Instant::now(), wall: std::time::SystemTime::UNIX_EPOCH };
+            Self {
+                session: SessionId::default(),
+                peer: ([192, 0, 2, 1], 1000).into(),
+                local: ([127, 0, 0, 1], 80).into(),
+                number: 1,
+                begun,
+                server: 0,
+                location: LocationId(0),
+                caught: Vec::new(),
+                method: request.method.clone(),
+                request,
+                internal: false,
+            }
+        }
+    }
 }

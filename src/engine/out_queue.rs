@@ -233,6 +233,11 @@ impl OutQueue {
         count
     }
 
+    /// Whether a file stands behind the first `count` items.
+    pub fn file_follows(&self, count: usize) -> bool {
+        matches!(self.items.get(count), Some(Item::File(_)))
+    }
+
     /// The file at the front, if one is next.
     pub fn file(&self) -> Option<&Piece> {
         match self.items.front() {

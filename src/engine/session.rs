@@ -1,5 +1,6 @@
 //! Sessions: one for each connection, in a slab.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,12 +14,13 @@ use crate::rtmp::command::{Connect, Play, Publish};
 
 use super::config::AppId;
 use super::ctx::Gate;
+use super::exchange::Exchange;
 use super::out_queue::OutQueue;
 use super::role::Roles;
 
 /// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
 /// "#serial", as every log line begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId {
     /// The slot; whoever owns the sockets may use it as an index.
     pub index: u32,
@@ -85,8 +87,18 @@ pub(super) struct HttpState {
     pub protocol: http::ServerSession,
     /// Since when a head is being received, or was last answered.
     pub waits_since: Instant,
-    /// Whether part of a head has come.
+    /// Whether a head is awaited or part of it has come.
     pub in_head: bool,
+    /// How long the connection may be idle after the last answer.
+    pub keep_alive: Duration,
+    /// Where the peer has connected to.
+    pub local: SocketAddr,
+    /// Requests so far.
+    pub requests: u64,
+    /// Bytes queued so far.
+    pub queued: u64,
+    /// What has been answered and not yet sent, in order; as bounded as the queue.
+    pub exchanges: VecDeque<Box<Exchange>>,
 }
 
 /// The way of a session out of the world.
@@ -133,8 +145,8 @@ pub struct Session {
     pub out: OutQueue,
     pub(super) roles: Roles,
     pub(super) speaks: Speaks,
-    /// Position of its server among those of its protocol: an RTMP session's is one of
-    /// [`Ctx::servers`](super::Ctx), an HTTP session's tells which locations are its own.
+    /// Position of an RTMP session's server among [`Ctx::servers`](super::Ctx), or of the hosts that an
+    /// HTTP session may ask for among `Ctx::hosts`.
     pub(super) server: usize,
     pub(super) life: Life,
     /// Whether it is on the list of those with something to send.

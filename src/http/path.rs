@@ -17,20 +17,32 @@ pub fn resolve(raw: &str) -> Result<String, BadPath> {
     if !raw.starts_with('/') {
         return Err(BadPath);
     }
-    let mut segments: Vec<String> = Vec::new();
+    let segments = raw.split('/').skip(1).map(decode).collect::<Result<Vec<_>, _>>()?;
+    join(segments.iter().map(String::as_str)).ok_or(BadPath)
+}
+
+/// The canonical form of a path that is decoded already; none if it leads above the root or has control
+/// characters.
+pub fn tidy(decoded: &str) -> Option<String> {
+    let segments = decoded.strip_prefix('/').unwrap_or(decoded).split('/');
+    join(segments).filter(|path| !path.contains(|c: char| c.is_control()))
+}
+
+/// Resolves dot segments and merges empty ones; none above the root.
+fn join<'a>(raw: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut segments = Vec::new();
     let mut folder = true;
-    for raw_segment in raw.split('/').skip(1) {
-        let segment = decode(raw_segment)?;
-        folder = matches!(segment.as_str(), "" | "." | "..");
-        match segment.as_str() {
+    for segment in raw {
+        folder = matches!(segment, "" | "." | "..");
+        match segment {
             "" | "." => {}
             ".." => {
-                segments.pop().ok_or(BadPath)?;
+                segments.pop()?;
             }
             _ => segments.push(segment),
         }
     }
-    let mut path = String::with_capacity(raw.len() + 1);
+    let mut path = String::new();
     for segment in &segments {
         path.push('/');
         path.push_str(segment);
@@ -38,7 +50,7 @@ pub fn resolve(raw: &str) -> Result<String, BadPath> {
     if folder {
         path.push('/');
     }
-    Ok(path)
+    Some(path)
 }
 
 /// Escapes a decoded path for use in a URL or a Location header (RFC 3986, section 3.3).
@@ -48,12 +60,23 @@ pub fn encode(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push('%');
-            encoded.push(hex_digit(byte >> 4));
-            encoded.push(hex_digit(byte & 15));
+            encoded.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
     }
     encoded
+}
+
+/// Escapes what cannot stand in a Location header in a URL that may be escaped in parts already.
+pub fn escape_location(url: &str) -> String {
+    let mut escaped = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        }
+    }
+    escaped
 }
 
 fn decode(segment: &str) -> Result<String, BadPath> {
@@ -151,6 +174,26 @@ mod tests {
         for raw in cases {
             assert_eq!(resolve(raw), Err(BadPath), "{raw}");
         }
+    }
+
+    #[test]
+    fn a_decoded_path_is_made_canonical() {
+        for (path, tidied) in [
+            ("/a%2e/b", "/a%2e/b"),
+            ("//a/./b/../c/", "/a/c/"),
+            ("a", "/a"),
+            ("/../a", ""),
+            ("/a\nb", ""),
+            ("", "/"),
+        ] {
+            assert_eq!(tidy(path).unwrap_or_default(), tidied, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_location_keeps_its_escapes_and_gets_those_it_needs() {
+        assert_eq!(escape_location("http://a/%20b?c=d&e#f"), "http://a/%20b?c=d&e#f");
+        assert_eq!(escape_location("/a b\r\nX: \u{e9}"), "/a%20b%0D%0AX:%20%C3%A9");
     }
 
     #[test]

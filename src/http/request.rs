@@ -92,6 +92,11 @@ impl Headers {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Removes every field of those (lower-case) names.
+    pub fn remove(&mut self, names: &[&str]) {
+        self.0.retain(|(key, _)| !names.contains(&key.as_str()));
+    }
+
     /// Whether a comma-separated field of that name holds `token`, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.all(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
@@ -115,12 +120,16 @@ pub struct Request {
     pub target: String,
     /// What follows "?", as it came; empty without one.
     pub query: String,
+    /// The host that is asked: in lower case, without a port or a last dot; empty where it is not told.
+    pub host: String,
     /// The header fields.
     pub headers: Headers,
     /// Whether the peer wants to send more requests (RFC 9112, section 9.3).
     pub persistent: bool,
     /// 0 or 1: the peer's HTTP/1.x.
     pub version_minor: u8,
+    /// Bytes of its head.
+    pub length: usize,
 }
 
 impl Request {
@@ -142,8 +151,10 @@ impl Request {
             parsed.headers.iter().map(|field| (field.name.to_ascii_lowercase(), text(field.value))).collect(),
         );
         let method = Method::new(method);
-        let (path, query) = split_target(&method, target)?;
+        let Target { path, query, host } = split_target(&method, target)?;
         check_host(&headers, version_minor)?;
+        // The host of an absolute target goes before the field (RFC 9112, section 3.2.2).
+        let host = host_of(host.as_deref().or(headers.get("host")).unwrap_or_default());
         check_framing(&method, &headers, version_minor)?;
         let persistent = match version_minor {
             0 => headers.has_token("connection", "keep-alive"),
@@ -153,12 +164,37 @@ impl Request {
             path,
             query,
             target: target.to_owned(),
+            host,
             persistent: persistent && !headers.has_token("connection", "close"),
             method,
             headers,
             version_minor,
+            length: head.len(),
         })
     }
+
+    /// What stands for a request that could not be read, in the log.
+    pub fn unreadable() -> Self {
+        Self {
+            method: Method::Other(String::new()),
+            path: "/".to_owned(),
+            target: String::new(),
+            query: String::new(),
+            host: String::new(),
+            headers: Headers::default(),
+            persistent: false,
+            version_minor: 0,
+            length: 0,
+        }
+    }
+}
+
+/// The parts of a target.
+struct Target {
+    path: String,
+    query: String,
+    /// With its port, if the target is absolute.
+    host: Option<String>,
 }
 
 fn refuse(error: httparse::Error) -> HttpError {
@@ -173,8 +209,8 @@ fn refuse(error: httparse::Error) -> HttpError {
     }
 }
 
-/// Path and query of a target in origin, absolute or asterisk form (RFC 9112, section 3.2).
-fn split_target(method: &Method, target: &str) -> Result<(String, String), HttpError> {
+/// Splits a target in origin, absolute or asterisk form (RFC 9112, section 3.2).
+fn split_target(method: &Method, target: &str) -> Result<Target, HttpError> {
     if target.len() > MAX_TARGET {
         return Err(HttpError::new(414, "target too long"));
     }
@@ -182,18 +218,25 @@ fn split_target(method: &Method, target: &str) -> Result<(String, String), HttpE
         return Err(HttpError::new(400, "fragment in the target"));
     }
     if target == "*" && *method == Method::Options {
-        return Ok(("/".to_owned(), String::new()));
+        return Ok(Target { path: "/".to_owned(), query: String::new(), host: None });
     }
-    let origin = origin_form(target).ok_or(HttpError::new(400, "bad target"))?;
+    let (host, origin) = origin_form(target).ok_or(HttpError::new(400, "bad target"))?;
     let (raw, query) = origin.split_once('?').unwrap_or((&origin, ""));
     let path = path::resolve(raw).map_err(|_| HttpError::new(400, "bad path"))?;
-    Ok((path, query.to_owned()))
+    Ok(Target { path, query: query.to_owned(), host: host.map(str::to_owned) })
 }
 
-/// Strips scheme and authority, which a server must accept (RFC 9112, section 3.2.2).
-fn origin_form(target: &str) -> Option<Cow<'_, str>> {
+/// A host without its port and last dot, in lower case. An address of IPv6 keeps its brackets.
+fn host_of(host: &str) -> String {
+    let port = host.rfind(':').filter(|&colon| !host.get(colon..).is_some_and(|rest| rest.contains(']')));
+    let name = port.and_then(|colon| host.get(..colon)).unwrap_or(host);
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+/// Strips scheme and authority, which a server must accept (RFC 9112, section 3.2.2), and returns that too.
+fn origin_form(target: &str) -> Option<(Option<&str>, Cow<'_, str>)> {
     if target.starts_with('/') {
-        return Some(target.into());
+        return Some((None, target.into()));
     }
     let (scheme, rest) = target.split_once("://")?;
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -204,7 +247,8 @@ fn origin_form(target: &str) -> Option<Cow<'_, str>> {
     if authority.is_empty() || !is_host(authority) {
         return None;
     }
-    Some(if origin.starts_with('/') { origin.into() } else { format!("/{origin}").into() })
+    let origin = if origin.starts_with('/') { origin.into() } else { format!("/{origin}").into() };
+    Some((Some(authority), origin))
 }
 
 /// Exactly one Host in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
@@ -329,6 +373,26 @@ mod tests {
         ] {
             assert!(path(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_host_is_the_targets_or_the_fields() {
+        let host = |line: &str, field: &str| {
+            parse(&format!("{line} HTTP/1.1\r\nHost: {field}\r\n\r\n")).map(|request| request.host).unwrap()
+        };
+        for (field, expected) in [
+            ("Example.COM:8080", "example.com"),
+            ("example.com.", "example.com"),
+            ("example.com.:80", "example.com"),
+            ("[2001:DB8::1]:80", "[2001:db8::1]"),
+            ("[::1]", "[::1]"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("", ""),
+        ] {
+            assert_eq!(host("GET /", field), expected, "{field}");
+        }
+        assert_eq!(host("GET http://Other:1/x", "example.com"), "other");
+        assert_eq!(parse("GET / HTTP/1.0\r\n\r\n").unwrap().host, "");
     }
 
     #[test]

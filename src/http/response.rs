@@ -45,7 +45,7 @@ impl ResponseHead {
     /// `content_length` is that of the body, or of the body a GET would get; without one the end of the
     /// connection ends the body, so `persistent` must then be false. `date` is an IMF-fixdate.
     pub fn encode(&self, content_length: Option<u64>, persistent: bool, date: &str) -> Vec<u8> {
-        let without_body = self.status < 200 || matches!(self.status, 204 | 304);
+        let without_body = !has_body(self.status);
         debug_assert!(content_length.is_some() || without_body || !persistent, "a body without an end");
         let mut text = String::with_capacity(256);
         let mut line = |name: &str, value: &str| {
@@ -84,12 +84,20 @@ fn may_send(name: &str, value: &str) -> bool {
     is_token(name) && is_value(value) && !is_own_field(name)
 }
 
+/// Whether an answer of that status has a body, be it an empty one (RFC 9110, section 6.4.1).
+pub fn has_body(status: u16) -> bool {
+    status >= 200 && !matches!(status, 204 | 304)
+}
+
 /// The phrase for a status (RFC 9110, section 15).
 pub fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
         204 => "No Content",
+        205 => "Reset Content",
         206 => "Partial Content",
         301 => "Moved Permanently",
         302 => "Found",
@@ -99,22 +107,35 @@ pub fn reason(status: u16) -> &'static str {
         308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
+        411 => "Length Required",
         412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
         416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        507 => "Insufficient Storage",
         _ => "Unknown",
     }
 }

@@ -21,8 +21,10 @@ use super::socket::{Progress, Socket};
 
 /// The one buffer that all sessions are read into.
 const SCRATCH: usize = 64 * 1024;
-/// Bytes read from, or written to, one session in a turn before the others have theirs.
-const BUDGET: usize = 256 * 1024;
+/// Bytes read from one session in a turn before the others have theirs.
+const READ_BUDGET: usize = 256 * 1024;
+/// Bytes written to one session in a turn: most fragments go in one, and no call is needed to go on.
+const WRITE_BUDGET: usize = 512 * 1024;
 /// Bytes given to the engine at once: less than a queue's worth of messages, unless they are tiny.
 const PIECE: usize = 16 * 1024;
 /// Connections accepted from one listener in a turn.
@@ -306,7 +308,7 @@ impl Server {
     /// Reads a session until it would block, its budget is spent or the engine holds it. A read that
     /// does not fill the buffer has taken all there is, unless the peer has hung up behind it.
     fn read(&mut self, id: SessionId, to_the_end: bool, now: Now) {
-        let mut left = BUDGET;
+        let mut left = READ_BUDGET;
         loop {
             let held = self.engine.is_held(id);
             let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
@@ -366,7 +368,7 @@ impl Server {
 
     /// Writes a session until its queue is empty, there is no room or its budget is spent.
     fn write(&mut self, id: SessionId, now: Now) {
-        let mut left = BUDGET;
+        let mut left = WRITE_BUDGET;
         loop {
             let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
             if socket.id != id || socket.blocked {

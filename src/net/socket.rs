@@ -1,11 +1,13 @@
 //! One connection's socket: reading into the shared buffer, gathered writing out of the queue.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
+use nix::libc::MSG_MORE;
 use nix::sys::sendfile::sendfile64;
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
 
 use crate::engine::{OutQueue, SessionId};
 
@@ -13,8 +15,8 @@ use crate::engine::{OutQueue, SessionId};
 /// the next call; an array of the kernel's limit of 1024 would cost more to set up than it saves.
 const SLICES: usize = 64;
 
-/// Bytes of a file handed to one sendfile.
-const FILE_PIECE: u64 = 256 * 1024;
+/// Bytes of a file handed to one sendfile: most fragments.
+const FILE_PIECE: u64 = 512 * 1024;
 
 /// How a call on a socket ended.
 #[derive(Debug)]
@@ -81,7 +83,15 @@ impl Socket {
                 None => {
                     let mut slices = [IoSlice::new(&[]); SLICES];
                     let count = queue.gather(&mut slices);
-                    self.stream.write_vectored(&slices[..count])
+                    let slices = slices.get(..count).unwrap_or_default();
+                    if queue.file_follows(count) {
+                        // A head need not go in a packet of its own.
+                        let flags = MsgFlags::from_bits_retain(MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
+                        sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None)
+                            .map_err(io::Error::from)
+                    } else {
+                        self.stream.write_vectored(slices)
+                    }
                 }
             };
             match result {

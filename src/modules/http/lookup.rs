@@ -1,15 +1,17 @@
 //! From a folder and a path below it to an open file, without ever leaving the folder.
 //!
-//! Every component is opened relative to the one before and never through a link, so there is no
-//! moment in which somebody could swap one. Opening does not wait: a FIFO has nothing to stop us with.
+//! The kernel is asked not to follow links; where it cannot be, every component is opened relative to the
+//! one before. So there is no moment in which somebody could swap one. Opening does not wait: a FIFO has
+//! nothing to stop us with.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
 
 use crate::engine::{Body, MemoryFiles};
@@ -35,6 +37,19 @@ pub struct Content {
     pub modified: SystemTime,
 }
 
+/// Bytes up to which a file is read at once: head and body then go in one packet.
+const SMALL: u64 = 8 * 1024;
+
+/// Reads a body that is small.
+pub fn load(body: Body) -> Body {
+    let Body::File { file, offset, length } = body else { return body };
+    let mut bytes = vec![0; length.min(SMALL) as usize];
+    if length > SMALL || file.read_exact_at(&mut bytes, offset).is_err() {
+        return Body::File { file, offset, length };
+    }
+    Body::Bytes(bytes.into())
+}
+
 /// The file that `memory` has for `path` below `base`.
 pub fn find_in_memory(memory: &MemoryFiles, base: &Path, path: &str) -> Option<Content> {
     if memory.is_empty() || !path.split('/').all(|name| name.is_empty() || is_plain(name)) {
@@ -54,11 +69,22 @@ pub fn find(base: &Path, path: &str) -> Result<Found, Errno> {
     let Some((last, folders)) = names.split_last() else {
         return inspect(open(base, to_read() & !OFlag::O_NOFOLLOW, Mode::empty())?);
     };
+    match open_at_once(base, path) {
+        // There are links in the base's own path, or the kernel is older than 5.6, or a sandbox forbids it.
+        Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => {}
+        opened => return inspect(opened?),
+    }
     let mut folder = open(base, to_pass() & !OFlag::O_NOFOLLOW, Mode::empty())?;
     for name in folders {
         folder = openat(&folder, *name, to_pass(), Mode::empty())?;
     }
     inspect(openat(&folder, *last, to_read(), Mode::empty())?)
+}
+
+/// Opens a path in one call, if there are no links in it at all.
+fn open_at_once(base: &Path, path: &str) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new().flags(to_read()).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    openat2(AT_FDCWD, &base.join(path.trim_start_matches('/')), how)
 }
 
 /// Opens the file of that name in an open folder.
@@ -69,8 +95,8 @@ pub fn find_in(folder: &File, name: &str) -> Result<Found, Errno> {
     inspect(openat(folder, name, to_read(), Mode::empty())?)
 }
 
-/// A name that stays in its folder and is not hidden: unfinished files have a leading dot.
-fn is_plain(name: &str) -> bool {
+/// Whether a name stays in its folder and is not hidden: unfinished files have a leading dot.
+pub fn is_plain(name: &str) -> bool {
     !name.is_empty() && (!name.starts_with('.') || name == ".well-known")
 }
 

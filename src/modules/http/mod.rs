@@ -1,88 +1,48 @@
-//! Static files by location: playlists, fragments, recordings and the pages around them.
+//! What an HTTP server does for every request (who may ask, what is answered at once, headers, error
+//! pages, logs), and static files by location: playlists, fragments, recordings and the pages around them.
 //!
 //! `root` and `alias` say where a location's files are, the rest how they are sent. A location with
 //! neither is left to others, so this module stands after those that answer from memory.
 
+mod access;
+mod access_log;
+mod added;
+mod autoindex;
+mod directives;
+mod error_page;
+mod files;
+mod folder;
+mod log_format;
 mod lookup;
-mod preflight;
-mod reply;
+mod rewrite;
 mod settings;
+mod template;
+mod try_files;
 
-use crate::conf::{self, Context, Directive, Label, Repeat, Takes};
-use crate::engine::{Config, Ctx, HttpReply, HttpRequest, Module};
+use std::collections::HashMap;
 
+use crate::conf::{self, Directive};
+use crate::engine::{Config, Ctx, Exchange, HttpReply, HttpRequest, Module, Route};
+use crate::http::ResponseHead;
+
+use access_log::{DELAY, Logs};
+use log_format::Format;
 use settings::Settings;
-
-const EVERYWHERE: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
-
-const DIRECTIVES: &[Directive] = &[
-    Directive {
-        name: "root",
-        contexts: EVERYWHERE,
-        takes: Takes::Text,
-        default: "",
-        repeat: Repeat::Once,
-        doc: "The folder to serve: a file's path is this one followed by the whole path of the URL. \
-              Symbolic links and hidden files below it are not served.",
-    },
-    Directive {
-        name: "alias",
-        contexts: &[Context::Location],
-        takes: Takes::Text,
-        default: "",
-        repeat: Repeat::Once,
-        doc: "The folder that stands for the location's own path: what follows that path names the file.",
-    },
-    Directive {
-        name: "index",
-        contexts: EVERYWHERE,
-        takes: Takes::Words { min: 1, max: 16, syntax: "file ..." },
-        default: "index.html",
-        repeat: Repeat::Once,
-        doc: "The file to send for a folder: the first of these that exists.",
-    },
-    Directive {
-        name: "types",
-        contexts: EVERYWHERE,
-        takes: Takes::Free(Label::None),
-        default: "",
-        repeat: Repeat::Many,
-        doc: "Media types and their file extensions, `video/mp2t ts;` each, in place of the built-in table.",
-    },
-    Directive {
-        name: "default_type",
-        contexts: EVERYWHERE,
-        takes: Takes::Text,
-        default: "text/plain",
-        repeat: Repeat::Once,
-        doc: "The media type of files whose extension is not known.",
-    },
-    Directive {
-        name: "add_header",
-        contexts: EVERYWHERE,
-        takes: Takes::Words { min: 2, max: 3, syntax: "name value [always]" },
-        default: "",
-        repeat: Repeat::Many,
-        doc: "A header for answers with status 200, 201, 204, 206, 301 to 304, 307 or 308; for all of them with \
-              `always`. It takes the place of the server's own of that name. Levels that add none inherit \
-              those above. The value may hold $http_NAME and $host. Server, Date, Connection and what frames a body \
-              are always the server's own.",
-    },
-    Directive {
-        name: "if",
-        contexts: &[Context::HttpServer, Context::Location],
-        takes: Takes::Free(Label::Any { syntax: "($request_method = OPTIONS)" }),
-        default: "",
-        repeat: Repeat::Once,
-        doc: "Only `if ($request_method = OPTIONS) { add_header ...; return 204; }`: the answer to OPTIONS.",
-    },
-];
+use template::View;
 
 /// The module.
 #[derive(Debug, Default)]
 pub struct Http {
-    /// By location id; none where no files are served.
-    locations: Vec<Option<Settings>>,
+    /// By location id.
+    locations: Vec<Settings>,
+    logs: Logs,
+}
+
+impl Http {
+    fn at<'a>(&'a self, asked: &'a HttpRequest) -> Option<(&'a Settings, View<'a>)> {
+        let settings = self.locations.get(asked.location.0)?;
+        Some((settings, View { asked, server_name: &settings.server_name, done: None }))
+    }
 }
 
 impl Module for Http {
@@ -91,16 +51,89 @@ impl Module for Http {
     }
 
     fn directives(&self) -> &'static [Directive] {
-        DIRECTIVES
+        directives::DIRECTIVES
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
-        self.locations = config.locations.iter().map(Settings::read).collect::<Result<_, _>>()?;
+        self.locations.clear();
+        let mut formats = HashMap::new();
+        for location in &config.locations {
+            if formats.is_empty() {
+                formats = read_formats(location)?;
+            }
+            let logs = self.logs.read(&location.scope, &formats)?;
+            self.locations.push(Settings::read(location, logs)?);
+        }
         Ok(())
     }
 
-    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest<'_>) -> Option<HttpReply> {
-        let settings = self.locations.get(request.location.0)?.as_ref()?;
-        Some(reply::answer(settings, request.request, &cx.memory))
+    fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {
+        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
+        settings.rewrite.route(&view, settings.mime(&asked.request.path))
     }
+
+    fn on_http_location(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Route {
+        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
+        if settings.internal && !asked.internal {
+            return Route::Reply(files::error(404));
+        }
+        match settings.rewrite.route(&view, settings.mime(&asked.request.path)) {
+            Route::Continue => {}
+            decided => return decided,
+        }
+        if !settings.rules.admit(asked) {
+            return Route::Reply(files::error(403));
+        }
+        match &settings.try_files {
+            Some(try_files) => try_files.route(settings, &view, &cx.memory),
+            None => Route::Continue,
+        }
+    }
+
+    fn on_http(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Option<HttpReply> {
+        let (settings, view) = self.at(asked)?;
+        settings.folder.as_ref()?;
+        Some(files::serve(settings, &view, &cx.memory, &asked.request.path))
+    }
+
+    fn on_http_error(&mut self, _cx: &mut Ctx, asked: &HttpRequest, status: u16) -> Route {
+        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
+        settings.error_pages.route(&view, status)
+    }
+
+    fn on_http_reply(&mut self, _cx: &mut Ctx, asked: &HttpRequest, head: &mut ResponseHead) {
+        if let Some((settings, view)) = self.at(asked) {
+            added::apply(head, settings.added_for(&asked.request), settings.expires, &view);
+        }
+    }
+
+    fn on_http_done(&mut self, cx: &mut Ctx, done: &Exchange) {
+        let Some(settings) = self.locations.get(done.asked.location.0) else { return };
+        let now = cx.now.instant;
+        for access in &settings.logs {
+            let view = View { asked: &done.asked, server_name: &settings.server_name, done: Some(done) };
+            if self.logs.add(access.log, &access.format.line(&view), now) {
+                cx.set_module_timer("http", now + DELAY, 0);
+            }
+        }
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+        self.logs.flush(cx.now.instant);
+    }
+}
+
+/// The formats of the `http` block.
+fn read_formats(location: &crate::engine::Location<'_>) -> Result<HashMap<String, Format>, conf::Error> {
+    let mut formats = HashMap::new();
+    for node in location.scope.all("log_format") {
+        let at = |why: String| conf::Error::at(node, why);
+        let Some((name, args)) = node.args.split_first() else { continue };
+        if formats.insert(name.clone(), Format::parse(args).map_err(at)?).is_some() {
+            return Err(at(format!("log_format \"{name}\" stands here twice")));
+        }
+    }
+    let own = Format::combined().map_err(|why| conf::Error::at(location.scope.node(), why))?;
+    formats.insert("combined".to_owned(), own);
+    Ok(formats)
 }

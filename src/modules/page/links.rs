@@ -4,13 +4,11 @@ use std::path::Path;
 
 use crate::http::path;
 
-/// A location that serves files, as far as URLs go.
+/// A location that serves files, as far as URLs go; the server itself stands first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The path it matches.
+    /// The beginning of the paths that it matches.
     pub path: String,
-    /// Whether it matches nothing else.
-    pub exact: bool,
     /// Its `root`, or empty.
     pub root: String,
     /// Its `alias`, or empty.
@@ -46,7 +44,7 @@ impl Playlists {
 
 /// The URL path of a folder in a location, ending with '/'.
 fn folder_url(place: &Place, folder: &Path) -> Option<String> {
-    if place.exact || folder.as_os_str().is_empty() {
+    if folder.as_os_str().is_empty() {
         return None;
     }
     let (base, prefix) = match (place.alias.as_str(), place.root.as_str()) {
@@ -62,7 +60,7 @@ fn folder_url(place: &Place, folder: &Path) -> Option<String> {
 
 /// The location that a URL in this folder falls into.
 fn longest_prefix<'a>(places: &'a [Place], url: &str) -> Option<&'a Place> {
-    let matching = places.iter().filter(|place| !place.exact && url.starts_with(&place.path));
+    let matching = places.iter().filter(|place| url.starts_with(&place.path));
     matching.max_by_key(|place| place.path.len())
 }
 
@@ -71,7 +69,7 @@ mod tests {
     use super::*;
 
     fn root(path: &str, folder: &str) -> Place {
-        Place { path: path.into(), exact: false, root: folder.into(), alias: String::new() }
+        Place { path: path.into(), root: folder.into(), alias: String::new() }
     }
 
     fn alias(path: &str, folder: &str) -> Place {
@@ -106,7 +104,6 @@ mod tests {
         assert_eq!(url(&places, "/tmp/hls"), None);
         let places = [root("/", "/tmp"), root("/hls", "/elsewhere"), alias("/v/", "/tmp/hls")];
         assert_eq!(url(&places, "/tmp/hls").as_deref(), Some("/v/a.m3u8"));
-        assert_eq!(url(&[Place { exact: true, ..root("/hls/", "/tmp") }], "/tmp/hls"), None);
         assert_eq!(url(&[root("/", "/tmp")], ""), None);
         assert_eq!(url(&[root("/", "")], "/tmp/hls"), None);
     }

@@ -105,7 +105,7 @@ impl Module for Page {
         Ok(())
     }
 
-    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest<'_>) -> Option<HttpReply> {
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<HttpReply> {
         let settings = self.pages.get(request.location.0)?.as_ref()?;
         let asset = asset_at(&settings.base, &request.request.path)?;
         if !matches!(request.request.method, Method::Get | Method::Head) {
@@ -136,13 +136,14 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
     if !location.scope.flag("page") {
         return Ok(None);
     }
-    if let (true, Some(node)) = (location.exact, location.scope.find("page")) {
+    if let (false, Some(node)) = (location.kind.is_prefix(), location.scope.find("page")) {
         return Err(conf::Error::at(
             node,
-            "a page needs a location without \"=\", for it has more than one file",
+            "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
-    let same_server = config.locations.iter().filter(|other| other.server == location.server);
+    let others = config.locations.iter();
+    let same_server = others.filter(|other| other.server == location.server && other.kind.is_prefix());
     let places: Vec<Place> = same_server.map(read_place).collect();
     let playlists = |scope: &Scope<'_>| {
         let hls_path = scope.flag("hls").then(|| scope.text("hls_path"))?;
@@ -157,7 +158,6 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
 fn read_place(location: &Location<'_>) -> Place {
     Place {
         path: location.path.clone(),
-        exact: location.exact,
         root: location.scope.text("root"),
         alias: location.scope.text("alias"),
     }

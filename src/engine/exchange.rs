@@ -1,0 +1,59 @@
+//! A request and what became of it, for whoever keeps an account: it is complete once the answer is sent.
+
+use super::ctx::Now;
+use super::module::HttpRequest;
+use super::session::{Session, Speaks};
+
+/// An answered HTTP request.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What was asked, as it was answered: an internal redirect has changed its path and location.
+    pub asked: HttpRequest,
+    /// The answer's status; 444 where the connection was closed without one.
+    pub status: u16,
+    /// Bytes of the answer that were sent.
+    pub sent: u64,
+    /// How many of them were the body's.
+    pub body_sent: u64,
+    /// When the last of them went.
+    pub ended: Now,
+    /// Bytes of the session before its head, as the session counts what it queues.
+    pub(super) begins: u64,
+    /// Bytes of its head.
+    pub(super) head: u64,
+    /// Bytes of its body.
+    pub(super) body: u64,
+}
+
+impl Exchange {
+    /// Whether all of the answer was sent.
+    pub fn is_complete(&self) -> bool {
+        self.sent == self.head + self.body
+    }
+
+    fn count(&mut self, bytes_out: u64) {
+        self.sent = bytes_out.saturating_sub(self.begins).min(self.head + self.body);
+        self.body_sent = self.sent.saturating_sub(self.head);
+    }
+}
+
+/// Moves what has been sent of a session's answers to `done`.
+pub(super) fn settle(session: &mut Session, done: &mut Vec<Exchange>) {
+    let bytes_out = session.bytes_out;
+    let Speaks::Http(state) = &mut session.speaks else { return };
+    while let Some(exchange) = state.exchanges.front_mut() {
+        exchange.count(bytes_out);
+        if !exchange.is_complete() {
+            return;
+        }
+        done.extend(state.exchanges.pop_front().map(|exchange| *exchange));
+    }
+}
+
+/// Moves all of a session's answers to `done`: nothing more will be sent.
+pub(super) fn give_up(session: &mut Session, done: &mut Vec<Exchange>) {
+    settle(session, done);
+    if let Speaks::Http(state) = &mut session.speaks {
+        done.extend(state.exchanges.drain(..).map(|exchange| *exchange));
+    }
+}

@@ -1,0 +1,106 @@
+//! Sets of addresses, as `allow` and `deny` name them.
+
+use std::net::IpAddr;
+
+/// An address, or all addresses with the same first bits, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Every address.
+    All,
+    /// No address: peers at Unix sockets, of which there are none here.
+    Nobody,
+    /// The addresses whose first `bits` bits are those of `base`. Invariant: no further bit is set there.
+    Prefix {
+        /// The lowest of them.
+        base: IpAddr,
+        /// As many as count.
+        bits: u8,
+    },
+}
+
+impl Network {
+    /// Reads `all`, `unix:`, an address or an address with a prefix's length; an error says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => return Ok(Self::All),
+            "unix:" => return Ok(Self::Nobody),
+            _ => {}
+        }
+        let bad = || format!("\"{text}\" is not an address, a network such as 192.168.0.0/16, or all");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => most,
+            // A sign would be taken by the parser, too.
+            Some(digits) if !digits.bytes().all(|byte| byte.is_ascii_digit()) => return Err(bad()),
+            Some(digits) => digits.parse().ok().filter(|bits| *bits <= most).ok_or_else(bad)?,
+        };
+        // nginx, too, takes 192.168.1.1/16 for the network that it is in.
+        Ok(Self::Prefix { base: first_bits(address, bits), bits })
+    }
+
+    /// Whether an address belongs to it. An IPv4 address that came over an IPv6 socket is one of IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        match *self {
+            Self::All => true,
+            Self::Nobody => false,
+            Self::Prefix { base, bits } => {
+                base.is_ipv4() == address.is_ipv4() && first_bits(address, bits) == base
+            }
+        }
+    }
+}
+
+/// The address with only its first bits.
+fn first_bits(address: IpAddr, bits: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            IpAddr::V4((address.to_bits() & mask).into())
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            IpAddr::V6((address.to_bits() & mask).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_belongs_to_a_network_if_its_first_bits_do() {
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", "10.255.1.2", "11.0.0.0"),
+            ("192.168.1.7/16", "192.168.200.1", "192.169.1.7"),
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("192.0.2.1", "::ffff:192.0.2.1", "::1"),
+            ("0.0.0.0/0", "255.1.2.3", "::1"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1"),
+            ("::1", "::1", "::2"),
+            ("::/0", "2001:db8::1", "127.0.0.1"),
+            ("10.1.2.128/25", "10.1.2.129", "10.1.2.127"),
+        ] {
+            let parsed = Network::parse(network).unwrap();
+            assert!(parsed.contains(inside.parse().unwrap()), "{inside} in {network}");
+            assert!(!parsed.contains(outside.parse().unwrap()), "{outside} in {network}");
+        }
+        assert!(Network::All.contains("::1".parse().unwrap()));
+        assert!(!Network::parse("unix:").unwrap().contains("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_network_is_a_mistake() {
+        for text in
+            ["", "10.0.0.0/33", "::/129", "10.0.0", "10.0.0.0/", "10.0.0.0/+8", "localhost", "10.0.0.0/8/8"]
+        {
+            assert!(Network::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! `access_log`: where lines go. They are gathered and written once a second, so that the loop does not
+//! write for each request, and no timer runs while nobody asks for anything.
+//!
+//! A disk that is full and a reader that does not read cost lines, never time.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+
+use crate::conf::{self, Node, Scope, value};
+
+use super::log_format::Format;
+
+/// How long lines wait to be written.
+pub const DELAY: Duration = Duration::from_secs(1);
+
+/// Bytes that wait at most; then they are written at once.
+const MAX_WAITING: usize = 64 * 1024;
+
+/// Trouble with a log is told as often as this.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// All log files, each once, however many locations write to it.
+#[derive(Debug, Default)]
+pub struct Logs(Vec<LogFile>);
+
+/// A log file: a position in [`Logs`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogId(usize);
+
+/// One `access_log` of a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The file.
+    pub log: LogId,
+    /// What is written there.
+    pub format: Format,
+}
+
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    waiting: Vec<u8>,
+    lost: u64,
+    complained: Option<Instant>,
+}
+
+impl Logs {
+    /// Opens the logs of a location. `formats` are the named ones.
+    pub fn read(
+        &mut self,
+        scope: &Scope<'_>,
+        formats: &HashMap<String, Format>,
+    ) -> Result<Vec<Access>, conf::Error> {
+        let mut all = Vec::new();
+        for node in scope.all("access_log") {
+            let (path, format) = parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
+            if path == "off" {
+                return Ok(Vec::new());
+            }
+            let known = formats.get(format);
+            let known = known.ok_or_else(|| conf::Error::at(node, format!("no log_format \"{format}\"")))?;
+            all.push(Access { log: self.open(path.as_ref(), node)?, format: known.clone() });
+        }
+        Ok(all)
+    }
+
+    fn open(&mut self, path: &Path, node: &Node) -> Result<LogId, conf::Error> {
+        if let Some(known) = self.0.iter().position(|log| log.path == path) {
+            return Ok(LogId(known));
+        }
+        let file = open(path)
+            .map_err(|error| conf::Error::at(node, format!("access log {}: {error}", path.display())))?;
+        let path = path.to_owned();
+        self.0.push(LogFile { path, file, waiting: Vec::new(), lost: 0, complained: None });
+        Ok(LogId(self.0.len() - 1))
+    }
+
+    /// Adds a line. Returns whether it is the first of all that wait.
+    pub fn add(&mut self, id: LogId, line: &str, now: Instant) -> bool {
+        let none_waited = self.0.iter().all(|log| log.waiting.is_empty());
+        if let Some(log) = self.0.get_mut(id.0) {
+            log.waiting.extend_from_slice(line.as_bytes());
+            if log.waiting.len() >= MAX_WAITING {
+                log.flush(now);
+            }
+        }
+        none_waited
+    }
+
+    /// Writes what waits.
+    pub fn flush(&mut self, now: Instant) {
+        for log in &mut self.0 {
+            log.reopen();
+            log.flush(now);
+        }
+    }
+}
+
+impl LogFile {
+    /// Begins the file anew if it has been moved or removed, as those who rotate logs do.
+    fn reopen(&mut self) {
+        let is_other =
+            |there: &Metadata, ours: &Metadata| (there.dev(), there.ino()) != (ours.dev(), ours.ino());
+        let Ok(ours) = self.file.metadata() else { return };
+        if self.waiting.is_empty() || !ours.is_file() {
+            return;
+        }
+        let moved = match std::fs::metadata(&self.path) {
+            Ok(there) => is_other(&there, &ours),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if moved && let Ok(file) = open(&self.path) {
+            self.file = file;
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let written = write_all(&mut self.file, &self.waiting);
+        if let Err((written, error)) = written {
+            let rest = self.waiting.get(written..).unwrap_or_default();
+            self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            if self.complained.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN) {
+                log::error!("access log {}: {error}; {} lines lost", self.path.display(), self.lost);
+                (self.complained, self.lost) = (Some(now), 0);
+            }
+        }
+        self.waiting.clear();
+        self.waiting.shrink_to(MAX_WAITING);
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        for log in &mut self.0 {
+            // Nobody is left to be told.
+            let _ = log.file.write_all(&log.waiting);
+        }
+    }
+}
+
+/// Opens a log to be added to, or a device or FIFO that is not waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().append(true).create(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Writes as much as goes at once; an error says how much that was.
+fn write_all(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write(rest) {
+            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err((written, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Checks the arguments of `access_log`.
+pub fn check(args: &[String]) -> Result<(), String> {
+    parse(args).map(|_| ())
+}
+
+/// The path and the format's name. How nginx buffers is how it is here anyway.
+fn parse(args: &[String]) -> Result<(&str, &str), String> {
+    let Some((path, rest)) = args.split_first() else { return Err("a file or off".to_owned()) };
+    if path.starts_with("syslog:") {
+        return Err("a file; it writes no syslog".to_owned());
+    }
+    let (mut format, mut first) = ("combined", true);
+    for arg in rest {
+        let option = |name: &str| arg.strip_prefix(name);
+        if let Some(size) = option("buffer=") {
+            value::size(size).ok_or_else(|| format!("\"{size}\" is no size"))?;
+        } else if let Some(time) = option("flush=") {
+            value::time(time).ok_or_else(|| format!("\"{time}\" is no time"))?;
+        } else if option("if=").is_some() || option("gzip").is_some() {
+            return Err(format!("\"{arg}\", which is not done here"));
+        } else if first {
+            format = arg;
+        } else {
+            return Err(format!("\"{arg}\" after the format"));
+        }
+        first = false;
+    }
+    if path == "off" && !rest.is_empty() { Err("nothing after off".to_owned()) } else { Ok((path, format)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<(String, String), String> {
+        let args: Vec<_> = text.split(' ').map(str::to_owned).collect();
+        super::parse(&args).map(|(path, format)| (path.to_owned(), format.to_owned()))
+    }
+
+    #[test]
+    fn a_log_has_a_path_and_perhaps_a_format() {
+        let own = |path: &str, format: &str| Ok((path.to_owned(), format.to_owned()));
+        assert_eq!(parse("off"), own("off", "combined"));
+        assert_eq!(parse("/a"), own("/a", "combined"));
+        assert_eq!(parse("/a main buffer=32k flush=1m"), own("/a", "main"));
+        assert_eq!(parse("/a buffer=32k"), own("/a", "combined"));
+        for wrong in
+            ["/a b c", "off main", "/a buffer=x", "/a flush=x", "/a main gzip", "/a main if=$x", "syslog:x"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_loses_lines_and_says_so_once() {
+        let now = Instant::now();
+        let file = open(Path::new("/dev/full")).unwrap();
+        let path = PathBuf::from("/dev/full");
+        let mut logs = Logs(vec![LogFile { path, file, waiting: Vec::new(), lost: 0, complained: None }]);
+        assert!(logs.add(LogId(0), "a\n", now));
+        assert!(!logs.add(LogId(0), "b\n", now));
+        logs.flush(now);
+        assert_eq!((logs.0[0].complained, logs.0[0].lost), (Some(now), 0));
+        logs.add(LogId(0), "c\n", now);
+        logs.flush(now);
+        assert_eq!((logs.0[0].lost, logs.0[0].waiting.len()), (1, 0));
+    }
+}

@@ -1,0 +1,211 @@
+//! The module's directives.
+
+use crate::conf::{Context, Directive, Label, Repeat, Takes};
+
+use super::{access, access_log, added, error_page, log_format, rewrite, try_files};
+
+const EVERYWHERE: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
+const INNER: &[Context] = &[Context::HttpServer, Context::Location];
+
+const NETWORK: Takes = Takes::Custom { syntax: "address|network|all", check: access::check };
+
+/// The rows of the table.
+pub const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "root",
+        contexts: EVERYWHERE,
+        takes: Takes::Text,
+        default: "",
+        repeat: Repeat::Once,
+        doc: "The folder to serve: a file's path is this one followed by the whole path of the URL. \
+              Symbolic links and hidden files below it are not served. It may have variables behind a folder \
+              without any, such as `/srv/$host`.",
+    },
+    Directive {
+        name: "alias",
+        contexts: &[Context::Location],
+        takes: Takes::Text,
+        default: "",
+        repeat: Repeat::Once,
+        doc: "The folder that stands for the location's own path: what follows that path names the file. In a \
+              location with a regular expression it is the file itself, with `$1` and so on for its groups.",
+    },
+    Directive {
+        name: "index",
+        contexts: EVERYWHERE,
+        takes: Takes::Words { min: 1, max: 16, syntax: "file ..." },
+        default: "index.html",
+        repeat: Repeat::Once,
+        doc: "The file to send for a folder: the first of these that exists.",
+    },
+    Directive {
+        name: "autoindex",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether a folder without an index is listed: the files and folders in it that are served, up to 4096. \
+              Files in memory are not listed.",
+    },
+    Directive {
+        name: "autoindex_exact_size",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether sizes in a list are bytes, or rounded to K, M and G.",
+    },
+    Directive {
+        name: "autoindex_localtime",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether times in a list are of the machine's time zone, or UTC.",
+    },
+    Directive {
+        name: "autoindex_format",
+        contexts: EVERYWHERE,
+        takes: Takes::OneOf(&["html", "json"]),
+        default: "html",
+        repeat: Repeat::Once,
+        doc: "What a list is.",
+    },
+    Directive {
+        name: "types",
+        contexts: EVERYWHERE,
+        takes: Takes::Free(Label::None),
+        default: "",
+        repeat: Repeat::Many,
+        doc: "Media types and their file extensions, `video/mp2t ts;` each, in place of the built-in table. \
+              `include mime.types;` where there is no such file leaves the built-in table, which has nginx's types.",
+    },
+    Directive {
+        name: "default_type",
+        contexts: EVERYWHERE,
+        takes: Takes::Text,
+        default: "text/plain",
+        repeat: Repeat::Once,
+        doc: "The media type of files whose extension is not known.",
+    },
+    Directive {
+        name: "add_header",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "name value [always]", check: check_add_header },
+        default: "",
+        repeat: Repeat::Many,
+        doc: "A header for answers with status 200, 201, 204, 206, 301 to 304, 307 or 308; for all of them with \
+              `always`. It takes the place of the server's own of that name. Levels that add none inherit \
+              those above. The value may have variables; an empty one is not sent. Server, Date, Connection and \
+              what frames a body are always the server's own.",
+    },
+    Directive {
+        name: "expires",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "[modified] time|@time|epoch|max|off", check: check_expires },
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Expires and Cache-Control for the same answers: so long from now or from when the file was changed, \
+              at a time of the day in UTC, or not to be kept (a time below zero, or epoch). off leaves the server's \
+              own: no-cache for playlists, a minute for fragments.",
+    },
+    Directive {
+        name: "return",
+        contexts: INNER,
+        takes: Takes::Custom { syntax: "code [text]|code URL|URL", check: check_return },
+        default: "",
+        repeat: Repeat::Many,
+        doc: "Answers at once: with a status, a status and a text, or 301, 302, 303, 307 or 308 and where to go on \
+              (302 without a code). 444 hangs up. In a server it is for all requests. Text and URL may have variables.",
+    },
+    Directive {
+        name: "if",
+        contexts: INNER,
+        takes: Takes::Free(Label::Any { syntax: "($request_method = METHOD)" }),
+        default: "",
+        repeat: Repeat::Many,
+        doc: "What holds for a method, with `=`, `!=`, `~`, `~*`, `!~` or `!~*`: add_header in place of those \
+              around, and return. Other conditions are an error.",
+    },
+    Directive {
+        name: "try_files",
+        contexts: INNER,
+        takes: Takes::Custom { syntax: "file ... path|@name|=code", check: try_files::check },
+        default: "",
+        repeat: Repeat::Once,
+        doc: "Sends the first of several files that is there, or folders if they end with a slash; if none is, the \
+              request goes on at the last path or location, or gets the status. `$uri` is the path that is asked for.",
+    },
+    Directive {
+        name: "error_page",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "code ... [=[code]] path|@name|URL", check: error_page::check },
+        default: "",
+        repeat: Repeat::Many,
+        doc: "What is sent for an error: what is at another path, with the error's status, or with another one, or \
+              after a mere = with its own; or where to go on. An error on the way there has no page but the \
+              server's own.",
+    },
+    Directive {
+        name: "internal",
+        contexts: &[Context::Location],
+        takes: Takes::Words { min: 0, max: 0, syntax: "nothing" },
+        default: "",
+        repeat: Repeat::Once,
+        doc: "For clients there is nothing here: only error_page and try_files lead to it.",
+    },
+    Directive {
+        name: "allow",
+        contexts: EVERYWHERE,
+        takes: NETWORK,
+        default: "",
+        repeat: Repeat::Many,
+        doc: "An address, or a network such as `192.168.0.0/16` or `2001:db8::/32`, that may ask. The first allow or \
+              deny that fits decides; where none does, anybody may. Levels that have neither inherit those above.",
+    },
+    Directive {
+        name: "deny",
+        contexts: EVERYWHERE,
+        takes: NETWORK,
+        default: "",
+        repeat: Repeat::Many,
+        doc: "An address or a network that may not: it gets 403.",
+    },
+    Directive {
+        name: "access_log",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "path [format]|off", check: access_log::check },
+        default: "off",
+        repeat: Repeat::Many,
+        doc: "A file to which a line is written for each request that has been answered, within a second. A file that \
+              is moved away is begun anew. nginx's buffer= and flush= mean nothing here.",
+    },
+    Directive {
+        name: "log_format",
+        contexts: &[Context::Http],
+        takes: Takes::Custom { syntax: "name [escape=default|json|none] text ...", check: check_log_format },
+        default: "",
+        repeat: Repeat::Many,
+        doc: "What a line of an access log has; `combined`, nginx's own, is there anyway.",
+    },
+];
+
+fn check_add_header(args: &[String]) -> Result<(), String> {
+    added::AddedHeader::parse(args).map(|_| ())
+}
+
+fn check_expires(args: &[String]) -> Result<(), String> {
+    added::Expires::parse(args).map(|_| ())
+}
+
+fn check_return(args: &[String]) -> Result<(), String> {
+    rewrite::Return::parse(args).map(|_| ())
+}
+
+fn check_log_format(args: &[String]) -> Result<(), String> {
+    match args.split_first() {
+        Some((name, _)) if name == "combined" => Err("another name; combined is there already".to_owned()),
+        Some((_, format)) => log_format::Format::parse(format).map(|_| ()),
+        None => Err("a name and what a line has".to_owned()),
+    }
+}

@@ -1,0 +1,128 @@
+//! `error_page`: what is sent in place of an error.
+
+use crate::conf::{self, Scope};
+use crate::engine::{Redirect, Route, Target};
+use crate::http::path;
+
+use super::rewrite;
+use super::template::{Template, View, When};
+
+/// The pages of a location.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErrorPages(Vec<ErrorPage>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ErrorPage {
+    codes: Vec<u16>,
+    status: Status,
+    target: Template,
+}
+
+/// The status that goes with a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    /// That of the error.
+    Kept,
+    /// That of the page: `=`.
+    Pages,
+    /// This one: `=200`.
+    Is(u16),
+}
+
+impl ErrorPages {
+    /// The pages of the nearest level that has any.
+    pub fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
+        let nodes = scope.all("error_page").into_iter();
+        let pages = nodes.map(|node| parse(&node.args).map_err(|why| conf::Error::at(node, why)));
+        pages.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Where a request goes on with an error.
+    pub fn route(&self, view: &View<'_>, error: u16) -> Route {
+        let Some(page) = self.0.iter().find(|page| page.codes.contains(&error)) else {
+            return Route::Continue;
+        };
+        let target = page.target.fill(view);
+        if !target.starts_with(['/', '@']) {
+            let code = match page.status {
+                Status::Is(code @ (301 | 302 | 303 | 307 | 308)) => code,
+                _ => 302,
+            };
+            return Route::Verbatim(rewrite::elsewhere(code, &target));
+        }
+        let status = match page.status {
+            Status::Kept => Some(error),
+            Status::Pages => None,
+            Status::Is(code) => Some(code),
+        };
+        Route::Redirect(Redirect { target: place(&target), status })
+    }
+}
+
+/// The place on this server that a path with a query, or a location's name, means.
+pub fn place(text: &str) -> Target {
+    if text.starts_with('@') {
+        return Target::Named(text.to_owned());
+    }
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    Target::Path { path: path::tidy(path).unwrap_or_else(|| "/".to_owned()), query: query.to_owned() }
+}
+
+/// Checks the arguments of `error_page`.
+pub fn check(args: &[String]) -> Result<(), String> {
+    parse(args).map(|_| ())
+}
+
+fn parse(args: &[String]) -> Result<ErrorPage, String> {
+    let [codes @ .., target] = args else { return Err("codes and a URI".to_owned()) };
+    let (codes, status) = match codes.split_last() {
+        Some((last, codes)) if last.starts_with('=') => (codes, parse_status(last)?),
+        _ => (codes, Status::Kept),
+    };
+    if codes.is_empty() {
+        return Err("codes and a URI".to_owned());
+    }
+    let code = |text: &String| match text.parse() {
+        Ok(code @ 300..=599) if code != 499 => Ok(code),
+        _ => Err(format!("\"{text}\" is no status from 300 to 599")),
+    };
+    if !target.starts_with(['/', '@', '$']) && !rewrite::is_url(target) {
+        return Err(format!("\"{target}\" is no path, no URL and no @name"));
+    }
+    Ok(ErrorPage {
+        codes: codes.iter().map(code).collect::<Result<_, _>>()?,
+        status,
+        target: Template::parse(target, When::Asked)?,
+    })
+}
+
+fn parse_status(text: &str) -> Result<Status, String> {
+    match text.strip_prefix('=').unwrap_or(text) {
+        "" => Ok(Status::Pages),
+        code => match code.parse() {
+            Ok(code @ 200..=599) => Ok(Status::Is(code)),
+            _ => Err(format!("\"{text}\" is no status from =200 to =599")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_written_as_nginx_has_them() {
+        let parse = |text: &str| parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let page = parse("500 502 =200 /50x.html").unwrap();
+        assert_eq!((page.codes, page.status), (vec![500, 502], Status::Is(200)));
+        assert_eq!(parse("404 = @a").unwrap().status, Status::Pages);
+        assert_eq!(parse("404 http://a/").unwrap().status, Status::Kept);
+        for wrong in
+            ["404", "/x", "=200 /x", "200 /x", "499 /x", "x /x", "404 =x /x", "404 nowhere", "404 /$nope"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(place("/a?b=c"), Target::Path { path: "/a".into(), query: "b=c".into() });
+        assert_eq!(place("@a"), Target::Named("@a".into()));
+    }
+}

@@ -1,0 +1,212 @@
+//! The answer to a request for a file.
+
+use std::fs::File;
+use std::time::UNIX_EPOCH;
+
+use nix::errno::Errno;
+
+use crate::engine::{Body, HttpReply, MemoryFiles};
+use crate::http::conditional::{self, Outcome};
+use crate::http::range::{self, Selection};
+use crate::http::{Method, Request, ResponseHead, mime, path, response};
+
+use super::autoindex;
+use super::lookup::{self, Content, Found};
+use super::settings::Settings;
+use super::template::View;
+
+const ALLOWED: &str = "GET, HEAD, OPTIONS";
+
+/// How caches may keep a fragment: for every player of the same moment, behind any proxy, without asking
+/// again. Not for longer, because after a cleanup a stream's numbers may begin anew.
+const FRAGMENT_CACHE: &str = "max-age=60, immutable";
+
+/// How long a browser may remember that it may ask; no browser keeps it for longer than a day.
+const PREFLIGHT_SECONDS: &str = "86400";
+
+/// What is streamed, and so may be asked for by a player on any site.
+const STREAMED: [&str; 9] = ["m3u8", "ts", "m4s", "mp4", "m4a", "aac", "vtt", "key", "mpd"];
+const PLAYLISTS: [&str; 2] = ["m3u8", "mpd"];
+const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
+
+/// Answers a request for what is at `path` in a location that serves files.
+pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> HttpReply {
+    let request = &view.asked.request;
+    let mut reply = match request.method {
+        Method::Get | Method::Head => get(settings, view, memory, path),
+        Method::Options => options(settings, request, path),
+        Method::Other(_) => {
+            let mut reply = error(405);
+            reply.head = reply.head.with("Allow", ALLOWED);
+            reply
+        }
+    };
+    reply.head = with_defaults(settings, request, path, reply.head);
+    reply
+}
+
+/// Whether there is a file at `path`, or a folder if it ends with a slash.
+pub fn exists(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> bool {
+    let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
+    let Some((base, rest)) = located else { return false };
+    let is_folder = path.ends_with('/');
+    if !is_folder && lookup::find_in_memory(memory, base, &rest).is_some() {
+        return true;
+    }
+    match lookup::find(base, &rest) {
+        Ok(Found::File(_)) => !is_folder,
+        Ok(Found::Folder(_)) => is_folder,
+        Err(_) => false,
+    }
+}
+
+/// An error with the page that explains it.
+pub fn error(status: u16) -> HttpReply {
+    let (head, page) = response::error_page(status);
+    HttpReply { head, body: Body::Bytes(page.into()) }
+}
+
+fn has_extension(path: &str, among: &[&str]) -> bool {
+    mime::extension(path).is_some_and(|own| among.iter().any(|known| own.eq_ignore_ascii_case(known)))
+}
+
+fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> HttpReply {
+    let request = &view.asked.request;
+    let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
+    let Some((base, rest)) = located else { return error(404) };
+    if path.ends_with('/') {
+        let names = settings.index.iter();
+        let mut found =
+            names.map(|name| (name, lookup::find_in_memory(memory, base, &[&*rest, name].concat())));
+        if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
+            return send(file, settings.mime(name), request);
+        }
+    } else if let Some(file) = lookup::find_in_memory(memory, base, &rest) {
+        return send(file, settings.mime(path), request);
+    }
+    match lookup::find(base, &rest) {
+        Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
+        Ok(Found::File(file)) => send(file, settings.mime(path), request),
+        Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
+        Ok(Found::Folder(folder)) => index(settings, &folder, request, path),
+        Err(errno) => failure(path, errno),
+    }
+}
+
+fn index(settings: &Settings, folder: &File, request: &Request, path: &str) -> HttpReply {
+    for name in &settings.index {
+        match lookup::find_in(folder, name) {
+            Ok(Found::File(file)) => return send(file, settings.mime(name), request),
+            Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
+            Err(errno) => return failure(path, errno),
+        }
+    }
+    match settings.listing {
+        Some(listing) => autoindex::list(listing, folder, path).unwrap_or_else(|errno| failure(path, errno)),
+        None => error(403),
+    }
+}
+
+/// To the same path with a slash. It has no empty segments, so it cannot name another host.
+fn redirect(request: &Request, path: &str) -> HttpReply {
+    let mut location = path::encode(path) + "/";
+    if !request.query.is_empty() && request.query.is_ascii() {
+        location.extend(["?", &request.query]);
+    }
+    let mut reply = error(301);
+    reply.head = reply.head.with("Location", location);
+    reply
+}
+
+fn options(settings: &Settings, request: &Request, path: &str) -> HttpReply {
+    let mut head = ResponseHead::new(204).with("Allow", ALLOWED);
+    if has_extension(path, &STREAMED) && !settings.adds("Access-Control-Allow-Origin", request) {
+        head = head
+            .with("Access-Control-Allow-Methods", ALLOWED)
+            .with("Access-Control-Allow-Headers", "Range")
+            .with("Access-Control-Max-Age", PREFLIGHT_SECONDS);
+    }
+    HttpReply { head, body: Body::Empty }
+}
+
+/// A file, a part of it, or that there is no need to send it.
+fn send(content: Content, mime: &str, request: &Request) -> HttpReply {
+    let size = content.body.len();
+    let age = content.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let modified = age.as_secs();
+    // Two playlists of one second may have the same size, so the tag has all of the time.
+    let etag = format!("\"{modified:x}.{:x}-{size:x}\"", age.subsec_nanos());
+    let head = |status| {
+        ResponseHead::new(status)
+            .with("ETag", etag.as_str())
+            .with("Last-Modified", conditional::format_date(modified))
+    };
+    match conditional::evaluate(&request.headers, &etag, modified) {
+        Outcome::Proceed => {}
+        Outcome::NotModified => return HttpReply { head: head(304), body: Body::Empty },
+        Outcome::Failed => return error(412),
+    }
+    let range = request.headers.get("range").filter(|_| request.method == Method::Get);
+    let selection = match range {
+        Some(range) if conditional::range_holds(&request.headers, &etag, modified) => {
+            range::select(range, size)
+        }
+        _ => Selection::Whole,
+    };
+    let head = |status| head(status).with("Content-Type", mime).with("Accept-Ranges", "bytes");
+    let body = |body: Body| if request.method == Method::Get { lookup::load(body) } else { body };
+    match selection {
+        Selection::Whole => HttpReply { head: head(200), body: body(content.body) },
+        Selection::Part { first, last } => {
+            let head = head(206).with("Content-Range", format!("bytes {first}-{last}/{size}"));
+            HttpReply { head, body: body(content.body.part(first, last - first + 1)) }
+        }
+        Selection::Unsatisfiable => {
+            let mut reply = error(416);
+            reply.head = reply.head.with("Content-Range", format!("bytes */{size}"));
+            reply
+        }
+    }
+}
+
+/// The status for what a lookup says.
+fn failure(path: &str, errno: Errno) -> HttpReply {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => error(404),
+        Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => error(403),
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
+            log::warn!("{path}: {errno}");
+            error(503)
+        }
+        _ => {
+            log::error!("{path}: {errno}");
+            error(500)
+        }
+    }
+}
+
+/// The headers of our own that the configuration does not set.
+fn with_defaults(settings: &Settings, request: &Request, path: &str, mut head: ResponseHead) -> ResponseHead {
+    let streamed = has_extension(path, &STREAMED);
+    let good = matches!(head.status, 200 | 206 | 304);
+    let mut default = |name: &'static str, value: &str| {
+        if !settings.adds(name, request) && head.get(name).is_none() {
+            head.headers.push((name.into(), value.to_owned()));
+        }
+    };
+    default("X-Content-Type-Options", "nosniff");
+    if streamed && !settings.adds("Access-Control-Allow-Origin", request) {
+        default("Access-Control-Allow-Origin", "*");
+        default("Access-Control-Expose-Headers", "Content-Length, Content-Range");
+    }
+    if good && has_extension(path, &FRAGMENTS) {
+        default("Cache-Control", FRAGMENT_CACHE);
+    } else if has_extension(path, &PLAYLISTS) || streamed && !good {
+        // What is not there yet may be there in a moment.
+        default("Cache-Control", "no-cache");
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Texts with variables: `$name` or `${name}`, filled in from a request or from what became of it.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::engine::{Exchange, HttpRequest};
+
+/// What a text is filled in from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The request.
+    pub asked: &'a HttpRequest,
+    /// The server's first name.
+    pub server_name: &'a str,
+    /// What became of the request, once that is known.
+    pub done: Option<&'a Exchange>,
+}
+
+/// When a text is filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before the request is answered.
+    Asked,
+    /// After it has been answered: in a log.
+    Done,
+}
+
+/// A text with variables.
+#[derive(Debug, Clone, Default)]
+pub struct Template {
+    /// As it is written; equal texts are equal.
+    source: String,
+    pieces: Vec<Piece>,
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Template {}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    Variable(Variable),
+}
+
+#[derive(Debug, Clone)]
+enum Variable {
+    /// Something of the request that needs no name.
+    Asked(fn(View<'_>) -> Cow<'_, str>),
+    /// Something of the answer.
+    Done(fn(&Exchange) -> String),
+    /// A header of the request, by its name in lower case.
+    Header(String),
+    /// An argument of the query, as it came.
+    Argument(String),
+    /// What a group of the location's regular expression has caught.
+    Caught(usize),
+    /// Something that only nginx has, and that is empty there, too, where it does not apply.
+    Nothing,
+}
+
+impl Template {
+    /// Cuts a text at its variables; an error says which one is not known.
+    pub fn parse(text: &str, when: When) -> Result<Self, String> {
+        let mut parts = text.split('$');
+        let mut pieces = vec![Piece::Text(parts.next().unwrap_or_default().to_owned())];
+        for part in parts {
+            let (name, rest) = match part.strip_prefix('{') {
+                Some(braced) => braced.split_once('}').ok_or_else(|| "\"}\" is missing".to_owned())?,
+                None => {
+                    let end = if part.starts_with(|c: char| c.is_ascii_digit()) {
+                        Some(1)
+                    } else {
+                        part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    };
+                    part.split_at_checked(end.unwrap_or(part.len())).unwrap_or((part, ""))
+                }
+            };
+            let variable = variable(name, when);
+            let variable = variable.ok_or_else(|| format!("variable \"${name}\" is not known here"))?;
+            pieces.extend([Piece::Variable(variable), Piece::Text(rest.to_owned())]);
+        }
+        pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
+        Ok(Self { source: text.to_owned(), pieces })
+    }
+
+    /// The text for a request.
+    pub fn fill(&self, view: &View<'_>) -> String {
+        self.fill_with(view, |value, text| text.push_str(value))
+    }
+
+    /// The same, where each value is written by `push`.
+    pub fn fill_with(&self, view: &View<'_>, push: impl Fn(&str, &mut String)) -> String {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Variable(variable) => push(&variable.value(view), &mut text),
+            }
+        }
+        text
+    }
+
+    /// The text, if it has no variables.
+    pub fn constant(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl Variable {
+    fn value<'a>(&self, view: &View<'a>) -> Cow<'a, str> {
+        let request = &view.asked.request;
+        match self {
+            Self::Asked(value) => value(*view),
+            Self::Done(value) => view.done.map(value).unwrap_or_default().into(),
+            Self::Header(name) => request.headers.get(name).unwrap_or_default().into(),
+            Self::Argument(name) => argument(&request.query, name).into(),
+            Self::Caught(group) => view.asked.caught.get(*group).map_or("", String::as_str).into(),
+            Self::Nothing => "".into(),
+        }
+    }
+}
+
+/// An argument's value, by a name that does not mind capital letters, as in nginx.
+fn argument<'a>(query: &'a str, name: &str) -> &'a str {
+    let mut arguments = query.split('&').filter_map(|argument| argument.split_once('='));
+    arguments.find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+}
+
+/// The variable of a name, if it is known and there is something of it at that time.
+fn variable(name: &str, when: When) -> Option<Variable> {
+    if let Some(header) = name.strip_prefix("http_").filter(|header| !header.is_empty()) {
+        return Some(Variable::Header(header.to_ascii_lowercase().replace('_', "-")));
+    }
+    if let Some(argument) = name.strip_prefix("arg_").filter(|argument| !argument.is_empty()) {
+        return Some(Variable::Argument(argument.to_owned()));
+    }
+    if let [digit @ b'1'..=b'9'] = name.as_bytes() {
+        return Some(Variable::Caught(usize::from(digit - b'0')));
+    }
+    if let Some(value) = of_request(name) {
+        return Some(Variable::Asked(value));
+    }
+    if when == When::Asked {
+        return None;
+    }
+    if let Some(value) = of_answer(name) {
+        return Some(Variable::Done(value));
+    }
+    let foreign = ["remote_user", "gzip_ratio", "request_body", "https"].contains(&name);
+    let foreign = foreign || ["upstream_", "ssl_"].iter().any(|start| name.starts_with(start));
+    foreign.then_some(Variable::Nothing)
+}
+
+fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
+    Some(match name {
+        "host" => |view| match view.asked.request.host.as_str() {
+            "" => view.server_name.into(),
+            host => host.into(),
+        },
+        "server_name" => |view| view.server_name.into(),
+        "uri" | "document_uri" => |view| view.asked.request.path.as_str().into(),
+        "request_uri" => |view| view.asked.request.target.as_str().into(),
+        "args" | "query_string" => |view| view.asked.request.query.as_str().into(),
+        "is_args" => |view| if view.asked.request.query.is_empty() { "" } else { "?" }.into(),
+        "request_method" => |view| view.asked.request.method.as_str().into(),
+        "request" => |view| match view.asked.request.target.as_str() {
+            "" => "".into(),
+            target => {
+                let (method, minor) = (view.asked.method.as_str(), view.asked.request.version_minor);
+                format!("{method} {target} HTTP/1.{minor}").into()
+            }
+        },
+        "server_protocol" => |view| format!("HTTP/1.{}", view.asked.request.version_minor).into(),
+        "scheme" => |_| "http".into(),
+        "remote_addr" | "realip_remote_addr" => |view| view.asked.peer.ip().to_canonical().to_string().into(),
+        "remote_port" => |view| view.asked.peer.port().to_string().into(),
+        "server_addr" => |view| view.asked.local.ip().to_string().into(),
+        "server_port" => |view| view.asked.local.port().to_string().into(),
+        "connection" => |view| view.asked.session.to_string().trim_start_matches('#').to_owned().into(),
+        "connection_requests" => |view| view.asked.number.to_string().into(),
+        "content_type" => |view| view.asked.request.headers.get("content-type").unwrap_or_default().into(),
+        "content_length" => {
+            |view| view.asked.request.headers.get("content-length").unwrap_or_default().into()
+        }
+        _ => return None,
+    })
+}
+
+fn of_answer(name: &str) -> Option<fn(&Exchange) -> String> {
+    Some(match name {
+        "status" => |done| done.status.to_string(),
+        "body_bytes_sent" => |done| done.body_sent.to_string(),
+        "bytes_sent" => |done| done.sent.to_string(),
+        "request_length" => |done| done.asked.request.length.to_string(),
+        "request_time" => |done| {
+            let taken = done.ended.instant.saturating_duration_since(done.asked.begun.instant);
+            format!("{}.{:03}", taken.as_secs(), taken.subsec_millis())
+        },
+        "request_completion" => |done| if done.is_complete() { "OK" } else { "" }.to_owned(),
+        "pipe" => |_| ".".to_owned(),
+        "msec" => |done| {
+            let time = ended(done).as_millisecond();
+            format!("{}.{:03}", time / 1000, time % 1000)
+        },
+        "time_local" => |done| local(done, "%d/%b/%Y:%H:%M:%S %z"),
+        "time_iso8601" => |done| local(done, "%Y-%m-%dT%H:%M:%S%:z"),
+        _ => return None,
+    })
+}
+
+fn ended(done: &Exchange) -> Timestamp {
+    Timestamp::try_from(done.ended.wall).unwrap_or_default()
+}
+
+fn local(done: &Exchange, format: &str) -> String {
+    ended(done).to_zoned(TimeZone::system()).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str, head: &str) -> String {
+        let asked = HttpRequest::for_test(head);
+        let view = View { asked: &asked, server_name: "first.example", done: None };
+        Template::parse(template, When::Asked).unwrap().fill(&view)
+    }
+
+    #[test]
+    fn a_text_may_quote_the_request() {
+        const HEAD: &str =
+            "GET /a%20b?c=d&E=f HTTP/1.1\r\nHost: Example:80\r\nUser-Agent: u\r\nX-Y: z\r\n\r\n";
+        for (template, text) in [
+            ("plain", "plain"),
+            ("<$http_x_y>", "<z>"),
+            ("${http_user_agent}s", "us"),
+            ("$http_none", ""),
+            ("$host!", "example!"),
+            ("$http_host", "Example:80"),
+            ("$uri|$document_uri|$request_uri", "/a b|/a b|/a%20b?c=d&E=f"),
+            ("$args$is_args$arg_c$arg_e$arg_none", "c=d&E=f?df"),
+            ("$request", "GET /a%20b?c=d&E=f HTTP/1.1"),
+            ("$scheme://$server_name:$server_port$1", "http://first.example:80"),
+            ("$remote_addr $remote_port $request_method $server_protocol", "192.0.2.1 1000 GET HTTP/1.1"),
+        ] {
+            assert_eq!(filled(template, HEAD), text, "{template}");
+        }
+        assert_eq!(filled("$host", "GET / HTTP/1.0\r\n\r\n"), "first.example");
+    }
+
+    #[test]
+    fn what_a_group_has_caught_is_one_digit_long() {
+        let mut asked = HttpRequest::for_test("GET / HTTP/1.0\r\n\r\n");
+        asked.caught = ["ab", "a", "b"].map(str::to_owned).to_vec();
+        let view = View { asked: &asked, server_name: "", done: None };
+        assert_eq!(Template::parse("$1-$20$3.", When::Asked).unwrap().fill(&view), "a-b0.");
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_mistake() {
+        for text in ["$", "$nope", "${uri", "$http_", "$arg_", "$0", "a$ b"] {
+            assert!(Template::parse(text, When::Done).is_err(), "{text}");
+        }
+        assert!(Template::parse("$status", When::Asked).is_err());
+        assert!(Template::parse("$status $upstream_addr $ssl_protocol", When::Done).is_ok());
+    }
+}

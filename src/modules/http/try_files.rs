@@ -1,0 +1,93 @@
+//! `try_files`: the first of several files that is there, else something else.
+
+use crate::conf::{self, Scope};
+use crate::engine::{MemoryFiles, Redirect, Route};
+use crate::http::path;
+
+use super::error_page::place;
+use super::files;
+use super::settings::Settings;
+use super::template::{Template, View, When};
+
+/// What is tried in a location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TryFiles {
+    /// Files, and with a slash at the end folders.
+    candidates: Vec<Template>,
+    last: Last,
+}
+
+/// What is done if nothing is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Last {
+    /// This status: `=404`.
+    Status(u16),
+    /// The request goes on at this path or location.
+    Place(Template),
+}
+
+impl TryFiles {
+    /// What a block itself says: nginx does not inherit it.
+    pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
+        let Some(node) = scope.own("try_files").next() else { return Ok(None) };
+        parse(&node.args).map(Some).map_err(|why| conf::Error::at(node, why))
+    }
+
+    /// Where a request goes.
+    pub fn route(&self, settings: &Settings, view: &View<'_>, memory: &MemoryFiles) -> Route {
+        for candidate in &self.candidates {
+            let Some(path) = path::tidy(&candidate.fill(view)) else { continue };
+            if files::exists(settings, view, memory, &path) {
+                return Route::Reply(files::serve(settings, view, memory, &path));
+            }
+        }
+        match &self.last {
+            Last::Status(code) => Route::Reply(files::error(*code)),
+            Last::Place(template) => {
+                Route::Redirect(Redirect { target: place(&template.fill(view)), status: None })
+            }
+        }
+    }
+}
+
+/// Checks the arguments of `try_files`.
+pub fn check(args: &[String]) -> Result<(), String> {
+    parse(args).map(|_| ())
+}
+
+fn parse(args: &[String]) -> Result<TryFiles, String> {
+    let (last, candidates) = match args {
+        [candidates @ .., last] if !candidates.is_empty() => (last, candidates),
+        _ => return Err("a file at least, and what to do without it".to_owned()),
+    };
+    let candidate = |text: &String| match text.starts_with(['/', '$']) {
+        true => Template::parse(text, When::Asked),
+        false => Err(format!("\"{text}\" does not begin with / or a variable")),
+    };
+    let last = match last.strip_prefix('=') {
+        Some(code) => match code.parse() {
+            Ok(code @ 200..=599) => Last::Status(code),
+            _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
+        },
+        None if last.starts_with('@') => Last::Place(Template::parse(last, When::Asked)?),
+        None => Last::Place(candidate(last)?),
+    };
+    Ok(TryFiles { candidates: candidates.iter().map(candidate).collect::<Result<_, _>>()?, last })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_is_a_status_a_path_or_a_location() {
+        let parse = |text: &str| parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(parse("$uri $uri/ =404").unwrap().last, Last::Status(404));
+        assert_eq!(parse("$uri $uri/ =404").unwrap().candidates.len(), 2);
+        assert!(matches!(parse("$uri /index.html?x=$arg_y").unwrap().last, Last::Place(_)));
+        assert!(matches!(parse("$uri @other").unwrap().last, Last::Place(_)));
+        for wrong in ["$uri", "$uri =4040", "$uri =x", "file =404", "$uri index.html", "$nope =404"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
