@@ -12,9 +12,15 @@ use super::template::{Template, View, When};
 /// What is tried in a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryFiles {
-    /// Files, and with a slash at the end folders.
-    candidates: Vec<Template>,
+    candidates: Vec<Candidate>,
     last: Last,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidate {
+    path: Template,
+    /// Whether it is written with a slash at the end; what a variable has there does not count.
+    is_folder: bool,
 }
 
 /// What is done if nothing is there.
@@ -36,8 +42,8 @@ impl TryFiles {
     /// Where a request goes.
     pub fn route(&self, settings: &Settings, view: &View<'_>, memory: &MemoryFiles) -> Route {
         for candidate in &self.candidates {
-            let Some(path) = path::tidy(&candidate.fill(view)) else { continue };
-            if files::exists(settings, view, memory, &path) {
+            let Some(path) = path::tidy(&candidate.path.fill(view)) else { continue };
+            if path.ends_with('/') == candidate.is_folder && files::exists(settings, view, memory, &path) {
                 return Route::Reply(files::serve(settings, view, memory, &path));
             }
         }
@@ -60,7 +66,7 @@ fn parse(args: &[String]) -> Result<TryFiles, String> {
         [candidates @ .., last] if !candidates.is_empty() => (last, candidates),
         _ => return Err("a file at least, and what to do without it".to_owned()),
     };
-    let candidate = |text: &String| match text.starts_with(['/', '$']) {
+    let template = |text: &String| match text.starts_with(['/', '$']) {
         true => Template::parse(text, When::Asked),
         false => Err(format!("\"{text}\" does not begin with / or a variable")),
     };
@@ -70,8 +76,10 @@ fn parse(args: &[String]) -> Result<TryFiles, String> {
             _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
         },
         None if last.starts_with('@') => Last::Place(Template::parse(last, When::Asked)?),
-        None => Last::Place(candidate(last)?),
+        None => Last::Place(template(last)?),
     };
+    let candidate =
+        |text: &String| Ok::<_, String>(Candidate { path: template(text)?, is_folder: text.ends_with('/') });
     Ok(TryFiles { candidates: candidates.iter().map(candidate).collect::<Result<_, _>>()?, last })
 }
 
