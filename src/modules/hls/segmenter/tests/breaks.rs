@@ -1,0 +1,172 @@
+//! What does not continue what came before: times that jump, other publishers, errors.
+
+use super::*;
+
+#[test]
+fn times_that_jump_are_a_discontinuity_and_audio_never_straddles_it() {
+    for (from, to) in [(100_000, 3_600_000), (3_600_000, 100_000), (1 << 40, 0)] {
+        for audio_first in [true, false] {
+            let mut rig = Rig::new();
+            rig.headers();
+            rig.second(from);
+            for strays in 0..3 {
+                let (audio, video) = if audio_first { (to, from) } else { (from, to) };
+                rig.audio(audio + 1000 + strays * 20);
+                rig.inter(video + 1000 + strays * 20);
+            }
+            rig.second(to + 1100);
+            rig.end();
+            let shape = rig.shape();
+            assert_eq!(shape.len(), 2, "{shape:?}");
+            assert_eq!((shape[0].1, shape[1].1), (false, true), "{shape:?}");
+            for (place, (_, _, packets)) in rig.fragments().iter().enumerate() {
+                let base = (if place == 0 { from } else { to }) * 90;
+                let spread = packets.iter().map(|pes| pes.pts.wrapping_sub(base + 63_000) & ((1 << 33) - 1));
+                assert!(spread.max().unwrap() < 90 * 3000, "{from} {to} {audio_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn small_steps_back_keep_decoding_times_rising() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.key(1000);
+    for timestamp in [1040, 1040, 1000, 1040, 900, 1080] {
+        rig.inter(timestamp);
+    }
+    rig.end();
+    let fragments = rig.fragments();
+    let times: Vec<u64> = fragments[0].2.iter().map(|pes| pes.dts.unwrap_or(pes.pts)).collect();
+    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    assert!(fragments[0].2.iter().all(|pes| pes.dts.is_none_or(|dts| pes.pts > dts)));
+}
+
+#[test]
+fn a_publisher_whose_times_jump_in_every_frame_makes_no_file_of_each() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..1000 {
+        rig.key(index % 2 * 10_000_000);
+        rig.audio(index % 3 * 10_000_000);
+    }
+    assert_eq!(rig.scratch.list(), [".a.ts.part"]);
+    rig.end();
+    assert_eq!(rig.scratch.list(), ["a-0.ts", "a.m3u8"]);
+}
+
+#[test]
+fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
+    let mut rig = Rig::new();
+    let mut memory = MemoryFiles::default();
+    let mut settle = |rig: &mut Rig, seconds: u64| {
+        let wall = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
+        rig.segmenter.as_mut().unwrap().settle(Now { instant: std::time::Instant::now(), wall }, &mut memory);
+    };
+    rig.headers();
+    settle(&mut rig, 0);
+    rig.key(500_000);
+    settle(&mut rig, 10);
+    rig.second(500_000);
+    rig.second(501_000);
+    rig.second(502_000);
+    settle(&mut rig, 99);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    rig.key(503_000);
+    settle(&mut rig, 60);
+    rig.second(503_000);
+    rig.end();
+    let dates: Vec<_> = rig
+        .playlist()
+        .lines()
+        .filter_map(|l| l.split_once("DATE-TIME:"))
+        .map(|(_, d)| d.to_owned())
+        .collect();
+    assert_eq!(dates, ["2023-11-14T22:13:30.000Z", "2023-11-14T22:13:32.000Z", "2023-11-14T22:14:20.000Z"]);
+    assert_eq!(rig.shape().iter().map(|(_, broken)| *broken).collect::<Vec<_>>(), [false, false, true]);
+}
+
+#[test]
+fn a_break_before_the_first_key_frame_loses_nothing() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    rig.second(0);
+    rig.end();
+    let fragments = rig.fragments();
+    assert_eq!((fragments.len(), of(&fragments[0].2, VIDEO).count()), (1, 25));
+}
+
+#[test]
+fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for from in [0, 4000] {
+        if from > 0 {
+            rig.segmenter.as_mut().unwrap().discontinuity();
+            rig.headers();
+        }
+        for number in 0..100 {
+            let time = from + number * 40;
+            if number % 50 == 0 {
+                rig.key(time);
+            } else {
+                rig.inter(time);
+            }
+            rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
+            rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
+        }
+    }
+    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+    drop(rig.segmenter.take());
+    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+}
+
+#[test]
+fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
+    let mut rig = Rig::new();
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.headers();
+    for number in 0..250 {
+        if number % 100 == 0 {
+            rig.key(number * 40);
+        } else {
+            rig.inter(number * 40);
+        }
+    }
+    drop(rig.segmenter.take());
+    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+    let durations = playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:"));
+    let total: f64 = durations.map(|text| text.trim_end_matches(',').parse::<f64>().unwrap()).sum();
+    assert!((total - 10.0).abs() < 0.1 && !playlist.contains("DISCONTINUITY\n"), "{playlist}");
+}
+
+#[test]
+fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for second in 0..4 {
+        rig.second(second * 1000);
+    }
+    // Two fragments are listed once the third begins; its place is taken.
+    let obstacle = rig.scratch.path().join("a-2.ts");
+    fs::create_dir(&obstacle).unwrap();
+    for second in 4..8 {
+        rig.second(second * 1000);
+    }
+    assert_eq!((rig.shape().len(), rig.scratch.list().len()), (2, 4), "{:?}", rig.scratch.list());
+    fs::remove_dir(&obstacle).unwrap();
+    for second in 8..13 {
+        rig.second(second * 1000);
+    }
+    rig.end();
+    let shape = rig.shape();
+    assert_eq!(shape[..2], [(2000, false), (2000, false)]);
+    assert!(shape.len() > 3 && shape[2].1 && !shape[3].1, "{shape:?}");
+    assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
+    assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
+}
