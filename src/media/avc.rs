@@ -9,7 +9,6 @@ use std::fmt;
 
 use super::{Reader, Truncated};
 
-pub(super) use annex_b::write_nal;
 pub use annex_b::{AccessUnit, Start};
 pub use sps::Sps;
 
@@ -95,7 +94,7 @@ impl DecoderConfig {
 
     /// The NAL units of a frame's body.
     pub fn nals<'a>(&self, body: &'a [u8]) -> Nals<'a> {
-        Nals::new(body, self.nal_length_size)
+        Nals { reader: Reader::new(body), length_size: self.nal_length_size }
     }
 
     /// True for a parameter set that this record holds.
@@ -131,11 +130,6 @@ pub struct Nals<'a> {
 }
 
 impl<'a> Nals<'a> {
-    /// The NAL units of `body`, each behind a length of so many bytes.
-    pub(super) fn new(body: &'a [u8], length_size: usize) -> Self {
-        Self { reader: Reader::new(body), length_size }
-    }
-
     fn take_one(&mut self) -> Result<&'a [u8], Truncated> {
         let prefix = self.reader.take(self.length_size)?;
         let length = prefix.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));

@@ -6,7 +6,6 @@ pub mod avc;
 pub mod bits;
 pub mod flv;
 pub mod frame;
-pub mod hevc;
 pub mod reader;
 pub mod ts;
 

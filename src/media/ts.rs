@@ -35,8 +35,6 @@ pub fn ticks(ms: u64) -> u64 {
 pub enum Video {
     /// H.264, as a byte stream.
     Avc,
-    /// H.265, as a byte stream.
-    Hevc,
 }
 
 /// An audio codec that is carried here.

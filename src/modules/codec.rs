@@ -12,7 +12,6 @@ use crate::media::aac::AudioConfig;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::avc::DecoderConfig;
 use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
-use crate::media::hevc;
 use crate::media::{Frame, Kind, Packet, Role};
 
 const DIRECTIVES: &[Directive] = &[Directive {
@@ -124,17 +123,6 @@ fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     if facts.video_codec != frame.codec {
         facts.video_codec = frame.codec;
         (facts.video_profile, facts.video_level) = ("", 0);
-    }
-    if frame.codec == Id::Hevc {
-        let config =
-            hevc::DecoderConfig::parse(frame.body()).map_err(|error| format!("video header: {error}"))?;
-        facts.video_profile = hevc_profile(config.profile);
-        // The level is written times thirty there.
-        facts.video_level = config.level / 3;
-        if let Some(picture) = config.picture() {
-            (facts.width, facts.height) = (picture.width, picture.height);
-        }
-        return Ok(true);
     }
     if frame.codec != Id::Avc {
         return Ok(true);
@@ -284,16 +272,6 @@ fn avc_profile(profile: u8) -> &'static str {
         110 => "High 10",
         122 => "High 4:2:2",
         244 => "High 4:4:4",
-        _ => "",
-    }
-}
-
-fn hevc_profile(profile: u8) -> &'static str {
-    match profile {
-        1 => "Main",
-        2 => "Main 10",
-        3 => "Main Still Picture",
-        4 => "Range Extensions",
         _ => "",
     }
 }

@@ -10,7 +10,7 @@ const DELIMITER: [u8; 6] = [0, 0, 0, 1, NAL_AUD, 0xf0];
 /// What [`DecoderConfig::write_annex_b`] found in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessUnit {
-    /// A picture that decoding can start at; of H.265 also one of the other kinds of those.
+    /// A picture that decoding can start at.
     Idr,
     /// Any other picture.
     Picture,
@@ -75,8 +75,7 @@ pub enum Start {
     Within,
 }
 
-/// Appends a NAL unit with its start code.
-pub fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
+fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
     out.extend(START_CODE);
     out.extend(nal);
 }

@@ -23,10 +23,7 @@ pub fn program_association() -> Vec<u8> {
 
 /// 2.4.4.8: the tracks, and which of them carries the clock.
 pub fn program_map(tracks: Tracks, version: u8) -> Vec<u8> {
-    let video = tracks.video.map(|video| match video {
-        Video::Avc => (0x1b, PID_VIDEO),
-        Video::Hevc => (0x24, PID_VIDEO),
-    });
+    let video = tracks.video.map(|Video::Avc| (0x1b, PID_VIDEO));
     let audio = tracks.audio.map(|audio| match audio {
         Audio::Aac => (0x0f, PID_AUDIO),
         Audio::Mp3 => (0x03, PID_AUDIO),

@@ -1,9 +1,11 @@
 //! What a master playlist says of a stream: codecs and picture as its headers have them, bit rates and
 //! frame rate as measured over the fragments.
 
+use crate::media::avc::DecoderConfig;
+
 use super::attributes::Attributes;
 use super::playlist::Playlist;
-use super::tracks::{AudioTrack, VideoTrack};
+use super::tracks::AudioTrack;
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.
@@ -22,16 +24,21 @@ pub struct Facts {
 
 impl Facts {
     /// The facts of a pair of tracks.
-    pub fn new(video: Option<&VideoTrack>, audio: Option<AudioTrack>) -> Self {
-        let picture = video.and_then(VideoTrack::picture);
-        let video = video.map(VideoTrack::codec_string);
-        let codecs: Vec<String> = video.into_iter().chain(audio.as_ref().map(audio_codec)).collect();
+    pub fn new(video: Option<&DecoderConfig>, audio: Option<AudioTrack>) -> Self {
+        let picture = video.and_then(DecoderConfig::picture);
+        let codecs: Vec<String> =
+            video.map(avc_codec).into_iter().chain(audio.as_ref().map(audio_codec)).collect();
         Self {
             codecs: codecs.join(","),
-            resolution: picture.map(|(width, height, _)| (width, height)),
-            frame_rate: picture.and_then(|(.., frame_rate)| frame_rate),
+            resolution: picture.as_ref().map(|picture| (picture.width, picture.height)),
+            frame_rate: picture.and_then(|picture| picture.frame_rate),
         }
     }
+}
+
+/// `avc1.PPCCLL` (RFC 6381 3.3).
+fn avc_codec(config: &DecoderConfig) -> String {
+    format!("avc1.{:02x}{:02x}{:02x}", config.profile, config.compatibility, config.level)
 }
 
 /// `mp4a.40.TYPE`, where 34 is MP3.

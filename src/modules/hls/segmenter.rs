@@ -181,9 +181,9 @@ impl Segmenter {
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.access_unit.clear();
         match config.write_annex_b(frame.body(), start, &mut self.access_unit) {
-            Some(AccessUnit::Idr | AccessUnit::Picture) => self.mux_video(frame, cut),
-            Some(AccessUnit::Empty) => Ok(()),
-            None => {
+            Ok(AccessUnit::Idr | AccessUnit::Picture) => self.mux_video(frame, cut),
+            Ok(AccessUnit::Empty) => Ok(()),
+            Err(_) => {
                 self.skipped += 1;
                 Ok(())
             }

@@ -2,48 +2,10 @@
 //! stream cannot carry are named in the log, once each.
 
 use crate::media::aac::{Adts, AudioConfig};
-use crate::media::avc::{self, AccessUnit, Start};
+use crate::media::avc::DecoderConfig;
 use crate::media::flv::Codec;
-use crate::media::hevc;
 use crate::media::ts::{Audio, Tracks, Video};
 use crate::media::{Frame, Kind, Packet, Role};
-
-/// The video track: its decoder's configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VideoTrack {
-    /// H.264.
-    Avc(avc::DecoderConfig),
-    /// H.265.
-    Hevc(hevc::DecoderConfig),
-}
-
-impl VideoTrack {
-    /// Appends a frame's body as an access unit; `None` if it is broken.
-    pub fn write_annex_b(&self, body: &[u8], start: Start, out: &mut Vec<u8>) -> Option<AccessUnit> {
-        match self {
-            Self::Avc(config) => config.write_annex_b(body, start, out).ok(),
-            Self::Hevc(config) => config.write_annex_b(body, start, out).ok(),
-        }
-    }
-
-    /// The codec as playlists name it (RFC 6381).
-    pub fn codec_string(&self) -> String {
-        match self {
-            Self::Avc(config) => {
-                format!("avc1.{:02x}{:02x}{:02x}", config.profile, config.compatibility, config.level)
-            }
-            Self::Hevc(config) => config.codec_string(),
-        }
-    }
-
-    /// Width and height in pixels, and frames a second, as far as its headers tell.
-    pub fn picture(&self) -> Option<(u32, u32, Option<f64>)> {
-        match self {
-            Self::Avc(config) => config.picture().map(|sps| (sps.width, sps.height, sps.frame_rate)),
-            Self::Hevc(config) => config.picture().map(|sps| (sps.width, sps.height, None)),
-        }
-    }
-}
 
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +32,10 @@ pub enum Content {
 pub struct Codecs {
     /// The stream's name, for the log.
     label: String,
-    video: Option<VideoTrack>,
+    video: Option<DecoderConfig>,
     audio: Option<AudioTrack>,
     /// Set by a header that differs from the one in use.
-    next_video: Option<VideoTrack>,
+    next_video: Option<DecoderConfig>,
     next_audio: Option<AudioTrack>,
     named: Named,
 }
@@ -96,10 +58,10 @@ impl Codecs {
         match (frame.kind, frame.codec, frame.role) {
             (Kind::Data | Kind::DataAmf3, ..) | (_, Codec::None, _) => Content::Nothing,
             _ if !frame.is_default_track() || frame.packet == Packet::Description => Content::Nothing,
-            (Kind::Video, Codec::Avc | Codec::Hevc, Role::Header) => self.learn_video(frame),
+            (Kind::Video, Codec::Avc, Role::Header) => self.learn_avc(frame.body()),
             (Kind::Audio, Codec::Aac, Role::Header) => self.learn_aac(frame.body()),
-            (Kind::Video, Codec::Avc | Codec::Hevc, Role::Empty) => Content::Nothing,
-            (Kind::Video, Codec::Avc | Codec::Hevc, _) => Content::Video,
+            (Kind::Video, Codec::Avc, Role::Key | Role::Inter | Role::Disposable) => Content::Video,
+            (Kind::Video, Codec::Avc, Role::Empty) => Content::Nothing,
             (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio,
             (Kind::Audio, Codec::Mp3, Role::Key) => {
                 self.next_audio = changed(&self.audio, AudioTrack::Mp3);
@@ -122,7 +84,7 @@ impl Codecs {
     }
 
     /// The video configuration that a frame at this place needs: the next one only from a key frame on.
-    pub fn video_for(&self, frame: &Frame) -> Option<&VideoTrack> {
+    pub fn video_for(&self, frame: &Frame) -> Option<&DecoderConfig> {
         match &self.next_video {
             Some(next) => Some(next).filter(|_| frame.is_video_key()),
             None => self.video.as_ref(),
@@ -135,7 +97,7 @@ impl Codecs {
     }
 
     /// The video configuration in use.
-    pub fn video(&self) -> Option<&VideoTrack> {
+    pub fn video(&self) -> Option<&DecoderConfig> {
         self.video.as_ref()
     }
 
@@ -173,23 +135,13 @@ impl Codecs {
             AudioTrack::Aac(..) => Audio::Aac,
             AudioTrack::Mp3 => Audio::Mp3,
         });
-        let video = self.video.as_ref().map(|video| match video {
-            VideoTrack::Avc(_) => Video::Avc,
-            VideoTrack::Hevc(_) => Video::Hevc,
-        });
-        Tracks { video, audio }
+        Tracks { video: self.video.as_ref().map(|_| Video::Avc), audio }
     }
 
-    fn learn_video(&mut self, frame: &Frame) -> Content {
-        let body = frame.body();
-        let track = if frame.codec == Codec::Avc {
-            avc::DecoderConfig::parse(body).map(VideoTrack::Avc).map_err(|error| error.to_string())
-        } else {
-            hevc::DecoderConfig::parse(body).map(VideoTrack::Hevc).map_err(|error| error.to_string())
-        };
-        match track {
-            Ok(track) => self.next_video = changed(&self.video, track),
-            Err(why) => return self.refuse(Kind::Video, &why),
+    fn learn_avc(&mut self, body: &[u8]) -> Content {
+        match DecoderConfig::parse(body) {
+            Ok(config) => self.next_video = changed(&self.video, config),
+            Err(error) => return self.refuse(Kind::Video, &error.to_string()),
         }
         Content::Nothing
     }
