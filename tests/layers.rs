@@ -66,10 +66,18 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Whether a file holds unit tests only: tests.rs, or one in a folder of that name.
+fn is_test(path: &Path) -> bool {
+    let inside = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+    path.ends_with("tests.rs") || inside.iter().any(|part| part == "tests")
+}
+
 /// The code of a file: without comments and without its unit tests, which may use what they like.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    let begins = ["mod tests {", "pub mod tests {", "pub(super) mod tests {"];
+    let end = begins.iter().find_map(|module| text.find(&format!("#[cfg(test)]\n{module}")));
+    let end = end.unwrap_or(text.len());
     let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -108,9 +116,8 @@ fn every_layer_imports_only_those_below_it() {
     for layer in LAYERS {
         let files = sources(&src.join(layer.name));
         assert!(!files.is_empty(), "layer {} has no files", layer.name);
-        breaches.extend(
-            files.iter().filter(|path| !path.ends_with("tests.rs")).flat_map(|path| check(layer, path)),
-        );
+        let code = files.iter().filter(|path| !is_test(path));
+        breaches.extend(code.flat_map(|path| check(layer, path)));
     }
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
