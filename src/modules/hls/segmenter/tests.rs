@@ -1,5 +1,8 @@
 //! Streams of made-up frames, and what became of them: playlists and packets are read back.
 
+mod codecs;
+mod day;
+
 use std::fs;
 use std::time::UNIX_EPOCH;
 
