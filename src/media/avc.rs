@@ -1,25 +1,21 @@
-//! H.264 as FLV and RTMP carry it: the decoder configuration record, length-prefixed NAL units, and
-//! their rewriting as the byte stream that MPEG-TS wants (ISO 14496-15 5.3, ISO 14496-10 annex B).
+//! H.264 as FLV and RTMP carry it: the decoder configuration record (ISO 14496-15 5.3), and which NAL unit
+//! is what to an access unit of MPEG-TS (ISO 14496-10 7.4.1).
 
-mod annex_b;
 mod sps;
 
 use std::error::Error;
 use std::fmt;
 
+use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
 use super::{Reader, Truncated};
 
-pub use annex_b::{AccessUnit, Start};
-pub use sps::Sps;
-
-/// NAL unit type of a slice of an IDR picture (ISO 14496-10 table 7-1).
-pub const NAL_IDR: u8 = 5;
-/// NAL unit type of a sequence parameter set.
-pub const NAL_SPS: u8 = 7;
-/// NAL unit type of a picture parameter set.
-pub const NAL_PPS: u8 = 8;
-/// NAL unit type of an access unit delimiter.
-pub const NAL_AUD: u8 = 9;
+/// NAL unit types (ISO 14496-10 table 7-1).
+const NAL_IDR: u8 = 5;
+const NAL_SPS: u8 = 7;
+const NAL_PPS: u8 = 8;
+const NAL_AUD: u8 = 9;
+/// An access unit delimiter that allows every slice type (7.4.2.4).
+const DELIMITER: [u8; 2] = [NAL_AUD, 0xf0];
 
 /// What is wrong with the publisher's H.264.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +26,6 @@ pub enum AvcError {
     Version(u8),
     /// A parameter set of no bytes, or of another NAL unit type.
     ParameterSet,
-    /// A NAL unit is longer than what is left of its frame.
-    NalLength,
 }
 
 impl fmt::Display for AvcError {
@@ -40,7 +34,6 @@ impl fmt::Display for AvcError {
             Self::Truncated => f.write_str("truncated avc configuration"),
             Self::Version(version) => write!(f, "avc configuration version {version}"),
             Self::ParameterSet => f.write_str("avc parameter set that is none"),
-            Self::NalLength => f.write_str("nal unit longer than its frame"),
         }
     }
 }
@@ -88,18 +81,30 @@ impl DecoderConfig {
     }
 
     /// What the first sequence parameter set says of the picture, if it can be read.
-    pub fn picture(&self) -> Option<Sps> {
-        self.sps.first().and_then(|nal| Sps::parse(nal).ok())
+    pub fn picture(&self) -> Option<Picture> {
+        self.sps.first().and_then(|nal| sps::parse(nal).ok())
     }
 
-    /// The NAL units of a frame's body.
-    pub fn nals<'a>(&self, body: &'a [u8]) -> Nals<'a> {
-        Nals { reader: Reader::new(body), length_size: self.nal_length_size }
+    /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
+    pub fn write_annex_b(
+        &self,
+        body: &[u8],
+        start: Start,
+        out: &mut Vec<u8>,
+    ) -> Result<AccessUnit, Truncated> {
+        let (length_size, parameters) = (self.nal_length_size, [&*self.sps, &*self.pps]);
+        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
     }
+}
 
-    /// True for a parameter set that this record holds.
-    pub fn holds(&self, nal: &[u8]) -> bool {
-        self.sps.iter().chain(&self.pps).any(|set| set == nal)
+/// What a NAL unit is. Slices and slice data partitions are the types 1 to 5.
+fn unit(nal: &[u8]) -> Unit {
+    match nal_type(nal) {
+        Some(NAL_AUD) => Unit::Delimiter,
+        Some(NAL_SPS | NAL_PPS) => Unit::Parameters,
+        Some(NAL_IDR) => Unit::RandomAccess,
+        Some(1..=4) => Unit::Slice,
+        _ => Unit::Other,
     }
 }
 
@@ -117,57 +122,8 @@ fn parse_sets(reader: &mut Reader<'_>, count: u8, kind: u8) -> Result<Vec<Vec<u8
 }
 
 /// The type of a NAL unit, from its header byte; `None` for one of no bytes.
-pub fn nal_type(nal: &[u8]) -> Option<u8> {
+fn nal_type(nal: &[u8]) -> Option<u8> {
     nal.first().map(|header| header & 0x1f)
-}
-
-/// The length-prefixed NAL units of one frame (ISO 14496-15 5.3.4.2), in order. Empty ones are
-/// passed over; a length beyond the rest of the frame is an error and the last item.
-#[derive(Debug, Clone)]
-pub struct Nals<'a> {
-    reader: Reader<'a>,
-    length_size: usize,
-}
-
-impl<'a> Nals<'a> {
-    fn take_one(&mut self) -> Result<&'a [u8], Truncated> {
-        let prefix = self.reader.take(self.length_size)?;
-        let length = prefix.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
-        self.reader.take(length)
-    }
-}
-
-impl<'a> Iterator for Nals<'a> {
-    type Item = Result<&'a [u8], AvcError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.reader.is_empty() {
-            match self.take_one() {
-                Ok([]) => {}
-                Ok(nal) => return Some(Ok(nal)),
-                Err(Truncated) => {
-                    self.reader = Reader::new(&[]);
-                    return Some(Err(AvcError::NalLength));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Removes the emulation prevention bytes: the 3 of each 0, 0, 3 (ISO 14496-10 7.4.1.1).
-pub fn unescape(nal: &[u8]) -> Vec<u8> {
-    let mut raw = Vec::with_capacity(nal.len());
-    let mut zeros = 0;
-    for &byte in nal {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        raw.push(byte);
-    }
-    raw
 }
 
 #[cfg(test)]
@@ -199,7 +155,6 @@ mod tests {
             );
             let picture = config.picture().unwrap();
             assert_eq!((picture.width, picture.height), (width, height));
-            assert!(config.holds(sps) && config.holds(PPS) && !config.holds(b"\x67"));
         }
     }
 
@@ -227,56 +182,49 @@ mod tests {
         );
     }
 
-    fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], AvcError>> {
-        Nals { reader: Reader::new(body), length_size }.collect()
-    }
-
     #[test]
-    fn nals_are_found_behind_lengths_of_every_size() {
-        assert_eq!(walk(1, &[1, 9, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
-        assert_eq!(walk(2, &[0, 1, 9, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
-        assert_eq!(walk(3, &[0, 0, 1, 9, 0, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
-        assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 0]), [Ok(&[9][..])]);
-    }
-
-    #[test]
-    fn a_record_tells_every_length_size_and_a_length_takes_all_its_bytes() {
+    fn a_record_tells_every_length_size() {
         for size in 1..=4 {
             // The upper six bits are reserved, and zero with some encoders.
             for reserved in [0, 0xfc] {
                 let config = DecoderConfig::parse(&[1, 66, 0, 30, reserved | (size - 1), 0xe0, 0]).unwrap();
                 assert_eq!(config.nal_length_size, usize::from(size));
             }
-            let size = usize::from(size);
-            let nal = vec![0x65; if size == 1 { 255 } else { 0x0102 }];
-            let length = &u32::try_from(nal.len()).unwrap().to_be_bytes()[4 - size..];
-            let body = [length, &nal, length, &nal].concat();
-            assert_eq!(walk(size, &body), [Ok(&nal[..]), Ok(&nal[..])]);
-            for cut in 1..nal.len() {
-                assert_eq!(walk(size, &body[..cut]), [Err(AvcError::NalLength)], "cut at {cut}");
-            }
         }
     }
 
     #[test]
-    fn a_length_beyond_the_frame_is_the_last_item() {
-        assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 3, 5, 6]), [Ok(&[9][..]), Err(AvcError::NalLength)]);
-        assert_eq!(walk(4, &[0xff, 0xff, 0xff, 0xff, 9]), [Err(AvcError::NalLength)]);
-        assert_eq!(walk(4, &[0, 0, 0]), [Err(AvcError::NalLength)]);
+    fn lengths_of_every_size_become_start_codes_behind_a_delimiter_and_the_sets() {
+        let (sps, pps) = (vec![vec![0x67, 1]], vec![vec![0x68, 2]]);
+        let config = DecoderConfig { profile: 66, compatibility: 0, level: 30, nal_length_size: 1, sps, pps };
+        let sets = b"\0\0\0\x01\x67\x01\0\0\0\x01\x68\x02";
+        let slices = [&[0x65; 20][..], &[0x65; 200]];
+        let expected =
+            [b"\0\0\0\x01\x09\xf0", &sets[..], &[0, 0, 0, 1], slices[0], &[0, 0, 0, 1], slices[1]].concat();
+        for size in 1..=4 {
+            let config = DecoderConfig { nal_length_size: size, ..config.clone() };
+            let nals = slices.map(|slice| [&(slice.len() as u32).to_be_bytes()[4 - size..], slice].concat());
+            let mut out = Vec::new();
+            let unit = config.write_annex_b(&nals.concat(), Start::Within, &mut out);
+            assert_eq!((unit, &out), (Ok(AccessUnit::RandomAccess), &expected), "{size}");
+        }
     }
 
     #[test]
-    fn emulation_prevention_is_removed_and_nothing_else() {
-        assert_eq!(unescape(&[1, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3]), [1, 0, 0, 1, 0, 0, 0, 0]);
-        assert_eq!(unescape(&[0, 3, 0, 0, 4, 3, 0, 0]), [0, 3, 0, 0, 4, 3, 0, 0]);
+    fn slices_and_data_partitions_make_a_picture_and_nothing_else_does() {
+        let units = (0..32).map(|kind| unit(&[0x60 | kind])).collect::<Vec<_>>();
+        assert_eq!(units[1..=4], [Unit::Slice; 4]);
+        assert_eq!((units[5], units[9]), (Unit::RandomAccess, Unit::Delimiter));
+        assert_eq!(units[7..=8], [Unit::Parameters; 2]);
+        assert!(units.iter().filter(|&&unit| unit == Unit::Other).count() == 32 - 8);
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = DecoderConfig::parse(&bytes);
-            for length_size in 1..=4 {
-                assert!(walk(length_size, &bytes).len() <= bytes.len() / length_size + 1);
+            if let Ok(config) = DecoderConfig::parse(&bytes) {
+                config.picture();
+                let _ = config.write_annex_b(&bytes, Start::Fragment, &mut Vec::new());
             }
         }
     }

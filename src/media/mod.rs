@@ -1,12 +1,19 @@
 //! Pure formats: frames, AMF, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
 
 pub mod aac;
+pub mod ac3;
 pub mod amf;
 pub mod avc;
 pub mod bits;
+pub mod flac;
 pub mod flv;
 pub mod frame;
+pub mod hevc;
+pub mod mp3;
+pub mod nal;
+pub mod opus;
 pub mod reader;
+pub mod rfc6381;
 pub mod ts;
 
 pub use frame::{Frame, Kind, Packet, Role, Tracks};

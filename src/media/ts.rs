@@ -1,8 +1,9 @@
 //! The MPEG transport stream that HLS fragments are made of (ISO 13818-1): one program with at most
 //! one video and one audio track, written into memory.
 //!
-//! The muxer keeps the continuity counters, which run on from fragment to fragment, and nothing else:
-//! no times, no media. It takes whole access units in, and puts whole packets of 188 bytes out.
+//! The muxer keeps the continuity counters and the time of the last clock reference, which run on from
+//! fragment to fragment, and nothing else: no media. It takes whole access units in, and puts whole
+//! packets of 188 bytes out.
 
 mod packet;
 mod psi;
@@ -19,11 +20,17 @@ const TICKS_PER_MS: u64 = 90;
 pub const DELAY: u64 = 63_000;
 /// PTS, DTS and the PCR base are 33 bits and wrap after 26.5 hours.
 const TIME_MASK: u64 = (1 << 33) - 1;
+/// The longest step from one PCR to the next: 100 ms (2.7.2).
+const MAX_CLOCK_STEP: u64 = 9000;
+/// A step longer than this is a gap or a jump, which is not filled: 20 s.
+const MAX_CLOCK_GAP: u64 = 1_800_000;
 
 const PID_VIDEO: u16 = 0x100;
 const PID_AUDIO: u16 = 0x101;
 const STREAM_ID_VIDEO: u8 = 0xe0;
 const STREAM_ID_AUDIO: u8 = 0xc0;
+/// `private_stream_1`, which AC-3 and E-AC-3 have (ATSC A/52 A3.4, G3.4).
+const STREAM_ID_PRIVATE: u8 = 0xbd;
 
 /// Milliseconds in ticks of 90 kHz. It wraps where u64 does, which the 33 bits on the wire do not see.
 pub fn ticks(ms: u64) -> u64 {
@@ -35,6 +42,8 @@ pub fn ticks(ms: u64) -> u64 {
 pub enum Video {
     /// H.264, as a byte stream.
     Avc,
+    /// H.265, as a byte stream.
+    Hevc,
 }
 
 /// An audio codec that is carried here.
@@ -42,8 +51,14 @@ pub enum Video {
 pub enum Audio {
     /// AAC in ADTS.
     Aac,
-    /// MPEG-1 or MPEG-2 audio.
-    Mp3,
+    /// MPEG-1 audio.
+    Mpeg1,
+    /// MPEG-2 audio: the lower sampling frequencies.
+    Mpeg2,
+    /// AC-3.
+    Ac3,
+    /// Enhanced AC-3.
+    Eac3,
 }
 
 /// The tracks that exist; the tables name these and no others.
@@ -76,6 +91,8 @@ pub struct Muxer {
     pmt: Packets,
     video: Packets,
     audio: Packets,
+    /// The time of the last PCR, before it wraps.
+    clock: Option<u64>,
 }
 
 impl Muxer {
@@ -88,6 +105,7 @@ impl Muxer {
             pmt: Packets::new(psi::PID_PMT),
             video: Packets::new(PID_VIDEO),
             audio: Packets::new(PID_AUDIO),
+            clock: None,
         }
     }
 
@@ -109,6 +127,8 @@ impl Muxer {
     /// `pts` before `dts` cannot be told and counts as equal.
     pub fn video(&mut self, timing: Timing, access_unit: &[u8], out: &mut Vec<u8>) {
         debug_assert!(self.tracks.video.is_some(), "a picture without a video track");
+        self.fill_clock(timing.dts, out);
+        self.clock = Some(timing.dts);
         let pts = timing.pts.max(timing.dts);
         let header = PesHeader::new(STREAM_ID_VIDEO, pts, timing.dts, access_unit.len());
         let start = Start { pcr: Some(timing.dts & TIME_MASK), random_access: timing.random_access };
@@ -116,14 +136,38 @@ impl Muxer {
     }
 
     /// Appends whole audio frames, of which the first starts at `pts`, as one PES packet; with a PCR
-    /// if there is no video to carry it. At most [`MAX_AUDIO_PAYLOAD`] bytes.
+    /// if there is no video to carry it. At most [`MAX_AUDIO_PAYLOAD`] bytes. Where PCRs are more than 100 ms
+    /// apart, as in sound alone whose frames are gathered for longer, packets of nothing else come between.
     pub fn audio(&mut self, pts: u64, frames: &[u8], out: &mut Vec<u8>) {
         debug_assert!(self.tracks.audio.is_some(), "audio without an audio track");
         debug_assert!(frames.len() <= MAX_AUDIO_PAYLOAD, "audio longer than a PES packet");
-        let header = PesHeader::new(STREAM_ID_AUDIO, pts, pts, frames.len());
-        let pcr = self.tracks.video.is_none().then_some(pts & TIME_MASK);
+        self.fill_clock(pts, out);
+        let stream_id = match self.tracks.audio {
+            Some(Audio::Ac3 | Audio::Eac3) => STREAM_ID_PRIVATE,
+            _ => STREAM_ID_AUDIO,
+        };
+        let header = PesHeader::new(stream_id, pts, pts, frames.len());
+        let mut pcr = None;
+        if self.tracks.video.is_none() {
+            self.clock = Some(pts);
+            pcr = Some(pts & TIME_MASK);
+        }
         let start = Start { pcr, random_access: pcr.is_some() };
         self.audio.write_pes(start, header.bytes(), frames, out);
+    }
+
+    /// Appends PCRs where the last one is too long ago for the next to be at `time`: the picture comes too
+    /// seldom, or not any more.
+    fn fill_clock(&mut self, time: u64, out: &mut Vec<u8>) {
+        let Some(mut clock) = self.clock.filter(|clock| time.saturating_sub(*clock) <= MAX_CLOCK_GAP) else {
+            return;
+        };
+        let packets = if self.tracks.video.is_some() { &mut self.video } else { &mut self.audio };
+        while time.saturating_sub(clock) > MAX_CLOCK_STEP {
+            clock += MAX_CLOCK_STEP;
+            packets.write_clock(clock & TIME_MASK, out);
+        }
+        self.clock = Some(clock);
     }
 }
 

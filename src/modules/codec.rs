@@ -10,9 +10,9 @@ use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
 use crate::media::aac::AudioConfig;
 use crate::media::amf::{Object, Value, amf0};
-use crate::media::avc::DecoderConfig;
+use crate::media::flac::StreamInfo;
 use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
-use crate::media::{Frame, Kind, Packet, Role};
+use crate::media::{Frame, Kind, Packet, Role, ac3, avc, hevc, mp3, opus};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "meta",
@@ -72,10 +72,7 @@ impl Module for Codec {
                 stream.codec.video_codec = frame.codec;
                 Ok(true)
             }
-            (Kind::Audio, Role::Key) if stream.codec.audio_codec == Id::None => {
-                learn_audio_tag(stream, frame);
-                Ok(true)
-            }
+            (Kind::Audio, Role::Key) if stream.codec.sample_rate == 0 => Ok(learn_audio_frame(stream, frame)),
             (Kind::Data | Kind::DataAmf3, Role::Empty) => Ok(clear_metadata(stream, frame)),
             (Kind::Data | Kind::DataAmf3, _) if frame.is_metadata() => learn_metadata(stream, frame),
             (_, Role::Empty) => explain(frame),
@@ -124,13 +121,23 @@ fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
         facts.video_codec = frame.codec;
         (facts.video_profile, facts.video_level) = ("", 0);
     }
-    if frame.codec != Id::Avc {
-        return Ok(true);
-    }
-    let config = DecoderConfig::parse(frame.body()).map_err(|error| format!("video header: {error}"))?;
-    facts.video_profile = avc_profile(config.profile);
-    facts.video_level = config.level;
-    if let Some(picture) = config.picture() {
+    let picture = match frame.codec {
+        Id::Avc => {
+            let config = avc::DecoderConfig::parse(frame.body());
+            let config = config.map_err(|error| format!("video header: {error}"))?;
+            (facts.video_profile, facts.video_level) = (avc_profile(config.profile), config.level);
+            config.picture()
+        }
+        Id::Hevc => {
+            let config = hevc::DecoderConfig::parse(frame.body());
+            let config = config.map_err(|error| format!("video header: {error}"))?;
+            // `general_level_idc` is thirty times the level.
+            (facts.video_profile, facts.video_level) = (hevc_profile(config.profile), config.level / 3);
+            config.picture()
+        }
+        _ => None,
+    };
+    if let Some(picture) = picture {
         (facts.width, facts.height) = (picture.width, picture.height);
         if let Some(rate) = picture.frame_rate.filter(|_| facts.frame_rate == 0.0) {
             facts.frame_rate = rate;
@@ -143,27 +150,60 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let facts = &mut stream.codec;
     if facts.audio_codec != frame.codec {
         facts.audio_codec = frame.codec;
-        facts.audio_profile = "";
+        (facts.audio_profile, facts.sample_rate, facts.channels) = ("", 0, 0);
     }
-    if frame.codec != Id::Aac {
-        return Ok(true);
+    match frame.codec {
+        Id::Aac => {
+            let config =
+                AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
+            facts.audio_profile = aac_profile(&config);
+            facts.sample_rate = config.output_rate();
+            facts.channels = config.channels().and_then(|count| u8::try_from(count).ok()).unwrap_or_default();
+        }
+        // Without a header, Opus has one or two channels.
+        Id::Opus => {
+            let head = opus::Head::parse(frame.body());
+            (facts.sample_rate, facts.channels) = (opus::SAMPLE_RATE, head.map_or(0, |head| head.channels));
+        }
+        Id::Flac => {
+            let info = StreamInfo::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
+            (facts.sample_rate, facts.channels) = (info.sample_rate, info.channels);
+        }
+        _ => {}
     }
-    let config = AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
-    facts.audio_profile = aac_profile(&config);
-    facts.sample_rate = config.output_rate();
-    facts.channels = config.channels().and_then(|count| u8::try_from(count).ok()).unwrap_or_default();
     Ok(true)
 }
 
-/// Audio without a header says what it is in each tag (FLV E.4.2.1).
-fn learn_audio_tag(stream: &mut Stream, frame: &Frame) {
-    let flags = frame.payload().first().copied().unwrap_or_default();
-    stream.codec.audio_codec = frame.codec;
-    if flv::is_enhanced(Kind::Audio, frame.payload()) {
-        return;
+/// Audio without a header says what it is in each frame, or in each tag (FLV E.4.2.1). True if that is news.
+fn learn_audio_frame(stream: &mut Stream, frame: &Frame) -> bool {
+    let facts = &mut stream.codec;
+    let is_new = facts.audio_codec == Id::None;
+    if is_new {
+        facts.audio_codec = frame.codec;
     }
-    stream.codec.sample_rate = [5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)];
-    stream.codec.channels = 1 + (flags & 1);
+    let told = told_by_frame(frame);
+    (facts.sample_rate, facts.channels) = told.unwrap_or_default();
+    is_new || told.is_some()
+}
+
+/// Sampling frequency and channels; no channels where only the frequency is known.
+fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
+    let (body, payload) = (frame.body(), frame.payload());
+    match frame.codec {
+        Id::Mp3 => {
+            let format = mp3::Frames::parse(body)?.format;
+            Some((format.sample_rate, format.channels))
+        }
+        Id::Ac3 | Id::Eac3 => {
+            let format = ac3::Frames::parse(body)?.format;
+            Some((format.sample_rate, format.channels))
+        }
+        Id::Opus => Some((opus::SAMPLE_RATE, 0)),
+        _ => {
+            let flags = payload.first().filter(|_| !flv::is_enhanced(Kind::Audio, payload))?;
+            Some(([5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)], 1 + (flags & 1)))
+        }
+    }
 }
 
 /// Takes from the publisher's metadata what the headers do not say (better).
@@ -172,7 +212,7 @@ fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
     let number = |names: &[&str]| names.iter().find_map(|name| object.number(name)).filter(|n| *n > 0.0);
     let facts = &mut stream.codec;
-    // The picture's size is in the headers of H.264.
+    // The picture's size is in the headers of H.264 and H.265.
     if facts.video_level == 0 {
         facts.width = number(&["width"]).map_or(0, |n| n as u32);
         facts.height = number(&["height"]).map_or(0, |n| n as u32);
@@ -272,6 +312,18 @@ fn avc_profile(profile: u8) -> &'static str {
         110 => "High 10",
         122 => "High 4:2:2",
         244 => "High 4:4:4",
+        _ => "",
+    }
+}
+
+fn hevc_profile(profile: u8) -> &'static str {
+    match profile {
+        1 => "Main",
+        2 => "Main 10",
+        3 => "Main Still Picture",
+        4 => "Range Extensions",
+        5 => "High Throughput",
+        9 => "Screen Content",
         _ => "",
     }
 }

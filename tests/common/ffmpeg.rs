@@ -72,3 +72,14 @@ pub fn decode(input: &str) {
     let said = run(command().args(strict));
     assert_eq!(said, "", "decoding {input}");
 }
+
+/// The codecs of a file or a playlist, in the order of its tracks.
+pub fn probe(input: &str) -> Vec<String> {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-show_entries", "program_stream=codec_name", "-of", "default=nw=1:nk=1"]);
+    let output =
+        command.arg(input).stdin(Stdio::null()).output().expect("these tests need ffprobe in the PATH");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "probing {input}: {said}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}

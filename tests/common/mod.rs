@@ -12,6 +12,7 @@ pub mod flv;
 pub mod hls;
 pub mod http;
 pub mod media;
+pub mod mp4;
 pub mod player;
 pub mod raw;
 pub mod ts;

@@ -24,12 +24,25 @@ pub struct Unit {
 
 impl Unit {
     pub fn is_video(&self) -> bool {
-        self.stream == StreamType::H264
+        matches!(self.stream, StreamType::H264 | StreamType::H265)
     }
 
-    /// Whether there is a NAL unit of that type in it.
-    pub fn has_nal(&self, kind: u8) -> bool {
-        self.payload.windows(4).any(|bytes| bytes[..3] == [0, 0, 1] && bytes[3] & 31 == kind)
+    /// The types of its NAL units.
+    pub fn nal_types(&self) -> Vec<u8> {
+        let starts = self.payload.windows(4).filter(|bytes| bytes[..3] == [0, 0, 1]);
+        let kind = |byte: u8| if self.stream == StreamType::H265 { byte >> 1 & 0x3f } else { byte & 0x1f };
+        starts.map(|bytes| kind(bytes[3])).collect()
+    }
+
+    /// Whether a decoder can begin with it: a picture of its own, behind a delimiter and parameter sets.
+    pub fn can_begin(&self) -> bool {
+        let types = self.nal_types();
+        match self.stream {
+            StreamType::H265 => {
+                types.starts_with(&[35, 32, 33, 34]) && types.iter().any(|kind| (16..=21).contains(kind))
+            }
+            _ => types.starts_with(&[9, 7, 8]) && types.contains(&5),
+        }
     }
 }
 

@@ -1,58 +1,40 @@
 //! The sequence parameter set, as far as the picture's size and rate (ISO 14496-10 7.3.2.1.1, E.1.1).
 
 use crate::media::Truncated;
-
-use super::unescape;
 use crate::media::bits::Bits;
+use crate::media::nal::{Picture, side, unescape};
 
 /// A set longer than this is not looked at; the longest legal ones, with all scaling lists and a
 /// full VUI, stay below 2 KiB.
 const MAX_BYTES: usize = 4096;
-/// The largest width or height believed, in pixels; level 6.2 allows 16888.
-const MAX_SIDE: u32 = 16_888;
-
-/// What a sequence parameter set says of the picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sps {
-    /// Width in pixels, after cropping.
-    pub width: u32,
-    /// Height in pixels, after cropping.
-    pub height: u32,
-    /// Frames a second, if the set has timing information (E.2.1; half the field rate).
-    pub frame_rate: Option<f64>,
-}
-
 /// Chroma sampling: what a cropping unit depends on (7.4.2.1.1, table 6-1).
 struct Chroma {
     /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`.
     array_type: u32,
 }
 
-impl Sps {
-    /// Reads a NAL unit of type 7, its header byte included. [`Truncated`] covers every fault:
-    /// bits that are missing, a code too long, a size that cannot be.
-    pub fn parse(nal: &[u8]) -> Result<Self, Truncated> {
-        let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
-        if nal.first().is_none_or(|header| header & 0x1f != 7) {
-            return Err(Truncated);
-        }
-        let raw = unescape(nal.get(1..).ok_or(Truncated)?);
-        let mut bits = Bits::new(&raw);
-        let profile = bits.u(8)?;
-        bits.u(16)?; // constraint flags and level
-        bits.ue()?; // seq_parameter_set_id
-        let chroma = if has_chroma(profile) { parse_chroma(&mut bits)? } else { Chroma { array_type: 1 } };
-        bits.ue()?; // log2_max_frame_num_minus4
-        skip_order_count(&mut bits)?;
-        bits.ue()?; // max_num_ref_frames
-        bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-        let (width, height) = parse_size(&mut bits, &chroma)?;
-        // The size is what matters: timing that cannot be read counts as absent.
-        let frame_rate = parse_frame_rate(&mut bits).unwrap_or(None);
-        Ok(Self { width, height, frame_rate })
+/// Reads a NAL unit of type 7, its header byte included. [`Truncated`] covers every fault:
+/// bits that are missing, a code too long, a size that cannot be.
+pub fn parse(nal: &[u8]) -> Result<Picture, Truncated> {
+    let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
+    if nal.first().is_none_or(|header| header & 0x1f != 7) {
+        return Err(Truncated);
     }
+    let raw = unescape(nal.get(1..).ok_or(Truncated)?);
+    let mut bits = Bits::new(&raw);
+    let profile = bits.u(8)?;
+    bits.u(16)?; // constraint flags and level
+    bits.ue()?; // seq_parameter_set_id
+    let chroma = if has_chroma(profile) { parse_chroma(&mut bits)? } else { Chroma { array_type: 1 } };
+    bits.ue()?; // log2_max_frame_num_minus4
+    skip_order_count(&mut bits)?;
+    bits.ue()?; // max_num_ref_frames
+    bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+    let (width, height) = parse_size(&mut bits, &chroma)?;
+    // The size is what matters: timing that cannot be read counts as absent. (A field rate is halved.)
+    let frame_rate = parse_frame_rate(&mut bits).unwrap_or(None);
+    Ok(Picture { width, height, frame_rate })
 }
-
 /// The profiles whose set starts with the chroma format.
 fn has_chroma(profile: u32) -> bool {
     matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
@@ -134,12 +116,6 @@ fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Trunca
     Ok((side(width_in_mbs * 16, crop_x)?, side(height_in_units * 16 * fields, crop_y)?))
 }
 
-/// A picture's side in pixels, if it is one that can be.
-fn side(coded: u64, crop: u64) -> Result<u32, Truncated> {
-    let side = coded.checked_sub(crop).and_then(|side| u32::try_from(side).ok());
-    side.filter(|side| (1..=MAX_SIDE).contains(side)).ok_or(Truncated)
-}
-
 /// E.1.1 up to the timing information.
 fn parse_frame_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
     const EXTENDED_SAR: u32 = 255;
@@ -201,7 +177,7 @@ pub(super) mod tests {
         b"\x67\x4d\x40\x1e\xec\xa0\x50\x17\xfc\xb8\x08\x80\x00\x01\xf4\x80\x00\x75\x30\x07\x8b\x16\xcb";
 
     fn size_and_rate(nal: &[u8]) -> (u32, u32, Option<f64>) {
-        let sps = Sps::parse(nal).unwrap();
+        let sps = parse(nal).unwrap();
         (sps.width, sps.height, sps.frame_rate)
     }
 
@@ -218,9 +194,9 @@ pub(super) mod tests {
     #[test]
     fn every_truncation_is_an_error_or_the_same_size() {
         for sps in [BASELINE, HIGH, CROPPED, HIGH_444, INTERLACED, MAIN] {
-            let whole = Sps::parse(sps).unwrap();
+            let whole = parse(sps).unwrap();
             for length in 0..sps.len() {
-                if let Ok(cut) = Sps::parse(&sps[..length]) {
+                if let Ok(cut) = parse(&sps[..length]) {
                     assert_eq!((cut.width, cut.height), (whole.width, whole.height));
                 }
             }
@@ -271,26 +247,26 @@ pub(super) mod tests {
     fn an_impossible_size_is_refused() {
         let start = || Writer::default().u(8, 66).u(16, 30).ue(0).ue(0).ue(2).ue(1).u(1, 0);
         let too_wide = start().ue(100_000).ue(29).u(1, 1).u(1, 1).u(1, 0).u(8, 0).nal();
-        assert_eq!(Sps::parse(&too_wide), Err(Truncated));
+        assert_eq!(parse(&too_wide), Err(Truncated));
         let all_cropped = start().ue(9).ue(9).u(1, 1).u(1, 1).u(1, 1).ue(80).ue(0).ue(0).ue(0).u(8, 0).nal();
-        assert_eq!(Sps::parse(&all_cropped), Err(Truncated));
+        assert_eq!(parse(&all_cropped), Err(Truncated));
     }
 
     #[test]
     fn all_zeros_and_all_ones_are_read_without_harm() {
-        assert_eq!(Sps::parse(&[[0x67].as_slice(), &[0; 5000]].concat()), Err(Truncated));
+        assert_eq!(parse(&[[0x67].as_slice(), &[0; 5000]].concat()), Err(Truncated));
         // All codes zero: one macroblock, field coded, cropped by nothing.
-        let _ = Sps::parse(&[[0x67].as_slice(), &[0xff; 5000]].concat());
+        let _ = parse(&[[0x67].as_slice(), &[0xff; 5000]].concat());
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(mut nal in proptest::collection::vec(proptest::num::u8::ANY, 1..80)) {
             nal[0] = 0x67;
-            let _ = Sps::parse(&nal);
+            let _ = parse(&nal);
             if nal.len() > 1 {
                 nal[1] = 100;
-                let _ = Sps::parse(&nal);
+                let _ = parse(&nal);
             }
         }
     }

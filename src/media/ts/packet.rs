@@ -61,6 +61,13 @@ impl Packets {
         }
     }
 
+    /// Appends a packet of a clock reference and nothing else, which does not count (2.4.3.3).
+    pub fn write_clock(&mut self, base: u64, out: &mut Vec<u8>) {
+        let [high, low] = self.pid.to_be_bytes();
+        out.extend([SYNC, high, low, HAS_FIELD | self.counter.wrapping_sub(1) & 0x0f]);
+        write_field(ROOM, Start { pcr: Some(base), random_access: false }, out);
+    }
+
     fn write_packet(&mut self, unit_start: u8, start: Start, parts: [&[u8]; 2], out: &mut Vec<u8>) {
         let field = ROOM - parts[0].len() - parts[1].len();
         let control = if field > 0 { HAS_FIELD | HAS_PAYLOAD } else { HAS_PAYLOAD };

@@ -33,6 +33,8 @@ pub(crate) struct Demux {
     pub version: u8,
     /// Tables that were read.
     pub maps: usize,
+    /// Clocks in packets of nothing else.
+    pub fillers: Vec<(u64, u16)>,
 }
 
 impl Demux {
@@ -43,10 +45,16 @@ impl Demux {
         for (place, bytes) in stream.chunks(PACKET).enumerate() {
             let packet = Packet::try_new(bytes).expect("a sync byte");
             let pid = u16::from(packet.pid());
-            if let Some(last) = self.counters.insert(pid, packet.continuity_counter()) {
+            let last = self.counters.insert(pid, packet.continuity_counter());
+            let Some(payload) = packet.payload() else {
+                let clock = packet.adaptation_field().unwrap().pcr().expect("nothing but a clock");
+                assert!(pid == self.clock && last.is_none_or(|last| last == packet.continuity_counter()));
+                self.fillers.push((clock.base(), clock.extension()));
+                continue;
+            };
+            if let Some(last) = last {
                 assert!(packet.continuity_counter().follows(last), "a gap on PID {pid:#x}");
             }
-            let payload = packet.payload().expect("a payload");
             match place {
                 0 => assert_eq!(pid, 0),
                 1 => assert_eq!(pid, 0x1000),
@@ -221,4 +229,68 @@ fn counters_run_on_over_fragments_and_other_tracks_are_another_version() {
     muxer.tables(&mut out);
     demux.read(&out);
     assert_eq!((demux.version, demux.streams), (1, vec![(0x1b, 0x100), (0x0f, 0x101)]));
+}
+
+#[test]
+fn clocks_come_every_100_ms_however_seldom_pictures_and_packets_of_sound_are() {
+    for tracks in [BOTH, Tracks { video: None, ..BOTH }] {
+        let (mut muxer, mut demux, mut out) = (Muxer::new(tracks), Demux::default(), Vec::new());
+        muxer.tables(&mut out);
+        // From before the wrap to after it: a picture a second, sound that is gathered for 300 ms, which
+        // comes that much later; then sound goes on alone.
+        let start = (1 << 33) - 10 * 90_000;
+        for tenth in 0..300 {
+            let time = start + tenth * 9000;
+            if tenth % 10 == 0 && tenth < 200 && tracks.video.is_some() {
+                muxer.video(Timing { dts: time, pts: time, random_access: true }, &[1], &mut out);
+            }
+            if tenth % 3 == 2 {
+                muxer.audio(time - 2 * 9000 + 7, &[2], &mut out);
+            }
+        }
+        let packets = demux.read(&out);
+        let own = packets.iter().filter_map(|pes| pes.pcr);
+        let mut clocks: Vec<u64> =
+            own.chain(demux.fillers).map(|(base, _)| base.wrapping_sub(start) & TIME_MASK).collect();
+        clocks.sort_unstable();
+        assert!(clocks.windows(2).all(|pair| (1..=9000).contains(&(pair[1] - pair[0]))), "{clocks:?}");
+        assert!(clocks.first().is_some_and(|first| *first < 9000) && clocks.last() > Some(&(290 * 9000)));
+    }
+}
+
+#[test]
+fn a_gap_and_a_jump_are_not_filled_with_clocks() {
+    let (mut muxer, mut demux, mut out) = (Muxer::new(BOTH), Demux::default(), Vec::new());
+    muxer.tables(&mut out);
+    for dts in [0, MAX_CLOCK_GAP + 1, 100, 1 << 40, u64::MAX, 0, u64::MAX - 9001] {
+        muxer.audio(dts, &[2], &mut out);
+        muxer.video(Timing { dts, pts: dts, random_access: true }, &[1], &mut out);
+    }
+    assert_eq!((demux.read(&out).len(), demux.fillers.len()), (14, 0));
+}
+
+#[test]
+fn tracks_of_every_codec_are_in_the_map_and_come_back() {
+    let audio = [
+        (Audio::Aac, 0x0f, 0xc0),
+        (Audio::Mpeg1, 0x03, 0xc0),
+        (Audio::Mpeg2, 0x04, 0xc0),
+        (Audio::Ac3, 0x81, 0xbd),
+        (Audio::Eac3, 0x87, 0xbd),
+    ];
+    for (video, video_type) in [(Video::Avc, 0x1b), (Video::Hevc, 0x24)] {
+        for (audio, audio_type, stream_id) in audio {
+            let tracks = Tracks { video: Some(video), audio: Some(audio) };
+            let (mut muxer, mut out, mut demux) = (Muxer::new(tracks), Vec::new(), Demux::default());
+            muxer.tables(&mut out);
+            muxer.video(KEY, &patterned(500), &mut out);
+            let sound = out.len();
+            muxer.audio(900, &patterned(100), &mut out);
+            let packets = demux.read(&out);
+            assert_eq!(demux.streams, [(video_type, 0x100), (audio_type, 0x101)]);
+            assert_eq!((packets[0].payload.len(), packets[1].payload.as_slice()), (500, &patterned(100)[..]));
+            let start = out[sound..].windows(3).position(|bytes| bytes == [0, 0, 1]).unwrap();
+            assert_eq!(out[sound + start + 3], stream_id, "{audio:?}");
+        }
+    }
 }

@@ -16,8 +16,8 @@ pub struct AudioFrame<'a> {
     pub header: Option<[u8; ADTS_LENGTH]>,
     /// The frame.
     pub body: &'a [u8],
-    /// Samples and sampling frequency, where times are to be predicted from them.
-    pub samples: Option<(u32, u32)>,
+    /// Samples and sampling frequency, from which times are predicted.
+    pub samples: (u32, u32),
 }
 
 impl AudioFrame<'_> {
@@ -102,8 +102,10 @@ impl AudioBuffer {
     /// True if what waits must be written before this frame, whose time does not follow from theirs: a
     /// packet has one time, from which players count on.
     pub fn is_broken_by(&self, frame: &AudioFrame<'_>) -> bool {
-        let Some((_, rate)) = frame.samples.filter(|_| self.prediction.sync > 0) else { return false };
-        self.first.is_some() && self.prediction.agreed(ticks(frame.timestamp), rate).is_none()
+        let (_, rate) = frame.samples;
+        self.first.is_some()
+            && self.prediction.sync > 0
+            && self.prediction.agreed(ticks(frame.timestamp), rate).is_none()
     }
 
     /// True if what waits must be written before a frame of `length` bytes at `timestamp`.
@@ -115,10 +117,7 @@ impl AudioBuffer {
     /// Adds a frame of at most [`MAX_AUDIO_PAYLOAD`] bytes, header included, and returns its time in ticks.
     pub fn push(&mut self, frame: &AudioFrame<'_>) -> u64 {
         let actual = ticks(frame.timestamp);
-        let time = match frame.samples {
-            Some(samples) => self.prediction.next(actual, samples),
-            None => actual,
-        };
+        let time = self.prediction.next(actual, frame.samples);
         self.first.get_or_insert((frame.timestamp, time));
         self.latest = time;
         self.bytes.extend(frame.header.iter().flatten());
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     fn frame(timestamp: u64) -> AudioFrame<'static> {
-        AudioFrame { timestamp, header: Some([1; 7]), body: &[2, 3], samples: Some((1024, 44_100)) }
+        AudioFrame { timestamp, header: Some([1; 7]), body: &[2, 3], samples: (1024, 44_100) }
     }
 
     /// The publisher's timestamp of frame `index` of 44.1 kHz AAC.

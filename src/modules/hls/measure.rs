@@ -1,11 +1,11 @@
 //! What a master playlist says of a stream: codecs and picture as its headers have them, bit rates and
 //! frame rate as measured over the fragments.
 
-use crate::media::avc::DecoderConfig;
+use crate::media::rfc6381::codec_string;
 
 use super::attributes::Attributes;
 use super::playlist::Playlist;
-use super::tracks::AudioTrack;
+use super::tracks::{AudioTrack, VideoTrack};
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.
@@ -24,35 +24,14 @@ pub struct Facts {
 
 impl Facts {
     /// The facts of a pair of tracks.
-    pub fn new(video: Option<&DecoderConfig>, audio: Option<AudioTrack>) -> Self {
-        let picture = video.and_then(DecoderConfig::picture);
-        let codecs: Vec<String> =
-            video.map(avc_codec).into_iter().chain(audio.as_ref().map(audio_codec)).collect();
+    pub fn new(video: Option<&VideoTrack>, audio: Option<AudioTrack>) -> Self {
+        let picture = video.and_then(VideoTrack::picture);
+        let codings = video.map(VideoTrack::coding).into_iter().chain(audio.as_ref().map(AudioTrack::coding));
         Self {
-            codecs: codecs.join(","),
+            codecs: codings.map(codec_string).collect::<Vec<_>>().join(","),
             resolution: picture.as_ref().map(|picture| (picture.width, picture.height)),
             frame_rate: picture.and_then(|picture| picture.frame_rate),
         }
-    }
-}
-
-/// `avc1.PPCCLL` (RFC 6381 3.3).
-fn avc_codec(config: &DecoderConfig) -> String {
-    format!("avc1.{:02x}{:02x}{:02x}", config.profile, config.compatibility, config.level)
-}
-
-/// `mp4a.40.TYPE`, where 34 is MP3.
-fn audio_codec(track: &AudioTrack) -> String {
-    match track {
-        AudioTrack::Aac(config, _) => {
-            let object_type = match config.extension {
-                Some(extension) if extension.parametric_stereo => 29,
-                Some(_) => 5,
-                None => config.object_type,
-            };
-            format!("mp4a.40.{object_type}")
-        }
-        AudioTrack::Mp3 => "mp4a.40.34".to_owned(),
     }
 }
 
@@ -222,10 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn codecs_are_named_as_in_rfc_6381() {
+    fn codecs_are_named_track_by_track() {
+        let avc = crate::media::avc::DecoderConfig::parse(&[1, 0x4d, 0x40, 0x1f, 0xff, 0xe0, 0]).unwrap();
         let aac = crate::media::aac::AudioConfig::parse(&[0x11, 0x90]).unwrap();
-        let track = AudioTrack::Aac(aac, aac.adts().unwrap());
-        assert_eq!(Facts::new(None, Some(track)).codecs, "mp4a.40.2");
-        assert_eq!(Facts::new(None, Some(AudioTrack::Mp3)).codecs, "mp4a.40.34");
+        let (video, audio) = (VideoTrack::Avc(avc), AudioTrack::Aac(aac, aac.adts().unwrap()));
+        assert_eq!(Facts::new(Some(&video), Some(audio)).codecs, "avc1.4d401f,mp4a.40.2");
+        assert_eq!(Facts::new(None, Some(audio)).codecs, "mp4a.40.2");
     }
 }

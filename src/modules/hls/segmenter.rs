@@ -8,10 +8,8 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::media::aac::raw_frame;
-use crate::media::avc::{AccessUnit, Start};
-use crate::media::flv::Codec;
-use crate::media::ts::{MAX_AUDIO_PAYLOAD, Muxer, Timing, Tracks, ticks};
+use crate::media::nal::{AccessUnit, Start};
+use crate::media::ts::{Muxer, Timing, Tracks, ticks};
 use crate::media::{Frame, Kind};
 
 use super::audio::{AudioBuffer, AudioFrame};
@@ -23,7 +21,7 @@ use super::probe::Probe;
 use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
-use super::tracks::{AudioTrack, Codecs, Content};
+use super::tracks::{Codecs, Content};
 
 /// A fragment shorter than this, in milliseconds, is thrown away where a discontinuity or its size ends
 /// it: a publisher whose timestamps jump in every frame makes no file of each, and one whose timestamps
@@ -166,7 +164,7 @@ impl Segmenter {
     }
 
     fn write_video(&mut self, frame: &Frame) -> io::Result<()> {
-        let Some(config) = self.codecs.video_for(frame) else {
+        let Some(track) = self.codecs.video_for(frame) else {
             self.skipped += 1;
             return Ok(());
         };
@@ -180,8 +178,8 @@ impl Segmenter {
         let cut = self.judge_video(frame);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.access_unit.clear();
-        match config.write_annex_b(frame.body(), start, &mut self.access_unit) {
-            Ok(AccessUnit::Idr | AccessUnit::Picture) => self.mux_video(frame, cut),
+        match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
+            Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
             Ok(AccessUnit::Empty) => Ok(()),
             Err(_) => {
                 self.skipped += 1;
@@ -259,6 +257,10 @@ impl Segmenter {
         }
         // A track that takes over waits for the next cut.
         let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
+        let Some(audio) = track.elementary(frame) else {
+            self.skipped += 1;
+            return Ok(());
+        };
         let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
         let is_alone = time > last.saturating_add(MAX_LEAD)
             && self.publication.longest().is_some_and(|longest| open.duration_to(time) >= longest);
@@ -269,7 +271,7 @@ impl Segmenter {
             self.open(start, Begins::Within)?;
             self.clock.take(frame.timestamp);
         }
-        self.gather(track, frame)?;
+        self.gather(&audio)?;
         Ok(())
     }
 
@@ -289,7 +291,7 @@ impl Segmenter {
         } else {
             is_due.then_some(Cut::Length)
         };
-        let Some(track) = self.codecs.next_audio() else {
+        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame)) else {
             self.skipped += 1;
             return Ok(());
         };
@@ -299,29 +301,24 @@ impl Segmenter {
             self.open(time, Begins::Independent)?;
         }
         self.clock.take(frame.timestamp);
-        if let Some(time) = self.gather(track, frame)?
-            && let Some(open) = &mut self.open
-        {
+        let time = self.gather(&audio)?;
+        if let Some(open) = &mut self.open {
             open.led_to(time);
         }
         Ok(())
     }
 
-    /// Adds a frame to those that wait for their packet; its time in ticks, unless it has a fault.
-    fn gather(&mut self, track: AudioTrack, frame: &Frame) -> io::Result<Option<u64>> {
-        let Some(audio) = elementary(track, frame) else {
-            self.skipped += 1;
-            return Ok(None);
-        };
-        if self.audio.is_due(frame.timestamp, audio.length()) || self.audio.is_broken_by(&audio) {
+    /// Adds a frame to those that wait for their packet; its time in ticks.
+    fn gather(&mut self, audio: &AudioFrame<'_>) -> io::Result<u64> {
+        if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
             self.flush_audio();
         }
-        let time = self.audio.push(&audio);
+        let time = self.audio.push(audio);
         if let Some(open) = &mut self.open {
-            open.audio_span(frame.timestamp);
+            open.audio_span(audio.timestamp);
             open.drain()?;
         }
-        Ok(Some(time))
+        Ok(time)
     }
 
     fn flush_audio(&mut self) {
@@ -366,25 +363,6 @@ impl Segmenter {
             self.dates.see(next / 90);
         }
         Ok(())
-    }
-}
-
-/// A frame as it goes into a packet; `None` if it cannot.
-fn elementary(track: AudioTrack, frame: &Frame) -> Option<AudioFrame<'_>> {
-    let timestamp = frame.timestamp;
-    match (track, frame.codec) {
-        (AudioTrack::Aac(config, adts), Codec::Aac) => {
-            let body = raw_frame(frame.body());
-            let header = Some(adts.header(body.len()).ok()?);
-            let samples = Some((config.frame_samples, config.sample_rate));
-            Some(AudioFrame { timestamp, header, body, samples })
-        }
-        (AudioTrack::Mp3, Codec::Mp3) => {
-            let body = frame.body();
-            let fits = (1..=MAX_AUDIO_PAYLOAD).contains(&body.len());
-            fits.then_some(AudioFrame { timestamp, header: None, body, samples: None })
-        }
-        _ => None,
     }
 }
 

@@ -38,7 +38,7 @@ fn remove(hls: &mut Hls, token: u64) {
 fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
     let mut segmenter = begin(hls, id, app, name).unwrap();
     for index in 0..40 {
-        let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1]);
+        let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
     segmenter.finish();

@@ -1,19 +1,128 @@
 //! Which tracks a stream has, as its headers tell, and what is known of each. Codecs that a transport
 //! stream cannot carry are named in the log, once each.
 
-use crate::media::aac::{Adts, AudioConfig};
-use crate::media::avc::DecoderConfig;
+use crate::media::aac::{Adts, AudioConfig, raw_frame};
 use crate::media::flv::Codec;
-use crate::media::ts::{Audio, Tracks, Video};
-use crate::media::{Frame, Kind, Packet, Role};
+use crate::media::nal::{AccessUnit, Picture, Start};
+use crate::media::rfc6381::Coding;
+use crate::media::ts::{Audio, MAX_AUDIO_PAYLOAD, Tracks, Video};
+use crate::media::{Frame, Kind, Packet, Role, Truncated, ac3, avc, hevc, mp3};
+
+use super::audio::AudioFrame;
+
+/// The video track.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VideoTrack {
+    /// H.264.
+    Avc(avc::DecoderConfig),
+    /// H.265.
+    Hevc(hevc::DecoderConfig),
+}
+
+impl VideoTrack {
+    /// Appends a frame's body to `out` as an access unit.
+    pub fn write_annex_b(
+        &self,
+        body: &[u8],
+        start: Start,
+        out: &mut Vec<u8>,
+    ) -> Result<AccessUnit, Truncated> {
+        match self {
+            Self::Avc(config) => config.write_annex_b(body, start, out),
+            Self::Hevc(config) => config.write_annex_b(body, start, out),
+        }
+    }
+
+    /// What the headers say of the picture, if they can be read.
+    pub fn picture(&self) -> Option<Picture> {
+        match self {
+            Self::Avc(config) => config.picture(),
+            Self::Hevc(config) => config.picture(),
+        }
+    }
+
+    /// The codec and its configuration.
+    pub fn coding(&self) -> Coding<'_> {
+        match self {
+            Self::Avc(config) => Coding::Avc(config),
+            Self::Hevc(config) => Coding::Hevc(config),
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Avc(_) => Codec::Avc,
+            Self::Hevc(_) => Codec::Hevc,
+        }
+    }
+
+    fn carried(&self) -> Video {
+        match self {
+            Self::Avc(_) => Video::Avc,
+            Self::Hevc(_) => Video::Hevc,
+        }
+    }
+}
 
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioTrack {
     /// AAC, and what its ADTS headers say.
     Aac(AudioConfig, Adts),
-    /// MPEG audio, which has no header of its own.
-    Mp3,
+    /// MPEG audio, whose frames say what they are.
+    Mp3(mp3::Format),
+    /// AC-3 or E-AC-3, whose frames say what they are.
+    Ac3(ac3::Format),
+}
+
+impl AudioTrack {
+    /// The codec and its configuration.
+    pub fn coding(&self) -> Coding<'_> {
+        match self {
+            Self::Aac(config, _) => Coding::Aac(config),
+            Self::Mp3(_) => Coding::Mp3,
+            Self::Ac3(format) => match format.coding {
+                ac3::Coding::Ac3 => Coding::Ac3,
+                ac3::Coding::Eac3 => Coding::Eac3,
+            },
+        }
+    }
+
+    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track.
+    pub fn elementary(self, frame: &Frame) -> Option<AudioFrame<'_>> {
+        let (timestamp, body) = (frame.timestamp, frame.body());
+        let (header, body, samples) = match (self, frame.codec) {
+            (Self::Aac(config, adts), Codec::Aac) => {
+                let body = raw_frame(body);
+                (Some(adts.header(body.len()).ok()?), body, (config.frame_samples, config.sample_rate))
+            }
+            (Self::Mp3(format), Codec::Mp3) => {
+                let frames = mp3::Frames::parse(body).filter(|frames| frames.format == format)?;
+                (None, body.get(..frames.length)?, (frames.samples, format.sample_rate))
+            }
+            (Self::Ac3(format), Codec::Ac3 | Codec::Eac3) => {
+                let frames = ac3::Frames::parse(body).filter(|frames| frames.format == format)?;
+                (None, body.get(..frames.length)?, (frames.samples, format.sample_rate))
+            }
+            _ => return None,
+        };
+        let audio = AudioFrame { timestamp, header, body, samples };
+        Some(audio).filter(|audio| audio.length() <= MAX_AUDIO_PAYLOAD)
+    }
+
+    fn carried(self) -> Audio {
+        match self {
+            Self::Aac(..) => Audio::Aac,
+            Self::Mp3(format) => match format.version {
+                mp3::Version::Mpeg1 => Audio::Mpeg1,
+                mp3::Version::Mpeg2 => Audio::Mpeg2,
+            },
+            Self::Ac3(format) => match format.coding {
+                ac3::Coding::Ac3 => Audio::Ac3,
+                ac3::Coding::Eac3 => Audio::Eac3,
+            },
+        }
+    }
 }
 
 /// What a frame is to the segmenter.
@@ -32,10 +141,10 @@ pub enum Content {
 pub struct Codecs {
     /// The stream's name, for the log.
     label: String,
-    video: Option<DecoderConfig>,
+    video: Option<VideoTrack>,
     audio: Option<AudioTrack>,
     /// Set by a header that differs from the one in use.
-    next_video: Option<DecoderConfig>,
+    next_video: Option<VideoTrack>,
     next_audio: Option<AudioTrack>,
     named: Named,
 }
@@ -58,16 +167,18 @@ impl Codecs {
         match (frame.kind, frame.codec, frame.role) {
             (Kind::Data | Kind::DataAmf3, ..) | (_, Codec::None, _) => Content::Nothing,
             _ if !frame.is_default_track() || frame.packet == Packet::Description => Content::Nothing,
-            (Kind::Video, Codec::Avc, Role::Header) => self.learn_avc(frame.body()),
+            (Kind::Video, Codec::Avc | Codec::Hevc, Role::Header) => self.learn_video(frame),
             (Kind::Audio, Codec::Aac, Role::Header) => self.learn_aac(frame.body()),
-            (Kind::Video, Codec::Avc, Role::Key | Role::Inter | Role::Disposable) => Content::Video,
-            (Kind::Video, Codec::Avc, Role::Empty) => Content::Nothing,
+            (Kind::Video, Codec::Avc | Codec::Hevc, Role::Empty) => Content::Nothing,
+            (Kind::Video, Codec::Avc | Codec::Hevc, _) => Content::Video,
             (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio,
-            (Kind::Audio, Codec::Mp3, Role::Key) => {
-                self.next_audio = changed(&self.audio, AudioTrack::Mp3);
+            (Kind::Audio, Codec::Mp3 | Codec::Ac3 | Codec::Eac3, Role::Key) => {
+                if let Some(track) = told_by(frame) {
+                    self.next_audio = changed(&self.audio, track);
+                }
                 Content::Audio
             }
-            (Kind::Audio, Codec::Aac | Codec::Mp3, _) => Content::Nothing,
+            (Kind::Audio, Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3, _) => Content::Nothing,
             (kind, ..) => self.refuse(kind, &describe(frame)),
         }
     }
@@ -83,12 +194,13 @@ impl Codecs {
         self.next_video.is_some() || self.next_audio.is_some()
     }
 
-    /// The video configuration that a frame at this place needs: the next one only from a key frame on.
-    pub fn video_for(&self, frame: &Frame) -> Option<&DecoderConfig> {
-        match &self.next_video {
+    /// The video track that a frame at this place is of: the next one only from a key frame on.
+    pub fn video_for(&self, frame: &Frame) -> Option<&VideoTrack> {
+        let track = match &self.next_video {
             Some(next) => Some(next).filter(|_| frame.is_video_key()),
             None => self.video.as_ref(),
-        }
+        };
+        track.filter(|track| track.codec() == frame.codec)
     }
 
     /// The audio track in use, unless another one is about to take over.
@@ -96,8 +208,8 @@ impl Codecs {
         if self.next_audio.is_some() { None } else { self.audio }
     }
 
-    /// The video configuration in use.
-    pub fn video(&self) -> Option<&DecoderConfig> {
+    /// The video track in use.
+    pub fn video(&self) -> Option<&VideoTrack> {
         self.video.as_ref()
     }
 
@@ -131,17 +243,26 @@ impl Codecs {
 
     /// The tracks in use, for the tables.
     pub fn tracks(&self) -> Tracks {
-        let audio = self.audio.map(|audio| match audio {
-            AudioTrack::Aac(..) => Audio::Aac,
-            AudioTrack::Mp3 => Audio::Mp3,
-        });
-        Tracks { video: self.video.as_ref().map(|_| Video::Avc), audio }
+        Tracks {
+            video: self.video.as_ref().map(VideoTrack::carried),
+            audio: self.audio.map(AudioTrack::carried),
+        }
     }
 
-    fn learn_avc(&mut self, body: &[u8]) -> Content {
-        match DecoderConfig::parse(body) {
-            Ok(config) => self.next_video = changed(&self.video, config),
-            Err(error) => return self.refuse(Kind::Video, &error.to_string()),
+    fn learn_video(&mut self, frame: &Frame) -> Content {
+        let track = match frame.codec {
+            Codec::Hevc => {
+                let config = hevc::DecoderConfig::parse(frame.body());
+                config.map(VideoTrack::Hevc).map_err(|error| error.to_string())
+            }
+            _ => {
+                let config = avc::DecoderConfig::parse(frame.body());
+                config.map(VideoTrack::Avc).map_err(|error| error.to_string())
+            }
+        };
+        match track {
+            Ok(track) => self.next_video = changed(&self.video, track),
+            Err(why) => return self.refuse(Kind::Video, &why),
         }
         Content::Nothing
     }
@@ -155,8 +276,10 @@ impl Codecs {
             Some(adts) => self.next_audio = changed(&self.audio, AudioTrack::Aac(config, adts)),
             None => {
                 let (object_type, rate) = (config.object_type, config.sample_rate);
-                let channels = config.channel_configuration;
-                let what = format!("aac of object type {object_type}, {rate} Hz, channels {channels}");
+                let (channels, samples) = (config.channel_configuration, config.frame_samples);
+                let what = format!(
+                    "aac of object type {object_type}, {rate} Hz, channels {channels}, frames of {samples} samples"
+                );
                 return self.refuse(Kind::Audio, &what);
             }
         }
@@ -172,6 +295,15 @@ impl Codecs {
             log::warn!("{}: hls leaves the {track} out: {what}", self.label);
         }
         Content::Nothing
+    }
+}
+
+/// The track of a frame that says itself what it is.
+fn told_by(frame: &Frame) -> Option<AudioTrack> {
+    if frame.codec == Codec::Mp3 {
+        mp3::Frames::parse(frame.body()).map(|frames| AudioTrack::Mp3(frames.format))
+    } else {
+        ac3::Frames::parse(frame.body()).map(|frames| AudioTrack::Ac3(frames.format))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Streams of made-up frames, and what became of them: playlists and packets are read back.
 
 mod breaks;
+mod codecs;
+mod day;
 
 use std::fs;
 use std::time::UNIX_EPOCH;
@@ -386,7 +388,7 @@ fn broken_and_foreign_frames_are_left_out() {
     rig.send(Kind::Video, 40, &[0x17]);
     rig.send(Kind::Video, 40, &[0x17, 0, 0, 0, 0, 1, 2]);
     rig.send(Kind::Video, 40, &[0x17, 2, 0, 0, 0]);
-    rig.send(Kind::Video, 40, b"\x90hvc1rest");
+    rig.send(Kind::Video, 40, b"\x90av01rest");
     rig.send(Kind::Audio, 40, &[0xaf, 1]);
     rig.send(Kind::Audio, 40, &[0xaf, 0, 0x17]);
     rig.send(Kind::Audio, 40, &[0xaf, 1, 0xff].iter().copied().chain([0; 9000]).collect::<Vec<_>>());
@@ -418,7 +420,7 @@ fn a_codec_that_is_not_carried_leaves_the_other_track() {
     let mut rig = Rig::new();
     rig.aac_header();
     for index in 0..60 {
-        rig.send(Kind::Video, index * 40, b"\x90hvc1");
+        rig.send(Kind::Video, index * 40, b"\x90av01");
         rig.audio(index * 40);
     }
     rig.end();

@@ -1,0 +1,242 @@
+//! H.265 as RTMP carries it (Enhanced RTMP's `hvc1`, and FLV codec 12): the decoder configuration record
+//! (ISO 14496-15 8.3), and which NAL unit is what to an access unit of MPEG-TS (ISO 23008-2 7.4.2).
+
+mod sps;
+mod vps;
+
+use std::error::Error;
+use std::fmt;
+
+use super::bits::Bits;
+use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
+use super::{Reader, Truncated};
+
+/// NAL unit types (ISO 23008-2 table 7-1).
+const NAL_VPS: u8 = 32;
+const NAL_SPS: u8 = 33;
+const NAL_PPS: u8 = 34;
+const NAL_AUD: u8 = 35;
+const NAL_PREFIX_SEI: u8 = 39;
+/// An access unit delimiter that allows every slice type (7.4.3.5).
+const DELIMITER: [u8; 3] = [NAL_AUD << 1, 1, 0x50];
+/// SEI messages that describe all pictures (D.2.28, D.2.35, D.2.38): the mastering display, light levels, the
+/// transfer characteristics of HLG. What else is found in records, such as the encoder's name and options or
+/// the first picture's timing, is not for every key frame.
+const LASTING_SEI: [u8; 3] = [137, 144, 147];
+
+/// What is wrong with the publisher's H.265.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HevcError {
+    /// The record ended before its fields did.
+    Truncated,
+    /// A `configurationVersion` other than 1, and 0, which was the draft's.
+    Version(u8),
+    /// A parameter set of no bytes, or of another NAL unit type.
+    ParameterSet,
+}
+
+impl fmt::Display for HevcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("truncated hevc configuration"),
+            Self::Version(version) => write!(f, "hevc configuration version {version}"),
+            Self::ParameterSet => f.write_str("hevc parameter set that is none"),
+        }
+    }
+}
+
+impl Error for HevcError {}
+
+impl From<Truncated> for HevcError {
+    fn from(_: Truncated) -> Self {
+        Self::Truncated
+    }
+}
+
+/// The tier of a level (ISO 23008-2 A.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// What most decoders have.
+    Main,
+    /// Higher bit rates at the same level.
+    High,
+}
+
+/// An HEVCDecoderConfigurationRecord (ISO 14496-15 8.3.3.1): the body of an HEVC sequence header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecoderConfig {
+    /// `general_profile_space`, 0 to 3; 0 but for profiles to come.
+    pub profile_space: u8,
+    /// `general_tier_flag`.
+    pub tier: Tier,
+    /// `general_profile_idc`: 1 Main, 2 Main 10, 3 Main Still Picture, 4 the range extensions.
+    pub profile: u8,
+    /// `general_profile_compatibility_flags`, that of profile 0 first.
+    pub compatibility: u32,
+    /// `general_constraint_indicator_flags`.
+    pub constraints: [u8; 6],
+    /// `general_level_idc`, thirty times the level.
+    pub level: u8,
+    /// `chroma_format_idc`: 0 monochrome, 1 is 4:2:0, 2 is 4:2:2, 3 is 4:4:4.
+    pub chroma_format: u8,
+    /// Bits of a luma sample.
+    pub bit_depth: u8,
+    /// `avgFrameRate`, frames in 256 seconds; 0 where it is not told.
+    pub average_frame_rate: u16,
+    /// Bytes in front of each NAL unit that hold its length, 1 to 4. (3 is not allowed, and works.)
+    pub nal_length_size: usize,
+    /// Video parameter sets, each with its NAL header.
+    pub vps: Vec<Vec<u8>>,
+    /// Sequence parameter sets, each with its NAL header.
+    pub sps: Vec<Vec<u8>>,
+    /// Picture parameter sets, each with its NAL header.
+    pub pps: Vec<Vec<u8>>,
+    /// Messages that describe all pictures, such as those of HDR, each with its NAL header.
+    pub sei: Vec<Vec<u8>>,
+}
+
+impl DecoderConfig {
+    /// Reads a record.
+    pub fn parse(record: &[u8]) -> Result<Self, HevcError> {
+        let mut reader = Reader::new(record);
+        let version = reader.u8()?;
+        if version > 1 {
+            return Err(HevcError::Version(version));
+        }
+        let profile = reader.u8()?;
+        let compatibility = reader.u32()?;
+        let constraints = reader.array()?;
+        let level = reader.u8()?;
+        let [_, _, _, chroma_format, luma, _] = reader.array()?; // segmentation, parallelism, chroma's depth
+        let average_frame_rate = reader.u16()?;
+        let [lengths, arrays] = reader.array()?;
+        let mut config = Self {
+            profile_space: profile >> 6,
+            tier: if profile & 0x20 == 0 { Tier::Main } else { Tier::High },
+            profile: profile & 0x1f,
+            compatibility,
+            constraints,
+            level,
+            chroma_format: chroma_format & 3,
+            bit_depth: 8 + (luma & 7),
+            average_frame_rate,
+            nal_length_size: usize::from(lengths & 3) + 1,
+            vps: Vec::new(),
+            sps: Vec::new(),
+            pps: Vec::new(),
+            sei: Vec::new(),
+        };
+        for _ in 0..arrays {
+            config.parse_array(&mut reader)?;
+        }
+        Ok(config)
+    }
+
+    /// What the first sequence parameter set says of the picture, if it can be read. The frame rate may be
+    /// there, in the video parameter set, or in the record.
+    pub fn picture(&self) -> Option<Picture> {
+        let picture = sps::parse(self.sps.first()?).ok()?;
+        let average = Some(f64::from(self.average_frame_rate) / 256.0).filter(|rate| *rate > 0.0);
+        let from_vps = || self.vps.first().and_then(|nal| vps::frame_rate(nal).ok().flatten());
+        Some(Picture { frame_rate: picture.frame_rate.or_else(from_vps).or(average), ..picture })
+    }
+
+    /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
+    pub fn write_annex_b(
+        &self,
+        body: &[u8],
+        start: Start,
+        out: &mut Vec<u8>,
+    ) -> Result<AccessUnit, Truncated> {
+        let length_size = self.nal_length_size;
+        let parameters = [&*self.vps, &*self.sps, &*self.pps, &*self.sei];
+        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
+    }
+
+    fn parse_array(&mut self, reader: &mut Reader<'_>) -> Result<(), HevcError> {
+        let kind = reader.u8()? & 0x3f;
+        for _ in 0..reader.u16()? {
+            let length = reader.u16()?;
+            let nal = reader.take(usize::from(length))?;
+            let array = match kind {
+                NAL_VPS => &mut self.vps,
+                NAL_SPS => &mut self.sps,
+                NAL_PPS => &mut self.pps,
+                NAL_PREFIX_SEI if is_lasting_sei(nal) => &mut self.sei,
+                _ => continue,
+            };
+            if nal_type(nal) != Some(kind) {
+                return Err(HevcError::ParameterSet);
+            }
+            array.push(nal.to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// The type of a NAL unit, from its header (7.3.1.2); `None` for one that is shorter.
+fn nal_type(nal: &[u8]) -> Option<u8> {
+    nal.first_chunk().map(|[header, _]| header >> 1 & 0x3f)
+}
+
+/// Whether an SEI unit's first message describes all pictures.
+fn is_lasting_sei(nal: &[u8]) -> bool {
+    nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
+}
+
+/// What a NAL unit is. Slices are the types 0 to 9, of IRAP pictures 16 to 21 (table 7-1); the others up to 31
+/// are reserved.
+fn unit(nal: &[u8]) -> Unit {
+    match nal_type(nal) {
+        Some(NAL_AUD) => Unit::Delimiter,
+        Some(NAL_VPS | NAL_SPS | NAL_PPS) => Unit::Parameters,
+        Some(NAL_PREFIX_SEI) if is_lasting_sei(nal) => Unit::Parameters,
+        Some(16..=21) => Unit::RandomAccess,
+        Some(0..=9) => Unit::Slice,
+        _ => Unit::Other,
+    }
+}
+
+/// Steps over `profile_tier_level` with a general profile (7.3.3).
+fn skip_profile(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
+    const PROFILE: u32 = 88;
+    const LEVEL: u32 = 8;
+    skip(bits, PROFILE + LEVEL)?;
+    let below = max_sub_layers.saturating_sub(1);
+    let mut left = 0;
+    for _ in 0..below {
+        left += if bits.flag()? { PROFILE } else { 0 };
+        left += if bits.flag()? { LEVEL } else { 0 };
+    }
+    if below > 0 {
+        bits.u(2 * (8 - below))?; // reserved
+    }
+    skip(bits, left)
+}
+
+fn skip(bits: &mut Bits<'_>, count: u32) -> Result<(), Truncated> {
+    for _ in 0..count {
+        bits.flag()?;
+    }
+    Ok(())
+}
+
+/// Steps over what each sub-layer needs of buffers, or the highest one (7.3.2.1, 7.3.2.2).
+fn skip_sub_layer_ordering(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
+    let count = if bits.flag()? { max_sub_layers } else { 1 };
+    for _ in 0..3 * count {
+        bits.ue()?;
+    }
+    Ok(())
+}
+
+/// A rate of 32 bits over 32 bits, if it is one.
+fn parse_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
+    let units_in_tick = bits.u(32)?;
+    let time_scale = bits.u(32)?;
+    let is_rate = units_in_tick > 0 && time_scale > 0;
+    Ok(is_rate.then(|| f64::from(time_scale) / f64::from(units_in_tick)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! NAL units behind lengths of every size, and frames as access units.
+
+use super::*;
+
+fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], Truncated>> {
+    Nals::new(body, length_size).collect()
+}
+
+#[test]
+fn nals_are_found_behind_lengths_of_every_size() {
+    assert_eq!(walk(1, &[1, 9, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
+    assert_eq!(walk(2, &[0, 1, 9, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
+    assert_eq!(walk(3, &[0, 0, 1, 9, 0, 0, 2, 5, 6]), [Ok(&[9][..]), Ok(&[5, 6][..])]);
+    assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 0]), [Ok(&[9][..])]);
+}
+
+#[test]
+fn a_length_takes_all_its_bytes() {
+    for size in 1..=4 {
+        let nal = vec![0x65; if size == 1 { 255 } else { 0x0102 }];
+        let length = &u32::try_from(nal.len()).unwrap().to_be_bytes()[4 - size..];
+        let body = [length, &nal, length, &nal].concat();
+        assert_eq!(walk(size, &body), [Ok(&nal[..]), Ok(&nal[..])]);
+        for cut in 1..nal.len() {
+            assert_eq!(walk(size, &body[..cut]), [Err(Truncated)], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_length_beyond_the_frame_is_the_last_item() {
+    assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 3, 5, 6]), [Ok(&[9][..]), Err(Truncated)]);
+    assert_eq!(walk(4, &[0xff, 0xff, 0xff, 0xff, 9]), [Err(Truncated)]);
+    assert_eq!(walk(4, &[0, 0, 0]), [Err(Truncated)]);
+}
+
+#[test]
+fn emulation_prevention_is_removed_and_nothing_else() {
+    assert_eq!(unescape(&[1, 0, 0, 3, 1, 0, 0, 3, 0, 0, 3]), [1, 0, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(unescape(&[0, 3, 0, 0, 4, 3, 0, 0]), [0, 3, 0, 0, 4, 3, 0, 0]);
+}
+
+/// A codec whose units say in their first byte what they are.
+fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, Truncated>, Vec<u8>) {
+    let unit = |nal: &[u8]| match nal[0] {
+        1 => Unit::Delimiter,
+        2 => Unit::Parameters,
+        3 => Unit::RandomAccess,
+        4 => Unit::Slice,
+        _ => Unit::Other,
+    };
+    let (first, second) = (vec![vec![2, 1], vec![2, 2]], vec![vec![2, 3]]);
+    let rewriter = Rewriter { length_size: 1, delimiter: &[1, 0xf0], parameters: &[&first, &second], unit };
+    let mut out = vec![0xee];
+    let access_unit = rewriter.write(body, start, &mut out);
+    assert_eq!(out.remove(0), 0xee);
+    (access_unit, out)
+}
+
+const DELIMITER: [u8; 6] = [0, 0, 0, 1, 1, 0xf0];
+const PARAMETERS: [u8; 18] = [0, 0, 0, 1, 2, 1, 0, 0, 0, 1, 2, 2, 0, 0, 0, 1, 2, 3];
+
+#[test]
+fn a_picture_to_start_at_gets_a_delimiter_and_the_parameters_once() {
+    // Its own delimiter and parameters in front: they go. What is in between stays.
+    let body = [2, 1, 0x10, 2, 2, 1, 2, 2, 3, 2, 6, 7, 2, 3, 8];
+    let (unit, out) = rewrite(&body, Start::Within);
+    assert_eq!(unit, Ok(AccessUnit::RandomAccess));
+    assert_eq!(out, [&DELIMITER[..], &PARAMETERS, &[0, 0, 0, 1, 6, 7], &[0, 0, 0, 1, 3, 8]].concat());
+}
+
+#[test]
+fn other_pictures_get_the_parameters_at_a_fragments_start_only() {
+    let slice = [0, 0, 0, 1, 4, 8];
+    let alone = (Ok(AccessUnit::Picture), [&DELIMITER[..], &slice].concat());
+    assert_eq!(rewrite(&[2, 4, 8], Start::Within), alone);
+    let with = (Ok(AccessUnit::Picture), [&DELIMITER[..], &PARAMETERS, &slice].concat());
+    assert_eq!(rewrite(&[2, 4, 8], Start::Fragment), with);
+}
+
+#[test]
+fn parameters_that_the_configuration_does_not_hold_are_kept() {
+    let (_, out) = rewrite(&[2, 2, 9, 2, 3, 8], Start::Within);
+    assert_eq!(out, [&DELIMITER[..], &PARAMETERS, &[0, 0, 0, 1, 2, 9], &[0, 0, 0, 1, 3, 8]].concat());
+}
+
+#[test]
+fn broken_and_empty_frames_write_nothing() {
+    assert_eq!(rewrite(&[2, 3, 8, 9, 1], Start::Within), (Err(Truncated), vec![]));
+    assert_eq!(rewrite(&[2, 6, 7, 0], Start::Fragment), (Ok(AccessUnit::Empty), vec![]));
+    assert_eq!(rewrite(&[], Start::Within), (Ok(AccessUnit::Empty), vec![]));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        for length_size in 1..=4 {
+            assert!(walk(length_size, &bytes).len() <= bytes.len() / length_size + 1);
+        }
+        let _ = rewrite(&bytes, Start::Fragment);
+        assert!(unescape(&bytes).len() <= bytes.len());
+    }
+}

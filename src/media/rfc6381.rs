@@ -1,0 +1,96 @@
+//! The names of codecs that playlists and web pages use (RFC 6381 3.3, ISO 14496-15 annex E).
+
+use std::fmt::Write;
+
+use super::aac::AudioConfig;
+use super::avc;
+use super::hevc::{self, Tier};
+
+/// A codec and what its configuration tells of it.
+#[derive(Debug, Clone, Copy)]
+pub enum Coding<'a> {
+    /// H.264.
+    Avc(&'a avc::DecoderConfig),
+    /// H.265.
+    Hevc(&'a hevc::DecoderConfig),
+    /// AAC.
+    Aac(&'a AudioConfig),
+    /// MPEG audio.
+    Mp3,
+    /// AC-3.
+    Ac3,
+    /// Enhanced AC-3.
+    Eac3,
+}
+
+/// The name: `avc1.PPCCLL`, `hvc1.P.C.TL.B`, `mp4a.40.TYPE` (34 is MP3), `ac-3` or `ec-3`.
+pub fn codec_string(coding: Coding<'_>) -> String {
+    match coding {
+        Coding::Avc(config) => {
+            format!("avc1.{:02x}{:02x}{:02x}", config.profile, config.compatibility, config.level)
+        }
+        Coding::Hevc(config) => hevc_string(config),
+        Coding::Aac(config) => {
+            let object_type = match config.extension {
+                Some(extension) if extension.parametric_stereo => 29,
+                Some(_) => 5,
+                None => config.object_type,
+            };
+            format!("mp4a.40.{object_type}")
+        }
+        Coding::Mp3 => "mp4a.40.34".to_owned(),
+        Coding::Ac3 => "ac-3".to_owned(),
+        Coding::Eac3 => "ec-3".to_owned(),
+    }
+}
+
+/// ISO 14496-15 E.3: the profile, its compatibility flags from the last to the first, tier and level, and the
+/// constraint flags up to the last byte that is not zero.
+fn hevc_string(config: &hevc::DecoderConfig) -> String {
+    let space = ["", "A", "B", "C"].get(usize::from(config.profile_space)).copied().unwrap_or_default();
+    let tier = match config.tier {
+        Tier::Main => 'L',
+        Tier::High => 'H',
+    };
+    let compatibility = config.compatibility.reverse_bits();
+    let mut name = format!("hvc1.{space}{}.{compatibility:X}.{tier}{}", config.profile, config.level);
+    let count = config.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    for byte in config.constraints.iter().take(count) {
+        // Writing to a string cannot fail.
+        let _ = write!(name, ".{byte:X}");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hevc(head: &[u8]) -> String {
+        let record = [head, &[0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 0]].concat();
+        codec_string(Coding::Hevc(&hevc::DecoderConfig::parse(&record).unwrap()))
+    }
+
+    #[test]
+    fn names_of_hevc_have_flags_reversed_and_no_zeros_behind() {
+        // The examples of ISO 14496-15 annex E and of Apple's authoring specification.
+        assert_eq!(hevc(&[1, 1, 0x60, 0, 0, 0, 0x90, 0, 0, 0, 0, 0, 93]), "hvc1.1.6.L93.90");
+        assert_eq!(hevc(&[1, 2, 0x20, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 153]), "hvc1.2.4.L153.B0");
+        assert_eq!(hevc(&[1, 0x22, 0x20, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 153]), "hvc1.2.4.H153.B0");
+        assert_eq!(hevc(&[1, 0x41, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60]), "hvc1.A1.2.L60");
+        // The range extensions as x265 writes them: Main 4:2:2 10.
+        assert_eq!(hevc(&[1, 4, 8, 0, 0, 0, 0x9d, 8, 0, 0, 0, 0, 120]), "hvc1.4.10.L120.9D.8");
+    }
+
+    #[test]
+    fn names_of_the_others() {
+        let avc = avc::DecoderConfig::parse(&[1, 0x4d, 0x40, 0x1f, 0xff, 0xe0, 0]).unwrap();
+        assert_eq!(codec_string(Coding::Avc(&avc)), "avc1.4d401f");
+        let aac = |config: &[u8]| codec_string(Coding::Aac(&AudioConfig::parse(config).unwrap()));
+        assert_eq!(aac(&[0x11, 0x90]), "mp4a.40.2");
+        assert_eq!(aac(&[0x2b, 0x92, 0x08, 0x00]), "mp4a.40.5");
+        assert_eq!(aac(&[0xeb, 0x8a, 0x08, 0x00]), "mp4a.40.29");
+        let others = [Coding::Mp3, Coding::Ac3, Coding::Eac3].map(codec_string);
+        assert_eq!(others, ["mp4a.40.34", "ac-3", "ec-3"]);
+    }
+}
