@@ -268,7 +268,8 @@ impl Output {
     }
 
     /// Cuts the file back to its last whole tag.
-    fn cut(&self) {
+    fn cut(&mut self) {
+        self.contents.cut(self.written, self.flushed_time);
         if let Err(error) = self.file.set_len(self.written) {
             log::error!("{} may end with half a tag: {error}", self.path.display());
         }
