@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::contents::Contents;
@@ -125,8 +126,15 @@ impl Output {
         self.put(header, self.offset);
     }
 
+    /// Adds the frames that the file begins with; the earliest has its time at the beginning.
+    pub fn begin<'a>(&mut self, frames: impl Iterator<Item = &'a Rc<Frame>> + Clone) {
+        let media = frames.clone().filter(|frame| !frame.kind.is_data());
+        self.base = media.map(|frame| frame.timestamp).min();
+        frames.for_each(|frame| self.add(frame));
+    }
+
     /// Adds a frame, unless it is one of a picture that cannot be decoded.
-    pub fn add(&mut self, frame: &Frame) {
+    fn add(&mut self, frame: &Frame) {
         if frame.kind == Kind::Video {
             match (self.picture, frame.role) {
                 (Picture::Waiting, Role::Inter | Role::Disposable) => return,
