@@ -44,7 +44,7 @@ impl Rig {
         let settings = Rc::new(settings);
         let scratch = Scratch::new();
         let naming = Naming::new(scratch.path(), "a", &settings);
-        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH).unwrap();
+        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
         Self { scratch, segmenter: Some(Segmenter::new(&settings, publication)) }
     }
 
