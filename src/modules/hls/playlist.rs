@@ -180,11 +180,11 @@ impl Playlist {
     }
 
     /// Takes the lengths of the files there are. The first fragments up to the last one that is missing
-    /// slide out, and are returned.
+    /// slide out, and are returned. A file of no bytes is what a power cut has left of one.
     pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
-            match size(fragment.id) {
+            match size(fragment.id).filter(|bytes| *bytes > 0) {
                 Some(bytes) => fragment.bytes = bytes,
                 None => missing = place + 1,
             }

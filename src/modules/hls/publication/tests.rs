@@ -168,12 +168,18 @@ fn a_playlist_that_is_not_ours_is_not_believed() {
 
 #[test]
 fn fragments_that_are_gone_are_not_listed_again() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 3);
-    fs::remove_file(scratch.path().join("a-1.ts")).unwrap();
-    add(&mut open(&scratch), 1);
-    let text = text(&scratch);
-    assert!(text.contains("MEDIA-SEQUENCE:2\n") && !text.contains("a-0.ts"), "{text}");
+    for is_cut in [false, true] {
+        let scratch = Scratch::new();
+        add(&mut open(&scratch), 3);
+        fs::remove_file(scratch.path().join("a-1.ts")).unwrap();
+        if is_cut {
+            // A power cut: the name has come to the disk, and what was in the file has not.
+            fs::write(scratch.path().join("a-1.ts"), "").unwrap();
+        }
+        add(&mut open(&scratch), 1);
+        let text = text(&scratch);
+        assert!(text.contains("MEDIA-SEQUENCE:2\n") && !text.contains("a-0.ts"), "{text}");
+    }
 }
 
 #[test]
