@@ -17,7 +17,7 @@ use super::clock::{AudioGate, Clock, Dates, Passage, Step};
 use super::fragment::OpenFragment;
 use super::measure::Facts;
 use super::playlist::Begins;
-use super::probe::Probe;
+use super::probe::{Known, Probe};
 use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
@@ -138,15 +138,20 @@ impl Segmenter {
                 if content != Content::Nothing {
                     probe.push(frame);
                 }
-                if probe.is_over() || self.codecs.is_complete() { self.start() } else { Ok(()) }
+                let known = known(&self.codecs, probe);
+                if probe.is_over(known) { self.start() } else { Ok(()) }
             }
         }
     }
 
-    /// Ends the probing: the tracks are those that are known now.
+    /// Ends the probing: the tracks are those that are known now. Pictures that are announced and have not
+    /// come wait for the first one; until then sound goes alone.
     fn start(&mut self) -> io::Result<()> {
         let State::Probing(probe) = mem::replace(&mut self.state, State::Running) else { return Ok(()) };
-        self.codecs.take_over();
+        match known(&self.codecs, &probe) {
+            Known::Announced => self.codecs.take_over_audio(),
+            Known::Some | Known::All => self.codecs.take_over(),
+        }
         for frame in probe.into_frames() {
             let content = if frame.kind == Kind::Video { Content::Video } else { Content::Audio };
             self.write(&frame, content)?;
@@ -363,6 +368,17 @@ impl Segmenter {
             self.dates.see(next / 90);
         }
         Ok(())
+    }
+}
+
+/// What a stream that begins has shown of its tracks.
+fn known(codecs: &Codecs, probe: &Probe) -> Known {
+    if codecs.announces_video() && !probe.has_picture() {
+        Known::Announced
+    } else if codecs.is_complete() {
+        Known::All
+    } else {
+        Known::Some
     }
 }
 
