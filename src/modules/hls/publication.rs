@@ -254,6 +254,11 @@ impl Publication {
         self.playlist.longest()
     }
 
+    /// True if the next fragment may be as long, in milliseconds.
+    pub fn bears(&self, duration: u64) -> bool {
+        self.playlist.bears(duration)
+    }
+
     /// Whether the list has not had its length yet.
     pub fn is_filling(&self) -> bool {
         self.is_filling
