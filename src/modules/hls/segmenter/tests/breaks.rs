@@ -126,6 +126,51 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
     assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
 }
 
+/// A player that counts on from the last sound before the break would play what comes behind it too late.
+#[test]
+fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    assert_eq!(rig.shape(), [(1000, false)], "what there was is shown at once");
+    rig.headers();
+    rig.audio(2480);
+    rig.second(2500);
+    rig.end();
+    let fragments = rig.fragments();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true)]);
+    let ends = |place: usize| fragments[place].2.iter().map(|pes| pes.pts).max().unwrap();
+    let begins = |place: usize| fragments[place].2.iter().map(|pes| pes.pts).min().unwrap();
+    assert!(ends(0) < (1100 + 700) * 90 && begins(1) >= (2500 + 700) * 90, "{} {}", ends(0), begins(1));
+}
+
+#[test]
+fn another_publisher_may_have_other_tracks() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.aac_header();
+    for number in 0..200 {
+        rig.audio(2000 + number * 20);
+    }
+    rig.end();
+    let listed = rig.demux();
+    assert_eq!(listed.iter().map(|(_, broken, ..)| *broken).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(listed[1].3, [(0x0f, AUDIO)]);
+}
+
+#[test]
+fn a_server_that_stops_ends_no_stream() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+    drop(rig.segmenter.take());
+    assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
+}
+
 #[test]
 fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
     let mut rig = Rig::new();
