@@ -13,7 +13,12 @@ const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'sta
 
 /// All of them.
 pub const DIRECTIVES: &[Directive] = &[
-    row("hls", Takes::Flag, "off", "Writes H.264 with AAC or MP3 as HLS into hls_path."),
+    row(
+        "hls",
+        Takes::Flag,
+        "off",
+        "Writes streams as HLS into hls_path: H.264, H.265, AAC, MP3, AC-3 and E-AC-3.",
+    ),
     row("hls_path", Takes::Text, "", "The directory of playlists and fragments; made if it is missing."),
     row(
         "hls_fragment",
