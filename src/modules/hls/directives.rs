@@ -32,8 +32,8 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls_max_fragment",
         Takes::Time,
         "0",
-        "The longest fragment: it ends then without a key frame. A timestamp that jumps by more is a \
-         discontinuity. 0 means ten times hls_fragment.",
+        "The longest fragment: it ends then without a key frame, also before a target duration has been told. \
+         0 means ten times hls_fragment.",
     ),
     row(
         "hls_playlist_length",
