@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, obs_studio, players, publishers
+from . import browsers, files, long_watch, obs_studio, players, publishers
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -36,6 +36,7 @@ GROUPS = [
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
+WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
 
 
 class Case(NamedTuple):
@@ -60,4 +61,5 @@ def table():
             cases.append(Case(publisher, clip, client, word in JOIN_LATE, word))
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
-    return cases + [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

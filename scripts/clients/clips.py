@@ -7,7 +7,7 @@ from . import amf, flv
 from .lab import FFMPEG9, run_to_end
 
 SECONDS, FRAME_RATE, GOP = 8, 25, 25
-LONG_SECONDS = 80
+LONG_SECONDS = 100
 FRAMES = SECONDS * FRAME_RATE
 
 H264 = ["-c:v", "libx264", "-profile:v", "main", "-preset", "ultrafast", "-bf", 2, "-sc_threshold", 0]

@@ -38,6 +38,14 @@ rtmp {{
             hls_keys on;
             hls_fragments_per_key 2;
         }}
+        application tv {{
+            live on;
+            publish_grace 10s;
+            hls on;
+            hls_path {folder}/hls;
+            hls_fragment 4s;
+            hls_playlist_length 16s;
+        }}
     }}
 }}
 http {{

@@ -20,14 +20,17 @@ const FLAGS = [
   "--autoplay-policy=no-user-gesture-required",
 ];
 
-/** The arguments of every test: the server's address, ending with "/", the stream's name, and how long to watch it. */
+/**
+ * The arguments of every test: the server's address, ending with "/", the stream's name, how long to watch it, and
+ * whether the server restarts meanwhile.
+ */
 export function target() {
-  const [base, stream, seconds = SECONDS] = process.argv.slice(2);
+  const [base, stream, seconds = SECONDS, restarts] = process.argv.slice(2);
   if (!base || !stream || base.startsWith("-")) {
-    console.error("usage: node TEST.mjs http://HOST:PORT/ STREAM [SECONDS]");
+    console.error("usage: node TEST.mjs http://HOST:PORT/ STREAM [SECONDS [restarts]]");
     process.exit(2);
   }
-  return { base, stream, playlist: `${base}hls/${stream}.m3u8`, seconds: Number(seconds) };
+  return { base, stream, playlist: `${base}hls/${stream}.m3u8`, seconds: Number(seconds), restarts: Boolean(restarts) };
 }
 
 /** Runs a test in a page of a fresh browser; what it returns is printed, what it throws fails it. */
@@ -83,7 +86,7 @@ export async function watch(page, seconds = SECONDS) {
 async function measure(seconds) {
   const video = document.querySelector("video");
   const stalls = [];
-  for (const name of ["error", "waiting", "stalled", "ended", "pause"]) {
+  for (const name of ["error", "waiting", "ended", "pause"]) {
     video.addEventListener(name, () => stalls.push(`${name} at ${video.currentTime.toFixed(2)} s`));
   }
   const canvas = document.createElement("canvas");

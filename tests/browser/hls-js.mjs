@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { inChromium, target, watch } from "./chromium.mjs";
 
-const { playlist, seconds } = target();
+const { playlist, seconds, restarts } = target();
 const library = readFileSync(new URL("node_modules/hls.js/dist/hls.min.js", import.meta.url));
 const html = `<!doctype html><title>hls.js</title><link rel="icon" href="data:,"><video></video>
 <script src="/hls.js"></script>
@@ -12,7 +12,10 @@ const html = `<!doctype html><title>hls.js</title><link rel="icon" href="data:,"
   const video = document.querySelector("video");
   const hls = new Hls();
   window.faults = [];
-  hls.on(Hls.Events.ERROR, (_, data) => faults.push(data.type + " " + data.details + (data.fatal ? ", fatal" : "")));
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    const isAway = ${restarts} && !data.fatal && data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    if (!isAway) faults.push(data.type + " " + data.details + (data.fatal ? ", fatal" : ""));
+  });
   hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
   hls.loadSource(${JSON.stringify(playlist)});
   hls.attachMedia(video);

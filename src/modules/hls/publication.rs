@@ -97,6 +97,8 @@ pub struct Publication {
     iv: keys::Bytes,
     /// True until the list has had its length once.
     is_filling: bool,
+    /// Up to where on the media clock players that wait behind a break need the next fragments early.
+    hurries_until: u64,
     /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
@@ -120,6 +122,7 @@ impl Publication {
             }
         };
         let is_filling = !playlist.is_filled(settings.playlist_length);
+        let hurries_until = playlist.target();
         let mut publication = Self {
             store: Store::new(settings.place),
             playlist,
@@ -130,6 +133,7 @@ impl Publication {
             key: None,
             iv: [0; keys::BLOCK],
             is_filling,
+            hurries_until,
             end: End::Open,
             measure: Measure::default(),
             is_master_stale: false,
@@ -220,6 +224,7 @@ impl Publication {
     /// What is added next does not follow from what is listed: other times, or other codecs.
     pub fn break_off(&mut self) {
         self.join = Join::Broken;
+        self.hurries_until = self.clock.saturating_add(self.playlist.target());
     }
 
     /// Nothing can be written: for want of room, for which what is no longer listed goes at once, or because
@@ -267,9 +272,10 @@ impl Publication {
         self.playlist.end()
     }
 
-    /// Whether the list has not had its length yet.
-    pub fn is_filling(&self) -> bool {
-        self.is_filling
+    /// Whether players wait for the next fragment: the list has not had its length yet, or there was a break,
+    /// less than a target duration ago.
+    pub fn is_awaited(&self) -> bool {
+        self.is_filling || self.clock < self.hurries_until
     }
 
     /// Makes the directories, and lists no more what is not there.

@@ -231,7 +231,7 @@ impl Segmenter {
             is_independent: open.begins() == Begins::Independent,
             step: open.step(),
             longest: self.publication.longest(),
-            is_early: self.publication.is_filling(),
+            is_early: self.publication.is_awaited(),
         };
         self.slicer.ends(place, timestamp, &slice) || open.is_full()
     }
