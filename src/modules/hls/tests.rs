@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::files::tests::Scratch;
 use super::variants::Variant;
 use super::*;
-use crate::engine::Sink;
+use crate::engine::{Finish, Sink};
 use crate::media::{Frame, Kind};
 
 const LEDGER: &str = ".millstream-hls";
@@ -41,7 +41,7 @@ fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
         let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
-    segmenter.finish();
+    segmenter.finish(Finish::StreamEnded);
     let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
     segmenter.settle(now, &mut MemoryFiles::default());
 }
@@ -89,7 +89,7 @@ fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
         let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
-    segmenter.finish();
+    segmenter.finish(Finish::StreamEnded);
     finish(hls, 1).unwrap().0
 }
 

@@ -19,8 +19,8 @@ fn a_long_pause_is_a_discontinuity_and_audio_never_straddles_it() {
             let shape = rig.shape();
             assert_eq!(shape.len(), 2, "{shape:?}");
             assert_eq!((shape[0].1, shape[1].1), (false, true), "{shape:?}");
-            for (place, (_, _, packets)) in rig.fragments().iter().enumerate() {
-                let base = (if place == 0 { from } else { to }) * 90;
+            for (_, _, packets) in rig.fragments() {
+                let base = from * 90;
                 let spread = packets.iter().map(|pes| pes.pts.wrapping_sub(base + 63_000) & ((1 << 33) - 1));
                 assert!(spread.max().unwrap() < 90 * 3000, "{from} {to} {audio_first}");
             }
@@ -73,6 +73,7 @@ fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
     rig.second(502_000);
     settle(&mut rig, 99);
     rig.segmenter.as_mut().unwrap().discontinuity();
+    settle(&mut rig, 30);
     rig.headers();
     rig.key(503_000);
     settle(&mut rig, 60);
@@ -126,6 +127,76 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
         let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
         assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
     }
+}
+
+/// A player that counts on from the last sound before the break would play what comes behind it too late.
+#[test]
+fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    assert_eq!(rig.shape(), [(1000, false)], "what there was is shown at once");
+    rig.headers();
+    rig.audio(2480);
+    rig.second(2500);
+    rig.end();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true)]);
+    expect_no_gap(&rig);
+}
+
+/// What is written goes on from fragment to fragment, whatever the publishers' times.
+fn expect_no_gap(rig: &Rig) {
+    let fragments = rig.fragments();
+    for pair in fragments.windows(2) {
+        for pid in [VIDEO, AUDIO] {
+            let last = of(&pair[0].2, pid).map(|pes| pes.pts).max().unwrap();
+            let first = of(&pair[1].2, pid).map(|pes| pes.pts).min().unwrap();
+            assert!(first > last && first <= last + 90 * 300, "{pid}: {last} {first}");
+        }
+    }
+}
+
+#[test]
+fn times_go_on_over_restarts_of_the_server() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    for start in [50_000, 0] {
+        rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+        rig.restart();
+        rig.headers();
+        rig.second(start);
+    }
+    rig.end();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true), (1000, true)]);
+    expect_no_gap(&rig);
+}
+
+#[test]
+fn another_publisher_may_have_other_tracks() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.aac_header();
+    for number in 0..200 {
+        rig.audio(2000 + number * 20);
+    }
+    rig.end();
+    let listed = rig.demux();
+    assert_eq!(listed.iter().map(|(_, broken, ..)| *broken).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(listed[1].3, [(0x0f, AUDIO)]);
+}
+
+#[test]
+fn a_server_that_stops_ends_no_stream() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+    drop(rig.segmenter.take());
+    assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
 }
 
 #[test]
