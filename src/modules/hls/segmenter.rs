@@ -14,7 +14,7 @@ use crate::media::{Frame, Kind};
 
 use super::audio::{AudioBuffer, AudioFrame};
 use super::clock::{AudioGate, Clock, Dates, Passage};
-use super::fragment::OpenFragment;
+use super::fragment::{MAX_KEPT, OpenFragment};
 use super::line::Line;
 use super::measure::Facts;
 use super::playlist::Begins;
@@ -193,6 +193,7 @@ impl Segmenter {
         let cut = self.judge_video(frame);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.access_unit.clear();
+        self.access_unit.shrink_to(MAX_KEPT);
         match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
             Ok(AccessUnit::Empty) => Ok(()),

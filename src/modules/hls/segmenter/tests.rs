@@ -405,6 +405,18 @@ fn times_run_on_over_the_33_bit_wrap() {
 }
 
 #[test]
+fn the_room_of_a_large_picture_is_given_back() {
+    let mut rig = Rig::new();
+    rig.headers();
+    let mut picture = vec![0x17, 1, 0, 0, 0];
+    picture.extend((4u32 << 20).to_be_bytes());
+    picture.extend(vec![0x65; 4 << 20]);
+    rig.send(Kind::Video, 0, &picture);
+    rig.inter(40);
+    assert!(rig.segmenter.as_ref().unwrap().access_unit.capacity() <= MAX_KEPT);
+}
+
+#[test]
 fn broken_and_foreign_frames_are_left_out() {
     let mut rig = Rig::new();
     rig.send(Kind::Video, 0, &[0x27, 1, 0, 0, 0, 0, 0, 0, 1, 0x41]);
