@@ -186,7 +186,6 @@ fn try_files_takes_the_first_that_is_there() {
     for (target, status, text) in [
         ("/a.txt", 200, "a"),
         ("/sub/", 200, "sub"),
-        ("/sub", 200, "sub"),
         ("/none/at/all", 200, "index"),
         ("/named?b", 200, "named /named?b"),
         ("/moved?f=x", 200, "other"),
@@ -204,6 +203,8 @@ fn try_files_takes_the_first_that_is_there() {
         assert_eq!(get(server.http(), target).status, status, "{target}");
     }
     server.wait_log("internal redirects");
+    let reply = get(server.http(), "/sub?a=b");
+    assert_eq!((reply.status, reply.header("location")), (301, "/sub/?a=b"), "its links are those of /sub/");
 }
 
 #[test]
