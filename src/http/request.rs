@@ -173,6 +173,11 @@ impl Request {
         })
     }
 
+    /// The target without a scheme and host, which only proxies are sent: a path and a query, not decoded.
+    pub fn uri(&self) -> Cow<'_, str> {
+        origin_form(&self.target).map_or_else(|| self.target.as_str().into(), |(_, origin)| origin)
+    }
+
     /// What stands for a request that could not be read, in the log.
     pub fn unreadable() -> Self {
         Self {
@@ -359,6 +364,15 @@ mod tests {
         assert_eq!(path("GET HTTP://example.com").unwrap(), "/");
         assert_eq!(path("GET http://example.com?b").unwrap(), "/");
         assert_eq!(path("OPTIONS *").unwrap(), "/");
+        let uri = |target: &str| {
+            let request = parse(&format!("OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+            request.uri().into_owned()
+        };
+        for (target, expected) in
+            [("http://b/a%20b?c", "/a%20b?c"), ("http://b?c", "/?c"), ("/a//b?c", "/a//b?c"), ("*", "*")]
+        {
+            assert_eq!(uri(target), expected, "{target}");
+        }
         for bad in [
             "GET *",
             "GET ftp://a/b",
