@@ -2,6 +2,7 @@
 
 mod bounds;
 mod gates;
+mod http;
 mod play;
 mod publish;
 mod shared_object;
