@@ -8,7 +8,7 @@ use super::ctx::{Ctx, Now};
 use super::exchange::Exchange;
 use super::module::{HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
-use super::session::{Life, STEP_DEADLINE, SessionId};
+use super::session::{HTTP_SEND, Life, STEP_DEADLINE, SessionId};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
@@ -177,7 +177,8 @@ impl Engine {
             self.cx.keep(asked, reply.head.status, sizes);
         }
         if let Some(idle) = idle {
-            self.cx.look_by(id, self.cx.now.instant + idle);
+            // Whichever may be due first: nothing more comes, or nothing of this is taken.
+            self.cx.look_by(id, self.cx.now.instant + idle.min(HTTP_SEND));
         }
         idle.is_some()
     }

@@ -43,3 +43,17 @@ fn large_answers_are_not_prepared_ahead_and_all_are_given_in_the_end() {
     }
     assert!((10 * FILE..10 * (FILE + 1000)).contains(&read), "{read} bytes");
 }
+
+#[test]
+fn who_takes_nothing_for_a_minute_is_hung_up_on_however_long_connections_may_be_idle() {
+    let (mut world, id) = world();
+    ask(&mut world, id, 1);
+    read_all(&mut world, id);
+    world.pass(600);
+    assert!(world.is_open(id));
+    ask(&mut world, id, 1);
+    world.pass(58);
+    assert!(world.is_open(id));
+    world.pass(4);
+    assert!(!world.is_open(id));
+}
