@@ -47,7 +47,9 @@ impl ResponseHead {
     pub fn encode(&self, content_length: Option<u64>, persistent: bool, date: &str) -> Vec<u8> {
         let without_body = !has_body(self.status);
         debug_assert!(content_length.is_some() || without_body || !persistent, "a body without an end");
-        let mut text = String::with_capacity(256);
+        let mut text = String::with_capacity(512);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "HTTP/1.1 {:03} {}\r\n", self.status, reason(self.status));
         let mut line = |name: &str, value: &str| {
             text.extend([name, ": ", value, "\r\n"]);
         };
@@ -60,13 +62,18 @@ impl ResponseHead {
             line("Content-Length", &length.to_string());
         }
         line("Connection", if persistent { "keep-alive" } else { "close" });
-        format!("HTTP/1.1 {:03} {}\r\n{text}\r\n", self.status, reason(self.status)).into_bytes()
+        text.push_str("\r\n");
+        text.into_bytes()
     }
 }
 
 /// Whether a name is a token (RFC 9110, section 5.6.2).
 pub fn is_token(name: &str) -> bool {
-    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let in_token = |byte| {
+        let mark =
+            matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        mark || byte.is_ascii_alphanumeric()
+    };
     !name.is_empty() && name.bytes().all(in_token)
 }
 
@@ -199,6 +206,13 @@ mod tests {
         head.headers.push(("Content-length".into(), "5".into()));
         let text = text(&head, Some(0), false);
         assert!(!text.contains("Evil") && !text.contains("length: 5"), "{text}");
+    }
+
+    #[test]
+    fn a_token_has_letters_digits_and_some_marks() {
+        let tokens: String = (0..=255).map(char::from).filter(|c| is_token(&c.to_string())).collect();
+        let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz";
+        assert_eq!(tokens, format!("!#$%&'*+-.0123456789{letters}|~"));
     }
 
     #[test]
