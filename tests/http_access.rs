@@ -78,6 +78,8 @@ fn a_folder_is_listed_with_what_is_served_of_it() {
     );
     server.folder.write("www/sub/index.html", "index");
     server.folder.write("www/.hidden", "");
+    server.folder.write("www/hidden\nfrom URLs", "");
+    server.folder.write("www/hidden\\from URLs", "");
     server.folder.write("www/<b>&.txt", "x");
     server.folder.write("www/large", vec![0; 3000]);
     symlink("a.txt", server.folder.join("www/link")).unwrap();
