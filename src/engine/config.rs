@@ -71,6 +71,8 @@ pub struct Listener {
     pub ipv6_only: bool,
     /// Where the configuration says so: "file:line".
     pub origin: String,
+    /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
+    pub(super) apart: Vec<(IpAddr, usize)>,
 }
 
 /// One HTTP server.
@@ -117,6 +119,7 @@ impl<'t> Config<'t> {
                 config.locations.extend(locations::read(config.locations.len(), index, &server)?);
             }
         }
+        config.fold_listeners();
         Ok(config)
     }
 
@@ -206,9 +209,36 @@ impl<'t> Config<'t> {
         if shared.is_none() {
             let ipv6_only = !says("ipv6only=off");
             let origin = format!("{}:{}", node.file, node.line);
-            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin });
+            let apart = Vec::new();
+            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin, apart });
         }
         Ok(())
+    }
+
+    /// An address beside all addresses, at the same port, cannot be opened: what comes to it comes to the
+    /// listener for all, which then tells them apart.
+    fn fold_listeners(&mut self) {
+        let is_wide = |listener: &Listener| listener.address.ip().is_unspecified();
+        let (mut kept, narrow): (Vec<_>, Vec<_>) = self.listeners.drain(..).partition(is_wide);
+        for listener in narrow {
+            let (ip, port) = (listener.address.ip(), listener.address.port());
+            let covers = |wide: &&mut Listener| {
+                let same = wide.address.is_ipv4() == ip.is_ipv4() && wide.protocol == listener.protocol;
+                same && is_wide(wide) && port != 0 && wide.address.port() == port
+            };
+            match kept.iter_mut().find(covers) {
+                Some(wide) => wide.apart.push((ip, listener.server)),
+                None => kept.push(listener),
+            }
+        }
+        self.listeners = kept;
+    }
+}
+
+impl Listener {
+    /// Whose a connection is that has come to this address of the machine.
+    pub(super) fn server_at(&self, local: SocketAddr) -> usize {
+        self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
     }
 }
 

@@ -10,7 +10,7 @@ fn world() -> (World, SessionId) {
     let mut world = World::configured(table(), config);
     let bytes = vec![b'x'; FILE].into();
     world.engine.cx.memory.put("/srv/a.ts".into(), bytes, world.now.wall);
-    let id = world.engine.accept(0, "192.0.2.1:5000".parse().unwrap(), world.now).unwrap();
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
     (world, id)
 }
 

@@ -184,7 +184,7 @@ fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
         "scheme" => |_| "http".into(),
         "remote_addr" | "realip_remote_addr" => |view| view.asked.peer.ip().to_canonical().to_string().into(),
         "remote_port" => |view| view.asked.peer.port().to_string().into(),
-        "server_addr" => |view| view.asked.local.ip().to_string().into(),
+        "server_addr" => |view| view.asked.local.ip().to_canonical().to_string().into(),
         "server_port" => |view| view.asked.local.port().to_string().into(),
         "connection" => |view| view.asked.session.to_string().trim_start_matches('#').to_owned().into(),
         "connection_requests" => |view| view.asked.number.to_string().into(),
