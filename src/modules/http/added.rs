@@ -118,7 +118,7 @@ pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, v
     for header in headers {
         let value = header.value.fill(view);
         if !value.is_empty() {
-            *head = std::mem::replace(head, ResponseHead::new(status)).with(header.name.clone(), value);
+            head.headers.push((header.name.clone().into(), value));
         }
     }
 }
