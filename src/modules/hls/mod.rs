@@ -164,8 +164,7 @@ impl Hls {
         }
         self.ended.retain(|ended| ended.naming.playlist() != playlist);
         let files = Files::of(app.settings.place, memory);
-        let publication =
-            Publication::open(naming.clone(), &files, wall).map_err(|error| error.to_string())?;
+        let publication = Publication::open(naming.clone(), &files, wall);
         if app.keeps_ledger() {
             let ledger = self.ledgers.entry(root).or_insert_with_key(|root| Ledger::open(root));
             ledger.add(entry(&naming));

@@ -139,9 +139,8 @@ impl Playlist {
     pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Vec<Fragment> {
         let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
         let target = *self.target.get_or_insert(self.least_target.max(expected));
-        let longest = longest(target);
-        if fragment.duration > longest && fragment.duration <= longest.saturating_add(TOLERANCE) {
-            fragment.duration = longest;
+        if self.bears(fragment.duration) {
+            fragment.duration = fragment.duration.min(longest(target));
         }
         self.target = Some(target.max(rounded(fragment.duration)));
         self.next_id = fragment.id.saturating_add(1);
@@ -180,11 +179,11 @@ impl Playlist {
     }
 
     /// Takes the lengths of the files there are. The first fragments up to the last one that is missing
-    /// slide out, and are returned.
+    /// slide out, and are returned. A file of no bytes is what a power cut has left of one.
     pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
-            match size(fragment.id) {
+            match size(fragment.id).filter(|bytes| *bytes > 0) {
                 Some(bytes) => fragment.bytes = bytes,
                 None => missing = place + 1,
             }
@@ -200,6 +199,11 @@ impl Playlist {
     /// The longest that the next fragment may be, in milliseconds, once the target duration is told.
     pub fn longest(&self) -> Option<u64> {
         self.target.map(longest)
+    }
+
+    /// True if a fragment may be as long, in milliseconds, without another target duration.
+    pub fn bears(&self, duration: u64) -> bool {
+        self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
     }
 
     /// True once the fragments cover what they should.

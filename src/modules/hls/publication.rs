@@ -35,6 +35,15 @@ enum Join {
     Broken,
 }
 
+/// Whether the directories are there, and in them what is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// As far as we know.
+    Sure,
+    /// Perhaps not.
+    Unsure,
+}
+
 /// The key in use.
 #[derive(Debug)]
 struct Key {
@@ -80,6 +89,7 @@ pub struct Publication {
     retired: VecDeque<Retired>,
     /// Media that was published here, in milliseconds.
     clock: u64,
+    ground: Ground,
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
@@ -94,12 +104,9 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Makes the directories and takes up what an earlier publication of the same name left there.
-    pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> io::Result<Self> {
+    /// Takes up what an earlier publication of the same name left. Nothing is written yet.
+    pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
         let settings = Rc::clone(naming.settings());
-        if settings.place == Place::Disk {
-            make_directories(&naming)?;
-        }
         let empty = || Playlist::new(settings.kind, settings.fragment);
         let (playlist, retired) = match read_back(&naming, files) {
             Ok(Some(found)) => found,
@@ -117,6 +124,7 @@ impl Publication {
             join: Join::Broken,
             retired: VecDeque::new(),
             clock: 0,
+            ground: Ground::Unsure,
             key: None,
             iv: [0; keys::BLOCK],
             is_filling,
@@ -137,12 +145,15 @@ impl Publication {
             }
             publication.is_filling = true;
         }
-        Ok(publication)
+        publication
     }
 
     /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
-    /// encryption, if there is any.
+    /// encryption, if there is any. Makes the directories, if they may be missing.
     pub fn start_fragment(&mut self) -> io::Result<(Part, Option<Cipher>)> {
+        if self.ground == Ground::Unsure {
+            self.make_sure()?;
+        }
         let part = self.store.create(self.naming.open_fragment())?;
         let Some(settings) = &self.settings.keys else { return Ok((part, None)) };
         let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
@@ -208,9 +219,11 @@ impl Publication {
         self.join = Join::Broken;
     }
 
-    /// There is no room: what is no longer listed goes at once.
-    pub fn make_room(&mut self) {
+    /// Nothing can be written: for want of room, for which what is no longer listed goes at once, or because
+    /// somebody has removed the directories, and what is listed with them.
+    pub fn recover(&mut self) {
         self.delete_retired(u64::MAX);
+        self.ground = Ground::Unsure;
     }
 
     /// Hands the changes over that wait for the memory, and sees to the master playlist.
@@ -241,9 +254,26 @@ impl Publication {
         self.playlist.longest()
     }
 
+    /// True if the next fragment may be as long, in milliseconds.
+    pub fn bears(&self, duration: u64) -> bool {
+        self.playlist.bears(duration)
+    }
+
     /// Whether the list has not had its length yet.
     pub fn is_filling(&self) -> bool {
         self.is_filling
+    }
+
+    /// Makes the directories, and lists no more what is not there.
+    fn make_sure(&mut self) -> io::Result<()> {
+        if self.settings.place == Place::Disk {
+            make_directories(&self.naming)?;
+            for gone in self.playlist.keep_existing(|id| files::size(&self.naming.fragment(id))) {
+                self.retire(&gone);
+            }
+        }
+        self.ground = Ground::Sure;
+        Ok(())
     }
 
     fn describe(&self, finished: &Finished<'_>) -> Fragment {

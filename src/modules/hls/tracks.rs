@@ -189,6 +189,11 @@ impl Codecs {
             && (self.next_audio.is_some() || self.audio.is_some() || self.named.audio)
     }
 
+    /// True if there is video to come that is not in use yet.
+    pub fn announces_video(&self) -> bool {
+        self.next_video.is_some()
+    }
+
     /// True if the next cut brings other tracks.
     pub fn is_changing(&self) -> bool {
         self.next_video.is_some() || self.next_audio.is_some()

@@ -46,7 +46,7 @@ impl Segmenter {
         self.audio.flush(|_, _| {});
         self.audio.restart();
         self.publication.break_off();
-        self.publication.make_room();
+        self.publication.recover();
         self.broken = true;
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {

@@ -44,7 +44,7 @@ impl Rig {
         let settings = Rc::new(settings);
         let scratch = Scratch::new();
         let naming = Naming::new(scratch.path(), "a", &settings);
-        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH).unwrap();
+        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
         Self { scratch, segmenter: Some(Segmenter::new(&settings, publication)) }
     }
 
@@ -308,6 +308,23 @@ fn a_track_that_appears_later_is_a_discontinuity_with_new_tables() {
     let streams: Vec<usize> = fragments.iter().map(|(.., streams)| streams.len()).collect();
     assert_eq!((streams, fragments[2].1, fragments[1].1), (vec![1, 1, 2], true, false));
     assert_eq!(fragments[2].2[0].pid, VIDEO);
+}
+
+#[test]
+fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..500 {
+        rig.audio(index * 21);
+    }
+    let listed = rig.demux();
+    assert!(listed.len() >= 4 && listed.iter().all(|(.., streams)| streams == &[(0x0f, AUDIO)]));
+    rig.inter(10_500);
+    rig.second(10_520);
+    rig.end();
+    let fragments = rig.demux();
+    let last = fragments.last().unwrap();
+    assert_eq!((last.1, last.3.len(), of(&last.2, VIDEO).count()), (true, 2, 25));
 }
 
 #[test]

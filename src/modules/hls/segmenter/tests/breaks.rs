@@ -170,3 +170,73 @@ fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
     assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
     assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
 }
+
+#[test]
+fn a_pause_is_a_discontinuity_and_not_a_longer_target_duration() {
+    for (with_sound, with_picture) in [(true, true), (false, true), (true, false)] {
+        for pause in [3600, 15_000, 19_000, 60_000] {
+            let mut rig = Rig::new();
+            if with_picture {
+                rig.avc_header(SPS);
+            }
+            if with_sound {
+                rig.aac_header();
+            }
+            let times = [0, 1000, 2000, 3000, 4000, 4000 + pause, 5000 + pause, 6000 + pause, 7000 + pause];
+            for time in times {
+                match (with_sound, with_picture) {
+                    (true, true) => rig.second(time),
+                    (true, false) => (0..46).for_each(|index| rig.audio(time + index * 1000 / 46)),
+                    _ => (0..25).for_each(|index| match index {
+                        0 => rig.key(time),
+                        _ => rig.inter(time + index * 40),
+                    }),
+                }
+            }
+            rig.end();
+            let text = rig.playlist();
+            let broken: Vec<bool> = rig.shape().iter().map(|(_, broken)| *broken).collect();
+            assert_eq!(broken, [false, false, false, true, false], "{pause}: {text}");
+            assert!(text.contains("TARGETDURATION:2\n") && text.contains("INDEPENDENT"), "{text}");
+            let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets).collect();
+            let count = |pid| {
+                of(&packets, pid).map(|pes| if pid == VIDEO { 1 } else { pes.payload.len() / 10 }).sum()
+            };
+            let expected = (if with_picture { 9 * 25 } else { 0 }, if with_sound { 9 * 46 } else { 0 });
+            if pause < 20_000 {
+                assert_eq!((count(VIDEO), count(AUDIO)), expected, "no frame is lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pause_of_sound_and_then_the_picture_is_one_discontinuity() {
+    let mut rig = Rig::new();
+    rig.headers();
+    (0..5).for_each(|second| rig.second(second * 1000));
+    rig.audio(20_000);
+    rig.audio(20_021);
+    rig.second(20_040);
+    rig.second(21_040);
+    rig.second(22_040);
+    rig.end();
+    let broken: Vec<bool> = rig.shape().iter().map(|(_, broken)| *broken).collect();
+    assert_eq!(broken, [false, false, false, true, false]);
+    assert!(rig.playlist().contains("INDEPENDENT"), "{}", rig.playlist());
+}
+
+#[test]
+fn one_picture_and_sound_have_fragments_of_the_usual_length() {
+    let mut rig = Rig::with(|settings| settings.fragment = 5000);
+    rig.headers();
+    rig.key(0);
+    (0..1000).for_each(|index| rig.audio(index * 21));
+    rig.end();
+    assert!(
+        rig.shape()[..3].iter().all(|shape| (5000..5500).contains(&shape.0) && !shape.1),
+        "{:?}",
+        rig.shape()
+    );
+    assert!(rig.playlist().contains("TARGETDURATION:5\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-INDEPENDENT"));
+}
