@@ -218,24 +218,27 @@ impl<'t> Config<'t> {
     /// An address beside all addresses, at the same port, cannot be opened: what comes to it comes to the
     /// listener for all, which then tells them apart.
     fn fold_listeners(&mut self) {
-        let is_wide = |listener: &Listener| listener.address.ip().is_unspecified();
-        let (mut kept, narrow): (Vec<_>, Vec<_>) = self.listeners.drain(..).partition(is_wide);
-        for listener in narrow {
-            let (ip, port) = (listener.address.ip(), listener.address.port());
-            let covers = |wide: &&mut Listener| {
-                let same = wide.address.is_ipv4() == ip.is_ipv4() && wide.protocol == listener.protocol;
-                same && is_wide(wide) && port != 0 && wide.address.port() == port
-            };
-            match kept.iter_mut().find(covers) {
-                Some(wide) => wide.apart.push((ip, listener.server)),
-                None => kept.push(listener),
+        let all = self.listeners.clone();
+        let is_covered = |one: &Listener| all.iter().any(|wide| wide.covers(one));
+        let (covered, kept): (Vec<_>, Vec<_>) = self.listeners.drain(..).partition(is_covered);
+        self.listeners = kept;
+        for one in covered {
+            if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
+                wide.apart.push((one.address.ip(), one.server));
             }
         }
-        self.listeners = kept;
     }
 }
 
 impl Listener {
+    /// Whether it is for all addresses of the machine at a port, and `one` is for one of them.
+    fn covers(&self, one: &Self) -> bool {
+        let (all, ip) = (self.address.ip(), one.address.ip());
+        let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
+        let same_kind = all.is_ipv4() == ip.is_ipv4() && self.protocol == one.protocol;
+        all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
+    }
+
     /// Whose a connection is that has come to this address of the machine.
     pub(super) fn server_at(&self, local: SocketAddr) -> usize {
         self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
