@@ -18,10 +18,10 @@ WATCHED = [*ENHANCED, "ffmpeg", "ffplay", "mpv", "vlc"]
 # Each line is a group of broadcasts that run side by side.
 GROUPS = [
     [("ffmpeg", "h264+aac", [*WATCHED, "metadata", "record-seek", "record-ffplay", "hls-ffmpeg"]),
-     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata"]), ("ffmpeg9", "av1+aac", ENHANCED),
+     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata", "hls-ffmpeg"]), ("ffmpeg9", "av1+aac", ENHANCED),
      ("ffmpeg9", "vp9+opus", [*ENHANCED, "metadata"])],
-    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", ENHANCED),
-     ("ffmpeg9-says", "hevc+eac3", ENHANCED), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
+    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", [*ENHANCED, "hls-ffmpeg"]),
+     ("ffmpeg9-says", "hevc+eac3", [*ENHANCED, "hls-ffmpeg"]), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
     [("ffmpeg", "flv1+mp3", WATCHED), ("ffmpeg9", "h264+flac", ENHANCED), ("ffmpeg9", "vvc+aac", ENHANCED),
      ("ffmpeg9", "2xh264+2xaac", ENHANCED)],
     [("ffmpeg9", "h264+aac", LEGACY), ("raw", "h264+aac", LEGACY)],
@@ -31,6 +31,8 @@ GROUPS = [
     [("ffmpeg9-rolls24", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "record", "hls-ffmpeg"]),
      ("ffmpeg9-rolls31", "h264+aac", ["raw", "record", "hls-ffmpeg"]),
      ("raw-rolls32", "h264+aac", ["raw", "record", "hls-ffmpeg"])],
+    [("ffmpeg9", "h264+mp3", ["hls-ffmpeg"]), ("ffmpeg", "aac", ["hls-ffmpeg"]), ("ffmpeg", "h264", ["hls-ffmpeg"]),
+     ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")

@@ -38,6 +38,8 @@ class Recipe(NamedTuple):
 RECIPES = {
     "h264+aac": Recipe("H.264 + AAC", [*H264, "-b:v", "800k", *AAC], size="640x360", program="ffmpeg", enhanced=False),
     "h264+mp3": Recipe("H.264 + MP3", [*H264, *MP3], program="ffmpeg", enhanced=False),
+    "h264": Recipe("H.264 alone", [*H264, "-an"], program="ffmpeg", enhanced=False),
+    "aac": Recipe("AAC alone", ["-vn", *AAC], program="ffmpeg", enhanced=False),
     "flv1+mp3": Recipe("Sorenson H.263 + MP3", ["-c:v", "flv", *MP3], "flv", program="ffmpeg", enhanced=False),
     "hevc+aac": Recipe("HEVC + AAC", [*HEVC, *AAC]),
     "hdr+aac51": Recipe("HEVC with HDR metadata + AAC 5.1", [*HDR, *AAC], channels=6),

@@ -29,6 +29,15 @@ rtmp {{
             hls_fragment 1s;
             hls_playlist_length 60s;
         }}
+        application locked {{
+            live on;
+            hls on;
+            hls_path {folder}/locked;
+            hls_fragment 1s;
+            hls_playlist_length 60s;
+            hls_keys on;
+            hls_fragments_per_key 2;
+        }}
     }}
 }}
 http {{
@@ -36,6 +45,7 @@ http {{
         listen 127.0.0.1:{http_port};
         location / {{ page on; }}
         location /hls {{ alias {folder}/hls; }}
+        location /locked {{ alias {folder}/locked; }}
     }}
 }}
 """
@@ -103,8 +113,8 @@ class Lab:
     def server_log(self):
         return (self.folder / "server.log").read_text()
 
-    def url(self, name):
-        return f"rtmp://127.0.0.1:{self.rtmp_port}/live/{name}"
+    def url(self, name, application="live"):
+        return f"rtmp://127.0.0.1:{self.rtmp_port}/{application}/{name}"
 
     def http(self, path=""):
         return f"http://127.0.0.1:{self.http_port}/{path}"

@@ -45,7 +45,7 @@ pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
 pub use locations::{Kind as LocationKind, Location};
 pub use memory::{MemoryFile, MemoryFiles};
-pub use module::{HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
+pub use module::{Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
 pub use name::{NameError, StreamName};
 pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};

@@ -92,9 +92,9 @@ impl AudioBuffer {
         Self { max_bytes: bytes.min(MAX_AUDIO_PAYLOAD), ..self }
     }
 
-    /// Forgets the times, at a jump. Nothing may wait.
+    /// Forgets the times, at a discontinuity. Nothing may wait.
     pub fn restart(&mut self) {
-        debug_assert!(self.bytes.is_empty(), "audio that waits over a jump");
+        debug_assert!(self.bytes.is_empty(), "audio that waits over a discontinuity");
         self.prediction.samples = None;
         self.last = None;
     }

@@ -19,11 +19,9 @@ use super::settings::ListKind;
 pub use read::stream_inf;
 
 /// The longest playlist that is read back, in bytes.
-pub const MAX_TEXT: u64 = 4 << 20;
-/// The most fragments that a live playlist lists, however short they are.
-pub const MAX_LISTED: usize = 1024;
-/// The most fragments of an event: a day of 5 s each. Each one writes the whole text anew.
-pub const MAX_EVENT: usize = 17_280;
+pub const MAX_TEXT: u64 = 16 << 20;
+/// The most fragments that a playlist lists: a day of 5 s each. Each one writes the whole text anew.
+pub const MAX_LISTED: usize = 17_280;
 /// The fewest fragments that are listed once there are as many.
 const MIN_LISTED: usize = 3;
 /// How much longer than the first ones fragments may become, in milliseconds, before they are cut short.
@@ -213,7 +211,7 @@ impl Playlist {
 
     /// True if no more fragments can be listed: an event's never leave.
     pub fn is_full(&self) -> bool {
-        self.kind == ListKind::Event && self.fragments.len() >= MAX_EVENT
+        self.kind == ListKind::Event && self.fragments.len() >= MAX_LISTED
     }
 
     /// The least number that no fragment has had.

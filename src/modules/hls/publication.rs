@@ -18,14 +18,14 @@ use super::files::{self, Parents};
 use super::keys::{self, Cipher};
 use super::measure::{Facts, Measure};
 use super::naming::Naming;
-use super::playlist::{Begins, End, Fragment, Lock, Playlist, Retired};
+use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
 use super::store::{Files, Part, Store};
 use super::variants;
 
-/// The most fragments that wait for their deletion; beyond this the oldest go early.
-const MAX_RETIRED: usize = 2048;
+/// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
+const MAX_RETIRED: usize = MAX_LISTED + 1;
 
 /// How the next fragment relates to the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::media::ts::{Muxer, Timing, Tracks, ticks};
 use crate::media::{Frame, Kind};
 
 use super::audio::{AudioBuffer, AudioFrame};
-use super::clock::{AudioGate, Clock, Dates, Passage, Step};
+use super::clock::{AudioGate, Clock, Dates, Passage};
 use super::fragment::OpenFragment;
 use super::measure::Facts;
 use super::playlist::Begins;
@@ -24,7 +24,7 @@ use super::slicer::{Place, Slice, Slicer};
 use super::tracks::{Codecs, Content};
 
 /// A fragment shorter than this, in milliseconds, is thrown away where a discontinuity or its size ends
-/// it: a publisher whose timestamps jump in every frame makes no file of each, and one whose timestamps
+/// it: a publisher who pauses behind every frame makes no file of each, and one whose timestamps
 /// stand still does not fill the disk.
 const MIN_BROKEN: u64 = 100;
 
@@ -39,8 +39,6 @@ const MAX_LEAD: u64 = 400 * 90;
 enum Cut {
     /// It is long enough, or too long.
     Length,
-    /// Times jump.
-    Jump,
     /// Times go on, but what comes is another publisher's.
     Break,
     /// Nothing has come for longer than a fragment may be.
@@ -54,7 +52,7 @@ enum Cut {
 impl Cut {
     /// Whether what follows does not continue what came before.
     fn breaks(self) -> bool {
-        matches!(self, Self::Jump | Self::Break | Self::Gap | Self::Codecs)
+        matches!(self, Self::Break | Self::Gap | Self::Codecs)
     }
 }
 
@@ -85,7 +83,7 @@ pub struct Segmenter {
     broken: bool,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
-    /// Frames left out: broken, without a header, or on the other side of a jump.
+    /// Frames left out: broken, without a header, or on the other side of a pause.
     skipped: u64,
     /// One access unit at a time.
     access_unit: Vec<u8>,
@@ -207,9 +205,7 @@ impl Segmenter {
         let Some(open) = &self.open else { return Some(if self.broken { Cut::Break } else { Cut::Length }) };
         let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
         let is_enough = self.is_enough(open, place, frame.timestamp);
-        if self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps {
-            Some(Cut::Jump)
-        } else if self.broken {
+        if self.broken {
             Some(Cut::Break)
         } else if self.has_gap(open, frame.timestamp) {
             Some(Cut::Gap)
@@ -222,7 +218,7 @@ impl Segmenter {
 
     /// True if the open fragment must have ended some time before the frame with that timestamp.
     fn has_gap(&self, open: &OpenFragment, timestamp: u64) -> bool {
-        !self.publication.bears(open.duration_to(ticks(timestamp)))
+        self.clock.pauses_before(timestamp) || !self.publication.bears(open.duration_to(ticks(timestamp)))
     }
 
     /// True if the open fragment should end before the frame with that timestamp.
@@ -238,9 +234,6 @@ impl Segmenter {
     }
 
     fn mux_video(&mut self, frame: &Frame, cut: Option<Cut>) -> io::Result<()> {
-        if matches!(cut, Some(Cut::Jump | Cut::Codecs)) {
-            self.last_dts = None;
-        }
         if cut.is_some_and(Cut::breaks) {
             self.slicer.restart();
         }
@@ -254,8 +247,8 @@ impl Segmenter {
             self.codecs.take_over();
             self.open(dts)?;
         }
-        if cut == Some(Cut::Jump) {
-            self.gate.video_jumped();
+        if self.clock.pauses_before(frame.timestamp) {
+            self.gate.video_goes_on();
         }
         self.clock.take(frame.timestamp);
         self.last_dts = Some(dts);
@@ -314,9 +307,7 @@ impl Segmenter {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
             None => true,
         };
-        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps {
-            Some(Cut::Jump)
-        } else if self.broken {
+        let cut = if self.broken {
             Some(Cut::Break)
         } else if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
             Some(Cut::Gap)
@@ -397,7 +388,7 @@ impl Segmenter {
         if is_broken {
             self.publication.break_off();
         }
-        if matches!(cut, Cut::Jump | Cut::Break | Cut::Gap) {
+        if matches!(cut, Cut::Break | Cut::Gap) {
             self.dates.restart();
             self.dates.see(next / 90);
         }

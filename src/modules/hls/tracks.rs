@@ -162,6 +162,11 @@ impl Codecs {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
+    /// Forgets the tracks: what comes is another publisher's.
+    pub fn restart(&mut self) {
+        *self = Self::new(&self.label);
+    }
+
     /// Takes in what a frame says of its track, and says what it is.
     pub fn learn(&mut self, frame: &Frame) -> Content {
         match (frame.kind, frame.codec, frame.role) {

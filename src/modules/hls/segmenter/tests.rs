@@ -13,7 +13,7 @@ use super::super::naming::Naming;
 use super::super::settings::{KeySettings, Pace, Slicing};
 use super::super::store::Files;
 use super::*;
-use crate::engine::{MemoryFiles, Now, Sink};
+use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::ts::tests::{Demux, Pes};
 
 const SPS: &[u8] =

@@ -1,10 +1,10 @@
-//! What does not continue what came before: times that jump, other publishers, errors.
+//! What does not continue what came before: pauses, other publishers, errors.
 
 use super::*;
 
 #[test]
-fn times_that_jump_are_a_discontinuity_and_audio_never_straddles_it() {
-    for (from, to) in [(100_000, 3_600_000), (3_600_000, 100_000), (1 << 40, 0)] {
+fn a_long_pause_is_a_discontinuity_and_audio_never_straddles_it() {
+    for (from, to) in [(100_000, 130_000), (100_000, 3_600_000), (0, 1 << 40)] {
         for audio_first in [true, false] {
             let mut rig = Rig::new();
             rig.headers();
@@ -44,12 +44,12 @@ fn small_steps_back_keep_decoding_times_rising() {
 }
 
 #[test]
-fn a_publisher_whose_times_jump_in_every_frame_makes_no_file_of_each() {
+fn a_publisher_who_pauses_behind_every_frame_makes_no_file_of_each() {
     let mut rig = Rig::new();
     rig.headers();
     for index in 0..1000 {
-        rig.key(index % 2 * 10_000_000);
-        rig.audio(index % 3 * 10_000_000);
+        rig.key(index * 10_000_000);
+        rig.audio(index * 10_000_000);
     }
     assert_eq!(rig.scratch.list(), [".a.ts.part"]);
     rig.end();
@@ -102,28 +102,75 @@ fn a_break_before_the_first_key_frame_loses_nothing() {
 
 #[test]
 fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound() {
+    for next in [4000, 100_000] {
+        let mut rig = Rig::new();
+        rig.headers();
+        for from in [0, next] {
+            if from > 0 {
+                rig.segmenter.as_mut().unwrap().discontinuity();
+                rig.headers();
+            }
+            for number in 0..100 {
+                let time = from + number * 40;
+                if number % 50 == 0 {
+                    rig.key(time);
+                } else {
+                    rig.inter(time);
+                }
+                rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
+                rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
+            }
+        }
+        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        drop(rig.segmenter.take());
+        let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+        assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    }
+}
+
+/// A player that counts on from the last sound before the break would play what comes behind it too late.
+#[test]
+fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
     let mut rig = Rig::new();
     rig.headers();
-    for from in [0, 4000] {
-        if from > 0 {
-            rig.segmenter.as_mut().unwrap().discontinuity();
-            rig.headers();
-        }
-        for number in 0..100 {
-            let time = from + number * 40;
-            if number % 50 == 0 {
-                rig.key(time);
-            } else {
-                rig.inter(time);
-            }
-            rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
-            rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
-        }
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    assert_eq!(rig.shape(), [(1000, false)], "what there was is shown at once");
+    rig.headers();
+    rig.audio(2480);
+    rig.second(2500);
+    rig.end();
+    let fragments = rig.fragments();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true)]);
+    let ends = |place: usize| fragments[place].2.iter().map(|pes| pes.pts).max().unwrap();
+    let begins = |place: usize| fragments[place].2.iter().map(|pes| pes.pts).min().unwrap();
+    assert!(ends(0) < (1100 + 700) * 90 && begins(1) >= (2500 + 700) * 90, "{} {}", ends(0), begins(1));
+}
+
+#[test]
+fn another_publisher_may_have_other_tracks() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.aac_header();
+    for number in 0..200 {
+        rig.audio(2000 + number * 20);
     }
-    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+    rig.end();
+    let listed = rig.demux();
+    assert_eq!(listed.iter().map(|(_, broken, ..)| *broken).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(listed[1].3, [(0x0f, AUDIO)]);
+}
+
+#[test]
+fn a_server_that_stops_ends_no_stream() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
     drop(rig.segmenter.take());
-    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
-    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
 }
 
 #[test]
