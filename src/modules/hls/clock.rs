@@ -60,7 +60,7 @@ impl Dates {
 
     /// The two are to be brought together again.
     pub fn restart(&mut self) {
-        self.offset = None;
+        *self = Self::default();
     }
 
     /// The date of a time, in milliseconds since 1970.

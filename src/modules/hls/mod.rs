@@ -13,6 +13,7 @@ mod files;
 mod fragment;
 mod keys;
 mod ledger;
+mod line;
 mod measure;
 mod naming;
 mod playlist;

@@ -33,6 +33,8 @@ const TOLERANCE: u64 = 500;
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// What our comments begin with.
 const RETIRED: &str = "#millstream retired";
+/// So does this one: where the times in the last fragment end, in ticks.
+const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 
 /// How a fragment begins.
@@ -104,6 +106,8 @@ pub struct Playlist {
     target: Option<u64>,
     /// Below which all ids have been used.
     next_id: u64,
+    /// When the last fragment's last frame ends, in ticks, as written into it.
+    end: Option<u64>,
     fragments: VecDeque<Fragment>,
 }
 
@@ -117,6 +121,7 @@ impl Playlist {
             least_target: fragment.div_ceil(1000).max(1),
             target: None,
             next_id: 0,
+            end: None,
             fragments: VecDeque::new(),
         }
     }
@@ -164,7 +169,18 @@ impl Playlist {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(1);
         self.target = None;
+        self.end = None;
         out
+    }
+
+    /// The last frame of the newest fragment ends there, in ticks.
+    pub fn ends_at(&mut self, end: u64) {
+        self.end = Some(end);
+    }
+
+    /// When the last fragment's last frame ends, in ticks.
+    pub fn end(&self) -> Option<u64> {
+        self.end
     }
 
     /// Lets the first fragment slide out.
@@ -276,6 +292,9 @@ impl Playlist {
         let _ = self.render_head(&mut text);
         if let Some(inf) = inf {
             let _ = writeln!(text, "{STREAM_INF}{inf}");
+        }
+        if let Some(time) = self.end {
+            let _ = writeln!(text, "{TIME}{time}");
         }
         if !retired.is_empty() {
             let _ = render_retired(&mut text, retired);

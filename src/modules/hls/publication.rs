@@ -63,6 +63,8 @@ pub struct Finished<'a> {
     pub bytes: u64,
     /// In milliseconds.
     pub duration: u64,
+    /// When its last frame ends, in ticks, as written into it.
+    pub end: u64,
     /// How it begins.
     pub begins: Begins,
     /// The publisher's timestamp of its first frame, in milliseconds.
@@ -176,6 +178,7 @@ impl Publication {
         let fragment = self.describe(&finished);
         let mut playlist = self.playlist.clone();
         let out = playlist.push(fragment, self.settings.playlist_length, finished.expected);
+        playlist.ends_at(finished.end);
         let before = mem::replace(&mut self.playlist, playlist);
         let (waiting, clock) = (self.retired.len(), self.clock);
         self.clock = self.clock.saturating_add(fragment.duration);
@@ -257,6 +260,11 @@ impl Publication {
     /// True if the next fragment may be as long, in milliseconds.
     pub fn bears(&self, duration: u64) -> bool {
         self.playlist.bears(duration)
+    }
+
+    /// Where the times in the fragments have come to, in ticks, if anything tells.
+    pub fn end_time(&self) -> Option<u64> {
+        self.playlist.end()
     }
 
     /// Whether the list has not had its length yet.

@@ -15,6 +15,7 @@ use crate::media::{Frame, Kind};
 use super::audio::{AudioBuffer, AudioFrame};
 use super::clock::{AudioGate, Clock, Dates, Passage};
 use super::fragment::OpenFragment;
+use super::line::Line;
 use super::measure::Facts;
 use super::playlist::Begins;
 use super::probe::{Known, Probe};
@@ -76,6 +77,7 @@ pub struct Segmenter {
     gate: AudioGate,
     /// The clock of the leading track: video, or else audio.
     clock: Clock,
+    line: Line,
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
@@ -114,6 +116,7 @@ impl Segmenter {
             facts: Facts::default(),
             slicer: Slicer::new(settings),
             dates: Dates::default(),
+            line: Line::going_on(publication.end_time()),
             publication,
             muxer: Muxer::new(Tracks::default()),
             muxer_before: Muxer::new(Tracks::default()),
@@ -256,9 +259,9 @@ impl Segmenter {
             self.flush_audio();
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let pts = ticks(frame.presentation_time());
         open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
-        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
+        let pts = self.line.written(ticks(frame.presentation_time()));
+        let timing = Timing { dts: self.line.written(dts), pts, random_access: frame.is_video_key() };
         self.muxer.video(timing, &self.access_unit, open.buffer());
         open.drain()
     }
@@ -348,12 +351,13 @@ impl Segmenter {
 
     fn flush_audio(&mut self) {
         let Some(open) = &mut self.open else { return };
-        self.audio.flush(|time, frames| self.muxer.audio(time, frames, open.buffer()));
+        self.audio.flush(|time, frames| self.muxer.audio(self.line.written(time), frames, open.buffer()));
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
     fn open(&mut self, start: u64) -> io::Result<()> {
         let part = self.publication.start_fragment()?;
+        self.line.begin(start);
         self.muxer_before = self.muxer.clone();
         self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
         let open = OpenFragment::new(part, start, mem::take(&mut self.spare));
@@ -376,17 +380,18 @@ impl Segmenter {
                 (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
                 _ => open.duration(),
             };
+            let end = open.start().saturating_add(ticks(duration)).max(self.audio.end());
             if is_broken {
                 self.audio.restart();
             }
             if open.is_empty() || (is_broken || open.is_full()) && duration < MIN_BROKEN {
                 self.muxer = self.muxer_before.clone();
             } else {
-                self.publish(open, duration.max(1))?;
+                self.publish(open, duration.max(1), end)?;
             }
         }
         if is_broken {
-            self.publication.break_off();
+            self.break_off();
         }
         if matches!(cut, Cut::Break | Cut::Gap) {
             self.dates.restart();

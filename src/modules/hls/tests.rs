@@ -89,7 +89,7 @@ fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
         let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
-    segmenter.finish();
+    segmenter.finish(Finish::StreamEnded);
     finish(hls, 1).unwrap().0
 }
 

@@ -35,7 +35,18 @@ fn open(scratch: &Scratch) -> Publication {
 fn finished(part: Part, facts: &Facts) -> Finished<'_> {
     let (begins, timestamp) = (Begins::Independent, 0);
     let (bytes, duration, expected) = (5, 2000, 2000);
-    Finished { part, bytes, duration, begins, timestamp, date: None, expected, facts, frames: 50 }
+    Finished {
+        part,
+        bytes,
+        duration,
+        end: (timestamp + duration) * 90,
+        begins,
+        timestamp,
+        date: None,
+        expected,
+        facts,
+        frames: 50,
+    }
 }
 
 fn add(publication: &mut Publication, count: usize) {

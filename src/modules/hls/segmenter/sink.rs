@@ -15,8 +15,8 @@ use super::super::slicer::TURN;
 use super::{Cut, Segmenter, State};
 
 impl Segmenter {
-    /// Lets a fragment that is whole appear.
-    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64) -> io::Result<()> {
+    /// Lets a fragment that is whole appear, of `duration` milliseconds; its last frame ends at `end`, in ticks.
+    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, end: u64) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
         let (part, bytes, spare) = open.finish()?;
         self.spare = spare;
@@ -24,6 +24,7 @@ impl Segmenter {
             part,
             bytes,
             duration,
+            end: self.line.end(end),
             begins,
             timestamp: start % TURN,
             date: self.dates.of(start),
@@ -37,6 +38,12 @@ impl Segmenter {
         Ok(())
     }
 
+    /// What comes next does not follow from what is published.
+    pub(super) fn break_off(&mut self) {
+        self.publication.break_off();
+        self.line.break_off();
+    }
+
     /// Gives up what is open, and rests.
     fn fail(&mut self, timestamp: u64, error: &io::Error) {
         if !mem::replace(&mut self.is_failing, true) {
@@ -46,7 +53,7 @@ impl Segmenter {
         self.muxer = self.muxer_before.clone();
         self.audio.flush(|_, _| {});
         self.audio.restart();
-        self.publication.break_off();
+        self.break_off();
         self.publication.recover();
         self.broken = true;
         self.state = State::Resting(timestamp);
@@ -82,6 +89,7 @@ impl Sink for Segmenter {
             return self.fail(self.last_dts.unwrap_or(0) / 90, &error);
         }
         self.codecs.restart();
+        self.dates.restart();
         self.slicer.restart();
         self.state = State::Probing(Probe::default());
     }

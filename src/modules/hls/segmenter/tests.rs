@@ -29,6 +29,7 @@ type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
 /// A segmenter over a directory, and what publishers send.
 struct Rig {
     scratch: Scratch,
+    settings: Rc<Settings>,
     segmenter: Option<Segmenter>,
 }
 
@@ -41,11 +42,17 @@ impl Rig {
     fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings { playlist_length: 3_600_000, ..Settings::for_tests() };
         adjust(&mut settings);
-        let settings = Rc::new(settings);
-        let scratch = Scratch::new();
-        let naming = Naming::new(scratch.path(), "a", &settings);
+        let mut rig = Self { scratch: Scratch::new(), settings: Rc::new(settings), segmenter: None };
+        rig.restart();
+        rig
+    }
+
+    /// Another segmenter over what is there.
+    fn restart(&mut self) {
+        self.segmenter = None;
+        let naming = Naming::new(self.scratch.path(), "a", &self.settings);
         let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
-        Self { scratch, segmenter: Some(Segmenter::new(&settings, publication)) }
+        self.segmenter = Some(Segmenter::new(&self.settings, publication));
     }
 
     fn send(&mut self, kind: Kind, timestamp: u64, payload: &[u8]) {
@@ -129,6 +136,10 @@ impl Rig {
             )]
             let duration = (f64::from(segment.duration) * 1000.0).round() as u64;
             assert!(u64::from(segment.duration.round() as u32) <= playlist.target_duration);
+            if segment.discontinuity {
+                // Packets may be counted anew.
+                demux = Demux::default();
+            }
             let packets = demux.read(&bytes);
             (duration, segment.discontinuity, packets, demux.streams.clone())
         };
