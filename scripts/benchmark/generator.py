@@ -1,0 +1,36 @@
+"""Runs the generator of benches/load against a server, on the processor that is not the server's."""
+
+import json
+import os
+import subprocess
+
+from .programs import Failure
+
+PATIENCE = 120  # seconds beside the measurement
+
+
+class Generator:
+    """The generator, and for how many seconds it measures."""
+
+    def __init__(self, program, pins, seconds):
+        self.program, self.pins, self.seconds = program, pins, seconds
+        self.busiest = 0.0  # the largest part of its processor that it has needed since this was set
+
+    def drive(self, server, **options):
+        """Puts a load on a server; returns the report. Options are the generator's, with _ for -."""
+        command = [str(self.program), "--measure", str(int(self.seconds * 1000))]
+        for name, value in options.items():
+            flag = "--" + name.replace("_", "-")
+            command += [flag] if value is True else [flag, str(value)]
+        for pid in server.pids():
+            command += ["--server", pid]
+        result = subprocess.run(
+            [*command, server.rtmp], capture_output=True, text=True, timeout=PATIENCE + self.seconds,
+            preexec_fn=lambda: os.sched_setaffinity(0, self.pins.load))
+        if not result.stdout:
+            raise Failure(result.stderr.strip() or f"the load ends with {result.returncode}")
+        report = json.loads(result.stdout)
+        if report["faults"]:
+            raise Failure("; ".join(report["faults"][:3]))
+        self.busiest = max(self.busiest, report["own_time"] / report["seconds"])
+        return report
