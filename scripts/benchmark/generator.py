@@ -1,7 +1,6 @@
 """Runs the generator of benches/load against a server, on the processor that is not the server's."""
 
 import json
-import os
 import subprocess
 
 from .programs import Failure
@@ -12,8 +11,8 @@ PATIENCE = 120  # seconds beside the measurement
 class Generator:
     """The generator, and for how many seconds it measures."""
 
-    def __init__(self, program, pins, seconds):
-        self.program, self.pins, self.seconds = program, pins, seconds
+    def __init__(self, program, place, seconds):
+        self.program, self.place, self.seconds = program, place, seconds
         self.busiest = 0.0  # the largest part of its processor that it has needed since this was set
 
     def drive(self, server, **options):
@@ -26,7 +25,7 @@ class Generator:
             command += ["--server", pid]
         result = subprocess.run(
             [*command, server.rtmp], capture_output=True, text=True, timeout=PATIENCE + self.seconds,
-            preexec_fn=lambda: os.sched_setaffinity(0, self.pins.load))
+            preexec_fn=self.place.take)
         if not result.stdout:
             raise Failure(result.stderr.strip() or f"the load ends with {result.returncode}")
         report = json.loads(result.stdout)

@@ -1,5 +1,6 @@
 """The machine: which processor is whose, how many files may be open, what to call it."""
 
+import contextlib
 import os
 import pathlib
 import platform
@@ -8,12 +9,30 @@ import resource
 FILES = 40_000  # open files for 10 000 players on either side of a connection
 
 
-class Pins:
-    """One processor for the server, another for the load; without a second one they share."""
+PRIORITY = -15  # before what else runs: a server that must wait for its turn drops frames
 
-    def __init__(self):
-        processors = sorted(os.sched_getaffinity(0))
-        self.load, self.server = {processors[0]}, {processors[-1]}
+
+class Place:
+    """Where a process runs: on one processor, before others as far as that is allowed."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def take(self):
+        """Puts the calling process there."""
+        os.sched_setaffinity(0, {self.processor})
+        os.setsid()
+        # sched(7): where processes are grouped by session, niceness is the session's.
+        with contextlib.suppress(OSError):
+            pathlib.Path("/proc/self/autogroup").write_text(str(PRIORITY))
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+
+
+def places():
+    """The server's processor and the load's; without a second one they share."""
+    processors = sorted(os.sched_getaffinity(0))
+    return Place(processors[-1]), Place(processors[0])
 
 
 def allow_files():

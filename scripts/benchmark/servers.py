@@ -84,8 +84,8 @@ class Server:
 class Servers:
     """Starts servers by name."""
 
-    def __init__(self, programs, pins, files):
-        self.programs, self.pins, self.files = programs, pins, files
+    def __init__(self, programs, place, files):
+        self.programs, self.place, self.files = programs, place, files
 
     @contextlib.contextmanager
     def start(self, name, directives="", files=None):
@@ -132,7 +132,7 @@ class Servers:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=(folder / "stderr").open("wb") if folder else None,
-            preexec_fn=lambda: os.sched_setaffinity(0, self.pins.server))
+            preexec_fn=self.place.take)
         try:
             yield process
         finally:
