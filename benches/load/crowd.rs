@@ -205,7 +205,7 @@ impl<'a> Crowd<'a> {
         self.serve_all(probes.into_iter().chain(others))?;
         self.publish_due()?;
         self.serve_patient()?;
-        self.serve_slow()?;
+        self.serve_slow();
         self.change_visitors()
     }
 
@@ -297,19 +297,19 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    fn serve_slow(&mut self) -> io::Result<()> {
+    fn serve_slow(&mut self) {
         let now = Instant::now();
         if self.next_slow.is_none_or(|due| due > now) {
-            return Ok(());
+            return;
         }
         self.next_slow = Some(now + SLOW_TICK);
         for (_, client) in &mut self.clients {
             if let (Role::Slow(bytes), Stage::Live) = (&client.role, &client.stage) {
                 let limit = *bytes;
-                client.discard(&mut self.space, limit)?;
+                // A server may well hang up on it.
+                let _ = client.discard(&mut self.space, limit);
             }
         }
-        Ok(())
     }
 
     /// Lets players come and go.

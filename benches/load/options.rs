@@ -30,6 +30,8 @@ pub struct Plan {
     pub rates: Rates,
     /// The server is the floor: nothing is published, players say nothing.
     pub raw: bool,
+    /// From the last publisher to the server's memory with publishers alone.
+    pub settle: Duration,
     pub warm_up: Duration,
     pub measure: Duration,
     /// The server's processes.
@@ -62,6 +64,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
             audio: number(&matches, "audio", 0)? as u64,
         },
         raw,
+        settle: Duration::from_millis(number(&matches, "settle", 1500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 1000)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
         server: matches.opt_strs("server"),
@@ -81,6 +84,7 @@ fn table() -> Options {
         .optopt("", "idle", "players of a stream that nobody publishes (0)", "N")
         .optopt("", "video", "bits a second of each stream's video (2000000)", "N")
         .optopt("", "audio", "bits a second of each stream's audio; 0 for none (0)", "N")
+        .optopt("", "settle", "milliseconds from the last publisher to the first player (1500)", "N")
         .optopt("", "warm-up", "milliseconds from the last connection to the measurement (1000)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")

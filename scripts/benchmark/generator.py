@@ -9,16 +9,15 @@ PATIENCE = 120  # seconds beside the measurement
 
 
 class Generator:
-    """The generator, and for how many seconds it measures."""
+    """The generator, for how many seconds it measures, and its options where nothing else is said."""
 
-    def __init__(self, program, place, seconds):
-        self.program, self.place, self.seconds = program, place, seconds
-        self.busiest = 0.0  # the largest part of its processor that it has needed since this was set
+    def __init__(self, program, place, seconds, defaults):
+        self.program, self.place, self.seconds, self.defaults = program, place, seconds, defaults
 
     def drive(self, server, **options):
         """Puts a load on a server; returns the report. Options are the generator's, with _ for -."""
         command = [str(self.program), "--measure", str(int(self.seconds * 1000))]
-        for name, value in options.items():
+        for name, value in (self.defaults | options).items():
             flag = "--" + name.replace("_", "-")
             command += [flag] if value is True else [flag, str(value)]
         for pid in server.pids():
@@ -31,5 +30,4 @@ class Generator:
         report = json.loads(result.stdout)
         if report["faults"]:
             raise Failure("; ".join(report["faults"][:3]))
-        self.busiest = max(self.busiest, report["own_time"] / report["seconds"])
         return report

@@ -14,6 +14,10 @@ class Failure(Exception):
     """Why a load could not be measured."""
 
 
+class Unknown(Failure):
+    """A server does not know a directive."""
+
+
 def build():
     """Builds the server and its benchmarks in release; returns their paths by name."""
     targets = ["--bin", "millstream", "--bench", "load", "--bench", "floor"]

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import re
 import shutil
 import socket
 import subprocess
@@ -11,7 +10,8 @@ import tempfile
 import time
 
 from . import machine
-from .programs import Failure, need
+from .process import NGINX_MODULE
+from .programs import Failure, Unknown, need
 
 PATIENCE = 10  # seconds in which a server must listen, and in which it must end
 
@@ -36,14 +36,14 @@ http {{
 """
 
 NGINX = """
-load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+load_module {module};
 {user}
 daemon off;
 worker_processes 1;
 worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log error;
-events {{ worker_connections {files}; }}
+events {{ worker_connections {connections}; }}
 rtmp {{
     access_log off;
     server {{
@@ -82,24 +82,23 @@ class Server:
 
 
 class Servers:
-    """Starts servers by name."""
+    """Starts servers by name. Peers are others: their port for RTMP and their command, by name."""
 
-    def __init__(self, programs, place, files):
-        self.programs, self.place, self.files = programs, place, files
+    def __init__(self, programs, place, files, peers):
+        self.programs, self.place, self.files, self.peers = programs, place, files, peers
 
     @contextlib.contextmanager
-    def start(self, name, directives="", files=None):
-        """A server with directives of its application, and files {name: bytes} to be served at http://server/."""
+    def start(self, name, directives="", connections=None):
+        """A server with directives of its application; what is in www/ of its folder it serves over HTTP. nginx
+        takes memory for all connections that it may have, which are as many as files, or fewer."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-bench-"))
         folder.chmod(0o755)
         (folder / "www").mkdir()
-        for path, contents in (files or {}).items():
-            (folder / "www" / path).write_bytes(contents)
         try:
-            command, rtmp, http = getattr(self, f"prepare_{name}")(folder, directives.format(folder=folder))
+            command, ports = self.prepare(name, folder, directives.format(folder=folder), connections or self.files)
             with self.running(command, folder) as process:
-                wait_for(process, [rtmp, http], folder)
-                yield Server(process, folder, rtmp, http)
+                wait_for(process, ports, folder)
+                yield Server(process, folder, *ports)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -111,21 +110,19 @@ class Servers:
             port = process.stdout.readline().decode().rsplit(":", 1)[-1]
             yield Server(process, None, int(port))
 
-    def prepare_millstream(self, folder, directives):
-        return self.prepare(folder, MILLSTREAM, directives, lambda path: [str(self.programs["millstream"]), "-c", path])
-
-    def prepare_nginx(self, folder, directives):
-        program = need("nginx")
-        return self.prepare(folder, NGINX, directives, lambda path: [program, "-p", str(folder), "-c", path])
-
-    def prepare(self, folder, template, directives, command):
-        rtmp, http = free_ports(2)
-        user = "user root;" if os.geteuid() == 0 else ""
-        text = template.format(
-            folder=folder, rtmp=rtmp, http=http, directives=directives, user=user, files=self.files)
+    def prepare(self, name, folder, directives, connections):
+        """Its command, and the ports that it will listen on."""
+        if name in self.peers:
+            port, command = self.peers[name]
+            return command, [port]
+        ports = free_ports(2)
         path = folder / "server.conf"
-        path.write_text(text)
-        return command(str(path)), rtmp, http
+        path.write_text((MILLSTREAM if name == "millstream" else NGINX).format(
+            folder=folder, rtmp=ports[0], http=ports[1], directives=directives, files=self.files, connections=connections,
+            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else ""))
+        if name == "millstream":
+            return [str(self.programs[name]), "-c", str(path)], ports
+        return [need("nginx"), "-p", str(folder), "-c", str(path)], ports
 
     @contextlib.contextmanager
     def running(self, command, folder):
@@ -149,15 +146,14 @@ def wait_for(process, ports, folder):
     deadline = time.monotonic() + PATIENCE
     while not all(map(listens, ports)):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise Failure(f"the server does not start: {last_words(folder)}")
+            words = last_words(folder)
+            raise Unknown(words) if "unknown directive" in words else Failure(f"the server does not start: {words}")
         time.sleep(0.02)
 
 
 def last_words(folder):
-    texts = [path.read_text(errors="replace") for path in (folder / "stderr", folder / "error.log") if path.exists()]
-    lines = [line for text in texts for line in text.splitlines()]
-    unknown = next((line for line in lines if re.search("unknown directive", line)), None)
-    return unknown or (lines[-1] if lines else "it says nothing")
+    logs = [folder / "stderr", folder / "error.log"]
+    return "\n".join(log.read_text(errors="replace") for log in logs if log.exists()).strip() or "it says nothing"
 
 
 def listens(port):
