@@ -78,6 +78,6 @@ fn send_frames(sockets: &mut [TcpStream], bit_rate: u64, merge: u64) -> u64 {
 
 /// Bytes of a frame in chunks, the first with a full header.
 fn on_wire(bit_rate: u64, frame: u64) -> usize {
-    let size = pace::frame_size(bit_rate, frame);
+    let size = pace::frame_size(bit_rate, pace::GROUP, frame);
     HEADER + size + size.saturating_sub(1) / CHUNK
 }

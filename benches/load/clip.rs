@@ -93,12 +93,14 @@ pub enum Track {
 
 /// The pattern of all messages of a run.
 pub struct Clip {
+    /// Frames from a key frame to the next.
+    group: u64,
     pattern: Vec<u8>,
 }
 
 impl Clip {
-    /// Makes the pattern.
-    pub fn new() -> Self {
+    /// Makes the pattern, for groups of so many frames.
+    pub fn new(group: u64) -> Self {
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let pattern = (0..PLACES + LARGEST)
             .map(|_| {
@@ -108,7 +110,7 @@ impl Clip {
                 0x80 | state as u8
             })
             .collect();
-        Self { pattern }
+        Self { group, pattern }
     }
 
     /// Appends the payload of a message, `length` bytes.
@@ -121,7 +123,7 @@ impl Clip {
         match track {
             Track::Audio => out.extend([0xaf, 1]),
             Track::Video => {
-                let key = pace::is_key(stamp.sequence);
+                let key = pace::is_key(self.group, stamp.sequence);
                 out.extend([if key { 0x17 } else { 0x27 }, 1, 0, 0, 0]);
                 out.extend(((length - 9) as u32).to_be_bytes());
                 // An IDR picture and its I slice, another picture and its P slice.

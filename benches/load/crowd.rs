@@ -85,7 +85,7 @@ impl<'a> Crowd<'a> {
             measures: false,
             latest: Duration::ZERO,
             visits: 0,
-            clip: Clip::new(),
+            clip: Clip::new(plan.rates.group),
             alert: Poll::new()?,
             patient: Poll::new()?,
             next_tick: Instant::now(),

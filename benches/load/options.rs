@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use getopts::{Matches, Options};
 
+use super::pace;
 use super::publisher::Rates;
 
 /// The longest time that everything may take to connect.
@@ -62,10 +63,11 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         rates: Rates {
             video: number(&matches, "video", 2_000_000)? as u64,
             audio: number(&matches, "audio", 0)? as u64,
+            group: (number(&matches, "group", pace::GROUP as usize)? as u64).max(1),
         },
         raw,
         settle: Duration::from_millis(number(&matches, "settle", 1500)? as u64),
-        warm_up: Duration::from_millis(number(&matches, "warm-up", 1000)? as u64),
+        warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
         server: matches.opt_strs("server"),
     })
@@ -84,8 +86,9 @@ fn table() -> Options {
         .optopt("", "idle", "players of a stream that nobody publishes (0)", "N")
         .optopt("", "video", "bits a second of each stream's video (2000000)", "N")
         .optopt("", "audio", "bits a second of each stream's audio; 0 for none (0)", "N")
+        .optopt("", "group", "frames from a key frame to the next (60)", "N")
         .optopt("", "settle", "milliseconds from the last publisher to the first player (1500)", "N")
-        .optopt("", "warm-up", "milliseconds from the last connection to the measurement (1000)", "N")
+        .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
         .optflag("", "raw", "the server is the floor: players only receive")

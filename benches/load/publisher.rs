@@ -6,11 +6,15 @@ use super::clip::{self, Clip, Stamp, Track};
 use super::pace;
 use super::wire;
 
-/// What is published, bits a second.
+/// What is published.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
+    /// Bits a second.
     pub video: u64,
+    /// Bits a second; none without any.
     pub audio: u64,
+    /// Frames from a key frame to the next.
+    pub group: u64,
 }
 
 /// One stream on its way out.
@@ -59,7 +63,7 @@ impl Publisher {
             (Track::Audio, wire::AUDIO, self.sounds - 1, sound, length as usize)
         } else {
             self.frames += 1;
-            let length = pace::frame_size(self.rates.video, self.frames - 1);
+            let length = pace::frame_size(self.rates.video, self.rates.group, self.frames - 1);
             (Track::Video, wire::VIDEO, self.frames - 1, video, length)
         };
         scratch.clear();

@@ -11,7 +11,7 @@ from .load import Figure, Load
 from .programs import Failure, need
 
 HLS = "hls on; hls_path {folder}/www; hls_fragment 2s;"
-WARM_UP = 2000  # milliseconds, beside what is before and after: to the second fragment
+WARM_UP = 2500  # milliseconds: to the second fragment
 CONNECTIONS = 50
 FRAGMENT = bytes(500_000)
 PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-TARGETDURATION:2\n" + "".join(
