@@ -43,15 +43,15 @@ def contenders(load, rounds):
     return [*load.contenders, *extra]
 
 
-def text(name, load, rounds):
-    """What is printed of a load."""
+def text(name, load, rounds, judges=True):
+    """What is printed of a load, with or without its goals."""
     names = contenders(load, rounds)
     yield f"{name}: {load.title}"
     yield " " * 44 + "".join(f"{who:>12}" for who in names)
     for figure in load.figures:
         yield f"  {figure.words():<42}" + "".join(f"{show(median(rounds, who, figure.key)):>12}" for who in names)
     titles = {figure.key: figure.title for figure in load.figures}
-    for goal in load.goals:
+    for goal in load.goals if judges else ():
         value = reached(rounds, goal)
         yield f"  {titles[goal.figure]}: {show(value)}, {goal.words()}: {verdict(goal, value)}"
     for who in busy(load, rounds):
