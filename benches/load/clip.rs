@@ -36,11 +36,8 @@ const DIGITS: usize = 10;
 /// Stream, sequence number, time and check sum.
 const STAMP: usize = 4 * DIGITS;
 
-/// The smallest payload that holds a stamp.
-pub const SMALLEST: usize = VIDEO_HEAD + STAMP;
-
-/// The largest payload that can be made: a key frame at 50 Mbit/s.
-pub const LARGEST: usize = 2 << 20;
+/// The largest payload that can be made: a key frame at 16 Mbit/s.
+pub const LARGEST: usize = 1 << 19;
 
 /// Where pieces of the pattern may begin.
 const PLACES: usize = 1 << 16;
@@ -122,13 +119,7 @@ impl Clip {
         let length = length.clamp(head + STAMP, LARGEST);
         match track {
             Track::Audio => out.extend([0xaf, 1]),
-            Track::Video => {
-                let key = pace::is_key(self.group, stamp.sequence);
-                out.extend([if key { 0x17 } else { 0x27 }, 1, 0, 0, 0]);
-                out.extend(((length - 9) as u32).to_be_bytes());
-                // An IDR picture and its I slice, another picture and its P slice.
-                out.extend(if key { [0x65, 0x88] } else { [0x41, 0x9a] });
-            }
+            Track::Video => out.extend(self.video_head(stamp, length)),
         }
         stamp.write(out);
         out.extend(&self.pattern[self.piece(stamp, length - head - STAMP)]);
@@ -142,14 +133,22 @@ impl Clip {
         };
         let stamp = Stamp::read(body)?;
         let filling = body.get(STAMP..)?;
-        if track == Track::Video {
-            let mut head = Vec::with_capacity(SMALLEST);
-            self.write(track, stamp, payload.len(), &mut head);
-            if head[..VIDEO_HEAD] != payload[..VIDEO_HEAD] {
-                return None;
-            }
+        if track == Track::Video && payload[..VIDEO_HEAD] != self.video_head(stamp, payload.len()) {
+            return None;
         }
         (self.pattern.get(self.piece(stamp, filling.len()))? == filling).then_some(stamp)
+    }
+
+    /// Everything in front of the stamp in a payload of so many bytes.
+    fn video_head(&self, stamp: Stamp, length: usize) -> [u8; VIDEO_HEAD] {
+        let [a, b, c, d] = ((length - 9) as u32).to_be_bytes();
+        // An IDR picture and its I slice, or another picture and its P slice.
+        let (tag, [unit, slice]) = if pace::is_key(self.group, stamp.sequence) {
+            (0x17, [0x65, 0x88])
+        } else {
+            (0x27, [0x41, 0x9a])
+        };
+        [tag, 1, 0, 0, 0, a, b, c, d, unit, slice]
     }
 
     fn piece(&self, stamp: Stamp, length: usize) -> Range<usize> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use getopts::{Matches, Options};
 
-use super::pace;
 use super::publisher::Rates;
+use super::{clip, pace};
 
 /// The longest time that everything may take to connect.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
     let [address] = matches.free.as_slice() else {
         return Err("one address is needed; -h tells more".into());
     };
-    let raw = matches.opt_present("raw");
+    let rates = rates(&matches)?;
     Ok(Plan {
         address: address.parse().map_err(|error| format!("{address}: {error}"))?,
         application: matches.opt_str("application").unwrap_or_else(|| "live".into()),
@@ -60,17 +60,26 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         slow_rate: number(&matches, "slow-rate", 20_000)?,
         churn: number(&matches, "churn", 0)?,
         idle: number(&matches, "idle", 0)?,
-        rates: Rates {
-            video: number(&matches, "video", 2_000_000)? as u64,
-            audio: number(&matches, "audio", 0)? as u64,
-            group: (number(&matches, "group", pace::GROUP as usize)? as u64).max(1),
-        },
-        raw,
+        rates,
+        raw: matches.opt_present("raw"),
         settle: Duration::from_millis(number(&matches, "settle", 1500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
         server: matches.opt_strs("server"),
     })
+}
+
+fn rates(matches: &Matches) -> Result<Rates, String> {
+    let rates = Rates {
+        video: number(matches, "video", 2_000_000)? as u64,
+        audio: number(matches, "audio", 0)? as u64,
+        group: (number(matches, "group", pace::GROUP as usize)? as u64).max(1),
+    };
+    let largest = pace::frame_size(rates.video, rates.group, 0);
+    if largest > clip::LARGEST {
+        return Err(format!("--video: a key frame has {largest} bytes, over {}", clip::LARGEST));
+    }
+    Ok(rates)
 }
 
 fn table() -> Options {

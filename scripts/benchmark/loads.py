@@ -1,6 +1,7 @@
 """The table of loads."""
 
 from .fanout import Burdened, FanOut, Ingest, Memory
+from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
 from .output import Binary, Files, Hls
 from .process import Idle
@@ -48,4 +49,5 @@ LOADS = {
     "unsteady": Burdened(
         "200 players beside 20 that read 20 kB/s and 50 a second that come and go: no gap",
         [], players=200, others={"slow": 20, "churn": 50}),
+    "instructions": Instructions("instructions for a message of video at 2 Mbit/s", [], (MILLSTREAM,)),
 }
