@@ -121,8 +121,9 @@ impl<'a> Crowd<'a> {
         let Plan { streams, players, probes, slow, idle, .. } = *self.plan;
         let all = streams * players;
         for index in 0..all {
-            let stream = index % streams;
-            // Probes stand evenly among the others, in whose order a server may send.
+            // Probes stand evenly among the others, in whose order a server may send; each round of players
+            // begins one stream later, so that they do not meet one stream only.
+            let stream = (index + index / streams) % streams;
             let is_probe = (index + 1) * probes / all > index * probes / all;
             let role = if is_probe { Role::Probe(Box::new(Probe::new(stream))) } else { Role::Player };
             self.bring(role, &name(stream))?;

@@ -62,7 +62,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         idle: number(&matches, "idle", 0)?,
         rates,
         raw: matches.opt_present("raw"),
-        settle: Duration::from_millis(number(&matches, "settle", 1500)? as u64),
+        settle: Duration::from_millis(number(&matches, "settle", 2500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
         server: matches.opt_strs("server"),
@@ -96,7 +96,7 @@ fn table() -> Options {
         .optopt("", "video", "bits a second of each stream's video (2000000)", "N")
         .optopt("", "audio", "bits a second of each stream's audio; 0 for none (0)", "N")
         .optopt("", "group", "frames from a key frame to the next (60)", "N")
-        .optopt("", "settle", "milliseconds from the last publisher to the first player (1500)", "N")
+        .optopt("", "settle", "milliseconds from the last publisher to the first player (2500)", "N")
         .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
