@@ -23,11 +23,12 @@ fn site(directives: &str) -> Server {
     )
 }
 
-/// Starts servers that share the address ADDRESS.
+/// Starts servers that share the address ADDRESS, or its PORT.
 fn sharing(servers: &str) -> Server {
     let folder = Folder::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = format!("pid off; http {{ {servers} }}").replace("ADDRESS", &free.to_string());
+    let text = text.replace("PORT", &free.port().to_string());
     let file = folder.write("millstream.conf", text);
     let mut command = millstream();
     command.arg("-c").arg(file);
@@ -98,6 +99,24 @@ fn the_host_chooses_among_the_servers_of_an_address() {
         "example.com",
         "the target goes before the field"
     );
+}
+
+#[test]
+fn an_address_beside_all_addresses_has_its_own_servers() {
+    let server = sharing(
+        "server { listen PORT; return 200 \"all $server_addr $server_port\"; }
+         server { listen 127.0.0.2:PORT; return 200 own; }
+         server { listen 127.0.0.2:PORT; server_name example.com; return 200 \"$server_name $server_addr\"; }",
+    );
+    let port = server.http().port();
+    let ask = |address: [u8; 4], host: &str| {
+        let mut connection = Connection::open((address, port).into());
+        connection.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        connection.reply("GET").text()
+    };
+    assert_eq!(ask([127, 0, 0, 1], "example.com"), format!("all 127.0.0.1 {port}"));
+    assert_eq!(ask([127, 0, 0, 2], "a"), "own");
+    assert_eq!(ask([127, 0, 0, 2], "example.com"), "example.com 127.0.0.2");
 }
 
 #[test]
@@ -186,7 +205,6 @@ fn try_files_takes_the_first_that_is_there() {
     for (target, status, text) in [
         ("/a.txt", 200, "a"),
         ("/sub/", 200, "sub"),
-        ("/sub", 200, "sub"),
         ("/none/at/all", 200, "index"),
         ("/named?b", 200, "named /named?b"),
         ("/moved?f=x", 200, "other"),
@@ -204,6 +222,8 @@ fn try_files_takes_the_first_that_is_there() {
         assert_eq!(get(server.http(), target).status, status, "{target}");
     }
     server.wait_log("internal redirects");
+    let reply = get(server.http(), "/sub?a=b");
+    assert_eq!((reply.status, reply.header("location")), (301, "/sub/?a=b"), "its links are those of /sub/");
 }
 
 #[test]

@@ -234,6 +234,22 @@ fn a_file_begins_at_a_key_frame_with_the_sound_that_belongs_to_it() {
 }
 
 #[test]
+fn sound_that_is_ahead_of_the_first_picture_stays_as_far_ahead() {
+    let server = Server::live(ALL);
+    let headers = [media::video_header(0), media::audio_header(0)];
+    let sent = [
+        media::audio_frame(150, 100),
+        media::video_frame(100, true, 900),
+        media::video_frame(140, false, 300),
+        media::video_frame(180, false, 300),
+    ];
+    publish(&server, "cam", &[&headers[..], &sent].concat());
+    let times: Vec<_> =
+        packets(&read(&server.folder.join("rec/cam.flv")))[2..].iter().map(|p| p.timestamp).collect();
+    assert_eq!(times, [50, 0, 40, 80]);
+}
+
+#[test]
 fn sound_does_not_wait_for_a_picture_that_never_comes() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");

@@ -135,9 +135,15 @@ fn a_file_that_may_not_grow_ends_with_whole_tags_and_another_one_begins() {
     let next = server.folder.join("rec/cam.1.flv");
     publish_until(&mut publisher, 4000, || next.exists());
     publisher.finish();
-    let kept = packets(&read(&recording(&server)));
+    let tags = read(&recording(&server));
+    let kept = packets(&tags);
     assert!(kept.len() > 10 && kept.len() < sent.len(), "{} packets", kept.len());
     assert_eq!(kept, sent[..kept.len()]);
+    let metadata = flv::metadata(&tags[0]);
+    let last = f64::from(kept.last().unwrap().timestamp) / 1000.0;
+    assert_eq!(metadata.number("duration"), Some(last), "no more than there is");
+    let keys: Vec<_> = tags.iter().filter(|tag| tag.is_key()).map(|tag| tag.position as f64).collect();
+    assert_eq!(flv::numbers(&metadata, "keyframes", "filepositions"), keys);
     assert!(packets(&read(&next))[1].is_key());
 }
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, obs_studio, players, publishers
+from . import browsers, files, long_watch, obs_studio, players, publishers
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -18,10 +18,10 @@ WATCHED = [*ENHANCED, "ffmpeg", "ffplay", "mpv", "vlc"]
 # Each line is a group of broadcasts that run side by side.
 GROUPS = [
     [("ffmpeg", "h264+aac", [*WATCHED, "metadata", "record-seek", "record-ffplay", "hls-ffmpeg"]),
-     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata"]), ("ffmpeg9", "av1+aac", ENHANCED),
+     ("ffmpeg9", "hevc+aac", [*ENHANCED, "metadata", "hls-ffmpeg"]), ("ffmpeg9", "av1+aac", ENHANCED),
      ("ffmpeg9", "vp9+opus", [*ENHANCED, "metadata"])],
-    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", ENHANCED),
-     ("ffmpeg9-says", "hevc+eac3", ENHANCED), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
+    [("ffmpeg", "h264+mp3", WATCHED), ("ffmpeg9-says", "hevc+ac3", [*ENHANCED, "hls-ffmpeg"]),
+     ("ffmpeg9-says", "hevc+eac3", [*ENHANCED, "hls-ffmpeg"]), ("ffmpeg9", "hdr+aac51", ENHANCED), ("ffmpeg9", "h264+opus", ENHANCED)],
     [("ffmpeg", "flv1+mp3", WATCHED), ("ffmpeg9", "h264+flac", ENHANCED), ("ffmpeg9", "vvc+aac", ENHANCED),
      ("ffmpeg9", "2xh264+2xaac", ENHANCED)],
     [("ffmpeg9", "h264+aac", LEGACY), ("raw", "h264+aac", LEGACY)],
@@ -31,9 +31,12 @@ GROUPS = [
     [("ffmpeg9-rolls24", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "record", "hls-ffmpeg"]),
      ("ffmpeg9-rolls31", "h264+aac", ["raw", "record", "hls-ffmpeg"]),
      ("raw-rolls32", "h264+aac", ["raw", "record", "hls-ffmpeg"])],
+    [("ffmpeg9", "h264+mp3", ["hls-ffmpeg"]), ("ffmpeg", "aac", ["hls-ffmpeg"]), ("ffmpeg", "h264", ["hls-ffmpeg"]),
+     ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
+WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
 
 
 class Case(NamedTuple):
@@ -58,4 +61,5 @@ def table():
             cases.append(Case(publisher, clip, client, word in JOIN_LATE, word))
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
-    return cases + [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

@@ -7,7 +7,7 @@ from . import amf, flv
 from .lab import FFMPEG9, run_to_end
 
 SECONDS, FRAME_RATE, GOP = 8, 25, 25
-LONG_SECONDS = 80
+LONG_SECONDS = 100
 FRAMES = SECONDS * FRAME_RATE
 
 H264 = ["-c:v", "libx264", "-profile:v", "main", "-preset", "ultrafast", "-bf", 2, "-sc_threshold", 0]
@@ -38,6 +38,8 @@ class Recipe(NamedTuple):
 RECIPES = {
     "h264+aac": Recipe("H.264 + AAC", [*H264, "-b:v", "800k", *AAC], size="640x360", program="ffmpeg", enhanced=False),
     "h264+mp3": Recipe("H.264 + MP3", [*H264, *MP3], program="ffmpeg", enhanced=False),
+    "h264": Recipe("H.264 alone", [*H264, "-an"], program="ffmpeg", enhanced=False),
+    "aac": Recipe("AAC alone", ["-vn", *AAC], program="ffmpeg", enhanced=False),
     "flv1+mp3": Recipe("Sorenson H.263 + MP3", ["-c:v", "flv", *MP3], "flv", program="ffmpeg", enhanced=False),
     "hevc+aac": Recipe("HEVC + AAC", [*HEVC, *AAC]),
     "hdr+aac51": Recipe("HEVC with HDR metadata + AAC 5.1", [*HDR, *AAC], channels=6),

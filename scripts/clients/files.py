@@ -6,8 +6,13 @@ from . import clips, compare, flv
 from .lab import FFMPEG9, Failure, run_to_end, wait
 from .players import DUMMY_SCREEN, Client, ffplay, judge_ffplay
 
-# Every picture once, at its own time, as a hash.
-DECODE_EXACTLY = ["-vsync", "passthrough", "-enc_time_base", -1, "-f", "framehash", "-hash", "md5"]
+FOLDERS = {"live": "hls", "locked": "locked"}  # where an application's playlists are
+
+
+def exactly(program):
+    """Options for every picture once, at its own time, as a hash. What means the input's time base has a new name."""
+    time_base = "demux" if program == FFMPEG9 else -1
+    return ["-fps_mode", "passthrough", "-enc_time_base", time_base, "-f", "framehash", "-hash", "md5"]
 
 
 class Recording(Client):
@@ -63,7 +68,7 @@ class Seek(Client):
     def decode(self, before, after):
         path = self.lab.folder / f"{self.label}.framehash"
         run_to_end(["ffmpeg", "-y", "-v", "error", *before, "-i", self.broadcast.recording(), "-map", "0:v",
-                    "-copyts", *DECODE_EXACTLY, *after, path], self.lab.folder)
+                    "-copyts", *exactly("ffmpeg"), *after, path], self.lab.folder)
         return read_hashes(path)[0]
 
 
@@ -77,27 +82,34 @@ class FfplayRecording(Client):
 
 
 class Hls(Client):
-    """ffmpeg plays the playlist while it grows; it must decode to what the clip decodes to, on one time line."""
+    """ffmpeg plays the playlist while it grows; it must decode to what the clip decodes to, on one time line. FFmpeg 9
+    plays what only that can publish, so that both are decoded by the same.
+    """
 
-    title = "HLS in ffmpeg 5.1"
+    title = "HLS in ffmpeg"
 
     def start(self):
-        self.playlist = f"hls/{self.broadcast.name}.m3u8"
+        self.playlist = f"{FOLDERS[self.broadcast.application]}/{self.broadcast.name}.m3u8"
         wait(10, "the playlist", lambda: self.lab.get(self.playlist))
         self.path = self.lab.folder / f"{self.label}.framehash"
         self.process = self.lab.run(self.label,
                                     self.decode(self.lab.http(self.playlist), self.path, "-live_start_index", 0))
 
     def decode(self, source, to, *options):
-        return ["ffmpeg", "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options, "-i", source,
-                "-map", "0:v", "-map", "0:a", "-copyts", *DECODE_EXACTLY, to]
+        program = self.broadcast.clip.recipe.program
+        return [program, "-y", "-v", "warning", "-xerror", "-err_detect", "explode", *options, "-i", source,
+                "-map", "0:v?", "-map", "0:a?", "-copyts", *exactly(program), to]
 
     def finish(self):
         self.process.expect_success(20)
         if error := re.search(r"(?i).*\b(error|invalid|corrupt|discontinu).*", self.process.output()):
             raise Failure(error[0])
-        if b"DISCONTINUITY" in self.lab.get(self.playlist):
+        text = self.lab.get(self.playlist)
+        if b"DISCONTINUITY" in text:
             raise Failure("the playlist has a discontinuity")
+        keys = set(re.findall(rb'METHOD=AES-128,URI="([^"]+)"', text))
+        if (self.broadcast.application == "locked") != (len(keys) > 1):
+            raise Failure(f"the fragments are encrypted with {len(keys)} keys")
         reference, clip = self.path.with_suffix(".clip"), self.broadcast.clip
         run_to_end(self.decode(clip.flv(clip.recipe.program), reference), self.lab.folder)
         return judge_frames(read_hashes(reference), read_hashes(self.path))
@@ -136,16 +148,19 @@ def expect_index(tags):
 
 
 def read_hashes(path):
-    """What ffmpeg's framehash says, by track: (time in seconds, hash), in order."""
-    bases, tracks = {}, {"0": [], "1": []}
+    """What ffmpeg's framehash says, by kind of track: (time in seconds, hash), in order."""
+    kinds, bases, tracks = {}, {}, {"video": [], "audio": []}
     for line in path.read_text().splitlines():
-        if line.startswith("#tb "):
+        if line.startswith("#media_type "):
+            track, kind = line[12:].split(": ")
+            kinds[track] = kind
+        elif line.startswith("#tb "):
             track, base = line[4:].split(": ")
             bases[track] = float(base.split("/")[0]) / float(base.split("/")[1])
         elif line and not line.startswith("#"):
             track, _, pts, _, _, digest = (part.strip() for part in line.split(","))
-            tracks[track].append((int(pts) * bases[track], digest))
-    return tracks["0"], tracks["1"]
+            tracks[kinds[track]].append((int(pts) * bases[track], digest))
+    return tracks["video"], tracks["audio"]
 
 
 def judge_frames(published, received):
@@ -153,8 +168,11 @@ def judge_frames(published, received):
     for name, want, have in zip(("pictures", "blocks of sound"), published, received):
         if [digest for _, digest in want] != [digest for _, digest in have]:
             raise Failure(f"{len(have)} {name} decoded, {len(want)} in the clip, not the same")
+    pictures, sounds = map(len, received)
+    note = f"{pictures} pictures and {sounds} blocks of sound as in the clip"
+    if not pictures or not sounds:
+        return note
     apart, in_clip = ((video[0][0] - audio[0][0]) for video, audio in (received, published))
     if abs(apart - in_clip) > 0.02 or abs(apart) > 0.1:
         raise Failure(f"the picture starts {apart:.3f} s after the sound, in the clip {in_clip:.3f} s")
-    pictures, sounds = map(len, received)
-    return f"{pictures} pictures and {sounds} blocks of sound as in the clip, {apart * 1000:.0f} ms apart"
+    return f"{note}, {apart * 1000:.0f} ms apart"

@@ -29,6 +29,23 @@ rtmp {{
             hls_fragment 1s;
             hls_playlist_length 60s;
         }}
+        application locked {{
+            live on;
+            hls on;
+            hls_path {folder}/locked;
+            hls_fragment 1s;
+            hls_playlist_length 60s;
+            hls_keys on;
+            hls_fragments_per_key 2;
+        }}
+        application tv {{
+            live on;
+            publish_grace 10s;
+            hls on;
+            hls_path {folder}/hls;
+            hls_fragment 4s;
+            hls_playlist_length 16s;
+        }}
     }}
 }}
 http {{
@@ -36,6 +53,7 @@ http {{
         listen 127.0.0.1:{http_port};
         location / {{ page on; }}
         location /hls {{ alias {folder}/hls; }}
+        location /locked {{ alias {folder}/locked; }}
     }}
 }}
 """
@@ -103,8 +121,8 @@ class Lab:
     def server_log(self):
         return (self.folder / "server.log").read_text()
 
-    def url(self, name):
-        return f"rtmp://127.0.0.1:{self.rtmp_port}/live/{name}"
+    def url(self, name, application="live"):
+        return f"rtmp://127.0.0.1:{self.rtmp_port}/{application}/{name}"
 
     def http(self, path=""):
         return f"http://127.0.0.1:{self.http_port}/{path}"

@@ -244,11 +244,13 @@ class Vlc(Watcher):
         counts = {name: max(map(int, re.findall(rf"{name} *: *(\d+)", output)), default=0) for name in VLC_COUNTS}
         note = ", ".join(f"{count} {name}" for name, count in counts.items())
         # It gives up what its buffers of up to two seconds hold when the stream ends.
-        if counts["frames displayed"] < self.wanted() - 2.5 * clips.FRAME_RATE or not counts["buffers played"]:
+        decoded = counts["frames displayed"] + counts["frames lost"]
+        if decoded < self.wanted() - 2.5 * clips.FRAME_RATE or not counts["buffers played"]:
             raise Failure(note)
-        if counts["frames lost"] or counts["demux corrupted"] or counts["discontinuities"]:
+        # Lost is what was decoded too late to be shown, as happens on a busy machine.
+        if counts["demux corrupted"] or counts["discontinuities"] or counts["frames lost"] > clips.FRAMES // 10:
             raise Failure(note)
-        return f"{counts['frames displayed']} pictures shown, none lost"
+        return f"{counts['frames displayed']} pictures shown, {counts['frames lost']} too late"
 
 
 def ffplay(*arguments):

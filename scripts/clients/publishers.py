@@ -13,6 +13,7 @@ class Publisher:
     """Publishes a clip once, in real time."""
 
     title = ""  # as the table names it
+    application = "live"
     is_exact = True  # whether what it says it has sent is so in order and to the last message
     rounding = 0  # milliseconds by which the times may be off
 
@@ -101,6 +102,13 @@ class FfmpegLong(Ffmpeg):
     def finish(self):
         self.process.interrupt()
         self.process.wait(10)
+
+
+class FfmpegLocked(Ffmpeg):
+    """To where HLS is encrypted."""
+
+    title = "ffmpeg 5.1, with hls_keys"
+    application = "locked"
 
 
 class FfmpegLoop(Ffmpeg):
@@ -192,6 +200,7 @@ class RawEverything(RawData):
 
 PUBLISHERS = {
     "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
+    "ffmpeg-locked": FfmpegLocked,
     "ffmpeg9": Ffmpeg9, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
     "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
     "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,

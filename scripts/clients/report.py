@@ -31,7 +31,10 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
 - *metadata*: before the first picture, the player has been told the codecs and the size that the publisher told.
 - *recording*: the server's FLV file holds every message in order, with duration and seek index.
 - *recording in FFmpeg 9*: it decodes without an error to the same pictures and sound as what was published.
-- *HLS in ffmpeg 5.1*: the playlist, while it grows, decodes to the same pictures and sound, without a discontinuity.
+- *HLS in ffmpeg*: the playlist, while it grows, decodes to the same pictures and sound, without a discontinuity; in
+  FFmpeg 9 where that has published, or else in ffmpeg 5.1.
+- *long-...*: players of HLS, all at once, for a minute, while the encoder is gone for a second, and while the server
+  restarts. None stalls.
 
 {matrix}
 

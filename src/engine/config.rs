@@ -71,6 +71,8 @@ pub struct Listener {
     pub ipv6_only: bool,
     /// Where the configuration says so: "file:line".
     pub origin: String,
+    /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
+    pub(super) apart: Vec<(IpAddr, usize)>,
 }
 
 /// One HTTP server.
@@ -117,6 +119,7 @@ impl<'t> Config<'t> {
                 config.locations.extend(locations::read(config.locations.len(), index, &server)?);
             }
         }
+        config.fold_listeners();
         Ok(config)
     }
 
@@ -206,9 +209,39 @@ impl<'t> Config<'t> {
         if shared.is_none() {
             let ipv6_only = !says("ipv6only=off");
             let origin = format!("{}:{}", node.file, node.line);
-            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin });
+            let apart = Vec::new();
+            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin, apart });
         }
         Ok(())
+    }
+
+    /// An address beside all addresses, at the same port, cannot be opened: what comes to it comes to the
+    /// listener for all, which then tells them apart.
+    fn fold_listeners(&mut self) {
+        let all = self.listeners.clone();
+        let is_covered = |one: &Listener| all.iter().any(|wide| wide.covers(one));
+        let (covered, kept): (Vec<_>, Vec<_>) = self.listeners.drain(..).partition(is_covered);
+        self.listeners = kept;
+        for one in covered {
+            if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
+                wide.apart.push((one.address.ip(), one.server));
+            }
+        }
+    }
+}
+
+impl Listener {
+    /// Whether it is for all addresses of the machine at a port, and `one` is for one of them.
+    fn covers(&self, one: &Self) -> bool {
+        let (all, ip) = (self.address.ip(), one.address.ip());
+        let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
+        let same_kind = all.is_ipv4() == ip.is_ipv4() && self.protocol == one.protocol;
+        all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
+    }
+
+    /// Whose a connection is that has come to this address of the machine.
+    pub(super) fn server_at(&self, local: SocketAddr) -> usize {
+        self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
     }
 }
 

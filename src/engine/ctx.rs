@@ -317,10 +317,15 @@ impl Ctx {
         }
     }
 
-    pub(super) fn open_session(&mut self, listener: &Listener, peer: SocketAddr) -> SessionId {
-        let now = self.now.instant;
+    pub(super) fn open_session(
+        &mut self,
+        listener: &Listener,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> SessionId {
+        let (now, server) = (self.now.instant, listener.server_at(local));
         let chunking = match listener.protocol {
-            Protocol::Rtmp => self.servers.get(listener.server).map(|server| server.rtmp.chunking),
+            Protocol::Rtmp => self.servers.get(server).map(|server| server.rtmp.chunking),
             Protocol::Http => None,
         };
         let speaks = match listener.protocol {
@@ -344,7 +349,7 @@ impl Ctx {
                     waits_since: now,
                     in_head: true,
                     keep_alive: STEP_DEADLINE,
-                    local: listener.address,
+                    local,
                     requests: 0,
                     queued: 0,
                     exchanges: VecDeque::new(),
@@ -363,7 +368,7 @@ impl Ctx {
             out: OutQueue::new(chunking.unwrap_or(DEFAULT_CHUNK_SIZE.into())),
             roles: Roles::default(),
             speaks,
-            server: listener.server,
+            server,
             life: Life::Open,
             dirty: false,
             gate: None,

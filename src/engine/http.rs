@@ -8,11 +8,15 @@ use super::ctx::{Ctx, Now};
 use super::exchange::Exchange;
 use super::module::{HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
-use super::session::{Life, STEP_DEADLINE, SessionId};
+use super::session::{HTTP_SEND, Life, STEP_DEADLINE, SessionId};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
 const MAX_WAITING: usize = 16;
+
+/// Bytes of answers that may wait for one client, files included, before the next request is looked at: a
+/// list of a folder may have a megabyte, and a file is open until it has been sent.
+const MAX_WAITING_BYTES: u64 = 256 * 1024;
 
 /// Internal redirects of one request; more of them are a circle.
 const MAX_REDIRECTS: usize = 10;
@@ -29,12 +33,14 @@ impl Engine {
             if session.life != Life::Open {
                 return;
             }
-            session.backlogged = session.out.len() >= MAX_WAITING;
-            if session.backlogged {
+            let (messages, sent) = (session.out.len(), session.bytes_out);
+            let Some(state) = session.http_mut() else { return };
+            let waiting = state.queued.saturating_sub(sent);
+            if messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES {
+                session.backlogged = true;
                 session.pending = input.to_vec();
                 return;
             }
-            let Some(state) = session.http_mut() else { return };
             let begun = if state.protocol.in_head() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_head, true);
             match state.protocol.next(&mut input) {
@@ -171,7 +177,8 @@ impl Engine {
             self.cx.keep(asked, reply.head.status, sizes);
         }
         if let Some(idle) = idle {
-            self.cx.look_by(id, self.cx.now.instant + idle);
+            // Whichever may be due first: nothing more comes, or nothing of this is taken.
+            self.cx.look_by(id, self.cx.now.instant + idle.min(HTTP_SEND));
         }
         idle.is_some()
     }

@@ -45,7 +45,7 @@ pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
 pub use locations::{Kind as LocationKind, Location};
 pub use memory::{MemoryFile, MemoryFiles};
-pub use module::{HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
+pub use module::{Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
 pub use name::{NameError, StreamName};
 pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
@@ -111,11 +111,16 @@ impl Engine {
         &self.listeners
     }
 
-    /// A peer has connected to a listener.
-    pub fn accept(&mut self, listener: usize, peer: SocketAddr, now: Now) -> Option<SessionId> {
+    /// A peer has connected to a listener; `local` is the machine's end.
+    pub fn accept(
+        &mut self,
+        listener: usize,
+        (peer, local): (SocketAddr, SocketAddr),
+        now: Now,
+    ) -> Option<SessionId> {
         self.cx.now = now;
         let listener = self.listeners.get(listener)?;
-        let id = self.cx.open_session(listener, peer);
+        let id = self.cx.open_session(listener, peer, local);
         log::debug!("{id} accepted from {peer}");
         Some(id)
     }

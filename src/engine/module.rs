@@ -105,6 +105,15 @@ pub trait Module {
     fn on_http_done(&mut self, _cx: &mut Ctx, _done: &Exchange) {}
 }
 
+/// Why a sink gets no more frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The stream has ended.
+    StreamEnded,
+    /// The server stops, and its successor may go on with the stream.
+    ServerStops,
+}
+
 /// An output of one stream, such as a set of HLS fragments. Dropping it finishes it.
 ///
 /// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on.
@@ -112,14 +121,14 @@ pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()>;
 
-    /// What comes next does not continue what came before, though its times do: another publisher goes on
-    /// with the stream. Its headers come first.
+    /// The publisher is lost, or gives way to another. What comes next, headers first, does not continue what
+    /// came before, though its times do.
     fn discontinuity(&mut self) {}
 
-    /// The stream has ended: no frame follows. A sink that is dropped without this finishes all the same.
-    fn finish(&mut self) {}
+    /// No frame follows. A sink that is dropped without this finishes all the same.
+    fn finish(&mut self, _why: Finish) {}
 
-    /// Called after each frame and after the end: what the time is, and where files in memory go.
+    /// Called after each frame, discontinuity and end: what the time is, and where files in memory go.
     fn settle(&mut self, _now: Now, _memory: &mut MemoryFiles) {}
 }
 

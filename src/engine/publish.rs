@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::ctx::Action;
+use super::module::Finish;
 use super::name::StreamName;
 use super::policy::Conflict;
 use super::role::{Endpoint, Role};
@@ -43,7 +44,6 @@ impl Engine {
         let goes_on = stream.is_live();
         stream.begin(Endpoint { session: id, msid }, publish.publish_type, now);
         stream.mux = policy.mux;
-        stream.change_publisher();
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
         self.cx.actions.push(Action::LimitSilence(id, DEAD_PUBLISHER));
@@ -152,8 +152,7 @@ impl Engine {
         }
         log::info!("{id} is lost to {summary}, which waits {} s for it", grace.as_secs_f32());
         let until = self.cx.now.instant + grace;
-        stream.publisher = None;
-        stream.waits_until = Some(until);
+        stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
@@ -183,7 +182,8 @@ impl Engine {
             module.on_stream_end(&mut self.cx, stream_id);
         }
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        stream.end_sinks(self.cx.now, &mut self.cx.memory);
+        let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
+        stream.end_sinks(why, self.cx.now, &mut self.cx.memory);
         stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);

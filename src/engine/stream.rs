@@ -18,7 +18,7 @@ use super::ctx::Now;
 use super::gop::Gop;
 use super::headers::Headers;
 use super::memory::MemoryFiles;
-use super::module::Sink;
+use super::module::{Finish, Sink};
 use super::name::StreamName;
 use super::role::Endpoint;
 use super::timeline::Timeline;
@@ -125,7 +125,7 @@ impl Stream {
         self.sinks.retain_mut(|(name, sink)| {
             let result = sink.frame(frame);
             if result.is_err() {
-                sink.finish();
+                sink.finish(Finish::StreamEnded);
             }
             sink.settle(now, memory);
             result.inspect_err(|error| log_sink(name, stream, error)).is_ok()
@@ -133,9 +133,9 @@ impl Stream {
     }
 
     /// Lets the sinks finish, and drops them.
-    pub(super) fn end_sinks(&mut self, now: Now, memory: &mut MemoryFiles) {
+    pub(super) fn end_sinks(&mut self, why: Finish, now: Now, memory: &mut MemoryFiles) {
         for (_, mut sink) in self.sinks.drain(..) {
-            sink.finish();
+            sink.finish(why);
             sink.settle(now, memory);
         }
     }
@@ -153,23 +153,34 @@ impl Stream {
 
     /// Takes a publisher, the first one or one that goes on for another.
     pub(super) fn begin(&mut self, publisher: Endpoint, publish_type: PublishType, now: Instant) {
+        self.change_publisher();
         self.publisher = Some(publisher);
         self.publish_type = publish_type;
-        self.waits_until = None;
         self.started.get_or_insert(now);
         self.publisher_since = Some(now);
         self.heard = Some(now);
     }
 
-    /// What follows is another publisher's: nothing that came from the last one describes it, and outputs
-    /// are told that it does not continue what they have.
-    pub(super) fn change_publisher(&mut self) {
+    /// The publisher is lost; another may take its place until then.
+    pub(super) fn wait_for_publisher(&mut self, until: Instant, now: Now, memory: &mut MemoryFiles) {
+        self.publisher = None;
+        self.waits_until = Some(until);
+        for (_, sink) in &mut self.sinks {
+            sink.discontinuity();
+            sink.settle(now, memory);
+        }
+    }
+
+    /// What follows is another publisher's: nothing that came from the last one describes it.
+    fn change_publisher(&mut self) {
         self.timeline.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
         self.gop.clear();
-        for (_, sink) in &mut self.sinks {
-            sink.discontinuity();
+        if self.waits_until.take().is_none() {
+            for (_, sink) in &mut self.sinks {
+                sink.discontinuity();
+            }
         }
     }
 
@@ -178,7 +189,6 @@ impl Stream {
     pub(super) fn clear(&mut self) {
         self.change_publisher();
         self.publisher = None;
-        self.waits_until = None;
         self.started = None;
         self.publisher_since = None;
         self.heard = None;

@@ -2,12 +2,14 @@
 
 mod bounds;
 mod gates;
+mod http;
 mod play;
 mod publish;
 mod shared_object;
 
 use std::cell::Cell;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,6 +39,12 @@ const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x41, 1];
 const DISPOSABLE: &[u8] = &[0x37, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 1];
 const AUDIO_HEADER: &[u8] = &[0xaf, 0, 0x12, 0x10];
 const AUDIO: &[u8] = &[0xaf, 1, 1, 2, 3];
+
+/// A client and the server, as the documentation has addresses.
+const ENDS: (SocketAddr, SocketAddr) = (
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000),
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80),
+);
 
 /// An engine and its clock.
 struct World {
@@ -106,7 +114,7 @@ impl Client {
     }
 
     fn open(world: &mut World) -> Self {
-        let id = world.engine.accept(0, "192.0.2.1:5000".parse().unwrap(), world.now).unwrap();
+        let id = world.engine.accept(0, ENDS, world.now).unwrap();
         let limits = Limits { message: 1 << 24, streams: 64, held: 1 << 25 };
         Self { id, reader: ChunkReader::new(limits), handshake_left: 3073 }
     }

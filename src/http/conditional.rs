@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 
 use super::request::Headers;
 
@@ -51,11 +53,19 @@ pub fn format_date(seconds: u64) -> String {
     DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp).unwrap_or_default()
 }
 
-/// Seconds since 1970 of an IMF-fixdate. The two obsolete forms, unseen for decades, count as invalid.
+/// Seconds since 1970 of a date in any of the three forms that HTTP has had (RFC 9110, section 5.6.7).
 pub fn parse_date(date: &str) -> Option<u64> {
-    let timestamp = DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
+    let date = date.trim();
+    let obsolete = || {
+        let mut read = OBSOLETE.iter().filter_map(|form| strtime::parse(form, date).ok()?.to_datetime().ok());
+        read.next()?.to_zoned(TimeZone::UTC).ok().map(|time| time.timestamp())
+    };
+    let timestamp = DateTimeParser::new().parse_timestamp(date).ok().or_else(obsolete)?;
     u64::try_from(timestamp.as_second()).ok()
 }
+
+/// The forms of RFC 850 and of C's asctime; recipients still have to know them.
+const OBSOLETE: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
 fn date(headers: &Headers, name: &str) -> Option<u64> {
     headers.get(name).and_then(parse_date)
@@ -99,14 +109,17 @@ mod tests {
         assert_eq!(format_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(format_date(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
         assert_eq!(format_date(u64::MAX), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(parse_date(DATE), Some(MODIFIED));
+        for form in [DATE, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(parse_date(form), Some(MODIFIED), "{form}");
+        }
         for bad in [
             "",
             "0",
             "yesterday",
             "Sun, 31 Feb 1994 08:49:37 GMT",
             "1994-11-06T08:49:37Z",
-            "Sun Nov  6 08:49:37 1994",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Sun Nov 31 08:49:37 1994",
         ] {
             assert_eq!(parse_date(bad), None, "{bad}");
         }

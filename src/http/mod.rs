@@ -4,6 +4,7 @@
 //! file, reads a clock or knows of streams.
 
 pub mod conditional;
+mod framing;
 pub mod mime;
 pub mod path;
 pub mod range;

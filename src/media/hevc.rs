@@ -19,6 +19,8 @@ const NAL_AUD: u8 = 35;
 const NAL_PREFIX_SEI: u8 = 39;
 /// An access unit delimiter that allows every slice type (7.4.3.5).
 const DELIMITER: [u8; 3] = [NAL_AUD << 1, 1, 0x50];
+/// The most parameter sets of a type: as many as picture parameter sets can have numbers (7.4.3.3.1).
+const MAX_SETS: usize = 64;
 /// SEI messages that describe all pictures (D.2.28, D.2.35, D.2.38): the mastering display, light levels, the
 /// transfer characteristics of HLG. What else is found in records, such as the encoder's name and options or
 /// the first picture's timing, is not for every key frame.
@@ -31,7 +33,7 @@ pub enum HevcError {
     Truncated,
     /// A `configurationVersion` other than 1, and 0, which was the draft's.
     Version(u8),
-    /// A parameter set of no bytes, or of another NAL unit type.
+    /// A parameter set of no bytes, or of another NAL unit type, or more of them than can be.
     ParameterSet,
 }
 
@@ -165,7 +167,7 @@ impl DecoderConfig {
                 NAL_PREFIX_SEI if is_lasting_sei(nal) => &mut self.sei,
                 _ => continue,
             };
-            if nal_type(nal) != Some(kind) {
+            if nal_type(nal) != Some(kind) || array.len() >= MAX_SETS {
                 return Err(HevcError::ParameterSet);
             }
             array.push(nal.to_vec());

@@ -6,6 +6,9 @@ use super::{Reader, Truncated};
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
 const MAX_SIDE: u32 = 16_888;
+/// The most parameter sets in a frame, each of which is looked for among the configuration's. A frame of
+/// 16 MiB has room for millions.
+const MAX_PARAMETERS: usize = 1024;
 
 /// What the parameter sets say of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +80,7 @@ impl Rewriter<'_> {
     /// Appends a frame's body to `out` as one access unit: a delimiter, the parameters when decoding can start
     /// here or `start` asks for them, then its NAL units. Delimiters in the frame are dropped, and
     /// parameters that the configuration holds too; others, which encoders that change them on the way put
-    /// there, are kept. After an error or [`AccessUnit::Empty`], `out` is as before.
+    /// there, are kept. A frame of too many parameters is an error, too. After one or [`AccessUnit::Empty`], `out` is as before.
     pub fn write(&self, body: &[u8], start: Start, out: &mut Vec<u8>) -> Result<AccessUnit, Truncated> {
         let access_unit = self.classify(body)?;
         if access_unit == AccessUnit::Empty {
@@ -105,9 +108,11 @@ impl Rewriter<'_> {
     }
 
     fn classify(&self, body: &[u8]) -> Result<AccessUnit, Truncated> {
-        let mut access_unit = AccessUnit::Empty;
+        let (mut access_unit, mut parameters) = (AccessUnit::Empty, 0);
         for nal in Nals::new(body, self.length_size) {
             match (self.unit)(nal?) {
+                Unit::Parameters if parameters == MAX_PARAMETERS => return Err(Truncated),
+                Unit::Parameters => parameters += 1,
                 Unit::RandomAccess => access_unit = AccessUnit::RandomAccess,
                 Unit::Slice if access_unit == AccessUnit::Empty => access_unit = AccessUnit::Picture,
                 _ => {}

@@ -24,6 +24,9 @@ const TIME_MASK: u64 = (1 << 33) - 1;
 const MAX_CLOCK_STEP: u64 = 9000;
 /// A step longer than this is a gap or a jump, which is not filled: 20 s.
 const MAX_CLOCK_GAP: u64 = 1_800_000;
+/// How far the clock stays behind sound, so that a picture may come so much later and still have its own
+/// time for a clock: half of [`DELAY`].
+const MAX_LEAD: u64 = DELAY / 2;
 
 const PID_VIDEO: u16 = 0x100;
 const PID_AUDIO: u16 = 0x101;
@@ -128,10 +131,13 @@ impl Muxer {
     pub fn video(&mut self, timing: Timing, access_unit: &[u8], out: &mut Vec<u8>) {
         debug_assert!(self.tracks.video.is_some(), "a picture without a video track");
         self.fill_clock(timing.dts, out);
-        self.clock = Some(timing.dts);
+        // It has run ahead of a picture that is very late, and must not go back.
+        let is_ahead = |clock: &u64| clock.wrapping_sub(timing.dts) < DELAY;
+        let clock = self.clock.filter(is_ahead).unwrap_or(timing.dts);
+        self.clock = Some(clock);
         let pts = timing.pts.max(timing.dts);
         let header = PesHeader::new(STREAM_ID_VIDEO, pts, timing.dts, access_unit.len());
-        let start = Start { pcr: Some(timing.dts & TIME_MASK), random_access: timing.random_access };
+        let start = Start { pcr: Some(clock & TIME_MASK), random_access: timing.random_access };
         self.video.write_pes(start, header.bytes(), access_unit, out);
     }
 
@@ -141,19 +147,30 @@ impl Muxer {
     pub fn audio(&mut self, pts: u64, frames: &[u8], out: &mut Vec<u8>) {
         debug_assert!(self.tracks.audio.is_some(), "audio without an audio track");
         debug_assert!(frames.len() <= MAX_AUDIO_PAYLOAD, "audio longer than a PES packet");
-        self.fill_clock(pts, out);
+        let mut pcr = None;
+        if self.tracks.video.is_some() {
+            self.run_clock(pts.saturating_sub(MAX_LEAD), out);
+        } else {
+            self.fill_clock(pts, out);
+            self.clock = Some(pts);
+            pcr = Some(pts & TIME_MASK);
+        }
         let stream_id = match self.tracks.audio {
             Some(Audio::Ac3 | Audio::Eac3) => STREAM_ID_PRIVATE,
             _ => STREAM_ID_AUDIO,
         };
         let header = PesHeader::new(stream_id, pts, pts, frames.len());
-        let mut pcr = None;
-        if self.tracks.video.is_none() {
-            self.clock = Some(pts);
-            pcr = Some(pts & TIME_MASK);
-        }
         let start = Start { pcr, random_access: pcr.is_some() };
         self.audio.write_pes(start, header.bytes(), frames, out);
+    }
+
+    /// Lets the clock go on up to `time` while no picture carries it.
+    fn run_clock(&mut self, time: u64, out: &mut Vec<u8>) {
+        self.fill_clock(time, out);
+        if self.clock.is_some_and(|clock| time.saturating_sub(clock) > MAX_CLOCK_GAP) {
+            self.video.write_clock(time & TIME_MASK, out);
+            self.clock = Some(time);
+        }
     }
 
     /// Appends PCRs where the last one is too long ago for the next to be at `time`: the picture comes too

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
@@ -238,7 +238,8 @@ impl Server {
             let Some(Some(listener)) = self.listeners.get(index) else { return };
             match listener.accept() {
                 Ok((stream, peer)) => {
-                    if let Some(id) = self.engine.accept(index, peer, now) {
+                    let Ok(local) = self.local_end(index, &stream) else { continue };
+                    if let Some(id) = self.engine.accept(index, (peer, local), now) {
                         self.adopt(id, stream, now);
                     }
                 }
@@ -249,6 +250,17 @@ impl Server {
             }
         }
         self.accept_later(index);
+    }
+
+    /// The address that a peer has connected to.
+    fn local_end(&self, listener: usize, stream: &TcpStream) -> io::Result<SocketAddr> {
+        match self.engine.listeners().get(listener) {
+            // What is listened on says it, and saves a call.
+            Some(known) if known.address.port() != 0 && !known.address.ip().is_unspecified() => {
+                Ok(known.address)
+            }
+            _ => stream.local_addr(),
+        }
     }
 
     fn accept_later(&mut self, index: usize) {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { inChromium, target, watch } from "./chromium.mjs";
 
-const { playlist } = target();
+const { playlist, seconds, restarts } = target();
 const library = readFileSync(new URL("node_modules/hls.js/dist/hls.min.js", import.meta.url));
 const html = `<!doctype html><title>hls.js</title><link rel="icon" href="data:,"><video></video>
 <script src="/hls.js"></script>
@@ -12,7 +12,10 @@ const html = `<!doctype html><title>hls.js</title><link rel="icon" href="data:,"
   const video = document.querySelector("video");
   const hls = new Hls();
   window.faults = [];
-  hls.on(Hls.Events.ERROR, (_, data) => faults.push(data.type + " " + data.details + (data.fatal ? ", fatal" : "")));
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    const isAway = ${restarts} && !data.fatal && data.type === Hls.ErrorTypes.NETWORK_ERROR;
+    if (!isAway) faults.push(data.type + " " + data.details + (data.fatal ? ", fatal" : ""));
+  });
   hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
   hls.loadSource(${JSON.stringify(playlist)});
   hls.attachMedia(video);
@@ -27,7 +30,7 @@ await new Promise((resolve) => server.once("listening", resolve));
 await inChromium(async (page) => {
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   const faults = () => page.evaluate(() => window.faults.join(", "));
-  const note = await watch(page).catch(async (error) => {
+  const note = await watch(page, seconds).catch(async (error) => {
     throw new Error(`${error.message}; hls.js: ${(await faults()) || "no error"}`);
   });
   if (await faults()) throw new Error(`hls.js: ${await faults()} (${note})`);

@@ -111,6 +111,15 @@ fn sets_that_are_none_and_other_versions_are_refused() {
     assert_eq!(config(&[]).picture(), None);
 }
 
+#[test]
+fn sets_without_end_are_refused() {
+    for kind in [VPS, MAIN, PPS, LIGHT] {
+        let sets = |count: usize| DecoderConfig::parse(&record(&vec![kind; count]));
+        assert!(sets(MAX_SETS).is_ok(), "{kind}");
+        assert_eq!(sets(MAX_SETS + 1), Err(HevcError::ParameterSet), "{kind}");
+    }
+}
+
 /// Writes a set bit by bit.
 #[derive(Default)]
 struct Writer(Vec<bool>);

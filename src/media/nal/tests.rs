@@ -91,6 +91,13 @@ fn broken_and_empty_frames_write_nothing() {
     assert_eq!(rewrite(&[], Start::Within), (Ok(AccessUnit::Empty), vec![]));
 }
 
+#[test]
+fn a_frame_of_parameters_without_end_is_broken() {
+    let frame = |parameters: usize| [[2u8, 2, 9].repeat(parameters), vec![2, 3, 8]].concat();
+    assert_eq!(rewrite(&frame(MAX_PARAMETERS), Start::Within).0, Ok(AccessUnit::RandomAccess));
+    assert_eq!(rewrite(&frame(MAX_PARAMETERS + 1), Start::Within), (Err(Truncated), vec![]));
+}
+
 proptest::proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {

@@ -259,14 +259,15 @@ fn clocks_come_every_100_ms_however_seldom_pictures_and_packets_of_sound_are() {
 }
 
 #[test]
-fn a_gap_and_a_jump_are_not_filled_with_clocks() {
+fn a_gap_and_a_jump_have_one_clock_behind_them() {
     let (mut muxer, mut demux, mut out) = (Muxer::new(BOTH), Demux::default(), Vec::new());
     muxer.tables(&mut out);
-    for dts in [0, MAX_CLOCK_GAP + 1, 100, 1 << 40, u64::MAX, 0, u64::MAX - 9001] {
+    for dts in [0, MAX_CLOCK_GAP + MAX_LEAD + 1, 100, 1 << 40, u64::MAX, 0, u64::MAX - 9001] {
         muxer.audio(dts, &[2], &mut out);
         muxer.video(Timing { dts, pts: dts, random_access: true }, &[1], &mut out);
     }
-    assert_eq!((demux.read(&out).len(), demux.fillers.len()), (14, 0));
+    // Four times forward: one, and three from there to the picture's.
+    assert_eq!((demux.read(&out).len(), demux.fillers.len()), (14, 4 * (1 + 3)));
 }
 
 #[test]
@@ -293,4 +294,34 @@ fn tracks_of_every_codec_are_in_the_map_and_come_back() {
             assert_eq!(out[sound + start + 3], stream_id, "{audio:?}");
         }
     }
+}
+
+#[test]
+fn the_clock_never_goes_back_when_sound_is_ahead_of_the_picture() {
+    let (mut muxer, mut out) = (Muxer::new(BOTH), Vec::new());
+    muxer.tables(&mut out);
+    for picture in 0..50 {
+        let dts = picture * 3600;
+        muxer.video(Timing { dts, pts: dts, random_access: picture == 0 }, &[1], &mut out);
+        // 500 ms ahead.
+        muxer.audio(dts + 45_000, &[2], &mut out);
+    }
+    let clocks: Vec<u64> = out
+        .chunks(PACKET)
+        .filter_map(|bytes| Packet::try_new(bytes)?.adaptation_field()?.pcr().ok())
+        .map(|pcr| pcr.base())
+        .collect();
+    assert!(clocks.len() >= 50 && clocks.is_sorted(), "{clocks:?}");
+}
+
+#[test]
+fn sound_that_goes_on_alone_behind_a_gap_has_clocks() {
+    let (mut muxer, mut demux, mut out) = (Muxer::new(BOTH), Demux::default(), Vec::new());
+    muxer.tables(&mut out);
+    muxer.video(KEY, &[1], &mut out);
+    for packet in 0..10 {
+        muxer.audio(MAX_CLOCK_GAP * 2 + packet * 9000, &[2], &mut out);
+    }
+    demux.read(&out);
+    assert!(demux.fillers.len() >= 9, "{:?}", demux.fillers);
 }

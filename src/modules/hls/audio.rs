@@ -76,6 +76,8 @@ pub struct AudioBuffer {
     latest: u64,
     /// Time of the last frame of the last PES packet, in ticks.
     last: Option<u64>,
+    /// How long a frame is, in ticks.
+    step: u64,
 }
 
 impl AudioBuffer {
@@ -84,7 +86,16 @@ impl AudioBuffer {
     pub fn new(max_delay: u64, sync: u64) -> Self {
         let prediction = Prediction { sync: ticks(sync), base: 0, samples: None };
         let max_bytes = MAX_AUDIO_PAYLOAD;
-        Self { max_delay, max_bytes, prediction, bytes: Vec::new(), first: None, latest: 0, last: None }
+        Self {
+            max_delay,
+            max_bytes,
+            prediction,
+            bytes: Vec::new(),
+            first: None,
+            latest: 0,
+            last: None,
+            step: 0,
+        }
     }
 
     /// The same with at most so many bytes waiting.
@@ -92,11 +103,16 @@ impl AudioBuffer {
         Self { max_bytes: bytes.min(MAX_AUDIO_PAYLOAD), ..self }
     }
 
-    /// Forgets the times, at a jump. Nothing may wait.
+    /// Forgets the times, at a discontinuity. Nothing may wait.
     pub fn restart(&mut self) {
-        debug_assert!(self.bytes.is_empty(), "audio that waits over a jump");
+        debug_assert!(self.bytes.is_empty(), "audio that waits over a discontinuity");
         self.prediction.samples = None;
         self.last = None;
+    }
+
+    /// When the last frame of the last packet ends, in ticks; 0 if there is none.
+    pub fn end(&self) -> u64 {
+        self.last.map_or(0, |last| last.saturating_add(self.step))
     }
 
     /// True if what waits must be written before this frame, whose time does not follow from theirs: a
@@ -118,6 +134,8 @@ impl AudioBuffer {
     pub fn push(&mut self, frame: &AudioFrame<'_>) -> u64 {
         let actual = ticks(frame.timestamp);
         let time = self.prediction.next(actual, frame.samples);
+        let (samples, rate) = frame.samples;
+        self.step = u64::from(samples).saturating_mul(90_000) / u64::from(rate.max(1));
         self.first.get_or_insert((frame.timestamp, time));
         self.latest = time;
         self.bytes.extend(frame.header.iter().flatten());

@@ -1,28 +1,16 @@
-//! Which timestamps follow from those before, and which jump: a publisher's clock that was set, an
-//! encoder that started over. A jump is a discontinuity; a small step back is not.
+//! Pauses and dates. A stream's times are on one line, on which none goes back within its track; what is left
+//! to see here is where nothing has come for long, which is a discontinuity, and when it all was.
 
 use std::time::Duration;
 
-/// How far a timestamp may go back and still follow, in milliseconds.
-const MAX_BACK: u64 = 1000;
-/// The most audio frames left out around a jump while the other track has not made it yet.
+/// The most audio frames left out around a pause while the other track has not come to its end.
 const MAX_STRAY: u32 = 64;
-
-/// How a timestamp relates to those before it on its track.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// It goes on.
-    Follows,
-    /// It went back, or forward by more than `hls_max_fragment`.
-    Jumps,
-}
 
 /// The clock of one track.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    /// The longest step forward that follows, in milliseconds.
+    /// The longest step, in milliseconds, that is no pause.
     max_step: u64,
-    /// The latest timestamp. Small steps back do not move it, so that many of them are a jump.
     latest: Option<u64>,
 }
 
@@ -32,26 +20,19 @@ impl Clock {
         Self { max_step, latest: None }
     }
 
-    /// How `timestamp` would relate, without taking it.
-    pub fn judge(&self, timestamp: u64) -> Step {
-        match self.latest {
-            Some(latest) if timestamp < latest.saturating_sub(MAX_BACK) => Step::Jumps,
-            Some(latest) if timestamp > latest.saturating_add(self.max_step) => Step::Jumps,
-            _ => Step::Follows,
-        }
+    /// Whether there is a pause before `timestamp`.
+    pub fn pauses_before(&self, timestamp: u64) -> bool {
+        self.latest.is_some_and(|latest| timestamp > latest.saturating_add(self.max_step))
     }
 
     /// Takes a timestamp.
     pub fn take(&mut self, timestamp: u64) {
-        self.latest = match (self.judge(timestamp), self.latest) {
-            (Step::Follows, Some(latest)) => Some(latest.max(timestamp)),
-            _ => Some(timestamp),
-        };
+        self.latest = self.latest.max(Some(timestamp));
     }
 }
 
 /// When a stream's times were: its media times on the wall clock. The two are brought together where a
-/// stream begins and where its times jump, and run on from there at the publisher's pace, so that dates
+/// stream begins and behind pauses, and run on from there at the publisher's pace, so that dates
 /// agree with durations.
 #[derive(Debug, Default)]
 pub struct Dates {
@@ -77,9 +58,9 @@ impl Dates {
         }
     }
 
-    /// Times jump.
+    /// The two are to be brought together again.
     pub fn restart(&mut self) {
-        self.offset = None;
+        *self = Self::default();
     }
 
     /// The date of a time, in milliseconds since 1970.
@@ -94,11 +75,11 @@ impl Dates {
 pub enum Passage {
     /// Write it.
     Pass,
-    /// Leave it out: it belongs to the other side of a jump.
+    /// Leave it out: it belongs to the other side of a pause.
     Stray,
 }
 
-/// Holds audio back around a jump. The tracks never jump in the same frame, and a fragment must not
+/// Holds audio back around a pause. The tracks never come to its end in the same frame, and a fragment must not
 /// hold times of both sides: video decides where the cut is, audio that is early or late is left out.
 #[derive(Debug)]
 pub struct AudioGate {
@@ -109,9 +90,9 @@ pub struct AudioGate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// Audio has jumped and video has not.
+    /// Audio goes on and video does not yet.
     Early(u32),
-    /// Video has jumped and audio has not.
+    /// Video goes on and audio does not yet.
     Late(u32),
 }
 
@@ -121,8 +102,8 @@ impl AudioGate {
         Self { clock: Clock::new(max_step), state: Gate::Open }
     }
 
-    /// Video has jumped, and a new fragment has begun.
-    pub fn video_jumped(&mut self) {
+    /// Video goes on behind a pause, in a new fragment.
+    pub fn video_goes_on(&mut self) {
         self.state = match self.state {
             Gate::Early(_) => Gate::Open,
             Gate::Open | Gate::Late(_) => Gate::Late(MAX_STRAY),
@@ -131,15 +112,14 @@ impl AudioGate {
 
     /// Judges the next audio frame. A track that stays behind is let through after [`MAX_STRAY`] frames.
     pub fn judge(&mut self, timestamp: u64) -> Passage {
-        let step = self.clock.judge(timestamp);
+        let pauses = self.clock.pauses_before(timestamp);
         self.clock.take(timestamp);
-        self.state = match (self.state, step) {
-            (Gate::Open, Step::Jumps) => Gate::Early(MAX_STRAY),
-            (Gate::Late(_), Step::Jumps) => Gate::Open,
-            (Gate::Early(1) | Gate::Late(1), _) => Gate::Open,
-            (Gate::Early(left), _) => Gate::Early(left.saturating_sub(1)),
-            (Gate::Late(left), _) => Gate::Late(left.saturating_sub(1)),
-            (Gate::Open, Step::Follows) => Gate::Open,
+        self.state = match self.state {
+            Gate::Open if pauses => Gate::Early(MAX_STRAY),
+            Gate::Open | Gate::Early(1) | Gate::Late(1) => Gate::Open,
+            Gate::Late(_) if pauses => Gate::Open,
+            Gate::Early(left) => Gate::Early(left.saturating_sub(1)),
+            Gate::Late(left) => Gate::Late(left.saturating_sub(1)),
         };
         if self.state == Gate::Open { Passage::Pass } else { Passage::Stray }
     }
@@ -150,18 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_follows_small_steps_and_sees_jumps() {
+    fn a_clock_sees_pauses() {
         let mut clock = Clock::new(10_000);
-        assert_eq!(clock.judge(5_000_000), Step::Follows);
-        for timestamp in [5_000_000, 5_000_040, 5_000_020, 5_010_040, 5_009_040] {
-            assert_eq!(clock.judge(timestamp), Step::Follows);
+        assert!(!clock.pauses_before(5_000_000));
+        for timestamp in [5_000_000, 5_000_040, 5_000_020, 5_010_040] {
+            assert!(!clock.pauses_before(timestamp));
             clock.take(timestamp);
         }
-        // The latest is 5 010 040 still.
-        assert_eq!(clock.judge(5_009_039), Step::Jumps);
-        assert_eq!(clock.judge(5_020_041), Step::Jumps);
-        clock.take(0);
-        assert_eq!((clock.judge(40), clock.judge(u64::MAX)), (Step::Follows, Step::Jumps));
+        assert!(!clock.pauses_before(0) && clock.pauses_before(5_020_041) && clock.pauses_before(u64::MAX));
     }
 
     #[test]
@@ -183,21 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn audio_that_jumps_first_waits_for_video() {
+    fn audio_that_goes_on_first_waits_for_video() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(
             (gate.judge(0), gate.judge(1_000_000), gate.judge(1_000_021)),
             (Passage::Pass, Passage::Stray, Passage::Stray)
         );
-        gate.video_jumped();
+        gate.video_goes_on();
         assert_eq!(gate.judge(1_000_042), Passage::Pass);
     }
 
     #[test]
-    fn audio_that_jumps_last_is_left_out_until_then() {
+    fn audio_that_goes_on_last_is_left_out_until_then() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(gate.judge(0), Passage::Pass);
-        gate.video_jumped();
+        gate.video_goes_on();
         assert_eq!(
             (gate.judge(21), gate.judge(42), gate.judge(1_000_000)),
             (Passage::Stray, Passage::Stray, Passage::Pass)
@@ -206,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn audio_comes_back_when_the_other_track_never_jumps() {
+    fn audio_comes_back_when_the_other_track_has_no_pause() {
         let mut gate = AudioGate::new(10_000);
         gate.judge(0);
         let left_out =
             (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
         assert_eq!(left_out, 64);
-        gate.video_jumped();
+        gate.video_goes_on();
         let left_out =
             (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
         assert_eq!(left_out, 63);

@@ -13,7 +13,12 @@ const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'sta
 
 /// All of them.
 pub const DIRECTIVES: &[Directive] = &[
-    row("hls", Takes::Flag, "off", "Writes H.264 with AAC or MP3 as HLS into hls_path."),
+    row(
+        "hls",
+        Takes::Flag,
+        "off",
+        "Writes streams as HLS into hls_path: H.264, H.265, AAC, MP3, AC-3 and E-AC-3.",
+    ),
     row("hls_path", Takes::Text, "", "The directory of playlists and fragments; made if it is missing."),
     row(
         "hls_fragment",
@@ -27,8 +32,8 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls_max_fragment",
         Takes::Time,
         "0",
-        "The longest fragment: it ends then without a key frame. A timestamp that jumps by more is a \
-         discontinuity. 0 means ten times hls_fragment.",
+        "The longest fragment: it ends then without a key frame, also before a target duration has been told. \
+         0 means ten times hls_fragment.",
     ),
     row(
         "hls_playlist_length",
@@ -75,7 +80,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Flag,
         "on",
         "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
-         played one key frame interval after its beginning.",
+         played one key frame interval after its beginning; and for a while behind an interruption.",
     ),
     row(
         "hls_endlist",

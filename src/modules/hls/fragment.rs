@@ -8,8 +8,8 @@ use super::store::Part;
 
 /// Bytes that are gathered before they go to the file.
 const BUFFER: usize = 64 * 1024;
-/// The buffer keeps no more than this after a large key frame.
-const MAX_KEPT: usize = 4 * BUFFER;
+/// A buffer keeps no more than this after a large key frame.
+pub const MAX_KEPT: usize = 4 * BUFFER;
 /// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
 pub const MAX_BYTES: u64 = 512 << 20;
 /// A step between two frames longer than this is no frame's duration, in ticks.
@@ -42,15 +42,10 @@ pub struct OpenFragment {
 impl OpenFragment {
     /// A fragment whose first frame of the leading track is decoded at `start`. `buffer` is taken
     /// over for its capacity.
-    pub fn new(
-        (part, cipher): (Part, Option<Cipher>),
-        begins: Begins,
-        start: u64,
-        mut buffer: Vec<u8>,
-    ) -> Self {
+    pub fn new((part, cipher): (Part, Option<Cipher>), start: u64, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         let (written, frames, interval, last) = (0, 0, DEFAULT_INTERVAL, None);
-        let most = MAX_BYTES;
+        let (most, begins) = (MAX_BYTES, Begins::Independent);
         Self { part, cipher, begins, buffer, written, most, frames, start, last, interval, first_audio: None }
     }
 
@@ -64,8 +59,12 @@ impl OpenFragment {
         &mut self.buffer
     }
 
-    /// A frame of the leading track has been written, decoded at `time`.
-    pub fn led_to(&mut self, time: u64) {
+    /// A frame of the leading track has been written, decoded at `time`. The first one tells how the fragment
+    /// begins.
+    pub fn led_to(&mut self, time: u64, begins: Begins) {
+        if self.last.is_none() {
+            self.begins = begins;
+        }
         let step = self.last.map_or(0, |last| time.saturating_sub(last));
         if (1..=MAX_INTERVAL).contains(&step) {
             self.interval = step;

@@ -90,9 +90,12 @@ impl Ledger {
 
     /// A stream will have files.
     pub fn add(&mut self, entry: Entry) {
-        if !self.entries.contains(&entry) {
-            let line = entry.line('+');
+        let line = entry.line('+');
+        let is_known = self.entries.contains(&entry);
+        if !is_known {
             self.entries.push(entry);
+        }
+        if !is_known || self.is_lost() {
             self.write(&line);
         }
     }
@@ -107,12 +110,17 @@ impl Ledger {
         }
     }
 
+    /// Somebody has removed the file, perhaps with its directory.
+    fn is_lost(&self) -> bool {
+        files::size(&self.path).is_none()
+    }
+
     fn write(&mut self, line: &str) {
         let result = if self.entries.is_empty() {
             files::remove(&self.path);
             self.stale = 0;
             Ok(())
-        } else if self.stale > MAX_STALE.max(self.entries.len()) {
+        } else if self.stale > MAX_STALE.max(self.entries.len()) || self.is_lost() {
             self.stale = 0;
             let text: String = self.entries.iter().map(|entry| entry.line('+')).collect();
             files::write(&self.path, text.as_bytes())
@@ -162,6 +170,19 @@ mod tests {
         assert_eq!(Ledger::open(scratch.path()).entries()[0].name, "b");
         ledger.remove(&Entry { layout: Layout::Nested, name: "b".to_owned() });
         assert!(scratch.list().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_written_again() {
+        let scratch = Scratch::new();
+        let mut ledger = Ledger::open(scratch.path());
+        ledger.add(entry("a"));
+        ledger.add(entry("b"));
+        for change in [Ledger::add, |ledger: &mut Ledger, _| ledger.remove(&entry("b"))] {
+            fs::remove_file(scratch.path().join(NAME)).unwrap();
+            change(&mut ledger, entry("a"));
+            assert_eq!(Ledger::open(scratch.path()).entries(), ledger.entries());
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod files;
 mod fragment;
 mod keys;
 mod ledger;
+mod line;
 mod measure;
 mod naming;
 mod playlist;
@@ -45,11 +46,18 @@ use store::Files;
 /// Streams that have ended and whose files wait for removal; beyond this the oldest go at once.
 const MAX_ENDED: usize = 4096;
 
+/// Files that are deleted in a turn, which should last some milliseconds at most.
+const MAX_AT_ONCE: usize = 64;
+/// How soon the next ones are.
+const NEXT_TURN: Duration = Duration::from_millis(1);
+
 /// A stream that has ended.
 #[derive(Debug)]
 struct Ended {
     token: u64,
     naming: Naming,
+    /// The fragments and keys that are still to be deleted, once that has begun.
+    left: Option<Vec<PathBuf>>,
 }
 
 /// A stream being written, and what its end needs.
@@ -114,7 +122,9 @@ impl Module for Hls {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        self.remove(token, &mut cx.memory, cx.now.wall);
+        if !self.remove(token, &mut cx.memory, cx.now.wall) {
+            cx.set_module_timer(self.name(), cx.now.instant + NEXT_TURN, token);
+        }
     }
 }
 
@@ -164,8 +174,7 @@ impl Hls {
         }
         self.ended.retain(|ended| ended.naming.playlist() != playlist);
         let files = Files::of(app.settings.place, memory);
-        let publication =
-            Publication::open(naming.clone(), &files, wall).map_err(|error| error.to_string())?;
+        let publication = Publication::open(naming.clone(), &files, wall);
         if app.keeps_ledger() {
             let ledger = self.ledgers.entry(root).or_insert_with_key(|root| Ledger::open(root));
             ledger.add(entry(&naming));
@@ -199,13 +208,22 @@ impl Hls {
         let files = Files::of(naming.settings().place, memory);
         let listed = recovery::listed(&naming, &files).saturating_mul(2);
         let wait = naming.settings().farewell().max(listed);
-        self.ended.push_back(Ended { token, naming });
+        self.ended.push_back(Ended { token, naming, left: None });
         (token, wait)
     }
 
-    /// Removes the files of the stream whose end has that token, unless it has come back.
-    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) {
+    /// Removes some files of the stream whose end has that token, unless it has come back. True when none
+    /// are left.
+    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> bool {
+        let Some(ended) = self.ended.iter_mut().find(|ended| ended.token == token) else { return true };
+        let mut files = Files::of(ended.naming.settings().place, memory);
+        let left = ended.left.get_or_insert_with(|| recovery::left(&ended.naming, &files));
+        left.drain(..MAX_AT_ONCE.min(left.len())).for_each(|path| files.remove(&path));
+        if !left.is_empty() {
+            return false;
+        }
         self.remove_where(|ended| ended.token == token, memory, wall);
+        true
     }
 
     fn remove_where(

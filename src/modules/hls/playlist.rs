@@ -19,11 +19,9 @@ use super::settings::ListKind;
 pub use read::stream_inf;
 
 /// The longest playlist that is read back, in bytes.
-pub const MAX_TEXT: u64 = 4 << 20;
-/// The most fragments that a live playlist lists, however short they are.
-pub const MAX_LISTED: usize = 1024;
-/// The most fragments of an event: a day of 5 s each. Each one writes the whole text anew.
-pub const MAX_EVENT: usize = 17_280;
+pub const MAX_TEXT: u64 = 16 << 20;
+/// The most fragments that a playlist lists: a day of 5 s each. Each one writes the whole text anew.
+pub const MAX_LISTED: usize = 17_280;
 /// The fewest fragments that are listed once there are as many.
 const MIN_LISTED: usize = 3;
 /// How much longer than the first ones fragments may become, in milliseconds, before they are cut short.
@@ -35,6 +33,8 @@ const TOLERANCE: u64 = 500;
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// What our comments begin with.
 const RETIRED: &str = "#millstream retired";
+/// So does this one: where the times in the last fragment end, in ticks.
+const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 
 /// How a fragment begins.
@@ -106,6 +106,8 @@ pub struct Playlist {
     target: Option<u64>,
     /// Below which all ids have been used.
     next_id: u64,
+    /// When the last fragment's last frame ends, in ticks, as written into it.
+    end: Option<u64>,
     fragments: VecDeque<Fragment>,
 }
 
@@ -119,6 +121,7 @@ impl Playlist {
             least_target: fragment.div_ceil(1000).max(1),
             target: None,
             next_id: 0,
+            end: None,
             fragments: VecDeque::new(),
         }
     }
@@ -139,9 +142,8 @@ impl Playlist {
     pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Vec<Fragment> {
         let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
         let target = *self.target.get_or_insert(self.least_target.max(expected));
-        let longest = longest(target);
-        if fragment.duration > longest && fragment.duration <= longest.saturating_add(TOLERANCE) {
-            fragment.duration = longest;
+        if self.bears(fragment.duration) {
+            fragment.duration = fragment.duration.min(longest(target));
         }
         self.target = Some(target.max(rounded(fragment.duration)));
         self.next_id = fragment.id.saturating_add(1);
@@ -167,7 +169,18 @@ impl Playlist {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(1);
         self.target = None;
+        self.end = None;
         out
+    }
+
+    /// The last frame of the newest fragment ends there, in ticks.
+    pub fn ends_at(&mut self, end: u64) {
+        self.end = Some(end);
+    }
+
+    /// When the last fragment's last frame ends, in ticks.
+    pub fn end(&self) -> Option<u64> {
+        self.end
     }
 
     /// Lets the first fragment slide out.
@@ -180,11 +193,11 @@ impl Playlist {
     }
 
     /// Takes the lengths of the files there are. The first fragments up to the last one that is missing
-    /// slide out, and are returned.
+    /// slide out, and are returned. A file of no bytes is what a power cut has left of one.
     pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
-            match size(fragment.id) {
+            match size(fragment.id).filter(|bytes| *bytes > 0) {
                 Some(bytes) => fragment.bytes = bytes,
                 None => missing = place + 1,
             }
@@ -202,6 +215,11 @@ impl Playlist {
         self.target.map(longest)
     }
 
+    /// True if a fragment may be as long, in milliseconds, without another target duration.
+    pub fn bears(&self, duration: u64) -> bool {
+        self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
+    }
+
     /// True once the fragments cover what they should.
     pub fn is_filled(&self, length: u64) -> bool {
         self.total() >= self.cover(length)
@@ -209,7 +227,7 @@ impl Playlist {
 
     /// True if no more fragments can be listed: an event's never leave.
     pub fn is_full(&self) -> bool {
-        self.kind == ListKind::Event && self.fragments.len() >= MAX_EVENT
+        self.kind == ListKind::Event && self.fragments.len() >= MAX_LISTED
     }
 
     /// The least number that no fragment has had.
@@ -274,6 +292,9 @@ impl Playlist {
         let _ = self.render_head(&mut text);
         if let Some(inf) = inf {
             let _ = writeln!(text, "{STREAM_INF}{inf}");
+        }
+        if let Some(time) = self.end {
+            let _ = writeln!(text, "{TIME}{time}");
         }
         if !retired.is_empty() {
             let _ = render_retired(&mut text, retired);

@@ -6,10 +6,23 @@ use crate::media::{Frame, Kind};
 
 /// How long to wait for a track that has not shown itself, in milliseconds of media.
 const MAX_TIME: u64 = 1000;
+/// How long to wait for the pictures of a track whose header has come.
+const PATIENCE: u64 = 5000;
 /// The most that waits, in bytes. A frame counts as its payload and [`FRAME_COST`].
 const MAX_BYTES: usize = 4 << 20;
 /// More than what a frame without a payload takes up here.
 const FRAME_COST: usize = 512;
+
+/// What is known of the tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// That there may be another one.
+    Some,
+    /// All that there are.
+    All,
+    /// That there should be pictures, and none has come.
+    Announced,
+}
 
 /// Frames that wait.
 #[derive(Debug, Default)]
@@ -18,7 +31,8 @@ pub struct Probe {
     bytes: usize,
     /// The first timestamp of video and of audio.
     first: [Option<u64>; 2],
-    is_over: bool,
+    /// Milliseconds for which one of them has waited.
+    waited: u64,
 }
 
 impl Probe {
@@ -26,14 +40,24 @@ impl Probe {
     pub fn push(&mut self, frame: &Rc<Frame>) {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
+        self.waited = self.waited.max(waited);
         self.bytes = self.bytes.saturating_add(frame.payload().len()).saturating_add(FRAME_COST);
-        self.is_over |= waited >= MAX_TIME || self.bytes >= MAX_BYTES;
         self.frames.push(Rc::clone(frame));
     }
 
-    /// True when there has been enough time, or there is no more room, for another track.
-    pub fn is_over(&self) -> bool {
-        self.is_over
+    /// True if there is a picture among the frames.
+    pub fn has_picture(&self) -> bool {
+        self.first[0].is_some()
+    }
+
+    /// True when there has been enough time, or there is no more room, for what is not known.
+    pub fn is_over(&self, known: Known) -> bool {
+        let is_enough = match known {
+            Known::All => true,
+            Known::Some => self.waited >= MAX_TIME,
+            Known::Announced => self.waited >= PATIENCE,
+        };
+        is_enough || self.bytes >= MAX_BYTES
     }
 
     /// The frames, in order.

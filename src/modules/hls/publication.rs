@@ -18,14 +18,14 @@ use super::files::{self, Parents};
 use super::keys::{self, Cipher};
 use super::measure::{Facts, Measure};
 use super::naming::Naming;
-use super::playlist::{Begins, End, Fragment, Lock, Playlist, Retired};
+use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
 use super::store::{Files, Part, Store};
 use super::variants;
 
-/// The most fragments that wait for their deletion; beyond this the oldest go early.
-const MAX_RETIRED: usize = 2048;
+/// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
+const MAX_RETIRED: usize = MAX_LISTED + 1;
 
 /// How the next fragment relates to the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,15 @@ enum Join {
     Follows,
     /// EXT-X-DISCONTINUITY stands between them.
     Broken,
+}
+
+/// Whether the directories are there, and in them what is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// As far as we know.
+    Sure,
+    /// Perhaps not.
+    Unsure,
 }
 
 /// The key in use.
@@ -54,6 +63,8 @@ pub struct Finished<'a> {
     pub bytes: u64,
     /// In milliseconds.
     pub duration: u64,
+    /// When its last frame ends, in ticks, as written into it.
+    pub end: u64,
     /// How it begins.
     pub begins: Begins,
     /// The publisher's timestamp of its first frame, in milliseconds.
@@ -80,11 +91,14 @@ pub struct Publication {
     retired: VecDeque<Retired>,
     /// Media that was published here, in milliseconds.
     clock: u64,
+    ground: Ground,
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
     /// True until the list has had its length once.
     is_filling: bool,
+    /// Up to where on the media clock players that wait behind a break need the next fragments early.
+    hurries_until: u64,
     /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
@@ -94,12 +108,9 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Makes the directories and takes up what an earlier publication of the same name left there.
-    pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> io::Result<Self> {
+    /// Takes up what an earlier publication of the same name left. Nothing is written yet.
+    pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
         let settings = Rc::clone(naming.settings());
-        if settings.place == Place::Disk {
-            make_directories(&naming)?;
-        }
         let empty = || Playlist::new(settings.kind, settings.fragment);
         let (playlist, retired) = match read_back(&naming, files) {
             Ok(Some(found)) => found,
@@ -111,15 +122,18 @@ impl Publication {
             }
         };
         let is_filling = !playlist.is_filled(settings.playlist_length);
+        let hurries_until = playlist.target();
         let mut publication = Self {
             store: Store::new(settings.place),
             playlist,
             join: Join::Broken,
             retired: VecDeque::new(),
             clock: 0,
+            ground: Ground::Unsure,
             key: None,
             iv: [0; keys::BLOCK],
             is_filling,
+            hurries_until,
             end: End::Open,
             measure: Measure::default(),
             is_master_stale: false,
@@ -137,12 +151,15 @@ impl Publication {
             }
             publication.is_filling = true;
         }
-        Ok(publication)
+        publication
     }
 
     /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
-    /// encryption, if there is any.
+    /// encryption, if there is any. Makes the directories, if they may be missing.
     pub fn start_fragment(&mut self) -> io::Result<(Part, Option<Cipher>)> {
+        if self.ground == Ground::Unsure {
+            self.make_sure()?;
+        }
         let part = self.store.create(self.naming.open_fragment())?;
         let Some(settings) = &self.settings.keys else { return Ok((part, None)) };
         let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
@@ -165,6 +182,7 @@ impl Publication {
         let fragment = self.describe(&finished);
         let mut playlist = self.playlist.clone();
         let out = playlist.push(fragment, self.settings.playlist_length, finished.expected);
+        playlist.ends_at(finished.end);
         let before = mem::replace(&mut self.playlist, playlist);
         let (waiting, clock) = (self.retired.len(), self.clock);
         self.clock = self.clock.saturating_add(fragment.duration);
@@ -206,11 +224,14 @@ impl Publication {
     /// What is added next does not follow from what is listed: other times, or other codecs.
     pub fn break_off(&mut self) {
         self.join = Join::Broken;
+        self.hurries_until = self.clock.saturating_add(self.playlist.target());
     }
 
-    /// There is no room: what is no longer listed goes at once.
-    pub fn make_room(&mut self) {
+    /// Nothing can be written: for want of room, for which what is no longer listed goes at once, or because
+    /// somebody has removed the directories, and what is listed with them.
+    pub fn recover(&mut self) {
         self.delete_retired(u64::MAX);
+        self.ground = Ground::Unsure;
     }
 
     /// Hands the changes over that wait for the memory, and sees to the master playlist.
@@ -241,9 +262,32 @@ impl Publication {
         self.playlist.longest()
     }
 
-    /// Whether the list has not had its length yet.
-    pub fn is_filling(&self) -> bool {
-        self.is_filling
+    /// True if the next fragment may be as long, in milliseconds.
+    pub fn bears(&self, duration: u64) -> bool {
+        self.playlist.bears(duration)
+    }
+
+    /// Where the times in the fragments have come to, in ticks, if anything tells.
+    pub fn end_time(&self) -> Option<u64> {
+        self.playlist.end()
+    }
+
+    /// Whether players wait for the next fragment: the list has not had its length yet, or there was a break,
+    /// less than a target duration ago.
+    pub fn is_awaited(&self) -> bool {
+        self.is_filling || self.clock < self.hurries_until
+    }
+
+    /// Makes the directories, and lists no more what is not there.
+    fn make_sure(&mut self) -> io::Result<()> {
+        if self.settings.place == Place::Disk {
+            make_directories(&self.naming)?;
+            for gone in self.playlist.keep_existing(|id| files::size(&self.naming.fragment(id))) {
+                self.retire(&gone);
+            }
+        }
+        self.ground = Ground::Sure;
+        Ok(())
     }
 
     fn describe(&self, finished: &Finished<'_>) -> Fragment {

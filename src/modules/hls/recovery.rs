@@ -2,7 +2,7 @@
 //! playlist, to go on from it or to delete it.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::files;
@@ -16,21 +16,8 @@ use super::variants;
 /// playlist lists it no more.
 pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     let Ok(found) = read_back(naming, files) else { return };
-    let mut ids = HashSet::new();
-    let mut keys = HashSet::new();
     if let Some((playlist, retired)) = &found {
-        ids.extend(playlist.fragments().map(|fragment| fragment.id));
-        ids.extend(retired.iter().map(|retired| retired.id));
-        keys.extend(playlist.fragments().filter_map(|fragment| Some(fragment.lock?.key)));
-        keys.extend(retired.iter().filter_map(|retired| retired.key));
-    }
-    for id in ids {
-        files.remove(&naming.fragment(id));
-    }
-    for key in keys {
-        files.remove(&naming.key(key));
-    }
-    if found.is_some() {
+        named(naming, playlist, retired).iter().for_each(|path| files.remove(path));
         files.remove(&naming.playlist());
     }
     // What a crash left half written.
@@ -47,6 +34,20 @@ pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     {
         log::error!("{}: hls master playlist: {error}", naming.name());
     }
+}
+
+/// The fragments and keys that a stream's playlist names, the oldest first.
+pub fn left(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
+    let found = read_back(naming, files).ok().flatten();
+    found.map_or(Vec::new(), |(playlist, retired)| named(naming, &playlist, &retired))
+}
+
+fn named(naming: &Naming, playlist: &Playlist, retired: &[Retired]) -> Vec<PathBuf> {
+    let listed = playlist.fragments().map(|fragment| fragment.retired());
+    let all: Vec<Retired> = retired.iter().copied().chain(listed).collect();
+    let keys: HashSet<u64> = all.iter().filter_map(|retired| retired.key).collect();
+    let fragments = all.iter().map(|retired| naming.fragment(retired.id));
+    fragments.chain(keys.into_iter().map(|key| naming.key(key))).collect()
 }
 
 /// The playlist that is in place, and what waits for its deletion. Of a playlist that was about to appear

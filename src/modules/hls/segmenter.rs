@@ -13,18 +13,19 @@ use crate::media::ts::{Muxer, Timing, Tracks, ticks};
 use crate::media::{Frame, Kind};
 
 use super::audio::{AudioBuffer, AudioFrame};
-use super::clock::{AudioGate, Clock, Dates, Passage, Step};
-use super::fragment::OpenFragment;
+use super::clock::{AudioGate, Clock, Dates, Passage};
+use super::fragment::{MAX_KEPT, OpenFragment};
+use super::line::Line;
 use super::measure::Facts;
 use super::playlist::Begins;
-use super::probe::Probe;
+use super::probe::{Known, Probe};
 use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
 use super::tracks::{Codecs, Content};
 
 /// A fragment shorter than this, in milliseconds, is thrown away where a discontinuity or its size ends
-/// it: a publisher whose timestamps jump in every frame makes no file of each, and one whose timestamps
+/// it: a publisher who pauses behind every frame makes no file of each, and one whose timestamps
 /// stand still does not fill the disk.
 const MIN_BROKEN: u64 = 100;
 
@@ -39,14 +40,21 @@ const MAX_LEAD: u64 = 400 * 90;
 enum Cut {
     /// It is long enough, or too long.
     Length,
-    /// Times jump.
-    Jump,
     /// Times go on, but what comes is another publisher's.
     Break,
+    /// Nothing has come for longer than a fragment may be.
+    Gap,
     /// Other tracks take over.
     Codecs,
     /// The stream ends.
     End,
+}
+
+impl Cut {
+    /// Whether what follows does not continue what came before.
+    fn breaks(self) -> bool {
+        matches!(self, Self::Break | Self::Gap | Self::Codecs)
+    }
 }
 
 /// Fragments out of one stream.
@@ -69,6 +77,7 @@ pub struct Segmenter {
     gate: AudioGate,
     /// The clock of the leading track: video, or else audio.
     clock: Clock,
+    line: Line,
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
@@ -76,7 +85,7 @@ pub struct Segmenter {
     broken: bool,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
-    /// Frames left out: broken, without a header, or on the other side of a jump.
+    /// Frames left out: broken, without a header, or on the other side of a pause.
     skipped: u64,
     /// One access unit at a time.
     access_unit: Vec<u8>,
@@ -107,6 +116,7 @@ impl Segmenter {
             facts: Facts::default(),
             slicer: Slicer::new(settings),
             dates: Dates::default(),
+            line: Line::going_on(publication.end_time()),
             publication,
             muxer: Muxer::new(Tracks::default()),
             muxer_before: Muxer::new(Tracks::default()),
@@ -138,15 +148,20 @@ impl Segmenter {
                 if content != Content::Nothing {
                     probe.push(frame);
                 }
-                if probe.is_over() || self.codecs.is_complete() { self.start() } else { Ok(()) }
+                let known = known(&self.codecs, probe);
+                if probe.is_over(known) { self.start() } else { Ok(()) }
             }
         }
     }
 
-    /// Ends the probing: the tracks are those that are known now.
+    /// Ends the probing: the tracks are those that are known now. Pictures that are announced and have not
+    /// come wait for the first one; until then sound goes alone.
     fn start(&mut self) -> io::Result<()> {
         let State::Probing(probe) = mem::replace(&mut self.state, State::Running) else { return Ok(()) };
-        self.codecs.take_over();
+        match known(&self.codecs, &probe) {
+            Known::Announced => self.codecs.take_over_audio(),
+            Known::Some | Known::All => self.codecs.take_over(),
+        }
         for frame in probe.into_frames() {
             let content = if frame.kind == Kind::Video { Content::Video } else { Content::Audio };
             self.write(&frame, content)?;
@@ -178,6 +193,7 @@ impl Segmenter {
         let cut = self.judge_video(frame);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.access_unit.clear();
+        self.access_unit.shrink_to(MAX_KEPT);
         match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
             Ok(AccessUnit::Empty) => Ok(()),
@@ -193,15 +209,20 @@ impl Segmenter {
         let Some(open) = &self.open else { return Some(if self.broken { Cut::Break } else { Cut::Length }) };
         let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
         let is_enough = self.is_enough(open, place, frame.timestamp);
-        if self.codecs.has_video() && self.clock.judge(frame.timestamp) == Step::Jumps {
-            Some(Cut::Jump)
-        } else if self.broken {
+        if self.broken {
             Some(Cut::Break)
+        } else if self.has_gap(open, frame.timestamp) {
+            Some(Cut::Gap)
         } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
             Some(Cut::Codecs)
         } else {
             is_enough.then_some(Cut::Length)
         }
+    }
+
+    /// True if the open fragment must have ended some time before the frame with that timestamp.
+    fn has_gap(&self, open: &OpenFragment, timestamp: u64) -> bool {
+        self.clock.pauses_before(timestamp) || !self.publication.bears(open.duration_to(ticks(timestamp)))
     }
 
     /// True if the open fragment should end before the frame with that timestamp.
@@ -211,16 +232,13 @@ impl Segmenter {
             is_independent: open.begins() == Begins::Independent,
             step: open.step(),
             longest: self.publication.longest(),
-            is_early: self.publication.is_filling(),
+            is_early: self.publication.is_awaited(),
         };
         self.slicer.ends(place, timestamp, &slice) || open.is_full()
     }
 
     fn mux_video(&mut self, frame: &Frame, cut: Option<Cut>) -> io::Result<()> {
-        if matches!(cut, Some(Cut::Jump | Cut::Codecs)) {
-            self.last_dts = None;
-        }
-        if matches!(cut, Some(Cut::Jump | Cut::Break | Cut::Codecs)) {
+        if cut.is_some_and(Cut::breaks) {
             self.slicer.restart();
         }
         if frame.is_video_key() {
@@ -231,10 +249,10 @@ impl Segmenter {
         if let Some(cut) = cut {
             self.close(cut, dts)?;
             self.codecs.take_over();
-            self.open(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within })?;
+            self.open(dts)?;
         }
-        if cut == Some(Cut::Jump) {
-            self.gate.video_jumped();
+        if self.clock.pauses_before(frame.timestamp) {
+            self.gate.video_goes_on();
         }
         self.clock.take(frame.timestamp);
         self.last_dts = Some(dts);
@@ -242,9 +260,9 @@ impl Segmenter {
             self.flush_audio();
         }
         let Some(open) = &mut self.open else { return Ok(()) };
-        let pts = ticks(frame.presentation_time());
-        open.led_to(dts);
-        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
+        open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
+        let pts = self.line.written(ticks(frame.presentation_time()));
+        let timing = Timing { dts: self.line.written(dts), pts, random_access: frame.is_video_key() };
         self.muxer.video(timing, &self.access_unit, open.buffer());
         open.drain()
     }
@@ -262,13 +280,24 @@ impl Segmenter {
             return Ok(());
         };
         let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
-        let is_alone = time > last.saturating_add(MAX_LEAD)
-            && self.publication.longest().is_some_and(|longest| open.duration_to(time) >= longest);
+        let (expected, duration) = (self.slicer.expected(), open.duration_to(time));
+        let is_alone = match self.publication.longest() {
+            Some(longest) => time > last.saturating_add(MAX_LEAD) && duration >= longest,
+            // Before it is told how long fragments are, the picture has to be away for as long as one.
+            None => {
+                time > last.saturating_add(ticks(expected))
+                    && (expected..self.max_fragment).contains(&duration)
+            }
+        };
         if is_alone || open.audio_span(frame.timestamp) >= self.max_fragment {
             // Video has stopped, and audio goes on alone.
             let start = time.max(last);
-            self.close(Cut::Length, start)?;
-            self.open(start, Begins::Within)?;
+            let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
+            if cut == Cut::Gap {
+                self.slicer.restart();
+            }
+            self.close(cut, start)?;
+            self.open(start)?;
             self.clock.take(frame.timestamp);
         }
         self.gather(&audio)?;
@@ -282,10 +311,10 @@ impl Segmenter {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
             None => true,
         };
-        let cut = if self.clock.judge(frame.timestamp) == Step::Jumps {
-            Some(Cut::Jump)
-        } else if self.broken {
+        let cut = if self.broken {
             Some(Cut::Break)
+        } else if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
+            Some(Cut::Gap)
         } else if self.codecs.is_audio_changing() {
             Some(Cut::Codecs)
         } else {
@@ -298,12 +327,12 @@ impl Segmenter {
         if let Some(cut) = cut {
             self.close(cut, time)?;
             self.codecs.take_over_audio();
-            self.open(time, Begins::Independent)?;
+            self.open(time)?;
         }
         self.clock.take(frame.timestamp);
         let time = self.gather(&audio)?;
         if let Some(open) = &mut self.open {
-            open.led_to(time);
+            open.led_to(time, Begins::Independent);
         }
         Ok(())
     }
@@ -323,15 +352,16 @@ impl Segmenter {
 
     fn flush_audio(&mut self) {
         let Some(open) = &mut self.open else { return };
-        self.audio.flush(|time, frames| self.muxer.audio(time, frames, open.buffer()));
+        self.audio.flush(|time, frames| self.muxer.audio(self.line.written(time), frames, open.buffer()));
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
-    fn open(&mut self, start: u64, begins: Begins) -> io::Result<()> {
+    fn open(&mut self, start: u64) -> io::Result<()> {
         let part = self.publication.start_fragment()?;
+        self.line.begin(start);
         self.muxer_before = self.muxer.clone();
         self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
-        let open = OpenFragment::new(part, begins, start, mem::take(&mut self.spare));
+        let open = OpenFragment::new(part, start, mem::take(&mut self.spare));
         let mut open = open.holding(self.max_bytes);
         self.muxer.set_tracks(self.codecs.tracks());
         self.muxer.tables(open.buffer());
@@ -342,27 +372,44 @@ impl Segmenter {
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
-        let is_broken = matches!(cut, Cut::Jump | Cut::Break | Cut::Codecs);
+        let is_broken = cut.breaks();
         self.broken &= !is_broken;
         if let Some(open) = self.open.take() {
-            let duration = if cut == Cut::Length { open.duration_to(next) } else { open.duration() };
+            let duration = match (cut, self.publication.longest()) {
+                (Cut::Length, _) => open.duration_to(next),
+                // Without sound, the picture that was last has stood until now.
+                (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
+                _ => open.duration(),
+            };
+            let end = open.start().saturating_add(ticks(duration)).max(self.audio.end());
             if is_broken {
                 self.audio.restart();
             }
             if open.is_empty() || (is_broken || open.is_full()) && duration < MIN_BROKEN {
                 self.muxer = self.muxer_before.clone();
             } else {
-                self.publish(open, duration.max(1))?;
+                self.publish(open, duration.max(1), end)?;
             }
         }
         if is_broken {
-            self.publication.break_off();
+            self.break_off();
         }
-        if matches!(cut, Cut::Jump | Cut::Break) {
+        if matches!(cut, Cut::Break | Cut::Gap) {
             self.dates.restart();
             self.dates.see(next / 90);
         }
         Ok(())
+    }
+}
+
+/// What a stream that begins has shown of its tracks.
+fn known(codecs: &Codecs, probe: &Probe) -> Known {
+    if codecs.announces_video() && !probe.has_picture() {
+        Known::Announced
+    } else if codecs.is_complete() {
+        Known::All
+    } else {
+        Known::Some
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::files::tests::Scratch;
 use super::variants::Variant;
 use super::*;
-use crate::engine::Sink;
+use crate::engine::{Finish, Sink};
 use crate::media::{Frame, Kind};
 
 const LEDGER: &str = ".millstream-hls";
@@ -31,7 +31,7 @@ fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
 }
 
 fn remove(hls: &mut Hls, token: u64) {
-    hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH);
+    assert!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH));
 }
 
 /// A stream of one second of MP3.
@@ -41,7 +41,7 @@ fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
         let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
         segmenter.frame(&Rc::new(frame)).unwrap();
     }
-    segmenter.finish();
+    segmenter.finish(Finish::StreamEnded);
     let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
     segmenter.settle(now, &mut MemoryFiles::default());
 }
@@ -78,6 +78,50 @@ fn files_go_some_time_after_the_end() {
     assert_eq!(scratch.list().len(), 3);
     remove(&mut hls, token);
     assert!(scratch.list().is_empty() && hls.ended.is_empty());
+}
+
+/// 200 fragments of 2 s, and what their removal needs.
+fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
+    let settings = Settings { playlist_length: 200_000, ..Settings::for_tests() };
+    let app = App { path: path.to_path_buf(), settings: Rc::new(settings) };
+    let mut segmenter = begin(hls, 1, &app, "a").unwrap();
+    for index in 0..400 * 40 {
+        let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
+        segmenter.frame(&Rc::new(frame)).unwrap();
+    }
+    segmenter.finish(Finish::StreamEnded);
+    finish(hls, 1).unwrap().0
+}
+
+#[test]
+fn many_files_go_a_few_at_a_time() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let token = publish_long(&mut hls, scratch.path());
+    let mut before = scratch.list().len();
+    assert!(before > 150, "{before}");
+    let mut turns = 1;
+    while !hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH) {
+        let now = scratch.list().len();
+        assert!(before - now <= MAX_AT_ONCE && scratch.list().contains(&"a.m3u8".to_owned()));
+        (before, turns) = (now, turns + 1);
+    }
+    assert!(turns >= 3 && scratch.list().is_empty(), "{turns} {:?}", scratch.list());
+}
+
+#[test]
+fn a_stream_that_comes_back_while_its_files_go_goes_on() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let token = publish_long(&mut hls, scratch.path());
+    assert!(!hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH));
+    publish(&mut hls, 1, scratch.path());
+    remove(&mut hls, token);
+    let text = fs::read_to_string(scratch.path().join("a.m3u8")).unwrap();
+    for name in text.lines().filter(|line| line.ends_with(".ts")) {
+        assert!(scratch.path().join(name).is_file(), "{name} is listed and not there");
+    }
+    assert!(text.contains("a-199.ts\n#EXT-X-DISCONTINUITY\n"), "what is left goes on: {text}");
 }
 
 #[test]

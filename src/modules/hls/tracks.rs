@@ -162,6 +162,11 @@ impl Codecs {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
+    /// Forgets the tracks: what comes is another publisher's.
+    pub fn restart(&mut self) {
+        *self = Self::new(&self.label);
+    }
+
     /// Takes in what a frame says of its track, and says what it is.
     pub fn learn(&mut self, frame: &Frame) -> Content {
         match (frame.kind, frame.codec, frame.role) {
@@ -187,6 +192,11 @@ impl Codecs {
     pub fn is_complete(&self) -> bool {
         (self.next_video.is_some() || self.video.is_some() || self.named.video)
             && (self.next_audio.is_some() || self.audio.is_some() || self.named.audio)
+    }
+
+    /// True if there is video to come that is not in use yet.
+    pub fn announces_video(&self) -> bool {
+        self.next_video.is_some()
     }
 
     /// True if the next cut brings other tracks.

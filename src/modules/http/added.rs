@@ -77,14 +77,14 @@ impl Expires {
     }
 
     /// When something expires and how long it may be kept, in seconds; the latter none for not at all.
-    fn lifetime(self, now: u64, modified: Option<u64>) -> Option<(u64, Option<u64>)> {
+    fn lifetime(self, now: u64, modified: impl Fn() -> Option<u64>) -> Option<(u64, Option<u64>)> {
         let at = |time: u64| (time, time.checked_sub(now));
         Some(match self {
             Self::Off => return None,
             Self::Epoch => (1, None),
             Self::Max => (END, Some(TEN_YEARS)),
             Self::Now(seconds) => at(now.saturating_add_signed(seconds)),
-            Self::Modified(seconds) => at(modified.unwrap_or(now).saturating_add_signed(seconds)),
+            Self::Modified(seconds) => at(modified().unwrap_or(now).saturating_add_signed(seconds)),
             Self::Daily(time) => at((now - now % DAY) + time + if now % DAY < time { 0 } else { DAY }),
         })
     }
@@ -118,13 +118,13 @@ pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, v
     for header in headers {
         let value = header.value.fill(view);
         if !value.is_empty() {
-            *head = std::mem::replace(head, ResponseHead::new(status)).with(header.name.clone(), value);
+            head.headers.push((header.name.clone().into(), value));
         }
     }
 }
 
 fn expire(head: &mut ResponseHead, expires: Expires, now: u64) {
-    let modified = head.get("last-modified").and_then(conditional::parse_date);
+    let modified = || head.get("last-modified").and_then(conditional::parse_date);
     let Some((time, age)) = expires.lifetime(now, modified) else { return };
     head.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cache-control"));
     let control = age.map_or_else(|| "no-cache".to_owned(), |age| format!("max-age={age}"));

@@ -95,9 +95,11 @@ pub fn find_in(folder: &File, name: &str) -> Result<Found, Errno> {
     inspect(openat(folder, name, to_read(), Mode::empty())?)
 }
 
-/// Whether a name stays in its folder and is not hidden: unfinished files have a leading dot.
+/// Whether a name stays in its folder, is not hidden (unfinished files have a leading dot) and can be asked
+/// for in a URL.
 pub fn is_plain(name: &str) -> bool {
-    !name.is_empty() && (!name.starts_with('.') || name == ".well-known")
+    let shown = !name.starts_with('.') || name == ".well-known";
+    shown && !name.is_empty() && !name.contains(|c: char| c == '\\' || c.is_control())
 }
 
 fn to_pass() -> OFlag {

@@ -69,7 +69,7 @@ impl Module for Http {
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {
         let Some((settings, view)) = self.at(asked) else { return Route::Continue };
-        settings.rewrite.route(&view, settings.mime(&asked.request.path))
+        settings.rewrite.route(&view, || settings.mime(&asked.request.path))
     }
 
     fn on_http_location(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Route {
@@ -77,7 +77,7 @@ impl Module for Http {
         if settings.internal && !asked.internal {
             return Route::Reply(files::error(404));
         }
-        match settings.rewrite.route(&view, settings.mime(&asked.request.path)) {
+        match settings.rewrite.route(&view, || settings.mime(&asked.request.path)) {
             Route::Continue => {}
             decided => return decided,
         }

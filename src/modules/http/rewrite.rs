@@ -51,7 +51,7 @@ impl Return {
     }
 
     /// What becomes of the request. `mime` is the type that its path would have.
-    fn route(&self, view: &View<'_>, mime: &str) -> Route {
+    fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self {
             Self::Nothing => Route::Close,
             // Without a page of our own: there is nothing to explain.
@@ -66,7 +66,7 @@ impl Return {
                 let text = text.fill(view);
                 let mut head = ResponseHead::new(*code);
                 if response::has_body(*code) && !text.is_empty() {
-                    head = head.with("Content-Type", mime);
+                    head = head.with("Content-Type", mime());
                 }
                 Route::Verbatim(HttpReply { head, body: Body::Bytes(text.into_bytes().into()) })
             }
@@ -197,8 +197,8 @@ impl Rewrite {
         Ok(Self { steps })
     }
 
-    /// Decides about a request.
-    pub fn route(&self, view: &View<'_>, mime: &str) -> Route {
+    /// Decides about a request. `mime` is the type that its path would have.
+    pub fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self.follow(view.asked.request.method.as_str()) {
             (_, Some(action)) => action.route(view, mime),
             (_, None) => Route::Continue,

@@ -169,7 +169,7 @@ fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
         },
         "server_name" => |view| view.server_name.into(),
         "uri" | "document_uri" => |view| view.asked.request.path.as_str().into(),
-        "request_uri" => |view| view.asked.request.target.as_str().into(),
+        "request_uri" => |view| view.asked.request.uri(),
         "args" | "query_string" => |view| view.asked.request.query.as_str().into(),
         "is_args" => |view| if view.asked.request.query.is_empty() { "" } else { "?" }.into(),
         "request_method" => |view| view.asked.request.method.as_str().into(),
@@ -184,7 +184,7 @@ fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
         "scheme" => |_| "http".into(),
         "remote_addr" | "realip_remote_addr" => |view| view.asked.peer.ip().to_canonical().to_string().into(),
         "remote_port" => |view| view.asked.peer.port().to_string().into(),
-        "server_addr" => |view| view.asked.local.ip().to_string().into(),
+        "server_addr" => |view| view.asked.local.ip().to_canonical().to_string().into(),
         "server_port" => |view| view.asked.local.port().to_string().into(),
         "connection" => |view| view.asked.session.to_string().trim_start_matches('#').to_owned().into(),
         "connection_requests" => |view| view.asked.number.to_string().into(),
@@ -256,6 +256,8 @@ mod tests {
             assert_eq!(filled(template, HEAD), text, "{template}");
         }
         assert_eq!(filled("$host", "GET / HTTP/1.0\r\n\r\n"), "first.example");
+        let absolute = "GET http://Example/a%20b?c HTTP/1.1\r\nHost: x\r\n\r\n";
+        assert_eq!(filled("http://$host$request_uri", absolute), "http://example/a%20b?c");
     }
 
     #[test]

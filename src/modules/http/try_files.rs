@@ -42,8 +42,13 @@ impl TryFiles {
     /// Where a request goes.
     pub fn route(&self, settings: &Settings, view: &View<'_>, memory: &MemoryFiles) -> Route {
         for candidate in &self.candidates {
-            let Some(path) = path::tidy(&candidate.path.fill(view)) else { continue };
+            let filled = candidate.path.fill(view);
+            let Some(path) = path::tidy(&filled) else { continue };
             if path.ends_with('/') == candidate.is_folder && files::exists(settings, view, memory, &path) {
+                // As in nginx, the slash only says what is looked for: who asks for a folder without one is
+                // sent to it, so that links in its page are those of the folder.
+                let asked = if candidate.is_folder { filled.strip_suffix('/') } else { None };
+                let path = asked.and_then(path::tidy).unwrap_or(path);
                 return Route::Reply(files::serve(settings, view, memory, &path));
             }
         }

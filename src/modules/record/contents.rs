@@ -76,6 +76,12 @@ impl Contents {
         Self { duration: 0, audio: None, video: None, index: Index::new(Vec::new()), indexed_at: 0 }
     }
 
+    /// Forgets what was to come behind a place, and has come to nothing.
+    pub fn cut(&mut self, size: u64, duration: u64) {
+        self.duration = duration;
+        self.index.entries.retain(|entry| entry.position < size);
+    }
+
     /// Learns of a tag at a time and position.
     pub fn note(&mut self, frame: &Frame, time: u64, position: u64) {
         self.duration = self.duration.max(time);

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::contents::Contents;
@@ -125,8 +126,15 @@ impl Output {
         self.put(header, self.offset);
     }
 
+    /// Adds the frames that the file begins with; the earliest has its time at the beginning.
+    pub fn begin<'a>(&mut self, frames: impl Iterator<Item = &'a Rc<Frame>> + Clone) {
+        let media = frames.clone().filter(|frame| !frame.kind.is_data());
+        self.base = media.map(|frame| frame.timestamp).min();
+        frames.for_each(|frame| self.add(frame));
+    }
+
     /// Adds a frame, unless it is one of a picture that cannot be decoded.
-    pub fn add(&mut self, frame: &Frame) {
+    fn add(&mut self, frame: &Frame) {
         if frame.kind == Kind::Video {
             match (self.picture, frame.role) {
                 (Picture::Waiting, Role::Inter | Role::Disposable) => return,
@@ -268,7 +276,8 @@ impl Output {
     }
 
     /// Cuts the file back to its last whole tag.
-    fn cut(&self) {
+    fn cut(&mut self) {
+        self.contents.cut(self.written, self.flushed_time);
         if let Err(error) = self.file.set_len(self.written) {
             log::error!("{} may end with half a tag: {error}", self.path.display());
         }

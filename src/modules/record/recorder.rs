@@ -269,7 +269,7 @@ impl Recorder {
         for kind in [Kind::Video, Kind::Audio] {
             stream.headers.of(kind).filter(wanted).for_each(|header| output.add_header(header));
         }
-        frames.iter().filter(wanted).for_each(|frame| output.add(frame));
+        output.begin(frames.iter().filter(wanted));
         if let Err(error) = output.flush(now.instant) {
             files.close(id);
             return Err(error);

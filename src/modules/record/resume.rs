@@ -1,13 +1,14 @@
 //! Going on in a file that is there: where its last whole tag ends, and what it holds up to there.
 //!
 //! Nothing is read as a whole. A file that was written here says in its head how far it had come at some
-//! time, within the last minute of what it holds; only what is behind that is gone through, tag by tag.
+//! time, within the last minute of what it holds; only what is behind that is gone through, tag by tag. Where a
+//! power cut has taken more than that, the head's index says where to begin.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::contents::Contents;
+use super::contents::{Contents, Entry};
 use super::script::Script;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER, TagHeader};
 use crate::media::{Frame, Kind};
@@ -65,12 +66,7 @@ pub fn examine(file: &File) -> io::Result<Found> {
     let mut tail = Tail { size: first, torn: 0, time: 0, contents: Contents::none(), script: None };
     match read_script(file, length)? {
         Some((script, contents, size)) => {
-            // Up to where its head says, if that has reached the disk before the head.
-            if size > first && size <= length && last_time(file, size)?.is_some() {
-                let indexed = contents.index.entries().last().map_or(0, |entry| entry.time);
-                tail.time = unwrap_near(contents.duration.max(indexed), last_time(file, size)?);
-                (tail.size, tail.contents) = (size, contents);
-            }
+            believe(file, length, contents, size, &mut tail)?;
             tail.script = Some(script);
         }
         None => {
@@ -89,6 +85,25 @@ pub fn examine(file: &File) -> io::Result<Found> {
     }
     tail.torn = length - tail.size;
     Ok(Found::Recording(Box::new(tail)))
+}
+
+/// Takes what a head says of its file up to the size it tells, if that has reached the disk before the head;
+/// or else up to the last place in the index that has.
+fn believe(file: &File, length: u64, mut contents: Contents, size: u64, tail: &mut Tail) -> io::Result<()> {
+    let entries: Vec<Entry> = contents.index.entries().to_vec();
+    let indexed = entries.last().map_or(0, |entry| entry.time);
+    let end = Entry { time: contents.duration.max(indexed), position: size };
+    for Entry { time, position } in std::iter::once(end).chain(entries.into_iter().rev()) {
+        if (tail.size + 1..=length).contains(&position)
+            && let Some(last) = last_time(file, position)?
+        {
+            let time = unwrap_near(time, Some(last));
+            contents.cut(position, time);
+            (tail.time, tail.size, tail.contents) = (time, position, contents);
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// The script tag, if it was written here.

@@ -12,6 +12,8 @@ use crate::media::amf::{Object, Value, amf0};
 const MAX_PROPERTIES: usize = 4096;
 /// The longest string; FFmpeg gives up on metadata with a longer one.
 const MAX_STRING: usize = 255;
+/// The longest recording that is believed: three hundred years.
+const MAX_SECONDS: f64 = 1e10;
 /// Bytes of a number in an array.
 const NUMBER: usize = 9;
 /// Room for the index and the codec ids.
@@ -94,13 +96,14 @@ impl Script {
         let values = amf0::decode(payload).ok()?;
         let object = values.get(1).and_then(Value::as_object)?;
         let keyframes = object.get("keyframes").and_then(Value::as_object)?;
+        let size = object.number("filesize")? as u64;
         let entries = numbers(keyframes, "times")?.into_iter().zip(numbers(keyframes, "filepositions")?);
-        let entries = entries.map(|(time, position)| Entry {
-            time: (time * 1000.0).round() as u64,
-            position: position as u64,
+        let entries = entries.filter_map(|(time, position)| {
+            let (time, position) = (milliseconds(time)?, position as u64);
+            (position < size).then_some(Entry { time, position })
         });
         let mut contents = Contents::none();
-        contents.duration = (object.number("duration")? * 1000.0).round() as u64;
+        contents.duration = milliseconds(object.number("duration")?)?;
         contents.audio = object.number("audiocodecid");
         contents.video = object.number("videocodecid");
         contents.index = Index::new(entries.collect());
@@ -113,11 +116,7 @@ impl Script {
         // Whatever looks like it and has not its length is somebody else's.
         let empty = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len();
         let is_ours = object.get(PADDING).is_some() && object.get(FILLER).is_some();
-        (is_ours && empty + ROOM == payload.len()).then_some((
-            script,
-            contents,
-            object.number("filesize")? as u64,
-        ))
+        (is_ours && empty + ROOM == payload.len()).then_some((script, contents, size))
     }
 
     /// Which stream is recorded, and by which recorder.
@@ -177,6 +176,11 @@ fn is_plain(name: &str, value: &Value) -> bool {
         _ => false,
     };
     plain && name.len() <= MAX_STRING
+}
+
+/// A file's time; none if no recording is as long.
+fn milliseconds(seconds: f64) -> Option<u64> {
+    (0.0..=MAX_SECONDS).contains(&seconds).then(|| (seconds * 1000.0).round() as u64)
 }
 
 fn numbers(object: &Object, name: &str) -> Option<Vec<f64>> {
@@ -239,6 +243,17 @@ mod tests {
         }
         let other = Object::default().with("duration", 1.0).with("filesize", 1.0);
         assert!(Script::read(&amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(other)])).is_none());
+    }
+
+    #[test]
+    fn times_out_of_this_world_are_not_believed() {
+        let mut contents = full();
+        contents.duration = u64::MAX;
+        assert!(Script::read(&script(None).payload(&contents, 4711, Stage::Complete)).is_none());
+        contents.duration = 1000;
+        contents.index = Index::new(vec![Entry { time: u64::MAX, position: 13 }]);
+        let payload = script(None).payload(&contents, 4711, Stage::Complete);
+        assert_eq!(Script::read(&payload).unwrap().1.index.entries(), []);
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! What takes minutes, in virtual time.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::contents::{Contents, Entry};
 use super::names::Names;
 use super::open::{Existing, OpenFiles};
 use super::output::Output;
-use super::script::Script;
+use super::script::{Script, Stage};
 use super::settings::Limits;
 use crate::engine::{Now, StreamFacts};
-use crate::media::{Frame, Kind};
+use crate::media::{Frame, Kind, flv};
 
 const APPEND: Existing = Existing::Append { below: u64::MAX };
 const UNLIMITED: Limits = Limits { size: 0, frames: 0, interval: None };
@@ -98,6 +100,38 @@ fn a_head_that_says_more_than_there_is_is_not_believed() {
     output.write(&key(0), start.instant).unwrap();
     output.close(start.instant).unwrap();
     assert_eq!((head(&path).0, output.duration()), (4, 2001));
+}
+
+#[test]
+fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame() {
+    const AT: u64 = 300 << 20;
+    let folder = Folder::new("long");
+    fs::create_dir_all(&folder.0).unwrap();
+    let tag = |time| {
+        let mut tag = Vec::new();
+        flv::write_tag(&mut tag, Kind::Video, time, b"\x17\x01\0\0\0frame");
+        tag
+    };
+    let length = tag(0).len() as u64;
+    let mut contents = Contents::none();
+    (contents.duration, contents.video) = (60_000, Some(7.0));
+    for (time, position) in [(49_000, AT - 9999), (50_000, AT), (60_000, AT + 99_999)] {
+        contents.index.offer(Entry { time, position });
+    }
+    let script = Script::new("live/cam", None, &StreamFacts::default());
+    let mut head = flv::file_header(false, true).to_vec();
+    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&contents, AT + 199_999, Stage::Growing));
+    let file = fs::File::create(folder.0.join("cam.flv")).unwrap();
+    file.write_all_at(&head, 0).unwrap();
+    let end = [tag(49_960), tag(50_000), tag(50_040), tag(50_080)[..20].to_vec()].concat();
+    file.write_all_at(&end, AT - length).unwrap();
+
+    let opened = OpenFiles::default().open(&folder.names(), "live/cam", APPEND, false).unwrap();
+    assert_eq!(opened.path, folder.0.join("cam.flv"));
+    let tail = opened.tail.unwrap();
+    assert_eq!((tail.size, tail.torn, tail.time), (AT + 2 * length, 20, 50_040));
+    let times: Vec<_> = tail.contents.index.entries().iter().map(|entry| entry.time).collect();
+    assert_eq!(times, [49_000, 50_000, 50_040]);
 }
 
 #[test]

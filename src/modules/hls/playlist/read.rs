@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use super::super::attributes::Attributes;
 use super::super::keys;
 use super::super::naming::Naming;
-use super::super::settings::ListKind;
-use super::{Begins, Fragment, Lock, MAX_EVENT, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF};
+use super::{Begins, Fragment, Lock, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 
 /// The longest EXTINF that is read back, in milliseconds.
 const MAX_DURATION: u64 = 24 * 3600 * 1000;
@@ -49,6 +48,7 @@ impl Playlist {
                 ("#EXTINF", value) => tags.duration = Some(parse_duration(value)?),
                 ("#EXT-X-KEY", value) => tags.lock = parse_lock(value, naming)?,
                 _ if line.starts_with(RETIRED) => retired = parse_retired(line)?,
+                _ if line.starts_with(TIME) => playlist.end = line.get(TIME.len()..)?.parse().ok(),
                 (tag, _) if tag.starts_with('#') => {}
                 _ => playlist.read_back(naming.parse_uri(line)?, &mut tags, begins)?,
             }
@@ -65,8 +65,7 @@ impl Playlist {
 
     fn read_back(&mut self, id: u64, tags: &mut Tags, begins: Begins) -> Option<()> {
         let rising = self.fragments.back().is_none_or(|last| last.id < id);
-        let most = if self.kind == ListKind::Event { MAX_EVENT } else { MAX_LISTED };
-        if !rising || self.fragments.len() >= most {
+        if !rising || self.fragments.len() >= MAX_LISTED {
             return None;
         }
         let duration = tags.duration.take()?;

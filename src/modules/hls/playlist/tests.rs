@@ -85,6 +85,13 @@ fn three_are_listed_however_short_the_length() {
 }
 
 #[test]
+fn a_window_of_hours_is_listed_whole() {
+    let mut playlist = live(2000);
+    fill(&mut playlist, 2000, 2000, 3_600_000);
+    assert_eq!(playlist.total(), 3_600_000);
+}
+
+#[test]
 fn the_list_is_bounded_when_time_stands_still() {
     let mut playlist = live(2000);
     assert_eq!(fill(&mut playlist, MAX_LISTED + 10, 1, 30_000).len(), 10);
@@ -200,15 +207,15 @@ fn the_target_is_what_was_told_first() {
 #[test]
 fn an_event_lists_all_and_ends_where_it_must() {
     let mut playlist = Playlist::new(ListKind::Event, 2000);
-    assert!(fill(&mut playlist, MAX_EVENT - 1, 2000, 6000).is_empty() && !playlist.is_full());
+    assert!(fill(&mut playlist, MAX_LISTED - 1, 2000, 6000).is_empty() && !playlist.is_full());
     fill(&mut playlist, 1, 2000, 6000);
     assert!(playlist.is_full());
     let naming = naming_with(|settings| settings.kind = ListKind::Event);
     let text = playlist.render(&naming, &[], None, End::Open);
     let (_, parsed) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
     assert_eq!(parsed.playlist_type, Some(m3u8_rs::MediaPlaylistType::Event));
-    assert_eq!((parsed.media_sequence, parsed.segments.len()), (0, MAX_EVENT));
-    assert!(u64::try_from(text.len()).unwrap() < MAX_TEXT / 2);
+    assert_eq!((parsed.media_sequence, parsed.segments.len()), (0, MAX_LISTED));
+    assert!(u64::try_from(text.len()).unwrap() < MAX_TEXT / 8);
     assert_eq!(Playlist::parse(&text, &naming).unwrap().0, playlist);
 }
 

@@ -21,7 +21,7 @@ fn naming(scratch: &Scratch) -> Naming {
 }
 
 fn open_as(naming: &Naming) -> Publication {
-    Publication::open(naming.clone(), &Files::Disk, UNIX_EPOCH).unwrap()
+    Publication::open(naming.clone(), &Files::Disk, UNIX_EPOCH)
 }
 
 fn open_with(scratch: &Scratch, adjust: impl FnOnce(&mut Settings)) -> Publication {
@@ -35,7 +35,18 @@ fn open(scratch: &Scratch) -> Publication {
 fn finished(part: Part, facts: &Facts) -> Finished<'_> {
     let (begins, timestamp) = (Begins::Independent, 0);
     let (bytes, duration, expected) = (5, 2000, 2000);
-    Finished { part, bytes, duration, begins, timestamp, date: None, expected, facts, frames: 50 }
+    Finished {
+        part,
+        bytes,
+        duration,
+        end: (timestamp + duration) * 90,
+        begins,
+        timestamp,
+        date: None,
+        expected,
+        facts,
+        frames: 50,
+    }
 }
 
 fn add(publication: &mut Publication, count: usize) {
@@ -168,12 +179,18 @@ fn a_playlist_that_is_not_ours_is_not_believed() {
 
 #[test]
 fn fragments_that_are_gone_are_not_listed_again() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 3);
-    fs::remove_file(scratch.path().join("a-1.ts")).unwrap();
-    add(&mut open(&scratch), 1);
-    let text = text(&scratch);
-    assert!(text.contains("MEDIA-SEQUENCE:2\n") && !text.contains("a-0.ts"), "{text}");
+    for is_cut in [false, true] {
+        let scratch = Scratch::new();
+        add(&mut open(&scratch), 3);
+        fs::remove_file(scratch.path().join("a-1.ts")).unwrap();
+        if is_cut {
+            // A power cut: the name has come to the disk, and what was in the file has not.
+            fs::write(scratch.path().join("a-1.ts"), "").unwrap();
+        }
+        add(&mut open(&scratch), 1);
+        let text = text(&scratch);
+        assert!(text.contains("MEDIA-SEQUENCE:2\n") && !text.contains("a-0.ts"), "{text}");
+    }
 }
 
 #[test]
@@ -214,6 +231,33 @@ fn an_error_names_the_file() {
     fs::create_dir(scratch.path().join(".a.ts.part")).unwrap();
     let error = publication.start_fragment().unwrap_err().to_string();
     assert!(error.contains("/.a.ts.part: "), "{error}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_tried_again() {
+    let scratch = Scratch::new();
+    let settings = settings(|settings| settings.layout = Layout::Nested);
+    let directory = scratch.path().join("a");
+    fs::write(&directory, "a file").unwrap();
+    let mut publication = open_as(&Naming::new(scratch.path(), "a", &settings));
+    assert!(publication.start_fragment().is_err());
+    fs::remove_file(&directory).unwrap();
+    add(&mut publication, 1);
+    assert!(directory.join("0.ts").is_file() && directory.join("index.m3u8").is_file());
+}
+
+#[test]
+fn directories_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() {
+    let scratch = Scratch::new();
+    let mut publication = open_as(&Naming::new(&scratch.path().join("hls"), "a", &settings(|_| {})));
+    add(&mut publication, 2);
+    fs::remove_dir_all(scratch.path().join("hls")).unwrap();
+    assert!(publication.start_fragment().is_err());
+    publication.recover();
+    add(&mut publication, 1);
+    let text = fs::read_to_string(scratch.path().join("hls/a.m3u8")).unwrap();
+    assert!(text.contains("MEDIA-SEQUENCE:2\n") && text.matches("#EXTINF").count() == 1, "{text}");
+    assert!(scratch.path().join("hls/a-2.ts").is_file());
 }
 
 #[test]
@@ -357,7 +401,7 @@ fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
     let naming = Naming::new(Path::new("/hls"), "a", &settings);
     let files = Files::of(settings.place, &mut memory);
-    (Publication::open(naming, &files, now.wall).unwrap(), memory, now)
+    (Publication::open(naming, &files, now.wall), memory, now)
 }
 
 fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) {
@@ -392,7 +436,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();
     let files = Files::Memory(&mut memory);
-    let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH).unwrap();
+    let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH);
     add_in_memory(&mut again, &mut memory, now, 100);
     assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
     remove_all(&naming, &mut Files::Memory(&mut memory), now.wall);

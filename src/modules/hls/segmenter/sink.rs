@@ -5,17 +5,18 @@ use std::mem;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
-use crate::engine::{MemoryFiles, Now, Sink};
+use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::Frame;
 
 use super::super::fragment::OpenFragment;
+use super::super::probe::Probe;
 use super::super::publication::Finished;
 use super::super::slicer::TURN;
 use super::{Cut, Segmenter, State};
 
 impl Segmenter {
-    /// Lets a fragment that is whole appear.
-    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64) -> io::Result<()> {
+    /// Lets a fragment that is whole appear, of `duration` milliseconds; its last frame ends at `end`, in ticks.
+    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, end: u64) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
         let (part, bytes, spare) = open.finish()?;
         self.spare = spare;
@@ -23,6 +24,7 @@ impl Segmenter {
             part,
             bytes,
             duration,
+            end: self.line.end(end),
             begins,
             timestamp: start % TURN,
             date: self.dates.of(start),
@@ -36,6 +38,12 @@ impl Segmenter {
         Ok(())
     }
 
+    /// What comes next does not follow from what is published.
+    pub(super) fn break_off(&mut self) {
+        self.publication.break_off();
+        self.line.break_off();
+    }
+
     /// Gives up what is open, and rests.
     fn fail(&mut self, timestamp: u64, error: &io::Error) {
         if !mem::replace(&mut self.is_failing, true) {
@@ -45,19 +53,19 @@ impl Segmenter {
         self.muxer = self.muxer_before.clone();
         self.audio.flush(|_, _| {});
         self.audio.restart();
-        self.publication.break_off();
-        self.publication.make_room();
+        self.break_off();
+        self.publication.recover();
         self.broken = true;
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {
-            self.finish();
+            self.finish(Finish::StreamEnded);
         }
     }
 
-    fn write_rest(&mut self) -> io::Result<()> {
+    fn write_rest(&mut self, cut: Cut) -> io::Result<()> {
         if matches!(self.state, State::Probing(_) | State::Running) {
             self.start()?;
-            self.close(Cut::End, 0)?;
+            self.close(cut, 0)?;
         }
         Ok(())
     }
@@ -71,23 +79,33 @@ impl Sink for Segmenter {
         Ok(())
     }
 
+    /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
+    /// publisher has, and where its first picture is.
     fn discontinuity(&mut self) {
-        if self.open.is_some() {
-            self.broken = true;
-        } else {
-            // There is nothing to break off from.
-            self.dates.restart();
+        if matches!(self.state, State::Over | State::Resting(_)) {
+            return;
         }
+        if let Err(error) = self.write_rest(Cut::Break) {
+            return self.fail(self.last_dts.unwrap_or(0) / 90, &error);
+        }
+        self.codecs.restart();
+        self.dates.restart();
+        self.slicer.restart();
+        self.state = State::Probing(Probe::default());
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, why: Finish) {
         if matches!(self.state, State::Over) {
             return;
         }
-        let rest = self.write_rest();
+        let rest = self.write_rest(Cut::End);
         self.open = None;
         self.state = State::Over;
-        if let Err(error) = rest.and(self.publication.end()) {
+        let end = match why {
+            Finish::StreamEnded => self.publication.end(),
+            Finish::ServerStops => Ok(()),
+        };
+        if let Err(error) = rest.and(end) {
             log::error!("{}: hls: {error}", self.publication.name());
         }
     }
@@ -101,7 +119,7 @@ impl Sink for Segmenter {
 /// The last fragment and the playlist's end, if nobody has asked for them.
 impl Drop for Segmenter {
     fn drop(&mut self) {
-        self.finish();
+        self.finish(Finish::StreamEnded);
         if self.skipped > 0 {
             let (name, skipped) = (self.publication.name(), self.skipped);
             log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");

@@ -13,7 +13,7 @@ use super::super::naming::Naming;
 use super::super::settings::{KeySettings, Pace, Slicing};
 use super::super::store::Files;
 use super::*;
-use crate::engine::{MemoryFiles, Now, Sink};
+use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::ts::tests::{Demux, Pes};
 
 const SPS: &[u8] =
@@ -29,6 +29,7 @@ type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
 /// A segmenter over a directory, and what publishers send.
 struct Rig {
     scratch: Scratch,
+    settings: Rc<Settings>,
     segmenter: Option<Segmenter>,
 }
 
@@ -41,11 +42,17 @@ impl Rig {
     fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings { playlist_length: 3_600_000, ..Settings::for_tests() };
         adjust(&mut settings);
-        let settings = Rc::new(settings);
-        let scratch = Scratch::new();
-        let naming = Naming::new(scratch.path(), "a", &settings);
-        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH).unwrap();
-        Self { scratch, segmenter: Some(Segmenter::new(&settings, publication)) }
+        let mut rig = Self { scratch: Scratch::new(), settings: Rc::new(settings), segmenter: None };
+        rig.restart();
+        rig
+    }
+
+    /// Another segmenter over what is there.
+    fn restart(&mut self) {
+        self.segmenter = None;
+        let naming = Naming::new(self.scratch.path(), "a", &self.settings);
+        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
+        self.segmenter = Some(Segmenter::new(&self.settings, publication));
     }
 
     fn send(&mut self, kind: Kind, timestamp: u64, payload: &[u8]) {
@@ -129,6 +136,10 @@ impl Rig {
             )]
             let duration = (f64::from(segment.duration) * 1000.0).round() as u64;
             assert!(u64::from(segment.duration.round() as u32) <= playlist.target_duration);
+            if segment.discontinuity {
+                // Packets may be counted anew.
+                demux = Demux::default();
+            }
             let packets = demux.read(&bytes);
             (duration, segment.discontinuity, packets, demux.streams.clone())
         };
@@ -311,6 +322,23 @@ fn a_track_that_appears_later_is_a_discontinuity_with_new_tables() {
 }
 
 #[test]
+fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..500 {
+        rig.audio(index * 21);
+    }
+    let listed = rig.demux();
+    assert!(listed.len() >= 4 && listed.iter().all(|(.., streams)| streams == &[(0x0f, AUDIO)]));
+    rig.inter(10_500);
+    rig.second(10_520);
+    rig.end();
+    let fragments = rig.demux();
+    let last = fragments.last().unwrap();
+    assert_eq!((last.1, last.3.len(), of(&last.2, VIDEO).count()), (true, 2, 25));
+}
+
+#[test]
 fn another_header_cuts_at_its_key_frame() {
     let mut rig = Rig::new();
     rig.headers();
@@ -374,6 +402,18 @@ fn times_run_on_over_the_33_bit_wrap() {
     let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets).collect();
     let clocks: Vec<u64> = of(&packets, VIDEO).map(|pes| pes.pcr.unwrap().0).collect();
     assert!(clocks.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) & ((1 << 33) - 1) == 3600));
+}
+
+#[test]
+fn the_room_of_a_large_picture_is_given_back() {
+    let mut rig = Rig::new();
+    rig.headers();
+    let mut picture = vec![0x17, 1, 0, 0, 0];
+    picture.extend((4u32 << 20).to_be_bytes());
+    picture.extend(vec![0x65; 4 << 20]);
+    rig.send(Kind::Video, 0, &picture);
+    rig.inter(40);
+    assert!(rig.segmenter.as_ref().unwrap().access_unit.capacity() <= MAX_KEPT);
 }
 
 #[test]

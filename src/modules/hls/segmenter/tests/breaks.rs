@@ -1,10 +1,10 @@
-//! What does not continue what came before: times that jump, other publishers, errors.
+//! What does not continue what came before: pauses, other publishers, errors.
 
 use super::*;
 
 #[test]
-fn times_that_jump_are_a_discontinuity_and_audio_never_straddles_it() {
-    for (from, to) in [(100_000, 3_600_000), (3_600_000, 100_000), (1 << 40, 0)] {
+fn a_long_pause_is_a_discontinuity_and_audio_never_straddles_it() {
+    for (from, to) in [(100_000, 130_000), (100_000, 3_600_000), (0, 1 << 40)] {
         for audio_first in [true, false] {
             let mut rig = Rig::new();
             rig.headers();
@@ -19,8 +19,8 @@ fn times_that_jump_are_a_discontinuity_and_audio_never_straddles_it() {
             let shape = rig.shape();
             assert_eq!(shape.len(), 2, "{shape:?}");
             assert_eq!((shape[0].1, shape[1].1), (false, true), "{shape:?}");
-            for (place, (_, _, packets)) in rig.fragments().iter().enumerate() {
-                let base = (if place == 0 { from } else { to }) * 90;
+            for (_, _, packets) in rig.fragments() {
+                let base = from * 90;
                 let spread = packets.iter().map(|pes| pes.pts.wrapping_sub(base + 63_000) & ((1 << 33) - 1));
                 assert!(spread.max().unwrap() < 90 * 3000, "{from} {to} {audio_first}");
             }
@@ -44,12 +44,12 @@ fn small_steps_back_keep_decoding_times_rising() {
 }
 
 #[test]
-fn a_publisher_whose_times_jump_in_every_frame_makes_no_file_of_each() {
+fn a_publisher_who_pauses_behind_every_frame_makes_no_file_of_each() {
     let mut rig = Rig::new();
     rig.headers();
     for index in 0..1000 {
-        rig.key(index % 2 * 10_000_000);
-        rig.audio(index % 3 * 10_000_000);
+        rig.key(index * 10_000_000);
+        rig.audio(index * 10_000_000);
     }
     assert_eq!(rig.scratch.list(), [".a.ts.part"]);
     rig.end();
@@ -73,6 +73,7 @@ fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
     rig.second(502_000);
     settle(&mut rig, 99);
     rig.segmenter.as_mut().unwrap().discontinuity();
+    settle(&mut rig, 30);
     rig.headers();
     rig.key(503_000);
     settle(&mut rig, 60);
@@ -102,28 +103,100 @@ fn a_break_before_the_first_key_frame_loses_nothing() {
 
 #[test]
 fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound() {
+    for next in [4000, 100_000] {
+        let mut rig = Rig::new();
+        rig.headers();
+        for from in [0, next] {
+            if from > 0 {
+                rig.segmenter.as_mut().unwrap().discontinuity();
+                rig.headers();
+            }
+            for number in 0..100 {
+                let time = from + number * 40;
+                if number % 50 == 0 {
+                    rig.key(time);
+                } else {
+                    rig.inter(time);
+                }
+                rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
+                rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
+            }
+        }
+        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        drop(rig.segmenter.take());
+        let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+        assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    }
+}
+
+/// A player that counts on from the last sound before the break would play what comes behind it too late.
+#[test]
+fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
     let mut rig = Rig::new();
     rig.headers();
-    for from in [0, 4000] {
-        if from > 0 {
-            rig.segmenter.as_mut().unwrap().discontinuity();
-            rig.headers();
-        }
-        for number in 0..100 {
-            let time = from + number * 40;
-            if number % 50 == 0 {
-                rig.key(time);
-            } else {
-                rig.inter(time);
-            }
-            rig.send(Kind::Audio, time + 10, &[0xaf, 1, 1, 2, 3]);
-            rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    assert_eq!(rig.shape(), [(1000, false)], "what there was is shown at once");
+    rig.headers();
+    rig.audio(2480);
+    rig.second(2500);
+    rig.end();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true)]);
+    expect_no_gap(&rig);
+}
+
+/// What is written goes on from fragment to fragment, whatever the publishers' times.
+fn expect_no_gap(rig: &Rig) {
+    let fragments = rig.fragments();
+    for pair in fragments.windows(2) {
+        for pid in [VIDEO, AUDIO] {
+            let last = of(&pair[0].2, pid).map(|pes| pes.pts).max().unwrap();
+            let first = of(&pair[1].2, pid).map(|pes| pes.pts).min().unwrap();
+            assert!(first > last && first <= last + 90 * 300, "{pid}: {last} {first}");
         }
     }
-    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+}
+
+#[test]
+fn times_go_on_over_restarts_of_the_server() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    for start in [50_000, 0] {
+        rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+        rig.restart();
+        rig.headers();
+        rig.second(start);
+    }
+    rig.end();
+    assert_eq!(rig.shape(), [(1000, false), (1000, true), (1000, true)]);
+    expect_no_gap(&rig);
+}
+
+#[test]
+fn another_publisher_may_have_other_tracks() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.aac_header();
+    for number in 0..200 {
+        rig.audio(2000 + number * 20);
+    }
+    rig.end();
+    let listed = rig.demux();
+    assert_eq!(listed.iter().map(|(_, broken, ..)| *broken).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(listed[1].3, [(0x0f, AUDIO)]);
+}
+
+#[test]
+fn a_server_that_stops_ends_no_stream() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
     drop(rig.segmenter.take());
-    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
-    assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+    assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
 }
 
 #[test]
@@ -169,4 +242,74 @@ fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
     assert!(shape.len() > 3 && shape[2].1 && !shape[3].1, "{shape:?}");
     assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
     assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
+}
+
+#[test]
+fn a_pause_is_a_discontinuity_and_not_a_longer_target_duration() {
+    for (with_sound, with_picture) in [(true, true), (false, true), (true, false)] {
+        for pause in [3600, 15_000, 19_000, 60_000] {
+            let mut rig = Rig::new();
+            if with_picture {
+                rig.avc_header(SPS);
+            }
+            if with_sound {
+                rig.aac_header();
+            }
+            let times = [0, 1000, 2000, 3000, 4000, 4000 + pause, 5000 + pause, 6000 + pause, 7000 + pause];
+            for time in times {
+                match (with_sound, with_picture) {
+                    (true, true) => rig.second(time),
+                    (true, false) => (0..46).for_each(|index| rig.audio(time + index * 1000 / 46)),
+                    _ => (0..25).for_each(|index| match index {
+                        0 => rig.key(time),
+                        _ => rig.inter(time + index * 40),
+                    }),
+                }
+            }
+            rig.end();
+            let text = rig.playlist();
+            let broken: Vec<bool> = rig.shape().iter().map(|(_, broken)| *broken).collect();
+            assert_eq!(broken, [false, false, false, true, false], "{pause}: {text}");
+            assert!(text.contains("TARGETDURATION:2\n") && text.contains("INDEPENDENT"), "{text}");
+            let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets).collect();
+            let count = |pid| {
+                of(&packets, pid).map(|pes| if pid == VIDEO { 1 } else { pes.payload.len() / 10 }).sum()
+            };
+            let expected = (if with_picture { 9 * 25 } else { 0 }, if with_sound { 9 * 46 } else { 0 });
+            if pause < 20_000 {
+                assert_eq!((count(VIDEO), count(AUDIO)), expected, "no frame is lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pause_of_sound_and_then_the_picture_is_one_discontinuity() {
+    let mut rig = Rig::new();
+    rig.headers();
+    (0..5).for_each(|second| rig.second(second * 1000));
+    rig.audio(20_000);
+    rig.audio(20_021);
+    rig.second(20_040);
+    rig.second(21_040);
+    rig.second(22_040);
+    rig.end();
+    let broken: Vec<bool> = rig.shape().iter().map(|(_, broken)| *broken).collect();
+    assert_eq!(broken, [false, false, false, true, false]);
+    assert!(rig.playlist().contains("INDEPENDENT"), "{}", rig.playlist());
+}
+
+#[test]
+fn one_picture_and_sound_have_fragments_of_the_usual_length() {
+    let mut rig = Rig::with(|settings| settings.fragment = 5000);
+    rig.headers();
+    rig.key(0);
+    (0..1000).for_each(|index| rig.audio(index * 21));
+    rig.end();
+    assert!(
+        rig.shape()[..3].iter().all(|shape| (5000..5500).contains(&shape.0) && !shape.1),
+        "{:?}",
+        rig.shape()
+    );
+    assert!(rig.playlist().contains("TARGETDURATION:5\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-INDEPENDENT"));
 }

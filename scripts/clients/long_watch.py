@@ -1,0 +1,102 @@
+"""Players of HLS for a minute and more: nothing happens, then the encoder is gone for a moment, then the server is.
+
+None may stall: what they have in their buffers is longer than what they miss.
+"""
+
+import pathlib
+import re
+import time
+
+from . import clips
+from .browsers import SCRIPTS
+from .lab import Failure, wait
+
+NAME = "long-watch"
+QUIET, AFTER_RECONNECT, AFTER_RESTART = 62, 16, 16
+AWAY = 1  # seconds that the encoder is gone
+SECONDS = QUIET + AWAY + AFTER_RECONNECT + AFTER_RESTART - 4  # that are watched, within all that
+
+
+class Browser:
+    """One of the scripts in tests/browser, which judges by itself."""
+
+    def __init__(self, lab, script):
+        command = ["node", SCRIPTS / f"{script}.mjs", lab.http(), NAME, SECONDS, "restarts"]
+        self.process = lab.run(f"long.{script}", command)
+
+    def look(self):
+        """It looks by itself."""
+
+    def finish(self):
+        self.process.expect_success(60)
+        return self.process.last_words()
+
+
+class Ffmpeg:
+    """ffmpeg reads as fast as it can, and as much as a player would: what it has at each moment is the buffer."""
+
+    def __init__(self, lab, _script):
+        self.progress = pathlib.Path(lab.folder) / "long.progress"
+        source = lab.http(f"hls/{NAME}.m3u8")
+        self.process = lab.run("long.ffmpeg", [
+            "ffmpeg", "-v", "warning", "-stats_period", 0.2, "-progress", self.progress, "-i", source,
+            "-map", "0:v", "-c", "copy", "-f", "null", "-"])
+        self.seen = []  # (when, seconds of pictures)
+
+    def look(self):
+        text = self.progress.read_text() if self.progress.exists() else ""
+        if frames := re.findall(r"^frame=(\d+)$", text, re.MULTILINE):
+            self.seen.append((time.monotonic(), int(frames[-1]) / clips.FRAME_RATE))
+
+    def finish(self):
+        if self.process.ended():
+            raise Failure(f"ffmpeg has given up: {self.process.last_words()}")
+        self.process.interrupt_until_ended(10)
+        start = next(when for when, length in self.seen if length > 0)
+        watched = self.seen[-1][0] - start
+        least = min(length - (when - start) for when, length in self.seen if when >= start)
+        note = f"{watched:.0f} s, at least {least:.1f} s of pictures ahead"
+        if watched < SECONDS or least < 0:
+            raise Failure(f"{note}: {self.process.last_words()}")
+        return note
+
+
+PLAYERS = {"hls-js": Browser, "video": Browser, "ffmpeg": Ffmpeg}
+
+
+def watch(lab, clip, cases, results):
+    """All players at once."""
+    publisher = publish(lab, clip)
+    wait(40, "a playlist of its length", lambda: length_of(lab.get(f"hls/{NAME}.m3u8")) >= 16)
+    players = [case.client(lab, case.word.removeprefix("long-")) for case in cases]
+    spend(QUIET, players)
+    publisher.kill()
+    spend(AWAY, players)
+    publisher = publish(lab, clip)
+    spend(AFTER_RECONNECT, players)
+    lab.stop_server()
+    lab.start_server()
+    publisher.kill()
+    publisher = publish(lab, clip)
+    spend(AFTER_RESTART, players)
+    for case, player in zip(cases, players):
+        results.case(case.name, player.finish)
+    publisher.kill()
+
+
+def publish(lab, clip):
+    return lab.run("long.publisher", ["ffmpeg", "-v", "warning", "-re", "-i", clip.long(), "-c", "copy", "-f", "flv",
+                                      lab.url(NAME, "tv")])
+
+
+def length_of(playlist):
+    """Seconds that are listed."""
+    return sum(map(float, re.findall(rb"#EXTINF:([\d.]+)", playlist or b"")))
+
+
+def spend(seconds, players):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for player in players:
+            player.look()
+        time.sleep(0.2)
