@@ -67,7 +67,8 @@ impl World {
     /// A client goes through the handshake, and says what follows it.
     fn connect(&mut self, words: impl Fn(&[u8]) -> Vec<u8>) -> Result<SessionId, Box<dyn Error>> {
         let now = self.begun;
-        let id = self.engine.accept(0, ([127, 0, 0, 1], 9).into(), now).ok_or("no listener")?;
+        let ends = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1935).into());
+        let id = self.engine.accept(0, ends, now).ok_or("no listener")?;
         self.engine.input(id, &wire::hello(), now);
         let mut slices = [IoSlice::new(&[]); SLICES];
         let queue = self.engine.out_queue(id).ok_or("no session")?;
