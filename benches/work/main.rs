@@ -28,8 +28,8 @@ use millstream::rtmp::chunk::{ChunkReader, Limits};
 use publisher::{Publisher, Rates};
 use world::World;
 
-/// Messages prepared: 20 s of video. Counts are multiples of a group, as a key frame is larger.
-const MESSAGES: usize = 600;
+/// Messages prepared: 10 s of video. Counts are multiples of a group, as a key frame is larger.
+const MESSAGES: usize = 300;
 
 /// What is published: 2 Mbit/s, without audio.
 const RATES: Rates = Rates { video: 2_000_000, audio: 0, group: pace::GROUP };
