@@ -12,7 +12,7 @@ use common::ffmpeg::{self, Tracks};
 use common::hls::{Watch, fragments, publish};
 use common::http::get;
 use common::media;
-use common::player::Client;
+use common::player::{Client, relay};
 use common::{Folder, Server, until, wait};
 use nix::sys::signal::Signal;
 
@@ -108,7 +108,8 @@ fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
     let directives = "hls on; hls_fragment 1s; hls_playlist_length 1s; hls_fragment_naming timestamp;";
     let mut first = server(&folder, directives);
     let mut publisher = Client::publish(first.rtmp(), "cam");
-    publisher.send_all(&media::both(90_000, 9000));
+    let mut players = [Client::play(first.rtmp(), "cam")];
+    relay(&mut publisher, &mut players, &media::both(90_000, 9000));
     wait("fragments that wait for their deletion", || ours(&folder).len() > 6);
     first.signal(Signal::SIGKILL);
     first.wait_exit(common::SOON);

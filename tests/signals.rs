@@ -125,6 +125,19 @@ fn quit_with_nothing_live_is_the_end() {
 }
 
 #[test]
+fn a_successor_may_listen_before_its_predecessor_stops() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let configuration = format!(
+        "rtmp {{ server {{ listen 127.0.0.1:{port} reuseport; application live {{ live on; }} }} }}"
+    );
+    let mut first = Server::start(&configuration);
+    let second = Server::start(&configuration);
+    first.signal(Signal::SIGTERM);
+    assert_eq!(first.wait_exit(SOON).code(), Some(0));
+    drop(Client::publish(second.rtmp(), "cam"));
+}
+
+#[test]
 fn term_ends_a_drain() {
     let mut server = Server::live("");
     let publisher = Client::publish(server.rtmp(), "cam");

@@ -19,7 +19,7 @@ error_log {folder}/server.log info;
 pid off;
 rtmp {{
     server {{
-        listen 127.0.0.1:{rtmp_port};
+        listen 127.0.0.1:{rtmp_port} reuseport;
         application live {{
             live on;
             record all;
@@ -44,13 +44,13 @@ rtmp {{
             hls on;
             hls_path {folder}/hls;
             hls_fragment 4s;
-            hls_playlist_length 16s;
+            hls_playlist_length 12s;
         }}
     }}
 }}
 http {{
     server {{
-        listen 127.0.0.1:{http_port};
+        listen 127.0.0.1:{http_port} reuseport;
         location / {{ page on; }}
         location /hls {{ alias {folder}/hls; }}
         location /locked {{ alias {folder}/locked; }}
@@ -98,6 +98,15 @@ class Lab:
         wait(10, "the server to listen", lambda: self.server.ended() or self.is_listening())
         if self.server.ended():
             raise Failure(f"the server does not start: {self.server.last_words()}")
+
+    def restart_server(self):
+        """In such a way that somebody listens all the time."""
+        first = self.server
+        self.start_server()
+        wait(10, "the second server to listen", lambda: self.server_log().count("listening for HTTP") == 1)
+        first.interrupt(signal.SIGTERM)
+        if first.wait(10) != 0:
+            raise Failure(f"the first server ends with {first.wait(0)}: {first.last_words()}")
 
     def is_listening(self):
         try:

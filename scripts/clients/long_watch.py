@@ -66,32 +66,33 @@ PLAYERS = {"hls-js": Browser, "video": Browser, "ffmpeg": Ffmpeg}
 
 def watch(lab, clip, cases, results):
     """All players at once."""
-    publisher = publish(lab, clip)
-    wait(40, "a playlist of its length", lambda: length_of(lab.get(f"hls/{NAME}.m3u8")) >= 16)
+    source = clip.long()
+    publisher = publish(lab, source)
+    # Players take the last three as their buffer.
+    wait(45, "three fragments of full length", lambda: lengths(lab.get(f"hls/{NAME}.m3u8"))[-3:] == [4.0] * 3)
     players = [case.client(lab, case.word.removeprefix("long-")) for case in cases]
     spend(QUIET, players)
     publisher.kill()
     spend(AWAY, players)
-    publisher = publish(lab, clip)
+    publisher = publish(lab, source)
     spend(AFTER_RECONNECT, players)
-    lab.stop_server()
-    lab.start_server()
+    lab.restart_server()
     publisher.kill()
-    publisher = publish(lab, clip)
+    publisher = publish(lab, source)
     spend(AFTER_RESTART, players)
     for case, player in zip(cases, players):
         results.case(case.name, player.finish)
     publisher.kill()
 
 
-def publish(lab, clip):
-    return lab.run("long.publisher", ["ffmpeg", "-v", "warning", "-re", "-i", clip.long(), "-c", "copy", "-f", "flv",
+def publish(lab, source):
+    return lab.run("long.publisher", ["ffmpeg", "-v", "warning", "-re", "-i", source, "-c", "copy", "-f", "flv",
                                       lab.url(NAME, "tv")])
 
 
-def length_of(playlist):
-    """Seconds that are listed."""
-    return sum(map(float, re.findall(rb"#EXTINF:([\d.]+)", playlist or b"")))
+def lengths(playlist):
+    """Of the fragments that are listed, in seconds."""
+    return list(map(float, re.findall(rb"#EXTINF:([\d.]+)", playlist or b"")))
 
 
 def spend(seconds, players):

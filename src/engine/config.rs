@@ -69,6 +69,8 @@ pub struct Listener {
     pub server: usize,
     /// Whether an IPv6 address is for IPv6 only.
     pub ipv6_only: bool,
+    /// Whether another process may listen there, too.
+    pub reuse_port: bool,
     /// Where the configuration says so: "file:line".
     pub origin: String,
     /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
@@ -207,10 +209,15 @@ impl<'t> Config<'t> {
                 .map_err(|why| Error::at(node, format!("{address} {why}")))?;
         }
         if shared.is_none() {
-            let ipv6_only = !says("ipv6only=off");
-            let origin = format!("{}:{}", node.file, node.line);
-            let apart = Vec::new();
-            self.listeners.push(Listener { protocol, address, server: position, ipv6_only, origin, apart });
+            self.listeners.push(Listener {
+                protocol,
+                address,
+                server: position,
+                ipv6_only: !says("ipv6only=off"),
+                reuse_port: says("reuseport"),
+                origin: format!("{}:{}", node.file, node.line),
+                apart: Vec::new(),
+            });
         }
         Ok(())
     }

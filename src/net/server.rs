@@ -90,7 +90,7 @@ impl Server {
                     format!("{}: cannot listen on {}: {error}", wanted.origin, wanted.address),
                 )
             };
-            let mut listener = bind(wanted.address, wanted.ipv6_only).map_err(explain)?;
+            let mut listener = bind(wanted).map_err(explain)?;
             poll.registry().register(&mut listener, Token(index), Interest::READABLE)?;
             let name = match wanted.protocol {
                 Protocol::Rtmp => "RTMP",
