@@ -127,9 +127,8 @@ fn quit_with_nothing_live_is_the_end() {
 #[test]
 fn a_successor_may_listen_before_its_predecessor_stops() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let configuration = format!(
-        "rtmp {{ server {{ listen 127.0.0.1:{port} reuseport; application live {{ live on; }} }} }}"
-    );
+    let configuration =
+        format!("rtmp {{ server {{ listen 127.0.0.1:{port} reuseport; application live {{ live on; }} }} }}");
     let mut first = Server::start(&configuration);
     let second = Server::start(&configuration);
     first.signal(Signal::SIGTERM);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 /// How `listen` is written for RTMP.
 pub(super) const RTMP_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] [reuseport] ...";
 /// How `listen` is written for HTTP.
-pub(super) const HTTP_SYNTAX: &str = 
+pub(super) const HTTP_SYNTAX: &str =
     "address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...";
 
 /// nginx's options of `listen`; most mean nothing here, or are how it is anyway.
