@@ -57,7 +57,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rtmp { server {\nmax_message 17m; } }", "2: \"max_message\" is from 1k to 16m, not 17825792 bytes"),
     (
         "rtmp {\nserver {\nlisten 70000; } }",
-        "3: \"listen\" takes address:port|address|port [ipv6only=on|off] ...: \"70000\" is not a port",
+        "3: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
     ),
     (
         "live on;",

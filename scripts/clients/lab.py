@@ -43,8 +43,8 @@ rtmp {{
             publish_grace 10s;
             hls on;
             hls_path {folder}/hls;
-            hls_fragment 4s;
-            hls_playlist_length 12s;
+            hls_fragment 3s;
+            hls_playlist_length 18s;
         }}
     }}
 }}

@@ -36,23 +36,23 @@ class Ffmpeg:
     """ffmpeg reads as fast as it can, and as much as a player would: what it has at each moment is the buffer."""
 
     def __init__(self, lab, _script):
-        self.progress = pathlib.Path(lab.folder) / "long.progress"
+        self.pictures = pathlib.Path(lab.folder) / "long.pictures"  # a line for each
         source = lab.http(f"hls/{NAME}.m3u8")
         self.process = lab.run("long.ffmpeg", [
-            "ffmpeg", "-v", "warning", "-stats_period", 0.2, "-progress", self.progress, "-i", source,
-            "-map", "0:v", "-c", "copy", "-f", "null", "-"])
+            "ffmpeg", "-v", "warning", "-i", source, "-map", "0:v", "-c", "copy", "-flush_packets", 1,
+            "-f", "framecrc", self.pictures])
         self.seen = []  # (when, seconds of pictures)
 
     def look(self):
-        text = self.progress.read_text() if self.progress.exists() else ""
-        if frames := re.findall(r"^frame=(\d+)$", text, re.MULTILINE):
-            self.seen.append((time.monotonic(), int(frames[-1]) / clips.FRAME_RATE))
+        if self.pictures.exists():
+            lines = self.pictures.read_bytes().count(b"\n0,")
+            self.seen.append((time.monotonic(), lines / clips.FRAME_RATE))
 
     def finish(self):
         if self.process.ended():
             raise Failure(f"ffmpeg has given up: {self.process.last_words()}")
         self.process.interrupt_until_ended(10)
-        start = next(when for when, length in self.seen if length > 0)
+        start = next((when for when, length in self.seen if length > 0), time.monotonic())
         watched = self.seen[-1][0] - start
         least = min(length - (when - start) for when, length in self.seen if when >= start)
         note = f"{watched:.0f} s, at least {least:.1f} s of pictures ahead"
@@ -69,7 +69,7 @@ def watch(lab, clip, cases, results):
     source = clip.long()
     publisher = publish(lab, source)
     # Players take the last three as their buffer.
-    wait(45, "three fragments of full length", lambda: lengths(lab.get(f"hls/{NAME}.m3u8"))[-3:] == [4.0] * 3)
+    wait(60, "three fragments of full length", lambda: lengths(lab.get(f"hls/{NAME}.m3u8"))[-3:] == [3.0] * 3)
     players = [case.client(lab, case.word.removeprefix("long-")) for case in cases]
     spend(QUIET, players)
     publisher.kill()

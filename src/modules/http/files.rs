@@ -79,14 +79,14 @@ fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -
         let mut found =
             names.map(|name| (name, lookup::find_in_memory(memory, base, &[&*rest, name].concat())));
         if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
-            return send(file, settings.mime(name), request);
+            return send(file, name, settings, request);
         }
     } else if let Some(file) = lookup::find_in_memory(memory, base, &rest) {
-        return send(file, settings.mime(path), request);
+        return send(file, path, settings, request);
     }
     match lookup::find(base, &rest) {
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
-        Ok(Found::File(file)) => send(file, settings.mime(path), request),
+        Ok(Found::File(file)) => send(file, path, settings, request),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
         Ok(Found::Folder(folder)) => index(settings, &folder, request, path),
         Err(errno) => failure(path, errno),
@@ -96,7 +96,7 @@ fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -
 fn index(settings: &Settings, folder: &File, request: &Request, path: &str) -> HttpReply {
     for name in &settings.index {
         match lookup::find_in(folder, name) {
-            Ok(Found::File(file)) => return send(file, settings.mime(name), request),
+            Ok(Found::File(file)) => return send(file, name, settings, request),
             Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
             Err(errno) => return failure(path, errno),
         }
@@ -130,7 +130,7 @@ fn options(settings: &Settings, request: &Request, path: &str) -> HttpReply {
 }
 
 /// A file, a part of it, or that there is no need to send it.
-fn send(content: Content, mime: &str, request: &Request) -> HttpReply {
+fn send(content: Content, name: &str, settings: &Settings, request: &Request) -> HttpReply {
     let size = content.body.len();
     let age = content.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = age.as_secs();
@@ -146,14 +146,17 @@ fn send(content: Content, mime: &str, request: &Request) -> HttpReply {
         Outcome::NotModified => return HttpReply { head: head(304), body: Body::Empty },
         Outcome::Failed => return error(412),
     }
-    let range = request.headers.get("range").filter(|_| request.method == Method::Get);
+    // A player that gets a playlist in parts, as Chromium's own does, would join those of two versions.
+    let units = if has_extension(name, &PLAYLISTS) { "none" } else { "bytes" };
+    let has_parts = units == "bytes" && request.method == Method::Get;
+    let range = request.headers.get("range").filter(|_| has_parts);
     let selection = match range {
         Some(range) if conditional::range_holds(&request.headers, &etag, modified) => {
             range::select(range, size)
         }
         _ => Selection::Whole,
     };
-    let head = |status| head(status).with("Content-Type", mime).with("Accept-Ranges", "bytes");
+    let head = |status| head(status).with("Content-Type", settings.mime(name)).with("Accept-Ranges", units);
     let body = |body: Body| if request.method == Method::Get { lookup::load(body) } else { body };
     match selection {
         Selection::Whole => HttpReply { head: head(200), body: body(content.body) },
