@@ -1,0 +1,187 @@
+//! One connection of the generator, from the handshake on.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use mio::net::TcpStream;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+
+use super::probe::Probe;
+use super::publisher::Publisher;
+use super::wire;
+
+/// Bytes that may wait for a server that does not take what is published.
+const BACKLOG: usize = 8 << 20;
+
+/// The answer of a server that takes a publisher, and the longest piece in which it is looked for.
+const PUBLISHED: &[u8] = b"NetStream.Publish.Start";
+const ANSWERS: usize = 8 * 1024;
+
+/// What a connection is for.
+pub enum Role {
+    /// Sends a stream; what comes back is thrown away.
+    Publisher(Publisher),
+    /// Throws away what it receives without even having it copied.
+    Player,
+    /// The same, but no more than so many bytes each time that it is asked to.
+    Slow(usize),
+    /// Waits for a stream that does not come.
+    Idle,
+    /// A player that leaves soon.
+    Visitor,
+    /// Looks at everything.
+    Probe(Box<Probe>),
+}
+
+/// How far a connection is.
+pub enum Stage {
+    /// S0, S1 and S2 so far, and what is said after them.
+    Handshake { answer: Vec<u8>, application: String, stream: String },
+    /// A publisher waits for its answer.
+    Publishing(Vec<u8>),
+    /// Media goes through.
+    Live,
+}
+
+/// A connection.
+pub struct Client {
+    pub stream: TcpStream,
+    pub role: Role,
+    pub stage: Stage,
+    /// Bytes received since it is live.
+    pub received: u64,
+    /// How many of them before measuring began.
+    pub before: u64,
+    out: Vec<u8>,
+}
+
+impl Client {
+    /// Connects; with a stream's name, begins the handshake, without one is live at once.
+    pub fn connect(address: SocketAddr, role: Role, name: Option<(&str, &str)>) -> io::Result<Self> {
+        // Blocking: on loopback a connection is made at once, or refused.
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(stream);
+        let mut client = Self { stream, role, stage: Stage::Live, received: 0, before: 0, out: Vec::new() };
+        if let Some((application, stream)) = name {
+            client.stage = Stage::Handshake {
+                answer: Vec::new(),
+                application: application.into(),
+                stream: stream.into(),
+            };
+            client.send(&wire::hello())?;
+        }
+        Ok(client)
+    }
+
+    /// Whether media may go through.
+    pub fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Live)
+    }
+
+    /// Sends, or keeps what does not go until there is room.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.extend(bytes);
+        if self.out.len() > BACKLOG {
+            return Err(io::Error::other("the server does not take what is published"));
+        }
+        self.flush()
+    }
+
+    /// Sends what is left.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let mut done = 0;
+        while done < self.out.len() {
+            match self.stream.write(&self.out[done..]) {
+                Ok(count) => done += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.out.drain(..done);
+        Ok(())
+    }
+
+    /// Reads on until it is live; whether it is.
+    pub fn begin(&mut self, scratch: &mut [u8]) -> io::Result<bool> {
+        while !self.is_live() {
+            let room = match &self.stage {
+                Stage::Handshake { answer, .. } => wire::HELLO_ANSWER - answer.len(),
+                _ => scratch.len(),
+            };
+            let Some(count) = read(&mut self.stream, &mut scratch[..room])? else { return Ok(false) };
+            self.step(&scratch[..count])?;
+        }
+        Ok(true)
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stage {
+            Stage::Handshake { answer, application, stream } => {
+                answer.extend(bytes);
+                if answer.len() < wire::HELLO_ANSWER {
+                    return Ok(());
+                }
+                let publishes = matches!(self.role, Role::Publisher(_));
+                let words = if publishes {
+                    wire::publish(answer, application, stream)
+                } else {
+                    wire::play(answer, application, stream)
+                };
+                self.stage = if publishes { Stage::Publishing(Vec::new()) } else { Stage::Live };
+                self.send(&words)
+            }
+            Stage::Publishing(answers) => {
+                answers.extend(bytes);
+                if answers.windows(PUBLISHED.len()).any(|window| window == PUBLISHED) {
+                    self.stage = Stage::Live;
+                } else if answers.len() > ANSWERS {
+                    return Err(io::Error::other("the server does not let publish"));
+                }
+                Ok(())
+            }
+            Stage::Live => Ok(()),
+        }
+    }
+
+    /// Throws away what has come, up to `limit` bytes. With MSG_TRUNC the kernel copies nothing into
+    /// `space` (tcp(7)), whose length alone counts.
+    pub fn discard(&mut self, space: &mut [u8], limit: usize) -> io::Result<()> {
+        let limit = limit.min(space.len());
+        loop {
+            match recv(self.stream.as_raw_fd(), &mut space[..limit], MsgFlags::MSG_TRUNC) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    self.received += count as u64;
+                    return Ok(());
+                }
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Reads once; nothing if nothing is there.
+    pub fn read(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+        let count = read(&mut self.stream, scratch)?;
+        self.received += count.unwrap_or(0) as u64;
+        Ok(count)
+    }
+}
+
+fn read(stream: &mut TcpStream, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        match stream.read(scratch) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => return Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

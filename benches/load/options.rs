@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use getopts::{Matches, Options};
+
+use super::publisher::Rates;
+use super::{clip, pace};
+
+/// The longest time that everything may take to connect.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is to be done.
+pub struct Plan {
+    pub address: SocketAddr,
+    pub application: String,
+    /// Streams published.
+    pub streams: usize,
+    /// Players of each stream, probes among them.
+    pub players: usize,
+    /// Probes in all, spread over the players.
+    pub probes: usize,
+    /// Players of each stream beside them that take no more than so many bytes a second.
+    pub slow: usize,
+    pub slow_rate: usize,
+    /// Players that come and go, a second.
+    pub churn: usize,
+    /// Players of a stream that nobody publishes.
+    pub idle: usize,
+    pub rates: Rates,
+    /// The server is the floor: nothing is published, players say nothing.
+    pub raw: bool,
+    /// From the last publisher to the server's memory with publishers alone.
+    pub settle: Duration,
+    pub warm_up: Duration,
+    pub measure: Duration,
+    /// The server's processes.
+    pub server: Vec<String>,
+}
+
+/// Reads the command line; the error is what to print.
+pub fn parse(arguments: &[String]) -> Result<Plan, String> {
+    let options = table();
+    let matches = options.parse(arguments).map_err(|error| error.to_string())?;
+    if matches.opt_present("h") {
+        return Err(options.usage("usage: load [options] ADDRESS\n\nPublishes to and plays from a server; prints what was received."));
+    }
+    let [address] = matches.free.as_slice() else {
+        return Err("one address is needed; -h tells more".into());
+    };
+    let rates = rates(&matches)?;
+    Ok(Plan {
+        address: address.parse().map_err(|error| format!("{address}: {error}"))?,
+        application: matches.opt_str("application").unwrap_or_else(|| "live".into()),
+        streams: number(&matches, "streams", 1)?,
+        players: number(&matches, "players", 0)?,
+        probes: number(&matches, "probes", 0)?,
+        slow: number(&matches, "slow", 0)?,
+        slow_rate: number(&matches, "slow-rate", 20_000)?,
+        churn: number(&matches, "churn", 0)?,
+        idle: number(&matches, "idle", 0)?,
+        rates,
+        raw: matches.opt_present("raw"),
+        settle: Duration::from_millis(number(&matches, "settle", 2500)? as u64),
+        warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
+        measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
+        server: matches.opt_strs("server"),
+    })
+}
+
+fn rates(matches: &Matches) -> Result<Rates, String> {
+    let rates = Rates {
+        video: number(matches, "video", 2_000_000)? as u64,
+        audio: number(matches, "audio", 0)? as u64,
+        group: (number(matches, "group", pace::GROUP as usize)? as u64).max(1),
+    };
+    let largest = pace::frame_size(rates.video, rates.group, 0);
+    if largest > clip::LARGEST {
+        return Err(format!("--video: a key frame has {largest} bytes, over {}", clip::LARGEST));
+    }
+    Ok(rates)
+}
+
+fn table() -> Options {
+    let mut options = Options::new();
+    options
+        .optopt("", "application", "application to publish to and play from (live)", "NAME")
+        .optopt("", "streams", "streams to publish (1)", "N")
+        .optopt("", "players", "players of each stream (0)", "N")
+        .optopt("", "probes", "how many of all players check every byte and measure latency (0)", "N")
+        .optopt("", "slow", "players of each stream beside them that read slowly (0)", "N")
+        .optopt("", "slow-rate", "bytes a second that those read (20000)", "N")
+        .optopt("", "churn", "players that come, and leave after a second, a second (0)", "N")
+        .optopt("", "idle", "players of a stream that nobody publishes (0)", "N")
+        .optopt("", "video", "bits a second of each stream's video (2000000)", "N")
+        .optopt("", "audio", "bits a second of each stream's audio; 0 for none (0)", "N")
+        .optopt("", "group", "frames from a key frame to the next (60)", "N")
+        .optopt("", "settle", "milliseconds from the last publisher to the first player (2500)", "N")
+        .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
+        .optopt("", "measure", "milliseconds to measure (5000)", "N")
+        .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
+        .optflag("", "raw", "the server is the floor: players only receive")
+        .optflag("h", "help", "prints this");
+    // Cargo hands this to every benchmark.
+    options.optflag("", "bench", "");
+    options
+}
+
+fn number(matches: &Matches, name: &str, default: usize) -> Result<usize, String> {
+    matches.opt_get_default(name, default).map_err(|error| format!("--{name}: {error}"))
+}

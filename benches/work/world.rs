@@ -1,0 +1,98 @@
+//! The server without its sockets, with one publisher and its players; time goes as it is told to.
+
+use std::error::Error;
+use std::io::IoSlice;
+use std::time::{Duration, Instant, SystemTime};
+
+use millstream::conf::{self, Scope, Tree};
+use millstream::engine::{Engine, Now, SessionId, directive_table};
+use millstream::modules;
+
+use super::clip::VIDEO_HEADER;
+use super::wire;
+
+/// As many slices as the server gathers in one write.
+const SLICES: usize = 64;
+
+/// An engine, its clock and its publisher.
+pub struct World {
+    engine: Engine,
+    begun: Now,
+    publisher: Option<SessionId>,
+    sent: u64,
+}
+
+impl World {
+    /// An application `live` with these directives; a publisher, and so many players of its stream.
+    pub fn new(directives: &str, players: usize) -> Result<Self, Box<dyn Error>> {
+        let text = format!(
+            "rtmp {{ server {{ listen 127.0.0.1:1935; application live {{ live on; {directives} }} }} }}"
+        );
+        let tree = Tree::from_text("work", &text).map_err(|error| error.to_string())?;
+        let modules = modules::table();
+        let table = directive_table(&modules);
+        conf::check(&tree, &table).map_err(|error| error.to_string())?;
+        let begun = Now { instant: Instant::now(), wall: SystemTime::now() };
+        let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, begun);
+        let mut world =
+            Self { engine: engine.map_err(|error| error.to_string())?, begun, publisher: None, sent: 0 };
+        world.engine.start(begun);
+        let publisher = world.connect(|answer| wire::publish(answer, "live", "s0"))?;
+        world.publisher = Some(publisher);
+        let mut header = Vec::new();
+        wire::write_media(&mut header, wire::VIDEO, 0, VIDEO_HEADER);
+        world.publish(&header, Duration::ZERO);
+        for _ in 0..players {
+            world.connect(|answer| wire::play(answer, "live", "s0"))?;
+        }
+        world.sent = 0;
+        Ok(world)
+    }
+
+    /// The publisher's bytes come, so long after the beginning; everyone's queue is sent.
+    pub fn publish(&mut self, bytes: &[u8], time: Duration) {
+        if let Some(publisher) = self.publisher {
+            let now = Now { instant: self.begun.instant + time, wall: self.begun.wall + time };
+            self.engine.expire(now);
+            self.engine.input(publisher, bytes, now);
+            self.turn(now);
+        }
+    }
+
+    /// Bytes sent since the last player came.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent
+    }
+
+    /// A client goes through the handshake, and says what follows it.
+    fn connect(&mut self, words: impl Fn(&[u8]) -> Vec<u8>) -> Result<SessionId, Box<dyn Error>> {
+        let now = self.begun;
+        let ends = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1935).into());
+        let id = self.engine.accept(0, ends, now).ok_or("no listener")?;
+        self.engine.input(id, &wire::hello(), now);
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let queue = self.engine.out_queue(id).ok_or("no session")?;
+        let count = queue.gather(&mut slices);
+        let answer: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+        self.turn(now);
+        self.engine.input(id, &words(&answer), now);
+        self.turn(now);
+        Ok(id)
+    }
+
+    /// The end of a turn, with sockets that take everything.
+    fn turn(&mut self, now: Now) {
+        while self.engine.has_work() {
+            for id in self.engine.take_dirty() {
+                while let Some(queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = queue.gather(&mut slices);
+                    let bytes: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+                    self.sent += bytes as u64;
+                    self.engine.sent(id, bytes, now);
+                }
+            }
+            self.engine.end_turn(now);
+        }
+    }
+}

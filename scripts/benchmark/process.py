@@ -1,0 +1,54 @@
+"""What processes cost, from the kernel; and servers that have just been started."""
+
+import dataclasses
+import pathlib
+import re
+import time as clock
+
+from .load import Figure, Load
+
+NGINX_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")  # Debian's
+
+
+def time(pids):
+    """Seconds that all threads have run."""
+    threads = [thread for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def resident(pids):
+    """Bytes resident, of all processes together."""
+    statuses = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    return sum(int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) for status in statuses) * 1024
+
+
+def switches(pids):
+    """How often all threads have been put on a processor."""
+    statuses = [
+        (thread / "status").read_text()
+        for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(count) for status in statuses for count in re.findall(r"ctxt_switches:\s*(\d+)", status))
+
+
+@dataclasses.dataclass
+class Idle(Load):
+    """A server that has just been started, and to which nobody comes."""
+
+    figures = (
+        Figure("resident", "resident", "MB"),
+        Figure("wakeups", "wake-ups a second"),
+        Figure("processes", "processes"),
+    )
+    SETTLES = 1  # second
+    CONNECTIONS = 1024  # of nginx's, about as Debian has it
+
+    def measure(self, lab, contender):
+        with lab.servers.start(contender, connections=self.CONNECTIONS) as server:
+            clock.sleep(self.SETTLES)
+            pids, before = server.pids(), switches(server.pids())
+            clock.sleep(lab.generator.seconds)
+            return {
+                "resident": resident(pids) / 1e6,
+                "wakeups": (switches(pids) - before) / lab.generator.seconds,
+                "processes": len(pids),
+            }

@@ -1,0 +1,39 @@
+"""What has been measured: kept as JSON, written into docs/performance.md."""
+
+import json
+import re
+import time
+
+from . import machine, picture, table
+from .programs import ROOT, TARGET
+
+FOLDER = TARGET / "bench"
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def keep(name, rounds):
+    """Keeps the rounds of a load."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    record = {"load": name, "machine": machine.describe(), "date": time.strftime("%Y-%m-%d"), "rounds": rounds}
+    (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def kept(loads):
+    """(load, rounds) of all loads that have been measured, by name."""
+    files = {name: FOLDER / f"{name}.json" for name in loads}
+    return {
+        name: (loads[name], json.loads(path.read_text())["rounds"]) for name, path in files.items() if path.exists()}
+
+
+def document(loads):
+    """Writes the tables and pictures anew, between the page's marks."""
+    results = kept(loads)
+    text = PAGE.read_text()
+    tables = {"goals": table.goals(results), "figures": table.figures(results)}
+    for mark, lines in tables.items():
+        pattern = rf"(<!-- {mark}: .*? -->\n).*?(<!-- end of {mark} -->)"
+        text, count = re.subn(pattern, lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text, flags=re.S)
+        if count != 1:
+            raise SystemExit(f"bench: {PAGE} has no place for {mark}")
+    PAGE.write_text(text)
+    picture.draw(results, PAGE.parent)

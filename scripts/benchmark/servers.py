@@ -1,0 +1,176 @@
+"""The servers measured: Millstream, nginx with its RTMP module, and the floor. Each runs alone, on its own processor."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from . import machine
+from .process import NGINX_MODULE
+from .programs import Failure, Unknown, need
+
+PATIENCE = 10  # seconds in which a server must listen, and in which it must end
+
+MILLSTREAM = """
+error_log {folder}/error.log warn;
+pid off;
+rtmp {{
+    server {{
+        listen 127.0.0.1:{rtmp};
+        application live {{
+            live on;
+            {directives}
+        }}
+    }}
+}}
+http {{
+    server {{
+        listen 127.0.0.1:{http};
+        location / {{ root {folder}/www; }}
+    }}
+}}
+"""
+
+NGINX = """
+load_module {module};
+{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {files};
+pid {folder}/nginx.pid;
+error_log {folder}/error.log error;
+events {{ worker_connections {connections}; }}
+rtmp {{
+    access_log off;
+    server {{
+        listen 127.0.0.1:{rtmp};
+        chunk_size 4096;
+        application live {{
+            live on;
+            {directives}
+        }}
+    }}
+}}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    include /etc/nginx/mime.types;
+    server {{
+        listen 127.0.0.1:{http};
+        location / {{ root {folder}/www; }}
+    }}
+}}
+"""
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, process, folder, rtmp, http=None):
+        self.process, self.folder = process, folder
+        self.rtmp, self.http = f"127.0.0.1:{rtmp}", f"127.0.0.1:{http}"
+
+    def pids(self):
+        """All its processes, the master's first."""
+        return [str(self.process.pid), *machine.children(self.process.pid)]
+
+
+class Servers:
+    """Starts servers by name. Peers are others: their port for RTMP and their command, by name."""
+
+    def __init__(self, programs, place, files, peers):
+        self.programs, self.place, self.files, self.peers = programs, place, files, peers
+
+    @contextlib.contextmanager
+    def start(self, name, directives="", connections=None):
+        """A server with directives of its application; what is in www/ of its folder it serves over HTTP. nginx
+        takes memory for all connections that it may have, which are as many as files, or fewer."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-bench-"))
+        folder.chmod(0o755)
+        (folder / "www").mkdir()
+        try:
+            command, ports = self.prepare(name, folder, directives.format(folder=folder), connections or self.files)
+            with self.running(command, folder) as process:
+                wait_for(process, ports, folder)
+                yield Server(process, folder, *ports)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def floor(self, players, video, merge):
+        """The floor for so many players: frames of a video of so many bits a second, so many in a send."""
+        command = [self.programs["floor"], "--players", players, "--video", video, "--merge", merge]
+        with self.running(list(map(str, command)), None) as process:
+            port = process.stdout.readline().decode().rsplit(":", 1)[-1]
+            yield Server(process, None, int(port))
+
+    def prepare(self, name, folder, directives, connections):
+        """Its command, and the ports that it will listen on."""
+        if name in self.peers:
+            port, command = self.peers[name]
+            return command, [port]
+        ports = free_ports(2)
+        path = folder / "server.conf"
+        path.write_text((MILLSTREAM if name == "millstream" else NGINX).format(
+            folder=folder, rtmp=ports[0], http=ports[1], directives=directives, files=self.files, connections=connections,
+            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else ""))
+        if name == "millstream":
+            return [str(self.programs[name]), "-c", str(path)], ports
+        return [need("nginx"), "-p", str(folder), "-c", str(path)], ports
+
+    @contextlib.contextmanager
+    def running(self, command, folder):
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=(folder / "stderr").open("wb") if folder else None,
+            preexec_fn=self.place.take)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+def wait_for(process, ports, folder):
+    deadline = time.monotonic() + PATIENCE
+    while not all(map(listens, ports)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            words = last_words(folder)
+            raise Unknown(words) if "unknown directive" in words else Failure(f"the server does not start: {words}")
+        time.sleep(0.02)
+
+
+def last_words(folder):
+    logs = [folder / "stderr", folder / "error.log"]
+    return "\n".join(log.read_text(errors="replace") for log in logs if log.exists()).strip() or "it says nothing"
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def free_ports(count):
+    """Ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
