@@ -30,3 +30,27 @@ fn a_frame_reaches_its_player_within_a_millisecond() {
     let median = times[times.len() / 2];
     assert!(median < Duration::from_millis(1), "median {median:?}, longest {:?}", times[times.len() - 1]);
 }
+
+#[test]
+fn frames_that_nobody_plays_are_taken_together() {
+    let server = Server::live("");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let waits = || -> u32 {
+        let text = status();
+        let line = text.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+        line.rsplit('\t').next().unwrap().parse().unwrap()
+    };
+    let mut before = 0;
+    for number in 0..600 {
+        if number == 300 {
+            before = waits();
+        }
+        publisher.send(&media::video_frame(number * 5, number == 0, 600));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // 300 frames in a second and a half, in naps of 60 ms, each of which is two waits at most.
+    let seen = waits() - before;
+    assert!(seen < 150, "{seen} waits");
+}

@@ -192,6 +192,21 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(Session::is_held)
     }
 
+    /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
+    /// what it publishes.
+    pub fn may_wait(&self, id: SessionId) -> bool {
+        let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
+            return false;
+        };
+        let is_unplayed = |role: &Role| match role {
+            Role::Publisher { stream, .. } => {
+                self.cx.streams.get(*stream).is_some_and(|stream| stream.players.is_empty())
+            }
+            Role::Player(_) => false,
+        };
+        !session.roles.is_empty() && session.roles.iter().all(is_unplayed)
+    }
+
     /// Whether there is something to do before any socket or timer says so.
     pub fn has_work(&self) -> bool {
         !(self.cx.dirty.is_empty() && self.cx.ended.is_empty() && self.cx.actions.is_empty())

@@ -81,6 +81,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         doc: "How long frames may be held back to be sent to a player together, out_cork of them at most: fewer \
               system calls for more latency.",
     },
+    Directive {
+        name: "merge_write",
+        contexts: EVERYWHERE,
+        takes: Takes::Time,
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "The same by the name that other servers have for it: 350ms is what SRS does. The longer of the two \
+              holds.",
+    },
 ];
 
 /// What becomes of a second publisher of a name.
@@ -134,7 +143,7 @@ impl Policy {
             play_restart: scope.flag("play_restart"),
             idle_streams: scope.flag("idle_streams"),
             mux: if scope.flag("interleave") { Mux::Interleaved } else { Mux::Separate },
-            hold: scope.time("buffer"),
+            hold: scope.time("buffer").max(scope.time("merge_write")),
         }
     }
 }

@@ -293,7 +293,7 @@ fn further_tracks_come_with_their_headers_or_not_at_all() {
 
 #[test]
 fn held_frames_go_together_after_the_time_or_at_the_cork() {
-    let mut world = world("gop_cache off; buffer 350ms;");
+    let mut world = world("gop_cache off; buffer 100ms; merge_write 350ms;");
     let mut publisher = publisher(&mut world);
     let mut player = player(&mut world, &[]);
     player.receive(&mut world);
