@@ -83,7 +83,8 @@ class Clip:
     def long(self):
         """The same for as long as browsers may want to watch."""
         path = self.folder / f"long.{self.recipe.suffix}"
-        self.make(path, LONG_SECONDS)
+        if not path.exists():
+            self.make(path, LONG_SECONDS)
         return path
 
 
