@@ -110,9 +110,9 @@ impl AudioBuffer {
         self.last = None;
     }
 
-    /// When the last frame of the last packet ends, in ticks; 0 if there is none.
-    pub fn end(&self) -> u64 {
-        self.last.map_or(0, |last| last.saturating_add(self.step))
+    /// When the last frame of the last packet begins and ends, in ticks.
+    pub fn last(&self) -> Option<(u64, u64)> {
+        self.last.map(|last| (last, last.saturating_add(self.step)))
     }
 
     /// True if what waits must be written before this frame, whose time does not follow from theirs: a

@@ -99,6 +99,11 @@ impl OpenFragment {
         self.start
     }
 
+    /// When its last frame of the leading track is decoded, in ticks.
+    pub fn last(&self) -> Option<u64> {
+        self.last
+    }
+
     /// How it begins.
     pub fn begins(&self) -> Begins {
         self.begins

@@ -33,7 +33,7 @@ const TOLERANCE: u64 = 500;
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// What our comments begin with.
 const RETIRED: &str = "#millstream retired";
-/// So does this one: where the times in the last fragment end, in ticks.
+/// So does this one: where times may go on behind the last fragment, in ticks.
 const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 
@@ -106,7 +106,7 @@ pub struct Playlist {
     target: Option<u64>,
     /// Below which all ids have been used.
     next_id: u64,
-    /// When the last fragment's last frame ends, in ticks, as written into it.
+    /// Where times may go on behind the last fragment, in ticks, as written into it.
     end: Option<u64>,
     fragments: VecDeque<Fragment>,
 }
@@ -173,12 +173,12 @@ impl Playlist {
         out
     }
 
-    /// The last frame of the newest fragment ends there, in ticks.
+    /// Where times may go on behind the newest fragment, in ticks.
     pub fn ends_at(&mut self, end: u64) {
         self.end = Some(end);
     }
 
-    /// When the last fragment's last frame ends, in ticks.
+    /// Where times may go on behind the last fragment, in ticks.
     pub fn end(&self) -> Option<u64> {
         self.end
     }

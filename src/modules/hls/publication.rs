@@ -63,7 +63,7 @@ pub struct Finished<'a> {
     pub bytes: u64,
     /// In milliseconds.
     pub duration: u64,
-    /// When its last frame ends, in ticks, as written into it.
+    /// Where times may go on behind it, in ticks, as written into it.
     pub end: u64,
     /// How it begins.
     pub begins: Begins,

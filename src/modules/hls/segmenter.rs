@@ -369,6 +369,16 @@ impl Segmenter {
         Ok(())
     }
 
+    /// Where times may go on behind a fragment, in ticks: where the first of its tracks ends, so that neither
+    /// has a hole, but later than the last frame of both. Chromium's own player stalls where sound has a hole
+    /// of 40 ms.
+    fn end_of(&self, open: &OpenFragment, duration: u64) -> u64 {
+        let end = open.start().saturating_add(ticks(duration));
+        let Some((last, audio_end)) = self.audio.last() else { return end };
+        let last = last.max(open.last().unwrap_or(0));
+        end.min(audio_end).max(last.saturating_add(1))
+    }
+
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
@@ -381,7 +391,7 @@ impl Segmenter {
                 (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
                 _ => open.duration(),
             };
-            let end = open.start().saturating_add(ticks(duration)).max(self.audio.end());
+            let end = self.end_of(&open, duration);
             if is_broken {
                 self.audio.restart();
             }

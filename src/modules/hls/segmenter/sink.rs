@@ -15,7 +15,7 @@ use super::super::slicer::TURN;
 use super::{Cut, Segmenter, State};
 
 impl Segmenter {
-    /// Lets a fragment that is whole appear, of `duration` milliseconds; its last frame ends at `end`, in ticks.
+    /// Lets a fragment that is whole appear, of `duration` milliseconds; times may go on at `end`, in ticks.
     pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, end: u64) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
         let (part, bytes, spare) = open.finish()?;
