@@ -50,7 +50,11 @@ const LAYERS: &[Layer] = &[
         imports: &["engine", "media", "http", "conf"],
         never: &["mio::", "std::net", "Instant::now", "SystemTime::now", "std::thread"],
     },
-    Layer { name: "net", imports: &["engine"], never: &["httparse", "std::thread"] },
+    Layer {
+        name: "net",
+        imports: &["engine"],
+        never: &["httparse", "thread::spawn", "thread::scope", "thread::Builder"],
+    },
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
