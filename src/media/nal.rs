@@ -1,6 +1,7 @@
 //! NAL units, as H.264 and HEVC have them alike: behind their lengths in FLV and RTMP (ISO 14496-15 5.3.4.2
 //! and 8.3.2), behind start codes in MPEG-TS (annex B of both). What a unit is, its codec tells.
 
+use super::bits::Bits;
 use super::{Reader, Truncated};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
@@ -25,6 +26,29 @@ pub struct Picture {
 pub(super) fn side(coded: u64, crop: u64) -> Result<u32, Truncated> {
     let side = coded.checked_sub(crop).and_then(|side| u32::try_from(side).ok());
     side.filter(|side| (1..=MAX_SIDE).contains(side)).ok_or(Truncated)
+}
+
+/// Skips how the VUI of both codecs begins (ISO 14496-10 E.1.1, ISO 23008-2 E.2.1): the shape of pixels, overscan,
+/// colours, where the chroma samples are.
+pub(super) fn skip_signal_description(bits: &mut Bits<'_>) -> Result<(), Truncated> {
+    const EXTENDED_SAR: u32 = 255;
+    if bits.flag()? && bits.u(8)? == EXTENDED_SAR {
+        bits.u(32)?;
+    }
+    if bits.flag()? {
+        bits.flag()?; // overscan_appropriate_flag
+    }
+    if bits.flag()? {
+        bits.u(4)?; // video_format, video_full_range_flag
+        if bits.flag()? {
+            bits.u(24)?; // colour description
+        }
+    }
+    if bits.flag()? {
+        bits.ue()?; // chroma_sample_loc_type_top_field
+        bits.ue()?; // chroma_sample_loc_type_bottom_field
+    }
+    Ok(())
 }
 
 /// What a NAL unit is to the frame that it is in.

@@ -2,7 +2,7 @@
 
 use crate::media::Truncated;
 use crate::media::bits::Bits;
-use crate::media::nal::{Picture, side, unescape};
+use crate::media::nal::{Picture, side, skip_signal_description, unescape};
 
 /// A set longer than this is not looked at; the longest legal ones, with all scaling lists and a
 /// full VUI, stay below 2 KiB.
@@ -118,26 +118,10 @@ fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Trunca
 
 /// E.1.1 up to the timing information.
 fn parse_frame_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
-    const EXTENDED_SAR: u32 = 255;
     if !bits.flag()? {
         return Ok(None);
     }
-    if bits.flag()? && bits.u(8)? == EXTENDED_SAR {
-        bits.u(32)?;
-    }
-    if bits.flag()? {
-        bits.flag()?; // overscan_appropriate_flag
-    }
-    if bits.flag()? {
-        bits.u(4)?; // video_format, video_full_range_flag
-        if bits.flag()? {
-            bits.u(24)?; // colour description
-        }
-    }
-    if bits.flag()? {
-        bits.ue()?; // chroma_sample_loc_type_top_field
-        bits.ue()?; // chroma_sample_loc_type_bottom_field
-    }
+    skip_signal_description(bits)?;
     if !bits.flag()? {
         return Ok(None);
     }

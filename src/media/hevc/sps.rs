@@ -3,7 +3,7 @@
 use super::{NAL_SPS, nal_type, parse_rate, skip_profile, skip_sub_layer_ordering};
 use crate::media::Truncated;
 use crate::media::bits::Bits;
-use crate::media::nal::{Picture, side, unescape};
+use crate::media::nal::{Picture, side, skip_signal_description, unescape};
 
 /// A set longer than this is not looked at; the longest legal ones stay below.
 const MAX_BYTES: usize = 4096;
@@ -155,23 +155,7 @@ fn skip_set(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
 
 /// E.2.1 up to the timing information. The rate is of frames where the pictures are fields.
 fn parse_vui(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
-    const EXTENDED_SAR: u32 = 255;
-    if bits.flag()? && bits.u(8)? == EXTENDED_SAR {
-        bits.u(32)?;
-    }
-    if bits.flag()? {
-        bits.flag()?; // overscan_appropriate_flag
-    }
-    if bits.flag()? {
-        bits.u(4)?; // video_format, video_full_range_flag
-        if bits.flag()? {
-            bits.u(24)?; // colour description
-        }
-    }
-    if bits.flag()? {
-        bits.ue()?; // chroma_sample_loc_type_top_field
-        bits.ue()?; // chroma_sample_loc_type_bottom_field
-    }
+    skip_signal_description(bits)?;
     bits.flag()?; // neutral_chroma_indication_flag
     let are_fields = bits.flag()?;
     bits.flag()?; // frame_field_info_present_flag

@@ -81,8 +81,6 @@ pub struct Segmenter {
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
-    /// Whether what comes does not continue what is written: the next fragment begins with it.
-    broken: bool,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a pause.
@@ -125,7 +123,6 @@ impl Segmenter {
             clock: Clock::new(max_step),
             last_dts: None,
             open: None,
-            broken: false,
             is_failing: false,
             skipped: 0,
             access_unit: Vec::new(),
@@ -186,10 +183,6 @@ impl Segmenter {
         if self.open.is_none() && !frame.is_video_key() {
             return Ok(());
         }
-        if self.broken && !frame.is_video_key() {
-            self.skipped += 1;
-            return Ok(());
-        }
         let cut = self.judge_video(frame);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.access_unit.clear();
@@ -206,12 +199,10 @@ impl Segmenter {
 
     /// Whether a video frame starts a fragment, and why.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
-        let Some(open) = &self.open else { return Some(if self.broken { Cut::Break } else { Cut::Length }) };
+        let Some(open) = &self.open else { return Some(Cut::Length) };
         let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
         let is_enough = self.is_enough(open, place, frame.timestamp);
-        if self.broken {
-            Some(Cut::Break)
-        } else if self.has_gap(open, frame.timestamp) {
+        if self.has_gap(open, frame.timestamp) {
             Some(Cut::Gap)
         } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
             Some(Cut::Codecs)
@@ -311,9 +302,7 @@ impl Segmenter {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
             None => true,
         };
-        let cut = if self.broken {
-            Some(Cut::Break)
-        } else if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
+        let cut = if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
             Some(Cut::Gap)
         } else if self.codecs.is_audio_changing() {
             Some(Cut::Codecs)
@@ -383,7 +372,6 @@ impl Segmenter {
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
         let is_broken = cut.breaks();
-        self.broken &= !is_broken;
         if let Some(open) = self.open.take() {
             let duration = match (cut, self.publication.longest()) {
                 (Cut::Length, _) => open.duration_to(next),

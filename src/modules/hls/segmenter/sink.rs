@@ -55,7 +55,8 @@ impl Segmenter {
         self.audio.restart();
         self.break_off();
         self.publication.recover();
-        self.broken = true;
+        self.dates.restart();
+        self.slicer.restart();
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {
             self.finish(Finish::StreamEnded);
