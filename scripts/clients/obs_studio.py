@@ -2,6 +2,7 @@
 
 import json
 import signal
+import statistics
 import time
 
 from . import clips, flv
@@ -21,6 +22,7 @@ LastVersion=486539266
 FirstLoad=false
 ServerEnabled=false
 """
+SOUND_PACKET = 24  # milliseconds, rounded up: 1024 samples of 44.1 or 48 kHz
 # A recording of quality Stream holds the packets of the stream: one encoder makes both.
 PROFILE = """[General]
 Name=Lab
@@ -112,25 +114,35 @@ class ObsStudio(Publisher):
 
     def published(self):
         """Its own recording, as far as it was streamed too: the stream begins later and ends later, a little.
-        OBS begins each of the two with a packet that tells of its encoder.
+        OBS begins each of the two with a packet that tells of its encoder, and moves the sound of each by up to
+        a packet, for picture and sound to begin together.
         """
         own = next(self.home.glob("*.flv"), None)
         if own is None:
             raise Failure("OBS has made no recording of its own")
         tags, streamed = flv.read(own), flv.read(self.recording)
         kept = [tag for tag in tags if tag.is_header() or tag.is_metadata()]
+        shifts = []
         for track in flv.tracks(tags):
-            kept += overlap(flv.frames(tags, track), flv.frames(streamed, track), flv.name_of(track))
+            common, shift = overlap(flv.frames(tags, track), flv.frames(streamed, track), flv.name_of(track))
+            kept += common
+            shifts.append(shift)
+        if max(shifts) - min(shifts) > SOUND_PACKET:
+            raise Failure(f"OBS's recording and what it streamed are {shifts} ms apart, by track")
         return sorted(kept, key=lambda tag: tag.time)
 
 
 def overlap(ours, theirs, name):
-    """What the server has, with the packets and times of OBS's own recording where there are any."""
-    begin = next((n for n, tag in enumerate(ours) if tag.payload == theirs[1].payload), 0) - 1
-    common = ours[begin + 1:begin + len(theirs)]
+    """What the server has, with the packets of OBS's own recording where there are any, and their times as in the
+    stream but for one shift; and that shift.
+    """
+    for begin in range(len(ours)):
+        common = ours[begin + 1:begin + len(theirs)]
+        # Packets of silence are all alike: one alone does not tell where the stream begins.
+        if all(a.payload == b.payload for a, b in zip(common, theirs[1:])):
+            break
     tail = theirs[1 + len(common):]
-    if begin < 0 or len(common) < 4 * clips.FRAME_RATE or len(tail) > clips.FRAME_RATE:
+    if len(common) < 4 * clips.FRAME_RATE or len(tail) > clips.FRAME_RATE:
         raise Failure(f"of OBS's {len(ours)} {name} packets, {len(common)} are among the {len(theirs)} streamed")
-    shift = ours[begin].time - theirs[0].time
-    return [tag._replace(time=tag.time + shift) for tag in theirs[:1]] + common + \
-        [tag._replace(time=tag.time + shift) for tag in tail]
+    shift = round(statistics.median(a.time - b.time for a, b in zip(common, theirs[1:])))
+    return theirs[:1] + [tag._replace(time=tag.time - shift) for tag in common] + tail, shift
