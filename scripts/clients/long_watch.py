@@ -1,8 +1,6 @@
 """Players of HLS for a minute and more: nothing happens, then the encoder is gone for a moment, then the server is.
 
-None may stall: what they have in their buffers is longer than what they miss. Chromium's own player is there for the
-minute only: at an EXT-X-DISCONTINUITY it sometimes gives up ("Parsed buffers not in DTS sequence"), before it has
-asked for anything behind it.
+None may stall: what they have in their buffers is longer than what they miss.
 """
 
 import pathlib
@@ -22,10 +20,10 @@ SECONDS = QUIET + AWAY + AFTER_RECONNECT + AFTER_RESTART - 4  # that are watched
 class HlsJs:
     """hls.js in Chromium, in a script that judges by itself."""
 
-    script, seconds = "hls-js", SECONDS
+    script = "hls-js"
 
     def __init__(self, lab):
-        command = ["node", SCRIPTS / f"{self.script}.mjs", lab.http(), NAME, self.seconds, "restarts"]
+        command = ["node", SCRIPTS / f"{self.script}.mjs", lab.http(), NAME, SECONDS, "restarts"]
         self.process = lab.run(f"long.{self.script}", command)
 
     def look(self):
@@ -39,7 +37,7 @@ class HlsJs:
 class Chromium(HlsJs):
     """Chromium's own player, likewise."""
 
-    script, seconds = "video", QUIET - 5
+    script = "video"
 
 
 class Ffmpeg:

@@ -33,8 +33,8 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
 - *recording in FFmpeg 9*: it decodes without an error to the same pictures and sound as what was published.
 - *HLS in ffmpeg*: the playlist, while it grows, decodes to the same pictures and sound, without a discontinuity; in
   FFmpeg 9 where that has published, or else in ffmpeg 5.1.
-- *long-...*: players of HLS, all at once, for a minute, and, but for Chromium's own, while the encoder is gone for a
-  second and while the server restarts. None stalls.
+- *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
+  server restarts. None stalls.
 
 {matrix}
 

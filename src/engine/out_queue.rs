@@ -19,8 +19,8 @@ const MAX_GATHER: usize = 256 * 1024;
 /// Bytes up to which short messages are joined in one item.
 const MAX_JOINED: usize = 4096;
 
-/// A queue that has emptied keeps room for this many items.
-const IDLE_CAPACITY: usize = 8;
+/// A queue that has emptied keeps room for this many items: as many as a player has waiting most of the time.
+const IDLE_CAPACITY: usize = 4;
 
 /// The body of an HTTP reply.
 #[derive(Debug)]
@@ -99,12 +99,15 @@ enum Item {
     Bytes(Rc<[u8]>),
     Part(Box<Part>),
     Frame(Rc<Frame>),
-    /// A frame's header on another message stream than the usual: so many of these bytes.
-    Header([u8; HEADROOM], usize),
+    /// A frame's header on another message stream than the usual: so many of these bytes. Few need one, and what
+    /// is rare must not make all items larger: there are as many as players.
+    Header(Box<([u8; HEADROOM], usize)>),
     /// The frame behind it: its image without so many bytes.
     Tail(Rc<Frame>, usize),
     File(Box<Piece>),
 }
+
+const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
 
 /// What may wait beyond the usual limits, while a player takes in the group of pictures that it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -186,7 +189,7 @@ impl OutQueue {
         }
         let (header, length) = header_on(frame, msid);
         self.bytes += image(frame, self.chunking).len();
-        self.items.push_back(Item::Header(header, length));
+        self.items.push_back(Item::Header(Box::new((header, length))));
         self.items.push_back(Item::Tail(Rc::clone(frame), length));
     }
 
@@ -303,7 +306,7 @@ impl OutQueue {
             Item::Bytes(bytes) => Some(bytes),
             Item::Part(part) => Some(part.bytes()),
             Item::Frame(frame) => Some(image(frame, self.chunking)),
-            Item::Header(header, length) => header.get(..*length),
+            Item::Header(header) => header.0.get(..header.1),
             Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
             Item::File(_) => None,
         }

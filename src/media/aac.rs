@@ -1,6 +1,8 @@
 //! AAC as FLV and RTMP carry it: the AudioSpecificConfig (ISO 14496-3 1.6.2.1), and the ADTS header
 //! (1.A.3.2) that each raw frame needs in MPEG-TS.
 
+mod silence;
+
 use std::error::Error;
 use std::fmt;
 
@@ -18,6 +20,7 @@ const RATES: [u32; 13] =
 const RATE_ESCAPE: u32 = 15;
 
 /// Audio object types (table 1.17).
+const AOT_AAC_LC: u32 = 2;
 const AOT_SBR: u32 = 5;
 const AOT_AAC_SCALABLE: u32 = 6;
 const AOT_ER_AAC_SCALABLE: u32 = 20;
@@ -146,6 +149,11 @@ impl AudioConfig {
         let channels =
             u8::try_from(self.channel_configuration).ok().filter(|count| (1..=7).contains(count))?;
         (self.frame_samples == 1024).then_some(Adts { profile, rate_index, channels })
+    }
+
+    /// A raw frame in which nothing sounds, for AAC LC and what is built on it.
+    pub fn silence(&self) -> Option<Vec<u8>> {
+        silence::raw_frame(self.channel_configuration).filter(|_| self.object_type == AOT_AAC_LC)
     }
 
     /// Object types whose configuration goes on with GASpecificConfig (1.6.2.1).

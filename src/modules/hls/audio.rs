@@ -25,6 +25,12 @@ impl AudioFrame<'_> {
     pub fn length(&self) -> usize {
         self.body.len().saturating_add(self.header.map_or(0, |header| header.len()))
     }
+
+    /// How long it is, in ticks.
+    pub fn step(&self) -> u64 {
+        let (samples, rate) = self.samples;
+        u64::from(samples).saturating_mul(90_000) / u64::from(rate.max(1))
+    }
 }
 
 /// Predicts times from sample counts. Timestamps in whole milliseconds jitter by half of one, which
@@ -115,6 +121,11 @@ impl AudioBuffer {
         self.last.map(|last| (last, last.saturating_add(self.step)))
     }
 
+    /// How long a frame is, in ticks.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
     /// True if what waits must be written before this frame, whose time does not follow from theirs: a
     /// packet has one time, from which players count on.
     pub fn is_broken_by(&self, frame: &AudioFrame<'_>) -> bool {
@@ -134,8 +145,7 @@ impl AudioBuffer {
     pub fn push(&mut self, frame: &AudioFrame<'_>) -> u64 {
         let actual = ticks(frame.timestamp);
         let time = self.prediction.next(actual, frame.samples);
-        let (samples, rate) = frame.samples;
-        self.step = u64::from(samples).saturating_mul(90_000) / u64::from(rate.max(1));
+        self.step = frame.step();
         self.first.get_or_insert((frame.timestamp, time));
         self.latest = time;
         self.bytes.extend(frame.header.iter().flatten());

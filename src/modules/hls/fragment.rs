@@ -35,8 +35,23 @@ pub struct OpenFragment {
     last: Option<u64>,
     /// The last step between two.
     interval: u64,
+    /// What has been shown of its pictures.
+    pictures: Option<Pictures>,
     /// The first audio timestamp in milliseconds.
     first_audio: Option<u64>,
+}
+
+/// The order of pictures, in ticks.
+#[derive(Debug, Clone, Copy)]
+struct Pictures {
+    /// How long the first one waits to be shown once it is decoded.
+    delay: u64,
+    /// When the last one is shown, of those that have come.
+    last: u64,
+    /// How much later than the last one before it.
+    step: u64,
+    /// How many have come from it on.
+    since: u64,
 }
 
 impl OpenFragment {
@@ -44,9 +59,20 @@ impl OpenFragment {
     /// over for its capacity.
     pub fn new((part, cipher): (Part, Option<Cipher>), start: u64, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        let (written, frames, interval, last) = (0, 0, DEFAULT_INTERVAL, None);
-        let (most, begins) = (MAX_BYTES, Begins::Independent);
-        Self { part, cipher, begins, buffer, written, most, frames, start, last, interval, first_audio: None }
+        Self {
+            part,
+            cipher,
+            begins: Begins::Independent,
+            buffer,
+            written: 0,
+            most: MAX_BYTES,
+            frames: 0,
+            start,
+            last: None,
+            interval: DEFAULT_INTERVAL,
+            pictures: None,
+            first_audio: None,
+        }
     }
 
     /// The same, full with so many bytes.
@@ -71,6 +97,16 @@ impl OpenFragment {
         }
         self.last = self.last.max(Some(time));
         self.frames += 1;
+    }
+
+    /// A picture is decoded at `dts` and shown at `pts`, in ticks.
+    pub fn shows(&mut self, dts: u64, pts: u64) {
+        let first = Pictures { delay: pts.saturating_sub(dts), last: pts, step: 0, since: 0 };
+        let pictures = self.pictures.get_or_insert(first);
+        if pts > pictures.last {
+            (pictures.step, pictures.last, pictures.since) = (pts - pictures.last, pts, 0);
+        }
+        pictures.since += 1;
     }
 
     /// Milliseconds since the first audio frame of this fragment; counts this one.
@@ -99,9 +135,15 @@ impl OpenFragment {
         self.start
     }
 
-    /// When its last frame of the leading track is decoded, in ticks.
-    pub fn last(&self) -> Option<u64> {
-        self.last
+    /// When a picture would have to be decoded to be shown behind all that are in it, in ticks, if there are any.
+    ///
+    /// An encoder that is cut off may have sent a picture and not those that are shown before it. Chromium's own
+    /// player lets such a last one stand for as long as the hole before it.
+    pub fn next_picture(&self) -> Option<u64> {
+        let Pictures { delay, last, step, since } = self.pictures?;
+        let is_complete = since.saturating_mul(self.interval) + self.interval / 2 >= step;
+        let step = if is_complete { self.interval } else { step };
+        Some(last.saturating_add(step).saturating_sub(delay))
     }
 
     /// How it begins.

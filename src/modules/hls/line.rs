@@ -6,6 +6,39 @@ use std::mem;
 const TURN: u64 = 1 << 33;
 /// A multiple of that. Sound that is a little before the beginning must not be before 0.
 const FAR_FROM_ZERO: u64 = 1 << 40;
+/// The longest hole that a break makes and that is looked after: a second, in ticks.
+pub const MAX_HOLE: u64 = 90_000;
+
+/// Where a fragment ends, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Where times may go on.
+    pub next: u64,
+    /// Where its sound ends, if it has any.
+    pub sound: Option<u64>,
+}
+
+impl Ends {
+    fn map(self, map: impl Fn(u64) -> u64) -> Self {
+        Self { next: map(self.next), sound: self.sound.map(map) }
+    }
+}
+
+/// How the first sound behind a break follows from the last before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// As any other.
+    Follows,
+    /// It begins before the other has ended.
+    Overlaps,
+    /// Sound is missing between them, for so long: both in ticks, and the beginning as written.
+    Hole {
+        /// Where the other has ended.
+        since: u64,
+        /// How long there has been none.
+        length: u64,
+    },
+}
 
 /// From a stream's times to those in its fragments, both in ticks.
 ///
@@ -17,15 +50,22 @@ pub struct Line {
     /// What is added, modulo 2^64.
     shift: u64,
     /// Where the last fragment ended, as written.
-    end: Option<u64>,
+    ends: Option<Ends>,
     /// Whether the next fragment does not follow from the last by itself.
     is_broken: bool,
+    /// Where sound ended before a break behind which none has come yet, as written.
+    silent_since: Option<u64>,
 }
 
 impl Line {
     /// A line that goes on from where another one ended, if there was one.
-    pub fn going_on(end: Option<u64>) -> Self {
-        Self { shift: 0, end: end.map(|end| end % TURN + FAR_FROM_ZERO), is_broken: true }
+    pub fn going_on(ends: Option<Ends>) -> Self {
+        let far = |ends: Ends| {
+            let shift = (ends.next % TURN + FAR_FROM_ZERO).wrapping_sub(ends.next);
+            ends.map(|time| time.wrapping_add(shift))
+        };
+        let ends = ends.map(far);
+        Self { shift: 0, ends, is_broken: true, silent_since: None }
     }
 
     /// A time as it is written.
@@ -41,17 +81,31 @@ impl Line {
     /// A fragment begins at that time.
     pub fn begin(&mut self, start: u64) {
         if mem::take(&mut self.is_broken)
-            && let Some(end) = self.end
+            && let Some(ends) = self.ends
         {
-            self.shift = end.wrapping_sub(start);
+            self.shift = ends.next.wrapping_sub(start);
+            self.silent_since = ends.sound;
         }
     }
 
-    /// A fragment that is published ends at that time. Returns it as written.
-    pub fn end(&mut self, end: u64) -> u64 {
-        let end = self.written(end);
-        self.end = Some(end);
-        end
+    /// How sound for that time follows from what there was before a break, if it is the first behind one.
+    pub fn join_sound(&mut self, time: u64) -> Joint {
+        let Some(since) = self.silent_since else { return Joint::Follows };
+        let time = self.written(time);
+        if (1..=MAX_HOLE).contains(&since.wrapping_sub(time)) {
+            return Joint::Overlaps;
+        }
+        self.silent_since = None;
+        match time.wrapping_sub(since) {
+            length @ 1..=MAX_HOLE => Joint::Hole { since, length },
+            _ => Joint::Follows,
+        }
+    }
+
+    /// A fragment that is published ends there. Returns the times as written.
+    pub fn end(&mut self, ends: Ends) -> Ends {
+        let shift = self.shift;
+        *self.ends.insert(ends.map(|time| time.wrapping_add(shift)))
     }
 }
 
@@ -59,25 +113,54 @@ impl Line {
 mod tests {
     use super::*;
 
+    fn ends(next: u64) -> Ends {
+        Ends { next, sound: None }
+    }
+
     #[test]
     fn times_go_on_over_breaks_and_only_there() {
         let mut line = Line::going_on(None);
         line.begin(1000);
-        assert_eq!((line.written(1000), line.end(3000)), (1000, 3000));
+        assert_eq!((line.written(1000), line.end(ends(3000))), (1000, ends(3000)));
         line.begin(3500);
-        assert_eq!((line.written(3500), line.end(4000)), (3500, 4000));
+        assert_eq!((line.written(3500), line.end(ends(4000))), (3500, ends(4000)));
         for start in [9_000_000, 0] {
             let end = line.written(0).wrapping_add(if start == 0 { 9_000_500 } else { 4000 });
             line.break_off();
             line.begin(start);
             assert_eq!(line.written(start), end);
-            line.end(start + 500);
+            line.end(ends(start + 500));
         }
-        let mut next = Line::going_on(Some(line.end(700)));
+        let mut next = Line::going_on(Some(line.end(ends(700))));
         next.begin(1 << 40);
         assert_eq!(next.written((1 << 40) + 7) % TURN, line.written(707) % TURN);
-        let mut next = Line::going_on(Some(u64::MAX));
+        let mut next = Line::going_on(Some(ends(u64::MAX)));
         next.begin(100);
         assert_eq!(next.written(90) % TURN, TURN - 11);
+    }
+
+    #[test]
+    fn a_break_leaves_a_hole_in_the_sound_until_some_comes() {
+        let mut line = Line::going_on(None);
+        line.begin(0);
+        assert_eq!(line.join_sound(5000), Joint::Follows, "nothing has been before");
+        let before = line.end(Ends { sound: Some(9000), ..ends(10_000) });
+        line.begin(10_000);
+        assert_eq!(line.join_sound(15_000), Joint::Follows, "no break");
+        line.break_off();
+        line.begin(500);
+        assert_eq!(line.join_sound(600), Joint::Hole { since: 9000, length: 1100 });
+        assert_eq!(line.join_sound(700), Joint::Follows, "it is filled");
+        for (sound, found) in [(90_500 - 1000, true), (90_500 - 999, false)] {
+            let mut next = Line::going_on(Some(before));
+            next.begin(500);
+            assert_eq!(next.join_sound(sound) != Joint::Follows, found, "{sound}");
+        }
+        let mut next = Line::going_on(Some(Ends { sound: Some(12_000), ..before }));
+        next.begin(500);
+        assert_eq!(next.join_sound(600), Joint::Overlaps);
+        assert_eq!(next.join_sound(2499), Joint::Overlaps);
+        assert_eq!(next.join_sound(2500), Joint::Follows);
+        assert_eq!(next.join_sound(600), Joint::Follows, "it has begun");
     }
 }

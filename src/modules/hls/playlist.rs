@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 
 use super::keys;
+use super::line::Ends;
 use super::naming::Naming;
 use super::settings::ListKind;
 
@@ -106,8 +107,8 @@ pub struct Playlist {
     target: Option<u64>,
     /// Below which all ids have been used.
     next_id: u64,
-    /// Where times may go on behind the last fragment, in ticks, as written into it.
-    end: Option<u64>,
+    /// Where the last fragment ended.
+    ends: Option<Ends>,
     fragments: VecDeque<Fragment>,
 }
 
@@ -121,7 +122,7 @@ impl Playlist {
             least_target: fragment.div_ceil(1000).max(1),
             target: None,
             next_id: 0,
-            end: None,
+            ends: None,
             fragments: VecDeque::new(),
         }
     }
@@ -169,18 +170,18 @@ impl Playlist {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(1);
         self.target = None;
-        self.end = None;
+        self.ends = None;
         out
     }
 
-    /// Where times may go on behind the newest fragment, in ticks.
-    pub fn ends_at(&mut self, end: u64) {
-        self.end = Some(end);
+    /// The newest fragment ends there.
+    pub fn ends_at(&mut self, ends: Ends) {
+        self.ends = Some(ends);
     }
 
-    /// Where times may go on behind the last fragment, in ticks.
-    pub fn end(&self) -> Option<u64> {
-        self.end
+    /// Where the last fragment ended.
+    pub fn ends(&self) -> Option<Ends> {
+        self.ends
     }
 
     /// Lets the first fragment slide out.
@@ -293,8 +294,10 @@ impl Playlist {
         if let Some(inf) = inf {
             let _ = writeln!(text, "{STREAM_INF}{inf}");
         }
-        if let Some(time) = self.end {
-            let _ = writeln!(text, "{TIME}{time}");
+        if let Some(Ends { next, sound }) = self.ends {
+            let _ = write!(text, "{TIME}{next}");
+            let _ = sound.map_or(Ok(()), |sound| write!(text, " {sound}"));
+            text.push('\n');
         }
         if !retired.is_empty() {
             let _ = render_retired(&mut text, retired);

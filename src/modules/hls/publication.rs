@@ -16,6 +16,7 @@ use crate::engine::{MemoryFiles, Now};
 
 use super::files::{self, Parents};
 use super::keys::{self, Cipher};
+use super::line::Ends;
 use super::measure::{Facts, Measure};
 use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
@@ -63,8 +64,8 @@ pub struct Finished<'a> {
     pub bytes: u64,
     /// In milliseconds.
     pub duration: u64,
-    /// Where times may go on behind it, in ticks, as written into it.
-    pub end: u64,
+    /// Where it ends.
+    pub ends: Ends,
     /// How it begins.
     pub begins: Begins,
     /// The publisher's timestamp of its first frame, in milliseconds.
@@ -182,7 +183,7 @@ impl Publication {
         let fragment = self.describe(&finished);
         let mut playlist = self.playlist.clone();
         let out = playlist.push(fragment, self.settings.playlist_length, finished.expected);
-        playlist.ends_at(finished.end);
+        playlist.ends_at(finished.ends);
         let before = mem::replace(&mut self.playlist, playlist);
         let (waiting, clock) = (self.retired.len(), self.clock);
         self.clock = self.clock.saturating_add(fragment.duration);
@@ -267,9 +268,14 @@ impl Publication {
         self.playlist.bears(duration)
     }
 
-    /// Where the times in the fragments have come to, in ticks, if anything tells.
-    pub fn end_time(&self) -> Option<u64> {
-        self.playlist.end()
+    /// Where the last fragment ended, if anything tells.
+    pub fn ends(&self) -> Option<Ends> {
+        self.playlist.ends()
+    }
+
+    /// Whether the next fragment is the only one in the list.
+    pub fn is_empty(&self) -> bool {
+        self.playlist.is_empty()
     }
 
     /// Whether players wait for the next fragment: the list has not had its length yet, or there was a break,

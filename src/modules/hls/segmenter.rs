@@ -3,6 +3,7 @@
 //! written (a disk is full) it rests, and goes on behind a discontinuity.
 
 mod sink;
+mod sound;
 
 use std::io;
 use std::mem;
@@ -12,10 +13,10 @@ use crate::media::nal::{AccessUnit, Start};
 use crate::media::ts::{Muxer, Timing, Tracks, ticks};
 use crate::media::{Frame, Kind};
 
-use super::audio::{AudioBuffer, AudioFrame};
-use super::clock::{AudioGate, Clock, Dates, Passage};
+use super::audio::AudioBuffer;
+use super::clock::{AudioGate, Clock, Dates};
 use super::fragment::{MAX_KEPT, OpenFragment};
-use super::line::Line;
+use super::line::{Ends, Line, MAX_HOLE};
 use super::measure::Facts;
 use super::playlist::Begins;
 use super::probe::{Known, Probe};
@@ -24,9 +25,8 @@ use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
 use super::tracks::{Codecs, Content};
 
-/// A fragment shorter than this, in milliseconds, is thrown away where a discontinuity or its size ends
-/// it: a publisher who pauses behind every frame makes no file of each, and one whose timestamps
-/// stand still does not fill the disk.
+/// A fragment shorter than this, in milliseconds, is thrown away where other codecs or its size end it: a
+/// publisher whose timestamps stand still does not fill the disk.
 const MIN_BROKEN: u64 = 100;
 
 /// How long nothing is written after an error, in milliseconds of media.
@@ -40,7 +40,7 @@ const MAX_LEAD: u64 = 400 * 90;
 enum Cut {
     /// It is long enough, or too long.
     Length,
-    /// Times go on, but what comes is another publisher's.
+    /// What comes is another publisher's, or another server's.
     Break,
     /// Nothing has come for longer than a fragment may be.
     Gap,
@@ -54,6 +54,11 @@ impl Cut {
     /// Whether what follows does not continue what came before.
     fn breaks(self) -> bool {
         matches!(self, Self::Break | Self::Gap | Self::Codecs)
+    }
+
+    /// Whether nothing may follow for a while, with what comes before it the last in the list.
+    fn leaves_open(self) -> bool {
+        matches!(self, Self::Break | Self::Gap)
     }
 }
 
@@ -114,7 +119,7 @@ impl Segmenter {
             facts: Facts::default(),
             slicer: Slicer::new(settings),
             dates: Dates::default(),
-            line: Line::going_on(publication.end_time()),
+            line: Line::going_on(publication.ends()),
             publication,
             muxer: Muxer::new(Tracks::default()),
             muxer_before: Muxer::new(Tracks::default()),
@@ -224,6 +229,7 @@ impl Segmenter {
             step: open.step(),
             longest: self.publication.longest(),
             is_early: self.publication.is_awaited(),
+            is_first: self.publication.is_empty(),
         };
         self.slicer.ends(place, timestamp, &slice) || open.is_full()
     }
@@ -252,96 +258,12 @@ impl Segmenter {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
-        let pts = self.line.written(ticks(frame.presentation_time()));
-        let timing = Timing { dts: self.line.written(dts), pts, random_access: frame.is_video_key() };
+        let pts = ticks(frame.presentation_time());
+        open.shows(dts, pts);
+        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
+        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
         self.muxer.video(timing, &self.access_unit, open.buffer());
         open.drain()
-    }
-
-    /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
-    fn write_audio(&mut self, frame: &Frame) -> io::Result<()> {
-        if self.gate.judge(frame.timestamp) == Passage::Stray {
-            self.skipped += 1;
-            return Ok(());
-        }
-        // A track that takes over waits for the next cut.
-        let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
-        let Some(audio) = track.elementary(frame) else {
-            self.skipped += 1;
-            return Ok(());
-        };
-        let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
-        let (expected, duration) = (self.slicer.expected(), open.duration_to(time));
-        let is_alone = match self.publication.longest() {
-            Some(longest) => time > last.saturating_add(MAX_LEAD) && duration >= longest,
-            // Before it is told how long fragments are, the picture has to be away for as long as one.
-            None => {
-                time > last.saturating_add(ticks(expected))
-                    && (expected..self.max_fragment).contains(&duration)
-            }
-        };
-        if is_alone || open.audio_span(frame.timestamp) >= self.max_fragment {
-            // Video has stopped, and audio goes on alone.
-            let start = time.max(last);
-            let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
-            if cut == Cut::Gap {
-                self.slicer.restart();
-            }
-            self.close(cut, start)?;
-            self.open(start)?;
-            self.clock.take(frame.timestamp);
-        }
-        self.gather(&audio)?;
-        Ok(())
-    }
-
-    /// Audio without video: it makes the fragments.
-    fn lead_with_audio(&mut self, frame: &Frame) -> io::Result<()> {
-        let time = ticks(frame.timestamp);
-        let is_due = match &self.open {
-            Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
-            None => true,
-        };
-        let cut = if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
-            Some(Cut::Gap)
-        } else if self.codecs.is_audio_changing() {
-            Some(Cut::Codecs)
-        } else {
-            is_due.then_some(Cut::Length)
-        };
-        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame)) else {
-            self.skipped += 1;
-            return Ok(());
-        };
-        if let Some(cut) = cut {
-            self.close(cut, time)?;
-            self.codecs.take_over_audio();
-            self.open(time)?;
-        }
-        self.clock.take(frame.timestamp);
-        let time = self.gather(&audio)?;
-        if let Some(open) = &mut self.open {
-            open.led_to(time, Begins::Independent);
-        }
-        Ok(())
-    }
-
-    /// Adds a frame to those that wait for their packet; its time in ticks.
-    fn gather(&mut self, audio: &AudioFrame<'_>) -> io::Result<u64> {
-        if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
-            self.flush_audio();
-        }
-        let time = self.audio.push(audio);
-        if let Some(open) = &mut self.open {
-            open.audio_span(audio.timestamp);
-            open.drain()?;
-        }
-        Ok(time)
-    }
-
-    fn flush_audio(&mut self) {
-        let Some(open) = &mut self.open else { return };
-        self.audio.flush(|time, frames| self.muxer.audio(self.line.written(time), frames, open.buffer()));
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
@@ -358,35 +280,36 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Where times may go on behind a fragment, in ticks: where the first of its tracks ends, so that neither
-    /// has a hole, but later than the last frame of both. Chromium's own player stalls where sound has a hole
-    /// of 40 ms.
-    fn end_of(&self, open: &OpenFragment, duration: u64) -> u64 {
+    /// Where a fragment of so many milliseconds ends. What follows is later than all that is in it.
+    fn ends_of(&self, open: &OpenFragment, duration: u64) -> Ends {
         let end = open.start().saturating_add(ticks(duration));
-        let Some((last, audio_end)) = self.audio.last() else { return end };
-        let last = last.max(open.last().unwrap_or(0));
-        end.min(audio_end).max(last.saturating_add(1))
+        let picture = open.next_picture().filter(|picture| picture.saturating_sub(end) <= MAX_HOLE);
+        let (last, sound) = self.audio.last().unzip();
+        let next = end.max(picture.unwrap_or(0)).max(last.map_or(0, |last| last.saturating_add(1)));
+        Ends { next, sound }
     }
 
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.flush_audio();
         let is_broken = cut.breaks();
-        if let Some(open) = self.open.take() {
+        if let Some(mut open) = self.open.take() {
             let duration = match (cut, self.publication.longest()) {
                 (Cut::Length, _) => open.duration_to(next),
                 // Without sound, the picture that was last has stood until now.
                 (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
                 _ => open.duration(),
             };
-            let end = self.end_of(&open, duration);
+            let mut ends = self.ends_of(&open, duration);
             if is_broken {
+                self.complete_sound(&mut open, &mut ends);
                 self.audio.restart();
             }
-            if open.is_empty() || (is_broken || open.is_full()) && duration < MIN_BROKEN {
+            let least = if cut.leaves_open() { self.slicer.shortest_last() } else { MIN_BROKEN };
+            if open.is_empty() || (is_broken || open.is_full()) && duration < least {
                 self.muxer = self.muxer_before.clone();
             } else {
-                self.publish(open, duration.max(1), end)?;
+                self.publish(open, duration.max(1), ends)?;
             }
         }
         if is_broken {

@@ -2,10 +2,12 @@
 
 use super::settings::{Pace, Settings, Slicing};
 
-/// The shortest fragment of a fast start, in milliseconds: some streams have key frames only.
-const SHORTEST: u64 = 500;
-/// Fragments of sound alone in a fast start, in milliseconds.
-const SHORT_AUDIO: u64 = 1000;
+/// The shortest fragment of a fast start, in milliseconds. Chromium's own player reads a shorter one that is the
+/// last of a list a second time, and stops.
+const SHORTEST: u64 = 1000;
+/// The same for the first of a list, with which alone that player does not begin. Some streams have key frames
+/// only.
+const FIRST: u64 = 500;
 /// The period of the publisher's timestamps, 32 bits of milliseconds. The streams' own begin one turn up.
 pub const TURN: u64 = 1 << 32;
 
@@ -33,6 +35,8 @@ pub struct Slice {
     pub longest: Option<u64>,
     /// Whether it is one of the first, for `hls_fast_start`.
     pub is_early: bool,
+    /// Whether it is the very first.
+    pub is_first: bool,
 }
 
 /// Decides, from the intervals of key frames.
@@ -62,11 +66,11 @@ impl Slicer {
         let would_be = |more: u64| longest.is_some_and(|longest| duration.saturating_add(more) > longest);
         let is_enough = match place {
             Place::Picture => false,
-            _ if slice.is_early && self.pace == Pace::Fast => duration >= self.early(place),
+            _ if slice.is_early && self.pace == Pace::Fast => duration >= self.shortest(slice),
             _ => self.is_long_enough(timestamp, duration),
         };
         // What begins without a key frame ends at one.
-        let mends = place == Place::Key && !slice.is_independent && duration >= self.early(place);
+        let mends = place == Place::Key && !slice.is_independent && duration >= self.shortest(slice);
         // The next key frame would come too late.
         let too_late = place == Place::Key && would_be(self.interval.max(self.since_key(timestamp)));
         is_enough || mends || too_late || duration >= self.max_fragment || would_be(slice.step)
@@ -78,6 +82,11 @@ impl Slicer {
             0 => self.fragment,
             interval => self.fragment.div_ceil(interval).saturating_mul(interval),
         }
+    }
+
+    /// The shortest fragment that may be the last in the list for a while, in milliseconds.
+    pub fn shortest_last(&self) -> u64 {
+        self.fragment.min(SHORTEST)
     }
 
     /// A key frame has come.
@@ -97,8 +106,8 @@ impl Slicer {
         self.last_key.map_or(0, |last| timestamp.saturating_sub(last))
     }
 
-    fn early(&self, place: Place) -> u64 {
-        self.fragment.min(if place == Place::Sound { SHORT_AUDIO } else { SHORTEST })
+    fn shortest(&self, slice: &Slice) -> u64 {
+        if slice.is_first { self.fragment.min(FIRST) } else { self.shortest_last() }
     }
 
     fn is_long_enough(&self, timestamp: u64, duration: u64) -> bool {
@@ -123,7 +132,7 @@ mod tests {
     }
 
     fn slice(duration: u64, longest: Option<u64>) -> Slice {
-        Slice { duration, is_independent: true, step: 40, longest, is_early: false }
+        Slice { duration, is_independent: true, step: 40, longest, is_early: false, is_first: false }
     }
 
     /// Where fragments end when key frames come at these times, with pictures every 40 ms between.
@@ -176,7 +185,8 @@ mod tests {
         assert!(slicer.ends(Place::Sound, 9000, &Slice { is_early: true, ..slice(1000, None) }));
         // But not where every picture is one.
         let found = ends(&mut slicer, &keys(40, 1200), Some(5499), 1200);
-        assert_eq!(found, [(520, Place::Key), (1040, Place::Key)]);
+        assert_eq!(found, [(1000, Place::Key)]);
+        assert!(slicer.ends(Place::Key, 500, &Slice { is_early: true, is_first: true, ..slice(500, None) }));
     }
 
     #[test]

@@ -110,6 +110,13 @@ impl AudioTrack {
         Some(audio).filter(|audio| audio.length() <= MAX_AUDIO_PAYLOAD)
     }
 
+    /// A frame in which nothing sounds, as it goes into a packet, if there is one of this codec.
+    pub fn silence(self) -> Option<Vec<u8>> {
+        let Self::Aac(config, adts) = self else { return None };
+        let raw = config.silence()?;
+        Some([&adts.header(raw.len()).ok()?[..], &raw].concat())
+    }
+
     fn carried(self) -> Audio {
         match self {
             Self::Aac(..) => Audio::Aac,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::attributes::Attributes;
 use super::super::keys;
+use super::super::line::Ends;
 use super::super::naming::Naming;
 use super::{Begins, Fragment, Lock, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 
@@ -48,7 +49,7 @@ impl Playlist {
                 ("#EXTINF", value) => tags.duration = Some(parse_duration(value)?),
                 ("#EXT-X-KEY", value) => tags.lock = parse_lock(value, naming)?,
                 _ if line.starts_with(RETIRED) => retired = parse_retired(line)?,
-                _ if line.starts_with(TIME) => playlist.end = line.get(TIME.len()..)?.parse().ok(),
+                _ if line.starts_with(TIME) => playlist.ends = parse_ends(line),
                 (tag, _) if tag.starts_with('#') => {}
                 _ => playlist.read_back(naming.parse_uri(line)?, &mut tags, begins)?,
             }
@@ -123,6 +124,12 @@ fn parse_lock(value: &str, naming: &Naming) -> Option<Option<Lock>> {
     let digits = iv.strip_prefix("0x").or(iv.strip_prefix("0X"))?;
     let iv: keys::Bytes = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
     Some(Some(Lock { key, iv }))
+}
+
+/// The times of [`Ends`], as far as they are there.
+fn parse_ends(line: &str) -> Option<Ends> {
+    let mut times = line.strip_prefix(TIME)?.split(' ').map_while(|time| time.parse().ok());
+    Some(Ends { next: times.next()?, sound: times.next() })
 }
 
 /// ` ID` or ` ID:KEY` each.

@@ -39,7 +39,7 @@ fn finished(part: Part, facts: &Facts) -> Finished<'_> {
         part,
         bytes,
         duration,
-        end: (timestamp + duration) * 90,
+        ends: Ends { next: (timestamp + duration) * 90, sound: None },
         begins,
         timestamp,
         date: None,

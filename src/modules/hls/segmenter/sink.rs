@@ -9,14 +9,15 @@ use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::Frame;
 
 use super::super::fragment::OpenFragment;
+use super::super::line::Ends;
 use super::super::probe::Probe;
 use super::super::publication::Finished;
 use super::super::slicer::TURN;
 use super::{Cut, Segmenter, State};
 
 impl Segmenter {
-    /// Lets a fragment that is whole appear, of `duration` milliseconds; times may go on at `end`, in ticks.
-    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, end: u64) -> io::Result<()> {
+    /// Lets a fragment that is whole appear, of `duration` milliseconds.
+    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, ends: Ends) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
         let (part, bytes, spare) = open.finish()?;
         self.spare = spare;
@@ -24,7 +25,7 @@ impl Segmenter {
             part,
             bytes,
             duration,
-            end: self.line.end(end),
+            ends: self.line.end(ends),
             begins,
             timestamp: start % TURN,
             date: self.dates.of(start),
@@ -99,7 +100,10 @@ impl Sink for Segmenter {
         if matches!(self.state, State::Over) {
             return;
         }
-        let rest = self.write_rest(Cut::End);
+        let rest = self.write_rest(match why {
+            Finish::StreamEnded => Cut::End,
+            Finish::ServerStops => Cut::Break,
+        });
         self.open = None;
         self.state = State::Over;
         let end = match why {

@@ -1,0 +1,144 @@
+//! The segmenter's sound: beside pictures, or alone; without a hole where a break joins two publishers'.
+
+use std::io;
+
+use crate::media::Frame;
+use crate::media::ts::{Muxer, ticks};
+
+use super::super::audio::AudioFrame;
+use super::super::clock::Passage;
+use super::super::fragment::OpenFragment;
+use super::super::line::{Ends, Joint, MAX_HOLE};
+use super::super::playlist::Begins;
+use super::super::slicer::Place;
+use super::super::tracks::AudioTrack;
+use super::{Cut, MAX_LEAD, Segmenter};
+
+impl Segmenter {
+    /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
+    pub(super) fn write_audio(&mut self, frame: &Frame) -> io::Result<()> {
+        if self.gate.judge(frame.timestamp) == Passage::Stray {
+            self.skipped += 1;
+            return Ok(());
+        }
+        // A track that takes over waits for the next cut.
+        let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
+        let Some(audio) = track.elementary(frame) else {
+            self.skipped += 1;
+            return Ok(());
+        };
+        let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
+        let (expected, duration) = (self.slicer.expected(), open.duration_to(time));
+        let is_alone = match self.publication.longest() {
+            Some(longest) => time > last.saturating_add(MAX_LEAD) && duration >= longest,
+            // Before it is told how long fragments are, the picture has to be away for as long as one.
+            None => {
+                time > last.saturating_add(ticks(expected))
+                    && (expected..self.max_fragment).contains(&duration)
+            }
+        };
+        if is_alone || open.audio_span(frame.timestamp) >= self.max_fragment {
+            // Video has stopped, and audio goes on alone.
+            let start = time.max(last);
+            let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
+            if cut == Cut::Gap {
+                self.slicer.restart();
+            }
+            self.close(cut, start)?;
+            self.open(start)?;
+            self.clock.take(frame.timestamp);
+        }
+        if self.joins(track, &audio) {
+            self.gather(&audio)?;
+        }
+        Ok(())
+    }
+
+    /// False for sound that begins before that of the publisher before has ended. Where it begins later, silence
+    /// fills the hole.
+    fn joins(&mut self, track: AudioTrack, audio: &AudioFrame<'_>) -> bool {
+        match self.line.join_sound(ticks(audio.timestamp)) {
+            Joint::Follows => true,
+            Joint::Overlaps => false,
+            Joint::Hole { since, length } => {
+                if let Some(open) = &mut self.open {
+                    let frames = length / audio.step().max(1);
+                    write_silence(&mut self.muxer, track, since, frames, open.buffer());
+                }
+                true
+            }
+        }
+    }
+
+    /// Audio without video: it makes the fragments.
+    pub(super) fn lead_with_audio(&mut self, frame: &Frame) -> io::Result<()> {
+        let time = ticks(frame.timestamp);
+        let is_due = match &self.open {
+            Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
+            None => true,
+        };
+        let cut = if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
+            Some(Cut::Gap)
+        } else if self.codecs.is_audio_changing() {
+            Some(Cut::Codecs)
+        } else {
+            is_due.then_some(Cut::Length)
+        };
+        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame)) else {
+            self.skipped += 1;
+            return Ok(());
+        };
+        if let Some(cut) = cut {
+            self.close(cut, time)?;
+            self.codecs.take_over_audio();
+            self.open(time)?;
+        }
+        self.clock.take(frame.timestamp);
+        let time = self.gather(&audio)?;
+        if let Some(open) = &mut self.open {
+            open.led_to(time, Begins::Independent);
+        }
+        Ok(())
+    }
+
+    /// Adds a frame to those that wait for their packet; its time in ticks.
+    fn gather(&mut self, audio: &AudioFrame<'_>) -> io::Result<u64> {
+        if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
+            self.flush_audio();
+        }
+        let time = self.audio.push(audio);
+        if let Some(open) = &mut self.open {
+            open.audio_span(audio.timestamp);
+            open.drain()?;
+        }
+        Ok(time)
+    }
+
+    pub(super) fn flush_audio(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        self.audio.flush(|time, frames| self.muxer.audio(self.line.written(time), frames, open.buffer()));
+    }
+
+    /// Lets the sound before a break last until what follows, with silence. Chromium's own player puts the first
+    /// frame behind a break where the last picture ended: that must be a picture, and the sound that comes with
+    /// it is to leave no hole.
+    pub(super) fn complete_sound(&mut self, open: &mut OpenFragment, ends: &mut Ends) {
+        let (Some(track), Some((_, end))) = (self.codecs.audio(), self.audio.last()) else { return };
+        let missing = ends.next.saturating_sub(end);
+        if missing <= MAX_HOLE && track.silence().is_some() {
+            let frames = missing.div_ceil(self.audio.step().max(1));
+            write_silence(&mut self.muxer, track, self.line.written(end), frames, open.buffer());
+            ends.sound = Some(end.saturating_add(frames.saturating_mul(self.audio.step())));
+        }
+    }
+}
+
+/// So many silent frames from that time on, in ticks as written.
+fn write_silence(muxer: &mut Muxer, track: AudioTrack, since: u64, frames: u64, out: &mut Vec<u8>) {
+    let frames = usize::try_from(frames).unwrap_or(0);
+    if frames > 0
+        && let Some(silence) = track.silence()
+    {
+        muxer.audio(since, &silence.repeat(frames), out);
+    }
+}
