@@ -1,5 +1,6 @@
 //! The frames since the last key frame, for players that join between two.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::media::{Frame, Kind};
@@ -25,12 +26,15 @@ pub struct Gop {
     headers: Vec<Rc<Frame>>,
     frames: Vec<Rc<Frame>>,
     bytes: usize,
+    /// See [`opening`](Self::opening).
+    opening: OnceCell<Rc<[Rc<Frame>]>>,
 }
 
 impl Gop {
     /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
     /// `headers` are the stream's as they are now.
     pub fn push(&mut self, frame: &Rc<Frame>, headers: &Headers, limits: GopLimits) {
+        self.reopen();
         if frame.is_video_key() {
             self.clear();
             self.headers.extend(headers.of(Kind::Video).chain(headers.of(Kind::Audio)).cloned());
@@ -48,6 +52,7 @@ impl Gop {
 
     /// Forgets all frames, and gives their room back if that is more than usual.
     pub fn clear(&mut self) {
+        self.reopen();
         self.headers.clear();
         self.frames.clear();
         self.frames.shrink_to(USUAL);
@@ -57,6 +62,16 @@ impl Gop {
     /// The headers that the key frame was made with.
     pub fn headers(&self) -> &[Rc<Frame>] {
         &self.headers
+    }
+
+    /// Players begin otherwise from now on.
+    pub fn reopen(&mut self) {
+        self.opening.take();
+    }
+
+    /// What players begin with who join now: one list for all of them, until there is something new.
+    pub fn opening(&self, make: impl FnOnce() -> Rc<[Rc<Frame>]>) -> Rc<[Rc<Frame>]> {
+        Rc::clone(self.opening.get_or_init(make))
     }
 
     /// The frames, the key frame first.

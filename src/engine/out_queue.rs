@@ -99,6 +99,7 @@ enum Item {
     Bytes(Rc<[u8]>),
     Part(Box<Part>),
     Frame(Rc<Frame>),
+    Group(Box<Group>),
     /// A frame's header on another message stream than the usual: so many of these bytes. Few need one, and what
     /// is rare must not make all items larger: there are as many as players.
     Header(Box<([u8; HEADROOM], usize)>),
@@ -108,6 +109,20 @@ enum Item {
 }
 
 const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
+
+/// Frames that many players have waiting, in one list for all of them.
+#[derive(Debug)]
+struct Group {
+    frames: Rc<[Rc<Frame>]>,
+    /// How many are sent. Invariant: not all.
+    sent: usize,
+}
+
+impl Group {
+    fn rest(&self) -> &[Rc<Frame>] {
+        self.frames.get(self.sent..).unwrap_or_default()
+    }
+}
 
 /// What may wait beyond the usual limits, while a player takes in the group of pictures that it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,7 +148,9 @@ pub struct Piece {
 #[derive(Debug)]
 pub struct OutQueue {
     items: VecDeque<Item>,
-    /// Bytes of the first item that are already sent. Invariant: less than the item's length.
+    /// Messages in them.
+    messages: usize,
+    /// Bytes of the first message that are already sent. Invariant: less than its length.
     sent: usize,
     /// Bytes waiting in memory (a file's do not count).
     bytes: usize,
@@ -150,7 +167,12 @@ impl OutQueue {
     pub fn new(chunking: impl Into<Chunking>) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
-        Self { items: VecDeque::new(), sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
+        Self { items: VecDeque::new(), messages: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
+    }
+
+    fn push(&mut self, item: Item) {
+        self.items.push_back(item);
+        self.messages += 1;
     }
 
     /// Queues bytes of which there may be other owners.
@@ -158,7 +180,7 @@ impl OutQueue {
         if !bytes.is_empty() {
             self.bytes += bytes.len();
             self.reply_bytes += bytes.len();
-            self.items.push_back(Item::Bytes(bytes));
+            self.push(Item::Bytes(bytes));
         }
     }
 
@@ -178,7 +200,7 @@ impl OutQueue {
     /// Queues a frame.
     pub fn push_frame(&mut self, frame: Rc<Frame>) {
         self.bytes += image(&frame, self.chunking).len();
-        self.items.push_back(Item::Frame(frame));
+        self.push(Item::Frame(frame));
     }
 
     /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
@@ -189,8 +211,21 @@ impl OutQueue {
         }
         let (header, length) = header_on(frame, msid);
         self.bytes += image(frame, self.chunking).len();
-        self.items.push_back(Item::Header(Box::new((header, length))));
-        self.items.push_back(Item::Tail(Rc::clone(frame), length));
+        self.push(Item::Header(Box::new((header, length))));
+        self.push(Item::Tail(Rc::clone(frame), length));
+    }
+
+    /// Queues frames of which others have the same list. A player takes it with one slot instead of one a frame:
+    /// with 2000 that join at once, 1.3 kB less for each.
+    pub fn push_group_on(&mut self, msid: u32, frames: &Rc<[Rc<Frame>]>) {
+        if msid != 0 && msid != MEDIA_STREAM {
+            return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
+        }
+        if !frames.is_empty() {
+            self.bytes += frames.iter().map(|frame| image(frame, self.chunking).len()).sum::<usize>();
+            self.messages += frames.len();
+            self.items.push_back(Item::Group(Box::new(Group { frames: Rc::clone(frames), sent: 0 })));
+        }
     }
 
     /// Lets so much wait beyond the usual limits, which has just been queued. It counts down with the queue.
@@ -212,11 +247,11 @@ impl OutQueue {
             Body::Part(part) if part.range.is_empty() => {}
             Body::Part(part) => {
                 self.bytes += part.range.len();
-                self.items.push_back(Item::Part(part));
+                self.push(Item::Part(part));
             }
             Body::File { length: 0, .. } => {}
             Body::File { file, offset, length } => {
-                self.items.push_back(Item::File(Box::new(Piece { file, offset, left: length })));
+                self.push(Item::File(Box::new(Piece { file, offset, left: length })));
             }
         }
     }
@@ -224,8 +259,8 @@ impl OutQueue {
     /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (mut count, mut total, mut skip) = (0, 0, self.sent);
-        for (slot, item) in slices.iter_mut().zip(&self.items) {
-            let Some(bytes) = self.bytes_of(item) else { break };
+        for message in self.in_order() {
+            let (Some(slot), Some(bytes)) = (slices.get_mut(count), message) else { break };
             let bytes = bytes.get(skip..).unwrap_or_default();
             *slot = IoSlice::new(bytes);
             (count, total, skip) = (count + 1, total + bytes.len(), 0);
@@ -236,7 +271,18 @@ impl OutQueue {
         count
     }
 
-    /// Whether a file stands behind the first `count` items.
+    /// What waits, message by message; `None` for a file.
+    fn in_order(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        self.items.iter().flat_map(|item| {
+            let (group, alone) = match item {
+                Item::Group(group) => (group.rest(), None),
+                item => (Default::default(), Some(self.bytes_of(item))),
+            };
+            group.iter().map(|frame| Some(image(frame, self.chunking))).chain(alone)
+        })
+    }
+
+    /// Whether a file stands behind the first `count` messages. Groups and files do not meet in one queue.
     pub fn file_follows(&self, count: usize) -> bool {
         matches!(self.items.get(count), Some(Item::File(_)))
     }
@@ -271,10 +317,17 @@ impl OutQueue {
                 }
                 self.sent = 0;
             }
-            self.items.pop_front();
+            self.messages -= 1;
+            if let Some(Item::Group(group)) = self.items.front_mut()
+                && group.rest().len() > 1
+            {
+                group.sent += 1;
+            } else {
+                self.items.pop_front();
+            }
         }
         debug_assert_eq!(count, 0, "more sent than was queued");
-        self.allowance.messages = self.allowance.messages.min(self.items.len());
+        self.allowance.messages = self.allowance.messages.min(self.messages);
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
         if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
             self.items.shrink_to(IDLE_CAPACITY);
@@ -288,7 +341,7 @@ impl OutQueue {
 
     /// Messages waiting.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.messages
     }
 
     /// Bytes waiting in memory.
@@ -306,6 +359,7 @@ impl OutQueue {
             Item::Bytes(bytes) => Some(bytes),
             Item::Part(part) => Some(part.bytes()),
             Item::Frame(frame) => Some(image(frame, self.chunking)),
+            Item::Group(group) => group.rest().first().map(|frame| image(frame, self.chunking)),
             Item::Header(header) => header.0.get(..header.1),
             Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
             Item::File(_) => None,
@@ -404,6 +458,33 @@ mod tests {
             other.advance(found.len());
             assert!(other.is_empty() && other.bytes() == 0 && other.reply_bytes() == 0);
         }
+    }
+
+    #[test]
+    fn a_group_is_sent_in_pieces_of_any_size_like_its_frames() {
+        let frames: Rc<[_]> = (1..5).map(|length| frame(length * 9)).collect();
+        for (msid, step) in [1, 3].into_iter().flat_map(|msid| (1..70).map(move |step| (msid, step))) {
+            let (mut single, mut group) = (OutQueue::new(16), OutQueue::new(16));
+            for queue in [&mut single, &mut group] {
+                queue.push_bytes(b"reply".as_slice().into());
+            }
+            frames.iter().for_each(|frame| single.push_frame_on(msid, frame));
+            group.push_group_on(msid, &frames);
+            for queue in [&mut single, &mut group] {
+                queue.push_frame(frame(7));
+            }
+            while !single.is_empty() {
+                let found = [&single, &group].map(|queue| (queue.len(), queue.bytes(), gathered(queue)));
+                assert_eq!(found[0], found[1], "message stream {msid}, step {step}");
+                let sent = step.min(found[0].2.len());
+                single.advance(sent);
+                group.advance(sent);
+            }
+            assert!(group.is_empty() && group.len() == 0 && group.bytes() == 0);
+            group.push_group_on(msid, &Rc::default());
+            assert!(group.is_empty());
+        }
+        assert!(frames.iter().all(|frame| Rc::strong_count(frame) == 1));
     }
 
     #[test]

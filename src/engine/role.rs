@@ -237,6 +237,11 @@ impl Seat<'_> {
         self.out.push_frame_on(self.player.msid, frame);
     }
 
+    /// Queues frames of which others get the same list.
+    pub fn send_group(&mut self, frames: &Rc<[Rc<Frame>]>) {
+        self.out.push_group_on(self.player.msid, frames);
+    }
+
     /// Messages that wait for the player's session.
     pub fn messages(&self) -> usize {
         self.out.len()

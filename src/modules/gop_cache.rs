@@ -76,7 +76,9 @@ impl Module for GopCache {
         let Some(stream) = cx.streams.get_mut(stream) else { return };
         let Some(Some(limits)) = self.apps.get(stream.app.0) else { return };
         // Players get the latest metadata first in any case.
-        if frame.role != Role::Empty && !frame.is_metadata() {
+        if frame.role == Role::Empty || frame.is_metadata() {
+            stream.gop.reopen();
+        } else {
             stream.gop.push(frame, &stream.headers, *limits);
         }
     }

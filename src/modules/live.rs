@@ -149,10 +149,12 @@ impl Module for Live {
         let Some(settings) = self.settings(found.app) else { return };
         warn_of_codecs(cx, found, player);
         let Some(first) = found.gop.frames().first() else { return };
-        let lead = found.headers.metadata.iter().chain(found.gop.headers());
-        let lead = lead.map(|part| found.stamped(part.at(first.timestamp)));
-        let all = lead.chain(found.gop.frames().iter().cloned());
-        let frames: Vec<_> = all.filter_map(|frame| settings.fit(&frame, found)).collect();
+        let frames = found.gop.opening(|| {
+            let lead = found.headers.metadata.iter().chain(found.gop.headers());
+            let lead = lead.map(|part| found.stamped(part.at(first.timestamp)));
+            let all = lead.chain(found.gop.frames().iter().cloned());
+            all.filter_map(|frame| settings.fit(&frame, found)).collect()
+        });
         cx.for_player(player, |seat| replay(seat, &frames, settings.out_queue));
     }
 
@@ -202,7 +204,7 @@ fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>
 }
 
 /// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
-fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>], out_queue: usize) {
+fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>, out_queue: usize) {
     let (before, bytes_before) = (seat.messages(), seat.bytes());
     let Some(first) = frames.first() else { return };
     if before >= out_queue || bytes_before >= MAX_QUEUED_BYTES {
@@ -212,7 +214,8 @@ fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>], out_queue: usize) {
     seat.player.introduced = true;
     // The tracks, as one set for each kind, of which the configuration has been sent.
     let mut configured = [Tracks::NONE; 2];
-    for frame in frames {
+    let mut wanted = Vec::with_capacity(frames.len());
+    for frame in frames.iter() {
         if seat.player.is_satisfied(frame.timestamp) {
             break;
         }
@@ -230,7 +233,12 @@ fn replay(seat: &mut Seat<'_>, frames: &[Rc<Frame>], out_queue: usize) {
             (Role::Header, _) | (_, Track::Running) => {}
             (_, Track::Waiting) => *track = Track::Running,
         }
-        seat.send(frame);
+        wanted.push(frame);
+    }
+    if wanted.len() == frames.len() {
+        seat.send_group(frames);
+    } else {
+        wanted.into_iter().for_each(|frame| seat.send(frame));
     }
     seat.allow(Allowance { messages: seat.messages() - before, bytes: seat.bytes() - bytes_before });
 }
