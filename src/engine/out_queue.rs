@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::IoSlice;
+use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -144,12 +145,35 @@ pub struct Piece {
     pub left: u64,
 }
 
+/// A gathered write that is being put together.
+struct Slots<'a, 'b> {
+    slices: &'b mut [IoSlice<'a>],
+    /// Slices that are filled, and the bytes in them.
+    count: usize,
+    bytes: usize,
+    /// Bytes of the first that are not for it.
+    skipped: usize,
+}
+
+impl<'a> Slots<'a, '_> {
+    /// Fills the next slice, if there is one; false if that was the last.
+    #[inline]
+    fn take(&mut self, bytes: &'a [u8]) -> bool {
+        let Some(slot) = self.slices.get_mut(self.count) else { return false };
+        let bytes = bytes.get(mem::take(&mut self.skipped)..).unwrap_or_default();
+        *slot = IoSlice::new(bytes);
+        self.count += 1;
+        self.bytes += bytes.len();
+        self.bytes < MAX_GATHER
+    }
+}
+
 /// The circular queue of one session.
 #[derive(Debug)]
 pub struct OutQueue {
     items: VecDeque<Item>,
-    /// Messages in them.
-    messages: usize,
+    /// Messages in groups, beyond the one for which each counts.
+    more: usize,
     /// Bytes of the first message that are already sent. Invariant: less than its length.
     sent: usize,
     /// Bytes waiting in memory (a file's do not count).
@@ -167,12 +191,7 @@ impl OutQueue {
     pub fn new(chunking: impl Into<Chunking>) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
-        Self { items: VecDeque::new(), messages: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
-    }
-
-    fn push(&mut self, item: Item) {
-        self.items.push_back(item);
-        self.messages += 1;
+        Self { items: VecDeque::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
     }
 
     /// Queues bytes of which there may be other owners.
@@ -180,7 +199,7 @@ impl OutQueue {
         if !bytes.is_empty() {
             self.bytes += bytes.len();
             self.reply_bytes += bytes.len();
-            self.push(Item::Bytes(bytes));
+            self.items.push_back(Item::Bytes(bytes));
         }
     }
 
@@ -200,7 +219,7 @@ impl OutQueue {
     /// Queues a frame.
     pub fn push_frame(&mut self, frame: Rc<Frame>) {
         self.bytes += image(&frame, self.chunking).len();
-        self.push(Item::Frame(frame));
+        self.items.push_back(Item::Frame(frame));
     }
 
     /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
@@ -211,8 +230,8 @@ impl OutQueue {
         }
         let (header, length) = header_on(frame, msid);
         self.bytes += image(frame, self.chunking).len();
-        self.push(Item::Header(Box::new((header, length))));
-        self.push(Item::Tail(Rc::clone(frame), length));
+        self.items.push_back(Item::Header(Box::new((header, length))));
+        self.items.push_back(Item::Tail(Rc::clone(frame), length));
     }
 
     /// Queues frames of which others have the same list. A player takes it with one slot instead of one a frame:
@@ -223,7 +242,7 @@ impl OutQueue {
         }
         if !frames.is_empty() {
             self.bytes += frames.iter().map(|frame| image(frame, self.chunking).len()).sum::<usize>();
-            self.messages += frames.len();
+            self.more += frames.len() - 1;
             self.items.push_back(Item::Group(Box::new(Group { frames: Rc::clone(frames), sent: 0 })));
         }
     }
@@ -247,39 +266,38 @@ impl OutQueue {
             Body::Part(part) if part.range.is_empty() => {}
             Body::Part(part) => {
                 self.bytes += part.range.len();
-                self.push(Item::Part(part));
+                self.items.push_back(Item::Part(part));
             }
             Body::File { length: 0, .. } => {}
             Body::File { file, offset, length } => {
-                self.push(Item::File(Box::new(Piece { file, offset, left: length })));
+                self.items.push_back(Item::File(Box::new(Piece { file, offset, left: length })));
             }
         }
     }
 
     /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let (mut count, mut total, mut skip) = (0, 0, self.sent);
-        for message in self.in_order() {
-            let (Some(slot), Some(bytes)) = (slices.get_mut(count), message) else { break };
-            let bytes = bytes.get(skip..).unwrap_or_default();
-            *slot = IoSlice::new(bytes);
-            (count, total, skip) = (count + 1, total + bytes.len(), 0);
-            if total >= MAX_GATHER {
+        // A player that keeps up has one frame waiting: a tenth fewer instructions for each.
+        if self.items.len() == 1
+            && let (Some(Item::Frame(frame)), [slot, ..]) = (self.items.front(), &mut *slices)
+        {
+            *slot = IoSlice::new(image(frame, self.chunking).get(self.sent..).unwrap_or_default());
+            return 1;
+        }
+        let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
+        for item in &self.items {
+            let has_room = match item {
+                Item::Frame(frame) => slots.take(image(frame, self.chunking)),
+                Item::Group(group) => {
+                    group.rest().iter().all(|frame| slots.take(image(frame, self.chunking)))
+                }
+                item => self.bytes_of(item).is_some_and(|bytes| slots.take(bytes)),
+            };
+            if !has_room {
                 break;
             }
         }
-        count
-    }
-
-    /// What waits, message by message; `None` for a file.
-    fn in_order(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        self.items.iter().flat_map(|item| {
-            let (group, alone) = match item {
-                Item::Group(group) => (group.rest(), None),
-                item => (Default::default(), Some(self.bytes_of(item))),
-            };
-            group.iter().map(|frame| Some(image(frame, self.chunking))).chain(alone)
-        })
+        slots.count
     }
 
     /// Whether a file stands behind the first `count` messages. Groups and files do not meet in one queue.
@@ -317,17 +335,18 @@ impl OutQueue {
                 }
                 self.sent = 0;
             }
-            self.messages -= 1;
-            if let Some(Item::Group(group)) = self.items.front_mut()
+            if self.more > 0
+                && let Some(Item::Group(group)) = self.items.front_mut()
                 && group.rest().len() > 1
             {
                 group.sent += 1;
+                self.more -= 1;
             } else {
                 self.items.pop_front();
             }
         }
         debug_assert_eq!(count, 0, "more sent than was queued");
-        self.allowance.messages = self.allowance.messages.min(self.messages);
+        self.allowance.messages = self.allowance.messages.min(self.len());
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
         if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
             self.items.shrink_to(IDLE_CAPACITY);
@@ -341,7 +360,7 @@ impl OutQueue {
 
     /// Messages waiting.
     pub fn len(&self) -> usize {
-        self.messages
+        self.items.len() + self.more
     }
 
     /// Bytes waiting in memory.

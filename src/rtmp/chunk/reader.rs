@@ -304,8 +304,6 @@ impl ChunkReader {
             return Err(ChunkError::TooLong { length, limit: self.limits.message });
         }
         Ok(found.unwrap_or_else(|| {
-            // Players use one or two.
-            self.streams.reserve_exact(1);
             self.streams.push(ChunkStream::new(csid));
             self.streams.len() - 1
         }))
