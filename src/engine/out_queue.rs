@@ -499,7 +499,7 @@ mod tests {
                 single.advance(sent);
                 group.advance(sent);
             }
-            assert!(group.is_empty() && group.len() == 0 && group.bytes() == 0);
+            assert_eq!((group.is_empty(), group.len(), group.bytes()), (true, 0, 0));
             group.push_group_on(msid, &Rc::default());
             assert!(group.is_empty());
         }
