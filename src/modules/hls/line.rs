@@ -33,7 +33,7 @@ pub enum Joint {
     Overlaps,
     /// Sound is missing between them, for so long: both in ticks, and the beginning as written.
     Hole {
-        /// Where the other has ended.
+        /// Where the other has ended, or the picture begins.
         since: u64,
         /// How long there has been none.
         length: u64,
@@ -53,7 +53,7 @@ pub struct Line {
     ends: Option<Ends>,
     /// Whether the next fragment does not follow from the last by itself.
     is_broken: bool,
-    /// Where sound ended before a break behind which none has come yet, as written.
+    /// Where sound may begin behind a break behind which none has come yet, as written.
     silent_since: Option<u64>,
 }
 
@@ -84,7 +84,8 @@ impl Line {
             && let Some(ends) = self.ends
         {
             self.shift = ends.next.wrapping_sub(start);
-            self.silent_since = ends.sound;
+            // No sound comes before the first picture, which it would take along to another time in Chromium.
+            self.silent_since = ends.sound.map(|sound| sound.max(ends.next));
         }
     }
 
@@ -149,9 +150,10 @@ mod tests {
         assert_eq!(line.join_sound(15_000), Joint::Follows, "no break");
         line.break_off();
         line.begin(500);
-        assert_eq!(line.join_sound(600), Joint::Hole { since: 9000, length: 1100 });
+        assert_eq!(line.join_sound(400), Joint::Overlaps, "before the picture");
+        assert_eq!(line.join_sound(600), Joint::Hole { since: 10_000, length: 100 });
         assert_eq!(line.join_sound(700), Joint::Follows, "it is filled");
-        for (sound, found) in [(90_500 - 1000, true), (90_500 - 999, false)] {
+        for (sound, found) in [(90_500, true), (90_501, false)] {
             let mut next = Line::going_on(Some(before));
             next.begin(500);
             assert_eq!(next.join_sound(sound) != Joint::Follows, found, "{sound}");
