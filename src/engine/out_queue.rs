@@ -235,7 +235,7 @@ impl OutQueue {
     }
 
     /// Queues frames of which others have the same list. A player takes it with one slot instead of one a frame:
-    /// with 2000 that join at once, 1.3 kB less for each.
+    /// with 2000 that join at once, 1.1 kB less for each.
     pub fn push_group_on(&mut self, msid: u32, frames: &Rc<[Rc<Frame>]>) {
         if msid != 0 && msid != MEDIA_STREAM {
             return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
@@ -277,7 +277,7 @@ impl OutQueue {
 
     /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        // A player that keeps up has one frame waiting: a tenth fewer instructions for each.
+        // A player that keeps up has one frame waiting: 680 instructions for each instead of 727.
         if self.items.len() == 1
             && let (Some(Item::Frame(frame)), [slot, ..]) = (self.items.front(), &mut *slices)
         {

@@ -53,7 +53,7 @@ pub struct Line {
     ends: Option<Ends>,
     /// Whether the next fragment does not follow from the last by itself.
     is_broken: bool,
-    /// Where sound may begin behind a break behind which none has come yet, as written.
+    /// Where sound may begin behind a break, as written, until some has come.
     silent_since: Option<u64>,
 }
 

@@ -34,7 +34,7 @@ const TOLERANCE: u64 = 500;
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// What our comments begin with.
 const RETIRED: &str = "#millstream retired";
-/// So does this one: where times may go on behind the last fragment, in ticks.
+/// So does this one: where the last fragment ended, and where its sound did, in ticks.
 const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 

@@ -273,7 +273,7 @@ impl Publication {
         self.playlist.ends()
     }
 
-    /// Whether the next fragment is the only one in the list.
+    /// Whether nothing is listed.
     pub fn is_empty(&self) -> bool {
         self.playlist.is_empty()
     }
