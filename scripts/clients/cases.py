@@ -26,13 +26,13 @@ GROUPS = [
      ("ffmpeg9", "2xh264+2xaac", ENHANCED)],
     [("ffmpeg9", "h264+aac", LEGACY), ("raw", "h264+aac", LEGACY)],
     [("rtmp2sink", "h264+aac", LEGACY), ("librtmp", "h264+aac", LEGACY)],
-    [("obs", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "ffplay", "record"]),
-     ("raw-data", "h264+aac", ["raw", "ffmpeg9", "record"]), ("raw-everything", "hevc+aac", ["raw", "record"])],
+    [("obs", "h264+aac", ["raw", "rtmpdump", "rtmp2src", "ffplay", "record"])],
     [("ffmpeg9-rolls24", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "record", "hls-ffmpeg"]),
      ("ffmpeg9-rolls31", "h264+aac", ["raw", "record", "hls-ffmpeg"]),
      ("raw-rolls32", "h264+aac", ["raw", "record", "hls-ffmpeg"])],
     [("ffmpeg9", "h264+mp3", ["hls-ffmpeg"]), ("ffmpeg", "aac", ["hls-ffmpeg"]), ("ffmpeg", "h264", ["hls-ffmpeg"]),
-     ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"])],
+     ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"]), ("raw-data", "h264+aac", ["raw", "ffmpeg9", "record"]),
+     ("raw-everything", "hevc+aac", ["raw", "record"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")

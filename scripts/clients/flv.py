@@ -106,8 +106,8 @@ def _enhanced(tag):
     return packets
 
 
-def read(path):
-    """All tags of a file, which must end with a whole one."""
+def read(path, torn=False):
+    """All tags of a file, which must end with a whole one; not if it is torn, as by a program that was killed."""
     data = path.read_bytes() if path.exists() else b""
     if data[:3] != b"FLV":
         raise Failure(f"{path.name} ({len(data)} bytes) is no FLV file")
@@ -117,6 +117,8 @@ def read(path):
         time = int.from_bytes(data[at + 7:at + 8] + data[at + 4:at + 7])
         end = at + 11 + size
         if end + 4 > len(data):
+            if torn:
+                break
             raise Failure(f"{path.name} ends inside a tag")
         if int.from_bytes(data[end:end + 4]) not in (0, 11 + size):
             raise Failure(f"{path.name}: the length after the tag at {at} is wrong")

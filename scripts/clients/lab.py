@@ -173,13 +173,19 @@ class Process:
     def ended(self):
         return self.popen.poll() is not None
 
+    def ends_within(self, seconds):
+        try:
+            self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def wait(self, seconds):
         """The exit code; negative is a signal's number. It must end in time."""
-        try:
-            return self.popen.wait(seconds)
-        except subprocess.TimeoutExpired:
+        if not self.ends_within(seconds):
             self.kill()
-            raise Failure(f"{self.name} has not ended within {seconds} s: {self.last_words()}") from None
+            raise Failure(f"{self.name} has not ended within {seconds} s: {self.last_words()}")
+        return self.popen.returncode
 
     def expect_success(self, seconds):
         code = self.wait(seconds)
@@ -195,10 +201,7 @@ class Process:
         deadline = time.monotonic() + seconds
         while not self.ended() and time.monotonic() < deadline:
             self.interrupt()
-            try:
-                self.popen.wait(0.5)
-            except subprocess.TimeoutExpired:
-                pass
+            self.ends_within(0.5)
         return self.wait(0)
 
     def kill(self):

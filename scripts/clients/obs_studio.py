@@ -22,6 +22,7 @@ LastVersion=486539266
 FirstLoad=false
 ServerEnabled=false
 """
+SHUTTING_DOWN = "== Shutting down"
 SOUND_PACKET = 24  # milliseconds, rounded up: 1024 samples of 44.1 or 48 kHz
 # A recording of quality Stream holds the packets of the stream: one encoder makes both.
 PROFILE = """[General]
@@ -85,8 +86,6 @@ class ObsStudio(Publisher):
         self.screen = self.lab.run("Xvfb", ["Xvfb", "-displayfd", 1, "-screen", 0, "640x480x24", "-nolisten", "tcp"])
         wait(10, "Xvfb's display", lambda: self.screen.ended() or self.display().isdigit())
 
-        self.since = None  # when it began to stream
-
     def display(self):
         return self.screen.last_words().rsplit(" ", 1)[-1]
 
@@ -97,20 +96,34 @@ class ObsStudio(Publisher):
                 "obs", "--startstreaming", "--startrecording", "--multi",
                 "--profile", "Lab", "--collection", "Lab", "--scene", "Scene"]
 
+    def start(self):
+        """It may take seconds until its first pictures come: it has started when it has sent a group of them."""
+        super().start()
+        try:
+            wait(20, "OBS's second group of pictures", lambda: self.process.ended() or self.has_second_group())
+        except Failure:
+            pass  # what has not come will be missed when it has ended
+        self.since = time.monotonic()
+
+    def has_second_group(self):
+        return self.recording.exists() and sum(tag.is_key() for tag in flv.read(self.recording, torn=True)) > 1
+
     def finish(self):
         wait(clips.SECONDS + 20, "OBS to have streamed for long enough", self.is_done, 0.2)
         self.process.interrupt()
-        code = self.process.wait(20)
-        # OBS 29 sometimes fails when it unloads its plugins, long after the stream has ended.
-        if code not in (0, -signal.SIGSEGV) or "== Shutting down" not in self.process.output():
+        wait(20, "OBS to shut down", lambda: self.process.ended() or SHUTTING_DOWN in self.process.output())
+        if not self.process.ends_within(10):
+            self.process.kill()
+        # OBS 29 sometimes fails when it unloads its plugins, long after the stream has ended; and sometimes it stays
+        # in its shutting down for good, and streams and records on meanwhile.
+        code = self.process.wait(0)
+        if code not in (0, -signal.SIGSEGV, -signal.SIGKILL) or SHUTTING_DOWN not in self.process.output():
             raise Failure(f"OBS ends with {code}: {self.process.last_words()}")
         self.screen.kill()
 
     def is_done(self):
         """Whether it has ended by mistake, or has streamed as long as the others."""
-        if self.since is None and "== Streaming Start" in self.process.output():
-            self.since = time.monotonic()
-        return self.process.ended() or (self.since is not None and time.monotonic() > self.since + clips.SECONDS)
+        return self.process.ended() or time.monotonic() > self.since + clips.SECONDS
 
     def published(self):
         """Its own recording, as far as it was streamed too: the stream begins later and ends later, a little.
@@ -120,7 +133,7 @@ class ObsStudio(Publisher):
         own = next(self.home.glob("*.flv"), None)
         if own is None:
             raise Failure("OBS has made no recording of its own")
-        tags, streamed = flv.read(own), flv.read(self.recording)
+        tags, streamed = flv.read(own, torn=self.process.wait(0) == -signal.SIGKILL), flv.read(self.recording)
         kept = [tag for tag in tags if tag.is_header() or tag.is_metadata()]
         shifts = []
         for track in flv.tracks(tags):
