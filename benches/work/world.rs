@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use std::time::{Duration, Instant, SystemTime};
 
 use millstream::conf::{self, Scope, Tree};
-use millstream::engine::{Engine, Now, SessionId, directive_table};
+use millstream::engine::{Engine, Now, OutQueue, SessionId, directive_table};
 use millstream::modules;
 
 use super::clip::VIDEO_HEADER;
@@ -84,15 +84,22 @@ impl World {
     fn turn(&mut self, now: Now) {
         while self.engine.has_work() {
             for id in self.engine.take_dirty() {
-                while let Some(queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) {
-                    let mut slices = [IoSlice::new(&[]); SLICES];
-                    let count = queue.gather(&mut slices);
-                    let bytes: usize = slices[..count].iter().map(|slice| slice.len()).sum();
+                let Some(mut queue) = self.engine.out_queue(id) else { continue };
+                while !queue.is_empty() {
+                    let bytes = queue.only_frame().map_or_else(|| gathered(queue), <[u8]>::len);
                     self.sent += bytes as u64;
-                    self.engine.sent(id, bytes, now);
+                    let Some(rest) = self.engine.sent(id, bytes, now) else { break };
+                    queue = rest;
                 }
             }
             self.engine.end_turn(now);
         }
     }
+}
+
+/// Bytes of one gathered write.
+fn gathered(queue: &OutQueue) -> usize {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let count = queue.gather(&mut slices);
+    slices[..count].iter().map(|slice| slice.len()).sum()
 }

@@ -266,7 +266,7 @@ impl Ctx {
     pub fn finish(&mut self, id: SessionId, reason: &str) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
-            session.life = Life::Finishing(reason.to_owned());
+            session.life = Life::Finishing(reason.into());
             session.gate = None;
             self.ended.push(id);
         }
@@ -306,7 +306,7 @@ impl Ctx {
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
         session.gate = None;
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {
-            Life::Open => Life::Closed(reason.to_owned(), level),
+            Life::Open => Life::Closed(reason.into(), level),
             Life::Finishing(first) => Life::Closed(first, log::Level::Info),
             Life::Closed(first, level) => Life::Closed(first, level),
             // It has been logged already.
@@ -401,11 +401,14 @@ impl Ctx {
 fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
     let (out, more) = (&session.out, session.out.allowance());
-    let replies = if state.app.is_some() { MAX_REPLY_BYTES } else { MAX_FIRST_BYTES };
+    let is_over = |replies: usize| {
+        let own = replies + session.shared_object_room;
+        out.reply_bytes() > own || out.bytes() > 2 * MAX_QUEUED_BYTES + own + more.bytes
+    };
     let messages = settings.map_or(0, ServerSettings::longest_queue);
-    out.reply_bytes() > replies + session.shared_object_room
-        || out.bytes() > 2 * MAX_QUEUED_BYTES + replies + session.shared_object_room + more.bytes
-        || out.len() > messages + more.messages
+    out.len() > messages + more.messages
+        // The state of the protocol is looked at last: nearly never, as it lies elsewhere.
+        || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
 }
 
 fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {

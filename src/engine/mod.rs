@@ -10,6 +10,7 @@ mod ctx;
 mod deadlines;
 mod directives;
 mod exchange;
+mod fifo;
 mod gates;
 mod gop;
 mod headers;
@@ -156,18 +157,23 @@ impl Engine {
         self.cx.sessions.get_mut(id).map(|session| &mut session.out)
     }
 
-    /// `count` bytes of a session's queue have been sent.
-    pub fn sent(&mut self, id: SessionId, count: usize, now: Now) {
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+    /// `count` bytes of a session's queue have been sent. Returns the queue if there is more in it.
+    #[inline]
+    pub fn sent(&mut self, id: SessionId, count: usize, now: Now) -> Option<&mut OutQueue> {
+        let session = self.cx.sessions.get_mut(id)?;
         session.out.advance(count);
         session.bytes_out += count as u64;
         session.last_output = now.instant;
         exchange::settle(session, &mut self.cx.exchanged);
-        if session.out.is_empty() && session.backlogged {
+        if !session.out.is_empty() {
+            return self.out_queue(id);
+        }
+        if session.backlogged {
             self.cx.resume_input(id);
         } else if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }
+        None
     }
 
     /// Whether queues are filling up, so that they should be written before more is read.
@@ -340,7 +346,7 @@ impl Engine {
         let (reason, level) = match &session.life {
             Life::Finishing(reason) => (reason.clone(), log::Level::Info),
             Life::Closed(reason, level) => (reason.clone(), *level),
-            Life::Gone => (String::new(), log::Level::Trace),
+            Life::Gone => ("".into(), log::Level::Trace),
             Life::Open | Life::Lingering | Life::ShutDown(_) => return,
         };
         if !reason.is_empty() {

@@ -3,7 +3,6 @@
 //! Replies, frames and files wait here in order. Whoever owns the socket gathers slices from the
 //! front, sends them in one call and says how much went. The queue never copies a frame.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
@@ -14,14 +13,13 @@ use crate::media::Frame;
 use crate::media::frame::HEADROOM;
 use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
 
+use super::fifo::Fifo;
+
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
 
 /// Bytes up to which short messages are joined in one item.
 const MAX_JOINED: usize = 4096;
-
-/// A queue that has emptied keeps room for this many items: as many as a player has waiting most of the time.
-const IDLE_CAPACITY: usize = 4;
 
 /// The body of an HTTP reply.
 #[derive(Debug)]
@@ -171,7 +169,7 @@ impl<'a> Slots<'a, '_> {
 /// The circular queue of one session.
 #[derive(Debug)]
 pub struct OutQueue {
-    items: VecDeque<Item>,
+    items: Fifo<Item>,
     /// Messages in groups, beyond the one for which each counts.
     more: usize,
     /// Bytes of the first message that are already sent. Invariant: less than its length.
@@ -191,7 +189,7 @@ impl OutQueue {
     pub fn new(chunking: impl Into<Chunking>) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
-        Self { items: VecDeque::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
+        Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
     }
 
     /// Queues bytes of which there may be other owners.
@@ -275,17 +273,19 @@ impl OutQueue {
         }
     }
 
+    /// The rest of the only frame that waits: what a player that keeps up has.
+    #[inline]
+    pub fn only_frame(&self) -> Option<&[u8]> {
+        match self.items.only() {
+            Some(Item::Frame(frame)) => image(frame, self.chunking).get(self.sent..),
+            _ => None,
+        }
+    }
+
     /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        // A player that keeps up has one frame waiting: 680 instructions for each instead of 727.
-        if self.items.len() == 1
-            && let (Some(Item::Frame(frame)), [slot, ..]) = (self.items.front(), &mut *slices)
-        {
-            *slot = IoSlice::new(image(frame, self.chunking).get(self.sent..).unwrap_or_default());
-            return 1;
-        }
         let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
-        for item in &self.items {
+        for item in self.items.iter() {
             let has_room = match item {
                 Item::Frame(frame) => slots.take(image(frame, self.chunking)),
                 Item::Group(group) => {
@@ -314,7 +314,17 @@ impl OutQueue {
     }
 
     /// Takes `count` sent bytes off the front.
-    pub fn advance(&mut self, mut count: usize) {
+    #[inline]
+    pub fn advance(&mut self, count: usize) {
+        if count == self.bytes && matches!(self.items.only(), Some(Item::Frame(_))) {
+            self.items.pop_front();
+            (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
+        } else {
+            self.advance_over_items(count);
+        }
+    }
+
+    fn advance_over_items(&mut self, mut count: usize) {
         while let Some(item) = self.items.front_mut() {
             if let Item::File(piece) = item {
                 let step = (count as u64).min(piece.left);
@@ -348,9 +358,6 @@ impl OutQueue {
         debug_assert_eq!(count, 0, "more sent than was queued");
         self.allowance.messages = self.allowance.messages.min(self.len());
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
-        if self.items.is_empty() && self.items.capacity() > IDLE_CAPACITY {
-            self.items.shrink_to(IDLE_CAPACITY);
-        }
     }
 
     /// Whether nothing waits.

@@ -106,9 +106,9 @@ pub(super) struct HttpState {
 pub(super) enum Life {
     Open,
     /// To end this turn, for a reason, once what is queued has been sent.
-    Finishing(String),
+    Finishing(Box<str>),
     /// To end this turn, for a reason of some weight, at once.
-    Closed(String, log::Level),
+    Closed(Box<str>, log::Level),
     /// Ended; sending what is queued.
     Lingering,
     /// Ended; hung up, waiting for the peer to do so, until a deadline.

@@ -404,32 +404,28 @@ impl Server {
 
     /// Writes a session until its queue is empty, there is no room or its budget is spent.
     fn write(&mut self, id: SessionId, now: Now) {
+        let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
+        if socket.id != id || socket.blocked {
+            return;
+        }
+        let Some(mut queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) else { return };
         let mut left = WRITE_BUDGET;
-        loop {
-            let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-            if socket.id != id || socket.blocked {
-                return;
-            }
-            let Some(queue) = self.engine.out_queue(id) else { return };
-            if queue.is_empty() {
-                return;
-            }
-            if left == 0 {
-                return self.make_ready(id);
-            }
+        let why = loop {
             match socket.write(queue) {
-                Progress::Bytes(count) => {
-                    left = left.saturating_sub(count);
-                    self.engine.sent(id, count, now);
-                }
+                Progress::Bytes(count) => match self.engine.sent(id, count, now) {
+                    None => return,
+                    Some(_) if count >= left => return self.make_ready(id),
+                    Some(rest) => (queue, left) = (rest, left - count),
+                },
                 Progress::Blocked => {
                     socket.blocked = true;
                     return self.ask_for_room(id, now);
                 }
-                Progress::Closed => return self.engine.disconnected(id, "peer closed", now),
-                Progress::Ended(why) => return self.engine.disconnected(id, &why, now),
+                Progress::Closed => break "peer closed".into(),
+                Progress::Ended(why) => break why,
             }
-        }
+        };
+        self.engine.disconnected(id, &why, now);
     }
 
     /// Has room in a socket announced from now on.

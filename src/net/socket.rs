@@ -71,31 +71,18 @@ impl Socket {
     /// Sends once from the front of the queue.
     pub fn write(&mut self, queue: &OutQueue) -> Progress {
         loop {
-            let result = match queue.file() {
-                Some(piece) => {
-                    let mut offset = piece.offset.cast_signed();
-                    let count = piece.left.min(FILE_PIECE) as usize;
-                    match sendfile64(&self.stream, &piece.file, Some(&mut offset), count) {
-                        Ok(0) => return Progress::Ended("the file being sent became shorter".into()),
-                        other => other.map_err(io::Error::from),
-                    }
+            // What a player that keeps up gets; send is less work for the kernel than writev.
+            let result = if let Some(frame) = queue.only_frame() {
+                self.stream.write(frame)
+            } else if let Some(piece) = queue.file() {
+                let mut offset = piece.offset.cast_signed();
+                let count = piece.left.min(FILE_PIECE) as usize;
+                match sendfile64(&self.stream, &piece.file, Some(&mut offset), count) {
+                    Ok(0) => return Progress::Ended("the file being sent became shorter".into()),
+                    other => other.map_err(io::Error::from),
                 }
-                None => {
-                    let mut slices = [IoSlice::new(&[]); SLICES];
-                    let count = queue.gather(&mut slices);
-                    let slices = slices.get(..count).unwrap_or_default();
-                    if queue.file_follows(count) {
-                        // A head need not go in a packet of its own.
-                        let flags = MsgFlags::from_bits_retain(MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
-                        sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None)
-                            .map_err(io::Error::from)
-                    } else if let [only] = slices {
-                        // What a player that keeps up gets; send is less work for the kernel than writev.
-                        self.stream.write(only)
-                    } else {
-                        self.stream.write_vectored(slices)
-                    }
-                }
+            } else {
+                self.write_gathered(queue)
             };
             match result {
                 Ok(0) => return Progress::Blocked,
@@ -103,6 +90,19 @@ impl Socket {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return failed(&error),
             }
+        }
+    }
+
+    fn write_gathered(&mut self, queue: &OutQueue) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = queue.gather(&mut slices);
+        let slices = slices.get(..count).unwrap_or_default();
+        if queue.file_follows(count) {
+            // A head need not go in a packet of its own.
+            let flags = MsgFlags::from_bits_retain(MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
+            sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None).map_err(io::Error::from)
+        } else {
+            self.stream.write_vectored(slices)
         }
     }
 

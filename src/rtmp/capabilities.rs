@@ -32,7 +32,7 @@ pub struct Capabilities {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Codecs {
     Any,
-    These(Vec<Codec>),
+    These(Box<[Codec]>),
 }
 
 impl Codecs {
@@ -45,7 +45,7 @@ impl Codecs {
                 _ => {}
             }
         }
-        Self::These(codecs)
+        Self::These(codecs.into())
     }
 }
 

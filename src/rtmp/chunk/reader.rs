@@ -77,7 +77,7 @@ pub struct ChunkReader {
     held: usize,
     habit: ExtendedHabit,
     /// The first repetition, until the next header confirms that it was one.
-    doubt: Option<Doubt>,
+    doubt: Option<Box<Doubt>>,
     /// Bytes that were taken for a header and are none; they come before any further input.
     returned: Vec<u8>,
 }
@@ -247,7 +247,7 @@ impl ChunkReader {
         let doubt = self.doubt.take();
         let filled = std::mem::take(&mut self.filled);
         self.accept_header(filled).or_else(|error| {
-            if doubt.is_some_and(|doubt| self.take_back(doubt, filled)) { Ok(()) } else { Err(error) }
+            if doubt.is_some_and(|doubt| self.take_back(&doubt, filled)) { Ok(()) } else { Err(error) }
         })
     }
 
@@ -303,10 +303,17 @@ impl ChunkReader {
         if length > self.limits.message {
             return Err(ChunkError::TooLong { length, limit: self.limits.message });
         }
-        Ok(found.unwrap_or_else(|| {
-            self.streams.push(ChunkStream::new(csid));
-            self.streams.len() - 1
-        }))
+        Ok(found.unwrap_or_else(|| self.add_stream(csid)))
+    }
+
+    /// Adds a chunk stream. There is room for three at first: players use as many.
+    #[cold]
+    fn add_stream(&mut self, csid: u32) -> usize {
+        if self.streams.capacity() == 0 {
+            self.streams.reserve_exact(3);
+        }
+        self.streams.push(ChunkStream::new(csid));
+        self.streams.len() - 1
     }
 
     /// Decides what the bytes after a type 3 header are: the extended timestamp again, or the beginning
@@ -327,14 +334,14 @@ impl ChunkReader {
         }
         if stream.extended.is_some() && self.habit == ExtendedHabit::Unknown {
             let start = stream.partial.len();
-            self.doubt = repeated.map(|bytes| Doubt { stream: index, start, bytes });
+            self.doubt = repeated.map(|bytes| Box::new(Doubt { stream: index, start, bytes }));
             self.habit = if repeated.is_some() { ExtendedHabit::Repeats } else { ExtendedHabit::Omits };
         }
     }
 
     /// Reads a chunk again as one that repeats nothing: its payload is the four bytes that were read
     /// past and all but its last four, with which the next header begins. False if it is too late.
-    fn take_back(&mut self, doubt: Doubt, filled: usize) -> bool {
+    fn take_back(&mut self, doubt: &Doubt, filled: usize) -> bool {
         let Some(stream) = self.streams.get_mut(doubt.stream) else { return false };
         let Some(end) = stream.partial.len().checked_sub(4).filter(|end| *end >= doubt.start) else {
             return false;
