@@ -16,10 +16,10 @@ def time(pids):
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-def resident(pids):
-    """Bytes resident, of all processes together."""
-    statuses = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids]
-    return sum(int(re.search(r"VmRSS:\s*(\d+) kB", status)[1]) for status in statuses) * 1024
+def memory(pids, measure):
+    """Bytes of all processes together, by a measure of the kernel's (Rss, Pss)."""
+    sums = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    return sum(int(re.search(rf"^{measure}:\s*(\d+) kB", text, re.MULTILINE)[1]) for text in sums) * 1024
 
 
 def switches(pids):
@@ -36,6 +36,7 @@ class Idle(Load):
 
     figures = (
         Figure("resident", "resident", "MB"),
+        Figure("proportional", "proportional set size", "MB"),
         Figure("wakeups", "wake-ups a second"),
         Figure("processes", "processes"),
     )
@@ -48,7 +49,8 @@ class Idle(Load):
             pids, before = server.pids(), switches(server.pids())
             clock.sleep(lab.generator.seconds)
             return {
-                "resident": resident(pids) / 1e6,
+                "resident": memory(pids, "Rss") / 1e6,
+                "proportional": memory(pids, "Pss") / 1e6,
                 "wakeups": (switches(pids) - before) / lab.generator.seconds,
                 "processes": len(pids),
             }
