@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::flv::{packets, read};
 use common::media::{self, Packet};
@@ -112,9 +112,13 @@ fn an_aligned_interval_ends_files_by_the_clock() {
     );
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send(&media::video_header(0));
+    let begun = Instant::now();
     for number in 0..60 {
+        // A pause that was too long is made up for: the clock and the media stay together.
+        std::thread::sleep(
+            (begun + Duration::from_millis(50) * number).saturating_duration_since(Instant::now()),
+        );
         publisher.send(&media::video_frame(number * 50, number % 2 == 0, 500));
-        std::thread::sleep(Duration::from_millis(50));
     }
     publisher.finish();
     let names = server.folder.list("rec");

@@ -265,6 +265,7 @@ impl Server {
                     let Ok(local) = self.local_end(index, &stream) else { continue };
                     if let Some(id) = self.engine.accept(index, (peer, local), now) {
                         self.adopt(id, stream, now);
+                        self.limit_backlog(id, index);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -305,6 +306,16 @@ impl Server {
         }
         if let Some(slot) = self.sockets.get_mut(index) {
             *slot = Some(Socket::new(id, stream));
+        }
+    }
+
+    /// Of what a file's reader is sent nothing is ever left out, so the kernel may have it.
+    fn limit_backlog(&mut self, id: SessionId, listener: usize) {
+        let protocol = self.engine.listeners().get(listener).map(|listener| listener.protocol);
+        if protocol == Some(Protocol::Rtmp)
+            && let Some(socket) = self.socket(id)
+        {
+            socket.limit_backlog();
         }
     }
 

@@ -5,9 +5,10 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use nix::libc::MSG_MORE;
+use nix::libc;
 use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
+use nix::{setsockopt_impl, sockopt_impl};
 
 use crate::engine::{OutQueue, SessionId};
 
@@ -17,6 +18,19 @@ const SLICES: usize = 64;
 
 /// Bytes of a file handed to one sendfile: most fragments.
 const FILE_PIECE: u64 = 512 * 1024;
+
+/// Bytes that the kernel takes for an RTMP client beyond what is under way to it: half a second of 2 Mbit/s. Its own
+/// limit is 4 MB, in which a player that is too slow would have everything half a minute late.
+const BACKLOG: u32 = 128 * 1024;
+
+sockopt_impl!(
+    /// How much the kernel takes that it cannot send yet (tcp(7)).
+    NotSentLowWater,
+    SetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_NOTSENT_LOWAT,
+    u32
+);
 
 /// How a call on a socket ended.
 #[derive(Debug)]
@@ -99,10 +113,17 @@ impl Socket {
         let slices = slices.get(..count).unwrap_or_default();
         if queue.file_follows(count) {
             // A head need not go in a packet of its own.
-            let flags = MsgFlags::from_bits_retain(MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
+            let flags = MsgFlags::from_bits_retain(libc::MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
             sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None).map_err(io::Error::from)
         } else {
             self.stream.write_vectored(slices)
+        }
+    }
+
+    /// Leaves what is not under way to the peer in its queue, where frames that are too late can still be left out.
+    pub fn limit_backlog(&self) {
+        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &BACKLOG) {
+            log::debug!("{}: what the kernel takes for it has no limit: {error}", self.id);
         }
     }
 

@@ -270,6 +270,16 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Bytes that the kernel has taken from it for a client and that have not arrived (`tx_queue` in proc(5)).
+    pub fn in_the_kernel(&self, client: SocketAddr) -> u64 {
+        let ends = [self.rtmp().port(), client.port()].map(|port| format!(":{port:04X}"));
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut found = rows.filter(|row| row[1].ends_with(&ends[0]) && row[2].ends_with(&ends[1]));
+        let queues = found.next().expect("the server's end of the connection")[4];
+        u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
+    }
+
     /// How many file descriptors it has open.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()

@@ -24,6 +24,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// Its end of the connection.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
     /// Shakes hands, with a digest, and asks for the application; the refusal's description is the error.
     pub fn connect(address: SocketAddr, app: &str) -> Result<Self, String> {
         let mut stream = TcpStream::connect(address).unwrap();
