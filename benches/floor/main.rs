@@ -1,15 +1,16 @@
 //! The floor: what the kernel takes for a fan-out, and nothing else.
 //!
 //! Sends prepared bytes, as many as a frame has on the wire, to so many sockets: one send for each frame
-//! and player, or for every so many frames. It reads nothing and knows no protocol.
+//! and player, or for every so many frames. It knows no protocol. When a frame is due it learns from one more
+//! connection, by a byte for each, for the load to meet the frames of every server at the same moments.
 
 #[path = "../load/pace.rs"]
+#[expect(dead_code, reason = "when a frame is due the load says")]
 mod pace;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use getopts::Options;
 
@@ -48,21 +49,21 @@ fn run() -> io::Result<()> {
         socket.set_nonblocking(true)?;
         sockets.push(socket);
     }
-    send_frames(&mut sockets, bit_rate, merge.max(1));
+    let (clock, _) = listener.accept()?;
+    send_frames(&mut sockets, clock, bit_rate, merge.max(1));
     Ok(())
 }
 
 /// Sends until somebody hangs up. What a socket has no room for is lost; the load counts what arrives.
-fn send_frames(sockets: &mut [TcpStream], bit_rate: u64, merge: u64) {
+fn send_frames(sockets: &mut [TcpStream], mut clock: TcpStream, bit_rate: u64, merge: u64) {
     let group: usize = (0..pace::GROUP).map(|frame| on_wire(bit_rate, frame)).sum();
     let bytes = vec![0x5a; group];
-    let begun = Instant::now();
+    let mut due = vec![0; merge as usize];
     for first in (0_u64..).step_by(merge as usize) {
-        let frames = first..first + merge;
-        let length = frames.clone().map(|frame| on_wire(bit_rate, frame)).sum::<usize>().min(group);
-        std::thread::sleep(
-            (begun + pace::frame_due(frames.end - 1)).saturating_duration_since(Instant::now()),
-        );
+        let length = (first..first + merge).map(|frame| on_wire(bit_rate, frame)).sum::<usize>().min(group);
+        if clock.read_exact(&mut due).is_err() {
+            return;
+        }
         for socket in &mut *sockets {
             match socket.write(&bytes[..length]) {
                 Err(error) if error.kind() != ErrorKind::WouldBlock => return,

@@ -111,7 +111,11 @@ impl<'a> Crowd<'a> {
             // Their frames are due one after the other, as those of strangers are.
             let offset = Duration::from_secs(1) * stream as u32 / count as u32;
             let publisher = Publisher::new(stream, self.plan.rates, Instant::now() + offset);
-            self.bring(Role::Publisher(publisher), &name(stream))?;
+            let due = publisher.due();
+            let key = self.bring(Role::Publisher(publisher), &name(stream))?;
+            if self.plan.raw {
+                self.schedule.push(Reverse((due, key)));
+            }
         }
         self.wait_for_handshakes(0)
     }
@@ -290,8 +294,13 @@ impl<'a> Crowd<'a> {
             let Some(client) = self.clients.get_mut(key) else { continue };
             let Role::Publisher(publisher) = &mut client.role else { continue };
             self.out.clear();
-            let sent = now.duration_since(self.begun).as_nanos() as u64;
-            publisher.write_next(&self.clip, sent, &mut self.body, &mut self.out);
+            if self.plan.raw {
+                publisher.skip_next();
+                self.out.push(0);
+            } else {
+                let sent = now.duration_since(self.begun).as_nanos() as u64;
+                publisher.write_next(&self.clip, sent, &mut self.body, &mut self.out);
+            }
             self.schedule.push(Reverse((publisher.due(), key)));
             client.send(&self.out).map_err(|error| io::Error::other(format!("publisher {key}: {error}")))?;
         }

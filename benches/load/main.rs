@@ -58,12 +58,15 @@ fn run(plan: &Plan) -> io::Result<Report> {
     let server = Processes::new(&plan.server);
     let mut crowd = Crowd::new(plan)?;
     let mut memory = [server.memory()?; 3];
-    if !plan.raw {
+    if plan.raw {
+        crowd.bring_players()?;
+        crowd.bring_publishers()?;
+    } else {
         crowd.bring_publishers()?;
         crowd.pass(plan.settle)?;
+        memory[1] = server.memory()?;
+        crowd.bring_players()?;
     }
-    memory[1] = server.memory()?;
-    crowd.bring_players()?;
     crowd.pass(plan.warm_up)?;
     let mut report = measure(&mut crowd, &server)?;
     memory[2] = server.memory()?;

@@ -29,7 +29,7 @@ pub struct Plan {
     /// Players of a stream that nobody publishes.
     pub idle: usize,
     pub rates: Rates,
-    /// The server is the floor: nothing is published, players say nothing.
+    /// The server is the floor: players say nothing, and behind them comes one who sends a byte for each frame.
     pub raw: bool,
     /// From the last publisher to the server's memory with publishers alone.
     pub settle: Duration,

@@ -53,6 +53,11 @@ impl Publisher {
         }
     }
 
+    /// Counts the next frame as sent.
+    pub fn skip_next(&mut self) {
+        self.frames += 1;
+    }
+
     /// Appends the next message, sent now: `sent` nanoseconds after the beginning of the run.
     pub fn write_next(&mut self, clip: &Clip, sent: u64, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
         let video = pace::frame_due(self.frames);

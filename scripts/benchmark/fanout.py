@@ -4,7 +4,6 @@ import dataclasses
 
 from .load import FLOOR, NGINX, MILLSTREAM, Figure, Load
 
-FRAMES = 30  # a second, in every load: benches/load/pace.rs
 AUDIO = 128_000  # bits a second, where there is any
 PROBES = 20  # players that compare every byte
 BURDEN = "the load's processor"
@@ -58,7 +57,7 @@ class FanOut(Load):
         if contender == FLOOR:
             with lab.servers.floor(players, self.video, self.merge) as server:
                 report = lab.generator.drive(server, raw=True, players=players, video=self.video)
-            return costs(report | {"published_messages": FRAMES * report["seconds"]}, players)
+            return costs(report, players)
         with lab.servers.start(contender, self.directives if contender == MILLSTREAM else "") as server:
             report = lab.generator.drive(
                 server, streams=streams, players=players, probes=min(PROBES, streams * players), video=self.video,
