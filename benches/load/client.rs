@@ -25,7 +25,9 @@ pub enum Role {
     Publisher(Publisher),
     /// Throws away what it receives without even having it copied.
     Player,
-    /// The same, but no more than so many bytes each time that it is asked to.
+    /// The same, as soon as it comes: it costs the floor what a probe costs a server.
+    Woken,
+    /// Throws away no more than so many bytes each time that it is asked to.
     Slow(usize),
     /// Waits for a stream that does not come.
     Idle,

@@ -129,7 +129,11 @@ impl<'a> Crowd<'a> {
             // begins one stream later, so that they do not meet one stream only.
             let stream = (index + index / streams) % streams;
             let is_probe = (index + 1) * probes / all > index * probes / all;
-            let role = if is_probe { Role::Probe(Box::new(Probe::new(stream))) } else { Role::Player };
+            let role = match is_probe {
+                true if self.plan.raw => Role::Woken,
+                true => Role::Probe(Box::new(Probe::new(stream))),
+                false => Role::Player,
+            };
             self.bring(role, &name(stream))?;
         }
         for index in 0..streams * slow {
@@ -177,7 +181,8 @@ impl<'a> Crowd<'a> {
         let key = entry.key();
         let both = Interest::READABLE | Interest::WRITABLE;
         let interest = if matches!(client.role, Role::Publisher(_)) { both } else { Interest::READABLE };
-        let poll = if client.is_live() { &self.patient } else { &self.alert };
+        let is_patient = client.is_live() && !matches!(client.role, Role::Woken);
+        let poll = if is_patient { &self.patient } else { &self.alert };
         poll.registry().register(&mut client.stream, Token(key), interest)?;
         self.handshakes += usize::from(!client.is_live());
         entry.insert(client);
@@ -246,7 +251,7 @@ impl<'a> Crowd<'a> {
         }
         match &mut client.role {
             Role::Slow(_) => Ok(()),
-            Role::Player | Role::Idle | Role::Visitor => client.discard(&mut self.space, SPACE),
+            Role::Player | Role::Woken | Role::Idle | Role::Visitor => client.discard(&mut self.space, SPACE),
             Role::Publisher(_) => {
                 client.flush()?;
                 client.discard(&mut self.space, SPACE)
@@ -302,6 +307,10 @@ impl<'a> Crowd<'a> {
                 publisher.write_next(&self.clip, sent, &mut self.body, &mut self.out);
             }
             self.schedule.push(Reverse((publisher.due(), key)));
+            if self.plan.streams == 1 {
+                // When the kernel frees what has been read, and for whom, depends on how the two meet.
+                self.next_tick = now + PLAYER_TICK;
+            }
             client.send(&self.out).map_err(|error| io::Error::other(format!("publisher {key}: {error}")))?;
         }
         Ok(())

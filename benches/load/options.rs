@@ -29,7 +29,8 @@ pub struct Plan {
     /// Players of a stream that nobody publishes.
     pub idle: usize,
     pub rates: Rates,
-    /// The server is the floor: players say nothing, and behind them comes one who sends a byte for each frame.
+    /// The server is the floor: players say nothing, probes look at nothing, and behind them comes one who sends a
+    /// byte for each frame.
     pub raw: bool,
     /// From the last publisher to the server's memory with publishers alone.
     pub settle: Duration,
@@ -49,11 +50,15 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
     let [address] = matches.free.as_slice() else {
         return Err("one address is needed; -h tells more".into());
     };
-    let rates = rates(&matches)?;
+    let (rates, streams) = (rates(&matches)?, number(&matches, "streams", 1)?);
+    let raw = matches.opt_present("raw");
+    if raw && (rates.audio > 0 || streams != 1) {
+        return Err("--raw is for one stream of video".into());
+    }
     Ok(Plan {
         address: address.parse().map_err(|error| format!("{address}: {error}"))?,
         application: matches.opt_str("application").unwrap_or_else(|| "live".into()),
-        streams: number(&matches, "streams", 1)?,
+        streams,
         players: number(&matches, "players", 0)?,
         probes: number(&matches, "probes", 0)?,
         slow: number(&matches, "slow", 0)?,
@@ -61,7 +66,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         churn: number(&matches, "churn", 0)?,
         idle: number(&matches, "idle", 0)?,
         rates,
-        raw: matches.opt_present("raw"),
+        raw,
         settle: Duration::from_millis(number(&matches, "settle", 2500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),

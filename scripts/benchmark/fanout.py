@@ -56,7 +56,8 @@ class FanOut(Load):
         streams, players = lab.scale(self.streams), lab.scale(self.players)
         if contender == FLOOR:
             with lab.servers.floor(players, self.video, self.merge) as server:
-                report = lab.generator.drive(server, raw=True, players=players, video=self.video)
+                report = lab.generator.drive(
+                    server, raw=True, players=players, probes=min(PROBES, players), video=self.video)
             return costs(report, players)
         with lab.servers.start(contender, self.directives if contender == MILLSTREAM else "") as server:
             report = lab.generator.drive(
