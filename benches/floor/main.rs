@@ -1,8 +1,8 @@
 //! The floor: what the kernel takes for a fan-out, and nothing else.
 //!
 //! Sends prepared bytes, as many as a frame has on the wire, to so many sockets: one send for each frame
-//! and player, or for every so many frames. It knows no protocol. When a frame is due it learns from one more
-//! connection, by a byte for each, for the load to meet the frames of every server at the same moments.
+//! and player, or for every so many frames. It knows no protocol. One more connection says when frames are due, by a
+//! byte for each: the load meets the frames of every server at the same moments.
 
 #[path = "../load/pace.rs"]
 #[expect(dead_code, reason = "when a frame is due the load says")]

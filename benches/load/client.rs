@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 
 use mio::net::TcpStream;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
+use nix::libc;
+use nix::sys::socket::{MsgFlags, recv, setsockopt};
+use nix::{setsockopt_impl, sockopt_impl};
 
 use super::probe::Probe;
 use super::publisher::Publisher;
@@ -18,6 +20,15 @@ const BACKLOG: usize = 8 << 20;
 /// The answer of a server that takes a publisher, and the longest piece in which it is looked for.
 const PUBLISHED: &[u8] = b"NetStream.Publish.Start";
 const ANSWERS: usize = 8 * 1024;
+
+sockopt_impl!(
+    /// Acknowledges when it is read (tcp(7)).
+    QuickAck,
+    SetOnly,
+    libc::IPPROTO_TCP,
+    libc::TCP_QUICKACK,
+    bool
+);
 
 /// What a connection is for.
 pub enum Role {
@@ -77,6 +88,12 @@ impl Client {
             client.send(&wire::hello())?;
         }
         Ok(client)
+    }
+
+    /// Ends what the kernel takes for a conversation. A player that has just said something acknowledges with the next
+    /// that it says, or late, on the server's processor; the floor's players say nothing. It made 0.1 of the floor.
+    pub fn only_listen(&self) -> io::Result<()> {
+        Ok(setsockopt(&self.stream, QuickAck, &true)?)
     }
 
     /// Whether media may go through.

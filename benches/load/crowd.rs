@@ -282,6 +282,7 @@ impl<'a> Crowd<'a> {
             }
             Role::Probe(_) => self.serve(key),
             _ => {
+                client.only_listen()?;
                 self.alert.registry().deregister(&mut client.stream)?;
                 self.patient.registry().register(&mut client.stream, Token(key), Interest::READABLE)
             }

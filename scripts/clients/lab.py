@@ -174,6 +174,7 @@ class Process:
         return self.popen.poll() is not None
 
     def ends_within(self, seconds):
+        """Whether it ends by itself in time."""
         try:
             self.popen.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -106,7 +106,10 @@ class ObsStudio(Publisher):
         self.since = time.monotonic()
 
     def has_second_group(self):
-        return self.recording.exists() and sum(tag.is_key() for tag in flv.read(self.recording, torn=True)) > 1
+        try:
+            return sum(tag.is_key() for tag in flv.read(self.recording, torn=True)) > 1
+        except Failure:
+            return False  # there is no file yet, or nothing in it
 
     def finish(self):
         wait(clips.SECONDS + 20, "OBS to have streamed for long enough", self.is_done, 0.2)

@@ -78,6 +78,7 @@ const PRESSED: usize = 64;
 const MAX_REPLY_BYTES: usize = 256 * 1024;
 /// The same before its `connect` is accepted.
 const MAX_FIRST_BYTES: usize = 16 * 1024;
+const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
 
 /// The engine's state, without the modules.
 pub struct Ctx {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::mem;
 
-/// What comes first goes first. As long as no more than one item waits, there is nothing on the heap: with 2000
-/// players that keep up, 0.14 kB less for each, and a third less of the server's own time for each frame sent.
+/// What comes first goes first. As long as no more than one item waits, there is nothing on the heap: 0.14 kB less for
+/// each of 2000 players that keep up.
 #[derive(Debug)]
 pub(super) struct Fifo<T> {
     first: Option<T>,
@@ -76,11 +76,11 @@ mod tests {
     fn items_leave_in_the_order_in_which_they_came() {
         let (mut fifo, mut expected) = (Fifo::new(), VecDeque::new());
         for round in 0..200_u32 {
-            for item in 0..round % 5 {
+            for item in 0..round % 4 {
                 fifo.push_back((round, item));
                 expected.push_back((round, item));
             }
-            for _ in 0..round % 4 {
+            for _ in 0..round % 5 {
                 assert_eq!(fifo.pop_front(), expected.pop_front());
             }
             assert_eq!(fifo.len(), expected.len());

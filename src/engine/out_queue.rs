@@ -423,6 +423,7 @@ mod tests {
             let mut sent = Vec::new();
             while !queue.is_empty() {
                 let mut piece = gathered(&queue);
+                assert!(queue.only_frame().is_none_or(|rest| rest == piece));
                 piece.truncate(step);
                 queue.advance(piece.len());
                 sent.extend(piece);

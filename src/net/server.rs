@@ -265,7 +265,7 @@ impl Server {
                     let Ok(local) = self.local_end(index, &stream) else { continue };
                     if let Some(id) = self.engine.accept(index, (peer, local), now) {
                         self.adopt(id, stream, now);
-                        self.limit_backlog(id, index);
+                        self.limit_unsent(id, index);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -309,13 +309,13 @@ impl Server {
         }
     }
 
-    /// Of what a file's reader is sent nothing is ever left out, so the kernel may have it.
-    fn limit_backlog(&mut self, id: SessionId, listener: usize) {
+    /// Limits what the kernel holds for an RTMP client. Of what HTTP sends nothing is left out, so it may have that.
+    fn limit_unsent(&mut self, id: SessionId, listener: usize) {
         let protocol = self.engine.listeners().get(listener).map(|listener| listener.protocol);
         if protocol == Some(Protocol::Rtmp)
             && let Some(socket) = self.socket(id)
         {
-            socket.limit_backlog();
+            socket.limit_unsent();
         }
     }
 

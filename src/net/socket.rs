@@ -20,8 +20,8 @@ const SLICES: usize = 64;
 const FILE_PIECE: u64 = 512 * 1024;
 
 /// Bytes that the kernel takes for an RTMP client beyond what is under way to it: half a second of 2 Mbit/s. Its own
-/// limit is 4 MB, in which a player that is too slow would have everything half a minute late.
-const BACKLOG: u32 = 128 * 1024;
+/// limit is 4 MB, with which a player that is too slow would have everything 16 s late.
+const UNSENT: u32 = 128 * 1024;
 
 sockopt_impl!(
     /// How much the kernel takes that it cannot send yet (tcp(7)).
@@ -85,7 +85,7 @@ impl Socket {
     /// Sends once from the front of the queue.
     pub fn write(&mut self, queue: &OutQueue) -> Progress {
         loop {
-            // What a player that keeps up gets; send is less work for the kernel than writev.
+            // What a player that keeps up gets; one piece is less work for the kernel than an array of one.
             let result = if let Some(frame) = queue.only_frame() {
                 self.stream.write(frame)
             } else if let Some(piece) = queue.file() {
@@ -115,14 +115,16 @@ impl Socket {
             // A head need not go in a packet of its own.
             let flags = MsgFlags::from_bits_retain(libc::MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
             sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None).map_err(io::Error::from)
+        } else if let [only] = slices {
+            self.stream.write(only)
         } else {
             self.stream.write_vectored(slices)
         }
     }
 
     /// Leaves what is not under way to the peer in its queue, where frames that are too late can still be left out.
-    pub fn limit_backlog(&self) {
-        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &BACKLOG) {
+    pub fn limit_unsent(&self) {
+        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &UNSENT) {
             log::debug!("{}: what the kernel takes for it has no limit: {error}", self.id);
         }
     }
