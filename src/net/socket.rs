@@ -24,7 +24,7 @@ const FILE_PIECE: u64 = 512 * 1024;
 const UNSENT: u32 = 128 * 1024;
 
 sockopt_impl!(
-    /// How much the kernel takes that it cannot send yet (tcp(7)).
+    /// How much the kernel takes that it cannot send yet (tcp_notsent_lowat in its ip-sysctl).
     NotSentLowWater,
     SetOnly,
     libc::IPPROTO_TCP,
