@@ -17,14 +17,12 @@ AWAY = 1  # seconds that the encoder is gone
 SECONDS = QUIET + AWAY + AFTER_RECONNECT + AFTER_RESTART - 4  # that are watched, within all that
 
 
-class HlsJs:
-    """hls.js in Chromium, in a script that judges by itself."""
+class Browser:
+    """One of the browsers' scripts, which judges by itself."""
 
-    script = "hls-js"
-
-    def __init__(self, lab):
-        command = ["node", SCRIPTS / f"{self.script}.mjs", lab.http(), NAME, SECONDS, "restarts"]
-        self.process = lab.run(f"long.{self.script}", command)
+    def __init__(self, lab, script):
+        command = ["node", SCRIPTS / f"{script}.mjs", lab.http(), NAME, SECONDS, "restarts"]
+        self.process = lab.run(f"long.{script}", command)
 
     def look(self):
         """It looks by itself."""
@@ -32,12 +30,6 @@ class HlsJs:
     def finish(self):
         self.process.expect_success(60)
         return self.process.last_words()
-
-
-class Chromium(HlsJs):
-    """Chromium's own player, likewise."""
-
-    script = "video"
 
 
 class Ffmpeg:
@@ -69,7 +61,11 @@ class Ffmpeg:
         return note
 
 
-PLAYERS = {"hls-js": HlsJs, "video": Chromium, "ffmpeg": Ffmpeg}
+PLAYERS = {
+    "hls-js": lambda lab: Browser(lab, "hls-js"),
+    "video": lambda lab: Browser(lab, "video"),
+    "ffmpeg": Ffmpeg,
+}
 
 
 def watch(lab, clip, cases, results):
