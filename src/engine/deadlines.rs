@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::config::ServerSettings;
-use super::ctx::{Action, AppFacts, Ctx};
+use super::ctx::{AppFacts, Ctx};
 use super::role::Role;
 use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
 use super::stream::Streams;
@@ -74,28 +74,7 @@ impl Engine {
     }
 }
 
-/// How long a peer may take to hang up once the session has.
-const HANG_UP: Duration = Duration::from_secs(2);
-
 impl Ctx {
-    /// One step of a session's way out: send, hang up, wait for the peer to hang up too; so that an
-    /// answer sent last is not lost to a reset. False when the session is gone.
-    pub(super) fn linger(&mut self, id: SessionId) -> bool {
-        let now = self.now.instant;
-        let Some(session) = self.sessions.get_mut(id) else { return false };
-        let until = session.lingers_until();
-        if session.life == Life::Lingering && session.out.is_empty() {
-            session.life = Life::ShutDown(now + HANG_UP);
-            self.actions.push(Action::ShutDown(id));
-            self.look_by(id, now + HANG_UP);
-        } else if now >= until {
-            debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
-            self.forget(id);
-            return false;
-        }
-        true
-    }
-
     /// Sets the timer of a session whose entry has expired, or is to count no more.
     pub(super) fn look_again(&mut self, id: SessionId, at: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {

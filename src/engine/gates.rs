@@ -2,12 +2,27 @@
 
 use super::Engine;
 use super::config::AppId;
-use super::ctx::Gate;
+use super::ctx::Ctx;
 use super::module::Verdict;
 use super::name::StreamName;
-use super::session::{Ask, Request, SessionId};
+use super::session::{Ask, Life, Request, SessionId};
 use crate::rtmp::ServerSession;
 use crate::rtmp::command::{Level, Play, Publish};
+
+/// A request that a module has suspended.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// The module's position.
+    pub module: usize,
+    pub request: Box<Request>,
+}
+
+impl Ctx {
+    /// Answers a request that a gate has suspended.
+    pub fn answer(&mut self, id: SessionId, verdict: Verdict) {
+        self.answers.push((id, verdict));
+    }
+}
 
 impl Engine {
     /// Sends a request through all gates.
@@ -38,6 +53,20 @@ impl Engine {
     fn suspend(&mut self, module: usize, request: Request) {
         if let Some(session) = self.cx.sessions.get_mut(request.session) {
             session.gate = Some(Gate { module, request: Box::new(request) });
+        }
+    }
+
+    /// Lets answered gates go on with their requests.
+    pub(super) fn settle_gates(&mut self) {
+        for (id, verdict) in std::mem::take(&mut self.cx.answers) {
+            let Some(session) = self.cx.sessions.get_mut(id) else { continue };
+            // One that has ended meanwhile asks for nothing any more.
+            let Some(Gate { module, request }) = session.gate.take() else { continue };
+            if session.life != Life::Open {
+                continue;
+            }
+            self.cx.resume_input(id);
+            self.settle(module, *request, verdict);
         }
     }
 

@@ -9,6 +9,7 @@ mod config;
 mod ctx;
 mod deadlines;
 mod directives;
+mod ending;
 mod exchange;
 mod fifo;
 mod gates;
@@ -28,6 +29,7 @@ mod policy;
 mod publish;
 mod role;
 mod rtmp;
+mod sending;
 mod session;
 mod shared_object;
 mod stream;
@@ -40,7 +42,7 @@ mod tests;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
-pub use ctx::{Action, AppFacts, Ctx, MAX_QUEUED_BYTES, Now};
+pub use ctx::{Action, AppFacts, Ctx, Now};
 pub use exchange::Exchange;
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
@@ -51,15 +53,13 @@ pub use name::{NameError, StreamName};
 pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
 pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
+pub use sending::MAX_QUEUED_BYTES;
 pub use session::{Ask, Request, Session, SessionId};
 pub use stream::{Stream, StreamFacts, StreamId, Streams};
 
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
-use crate::rtmp::capabilities::Capabilities;
-use ctx::Gate;
-use publish::Parting;
 use session::{Life, Speaks};
 use timers::Timer;
 
@@ -261,32 +261,6 @@ impl Engine {
         std::mem::take(&mut self.cx.actions)
     }
 
-    /// Ends every session now: files are finished, players are told. What is queued may still be sent.
-    pub fn stop(&mut self, now: Now) {
-        self.cx.now = now;
-        self.cx.draining = true;
-        self.end_waiting_streams();
-        for id in self.cx.sessions.ids() {
-            self.cx.finish(id, "server stops");
-        }
-    }
-
-    /// Ends the sessions that carry nothing and lets the others go on to their end, after asking those that
-    /// can to go on elsewhere.
-    pub fn drain(&mut self, now: Now) {
-        self.cx.now = now;
-        self.cx.draining = true;
-        self.end_waiting_streams();
-        for id in self.cx.sessions.ids() {
-            let session = self.cx.sessions.get(id);
-            if !self.cx.is_busy(id) {
-                self.cx.finish(id, "server stops");
-            } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
-                self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
-            }
-        }
-    }
-
     /// How many sessions there are.
     pub fn session_count(&self) -> usize {
         self.cx.sessions.len()
@@ -321,47 +295,5 @@ impl Engine {
         let pending = std::mem::take(&mut session.pending);
         self.cx.actions.push(Action::Read(id));
         self.process(id, &pending);
-    }
-
-    /// Lets answered gates go on with their requests.
-    fn settle_gates(&mut self) {
-        for (id, verdict) in std::mem::take(&mut self.cx.answers) {
-            let Some(session) = self.cx.sessions.get_mut(id) else { continue };
-            // One that has ended meanwhile asks for nothing any more.
-            let Some(Gate { module, request }) = session.gate.take() else { continue };
-            if session.life != Life::Open {
-                continue;
-            }
-            self.cx.resume_input(id);
-            self.settle(module, *request, verdict);
-        }
-    }
-
-    /// Runs the closing hooks of a session and frees its slot, or lets it linger.
-    fn end_session(&mut self, id: SessionId) {
-        self.leave_all(id, Parting::Lost);
-        self.close_hooks(id);
-        let now = self.cx.now.instant;
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let (reason, level) = match &session.life {
-            Life::Finishing(reason) => (reason.clone(), log::Level::Info),
-            Life::Closed(reason, level) => (reason.clone(), *level),
-            Life::Gone => ("".into(), log::Level::Trace),
-            Life::Open | Life::Lingering | Life::ShutDown(_) => return,
-        };
-        if !reason.is_empty() {
-            let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
-            let (received, sent) = (session.bytes_in, session.bytes_out);
-            log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
-        }
-        if matches!(session.life, Life::Finishing(_)) {
-            session.life = Life::Lingering;
-            // The queue's own deadline is the one that ends this, if the peer takes nothing.
-            let at = session.lingers_until();
-            self.cx.lingering.push(id);
-            self.cx.look_again(id, at);
-            return;
-        }
-        self.cx.forget(id);
     }
 }

@@ -13,8 +13,8 @@ use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
 use super::config::AppId;
-use super::ctx::Gate;
 use super::exchange::Exchange;
+use super::gates::Gate;
 use super::out_queue::OutQueue;
 use super::role::Roles;
 
@@ -82,6 +82,21 @@ pub(super) struct RtmpState {
     pub pinged: Option<Instant>,
 }
 
+impl RtmpState {
+    /// Of a client that has said nothing yet; `seed` is what its handshake is made of.
+    pub fn new(seed: u64, now: Instant) -> Self {
+        Self {
+            protocol: ServerSession::new(seed),
+            app: None,
+            instance: "".into(),
+            capabilities: Capabilities::default(),
+            owes_since: now,
+            asks: 0,
+            pinged: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct HttpState {
     pub protocol: http::ServerSession,
@@ -99,6 +114,22 @@ pub(super) struct HttpState {
     pub queued: u64,
     /// What has been answered and not yet sent, in order; as bounded as the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
+}
+
+impl HttpState {
+    /// Of a client that has asked for nothing yet.
+    pub fn new(local: SocketAddr, now: Instant) -> Self {
+        Self {
+            protocol: http::ServerSession::new(),
+            waits_since: now,
+            in_head: true,
+            keep_alive: STEP_DEADLINE,
+            local,
+            requests: 0,
+            queued: 0,
+            exchanges: VecDeque::new(),
+        }
+    }
 }
 
 /// The way of a session out of the world.
@@ -166,6 +197,38 @@ pub struct Session {
 }
 
 impl Session {
+    /// One that has [`STEP_DEADLINE`] for its first step.
+    pub(super) fn new(
+        id: SessionId,
+        peer: SocketAddr,
+        server: usize,
+        speaks: Speaks,
+        out: OutQueue,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            peer,
+            opened: now,
+            last_input: now,
+            last_output: now,
+            bytes_in: 0,
+            bytes_out: 0,
+            out,
+            roles: Roles::default(),
+            speaks,
+            server,
+            life: Life::Open,
+            dirty: false,
+            gate: None,
+            pending: Vec::new(),
+            has_more: false,
+            backlogged: false,
+            timer_at: now + STEP_DEADLINE,
+            shared_object_room: 0,
+        }
+    }
+
     /// What it is to its streams.
     pub fn roles(&self) -> &Roles {
         &self.roles

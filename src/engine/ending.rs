@@ -1,0 +1,146 @@
+//! The end of sessions: why, with what farewell, and when the slot is free.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::ctx::{Action, Ctx, Now};
+use super::exchange;
+use super::publish::Parting;
+use super::role::Role;
+use super::session::{Life, Session, SessionId};
+use super::stream::Stream;
+use crate::rtmp::capabilities::Capabilities;
+
+/// How long a peer may take to hang up once the session has.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Ends every session now: files are finished, players are told. What is queued may still be sent.
+    pub fn stop(&mut self, now: Now) {
+        self.cx.now = now;
+        self.cx.draining = true;
+        self.end_waiting_streams();
+        for id in self.cx.sessions.ids() {
+            self.cx.finish(id, "server stops");
+        }
+    }
+
+    /// Ends the sessions that carry nothing and lets the others go on to their end, after asking those that
+    /// can to go on elsewhere.
+    pub fn drain(&mut self, now: Now) {
+        self.cx.now = now;
+        self.cx.draining = true;
+        self.end_waiting_streams();
+        for id in self.cx.sessions.ids() {
+            let session = self.cx.sessions.get(id);
+            if !self.cx.is_busy(id) {
+                self.cx.finish(id, "server stops");
+            } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
+                self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
+            }
+        }
+    }
+
+    /// Runs the closing hooks of a session and frees its slot, or lets it linger.
+    pub(super) fn end_session(&mut self, id: SessionId) {
+        self.leave_all(id, Parting::Lost);
+        self.close_hooks(id);
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let (reason, level) = match &session.life {
+            Life::Finishing(reason) => (reason.clone(), log::Level::Info),
+            Life::Closed(reason, level) => (reason.clone(), *level),
+            Life::Gone => ("".into(), log::Level::Trace),
+            Life::Open | Life::Lingering | Life::ShutDown(_) => return,
+        };
+        if !reason.is_empty() {
+            let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
+            let (received, sent) = (session.bytes_in, session.bytes_out);
+            log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
+        }
+        if matches!(session.life, Life::Finishing(_)) {
+            session.life = Life::Lingering;
+            // The queue's own deadline is the one that ends this, if the peer takes nothing.
+            let at = session.lingers_until();
+            self.cx.lingering.push(id);
+            self.cx.look_again(id, at);
+            return;
+        }
+        self.cx.forget(id);
+    }
+}
+
+impl Ctx {
+    /// Closes a session at the end of this turn, at once.
+    pub fn close(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Info);
+    }
+
+    /// Closes a session whose peer broke the protocol.
+    pub fn fail(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Warn);
+    }
+
+    /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
+    pub fn finish(&mut self, id: SessionId, reason: &str) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.life == Life::Open {
+            session.life = Life::Finishing(reason.into());
+            session.gate = None;
+            self.ended.push(id);
+        }
+    }
+
+    /// One step of a session's way out: send, hang up, wait for the peer to hang up too; so that an
+    /// answer sent last is not lost to a reset. False when the session is gone.
+    pub(super) fn linger(&mut self, id: SessionId) -> bool {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let until = session.lingers_until();
+        if session.life == Life::Lingering && session.out.is_empty() {
+            session.life = Life::ShutDown(now + HANG_UP);
+            self.actions.push(Action::ShutDown(id));
+            self.look_by(id, now + HANG_UP);
+        } else if now >= until {
+            debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
+            self.forget(id);
+            return false;
+        }
+        true
+    }
+
+    /// Whether a session has something to finish: a stream that is live, an answer to send.
+    pub(super) fn is_busy(&self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(id) else { return false };
+        let live = session.roles.iter().any(|role| match role {
+            Role::Publisher { .. } => true,
+            Role::Player(player) => self.streams.get(player.stream).is_some_and(Stream::is_live),
+        });
+        live || !session.out.is_empty()
+    }
+
+    /// Frees a session's slot; its socket is to be closed.
+    pub(super) fn forget(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            exchange::give_up(session, &mut self.exchanged);
+        }
+        self.sessions.remove(id);
+        self.actions.push(Action::Drop(id));
+    }
+
+    fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
+        session.gate = None;
+        session.life = match std::mem::replace(&mut session.life, Life::Gone) {
+            Life::Open => Life::Closed(reason.into(), level),
+            Life::Finishing(first) => Life::Closed(first, log::Level::Info),
+            Life::Closed(first, level) => Life::Closed(first, level),
+            // It has been logged already.
+            Life::Lingering | Life::ShutDown(_) | Life::Gone => Life::Gone,
+        };
+        if queued {
+            self.ended.push(id);
+        }
+    }
+}

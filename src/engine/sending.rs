@@ -1,0 +1,152 @@
+//! What sessions are sent: frames for a stream's players, bytes for one session.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::config::ServerSettings;
+use super::ctx::Ctx;
+use super::out_queue::OutQueue;
+use super::role::{Endpoint, Seat, Until};
+use super::session::{Life, Session, SessionId, Speaks};
+use super::stream::{Stream, StreamId};
+use super::timers::Timer;
+use crate::rtmp::command::Level;
+
+/// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
+/// number. (A frame of more than one chunk takes up twice its length, with its image.)
+pub const MAX_QUEUED_BYTES: usize = 8 << 20;
+
+/// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
+/// publisher must not overflow the queue of a player that reads.
+const PRESSED: usize = 64;
+
+/// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
+const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// The same before its `connect` is accepted.
+const MAX_FIRST_BYTES: usize = 16 * 1024;
+const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
+
+impl Ctx {
+    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent. A player for
+    /// which it breaks has had all it wanted, and leaves.
+    pub fn for_each_player(
+        &mut self,
+        stream: StreamId,
+        mut offer: impl FnMut(&mut Seat<'_>, &Stream) -> ControlFlow<()>,
+    ) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
+        let (mut stuck, mut held) = (Vec::new(), false);
+        for &endpoint in &stream.players {
+            let Endpoint { session, msid } = endpoint;
+            let Some(session) = self.sessions.get_mut(session).filter(|session| session.life == Life::Open)
+            else {
+                continue;
+            };
+            session.touch_output(self.now.instant);
+            let Some(player) = session.roles.player_mut(msid) else { continue };
+            let mut seat = Seat { player, out: &mut session.out };
+            if offer(&mut seat, stream).is_break() && seat.player.until != Until::Done {
+                seat.player.until = Until::Done;
+                self.satisfied.push(endpoint);
+            }
+            let settings = self.servers.get(session.server);
+            if !hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
+                held = true;
+            } else if !session.out.is_empty() {
+                mark_dirty(&mut self.dirty, session);
+            }
+            self.pressed |= session.out.len() >= PRESSED;
+            if is_overfull(session, settings) {
+                stuck.push(session.id);
+            }
+        }
+        if held && stream.held_until.is_none() {
+            let until = self.now.instant + hold;
+            stream.held_until = Some(until);
+            self.timers.add(until, Timer::Stream(stream.id));
+        }
+        for id in stuck {
+            self.close(id, "does not read what it is sent");
+        }
+    }
+
+    /// Runs `offer` on one player of a stream.
+    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut Seat<'_>)) {
+        let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
+        let Some(session) = found else { return };
+        session.touch_output(self.now.instant);
+        let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
+        offer(&mut Seat { player, out: &mut session.out });
+        if !session.out.is_empty() {
+            mark_dirty(&mut self.dirty, session);
+        }
+    }
+
+    /// Lets the frames of a stream go that have been held back.
+    pub(super) fn release(&mut self, stream: StreamId) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        stream.held_until = None;
+        for &endpoint in &stream.players {
+            let found = self.sessions.get_mut(endpoint.session);
+            if let Some(session) = found.filter(|session| !session.out.is_empty()) {
+                mark_dirty(&mut self.dirty, session);
+            }
+        }
+    }
+
+    /// Queues bytes for a session, unless it is past that. An RTMP peer that lets replies pile up is
+    /// closed; what HTTP clients ask ahead waits.
+    pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
+        self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
+    }
+
+    /// The same, with the way the bytes are put in the queue.
+    pub(super) fn queue(&mut self, id: SessionId, bytes: &[u8], push: fn(&mut OutQueue, &[u8])) -> bool {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| session.life.may_send()) else {
+            return false;
+        };
+        if !bytes.is_empty() {
+            session.touch_output(self.now.instant);
+            push(&mut session.out, bytes);
+            mark_dirty(&mut self.dirty, session);
+            if is_overfull(session, self.servers.get(session.server)) {
+                self.close(id, "does not read what it is sent");
+            }
+        }
+        true
+    }
+
+    /// Sends a stream's publisher an `onStatus`, unless it is gone.
+    pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
+        let publisher = self.streams.get(stream).and_then(|stream| stream.publisher);
+        let Some(Endpoint { session, msid }) = publisher else { return };
+        let Some(state) = self.sessions.get_mut(session).and_then(Session::rtmp_mut) else { return };
+        let mut out = Vec::new();
+        state.protocol.write_status(&mut out, msid, status, description);
+        self.send_bytes(session, &out);
+    }
+}
+
+/// Whether more waits for an RTMP session than there can be if its peer reads. Frames stop at the limits of
+/// the live module, so only replies and headers come to this. What it publishes and plays does not count: a
+/// player whose stream has ended still takes in what waits.
+fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
+    let Speaks::Rtmp(state) = &session.speaks else { return false };
+    let (out, more) = (&session.out, session.out.allowance());
+    let is_over = |replies: usize| {
+        let own = replies + session.shared_object_room;
+        out.reply_bytes() > own || out.bytes() > 2 * MAX_QUEUED_BYTES + own + more.bytes
+    };
+    let messages = settings.map_or(0, ServerSettings::longest_queue);
+    out.len() > messages + more.messages
+        // The state of the protocol is looked at last: nearly never, as it lies elsewhere.
+        || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
+}
+
+fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {
+    if !session.dirty {
+        session.dirty = true;
+        dirty.push(session.id);
+    }
+}
