@@ -80,7 +80,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Flag,
         "on",
         "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
-         played one key frame interval after its beginning; and for a while behind an interruption.",
+         played one key frame interval after its beginning.",
     ),
     row(
         "hls_endlist",

@@ -98,8 +98,6 @@ pub struct Publication {
     iv: keys::Bytes,
     /// True until the list has had its length once.
     is_filling: bool,
-    /// Up to where on the media clock players that wait behind a break need the next fragments early.
-    hurries_until: u64,
     /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
@@ -123,7 +121,6 @@ impl Publication {
             }
         };
         let is_filling = !playlist.is_filled(settings.playlist_length);
-        let hurries_until = playlist.target();
         let mut publication = Self {
             store: Store::new(settings.place),
             playlist,
@@ -134,7 +131,6 @@ impl Publication {
             key: None,
             iv: [0; keys::BLOCK],
             is_filling,
-            hurries_until,
             end: End::Open,
             measure: Measure::default(),
             is_master_stale: false,
@@ -225,7 +221,6 @@ impl Publication {
     /// What is added next does not follow from what is listed: other times, or other codecs.
     pub fn break_off(&mut self) {
         self.join = Join::Broken;
-        self.hurries_until = self.clock.saturating_add(self.playlist.target());
     }
 
     /// Nothing can be written: for want of room, for which what is no longer listed goes at once, or because
@@ -278,10 +273,11 @@ impl Publication {
         self.playlist.is_empty()
     }
 
-    /// Whether players wait for the next fragment: the list has not had its length yet, or there was a break,
-    /// less than a target duration ago.
-    pub fn is_awaited(&self) -> bool {
-        self.is_filling || self.clock < self.hurries_until
+    /// Whether the list has not had its length yet. Behind a break it has: Chromium's own player, which looks for
+    /// new fragments every 8 s while it has more than 10 s ahead and takes the last three, would miss some that
+    /// came faster.
+    pub fn is_filling(&self) -> bool {
+        self.is_filling
     }
 
     /// Makes the directories, and lists no more what is not there.

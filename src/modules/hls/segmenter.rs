@@ -228,7 +228,7 @@ impl Segmenter {
             is_independent: open.begins() == Begins::Independent,
             step: open.step(),
             longest: self.publication.longest(),
-            is_early: self.publication.is_awaited(),
+            is_early: self.publication.is_filling(),
             is_first: self.publication.is_empty(),
         };
         self.slicer.ends(place, timestamp, &slice) || open.is_full()
