@@ -29,6 +29,21 @@ fn a_long_pause_is_a_discontinuity_and_audio_never_straddles_it() {
 }
 
 #[test]
+fn fragments_behind_a_break_are_not_short() {
+    let mut rig = Rig::with(|settings| {
+        settings.pace = Pace::Fast;
+        settings.playlist_length = 6000;
+        settings.fragment = 3000;
+    });
+    rig.headers();
+    for second in (0..10).chain(100..107) {
+        rig.second(second * 1000);
+    }
+    let short = (1000, false);
+    assert_eq!(rig.shape(), [short, short, short, (3000, true), (3000, false)]);
+}
+
+#[test]
 fn small_steps_back_keep_decoding_times_rising() {
     let mut rig = Rig::new();
     rig.headers();
