@@ -257,6 +257,24 @@ fn data_messages_of_both_kinds_are_played_and_recorded_with_their_times() {
 }
 
 #[test]
+fn each_publisher_of_a_stream_asks_to_be_recorded() {
+    let server = Server::live("record all manual; record_path FOLDER/rec; publish_conflict replace;");
+    let publish = |publish_type: &str, sound: u8| {
+        let mut publisher = Raw::connected(server.rtmp(), "live");
+        publisher.command("publish", 0.0, 1, &[Value::Null, "cam".into(), publish_type.into()]);
+        assert_eq!(publisher.status().0, "NetStream.Publish.Start");
+        send(&mut publisher, &[audio(0, &[&[0x2f, sound]])]);
+        publisher
+    };
+    let _first = publish("live", 1);
+    let _second = publish("record", 2);
+    server.wait_log("is recorded to");
+    finish(&mut publish("live", 3));
+    let payloads: Vec<_> = recorded(&server, "cam").into_iter().map(|tag| tag.payload).collect();
+    assert_eq!(payloads, [[0x2f, 2]]);
+}
+
+#[test]
 fn a_publisher_says_whether_a_manual_recorder_starts() {
     let server = Server::live("record all manual; record_path FOLDER/rec;");
     for (publish_type, recorded) in [("live", false), ("record", true), ("append", true)] {

@@ -107,20 +107,28 @@ struct Trouble {
 impl Recorder {
     /// A recorder for a stream that begins.
     pub fn new(settings: &Settings, stream: &Stream) -> Self {
-        let (starts, append) = match (settings.start, stream.publish_type) {
-            (Start::Always, _) => (true, settings.append),
-            (Start::Asked, PublishType::Live) => (false, settings.append),
-            (Start::Asked, PublishType::Record) => (true, false),
-            (Start::Asked, PublishType::Append) => (true, true),
-        };
-        let below = if settings.limits.size == 0 { u64::MAX } else { settings.limits.size };
-        Self {
-            state: if starts { State::Waiting(Wait::default()) } else { State::Idle },
+        let mut recorder = Self {
+            state: State::Idle,
             metadata: None,
             publisher: stream.publisher,
-            existing: if append { Existing::Append { below } } else { Existing::Leave },
+            existing: Existing::Leave,
             trouble: None,
-        }
+        };
+        recorder.start(settings, stream.publish_type);
+        recorder
+    }
+
+    /// Waits for the first frame of a file, if the publisher is to be recorded.
+    fn start(&mut self, settings: &Settings, publish_type: PublishType) {
+        let append = match (settings.start, publish_type) {
+            (Start::Always, _) => settings.append,
+            (Start::Asked, PublishType::Live) => return,
+            (Start::Asked, PublishType::Record) => false,
+            (Start::Asked, PublishType::Append) => true,
+        };
+        let below = if settings.limits.size == 0 { u64::MAX } else { settings.limits.size };
+        self.existing = if append { Existing::Append { below } } else { Existing::Leave };
+        self.state = State::Waiting(Wait::default());
     }
 
     /// Takes the stream's next frame.
@@ -137,9 +145,7 @@ impl Recorder {
         }
         if self.publisher != scene.stream.publisher {
             self.publisher = scene.stream.publisher;
-            if let State::Writing(output) = &mut self.state {
-                output.discontinuity();
-            }
+            self.change_publisher(settings, scene, shared, &mut events);
         }
         if !settings.selection.wants(frame) {
             return events;
@@ -161,6 +167,28 @@ impl Recorder {
             }
         }
         events
+    }
+
+    /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
+    fn change_publisher(
+        &mut self,
+        settings: &Settings,
+        scene: Scene<'_>,
+        shared: &mut Shared,
+        events: &mut Vec<Event>,
+    ) {
+        let publish_type = scene.stream.publish_type;
+        let is_wanted = settings.start == Start::Always || publish_type != PublishType::Live;
+        match &mut self.state {
+            State::Idle => self.start(settings, publish_type),
+            State::Writing(output) if is_wanted => output.discontinuity(),
+            State::Waiting(_) if is_wanted => {}
+            State::Writing(_) | State::Waiting(_) => {
+                if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
+                    close(output, scene, shared, events);
+                }
+            }
+        }
     }
 
     /// Writes what has been gathered for long enough.
@@ -292,6 +320,7 @@ impl Recorder {
         let wait = Wait { until: Some(scene.now.instant + RETRY), lacks, ..Wait::default() };
         if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(wait)) {
             shared.files.close(output.id());
+            events.push(Event::Stopped);
         }
         if first {
             events.push(Event::Failed);
