@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
@@ -106,6 +107,11 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 pub fn size(path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(path).ok()?;
     metadata.is_file().then_some(metadata.len())
+}
+
+/// When a file that is there was written last.
+pub fn modified(path: &Path) -> Option<SystemTime> {
+    fs::symlink_metadata(path).ok()?.modified().ok()
 }
 
 /// Removes a regular file, if it is there. A failure is a line in the log: the media goes on.

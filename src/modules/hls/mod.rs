@@ -58,6 +58,8 @@ struct Ended {
     naming: Naming,
     /// The fragments and keys that are still to be deleted, once that has begun.
     left: Option<Vec<PathBuf>>,
+    /// When its playlist was written last, if an earlier run did that: it may still be running.
+    written: Option<SystemTime>,
 }
 
 /// A stream being written, and what its end needs.
@@ -122,8 +124,10 @@ impl Module for Hls {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        if !self.remove(token, &mut cx.memory, cx.now.wall) {
-            cx.set_module_timer(self.name(), cx.now.instant + NEXT_TURN, token);
+        if let Some(wait) = self.remove(token, &mut cx.memory, cx.now.wall)
+            && let Some(at) = cx.now.instant.checked_add(wait)
+        {
+            cx.set_module_timer(self.name(), at, token);
         }
     }
 }
@@ -144,7 +148,11 @@ impl Hls {
             }
             self.ledgers.insert(root, ledger);
         }
-        left.into_iter().map(|naming| self.outlast(naming, memory, wall)).collect()
+        let take = |naming: Naming| {
+            let written = files::modified(&naming.playlist());
+            self.outlast(naming, written, memory, wall)
+        };
+        left.into_iter().map(take).collect()
     }
 
     /// Starts the fragments of a stream, unless another stream writes the same files. What an earlier
@@ -193,11 +201,17 @@ impl Hls {
         let playlist = self.writing.iter().find(|(_, writing)| writing.stream == stream)?.0.clone();
         let Writing { naming, .. } = self.writing.remove(&playlist)?;
         let is_kept = naming.settings().cleanup == Cleanup::Keep;
-        (!is_kept).then(|| self.outlast(naming, memory, wall))
+        (!is_kept).then(|| self.outlast(naming, None, memory, wall))
     }
 
     /// Lets the files of a stream stay for a while, for those who still play them.
-    fn outlast(&mut self, naming: Naming, memory: &mut MemoryFiles, wall: SystemTime) -> (u64, Duration) {
+    fn outlast(
+        &mut self,
+        naming: Naming,
+        written: Option<SystemTime>,
+        memory: &mut MemoryFiles,
+        wall: SystemTime,
+    ) -> (u64, Duration) {
         if self.ended.len() >= MAX_ENDED
             && let Some(oldest) = self.ended.pop_front()
         {
@@ -205,25 +219,29 @@ impl Hls {
         }
         let token = self.next_token;
         self.next_token = self.next_token.wrapping_add(1);
-        let files = Files::of(naming.settings().place, memory);
-        let listed = recovery::listed(&naming, &files).saturating_mul(2);
-        let wait = naming.settings().farewell().max(listed);
-        self.ended.push_back(Ended { token, naming, left: None });
+        let wait = stay(&naming, &Files::of(naming.settings().place, memory));
+        self.ended.push_back(Ended { token, naming, left: None, written });
         (token, wait)
     }
 
-    /// Removes some files of the stream whose end has that token, unless it has come back. True when none
-    /// are left.
-    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> bool {
-        let Some(ended) = self.ended.iter_mut().find(|ended| ended.token == token) else { return true };
+    /// Removes some files of the stream whose end has that token, unless it has come back. Returns when to go
+    /// on, if some are left.
+    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
+        let ended = self.ended.iter_mut().find(|ended| ended.token == token)?;
         let mut files = Files::of(ended.naming.settings().place, memory);
+        let written = ended.written.and_then(|_| files::modified(&ended.naming.playlist()));
+        if ended.left.is_none() && written != ended.written {
+            log::info!("{}: hls files stay: another server writes them", ended.naming.name());
+            ended.written = written;
+            return Some(stay(&ended.naming, &files));
+        }
         let left = ended.left.get_or_insert_with(|| recovery::left(&ended.naming, &files));
         left.drain(..MAX_AT_ONCE.min(left.len())).for_each(|path| files.remove(&path));
         if !left.is_empty() {
-            return false;
+            return Some(NEXT_TURN);
         }
         self.remove_where(|ended| ended.token == token, memory, wall);
-        true
+        None
     }
 
     fn remove_where(
@@ -269,6 +287,11 @@ impl App {
     fn keeps_ledger(&self) -> bool {
         self.settings.place == Place::Disk && self.settings.cleanup == Cleanup::Delete
     }
+}
+
+/// How long the files of a stream that has ended stay.
+fn stay(naming: &Naming, files: &Files<'_>) -> Duration {
+    naming.settings().farewell().max(recovery::listed(naming, files).saturating_mul(2))
 }
 
 fn entry(naming: &Naming) -> Entry {

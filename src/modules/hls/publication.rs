@@ -273,9 +273,9 @@ impl Publication {
         self.playlist.is_empty()
     }
 
-    /// Whether the list has not had its length yet. Behind a break it has: Chromium's own player, which looks for
-    /// new fragments every 8 s while it has more than 10 s ahead and takes the last three, would miss some that
-    /// came faster.
+    /// Whether the list has never had its length. One that has is not hurried, not even behind a break: Chromium's
+    /// own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last three, and
+    /// would miss some that came faster.
     pub fn is_filling(&self) -> bool {
         self.is_filling
     }

@@ -31,7 +31,7 @@ fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
 }
 
 fn remove(hls: &mut Hls, token: u64) {
-    assert!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH));
+    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), None);
 }
 
 /// A stream of one second of MP3.
@@ -101,7 +101,7 @@ fn many_files_go_a_few_at_a_time() {
     let mut before = scratch.list().len();
     assert!(before > 150, "{before}");
     let mut turns = 1;
-    while !hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH) {
+    while hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH) == Some(NEXT_TURN) {
         let now = scratch.list().len();
         assert!(before - now <= MAX_AT_ONCE && scratch.list().contains(&"a.m3u8".to_owned()));
         (before, turns) = (now, turns + 1);
@@ -114,7 +114,7 @@ fn a_stream_that_comes_back_while_its_files_go_goes_on() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     let token = publish_long(&mut hls, scratch.path());
-    assert!(!hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH));
+    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
     publish(&mut hls, 1, scratch.path());
     remove(&mut hls, token);
     let text = fs::read_to_string(scratch.path().join("a.m3u8")).unwrap();
@@ -160,6 +160,21 @@ fn what_an_earlier_run_has_left_goes_and_nothing_else() {
     let (token, _) = finish(&mut hls, 1).unwrap();
     remove(&mut hls, token);
     assert_eq!(scratch.list(), ["a-7.ts", "c-0.ts", "c.m3u8"]);
+}
+
+#[test]
+fn what_an_earlier_run_still_writes_stays_until_it_stops() {
+    let scratch = Scratch::new();
+    publish(&mut Hls::default(), 1, scratch.path());
+    let mut hls = Hls { apps: vec![Some(app(scratch.path()))], ..Hls::default() };
+    let (token, wait) = hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH)[0];
+    publish(&mut Hls::default(), 1, scratch.path());
+    let all = scratch.list();
+    assert!(all.contains(&"a-1.ts".to_owned()));
+    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(wait));
+    assert_eq!(scratch.list(), all);
+    remove(&mut hls, token);
+    assert!(scratch.list().is_empty());
 }
 
 #[test]
