@@ -52,6 +52,8 @@ pub struct Crowd<'a> {
     pub clients: Slab<Client>,
     /// Whether probes keep what they measure.
     pub measures: bool,
+    /// Whether frames are sent when they are due.
+    pub publishes: bool,
     /// The longest time that a message was sent after it was due, since this was set to zero.
     pub latest: Duration,
     /// Players that came and went.
@@ -83,6 +85,7 @@ impl<'a> Crowd<'a> {
             plan,
             clients: Slab::new(),
             measures: false,
+            publishes: true,
             latest: Duration::ZERO,
             visits: 0,
             clip: Clip::new(plan.rates.group),
@@ -202,7 +205,7 @@ impl<'a> Crowd<'a> {
 
     /// Waits until something is to be done, `end` at the latest, and does it.
     fn turn(&mut self, end: Instant) -> io::Result<()> {
-        let message = self.schedule.peek().map(|Reverse((due, _))| *due);
+        let message = self.schedule.peek().filter(|_| self.publishes).map(|Reverse((due, _))| *due);
         let leaving = self.visitors.front().map(|(until, _)| *until);
         let due = [message, leaving, self.next_visit, self.next_slow].into_iter().flatten().min();
         let wake = due.unwrap_or(end).min(end).min(self.next_tick);
@@ -290,7 +293,9 @@ impl<'a> Crowd<'a> {
     }
 
     fn publish_due(&mut self) -> io::Result<()> {
-        while let Some(Reverse((due, key))) = self.schedule.peek().copied() {
+        while self.publishes
+            && let Some(Reverse((due, key))) = self.schedule.peek().copied()
+        {
             let now = Instant::now();
             if due > now {
                 break;
