@@ -7,7 +7,8 @@ import puppeteer from "puppeteer-core";
 
 const SECONDS = 8; // to watch, if it is not said
 const FRAME_RATE = 25; // of the clip that scripts/interop publishes
-const SLOWEST = 0.75; // of the speed that a player with data ahead may fall to: its machine is busy
+const AMPLE = 1; // seconds ahead; with less, a player that falls behind may have waited for data
+const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
 const START_MS = 30000;
 const FLAGS = [
   "--no-sandbox",
@@ -107,11 +108,12 @@ async function measure(seconds) {
       audio: video.webkitAudioDecodedByteCount,
     };
   };
-  /** The seconds that it could go on without the server. */
+  /** The seconds that it could go on without the server; less than nothing in a hole, up to what follows. */
   const ahead = () => {
     const { buffered, currentTime: now } = video;
     for (let i = 0; i < buffered.length; i++) {
-      if (buffered.start(i) <= now && now < buffered.end(i)) return buffered.end(i) - now;
+      if (now < buffered.start(i)) return now - buffered.start(i);
+      if (now < buffered.end(i)) return buffered.end(i) - now;
     }
     return 0;
   };
@@ -143,10 +145,12 @@ function judge(seen) {
   const faults = [];
   if (seen.error) faults.push(`error ${seen.error}`);
   if (seen.stalls.length) faults.push(seen.stalls.join(", "));
-  // It had what it needed all the time; how fast it then goes is its own affair, within reason. It skips nothing.
+  // How fast it goes while it has enough is its own affair, within reason. It skips nothing.
   const slack = Math.max(0.5, seen.wall / 20);
-  if (!(seen.least > 0)) faults.push("it had nothing to play");
-  if (seen.media < seen.wall * SLOWEST) faults.push("it falls behind");
+  const slowest = seen.least > AMPLE ? seen.wall * SLOWEST : seen.wall - slack;
+  if (seen.least === 0) faults.push("it had nothing to play");
+  if (seen.least < 0) faults.push("it was in a hole");
+  if (seen.media < slowest) faults.push("it falls behind");
   if (seen.media > seen.wall + slack) faults.push("it skips");
   if (seen.frames < (seen.media - slack) * FRAME_RATE) faults.push("too few frames");
   // None on a quiet machine; software decoding on a busy one drops a few.
