@@ -81,7 +81,8 @@ pub struct Ctx {
     pub(super) lingering: Vec<SessionId>,
     /// Answers to suspended requests.
     pub(super) answers: Vec<(SessionId, Verdict)>,
-    resumable: Vec<SessionId>,
+    /// Sessions that may have nothing left to hold their input.
+    pub(super) resumable: Vec<SessionId>,
     /// Whether the server is only finishing what it has.
     pub(super) draining: bool,
     /// Seconds since 1970 and the date they are, as HTTP writes it.
@@ -146,20 +147,7 @@ impl Ctx {
         };
         let out = OutQueue::new(chunking.unwrap_or(DEFAULT_CHUNK_SIZE.into()));
         let id = self.sessions.insert(|id| Session::new(id, peer, server, speaks, out, now));
-        let timer_at = now + STEP_DEADLINE;
-        self.timers.add(timer_at, Timer::Session { id, at: timer_at });
+        self.look_again(id, now + STEP_DEADLINE);
         id
-    }
-
-    pub(super) fn resume_input(&mut self, id: SessionId) {
-        self.resumable.push(id);
-    }
-
-    pub(super) fn has_resumable(&self) -> bool {
-        !(self.resumable.is_empty() && self.answers.is_empty())
-    }
-
-    pub(super) fn take_resumable(&mut self) -> Vec<SessionId> {
-        std::mem::take(&mut self.resumable)
     }
 }

@@ -8,7 +8,7 @@ use super::config::ServerSettings;
 use super::ctx::{AppFacts, Ctx};
 use super::role::Role;
 use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
-use super::stream::Streams;
+use super::stream::{StreamId, Streams};
 use super::timers::Timer;
 use crate::http::HttpError;
 use crate::rtmp::message::UserControl;
@@ -70,6 +70,18 @@ impl Engine {
             Due::TimedOut => {
                 self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at));
             }
+        }
+    }
+
+    /// A timer of a stream has expired: the wait for its publisher, or for more frames to send together.
+    pub(super) fn check_stream(&mut self, id: StreamId) {
+        let now = self.cx.now.instant;
+        let Some(stream) = self.cx.streams.get(id) else { return };
+        if stream.held_until.is_some_and(|until| until <= now) {
+            self.cx.release(id);
+        }
+        if self.cx.streams.get(id).and_then(|stream| stream.waits_until).is_some_and(|until| until <= now) {
+            self.give_up(id);
         }
     }
 }

@@ -36,8 +36,17 @@ impl Engine {
             if !self.cx.is_busy(id) {
                 self.cx.finish(id, "server stops");
             } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
-                self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
+                self.cx.reply(id, |protocol, out| protocol.write_reconnect_request(out));
             }
+        }
+    }
+
+    /// Ends a session that publishes and plays nothing else.
+    pub(super) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
+        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
+            self.cx.finish(id, reason);
+        } else {
+            log::info!("{id} {reason}");
         }
     }
 
@@ -67,6 +76,16 @@ impl Engine {
             return;
         }
         self.cx.forget(id);
+    }
+
+    /// Tells the modules that a session ends. One that has been lingering has been told of already.
+    fn close_hooks(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        if matches!(session.life, Life::Finishing(_) | Life::Closed(..)) {
+            for module in &mut self.modules {
+                module.on_close(&mut self.cx, id);
+            }
+        }
     }
 }
 

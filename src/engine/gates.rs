@@ -6,7 +6,6 @@ use super::ctx::Ctx;
 use super::module::Verdict;
 use super::name::StreamName;
 use super::session::{Ask, Life, Request, SessionId};
-use crate::rtmp::ServerSession;
 use crate::rtmp::command::{Level, Play, Publish};
 
 /// A request that a module has suspended.
@@ -80,7 +79,8 @@ impl Engine {
                 let (Some(settings), Some(state)) = (settings, session.rtmp_mut()) else { return };
                 state.app = Some(request.app);
                 state.owes_since = now;
-                self.reply(request.session, |protocol, out| protocol.accept_connect(connect, &settings, out));
+                self.cx
+                    .reply(request.session, |protocol, out| protocol.accept_connect(connect, &settings, out));
                 let client = &connect.flash_ver;
                 log::info!(
                     "{} connect {} from {peer} ({client:?})",
@@ -107,7 +107,7 @@ impl Engine {
             Ask::Publish(_) => ("publish", "NetStream.Publish.BadName"),
             Ask::Play(_) => ("play", "NetStream.Play.Failed"),
         };
-        self.reply(id, |protocol, out| match &request.ask {
+        self.cx.reply(id, |protocol, out| match &request.ask {
             Ask::Connect(connect) => protocol.reject_connect(connect, why, out),
             Ask::Publish(Publish { msid, .. }) | Ask::Play(Play { msid, .. }) => {
                 protocol.write_status(out, *msid, (Level::Error, code), why);
@@ -116,15 +116,6 @@ impl Engine {
         let app = self.app_name(request.app);
         let reason = format!("{what} {app}/{} refused: {why}", request.name.escape_debug());
         self.finish_if_idle(id, &reason);
-    }
-
-    /// Lets the protocol of an RTMP session write an answer.
-    pub(super) fn reply(&mut self, id: SessionId, write: impl FnOnce(&mut ServerSession, &mut Vec<u8>)) {
-        let mut out = Vec::new();
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let Some(state) = session.rtmp_mut() else { return };
-        write(&mut state.protocol, &mut out);
-        self.cx.send_bytes(id, &out);
     }
 
     pub(super) fn app_name(&self, app: AppId) -> &str {

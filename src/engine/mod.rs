@@ -17,6 +17,7 @@ mod gop;
 mod headers;
 mod hosts;
 mod http;
+mod input;
 mod listen;
 mod locations;
 mod memory;
@@ -60,7 +61,6 @@ pub use stream::{Stream, StreamFacts, StreamId, Streams};
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
-use session::{Life, Speaks};
 use timers::Timer;
 
 /// The directives of all modules and of the engine itself, in the order of the table.
@@ -126,26 +126,6 @@ impl Engine {
         Some(id)
     }
 
-    /// A session's bytes have come.
-    pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
-        self.cx.now = now;
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.last_input = now.instant;
-        session.bytes_in += bytes.len() as u64;
-        self.process(id, bytes);
-    }
-
-    /// A session's peer sends nothing more. One that still waits for an answer gets it.
-    pub fn end_of_input(&mut self, id: SessionId, now: Now) {
-        self.cx.now = now;
-        match self.cx.sessions.get(id) {
-            Some(session) if matches!(session.speaks, Speaks::Http(_)) && !session.out.is_empty() => {
-                self.cx.finish(id, "peer closed");
-            }
-            _ => self.cx.close(id, "peer closed"),
-        }
-    }
-
     /// A session's socket has failed.
     pub fn disconnected(&mut self, id: SessionId, why: &str, now: Now) {
         self.cx.now = now;
@@ -193,30 +173,14 @@ impl Engine {
         dirty
     }
 
-    /// Whether a session's input is to be left in its socket for now.
-    pub fn is_held(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(Session::is_held)
-    }
-
-    /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
-    /// what it publishes.
-    pub fn may_wait(&self, id: SessionId) -> bool {
-        let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
-            return false;
-        };
-        let is_unplayed = |role: &Role| match role {
-            Role::Publisher { stream, .. } => {
-                self.cx.streams.get(*stream).is_some_and(|stream| stream.players.is_empty())
-            }
-            Role::Player(_) => false,
-        };
-        !session.roles.is_empty() && session.roles.iter().all(is_unplayed)
-    }
-
     /// Whether there is something to do before any socket or timer says so.
     pub fn has_work(&self) -> bool {
-        !(self.cx.dirty.is_empty() && self.cx.ended.is_empty() && self.cx.actions.is_empty())
-            || self.cx.has_resumable()
+        let Ctx { dirty, ended, actions, resumable, answers, .. } = &self.cx;
+        !(dirty.is_empty()
+            && ended.is_empty()
+            && actions.is_empty()
+            && resumable.is_empty()
+            && answers.is_empty())
     }
 
     /// When [`Engine::expire`] wants to be called next.
@@ -245,7 +209,7 @@ impl Engine {
     pub fn end_turn(&mut self, now: Now) -> Vec<Action> {
         self.cx.now = now;
         self.settle_gates();
-        for id in self.cx.take_resumable() {
+        for id in std::mem::take(&mut self.cx.resumable) {
             self.resume(id);
         }
         for endpoint in std::mem::take(&mut self.cx.satisfied) {
@@ -264,36 +228,5 @@ impl Engine {
     /// How many sessions there are.
     pub fn session_count(&self) -> usize {
         self.cx.sessions.len()
-    }
-
-    /// Feeds bytes to what the session speaks.
-    fn process(&mut self, id: SessionId, bytes: &[u8]) {
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        if session.life != Life::Open {
-            return;
-        }
-        if session.is_held() {
-            // At most one read's worth: a held session is not read.
-            session.pending.extend_from_slice(bytes);
-            return;
-        }
-        match session.speaks {
-            Speaks::Rtmp(_) => self.rtmp_input(id, bytes),
-            Speaks::Http(_) => self.http_input(id, bytes),
-        }
-    }
-
-    /// Goes on with what a session sent while it was held.
-    fn resume(&mut self, id: SessionId) {
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        // Not before: what is read meanwhile would be processed ahead of what is pending.
-        session.backlogged &= !session.out.is_empty();
-        session.has_more = false;
-        if session.is_held() {
-            return;
-        }
-        let pending = std::mem::take(&mut session.pending);
-        self.cx.actions.push(Action::Read(id));
-        self.process(id, &pending);
     }
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::name::StreamName;
 use super::publish::Parting;
 use super::role::{Endpoint, Player, Role, Track, Until};
-use super::session::{Request, SessionId};
+use super::session::Request;
 use super::stream::{Stream, StreamId};
 use crate::media::Kind;
 use crate::rtmp::Control;
@@ -21,17 +21,17 @@ const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 impl Engine {
     pub(super) fn grant_play(&mut self, request: &Request, play: &Play, name: &StreamName) {
         let (id, msid) = (request.session, play.msid);
+        let endpoint = Endpoint { session: id, msid };
         let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
         let live = self.cx.streams.find(request.app, name).is_some_and(Stream::is_live);
         if !live && !policy.idle_streams {
-            self.status(id, msid, NOT_FOUND, "No such stream");
+            self.cx.status(endpoint, NOT_FOUND, "No such stream");
             let app = self.app_name(request.app);
             let reason = format!("play {app}/{name} refused: nobody publishes it");
             return self.finish_if_idle(id, &reason);
         }
         let stream_id = self.cx.streams.find_or_create(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        let endpoint = Endpoint { session: id, msid };
         stream.players.push(endpoint);
         let until = play.duration.map_or(Until::End, Until::Duration);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -40,22 +40,22 @@ impl Engine {
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(request.app));
         if live {
-            self.user_control(endpoint, UserControl::StreamBegin);
+            self.cx.user_control(endpoint, UserControl::StreamBegin);
         }
         match play.after {
             After::Replace => {}
             After::Reset => {
-                self.status(id, msid, (Level::Status, "NetStream.Play.Reset"), "Playing and resetting");
+                self.cx.status(endpoint, (Level::Status, "NetStream.Play.Reset"), "Playing and resetting");
             }
             After::Transition => {
-                self.status(id, msid, (Level::Status, "NetStream.Play.Transition"), "Changing the stream");
+                self.cx.status(endpoint, (Level::Status, "NetStream.Play.Transition"), "Changing the stream");
             }
         }
         if live || !policy.play_restart {
             self.tell_start(endpoint);
         }
         if live && policy.publish_notify {
-            self.status(id, msid, (Level::Status, "NetStream.Play.PublishNotify"), "Start publishing");
+            self.cx.status(endpoint, (Level::Status, "NetStream.Play.PublishNotify"), "Start publishing");
         }
         for module in &mut self.modules {
             module.on_join(&mut self.cx, stream_id, endpoint);
@@ -90,25 +90,25 @@ impl Engine {
         }
         match control {
             Control::Pause => {
-                self.status(id, msid, (Level::Status, "NetStream.Pause.Notify"), "Paused live");
-                self.user_control(endpoint, UserControl::StreamEof);
+                self.cx.status(endpoint, (Level::Status, "NetStream.Pause.Notify"), "Paused live");
+                self.cx.user_control(endpoint, UserControl::StreamEof);
             }
             Control::Unpause => {
-                self.status(id, msid, (Level::Status, "NetStream.Unpause.Notify"), "Unpaused live");
+                self.cx.status(endpoint, (Level::Status, "NetStream.Unpause.Notify"), "Unpaused live");
                 if live {
-                    self.user_control(endpoint, UserControl::StreamBegin);
+                    self.cx.user_control(endpoint, UserControl::StreamBegin);
                 }
             }
             Control::Seek => {
-                self.status(id, msid, SEEK, "A live stream is where it is");
+                self.cx.status(endpoint, SEEK, "A live stream is where it is");
                 if live {
-                    self.user_control(endpoint, UserControl::StreamBegin);
+                    self.cx.user_control(endpoint, UserControl::StreamBegin);
                 }
             }
             // 7.2.2.4 and 7.2.2.5: true is answered, false is not.
             Control::Receive { wanted: true, .. } => {
-                self.status(id, msid, SEEK, "Start live");
-                self.status(id, msid, START, "Start live");
+                self.cx.status(endpoint, SEEK, "Start live");
+                self.cx.status(endpoint, START, "Start live");
             }
             Control::Receive { wanted: false, .. } => {}
         }
@@ -122,8 +122,8 @@ impl Engine {
         if session.roles.player_mut(msid).is_none_or(|player| player.until != Until::Done) {
             return;
         }
-        self.user_control(endpoint, UserControl::StreamEof);
-        self.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
+        self.cx.user_control(endpoint, UserControl::StreamEof);
+        self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
         self.leave(endpoint, Parting::Asked);
     }
 
@@ -145,14 +145,14 @@ impl Engine {
     /// Tells the players that have waited for a stream that it begins.
     pub(super) fn tell_players_of_begin(&mut self, stream: StreamId) {
         for endpoint in self.players(stream) {
-            self.user_control(endpoint, UserControl::StreamBegin);
+            self.cx.user_control(endpoint, UserControl::StreamBegin);
             let Some(policy) = self.policy_of(stream) else { continue };
             if policy.play_restart {
                 self.tell_start(endpoint);
             }
             if policy.publish_notify {
                 let code = (Level::Status, "NetStream.Play.PublishNotify");
-                self.status(endpoint.session, endpoint.msid, code, "Start publishing");
+                self.cx.status(endpoint, code, "Start publishing");
             }
         }
     }
@@ -161,20 +161,20 @@ impl Engine {
     pub(super) fn tell_players_of_end(&mut self, stream: StreamId) {
         self.restart_players(stream);
         for endpoint in self.players(stream) {
-            let Endpoint { session: id, msid } = endpoint;
-            self.user_control(endpoint, UserControl::StreamEof);
+            let id = endpoint.session;
+            self.cx.user_control(endpoint, UserControl::StreamEof);
             let Some(policy) = self.policy_of(stream) else { continue };
             if policy.play_restart {
-                self.status(id, msid, STOP, "Stop live");
+                self.cx.status(endpoint, STOP, "Stop live");
             }
             if policy.publish_notify {
                 let code = (Level::Status, "NetStream.Play.UnpublishNotify");
-                self.status(id, msid, code, "Stop publishing");
+                self.cx.status(endpoint, code, "Stop publishing");
             }
             if self.cx.draining {
                 self.cx.finish(id, "server stops");
             } else if !policy.idle_streams {
-                self.status(id, msid, NOT_FOUND, "The stream has ended");
+                self.cx.status(endpoint, NOT_FOUND, "The stream has ended");
                 self.leave(endpoint, Parting::Stopped);
                 self.finish_if_idle(id, "its stream has ended");
             }
@@ -202,17 +202,7 @@ impl Engine {
 
     fn tell_start(&mut self, endpoint: Endpoint) {
         let Endpoint { session: id, msid } = endpoint;
-        self.status(id, msid, START, "Start live");
-        self.reply(id, |protocol, out| protocol.write_sample_access(out, msid));
-    }
-
-    pub(super) fn status(&mut self, id: SessionId, msid: u32, code: Code, text: &str) {
-        self.reply(id, |protocol, out| protocol.write_status(out, msid, code, text));
-    }
-
-    fn user_control(&mut self, endpoint: Endpoint, event: fn(u32) -> UserControl) {
-        let mut out = Vec::new();
-        event(endpoint.msid).write(&mut out);
-        self.cx.send_bytes(endpoint.session, &out);
+        self.cx.status(endpoint, START, "Start live");
+        self.cx.reply(id, |protocol, out| protocol.write_sample_access(out, msid));
     }
 }

@@ -31,6 +31,7 @@ pub(super) enum Parting {
 impl Engine {
     pub(super) fn grant_publish(&mut self, request: &Request, publish: &Publish, name: &StreamName) {
         let (id, msid, now) = (request.session, publish.msid, self.cx.now.instant);
+        let endpoint = Endpoint { session: id, msid };
         let holder = self.cx.streams.find(request.app, name).and_then(|stream| stream.publisher);
         if let Some(holder) = holder {
             if !self.may_replace(request, name) {
@@ -42,7 +43,7 @@ impl Engine {
         let stream_id = self.cx.streams.find_or_create(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let goes_on = stream.is_live();
-        stream.begin(Endpoint { session: id, msid }, publish.publish_type, now);
+        stream.begin(endpoint, publish.publish_type, now);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
@@ -51,7 +52,7 @@ impl Engine {
         self.cx.look_by(id, now + policy.drop_idle);
         let how = if goes_on { ", and goes on with it" } else { "" };
         log::info!("{id} publish {}/{name}{how}", self.app_name(request.app));
-        self.status(id, msid, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
+        self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
         if goes_on {
             self.restart_players(stream_id);
             return;
@@ -78,7 +79,7 @@ impl Engine {
     /// Takes the stream from a publisher; a session, which may be its own, goes on with it.
     fn displace(&mut self, holder: Endpoint, by: SessionId) {
         let Endpoint { session: id, msid } = holder;
-        self.status(id, msid, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
+        self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
         if id != by {
@@ -126,18 +127,9 @@ impl Engine {
                 Role::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
                 Role::Player(_) => ("NetStream.Play.Stop", "Stop live"),
             };
-            self.status(id, msid, (Level::Status, code), text);
+            self.cx.status(endpoint, (Level::Status, code), text);
             // It owes its next step from now on.
             self.cx.look_by(id, now + STEP_DEADLINE);
-        }
-    }
-
-    /// Ends a session that publishes and plays nothing else.
-    pub(super) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
-        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
-            self.cx.finish(id, reason);
-        } else {
-            log::info!("{id} {reason}");
         }
     }
 
@@ -156,17 +148,10 @@ impl Engine {
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
-    /// A timer of a stream has expired: the wait for its publisher, or for more frames to send together.
-    pub(super) fn check_stream(&mut self, id: StreamId) {
-        let now = self.cx.now.instant;
-        let Some(stream) = self.cx.streams.get(id) else { return };
-        if stream.held_until.is_some_and(|until| until <= now) {
-            self.cx.release(id);
-        }
-        if self.cx.streams.get(id).and_then(|stream| stream.waits_until).is_some_and(|until| until <= now) {
-            log::info!("nobody goes on with {}", self.stream_summary(id));
-            self.end_stream(id);
-        }
+    /// No publisher has come to go on with a stream.
+    pub(super) fn give_up(&mut self, id: StreamId) {
+        log::info!("nobody goes on with {}", self.stream_summary(id));
+        self.end_stream(id);
     }
 
     /// Ends the streams that wait for a publisher.

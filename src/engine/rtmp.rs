@@ -9,9 +9,9 @@ use crate::media::Frame;
 use crate::rtmp::command::Connect;
 use crate::rtmp::{Event, RtmpError, Stop};
 
-/// Events of one session in one turn; more wait for the next. Each may be a frame for a thousand players, and
+/// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
 /// the smallest message has one byte.
-const EVENTS_A_TURN: usize = 128;
+const EVENTS_AT_ONCE: usize = 128;
 
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
 const FREE_ASKS: u64 = 32;
@@ -25,7 +25,7 @@ impl Engine {
             if session.life != Life::Open {
                 return;
             }
-            session.has_more = count >= EVENTS_A_TURN;
+            session.has_more = count >= EVENTS_AT_ONCE;
             if session.has_more {
                 self.cx.resume_input(id);
             }
@@ -82,7 +82,7 @@ impl Engine {
         let parts = || connect.app.split_once('/').and_then(|(app, instance)| Some((find(app)?, instance)));
         let Some((app, instance)) = whole.or_else(parts) else {
             let why = format!("no application \"{}\"", connect.app.escape_debug());
-            self.reply(id, |protocol, out| protocol.reject_connect(&connect, &why, out));
+            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &why, out));
             return self.cx.finish(id, &format!("connect refused: {why}"));
         };
         if let Some(state) = session.rtmp_mut() {

@@ -10,7 +10,9 @@ use super::role::{Endpoint, Seat, Until};
 use super::session::{Life, Session, SessionId, Speaks};
 use super::stream::{Stream, StreamId};
 use super::timers::Timer;
+use crate::rtmp::ServerSession;
 use crate::rtmp::command::Level;
+use crate::rtmp::message::UserControl;
 
 /// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
 /// number. (A frame of more than one chunk takes up twice its length, with its image.)
@@ -117,14 +119,32 @@ impl Ctx {
         true
     }
 
+    /// Lets the protocol of an RTMP session write an answer.
+    pub(super) fn reply(&mut self, id: SessionId, write: impl FnOnce(&mut ServerSession, &mut Vec<u8>)) {
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        let mut out = Vec::new();
+        write(&mut state.protocol, &mut out);
+        self.send_bytes(id, &out);
+    }
+
+    /// Sends an `onStatus`: its level and code, and a description.
+    pub(super) fn status(&mut self, endpoint: Endpoint, status: (Level, &str), description: &str) {
+        let Endpoint { session, msid } = endpoint;
+        self.reply(session, |protocol, out| protocol.write_status(out, msid, status, description));
+    }
+
+    /// Sends a user control event of a message stream.
+    pub(super) fn user_control(&mut self, endpoint: Endpoint, event: fn(u32) -> UserControl) {
+        let mut out = Vec::new();
+        event(endpoint.msid).write(&mut out);
+        self.send_bytes(endpoint.session, &out);
+    }
+
     /// Sends a stream's publisher an `onStatus`, unless it is gone.
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
-        let publisher = self.streams.get(stream).and_then(|stream| stream.publisher);
-        let Some(Endpoint { session, msid }) = publisher else { return };
-        let Some(state) = self.sessions.get_mut(session).and_then(Session::rtmp_mut) else { return };
-        let mut out = Vec::new();
-        state.protocol.write_status(&mut out, msid, status, description);
-        self.send_bytes(session, &out);
+        if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
+            self.status(publisher, status, description);
+        }
     }
 }
 

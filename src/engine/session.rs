@@ -197,7 +197,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// One that has [`STEP_DEADLINE`] for its first step.
+    /// One that has just been accepted; no timer looks at it yet.
     pub(super) fn new(
         id: SessionId,
         peer: SocketAddr,
@@ -224,7 +224,7 @@ impl Session {
             pending: Vec::new(),
             has_more: false,
             backlogged: false,
-            timer_at: now + STEP_DEADLINE,
+            timer_at: now,
             shared_object_room: 0,
         }
     }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::ctx::Ctx;
 use super::out_queue::OutQueue;
-use super::session::{Life, STEP_DEADLINE, SessionId};
+use super::session::{STEP_DEADLINE, SessionId};
 use crate::rtmp::shared_object::{Encoding, SharedObject};
 
 /// Bytes waiting for one user of shared objects at which what is queued is sent before more is read: a
@@ -17,16 +17,6 @@ impl Engine {
         let Some(app) = state.and_then(|state| state.app) else { return };
         for module in &mut self.modules {
             module.on_shared_object(&mut self.cx, id, app, message);
-        }
-    }
-
-    /// Tells the modules that a session ends. One that has been lingering has been told of already.
-    pub(super) fn close_hooks(&mut self, id: SessionId) {
-        let Some(session) = self.cx.sessions.get(id) else { return };
-        if matches!(session.life, Life::Finishing(_) | Life::Closed(..)) {
-            for module in &mut self.modules {
-                module.on_close(&mut self.cx, id);
-            }
         }
     }
 }

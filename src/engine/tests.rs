@@ -85,7 +85,7 @@ impl World {
     }
 
     fn is_open(&self, id: SessionId) -> bool {
-        self.engine.cx.sessions.get(id).is_some_and(|session| session.life == Life::Open)
+        self.engine.cx.sessions.get(id).is_some_and(|session| session.life == session::Life::Open)
     }
 
     fn player(&self, id: SessionId) -> Player {

@@ -1,0 +1,86 @@
+//! What sessions send: to what they speak, at once or when nothing holds it any more.
+
+use super::Engine;
+use super::ctx::{Action, Ctx, Now};
+use super::role::Role;
+use super::session::{Life, Session, SessionId, Speaks};
+
+impl Engine {
+    /// A session's bytes have come.
+    pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.last_input = now.instant;
+        session.bytes_in += bytes.len() as u64;
+        self.process(id, bytes);
+    }
+
+    /// A session's peer sends nothing more. One that still waits for an answer gets it.
+    pub fn end_of_input(&mut self, id: SessionId, now: Now) {
+        self.cx.now = now;
+        match self.cx.sessions.get(id) {
+            Some(session) if matches!(session.speaks, Speaks::Http(_)) && !session.out.is_empty() => {
+                self.cx.finish(id, "peer closed");
+            }
+            _ => self.cx.close(id, "peer closed"),
+        }
+    }
+
+    /// Whether a session's input is to be left in its socket for now.
+    pub fn is_held(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::is_held)
+    }
+
+    /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
+    /// what it publishes.
+    pub fn may_wait(&self, id: SessionId) -> bool {
+        let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
+            return false;
+        };
+        let is_unplayed = |role: &Role| match role {
+            Role::Publisher { stream, .. } => {
+                self.cx.streams.get(*stream).is_some_and(|stream| stream.players.is_empty())
+            }
+            Role::Player(_) => false,
+        };
+        !session.roles.is_empty() && session.roles.iter().all(is_unplayed)
+    }
+
+    /// Feeds bytes to what the session speaks.
+    fn process(&mut self, id: SessionId, bytes: &[u8]) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        if session.life != Life::Open {
+            return;
+        }
+        if session.is_held() {
+            // At most one read's worth: a held session is not read.
+            session.pending.extend_from_slice(bytes);
+            return;
+        }
+        match session.speaks {
+            Speaks::Rtmp(_) => self.rtmp_input(id, bytes),
+            Speaks::Http(_) => self.http_input(id, bytes),
+        }
+    }
+
+    /// Goes on with what a session sent while it was held.
+    pub(super) fn resume(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        // Not before: what is read meanwhile would be processed ahead of what is pending.
+        session.backlogged &= !session.out.is_empty();
+        session.has_more = false;
+        if session.is_held() {
+            return;
+        }
+        let pending = std::mem::take(&mut session.pending);
+        self.cx.actions.push(Action::Read(id));
+        self.process(id, &pending);
+    }
+}
+
+impl Ctx {
+    /// Lets a session's input go on at the end of the turn, unless something holds it still.
+    pub(super) fn resume_input(&mut self, id: SessionId) {
+        self.resumable.push(id);
+    }
+}
