@@ -20,6 +20,10 @@ impl Engine {
         self.cx.now = now;
         self.cx.draining = true;
         self.end_waiting_streams();
+        // First, while the players are still there to hear of it.
+        for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
+            self.leave(publisher, Parting::Lost);
+        }
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");
         }

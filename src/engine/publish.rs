@@ -17,6 +17,10 @@ use crate::rtmp::command::{Level, Publish};
 /// kernel's probes tell a host that is gone from an encoder that pauses.
 const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
 
+/// Streams that wait for a publisher at once: they have no session that would count them. More than all the
+/// cameras of a site that lose their network together.
+const MAX_WAITING_STREAMS: usize = 512;
+
 /// How a publisher or player leaves its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parting {
@@ -135,11 +139,13 @@ impl Engine {
 
     /// The connection of a publisher has ended without its saying so.
     fn lose(&mut self, id: SessionId, stream_id: StreamId) {
-        let summary = self.stream_summary(stream_id);
+        let (summary, waiting) = (self.stream_summary(stream_id), self.waiting_streams().len());
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
-        if grace.is_zero() || self.cx.draining {
-            log::info!("{id} stops publishing {summary}");
+        let may_wait = !grace.is_zero() && !self.cx.draining;
+        if !may_wait || waiting >= MAX_WAITING_STREAMS {
+            let why = if may_wait { ": too many streams wait for theirs already" } else { "" };
+            log::info!("{id} stops publishing {summary}{why}");
             return self.end_stream(stream_id);
         }
         log::info!("{id} is lost to {summary}, which waits {} s for it", grace.as_secs_f32());
@@ -154,10 +160,15 @@ impl Engine {
         self.end_stream(id);
     }
 
+    /// The streams that wait for a publisher.
+    fn waiting_streams(&self) -> Vec<StreamId> {
+        let waiting = self.cx.streams.iter().filter(|stream| stream.waits_until.is_some());
+        waiting.map(|stream| stream.id).collect()
+    }
+
     /// Ends the streams that wait for a publisher.
     pub(super) fn end_waiting_streams(&mut self) {
-        let waiting = self.cx.streams.iter().filter(|stream| stream.waits_until.is_some());
-        for id in waiting.map(|stream| stream.id).collect::<Vec<_>>() {
+        for id in self.waiting_streams() {
             self.end_stream(id);
         }
     }

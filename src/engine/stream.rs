@@ -231,8 +231,8 @@ impl Streams {
         self.slab.iter().map(|(_, stream)| stream)
     }
 
-    /// The stream of that name, made if there is none. There are never more streams than sessions:
-    /// one that nobody publishes or plays is removed at once.
+    /// The stream of that name, made if there is none. There are never more streams than what
+    /// sessions publish and play, and a bounded number that waits for publishers.
     pub(super) fn find_or_create(&mut self, app: AppId, name: &StreamName) -> StreamId {
         if let Some(stream) = self.find(app, name) {
             return stream.id;

@@ -152,6 +152,44 @@ fn a_publisher_that_says_that_it_stops_is_not_waited_for() {
 }
 
 #[test]
+fn when_the_server_stops_players_get_what_is_held_for_them_and_the_end() {
+    for publisher_first in [true, false] {
+        let (mut world, _) = world("buffer 100ms; merge_write 350ms;");
+        let open = |world: &mut World| Client::play(world, "a");
+        let before = (!publisher_first).then(|| open(&mut world));
+        let mut publisher = publisher(&mut world, 0);
+        let mut player = before.unwrap_or_else(|| open(&mut world));
+        player.receive(&mut world);
+        world.engine.take_dirty();
+        publisher.frame(&mut world, Kind::Video, 40, KEY);
+        assert_eq!(world.engine.take_dirty(), [], "it is held");
+        world.engine.stop(world.now);
+        world.end_turn();
+        assert!(world.engine.take_dirty().contains(&player.id));
+        let messages = player.receive(&mut world);
+        let types: Vec<u8> = messages.iter().map(|message| message.type_id).collect();
+        assert_eq!(types[types.len() - 2..], [9, 4], "the frame, the end");
+    }
+}
+
+#[test]
+fn no_more_than_so_many_streams_wait_for_publishers() {
+    let (mut world, heard) = world("publish_grace 10s;");
+    for round in 0..33 {
+        let mut client = Client::connect(&mut world, "live");
+        for msid in 1..=16_u32 {
+            let name = format!("s{round}-{msid}");
+            client.command(&mut world, &["createStream".into(), 2.0.into(), Value::Null]);
+            let publish = &["publish".into(), 3.0.into(), Value::Null, name.as_str().into()];
+            client.command_on(&mut world, msid, publish);
+        }
+        lose(&mut world, &client);
+    }
+    assert_eq!((heard.starts.get(), heard.ends.get()), (33 * 16, 16));
+    assert_eq!(world.engine.cx.streams.iter().count(), 512);
+}
+
+#[test]
 fn streams_that_wait_end_when_the_server_drains() {
     let (mut world, heard) = world("publish_grace 10s;");
     let first = publisher(&mut world, 0);
