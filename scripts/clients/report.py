@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from . import cases as matrix
-from . import clips
+from . import clips, machine
 from .lab import FFMPEG9, Failure
 
 FAULTS = (Failure, ValueError, LookupError, OSError, TypeError, subprocess.SubprocessError)
@@ -48,32 +48,48 @@ Clients of the files, and browsers:
 """
 
 
+PASS, FAIL = "pass", "**FAIL**"
+
+
 class Report:
     """Prints a line for each case, and keeps the verdicts."""
 
     def __init__(self):
-        self.passed = self.failed = 0
-        self.verdicts = {}  # a case's name -> "pass" or "**FAIL**", and the note
-        self.started = time.monotonic()
+        self.verdicts = {}  # a case's name -> PASS or FAIL, and the note
+        self.disturbed = set()  # names of what has failed while the machine stood still
+        self.started, self.clock, self.failures = time.monotonic(), machine.Clock(), set()
 
     def case(self, name, action):
-        """Runs it; it returns its note or raises."""
+        """Runs it; it returns its note or raises. What has failed once stays so."""
         start = time.monotonic()
         try:
-            note, verdict = action(), "PASS"
-            self.passed += 1
+            note, verdict = action(), PASS
         except FAULTS as error:
-            note, verdict = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}", "FAIL"
-            self.failed += 1
-        self.verdicts[name] = ("pass" if verdict == "PASS" else "**FAIL**", note)
+            note, verdict = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}", FAIL
+            self.failures.add(name)
+        if self.verdicts.get(name, (PASS,))[0] == PASS:
+            self.verdicts[name] = (verdict, note)
         waited = time.monotonic() - start
-        print(f"{verdict}  {name:<42} {note}{f'  [{waited:.0f} s]' if waited >= 1 else ''}", flush=True)
+        word = "PASS" if verdict == PASS else "FAIL"
+        print(f"{word}  {name:<42} {note}{f'  [{waited:.0f} s]' if waited >= 1 else ''}", flush=True)
 
     def section(self, what):
-        """Says how long the cases since the last section took."""
-        now = time.monotonic()
-        print(f"----  {now - self.started:.0f} s: {what}", flush=True)
-        self.started = now
+        """Says how long the cases since the last section took, and whether that can be blamed on the machine."""
+        now, stolen = time.monotonic(), self.clock.stolen()
+        if stolen > machine.MUCH:
+            self.disturbed |= self.failures
+        lost = f", {stolen:.0%} of the processors lost to other machines" if stolen > machine.MUCH else ""
+        print(f"----  {now - self.started:.0f} s: {what}{lost}", flush=True)
+        self.started, self.failures = now, set()
+
+    def forget(self, names):
+        """These are tried again."""
+        self.disturbed, self.failures = set(), set()
+        for name in names:
+            self.verdicts.pop(name, None)
+
+    def count(self, verdict):
+        return sum(found == verdict for found, _ in self.verdicts.values())
 
 
 def write_table(path, cases, report):
