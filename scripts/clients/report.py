@@ -36,6 +36,8 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
 - *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
   server restarts. None stalls.
 
+What fails while a virtual machine loses its processors to others, as the kernel counts it, is tried again, twice at most.
+
 {matrix}
 
 Clients of the files, and browsers:
