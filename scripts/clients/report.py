@@ -5,8 +5,10 @@ import re
 import subprocess
 import time
 
+import steal
+
 from . import cases as matrix
-from . import clips, machine
+from . import clips
 from .lab import FFMPEG9, Failure
 
 FAULTS = (Failure, ValueError, LookupError, OSError, TypeError, subprocess.SubprocessError)
@@ -59,7 +61,7 @@ class Report:
     def __init__(self):
         self.verdicts = {}  # a case's name -> PASS or FAIL, and the note
         self.disturbed = set()  # names of what has failed while the machine stood still
-        self.started, self.clock, self.failures = time.monotonic(), machine.Clock(), set()
+        self.started, self.clock, self.failures = time.monotonic(), steal.Clock(), set()
 
     def case(self, name, action):
         """Runs it; it returns its note or raises. What has failed once stays so."""
@@ -77,11 +79,10 @@ class Report:
 
     def section(self, what):
         """Says how long the cases since the last section took, and whether that can be blamed on the machine."""
-        now, stolen = time.monotonic(), self.clock.stolen()
-        if stolen > machine.MUCH:
+        now, lost = time.monotonic(), self.clock.share()
+        if lost > steal.MUCH:
             self.disturbed |= self.failures
-        lost = f", {stolen:.0%} of the processors lost to other machines" if stolen > machine.MUCH else ""
-        print(f"----  {now - self.started:.0f} s: {what}{lost}", flush=True)
+        print(f"----  {now - self.started:.0f} s: {what}{steal.note(lost)}", flush=True)
         self.started, self.failures = now, set()
 
     def forget(self, names):

@@ -1,4 +1,4 @@
-"""What a virtual machine is kept from: clients that play in real time cannot while it stands still."""
+"""What other machines take from a virtual one: nothing can play in real time, or be measured, while it stands still."""
 
 import pathlib
 import time
@@ -12,10 +12,15 @@ class Clock:
     def __init__(self):
         self.before = _ticks()
 
-    def stolen(self):
+    def share(self):
         now = _ticks()
         (stolen, passed), self.before = (new - old for new, old in zip(now, self.before)), now
         return stolen / max(passed, 1)
+
+
+def note(share):
+    """In words, behind what was done meanwhile, if it is worth them."""
+    return f", {share:.0%} of the processors lost to other machines" if share > MUCH else ""
 
 
 def wait_for_calm(seconds):
@@ -23,7 +28,7 @@ def wait_for_calm(seconds):
     end, clock = time.monotonic() + seconds, Clock()
     while time.monotonic() < end:
         time.sleep(5)
-        if clock.stolen() < MUCH:
+        if clock.share() < MUCH:
             return
 
 
