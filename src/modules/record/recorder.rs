@@ -120,11 +120,12 @@ impl Recorder {
 
     /// Waits for the first frame of a file, if the publisher is to be recorded.
     fn start(&mut self, settings: &Settings, publish_type: PublishType) {
-        let append = match (settings.start, publish_type) {
-            (Start::Always, _) => settings.append,
-            (Start::Asked, PublishType::Live) => return,
-            (Start::Asked, PublishType::Record) => false,
-            (Start::Asked, PublishType::Append) => true,
+        if !is_wanted(settings, publish_type) {
+            return;
+        }
+        let append = match settings.start {
+            Start::Always => settings.append,
+            Start::Asked => publish_type == PublishType::Append,
         };
         let below = if settings.limits.size == 0 { u64::MAX } else { settings.limits.size };
         self.existing = if append { Existing::Append { below } } else { Existing::Leave };
@@ -178,7 +179,7 @@ impl Recorder {
         events: &mut Vec<Event>,
     ) {
         let publish_type = scene.stream.publish_type;
-        let is_wanted = settings.start == Start::Always || publish_type != PublishType::Live;
+        let is_wanted = is_wanted(settings, publish_type);
         match &mut self.state {
             State::Idle => self.start(settings, publish_type),
             State::Writing(output) if is_wanted => output.discontinuity(),
@@ -341,6 +342,11 @@ impl Recorder {
         }
         self.trouble = Some(Trouble { text, logged: if logs { Some(now) } else { logged } });
     }
+}
+
+/// Whether a publisher is to be recorded.
+fn is_wanted(settings: &Settings, publish_type: PublishType) -> bool {
+    settings.start == Start::Always || publish_type != PublishType::Live
 }
 
 impl Wait {
