@@ -139,7 +139,7 @@ impl Engine {
 
     /// The connection of a publisher has ended without its saying so.
     fn lose(&mut self, id: SessionId, stream_id: StreamId) {
-        let (summary, waiting) = (self.stream_summary(stream_id), self.waiting_streams().len());
+        let (summary, waiting) = (self.stream_summary(stream_id), self.waiting_streams().count());
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
         let may_wait = !grace.is_zero() && !self.cx.draining;
@@ -161,14 +161,13 @@ impl Engine {
     }
 
     /// The streams that wait for a publisher.
-    fn waiting_streams(&self) -> Vec<StreamId> {
-        let waiting = self.cx.streams.iter().filter(|stream| stream.waits_until.is_some());
-        waiting.map(|stream| stream.id).collect()
+    fn waiting_streams(&self) -> impl Iterator<Item = StreamId> {
+        self.cx.streams.iter().filter(|stream| stream.waits_until.is_some()).map(|stream| stream.id)
     }
 
     /// Ends the streams that wait for a publisher.
     pub(super) fn end_waiting_streams(&mut self) {
-        for id in self.waiting_streams() {
+        for id in self.waiting_streams().collect::<Vec<_>>() {
             self.end_stream(id);
         }
     }
