@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::net::{Ipv6Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use common::http::get;
-use common::media;
-use common::player::{Client, relay};
-use common::{Folder, Server, millstream, run, wait};
+use crate::common::http::get;
+use crate::common::media;
+use crate::common::player::{Client, relay};
+use crate::common::{Folder, Server, millstream, run, wait};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()

@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 
-use common::raw::Raw;
-use common::{Server, flv};
+use crate::common::raw::Raw;
+use crate::common::{Server, flv};
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::chunk::write_message;
 use millstream::rtmp::message::MessageType;

@@ -3,18 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::time::Duration;
 
-use common::ffmpeg::{self, Tracks};
-use common::hls::{check_times, fragments, playlist, publish};
-use common::http::{Connection, get};
-use common::media::{self, Packet};
-use common::player::Client;
-use common::ts::{self, Counters};
-use common::{Folder, Server, until, wait};
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::{check_times, fragments, playlist, publish};
+use crate::common::http::{Connection, get};
+use crate::common::media::{self, Packet};
+use crate::common::player::Client;
+use crate::common::ts::{self, Counters};
+use crate::common::{Folder, Server, until, wait};
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
 
@@ -274,7 +272,7 @@ fn where_nothing_can_be_written_an_error_is_logged_and_the_stream_lives_on() {
     let mut players = [Client::play(server.rtmp(), "cam")];
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let packets = media::video_only(0, 3000);
-    assert_eq!(common::player::relay(&mut publisher, &mut players, &packets), [packets]);
+    assert_eq!(crate::common::player::relay(&mut publisher, &mut players, &packets), [packets]);
     server.wait_log("[error]");
     assert_eq!(server.lines("[error]").len(), 1, "{}", server.log());
     assert_eq!(fs::read(server.folder.join("hls")).unwrap(), b"a file");
@@ -285,7 +283,7 @@ fn a_stop_shows_all_there_is_and_does_not_end_the_playlist() {
     let mut server = Server::live(HLS);
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let mut players = [Client::play(server.rtmp(), "cam")];
-    common::player::relay(&mut publisher, &mut players, &media::video_only(0, 3500));
+    crate::common::player::relay(&mut publisher, &mut players, &media::video_only(0, 3500));
     server.stop();
     let list = playlist(&fs::read(server.folder.join("hls/cam.m3u8")).unwrap());
     assert!(!list.end_list && list.segments.len() >= 3, "{} fragments", list.segments.len());

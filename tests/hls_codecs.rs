@@ -3,16 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
-use common::ffmpeg;
-use common::hls::{check_times, fragments, playlist};
-use common::http::get;
-use common::media::Packet;
-use common::mp4::{self, Track};
-use common::raw::Raw;
-use common::ts::{Fragment, StreamType, Unit};
-use common::{Server, media};
+use crate::common::ffmpeg;
+use crate::common::hls::{check_times, fragments, playlist};
+use crate::common::http::get;
+use crate::common::media::Packet;
+use crate::common::mp4::{self, Track};
+use crate::common::raw::Raw;
+use crate::common::ts::{Fragment, StreamType, Unit};
+use crate::common::{Server, media};
 use m3u8_rs::MediaPlaylist;
 use millstream::media::amf::{Value, amf0};
 use millstream::rtmp::message::MessageType;
@@ -218,7 +216,7 @@ fn the_master_playlist_and_players_are_told_what_the_headers_say() {
     publisher.publish("cam_high");
     assert_eq!(publisher.status().0, "NetStream.Publish.Start");
     packets.iter().for_each(|packet| publisher.send_packet(packet));
-    let text = common::until("a master playlist", common::SOON, || {
+    let text = crate::common::until("a master playlist", crate::common::SOON, || {
         let reply = get(server.http(), "/hls/cam.m3u8");
         (reply.status == 200).then(|| reply.text())
     });
@@ -246,7 +244,7 @@ fn a_change_from_avc_to_hevc_is_a_discontinuity_and_both_decode() {
     let [avc, hevc] = [AVC, HEVC].map(|picture| encode(&server, picture, None).remove(0).enhanced());
     let after = avc.iter().map(|packet| packet.timestamp).max().unwrap() + media::FRAME;
     let later = hevc.into_iter().map(|packet| Packet { timestamp: packet.timestamp + after, ..packet });
-    let mut publisher = common::player::Client::publish(server.rtmp(), "cam");
+    let mut publisher = crate::common::player::Client::publish(server.rtmp(), "cam");
     publisher.send_all(&avc);
     publisher.send_all(&later.collect::<Vec<_>>());
     publisher.finish();

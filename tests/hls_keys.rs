@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::collections::HashSet;
 
-use common::Server;
-use common::ffmpeg::{self, Tracks};
-use common::hls::publish;
-use common::http::get;
+use crate::common::Server;
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::publish;
+use crate::common::http::get;
 use m3u8_rs::KeyMethod;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s; hls_keys on;";
@@ -40,7 +38,7 @@ fn encrypted_fragments_decode_with_their_keys_and_not_without() {
 fn keys_have_a_folder_and_a_url_of_their_own() {
     let server = Server::live(&format!("{HLS} hls_nested on; hls_key_path FOLDER/keys; hls_key_url /keys/;"));
     let packets = ffmpeg::encode(&server.folder, Tracks::Video, 4);
-    let mut publisher = common::player::Client::publish(server.rtmp(), "cam");
+    let mut publisher = crate::common::player::Client::publish(server.rtmp(), "cam");
     publisher.send_all(&packets);
     publisher.finish();
     assert_eq!(server.folder.list("keys/cam"), ["0.key"], "one for all");

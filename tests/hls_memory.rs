@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::ffmpeg::{self, Tracks};
-use common::hls::{Watch, check_times, fragments, publish};
-use common::http::get;
-use common::media;
-use common::player::Client;
-use common::{Folder, Server, until, wait};
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::{Watch, check_times, fragments, publish};
+use crate::common::http::get;
+use crate::common::media;
+use crate::common::player::Client;
+use crate::common::{Folder, Server, until, wait};
 use nix::sys::signal::Signal;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_memory on;";
@@ -83,7 +81,7 @@ fn the_numbers_do_not_go_back_though_nothing_is_kept() {
             reply.status == 200 && watch.see(&reply.body).segments.len() >= 3
         });
         server.signal(Signal::SIGKILL);
-        server.wait_exit(common::SOON);
+        server.wait_exit(crate::common::SOON);
         // A second has four numbers; what was published here came faster than that.
         std::thread::sleep(Duration::from_millis(2100));
     }

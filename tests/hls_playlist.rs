@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::ffmpeg::{self, Tracks};
-use common::hls::{Watch, playlist, publish};
-use common::http::{Connection, get};
-use common::media;
-use common::player::Client;
-use common::{Server, run, until, wait};
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::{Watch, playlist, publish};
+use crate::common::http::{Connection, get};
+use crate::common::media;
+use crate::common::player::Client;
+use crate::common::{Server, run, until, wait};
 use m3u8_rs::MediaPlaylistType;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls;";
@@ -110,7 +108,10 @@ fn audio_is_gathered_by_bytes_too() {
     let units = |size: &str| {
         let server = Server::live(&format!("{HLS} hls_max_audio_delay 1s; hls_audio_buffer_size {size};"));
         let list = publish(&server, "radio", &packets);
-        common::hls::fragments(server.http(), "/hls", &list).iter().map(|fragment| fragment.units.len()).sum()
+        crate::common::hls::fragments(server.http(), "/hls", &list)
+            .iter()
+            .map(|fragment| fragment.units.len())
+            .sum()
     };
     let (many, few): (usize, usize) = (units("500"), units("1m"));
     assert!(many > 3 * few, "{many} and {few}");
@@ -140,11 +141,11 @@ fn what_cannot_be_is_refused_with_its_place() {
         ("hls_fast_start 1;", "takes on or off"),
         ("hls_audio_buffer_size big;", "takes a size"),
     ] {
-        let folder = common::Folder::new();
+        let folder = crate::common::Folder::new();
         let text =
             format!("rtmp {{ server {{ application live {{\n hls on; hls_path /x;\n {directive} }} }} }}");
         let file = folder.write("a.conf", text);
-        let output = run(common::millstream().arg("-t").arg("-c").arg(&file));
+        let output = run(crate::common::millstream().arg("-t").arg("-c").arg(&file));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
             !output.status.success() && said.contains(why) && said.contains("a.conf:3"),

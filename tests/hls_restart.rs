@@ -3,17 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::time::Duration;
 
-use common::ffmpeg::{self, Tracks};
-use common::hls::{Watch, fragments, publish};
-use common::http::get;
-use common::media;
-use common::player::{Client, relay};
-use common::{Folder, Server, until, wait};
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::{Watch, fragments, publish};
+use crate::common::http::get;
+use crate::common::media;
+use crate::common::player::{Client, relay};
+use crate::common::{Folder, Server, until, wait};
 use nix::sys::signal::Signal;
 
 const HLS: &str = "hls on; hls_fragment 1s; hls_playlist_length 60s;";
@@ -63,7 +61,7 @@ fn a_publisher_that_comes_back_in_time_is_one_discontinuity() {
     for (from, to) in [0].iter().chain(&broken).zip(broken.iter().chain(&[list.segments.len()])) {
         let mut part = list.clone();
         part.segments = part.segments[*from..*to].to_vec();
-        common::hls::check_times(&fragments(server.http(), "/hls", &part));
+        crate::common::hls::check_times(&fragments(server.http(), "/hls", &part));
     }
     ffmpeg::decode(&format!("http://{}/hls/cam.m3u8", server.http()));
 }
@@ -90,7 +88,7 @@ fn after_a_kill_the_numbers_go_on_and_every_listed_fragment_is_there() {
         });
         sequence = seen;
         server.signal(Signal::SIGKILL);
-        server.wait_exit(common::SOON);
+        server.wait_exit(crate::common::SOON);
     }
     assert!(watch.versions >= 3);
     // Whatever the moments were: once the stream has ended for good, nothing is left.
@@ -112,7 +110,7 @@ fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
     relay(&mut publisher, &mut players, &media::both(90_000, 9000));
     wait("fragments that wait for their deletion", || ours(&folder).len() > 6);
     first.signal(Signal::SIGKILL);
-    first.wait_exit(common::SOON);
+    first.wait_exit(crate::common::SOON);
     assert!(ours(&folder).iter().any(|name| name == ".cam.ts.part"), "{:?}", ours(&folder));
     let second = server(&folder, directives);
     std::thread::sleep(Duration::from_millis(500));

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::ffmpeg::{self, Tracks};
-use common::hls::publish;
-use common::http::get;
-use common::media;
-use common::player::Client;
-use common::{Server, until};
+use crate::common::ffmpeg::{self, Tracks};
+use crate::common::hls::publish;
+use crate::common::http::get;
+use crate::common::media;
+use crate::common::player::Client;
+use crate::common::{Server, until};
 use m3u8_rs::MasterPlaylist;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -12,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use common::media::{self, noise};
-use common::player::Client;
-use common::raw::Raw;
-use common::{SOON, Server, wait};
+use crate::common::media::{self, noise};
+use crate::common::player::Client;
+use crate::common::raw::Raw;
+use crate::common::{SOON, Server, wait};
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::message::MessageType;
 
@@ -415,7 +413,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
 #[test]
 fn when_descriptors_run_out_those_who_are_there_are_served_on() {
-    let folder = common::Folder::new();
+    let folder = crate::common::Folder::new();
     let text = "pid off; rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
     let file = folder.write("millstream.conf", text);
     let mut command = std::process::Command::new("sh");

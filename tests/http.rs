@@ -1,16 +1,14 @@
 //! Files over HTTP, and the page: what is served, what is refused, and what neither hurts nor hangs.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
-use common::http::{Connection, get};
-use common::media;
-use common::player::Client;
-use common::{Folder, Server, wait};
+use crate::common::http::{Connection, get};
+use crate::common::media;
+use crate::common::player::Client;
+use crate::common::{Folder, Server, wait};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use common::http::{Connection, get};
-use common::{Folder, Server, millstream, run, wait};
+use crate::common::http::{Connection, get};
+use crate::common::{Folder, Server, millstream, run, wait};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
-use common::http::{Connection, get};
-use common::{Folder, Server, millstream, run};
+use crate::common::http::{Connection, get};
+use crate::common::{Folder, Server, millstream, run};
 
 /// A server of a folder with HLS in it; FOLDER stands for the folder.
 fn site(http: &str) -> Server {

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::net::TcpListener;
 
-use common::http::{Connection, get};
-use common::{Folder, Server, millstream};
+use crate::common::http::{Connection, get};
+use crate::common::{Folder, Server, millstream};
 
 /// A server whose `http` block has these directives; its folder is `www`.
 fn site(directives: &str) -> Server {

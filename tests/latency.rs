@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::Server;
-use common::media;
-use common::player::Client;
+use crate::common::Server;
+use crate::common::media;
+use crate::common::player::Client;
 
 #[test]
 fn a_frame_reaches_its_player_within_a_millisecond() {

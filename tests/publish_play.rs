@@ -1,14 +1,12 @@
 //! What is published is what is played: byte for byte, from any moment on, by an RTMP implementation
 //! that nobody here wrote.
 
-mod common;
-
 use std::time::Duration;
 
-use common::media::{self, Packet};
-use common::player::{Client, relay};
-use common::raw::Raw;
-use common::{Server, until};
+use crate::common::media::{self, Packet};
+use crate::common::player::{Client, relay};
+use crate::common::raw::Raw;
+use crate::common::{Server, until};
 use millstream::media::amf::Value;
 use millstream::rtmp::message::{MessageType, UserControl};
 

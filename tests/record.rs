@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::flv::{self, packets, read};
-use common::media::{self, Packet};
-use common::player::{Client, relay};
-use common::{Server, ffmpeg, wait};
+use crate::common::flv::{self, packets, read};
+use crate::common::media::{self, Packet};
+use crate::common::player::{Client, relay};
+use crate::common::{Server, ffmpeg, wait};
 
 const ALL: &str = "record all; record_path FOLDER/rec;";
 

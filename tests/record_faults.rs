@@ -3,18 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use common::flv::{self, packets, read};
-use common::media::{self, Packet};
-use common::player::{Client, relay};
-use common::raw::Raw;
-use common::{Folder, SOON, Server, ffmpeg, until, wait};
+use crate::common::flv::{self, packets, read};
+use crate::common::media::{self, Packet};
+use crate::common::player::{Client, relay};
+use crate::common::raw::Raw;
+use crate::common::{Folder, SOON, Server, ffmpeg, until, wait};
 use millstream::media::amf::Value;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;

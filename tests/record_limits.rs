@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::time::{Duration, Instant};
 
-use common::flv::{packets, read};
-use common::media::{self, Packet};
-use common::player::Client;
-use common::raw::Raw;
-use common::{Folder, Server, ffmpeg};
+use crate::common::flv::{packets, read};
+use crate::common::media::{self, Packet};
+use crate::common::player::Client;
+use crate::common::raw::Raw;
+use crate::common::{Folder, Server, ffmpeg};
 use millstream::media::amf::Value;
 
 /// Publishes packets to `live/cam`, to the end of the stream.

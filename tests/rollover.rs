@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 
-use common::flv;
-use common::media::{self, Packet};
-use common::player::{Client, relay};
-use common::{Server, wait};
+use crate::common::flv;
+use crate::common::media::{self, Packet};
+use crate::common::player::{Client, relay};
+use crate::common::{Server, wait};
 
 /// Half a GOP before a turn of 32 bits, and of the 24 from which on timestamps are extended.
 const EDGES: [u32; 2] = [0xffff_f000, 0x00ff_f000];

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::io::Read;
 use std::time::Duration;
 
-use common::flv;
-use common::media::{self, Packet, noise};
-use common::player::{Client, relay};
-use common::raw::Raw;
-use common::{Server, wait};
+use crate::common::flv;
+use crate::common::media::{self, Packet, noise};
+use crate::common::player::{Client, relay};
+use crate::common::raw::Raw;
+use crate::common::{Server, wait};
 use millstream::media::amf::{Value, amf0};
 use millstream::rtmp::message::MessageType;
 

@@ -1,15 +1,13 @@
 //! Signals and the pid file: how the server is told to stop, and how it goes about it.
 
-mod common;
-
 use std::fs;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::http::Connection;
-use common::media;
-use common::player::{Client, relay};
-use common::{Folder, SOON, Server, millstream, run, wait};
+use crate::common::http::Connection;
+use crate::common::media;
+use crate::common::player::{Client, relay};
+use crate::common::{Folder, SOON, Server, millstream, run, wait};
 use nix::sys::signal::Signal;
 
 const PID_FILE: &str = "pid FOLDER/millstream.pid;

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod common;
-
 use std::fs;
 use std::time::Duration;
 
-use common::flv;
-use common::media::{self, Packet};
-use common::player::{Client, relay};
-use common::{Server, wait};
+use crate::common::flv;
+use crate::common::media::{self, Packet};
+use crate::common::player::{Client, relay};
+use crate::common::{Server, wait};
 
 const OUTPUTS: &str = "record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls; hls_fragment 1s;
     hls_playlist_length 60s;";

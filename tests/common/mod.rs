@@ -1,5 +1,4 @@
 //! What the tests share: the real server in a folder of its own, and clients to talk to it.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

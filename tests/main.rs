@@ -1,0 +1,29 @@
+//! All integration tests in one program, one module a feature: it links once, and their waits overlap.
+
+mod common;
+
+mod config;
+mod directives;
+mod enhanced;
+mod hls;
+mod hls_codecs;
+mod hls_keys;
+mod hls_memory;
+mod hls_playlist;
+mod hls_restart;
+mod hls_variants;
+mod hostile;
+mod http;
+mod http_access;
+mod http_idioms;
+mod http_routing;
+mod latency;
+mod layers;
+mod publish_play;
+mod record;
+mod record_faults;
+mod record_limits;
+mod rollover;
+mod rtmp_dialects;
+mod signals;
+mod takeover;
