@@ -24,5 +24,11 @@ pub fn begin(file: &Path, level: LevelFilter) -> Result<(), String> {
         let opened = opened.map_err(|error| format!("error log {}: {error}", file.display()))?;
         builder.target(Target::Pipe(Box::new(opened)));
     }
-    builder.try_init().map_err(|error| error.to_string())
+    builder.try_init().map_err(|error| error.to_string())?;
+    // What a panic ends is the engine's to say; where it came from is here.
+    std::panic::set_hook(Box::new(|panic| {
+        let line = panic.to_string().replace('\n', " ");
+        log::error!("a fault of the server, please report it: {line}");
+    }));
+    Ok(())
 }

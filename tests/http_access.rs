@@ -103,6 +103,23 @@ fn a_folder_is_listed_with_what_is_served_of_it() {
 }
 
 #[test]
+fn a_folder_of_thousands_is_listed_up_to_a_limit_and_in_order() {
+    let server = site("autoindex on; autoindex_format json;", "");
+    for number in 0..4200 {
+        server.folder.write(&format!("www/many/{number:04}.ts"), "");
+    }
+    (0..300).for_each(|number| drop(server.folder.write(&format!("www/some/{number:04}.ts"), "x")));
+    let mut connection = Connection::open(server.http());
+    // Both are asked for at once, and answered in this order.
+    connection.send("GET /many/ HTTP/1.1\r\nHost: a\r\n\r\nGET /some/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(connection.reply("GET").text().matches("\"name\"").count(), 4096);
+    let text = connection.reply("GET").text();
+    let names: Vec<_> = text.lines().filter_map(|line| line.split('"').nth(3)).collect();
+    assert_eq!(names, (0..300).map(|number| format!("{number:04}.ts")).collect::<Vec<_>>());
+    assert_eq!(connection.request("HEAD", "/some/", "").header("x-content-type-options"), "nosniff");
+}
+
+#[test]
 fn caches_are_told_how_long_they_may_keep_what() {
     let server = site(
         "",

@@ -53,7 +53,7 @@ impl World {
     pub fn publish(&mut self, bytes: &[u8], time: Duration) {
         if let Some(publisher) = self.publisher {
             let now = Now { instant: self.begun.instant + time, wall: self.begun.wall + time };
-            self.engine.expire(now);
+            while self.engine.expire(now) {}
             self.engine.input(publisher, bytes, now);
             self.turn(now);
         }
@@ -92,7 +92,8 @@ impl World {
                     queue = rest;
                 }
             }
-            self.engine.end_turn(now);
+            while self.engine.step(now) {}
+            while self.engine.next_action().is_some() {}
         }
     }
 }

@@ -6,17 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use super::config::{Config, Listener, Protocol, ServerSettings};
-use super::exchange::Exchange;
 use super::hosts::Hosts;
 use super::locations::Locations;
 use super::memory::MemoryFiles;
-use super::module::Verdict;
 use super::out_queue::OutQueue;
+use super::panics::Panics;
 use super::policy::Policy;
-use super::role::Endpoint;
 use super::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
 use super::stream::Streams;
 use super::timers::{Timer, Timers};
+use super::work::Work;
 
 /// The time, as whoever polls the sockets read it for this turn.
 #[derive(Debug, Clone, Copy)]
@@ -65,24 +64,12 @@ pub struct Ctx {
     pub(super) locations: Locations,
     /// Which HTTP servers answer at each address.
     pub(super) hosts: Vec<Hosts>,
-    /// Answers that have been sent, or never will be, to be accounted for at the end of the turn.
-    pub(super) exchanged: Vec<Exchange>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
-    pub(super) dirty: Vec<SessionId>,
-    /// Whether a player's queue has reached its bound since the last write.
-    pub(super) pressed: bool,
-    pub(super) actions: Vec<Action>,
-    /// Players that have had all they wanted.
-    pub(super) satisfied: Vec<Endpoint>,
-    /// Sessions to end this turn.
-    pub(super) ended: Vec<SessionId>,
-    /// Sessions on their way out.
-    pub(super) lingering: Vec<SessionId>,
-    /// Answers to suspended requests.
-    pub(super) answers: Vec<(SessionId, Verdict)>,
-    /// Sessions that may have nothing left to hold their input.
-    pub(super) resumable: Vec<SessionId>,
+    /// What is left to do before the turn ends.
+    pub(super) work: Work,
+    /// What becomes of panics, and how many there have been.
+    pub panics: Panics,
     /// Whether the server is only finishing what it has.
     pub(super) draining: bool,
     /// Seconds since 1970 and the date they are, as HTTP writes it.
@@ -107,17 +94,10 @@ impl Ctx {
             memory: MemoryFiles::default(),
             locations: Locations::new(&config.locations),
             hosts: std::mem::take(&mut config.hosts),
-            exchanged: Vec::new(),
             servers: config.servers.clone(),
             timers: Timers::default(),
-            dirty: Vec::new(),
-            pressed: false,
-            actions: Vec::new(),
-            satisfied: Vec::new(),
-            ended: Vec::new(),
-            lingering: Vec::new(),
-            answers: Vec::new(),
-            resumable: Vec::new(),
+            work: Work::default(),
+            panics: Panics::default(),
             draining: false,
             date: (0, String::new()),
             seed,

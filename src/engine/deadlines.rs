@@ -42,8 +42,13 @@ impl Engine {
         }
         if session.life != Life::Open {
             let at = session.lingers_until().max(now + SHORTEST_WAIT);
-            return cx.look_again(id, at); // the end of the turn lets it go when it is time
+            cx.work.lingering.push_back(id);
+            return cx.look_again(id, at);
         }
+        if session.paced_until.is_some_and(|until| until <= now) {
+            cx.resume_pace(id);
+        }
+        let Some(session) = cx.sessions.get_mut(id) else { return };
         let due = match &session.speaks {
             Speaks::Rtmp(state) => match cx.servers.get(session.server) {
                 Some(settings) => {
@@ -95,6 +100,28 @@ impl Ctx {
         }
     }
 
+    /// Holds the input of a session until media time may go on.
+    pub(super) fn hold_pace(&mut self, id: SessionId, until: Instant) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.paced_until = session.paced_until.max(Some(until));
+            self.look_by(id, until);
+        }
+    }
+
+    /// Goes on with a session that was held to slow it. It was silent because of that, so its silence begins now.
+    fn resume_pace(&mut self, id: SessionId) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.paced_until = None;
+        session.last_input = now;
+        for stream in session.roles.publishers().map(Role::stream) {
+            if let Some(stream) = self.streams.get_mut(stream) {
+                stream.heard = Some(now);
+            }
+        }
+        self.resume_input(id);
+    }
+
     /// Sees to it that a session that has begun to publish or play is pinged in time.
     pub(super) fn watch_silence(&mut self, id: SessionId) {
         let server = self.sessions.get(id).and_then(|session| self.servers.get(session.server));
@@ -130,7 +157,7 @@ fn rtmp_due(
     (silence, now): (Option<Instant>, Instant),
 ) -> Due {
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if let Some(deadline) = silence {
+    if let Some(deadline) = silence.filter(|_| session.paced_until.is_none()) {
         if now >= deadline {
             return Due::Close("publishes neither audio nor video");
         }
@@ -154,6 +181,10 @@ fn rtmp_due(
         }
         next = next.min(deadline);
     }
+    if let Some(until) = session.paced_until {
+        // It is not read, so whether it answers cannot be known.
+        return Due::Later(next.min(until));
+    }
     match state.pinged.filter(|&pinged| pinged >= session.last_input) {
         Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
@@ -171,6 +202,9 @@ fn rtmp_due(
 }
 
 fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
+    if session.is_composing() {
+        return Due::Later(now + STEP_DEADLINE);
+    }
     let (deadline, reason) = if !session.out.is_empty() {
         (session.last_output + HTTP_SEND, "takes nothing of what it is sent")
     } else if state.in_head {

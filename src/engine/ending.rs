@@ -8,7 +8,7 @@ use super::exchange;
 use super::publish::Parting;
 use super::role::Role;
 use super::session::{Life, Session, SessionId};
-use super::stream::Stream;
+use super::stream::{Stream, StreamId};
 use crate::rtmp::capabilities::Capabilities;
 
 /// How long a peer may take to hang up once the session has.
@@ -22,7 +22,7 @@ impl Engine {
         self.end_waiting_streams();
         // First, while the players are still there to hear of it.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
-            self.leave(publisher, Parting::Lost);
+            self.contain_for(publisher.session, |engine| engine.leave(publisher, Parting::Lost));
         }
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");
@@ -75,7 +75,7 @@ impl Engine {
             session.life = Life::Lingering;
             // The queue's own deadline is the one that ends this, if the peer takes nothing.
             let at = session.lingers_until();
-            self.cx.lingering.push(id);
+            self.cx.work.lingering.push_back(id);
             self.cx.look_again(id, at);
             return;
         }
@@ -86,10 +86,37 @@ impl Engine {
     fn close_hooks(&mut self, id: SessionId) {
         let Some(session) = self.cx.sessions.get(id) else { return };
         if matches!(session.life, Life::Finishing(_) | Life::Closed(..)) {
-            for module in &mut self.modules {
-                module.on_close(&mut self.cx, id);
+            self.each_module(|module, cx| module.on_close(cx, id));
+        }
+    }
+
+    /// Frees a session whose end has panicked, with the streams that it publishes.
+    pub(super) fn bury(&mut self, id: SessionId) {
+        let roles: Vec<_> =
+            self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
+        for role in roles {
+            match role {
+                Role::Publisher { stream, .. } => self.abandon_stream(stream),
+                Role::Player(player) => {
+                    if let Some(stream) = self.cx.streams.get_mut(player.stream) {
+                        stream.players.retain(|other| other.session != id);
+                    }
+                    self.cx.streams.remove_if_idle(player.stream);
+                }
             }
         }
+        self.cx.forget(id);
+    }
+
+    /// Ends a stream after a panic: its players wait for another publisher, and its outputs are dropped as they
+    /// are.
+    pub(super) fn abandon_stream(&mut self, id: StreamId) {
+        if let Some(stream) = self.cx.streams.get_mut(id) {
+            stream.drop_sinks();
+            stream.clear();
+        }
+        self.restart_players(id);
+        self.cx.streams.remove_if_idle(id);
     }
 }
 
@@ -104,32 +131,35 @@ impl Ctx {
         self.end(id, reason, log::Level::Warn);
     }
 
+    /// Closes a session after a panic: what it has may be half done.
+    pub(super) fn abandon(&mut self, id: SessionId) {
+        self.end(id, "an error of the server, which the log tells above", log::Level::Error);
+    }
+
     /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
     pub fn finish(&mut self, id: SessionId, reason: &str) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
             session.gate = None;
-            self.ended.push(id);
+            self.work.ended.push_back(id);
         }
     }
 
-    /// One step of a session's way out: send, hang up, wait for the peer to hang up too; so that an
-    /// answer sent last is not lost to a reset. False when the session is gone.
-    pub(super) fn linger(&mut self, id: SessionId) -> bool {
+    /// One step of a session that has ended, once its queue has been sent or a deadline has passed: send, hang
+    /// up, wait for the peer to hang up too; so that an answer sent last is not lost to a reset.
+    pub(super) fn linger(&mut self, id: SessionId) {
         let now = self.now.instant;
-        let Some(session) = self.sessions.get_mut(id) else { return false };
+        let Some(session) = self.sessions.get_mut(id) else { return };
         let until = session.lingers_until();
         if session.life == Life::Lingering && session.out.is_empty() {
             session.life = Life::ShutDown(now + HANG_UP);
-            self.actions.push(Action::ShutDown(id));
+            self.work.actions.push_back(Action::ShutDown(id));
             self.look_by(id, now + HANG_UP);
         } else if now >= until {
             debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
             self.forget(id);
-            return false;
         }
-        true
     }
 
     /// Whether a session has something to finish: a stream that is live, an answer to send.
@@ -139,16 +169,16 @@ impl Ctx {
             Role::Publisher { .. } => true,
             Role::Player(player) => self.streams.get(player.stream).is_some_and(Stream::is_live),
         });
-        live || !session.out.is_empty()
+        live || !session.out.is_empty() || session.is_composing()
     }
 
     /// Frees a session's slot; its socket is to be closed.
     pub(super) fn forget(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
-            exchange::give_up(session, &mut self.exchanged);
+            exchange::give_up(session, &mut self.work.exchanged);
         }
         self.sessions.remove(id);
-        self.actions.push(Action::Drop(id));
+        self.work.actions.push_back(Action::Drop(id));
     }
 
     fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
@@ -163,7 +193,7 @@ impl Ctx {
             Life::Lingering | Life::ShutDown(_) | Life::Gone => Life::Gone,
         };
         if queued {
-            self.ended.push(id);
+            self.work.ended.push_back(id);
         }
     }
 }

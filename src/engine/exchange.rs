@@ -1,5 +1,7 @@
 //! A request and what became of it, for whoever keeps an account: it is complete once the answer is sent.
 
+use std::collections::VecDeque;
+
 use super::ctx::Now;
 use super::module::HttpRequest;
 use super::session::{Session, Speaks};
@@ -38,7 +40,7 @@ impl Exchange {
 }
 
 /// Moves what has been sent of a session's answers to `done`.
-pub(super) fn settle(session: &mut Session, done: &mut Vec<Exchange>) {
+pub(super) fn settle(session: &mut Session, done: &mut VecDeque<Exchange>) {
     let bytes_out = session.bytes_out;
     let Speaks::Http(state) = &mut session.speaks else { return };
     while let Some(exchange) = state.exchanges.front_mut() {
@@ -51,7 +53,7 @@ pub(super) fn settle(session: &mut Session, done: &mut Vec<Exchange>) {
 }
 
 /// Moves all of a session's answers to `done`: nothing more will be sent.
-pub(super) fn give_up(session: &mut Session, done: &mut Vec<Exchange>) {
+pub(super) fn give_up(session: &mut Session, done: &mut VecDeque<Exchange>) {
     settle(session, done);
     if let Speaks::Http(state) = &mut session.speaks {
         done.extend(state.exchanges.drain(..).map(|exchange| *exchange));

@@ -19,7 +19,7 @@ pub(super) struct Gate {
 impl Ctx {
     /// Answers a request that a gate has suspended.
     pub fn answer(&mut self, id: SessionId, verdict: Verdict) {
-        self.answers.push((id, verdict));
+        self.work.answers.push_back((id, verdict));
     }
 }
 
@@ -55,15 +55,12 @@ impl Engine {
         }
     }
 
-    /// Lets answered gates go on with their requests.
-    pub(super) fn settle_gates(&mut self) {
-        for (id, verdict) in std::mem::take(&mut self.cx.answers) {
-            let Some(session) = self.cx.sessions.get_mut(id) else { continue };
-            // One that has ended meanwhile asks for nothing any more.
-            let Some(Gate { module, request }) = session.gate.take() else { continue };
-            if session.life != Life::Open {
-                continue;
-            }
+    /// Lets a request go on whose gate has been answered.
+    pub(super) fn settle_gate(&mut self, id: SessionId, verdict: Verdict) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        // One that has ended meanwhile asks for nothing any more.
+        let Some(Gate { module, request }) = session.gate.take() else { return };
+        if session.life == Life::Open {
             self.cx.resume_input(id);
             self.settle(module, *request, verdict);
         }

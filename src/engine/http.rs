@@ -6,9 +6,9 @@ use std::time::{Instant, SystemTime};
 use super::Engine;
 use super::ctx::{Ctx, Now};
 use super::exchange::Exchange;
-use super::module::{HttpReply, HttpRequest, Redirect, Route, Target};
+use super::module::{Answer, Compose, HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
-use super::session::{HTTP_SEND, Life, STEP_DEADLINE, SessionId};
+use super::session::{HTTP_SEND, Life, STEP_DEADLINE, Session, SessionId};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
@@ -24,10 +24,20 @@ const MAX_REDIRECTS: usize = 10;
 /// What is written to the log where a connection is closed without an answer.
 const NO_ANSWER: u16 = 444;
 
+/// An answer that is being made.
+#[derive(Debug)]
+pub(super) struct Composing {
+    asked: HttpRequest,
+    work: Box<dyn Compose>,
+    /// The status that it is to have, in place of a good one of its own.
+    forced: Option<u16>,
+}
+
 impl Engine {
-    /// Feeds bytes to an HTTP session and answers its requests, in order.
+    /// Feeds bytes to an HTTP session and answers its next request. What stands behind that waits for another
+    /// step: a request may take a millisecond, and one piece of input holds hundreds.
     pub(super) fn http_input(&mut self, id: SessionId, mut input: &[u8]) {
-        loop {
+        for count in 0.. {
             let now = self.cx.now.instant;
             let Some(session) = self.cx.sessions.get_mut(id) else { return };
             if session.life != Life::Open {
@@ -36,11 +46,17 @@ impl Engine {
             let (messages, sent) = (session.out.len(), session.bytes_out);
             let Some(state) = session.http_mut() else { return };
             let waiting = state.queued.saturating_sub(sent);
-            if messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES {
-                session.backlogged = true;
+            session.backlogged = messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES;
+            session.has_more = count > 0 && !input.is_empty();
+            if session.has_more {
+                self.cx.resume_input(id);
+            }
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.is_held() {
                 session.pending = input.to_vec();
                 return;
             }
+            let Some(state) = session.http_mut() else { return };
             let begun = if state.protocol.in_head() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_head, true);
             match state.protocol.next(&mut input) {
@@ -69,22 +85,49 @@ impl Engine {
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
     }
 
-    /// Asks those who keep accounts of what has been sent.
-    pub(super) fn account(&mut self) {
-        for mut exchange in std::mem::take(&mut self.cx.exchanged) {
-            exchange.ended = self.cx.now;
-            for module in &mut self.modules {
-                module.on_http_done(&mut self.cx, &exchange);
-            }
+    /// Tells those who keep accounts of what has been sent.
+    pub(super) fn account(&mut self, mut exchange: Exchange) {
+        exchange.ended = self.cx.now;
+        for module in &mut self.modules {
+            module.on_http_done(&mut self.cx, &exchange);
         }
     }
 
     fn answer(&mut self, id: SessionId, request: Request, begun: Instant) {
         let Some(mut asked) = self.cx.receive(id, request, begun) else { return };
-        let Some(reply) = self.find_reply(&mut asked) else {
-            self.cx.finish(id, "closed without an answer");
-            return self.cx.keep(asked, NO_ANSWER, (0, 0));
+        match self.find_answer(&mut asked) {
+            Some((Answer::Reply(reply), forced)) => self.deliver(asked, reply, forced),
+            Some((Answer::Later(work), forced)) => self.cx.begin_composing(Composing { asked, work, forced }),
+            None => {
+                self.cx.finish(id, "closed without an answer");
+                self.cx.keep(asked, NO_ANSWER, (0, 0));
+            }
+        }
+    }
+
+    /// Does one step of the answer that is being made for a session.
+    pub(super) fn compose(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
         };
+        let Some(mut composing) = session.http_mut().and_then(|state| state.composing.take()) else { return };
+        if let Some(reply) = composing.work.step(&self.cx) {
+            self.cx.resume_input(id);
+            let Composing { asked, forced, .. } = *composing;
+            self.deliver(asked, reply, forced);
+        } else if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.composing = Some(composing);
+            // One is finished before the next begins: what is half done takes memory.
+            self.cx.work.composing.push_front(id);
+        }
+    }
+
+    /// Sends an answer, with another status than its own if it is a good one and another is forced.
+    fn deliver(&mut self, asked: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
+        let id = asked.session;
+        if reply.head.status < 300 {
+            reply.head.status = forced.unwrap_or(reply.head.status);
+        }
         let (method, target, status) =
             (asked.method.as_str(), asked.request.target.escape_debug(), reply.head.status);
         log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
@@ -94,8 +137,9 @@ impl Engine {
         }
     }
 
-    /// Lets the modules find an answer where the request goes, or where they send it. None to hang up.
-    fn find_reply(&mut self, asked: &mut HttpRequest) -> Option<HttpReply> {
+    /// Lets the modules find an answer where the request goes, or where they send it, and the status that a good
+    /// one is to have. None to hang up.
+    fn find_answer(&mut self, asked: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
         let (mut forced, mut error_page) = (None, false);
         for _ in 0..=MAX_REDIRECTS {
             let mut route = self.visit(asked);
@@ -110,23 +154,21 @@ impl Engine {
                     route = better;
                 }
             }
-            let mut reply = match route {
+            let answer = match route {
                 Route::Close => return None,
                 Route::Redirect(Redirect { target, status }) => {
                     forced = forced.or(status);
                     self.cx.redirect(asked, target, error_page);
                     continue;
                 }
-                Route::Continue => error_reply(404),
-                Route::Reply(reply) | Route::Verbatim(reply) => reply,
+                Route::Continue => Answer::Reply(error_reply(404)),
+                Route::Reply(reply) | Route::Verbatim(reply) => Answer::Reply(reply),
+                Route::Later(work) => Answer::Later(work),
             };
-            if reply.head.status < 300 {
-                reply.head.status = forced.unwrap_or(reply.head.status);
-            }
-            return Some(reply);
+            return Some((answer, forced));
         }
         log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", asked.session, asked.request.path);
-        Some(error_reply(500))
+        Some((Answer::Reply(error_reply(500)), None))
     }
 
     /// Asks the modules at one place.
@@ -147,8 +189,8 @@ impl Engine {
                 decided => return decided,
             }
         }
-        let reply = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
-        Route::Reply(reply.unwrap_or_else(|| error_reply(404)))
+        let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
+        answer.map_or_else(|| Route::Reply(error_reply(404)), Route::from)
     }
 
     /// Queues an answer. Returns whether the connection goes on.
@@ -207,6 +249,15 @@ impl Ctx {
             request,
             internal: false,
         })
+    }
+
+    /// Holds a session until its answer has been made.
+    fn begin_composing(&mut self, composing: Composing) {
+        let id = composing.asked.session;
+        if let Some(state) = self.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.composing = Some(Box::new(composing));
+            self.work.composing.push_back(id);
+        }
     }
 
     /// Finds the location of a request.

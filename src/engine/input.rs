@@ -5,6 +5,9 @@ use super::ctx::{Action, Ctx, Now};
 use super::role::Role;
 use super::session::{Life, Session, SessionId, Speaks};
 
+/// Bytes of unfinished messages from which on a session is bulky: more than most key frames have.
+const BULKY: usize = 512 * 1024;
+
 impl Engine {
     /// A session's bytes have come.
     pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
@@ -12,7 +15,16 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.last_input = now.instant;
         session.bytes_in += bytes.len() as u64;
-        self.process(id, bytes);
+        self.contain_for(id, |engine| engine.process(id, bytes));
+    }
+
+    /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
+    pub fn postpone(&mut self, id: SessionId, bytes: &[u8]) {
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|_| !bytes.is_empty()) else { return };
+        session.bytes_in += bytes.len() as u64;
+        session.pending.extend_from_slice(bytes);
+        session.has_more = true;
+        self.cx.resume_input(id);
     }
 
     /// A session's peer sends nothing more. One that still waits for an answer gets it.
@@ -23,6 +35,15 @@ impl Engine {
                 self.cx.finish(id, "peer closed");
             }
             _ => self.cx.close(id, "peer closed"),
+        }
+    }
+
+    /// Whether a session is in the middle of a long message: what it sends next may end it, and take longer than
+    /// what others send.
+    pub fn is_bulky(&self, id: SessionId) -> bool {
+        match self.cx.sessions.get(id).map(|session| &session.speaks) {
+            Some(Speaks::Rtmp(state)) => state.protocol.unfinished() > BULKY,
+            Some(Speaks::Http(_)) | None => false,
         }
     }
 
@@ -73,7 +94,7 @@ impl Engine {
             return;
         }
         let pending = std::mem::take(&mut session.pending);
-        self.cx.actions.push(Action::Read(id));
+        self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
     }
 }
@@ -81,6 +102,6 @@ impl Engine {
 impl Ctx {
     /// Lets a session's input go on at the end of the turn, unless something holds it still.
     pub(super) fn resume_input(&mut self, id: SessionId) {
-        self.resumable.push(id);
+        self.work.resumable.push_back(id);
     }
 }

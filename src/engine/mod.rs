@@ -2,8 +2,8 @@
 //!
 //! [`Engine`] owns the modules and the context, [`Ctx`], which owns the sessions, streams and timers.
 //! They are disjoint fields, so a module's hook may have the context while the engine walks the
-//! modules. Sessions are freed only by [`Engine::end_turn`]; ids carry serials, so a late answer to a
-//! session or stream that is gone finds nobody.
+//! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
+//! stream that is gone finds nobody.
 
 mod config;
 mod ctx;
@@ -25,6 +25,8 @@ mod module;
 mod name;
 mod network;
 mod out_queue;
+mod pace;
+mod panics;
 mod play;
 mod policy;
 mod publish;
@@ -36,6 +38,7 @@ mod shared_object;
 mod stream;
 mod timeline;
 mod timers;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -49,10 +52,14 @@ pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
 pub use locations::{Kind as LocationKind, Location};
 pub use memory::{MemoryFile, MemoryFiles};
-pub use module::{Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target, Verdict};
+pub use module::{
+    Answer, COMPOSED_AT_ONCE, Compose, Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target,
+    Verdict,
+};
 pub use name::{NameError, StreamName};
 pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
+pub use panics::Panics;
 pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use sending::MAX_QUEUED_BYTES;
 pub use session::{Ask, Request, Session, SessionId};
@@ -61,7 +68,9 @@ pub use stream::{Stream, StreamFacts, StreamId, Streams};
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
+use session::Life;
 use timers::Timer;
+use work::Task;
 
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
@@ -144,11 +153,13 @@ impl Engine {
         session.out.advance(count);
         session.bytes_out += count as u64;
         session.last_output = now.instant;
-        exchange::settle(session, &mut self.cx.exchanged);
+        exchange::settle(session, &mut self.cx.work.exchanged);
         if !session.out.is_empty() {
             return self.out_queue(id);
         }
-        if session.backlogged {
+        if session.life == Life::Lingering {
+            self.cx.work.lingering.push_back(id);
+        } else if session.backlogged {
             self.cx.resume_input(id);
         } else if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
@@ -158,13 +169,13 @@ impl Engine {
 
     /// Whether queues are filling up, so that they should be written before more is read.
     pub fn is_pressed(&self) -> bool {
-        self.cx.pressed
+        self.cx.work.pressed
     }
 
     /// The sessions with something new to send, each once.
     pub fn take_dirty(&mut self) -> Vec<SessionId> {
-        self.cx.pressed = false;
-        let dirty = std::mem::take(&mut self.cx.dirty);
+        self.cx.work.pressed = false;
+        let dirty = std::mem::take(&mut self.cx.work.dirty);
         for &id in &dirty {
             if let Some(session) = self.cx.sessions.get_mut(id) {
                 session.dirty = false;
@@ -175,12 +186,7 @@ impl Engine {
 
     /// Whether there is something to do before any socket or timer says so.
     pub fn has_work(&self) -> bool {
-        let Ctx { dirty, ended, actions, resumable, answers, .. } = &self.cx;
-        !(dirty.is_empty()
-            && ended.is_empty()
-            && actions.is_empty()
-            && resumable.is_empty()
-            && answers.is_empty())
+        self.cx.work.is_pending()
     }
 
     /// When [`Engine::expire`] wants to be called next.
@@ -188,41 +194,98 @@ impl Engine {
         self.cx.timers.next()
     }
 
-    /// Lets expired timers act.
-    pub fn expire(&mut self, now: Now) {
+    /// Lets one expired timer act; false if there is none.
+    pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        while let Some(timer) = self.cx.timers.pop_expired(now.instant) {
-            match timer {
-                Timer::Session { id, at } => self.check_session(id, at),
-                Timer::Stream(id) => self.check_stream(id),
-                Timer::Module { module, token } => {
-                    for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
-                        candidate.on_timer(&mut self.cx, token);
-                    }
+        let Some(timer) = self.cx.timers.pop_expired(now.instant) else { return false };
+        if self.contain(|engine| engine.handle_timer(timer)).is_some() {
+            return true;
+        }
+        match timer {
+            Timer::Session { id, .. } => self.cx.abandon(id),
+            Timer::Stream(id) => self.abandon_stream(id),
+            // The module has its other timers.
+            Timer::Module { .. } => {}
+        }
+        true
+    }
+
+    fn handle_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Session { id, at } => self.check_session(id, at),
+            Timer::Stream(id) => self.check_stream(id),
+            Timer::Module { module, token } => {
+                for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
+                    candidate.on_timer(&mut self.cx, token);
                 }
             }
         }
     }
 
-    /// Ends a turn of the loop: lets suspended requests go on, frees what has closed and says what is
-    /// left to do outside.
-    pub fn end_turn(&mut self, now: Now) -> Vec<Action> {
+    /// Does one step of what is left to do before the turn ends; false if there is nothing. Between two steps
+    /// others may have their turn.
+    pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        self.settle_gates();
-        for id in std::mem::take(&mut self.cx.resumable) {
-            self.resume(id);
+        let Some(task) = self.cx.work.next() else { return false };
+        match task {
+            Task::Answer(id, verdict) => self.contain_for(id, |engine| engine.settle_gate(id, verdict)),
+            Task::Complete(player) => {
+                self.contain_for(player.session, |engine| engine.complete_play(player));
+            }
+            Task::Linger(id) => self.contain_for(id, |engine| engine.cx.linger(id)),
+            Task::Resume(id) => self.contain_for(id, |engine| engine.resume(id)),
+            Task::Compose(id) => self.contain_for(id, |engine| engine.compose(id)),
+            Task::Account(exchange) => {
+                self.contain(|engine| engine.account(*exchange));
+            }
+            Task::End(id) => {
+                if self.contain(|engine| engine.end_session(id)).is_none() {
+                    self.bury(id);
+                }
+            }
         }
-        for endpoint in std::mem::take(&mut self.cx.satisfied) {
-            self.complete_play(endpoint);
+        true
+    }
+
+    /// What is asked of whoever owns the sockets, one after the other.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.cx.work.actions.pop_front()
+    }
+
+    /// What becomes of panics; it counts for itself.
+    pub fn panics(&self) -> Panics {
+        self.cx.panics.apart()
+    }
+
+    /// Something that was done for a session has panicked outside the engine.
+    pub fn panicked(&mut self, id: SessionId) {
+        self.cx.panics.count += 1;
+        self.cx.abandon(id);
+    }
+
+    /// Does something; `None` if it has panicked.
+    fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut panics = self.cx.panics.apart();
+        let done = panics.contain(|| work(self));
+        self.cx.panics.count += panics.count;
+        done
+    }
+
+    /// Does something for a session, which ends if that panics.
+    fn contain_for(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
+        if self.contain(work).is_none() {
+            self.cx.abandon(id);
         }
-        while let Some(id) = self.cx.ended.pop() {
-            self.end_session(id);
+    }
+
+    /// Calls a hook of every module, in their order: one that panics does not keep the others from theirs.
+    fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
+        for module in &mut self.modules {
+            let cx = &mut self.cx;
+            let mut panics = cx.panics.apart();
+            panics.contain(|| hook(module.as_mut(), cx));
+            cx.panics.count += panics.count;
         }
-        let mut lingering = std::mem::take(&mut self.cx.lingering);
-        lingering.retain(|&id| self.cx.linger(id));
-        self.cx.lingering = lingering;
-        self.account();
-        std::mem::take(&mut self.cx.actions)
     }
 
     /// How many sessions there are.

@@ -1,5 +1,6 @@
 //! The two kinds of hook: [`Module`], one per process and feature, and [`Sink`], one per stream and output.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -89,7 +90,7 @@ pub trait Module {
     }
 
     /// An HTTP request that has been let through to its location; the first module that answers wins.
-    fn on_http(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Option<HttpReply> {
+    fn on_http(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Option<Answer> {
         None
     }
 
@@ -114,9 +115,10 @@ pub enum Finish {
     ServerStops,
 }
 
-/// An output of one stream, such as a set of HLS fragments. Dropping it finishes it.
+/// An output of one stream, such as a set of HLS fragments.
 ///
-/// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on.
+/// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on. It is finished before
+/// it is dropped, unless it has panicked: its Drop must do nothing that could do so again.
 pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()>;
@@ -125,7 +127,7 @@ pub trait Sink {
     /// came before, though its times do.
     fn discontinuity(&mut self) {}
 
-    /// No frame follows. A sink that is dropped without this finishes all the same.
+    /// No frame follows.
     fn finish(&mut self, _why: Finish) {}
 
     /// Called after each frame, discontinuity and end: what the time is, and where files in memory go.
@@ -168,6 +170,8 @@ pub enum Route {
     Reply(HttpReply),
     /// Back, with just this answer.
     Verbatim(HttpReply),
+    /// Back, with the answer that is made by this.
+    Later(Box<dyn Compose>),
     /// To another place on this server, without the client's knowledge.
     Redirect(Redirect),
     /// Nowhere: the connection closes without an answer.
@@ -197,7 +201,35 @@ pub enum Target {
     Named(String),
 }
 
-/// A module's answer to an HTTP request.
+/// What a module has for an HTTP request.
+#[derive(Debug)]
+pub enum Answer {
+    /// The answer.
+    Reply(HttpReply),
+    /// The means to make it, which takes long.
+    Later(Box<dyn Compose>),
+}
+
+impl From<Answer> for Route {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Reply(reply) => Self::Reply(reply),
+            Answer::Later(work) => Self::Later(work),
+        }
+    }
+}
+
+/// The making of an answer that takes long, a list of thousands, in steps between which others have their turn.
+pub trait Compose: fmt::Debug {
+    /// Does one step, which takes a millisecond or so: [`COMPOSED_AT_ONCE`] entries of a list. The answer after
+    /// the last one.
+    fn step(&mut self, cx: &Ctx) -> Option<HttpReply>;
+}
+
+/// Entries of a list that are looked at, or written, in one step.
+pub const COMPOSED_AT_ONCE: usize = 256;
+
+/// An answer to an HTTP request.
 #[derive(Debug)]
 pub struct HttpReply {
     /// Status and headers, without those of the connection and the length.

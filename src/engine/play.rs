@@ -128,9 +128,7 @@ impl Engine {
     }
 
     pub(super) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
-        for module in &mut self.modules {
-            module.on_leave(&mut self.cx, player.stream, endpoint);
-        }
+        self.each_module(|module, cx| module.on_leave(cx, player.stream, endpoint));
         if let Some(stream) = self.cx.streams.get_mut(player.stream) {
             stream.players.retain(|&other| other != endpoint);
             let lost = match player.dropped {

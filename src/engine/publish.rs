@@ -51,7 +51,7 @@ impl Engine {
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
-        self.cx.actions.push(Action::LimitSilence(id, DEAD_PUBLISHER));
+        self.cx.work.actions.push_back(Action::LimitSilence(id, DEAD_PUBLISHER));
         self.cx.watch_silence(id);
         self.cx.look_by(id, now + policy.drop_idle);
         let how = if goes_on { ", and goes on with it" } else { "" };
@@ -73,8 +73,11 @@ impl Engine {
         match conflict {
             Some(Conflict::Replace) => true,
             Some(Conflict::ReplaceIdle(idle)) => {
-                let heard = self.cx.streams.find(request.app, name).and_then(|stream| stream.heard);
-                heard.is_some_and(|heard| self.cx.now.instant >= heard + idle)
+                let Some(stream) = self.cx.streams.find(request.app, name) else { return true };
+                let holder = stream.publisher.and_then(|holder| self.cx.sessions.get(holder.session));
+                // Whom we do not read is not silent.
+                let is_paced = holder.is_some_and(|session| session.paced_until.is_some());
+                !is_paced && stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle)
             }
             Some(Conflict::Refuse) | None => false,
         }
@@ -124,7 +127,7 @@ impl Engine {
         if matches!(role, Role::Publisher { .. }) && !publishes {
             // What it does next may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
-            self.cx.actions.push(Action::LimitSilence(id, timeout));
+            self.cx.work.actions.push_back(Action::LimitSilence(id, timeout));
         }
         if parting == Parting::Asked {
             let (code, text) = match role {
@@ -150,7 +153,7 @@ impl Engine {
         }
         log::info!("{id} is lost to {summary}, which waits {} s for it", grace.as_secs_f32());
         let until = self.cx.now.instant + grace;
-        stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory);
+        stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
@@ -173,12 +176,10 @@ impl Engine {
     }
 
     fn end_stream(&mut self, stream_id: StreamId) {
-        for module in &mut self.modules {
-            module.on_stream_end(&mut self.cx, stream_id);
-        }
+        self.each_module(|module, cx| module.on_stream_end(cx, stream_id));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
-        stream.end_sinks(why, self.cx.now, &mut self.cx.memory);
+        stream.end_sinks(why, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);

@@ -1,5 +1,7 @@
 //! What the events of an RTMP session mean to the engine.
 
+use std::time::Duration;
+
 use super::Engine;
 use super::config::AppId;
 use super::publish::Parting;
@@ -144,6 +146,7 @@ impl Engine {
         if !frame.kind.is_data() {
             stream.heard = Some(now);
         }
+        let before = stream.timeline.newest();
         if let Some(jump) = stream.timeline.place(&mut frame, now) {
             stream.jumps += 1;
             if stream.jumps == 1 {
@@ -155,12 +158,21 @@ impl Engine {
         }
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
+        let advance =
+            before.zip(stream.timeline.newest()).map_or(0, |(before, after)| after.saturating_sub(before));
+        if let Some(until) = stream.pace.advance(Duration::from_millis(advance), now) {
+            if !std::mem::replace(&mut stream.was_paced, true) {
+                log::info!("{id} {}: the publisher is faster than its media time; it is slowed", stream.name);
+            }
+            self.cx.hold_pace(id, until);
+        }
+        let Some(stream) = self.cx.streams.get(stream_id) else { return };
         let frame = stream.stamped(frame);
         for module in &mut self.modules {
             module.on_frame(&mut self.cx, stream_id, &frame);
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory);
+            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         }
     }
 }

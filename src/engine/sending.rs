@@ -1,15 +1,16 @@
 //! What sessions are sent: frames for a stream's players, bytes for one session.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::config::ServerSettings;
 use super::ctx::Ctx;
 use super::out_queue::OutQueue;
 use super::role::{Endpoint, Seat, Until};
-use super::session::{Life, Session, SessionId, Speaks};
+use super::session::{Life, Session, SessionId, Sessions, Speaks};
 use super::stream::{Stream, StreamId};
 use super::timers::Timer;
+use super::work::Work;
 use crate::rtmp::ServerSession;
 use crate::rtmp::command::Level;
 use crate::rtmp::message::UserControl;
@@ -30,7 +31,7 @@ const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
 
 impl Ctx {
     /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent. A player for
-    /// which it breaks has had all it wanted, and leaves.
+    /// which it breaks has had all it wanted, and leaves; one for which it panics is closed.
     pub fn for_each_player(
         &mut self,
         stream: StreamId,
@@ -38,31 +39,23 @@ impl Ctx {
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
-        let (mut stuck, mut held) = (Vec::new(), false);
-        for &endpoint in &stream.players {
-            let Endpoint { session, msid } = endpoint;
-            let Some(session) = self.sessions.get_mut(session).filter(|session| session.life == Life::Open)
-            else {
-                continue;
+        let (sessions, servers, work) = (&mut self.sessions, &self.servers, &mut self.work);
+        let mut round =
+            Round { sessions, servers, work, now: self.now.instant, hold, held: false, stuck: Vec::new() };
+        let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
+        // One net for all of them, spread anew behind a player that needed it: for each it would cost the fan-out.
+        while next < stream.players.len() {
+            let serve = || {
+                while let Some(&player) = stream.players.get(next) {
+                    next += 1;
+                    round.serve(player, |seat| offer(seat, stream));
+                }
             };
-            session.touch_output(self.now.instant);
-            let Some(player) = session.roles.player_mut(msid) else { continue };
-            let mut seat = Seat { player, out: &mut session.out };
-            if offer(&mut seat, stream).is_break() && seat.player.until != Until::Done {
-                seat.player.until = Until::Done;
-                self.satisfied.push(endpoint);
-            }
-            let settings = self.servers.get(session.server);
-            if !hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
-                held = true;
-            } else if !session.out.is_empty() {
-                mark_dirty(&mut self.dirty, session);
-            }
-            self.pressed |= session.out.len() >= PRESSED;
-            if is_overfull(session, settings) {
-                stuck.push(session.id);
+            if self.panics.contain(serve).is_none() {
+                broken.extend(next.checked_sub(1).and_then(|last| stream.players.get(last)));
             }
         }
+        let Round { held, stuck, .. } = round;
         if held && stream.held_until.is_none() {
             let until = self.now.instant + hold;
             stream.held_until = Some(until);
@@ -70,6 +63,9 @@ impl Ctx {
         }
         for id in stuck {
             self.close(id, "does not read what it is sent");
+        }
+        for player in broken {
+            self.abandon(player.session);
         }
     }
 
@@ -81,7 +77,7 @@ impl Ctx {
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
         offer(&mut Seat { player, out: &mut session.out });
         if !session.out.is_empty() {
-            mark_dirty(&mut self.dirty, session);
+            mark_dirty(&mut self.work.dirty, session);
         }
     }
 
@@ -92,7 +88,7 @@ impl Ctx {
         for &endpoint in &stream.players {
             let found = self.sessions.get_mut(endpoint.session);
             if let Some(session) = found.filter(|session| !session.out.is_empty()) {
-                mark_dirty(&mut self.dirty, session);
+                mark_dirty(&mut self.work.dirty, session);
             }
         }
     }
@@ -111,7 +107,7 @@ impl Ctx {
         if !bytes.is_empty() {
             session.touch_output(self.now.instant);
             push(&mut session.out, bytes);
-            mark_dirty(&mut self.dirty, session);
+            mark_dirty(&mut self.work.dirty, session);
             if is_overfull(session, self.servers.get(session.server)) {
                 self.close(id, "does not read what it is sent");
             }
@@ -144,6 +140,45 @@ impl Ctx {
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
         if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
             self.status(publisher, status, description);
+        }
+    }
+}
+
+/// One frame's way to the players of a stream.
+struct Round<'a> {
+    sessions: &'a mut Sessions,
+    servers: &'a [ServerSettings],
+    work: &'a mut Work,
+    now: Instant,
+    /// How long frames may be held back, to be sent together.
+    hold: Duration,
+    /// Whether some are.
+    held: bool,
+    /// Players that do not read.
+    stuck: Vec<SessionId>,
+}
+
+impl Round<'_> {
+    #[inline]
+    fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut Seat<'_>) -> ControlFlow<()>) {
+        let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);
+        let Some(session) = found else { return };
+        session.touch_output(self.now);
+        let Some(facts) = session.roles.player_mut(player.msid) else { return };
+        let mut seat = Seat { player: facts, out: &mut session.out };
+        if offer(&mut seat).is_break() && seat.player.until != Until::Done {
+            seat.player.until = Until::Done;
+            self.work.satisfied.push_back(player);
+        }
+        let settings = self.servers.get(session.server);
+        if !self.hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
+            self.held = true;
+        } else if !session.out.is_empty() {
+            mark_dirty(&mut self.work.dirty, session);
+        }
+        self.work.pressed |= session.out.len() >= PRESSED;
+        if is_overfull(session, settings) {
+            self.stuck.push(session.id);
         }
     }
 }

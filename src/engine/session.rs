@@ -15,6 +15,7 @@ use crate::rtmp::command::{Connect, Play, Publish};
 use super::config::AppId;
 use super::exchange::Exchange;
 use super::gates::Gate;
+use super::http::Composing;
 use super::out_queue::OutQueue;
 use super::role::Roles;
 
@@ -112,6 +113,8 @@ pub(super) struct HttpState {
     pub requests: u64,
     /// Bytes queued so far.
     pub queued: u64,
+    /// The answer that is being made; until then nothing more is taken.
+    pub composing: Option<Box<Composing>>,
     /// What has been answered and not yet sent, in order; as bounded as the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
 }
@@ -127,6 +130,7 @@ impl HttpState {
             local,
             requests: 0,
             queued: 0,
+            composing: None,
             exchanges: VecDeque::new(),
         }
     }
@@ -184,6 +188,8 @@ pub struct Session {
     pub(super) dirty: bool,
     /// The request that waits for a gate's answer.
     pub(super) gate: Option<Gate>,
+    /// Until when it is held because it publishes faster than media time may run.
+    pub(super) paced_until: Option<Instant>,
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(super) pending: Vec<u8>,
     /// Whether it has sent more than one turn takes, and goes on in the next.
@@ -221,6 +227,7 @@ impl Session {
             life: Life::Open,
             dirty: false,
             gate: None,
+            paced_until: None,
             pending: Vec::new(),
             has_more: false,
             backlogged: false,
@@ -269,8 +276,18 @@ impl Session {
         }
     }
 
+    /// Whether an answer is being made for it.
+    pub(super) fn is_composing(&self) -> bool {
+        matches!(&self.speaks, Speaks::Http(state) if state.composing.is_some())
+    }
+
+    /// Whether its input is to wait.
     pub(super) fn is_held(&self) -> bool {
-        self.gate.is_some() || self.backlogged || self.has_more
+        self.gate.is_some()
+            || self.paced_until.is_some()
+            || self.backlogged
+            || self.has_more
+            || self.is_composing()
     }
 
     pub(super) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {

@@ -28,7 +28,7 @@ impl Ctx {
         let Some(state) = session.rtmp_mut() else { return };
         let mut out = Vec::new();
         state.protocol.write_shared_object(&mut out, encoding, payload);
-        self.pressed |= session.out.bytes() + out.len() >= PRESSED_BYTES;
+        self.work.pressed |= session.out.bytes() + out.len() >= PRESSED_BYTES;
         self.queue(id, &out, OutQueue::join_bytes);
     }
 

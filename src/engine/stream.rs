@@ -20,6 +20,8 @@ use super::headers::Headers;
 use super::memory::MemoryFiles;
 use super::module::{Finish, Sink};
 use super::name::StreamName;
+use super::pace::Pace;
+use super::panics::Panics;
 use super::role::Endpoint;
 use super::timeline::Timeline;
 
@@ -98,6 +100,9 @@ pub struct Stream {
     /// Which chunk streams its frames are sent on.
     pub(super) mux: Mux,
     pub(super) timeline: Timeline,
+    pub(super) pace: Pace,
+    /// Whether a publisher has been slowed.
+    pub(super) was_paced: bool,
     /// Jumps of its publisher's time.
     pub(super) jumps: u64,
     /// The codecs, written by the codec module.
@@ -119,25 +124,41 @@ impl Stream {
         self.sinks.push((name, sink));
     }
 
-    /// Hands a frame to the sinks; one that fails is dropped, with a log line.
-    pub(super) fn feed_sinks(&mut self, frame: &Rc<Frame>, now: Now, memory: &mut MemoryFiles) {
+    /// Hands a frame to the sinks; one that fails is dropped, with a log line. One that panics is dropped as it is.
+    pub(super) fn feed_sinks(
+        &mut self,
+        frame: &Rc<Frame>,
+        now: Now,
+        memory: &mut MemoryFiles,
+        panics: &mut Panics,
+    ) {
         let stream = &self.name;
         self.sinks.retain_mut(|(name, sink)| {
-            let result = sink.frame(frame);
-            if result.is_err() {
-                sink.finish(Finish::StreamEnded);
-            }
-            sink.settle(now, memory);
-            result.inspect_err(|error| log_sink(name, stream, error)).is_ok()
+            let feed = || {
+                let result = sink.frame(frame);
+                if result.is_err() {
+                    sink.finish(Finish::StreamEnded);
+                }
+                sink.settle(now, memory);
+                result.inspect_err(|error| log_sink(name, stream, error)).is_ok()
+            };
+            panics.contain(feed).unwrap_or(false)
         });
     }
 
     /// Lets the sinks finish, and drops them.
-    pub(super) fn end_sinks(&mut self, why: Finish, now: Now, memory: &mut MemoryFiles) {
+    pub(super) fn end_sinks(&mut self, why: Finish, now: Now, memory: &mut MemoryFiles, panics: &mut Panics) {
         for (_, mut sink) in self.sinks.drain(..) {
-            sink.finish(why);
-            sink.settle(now, memory);
+            panics.contain(|| {
+                sink.finish(why);
+                sink.settle(now, memory);
+            });
         }
+    }
+
+    /// Drops the sinks as they are.
+    pub(super) fn drop_sinks(&mut self) {
+        self.sinks.clear();
     }
 
     /// Makes a frame ready to be sent to this stream's players, and shares it.
@@ -162,13 +183,22 @@ impl Stream {
     }
 
     /// The publisher is lost; another may take its place until then.
-    pub(super) fn wait_for_publisher(&mut self, until: Instant, now: Now, memory: &mut MemoryFiles) {
+    pub(super) fn wait_for_publisher(
+        &mut self,
+        until: Instant,
+        now: Now,
+        memory: &mut MemoryFiles,
+        panics: &mut Panics,
+    ) {
         self.publisher = None;
         self.waits_until = Some(until);
-        for (_, sink) in &mut self.sinks {
-            sink.discontinuity();
-            sink.settle(now, memory);
-        }
+        self.sinks.retain_mut(|(_, sink)| {
+            let interrupt = || {
+                sink.discontinuity();
+                sink.settle(now, memory);
+            };
+            panics.contain(interrupt).is_some()
+        });
     }
 
     /// What follows is another publisher's: nothing that came from the last one describes it.
@@ -193,6 +223,7 @@ impl Stream {
         self.publisher_since = None;
         self.heard = None;
         self.jumps = 0;
+        self.was_paced = false;
         self.bytes_in = 0;
         self.frames_in = 0;
     }
@@ -231,6 +262,16 @@ impl Streams {
         self.slab.iter().map(|(_, stream)| stream)
     }
 
+    /// Slots that there are; a stream keeps its own.
+    pub fn slots(&self) -> usize {
+        self.slab.capacity()
+    }
+
+    /// The stream in a slot, if there is one.
+    pub fn at(&self, slot: usize) -> Option<&Stream> {
+        self.slab.get(slot)
+    }
+
     /// The stream of that name, made if there is none. There are never more streams than what
     /// sessions publish and play, and a bounded number that waits for publishers.
     pub(super) fn find_or_create(&mut self, app: AppId, name: &StreamName) -> StreamId {
@@ -254,6 +295,8 @@ impl Streams {
             held_until: None,
             mux: Mux::Separate,
             timeline: Timeline::default(),
+            pace: Pace::default(),
+            was_paced: false,
             jumps: 0,
             codec: StreamFacts::default(),
             headers: Headers::default(),

@@ -3,6 +3,8 @@
 mod bounds;
 mod gates;
 mod http;
+mod pace;
+mod panics;
 mod play;
 mod publish;
 mod shared_object;
@@ -70,8 +72,19 @@ impl World {
         Self::new(table())
     }
 
+    /// Does all that is left to do, step by step, but lets each session go on with its input only once. What that
+    /// asks of the sockets.
     fn end_turn(&mut self) -> Vec<Action> {
-        self.engine.end_turn(self.now)
+        let mut resumes = None;
+        loop {
+            if !self.engine.cx.work.has_steps() {
+                let left = resumes.get_or_insert(self.engine.cx.work.resumable.len());
+                let Some(fewer) = left.checked_sub(1) else { break };
+                *left = fewer;
+            }
+            self.engine.step(self.now);
+        }
+        std::iter::from_fn(|| self.engine.next_action()).collect()
     }
 
     /// Lets time pass, and timers with it.
@@ -79,13 +92,13 @@ impl World {
         for _ in 0..seconds {
             let second = Duration::from_secs(1);
             self.now = Now { instant: self.now.instant + second, wall: self.now.wall + second };
-            self.engine.expire(self.now);
+            while self.engine.expire(self.now) {}
             self.end_turn();
         }
     }
 
     fn is_open(&self, id: SessionId) -> bool {
-        self.engine.cx.sessions.get(id).is_some_and(|session| session.life == session::Life::Open)
+        self.engine.cx.sessions.get(id).is_some_and(|session| session.life == Life::Open)
     }
 
     fn player(&self, id: SessionId) -> Player {

@@ -40,6 +40,11 @@ impl Timeline {
         self.offsets = [None; 2];
     }
 
+    /// The latest time on the line, milliseconds.
+    pub fn newest(&self) -> Option<u64> {
+        self.newest.map(|(time, _)| time)
+    }
+
     /// Puts a frame on the line; says so if its publisher's time has jumped.
     pub fn place(&mut self, frame: &mut Frame, now: Instant) -> Option<Jump> {
         match (frame.kind, frame.role) {

@@ -1,38 +1,26 @@
 //! The loop: polls, reads into one shared buffer, lets the engine act, writes, acts for the engine.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use nix::libc::{
-    EMFILE, ENFILE, ENOBUFS, ENOMEM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ,
-};
+use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 
+use super::agenda::{Agenda, Place, SHARE, TURN};
 use super::listener::bind;
-use super::socket::{Progress, Socket};
+use super::socket::Socket;
 
 /// The one buffer that all sessions are read into.
 const SCRATCH: usize = 64 * 1024;
-/// Bytes read from one session in a turn before the others have theirs.
-const READ_BUDGET: usize = 256 * 1024;
-/// Bytes written to one session in a turn: most fragments go in one, and no call is needed to go on.
-const WRITE_BUDGET: usize = 512 * 1024;
-/// Bytes given to the engine at once: less than a queue's worth of messages, unless they are tiny.
-const PIECE: usize = 16 * 1024;
-/// Connections accepted from one listener in a turn.
-const ACCEPTS: usize = 64;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
-/// How long accepting rests when there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stopping server goes on sending what is queued.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -42,7 +30,7 @@ const CALM: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(usize::MAX);
 /// Listeners have the tokens below this, sessions those from here on.
-const FIRST_SESSION: usize = 1024;
+pub(super) const FIRST_SESSION: usize = 1024;
 
 /// How far the server is from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,23 +44,23 @@ enum Phase {
 
 /// The engine with its sockets.
 pub struct Server {
-    engine: Engine,
-    poll: Poll,
+    pub(super) engine: Engine,
+    pub(super) poll: Poll,
     signals: Signals,
-    listeners: Vec<Option<TcpListener>>,
-    sockets: Vec<Option<Socket>>,
-    /// Sessions with more to read or write than their budget; polling does not wait for them.
-    ready: VecDeque<SessionId>,
-    scratch: Box<[u8]>,
+    pub(super) listeners: Vec<Option<TcpListener>>,
+    pub(super) sockets: Vec<Option<Socket>>,
+    /// Sessions to be served; polling does not wait for more.
+    pub(super) agenda: Agenda,
+    pub(super) scratch: Box<[u8]>,
     phase: Phase,
     /// Listeners that have not been accepted from until they would block, each once.
-    unaccepted: Vec<usize>,
+    pub(super) unaccepted: Vec<usize>,
     /// Until when accepting rests.
-    paused_until: Option<Instant>,
+    pub(super) paused_until: Option<Instant>,
     /// When something last came that somebody may wait for.
     hurried_at: Instant,
     /// Given up to accept and hang up on one more peer when there are no others.
-    spare: Option<File>,
+    pub(super) spare: Option<File>,
 }
 
 /// Reads the clocks.
@@ -113,7 +101,7 @@ impl Server {
             signals,
             listeners,
             sockets: Vec::new(),
-            ready: VecDeque::new(),
+            agenda: Agenda::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
             unaccepted: Vec::new(),
@@ -135,18 +123,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
             let now = now();
-            for id in std::mem::take(&mut self.ready) {
-                self.serve_ready(id, now);
-            }
-            for event in &events {
-                self.handle_event(event, now);
-            }
-            self.resume_accepting(now);
-            self.engine.expire(now);
-            self.flush(now);
-            for action in self.engine.end_turn(now) {
-                self.act(action, now);
-            }
+            self.turn(&events, now);
             if self.is_over(now) {
                 return Ok(());
             }
@@ -154,6 +131,36 @@ impl Server {
                 self.nap(now);
             }
         }
+    }
+
+    /// One turn. Between its steps the clock is read, and what is left when time is up goes on in the next.
+    fn turn(&mut self, events: &Events, now: Now) {
+        for event in events {
+            self.handle_event(event, now);
+        }
+        self.resume_accepting(now);
+        let (end, mut clock) = (now.instant + TURN, now.instant);
+        while self.serve_next(Place::First, &mut clock, now) && clock < end {}
+        while self.engine.expire(now) && Instant::now() < end {}
+        self.flush(now);
+        clock = Instant::now();
+        let end = end.max(clock + SHARE);
+        loop {
+            let (served, worked) = (self.serve_next(Place::Behind, &mut clock, now), self.work(now));
+            if !served && !worked || Instant::now() >= end {
+                break;
+            }
+        }
+        self.flush(now);
+    }
+
+    /// One step of the engine's own work, and what it asks for; false if there is none.
+    fn work(&mut self, now: Now) -> bool {
+        let worked = self.engine.step(now);
+        while let Some(action) = self.engine.next_action() {
+            self.act(action, now);
+        }
+        worked
     }
 
     /// Lets frames gather in the kernel while all that comes is frames that nobody plays: recordings and HLS
@@ -167,7 +174,7 @@ impl Server {
 
     /// How long polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.ready.is_empty()
+        if !self.agenda.is_empty()
             || !self.unaccepted.is_empty() && self.paused_until.is_none()
             || self.engine.has_work()
         {
@@ -190,25 +197,17 @@ impl Server {
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {
-        let may_wait = |socket: &Socket| self.engine.may_wait(socket.id);
-        let of_session = |index: usize| self.sockets.get(index).and_then(Option::as_ref);
-        if !event.token().0.checked_sub(FIRST_SESSION).and_then(of_session).is_some_and(may_wait) {
+        let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
+        let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
+        if !id.is_some_and(|id| self.engine.may_wait(id)) {
             self.hurried_at = now.instant;
         }
-        match event.token() {
-            SIGNALS => self.handle_signals(now),
-            Token(index) if index < FIRST_SESSION => self.accept(index, now),
-            Token(token) => {
-                let Some(Some(socket)) = self.sockets.get_mut(token - FIRST_SESSION) else { return };
-                let id = socket.id;
-                if event.is_writable() {
-                    socket.blocked = false;
-                    self.write(id, now);
-                }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.read(id, event.is_read_closed() || event.is_error(), now);
-                }
-            }
+        match (event.token(), id) {
+            (SIGNALS, _) => self.handle_signals(now),
+            (_, Some(id)) => self.note(id, event),
+            (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
+            // A session that has just gone.
+            (_, None) => {}
         }
     }
 
@@ -244,220 +243,15 @@ impl Server {
         self.unaccepted.clear();
     }
 
-    fn resume_accepting(&mut self, now: Now) {
-        if self.paused_until.is_some_and(|until| now.instant < until) {
-            return;
-        }
-        self.paused_until = None;
-        for index in std::mem::take(&mut self.unaccepted) {
-            self.accept(index, now);
-        }
-    }
-
-    fn accept(&mut self, index: usize, now: Now) {
-        if self.paused_until.is_some() {
-            return self.accept_later(index);
-        }
-        for _ in 0..ACCEPTS {
-            let Some(Some(listener)) = self.listeners.get(index) else { return };
-            match listener.accept() {
-                Ok((stream, peer)) => {
-                    let Ok(local) = self.local_end(index, &stream) else { continue };
-                    if let Some(id) = self.engine.accept(index, (peer, local), now) {
-                        self.adopt(id, stream, now);
-                        self.limit_unsent(id, index);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if is_shortage(&error) => return self.pause_accepting(index, &error, now),
-                // The peer was gone before we came.
-                Err(error) => log::debug!("accept: {error}"),
-            }
-        }
-        self.accept_later(index);
-    }
-
-    /// The address that a peer has connected to.
-    fn local_end(&self, listener: usize, stream: &TcpStream) -> io::Result<SocketAddr> {
-        match self.engine.listeners().get(listener) {
-            // What is listened on says it, and saves a call.
-            Some(known) if known.address.port() != 0 && !known.address.ip().is_unspecified() => {
-                Ok(known.address)
-            }
-            _ => stream.local_addr(),
-        }
-    }
-
-    fn accept_later(&mut self, index: usize) {
-        if !self.unaccepted.contains(&index) {
-            self.unaccepted.push(index);
-        }
-    }
-
-    /// Takes the socket of a new session into the poll.
-    fn adopt(&mut self, id: SessionId, mut stream: TcpStream, now: Now) {
-        let index = id.index as usize;
-        let token = Token(FIRST_SESSION + index);
-        if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
-            return self.engine.disconnected(id, &error.to_string(), now);
-        }
-        if self.sockets.len() <= index {
-            self.sockets.resize_with(index + 1, || None);
-        }
-        if let Some(slot) = self.sockets.get_mut(index) {
-            *slot = Some(Socket::new(id, stream));
-        }
-    }
-
-    /// Limits what the kernel holds for an RTMP client. Of what HTTP sends nothing is left out, so it may have that.
-    fn limit_unsent(&mut self, id: SessionId, listener: usize) {
-        let protocol = self.engine.listeners().get(listener).map(|listener| listener.protocol);
-        if protocol == Some(Protocol::Rtmp)
-            && let Some(socket) = self.socket(id)
-        {
-            socket.limit_unsent();
-        }
-    }
-
-    /// Out of file descriptors or memory: hangs up on one peer with the spare descriptor, so that it is
-    /// not left waiting, and rests.
-    fn pause_accepting(&mut self, index: usize, error: &io::Error, now: Now) {
-        log::error!("accepting rests for a second: {error}");
-        self.spare = None;
-        if let Some(Some(listener)) = self.listeners.get(index) {
-            drop(listener.accept());
-        }
-        self.spare = File::open("/dev/null").ok();
-        self.accept_later(index);
-        self.paused_until = Some(now.instant + ACCEPT_PAUSE);
-    }
-
-    fn socket(&mut self, id: SessionId) -> Option<&mut Socket> {
+    pub(super) fn socket(&mut self, id: SessionId) -> Option<&mut Socket> {
         self.sockets.get_mut(id.index as usize)?.as_mut().filter(|socket| socket.id == id)
-    }
-
-    fn make_ready(&mut self, id: SessionId) {
-        let Some(socket) = self.socket(id) else { return };
-        if !std::mem::replace(&mut socket.ready, true) {
-            self.ready.push_back(id);
-        }
-    }
-
-    fn serve_ready(&mut self, id: SessionId, now: Now) {
-        let Some(socket) = self.socket(id) else { return };
-        socket.ready = false;
-        if socket.readable {
-            self.read(id, true, now);
-        }
-        self.write(id, now);
-    }
-
-    /// Reads a session until it would block, its budget is spent or the engine holds it. A read that
-    /// does not fill the buffer has taken all there is, unless the peer has hung up behind it.
-    fn read(&mut self, id: SessionId, to_the_end: bool, now: Now) {
-        let mut left = READ_BUDGET;
-        loop {
-            let held = self.engine.is_held(id);
-            let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-            if socket.id != id {
-                return;
-            }
-            socket.readable = true;
-            if held {
-                return; // Action::Read comes when it goes on
-            }
-            if left == 0 {
-                return self.make_ready(id);
-            }
-            match socket.read(&mut self.scratch) {
-                Progress::Bytes(count) => {
-                    left = left.saturating_sub(count);
-                    socket.readable = to_the_end || count == self.scratch.len();
-                    let more = socket.readable;
-                    self.feed(id, count, now);
-                    if !more {
-                        return;
-                    }
-                }
-                Progress::Blocked => {
-                    socket.readable = false;
-                    return;
-                }
-                Progress::Closed => {
-                    socket.readable = false;
-                    return self.engine.end_of_input(id, now);
-                }
-                Progress::Ended(why) => {
-                    socket.readable = false;
-                    return self.engine.disconnected(id, &why, now);
-                }
-            }
-        }
-    }
-
-    /// Hands what has been read to the engine, in pieces, between which a burst may be written on.
-    fn feed(&mut self, id: SessionId, count: usize, now: Now) {
-        for start in (0..count).step_by(PIECE) {
-            let end = count.min(start + PIECE);
-            self.engine.input(id, &self.scratch[start..end], now);
-            if self.engine.is_pressed() {
-                self.flush(now);
-            }
-        }
-    }
-
-    /// Writes every session that has something new.
-    fn flush(&mut self, now: Now) {
-        for id in self.engine.take_dirty() {
-            self.write(id, now);
-        }
-    }
-
-    /// Writes a session until its queue is empty, there is no room or its budget is spent.
-    fn write(&mut self, id: SessionId, now: Now) {
-        let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-        if socket.id != id || socket.blocked {
-            return;
-        }
-        let Some(mut queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) else { return };
-        let mut left = WRITE_BUDGET;
-        let why = loop {
-            match socket.write(queue) {
-                Progress::Bytes(count) => match self.engine.sent(id, count, now) {
-                    None => return,
-                    Some(_) if count >= left => return self.make_ready(id),
-                    Some(rest) => (queue, left) = (rest, left - count),
-                },
-                Progress::Blocked => {
-                    socket.blocked = true;
-                    return self.ask_for_room(id, now);
-                }
-                Progress::Closed => break "peer closed".into(),
-                Progress::Ended(why) => break why,
-            }
-        };
-        self.engine.disconnected(id, &why, now);
-    }
-
-    /// Has room in a socket announced from now on.
-    fn ask_for_room(&mut self, id: SessionId, now: Now) {
-        let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-        if socket.asked_for_room {
-            return;
-        }
-        socket.asked_for_room = true;
-        let token = Token(FIRST_SESSION + id.index as usize);
-        let both = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().reregister(&mut socket.stream, token, both) {
-            self.engine.disconnected(id, &error.to_string(), now);
-        }
     }
 
     fn act(&mut self, action: Action, now: Now) {
         match action {
             Action::Read(id) => {
                 if self.socket(id).is_some_and(|socket| socket.readable) {
-                    self.make_ready(id);
+                    self.put_on_agenda(id, Place::Behind);
                 }
             }
             Action::LimitSilence(id, limit) => {
@@ -480,8 +274,4 @@ impl Server {
             }
         }
     }
-}
-
-fn is_shortage(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(&code))
 }

@@ -45,6 +45,15 @@ pub enum Progress {
     Ended(String),
 }
 
+/// What a socket carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// Frames that somebody waits for.
+    Media,
+    /// Files and lists, which may come a few milliseconds later.
+    Files,
+}
+
 /// A connected socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -56,18 +65,42 @@ pub struct Socket {
     pub blocked: bool,
     /// Whether room is announced at all: asked for only once a write has found none.
     pub asked_for_room: bool,
-    /// Whether it is on the ready list.
-    pub ready: bool,
+    /// What it carries.
+    pub traffic: Traffic,
+    /// Whether it is on the agenda.
+    pub on_agenda: bool,
+    /// Whether its last step took longer than one should.
+    pub is_slow: bool,
     /// Whether there may be something to read, so that nothing announces it again.
     pub readable: bool,
+    /// Whether the peer has hung up: what is read ends with that, and nothing announces it again.
+    pub hung_up: bool,
+    /// Whether it is to be written to when it is served.
+    pub has_to_write: bool,
 }
 
 impl Socket {
     /// Wraps an accepted connection. What is sent is gathered here, so the kernel need not wait.
-    pub fn new(id: SessionId, stream: TcpStream) -> Self {
+    pub fn new(id: SessionId, stream: TcpStream, traffic: Traffic) -> Self {
         // A socket whose peer has already gone refuses options; reading it will tell.
         let _ = stream.set_nodelay(true);
-        Self { id, stream, blocked: false, asked_for_room: false, ready: false, readable: true }
+        let socket = Self {
+            id,
+            stream,
+            traffic,
+            blocked: false,
+            asked_for_room: false,
+            on_agenda: false,
+            is_slow: false,
+            readable: false,
+            hung_up: false,
+            has_to_write: false,
+        };
+        // Of what HTTP sends nothing is left out, so the kernel may have it.
+        if traffic == Traffic::Media {
+            socket.limit_unsent();
+        }
+        socket
     }
 
     /// Reads once into `buffer`.
@@ -123,7 +156,7 @@ impl Socket {
     }
 
     /// Leaves what is not under way to the peer in its queue, where frames that are too late can still be left out.
-    pub fn limit_unsent(&self) {
+    fn limit_unsent(&self) {
         if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &UNSENT) {
             log::debug!("{}: what the kernel takes for it has no limit: {error}", self.id);
         }

@@ -91,7 +91,7 @@ fn tiny_messages_are_taken_some_a_turn_and_none_is_lost() {
     publisher.frame(&mut world, Kind::Audio, 100, AUDIO);
     player.receive(&mut world);
     // One header, and then chunks of two bytes.
-    let mut bytes = vec![6, 0, 0, 0xc8, 0, 0, 1, 8, 1, 0, 0, 0, 0x2f];
+    let mut bytes = vec![6, 0, 0, 1, 0, 0, 1, 8, 1, 0, 0, 0, 0x2f];
     bytes.extend([0xc6, 0x2f].repeat(BURST as usize - 1));
     world.engine.input(publisher.id, &bytes, world.now);
     let taken = world.engine.out_queue(player.id).unwrap().len();
@@ -137,7 +137,7 @@ fn players_that_are_done_are_noted_once() {
         write_message(&mut bytes, 128, 6, (MessageType::Video, 1, time), KEY);
     }
     world.engine.input(publisher.id, &bytes, world.now);
-    assert_eq!(world.engine.cx.satisfied.len(), 1);
+    assert_eq!(world.engine.cx.work.satisfied.len(), 1);
 
     // It plays something else before the turn is over.
     let _other = Client::publish(&mut world, "b");

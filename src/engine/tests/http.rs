@@ -1,4 +1,4 @@
-//! HTTP clients that read late or not at all.
+//! HTTP clients that read late or not at all, and answers that take long.
 
 use super::*;
 
@@ -56,4 +56,55 @@ fn who_takes_nothing_for_a_minute_is_hung_up_on_however_long_connections_may_be_
     assert!(world.is_open(id));
     world.pass(4);
     assert!(!world.is_open(id));
+}
+
+#[test]
+fn what_is_asked_ahead_is_answered_one_request_a_step() {
+    let (mut world, id) = world();
+    let requests = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(7);
+    world.engine.input(id, requests.as_bytes(), world.now);
+    let mut answered = vec![world.engine.out_queue(id).unwrap().len()];
+    while world.engine.step(world.now) {
+        answered.push(world.engine.out_queue(id).unwrap().len());
+    }
+    // Each has a head and a page.
+    assert_eq!(answered, (1..=7).map(|count| 2 * count).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_list_of_thousands_of_streams_is_made_in_steps_while_others_are_served() {
+    let config = "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }
+                  http { server { listen 127.0.0.1:0; location / { page on; } } }";
+    let mut world = World::configured(table(), config);
+    for session in 0..125 {
+        let mut client = Client::connect(&mut world, "live");
+        for msid in 1..=16 {
+            let name = format!("s{:05}", session * 16 + msid);
+            client.command_on(&mut world, msid, &["publish".into(), 2.0.into(), Value::Null, (*name).into()]);
+        }
+    }
+    let [first, second] = [(); 2].map(|()| world.engine.accept(1, ENDS, world.now).unwrap());
+    for id in [first, second] {
+        let request = "GET /streams.json HTTP/1.1\r\nHost: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n";
+        world.engine.input(id, request.as_bytes(), world.now);
+        assert!(world.engine.is_held(id) && world.engine.out_queue(id).unwrap().is_empty());
+    }
+    let mut steps = 0;
+    while world.engine.out_queue(first).unwrap().is_empty() {
+        assert!(world.engine.step(world.now));
+        steps += 1;
+    }
+    assert!((2000 / 256..20).contains(&steps), "{steps} steps");
+    assert!(world.engine.out_queue(second).unwrap().is_empty(), "one is finished before the next begins");
+    world.end_turn();
+    for id in [first, second] {
+        let mut slices = [io::IoSlice::new(&[]); 8];
+        let count = world.engine.out_queue(id).unwrap().gather(&mut slices);
+        let text: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("\"total\":2000,") && text.contains("\"name\":\"s00001\""));
+        assert_eq!(text.matches("\"uptime_ms\"").count(), 500);
+        assert!(text.contains("\"name\":\"s00500\"") && !text.contains("\"name\":\"s00501\""));
+        assert_eq!(text.matches("HTTP/1.1 404").count(), 1, "what was asked behind it is answered behind it");
+    }
 }

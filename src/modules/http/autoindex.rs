@@ -5,17 +5,17 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use jiff::{Timestamp, tz::TimeZone};
-use nix::dir::{Dir, Type};
+use nix::dir::{Dir, OwningIter, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 
-use crate::engine::{Body, HttpReply};
+use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply};
 use crate::http::{ResponseHead, path};
 
-use super::lookup;
+use super::{files, lookup};
 
-/// Entries that are listed; reading more of them would keep others waiting.
+/// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;
 /// Letters of a name that are shown, as in nginx.
 const MAX_SHOWN: usize = 50;
@@ -66,29 +66,111 @@ struct Entry {
     modified: i64,
 }
 
-/// The list of a folder that has this path.
-pub fn list(listing: Listing, folder: &File, path: &str) -> Result<HttpReply, Errno> {
-    let (mut entries, complete) = read(folder)?;
-    entries.sort_by(|a, b| (!a.is_folder, &a.name).cmp(&(!b.is_folder, &b.name)));
-    let (mime, text) = match listing.format {
-        Format::Html => ("text/html; charset=utf-8", page(listing, path, &entries, complete)),
-        Format::Json => ("application/json", json(&entries)),
-    };
-    let head = ResponseHead::new(200)
-        .with("Content-Type", mime)
-        .with("Cache-Control", "no-cache")
-        .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'");
-    Ok(HttpReply { head, body: Body::Bytes(text.into_bytes().into()) })
+/// A list that is being made: the folder is read, then the entries are written, some in each step.
+#[derive(Debug)]
+pub struct List {
+    listing: Listing,
+    /// The folder's path in URLs.
+    path: String,
+    head: ResponseHead,
+    /// The time zone of the times in it.
+    zone: TimeZone,
+    folder: File,
+    stage: Stage,
 }
 
-/// What may be served of a folder, and whether that is all of it. What is kept back when it is asked for
+#[derive(Debug)]
+enum Stage {
+    Reading { names: OwningIter, entries: Vec<Entry> },
+    Writing { entries: Vec<Entry>, written: usize, text: String, is_complete: bool },
+}
+
+/// The head of a list's answer.
+pub fn head(format: Format) -> ResponseHead {
+    let mime = match format {
+        Format::Html => "text/html; charset=utf-8",
+        Format::Json => "application/json",
+    };
+    ResponseHead::new(200)
+        .with("Content-Type", mime)
+        .with("Cache-Control", "no-cache")
+        .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'")
+}
+
+impl List {
+    /// The list of an open folder that has this path, to be sent with this head.
+    pub fn new(listing: Listing, folder: File, path: &str, head: ResponseHead) -> Result<Self, Errno> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let own: OwnedFd = openat(&folder, ".", flags, Mode::empty())?;
+        let stage = Stage::Reading { names: Dir::from_fd(own)?.into_iter(), entries: Vec::new() };
+        let zone = if listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
+        Ok(Self { listing, path: path.to_owned(), head, zone, folder, stage })
+    }
+
+    /// Begins to write when all has been read.
+    fn write(&mut self, mut entries: Vec<Entry>, is_complete: bool) {
+        entries.sort_by(|a, b| (!a.is_folder, &a.name).cmp(&(!b.is_folder, &b.name)));
+        let text = match self.listing.format {
+            Format::Html => page_begin(&self.path),
+            Format::Json => "[\n".to_owned(),
+        };
+        self.stage = Stage::Writing { entries, written: 0, text, is_complete };
+    }
+
+    fn reply(&mut self, mut text: String, is_complete: bool) -> HttpReply {
+        match self.listing.format {
+            Format::Html => push_page_end(&mut text, is_complete),
+            Format::Json => text.push_str("\n]\n"),
+        }
+        let head = std::mem::replace(&mut self.head, ResponseHead::new(200));
+        HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+    }
+}
+
+impl Compose for List {
+    fn step(&mut self, _cx: &Ctx) -> Option<HttpReply> {
+        match &mut self.stage {
+            Stage::Reading { names, entries } => {
+                let end = match read(&self.folder, names, entries) {
+                    Ok(end) => end?,
+                    Err(errno) => return Some(files::failure(&self.path, errno)),
+                };
+                let entries = std::mem::take(entries);
+                self.write(entries, end == End::Complete);
+                None
+            }
+            Stage::Writing { entries, written, text, is_complete } => {
+                let part = entries.iter().enumerate().skip(*written).take(COMPOSED_AT_ONCE);
+                for (index, entry) in part {
+                    match self.listing.format {
+                        Format::Html => push_line(text, entry, self.listing.sizes, &self.zone),
+                        Format::Json => push_object(text, entry, index > 0),
+                    }
+                }
+                *written += COMPOSED_AT_ONCE;
+                if *written < entries.len() {
+                    return None;
+                }
+                let (text, is_complete) = (std::mem::take(text), *is_complete);
+                Some(self.reply(text, is_complete))
+            }
+        }
+    }
+}
+
+/// How the reading of a folder has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Complete,
+    /// There is more than is listed.
+    Full,
+}
+
+/// Reads some of what may be served of a folder; `None` if there may be more. What is kept back when it is asked for
 /// (hidden names, links, special files) is not listed.
-fn read(folder: &File) -> Result<(Vec<Entry>, bool), Errno> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let own: OwnedFd = openat(folder, ".", flags, Mode::empty())?;
-    let mut dir = Dir::from_fd(own)?;
-    let mut entries = Vec::new();
-    for entry in dir.iter() {
+fn read(folder: &File, names: &mut OwningIter, entries: &mut Vec<Entry>) -> Result<Option<End>, Errno> {
+    for _ in 0..COMPOSED_AT_ONCE {
+        let Some(entry) = names.next() else { return Ok(Some(End::Complete)) };
         let entry = entry?;
         if matches!(entry.file_type(), Some(kind) if !matches!(kind, Type::File | Type::Directory)) {
             continue;
@@ -98,7 +180,7 @@ fn read(folder: &File) -> Result<(Vec<Entry>, bool), Errno> {
             continue;
         }
         if entries.len() == MAX_ENTRIES {
-            return Ok((entries, false));
+            return Ok(Some(End::Full));
         }
         // It may be gone by now.
         let Ok(facts) = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { continue };
@@ -112,58 +194,54 @@ fn read(folder: &File) -> Result<(Vec<Entry>, bool), Errno> {
             });
         }
     }
-    Ok((entries, true))
+    Ok(None)
 }
 
-fn page(listing: Listing, path: &str, entries: &[Entry], complete: bool) -> String {
+fn page_begin(path: &str) -> String {
     let title = escape(path);
-    let mut page = format!(
+    let up = if path == "/" { "" } else { "<a href=\"../\">../</a>\n" };
+    format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Index of {title}</title></head>\n\
-         <body><h1>Index of {title}</h1><hr><pre>"
-    );
-    if path != "/" {
-        page.push_str("<a href=\"../\">../</a>\n");
-    }
-    for entry in entries {
-        let slash = if entry.is_folder { "/" } else { "" };
-        let href = path::encode(&entry.name).replace('&', "&amp;").replace('\'', "&#39;");
-        let mut shown: String = entry.name.chars().take(MAX_SHOWN).collect();
-        if shown.len() < entry.name.len() {
-            shown = entry.name.chars().take(MAX_SHOWN - 3).chain("..>".chars()).collect();
-        } else {
-            shown.push_str(slash);
-        }
-        let pad = " ".repeat((MAX_SHOWN + 1).saturating_sub(shown.chars().count()));
-        let (time, size) = (time(entry.modified, listing.times), size(entry, listing.sizes));
-        // "./" in front, or a name with a colon would be taken for a scheme. Writing to a string cannot fail.
-        let _ = writeln!(page, "<a href=\"./{href}{slash}\">{}</a>{pad}{time} {size:>19}", escape(&shown));
-    }
-    if !complete {
+         <body><h1>Index of {title}</h1><hr><pre>{up}"
+    )
+}
+
+fn push_page_end(page: &mut String, is_complete: bool) {
+    if !is_complete {
         let _ = writeln!(page, "... and more than these {MAX_ENTRIES}");
     }
     page.push_str("</pre><hr></body></html>\n");
-    page
 }
 
-fn json(entries: &[Entry]) -> String {
-    let object = |entry: &Entry| {
-        let (kind, time) =
-            (if entry.is_folder { "directory" } else { "file" }, timestamp(entry.modified).to_string());
-        let size = if entry.is_folder { String::new() } else { format!(", \"size\":{}", entry.size) };
-        let name = escape_json(&entry.name);
-        format!("{{ \"name\":\"{name}\", \"type\":\"{kind}\", \"mtime\":\"{time}\"{size} }}")
-    };
-    let objects: Vec<_> = entries.iter().map(object).collect();
-    format!("[\n{}\n]\n", objects.join(",\n"))
+fn push_line(page: &mut String, entry: &Entry, sizes: Sizes, zone: &TimeZone) {
+    let slash = if entry.is_folder { "/" } else { "" };
+    let href = path::encode(&entry.name).replace('&', "&amp;").replace('\'', "&#39;");
+    let mut shown: String = entry.name.chars().take(MAX_SHOWN).collect();
+    if shown.len() < entry.name.len() {
+        shown = entry.name.chars().take(MAX_SHOWN - 3).chain("..>".chars()).collect();
+    } else {
+        shown.push_str(slash);
+    }
+    let pad = " ".repeat((MAX_SHOWN + 1).saturating_sub(shown.chars().count()));
+    let (time, size) = (time(entry.modified, zone), size(entry, sizes));
+    // "./" in front, or a name with a colon would be taken for a scheme. Writing to a string cannot fail.
+    let _ = writeln!(page, "<a href=\"./{href}{slash}\">{}</a>{pad}{time} {size:>19}", escape(&shown));
+}
+
+fn push_object(list: &mut String, entry: &Entry, follows: bool) {
+    let comma = if follows { ",\n" } else { "" };
+    let kind = if entry.is_folder { "directory" } else { "file" };
+    let size = if entry.is_folder { String::new() } else { format!(", \"size\":{}", entry.size) };
+    let (name, time) = (escape_json(&entry.name), timestamp(entry.modified));
+    let _ = write!(list, "{comma}{{ \"name\":\"{name}\", \"type\":\"{kind}\", \"mtime\":\"{time}\"{size} }}");
 }
 
 fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or_default()
 }
 
-fn time(seconds: i64, times: Times) -> String {
-    let zone = if times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
-    timestamp(seconds).to_zoned(zone).strftime("%d-%b-%Y %H:%M").to_string()
+fn time(seconds: i64, zone: &TimeZone) -> String {
+    timestamp(seconds).to_zoned(zone.clone()).strftime("%d-%b-%Y %H:%M").to_string()
 }
 
 fn size(entry: &Entry, sizes: Sizes) -> String {
@@ -205,9 +283,11 @@ mod tests {
 
     #[test]
     fn a_name_cannot_be_more_than_a_name() {
-        let listing = Listing { format: Format::Html, sizes: Sizes::Exact, times: Times::Utc };
-        let entries = [entry("javascript:alert(1)", false, 7), entry("<b>\"&amp;'", true, 0)];
-        let page = page(listing, "/a<b>/", &entries, false);
+        let mut page = page_begin("/a<b>/");
+        for entry in [entry("javascript:alert(1)", false, 7), entry("<b>\"&amp;'", true, 0)] {
+            push_line(&mut page, &entry, Sizes::Exact, &TimeZone::UTC);
+        }
+        push_page_end(&mut page, false);
         assert!(page.contains("<a href=\"./javascript:alert(1)\">javascript:alert(1)</a>"), "{page}");
         assert!(page.contains("06-Nov-1994 08:49                   7\n"), "{page}");
         assert!(
@@ -215,10 +295,13 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("Index of /a&lt;b&gt;/") && page.contains("and more"), "{page}");
+        let mut list = String::new();
+        push_object(&mut list, &entry("a\"\n", false, 7), false);
+        push_object(&mut list, &entry("d", true, 0), true);
         assert_eq!(
-            json(&[entry("a\"\n", false, 7), entry("d", true, 0)]),
-            "[\n{ \"name\":\"a\\\"\\u000a\", \"type\":\"file\", \"mtime\":\"1994-11-06T08:49:37Z\", \"size\":7 },\n\
-             { \"name\":\"d\", \"type\":\"directory\", \"mtime\":\"1994-11-06T08:49:37Z\" }\n]\n"
+            list,
+            "{ \"name\":\"a\\\"\\u000a\", \"type\":\"file\", \"mtime\":\"1994-11-06T08:49:37Z\", \"size\":7 },\n\
+             { \"name\":\"d\", \"type\":\"directory\", \"mtime\":\"1994-11-06T08:49:37Z\" }"
         );
     }
 

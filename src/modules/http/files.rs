@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Body, HttpReply, MemoryFiles};
+use crate::engine::{Answer, Body, HttpReply, MemoryFiles};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path, response};
@@ -30,10 +30,13 @@ const PLAYLISTS: [&str; 2] = ["m3u8", "mpd"];
 const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
 
 /// Answers a request for what is at `path` in a location that serves files.
-pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> HttpReply {
+pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> Answer {
     let request = &view.asked.request;
     let mut reply = match request.method {
-        Method::Get | Method::Head => get(settings, view, memory, path),
+        Method::Get | Method::Head => match get(settings, view, memory, path) {
+            Answer::Reply(reply) => reply,
+            later @ Answer::Later(_) => return later,
+        },
         Method::Options => options(settings, request, path),
         Method::Other(_) => {
             let mut reply = error(405);
@@ -42,7 +45,7 @@ pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &
         }
     };
     reply.head = with_defaults(settings, request, path, reply.head);
-    reply
+    Answer::Reply(reply)
 }
 
 /// Whether there is a file at `path`, or a folder if it ends with a slash.
@@ -70,40 +73,42 @@ fn has_extension(path: &str, among: &[&str]) -> bool {
     mime::extension(path).is_some_and(|own| among.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }
 
-fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> HttpReply {
+fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> Answer {
     let request = &view.asked.request;
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
-    let Some((base, rest)) = located else { return error(404) };
+    let Some((base, rest)) = located else { return Answer::Reply(error(404)) };
     if path.ends_with('/') {
         let names = settings.index.iter();
         let mut found =
             names.map(|name| (name, lookup::find_in_memory(memory, base, &[&*rest, name].concat())));
         if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
-            return send(file, name, settings, request);
+            return Answer::Reply(send(file, name, settings, request));
         }
     } else if let Some(file) = lookup::find_in_memory(memory, base, &rest) {
-        return send(file, path, settings, request);
+        return Answer::Reply(send(file, path, settings, request));
     }
-    match lookup::find(base, &rest) {
+    Answer::Reply(match lookup::find(base, &rest) {
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
         Ok(Found::File(file)) => send(file, path, settings, request),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
-        Ok(Found::Folder(folder)) => index(settings, &folder, request, path),
+        Ok(Found::Folder(folder)) => return index(settings, folder, request, path),
         Err(errno) => failure(path, errno),
-    }
+    })
 }
 
-fn index(settings: &Settings, folder: &File, request: &Request, path: &str) -> HttpReply {
+fn index(settings: &Settings, folder: File, request: &Request, path: &str) -> Answer {
     for name in &settings.index {
-        match lookup::find_in(folder, name) {
-            Ok(Found::File(file)) => return send(file, name, settings, request),
+        match lookup::find_in(&folder, name) {
+            Ok(Found::File(file)) => return Answer::Reply(send(file, name, settings, request)),
             Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
-            Err(errno) => return failure(path, errno),
+            Err(errno) => return Answer::Reply(failure(path, errno)),
         }
     }
-    match settings.listing {
-        Some(listing) => autoindex::list(listing, folder, path).unwrap_or_else(|errno| failure(path, errno)),
-        None => error(403),
+    let Some(listing) = settings.listing else { return Answer::Reply(error(403)) };
+    let head = with_defaults(settings, request, path, autoindex::head(listing.format));
+    match autoindex::List::new(listing, folder, path, head) {
+        Ok(list) => Answer::Later(Box::new(list)),
+        Err(errno) => Answer::Reply(failure(path, errno)),
     }
 }
 
@@ -173,7 +178,7 @@ fn send(content: Content, name: &str, settings: &Settings, request: &Request) ->
 }
 
 /// The status for what a lookup says.
-fn failure(path: &str, errno: Errno) -> HttpReply {
+pub fn failure(path: &str, errno: Errno) -> HttpReply {
     match errno {
         Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => error(404),
         Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => error(403),

@@ -22,7 +22,7 @@ mod try_files;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
-use crate::engine::{Config, Ctx, Exchange, HttpReply, HttpRequest, Module, Route};
+use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Module, Route};
 use crate::http::ResponseHead;
 
 use access_log::{DELAY, Logs};
@@ -90,7 +90,7 @@ impl Module for Http {
         }
     }
 
-    fn on_http(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Option<HttpReply> {
+    fn on_http(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Option<Answer> {
         let (settings, view) = self.at(asked)?;
         settings.folder.as_ref()?;
         Some(files::serve(settings, &view, &cx.memory, &asked.request.path))

@@ -49,7 +49,7 @@ impl TryFiles {
                 // sent to it, so that links in its page are those of the folder.
                 let asked = if candidate.is_folder { filled.strip_suffix('/') } else { None };
                 let path = asked.and_then(path::tidy).unwrap_or(path);
-                return Route::Reply(files::serve(settings, view, memory, &path));
+                return files::serve(settings, view, memory, &path).into();
             }
         }
         match &self.last {

@@ -5,14 +5,16 @@ use std::fmt::Write;
 use crate::engine::StreamFacts;
 use crate::media::Kind;
 
-/// Most streams in a document; the page says how many more there are.
-pub const MAX_LISTED: usize = 500;
+/// What closes a document.
+pub const END: &str = "]}\n";
 
-/// An application that can be published to.
+/// An application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     /// Its name.
     pub name: String,
+    /// Whether it takes streams to be played.
+    pub is_live: bool,
     /// The port of its server.
     pub rtmp_port: u16,
 }
@@ -36,19 +38,24 @@ pub struct Live<'a> {
     pub hls: Option<String>,
 }
 
-/// The whole document. `streams` may have any order and length.
-pub fn document<'a>(apps: impl Iterator<Item = &'a App>, mut streams: Vec<Live<'_>>) -> String {
-    streams.sort_by(|a, b| (&a.app.name, a.name).cmp(&(&b.app.name, b.name)));
+/// The beginning of a document, up to the first of `total` streams.
+pub fn begin<'a>(apps: impl Iterator<Item = &'a App>, total: usize) -> String {
     let mut text = format!(
-        "{{\"server\":\"Millstream\",\"version\":{},\"total\":{},\"applications\":",
+        "{{\"server\":\"Millstream\",\"version\":{},\"total\":{total},\"applications\":[",
         quote(env!("CARGO_PKG_VERSION")),
-        streams.len()
     );
-    push_list(&mut text, apps.map(app_object));
-    text.push_str(",\"streams\":");
-    push_list(&mut text, streams.iter().take(MAX_LISTED).map(stream_object));
-    text.push_str("}\n");
+    for (index, app) in apps.enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        text.push_str(&app_object(app));
+    }
+    text.push_str("],\"streams\":[");
     text
+}
+
+/// Adds a stream, which may follow another one.
+pub fn push_stream(text: &mut String, stream: &Live<'_>, follows: bool) {
+    text.push_str(if follows { "," } else { "" });
+    text.push_str(&stream_object(stream));
 }
 
 fn app_object(app: &App) -> String {
@@ -80,17 +87,6 @@ fn stream_object(stream: &Live<'_>) -> String {
 
 fn joined(codec: &str, profile: &str) -> String {
     [codec, profile].join(" ").trim().to_owned()
-}
-
-fn push_list(text: &mut String, items: impl Iterator<Item = String>) {
-    text.push('[');
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&item);
-    }
-    text.push(']');
 }
 
 /// A JSON string (RFC 8259, section 7) that is harmless inside HTML and JavaScript too.
@@ -131,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn a_document_lists_what_is_live_in_order() {
-        let app = App { name: "live".into(), rtmp_port: 1935 };
+    fn a_document_lists_what_is_live() {
+        let app = App { name: "live".into(), is_live: true, rtmp_port: 1935 };
         let codec = StreamFacts {
             video_codec: Codec::Avc,
             video_profile: "High",
@@ -154,22 +150,11 @@ mod tests {
             codec,
             hls: hls.map(str::to_owned),
         };
-        let text = document(
-            [&app].into_iter(),
-            vec![live("b", &none, None), live("a", &codec, Some("/hls/a.m3u8"))],
-        );
+        let mut text = begin([&app].into_iter(), 2);
+        push_stream(&mut text, &live("a", &codec, Some("/hls/a.m3u8")), false);
+        push_stream(&mut text, &live("b", &none, None), true);
+        text.push_str(END);
         let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97},"audio":{"codec":"AAC","sample_rate":48000,"channels":2},"rtmp_port":1935,"hls":"/hls/a.m3u8"},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0},"audio":{"codec":"","sample_rate":0,"channels":0},"rtmp_port":1935,"hls":null}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
-    }
-
-    #[test]
-    fn a_document_has_an_end() {
-        let (app, codec) = (App { name: "live".into(), rtmp_port: 1 }, StreamFacts::default());
-        let names: Vec<String> = (0..=MAX_LISTED).map(|n| format!("s{n}")).collect();
-        let live =
-            |name| Live { app: &app, name, uptime_ms: 0, bytes_in: 0, players: 0, codec: &codec, hls: None };
-        let text = document(std::iter::empty(), names.iter().map(|name| live(name.as_str())).collect());
-        assert_eq!(text.matches("\"uptime_ms\"").count(), MAX_LISTED);
-        assert!(text.contains("\"total\":501,\"applications\":[],"));
     }
 }

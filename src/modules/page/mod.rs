@@ -6,15 +6,17 @@
 
 mod json;
 mod links;
+mod list;
 
 use std::rc::Rc;
 
 use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
-use crate::engine::{Application, Body, Config, Ctx, HttpReply, HttpRequest, Location, Module};
+use crate::engine::{Answer, Application, Body, Config, Ctx, HttpReply, HttpRequest, Location, Module};
 use crate::http::{Method, ResponseHead, path, response};
 
-use json::{App, Live};
+use json::App;
 use links::{Place, Playlists};
+use list::List;
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "page",
@@ -42,9 +44,7 @@ const RTMP_PORT: u16 = 1935;
 #[derive(Debug, Default)]
 pub struct Page {
     /// By application id.
-    apps: Vec<App>,
-    /// Whether an application takes streams to be played, by application id.
-    live: Vec<bool>,
+    apps: Rc<[App]>,
     /// By location id; none where there is no page.
     pages: Vec<Option<Settings>>,
 }
@@ -54,7 +54,7 @@ struct Settings {
     /// The page's path, ending with '/'.
     base: String,
     /// The playlists that this server has on the web, by application id.
-    playlists: Vec<Option<Playlists>>,
+    playlists: Rc<[Option<Playlists>]>,
 }
 
 /// What a path asks for.
@@ -68,26 +68,6 @@ enum Asset {
     Redirect,
 }
 
-impl Page {
-    fn streams(&self, cx: &Ctx, settings: &Settings) -> String {
-        let live = cx.streams.iter().filter(|stream| stream.is_live()).filter_map(|stream| {
-            let name = stream.name.as_str();
-            let started = stream.started.unwrap_or(cx.now.instant);
-            Some(Live {
-                app: self.apps.get(stream.app.0)?,
-                name,
-                uptime_ms: cx.now.instant.saturating_duration_since(started).as_millis(),
-                bytes_in: stream.bytes_in,
-                players: stream.players.len(),
-                codec: &stream.codec,
-                hls: settings.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
-            })
-        });
-        let open = self.apps.iter().zip(&self.live).filter(|(_, live)| **live).map(|(app, _)| app);
-        json::document(open, live.collect())
-    }
-}
-
 impl Module for Page {
     fn name(&self) -> &'static str {
         "page"
@@ -99,31 +79,37 @@ impl Module for Page {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
         self.apps = config.applications.iter().map(read_app).collect();
-        self.live = config.applications.iter().map(|app| app.scope.flag("live")).collect();
         self.pages =
             config.locations.iter().map(|location| read_page(config, location)).collect::<Result<_, _>>()?;
         Ok(())
     }
 
-    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<HttpReply> {
+    fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = self.pages.get(request.location.0)?.as_ref()?;
         let asset = asset_at(&settings.base, &request.request.path)?;
         if !matches!(request.request.method, Method::Get | Method::Head) {
-            return Some(refuse_method());
+            return Some(Answer::Reply(refuse_method()));
         }
-        Some(match asset {
+        Some(Answer::Reply(match asset {
             Asset::Html => document("text/html; charset=utf-8", HTML.as_bytes()),
             Asset::Script => document("text/javascript; charset=utf-8", SCRIPT.as_bytes()),
             Asset::Style => document("text/css; charset=utf-8", STYLE.as_bytes()),
-            Asset::Streams => document("application/json", self.streams(cx, settings).as_bytes()),
+            Asset::Streams => {
+                let list = List::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists));
+                return Some(Answer::Later(Box::new(list)));
+            }
             Asset::Redirect => redirect(&settings.base),
-        })
+        }))
     }
 }
 
 fn read_app(application: &Application<'_>) -> App {
     let port = application.scope.find("listen").and_then(|node| port_of(node.args.first()?));
-    App { name: application.name.clone(), rtmp_port: port.unwrap_or(RTMP_PORT) }
+    App {
+        name: application.name.clone(),
+        is_live: application.scope.flag("live"),
+        rtmp_port: port.unwrap_or(RTMP_PORT),
+    }
 }
 
 /// The port in an argument of `listen`: "1935", "*:1935", "\[::\]:1935".

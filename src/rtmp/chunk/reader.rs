@@ -171,6 +171,11 @@ impl ChunkReader {
         Ok(())
     }
 
+    /// Bytes of unfinished messages.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Acts on Abort (5.4.2): forgets the unfinished message of a chunk stream.
     pub fn abort(&mut self, csid: u32) {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.csid == csid) {

@@ -191,6 +191,11 @@ impl ServerSession {
         }
     }
 
+    /// Bytes of messages that have begun to come.
+    pub fn unfinished(&self) -> usize {
+        self.reader.held()
+    }
+
     fn is_connected(&self) -> bool {
         matches!(self.phase, Phase::Connected)
     }

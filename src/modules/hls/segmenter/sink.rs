@@ -113,21 +113,14 @@ impl Sink for Segmenter {
         if let Err(error) = rest.and(end) {
             log::error!("{}: hls: {error}", self.publication.name());
         }
+        if self.skipped > 0 {
+            let (name, skipped) = (self.publication.name(), self.skipped);
+            log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
+        }
     }
 
     fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
         self.publication.settle(now, memory);
-    }
-}
-
-/// The last fragment and the playlist's end, if nobody has asked for them.
-impl Drop for Segmenter {
-    fn drop(&mut self) {
-        self.finish(Finish::StreamEnded);
-        if self.skipped > 0 {
-            let (name, skipped) = (self.publication.name(), self.skipped);
-            log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
-        }
     }
 }

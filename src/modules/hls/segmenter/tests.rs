@@ -105,7 +105,9 @@ impl Rig {
     }
 
     fn end(&mut self) {
-        drop(self.segmenter.take());
+        if let Some(mut segmenter) = self.segmenter.take() {
+            segmenter.finish(Finish::StreamEnded);
+        }
     }
 
     fn playlist(&self) -> String {

@@ -54,7 +54,9 @@ fn ask(settings: &Settings, line: &str, fields: &str) -> HttpReply {
 fn ask_with(settings: &Settings, memory: &MemoryFiles, line: &str, fields: &str) -> HttpReply {
     let asked = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
     let view = View { asked: &asked, server_name: "", done: None };
-    let mut reply = serve(settings, &view, memory, &asked.request.path);
+    let Answer::Reply(mut reply) = serve(settings, &view, memory, &asked.request.path) else {
+        panic!("a list of a folder");
+    };
     added::apply(&mut reply.head, settings.added_for(&asked.request), settings.expires, &view);
     reply
 }

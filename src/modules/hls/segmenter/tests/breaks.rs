@@ -138,7 +138,7 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
             }
         }
         assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
-        drop(rig.segmenter.take());
+        rig.end();
         let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
         assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
     }
@@ -299,7 +299,6 @@ fn a_server_that_stops_ends_no_stream() {
     rig.headers();
     rig.second(0);
     rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
-    drop(rig.segmenter.take());
     assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
 }
 
@@ -315,7 +314,7 @@ fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
             rig.inter(number * 40);
         }
     }
-    drop(rig.segmenter.take());
+    rig.end();
     let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
     let durations = playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:"));
     let total: f64 = durations.map(|text| text.trim_end_matches(',').parse::<f64>().unwrap()).sum();

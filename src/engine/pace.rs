@@ -1,0 +1,80 @@
+//! How fast the media time of a stream may run.
+//!
+//! A file that is sent as fast as the network takes it is welcome, but each second of media may cost a
+//! recording or a fragment of its own. So media time may lead the clock by a while and catch up at a limited
+//! speed; a publisher that is faster is not read for a moment, and TCP slows it.
+
+use std::time::{Duration, Instant};
+
+/// How far media time may run ahead of the clock.
+const MAX_LEAD: Duration = Duration::from_secs(30);
+/// How many times as fast as the clock media time may run in the long term. An encoder's clock that is some per
+/// cent fast is never held.
+const SPEED: u32 = 2;
+
+/// The lead that one stream has left: a bucket of media time.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// How much of the lead is used up, and when that was counted.
+    used: Option<(Duration, Instant)>,
+}
+
+impl Pace {
+    /// Media time has advanced. Returns until when no more is to be taken, if it is ahead by too much.
+    pub fn advance(&mut self, by: Duration, now: Instant) -> Option<Instant> {
+        let used = self.used.map_or(Duration::ZERO, |(used, at)| {
+            used.saturating_sub(now.saturating_duration_since(at).saturating_mul(SPEED))
+        });
+        let used = used.saturating_add(by);
+        self.used = Some((used, now));
+        let ahead = used.checked_sub(MAX_LEAD).filter(|ahead| !ahead.is_zero())?;
+        now.checked_add(ahead / SPEED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Sends `seconds` of media in frames of `step`, and is held as told. How long that takes.
+    fn send(pace: &mut Pace, seconds: u32, step: Duration, speed: f64) -> Duration {
+        let start = Instant::now();
+        let (mut now, mut media) = (start, Duration::ZERO);
+        while media < SECOND * seconds {
+            media += step;
+            now += step.div_f64(speed);
+            if let Some(until) = pace.advance(step, now) {
+                assert!(until > now);
+                now = until;
+            }
+        }
+        now - start
+    }
+
+    #[test]
+    fn thirty_seconds_may_come_at_once_and_what_follows_at_twice_the_speed() {
+        let at_once = f64::from(1 << 20);
+        assert!(send(&mut Pace::default(), 30, SECOND / 25, at_once) < SECOND);
+        let took = send(&mut Pace::default(), 130, SECOND / 25, at_once);
+        assert!((took.as_secs_f64() - 50.0).abs() < 1.0, "{took:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_a_little_fast_is_never_held() {
+        let day = 24 * 3600;
+        let took = send(&mut Pace::default(), day, SECOND, 1.05);
+        assert!((took.as_secs_f64() - f64::from(day) / 1.05).abs() < 1.0, "{took:?}");
+    }
+
+    #[test]
+    fn a_lead_that_was_used_comes_back_with_time() {
+        let mut pace = Pace::default();
+        let now = Instant::now();
+        assert_eq!(pace.advance(SECOND * 30, now), None);
+        assert_eq!(pace.advance(SECOND * 2, now), Some(now + SECOND));
+        assert_eq!(pace.advance(SECOND * 30, now + SECOND * 16), None);
+        assert_eq!(pace.advance(Duration::MAX, now + SECOND * 16), None, "no clock goes that far");
+    }
+}

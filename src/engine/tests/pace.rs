@@ -1,0 +1,90 @@
+//! Publishers whose media time runs faster than the clock.
+
+use super::*;
+
+fn world() -> World {
+    World::configured(
+        table(),
+        "rtmp { server { listen 127.0.0.1:0; ping 3s; ping_timeout 1s; application live {
+             live on; drop_idle_publisher 3s; publish_conflict replace_idle 2s; } } }",
+    )
+}
+
+fn publisher(world: &mut World) -> Client {
+    let mut publisher = Client::publish(world, "a");
+    publisher.frame(world, Kind::Video, 0, HEADER);
+    publisher
+}
+
+fn frames_in(world: &World) -> u64 {
+    world.engine.cx.streams.iter().map(|stream| stream.frames_in).sum()
+}
+
+/// Key frames, `step` milliseconds apart.
+fn keys(count: u32, step: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for number in 0..count {
+        write_message(&mut bytes, 128, 6, (MessageType::Video, 1, number * step), KEY);
+    }
+    bytes
+}
+
+#[test]
+fn media_time_may_lead_by_thirty_seconds_and_then_runs_at_twice_the_speed() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    let before = frames_in(&world);
+    publisher.send(&mut world, &keys(200, 5000));
+    assert!(world.engine.is_held(publisher.id));
+    let at_once = frames_in(&world) - before;
+    assert!((7..9).contains(&at_once), "{at_once} frames of 5 s");
+    for _ in 0..100 {
+        world.pass(1);
+        publisher.receive(&mut world);
+    }
+    let then = frames_in(&world) - before - at_once;
+    assert!((39..42).contains(&then), "{then} frames in 100 s");
+    assert!(world.is_open(publisher.id), "it is held, and neither idle nor silent");
+}
+
+#[test]
+fn a_held_publisher_is_not_idle() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    publisher.receive(&mut world);
+    // Half a minute at once, and then a step as long as any that is believed: it is held for 5 s.
+    publisher.send(&mut world, &keys(8, 5000));
+    publisher.send(&mut world, &keys(9, 5000)[keys(8, 5000).len()..]);
+    world.pass(4);
+    assert!(world.engine.is_held(publisher.id) && world.is_open(publisher.id));
+    assert_eq!(publisher.receive(&mut world).len(), 0, "it is not pinged");
+    let mut other = Client::publish(&mut world, "a");
+    assert!(other.codes(&mut world).contains(&"NetStream.Publish.BadName".to_owned()));
+    world.pass(2);
+    assert!(!world.engine.is_held(publisher.id) && world.is_open(publisher.id));
+    // From then on its silence counts.
+    world.pass(4);
+    assert!(!world.is_open(publisher.id));
+}
+
+#[test]
+fn a_clock_that_is_five_per_cent_fast_is_never_held() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    for second in 0..3600 {
+        publisher.frame(&mut world, Kind::Video, second * 1050, KEY);
+        assert!(!world.engine.is_held(publisher.id), "after {second} s");
+        world.pass(1);
+        publisher.receive(&mut world);
+    }
+}
+
+#[test]
+fn a_jump_is_no_lead() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    for number in 0..100 {
+        publisher.frame(&mut world, Kind::Video, number * 3_600_000, KEY);
+    }
+    assert!(!world.engine.is_held(publisher.id));
+}

@@ -1,0 +1,191 @@
+//! Bytes from sockets to the engine and back.
+
+use std::time::Instant;
+
+use mio::event::Event;
+use mio::{Interest, Token};
+
+use super::agenda::{Place, STEP};
+use super::server::{FIRST_SESSION, Server};
+use super::socket::{Progress, Traffic};
+use crate::engine::{Now, SessionId};
+
+/// Bytes read from one session in a turn before the others have theirs.
+const READ_BUDGET: usize = 256 * 1024;
+/// Bytes written to one session in a turn: most fragments go in one, and no call is needed to go on.
+const WRITE_BUDGET: usize = 512 * 1024;
+/// Bytes given to the engine at once: less than a queue's worth of messages, unless they are tiny.
+const PIECE: usize = 16 * 1024;
+
+impl Server {
+    /// Notes what an event says of a session, and has the session served.
+    pub(super) fn note(&mut self, id: SessionId, event: &Event) {
+        let Some(socket) = self.socket(id) else { return };
+        if event.is_writable() {
+            socket.blocked = false;
+            socket.has_to_write = true;
+        }
+        socket.hung_up |= event.is_read_closed() || event.is_error();
+        socket.readable |= event.is_readable() || socket.hung_up;
+        let comes_first = socket.traffic == Traffic::Media && !socket.is_slow;
+        let place = if comes_first && !self.engine.is_bulky(id) { Place::First } else { Place::Behind };
+        self.put_on_agenda(id, place);
+    }
+
+    pub(super) fn put_on_agenda(&mut self, id: SessionId, place: Place) {
+        let Some(socket) = self.socket(id) else { return };
+        if !std::mem::replace(&mut socket.on_agenda, true) {
+            self.agenda.add(id, place);
+        }
+    }
+
+    /// Serves one session of a place on the agenda: writes, reads, and writes what that has brought about. `clock` is
+    /// when that begins, and is set to when it has ended. False if there is none.
+    pub(super) fn serve_next(&mut self, place: Place, clock: &mut Instant, now: Now) -> bool {
+        let Some(id) = self.agenda.next(place) else { return false };
+        let Some(socket) = self.socket(id) else { return true };
+        socket.on_agenda = false;
+        let (readable, traffic) = (socket.readable, socket.traffic);
+        if std::mem::take(&mut socket.has_to_write) {
+            self.write(id, now);
+        }
+        if readable {
+            self.read(id, *clock + STEP, now);
+            if traffic == Traffic::Files {
+                self.write(id, now);
+            }
+        }
+        let ended = Instant::now();
+        if let Some(socket) = self.socket(id) {
+            socket.is_slow = ended.saturating_duration_since(*clock) >= STEP;
+        }
+        *clock = ended;
+        true
+    }
+
+    /// Reads a session until it would block, its budget or the time is spent or the engine holds it. A read that
+    /// does not fill the buffer has taken all there is, unless the peer has hung up behind it.
+    fn read(&mut self, id: SessionId, end: Instant, now: Now) {
+        let mut left = READ_BUDGET;
+        loop {
+            let held = self.engine.is_held(id);
+            let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
+            if socket.id != id {
+                return;
+            }
+            if held {
+                return; // Action::Read comes when it goes on
+            }
+            if left == 0 || left < READ_BUDGET && Instant::now() >= end {
+                return self.put_on_agenda(id, Place::Behind);
+            }
+            match socket.read(&mut self.scratch) {
+                Progress::Bytes(count) => {
+                    left = left.saturating_sub(count);
+                    socket.readable = socket.hung_up || count == self.scratch.len();
+                    let more = socket.readable;
+                    self.feed(id, count, end, now);
+                    if !more {
+                        return;
+                    }
+                }
+                Progress::Blocked => {
+                    socket.readable = false;
+                    return;
+                }
+                Progress::Closed => {
+                    socket.readable = false;
+                    return self.engine.end_of_input(id, now);
+                }
+                Progress::Ended(why) => {
+                    socket.readable = false;
+                    return self.engine.disconnected(id, &why, now);
+                }
+            }
+        }
+    }
+
+    /// Hands what has been read to the engine, in pieces, between which a burst may be written on. What the time does
+    /// not suffice for waits in the engine.
+    fn feed(&mut self, id: SessionId, count: usize, end: Instant, now: Now) {
+        let mut start = 0;
+        while start < count {
+            let piece = count.min(start + PIECE);
+            self.engine.input(id, &self.scratch[start..piece], now);
+            start = piece;
+            if self.engine.is_pressed() {
+                self.flush(now);
+            }
+            if start < count && Instant::now() >= end {
+                return self.engine.postpone(id, &self.scratch[start..count]);
+            }
+        }
+    }
+
+    /// Writes every session that has something new. Files go when their session is served.
+    pub(super) fn flush(&mut self, now: Now) {
+        for id in self.engine.take_dirty() {
+            match self.socket(id).map(|socket| socket.traffic) {
+                Some(Traffic::Media) => self.write(id, now),
+                Some(Traffic::Files) => self.write_later(id),
+                None => {}
+            }
+        }
+    }
+
+    /// Has a session written to when it is its turn, unless it waits for room or has written all.
+    fn write_later(&mut self, id: SessionId) {
+        let has_more = self.engine.out_queue(id).is_some_and(|queue| !queue.is_empty());
+        if let Some(socket) = self.socket(id).filter(|socket| has_more && !socket.blocked) {
+            socket.has_to_write = true;
+            self.put_on_agenda(id, Place::Behind);
+        }
+    }
+
+    /// Writes a session until its queue is empty, there is no room or its budget is spent. If that panics, which
+    /// would be an error of ours, the session ends.
+    fn write(&mut self, id: SessionId, now: Now) {
+        if self.engine.panics().contain(|| self.write_some(id, now)).is_none() {
+            self.engine.panicked(id);
+        }
+    }
+
+    fn write_some(&mut self, id: SessionId, now: Now) {
+        let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
+        if socket.id != id || socket.blocked {
+            return;
+        }
+        let Some(mut queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) else { return };
+        let mut left = WRITE_BUDGET;
+        let why = loop {
+            match socket.write(queue) {
+                Progress::Bytes(count) => match self.engine.sent(id, count, now) {
+                    None => return,
+                    Some(_) if count >= left => return self.write_later(id),
+                    Some(rest) => (queue, left) = (rest, left - count),
+                },
+                Progress::Blocked => {
+                    socket.blocked = true;
+                    return self.ask_for_room(id, now);
+                }
+                Progress::Closed => break "peer closed".into(),
+                Progress::Ended(why) => break why,
+            }
+        };
+        self.engine.disconnected(id, &why, now);
+    }
+
+    /// Has room in a socket announced from now on.
+    fn ask_for_room(&mut self, id: SessionId, now: Now) {
+        let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
+        if socket.asked_for_room {
+            return;
+        }
+        socket.asked_for_room = true;
+        let token = Token(FIRST_SESSION + id.index as usize);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().reregister(&mut socket.stream, token, both) {
+            self.engine.disconnected(id, &error.to_string(), now);
+        }
+    }
+}
