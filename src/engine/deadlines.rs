@@ -19,6 +19,9 @@ const TOO_SLOW: HttpError = HttpError { status: 408, reason: "no whole request i
 /// A session on its way out is not looked at more often than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
+/// How long media is taken that a peer sent ahead before it hung up: some minutes of sound fit in a socket's buffer.
+const LAST_OF_MEDIA: Duration = Duration::from_secs(600);
+
 /// What is to be done about a session now.
 enum Due {
     /// Nothing before this time.
@@ -46,6 +49,9 @@ impl Engine {
             return cx.look_again(id, at);
         }
         if session.paced_until.is_some_and(|until| until <= now) {
+            if session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
+                return cx.close(id, "hung up after sending media that would take longer than that");
+            }
             cx.resume_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };

@@ -38,6 +38,13 @@ impl Engine {
         }
     }
 
+    /// A session's peer has hung up. What it has sent before may still be to be read.
+    pub fn hung_up(&mut self, id: SessionId, now: Now) {
+        if let Some(session) = self.cx.sessions.get_mut(id) {
+            session.hung_up.get_or_insert(now.instant);
+        }
+    }
+
     /// Whether a session is in the middle of a long message: what it sends next may end it, and take longer than
     /// what others send.
     pub fn is_bulky(&self, id: SessionId) -> bool {

@@ -75,9 +75,11 @@ impl Engine {
             Some(Conflict::ReplaceIdle(idle)) => {
                 let Some(stream) = self.cx.streams.find(request.app, name) else { return true };
                 let holder = stream.publisher.and_then(|holder| self.cx.sessions.get(holder.session));
-                // Whom we do not read is not silent.
-                let is_paced = holder.is_some_and(|session| session.paced_until.is_some());
-                !is_paced && stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle)
+                let is_idle = || stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle);
+                // Whom we do not read is not silent, unless nobody is there any more.
+                holder.is_none_or(|session| {
+                    session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
+                })
             }
             Some(Conflict::Refuse) | None => false,
         }

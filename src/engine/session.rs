@@ -190,6 +190,8 @@ pub struct Session {
     pub(super) gate: Option<Gate>,
     /// Until when it is held because it publishes faster than media time may run.
     pub(super) paced_until: Option<Instant>,
+    /// When its peer hung up, though what it has sent may not all have been read.
+    pub(super) hung_up: Option<Instant>,
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(super) pending: Vec<u8>,
     /// Whether it has sent more than one turn takes, and goes on in the next.
@@ -228,6 +230,7 @@ impl Session {
             dirty: false,
             gate: None,
             paced_until: None,
+            hung_up: None,
             pending: Vec::new(),
             has_more: false,
             backlogged: false,

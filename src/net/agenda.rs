@@ -1,57 +1,73 @@
 //! In which order sessions are served, and for how long.
 //!
-//! Media comes first: what an event announces of a session that publishes or plays is served before all else. What
-//! takes long stands behind it and is done in steps, a few milliseconds of them between two polls: files and lists
-//! for HTTP, a session that has sent more than its share, one whose last step was slow, one in the middle of a
-//! message of megabytes. So a frame waits for no more than the step that is under way.
+//! Media comes first: what an event announces of a session that publishes or plays is served before all else. Media
+//! that takes long stands behind it, and files and lists for HTTP behind both. All is done in steps, a few
+//! milliseconds of them between two polls; so a frame waits for little more than the step that is under way.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::socket::Traffic;
 use crate::engine::SessionId;
 
 /// How long a turn may take before the sockets are polled again.
 pub const TURN: Duration = Duration::from_millis(5);
-/// How long those behind are served in any turn, however long media has taken.
+/// How long files, and what the engine has left to do, have in any turn, however long media has taken.
 pub const SHARE: Duration = Duration::from_millis(1);
-/// How long one session is read; one that takes longer stands behind the next time.
+/// How long one session is read; one that takes longer is slow the next time.
 pub const STEP: Duration = Duration::from_millis(1);
 
 /// A place on the agenda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Before all that takes long.
-    First,
-    /// Among what takes long.
-    Behind,
+    /// Media that takes no time to speak of.
+    Prompt,
+    /// Media that has more than its share, or whose next step may take long. One session at least has its step in
+    /// each turn.
+    Slow,
+    /// HTTP.
+    Files,
+}
+
+impl Place {
+    /// Where a session stands that goes on with what it has begun.
+    pub fn to_go_on(traffic: Traffic) -> Self {
+        match traffic {
+            Traffic::Media => Self::Slow,
+            Traffic::Files => Self::Files,
+        }
+    }
 }
 
 /// The sessions to be served. Whoever adds them sees to it that each is on it once.
 #[derive(Debug, Default)]
 pub struct Agenda {
-    first: VecDeque<SessionId>,
-    behind: VecDeque<SessionId>,
+    prompt: VecDeque<SessionId>,
+    slow: VecDeque<SessionId>,
+    files: VecDeque<SessionId>,
 }
 
 impl Agenda {
     /// Adds a session.
     pub fn add(&mut self, id: SessionId, place: Place) {
-        match place {
-            Place::First => self.first.push_back(id),
-            Place::Behind => self.behind.push_back(id),
-        }
+        self.at(place).push_back(id);
     }
 
     /// Takes the next session of a place.
     pub fn next(&mut self, place: Place) -> Option<SessionId> {
-        match place {
-            Place::First => self.first.pop_front(),
-            Place::Behind => self.behind.pop_front(),
-        }
+        self.at(place).pop_front()
     }
 
     /// Whether there is nobody to serve.
     pub fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.behind.is_empty()
+        self.prompt.is_empty() && self.slow.is_empty() && self.files.is_empty()
+    }
+
+    fn at(&mut self, place: Place) -> &mut VecDeque<SessionId> {
+        match place {
+            Place::Prompt => &mut self.prompt,
+            Place::Slow => &mut self.slow,
+            Place::Files => &mut self.files,
+        }
     }
 }

@@ -140,14 +140,16 @@ impl Server {
         }
         self.resume_accepting(now);
         let (end, mut clock) = (now.instant + TURN, now.instant);
-        while self.serve_next(Place::First, &mut clock, now) && clock < end {}
+        while self.serve_next(Place::Prompt, &mut clock, now) && clock < end {}
         while self.engine.expire(now) && Instant::now() < end {}
         self.flush(now);
         clock = Instant::now();
+        while self.serve_next(Place::Slow, &mut clock, now) && clock < end {}
         let end = end.max(clock + SHARE);
         loop {
-            let (served, worked) = (self.serve_next(Place::Behind, &mut clock, now), self.work(now));
-            if !served && !worked || Instant::now() >= end {
+            let (served, worked) = (self.serve_next(Place::Files, &mut clock, now), self.work(now));
+            clock = Instant::now();
+            if !served && !worked || clock >= end {
                 break;
             }
         }
@@ -204,7 +206,7 @@ impl Server {
         }
         match (event.token(), id) {
             (SIGNALS, _) => self.handle_signals(now),
-            (_, Some(id)) => self.note(id, event),
+            (_, Some(id)) => self.note(id, event, now),
             (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
             // A session that has just gone.
             (_, None) => {}
@@ -251,7 +253,7 @@ impl Server {
         match action {
             Action::Read(id) => {
                 if self.socket(id).is_some_and(|socket| socket.readable) {
-                    self.put_on_agenda(id, Place::Behind);
+                    self.go_on(id);
                 }
             }
             Action::LimitSilence(id, limit) => {

@@ -19,7 +19,7 @@ const PIECE: usize = 16 * 1024;
 
 impl Server {
     /// Notes what an event says of a session, and has the session served.
-    pub(super) fn note(&mut self, id: SessionId, event: &Event) {
+    pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
         let Some(socket) = self.socket(id) else { return };
         if event.is_writable() {
             socket.blocked = false;
@@ -27,12 +27,23 @@ impl Server {
         }
         socket.hung_up |= event.is_read_closed() || event.is_error();
         socket.readable |= event.is_readable() || socket.hung_up;
-        let comes_first = socket.traffic == Traffic::Media && !socket.is_slow;
-        let place = if comes_first && !self.engine.is_bulky(id) { Place::First } else { Place::Behind };
-        self.put_on_agenda(id, place);
+        let (is_slow, later, hung_up) = (socket.is_slow, Place::to_go_on(socket.traffic), socket.hung_up);
+        if hung_up {
+            self.engine.hung_up(id, now);
+        }
+        let is_prompt = later == Place::Slow && !is_slow && !self.engine.is_bulky(id);
+        self.put_on_agenda(id, if is_prompt { Place::Prompt } else { later });
     }
 
-    pub(super) fn put_on_agenda(&mut self, id: SessionId, place: Place) {
+    /// Has a session served that goes on with what it has begun.
+    pub(super) fn go_on(&mut self, id: SessionId) {
+        if let Some(socket) = self.socket(id) {
+            let place = Place::to_go_on(socket.traffic);
+            self.put_on_agenda(id, place);
+        }
+    }
+
+    fn put_on_agenda(&mut self, id: SessionId, place: Place) {
         let Some(socket) = self.socket(id) else { return };
         if !std::mem::replace(&mut socket.on_agenda, true) {
             self.agenda.add(id, place);
@@ -77,7 +88,7 @@ impl Server {
                 return; // Action::Read comes when it goes on
             }
             if left == 0 || left < READ_BUDGET && Instant::now() >= end {
-                return self.put_on_agenda(id, Place::Behind);
+                return self.go_on(id);
             }
             match socket.read(&mut self.scratch) {
                 Progress::Bytes(count) => {
@@ -138,7 +149,7 @@ impl Server {
         let has_more = self.engine.out_queue(id).is_some_and(|queue| !queue.is_empty());
         if let Some(socket) = self.socket(id).filter(|socket| has_more && !socket.blocked) {
             socket.has_to_write = true;
-            self.put_on_agenda(id, Place::Behind);
+            self.go_on(id);
         }
     }
 

@@ -88,3 +88,25 @@ fn a_jump_is_no_lead() {
     }
     assert!(!world.engine.is_held(publisher.id));
 }
+
+#[test]
+fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    publisher.send(&mut world, &keys(2000, 5000));
+    world.engine.hung_up(publisher.id, world.now);
+    world.pass(3);
+    assert!(world.engine.is_held(publisher.id) && world.is_open(publisher.id));
+    let _other = Client::publish(&mut world, "a");
+    world.end_turn();
+    assert!(!world.is_open(publisher.id), "replaced");
+
+    let mut alone = Client::publish(&mut world, "b");
+    alone.send(&mut world, &keys(2000, 5000));
+    world.engine.hung_up(alone.id, world.now);
+    for _ in 0..610 {
+        world.pass(1);
+        alone.receive(&mut world);
+    }
+    assert!(!world.is_open(alone.id), "it would take hours");
+}
