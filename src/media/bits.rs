@@ -1,5 +1,7 @@
 //! A bit reader, most significant bit first, for codec headers (ISO 14496-10 7.2 and 9.1, ISO 14496-3).
 
+use std::ops::RangeInclusive;
+
 use crate::media::Truncated;
 
 /// A cursor over the bits of `bytes`. Every read fails once the bytes are used up.
@@ -34,9 +36,24 @@ impl<'a> Bits<'a> {
         Ok(value)
     }
 
-    /// Reads an unsigned Exp-Golomb number, `ue(v)` (ISO 14496-10 9.1); one of more than 32 bits,
-    /// which no field may have, counts as truncated.
-    pub fn ue(&mut self) -> Result<u32, Truncated> {
+    /// Reads an unsigned Exp-Golomb number, `ue(v)` (ISO 14496-10 9.1), of a field that may hold 0 to `max`. A
+    /// larger number counts as truncated: nobody calculates with one.
+    pub fn ue(&mut self, max: u32) -> Result<u32, Truncated> {
+        let code = self.code()?;
+        if code <= max { Ok(code) } else { Err(Truncated) }
+    }
+
+    /// Reads a signed Exp-Golomb number, `se(v)` (ISO 14496-10 9.1.1), of a field that may hold `range`.
+    pub fn se(&mut self, range: RangeInclusive<i32>) -> Result<i32, Truncated> {
+        let code = self.code()?;
+        // A code is at most 2^32 - 2, so half of it, rounded up, is below 2^31.
+        let half = i32::try_from(code.div_ceil(2)).map_err(|_| Truncated)?;
+        let value = if code % 2 == 1 { half } else { -half };
+        if range.contains(&value) { Ok(value) } else { Err(Truncated) }
+    }
+
+    /// Reads an Exp-Golomb code, 0 to 2^32 - 2; a longer one, which no field may have, counts as truncated.
+    fn code(&mut self) -> Result<u32, Truncated> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -48,17 +65,43 @@ impl<'a> Bits<'a> {
         Ok(((1u32 << zeros) - 1) + rest)
     }
 
-    /// Reads a signed Exp-Golomb number, `se(v)` (ISO 14496-10 9.1.1).
-    pub fn se(&mut self) -> Result<i32, Truncated> {
-        let code = self.ue()?;
-        // A code is at most 2^32 - 2, so half of it, rounded up, is below 2^31.
-        let half = i32::try_from(code.div_ceil(2)).map_err(|_| Truncated)?;
-        Ok(if code % 2 == 1 { half } else { -half })
-    }
-
     /// Bits that have not been read.
     pub fn left(&self) -> usize {
         self.bytes.len() * 8 - self.position
+    }
+}
+
+/// Writes bits, most significant bit first; what is missing of the last byte is 0.
+#[derive(Debug, Clone, Default)]
+pub struct BitWriter {
+    bytes: Vec<u8>,
+    /// Bits written.
+    count: usize,
+}
+
+impl BitWriter {
+    /// Appends the lowest `count` bits of a number, at most 32.
+    pub fn put(&mut self, count: u32, value: u32) {
+        debug_assert!(count <= 32, "a number is at most 32 bits");
+        for place in (0..count).rev() {
+            if self.count.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> place & 1) as u8) << (7 - self.count % 8);
+            }
+            self.count += 1;
+        }
+    }
+
+    /// Bits written.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 
@@ -66,15 +109,17 @@ impl<'a> Bits<'a> {
 mod tests {
     use super::*;
 
+    const ANY: RangeInclusive<i32> = i32::MIN..=i32::MAX;
+
     #[test]
     fn exp_golomb_codes_follow_table_9_2() {
         // 1, 010, 011, 00100, 00101 and padding.
         let bytes = [0b1010_0110, 0b0100_0010, 0b1000_0000];
         let mut bits = Bits::new(&bytes);
-        let codes: Vec<u32> = (0..5).map(|_| bits.ue().unwrap()).collect();
+        let codes: Vec<u32> = (0..5).map(|_| bits.ue(u32::MAX).unwrap()).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4]);
         let mut bits = Bits::new(&bytes);
-        let codes: Vec<i32> = (0..5).map(|_| bits.se().unwrap()).collect();
+        let codes: Vec<i32> = (0..5).map(|_| bits.se(ANY).unwrap()).collect();
         assert_eq!(codes, [0, 1, -1, 2, -2]);
     }
 
@@ -83,10 +128,18 @@ mod tests {
         let mut bytes = [0u8; 8];
         bytes[3] = 1;
         bytes[4..].fill(0xff);
-        assert_eq!(Bits::new(&bytes).ue(), Ok(u32::MAX - 1));
-        assert_eq!(Bits::new(&bytes).se(), Ok(-i32::MAX));
-        assert_eq!(Bits::new(&[0; 9]).ue(), Err(Truncated));
-        assert_eq!(Bits::new(&[0, 0, 0, 0, 0xff]).ue(), Err(Truncated));
-        assert_eq!(Bits::new(&[]).ue(), Err(Truncated));
+        assert_eq!(Bits::new(&bytes).ue(u32::MAX), Ok(u32::MAX - 1));
+        assert_eq!(Bits::new(&bytes).se(ANY), Ok(-i32::MAX));
+        assert_eq!(Bits::new(&[0; 9]).ue(u32::MAX), Err(Truncated));
+        assert_eq!(Bits::new(&[0, 0, 0, 0, 0xff]).ue(u32::MAX), Err(Truncated));
+        assert_eq!(Bits::new(&[]).ue(u32::MAX), Err(Truncated));
+    }
+
+    #[test]
+    fn a_number_outside_its_field_is_refused() {
+        // ue(v) of 5 is 00110, and se(v) of 3.
+        let bits = || Bits::new(&[0b0011_0000]);
+        assert_eq!((bits().ue(5), bits().ue(4)), (Ok(5), Err(Truncated)));
+        assert_eq!((bits().se(-3..=3), bits().se(-3..=2)), (Ok(3), Err(Truncated)));
     }
 }

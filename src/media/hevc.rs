@@ -21,6 +21,8 @@ const NAL_PREFIX_SEI: u8 = 39;
 const DELIMITER: [u8; 3] = [NAL_AUD << 1, 1, 0x50];
 /// The most parameter sets of a type: as many as picture parameter sets can have numbers (7.4.3.3.1).
 const MAX_SETS: usize = 64;
+/// The most pictures that a decoder holds: MaxDpbSize (A.4.1).
+const MAX_DECODED_PICTURES: u32 = 16;
 /// SEI messages that describe all pictures (D.2.28, D.2.35, D.2.38): the mastering display, light levels, the
 /// transfer characteristics of HLG. What else is found in records, such as the encoder's name and options or
 /// the first picture's timing, is not for every key frame.
@@ -199,6 +201,12 @@ fn unit(nal: &[u8]) -> Unit {
     }
 }
 
+/// `max_sub_layers_minus1`, which is at most 6 (7.4.3.1), and one more.
+fn parse_max_sub_layers(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
+    let minus1 = bits.u(3)?;
+    if minus1 <= 6 { Ok(minus1 + 1) } else { Err(Truncated) }
+}
+
 /// Steps over `profile_tier_level` with a general profile (7.3.3).
 fn skip_profile(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
     const PROFILE: u32 = 88;
@@ -226,8 +234,10 @@ fn skip(bits: &mut Bits<'_>, count: u32) -> Result<(), Truncated> {
 /// Steps over what each sub-layer needs of buffers, or the highest one (7.3.2.1, 7.3.2.2).
 fn skip_sub_layer_ordering(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
     let count = if bits.flag()? { max_sub_layers } else { 1 };
-    for _ in 0..3 * count {
-        bits.ue()?;
+    for _ in 0..count {
+        bits.ue(MAX_DECODED_PICTURES - 1)?; // max_dec_pic_buffering_minus1
+        bits.ue(MAX_DECODED_PICTURES - 1)?; // max_num_reorder_pics
+        bits.ue(u32::MAX)?; // max_latency_increase_plus1
     }
     Ok(())
 }

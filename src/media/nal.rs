@@ -6,7 +6,7 @@ use super::{Reader, Truncated};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
-const MAX_SIDE: u32 = 16_888;
+pub(super) const MAX_SIDE: u32 = 16_888;
 /// The most parameter sets in a frame, each of which is looked for among the configuration's. A frame of
 /// 16 MiB has room for millions.
 const MAX_PARAMETERS: usize = 1024;
@@ -23,8 +23,8 @@ pub struct Picture {
 }
 
 /// A picture's side in pixels, if it is one that can be.
-pub(super) fn side(coded: u64, crop: u64) -> Result<u32, Truncated> {
-    let side = coded.checked_sub(crop).and_then(|side| u32::try_from(side).ok());
+pub(super) fn side(coded: u32, crop: u32) -> Result<u32, Truncated> {
+    let side = coded.checked_sub(crop);
     side.filter(|side| (1..=MAX_SIDE).contains(side)).ok_or(Truncated)
 }
 
@@ -32,6 +32,7 @@ pub(super) fn side(coded: u64, crop: u64) -> Result<u32, Truncated> {
 /// colours, where the chroma samples are.
 pub(super) fn skip_signal_description(bits: &mut Bits<'_>) -> Result<(), Truncated> {
     const EXTENDED_SAR: u32 = 255;
+    const MAX_CHROMA_LOCATION: u32 = 5;
     if bits.flag()? && bits.u(8)? == EXTENDED_SAR {
         bits.u(32)?;
     }
@@ -45,8 +46,8 @@ pub(super) fn skip_signal_description(bits: &mut Bits<'_>) -> Result<(), Truncat
         }
     }
     if bits.flag()? {
-        bits.ue()?; // chroma_sample_loc_type_top_field
-        bits.ue()?; // chroma_sample_loc_type_bottom_field
+        bits.ue(MAX_CHROMA_LOCATION)?; // chroma_sample_loc_type_top_field
+        bits.ue(MAX_CHROMA_LOCATION)?; // chroma_sample_loc_type_bottom_field
     }
     Ok(())
 }

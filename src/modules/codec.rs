@@ -210,7 +210,9 @@ fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
 fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let values = amf0::decode(frame.amf0()).map_err(|error| format!("metadata: {error}"))?;
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
-    let number = |names: &[&str]| names.iter().find_map(|name| object.number(name)).filter(|n| *n > 0.0);
+    let number = |names: &[&str]| {
+        names.iter().find_map(|name| object.number(name)).filter(|n| *n > 0.0 && n.is_finite())
+    };
     let facts = &mut stream.codec;
     // The picture's size is in the headers of H.264 and H.265.
     if facts.video_level == 0 {

@@ -1,5 +1,7 @@
 //! A frame of AAC in which nothing sounds.
 
+use crate::media::bits::BitWriter;
+
 /// Syntactic elements (ISO 14496-3 table 4.85), with the identifier in three bits.
 const SINGLE_CHANNEL: u32 = 0;
 const CHANNEL_PAIR: u32 = 1;
@@ -19,48 +21,27 @@ pub fn raw_frame(channel_configuration: u32) -> Option<Vec<u8>> {
         7 => &[SINGLE_CHANNEL, CHANNEL_PAIR, CHANNEL_PAIR, CHANNEL_PAIR, LOW_FREQUENCY],
         _ => return None,
     };
-    let mut bits = Writer::default();
+    let mut bits = BitWriter::default();
     for (place, element) in elements.iter().enumerate() {
         let tag = elements.iter().take(place).filter(|earlier| *earlier == element).count();
         bits.put(3, *element);
         bits.put(4, tag as u32);
         if *element == CHANNEL_PAIR {
             bits.put(1, 0); // common_window
-            bits.silent_channel();
+            put_silent_channel(&mut bits);
         }
-        bits.silent_channel();
+        put_silent_channel(&mut bits);
     }
     bits.put(3, END);
-    Some(bits.bytes)
+    Some(bits.into_bytes())
 }
 
-/// Bits one after the other, the first the highest; what is missing of the last byte is 0.
-#[derive(Default)]
-struct Writer {
-    bytes: Vec<u8>,
-    used: u32,
-}
-
-impl Writer {
-    fn put(&mut self, count: u32, value: u32) {
-        for place in (0..count).rev() {
-            if self.used.is_multiple_of(8) {
-                self.bytes.push(0);
-            }
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= ((value >> place & 1) as u8) << (7 - self.used % 8);
-            }
-            self.used += 1;
-        }
-    }
-
-    /// individual_channel_stream (table 4.50) with one long window and max_sfb of 0.
-    fn silent_channel(&mut self) {
-        self.put(8, 0); // global_gain
-        self.put(1 + 2 + 1, 0); // ics_reserved_bit, window_sequence, window_shape
-        self.put(6 + 1, 0); // max_sfb, predictor_data_present
-        self.put(1 + 1 + 1, 0); // pulse_data_present, tns_data_present, gain_control_data_present
-    }
+/// individual_channel_stream (table 4.50) with one long window and max_sfb of 0.
+fn put_silent_channel(bits: &mut BitWriter) {
+    bits.put(8, 0); // global_gain
+    bits.put(1 + 2 + 1, 0); // ics_reserved_bit, window_sequence, window_shape
+    bits.put(6 + 1, 0); // max_sfb, predictor_data_present
+    bits.put(1 + 1 + 1, 0); // pulse_data_present, tns_data_present, gain_control_data_present
 }
 
 #[cfg(test)]

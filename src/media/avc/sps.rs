@@ -1,12 +1,24 @@
 //! The sequence parameter set, as far as the picture's size and rate (ISO 14496-10 7.3.2.1.1, E.1.1).
 
+use std::ops::RangeInclusive;
+
 use crate::media::Truncated;
 use crate::media::bits::Bits;
-use crate::media::nal::{Picture, side, skip_signal_description, unescape};
+use crate::media::nal::{MAX_SIDE, Picture, side, skip_signal_description, unescape};
 
 /// A set longer than this is not looked at; the longest legal ones, with all scaling lists and a
 /// full VUI, stay below 2 KiB.
 const MAX_BYTES: usize = 4096;
+/// The most that the fields may hold (7.4.2.1.1).
+const MAX_ID: u32 = 31;
+const MAX_BIT_DEPTH_MINUS8: u32 = 6;
+const MAX_LOG2_MINUS4: u32 = 12;
+const MAX_ORDER_COUNT_CYCLE: u32 = 255;
+const MAX_REFERENCE_FRAMES: u32 = 16;
+/// The side of a picture in macroblocks, less one, that [`side`] believes.
+const MAX_MACROBLOCKS_MINUS1: u32 = MAX_SIDE / 16;
+const OFFSETS: RangeInclusive<i32> = -i32::MAX..=i32::MAX;
+
 /// Chroma sampling: what a cropping unit depends on (7.4.2.1.1, table 6-1).
 struct Chroma {
     /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`.
@@ -24,11 +36,11 @@ pub fn parse(nal: &[u8]) -> Result<Picture, Truncated> {
     let mut bits = Bits::new(&raw);
     let profile = bits.u(8)?;
     bits.u(16)?; // constraint flags and level
-    bits.ue()?; // seq_parameter_set_id
+    bits.ue(MAX_ID)?; // seq_parameter_set_id
     let chroma = if has_chroma(profile) { parse_chroma(&mut bits)? } else { Chroma { array_type: 1 } };
-    bits.ue()?; // log2_max_frame_num_minus4
+    bits.ue(MAX_LOG2_MINUS4)?; // log2_max_frame_num_minus4
     skip_order_count(&mut bits)?;
-    bits.ue()?; // max_num_ref_frames
+    bits.ue(MAX_REFERENCE_FRAMES)?; // max_num_ref_frames
     bits.flag()?; // gaps_in_frame_num_value_allowed_flag
     let (width, height) = parse_size(&mut bits, &chroma)?;
     // The size is what matters: timing that cannot be read counts as absent. (A field rate is halved.)
@@ -41,13 +53,10 @@ fn has_chroma(profile: u32) -> bool {
 }
 
 fn parse_chroma(bits: &mut Bits<'_>) -> Result<Chroma, Truncated> {
-    let format = bits.ue()?;
-    if format > 3 {
-        return Err(Truncated);
-    }
+    let format = bits.ue(3)?;
     let separate = format == 3 && bits.flag()?;
-    bits.ue()?; // bit_depth_luma_minus8
-    bits.ue()?; // bit_depth_chroma_minus8
+    bits.ue(MAX_BIT_DEPTH_MINUS8)?; // bit_depth_luma_minus8
+    bits.ue(MAX_BIT_DEPTH_MINUS8)?; // bit_depth_chroma_minus8
     bits.flag()?; // qpprime_y_zero_transform_bypass_flag
     if bits.flag()? {
         for list in 0..if format == 3 { 12 } else { 8 } {
@@ -64,8 +73,8 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: usize) -> Result<(), Truncated> 
     let (mut last, mut next) = (8i32, 8i32);
     for _ in 0..size {
         if next != 0 {
-            let delta = bits.se()?;
-            next = last.wrapping_add(delta).rem_euclid(256);
+            let delta = bits.se(-128..=127)?;
+            next = (last + delta).rem_euclid(256);
         }
         if next != 0 {
             last = next;
@@ -75,31 +84,26 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: usize) -> Result<(), Truncated> 
 }
 
 fn skip_order_count(bits: &mut Bits<'_>) -> Result<(), Truncated> {
-    match bits.ue()? {
+    match bits.ue(2)? {
         0 => {
-            bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
+            bits.ue(MAX_LOG2_MINUS4)?; // log2_max_pic_order_cnt_lsb_minus4
         }
         1 => {
             bits.flag()?; // delta_pic_order_always_zero_flag
-            bits.se()?; // offset_for_non_ref_pic
-            bits.se()?; // offset_for_top_to_bottom_field
-            let cycle = bits.ue()?;
-            if cycle > 255 {
-                return Err(Truncated);
-            }
-            for _ in 0..cycle {
-                bits.se()?; // offset_for_ref_frame
+            bits.se(OFFSETS)?; // offset_for_non_ref_pic
+            bits.se(OFFSETS)?; // offset_for_top_to_bottom_field
+            for _ in 0..bits.ue(MAX_ORDER_COUNT_CYCLE)? {
+                bits.se(OFFSETS)?; // offset_for_ref_frame
             }
         }
-        2 => {}
-        _ => return Err(Truncated),
+        _ => {}
     }
     Ok(())
 }
 
 fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Truncated> {
-    let width_in_mbs = u64::from(bits.ue()?) + 1;
-    let height_in_units = u64::from(bits.ue()?) + 1;
+    let width_in_mbs = bits.ue(MAX_MACROBLOCKS_MINUS1)? + 1;
+    let height_in_units = bits.ue(MAX_MACROBLOCKS_MINUS1)? + 1;
     let frame_mbs_only = bits.flag()?;
     if !frame_mbs_only {
         bits.flag()?; // mb_adaptive_frame_field_flag
@@ -110,8 +114,8 @@ fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Trunca
     let unit_y = fields * if chroma.array_type == 1 { 2 } else { 1 };
     let (mut crop_x, mut crop_y) = (0, 0);
     if bits.flag()? {
-        crop_x = (u64::from(bits.ue()?) + u64::from(bits.ue()?)) * unit_x;
-        crop_y = (u64::from(bits.ue()?) + u64::from(bits.ue()?)) * unit_y;
+        crop_x = (bits.ue(MAX_SIDE)? + bits.ue(MAX_SIDE)?) * unit_x;
+        crop_y = (bits.ue(MAX_SIDE)? + bits.ue(MAX_SIDE)?) * unit_y;
     }
     Ok((side(width_in_mbs * 16, crop_x)?, side(height_in_units * 16 * fields, crop_y)?))
 }

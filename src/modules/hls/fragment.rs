@@ -141,7 +141,7 @@ impl OpenFragment {
     /// player lets such a last one stand for as long as the hole before it.
     pub fn next_picture(&self) -> Option<u64> {
         let Pictures { delay, last, step, since } = self.pictures?;
-        let is_complete = since.saturating_mul(self.interval) + self.interval / 2 >= step;
+        let is_complete = since.saturating_mul(self.interval).saturating_add(self.interval / 2) >= step;
         let step = if is_complete { self.interval } else { step };
         Some(last.saturating_add(step).saturating_sub(delay))
     }
