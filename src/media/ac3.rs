@@ -3,6 +3,7 @@
 
 use super::Truncated;
 use super::bits::Bits;
+use super::parts::{MAX_AUDIO_FRAMES, PartsError};
 
 const SYNC: u32 = 0x0b77;
 /// Sampling frequencies in Hz by `fscod` (table 4.1).
@@ -51,12 +52,16 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The frames that a message begins with; `None` if it does not begin with a whole one.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    /// The frames that a message begins with; an error if it does not begin with a whole one.
+    pub fn parse(body: &[u8]) -> Result<Self, PartsError> {
         let mut frames: Option<Self> = None;
-        let mut rest = body;
+        let (mut rest, mut count) = (body, 0);
         while let Ok(header) = Header::parse(rest) {
             let Some(behind) = rest.get(header.length..) else { break };
+            count += 1;
+            if count > MAX_AUDIO_FRAMES {
+                return Err(PartsError::TooManyAudioFrames);
+            }
             let frames = frames.get_or_insert(Self { format: header.format, samples: 0, length: 0 });
             if header.format.coding == Coding::Eac3 {
                 frames.format.coding = Coding::Eac3;
@@ -67,7 +72,7 @@ impl Frames {
             frames.length += header.length;
             rest = behind;
         }
-        frames.filter(|frames| frames.samples > 0)
+        frames.filter(|frames| frames.samples > 0).ok_or(PartsError::Malformed)
     }
 }
 
@@ -122,6 +127,8 @@ impl Header {
     fn parse_eac3(mut bits: Bits<'_>) -> Result<Self, Truncated> {
         const DEPENDENT: u32 = 1;
         const RESERVED: u32 = 3;
+        /// What is read here has six bytes.
+        const MIN_WORDS: u32 = 3;
         let stream_type = bits.u(2)?;
         let substream = bits.u(3)?;
         let words = bits.u(11)? + 1;
@@ -131,7 +138,7 @@ impl Header {
         };
         let mode = bits.u(3)?;
         let channels = at(&CHANNELS, mode)? + u8::from(bits.flag()?);
-        if stream_type == RESERVED {
+        if stream_type == RESERVED || words < MIN_WORDS {
             return Err(Truncated);
         }
         let format = Format { coding: Coding::Eac3, sample_rate, channels };
@@ -160,7 +167,7 @@ mod tests {
 
     /// Coding, rate, channels, samples, bytes.
     fn parse(frame: &[u8]) -> Option<(Coding, u32, u8, u32, usize)> {
-        let Frames { format, samples, length } = Frames::parse(frame)?;
+        let Frames { format, samples, length } = Frames::parse(frame).ok()?;
         Some((format.coding, format.sample_rate, format.channels, samples, length))
     }
 
@@ -188,7 +195,7 @@ mod tests {
     fn sizes_of_ac3_follow_table_4_13() {
         let words = |rate: u8, code: u8| {
             let head = [0x0b, 0x77, 0, 0, rate << 6 | code, 0x40, 0x40, 0];
-            Frames::parse(&padded(&head, 4000)).map(|frames| frames.length / 2)
+            Frames::parse(&padded(&head, 4000)).ok().map(|frames| frames.length / 2)
         };
         assert_eq!([words(0, 0), words(1, 0), words(1, 1), words(2, 0)], [64, 69, 70, 96].map(Some));
         assert_eq!(
@@ -237,30 +244,39 @@ mod tests {
         let core = [padded(SURROUND, 1792), more].concat();
         assert_eq!(parse(&core), Some((Coding::Eac3, 48_000, 6, 1536, 2192)));
         // A message of nothing but more channels is no frame.
-        assert_eq!(Frames::parse(&enhanced(1, 0, 0b00_11, 0b0100, 200)), None);
+        assert_eq!(parse(&enhanced(1, 0, 0b00_11, 0b0100, 200)), None);
     }
 
     #[test]
     fn what_is_cut_or_reserved_is_no_frame() {
         for frame in [padded(STEREO, 768), enhanced(0, 0, 0b00_11, 0b1111, 640)] {
             for length in 0..frame.len() {
-                assert_eq!(Frames::parse(&frame[..length]), None, "{length}");
+                assert_eq!(parse(&frame[..length]), None, "{length}");
             }
             let two = [&frame[..], &frame[..frame.len() - 1]].concat();
             assert_eq!(Frames::parse(&two).unwrap().length, frame.len());
         }
-        assert_eq!(Frames::parse(&enhanced(3, 0, 0b00_11, 0b0100, 100)), None);
-        assert_eq!(Frames::parse(&enhanced(0, 0, 0b11_11, 0b0100, 100)), None);
+        assert_eq!(parse(&enhanced(3, 0, 0b00_11, 0b0100, 100)), None);
+        assert_eq!(parse(&enhanced(0, 0, 0b11_11, 0b0100, 100)), None);
         let mut later = padded(STEREO, 768);
         later[5] = 17 << 3;
-        assert_eq!(Frames::parse(&later), None);
+        assert_eq!(parse(&later), None);
+    }
+
+    #[test]
+    fn a_message_of_frames_without_end_is_left() {
+        let shortest = enhanced(0, 0, 0b00_00, 0b0100, 3);
+        let most = Frames::parse(&shortest.repeat(MAX_AUDIO_FRAMES)).unwrap();
+        assert_eq!((most.samples, most.length), (1024 * 256, 1024 * 6));
+        let more = shortest.repeat(MAX_AUDIO_FRAMES + 1);
+        assert_eq!(Frames::parse(&more), Err(PartsError::TooManyAudioFrames));
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 2..300)) {
             (bytes[0], bytes[1]) = (0x0b, 0x77);
-            if let Some(frames) = Frames::parse(&bytes) {
+            if let Ok(frames) = Frames::parse(&bytes) {
                 assert!(frames.length <= bytes.len() && frames.samples > 0 && frames.format.sample_rate > 0);
             }
         }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
-use super::{Reader, Truncated};
+use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 14496-10 table 7-1).
 const NAL_IDR: u8 = 5;
@@ -91,7 +91,7 @@ impl DecoderConfig {
         body: &[u8],
         start: Start,
         out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, Truncated> {
+    ) -> Result<AccessUnit, PartsError> {
         let (length_size, parameters) = (self.nal_length_size, [&*self.sps, &*self.pps]);
         Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::bits::Bits;
 use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
-use super::{Reader, Truncated};
+use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 23008-2 table 7-1).
 const NAL_VPS: u8 = 32;
@@ -151,7 +151,7 @@ impl DecoderConfig {
         body: &[u8],
         start: Start,
         out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, Truncated> {
+    ) -> Result<AccessUnit, PartsError> {
         let length_size = self.nal_length_size;
         let parameters = [&*self.vps, &*self.sps, &*self.pps, &*self.sei];
         Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)

@@ -12,9 +12,11 @@ pub mod hevc;
 pub mod mp3;
 pub mod nal;
 pub mod opus;
+pub mod parts;
 pub mod reader;
 pub mod rfc6381;
 pub mod ts;
 
 pub use frame::{Frame, Kind, Packet, Role, Tracks};
+pub use parts::PartsError;
 pub use reader::{Reader, Truncated};

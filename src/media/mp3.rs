@@ -1,6 +1,8 @@
 //! MPEG audio (ISO 11172-3 2.4.2.3, ISO 13818-3 2.4.2.3): the headers of frames, which tell all that there is
 //! to know, as no configuration comes before them.
 
+use super::parts::{MAX_AUDIO_FRAMES, PartsError};
+
 /// Bit rates in kbit/s by index, without "free" in front and "forbidden" behind: of MPEG-1 layer I, II and
 /// III, then of the lower rates' layer I, and II and III.
 const BIT_RATES: [[u32; 14]; 5] = [
@@ -45,20 +47,24 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The frames that a message begins with; `None` if it does not begin with a whole one.
-    pub fn parse(body: &[u8]) -> Option<Self> {
-        let first = Header::parse(body)?;
+    /// The frames that a message begins with; an error if it does not begin with a whole one.
+    pub fn parse(body: &[u8]) -> Result<Self, PartsError> {
+        let first = Header::parse(body).ok_or(PartsError::Malformed)?;
         let mut frames = Self { format: first.format, samples: 0, length: 0 };
-        let mut rest = body;
+        let (mut rest, mut count) = (body, 0);
         while let Some(header) = Header::parse(rest).filter(|header| header.format == first.format) {
             // A free bit rate tells no length: such a frame has the message to itself.
             let length = header.length.unwrap_or(rest.len());
             let Some(behind) = rest.get(length..) else { break };
+            count += 1;
+            if count > MAX_AUDIO_FRAMES {
+                return Err(PartsError::TooManyAudioFrames);
+            }
             frames.samples = frames.samples.saturating_add(header.samples);
             frames.length += length;
             rest = behind;
         }
-        (frames.length > 0).then_some(frames)
+        if frames.length > 0 { Ok(frames) } else { Err(PartsError::Malformed) }
     }
 }
 
@@ -115,7 +121,7 @@ mod tests {
     }
 
     fn parse(head: [u8; 4], length: usize) -> Option<(u32, u8, u32, usize)> {
-        let frames = Frames::parse(&padded(head, length))?;
+        let frames = Frames::parse(&padded(head, length)).ok()?;
         Some((frames.format.sample_rate, frames.format.channels, frames.samples, frames.length))
     }
 
@@ -157,7 +163,7 @@ mod tests {
     fn what_is_cut_or_reserved_is_no_frame() {
         let frame = padded([0xff, 0xfb, 0x90, 0x64], 417);
         for length in 0..frame.len() {
-            assert_eq!(Frames::parse(&frame[..length]), None, "{length}");
+            assert_eq!(Frames::parse(&frame[..length]), Err(PartsError::Malformed), "{length}");
         }
         for head in [
             [0xff, 0xf9, 0x90, 0x64], // layer
@@ -171,11 +177,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_message_of_frames_without_end_is_left() {
+        let shortest = padded([0xff, 0xf3, 0x14, 0], 24);
+        let most = Frames::parse(&shortest.repeat(MAX_AUDIO_FRAMES)).unwrap();
+        assert_eq!((most.samples, most.length), (1024 * 576, 1024 * 24));
+        let more = shortest.repeat(MAX_AUDIO_FRAMES + 1);
+        assert_eq!(Frames::parse(&more), Err(PartsError::TooManyAudioFrames));
+    }
+
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 2..300)) {
             (bytes[0], bytes[1]) = (0xff, bytes[1] | 0xe0);
-            if let Some(frames) = Frames::parse(&bytes) {
+            if let Ok(frames) = Frames::parse(&bytes) {
                 assert!(frames.length <= bytes.len() && frames.samples > 0);
             }
         }

@@ -2,14 +2,12 @@
 //! and 8.3.2), behind start codes in MPEG-TS (annex B of both). What a unit is, its codec tells.
 
 use super::bits::Bits;
+use super::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};
 use super::{Reader, Truncated};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
 pub(super) const MAX_SIDE: u32 = 16_888;
-/// The most parameter sets in a frame, each of which is looked for among the configuration's. A frame of
-/// 16 MiB has room for millions.
-const MAX_PARAMETERS: usize = 1024;
 
 /// What the parameter sets say of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,8 +103,9 @@ impl Rewriter<'_> {
     /// Appends a frame's body to `out` as one access unit: a delimiter, the parameters when decoding can start
     /// here or `start` asks for them, then its NAL units. Delimiters in the frame are dropped, and
     /// parameters that the configuration holds too; others, which encoders that change them on the way put
-    /// there, are kept. A frame of too many parameters is an error, too. After one or [`AccessUnit::Empty`], `out` is as before.
-    pub fn write(&self, body: &[u8], start: Start, out: &mut Vec<u8>) -> Result<AccessUnit, Truncated> {
+    /// there, are kept. A frame of too many units or parameters is an error, too. After one or
+    /// [`AccessUnit::Empty`], `out` is as before.
+    pub fn write(&self, body: &[u8], start: Start, out: &mut Vec<u8>) -> Result<AccessUnit, PartsError> {
         let access_unit = self.classify(body)?;
         if access_unit == AccessUnit::Empty {
             return Ok(access_unit);
@@ -132,11 +131,13 @@ impl Rewriter<'_> {
         self.parameters.iter().flat_map(|nals| nals.iter()).map(Vec::as_slice)
     }
 
-    fn classify(&self, body: &[u8]) -> Result<AccessUnit, Truncated> {
+    fn classify(&self, body: &[u8]) -> Result<AccessUnit, PartsError> {
         let (mut access_unit, mut parameters) = (AccessUnit::Empty, 0);
         for nal in Nals::new(body, self.length_size) {
             match (self.unit)(nal?) {
-                Unit::Parameters if parameters == MAX_PARAMETERS => return Err(Truncated),
+                Unit::Parameters if parameters == MAX_PARAMETER_SETS => {
+                    return Err(PartsError::TooManyParameterSets);
+                }
                 Unit::Parameters => parameters += 1,
                 Unit::RandomAccess => access_unit = AccessUnit::RandomAccess,
                 Unit::Slice if access_unit == AccessUnit::Empty => access_unit = AccessUnit::Picture,
@@ -153,37 +154,40 @@ fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The length-prefixed NAL units of one frame, in order. Empty ones are passed over; a length beyond the
-/// rest of the frame is an error and the last item.
+/// rest of the frame, or one unit more than [`MAX_NAL_UNITS`], is an error and the last item.
 #[derive(Debug, Clone)]
 pub struct Nals<'a> {
     reader: Reader<'a>,
     length_size: usize,
+    /// Units that may still come.
+    left: usize,
 }
 
 impl<'a> Nals<'a> {
     /// The NAL units of a frame's body, with lengths of 1 to 4 bytes.
     pub fn new(body: &'a [u8], length_size: usize) -> Self {
-        Self { reader: Reader::new(body), length_size }
+        Self { reader: Reader::new(body), length_size, left: MAX_NAL_UNITS }
     }
 
-    fn take_one(&mut self) -> Result<&'a [u8], Truncated> {
+    fn take_one(&mut self) -> Result<&'a [u8], PartsError> {
+        self.left = self.left.checked_sub(1).ok_or(PartsError::TooManyNalUnits)?;
         let prefix = self.reader.take(self.length_size)?;
         let length = prefix.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
-        self.reader.take(length)
+        Ok(self.reader.take(length)?)
     }
 }
 
 impl<'a> Iterator for Nals<'a> {
-    type Item = Result<&'a [u8], Truncated>;
+    type Item = Result<&'a [u8], PartsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.reader.is_empty() {
             match self.take_one() {
                 Ok([]) => {}
                 Ok(nal) => return Some(Ok(nal)),
-                Err(Truncated) => {
+                Err(error) => {
                     self.reader = Reader::new(&[]);
-                    return Some(Err(Truncated));
+                    return Some(Err(error));
                 }
             }
         }

@@ -191,11 +191,11 @@ fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
     let (body, payload) = (frame.body(), frame.payload());
     match frame.codec {
         Id::Mp3 => {
-            let format = mp3::Frames::parse(body)?.format;
+            let format = mp3::Frames::parse(body).ok()?.format;
             Some((format.sample_rate, format.channels))
         }
         Id::Ac3 | Id::Eac3 => {
-            let format = ac3::Frames::parse(body)?.format;
+            let format = ac3::Frames::parse(body).ok()?.format;
             Some((format.sample_rate, format.channels))
         }
         Id::Opus => Some((opus::SAMPLE_RATE, 0)),

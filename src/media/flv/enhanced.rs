@@ -23,6 +23,11 @@ const TIMESTAMP_OFFSET_NANO: u8 = 0;
 /// The video frame type of commands to the client.
 const COMMAND: u8 = 5;
 
+/// The most extensions in front of a message, of which one type exists so far.
+const MAX_EXTENSIONS: usize = 16;
+/// The most parts of a message: their numbers have 8 bits.
+const MAX_TRACKS: usize = 256;
+
 /// How the tracks of a message are laid out (AvMultitrackType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
@@ -87,13 +92,15 @@ struct Parts<'a> {
     layout: Layout,
     four_cc: [u8; 4],
     is_over: bool,
+    /// Parts that may still come.
+    left: usize,
 }
 
 impl<'a> Parts<'a> {
     /// The parts of a message of `length` bytes whose head has been read.
     fn new(mut reader: Reader<'a>, length: usize, layout: Layout) -> Result<Self, Truncated> {
         let four_cc = if layout == Layout::ManyCodecs { [0; 4] } else { reader.array()? };
-        Ok(Self { reader, length, layout, four_cc, is_over: false })
+        Ok(Self { reader, length, layout, four_cc, is_over: false, left: MAX_TRACKS })
     }
 
     /// The next part; there is at least one.
@@ -101,6 +108,7 @@ impl<'a> Parts<'a> {
         if self.is_over {
             return Ok(None);
         }
+        self.left = self.left.checked_sub(1).ok_or(Truncated)?;
         if self.layout == Layout::ManyCodecs {
             self.four_cc = self.reader.array()?;
         }
@@ -167,8 +175,12 @@ pub(super) fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
 
 /// Takes the ModEx prefixes; returns the packet type after them and the nanoseconds.
 fn read_mod_ex(reader: &mut Reader<'_>, mut packet_type: u8) -> Result<(u8, u32), Truncated> {
-    let mut nanoseconds = 0;
+    let (mut nanoseconds, mut count) = (0, 0);
     while packet_type == MOD_EX {
+        count += 1;
+        if count > MAX_EXTENSIONS {
+            return Err(Truncated);
+        }
         let size = match reader.u8()? {
             0xff => usize::from(reader.u16()?) + 1,
             size => usize::from(size) + 1,

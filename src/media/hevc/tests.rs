@@ -254,7 +254,7 @@ fn write(
     config: &DecoderConfig,
     nals: &[&[u8]],
     start: Start,
-) -> (Result<AccessUnit, Truncated>, Vec<Vec<u8>>) {
+) -> (Result<AccessUnit, PartsError>, Vec<Vec<u8>>) {
     let lengths = nals.iter().map(|nal| [&u32::try_from(nal.len()).unwrap().to_be_bytes()[..], nal].concat());
     let (body, mut out) = (lengths.collect::<Vec<_>>().concat(), Vec::new());
     let unit = config.write_annex_b(&body, start, &mut out);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], Truncated>> {
+fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], PartsError>> {
     Nals::new(body, length_size).collect()
 }
 
@@ -22,16 +22,16 @@ fn a_length_takes_all_its_bytes() {
         let body = [length, &nal, length, &nal].concat();
         assert_eq!(walk(size, &body), [Ok(&nal[..]), Ok(&nal[..])]);
         for cut in 1..nal.len() {
-            assert_eq!(walk(size, &body[..cut]), [Err(Truncated)], "cut at {cut}");
+            assert_eq!(walk(size, &body[..cut]), [Err(PartsError::Malformed)], "cut at {cut}");
         }
     }
 }
 
 #[test]
 fn a_length_beyond_the_frame_is_the_last_item() {
-    assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 3, 5, 6]), [Ok(&[9][..]), Err(Truncated)]);
-    assert_eq!(walk(4, &[0xff, 0xff, 0xff, 0xff, 9]), [Err(Truncated)]);
-    assert_eq!(walk(4, &[0, 0, 0]), [Err(Truncated)]);
+    assert_eq!(walk(4, &[0, 0, 0, 1, 9, 0, 0, 0, 3, 5, 6]), [Ok(&[9][..]), Err(PartsError::Malformed)]);
+    assert_eq!(walk(4, &[0xff, 0xff, 0xff, 0xff, 9]), [Err(PartsError::Malformed)]);
+    assert_eq!(walk(4, &[0, 0, 0]), [Err(PartsError::Malformed)]);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn emulation_prevention_is_removed_and_nothing_else() {
 }
 
 /// A codec whose units say in their first byte what they are.
-fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, Truncated>, Vec<u8>) {
+fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8>) {
     let unit = |nal: &[u8]| match nal[0] {
         1 => Unit::Delimiter,
         2 => Unit::Parameters,
@@ -86,7 +86,7 @@ fn parameters_that_the_configuration_does_not_hold_are_kept() {
 
 #[test]
 fn broken_and_empty_frames_write_nothing() {
-    assert_eq!(rewrite(&[2, 3, 8, 9, 1], Start::Within), (Err(Truncated), vec![]));
+    assert_eq!(rewrite(&[2, 3, 8, 9, 1], Start::Within), (Err(PartsError::Malformed), vec![]));
     assert_eq!(rewrite(&[2, 6, 7, 0], Start::Fragment), (Ok(AccessUnit::Empty), vec![]));
     assert_eq!(rewrite(&[], Start::Within), (Ok(AccessUnit::Empty), vec![]));
 }
@@ -94,8 +94,23 @@ fn broken_and_empty_frames_write_nothing() {
 #[test]
 fn a_frame_of_parameters_without_end_is_broken() {
     let frame = |parameters: usize| [[2u8, 2, 9].repeat(parameters), vec![2, 3, 8]].concat();
-    assert_eq!(rewrite(&frame(MAX_PARAMETERS), Start::Within).0, Ok(AccessUnit::RandomAccess));
-    assert_eq!(rewrite(&frame(MAX_PARAMETERS + 1), Start::Within), (Err(Truncated), vec![]));
+    assert_eq!(rewrite(&frame(MAX_PARAMETER_SETS), Start::Within).0, Ok(AccessUnit::RandomAccess));
+    assert_eq!(
+        rewrite(&frame(MAX_PARAMETER_SETS + 1), Start::Within),
+        (Err(PartsError::TooManyParameterSets), vec![])
+    );
+}
+
+#[test]
+fn a_frame_of_units_without_end_is_left_at_the_first_that_is_too_many() {
+    // Units of a byte, and of none.
+    for unit in [&[1u8, 4][..], &[0]] {
+        let most = unit.repeat(MAX_NAL_UNITS);
+        assert!(walk(1, &most).iter().all(Result::is_ok));
+        let more = [&most, unit, &[9]].concat();
+        assert_eq!(walk(1, &more).last(), Some(&Err(PartsError::TooManyNalUnits)));
+        assert_eq!(rewrite(&more, Start::Within), (Err(PartsError::TooManyNalUnits), vec![]));
+    }
 }
 
 proptest::proptest! {

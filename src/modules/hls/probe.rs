@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use crate::media::{Frame, Kind};
 
+use super::tracks::Content;
+
 /// How long to wait for a track that has not shown itself, in milliseconds of media.
 const MAX_TIME: u64 = 1000;
 /// How long to wait for the pictures of a track whose header has come.
@@ -27,7 +29,7 @@ pub enum Known {
 /// Frames that wait.
 #[derive(Debug, Default)]
 pub struct Probe {
-    frames: Vec<Rc<Frame>>,
+    frames: Vec<(Rc<Frame>, Content)>,
     bytes: usize,
     /// The first timestamp of video and of audio.
     first: [Option<u64>; 2],
@@ -36,13 +38,13 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Keeps a frame of video or audio.
-    pub fn push(&mut self, frame: &Rc<Frame>) {
+    /// Keeps a frame of video or audio, and what it is.
+    pub fn push(&mut self, frame: &Rc<Frame>, content: Content) {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
         self.waited = self.waited.max(waited);
         self.bytes = self.bytes.saturating_add(frame.payload().len()).saturating_add(FRAME_COST);
-        self.frames.push(Rc::clone(frame));
+        self.frames.push((Rc::clone(frame), content));
     }
 
     /// True if there is a picture among the frames.
@@ -61,7 +63,7 @@ impl Probe {
     }
 
     /// The frames, in order.
-    pub fn into_frames(self) -> Vec<Rc<Frame>> {
+    pub fn into_frames(self) -> Vec<(Rc<Frame>, Content)> {
         self.frames
     }
 }

@@ -9,9 +9,9 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
+use crate::media::Frame;
 use crate::media::nal::{AccessUnit, Start};
 use crate::media::ts::{Muxer, Timing, Tracks, ticks};
-use crate::media::{Frame, Kind};
 
 use super::audio::AudioBuffer;
 use super::clock::{AudioGate, Clock, Dates};
@@ -148,7 +148,7 @@ impl Segmenter {
             State::Running => self.write(frame, content),
             State::Probing(probe) => {
                 if content != Content::Nothing {
-                    probe.push(frame);
+                    probe.push(frame, content);
                 }
                 let known = known(&self.codecs, probe);
                 if probe.is_over(known) { self.start() } else { Ok(()) }
@@ -164,8 +164,7 @@ impl Segmenter {
             Known::Announced => self.codecs.take_over_audio(),
             Known::Some | Known::All => self.codecs.take_over(),
         }
-        for frame in probe.into_frames() {
-            let content = if frame.kind == Kind::Video { Content::Video } else { Content::Audio };
+        for (frame, content) in probe.into_frames() {
             self.write(&frame, content)?;
         }
         Ok(())
@@ -174,8 +173,8 @@ impl Segmenter {
     fn write(&mut self, frame: &Frame, content: Content) -> io::Result<()> {
         match content {
             Content::Video => self.write_video(frame),
-            Content::Audio if self.codecs.has_video() => self.write_audio(frame),
-            Content::Audio => self.lead_with_audio(frame),
+            Content::Audio(told) if self.codecs.has_video() => self.write_audio(frame, told),
+            Content::Audio(told) => self.lead_with_audio(frame, told),
             Content::Nothing => Ok(()),
         }
     }
@@ -195,7 +194,8 @@ impl Segmenter {
         match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
             Ok(AccessUnit::Empty) => Ok(()),
-            Err(_) => {
+            Err(error) => {
+                self.codecs.note(error);
                 self.skipped += 1;
                 Ok(())
             }

@@ -1,12 +1,14 @@
 //! Which tracks a stream has, as its headers tell, and what is known of each. Codecs that a transport
 //! stream cannot carry are named in the log, once each.
 
+use std::mem;
+
 use crate::media::aac::{Adts, AudioConfig, raw_frame};
 use crate::media::flv::Codec;
 use crate::media::nal::{AccessUnit, Picture, Start};
 use crate::media::rfc6381::Coding;
 use crate::media::ts::{Audio, MAX_AUDIO_PAYLOAD, Tracks, Video};
-use crate::media::{Frame, Kind, Packet, Role, Truncated, ac3, avc, hevc, mp3};
+use crate::media::{Frame, Kind, Packet, PartsError, Role, ac3, avc, hevc, mp3};
 
 use super::audio::AudioFrame;
 
@@ -26,7 +28,7 @@ impl VideoTrack {
         body: &[u8],
         start: Start,
         out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, Truncated> {
+    ) -> Result<AccessUnit, PartsError> {
         match self {
             Self::Avc(config) => config.write_annex_b(body, start, out),
             Self::Hevc(config) => config.write_annex_b(body, start, out),
@@ -88,21 +90,18 @@ impl AudioTrack {
         }
     }
 
-    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track.
-    pub fn elementary(self, frame: &Frame) -> Option<AudioFrame<'_>> {
+    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track. `told` is what the
+    /// frame itself says.
+    pub fn elementary(self, frame: &Frame, told: Option<Told>) -> Option<AudioFrame<'_>> {
         let (timestamp, body) = (frame.timestamp, frame.body());
         let (header, body, samples) = match (self, frame.codec) {
             (Self::Aac(config, adts), Codec::Aac) => {
                 let body = raw_frame(body);
                 (Some(adts.header(body.len()).ok()?), body, (config.frame_samples, config.sample_rate))
             }
-            (Self::Mp3(format), Codec::Mp3) => {
-                let frames = mp3::Frames::parse(body).filter(|frames| frames.format == format)?;
-                (None, body.get(..frames.length)?, (frames.samples, format.sample_rate))
-            }
-            (Self::Ac3(format), Codec::Ac3 | Codec::Eac3) => {
-                let frames = ac3::Frames::parse(body).filter(|frames| frames.format == format)?;
-                (None, body.get(..frames.length)?, (frames.samples, format.sample_rate))
+            (Self::Mp3(_) | Self::Ac3(_), _) => {
+                let Told { samples, length, .. } = told.filter(|told| told.track == self)?;
+                (None, body.get(..length)?, samples)
             }
             _ => return None,
         };
@@ -132,13 +131,23 @@ impl AudioTrack {
     }
 }
 
+/// What a message of sound says itself of its track and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    track: AudioTrack,
+    /// Samples and sampling frequency.
+    samples: (u32, u32),
+    /// Bytes of its frames.
+    length: usize,
+}
+
 /// What a frame is to the segmenter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// A picture, or a part of a picture.
     Video,
-    /// A frame of sound.
-    Audio,
+    /// A frame of sound, and what it says itself, if it can be read.
+    Audio(Option<Told>),
     /// Nothing to write: a header, data, a codec that is not carried.
     Nothing,
 }
@@ -161,6 +170,7 @@ pub struct Codecs {
 struct Named {
     video: bool,
     audio: bool,
+    parts: bool,
 }
 
 impl Codecs {
@@ -183,13 +193,8 @@ impl Codecs {
             (Kind::Audio, Codec::Aac, Role::Header) => self.learn_aac(frame.body()),
             (Kind::Video, Codec::Avc | Codec::Hevc, Role::Empty) => Content::Nothing,
             (Kind::Video, Codec::Avc | Codec::Hevc, _) => Content::Video,
-            (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio,
-            (Kind::Audio, Codec::Mp3 | Codec::Ac3 | Codec::Eac3, Role::Key) => {
-                if let Some(track) = told_by(frame) {
-                    self.next_audio = changed(&self.audio, track);
-                }
-                Content::Audio
-            }
+            (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio(None),
+            (Kind::Audio, Codec::Mp3 | Codec::Ac3 | Codec::Eac3, Role::Key) => self.learn_from_frames(frame),
             (Kind::Audio, Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3, _) => Content::Nothing,
             (kind, ..) => self.refuse(kind, &describe(frame)),
         }
@@ -303,24 +308,42 @@ impl Codecs {
         Content::Nothing
     }
 
+    fn learn_from_frames(&mut self, frame: &Frame) -> Content {
+        let told = told_by(frame);
+        match told {
+            Ok(told) => self.next_audio = changed(&self.audio, told.track),
+            Err(error) => self.note(error),
+        }
+        Content::Audio(told.ok())
+    }
+
+    /// Names a message that is left out for the number of its parts, once.
+    pub fn note(&mut self, error: PartsError) {
+        if error != PartsError::Malformed && !mem::replace(&mut self.named.parts, true) {
+            log::warn!("{}: hls leaves out a {error}, and others of the kind", self.label);
+        }
+    }
+
     fn refuse(&mut self, kind: Kind, what: &str) -> Content {
         let (named, track) = match kind {
             Kind::Video => (&mut self.named.video, "video"),
             _ => (&mut self.named.audio, "audio"),
         };
-        if !std::mem::replace(named, true) {
+        if !mem::replace(named, true) {
             log::warn!("{}: hls leaves the {track} out: {what}", self.label);
         }
         Content::Nothing
     }
 }
 
-/// The track of a frame that says itself what it is.
-fn told_by(frame: &Frame) -> Option<AudioTrack> {
+/// What a frame says itself of what it is.
+fn told_by(frame: &Frame) -> Result<Told, PartsError> {
     if frame.codec == Codec::Mp3 {
-        mp3::Frames::parse(frame.body()).map(|frames| AudioTrack::Mp3(frames.format))
+        let mp3::Frames { format, samples, length } = mp3::Frames::parse(frame.body())?;
+        Ok(Told { track: AudioTrack::Mp3(format), samples: (samples, format.sample_rate), length })
     } else {
-        ac3::Frames::parse(frame.body()).map(|frames| AudioTrack::Ac3(frames.format))
+        let ac3::Frames { format, samples, length } = ac3::Frames::parse(frame.body())?;
+        Ok(Told { track: AudioTrack::Ac3(format), samples: (samples, format.sample_rate), length })
     }
 }
 

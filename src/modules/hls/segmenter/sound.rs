@@ -11,19 +11,19 @@ use super::super::fragment::OpenFragment;
 use super::super::line::{Ends, Joint, MAX_HOLE};
 use super::super::playlist::Begins;
 use super::super::slicer::Place;
-use super::super::tracks::AudioTrack;
+use super::super::tracks::{AudioTrack, Told};
 use super::{Cut, MAX_LEAD, Segmenter};
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
-    pub(super) fn write_audio(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(super) fn write_audio(&mut self, frame: &Frame, told: Option<Told>) -> io::Result<()> {
         if self.gate.judge(frame.timestamp) == Passage::Stray {
             self.skipped += 1;
             return Ok(());
         }
         // A track that takes over waits for the next cut.
         let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
-        let Some(audio) = track.elementary(frame) else {
+        let Some(audio) = track.elementary(frame, told) else {
             self.skipped += 1;
             return Ok(());
         };
@@ -71,7 +71,7 @@ impl Segmenter {
     }
 
     /// Audio without video: it makes the fragments.
-    pub(super) fn lead_with_audio(&mut self, frame: &Frame) -> io::Result<()> {
+    pub(super) fn lead_with_audio(&mut self, frame: &Frame, told: Option<Told>) -> io::Result<()> {
         let time = ticks(frame.timestamp);
         let is_due = match &self.open {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
@@ -84,7 +84,7 @@ impl Segmenter {
         } else {
             is_due.then_some(Cut::Length)
         };
-        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame)) else {
+        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame, told)) else {
             self.skipped += 1;
             return Ok(());
         };

@@ -14,6 +14,7 @@ use super::super::settings::{KeySettings, Pace, Slicing};
 use super::super::store::Files;
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Sink};
+use crate::media::Kind;
 use crate::media::ts::tests::{Demux, Pes};
 
 const SPS: &[u8] =
