@@ -4,6 +4,10 @@ use crate::media::{Reader, Truncated};
 
 use super::super::chunk::Message;
 
+/// The most parts of an aggregate. Servers gather a second or less of some tens of messages; 8 MiB have room for half
+/// a million empty ones.
+pub const MAX_PARTS: usize = 256;
+
 /// What is left of an aggregate message.
 #[derive(Debug)]
 pub(super) struct Aggregate {
@@ -15,18 +19,23 @@ pub(super) struct Aggregate {
 }
 
 impl Aggregate {
-    pub fn new(message: Message) -> Self {
-        Self { message, read: 0, first: None }
+    /// The parts of a message; `None` if it has more than [`MAX_PARTS`].
+    pub fn new(message: Message) -> Option<Self> {
+        let mut rest = message.payload();
+        for _ in 0..MAX_PARTS {
+            rest = read_part(rest).ok().and_then(|part| rest.get(part.length()..)).unwrap_or_default();
+        }
+        read_part(rest).is_err().then_some(Self { message, read: 0, first: None })
     }
 
     /// The next part, with its own type and time. At one that does not fit, the rest is given up.
     pub fn next(&mut self) -> Option<Message> {
         let rest = self.message.payload().get(self.read..)?;
-        let (type_id, timestamp, payload) = read_part(rest).ok()?;
-        let first = *self.first.get_or_insert(timestamp);
-        self.read += HEADER + payload.len() + BACK_POINTER;
-        let time = self.message.timestamp.wrapping_add(timestamp.wrapping_sub(first));
-        Some(Message::new(type_id, self.message.msid, time, payload))
+        let part = read_part(rest).ok()?;
+        let first = *self.first.get_or_insert(part.timestamp);
+        self.read += part.length();
+        let time = self.message.timestamp.wrapping_add(part.timestamp.wrapping_sub(first));
+        Some(Message::new(part.type_id, self.message.msid, time, part.payload))
     }
 }
 
@@ -35,11 +44,25 @@ const HEADER: usize = 11;
 /// The length of the part before, which follows each part. The last may lack it.
 const BACK_POINTER: usize = 4;
 
-fn read_part(bytes: &[u8]) -> Result<(u8, u32, &[u8]), Truncated> {
+struct Part<'a> {
+    type_id: u8,
+    timestamp: u32,
+    payload: &'a [u8],
+}
+
+impl Part<'_> {
+    /// Bytes up to the next part.
+    fn length(&self) -> usize {
+        HEADER + self.payload.len() + BACK_POINTER
+    }
+}
+
+fn read_part(bytes: &[u8]) -> Result<Part<'_>, Truncated> {
     let mut reader = Reader::new(bytes);
     let type_id = reader.u8()?;
     let length = reader.u24()?;
     let (low, high) = (reader.u24()?, reader.u8()?);
     reader.u24()?;
-    Ok((type_id, u32::from(high) << 24 | low, reader.take(length as usize)?))
+    let payload = reader.take(length as usize)?;
+    Ok(Part { type_id, timestamp: u32::from(high) << 24 | low, payload })
 }

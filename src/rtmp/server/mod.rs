@@ -8,6 +8,8 @@ mod answers;
 mod commands;
 mod streams;
 
+use std::mem;
+
 use crate::media::amf::{Value, amf0};
 use crate::media::frame::{Frame, Kind};
 use crate::media::{Reader, Truncated};
@@ -18,7 +20,7 @@ use super::command::{Connect, Play, Publish};
 use super::handshake::Handshake;
 use super::message::{MessageType, UserControl, write_control};
 use super::shared_object::{Encoding, SharedObject};
-use aggregate::Aggregate;
+use aggregate::{Aggregate, MAX_PARTS};
 use streams::MessageStreams;
 
 /// What a client may make a session hold before its `connect` is accepted.
@@ -58,6 +60,8 @@ pub enum Event {
         /// The message; its time is unwrapped, and may be anything.
         frame: Frame,
     },
+    /// Something is left out, for the log.
+    LeftOut(String),
 }
 
 /// What ends.
@@ -110,6 +114,8 @@ pub struct ServerSession {
     streams: MessageStreams,
     /// An aggregate message whose parts are events to come.
     aggregate: Option<Box<Aggregate>>,
+    /// Whether an aggregate has been left out, which is said once.
+    has_left_out: bool,
     /// The last timestamp of audio or video, unwrapped.
     clock: Option<u64>,
     received: u64,
@@ -137,6 +143,7 @@ impl ServerSession {
             chunking: DEFAULT_CHUNK_SIZE.into(),
             streams: MessageStreams::default(),
             aggregate: None,
+            has_left_out: false,
             clock: None,
             received: 0,
             acknowledged: 0,
@@ -230,15 +237,24 @@ impl ServerSession {
             MessageType::DataAmf3 => self.handle_data(&message, Kind::DataAmf3),
             MessageType::Aggregate => {
                 self.require_connected()?;
-                // One within another is none.
-                self.aggregate.get_or_insert_with(|| Box::new(Aggregate::new(message)));
-                Ok(None)
+                Ok(self.begin_aggregate(message))
             }
             // How far the client has read is known from the socket.
             MessageType::Acknowledgement => Ok(None),
             MessageType::SharedObjectAmf0 => self.handle_shared_object(Encoding::Amf0, payload),
             MessageType::SharedObjectAmf3 => self.handle_shared_object(Encoding::Amf3, payload),
         }
+    }
+
+    /// Takes an aggregate whose parts are to come; says so of the first that has too many. One within another
+    /// is none.
+    fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
+        if self.aggregate.is_some() {
+            return None;
+        }
+        self.aggregate = Aggregate::new(message).map(Box::new);
+        let is_news = self.aggregate.is_none() && !mem::replace(&mut self.has_left_out, true);
+        is_news.then(|| Event::LeftOut(format!("an aggregate of more than {MAX_PARTS} messages")))
     }
 
     fn handle_control(

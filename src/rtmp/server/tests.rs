@@ -36,6 +36,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 Event::Play(play) => format!("play {}", play.name),
                 Event::Stop(stop) => format!("stop {stop:?}"),
                 Event::Control { msid, control } => format!("{control:?} on {msid}"),
+                Event::LeftOut(what) => format!("left out {what}"),
                 Event::SharedObject(message) => format!("shared object {}", message.name.escape_ascii()),
                 Event::Frame { frame, .. } => {
                     let (time, length) = (frame.timestamp - TURN, frame.payload().len());
@@ -298,6 +299,22 @@ fn an_aggregate_is_its_parts_at_their_times() {
     flv::write_tag(&mut nested, Kind::Video, 0, &aggregate);
     nested[0] = MessageType::Aggregate as u8;
     assert!(peer.send((MessageType::Aggregate, 1, 0), &nested).0.is_empty());
+    assert_eq!(peer.send((MessageType::Audio, 1, 0), &[0xaf, 1]).0.len(), 1, "the session goes on");
+}
+
+#[test]
+fn an_aggregate_of_parts_without_end_is_left_out_and_named_once() {
+    let mut peer = Conversation::new();
+    // Empty parts of audio, of types that say nothing, and of none that is known.
+    for type_id in [8, 3, 18, 0] {
+        let mut part = [0; 15];
+        part[0] = type_id;
+        let (most, _) = peer.send((MessageType::Aggregate, 1, 0), &part.repeat(MAX_PARTS));
+        assert_eq!(most.len(), if matches!(type_id, 8 | 18) { MAX_PARTS } else { 0 });
+        let (more, _) = peer.send((MessageType::Aggregate, 1, 0), &part.repeat(MAX_PARTS + 1));
+        let is_named = type_id == 8;
+        assert!(more.len() == usize::from(is_named) && more.iter().all(|e| matches!(e, Event::LeftOut(_))));
+    }
     assert_eq!(peer.send((MessageType::Audio, 1, 0), &[0xaf, 1]).0.len(), 1, "the session goes on");
 }
 
