@@ -2,6 +2,7 @@
 
 mod bounds;
 mod gates;
+mod headers;
 mod http;
 mod pace;
 mod panics;

@@ -5,6 +5,8 @@ pub mod ac3;
 pub mod amf;
 pub mod avc;
 pub mod bits;
+#[cfg(test)]
+pub(crate) mod edges;
 pub mod flac;
 pub mod flv;
 pub mod frame;

@@ -114,7 +114,7 @@ impl Codec {
     }
 
     /// Whether its frames may be presented at another time than they are decoded.
-    pub(super) fn has_composition_time(self) -> bool {
+    pub(in crate::media) fn has_composition_time(self) -> bool {
         matches!(self, Self::Avc | Self::Hevc | Self::Vvc)
     }
 }
