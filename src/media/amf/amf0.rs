@@ -2,7 +2,7 @@
 
 use crate::media::reader::Reader;
 
-use super::{AmfError, Budget, Object, Seen, Value, amf3, text};
+use super::{AmfError, Budget, Object, Seen, Value, amf3};
 
 // Type markers, section 2.1.
 const NUMBER: u8 = 0x00;
@@ -51,9 +51,9 @@ pub fn decode_first(bytes: &[u8]) -> Result<(Value, usize), AmfError> {
 /// The same for one of several values that are paid for together.
 pub fn decode_within(bytes: &[u8], budget: &mut Budget) -> Result<(Value, usize), AmfError> {
     let mut decoder = Decoder::new(bytes);
-    decoder.budget.values = budget.values;
+    (decoder.budget.values, decoder.budget.repairs) = (budget.values, budget.repairs);
     let value = decoder.value();
-    budget.values = decoder.budget.values;
+    (budget.values, budget.repairs) = (decoder.budget.values, decoder.budget.repairs);
     Ok((value?, bytes.len() - decoder.reader.rest().len()))
 }
 
@@ -198,7 +198,7 @@ impl<'a> Decoder<'a> {
     fn text(&mut self, length: usize) -> Result<String, AmfError> {
         let bytes = self.reader.take(length)?;
         self.budget.spend_text(length)?;
-        Ok(text(bytes))
+        Ok(self.budget.text(bytes))
     }
 
     fn properties(&mut self) -> Result<Object, AmfError> {

@@ -2,7 +2,7 @@
 
 use crate::media::reader::{Reader, Truncated};
 
-use super::{AmfError, Budget, Object, Seen, Value, text};
+use super::{AmfError, Budget, Object, Seen, Value};
 
 /// Reads all values of an AMF3 message (type 17 or 15 bodies after their first byte hold AMF0 values
 /// that switch to AMF3 with a marker; this is for messages that are AMF3 throughout).
@@ -71,7 +71,7 @@ impl<'a> Decoder<'a, '_> {
             0x04 => Ok(Value::Number(f64::from((self.u29()?.cast_signed() << 3) >> 3))),
             0x05 => Ok(Value::Number(self.reader.f64()?)),
             0x06 => Ok(Value::String(self.string()?)),
-            0x07 | 0x0b => self.object(at, |decoder, length| Ok(Value::Xml(text(decoder.bytes(length)?)))),
+            0x07 | 0x0b => self.object(at, |decoder, length| Ok(Value::Xml(decoder.text(length)?))),
             0x08 => self.object(at, |decoder, _| Ok(Value::Date(decoder.reader.f64()?))),
             0x09 => self.object(at, Self::array),
             0x0a => self.object(at, Self::instance),
@@ -109,6 +109,11 @@ impl<'a> Decoder<'a, '_> {
         Ok(bytes)
     }
 
+    fn text(&mut self, length: usize) -> Result<String, AmfError> {
+        let bytes = self.bytes(length)?;
+        Ok(self.budget.text(bytes))
+    }
+
     /// Section 1.3.2: the empty string is never referred to.
     fn string(&mut self) -> Result<String, AmfError> {
         match self.head()? {
@@ -118,7 +123,7 @@ impl<'a> Decoder<'a, '_> {
                 Ok(found.clone())
             }
             Head::Inline(length) => {
-                let string = text(self.bytes(length)?);
+                let string = self.text(length)?;
                 if !string.is_empty() {
                     self.strings.push(string.clone());
                 }

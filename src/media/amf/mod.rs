@@ -19,6 +19,10 @@ pub const MAX_DEPTH: usize = 32;
 /// Values allowed in one message: a keyframe index of a recording of some hours fits, a bomb does not.
 pub const MAX_VALUES: usize = 16_384;
 
+/// Bytes of a message's texts that are looked through for what is not UTF-8, to replace it: that takes as long as
+/// all else that is done with 50 times as many.
+const MAX_REPAIRS: usize = 64 * 1024;
+
 /// One AMF value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -168,6 +172,8 @@ pub struct Budget {
     values: usize,
     /// Whether what is read has been read before, for a reference: then its texts are paid for too.
     is_copying: bool,
+    /// Bytes of texts that may still be repaired.
+    repairs: usize,
 }
 
 impl Default for Budget {
@@ -179,7 +185,7 @@ impl Default for Budget {
 impl Budget {
     /// All of both.
     pub fn new() -> Self {
-        Self { depth: MAX_DEPTH, values: MAX_VALUES, is_copying: false }
+        Self { depth: MAX_DEPTH, values: MAX_VALUES, is_copying: false, repairs: MAX_REPAIRS }
     }
 
     /// Pays for one value.
@@ -191,6 +197,21 @@ impl Budget {
     /// Pays for bytes that the message holds, if they are read once more.
     fn spend_text(&mut self, count: usize) -> Result<(), AmfError> {
         if self.is_copying { self.spend_copy(count) } else { Ok(()) }
+    }
+
+    /// A text, with what is not UTF-8 in it replaced. Beyond [`MAX_REPAIRS`] it ends there instead.
+    fn text(&mut self, bytes: &[u8]) -> String {
+        match (std::str::from_utf8(bytes), self.repairs.checked_sub(bytes.len())) {
+            (Ok(text), _) => text.to_owned(),
+            (Err(_), Some(left)) => {
+                self.repairs = left;
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+            (Err(error), None) => {
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                String::from_utf8_lossy(valid).into_owned()
+            }
+        }
     }
 
     /// Pays for the copy of a text: as much as for the values that would take up its room.
@@ -206,10 +227,6 @@ struct Seen<'a> {
     /// The reader at its marker.
     at: Reader<'a>,
     is_whole: bool,
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]

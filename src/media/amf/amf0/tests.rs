@@ -1,7 +1,7 @@
 //! AMF0, marker by marker.
 
 use super::super::strategy::values;
-use super::super::{MAX_DEPTH, MAX_VALUES};
+use super::super::{MAX_DEPTH, MAX_REPAIRS, MAX_VALUES};
 use super::*;
 use proptest::prelude::*;
 
@@ -160,6 +160,18 @@ fn nesting_is_read_to_the_limit_and_refused_beyond() {
     assert!(nest(MAX_DEPTH).is_ok());
     assert_eq!(nest(MAX_DEPTH + 1), Err(AmfError::TooDeep));
     assert_eq!(nest(100_000), Err(AmfError::TooDeep));
+}
+
+#[test]
+fn texts_are_repaired_as_far_as_that_takes_no_time() {
+    let texts = |count: usize, bad: usize| {
+        let one = [&[LONG_STRING], &(bad as u32 + 1).to_be_bytes()[..], b"a", &vec![0xff; bad]].concat();
+        let values = decode(&one.repeat(count)).unwrap();
+        values.iter().map(|value| value.as_str().unwrap().chars().count()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(1, MAX_REPAIRS - 1), [MAX_REPAIRS]);
+    assert_eq!(texts(1, MAX_REPAIRS), [1]);
+    assert_eq!(texts(3, MAX_REPAIRS / 2 - 1), [MAX_REPAIRS / 2, MAX_REPAIRS / 2, 1]);
 }
 
 #[test]
