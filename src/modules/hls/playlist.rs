@@ -4,18 +4,18 @@
 //! that are no longer listed and not yet deleted, and what a master playlist has to say of the stream. So
 //! a server that was killed finds all it needs in the one file that appears with each fragment.
 
+mod entries;
 mod read;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jiff::Timestamp;
-
 use super::keys;
 use super::line::Ends;
 use super::naming::Naming;
 use super::settings::ListKind;
+use entries::Entries;
 
 pub use read::stream_inf;
 
@@ -97,19 +97,38 @@ pub struct Retired {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {
     kind: ListKind,
+    /// The least EXT-X-TARGETDURATION, in seconds.
+    least_target: u64,
+    numbers: Numbers,
+    fragments: VecDeque<Fragment>,
+    entries: Entries,
+}
+
+/// What changes with each fragment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Numbers {
     /// EXT-X-MEDIA-SEQUENCE: the number of the first fragment. Never goes back.
     sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have slid out.
     discontinuity_sequence: u64,
-    /// The least EXT-X-TARGETDURATION, in seconds.
-    least_target: u64,
     /// EXT-X-TARGETDURATION in seconds, once it has been told: no rounded duration is above it.
     target: Option<u64>,
     /// Below which all ids have been used.
     next_id: u64,
     /// Where the last fragment ended.
     ends: Option<Ends>,
-    fragments: VecDeque<Fragment>,
+    /// Milliseconds that are listed.
+    total: u64,
+    /// Listed fragments that begin within what was cut off.
+    within: usize,
+}
+
+/// What a fragment has changed, to be taken back if it cannot be shown.
+#[derive(Debug)]
+pub struct Change {
+    before: Numbers,
+    /// The fragments that have slid out.
+    pub out: Vec<Fragment>,
 }
 
 impl Playlist {
@@ -117,13 +136,18 @@ impl Playlist {
     pub fn new(kind: ListKind, fragment: u64) -> Self {
         Self {
             kind,
-            sequence: 0,
-            discontinuity_sequence: 0,
             least_target: fragment.div_ceil(1000).max(1),
-            target: None,
-            next_id: 0,
-            ends: None,
+            numbers: Numbers {
+                sequence: 0,
+                discontinuity_sequence: 0,
+                target: None,
+                next_id: 0,
+                ends: None,
+                total: 0,
+                within: 0,
+            },
             fragments: VecDeque::new(),
+            entries: Entries::default(),
         }
     }
 
@@ -134,62 +158,82 @@ impl Playlist {
         let since =
             wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(COUNTING_SINCE);
         let first = since.saturating_mul(4);
-        Self { sequence: first, next_id: first, discontinuity_sequence: since, ..self }
+        let numbers =
+            Numbers { sequence: first, next_id: first, discontinuity_sequence: since, ..self.numbers };
+        Self { numbers, ..self }
     }
 
     /// Adds the newest fragment and returns those that slide out: all that are not needed to cover
     /// `length` milliseconds, nor three target durations (6.2.2), nor to list three. The first one to be
     /// added decides the target duration: fragments of `expected` milliseconds must fit into it.
-    pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Vec<Fragment> {
+    pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Change {
+        self.entries.forget_out();
+        let before = self.numbers;
         let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
-        let target = *self.target.get_or_insert(self.least_target.max(expected));
+        let target = *self.numbers.target.get_or_insert(self.least_target.max(expected));
         if self.bears(fragment.duration) {
             fragment.duration = fragment.duration.min(longest(target));
         }
-        self.target = Some(target.max(rounded(fragment.duration)));
-        self.next_id = fragment.id.saturating_add(1);
-        self.fragments.push_back(fragment);
-        if self.kind == ListKind::Event {
-            return Vec::new();
-        }
-        let (cover, mut total) = (self.cover(length), self.total());
+        self.numbers.target = Some(target.max(rounded(fragment.duration)));
+        self.numbers.next_id = fragment.id.saturating_add(1);
+        self.list(fragment);
         let mut out = Vec::new();
-        while let Some(&first) = self.fragments.front() {
-            total = total.saturating_sub(first.duration);
-            if self.fragments.len() <= MAX_LISTED && (self.fragments.len() <= MIN_LISTED || total < cover) {
-                break;
-            }
+        while self.kind == ListKind::Live && self.may_slide(length) {
             out.extend(self.slide());
         }
-        out
+        Change { before, out }
+    }
+
+    /// Makes it as if the newest fragment had never been.
+    pub fn take_back(&mut self, change: Change) {
+        self.fragments.pop_back();
+        self.numbers = change.before;
+        self.entries.take_back(change.out.len(), self.fragments.len().saturating_add(change.out.len()));
+        change.out.into_iter().rev().for_each(|fragment| self.fragments.push_front(fragment));
+    }
+
+    fn list(&mut self, fragment: Fragment) {
+        self.numbers.total = self.numbers.total.saturating_add(fragment.duration);
+        self.numbers.within += usize::from(fragment.begins == Begins::Within);
+        self.fragments.push_back(fragment);
+    }
+
+    /// Whether the list is long enough without its first fragment.
+    fn may_slide(&self, length: u64) -> bool {
+        let first = self.fragments.front().map_or(0, |first| first.duration);
+        let is_covered = self.total().saturating_sub(first) >= self.cover(length);
+        self.fragments.len() > MAX_LISTED || self.fragments.len() > MIN_LISTED && is_covered
     }
 
     /// Lets all fragments slide out, and counts a discontinuity behind the last: what comes next has
     /// nothing to do with them, and may have another target duration.
     pub fn restart(&mut self) -> Vec<Fragment> {
         let out = std::iter::from_fn(|| self.slide()).collect();
-        self.discontinuity_sequence = self.discontinuity_sequence.saturating_add(1);
-        self.target = None;
-        self.ends = None;
+        self.numbers.discontinuity_sequence = self.numbers.discontinuity_sequence.saturating_add(1);
+        (self.numbers.target, self.numbers.ends) = (None, None);
         out
     }
 
     /// The newest fragment ends there.
     pub fn ends_at(&mut self, ends: Ends) {
-        self.ends = Some(ends);
+        self.numbers.ends = Some(ends);
     }
 
     /// Where the last fragment ended.
     pub fn ends(&self) -> Option<Ends> {
-        self.ends
+        self.numbers.ends
     }
 
     /// Lets the first fragment slide out.
     pub fn slide(&mut self) -> Option<Fragment> {
         let fragment = self.fragments.pop_front()?;
-        self.sequence = self.sequence.saturating_add(1);
-        self.discontinuity_sequence =
-            self.discontinuity_sequence.saturating_add(u64::from(fragment.discontinuity));
+        self.entries.slide();
+        let numbers = &mut self.numbers;
+        numbers.sequence = numbers.sequence.saturating_add(1);
+        numbers.discontinuity_sequence =
+            numbers.discontinuity_sequence.saturating_add(u64::from(fragment.discontinuity));
+        numbers.total = numbers.total.saturating_sub(fragment.duration);
+        numbers.within = numbers.within.saturating_sub(usize::from(fragment.begins == Begins::Within));
         Some(fragment)
     }
 
@@ -208,12 +252,12 @@ impl Playlist {
 
     /// A number that was given away, though its fragment was never listed.
     pub fn skip(&mut self, id: u64) {
-        self.next_id = self.next_id.max(id.saturating_add(1));
+        self.numbers.next_id = self.numbers.next_id.max(id.saturating_add(1));
     }
 
     /// The longest that the next fragment may be, in milliseconds, once the target duration is told.
     pub fn longest(&self) -> Option<u64> {
-        self.target.map(longest)
+        self.numbers.target.map(longest)
     }
 
     /// True if a fragment may be as long, in milliseconds, without another target duration.
@@ -233,12 +277,12 @@ impl Playlist {
 
     /// The least number that no fragment has had.
     pub fn next_id(&self) -> u64 {
-        self.next_id
+        self.numbers.next_id
     }
 
     /// EXT-X-TARGETDURATION in milliseconds; 0 before it is decided.
     pub fn target(&self) -> u64 {
-        self.target.unwrap_or_default().saturating_mul(1000)
+        self.numbers.target.unwrap_or_default().saturating_mul(1000)
     }
 
     /// The listed fragments, oldest first.
@@ -258,7 +302,7 @@ impl Playlist {
 
     /// Milliseconds that are listed.
     pub fn total(&self) -> u64 {
-        self.fragments.iter().fold(0, |total, fragment| total.saturating_add(fragment.duration))
+        self.numbers.total
     }
 
     fn cover(&self, length: u64) -> u64 {
@@ -287,14 +331,14 @@ fn longest(target: u64) -> u64 {
 
 impl Playlist {
     /// The playlist's text, version 3 for its decimal durations (section 7).
-    pub fn render(&self, naming: &Naming, retired: &[Retired], inf: Option<&str>, end: End) -> String {
+    pub fn render(&mut self, naming: &Naming, retired: &[Retired], inf: Option<&str>, end: End) -> String {
         let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
         // Writing into a string cannot fail.
         let _ = self.render_head(&mut text);
         if let Some(inf) = inf {
             let _ = writeln!(text, "{STREAM_INF}{inf}");
         }
-        if let Some(Ends { next, sound }) = self.ends {
+        if let Some(Ends { next, sound }) = self.numbers.ends {
             let _ = write!(text, "{TIME}{next}");
             let _ = sound.map_or(Ok(()), |sound| write!(text, " {sound}"));
             text.push('\n');
@@ -302,10 +346,7 @@ impl Playlist {
         if !retired.is_empty() {
             let _ = render_retired(&mut text, retired);
         }
-        let mut lock = None;
-        for fragment in &self.fragments {
-            let _ = render_fragment(&mut text, naming, fragment, &mut lock);
-        }
+        self.entries.write(naming, &self.fragments, &mut text);
         if end == End::Ended {
             text.push_str("#EXT-X-ENDLIST\n");
         }
@@ -313,16 +354,17 @@ impl Playlist {
     }
 
     fn render_head(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target.unwrap_or(self.least_target))?;
-        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{}", self.sequence)?;
-        if self.discontinuity_sequence > 0 {
-            writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        let Numbers { sequence, discontinuity_sequence, target, within, .. } = self.numbers;
+        writeln!(text, "#EXT-X-TARGETDURATION:{}", target.unwrap_or(self.least_target))?;
+        writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
+        if discontinuity_sequence > 0 {
+            writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}")?;
         }
         if self.kind == ListKind::Event {
             text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
         }
         // It stands while it is true. Where it is not, the publisher's key frames were too far apart.
-        if self.fragments.iter().all(|fragment| fragment.begins == Begins::Independent) {
+        if within == 0 {
             text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         }
         Ok(())
@@ -339,33 +381,6 @@ fn render_retired(text: &mut String, retired: &[Retired]) -> std::fmt::Result {
     }
     text.push('\n');
     Ok(())
-}
-
-/// `lock` is that of the fragment before: a key holds until the next.
-fn render_fragment(
-    text: &mut String,
-    naming: &Naming,
-    fragment: &Fragment,
-    lock: &mut Option<Lock>,
-) -> std::fmt::Result {
-    if fragment.discontinuity {
-        text.push_str("#EXT-X-DISCONTINUITY\n");
-    }
-    match fragment.lock {
-        Some(Lock { key, iv }) if fragment.lock != *lock => {
-            let (uri, iv) = (naming.key_uri(key), u128::from_be_bytes(iv));
-            writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV=0x{iv:032x}")?;
-        }
-        None if lock.is_some() => text.push_str("#EXT-X-KEY:METHOD=NONE\n"),
-        _ => {}
-    }
-    *lock = fragment.lock;
-    let date = fragment.date.and_then(|date| Timestamp::from_millisecond(i64::try_from(date).ok()?).ok());
-    if let Some(date) = date {
-        writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))?;
-    }
-    let (seconds, millis) = (fragment.duration / 1000, fragment.duration % 1000);
-    writeln!(text, "#EXTINF:{seconds}.{millis:03},\n{}", naming.uri(fragment.id))
 }
 
 #[cfg(test)]

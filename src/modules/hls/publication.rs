@@ -177,23 +177,22 @@ impl Publication {
             return Err(io::Error::other("the event lists as many fragments as it can"));
         }
         let fragment = self.describe(&finished);
-        let mut playlist = self.playlist.clone();
-        let out = playlist.push(fragment, self.settings.playlist_length, finished.expected);
-        playlist.ends_at(finished.ends);
-        let before = mem::replace(&mut self.playlist, playlist);
+        let change = self.playlist.push(fragment, self.settings.playlist_length, finished.expected);
+        self.playlist.ends_at(finished.ends);
         let (waiting, clock) = (self.retired.len(), self.clock);
         self.clock = self.clock.saturating_add(fragment.duration);
-        for fragment in &out {
+        for fragment in &change.out {
             self.retire(fragment);
         }
         let has_news = self.measure.take(&self.playlist, finished.facts, finished.frames);
         if let Err(error) = self.show(finished.part, &fragment) {
             self.retired.truncate(waiting);
-            (self.playlist, self.clock) = (before, clock);
+            self.playlist.take_back(change);
+            self.clock = clock;
             return Err(error);
         }
         self.join = Join::Follows;
-        self.is_filling &= out.is_empty() && !self.playlist.is_filled(self.settings.playlist_length);
+        self.is_filling &= change.out.is_empty() && !self.playlist.is_filled(self.settings.playlist_length);
         self.is_master_stale |= has_news;
         if let Some(key) = &mut self.key {
             key.id = key.id.or(Some(fragment.id));

@@ -38,9 +38,9 @@ impl Playlist {
         let mut begins = Begins::Within;
         for line in lines.filter(|line| !line.is_empty()) {
             match line.split_once(':').unwrap_or((line, "")) {
-                ("#EXT-X-MEDIA-SEQUENCE", value) => playlist.sequence = parse_sequence(value)?,
+                ("#EXT-X-MEDIA-SEQUENCE", value) => playlist.numbers.sequence = parse_sequence(value)?,
                 ("#EXT-X-DISCONTINUITY-SEQUENCE", value) => {
-                    playlist.discontinuity_sequence = parse_sequence(value)?;
+                    playlist.numbers.discontinuity_sequence = parse_sequence(value)?;
                 }
                 ("#EXT-X-TARGETDURATION", value) => target = Some(parse_target(value)?),
                 ("#EXT-X-INDEPENDENT-SEGMENTS", _) => begins = Begins::Independent,
@@ -49,18 +49,19 @@ impl Playlist {
                 ("#EXTINF", value) => tags.duration = Some(parse_duration(value)?),
                 ("#EXT-X-KEY", value) => tags.lock = parse_lock(value, naming)?,
                 _ if line.starts_with(RETIRED) => retired = parse_retired(line)?,
-                _ if line.starts_with(TIME) => playlist.ends = parse_ends(line),
+                _ if line.starts_with(TIME) => playlist.numbers.ends = parse_ends(line),
                 (tag, _) if tag.starts_with('#') => {}
                 _ => playlist.read_back(naming.parse_uri(line)?, &mut tags, begins)?,
             }
         }
-        let after = playlist.sequence.saturating_add(u64::try_from(playlist.len()).unwrap_or(u64::MAX));
+        let after =
+            playlist.numbers.sequence.saturating_add(u64::try_from(playlist.len()).unwrap_or(u64::MAX));
         let listed = playlist.fragments.back().map(|last| last.id);
         let highest = listed.max(retired.iter().map(|retired| retired.id).max());
-        playlist.next_id = highest.map_or(after, |id| after.max(id.saturating_add(1)));
+        playlist.numbers.next_id = highest.map_or(after, |id| after.max(id.saturating_add(1)));
         // The target holds for those who have read it, unless it is too short by now.
         let longest = playlist.fragments().map(|fragment| super::rounded(fragment.duration)).max();
-        playlist.target = longest.max(target).map(|target| target.max(playlist.least_target));
+        playlist.numbers.target = longest.max(target).map(|target| target.max(playlist.least_target));
         Some((playlist, retired))
     }
 
@@ -72,7 +73,7 @@ impl Playlist {
         let duration = tags.duration.take()?;
         let (date, lock) = (tags.date.take(), tags.lock);
         let discontinuity = std::mem::take(&mut tags.discontinuity);
-        self.fragments.push_back(Fragment { id, duration, discontinuity, begins, date, lock, bytes: 0 });
+        self.list(Fragment { id, duration, discontinuity, begins, date, lock, bytes: 0 });
         Some(())
     }
 }

@@ -29,7 +29,7 @@ fn fragment(id: u64, duration: u64) -> Fragment {
 }
 
 fn render(playlist: &Playlist, end: End) -> String {
-    playlist.render(&naming(), &[], None, end)
+    playlist.clone().render(&naming(), &[], None, end)
 }
 
 fn parse(text: &str) -> Option<Playlist> {
@@ -41,7 +41,7 @@ fn fill(playlist: &mut Playlist, count: usize, duration: u64, length: u64) -> Ve
     let mut out = Vec::new();
     for _ in 0..count {
         let next = fragment(playlist.next_id(), duration);
-        out.extend(playlist.push(next, length, duration).iter().map(|fragment| fragment.id));
+        out.extend(playlist.push(next, length, duration).out.iter().map(|fragment| fragment.id));
     }
     out
 }
@@ -65,7 +65,7 @@ fn the_text_is_that_of_rfc_8216() {
 fn the_window_is_as_many_as_cover_the_length() {
     let mut playlist = live(5000);
     assert_eq!(fill(&mut playlist, 9, 5000, 30_000), [0, 1, 2]);
-    assert_eq!((listed(&playlist), playlist.sequence), ((3..9).collect(), 3));
+    assert_eq!((listed(&playlist), playlist.numbers.sequence), ((3..9).collect(), 3));
     // Seven of 4.8 s cover 30 s, six do not.
     let mut playlist = live(5000);
     fill(&mut playlist, 20, 4800, 30_000);
@@ -132,7 +132,7 @@ fn a_restart_lists_nothing_and_goes_on_counting() {
     playlist.push(fragment(next, 2000), 30_000, 2000);
     playlist.slide();
     let next = next + 1;
-    assert_eq!((playlist.is_empty(), playlist.sequence, playlist.next_id()), (true, next, next));
+    assert_eq!((playlist.is_empty(), playlist.numbers.sequence, playlist.next_id()), (true, next, next));
     let text = render(&playlist, End::Open);
     assert!(text.contains("DISCONTINUITY-SEQUENCE:1\n") && text.contains("TARGETDURATION:2\n"), "{text}");
 }
@@ -143,7 +143,7 @@ fn what_is_missing_slides_out_with_all_before_it() {
     fill(&mut playlist, 6, 5000, 30_000);
     assert_eq!(playlist.keep_existing(|id| (id != 2).then_some(7)).len(), 3);
     assert!(playlist.fragments().all(|fragment| fragment.bytes == 7));
-    assert_eq!((listed(&playlist), playlist.sequence), (vec![3, 4, 5], 3));
+    assert_eq!((listed(&playlist), playlist.numbers.sequence), (vec![3, 4, 5], 3));
     playlist.keep_existing(|_| None);
     assert_eq!((playlist.is_empty(), playlist.next_id()), (true, 6));
 }
@@ -153,7 +153,7 @@ fn nginx_rtmps_playlists_are_read_too() {
     let text = "#EXTM3U\r\n#EXT-X-VERSION:3\r\n#EXT-X-MEDIA-SEQUENCE:40\r\n#EXT-X-TARGETDURATION:5\r\n\
                 #EXT-X-PLAYLIST-TYPE: EVENT\r\n#EXT-X-DISCONTINUITY\r\n#EXTINF:5.005,\r\na-1700000000000.ts\r\n";
     let playlist = parse(text).unwrap();
-    assert_eq!((playlist.sequence, playlist.next_id()), (40, 1_700_000_000_001));
+    assert_eq!((playlist.numbers.sequence, playlist.next_id()), (40, 1_700_000_000_001));
 }
 
 #[test]
@@ -264,24 +264,58 @@ proptest! {
             let lock = (duration % 5 > 1).then_some(Lock { key: duration % 5, iv: [id as u8; 16] });
             let fragment = Fragment { discontinuity, begins, date, lock, ..fragment(id, duration) };
             playlist.push(fragment, length, duration);
-            let told = playlist.target.unwrap();
-            prop_assert!(playlist.sequence >= sequence && told >= target);
+            let told = playlist.numbers.target.unwrap();
+            prop_assert!(playlist.numbers.sequence >= sequence && told >= target);
             prop_assert!(playlist.fragments.iter().all(|listed| rounded(listed.duration) <= told));
-            (sequence, target) = (playlist.sequence, told);
+            (sequence, target) = (playlist.numbers.sequence, told);
         }
         let retired = [Retired { id: 3, key: None, until: 0 }, Retired { id: 4, key: Some(3), until: 0 }];
         let text = playlist.render(&naming(), &retired, Some("BANDWIDTH=1"), End::Ended);
         let (read, waiting) = Playlist::parse(&text, &naming()).unwrap();
         prop_assert_eq!(waiting, retired);
-        prop_assert_eq!(read.target, playlist.target.or(Some(2)));
-        prop_assert_eq!(read.next_id, playlist.next_id.max(5));
+        prop_assert_eq!(read.numbers.target, playlist.numbers.target.or(Some(2)));
+        prop_assert_eq!(read.numbers.next_id, playlist.numbers.next_id.max(5));
         prop_assert_eq!(stream_inf(&text).is_some(), !playlist.is_empty());
         let is_independent = playlist.fragments.iter().all(|fragment| fragment.begins == Begins::Independent);
         let begins = if is_independent { Begins::Independent } else { Begins::Within };
         playlist.fragments.iter_mut().for_each(|fragment| fragment.begins = begins);
-        prop_assert_eq!(read.sequence, playlist.sequence);
-        prop_assert_eq!(read.discontinuity_sequence, playlist.discontinuity_sequence);
+        prop_assert_eq!(read.numbers.sequence, playlist.numbers.sequence);
+        prop_assert_eq!(read.numbers.discontinuity_sequence, playlist.numbers.discontinuity_sequence);
         prop_assert_eq!(read.fragments, playlist.fragments);
+    }
+
+    #[test]
+    fn a_text_that_is_kept_is_that_of_a_playlist_rendered_for_the_first_time(
+        steps in proptest::collection::vec((0u64..6000, 0..8u8), 1..60),
+        length in 0u64..20_000,
+    ) {
+        let mut playlist = live(1000);
+        for (duration, step) in steps {
+            let id = playlist.next_id();
+            let lock = (duration % 5 > 1).then_some(Lock { key: duration % 2, iv: [(duration % 2) as u8; 16] });
+            let begins = if duration % 7 == 0 { Begins::Within } else { Begins::Independent };
+            let next = Fragment { lock, begins, discontinuity: duration % 3 == 0, ..fragment(id, duration) };
+            let before = render(&playlist, End::Open);
+            match step {
+                0 => drop(playlist.restart()),
+                1 => drop(playlist.slide()),
+                2 => drop(playlist.keep_existing(|id| (id % 3 > 0).then_some(1))),
+                3 | 4 => {
+                    let change = playlist.push(next, length, 1000);
+                    if step == 3 {
+                        playlist.render(&naming(), &[], None, End::Open);
+                    }
+                    playlist.take_back(change);
+                    prop_assert_eq!(&render(&playlist, End::Open), &before);
+                }
+                _ => drop(playlist.push(next, length, 1000)),
+            }
+            let mut fresh = Playlist { entries: Entries::default(), ..playlist.clone() };
+            let text = playlist.render(&naming(), &[], None, End::Open);
+            prop_assert_eq!(text, fresh.render(&naming(), &[], None, End::Open));
+            let total = playlist.fragments.iter().map(|fragment| fragment.duration).sum::<u64>();
+            prop_assert_eq!(playlist.total(), total);
+        }
     }
 
     #[test]
