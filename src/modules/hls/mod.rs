@@ -24,10 +24,11 @@ mod segmenter;
 mod settings;
 mod slicer;
 mod store;
+mod streams;
 mod tracks;
 mod variants;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -42,8 +43,9 @@ use publication::Publication;
 use segmenter::Segmenter;
 use settings::{App, Cleanup, Place, Settings};
 use store::Files;
+use streams::{Ended, Waiting, Writing};
 
-/// Streams that have ended and whose files wait for removal; beyond this the oldest go at once.
+/// Streams that have ended and whose files wait for removal; beyond this the oldest begin to go early.
 const MAX_ENDED: usize = 4096;
 
 /// Files that are deleted in a turn, which should last some milliseconds at most.
@@ -51,34 +53,13 @@ const MAX_AT_ONCE: usize = 64;
 /// How soon the next ones are.
 const NEXT_TURN: Duration = Duration::from_millis(1);
 
-/// A stream that has ended.
-#[derive(Debug)]
-struct Ended {
-    token: u64,
-    naming: Naming,
-    /// The fragments and keys that are still to be deleted, once that has begun.
-    left: Option<Vec<PathBuf>>,
-    /// When its playlist was written last, if an earlier run did that: it may still be running.
-    written: Option<SystemTime>,
-}
-
-/// A stream being written, and what its end needs.
-#[derive(Debug)]
-struct Writing {
-    stream: StreamId,
-    naming: Naming,
-}
-
 /// The HLS module.
 #[derive(Debug, Default)]
 pub struct Hls {
     /// By application; `None` where HLS is off.
     apps: Vec<Option<App>>,
-    /// By playlist.
-    writing: HashMap<PathBuf, Writing>,
-    /// Oldest first.
-    ended: VecDeque<Ended>,
-    next_token: u64,
+    writing: Writing,
+    ended: Waiting,
     /// By directory, as far as files are deleted there.
     ledgers: HashMap<PathBuf, Ledger>,
 }
@@ -99,11 +80,8 @@ impl Module for Hls {
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
-        for (token, wait) in self.take_up(&mut cx.memory, cx.now.wall) {
-            if let Some(at) = cx.now.instant.checked_add(wait) {
-                cx.set_module_timer(self.name(), at, token);
-            }
-        }
+        let timers = self.take_up(&mut cx.memory);
+        self.set_timers(cx, timers);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -116,25 +94,27 @@ impl Module for Hls {
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        if let Some((token, wait)) = self.finish(id, &mut cx.memory, cx.now.wall)
-            && let Some(at) = cx.now.instant.checked_add(wait)
-        {
-            cx.set_module_timer(self.name(), at, token);
-        }
+        let timers = self.finish(id, &mut cx.memory);
+        self.set_timers(cx, timers);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        if let Some(wait) = self.remove(token, &mut cx.memory, cx.now.wall)
-            && let Some(at) = cx.now.instant.checked_add(wait)
-        {
-            cx.set_module_timer(self.name(), at, token);
-        }
+        let wait = self.remove(token, &mut cx.memory, cx.now.wall);
+        self.set_timers(cx, wait.map(|wait| (token, wait)));
     }
 }
 
 impl Hls {
+    fn set_timers(&self, cx: &mut Ctx, timers: impl IntoIterator<Item = (u64, Duration)>) {
+        for (token, wait) in timers {
+            if let Some(at) = cx.now.instant.checked_add(wait) {
+                cx.set_module_timer(self.name(), at, token);
+            }
+        }
+    }
+
     /// Finds what an earlier run has left to delete; returns the timers after which it goes.
-    fn take_up(&mut self, memory: &mut MemoryFiles, wall: SystemTime) -> Vec<(u64, Duration)> {
+    fn take_up(&mut self, memory: &mut MemoryFiles) -> Vec<(u64, Duration)> {
         let mut left = Vec::new();
         for app in self.apps.iter().flatten().filter(|app| app.keeps_ledger()) {
             let Ok(root) = app.path.canonicalize() else { continue };
@@ -150,9 +130,9 @@ impl Hls {
         }
         let take = |naming: Naming| {
             let written = files::modified(&naming.playlist());
-            self.outlast(naming, written, memory, wall)
+            self.outlast(naming, written, memory)
         };
-        left.into_iter().map(take).collect()
+        left.into_iter().flat_map(take).collect()
     }
 
     /// Starts the fragments of a stream, unless another stream writes the same files. What an earlier
@@ -168,40 +148,38 @@ impl Hls {
         let root = app.root().map_err(|error| error.to_string())?;
         let mut naming = Naming::new(&root, name, &app.settings);
         let playlist = naming.playlist();
-        let is_master = |writing: &Writing| master_of(&writing.naming).as_ref() == Some(&playlist);
-        if self.writing.contains_key(&playlist) || self.writing.values().any(is_master) {
+        if self.writing.has_playlist(&playlist) || self.writing.has_master(&playlist) {
             return Err(format!("another stream is writing {}", playlist.display()));
         }
         if let Some(master) = master_of(&naming) {
-            if self.writing.contains_key(&master) {
+            if self.writing.has_playlist(&master) {
                 log::error!("{name}: no hls master playlist: another stream is writing {}", master.display());
                 naming = without_variants(&naming);
             }
             // What is about to be removed has that name, too.
-            self.remove_where(|ended| ended.naming.playlist() == master, memory, wall);
+            if let Some(ended) = self.ended.take_playlist(&master) {
+                self.remove_files(&ended.naming, memory, wall);
+            }
         }
-        self.ended.retain(|ended| ended.naming.playlist() != playlist);
+        self.ended.take_playlist(&playlist);
         let files = Files::of(app.settings.place, memory);
         let publication = Publication::open(naming.clone(), &files, wall);
         if app.keeps_ledger() {
             let ledger = self.ledgers.entry(root).or_insert_with_key(|root| Ledger::open(root));
             ledger.add(entry(&naming));
         }
-        self.writing.insert(playlist, Writing { stream, naming });
+        self.writing.add(stream, naming);
         Ok(Segmenter::new(&app.settings, publication))
     }
 
-    /// A stream ends; returns the timer after which its files go, and how long from now.
-    fn finish(
-        &mut self,
-        stream: StreamId,
-        memory: &mut MemoryFiles,
-        wall: SystemTime,
-    ) -> Option<(u64, Duration)> {
-        let playlist = self.writing.iter().find(|(_, writing)| writing.stream == stream)?.0.clone();
-        let Writing { naming, .. } = self.writing.remove(&playlist)?;
-        let is_kept = naming.settings().cleanup == Cleanup::Keep;
-        (!is_kept).then(|| self.outlast(naming, None, memory, wall))
+    /// A stream ends; returns the timer after which its files go, and how long from now, and perhaps another's.
+    fn finish(&mut self, stream: StreamId, memory: &mut MemoryFiles) -> Vec<(u64, Duration)> {
+        match self.writing.take(stream) {
+            Some(naming) if naming.settings().cleanup == Cleanup::Delete => {
+                self.outlast(naming, None, memory)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Lets the files of a stream stay for a while, for those who still play them.
@@ -210,24 +188,17 @@ impl Hls {
         naming: Naming,
         written: Option<SystemTime>,
         memory: &mut MemoryFiles,
-        wall: SystemTime,
-    ) -> (u64, Duration) {
-        if self.ended.len() >= MAX_ENDED
-            && let Some(oldest) = self.ended.pop_front()
-        {
-            self.remove_files(&oldest.naming, memory, wall);
-        }
-        let token = self.next_token;
-        self.next_token = self.next_token.wrapping_add(1);
+    ) -> Vec<(u64, Duration)> {
+        let oldest = if self.ended.len() >= MAX_ENDED { self.ended.hurry() } else { None };
         let wait = stay(&naming, &Files::of(naming.settings().place, memory));
-        self.ended.push_back(Ended { token, naming, left: None, written });
-        (token, wait)
+        let token = self.ended.add(naming, written);
+        oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
     }
 
     /// Removes some files of the stream whose end has that token, unless it has come back. Returns when to go
     /// on, if some are left.
     fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
-        let ended = self.ended.iter_mut().find(|ended| ended.token == token)?;
+        let ended = self.ended.get_mut(token)?;
         let mut files = Files::of(ended.naming.settings().place, memory);
         let written = ended.written.and_then(|_| files::modified(&ended.naming.playlist()));
         if ended.left.is_none() && written != ended.written {
@@ -240,27 +211,16 @@ impl Hls {
         if !left.is_empty() {
             return Some(NEXT_TURN);
         }
-        self.remove_where(|ended| ended.token == token, memory, wall);
+        let Ended { naming, .. } = self.ended.take(token)?;
+        self.remove_files(&naming, memory, wall);
         None
-    }
-
-    fn remove_where(
-        &mut self,
-        is_meant: impl Fn(&Ended) -> bool,
-        memory: &mut MemoryFiles,
-        wall: SystemTime,
-    ) {
-        let place = self.ended.iter().position(is_meant);
-        if let Some(ended) = place.and_then(|place| self.ended.remove(place)) {
-            self.remove_files(&ended.naming, memory, wall);
-        }
     }
 
     fn remove_files(&mut self, naming: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
         let mut files = Files::of(naming.settings().place, memory);
         // A stream of the master playlist's own name may have come.
         match master_of(naming) {
-            Some(master) if self.writing.contains_key(&master) => {
+            Some(master) if self.writing.has_playlist(&master) => {
                 recovery::remove_all(&without_variants(naming), &mut files, wall);
             }
             _ => recovery::remove_all(naming, &mut files, wall),

@@ -27,7 +27,7 @@ fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, Str
 }
 
 fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
-    hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default(), UNIX_EPOCH)
+    hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default()).pop()
 }
 
 fn remove(hls: &mut Hls, token: u64) {
@@ -77,7 +77,7 @@ fn files_go_some_time_after_the_end() {
     remove(&mut hls, token + 1);
     assert_eq!(scratch.list().len(), 3);
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty() && hls.ended.is_empty());
+    assert!(scratch.list().is_empty() && hls.ended.len() == 0);
 }
 
 /// 200 fragments of 2 s, and what their removal needs.
@@ -149,7 +149,7 @@ fn what_an_earlier_run_has_left_goes_and_nothing_else() {
     }
     let app = app(scratch.path());
     let mut hls = Hls { apps: vec![None, Some(app.clone()), Some(app.clone())], ..Hls::default() };
-    let timers = hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH);
+    let timers = hls.take_up(&mut MemoryFiles::default());
     assert_eq!(timers.iter().map(|(_, wait)| wait.as_secs()).collect::<Vec<_>>(), [60, 60]);
     // One of them comes back before.
     publish_as(&mut hls, 1, &app, "b");
@@ -167,7 +167,7 @@ fn what_an_earlier_run_still_writes_stays_until_it_stops() {
     let scratch = Scratch::new();
     publish(&mut Hls::default(), 1, scratch.path());
     let mut hls = Hls { apps: vec![Some(app(scratch.path()))], ..Hls::default() };
-    let (token, wait) = hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH)[0];
+    let (token, wait) = hls.take_up(&mut MemoryFiles::default())[0];
     publish(&mut Hls::default(), 1, scratch.path());
     let all = scratch.list();
     assert!(all.contains(&"a-1.ts".to_owned()));
@@ -184,10 +184,10 @@ fn files_stay_without_cleanup() {
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
     let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
-    assert!(finish(&mut hls, 1).is_none() && hls.writing.is_empty());
+    assert!(finish(&mut hls, 1).is_none() && hls.ended.len() == 0);
     assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"]);
     let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
-    assert!(hls.take_up(&mut MemoryFiles::default(), UNIX_EPOCH).is_empty());
+    assert!(hls.take_up(&mut MemoryFiles::default()).is_empty());
 }
 
 #[test]
@@ -196,7 +196,9 @@ fn what_waits_for_removal_is_bounded() {
     let mut hls = Hls::default();
     for id in 0..5000 {
         drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
-        finish(&mut hls, id);
+        let timers = hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default());
+        timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
+        assert!(hls.ended.len() <= MAX_ENDED);
     }
     assert_eq!(hls.ended.len(), MAX_ENDED);
 }
@@ -257,4 +259,24 @@ fn a_stream_and_a_master_playlist_never_share_a_name() {
     publish_as(&mut hls, 5, &app, "cam");
     remove(&mut hls, low);
     assert!(list().contains("#EXTINF"), "{}", list());
+}
+
+#[test]
+fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let oldest = publish_long(&mut hls, scratch.path());
+    let before = scratch.list().len();
+    let app = app(scratch.path());
+    let mut early = Vec::new();
+    for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
+        drop(begin(&mut hls, id, &app, &format!("s{id}")));
+        let timers = hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default());
+        early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
+    }
+    let second = oldest + 1;
+    assert_eq!(early, [(oldest, NEXT_TURN), (second, NEXT_TURN)], "each once");
+    assert!(scratch.list().len() >= before, "nothing has gone yet");
+    assert_eq!(hls.remove(oldest, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
+    assert!(before - scratch.list().len() <= MAX_AT_ONCE);
 }
