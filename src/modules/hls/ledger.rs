@@ -2,6 +2,7 @@
 //! each that goes. A server that starts finds in it what an earlier run has left to delete, so nothing is
 //! ever searched for or judged by its age.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,7 +21,7 @@ const MAX_TEXT: u64 = 4 << 20;
 const MAX_STALE: usize = 256;
 
 /// A stream with files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// How its files are laid out.
     pub layout: Layout,
@@ -56,7 +57,7 @@ impl Entry {
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
-    entries: Vec<Entry>,
+    entries: BTreeSet<Entry>,
     /// Lines in the file that need not be there.
     stale: usize,
 }
@@ -70,11 +71,12 @@ impl Ledger {
             None
         });
         let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
-        let mut ledger = Self { path, entries: Vec::new(), stale: 0 };
+        let mut ledger = Self { path, entries: BTreeSet::new(), stale: 0 };
         for (sign, entry) in text.lines().filter_map(Entry::parse) {
-            ledger.entries.retain(|known| *known != entry);
             if sign == '+' {
-                ledger.entries.push(entry);
+                ledger.entries.insert(entry);
+            } else {
+                ledger.entries.remove(&entry);
             }
         }
         // Behind a line that was cut off nothing can be added.
@@ -84,27 +86,21 @@ impl Ledger {
     }
 
     /// The streams that have files.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &BTreeSet<Entry> {
         &self.entries
     }
 
     /// A stream will have files.
     pub fn add(&mut self, entry: Entry) {
         let line = entry.line('+');
-        let is_known = self.entries.contains(&entry);
-        if !is_known {
-            self.entries.push(entry);
-        }
-        if !is_known || self.is_lost() {
+        if self.entries.insert(entry) || self.is_lost() {
             self.write(&line);
         }
     }
 
     /// A stream's files have been deleted.
     pub fn remove(&mut self, entry: &Entry) {
-        let before = self.entries.len();
-        self.entries.retain(|known| known != entry);
-        if self.entries.len() < before {
+        if self.entries.remove(entry) {
             self.stale += 2;
             self.write(&entry.line('-'));
         }
@@ -167,7 +163,7 @@ mod tests {
         let mut ledger = Ledger::open(scratch.path());
         assert_eq!(ledger.entries().len(), 2);
         ledger.remove(&entry("a"));
-        assert_eq!(Ledger::open(scratch.path()).entries()[0].name, "b");
+        assert_eq!(Ledger::open(scratch.path()).entries().first().unwrap().name, "b");
         ledger.remove(&Entry { layout: Layout::Nested, name: "b".to_owned() });
         assert!(scratch.list().is_empty());
     }
@@ -196,7 +192,7 @@ mod tests {
         }
         let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
         assert!(text.lines().count() < 300, "{} lines", text.lines().count());
-        assert_eq!(Ledger::open(scratch.path()).entries(), [entry("always")]);
+        assert_eq!(Ledger::open(scratch.path()).entries(), &[entry("always")].into());
     }
 
     #[test]
@@ -204,6 +200,6 @@ mod tests {
         let scratch = Scratch::new();
         let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ fl";
         fs::write(scratch.path().join(NAME), text).unwrap();
-        assert_eq!(Ledger::open(scratch.path()).entries(), [entry("a")]);
+        assert_eq!(Ledger::open(scratch.path()).entries(), &[entry("a")].into());
     }
 }

@@ -158,7 +158,7 @@ impl Hls {
             }
             // What is about to be removed has that name, too.
             if let Some(ended) = self.ended.take_playlist(&master) {
-                self.remove_files(&ended.naming, memory, wall);
+                self.remove_with(recovery::remove_all, &ended.naming, memory, wall);
             }
         }
         self.ended.take_playlist(&playlist);
@@ -206,24 +206,35 @@ impl Hls {
             ended.written = written;
             return Some(stay(&ended.naming, &files));
         }
-        let left = ended.left.get_or_insert_with(|| recovery::left(&ended.naming, &files));
-        left.drain(..MAX_AT_ONCE.min(left.len())).for_each(|path| files.remove(&path));
-        if !left.is_empty() {
-            return Some(NEXT_TURN);
+        if ended.left.is_none() {
+            ended.left = recovery::left(&ended.naming, &files);
         }
-        let Ended { naming, .. } = self.ended.take(token)?;
-        self.remove_files(&naming, memory, wall);
+        if let Some(left) = &mut ended.left {
+            left.drain(..MAX_AT_ONCE.min(left.len())).for_each(|path| files.remove(&path));
+            if !left.is_empty() {
+                return Some(NEXT_TURN);
+            }
+        }
+        let Ended { naming, left, .. } = self.ended.take(token)?;
+        let remove = if left.is_some() { recovery::remove_last } else { recovery::remove_all };
+        self.remove_with(remove, &naming, memory, wall);
         None
     }
 
-    fn remove_files(&mut self, naming: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
+    fn remove_with(
+        &mut self,
+        remove: fn(&Naming, &mut Files<'_>, SystemTime),
+        naming: &Naming,
+        memory: &mut MemoryFiles,
+        wall: SystemTime,
+    ) {
         let mut files = Files::of(naming.settings().place, memory);
         // A stream of the master playlist's own name may have come.
         match master_of(naming) {
             Some(master) if self.writing.has_playlist(&master) => {
-                recovery::remove_all(&without_variants(naming), &mut files, wall);
+                remove(&without_variants(naming), &mut files, wall);
             }
-            _ => recovery::remove_all(naming, &mut files, wall),
+            _ => remove(naming, &mut files, wall),
         }
         if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
             ledger.remove(&entry(naming));

@@ -15,11 +15,14 @@ use super::variants;
 /// appear; then the playlist, and the stream's own directories if nothing else is in them. The master
 /// playlist lists it no more.
 pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
-    let Ok(found) = read_back(naming, files) else { return };
-    if let Some((playlist, retired)) = &found {
-        named(naming, playlist, retired).iter().for_each(|path| files.remove(path));
-        files.remove(&naming.playlist());
-    }
+    let Some(left) = left(naming, files) else { return };
+    left.iter().for_each(|path| files.remove(path));
+    remove_last(naming, files, wall);
+}
+
+/// Deletes the rest of what a stream that has ended left, when its fragments and keys are gone.
+pub fn remove_last(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
+    files.remove(&naming.playlist());
     // What a crash left half written.
     files.remove(&files::part_of(&naming.playlist()));
     files.remove(&naming.open_fragment());
@@ -36,10 +39,10 @@ pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     }
 }
 
-/// The fragments and keys that a stream's playlist names, the oldest first.
-pub fn left(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
-    let found = read_back(naming, files).ok().flatten();
-    found.map_or(Vec::new(), |(playlist, retired)| named(naming, &playlist, &retired))
+/// The fragments and keys that a stream's playlist names, the oldest first; `None` if it is not ours.
+pub fn left(naming: &Naming, files: &Files<'_>) -> Option<Vec<PathBuf>> {
+    let found = read(naming, files).ok()?;
+    Some(found.map_or(Vec::new(), |found| named(naming, &found.playlist, &found.retired)))
 }
 
 fn named(naming: &Naming, playlist: &Playlist, retired: &[Retired]) -> Vec<PathBuf> {
@@ -53,6 +56,21 @@ fn named(naming: &Naming, playlist: &Playlist, retired: &[Retired]) -> Vec<PathB
 /// The playlist that is in place, and what waits for its deletion. Of a playlist that was about to appear
 /// when the server was killed, the fragments wait, too. An error is a file that is not ours.
 pub fn read_back(naming: &Naming, files: &Files<'_>) -> Result<Option<(Playlist, Vec<Retired>)>, String> {
+    let Some(Found { mut playlist, mut retired, is_seen }) = read(naming, files)? else { return Ok(None) };
+    let size = |id| files.size(&naming.fragment(id)).filter(|_| is_seen);
+    retired.extend(playlist.keep_existing(size).iter().map(Fragment::retired));
+    Ok(Some((playlist, retired)))
+}
+
+/// What a playlist names, whether it is there or not.
+struct Found {
+    playlist: Playlist,
+    retired: Vec<Retired>,
+    /// Whether it was in place, and not about to appear.
+    is_seen: bool,
+}
+
+fn read(naming: &Naming, files: &Files<'_>) -> Result<Option<Found>, String> {
     let path = naming.playlist();
     let parse = |path: &Path| {
         let Some(bytes) = files.read(path, MAX_TEXT).map_err(|error| error.to_string())? else {
@@ -72,13 +90,11 @@ pub fn read_back(naming: &Naming, files: &Files<'_>) -> Result<Option<(Playlist,
             retired.push(fragment.retired());
         }
     }
-    let size = |id| files.size(&naming.fragment(id)).filter(|_| is_seen);
-    retired.extend(playlist.keep_existing(size).iter().map(Fragment::retired));
-    Ok(Some((playlist, retired)))
+    Ok(Some(Found { playlist, retired, is_seen }))
 }
 
 /// How much the playlist in place lists.
 pub fn listed(naming: &Naming, files: &Files<'_>) -> Duration {
-    let found = read_back(naming, files).ok().flatten();
-    Duration::from_millis(found.map_or(0, |(playlist, _)| playlist.total()))
+    let found = read(naming, files).ok().flatten().filter(|found| found.is_seen);
+    Duration::from_millis(found.map_or(0, |found| found.playlist.total()))
 }

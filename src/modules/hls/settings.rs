@@ -10,7 +10,7 @@ use super::fragment::MAX_BYTES;
 use super::variants::Variant;
 
 /// `hls_nested`: how a stream's files are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
     /// All streams in one directory.
     Flat,
