@@ -19,6 +19,10 @@ fn no_field_of_a_header_ends_more_than_its_message() {
         for (kind, payload) in frames {
             publisher.frame(&mut world, kind, time + 20, payload);
         }
+        if time % 1000 == 0 {
+            publisher.receive(&mut world);
+            world.pass(1);
+        }
         assert!(world.is_open(publisher.id));
     }
     let stream = world.engine.cx.streams.iter().next().unwrap();
