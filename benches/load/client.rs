@@ -147,7 +147,7 @@ impl Client {
                 }
                 let publishes = matches!(self.role, Role::Publisher(_));
                 let words = if publishes {
-                    wire::publish(answer, application, stream)
+                    wire::publish(answer, application, &[stream])
                 } else {
                     wire::play(answer, application, stream)
                 };

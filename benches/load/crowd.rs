@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -14,6 +15,7 @@ use slab::Slab;
 
 use super::client::{Client, Role, Stage};
 use super::clip::Clip;
+use super::latency::Latency;
 use super::options::{PATIENCE, Plan};
 use super::probe::Probe;
 use super::publisher::Publisher;
@@ -31,6 +33,8 @@ const SPACE: usize = 8 << 20;
 const PLAYER_TICK: Duration = Duration::from_millis(4);
 /// How often slow players read.
 const SLOW_TICK: Duration = Duration::from_millis(100);
+/// How often the end of a measurement is looked for whose length nobody knows.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a player stays that comes and goes.
 const VISIT: Duration = Duration::from_secs(1);
 /// The stream that nobody publishes.
@@ -159,6 +163,25 @@ impl<'a> Crowd<'a> {
             self.turn(end)?;
         }
         Ok(())
+    }
+
+    /// Goes on until somebody says so, but looks up only now and then.
+    pub fn pass_until(&mut self, told: &AtomicBool) -> io::Result<()> {
+        while !told.load(Ordering::Relaxed) {
+            self.pass(LOOK)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what all probes have measured so far.
+    pub fn take_latency(&mut self) -> Latency {
+        let mut all = Latency::default();
+        for (_, client) in &mut self.clients {
+            if let Role::Probe(probe) = &mut client.role {
+                all.merge(std::mem::take(&mut probe.latency));
+            }
+        }
+        all
     }
 
     /// What has happened so far.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// What parts of all times are counted in.
+const WHOLE: usize = 100_000;
+
 /// Every time measured, in nanoseconds.
 #[derive(Default)]
 pub struct Latency(Vec<u64>);
@@ -22,12 +25,12 @@ impl Latency {
         self.0.len()
     }
 
-    /// The times that so many per mille stay within, in the order asked; zeros without any time.
-    pub fn within<const N: usize>(mut self, per_mille: [usize; N]) -> [Duration; N] {
+    /// The times that so many of 100 000 stay within, in the order asked; zeros without any time.
+    pub fn within<const N: usize>(mut self, parts: [usize; N]) -> [Duration; N] {
         self.0.sort_unstable();
-        per_mille.map(|part| {
+        parts.map(|part| {
             let last = self.0.len().saturating_sub(1);
-            Duration::from_nanos(self.0.get(last * part / 1000).copied().unwrap_or(0))
+            Duration::from_nanos(self.0.get(last * part / WHOLE).copied().unwrap_or(0))
         })
     }
 }

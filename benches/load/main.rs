@@ -20,6 +20,8 @@ mod wire;
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use client::{Client, Role};
@@ -27,7 +29,7 @@ use crowd::Crowd;
 use latency::Latency;
 use options::Plan;
 use process::Processes;
-use report::Report;
+use report::{PARTS, Report};
 
 /// What a player must receive at least of what is published while it is measured: the rest may be on its
 /// way, the more so if the server merges what it writes. (That nothing is lost, probes see.)
@@ -72,7 +74,12 @@ fn run(plan: &Plan) -> io::Result<Report> {
         crowd.bring_players()?;
     }
     crowd.pass(plan.warm_up)?;
-    let mut report = measure(&mut crowd, &server)?;
+    let mut report = measure(&mut crowd, &server, None)?;
+    if plan.until_told {
+        report.base = Some(crowd.take_latency().within(PARTS));
+        println!("base");
+        report = Report { base: report.base, ..measure(&mut crowd, &server, Some(&end_of_input()))? };
+    }
     memory[2] = server.memory()?;
     report.memory = memory;
     let expected = least_expected(plan, &report);
@@ -86,8 +93,20 @@ fn run(plan: &Plan) -> io::Result<Report> {
     Ok(report)
 }
 
-/// Everything between two moments.
-fn measure(crowd: &mut Crowd, server: &Processes) -> io::Result<Report> {
+/// Is told when the standard input ends.
+fn end_of_input() -> Arc<AtomicBool> {
+    let told = Arc::new(AtomicBool::new(false));
+    let teller = Arc::clone(&told);
+    std::thread::spawn(move || {
+        // Input that fails has ended, too.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        teller.store(true, Ordering::Relaxed);
+    });
+    told
+}
+
+/// Everything between two moments: for as long as is planned, or until somebody says so.
+fn measure(crowd: &mut Crowd, server: &Processes, until: Option<&AtomicBool>) -> io::Result<Report> {
     let own = Processes::own();
     for (_, client) in &mut crowd.clients {
         client.before = client.received;
@@ -95,7 +114,10 @@ fn measure(crowd: &mut Crowd, server: &Processes) -> io::Result<Report> {
     (crowd.measures, crowd.latest) = (true, Duration::ZERO);
     let (totals, begun) = (crowd.totals(), Instant::now());
     let (own_time, server_time) = (own.time()?, server.time()?);
-    crowd.pass(crowd.plan.measure)?;
+    match until {
+        Some(told) => crowd.pass_until(told)?,
+        None => crowd.pass(crowd.plan.measure)?,
+    }
     let after = crowd.totals();
     Ok(Report {
         server_time: server.time()?.saturating_sub(server_time),
@@ -153,5 +175,5 @@ fn judge(crowd: Crowd, expected: u64, report: &mut Report) {
         report.faults.push(fault);
     }
     report.probe_messages = latency.count();
-    report.latency = latency.within([500, 990, 1000]);
+    report.latency = latency.within(PARTS);
 }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub settle: Duration,
     pub warm_up: Duration,
     pub measure: Duration,
+    /// Measures on, after a line of output, until the standard input ends: what comes before is the base.
+    pub until_told: bool,
     /// The server's processes.
     pub server: Vec<String>,
 }
@@ -70,6 +72,7 @@ pub fn parse(arguments: &[String]) -> Result<Plan, String> {
         settle: Duration::from_millis(number(&matches, "settle", 2500)? as u64),
         warm_up: Duration::from_millis(number(&matches, "warm-up", 2500)? as u64),
         measure: Duration::from_millis(number(&matches, "measure", 5000)? as u64),
+        until_told: matches.opt_present("until-told"),
         server: matches.opt_strs("server"),
     })
 }
@@ -105,6 +108,7 @@ fn table() -> Options {
         .optopt("", "warm-up", "milliseconds from the last connection to the measurement (2500)", "N")
         .optopt("", "measure", "milliseconds to measure (5000)", "N")
         .optmulti("", "server", "a process whose time and memory is measured; may be repeated", "PID")
+        .optflag("", "until-told", "then says so by a line, and measures anew until the standard input ends")
         .optflag("", "raw", "the server is the floor: players only receive")
         .optflag("h", "help", "prints this");
     // Cargo hands this to every benchmark.

@@ -3,6 +3,15 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+/// The times within which half of all messages came, 99 %, 99.9 %, and all.
+pub type Times = [Duration; 4];
+
+/// Those, in parts of 100 000.
+pub const PARTS: [usize; 4] = [50_000, 99_000, 99_900, 100_000];
+
+const LATENCY: [&str; 4] = ["latency_p50", "latency_p99", "latency_p999", "latency_max"];
+const BASE: [&str; 4] = ["base_p50", "base_p99", "base_p999", "base_max"];
+
 /// Everything measured; bytes, messages and times are those of the measurement alone.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -13,8 +22,10 @@ pub struct Report {
     /// Bytes of the player that received least.
     pub least_received: u64,
     pub probe_messages: usize,
-    /// Times from a publisher's write to a probe's read: the half, 99 of 100, all are within.
-    pub latency: [Duration; 3],
+    /// Times from a publisher's write to a probe's read.
+    pub latency: Times,
+    /// The same of the measurement before, if there was one.
+    pub base: Option<Times>,
     /// The longest time that a message was sent after it was due.
     pub latest: Duration,
     pub visits: u64,
@@ -42,7 +53,10 @@ impl Report {
             ("own_time", seconds(self.own_time)),
             ("server_time", seconds(self.server_time)),
         ];
-        for (name, time) in ["latency_p50", "latency_p99", "latency_max"].into_iter().zip(self.latency) {
+        for (name, time) in LATENCY.into_iter().zip(self.latency) {
+            fields.push((name, seconds(time)));
+        }
+        for (name, time) in BASE.into_iter().zip(self.base.into_iter().flatten()) {
             fields.push((name, seconds(time)));
         }
         for (name, bytes) in

@@ -37,15 +37,25 @@ pub fn play(hello_answer: &[u8], application: &str, stream: &str) -> Vec<u8> {
     bytes
 }
 
-/// C2, and all that a publisher says before its first frame.
-pub fn publish(hello_answer: &[u8], application: &str, stream: &str) -> Vec<u8> {
+/// C2, and all that a publisher says before its first frame: of streams that get the message streams 1, 2 and so on.
+pub fn publish(hello_answer: &[u8], application: &str, streams: &[&str]) -> Vec<u8> {
     let mut bytes = greet(hello_answer, application);
-    let mut body = Vec::new();
-    amf_command(&mut body, "publish", 0.0);
-    amf_string(&mut body, stream);
-    amf_string(&mut body, "live");
-    write_message(&mut bytes, COMMAND, STREAM, 0, &body);
+    streams.iter().skip(1).for_each(|_| create_stream(&mut bytes));
+    for (id, stream) in (STREAM..).zip(streams) {
+        let mut body = Vec::new();
+        amf_command(&mut body, "publish", 0.0);
+        amf_string(&mut body, stream);
+        amf_string(&mut body, "live");
+        write_message(&mut bytes, COMMAND, id, 0, &body);
+    }
     bytes
+}
+
+/// Appends a command that any server answers.
+pub fn create_stream(out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    amf_command(&mut body, "createStream", 2.0);
+    write_message(out, COMMAND, 0, 0, &body);
 }
 
 /// C2 (the echo of S1), the chunk size, `connect` and `createStream`, without waiting for answers.
@@ -64,9 +74,7 @@ fn greet(hello_answer: &[u8], application: &str) -> Vec<u8> {
     }
     body.extend([0, 0, 9]);
     write_message(&mut bytes, COMMAND, 0, 0, &body);
-    let mut body = Vec::new();
-    amf_command(&mut body, "createStream", 2.0);
-    write_message(&mut bytes, COMMAND, 0, 0, &body);
+    create_stream(&mut bytes);
     bytes
 }
 
@@ -93,7 +101,7 @@ pub fn write_media(out: &mut Vec<u8>, kind: u8, timestamp: u32, body: &[u8]) {
 }
 
 /// Appends a message in chunks, with a full header: none lasts the four hours to an extended timestamp.
-fn write_message(out: &mut Vec<u8>, kind: u8, stream: u32, timestamp: u32, body: &[u8]) {
+pub fn write_message(out: &mut Vec<u8>, kind: u8, stream: u32, timestamp: u32, body: &[u8]) {
     let csid = match kind {
         AUDIO => 4,
         VIDEO => 6,

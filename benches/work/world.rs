@@ -37,7 +37,7 @@ impl World {
         let mut world =
             Self { engine: engine.map_err(|error| error.to_string())?, begun, publisher: None, sent: 0 };
         world.engine.start(begun);
-        let publisher = world.connect(|answer| wire::publish(answer, "live", "s0"))?;
+        let publisher = world.connect(|answer| wire::publish(answer, "live", &["s0"]))?;
         world.publisher = Some(publisher);
         let mut header = Vec::new();
         wire::write_media(&mut header, wire::VIDEO, 0, VIDEO_HEADER);
