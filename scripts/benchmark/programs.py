@@ -20,7 +20,7 @@ class Unknown(Failure):
 
 def build():
     """Builds the server and its benchmarks in release; returns their paths by name."""
-    targets = ["--bin", "millstream", "--bench", "load", "--bench", "floor", "--bench", "work"]
+    targets = ["--bin", "millstream", "--bench", "load", "--bench", "attack", "--bench", "floor", "--bench", "work"]
     command = ["cargo", "build", "--release", "--quiet", *targets, "--message-format=json-render-diagnostics"]
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     messages = (json.loads(line) for line in built.stdout.splitlines())

@@ -1,0 +1,87 @@
+//! An RTMP client that blocks: what it is told to send it sends.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::wire;
+
+/// The application that has what is attacked; the players of the load are in another one.
+const APPLICATION: &str = "hostile";
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PUBLISHED: &[u8] = b"NetStream.Publish.Start";
+const PLAYS: &[u8] = b"NetStream.Play";
+/// An answer to `createStream`: a session may have too many.
+const ANSWERED: [&[u8]; 2] = [b"_result", b"_error"];
+
+/// A connection.
+pub struct Peer {
+    stream: TcpStream,
+    answers: Vec<u8>,
+}
+
+impl Peer {
+    /// Publishes streams, on the message streams from 1 on.
+    pub fn publish(address: SocketAddr, streams: &[&str]) -> io::Result<Self> {
+        let (mut peer, answer) = Self::greet(address)?;
+        peer.write(&wire::publish(&answer, APPLICATION, streams))?;
+        for _ in streams {
+            peer.wait_for(&[PUBLISHED])?;
+        }
+        Ok(peer)
+    }
+
+    /// Plays a stream.
+    pub fn play(address: SocketAddr, stream: &str) -> io::Result<Self> {
+        let (mut peer, answer) = Self::greet(address)?;
+        peer.write(&wire::play(&answer, APPLICATION, stream))?;
+        peer.wait_for(&[PLAYS])?;
+        Ok(peer)
+    }
+
+    fn greet(address: SocketAddr) -> io::Result<(Self, Vec<u8>)> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&wire::hello())?;
+        let mut answer = vec![0; wire::HELLO_ANSWER];
+        stream.read_exact(&mut answer)?;
+        Ok((Self { stream, answers: Vec::new() }, answer))
+    }
+
+    /// Sends.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Waits until the server has dealt with everything that was sent.
+    pub fn settle(&mut self) -> io::Result<()> {
+        let mut question = Vec::new();
+        wire::create_stream(&mut question);
+        self.answers.clear();
+        self.write(&question)?;
+        self.wait_for(&ANSWERED)
+    }
+
+    /// Reads on to one of these words.
+    fn wait_for(&mut self, words: &[&[u8]]) -> io::Result<()> {
+        let found = |answers: &[u8]| {
+            let end = |word: &&[u8]| {
+                answers.windows(word.len()).position(|part| part == *word).map(|at| at + word.len())
+            };
+            words.iter().filter_map(end).min()
+        };
+        let mut scratch = [0; 4096];
+        loop {
+            if let Some(end) = found(&self.answers) {
+                self.answers.drain(..end);
+                return Ok(());
+            }
+            match self.stream.read(&mut scratch)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                count => self.answers.extend(&scratch[..count]),
+            }
+        }
+    }
+}
