@@ -74,8 +74,8 @@ fn last_request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
-/// Connects all, not before the start, as a server waits for a request for some seconds only; then all send, and nobody
-/// reads before all have.
+/// Connects all, not before the start, as a server waits for a request for some seconds only; then all send,
+/// and nobody reads before all have.
 fn send_all(plan: &Plan, requests: &str) -> io::Result<Vec<TcpStream>> {
     let mut clients: Vec<_> = (0..plan.peers).map(|_| connect(plan.http)).collect::<io::Result<_>>()?;
     clients.iter_mut().try_for_each(|client| client.write_all(requests.as_bytes()))?;

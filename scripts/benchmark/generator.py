@@ -16,18 +16,40 @@ class Generator:
 
     def drive(self, server, **options):
         """Puts a load on a server; returns the report. Options are the generator's, with _ for -."""
-        command = [str(self.program), "--measure", str(int(self.seconds * 1000))]
-        for name, value in (self.defaults | options).items():
+        result = subprocess.run(
+            self.command(server, options), capture_output=True, text=True, timeout=PATIENCE + self.seconds,
+            preexec_fn=self.place.take)
+        return report(result.returncode, result.stdout, result.stderr)
+
+    def drive_beside(self, server, act, **options):
+        """The same, measured once, and then again while something is done."""
+        process = subprocess.Popen(
+            self.command(server, options | {"until_told": True}), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=self.place.take)
+        try:
+            if process.stdout.readline():
+                act()
+            output, errors = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        return report(process.returncode, output, errors)
+
+    def command(self, server, options):
+        command = [str(self.program)]
+        for name, value in ({"measure": int(self.seconds * 1000)} | self.defaults | options).items():
             flag = "--" + name.replace("_", "-")
             command += [flag] if value is True else [flag, str(value)]
         for pid in server.pids():
             command += ["--server", pid]
-        result = subprocess.run(
-            [*command, server.rtmp], capture_output=True, text=True, timeout=PATIENCE + self.seconds,
-            preexec_fn=self.place.take)
-        if not result.stdout:
-            raise Failure(result.stderr.strip() or f"the load ends with {result.returncode}")
-        report = json.loads(result.stdout)
-        if report["faults"]:
-            raise Failure("; ".join(report["faults"][:3]))
-        return report
+        return [*command, server.rtmp]
+
+
+def report(code, output, errors):
+    """What the generator says at its end."""
+    if not output:
+        raise Failure(errors.strip() or f"the load ends with {code}")
+    said = json.loads(output)
+    if said["faults"]:
+        raise Failure("; ".join(said["faults"][:3]))
+    return said

@@ -44,6 +44,7 @@ class Load:
     contenders: tuple = (MILLSTREAM, NGINX)
     takes_peers = False  # whether a server that was given by an option takes part: its applications are its own
     is_steady = False  # whether one round tells everything: no times are taken
+    is_hostile = False  # whether it is about what others' attacks do to players: a table of its own
     figures = ()
 
     def rounds(self, wanted):

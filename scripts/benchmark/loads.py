@@ -1,5 +1,6 @@
 """The table of loads."""
 
+from .attacks import ATTACKS
 from .fanout import Burdened, FanOut, Ingest, Memory
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
@@ -50,4 +51,5 @@ LOADS = {
         "200 players beside 20 that read 20 kB/s and 50 a second that come and go: no gap",
         [], players=200, others={"slow": 20, "churn": 50}),
     "instructions": Instructions("instructions for a message of video at 2 Mbit/s", [], (MILLSTREAM,)),
+    **ATTACKS,
 }

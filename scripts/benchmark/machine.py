@@ -7,16 +7,15 @@ import platform
 import resource
 
 FILES = 40_000  # open files for 10 000 players on either side of a connection
-
-
 PRIORITY = -15  # before what else runs: a server that must wait for its turn drops frames
+SECOND = -5  # behind that, but before what else runs: attacks share the load's processor
 
 
 class Place:
     """Where a process runs: on one processor, before others as far as that is allowed."""
 
-    def __init__(self, processor):
-        self.processor = processor
+    def __init__(self, processor, priority=PRIORITY):
+        self.processor, self.priority = processor, priority
 
     def take(self):
         """Puts the calling process there."""
@@ -24,15 +23,20 @@ class Place:
         os.setsid()
         # sched(7): where processes are grouped by session, niceness is the session's.
         with contextlib.suppress(OSError):
-            pathlib.Path("/proc/self/autogroup").write_text(str(PRIORITY))
+            pathlib.Path("/proc/self/autogroup").write_text(str(self.priority))
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, 0, self.priority)
 
 
 def places():
     """The server's processor and the load's; without a second one they share."""
     processors = sorted(os.sched_getaffinity(0))
     return Place(processors[-1]), Place(processors[0])
+
+
+def behind(place):
+    """The same processor, when who has that place does not want it."""
+    return Place(place.processor, SECOND)
 
 
 def allow_files():

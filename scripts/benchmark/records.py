@@ -26,14 +26,17 @@ def kept(loads):
 
 
 def document(loads):
-    """Writes the tables and pictures anew, between the page's marks."""
+    """Writes the tables and pictures anew, between the page's marks; a table of which nothing is kept stays."""
     results = kept(loads)
     text = PAGE.read_text()
-    tables = {"goals": table.goals(results), "figures": table.figures(results)}
-    for mark, lines in tables.items():
+    usual = {name: result for name, result in results.items() if not result[0].is_hostile}
+    worst = {name: result for name, result in results.items() if result[0].is_hostile}
+    tables = {"goals": table.goals(usual), "figures": table.figures(usual)} if usual else {}
+    for mark, lines in (tables | ({"worst": table.worst(worst)} if worst else {})).items():
         pattern = rf"(<!-- {mark}: .*? -->\n).*?(<!-- end of {mark} -->)"
         text, count = re.subn(pattern, lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text, flags=re.S)
         if count != 1:
             raise SystemExit(f"bench: {PAGE} has no place for {mark}")
     PAGE.write_text(text)
-    picture.draw(results, PAGE.parent)
+    if usual:
+        picture.draw(usual, PAGE.parent)

@@ -1,9 +1,11 @@
 """The servers measured: Millstream, nginx with its RTMP module, and the floor. Each runs alone, on its own processor."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -25,12 +27,14 @@ rtmp {{
             live on;
             {directives}
         }}
+        {applications}
     }}
 }}
 http {{
     server {{
         listen 127.0.0.1:{http};
         location / {{ root {folder}/www; }}
+        {locations}
     }}
 }}
 """
@@ -69,6 +73,15 @@ http {{
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Extras:
+    """What a Millstream may have beside the application that every load plays from."""
+
+    applications: str = ""
+    locations: str = ""
+    wrapper: tuple = ()  # a command that runs the server's
+
+
 class Server:
     """A running server."""
 
@@ -91,16 +104,29 @@ class Servers:
     def start(self, name, directives="", connections=None):
         """A server with directives of its application; what is in www/ of its folder it serves over HTTP. nginx
         takes memory for all connections that it may have, which are as many as files, or fewer."""
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-bench-"))
+        with self.folder() as folder, self.run(name, folder, directives, connections) as server:
+            yield server
+
+    @contextlib.contextmanager
+    def folder(self, parent=None):
+        """A folder for a server."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-bench-", dir=parent))
         folder.chmod(0o755)
         (folder / "www").mkdir()
         try:
-            command, ports = self.prepare(name, folder, directives.format(folder=folder), connections or self.files)
-            with self.running(command, folder) as process:
-                wait_for(process, ports, folder)
-                yield Server(process, folder, *ports)
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def run(self, name, folder, directives="", connections=None, extras=Extras()):
+        """A server in its folder."""
+        texts = {"directives": directives, "applications": extras.applications, "locations": extras.locations}
+        texts = {key: text.format(folder=folder) for key, text in texts.items()}
+        command, ports = self.prepare(name, folder, texts, connections or self.files)
+        with self.running([*extras.wrapper, *command], folder) as process:
+            wait_for(process, ports, folder)
+            yield Server(process, folder, *ports)
 
     @contextlib.contextmanager
     def floor(self, players, video, merge):
@@ -110,7 +136,7 @@ class Servers:
             port = process.stdout.readline().decode().rsplit(":", 1)[-1]
             yield Server(process, None, int(port))
 
-    def prepare(self, name, folder, directives, connections):
+    def prepare(self, name, folder, texts, connections):
         """Its command, and the ports that it will listen on."""
         if name in self.peers:
             port, command = self.peers[name]
@@ -118,8 +144,8 @@ class Servers:
         ports = free_ports(2)
         path = folder / "server.conf"
         path.write_text((MILLSTREAM if name == "millstream" else NGINX).format(
-            folder=folder, rtmp=ports[0], http=ports[1], directives=directives, files=self.files, connections=connections,
-            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else ""))
+            folder=folder, rtmp=ports[0], http=ports[1], files=self.files, connections=connections,
+            module=NGINX_MODULE, user="user root;" if os.geteuid() == 0 else "", **texts))
         if name == "millstream":
             return [str(self.programs[name]), "-c", str(path)], ports
         return [need("nginx"), "-p", str(folder), "-c", str(path)], ports
@@ -133,13 +159,18 @@ class Servers:
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
             process.stdout.close()
+
+
+def end(process):
+    """Ends a server, and what it is wrapped in: each has a session, and so a group of processes, of its own."""
+    for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return
 
 
 def wait_for(process, ports, folder):

@@ -79,3 +79,14 @@ def figures(results):
         for figure in load.figures:
             cells = [show(median(rounds, who, figure.key)) for who in ("floor", MILLSTREAM, "nginx")]
             yield f"| {name} | {figure.words()} | {' | '.join(cells)} |"
+
+
+def worst(results):
+    """The table of what attacks do to players of another stream, in Markdown."""
+    yield "| beside | seconds | p99.9 before | maximum before | p99.9 | maximum | |"
+    yield "|---|---|---|---|---|---|---|"
+    for load, rounds in results.values():
+        keys = ("seconds", "base_p999", "base_max", "latency_p999", "latency_max")
+        cells = [show(median(rounds, MILLSTREAM, key)) for key in keys]
+        ends = [verdict(goal, reached(rounds, goal)).lower() for goal in load.goals]
+        yield f"| {load.title} | {' | '.join(cells)} | {', '.join(ends) or 'no goal'} |"

@@ -1,0 +1,115 @@
+"""The table of attacks: what they are, and the files that they need."""
+
+import struct
+import time
+
+from .programs import Failure
+from .servers import PATIENCE
+from .worst import SLOW_CALLS, Worst
+
+ENTRIES = 4096  # of a folder, as many as are listed
+LARGE = 2_000_000  # bytes of a download
+TAGS = 14_500_000  # in a torn file; with their 16 bytes each 232 MB
+TOGETHER = 100_000  # that are written at once
+TAG_HEADER, LINK = 11, 4
+TORN_AFTER = 1.5  # seconds of a recording
+DELAY = 200_000  # microseconds that a slow disk takes
+
+HLS = "hls on; hls_path {folder}/hls; hls_fragment 2s;"
+RECORD = "record all; record_path {folder}/rec;"
+EVENT = "hls on; hls_path {folder}/hls; hls_fragment 5ms; hls_fast_start off; hls_type event;"
+ENDED = "hls on; hls_path {folder}/hls; hls_fragment 2s; hls_playlist_length 10m;"
+TORN = RECORD + " record_append on;"
+LIST = "location /list {{ root {folder}/www; autoindex on; }}"
+REGEX = r"location ~ \.php(/|$) {{ return 403; }} location ~* \.(gif|jpe?g|png)$ {{ return 403; }}"
+PAGE = "location /page {{ page on; }}"
+
+
+def listed_files(lab, load, folder):
+    (folder / "www" / "list").mkdir()
+    for number in range(lab.scale(ENTRIES)):
+        (folder / "www" / "list" / f"camera-{number:04}.ts").touch()
+
+
+def files(lab, load, folder):
+    (folder / "www" / "large.bin").write_bytes(bytes(lab.scale(LARGE)))
+    (folder / "www" / "small.txt").write_text("small\n")
+
+
+def torn_recording(lab, load, folder):
+    """A recording whose server was killed, and behind its last whole tag many tags of one byte of sound."""
+    with lab.servers.run("millstream", folder, extras=load.extras(lab)) as server:
+        with lab.attacker.prepared(server, "steady", count=60) as publisher:
+            publisher.begin()
+            time.sleep(TORN_AFTER)
+            server.process.kill()
+            server.process.wait(PATIENCE)
+    path, = (folder / "rec").iterdir()
+    content = path.read_bytes()
+    end, last_time = last_tag(content)
+    tag = struct.pack(">I", 8 << 24 | 1) + last_time + bytes(3) + b"\xaf" + struct.pack(">I", TAG_HEADER + 1)
+    with path.open("r+b") as file:
+        file.truncate(end)
+        file.seek(end)
+        for _ in range(lab.scale(TAGS) // TOGETHER or 1):
+            file.write(tag * TOGETHER)
+
+
+def last_tag(content):
+    """Where the last whole tag ends, and its time as it is written."""
+    end, last_time = 9 + LINK, bytes(4)
+    while end + TAG_HEADER <= len(content):
+        after = end + TAG_HEADER + int.from_bytes(content[end + 1:end + 4]) + LINK
+        if after > len(content):
+            break
+        end, last_time = after, content[end + 4:end + 8]
+    if not any(last_time):
+        raise Failure("the recording to be torn has not grown")
+    return end, last_time
+
+
+ATTACKS = {
+    "worst-nal-units": Worst(
+        "24 publishers into HLS: the last byte of 8 MiB of NAL units of one byte",
+        attack="nal-units", options={"peers": 24, "size": 8 << 20}, directives=HLS),
+    "worst-syncframes": Worst(
+        "12 publishers into HLS: twice 8 MiB of E-AC-3 in frames of 6 bytes",
+        attack="syncframes", options={"peers": 12, "count": 2, "size": 8 << 20}, directives=HLS),
+    "worst-aggregates": Worst(
+        "12 publishers: 4 aggregate messages of 4 MiB of empty parts",
+        attack="aggregates", options={"peers": 12, "count": 4, "size": 4 << 20}),
+    "worst-listing": Worst(
+        "150 HTTP clients: twice the list of a folder of 4096 files",
+        attack="listing", options={"peers": 150, "count": 2}, locations=LIST, prepare=listed_files),
+    "worst-long-paths": Worst(
+        "100 HTTP clients: 20 pipelined paths of 4 kB past two regular expressions",
+        attack="long-paths", options={"peers": 100, "count": 20}, locations=REGEX),
+    "worst-event": Worst(
+        "hls_type event: 200 fragments more than 4000",
+        attack="event", options={"before": 4000, "count": 200}, directives=EVENT),
+    "worst-downloads": Worst(
+        "200 HTTP clients: a file of 2 MB",
+        attack="downloads", options={"peers": 200}, prepare=files),
+    "worst-statistics": Worst(
+        "20 HTTP clients: 10 times the page's streams.json of 4000 streams",
+        attack="statistics", options={"peers": 20, "count": 10, "before": 4000}, locations=PAGE),
+    "worst-media-time": Worst(
+        "12 publishers into recordings and HLS: 1500 key frames, 5 s of media apart",
+        attack="media-time", options={"peers": 12, "count": 1500}, directives=RECORD + " " + HLS,
+        is_on_disk=True),
+    "worst-torn-file": Worst(
+        "record_append: a stream whose file ends with 14.5 million tags of one byte",
+        attack="steady", options={"count": 3}, directives=TORN, prepare=torn_recording),
+    "worst-ended": Worst(
+        "4096 streams of HLS ended: 256 others are published at once, 16 by a session",
+        attack="ended", options={"before": 4096, "count": 256}, directives=ENDED),
+    "worst-churn": Worst(
+        "10 peers: each 50 connections that publish or play and go",
+        attack="churn", options={"peers": 10, "count": 50}),
+    "worst-pipelines": Worst(
+        "50 HTTP clients: 200 pipelined requests of a small file",
+        attack="pipelines", options={"peers": 50, "count": 200}, prepare=files),
+    "worst-slow-disk": Worst(
+        f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
+        goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),
+}
