@@ -12,7 +12,7 @@ use crate::common::flv::{self, packets, read};
 use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
-use crate::common::{Folder, SOON, Server, ffmpeg, until, wait};
+use crate::common::{Folder, SOON, Server, ffmpeg, not_tested, until, wait};
 use millstream::media::amf::Value;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -149,8 +149,8 @@ fn a_file_that_may_not_grow_ends_with_whole_tags_and_another_one_begins() {
 fn a_full_disk_is_recorded_to_again_when_there_is_room() {
     let unshare = ["unshare", "-rm", "sh", "-c"];
     if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
-        eprintln!("not tested: there is no permission to mount a small disk");
-        return;
+        let name = "a_full_disk_is_recorded_to_again_when_there_is_room";
+        return not_tested(name, "there is no permission to mount a small disk (unshare -rm)");
     }
     let script =
         "mount -t tmpfs -o size=1m tmpfs rec && dd if=/dev/zero of=rec/filler bs=1k count=700 status=none
