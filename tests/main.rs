@@ -23,6 +23,7 @@ mod publish_play;
 mod record;
 mod record_faults;
 mod record_limits;
+mod record_repair;
 mod rollover;
 mod rtmp_dialects;
 mod signals;

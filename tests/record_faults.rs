@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::flv::{self, packets, read};
 use crate::common::media::{self, Packet};
@@ -120,9 +120,14 @@ fn spawn(program: &[&str], script: &str) -> Server {
     Server::spawn(folder, command, 1)
 }
 
+/// A server whose files may have 128 KiB.
+fn spawn_with_small_files() -> Server {
+    spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"")
+}
+
 #[test]
 fn a_file_that_may_not_grow_ends_with_whole_tags_and_another_one_begins() {
-    let server = spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"");
+    let server = spawn_with_small_files();
     let mut players = [Client::play(server.rtmp(), "cam")];
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let frames: Vec<_> = (0..100).map(|n| media::video_frame(n * 40, n % 25 == 0, 5000)).collect();
@@ -143,6 +148,61 @@ fn a_file_that_may_not_grow_ends_with_whole_tags_and_another_one_begins() {
     let keys: Vec<_> = tags.iter().filter(|tag| tag.is_key()).map(|tag| tag.position as f64).collect();
     assert_eq!(flv::numbers(&metadata, "keyframes", "filepositions"), keys);
     assert!(packets(&read(&next))[1].is_key());
+}
+
+#[test]
+fn a_file_that_may_not_have_the_cached_group_begins_with_the_next_key_frame() {
+    let server = spawn_with_small_files();
+    let next = server.folder.join("rec/cam.1.flv");
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    // In each round, a group longer than a file may be comes at once. The first picture after the pause, in
+    // which it may be tried again, is then always one that the whole group has to be written with.
+    for round in 0..4 {
+        let times = (0..30).map(|number| round * 3000 + number * 40);
+        let group: Vec<_> = times.map(|time| media::video_frame(time, time == round * 3000, 5000)).collect();
+        let header = media::video_header(round * 3000);
+        relay(&mut publisher, &mut players, &[vec![header], group].concat());
+        std::thread::sleep(Duration::from_millis(1100));
+        relay(&mut publisher, &mut players, &[media::video_frame(round * 3000 + 1200, false, 5000)]);
+    }
+    publisher.finish();
+    assert!(packets(&read(&next))[1].is_key());
+}
+
+#[test]
+fn a_failed_search_for_a_name_rests_for_a_second() {
+    let server = Server::live(&format!("{ALL} record_max_frames 1;"));
+    let (folder, aside) = (server.folder.join("rec"), server.folder.join("aside"));
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    relay(&mut publisher, &mut players, &[media::video_header(0), media::video_frame(0, true, 500)]);
+    let mut time = 0;
+    let mut send_key = || {
+        time += 40;
+        relay(&mut publisher, &mut players, &[media::video_frame(time, true, 500)]);
+    };
+    wait("the first file is there", || recording(&server).exists());
+    for _ in 0..10 {
+        fs::rename(&folder, &aside).unwrap();
+        fs::write(&folder, "").unwrap();
+        let begun = Instant::now();
+        send_key();
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&aside, &folder).unwrap();
+        let files = server.folder.list("rec").len();
+        (0..5).for_each(|_| send_key());
+        let is_in_time = begun.elapsed() < Duration::from_secs(1);
+        let now = server.folder.list("rec").len();
+        std::thread::sleep(Duration::from_millis(1100));
+        send_key();
+        wait("it is tried again", || server.folder.list("rec").len() > files);
+        if is_in_time {
+            assert_eq!(now, files, "the next file was looked for within the second");
+            return;
+        }
+    }
+    panic!("the machine is too busy for seven frames in a second");
 }
 
 #[test]
@@ -257,7 +317,7 @@ fn a_torn_end_is_cut_off_wherever_it_is_torn() {
     fs::write(recording(&server), [&whole[..], &[0; 5000]].concat()).unwrap();
     publish(&server, "cam", &second);
     expect_joined(&server, &[&first, &second]);
-    assert_eq!(server.lines("a torn end of").len(), 7);
+    server.wait_lines("a torn end of", 7);
     // Or there is hardly a beginning.
     for end in [0, 4, 13, 100, read(&recording(&server))[1].position] {
         fs::write(recording(&server), &whole[..end]).unwrap();

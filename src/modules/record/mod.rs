@@ -12,14 +12,17 @@ mod open;
 mod output;
 mod recorder;
 mod resume;
+mod scan;
 mod script;
+mod search;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod wait;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{Config, Ctx, Level, Module, StreamId};
@@ -28,19 +31,38 @@ use directives::DIRECTIVES;
 use recorder::{Event, Recorder, Scene, Shared};
 use settings::Settings;
 
-/// The module's name, and that of its timer.
+/// The module's name, and that of its timers.
 const NAME: &str = "record";
+/// The token of the timer for the searches; those of streams are greater.
+const SEARCHES: u64 = 0;
+/// A timer set for this time from now expires in the next turn.
+const NEXT_TURN: Duration = Duration::from_nanos(1);
 
 /// The module.
 #[derive(Debug, Default)]
 pub struct Record {
     /// The recorders of each application.
     apps: Vec<Vec<Settings>>,
-    /// The recorders of each live stream, in the same order.
-    streams: HashMap<StreamId, Vec<Recorder>>,
+    /// What records each live stream.
+    streams: HashMap<StreamId, Recorders>,
+    /// The streams by the tokens of their timers.
+    tokens: HashMap<u64, StreamId>,
+    last_token: u64,
+    /// The streams with recorders that search for a file, in the order in which they are next. Invariant: there is one
+    /// timer for all, as long as there is a stream here.
+    searches: VecDeque<StreamId>,
     shared: Shared,
-    /// When the timer expires that lets recorders write.
+}
+
+/// The recorders of a stream, in the order of their settings.
+#[derive(Debug)]
+struct Recorders {
+    all: Vec<Recorder>,
+    token: u64,
+    /// When the timer expires that lets them write.
     timer: Option<Instant>,
+    /// Whether the stream is among the searches.
+    is_queued: bool,
 }
 
 impl Module for Record {
@@ -77,52 +99,57 @@ impl Module for Record {
         let Some(settings) = self.apps.get(stream.app.0).filter(|recorders| !recorders.is_empty()) else {
             return;
         };
-        let recorders = settings.iter().map(|settings| Recorder::new(settings, stream));
-        self.streams.insert(id, recorders.collect());
+        let all = settings.iter().map(|settings| Recorder::new(settings, stream)).collect();
+        self.last_token += 1;
+        let recorders = Recorders { all, token: self.last_token, timer: None, is_queued: false };
+        self.tokens.insert(recorders.token, id);
+        if let Some(lost) = self.streams.insert(id, recorders) {
+            self.abandon(lost);
+        }
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
-        self.for_each(cx, id, |recorder, settings, scene, shared| {
-            recorder.frame(settings, scene, frame, shared)
-        });
+        self.for_each(cx, id, |recorder, scene| recorder.frame(scene, frame));
         self.set_timer(cx, id);
+        self.queue_search(cx, id);
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         self.for_each(cx, id, Recorder::end);
-        self.streams.remove(&id);
+        if let Some(recorders) = self.streams.remove(&id) {
+            self.abandon(recorders);
+        }
     }
 
-    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+    fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
+        if token == SEARCHES {
+            return self.step_search(cx);
+        }
+        let Some(&id) = self.tokens.get(&token) else { return };
+        let Some(recorders) = self.streams.get_mut(&id) else { return };
         // An earlier deadline may have taken this one's place.
-        if self.timer.is_none_or(|at| cx.now.instant < at) {
+        if recorders.timer.is_none_or(|at| cx.now.instant < at) {
             return;
         }
-        self.timer = None;
-        for id in self.streams.keys().copied().collect::<Vec<_>>() {
-            self.for_each(cx, id, |recorder, _, scene, shared| recorder.flush(scene, shared));
-            self.set_timer(cx, id);
-        }
+        recorders.timer = None;
+        self.for_each(cx, id, Recorder::flush);
+        self.set_timer(cx, id);
     }
 }
 
 impl Record {
     /// Lets each recorder of a stream act, and tells its publisher what has come of it.
-    fn for_each(
-        &mut self,
-        cx: &mut Ctx,
-        id: StreamId,
-        mut act: impl FnMut(&mut Recorder, &Settings, Scene<'_>, &mut Shared) -> Vec<Event>,
-    ) {
+    fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut Recorder, &mut Scene<'_>)) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(stream) = cx.streams.get(id) else { return };
-        let settings = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+        let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
         let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
-        let scene = Scene { app, stream, now: cx.now };
         let mut told = Vec::new();
-        for (recorder, settings) in recorders.iter_mut().zip(settings) {
-            let events = act(recorder, settings, scene, &mut self.shared);
-            told.extend(events.into_iter().filter(|_| settings.notify).map(|event| (event, settings)));
+        for (recorder, settings) in recorders.all.iter_mut().zip(all) {
+            let shared = &mut self.shared;
+            let mut scene = Scene { settings, app, stream, now: cx.now, shared, events: Vec::new() };
+            act(recorder, &mut scene);
+            told.extend(scene.events.into_iter().filter(|_| settings.notify).map(|event| (event, settings)));
         }
         for (event, settings) in told {
             let status = match event {
@@ -134,14 +161,56 @@ impl Record {
         }
     }
 
+    /// Forgets the recorders of a stream that is gone. What they still write is closed.
+    fn abandon(&mut self, mut recorders: Recorders) {
+        self.tokens.remove(&recorders.token);
+        recorders.all.iter_mut().for_each(|recorder| recorder.abandon(&mut self.shared));
+    }
+
     /// Sees to it that what a stream's recorders have gathered is written in time, whatever its publisher
     /// does.
     fn set_timer(&mut self, cx: &mut Ctx, id: StreamId) {
-        let recorders = self.streams.get(&id).into_iter().flatten();
-        let Some(at) = recorders.filter_map(Recorder::flush_at).min() else { return };
-        if self.timer.is_none_or(|timer| at < timer) {
-            self.timer = Some(at);
-            cx.set_module_timer(NAME, at, 0);
+        let Some(recorders) = self.streams.get_mut(&id) else { return };
+        let Some(at) = recorders.all.iter().filter_map(Recorder::flush_at).min() else { return };
+        if recorders.timer.is_none_or(|timer| at < timer) {
+            recorders.timer = Some(at);
+            cx.set_module_timer(NAME, at, recorders.token);
+        }
+    }
+
+    /// Puts a stream among the searches if one of its recorders searches.
+    fn queue_search(&mut self, cx: &mut Ctx, id: StreamId) {
+        let Some(recorders) = self.streams.get_mut(&id) else { return };
+        if recorders.is_queued || !recorders.all.iter().any(Recorder::is_searching) {
+            return;
+        }
+        recorders.is_queued = true;
+        if self.searches.is_empty() {
+            cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, SEARCHES);
+        }
+        self.searches.push_back(id);
+    }
+
+    /// Lets the next search go one step further: one in a turn, so that other streams are served between.
+    fn step_search(&mut self, cx: &mut Ctx) {
+        while let Some(id) = self.searches.pop_front() {
+            let Some(recorders) = self.streams.get_mut(&id) else { continue };
+            recorders.is_queued = false;
+            if !self.searches.is_empty() {
+                cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, SEARCHES);
+            }
+            if !self.shared.allows_step(cx.now.instant) {
+                return self.queue_search(cx, id);
+            }
+            let mut is_stepped = false;
+            self.for_each(cx, id, |recorder, scene| {
+                if !is_stepped && recorder.is_searching() {
+                    is_stepped = true;
+                    recorder.step(scene);
+                }
+            });
+            self.set_timer(cx, id);
+            return self.queue_search(cx, id);
         }
     }
 }

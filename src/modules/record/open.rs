@@ -1,8 +1,8 @@
-//! Opening a recording's file: a new one, or one to go on in. Never one that anybody else writes to, never
-//! through a link, and nothing but a regular file.
+//! Opening a recording's file. Never one that anybody else writes to, never through a link, and nothing but
+//! a regular file.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,26 +11,14 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::names::Names;
-use super::resume::{Found, Tail, examine};
+use super::resume::Tail;
 
 /// A file, whatever its names are.
 pub type FileId = (u64, u64);
 
-/// The files that are being written, so that none is opened twice.
+/// The files that are being written or repaired, so that none is opened twice.
 #[derive(Debug, Default)]
 pub struct OpenFiles(HashSet<FileId>);
-
-/// Whether a file that is there already will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Another name is taken.
-    Leave,
-    /// It is gone on with if it is a recording of the same stream, and smaller than this.
-    Append {
-        /// Bytes.
-        below: u64,
-    },
-}
 
 /// A file, ready to be written to.
 #[derive(Debug)]
@@ -46,109 +34,64 @@ pub struct Opened {
 }
 
 impl OpenFiles {
-    /// Opens the first file of these names that is not there yet, or may be gone on with.
-    pub fn open(
-        &mut self,
-        names: &Names,
-        identity: &str,
-        existing: Existing,
-        lock: bool,
-    ) -> io::Result<Opened> {
-        let within = |error: &io::Error| with_path(&names.folder, error);
-        fs::create_dir_all(&names.folder).map_err(|error| within(&error))?;
+    /// Makes the first file of these names that is not there yet.
+    pub fn create(&mut self, names: &Names, lock: bool) -> io::Result<Opened> {
+        names.make_folder()?;
         for path in names.candidates() {
-            let opened = match open_new(&path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => match existing {
-                    Existing::Leave => None,
-                    Existing::Append { below } => self.open_existing(&path, identity, below, lock)?,
-                },
-                result => Some(
-                    result
-                        .and_then(|file| new(file, &path, lock))
-                        .map_err(|error| with_path(&path, &error))?,
-                ),
-            };
-            if let Some(opened) = opened {
-                self.0.insert(opened.id);
+            if let Some(opened) = self.create_at(&path, lock)? {
                 return Ok(opened);
             }
         }
-        Err(within(&io::Error::other(format!("too many recordings of {}", names.stem))))
+        Err(names.used_up())
+    }
+
+    /// Makes a file; `None` if there is one of that name.
+    pub fn create_at(&mut self, path: &Path, lock: bool) -> io::Result<Option<Opened>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).custom_flags(libc::O_CLOEXEC);
+        let file = match options.open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
+            Err(error) => return Err(with_path(path, &error)),
+        };
+        let id = id_of(&file.metadata().map_err(|error| with_path(path, &error))?);
+        if lock && let Err(error) = lock_file(&file) {
+            log::warn!("{} is recorded without a lock: {error}", path.display());
+        }
+        self.0.insert(id);
+        Ok(Some(Opened { file, path: path.to_owned(), tail: None, id }))
+    }
+
+    /// A file is written to from now on; false if it is already.
+    pub fn open(&mut self, id: FileId) -> bool {
+        self.0.insert(id)
     }
 
     /// A file is no longer written to.
     pub fn close(&mut self, id: FileId) {
         self.0.remove(&id);
     }
-
-    /// Opens a file to go on in; `None`, with a log line where the reason may surprise, if it is to be left
-    /// alone.
-    fn open_existing(
-        &self,
-        path: &Path,
-        identity: &str,
-        below: u64,
-        lock: bool,
-    ) -> io::Result<Option<Opened>> {
-        let left = |why: &dyn std::fmt::Display| {
-            log::warn!("{} is not appended to: {why}", path.display());
-            Ok(None)
-        };
-        let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
-        let mut options = OpenOptions::new();
-        let file = match options.read(true).write(true).custom_flags(flags).open(path) {
-            Ok(file) => file,
-            Err(error) => return left(&error),
-        };
-        let metadata = file.metadata().map_err(|error| with_path(path, &error))?;
-        let id = (metadata.dev(), metadata.ino());
-        if !metadata.is_file() {
-            return left(&"not a regular file");
-        }
-        if self.0.contains(&id) || metadata.len() >= below {
-            return Ok(None);
-        }
-        if lock && let Err(error) = lock_file(&file) {
-            return left(&error);
-        }
-        let mut opened = Opened { file, path: path.to_owned(), tail: None, id };
-        match examine(&opened.file) {
-            Ok(Found::Recording(tail))
-                if tail.script.as_ref().is_some_and(|script| !script.is_of(identity)) =>
-            {
-                return Ok(None);
-            }
-            Ok(Found::Recording(tail)) => {
-                if tail.torn > 0 {
-                    log::warn!("{}: a torn end of {} bytes is cut off", path.display(), tail.torn);
-                }
-                opened.tail = Some(tail);
-            }
-            Ok(Found::Nothing) => {}
-            Ok(Found::Foreign(why)) => return left(&why),
-            Err(error) => return left(&error),
-        }
-        let size = opened.tail.as_ref().map_or(0, |tail| tail.size);
-        opened.file.set_len(size).map_err(|error| with_path(path, &error))?;
-        Ok(Some(opened))
-    }
 }
 
-fn open_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).custom_flags(libc::O_CLOEXEC).open(path)
-}
-
-fn new(file: File, path: &Path, lock: bool) -> io::Result<Opened> {
+/// Opens a file that is there, for reading and writing. A FIFO does not hold it up.
+pub fn open_existing(path: &Path) -> io::Result<(File, Metadata)> {
+    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
-    if lock && let Err(error) = lock_file(&file) {
-        log::warn!("{} is recorded without a lock: {error}", path.display());
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
-    Ok(Opened { file, path: path.to_owned(), tail: None, id: (metadata.dev(), metadata.ino()) })
+    Ok((file, metadata))
+}
+
+/// Which file it is.
+pub fn id_of(metadata: &Metadata) -> FileId {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Locks a whole file for writing, as long as it is open. The lock is the open file's and not the process's,
 /// or it would be gone as soon as the file has been read over HTTP.
-fn lock_file(file: &File) -> io::Result<()> {
+pub fn lock_file(file: &File) -> io::Result<()> {
     let whole = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -163,4 +106,17 @@ fn lock_file(file: &File) -> io::Result<()> {
 /// An error that names its file.
 pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+impl Names {
+    /// Makes the folder, with those above it, if it is missing.
+    pub fn make_folder(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.folder).map_err(|error| with_path(&self.folder, &error))
+    }
+
+    /// The error where every name is taken.
+    pub fn used_up(&self) -> io::Error {
+        let error = io::Error::other(format!("too many recordings of {}", self.stem));
+        with_path(&self.folder, &error)
+    }
 }

@@ -5,25 +5,22 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::open::{Existing, OpenFiles};
+use super::open::{OpenFiles, Opened};
 use super::output::Output;
 use super::script::Script;
+use super::search::Search;
 use super::settings::{Settings, Start};
+use super::wait::{Beginning, Opening, Wait};
 use crate::engine::{Endpoint, Now, PublishType, Stream};
-use crate::media::flv::Codec;
-use crate::media::{Frame, Kind, Role};
+use crate::media::Frame;
 
 /// How soon it is tried again to write after that has failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often an error is logged that stays the same.
 const REPEAT: Duration = Duration::from_secs(60);
-/// How long sound waits for a picture that is announced.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Sound from so long before the first picture is kept, milliseconds: an encoder's first packet of sound
-/// often has an earlier time than its first picture.
-const LEAD: u64 = 200;
-/// Frames and bytes of payload that wait for the first picture; with more, none is waited for.
-const MAX_HELD: (usize, usize) = (512, 1 << 20);
+/// Frames, bytes of payload and time that wait for a file to be repaired; with more, the next free name is
+/// taken, so nothing is lost. One repair takes a tenth of this time, those of all cameras after a crash longer.
+const MAX_PENDING: (usize, usize, Duration) = (2048, 2 << 20, Duration::from_secs(5));
 
 /// What has happened, for who wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +33,20 @@ pub enum Event {
     Failed,
 }
 
-/// A stream at a time, as a recorder sees it.
-#[derive(Clone, Copy)]
+/// A stream at a time, as one of its recorders sees it.
 pub struct Scene<'a> {
+    /// The recorder's settings.
+    pub settings: &'a Settings,
     /// The stream's application.
     pub app: &'a str,
     /// The stream.
     pub stream: &'a Stream,
     /// The time.
     pub now: Now,
+    /// What it shares with the others.
+    pub shared: &'a mut Shared,
+    /// What has happened to it.
+    pub events: Vec<Event>,
 }
 
 /// What the recorders of all streams share.
@@ -54,6 +56,8 @@ pub struct Shared {
     pub files: OpenFiles,
     /// When an error was last logged.
     logged: Option<Instant>,
+    /// The turn in which a search last went a step further.
+    stepped: Option<Instant>,
 }
 
 /// A recorder.
@@ -63,8 +67,9 @@ pub struct Recorder {
     /// The publisher's last `onMetaData`.
     metadata: Option<Rc<Frame>>,
     publisher: Option<Endpoint>,
-    /// What becomes of a file that is there, for the first file only.
-    existing: Existing,
+    /// Whether the next file may be one that is there; the first one only.
+    appends: bool,
+    rest: Rest,
     trouble: Option<Trouble>,
 }
 
@@ -74,18 +79,26 @@ enum State {
     Idle,
     /// For something that a file can begin with.
     Waiting(Wait),
+    /// For a file to append to, while it is found and repaired.
+    Searching(Box<Searching>),
     Writing(Box<Output>),
 }
 
+#[derive(Debug)]
+struct Searching {
+    search: Search,
+    /// What the file is to begin with; what comes meanwhile is added.
+    opening: Opening,
+    since: Instant,
+    /// Frames and bytes that have come meanwhile.
+    pending: (usize, usize),
+}
+
+/// No file is begun for a while, because the last one could not be.
 #[derive(Debug, Default)]
-struct Wait {
-    /// Not before this.
+struct Rest {
     until: Option<Instant>,
     lacks: Lack,
-    /// Sound and data that wait for a picture, and since when they do.
-    held: Vec<Rc<Frame>>,
-    held_bytes: usize,
-    since: Option<Instant>,
 }
 
 /// What there must be before it is worth trying again.
@@ -104,6 +117,20 @@ struct Trouble {
     logged: Option<Instant>,
 }
 
+impl Scene<'_> {
+    /// The stream as log lines name it: "live/cam".
+    fn label(&self) -> String {
+        format!("{}/{}", self.app, self.stream.name)
+    }
+}
+
+impl Shared {
+    /// Allows one step of all searches together in each turn.
+    pub fn allows_step(&mut self, now: Instant) -> bool {
+        self.stepped.replace(now) != Some(now)
+    }
+}
+
 impl Recorder {
     /// A recorder for a stream that begins.
     pub fn new(settings: &Settings, stream: &Stream) -> Self {
@@ -111,7 +138,8 @@ impl Recorder {
             state: State::Idle,
             metadata: None,
             publisher: stream.publisher,
-            existing: Existing::Leave,
+            appends: false,
+            rest: Rest::default(),
             trouble: None,
         };
         recorder.start(settings, stream.publish_type);
@@ -123,222 +151,259 @@ impl Recorder {
         if !is_wanted(settings, publish_type) {
             return;
         }
-        let append = match settings.start {
+        self.appends = match settings.start {
             Start::Always => settings.append,
             Start::Asked => publish_type == PublishType::Append,
         };
-        let below = if settings.limits.size == 0 { u64::MAX } else { settings.limits.size };
-        self.existing = if append { Existing::Append { below } } else { Existing::Leave };
+        self.rest = Rest::default();
         self.state = State::Waiting(Wait::default());
     }
 
     /// Takes the stream's next frame.
-    pub fn frame(
-        &mut self,
-        settings: &Settings,
-        scene: Scene<'_>,
-        frame: &Rc<Frame>,
-        shared: &mut Shared,
-    ) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn frame(&mut self, scene: &mut Scene<'_>, frame: &Rc<Frame>) {
         if frame.is_metadata() {
             self.metadata = Some(Rc::clone(frame));
         }
         if self.publisher != scene.stream.publisher {
             self.publisher = scene.stream.publisher;
-            self.change_publisher(settings, scene, shared, &mut events);
+            self.change_publisher(scene);
         }
+        let (settings, now) = (scene.settings, scene.now);
         if !settings.selection.wants(frame) {
-            return events;
+            return;
         }
         match &mut self.state {
             State::Idle => {}
+            State::Waiting(_) if !self.rest.is_over(settings, now.instant) => {}
             State::Waiting(wait) => {
-                if let Some(frames) = wait.next(settings, scene, frame) {
-                    self.begin(settings, scene, &frames, shared, &mut events);
+                if let Some(opening) = wait.next(settings, scene.stream, frame, now.instant) {
+                    self.begin(scene, opening);
                 }
             }
-            State::Writing(output) if output.ends_before(frame, settings.limits, scene.now) => {
-                self.go_over(settings, scene, frame, shared, &mut events);
-            }
-            State::Writing(output) => {
-                if let Err(error) = output.write(frame, scene.now.instant) {
-                    self.fail(&error, scene, shared, &mut events);
+            State::Searching(searching) => {
+                if !searching.add(frame, now.instant) {
+                    self.stop_searching(scene, "it takes too long to repair it");
                 }
             }
+            State::Writing(output) if output.ends_before(frame, settings.limits, now) => {
+                self.rotate(scene, frame);
+            }
+            State::Writing(_) => self.write(scene, frame),
         }
-        events
     }
 
     /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
-    fn change_publisher(
-        &mut self,
-        settings: &Settings,
-        scene: Scene<'_>,
-        shared: &mut Shared,
-        events: &mut Vec<Event>,
-    ) {
+    fn change_publisher(&mut self, scene: &mut Scene<'_>) {
         let publish_type = scene.stream.publish_type;
-        let is_wanted = is_wanted(settings, publish_type);
+        self.stop_searching(scene, "another publisher came before it was repaired");
+        if !is_wanted(scene.settings, publish_type) {
+            return self.close(scene);
+        }
         match &mut self.state {
-            State::Idle => self.start(settings, publish_type),
-            State::Writing(output) if is_wanted => output.discontinuity(),
-            State::Waiting(_) if is_wanted => {}
-            State::Writing(_) | State::Waiting(_) => {
-                if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
-                    close(output, scene, shared, events);
-                }
-            }
+            State::Idle => self.start(scene.settings, publish_type),
+            State::Writing(output) => output.discontinuity(),
+            State::Waiting(_) | State::Searching(_) => {}
         }
     }
 
     /// Writes what has been gathered for long enough.
-    pub fn flush(&mut self, scene: Scene<'_>, shared: &mut Shared) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn flush(&mut self, scene: &mut Scene<'_>) {
         if let State::Writing(output) = &mut self.state
             && let Err(error) = output.flush_if_due(scene.now.instant)
         {
-            self.fail(&error, scene, shared, &mut events);
+            self.fail(scene, &error, Beginning::CachedGroup);
         }
-        events
+    }
+
+    /// The search for a file goes one step further.
+    pub fn step(&mut self, scene: &mut Scene<'_>) {
+        let State::Searching(searching) = &mut self.state else { return };
+        match searching.search.step(&mut scene.shared.files) {
+            Ok(None) => {}
+            Ok(Some(opened)) => {
+                if let Some(searching) = self.take_searching() {
+                    self.write_to(scene, opened, &searching.opening);
+                }
+            }
+            Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
+        }
     }
 
     /// The stream ends, and what is recorded of it.
-    pub fn end(&mut self, settings: &Settings, scene: Scene<'_>, shared: &mut Shared) -> Vec<Event> {
-        let mut events = Vec::new();
+    pub fn end(&mut self, scene: &mut Scene<'_>) {
         if let State::Waiting(wait) = &mut self.state
-            && wait.until.is_none()
-            && !wait.held.is_empty()
+            && self.rest.until.is_none()
+            && let Some(opening) = wait.take_held(scene.stream)
         {
-            let frames = std::mem::take(&mut wait.held);
-            self.begin(settings, scene, &frames, shared, &mut events);
+            self.begin(scene, opening);
         }
-        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
-            close(output, scene, shared, &mut events);
+        self.stop_searching(scene, "the stream ended before it was repaired");
+        self.close(scene);
+    }
+
+    /// Closes what is open of a stream that is gone.
+    pub fn abandon(&mut self, shared: &mut Shared) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Idle | State::Waiting(_) => {}
+            State::Searching(mut searching) => {
+                searching.search.give_up(&mut shared.files, "the stream is gone");
+            }
+            State::Writing(output) => finish(*output, shared, log::Level::Error),
         }
-        events
     }
 
     /// When it wants [`Recorder::flush`] to be called.
     pub fn flush_at(&self) -> Option<Instant> {
         match &self.state {
             State::Writing(output) => output.flush_at(),
-            State::Idle | State::Waiting(_) => None,
+            State::Idle | State::Waiting(_) | State::Searching(_) => None,
         }
     }
 
-    /// Begins a file with these frames.
-    fn begin(
-        &mut self,
-        settings: &Settings,
-        scene: Scene<'_>,
-        frames: &[Rc<Frame>],
-        shared: &mut Shared,
-        events: &mut Vec<Event>,
-    ) {
-        match self.open(settings, scene, frames, &mut shared.files) {
+    /// Whether it wants [`Recorder::step`] to be called.
+    pub fn is_searching(&self) -> bool {
+        matches!(self.state, State::Searching(_))
+    }
+
+    /// Begins a file, a new one or one that is there.
+    fn begin(&mut self, scene: &mut Scene<'_>, opening: Opening) {
+        let settings = scene.settings;
+        let names = settings.names(scene.stream.name.as_str(), scene.now.wall);
+        if !self.appends {
+            return match scene.shared.files.create(&names, settings.lock) {
+                Ok(opened) => self.write_to(scene, opened, &opening),
+                Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
+            };
+        }
+        let level = if self.trouble.is_some() { log::Level::Debug } else { log::Level::Warn };
+        let search = Search::new(names, settings, scene.label(), level);
+        let since = scene.now.instant;
+        self.state = State::Searching(Box::new(Searching { search, opening, since, pending: (0, 0) }));
+        self.step(scene);
+        if self.is_searching() && scene.shared.allows_step(since) {
+            self.step(scene);
+        }
+    }
+
+    /// Gives up the search for a file to append to, if there is one: a new file gets what waits.
+    fn stop_searching(&mut self, scene: &mut Scene<'_>, why: &str) {
+        let Some(mut searching) = self.take_searching() else { return };
+        let files = &mut scene.shared.files;
+        searching.search.give_up(files, why);
+        match files.create(searching.search.names(), scene.settings.lock) {
+            Ok(opened) => self.write_to(scene, opened, &searching.opening),
+            Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
+        }
+    }
+
+    fn take_searching(&mut self) -> Option<Box<Searching>> {
+        if !self.is_searching() {
+            return None;
+        }
+        match std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
+            State::Searching(searching) => Some(searching),
+            State::Idle | State::Waiting(_) | State::Writing(_) => None,
+        }
+    }
+
+    /// Records to an open file.
+    fn write_to(&mut self, scene: &mut Scene<'_>, opened: Opened, opening: &Opening) {
+        match self.output(scene, opened, opening) {
             Ok(output) => {
                 self.state = State::Writing(Box::new(output));
-                events.push(Event::Started);
+                scene.events.push(Event::Started);
             }
-            Err(error) => self.fail(&error, scene, shared, events),
+            // The next attempt is made with less, or what limits the size of a file would end every one.
+            Err(error) => self.fail(scene, &error, Beginning::KeyFrame),
         }
     }
 
-    /// Goes on in another file. If there can be none, the one that is there will do for another while.
-    fn go_over(
-        &mut self,
-        settings: &Settings,
-        scene: Scene<'_>,
-        frame: &Rc<Frame>,
-        shared: &mut Shared,
-        events: &mut Vec<Event>,
-    ) {
-        match self.open(settings, scene, std::slice::from_ref(frame), &mut shared.files) {
-            Ok(next) => {
-                if let State::Writing(output) =
-                    std::mem::replace(&mut self.state, State::Writing(Box::new(next)))
-                {
-                    close(output, scene, shared, events);
-                }
-                events.push(Event::Started);
-            }
-            Err(error) => {
-                self.log_error(&error, scene, shared);
-                if let State::Writing(output) = &mut self.state
-                    && let Err(error) = output.write(frame, scene.now.instant)
-                {
-                    self.fail(&error, scene, shared, events);
-                }
-            }
-        }
-    }
-
-    /// A new file with the stream's headers and these frames in it, written to the disk: there is room for
-    /// more than its name.
-    fn open(
-        &mut self,
-        settings: &Settings,
-        scene: Scene<'_>,
-        frames: &[Rc<Frame>],
-        files: &mut OpenFiles,
-    ) -> io::Result<Output> {
-        let (stream, now) = (scene.stream, scene.now);
-        let identity = match settings.recorder.as_str() {
-            "" => format!("{}/{}", scene.app, stream.name),
-            recorder => format!("{}/{} {recorder}", scene.app, stream.name),
-        };
-        let names = settings.names(stream.name.as_str(), now.wall);
-        let opened = files.open(&names, &identity, self.existing, settings.lock)?;
-        let (id, appends) = (opened.id, opened.tail.is_some());
+    /// The recording in an open file, with its first frames in it and written to the disk: there is room
+    /// for more than its name.
+    fn output(&mut self, scene: &mut Scene<'_>, opened: Opened, opening: &Opening) -> io::Result<Output> {
+        let (settings, now) = (scene.settings, scene.now);
+        let goes_on = if opened.tail.is_some() { ", behind what is there" } else { "" };
         let metadata = self.metadata.as_deref().map(Frame::amf0);
-        let script = Script::new(&identity, metadata, &stream.codec);
+        let script = Script::new(&settings.identity(&scene.label()), metadata, &scene.stream.codec);
         let mut output = Output::new(opened, script, settings.limits, now);
         let wanted = |frame: &&Rc<Frame>| settings.selection.wants(frame);
-        for kind in [Kind::Video, Kind::Audio] {
-            stream.headers.of(kind).filter(wanted).for_each(|header| output.add_header(header));
-        }
-        output.begin(frames.iter().filter(wanted));
+        opening.headers.iter().filter(wanted).for_each(|header| output.add_header(header));
+        output.begin(opening.frames.iter().filter(wanted));
         if let Err(error) = output.flush(now.instant) {
-            files.close(id);
+            finish(output, scene.shared, log::Level::Debug);
             return Err(error);
         }
-        let goes_on = if appends { ", behind what is there" } else { "" };
-        log::info!("{}/{} is recorded to {}{goes_on}", scene.app, stream.name, output.path().display());
-        self.existing = Existing::Leave;
+        log::info!("{} is recorded to {}{goes_on}", scene.label(), output.path().display());
+        self.appends = false;
+        self.rest = Rest::default();
         self.trouble = None;
         Ok(output)
     }
 
-    /// Gives up the file, if there is one, and tries again soon.
-    fn fail(&mut self, error: &io::Error, scene: Scene<'_>, shared: &mut Shared, events: &mut Vec<Event>) {
-        let first = match &self.state {
-            State::Waiting(wait) => wait.until.is_none(),
-            State::Idle | State::Writing(_) => true,
-        };
-        self.log_error(error, scene, shared);
-        let lacks = if error.kind() == io::ErrorKind::StorageFull { Lack::Room } else { Lack::Nothing };
-        let wait = Wait { until: Some(scene.now.instant + RETRY), lacks, ..Wait::default() };
-        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(wait)) {
-            shared.files.close(output.id());
-            events.push(Event::Stopped);
+    /// Goes on in another file. If there can be none, the one that is there will do for another while.
+    fn rotate(&mut self, scene: &mut Scene<'_>, frame: &Rc<Frame>) {
+        if !self.rest.is_over(scene.settings, scene.now.instant) {
+            return self.write(scene, frame);
         }
-        if first {
-            events.push(Event::Failed);
+        let names = scene.settings.names(scene.stream.name.as_str(), scene.now.wall);
+        let opening = Opening::now(scene.stream, vec![Rc::clone(frame)]);
+        let opened = scene.shared.files.create(&names, scene.settings.lock);
+        match opened.and_then(|opened| self.output(scene, opened, &opening)) {
+            Ok(next) => {
+                self.close(scene);
+                self.state = State::Writing(Box::new(next));
+                scene.events.push(Event::Started);
+            }
+            Err(error) => {
+                self.log_error(scene, &error);
+                self.rest = Rest::after(&error, scene.now.instant);
+                self.write(scene, frame);
+            }
+        }
+    }
+
+    fn write(&mut self, scene: &mut Scene<'_>, frame: &Frame) {
+        if let State::Writing(output) = &mut self.state
+            && let Err(error) = output.write(frame, scene.now.instant)
+        {
+            self.fail(scene, &error, Beginning::CachedGroup);
+        }
+    }
+
+    /// Finishes the file, if there is one.
+    fn close(&mut self, scene: &mut Scene<'_>) {
+        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
+            finish(*output, scene.shared, log::Level::Error);
+            scene.events.push(Event::Stopped);
+        }
+    }
+
+    /// Gives up the file, if there is one, and tries again soon.
+    fn fail(&mut self, scene: &mut Scene<'_>, error: &io::Error, from: Beginning) {
+        self.log_error(scene, error);
+        let mut is_first = self.rest.until.is_none();
+        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::new(from))) {
+            finish(*output, scene.shared, log::Level::Debug);
+            scene.events.push(Event::Stopped);
+            is_first = true;
+        }
+        self.rest = Rest::after(error, scene.now.instant);
+        if is_first {
+            scene.events.push(Event::Failed);
         }
     }
 
     /// Logs an error when it is new, or has lasted for long; never more than one a second of all recorders.
-    fn log_error(&mut self, error: &io::Error, scene: Scene<'_>, shared: &mut Shared) {
+    fn log_error(&mut self, scene: &mut Scene<'_>, error: &io::Error) {
         let (now, text) = (scene.now.instant, error.to_string());
         let logged =
             self.trouble.take().filter(|trouble| trouble.text == text).and_then(|trouble| trouble.logged);
         let is_due = logged.is_none_or(|at| now >= at + REPEAT);
-        let may = shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1));
+        let may = scene.shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1));
         let logs = is_due && may;
         if logs {
-            shared.logged = Some(now);
-            log::error!("{}/{}: recording fails, and is tried again: {text}", scene.app, scene.stream.name);
+            scene.shared.logged = Some(now);
+            log::error!("{}: recording fails, and is tried again: {text}", scene.label());
         }
         self.trouble = Some(Trouble { text, logged: if logs { Some(now) } else { logged } });
     }
@@ -349,64 +414,40 @@ fn is_wanted(settings: &Settings, publish_type: PublishType) -> bool {
     settings.start == Start::Always || publish_type != PublishType::Live
 }
 
-impl Wait {
-    /// The frames that a file is to begin with, if it can begin now.
-    fn next(&mut self, settings: &Settings, scene: Scene<'_>, frame: &Rc<Frame>) -> Option<Vec<Rc<Frame>>> {
-        let now = scene.now.instant;
+impl Rest {
+    fn after(error: &io::Error, now: Instant) -> Self {
+        let lacks = if error.kind() == io::ErrorKind::StorageFull { Lack::Room } else { Lack::Nothing };
+        Self { until: Some(now + RETRY), lacks }
+    }
+
+    /// Whether it is worth trying again; if not, that is looked at again in a while.
+    fn is_over(&mut self, settings: &Settings, now: Instant) -> bool {
         if self.until.is_some_and(|until| now < until) {
-            return None;
+            return false;
         }
         if self.lacks == Lack::Room && !settings.has_room() {
             self.until = Some(now + RETRY);
-            return None;
+            return false;
         }
-        let group = scene.stream.gop.frames();
-        let is_key = frame.is_video_key();
-        if settings.selection.has_picture() && (is_key || !group.is_empty()) {
-            let group = if group.is_empty() { std::slice::from_ref(frame) } else { group };
-            return Some([self.take_lead(group), group.to_vec()].concat());
-        }
-        match (frame.kind, frame.role) {
-            (_, Role::Header | Role::Empty) => return None,
-            (Kind::Video, _) => {
-                // There are pictures, and it is worth waiting for one that can be decoded.
-                self.since = Some(now);
-                return None;
-            }
-            _ if frame.is_metadata() => return None,
-            _ => self.hold(frame, now),
-        }
-        let is_full = self.held.len() >= MAX_HELD.0 || self.held_bytes >= MAX_HELD.1;
-        let is_late = self.since.is_some_and(|since| now >= since + PATIENCE);
-        let expects = settings.selection.has_picture() && announces_picture(scene.stream);
-        (!expects || is_full || is_late).then(|| std::mem::take(&mut self.held))
-    }
-
-    fn hold(&mut self, frame: &Rc<Frame>, now: Instant) {
-        self.since.get_or_insert(now);
-        self.held_bytes += frame.payload().len();
-        self.held.push(Rc::clone(frame));
-    }
-
-    /// What is held and belongs to the pictures that come.
-    fn take_lead(&mut self, group: &[Rc<Frame>]) -> Vec<Rc<Frame>> {
-        let first = group.first().map_or(0, |frame| frame.timestamp);
-        let mut held = std::mem::take(&mut self.held);
-        held.retain(|frame| frame.timestamp + LEAD >= first);
-        held
+        true
     }
 }
 
-/// Whether a picture is to come, by the stream's headers and metadata.
-fn announces_picture(stream: &Stream) -> bool {
-    stream.codec.video_codec != Codec::None || stream.codec.width > 0
+impl Searching {
+    /// Adds a frame to those that wait; false if there is no room for another.
+    fn add(&mut self, frame: &Rc<Frame>, now: Instant) -> bool {
+        self.opening.frames.push(Rc::clone(frame));
+        let (frames, bytes) = &mut self.pending;
+        (*frames, *bytes) = (*frames + 1, *bytes + frame.payload().len());
+        let (max_frames, max_bytes, max_time) = MAX_PENDING;
+        *frames < max_frames && *bytes < max_bytes && now < self.since + max_time
+    }
 }
 
-fn close(mut output: Box<Output>, scene: Scene<'_>, shared: &mut Shared, events: &mut Vec<Event>) {
+/// Closes a file for good. If its head cannot be written, that is logged at a level.
+fn finish(output: Output, shared: &mut Shared, level: log::Level) {
     shared.files.close(output.id());
-    match output.close(scene.now.instant) {
-        Ok(()) => log::debug!("{} closed: {} ms", output.path().display(), output.duration()),
-        Err(error) => log::error!("recording not finished: {error}"),
+    if let Err(error) = output.close() {
+        log::log!(level, "recording not finished: {error}");
     }
-    events.push(Event::Stopped);
 }

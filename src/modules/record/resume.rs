@@ -1,38 +1,48 @@
-//! Going on in a file that is there: where its last whole tag ends, and what it holds up to there.
+//! What there is in a file that may be appended to, and where its last whole tag ends.
 //!
-//! Nothing is read as a whole. A file that was written here says in its head how far it had come at some
-//! time, within the last minute of what it holds; only what is behind that is gone through, tag by tag. Where a
-//! power cut has taken more than that, the head's index says where to begin.
+//! A file that was written here says in its head whose recording it is, and how far it had come at some
+//! time, within the last minute and 16 MiB of what it holds; only what is behind that is gone through, tag by tag, in
+//! steps. Where a power cut has taken more than that, the head's index says where to begin.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::contents::{Contents, Entry};
+use super::scan::{LINK, Pieces, end_of};
 use super::script::Script;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER, TagHeader};
 use crate::media::{Frame, Kind};
 
-/// The most that is gone through, bytes: this holds up the whole server. What has a longer torn end is left
-/// alone.
-const MAX_SCAN: u64 = 256 << 20;
-/// The longest script tag that is read.
-const MAX_SCRIPT: u32 = 64 * 1024;
-/// So much of a payload tells what a tag is.
-const PREFIX: usize = 32;
-/// Bytes of PreviousTagSize.
-const LINK: u64 = 4;
+/// Bytes read and tags gone through in a step, which takes up to 2 ms.
+const STEP: (u64, usize) = (1 << 20, 8192);
+/// Places in the head's index that are looked at in a step.
+const CLAIMS_A_STEP: usize = 16;
+/// The longest end that is cut off, bytes. What a crash leaves is shorter; more behind a gap may be dear to
+/// somebody, and giving it back to the disk takes longer than a step should.
+const MAX_TORN: u64 = 32 << 20;
+/// The longest file without one whole tag that is written anew: its first piece was torn.
+const MAX_BLANK: u64 = 64 * 1024;
+/// The longest script tag that is read; those that are written here have up to 15 KiB.
+const MAX_SCRIPT: u32 = 16 * 1024;
 /// So many tags from the end, the latest time is among them.
 const LAST_TAGS: usize = 16;
 
-/// What a file is.
+/// What a file is that may be written to.
 #[derive(Debug)]
 pub enum Found {
     /// An FLV file with some whole tags.
     Recording(Box<Tail>),
     /// Nothing yet: it may be written anew.
     Nothing,
-    /// Something else.
+}
+
+/// Why a file is left alone.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is a recording of another stream, or another recorder's.
+    AnotherRecording,
+    /// It is nothing that can be appended to.
     Foreign(&'static str),
 }
 
@@ -47,63 +57,140 @@ pub struct Tail {
     pub time: u64,
     /// What it holds; known only if it was written here.
     pub contents: Contents,
+    /// Up to where that stands in its head.
+    pub head_size: u64,
     /// Its script tag, if it was written here.
     pub script: Option<Script>,
 }
 
-/// Looks at a regular file.
-pub fn examine(file: &File) -> io::Result<Found> {
-    let length = file.metadata()?.len();
+/// The examination of a file.
+#[derive(Debug)]
+pub struct Examination {
+    length: u64,
+    tail: Tail,
+    stage: Stage,
+    scanned: u64,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Places where a tag ends if the head is right, the last one to be looked at first, and what the head
+    /// says of the contents.
+    Claims(Vec<Entry>, Contents),
+    /// From the tail's end on, tag by tag.
+    Scan,
+}
+
+impl Examination {
+    /// Looks at a regular file's head: whose it is.
+    pub fn begin(file: &File, identity: &str) -> io::Result<Result<Self, Refusal>> {
+        let length = file.metadata()?.len();
+        if !is_flv(file, length)? {
+            return Ok(Err(Refusal::Foreign("not an FLV file")));
+        }
+        let first = FILE_HEADER as u64;
+        let contents = Contents::none();
+        let mut tail = Tail { size: first, torn: 0, time: 0, contents, head_size: first, script: None };
+        let mut stage = Stage::Scan;
+        match read_script(file, length)? {
+            Some((script, ..)) if !script.is_of(identity) => return Ok(Err(Refusal::AnotherRecording)),
+            Some((script, contents, size)) => {
+                stage = Stage::Claims(claims(&contents, size), contents);
+                tail.script = Some(script);
+            }
+            None => {
+                if let Some(time) = last_time(file, length)? {
+                    (tail.size, tail.time) = (length, time.into());
+                }
+            }
+        }
+        Ok(Ok(Self { length, tail, stage, scanned: 0 }))
+    }
+
+    /// Bytes read to find the last whole tag.
+    pub fn scanned(&self) -> u64 {
+        self.scanned
+    }
+
+    /// Goes one step further. Returns what the file is, or why it is left alone, once that is known.
+    pub fn step(&mut self, file: &File) -> io::Result<Option<Result<Found, &'static str>>> {
+        if matches!(self.stage, Stage::Claims(..)) {
+            self.check_claims(file)?;
+            if self.tail.size < self.length {
+                return Ok(None);
+            }
+        }
+        let mut pieces = Pieces::new(file, self.length);
+        let is_done = scan(&mut pieces, &mut self.tail)?;
+        self.scanned += pieces.read;
+        if is_done { self.conclude(file).map(Some) } else { Ok(None) }
+    }
+
+    /// Looks for the last place up to which the head is right.
+    fn check_claims(&mut self, file: &File) -> io::Result<()> {
+        let Stage::Claims(claims, contents) = &mut self.stage else { return Ok(()) };
+        for _ in 0..CLAIMS_A_STEP {
+            let Some(claim) = claims.pop() else {
+                self.stage = Stage::Scan;
+                return Ok(());
+            };
+            if let Some(time) = believe(file, self.length, claim, &self.tail)? {
+                contents.cut(claim.position, time);
+                self.tail.contents = std::mem::replace(contents, Contents::none());
+                (self.tail.size, self.tail.head_size) = (claim.position, claim.position);
+                self.tail.time = time;
+                self.stage = Stage::Scan;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What the file is, now that it is known where its last whole tag ends.
+    fn conclude(&mut self, file: &File) -> io::Result<Result<Found, &'static str>> {
+        let (length, tail) = (self.length, &mut self.tail);
+        if file.metadata()?.len() != length {
+            return Ok(Err("somebody else writes to it"));
+        }
+        tail.torn = length.saturating_sub(tail.size);
+        let head = tail.script.as_ref().map_or(0, |script| TAG_HEADER + script.len() + LINK as usize);
+        let is_blank = tail.size <= FILE_HEADER as u64 + head as u64;
+        let is_ours = tail.script.is_some();
+        Ok(match is_blank {
+            true if is_ours && tail.torn <= MAX_TORN || length <= MAX_BLANK => Ok(Found::Nothing),
+            false if tail.torn <= MAX_TORN => {
+                let nothing = Tail { contents: Contents::none(), script: None, ..*tail };
+                Ok(Found::Recording(Box::new(std::mem::replace(tail, nothing))))
+            }
+            _ => Err("too much of it is no FLV"),
+        })
+    }
+}
+
+fn is_flv(file: &File, length: u64) -> io::Result<bool> {
     let mut head = [0; FILE_HEADER];
     let part = &mut head[..length.min(FILE_HEADER as u64) as usize];
     file.read_exact_at(part, 0)?;
-    let expected = flv::file_header(false, false);
     let is_flag = |at: usize| at == 4;
-    if !part.iter().zip(expected).enumerate().all(|(at, (found, byte))| is_flag(at) || *found == byte) {
-        return Ok(Found::Foreign("not an FLV file"));
-    }
-    let first = FILE_HEADER as u64;
-    let mut tail = Tail { size: first, torn: 0, time: 0, contents: Contents::none(), script: None };
-    match read_script(file, length)? {
-        Some((script, contents, size)) => {
-            believe(file, length, contents, size, &mut tail)?;
-            tail.script = Some(script);
-        }
-        None => {
-            if let Some(time) = last_time(file, length)? {
-                (tail.size, tail.time) = (length, time.into());
-            }
-        }
-    }
-    if length.saturating_sub(tail.size) > MAX_SCAN {
-        return Ok(Found::Foreign("its torn end is too long to be gone through"));
-    }
-    scan(file, length, &mut tail)?;
-    let head = tail.script.as_ref().map_or(0, |script| TAG_HEADER + script.len() + LINK as usize);
-    if tail.size <= first + head as u64 {
-        return Ok(Found::Nothing);
-    }
-    tail.torn = length - tail.size;
-    Ok(Found::Recording(Box::new(tail)))
+    let expected = flv::file_header(false, false);
+    Ok(part.iter().zip(expected).enumerate().all(|(at, (found, byte))| is_flag(at) || *found == byte))
 }
 
-/// Takes what a head says of its file up to the size it tells, if that has reached the disk before the head;
-/// or else up to the last place in the index that has.
-fn believe(file: &File, length: u64, mut contents: Contents, size: u64, tail: &mut Tail) -> io::Result<()> {
-    let entries: Vec<Entry> = contents.index.entries().to_vec();
-    let indexed = entries.last().map_or(0, |entry| entry.time);
-    let end = Entry { time: contents.duration.max(indexed), position: size };
-    for Entry { time, position } in std::iter::once(end).chain(entries.into_iter().rev()) {
-        if (tail.size + 1..=length).contains(&position)
-            && let Some(last) = last_time(file, position)?
-        {
-            let time = unwrap_near(time, Some(last));
-            contents.cut(position, time);
-            (tail.time, tail.size, tail.contents) = (time, position, contents);
-            return Ok(());
-        }
+/// Where a tag ends by what a head says: the size that it tells, and before that its index.
+fn claims(contents: &Contents, size: u64) -> Vec<Entry> {
+    let mut claims = contents.index.entries().to_vec();
+    let indexed = claims.last().map_or(0, |entry| entry.time);
+    claims.push(Entry { time: contents.duration.max(indexed), position: size });
+    claims
+}
+
+/// The time up to a place where a tag ends, if one does: what the head says of it has reached the disk.
+fn believe(file: &File, length: u64, claim: Entry, tail: &Tail) -> io::Result<Option<u64>> {
+    if !(tail.size + 1..=length).contains(&claim.position) {
+        return Ok(None);
     }
-    Ok(())
+    let last = last_time(file, claim.position)?;
+    Ok(last.map(|last| unwrap_near(claim.time, Some(last))))
 }
 
 /// The script tag, if it was written here.
@@ -118,25 +205,23 @@ fn read_script(file: &File, length: u64) -> io::Result<Option<(Script, Contents,
     Ok(Script::read(&payload))
 }
 
-/// Goes on from the tail's end, from tag to tag, as far as they are whole.
-fn scan(file: &File, length: u64, tail: &mut Tail) -> io::Result<()> {
-    while let Some(header) = read_header(file, tail.size, length)? {
-        let end = end_of(tail.size, &header);
-        if end > length || read_link(file, end)? != TAG_HEADER as u32 + header.length {
-            return Ok(());
+/// Goes on from the tail's end, from tag to tag, for one step. Returns whether no whole tag follows.
+fn scan(pieces: &mut Pieces<'_>, tail: &mut Tail) -> io::Result<bool> {
+    let (bytes, tags) = STEP;
+    for _ in 0..tags {
+        if pieces.read >= bytes {
+            return Ok(false);
         }
-        tail.time = tail.time.max(unwrap_near(tail.time, Some(header.timestamp)));
+        let Some(tag) = pieces.tag(tail.size)? else { return Ok(true) };
+        tail.time = tail.time.max(unwrap_near(tail.time, Some(tag.header.timestamp)));
         // The head tells nothing of itself.
         if tail.size != FILE_HEADER as u64 {
-            let mut prefix = [0; PREFIX];
-            let prefix = &mut prefix[..PREFIX.min(header.length as usize)];
-            file.read_exact_at(prefix, tail.size + TAG_HEADER as u64)?;
-            let frame = Frame::from_payload(header.kind, tail.time, prefix);
+            let frame = Frame::from_payload(tag.header.kind, tail.time, tag.prefix());
             tail.contents.note(&frame, tail.time, tail.size);
         }
-        tail.size = end;
+        tail.size = tag.end;
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The latest timestamp of the last tags before `end`; `None` if no tag ends there.
@@ -157,10 +242,6 @@ fn last_time(file: &File, end: u64) -> io::Result<Option<u32>> {
         at = start;
     }
     Ok(latest)
-}
-
-fn end_of(at: u64, header: &TagHeader) -> u64 {
-    at + TAG_HEADER as u64 + u64::from(header.length) + LINK
 }
 
 fn read_header(file: &File, at: u64, length: u64) -> io::Result<Option<TagHeader>> {

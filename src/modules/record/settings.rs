@@ -134,6 +134,14 @@ impl Settings {
         Ok(Some(settings))
     }
 
+    /// What the head of a file says that it is a recording of: the stream, "live/cam", and the recorder.
+    pub fn identity(&self, stream: &str) -> String {
+        match self.recorder.as_str() {
+            "" => stream.to_owned(),
+            recorder => format!("{stream} {recorder}"),
+        }
+    }
+
     /// Whether the disk has room for more than the beginning of a file. One that can not tell has.
     pub fn has_room(&self) -> bool {
         let free = |disk: Statvfs| disk.blocks_available() as f64 * disk.fragment_size() as f64;

@@ -1,4 +1,4 @@
-//! What takes minutes, in virtual time.
+//! Files over minutes, in virtual time, and the repair of torn ones, step by step.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::Record;
 use super::contents::{Contents, Entry};
 use super::names::Names;
-use super::open::{Existing, OpenFiles};
+use super::open::{OpenFiles, Opened};
 use super::output::Output;
 use super::script::{Script, Stage};
-use super::settings::Limits;
-use crate::engine::{Now, StreamFacts};
+use super::search::Search;
+use super::settings::{Limits, Settings};
+use crate::conf::{Scope, Tree};
+use crate::engine::{Module, Now, StreamFacts, directive_table};
 use crate::media::{Frame, Kind, flv};
 
-const APPEND: Existing = Existing::Append { below: u64::MAX };
 const UNLIMITED: Limits = Limits { size: 0, frames: 0, interval: None };
 
 /// A folder that goes away.
@@ -32,8 +34,20 @@ impl Folder {
         Names { folder: self.0.clone(), stem: "cam".into(), time: 0, suffix: ".flv".into(), unique: false }
     }
 
+    fn search(&self) -> Search {
+        Search::new(self.names(), &settings(), "live/cam".into(), log::Level::Warn)
+    }
+
+    /// Searches for the file to append to, step by step. Returns it, and how many steps that took.
+    fn find(&self, files: &mut OpenFiles) -> (Opened, usize) {
+        let mut search = self.search();
+        let mut steps = 1..;
+        let opened = steps.by_ref().find_map(|_| search.step(files).unwrap()).unwrap();
+        (opened, steps.next().unwrap() - 1)
+    }
+
     fn open(&self, files: &mut OpenFiles, now: Now) -> Output {
-        let opened = files.open(&self.names(), "live/cam", APPEND, false).unwrap();
+        let (opened, _) = self.find(files);
         Output::new(opened, Script::new("live/cam", None, &StreamFacts::default()), UNLIMITED, now)
     }
 }
@@ -42,6 +56,15 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A recorder that records everything.
+fn settings() -> Settings {
+    let modules: Vec<Box<dyn Module>> = vec![Box::<Record>::default()];
+    let tree = Tree::from_text("test", "rtmp { record all; }").unwrap();
+    let table = directive_table(&modules);
+    let root = Scope::root(&tree, &table);
+    Settings::read(&root.blocks("rtmp").next().unwrap(), "").unwrap().unwrap()
 }
 
 fn now() -> Now {
@@ -54,10 +77,16 @@ fn key(seconds: u64) -> Rc<Frame> {
 
 /// The index, and up to where it goes, in the head of a file.
 fn head(path: &Path) -> (usize, u64) {
+    let (contents, size) = contents(path);
+    (contents.index.entries().len(), size)
+}
+
+/// What the head of a file says is in it.
+fn contents(path: &Path) -> (Contents, u64) {
     let file = fs::read(path).unwrap();
     let length = usize::from(file[15]) << 8 | usize::from(file[16]);
     let (_, contents, size) = Script::read(&file[24..24 + length]).unwrap();
-    (contents.index.entries().len(), size)
+    (contents, size)
 }
 
 #[test]
@@ -75,14 +104,14 @@ fn the_head_of_a_growing_file_has_the_index_up_to_the_last_minute() {
 
     // A crash: the file stays as it is, and what comes next goes on from there.
     let crashed = fs::read(&path).unwrap();
-    drop(output);
+    output.close().unwrap();
     fs::write(&path, [&crashed[..], b"\x09torn"].concat()).unwrap();
     let mut output = folder.open(&mut OpenFiles::default(), start);
     output.write(&key(0), start.instant).unwrap();
-    output.close(start.instant).unwrap();
+    output.close().unwrap();
     let (entries, size) = head(&path);
     assert_eq!((entries, size), (91, fs::metadata(&path).unwrap().len()));
-    assert_eq!(output.duration(), 89_001);
+    assert_eq!(contents(&path).0.duration, 89_001);
 }
 
 #[test]
@@ -91,15 +120,15 @@ fn a_head_that_says_more_than_there_is_is_not_believed() {
     let start = now();
     let mut output = folder.open(&mut OpenFiles::default(), start);
     (0..5).for_each(|second| output.write(&key(second), start.instant).unwrap());
-    output.close(start.instant).unwrap();
+    output.close().unwrap();
     let path = folder.0.join("cam.flv");
     let whole = fs::read(&path).unwrap();
     // The last two frames never came to the disk.
     fs::write(&path, &whole[..whole.len() - 30]).unwrap();
     let mut output = folder.open(&mut OpenFiles::default(), start);
     output.write(&key(0), start.instant).unwrap();
-    output.close(start.instant).unwrap();
-    assert_eq!((head(&path).0, output.duration()), (4, 2001));
+    output.close().unwrap();
+    assert_eq!((head(&path).0, contents(&path).0.duration), (4, 2001));
 }
 
 #[test]
@@ -126,7 +155,7 @@ fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame(
     let end = [tag(49_960), tag(50_000), tag(50_040), tag(50_080)[..20].to_vec()].concat();
     file.write_all_at(&end, AT - length).unwrap();
 
-    let opened = OpenFiles::default().open(&folder.names(), "live/cam", APPEND, false).unwrap();
+    let (opened, _) = folder.find(&mut OpenFiles::default());
     assert_eq!(opened.path, folder.0.join("cam.flv"));
     let tail = opened.tail.unwrap();
     assert_eq!((tail.size, tail.torn, tail.time), (AT + 2 * length, 20, 50_040));
@@ -154,4 +183,128 @@ fn no_file_is_opened_twice() {
     let mut files = OpenFiles::default();
     let (first, second) = (folder.open(&mut files, now()), folder.open(&mut files, now()));
     assert_eq!((first.path(), second.path()), (&*folder.0.join("cam.flv"), &*folder.0.join("cam.1.flv")));
+}
+
+/// A file of the stream "live/cam", whose head tells of nothing behind it, with this behind it. Returns where
+/// that begins.
+fn write_file(folder: &Folder, name: &str, identity: &str, rest: &[u8]) -> u64 {
+    let script = Script::new(identity, None, &StreamFacts::default());
+    let mut head = flv::file_header(true, false).to_vec();
+    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&Contents::none(), 0, Stage::Growing));
+    fs::create_dir_all(&folder.0).unwrap();
+    fs::write(folder.0.join(name), [&head, rest].concat()).unwrap();
+    head.len() as u64
+}
+
+fn sound(payload: &[u8]) -> Vec<u8> {
+    let mut tag = Vec::new();
+    flv::write_tag(&mut tag, Kind::Audio, 40, payload);
+    tag
+}
+
+#[test]
+fn a_torn_file_of_tiny_tags_is_repaired_in_many_steps_and_changed_in_the_last() {
+    let folder = Folder::new("tiny");
+    let tags = sound(&[0xff]).repeat(3 << 16);
+    let begin = write_file(&folder, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
+    let (mut files, mut search) = (OpenFiles::default(), folder.search());
+    let length = || fs::metadata(folder.0.join("cam.flv")).unwrap().len();
+    let whole = length();
+    let mut steps = 0;
+    let opened = loop {
+        assert_eq!(length(), whole);
+        steps += 1;
+        if let Some(opened) = search.step(&mut files).unwrap() {
+            break opened;
+        }
+    };
+    assert!(steps > 24, "{steps} steps");
+    let tail = opened.tail.unwrap();
+    assert_eq!((tail.size, tail.torn, tail.time), (begin + tags.len() as u64, 5, 40));
+    assert_eq!((tail.contents.audio, length()), (Some(15.0), tail.size));
+}
+
+#[test]
+fn a_file_counts_as_open_while_it_is_repaired_and_is_left_as_it_was_when_that_is_given_up() {
+    let folder = Folder::new("given-up");
+    let tags = sound(&[0xff]).repeat(3 << 16);
+    write_file(&folder, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
+    let whole = fs::read(folder.0.join("cam.flv")).unwrap();
+    let (mut files, mut search) = (OpenFiles::default(), folder.search());
+    assert!((0..3).all(|_| search.step(&mut files).unwrap().is_none()));
+    assert_eq!(folder.find(&mut files).0.path, folder.0.join("cam.1.flv"));
+    search.give_up(&mut files, "a test ends it");
+    assert!(fs::read(folder.0.join("cam.flv")).unwrap() == whole);
+    assert_eq!(folder.find(&mut files).0.path, folder.0.join("cam.flv"));
+}
+
+#[test]
+fn a_file_of_another_stream_is_not_gone_through() {
+    let folder = Folder::new("another");
+    write_file(&folder, "cam.flv", "live/another", &sound(&[0xff]).repeat(3 << 16));
+    let (opened, steps) = folder.find(&mut OpenFiles::default());
+    assert_eq!((opened.path, steps), (folder.0.join("cam.1.flv"), 1));
+}
+
+#[test]
+fn behind_64_mib_that_the_head_tells_nothing_of_the_next_name_is_taken() {
+    let folder = Folder::new("endless");
+    let tag = sound(&[0xff; 4000]);
+    let tags = tag.repeat((66 << 20) / tag.len());
+    write_file(&folder, "cam.flv", "live/cam", &tags);
+    let (opened, steps) = folder.find(&mut OpenFiles::default());
+    assert_eq!(opened.path, folder.0.join("cam.1.flv"));
+    assert!((60..70).contains(&steps), "{steps} steps");
+    assert!(fs::metadata(folder.0.join("cam.flv")).unwrap().len() > tags.len() as u64);
+}
+
+#[test]
+fn a_head_full_of_places_where_nothing_is_is_looked_through_in_steps() {
+    let folder = Folder::new("places");
+    let mut contents = Contents::none();
+    for time in 0..512 {
+        contents.index.offer(Entry { time, position: 20_000 + time });
+    }
+    let script = Script::new("live/cam", None, &StreamFacts::default());
+    let mut file = flv::file_header(true, false).to_vec();
+    flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&contents, 30_000, Stage::Growing));
+    file.extend(sound(&[0xff; 20_000]));
+    fs::create_dir_all(&folder.0).unwrap();
+    fs::write(folder.0.join("cam.flv"), &file).unwrap();
+    let (opened, steps) = folder.find(&mut OpenFiles::default());
+    assert_eq!(opened.tail.unwrap().size, file.len() as u64);
+    assert!((33..36).contains(&steps), "{steps} steps");
+}
+
+#[test]
+fn a_file_with_much_that_is_no_flv_is_left_alone() {
+    let folder = Folder::new("no-flv");
+    let path = folder.0.join("cam.flv");
+    let tag = sound(&[0xff]);
+    write_file(&folder, "cam.flv", "live/cam", &tag);
+    let long = fs::metadata(&path).unwrap().len() + (32 << 20) + 1;
+    fs::File::options().write(true).open(&path).unwrap().set_len(long).unwrap();
+    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, folder.0.join("cam.1.flv"));
+    assert_eq!(fs::metadata(&path).unwrap().len(), long);
+    // Without a head that tells whose it is, a file with nothing whole in it is given less.
+    fs::write(&path, [&flv::file_header(true, false)[..], &[0xff; 65_536]].concat()).unwrap();
+    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, folder.0.join("cam.1.flv"));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 65_549);
+    fs::write(&path, [&flv::file_header(true, false)[..], &[0xff; 1000]].concat()).unwrap();
+    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, path);
+}
+
+#[test]
+fn the_head_of_a_growing_file_tells_of_all_but_the_last_16_mib() {
+    let folder = Folder::new("fast");
+    let start = now();
+    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let payload = [b"\x17\x01\0\0\0".as_slice(), &[1; 100_000]].concat();
+    for number in 0..400 {
+        output.write(&Frame::from_payload(Kind::Video, number * 10, &payload), start.instant).unwrap();
+    }
+    let path = folder.0.join("cam.flv");
+    let untold = fs::metadata(&path).unwrap().len() - head(&path).1;
+    assert!(untold < (16 << 20) + 200_000, "{untold} bytes");
+    output.close().unwrap();
 }

@@ -1,0 +1,165 @@
+//! The search for a file to append to, in short steps: name by name, and through what a crash has left of a
+//! file. Nothing is changed in a file before it is known whose it is and where its last whole tag ends.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::names::Names;
+use super::open::{FileId, OpenFiles, Opened, id_of, lock_file, open_existing, with_path};
+use super::resume::{Examination, Found, Refusal};
+use super::settings::Settings;
+
+/// Names tried in a step. Each may cost the reading of a head, 0.1 ms or with many properties 0.5 ms.
+const NAMES_A_STEP: usize = 8;
+/// Bytes that are gone through for one recording; then the next free name is taken. Four times what is
+/// behind a head that was written here.
+const MAX_SCAN: u64 = 64 << 20;
+
+/// A search.
+#[derive(Debug)]
+pub struct Search {
+    names: Names,
+    /// How many of the names have been tried.
+    tried: usize,
+    /// The file that is being examined.
+    candidate: Option<Candidate>,
+    scanned: u64,
+    /// The stream, as log lines name it.
+    stream: String,
+    identity: String,
+    /// A file of so many bytes is full.
+    below: u64,
+    lock: bool,
+    /// At which level it is logged why a file is left alone.
+    level: log::Level,
+}
+
+/// A file that may be appended to: it counts as open, and is locked if it is to be.
+#[derive(Debug)]
+struct Candidate {
+    file: File,
+    path: PathBuf,
+    id: FileId,
+    examination: Examination,
+}
+
+impl Search {
+    /// A search for a stream's recording among these names.
+    pub fn new(names: Names, settings: &Settings, stream: String, level: log::Level) -> Self {
+        Self {
+            names,
+            tried: 0,
+            candidate: None,
+            scanned: 0,
+            identity: settings.identity(&stream),
+            stream,
+            below: if settings.limits.size == 0 { u64::MAX } else { settings.limits.size },
+            lock: settings.lock,
+            level,
+        }
+    }
+
+    /// The names that are searched.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Goes one step further. Returns the file once there is one: one to append to, or the first free name.
+    pub fn step(&mut self, files: &mut OpenFiles) -> io::Result<Option<Opened>> {
+        if let Some(candidate) = self.candidate.take() {
+            return self.examine(candidate, files);
+        }
+        self.names.make_folder()?;
+        for path in self.names.candidates().skip(self.tried).take(NAMES_A_STEP).collect::<Vec<_>>() {
+            self.tried += 1;
+            if let Some(opened) = files.create_at(&path, self.lock)? {
+                return Ok(Some(opened));
+            }
+            let Some(candidate) = self.candidate(path, files) else { continue };
+            let opened = self.examine(candidate, files)?;
+            if opened.is_some() || self.candidate.is_some() {
+                return Ok(opened);
+            }
+        }
+        if self.tried >= self.names.candidates().count() { Err(self.names.used_up()) } else { Ok(None) }
+    }
+
+    /// Leaves the file that is being examined as it was found.
+    pub fn give_up(&mut self, files: &mut OpenFiles, why: &str) {
+        if let Some(candidate) = self.candidate.take() {
+            self.refuse(&candidate, &why, files);
+        }
+    }
+
+    /// Opens a file that is there; `None` if it is not to be appended to.
+    fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Candidate> {
+        let (file, metadata) = open_existing(&path).inspect_err(|error| self.log_left(&path, error)).ok()?;
+        let id = id_of(&metadata);
+        if metadata.len() >= self.below || !files.open(id) {
+            return None;
+        }
+        let locked = if self.lock { lock_file(&file) } else { Ok(()) };
+        let examined = locked.and_then(|()| Examination::begin(&file, &self.identity));
+        match examined {
+            Ok(Ok(examination)) => return Some(Candidate { file, path, id, examination }),
+            Ok(Err(Refusal::AnotherRecording)) => {}
+            Ok(Err(Refusal::Foreign(why))) => self.log_left(&path, &why),
+            Err(error) => self.log_left(&path, &error),
+        }
+        files.close(id);
+        None
+    }
+
+    /// Examines a file for one step, and opens it if that was the last. If there is more to do, it stays the
+    /// candidate.
+    fn examine(&mut self, mut candidate: Candidate, files: &mut OpenFiles) -> io::Result<Option<Opened>> {
+        let before = candidate.examination.scanned();
+        let result = candidate.examination.step(&candidate.file);
+        self.scanned += candidate.examination.scanned() - before;
+        match result {
+            Ok(None) if self.scanned >= MAX_SCAN => {
+                self.refuse(&candidate, &"it takes too long to repair it", files);
+                return files.create(&self.names, self.lock).map(Some);
+            }
+            Ok(None) => {
+                if before == 0 && self.scanned > 0 {
+                    let (stream, path) = (&self.stream, candidate.path.display());
+                    log::info!("{stream}: {path} was not finished; it is repaired before it is appended to");
+                }
+                self.candidate = Some(candidate);
+            }
+            Ok(Some(Ok(found))) => return self.open(candidate, found, files).map(Some),
+            Ok(Some(Err(why))) => self.refuse(&candidate, &why, files),
+            Err(error) => self.refuse(&candidate, &error, files),
+        }
+        Ok(None)
+    }
+
+    /// Cuts a torn end off.
+    fn open(&self, candidate: Candidate, found: Found, files: &mut OpenFiles) -> io::Result<Opened> {
+        let Candidate { file, path, id, .. } = candidate;
+        let (size, tail) = match found {
+            Found::Nothing => (0, None),
+            Found::Recording(tail) => (tail.size, Some(tail)),
+        };
+        if let Some(torn) = tail.as_ref().map(|tail| tail.torn).filter(|torn| *torn > 0) {
+            log::warn!("{}: {}: a torn end of {torn} bytes is cut off", self.stream, path.display());
+        }
+        if let Err(error) = file.set_len(size) {
+            files.close(id);
+            return Err(with_path(&path, &error));
+        }
+        Ok(Opened { file, path, tail, id })
+    }
+
+    fn refuse(&self, candidate: &Candidate, why: &dyn Display, files: &mut OpenFiles) {
+        files.close(candidate.id);
+        self.log_left(&candidate.path, why);
+    }
+
+    fn log_left(&self, path: &Path, why: &dyn Display) {
+        log::log!(self.level, "{}: {} is not appended to: {why}", self.stream, path.display());
+    }
+}
