@@ -120,7 +120,11 @@ impl Server {
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // Recordings are finished all the same.
+                    self.engine.stop(now());
+                    return Err(error);
+                }
             }
             let now = now();
             self.turn(&events, now);
