@@ -10,7 +10,7 @@ use std::process::Output;
 use crate::common::http::get;
 use crate::common::media;
 use crate::common::player::{Client, relay};
-use crate::common::{Folder, Server, millstream, run, wait};
+use crate::common::{Folder, Server, millstream, not_tested, run, wait};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -361,8 +361,7 @@ fn several_addresses_lead_to_the_same_streams() {
 #[test]
 fn an_ipv6_address_takes_ipv6_and_if_told_ipv4_too() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        eprintln!("no IPv6 on this machine: nothing tested");
-        return;
+        return not_tested("there is no IPv6 on this machine");
     }
     let server = Server::start(
         "rtmp { server { listen [::1]:0; listen [::]:0 ipv6only=off; application live { live on; } } }

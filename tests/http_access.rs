@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::common::http::{Connection, get};
-use crate::common::{Folder, Server, millstream, run, wait};
+use crate::common::{Folder, Server, millstream, not_tested, run, wait};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -54,8 +54,7 @@ fn the_first_rule_that_fits_decides_who_may_ask() {
 #[test]
 fn an_ipv4_client_of_an_ipv6_socket_is_one_of_ipv4() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("no IPv6 on this machine: nothing tested");
-        return;
+        return not_tested("there is no IPv6 on this machine");
     }
     let server = Server::start(
         "http { server { listen [::]:0 ipv6only=off; allow 127.0.0.1; deny all; return 200 $remote_addr;
