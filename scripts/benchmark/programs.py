@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCHES = ("load", "attack", "floor", "work")
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
@@ -18,10 +19,10 @@ class Unknown(Failure):
     """A server does not know a directive."""
 
 
-def build():
-    """Builds the server and its benchmarks in release; returns their paths by name."""
-    targets = ["--bin", "millstream", "--bench", "load", "--bench", "attack", "--bench", "floor", "--bench", "work"]
-    command = ["cargo", "build", "--release", "--quiet", *targets, "--message-format=json-render-diagnostics"]
+def build(profile):
+    """Builds the server and its benchmarks; returns their paths by name."""
+    targets = ["--bin", "millstream", *(word for name in BENCHES for word in ("--bench", name))]
+    command = ["cargo", "build", "--profile", profile, "--quiet", *targets, "--message-format=json-render-diagnostics"]
     built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     messages = (json.loads(line) for line in built.stdout.splitlines())
     return {
