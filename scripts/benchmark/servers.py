@@ -95,15 +95,30 @@ class Server:
 
 
 class Servers:
-    """Starts servers by name. Peers are others: their port for RTMP and their command, by name."""
+    """Starts servers by name. Peers are others: their port for RTMP and their command, by name. A context manager
+    that ends the nginx of each configuration, where those are shared by all loads."""
 
-    def __init__(self, programs, place, files, peers):
+    def __init__(self, programs, place, files, peers, shares_nginx):
         self.programs, self.place, self.files, self.peers = programs, place, files, peers
+        self.shares_nginx, self.shared, self.stack = shares_nginx, {}, contextlib.ExitStack()
 
-    @contextlib.contextmanager
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
     def start(self, name, directives="", connections=None):
         """A server with directives of its application; what is in www/ of its folder it serves over HTTP. nginx
         takes memory for all connections that it may have, which are as many as files, or fewer."""
+        if name != "nginx" or not self.shares_nginx:
+            return self.start_new(name, directives, connections)
+        if directives not in self.shared:
+            self.shared[directives] = self.stack.enter_context(self.start_new(name, directives, None))
+        return contextlib.nullcontext(self.shared[directives])
+
+    @contextlib.contextmanager
+    def start_new(self, name, directives, connections):
         with self.folder() as folder, self.run(name, folder, directives, connections) as server:
             yield server
 
