@@ -274,7 +274,7 @@ fn where_nothing_can_be_written_an_error_is_logged_and_the_stream_lives_on() {
     let packets = media::video_only(0, 3000);
     assert_eq!(crate::common::player::relay(&mut publisher, &mut players, &packets), [packets]);
     server.wait_log("[error]");
-    assert_eq!(server.lines("[error]").len(), 1, "{}", server.log());
+    server.expect_lines("[error]", 1);
     assert_eq!(fs::read(server.folder.join("hls")).unwrap(), b"a file");
 }
 

@@ -195,16 +195,16 @@ fn what_a_transport_stream_cannot_carry_is_named_once_and_the_other_track_goes_o
         let url = format!("http://{}/hls/{what}.m3u8", server.http());
         ffmpeg::decode(&url);
         assert_eq!(ffmpeg::probe(&url), ["aac"]);
-        assert_eq!(server.lines(&format!("{what}: hls leaves the video out: codec {what}")).len(), 1);
+        server.expect_lines(&format!("{what}: hls leaves the video out: codec {what}"), 1);
     }
     for (four_cc, what) in [(b"Opus", "Opus"), (b"fLaC", "FLAC")] {
         publish(&server, what, &mp4::interleave(&[tracks[0].enhanced(), foreign(8, four_cc)]));
         let url = format!("http://{}/hls/{what}.m3u8", server.http());
         ffmpeg::decode(&url);
         assert_eq!(ffmpeg::probe(&url), ["h264"]);
-        assert_eq!(server.lines(&format!("{what}: hls leaves the audio out: codec {what}")).len(), 1);
+        server.expect_lines(&format!("{what}: hls leaves the audio out: codec {what}"), 1);
     }
-    assert_eq!(server.lines("hls").len(), 5, "{}", server.log());
+    server.expect_lines("hls", 5);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn go_on_over(directives: &str, between: impl FnOnce(Client)) {
     let playlist = || fs::read_to_string(server.folder.join("hls/cam.m3u8")).unwrap_or_default();
     wait("the playlist ends", || playlist().contains("#EXT-X-ENDLIST"));
     assert_eq!(playlist().matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{}", playlist());
-    assert_eq!(server.lines("publish live/cam, and goes on with it").len(), 1);
+    server.expect_lines("publish live/cam, and goes on with it", 1);
 }
 
 #[test]

@@ -262,6 +262,12 @@ impl Server {
         wait(&format!("{count} log lines with {text:?}"), || self.lines(text).len() >= count);
     }
 
+    /// Waits until `count` lines that contain `text` have been logged, and there are no more of them.
+    pub fn expect_lines(&self, text: &str, count: usize) {
+        self.wait_lines(text, count);
+        assert_eq!(self.lines(text).len(), count, "{text:?} in {}", self.log());
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
