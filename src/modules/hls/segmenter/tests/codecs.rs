@@ -172,3 +172,24 @@ fn frames_of_a_codec_without_its_header_wait_for_it() {
     let streams: Vec<_> = rig.demux().into_iter().map(|(.., streams)| streams[0]).collect();
     assert_eq!((streams, skipped), (vec![(0x1b, VIDEO), (0x24, VIDEO)], 2));
 }
+
+#[test]
+fn a_message_of_parts_without_end_is_left_out_and_the_rest_goes_on() {
+    use crate::media::parts::{MAX_AUDIO_FRAMES, MAX_NAL_UNITS};
+    let picture = |units: usize| tagged(&[0x27, 1, 0, 0, 0], &[0, 0, 0, 1, 0x41].repeat(units));
+    let sound = |frames: usize| tagged(&[0x2f], &mp3(22_050).repeat(frames));
+    let written = |(pictures, sounds): (usize, usize)| {
+        let mut rig = Rig::with(|settings| settings.max_audio_delay = 0);
+        rig.avc_header(SPS);
+        rig.send(Kind::Audio, 0, &sound(1));
+        rig.key(0);
+        rig.send(Kind::Video, 40, &picture(pictures));
+        rig.send(Kind::Audio, 40, &sound(sounds));
+        rig.key(2000);
+        rig.end();
+        rig.fragments().into_iter().map(|(_, _, packets)| packets.len()).sum::<usize>()
+    };
+    let most = written((MAX_NAL_UNITS, 1));
+    assert_eq!(written((MAX_NAL_UNITS + 1, 1)), most - 1);
+    assert_eq!(written((MAX_NAL_UNITS, MAX_AUDIO_FRAMES + 1)), most - 1);
+}
