@@ -39,7 +39,7 @@ use crate::engine::{Config, Ctx, MemoryFiles, Module, StreamId};
 use directives::DIRECTIVES;
 use ledger::{Entry, Ledger};
 use naming::Naming;
-use publication::Publication;
+use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
 use settings::{App, Cleanup, Place, Settings};
 use store::Files;
@@ -48,8 +48,6 @@ use streams::{Ended, Waiting, Writing};
 /// Streams that have ended and whose files wait for removal; beyond this the oldest begin to go early.
 const MAX_ENDED: usize = 4096;
 
-/// Files that are deleted in a turn, which should last some milliseconds at most.
-const MAX_AT_ONCE: usize = 64;
 /// How soon the next ones are.
 const NEXT_TURN: Duration = Duration::from_millis(1);
 

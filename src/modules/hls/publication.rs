@@ -28,6 +28,9 @@ use super::variants;
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
 
+/// The most files that are deleted at a time, which should last some milliseconds at most.
+pub const MAX_AT_ONCE: usize = 64;
+
 /// How the next fragment relates to the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Join {
@@ -170,7 +173,7 @@ impl Publication {
         Ok((part, Some(cipher)))
     }
 
-    /// Lets a fragment appear, lists it, and deletes what has been out of the list for long enough. After
+    /// Lets a fragment appear, lists it, and deletes some of what has been out of the list for long enough. After
     /// an error it is as if the fragment had never been.
     pub fn add(&mut self, finished: Finished<'_>) -> io::Result<()> {
         if self.playlist.is_full() {
@@ -222,7 +225,7 @@ impl Publication {
         self.join = Join::Broken;
     }
 
-    /// Nothing can be written: for want of room, for which what is no longer listed goes at once, or because
+    /// Nothing can be written: for want of room, for which some of what is no longer listed goes at once, or because
     /// somebody has removed the directories, and what is listed with them.
     pub fn recover(&mut self) {
         self.delete_retired(u64::MAX);
@@ -359,7 +362,7 @@ impl Publication {
 
     fn delete_retired(&mut self, clock: u64) {
         let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
-        for place in 0.. {
+        for place in 0..MAX_AT_ONCE {
             let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
             if self.retired.front().filter(is_due).is_none() {
                 break;
@@ -390,6 +393,7 @@ impl Publication {
             Store::Memory(changes) => changes.is_empty() || changes.bytes_after(memory) <= limit,
             Store::Disk => true,
         };
+        let mut has_changed = false;
         while !fits(&self.store) {
             if !mem::replace(&mut self.has_warned, true) {
                 log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.name());
@@ -401,14 +405,17 @@ impl Publication {
             let Some(fragment) = self.playlist.slide() else { break };
             self.retired.push_back(fragment.retired());
             self.delete_oldest();
-            if self.playlist.is_empty() {
+            has_changed = !self.playlist.is_empty();
+            if !has_changed {
                 self.join = Join::Broken;
                 self.store.remove(self.naming.playlist());
-            } else {
-                let text = self.render();
-                // In memory this cannot fail.
-                let _ = self.store.write(self.naming.playlist(), text.as_bytes());
             }
+        }
+        // Once, and not for each that slides out: a shorter list fits where the one before did.
+        if has_changed {
+            let text = self.render();
+            // In memory this cannot fail.
+            let _ = self.store.write(self.naming.playlist(), text.as_bytes());
         }
     }
 }

@@ -460,3 +460,23 @@ fn a_memory_that_is_full_makes_the_list_shorter_and_never_grows() {
     }
     assert!(list_in(&memory).contains("#EXT-X-DISCONTINUITY-SEQUENCE:500\n"), "{}", list_in(&memory));
 }
+
+#[test]
+fn what_waits_for_its_deletion_goes_some_files_at_a_time() {
+    let scratch = Scratch::new();
+    let mut publication = open_with(&scratch, |settings| settings.playlist_length = 400_000);
+    add(&mut publication, 200);
+    drop(publication);
+    // All of the list slides out at once, and is due at once.
+    let mut publication = open_with(&scratch, |settings| settings.continuation = Continuation::Restart);
+    let counts: Vec<_> = (0..210)
+        .map(|_| {
+            add(&mut publication, 1);
+            scratch.list().len()
+        })
+        .collect();
+    let steps: Vec<_> = counts.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect();
+    assert!(steps.contains(&(MAX_AT_ONCE - 1)) && steps.iter().all(|step| *step < MAX_AT_ONCE), "{steps:?}");
+    assert!(counts.last().is_some_and(|count| *count < 20), "{counts:?}");
+    publication.recover();
+}
