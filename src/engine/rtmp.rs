@@ -70,6 +70,7 @@ impl Engine {
             Event::Stop(stop) => self.stop_role(id, &stop),
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
             Event::Frame { msid, frame } => self.handle_frame(id, msid, frame),
+            Event::Nothing => {}
             Event::LeftOut(what) => log::warn!("{id} {what} is left out, and others of the kind"),
             Event::SharedObject(message) => self.handle_shared_object(id, &message),
         }

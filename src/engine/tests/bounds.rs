@@ -106,6 +106,22 @@ fn tiny_messages_are_taken_some_a_turn_and_none_is_lost() {
 }
 
 #[test]
+fn messages_that_ask_nothing_are_taken_some_a_turn() {
+    let mut world = world("");
+    let publisher = publisher(&mut world, 0, 0);
+    // Messages of no type that is known, without a payload: a byte each behind the first.
+    let mut bytes = vec![6, 0, 0, 0, 0, 0, 0, 99, 1, 0, 0, 0];
+    bytes.extend([0xc6; 128 * 1024]);
+    world.engine.input(publisher.id, &bytes, world.now);
+    let mut turns = 0;
+    while world.engine.is_held(publisher.id) {
+        world.end_turn();
+        turns += 1;
+    }
+    assert!((10..100).contains(&turns) && world.is_open(publisher.id), "{turns}");
+}
+
+#[test]
 fn the_parts_of_an_aggregate_are_taken_some_a_turn_too() {
     let mut world = world("gop_cache off;");
     let mut publisher = publisher(&mut world, 0, 0);

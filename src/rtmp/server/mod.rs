@@ -31,6 +31,10 @@ const DEFAULT_WINDOW: u32 = 2_500_000;
 /// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
 const SMALLEST_WINDOW: u32 = 4096;
 
+/// Messages that ask nothing of the engine, such as acknowledgements, before it hears that it may go on with
+/// others first. The smallest has one byte.
+pub const MAX_SILENT: usize = 64;
+
 /// What a client wants that the engine must decide, or has sent.
 #[derive(Debug)]
 pub enum Event {
@@ -62,6 +66,8 @@ pub enum Event {
     },
     /// Something is left out, for the log.
     LeftOut(String),
+    /// [`MAX_SILENT`] messages were none of these; more may follow.
+    Nothing,
 }
 
 /// What ends.
@@ -170,12 +176,13 @@ impl ServerSession {
             self.phase = Phase::Fresh;
             return Ok(Some(Event::HandshakeDone));
         }
-        while let Some(message) = self.next_message(input)? {
+        for _ in 0..MAX_SILENT {
+            let Some(message) = self.next_message(input)? else { return Ok(None) };
             if let Some(event) = self.handle_message(message, out)? {
                 return Ok(Some(event));
             }
         }
-        Ok(None)
+        Ok(Some(Event::Nothing))
     }
 
     /// The next message: a part of an aggregate, or what comes in chunks.
