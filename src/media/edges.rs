@@ -66,6 +66,7 @@ impl Syntax {
     }
 
     fn flag(&mut self, name: &'static str, value: bool) -> bool {
+        // Every other edge of a flag is the other value.
         let value = self.change().map_or(value, |edge| (edge % 2 == 0) != value);
         self.note(name, i64::from(value), true);
         self.bits.put(1, u32::from(value));
