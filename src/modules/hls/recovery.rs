@@ -57,8 +57,11 @@ fn named(naming: &Naming, playlist: &Playlist, retired: &[Retired]) -> Vec<PathB
 /// when the server was killed, the fragments wait, too. An error is a file that is not ours.
 pub fn read_back(naming: &Naming, files: &Files<'_>) -> Result<Option<(Playlist, Vec<Retired>)>, String> {
     let Some(Found { mut playlist, mut retired, is_seen }) = read(naming, files)? else { return Ok(None) };
-    let size = |id| files.size(&naming.fragment(id)).filter(|_| is_seen);
-    retired.extend(playlist.keep_existing(size).iter().map(Fragment::retired));
+    // On the disk, a publication looks for what is listed before its first fragment.
+    if !is_seen || matches!(files, Files::Memory(_)) {
+        let size = |id| files.size(&naming.fragment(id)).filter(|_| is_seen);
+        retired.extend(playlist.keep_existing(size).iter().map(Fragment::retired));
+    }
     Ok(Some((playlist, retired)))
 }
 
