@@ -209,8 +209,7 @@ fn a_failed_search_for_a_name_rests_for_a_second() {
 fn a_full_disk_is_recorded_to_again_when_there_is_room() {
     let unshare = ["unshare", "-rm", "sh", "-c"];
     if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
-        let name = "a_full_disk_is_recorded_to_again_when_there_is_room";
-        return not_tested(name, "there is no permission to mount a small disk (unshare -rm)");
+        return not_tested("there is no permission to mount a small disk (unshare -rm)");
     }
     let script =
         "mount -t tmpfs -o size=1m tmpfs rec && dd if=/dev/zero of=rec/filler bs=1k count=700 status=none

@@ -13,7 +13,7 @@ use crate::rtmp::{Event, RtmpError, Stop};
 
 /// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
 /// the smallest message has one byte.
-const EVENTS_AT_ONCE: usize = 128;
+const EVENTS_AT_ONCE: usize = 32;
 
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
 const FREE_ASKS: u64 = 32;

@@ -70,12 +70,6 @@ pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     until(what, SOON, || holds().then_some(()));
 }
 
-/// Says that a test is not run here, and why, by a line of its own that begins with "NOT TESTED: ". The harness counts
-/// the test as passed; it does not capture what is written to standard error itself, so scripts/test finds it.
-pub fn not_tested(name: &str, why: &str) {
-    io::stderr().write_all(format!("\nNOT TESTED: {name}: {why}\n").as_bytes()).unwrap();
-}
-
 /// Reads once, whatever signals come.
 pub fn read_once(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {

@@ -95,7 +95,7 @@ fn tiny_messages_are_taken_some_a_turn_and_none_is_lost() {
     bytes.extend([0xc6, 0x2f].repeat(BURST as usize - 1));
     world.engine.input(publisher.id, &bytes, world.now);
     let taken = world.engine.out_queue(player.id).unwrap().len();
-    assert!(taken <= 128 && world.engine.is_held(publisher.id), "{taken} in one turn");
+    assert!(taken <= 32 && world.engine.is_held(publisher.id), "{taken} in one turn");
     let mut received = 0;
     while world.engine.is_held(publisher.id) {
         received += player.media(&mut world).len();
