@@ -5,8 +5,6 @@ pub mod ac3;
 pub mod amf;
 pub mod avc;
 pub mod bits;
-#[cfg(test)]
-pub(crate) mod edges;
 pub mod flac;
 pub mod flv;
 pub mod frame;
@@ -22,3 +20,6 @@ pub mod ts;
 pub use frame::{Frame, Kind, Packet, Role, Tracks};
 pub use parts::PartsError;
 pub use reader::{Reader, Truncated};
+
+#[cfg(test)]
+pub(crate) mod tests;

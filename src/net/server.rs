@@ -166,6 +166,9 @@ impl Server {
         while let Some(action) = self.engine.next_action() {
             self.act(action, now);
         }
+        if self.engine.is_pressed() {
+            self.flush(now);
+        }
         worked
     }
 

@@ -1,7 +1,7 @@
 //! Headers with the edges of each of their fields, through all that a publisher's frames go through.
 
 use super::*;
-use crate::media::edges;
+use crate::media::tests::messages;
 
 #[test]
 fn no_field_of_a_header_ends_more_than_its_message() {
@@ -14,7 +14,7 @@ fn no_field_of_a_header_ends_more_than_its_message() {
         (Kind::Audio, AUDIO),
         (Kind::Audio, b"\x91Opus\0"),
     ];
-    for (time, (kind, payload)) in (0..).step_by(40).zip(edges::messages()) {
+    for (time, (kind, payload)) in (0..).step_by(40).zip(messages()) {
         publisher.frame(&mut world, kind, time, &payload);
         for (kind, payload) in frames {
             publisher.frame(&mut world, kind, time + 20, payload);
