@@ -106,9 +106,7 @@ impl Rig {
     }
 
     fn end(&mut self) {
-        if let Some(mut segmenter) = self.segmenter.take() {
-            segmenter.finish(Finish::StreamEnded);
-        }
+        self.segmenter.take().into_iter().for_each(|mut segmenter| segmenter.finish(Finish::StreamEnded));
     }
 
     fn playlist(&self) -> String {
