@@ -133,14 +133,31 @@ impl Server {
         }
     }
 
-    /// Writes every session that has something new. Files go when their session is served.
+    /// Writes every session that has something new. Files go when their session is served. One for which that panics,
+    /// which would be an error of ours, ends.
     pub(super) fn flush(&mut self, now: Now) {
-        for id in self.engine.take_dirty() {
-            match self.socket(id).map(|socket| socket.traffic) {
-                Some(Traffic::Media) => self.write(id, now),
-                Some(Traffic::Files) => self.write_later(id),
-                None => {}
+        let (dirty, mut panics, mut next) = (self.engine.take_dirty(), self.engine.panics(), 0);
+        // One net for all of them, spread anew behind a session that needed it.
+        while next < dirty.len() {
+            let write = || {
+                while let Some(&id) = dirty.get(next) {
+                    next += 1;
+                    self.write_new(id, now);
+                }
+            };
+            if panics.contain(write).is_none()
+                && let Some(&id) = next.checked_sub(1).and_then(|last| dirty.get(last))
+            {
+                self.engine.panicked(id);
             }
+        }
+    }
+
+    fn write_new(&mut self, id: SessionId, now: Now) {
+        match self.socket(id).map(|socket| socket.traffic) {
+            Some(Traffic::Media) => self.write_some(id, now),
+            Some(Traffic::Files) => self.write_later(id),
+            None => {}
         }
     }
 
@@ -153,14 +170,14 @@ impl Server {
         }
     }
 
-    /// Writes a session until its queue is empty, there is no room or its budget is spent. If that panics, which
-    /// would be an error of ours, the session ends.
+    /// Writes a session, which ends if that panics.
     fn write(&mut self, id: SessionId, now: Now) {
         if self.engine.panics().contain(|| self.write_some(id, now)).is_none() {
             self.engine.panicked(id);
         }
     }
 
+    /// Writes a session until its queue is empty, there is no room or its budget is spent.
     fn write_some(&mut self, id: SessionId, now: Now) {
         let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
         if socket.id != id || socket.blocked {
