@@ -35,9 +35,11 @@ fn leave_torn(server: &Server, tags: usize) -> u64 {
 
 /// Publishes sound to `live/cam` and waits until its file is being repaired.
 fn publish_sound(server: &Server) -> (Client, Vec<Packet>) {
+    let mut player = Client::play(server.rtmp(), "cam");
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let sent = media::audio_only(0, 500);
     publisher.send_all(&sent);
+    assert_eq!(player.receive(sent.len()), sent, "the server has all of it");
     server.wait_log("cam.flv was not finished; it is repaired before it is appended to");
     (publisher, sent)
 }
@@ -118,4 +120,20 @@ fn what_is_more_than_may_wait_for_a_repair_is_in_a_file_of_its_own() {
     publisher.finish();
     sent.extend(long);
     expect_another_file(&server, torn, &sent);
+}
+
+#[test]
+fn a_file_that_is_deleted_while_it_is_repaired_costs_no_frame() {
+    let server = Server::live(APPEND);
+    leave_torn(&server, SOME);
+    let (mut publisher, sent) = publish_sound(&server);
+    fs::remove_file(file(&server, "cam.flv")).unwrap();
+    server.wait_log("is recorded to ");
+    until("another file begins", crate::common::SOON * 4, || {
+        server.lines("live/cam is recorded to ").get(1).cloned()
+    });
+    publisher.finish();
+    let found =
+        ["cam.flv", "cam.1.flv"].map(|name| file(&server, name)).into_iter().find(|path| path.exists());
+    assert_eq!(packets(&read(&found.unwrap())), sent);
 }

@@ -14,10 +14,14 @@ use crate::rtmp::capabilities::Capabilities;
 /// How long a peer may take to hang up once the session has.
 const HANG_UP: Duration = Duration::from_secs(2);
 
+/// Steps of sessions that go on with their input when the server stops. One that is flooded loses the rest.
+const LAST_STEPS: usize = 1024;
+
 impl Engine {
     /// Ends every session now: files are finished, players are told. What is queued may still be sent.
     pub fn stop(&mut self, now: Now) {
         self.cx.now = now;
+        self.take_last_input();
         self.cx.draining = true;
         self.end_waiting_streams();
         // First, while the players are still there to hear of it.
@@ -26,6 +30,14 @@ impl Engine {
         }
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");
+        }
+    }
+
+    /// Takes what has been read of sessions and is held only because others have had their turns.
+    fn take_last_input(&mut self) {
+        for _ in 0..LAST_STEPS {
+            let Some(id) = self.cx.work.resumable.pop_front() else { return };
+            self.contain_for(id, |engine| engine.resume(id));
         }
     }
 

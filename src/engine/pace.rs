@@ -20,12 +20,23 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// Another publisher has all of the lead. The time that has passed still pays for its first step.
+    pub fn change_publisher(&mut self) {
+        if let Some((used, _)) = &mut self.used {
+            *used = Duration::ZERO;
+        }
+    }
+
     /// Media time has advanced. Returns until when no more is to be taken, if it is ahead by too much.
     pub fn advance(&mut self, by: Duration, now: Instant) -> Option<Instant> {
-        let used = self.used.map_or(Duration::ZERO, |(used, at)| {
-            used.saturating_sub(now.saturating_duration_since(at).saturating_mul(SPEED))
-        });
-        let used = used.saturating_add(by);
+        let (used, at) = *self.used.get_or_insert((Duration::ZERO, now));
+        if by.is_zero() {
+            // What does not tell the time, such as the header behind a pause, leaves the pause to what follows.
+            return None;
+        }
+        // A step over a pause is paid by the pause, so what has passed counts against the step, too.
+        let passed = now.saturating_duration_since(at).saturating_mul(SPEED);
+        let used = used.saturating_add(by).saturating_sub(passed);
         self.used = Some((used, now));
         let ahead = used.checked_sub(MAX_LEAD).filter(|ahead| !ahead.is_zero())?;
         now.checked_add(ahead / SPEED)
@@ -66,6 +77,15 @@ mod tests {
         let day = 24 * 3600;
         let took = send(&mut Pace::default(), day, SECOND, 1.05);
         assert!((took.as_secs_f64() - f64::from(day) / 1.05).abs() < 1.0, "{took:?}");
+    }
+
+    #[test]
+    fn a_pause_of_any_length_is_no_lead() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        for pause in [1, 40, 3600, 24 * 3600] {
+            now += SECOND * pause;
+            assert_eq!(pace.advance(SECOND * pause, now), None, "{pause} s");
+        }
     }
 
     #[test]

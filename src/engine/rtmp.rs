@@ -7,6 +7,7 @@ use super::config::AppId;
 use super::publish::Parting;
 use super::role::{Endpoint, MAX_ROLES, Role};
 use super::session::{Ask, Life, Request, SessionId};
+use super::stream::StreamId;
 use crate::media::Frame;
 use crate::rtmp::command::Connect;
 use crate::rtmp::{Event, RtmpError, Stop};
@@ -15,19 +16,30 @@ use crate::rtmp::{Event, RtmpError, Stop};
 /// the smallest message has one byte.
 const EVENTS_AT_ONCE: usize = 32;
 
+/// A message by which media time goes on by so much may end a file, as a key frame may.
+const LONG_ADVANCE: Duration = Duration::from_millis(500);
+
+/// How much an event takes of what a session may have done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    Little,
+    /// Files may have been made and ended: others come first.
+    Long,
+}
+
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
 const FREE_ASKS: u64 = 32;
 
 impl Engine {
     /// Feeds bytes to an RTMP session and acts on what comes out.
     pub(super) fn rtmp_input(&mut self, id: SessionId, mut input: &[u8]) {
-        let mut out = Vec::new();
-        for count in 0.. {
+        let (mut out, mut left) = (Vec::new(), EVENTS_AT_ONCE);
+        loop {
             let Some(session) = self.cx.sessions.get_mut(id) else { return };
             if session.life != Life::Open {
                 return;
             }
-            session.has_more = count >= EVENTS_AT_ONCE;
+            session.has_more = left == 0;
             if session.has_more {
                 self.cx.resume_input(id);
             }
@@ -41,7 +53,10 @@ impl Engine {
             self.cx.send_bytes(id, &out);
             out.clear();
             match event {
-                Ok(Some(event)) => self.rtmp_event(id, event),
+                Ok(Some(event)) => match self.rtmp_event(id, event) {
+                    Effort::Little => left -= 1,
+                    Effort::Long => left = 0,
+                },
                 Ok(None) => return,
                 // Port scanners are no news; a client that got through the handshake is.
                 Err(RtmpError::Handshake(error)) => return self.cx.close(id, &error.to_string()),
@@ -50,7 +65,8 @@ impl Engine {
         }
     }
 
-    fn rtmp_event(&mut self, id: SessionId, event: Event) {
+    fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
+        let asks = matches!(event, Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_));
         match event {
             Event::HandshakeDone => {
                 let now = self.cx.now.instant;
@@ -69,11 +85,12 @@ impl Engine {
             }
             Event::Stop(stop) => self.stop_role(id, &stop),
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
-            Event::Frame { msid, frame } => self.handle_frame(id, msid, frame),
+            Event::Frame { msid, frame } => return self.handle_frame(id, msid, frame),
             Event::Nothing => {}
             Event::LeftOut(what) => log::warn!("{id} {what} is left out, and others of the kind"),
             Event::SharedObject(message) => self.handle_shared_object(id, &message),
         }
+        if asks { Effort::Long } else { Effort::Little }
     }
 
     /// Finds the application: the one of that name, or, of "app/instance", the one of the first part. The
@@ -140,16 +157,35 @@ impl Engine {
 
     /// A frame of a publisher: the modules first, in their order, then the sinks. From a session that
     /// does not publish it means nothing.
-    fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) {
-        let Some(session) = self.cx.sessions.get(id) else { return };
-        let Some(stream_id) = session.roles.published_on(msid) else { return };
-        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+    fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
+        let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
+        let Some(stream_id) = stream_id else { return Effort::Little };
+        let advance = self.place_frame(id, stream_id, &mut frame);
+        let effort =
+            if frame.is_video_key() || advance >= LONG_ADVANCE { Effort::Long } else { Effort::Little };
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
+        stream.bytes_in += frame.payload().len() as u64;
+        stream.frames_in += 1;
+        let frame = stream.stamped(frame);
+        for module in &mut self.modules {
+            module.on_frame(&mut self.cx, stream_id, &frame);
+        }
+        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
+            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+        }
+        effort
+    }
+
+    /// Puts a frame on its stream's line of time, and holds its session if media time runs too fast. By how much the
+    /// line has gone on.
+    fn place_frame(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Duration {
         let now = self.cx.now.instant;
+        let Some(stream) = self.cx.streams.get_mut(stream) else { return Duration::ZERO };
         if !frame.kind.is_data() {
             stream.heard = Some(now);
         }
         let before = stream.timeline.newest();
-        if let Some(jump) = stream.timeline.place(&mut frame, now) {
+        if let Some(jump) = stream.timeline.place(frame, now) {
             stream.jumps += 1;
             if stream.jumps == 1 {
                 let (name, by) = (&stream.name, jump.by);
@@ -158,23 +194,14 @@ impl Engine {
                 );
             }
         }
-        stream.bytes_in += frame.payload().len() as u64;
-        stream.frames_in += 1;
-        let advance =
-            before.zip(stream.timeline.newest()).map_or(0, |(before, after)| after.saturating_sub(before));
-        if let Some(until) = stream.pace.advance(Duration::from_millis(advance), now) {
+        let steps = before.zip(stream.timeline.newest());
+        let advance = Duration::from_millis(steps.map_or(0, |(before, after)| after.saturating_sub(before)));
+        if let Some(until) = stream.pace.advance(advance, now) {
             if !std::mem::replace(&mut stream.was_paced, true) {
                 log::info!("{id} {}: the publisher is faster than its media time; it is slowed", stream.name);
             }
             self.cx.hold_pace(id, until);
         }
-        let Some(stream) = self.cx.streams.get(stream_id) else { return };
-        let frame = stream.stamped(frame);
-        for module in &mut self.modules {
-            module.on_frame(&mut self.cx, stream_id, &frame);
-        }
-        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
-        }
+        advance
     }
 }

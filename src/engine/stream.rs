@@ -204,6 +204,7 @@ impl Stream {
     /// What follows is another publisher's: nothing that came from the last one describes it.
     fn change_publisher(&mut self) {
         self.timeline.change_publisher();
+        self.pace.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
         self.gop.clear();

@@ -12,6 +12,8 @@ use crate::engine::SessionId;
 
 /// How long a turn may take before the sockets are polled again.
 pub const TURN: Duration = Duration::from_millis(5);
+/// How long media that takes long has in any turn.
+pub const SLOW_SHARE: Duration = Duration::from_millis(2);
 /// How long files, and what the engine has left to do, have in any turn, however long media has taken.
 pub const SHARE: Duration = Duration::from_millis(1);
 /// How long one session is read; one that takes longer is slow the next time.
@@ -22,8 +24,7 @@ pub const STEP: Duration = Duration::from_millis(1);
 pub enum Place {
     /// Media that takes no time to speak of.
     Prompt,
-    /// Media that has more than its share, or whose next step may take long. One session at least has its step in
-    /// each turn.
+    /// Media that has more than its share, whose next step may take long, or that has not had its turn in time.
     Slow,
     /// HTTP.
     Files,
@@ -56,6 +57,11 @@ impl Agenda {
     /// Takes the next session of a place.
     pub fn next(&mut self, place: Place) -> Option<SessionId> {
         self.at(place).pop_front()
+    }
+
+    /// Puts those of the first place who have not had their turn behind all who come now.
+    pub fn put_off(&mut self) {
+        self.slow.append(&mut self.prompt);
     }
 
     /// Whether there is nobody to serve.

@@ -13,7 +13,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 
-use super::agenda::{Agenda, Place, SHARE, TURN};
+use super::agenda::{Agenda, Place, SHARE, SLOW_SHARE, TURN};
 use super::listener::bind;
 use super::socket::Socket;
 
@@ -139,16 +139,20 @@ impl Server {
 
     /// One turn. Between its steps the clock is read, and what is left when time is up goes on in the next.
     fn turn(&mut self, events: &Events, now: Now) {
+        let mut is_signalled = false;
         for event in events {
+            is_signalled |= event.token() == SIGNALS;
             self.handle_event(event, now);
         }
         self.resume_accepting(now);
         let (end, mut clock) = (now.instant + TURN, now.instant);
         while self.serve_next(Place::Prompt, &mut clock, now) && clock < end {}
+        self.agenda.put_off();
         while self.engine.expire(now) && Instant::now() < end {}
         self.flush(now);
         clock = Instant::now();
-        while self.serve_next(Place::Slow, &mut clock, now) && clock < end {}
+        let slow_end = end.max(clock + SLOW_SHARE);
+        while self.serve_next(Place::Slow, &mut clock, now) && clock < slow_end {}
         let end = end.max(clock + SHARE);
         loop {
             let (served, worked) = (self.serve_next(Place::Files, &mut clock, now), self.work(now));
@@ -158,6 +162,9 @@ impl Server {
             }
         }
         self.flush(now);
+        if is_signalled {
+            self.handle_signals(now);
+        }
     }
 
     /// One step of the engine's own work, and what it asks for; false if there is none.
@@ -212,7 +219,8 @@ impl Server {
             self.hurried_at = now.instant;
         }
         match (event.token(), id) {
-            (SIGNALS, _) => self.handle_signals(now),
+            // What came with them is taken first.
+            (SIGNALS, _) => {}
             (_, Some(id)) => self.note(id, event, now),
             (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
             // A session that has just gone.

@@ -20,6 +20,10 @@ const PIECE: usize = 16 * 1024;
 impl Server {
     /// Notes what an event says of a session, and has the session served.
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
+        if event.is_error() && self.engine.is_held(id) {
+            // Nobody is there any more to be answered or slowed.
+            return self.engine.disconnected(id, "connection reset", now);
+        }
         let Some(socket) = self.socket(id) else { return };
         if event.is_writable() {
             socket.blocked = false;

@@ -16,6 +16,12 @@ fn publisher(world: &mut World) -> Client {
     publisher
 }
 
+/// Sends bytes and lets all steps pass for which no time has to.
+fn send(world: &mut World, publisher: &mut Client, bytes: &[u8]) {
+    publisher.send(world, bytes);
+    (0..64).for_each(|_| drop(world.end_turn()));
+}
+
 fn frames_in(world: &World) -> u64 {
     world.engine.cx.streams.iter().map(|stream| stream.frames_in).sum()
 }
@@ -34,7 +40,7 @@ fn media_time_may_lead_by_thirty_seconds_and_then_runs_at_twice_the_speed() {
     let mut world = world();
     let mut publisher = publisher(&mut world);
     let before = frames_in(&world);
-    publisher.send(&mut world, &keys(200, 5000));
+    send(&mut world, &mut publisher, &keys(200, 5000));
     assert!(world.engine.is_held(publisher.id));
     let at_once = frames_in(&world) - before;
     assert!((7..9).contains(&at_once), "{at_once} frames of 5 s");
@@ -53,8 +59,8 @@ fn a_held_publisher_is_not_idle() {
     let mut publisher = publisher(&mut world);
     publisher.receive(&mut world);
     // Half a minute at once, and then a step as long as any that is believed: it is held for 5 s.
-    publisher.send(&mut world, &keys(8, 5000));
-    publisher.send(&mut world, &keys(9, 5000)[keys(8, 5000).len()..]);
+    send(&mut world, &mut publisher, &keys(8, 5000));
+    send(&mut world, &mut publisher, &keys(9, 5000)[keys(8, 5000).len()..]);
     world.pass(4);
     assert!(world.engine.is_held(publisher.id) && world.is_open(publisher.id));
     assert_eq!(publisher.receive(&mut world).len(), 0, "it is not pinged");
@@ -73,6 +79,7 @@ fn a_clock_that_is_five_per_cent_fast_is_never_held() {
     let mut publisher = publisher(&mut world);
     for second in 0..3600 {
         publisher.frame(&mut world, Kind::Video, second * 1050, KEY);
+        world.end_turn();
         assert!(!world.engine.is_held(publisher.id), "after {second} s");
         world.pass(1);
         publisher.receive(&mut world);
@@ -85,6 +92,7 @@ fn a_jump_is_no_lead() {
     let mut publisher = publisher(&mut world);
     for number in 0..100 {
         publisher.frame(&mut world, Kind::Video, number * 3_600_000, KEY);
+        world.end_turn();
     }
     assert!(!world.engine.is_held(publisher.id));
 }
@@ -93,7 +101,7 @@ fn a_jump_is_no_lead() {
 fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
     let mut world = world();
     let mut publisher = publisher(&mut world);
-    publisher.send(&mut world, &keys(2000, 5000));
+    send(&mut world, &mut publisher, &keys(2000, 5000));
     world.engine.hung_up(publisher.id, world.now);
     world.pass(3);
     assert!(world.engine.is_held(publisher.id) && world.is_open(publisher.id));
@@ -102,11 +110,71 @@ fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
     assert!(!world.is_open(publisher.id), "replaced");
 
     let mut alone = Client::publish(&mut world, "b");
-    alone.send(&mut world, &keys(2000, 5000));
+    send(&mut world, &mut alone, &keys(2000, 5000));
     world.engine.hung_up(alone.id, world.now);
     for _ in 0..610 {
         world.pass(1);
         alone.receive(&mut world);
     }
     assert!(!world.is_open(alone.id), "it would take hours");
+}
+
+#[test]
+fn a_pause_is_no_lead_whoever_goes_on_behind_it() {
+    let mut world = World::configured(
+        table(),
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; publish_grace 90s; drop_idle_publisher 0; } } }",
+    );
+    let mut player = Client::play(&mut world, "a");
+    let mut publisher = publisher(&mut world);
+    publisher.frame(&mut world, Kind::Video, 0, KEY);
+    let mut wait = |world: &mut World, publisher: &mut Client| {
+        for _ in 0..60 {
+            world.pass(1);
+            publisher.receive(world);
+            player.receive(world);
+        }
+    };
+    wait(&mut world, &mut publisher);
+    publisher.frame(&mut world, Kind::Video, 60_000, KEY);
+    world.end_turn();
+    assert!(!world.engine.is_held(publisher.id), "its clock went on");
+    world.engine.disconnected(publisher.id, "gone", world.now);
+    wait(&mut world, &mut publisher);
+    let mut other = Client::publish(&mut world, "a");
+    other.frame(&mut world, Kind::Video, 0, HEADER);
+    send(&mut world, &mut other, &keys(1, 0));
+    assert!(!world.engine.is_held(other.id), "the stream has waited for it");
+}
+
+#[test]
+fn what_one_publisher_has_used_up_is_not_charged_to_the_next() {
+    let mut world = world();
+    let _player = Client::play(&mut world, "a");
+    let mut greedy = publisher(&mut world);
+    send(&mut world, &mut greedy, &keys(9, 5000));
+    assert!(world.engine.is_held(greedy.id));
+    world.engine.disconnected(greedy.id, "gone", world.now);
+    world.end_turn();
+    let mut next = publisher(&mut world);
+    send(&mut world, &mut next, &keys(6, 1000));
+    assert!(!world.engine.is_held(next.id));
+}
+
+#[test]
+fn a_step_ends_where_files_may_end() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world);
+    let sent = frames_in(&world);
+    world.engine.input(publisher.id, &keys(3, 100), world.now);
+    assert_eq!(frames_in(&world) - sent, 1, "a key frame");
+    send(&mut world, &mut publisher, &[]);
+    let mut sound = Vec::new();
+    for time in [300, 320, 900, 920] {
+        write_message(&mut sound, 128, 4, (MessageType::Audio, 1, time), AUDIO);
+    }
+    let sent = frames_in(&world);
+    world.engine.input(publisher.id, &sound, world.now);
+    assert_eq!(frames_in(&world) - sent, 3, "half a second");
+    publisher.receive(&mut world);
 }

@@ -221,8 +221,16 @@ impl Recorder {
         match searching.search.step(&mut scene.shared.files) {
             Ok(None) => {}
             Ok(Some(opened)) => {
-                if let Some(searching) = self.take_searching() {
-                    self.write_to(scene, opened, &searching.opening);
+                let Some(searching) = self.take_searching() else { return };
+                if opened.tail.is_none() {
+                    return self.write_to(scene, opened, &searching.opening);
+                }
+                match self.output(scene, opened, &searching.opening) {
+                    Ok(output) => self.started(scene, output),
+                    Err(error) => {
+                        log::warn!("{}: not appended to: {error}", scene.label());
+                        self.create(scene, &searching);
+                    }
                 }
             }
             Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
@@ -288,9 +296,13 @@ impl Recorder {
     /// Gives up the search for a file to append to, if there is one: a new file gets what waits.
     fn stop_searching(&mut self, scene: &mut Scene<'_>, why: &str) {
         let Some(mut searching) = self.take_searching() else { return };
-        let files = &mut scene.shared.files;
-        searching.search.give_up(files, why);
-        match files.create(searching.search.names(), scene.settings.lock) {
+        searching.search.give_up(&mut scene.shared.files, why);
+        self.create(scene, &searching);
+    }
+
+    /// Records what waits for the end of a search to a new file.
+    fn create(&mut self, scene: &mut Scene<'_>, searching: &Searching) {
+        match scene.shared.files.create(searching.search.names(), scene.settings.lock) {
             Ok(opened) => self.write_to(scene, opened, &searching.opening),
             Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
         }
@@ -309,13 +321,15 @@ impl Recorder {
     /// Records to an open file.
     fn write_to(&mut self, scene: &mut Scene<'_>, opened: Opened, opening: &Opening) {
         match self.output(scene, opened, opening) {
-            Ok(output) => {
-                self.state = State::Writing(Box::new(output));
-                scene.events.push(Event::Started);
-            }
+            Ok(output) => self.started(scene, output),
             // The next attempt is made with less, or what limits the size of a file would end every one.
             Err(error) => self.fail(scene, &error, Beginning::KeyFrame),
         }
+    }
+
+    fn started(&mut self, scene: &mut Scene<'_>, output: Output) {
+        self.state = State::Writing(Box::new(output));
+        scene.events.push(Event::Started);
     }
 
     /// The recording in an open file, with its first frames in it and written to the disk: there is room
