@@ -27,7 +27,7 @@ pub fn begin(file: &Path, level: LevelFilter) -> Result<(), String> {
     builder.try_init().map_err(|error| error.to_string())?;
     // What a panic ends is the engine's to say; where it came from is here.
     std::panic::set_hook(Box::new(|panic| {
-        let line = panic.to_string().replace('\n', " ");
+        let line = panic.to_string().replace(char::is_control, " ");
         log::error!("a fault of the server, please report it: {line}");
     }));
     Ok(())

@@ -66,7 +66,7 @@ pub struct Ctx {
     pub(super) hosts: Vec<Hosts>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
-    /// What is left to do before the turn ends.
+    /// What is left to do.
     pub(super) work: Work,
     /// What becomes of panics, and how many there have been.
     pub panics: Panics,

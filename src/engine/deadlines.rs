@@ -48,10 +48,10 @@ impl Engine {
             cx.work.lingering.push_back(id);
             return cx.look_again(id, at);
         }
+        if session.paced_until.is_some() && session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
+            return cx.close(id, "hung up after sending more media than may be taken in ten minutes");
+        }
         if session.paced_until.is_some_and(|until| until <= now) {
-            if session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
-                return cx.close(id, "hung up after sending media that would take longer than that");
-            }
             cx.resume_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };

@@ -36,7 +36,7 @@ impl Engine {
     /// Takes what has been read of sessions and is held only because others have had their turns.
     fn take_last_input(&mut self) {
         for _ in 0..LAST_STEPS {
-            let Some(id) = self.cx.work.resumable.pop_front() else { return };
+            let Some(id) = self.cx.work.publishing.pop_front() else { return };
             self.contain_for(id, |engine| engine.resume(id));
         }
     }
@@ -125,7 +125,7 @@ impl Engine {
     pub(super) fn abandon_stream(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
-            stream.clear();
+            stream.clear(&mut self.cx.panics);
         }
         self.restart_players(id);
         self.cx.streams.remove_if_idle(id);
@@ -153,7 +153,7 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
-            session.gate = None;
+            session.drop_requests();
             self.work.ended.push_back(id);
         }
     }
@@ -196,7 +196,7 @@ impl Ctx {
     fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
-        session.gate = None;
+        session.drop_requests();
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {
             Life::Open => Life::Closed(reason.into(), level),
             Life::Finishing(first) => Life::Closed(first, log::Level::Info),

@@ -5,9 +5,9 @@ use super::ctx::{Action, Ctx, Now};
 use super::role::Role;
 use super::session::{Life, Session, SessionId, Speaks};
 
-/// Bytes of unfinished messages from which on a session is bulky. A hundred that complete fewer at the same moment take
+/// Bytes of unfinished messages that a prompt session may have. A hundred that complete so many at the same moment take
 /// some 20 ms at most (metadata of 16 000 values, 0.01 ms for a kilobyte).
-const BULKY: usize = 16 * 1024;
+const PROMPT_BYTES: usize = 16 * 1024;
 
 impl Engine {
     /// A session's bytes have come.
@@ -46,12 +46,13 @@ impl Engine {
         }
     }
 
-    /// Whether a session is in the middle of a long message: what it sends next may end it, and take longer than
-    /// what others send.
-    pub fn is_bulky(&self, id: SessionId) -> bool {
-        match self.cx.sessions.get(id).map(|session| &session.speaks) {
-            Some(Speaks::Rtmp(state)) => state.protocol.unfinished() > BULKY,
-            Some(Speaks::Http(_)) | None => false,
+    /// Whether what comes from a session takes no time to speak of, as far as can be known: it publishes or plays, and
+    /// is not in the middle of a long message, whose end takes longer than others.
+    pub fn is_prompt(&self, id: SessionId) -> bool {
+        let Some(session) = self.cx.sessions.get(id) else { return false };
+        match &session.speaks {
+            Speaks::Rtmp(state) => !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES,
+            Speaks::Http(_) => false,
         }
     }
 
@@ -98,18 +99,26 @@ impl Engine {
         // Not before: what is read meanwhile would be processed ahead of what is pending.
         session.backlogged &= !session.out.is_empty();
         session.has_more = false;
+        let pending = std::mem::take(&mut session.pending);
         if session.is_held() {
+            session.pending = pending;
             return;
         }
-        let pending = std::mem::take(&mut session.pending);
         self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
+        if self.cx.draining && !self.cx.is_busy(id) {
+            self.cx.finish(id, "server stops");
+        }
     }
 }
 
 impl Ctx {
-    /// Lets a session's input go on at the end of the turn, unless something holds it still.
+    /// Lets a session's input go on in a step to come, unless something holds it still.
     pub(super) fn resume_input(&mut self, id: SessionId) {
-        self.work.resumable.push_back(id);
+        match self.sessions.get(id).map(|session| &session.speaks) {
+            Some(Speaks::Rtmp(_)) => self.work.publishing.push_back(id),
+            Some(Speaks::Http(_)) => self.work.asking.push_back(id),
+            None => {}
+        }
     }
 }

@@ -189,6 +189,11 @@ impl Engine {
         self.cx.work.is_pending()
     }
 
+    /// Whether sessions and answers that have ended wait for their steps, so that no more should be begun.
+    pub fn is_ending(&self) -> bool {
+        self.cx.work.is_ending()
+    }
+
     /// When [`Engine::expire`] wants to be called next.
     pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
         self.cx.timers.next()
@@ -203,7 +208,11 @@ impl Engine {
         }
         match timer {
             Timer::Session { id, .. } => self.cx.abandon(id),
-            Timer::Stream(id) => self.abandon_stream(id),
+            Timer::Stream(id) => {
+                let publisher = self.cx.streams.get(id).and_then(|stream| stream.publisher);
+                self.abandon_stream(id);
+                publisher.into_iter().for_each(|publisher| self.cx.abandon(publisher.session));
+            }
             // The module has its other timers.
             Timer::Module { .. } => {}
         }
@@ -222,7 +231,7 @@ impl Engine {
         }
     }
 
-    /// Does one step of what is left to do before the turn ends; false if there is nothing. Between two steps
+    /// Does one step of what is left to do; false if there is nothing. Between two steps
     /// others may have their turn.
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;

@@ -12,6 +12,9 @@ const MAX_LEAD: Duration = Duration::from_secs(30);
 /// cent fast is never held.
 const SPEED: u32 = 2;
 
+/// How much of the lead is free again when a publisher goes on: it is not held for each frame anew.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// The lead that one stream has left: a bucket of media time.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
@@ -39,7 +42,7 @@ impl Pace {
         let used = used.saturating_add(by).saturating_sub(passed);
         self.used = Some((used, now));
         let ahead = used.checked_sub(MAX_LEAD).filter(|ahead| !ahead.is_zero())?;
-        now.checked_add(ahead / SPEED)
+        now.checked_add(ahead.saturating_add(SLACK) / SPEED)
     }
 }
 
@@ -93,7 +96,7 @@ mod tests {
         let mut pace = Pace::default();
         let now = Instant::now();
         assert_eq!(pace.advance(SECOND * 30, now), None);
-        assert_eq!(pace.advance(SECOND * 2, now), Some(now + SECOND));
+        assert_eq!(pace.advance(SECOND * 2, now), Some(now + SECOND * 3 / 2));
         assert_eq!(pace.advance(SECOND * 30, now + SECOND * 16), None);
         assert_eq!(pace.advance(Duration::MAX, now + SECOND * 16), None, "no clock goes that far");
     }

@@ -47,7 +47,7 @@ impl Engine {
         let stream_id = self.cx.streams.find_or_create(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let goes_on = stream.is_live();
-        stream.begin(endpoint, publish.publish_type, now);
+        stream.begin(endpoint, publish.publish_type, now, &mut self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
@@ -182,7 +182,7 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
         stream.end_sinks(why, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
-        stream.clear();
+        stream.clear(&mut self.cx.panics);
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);
     }

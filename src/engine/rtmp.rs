@@ -198,7 +198,10 @@ impl Engine {
         let advance = Duration::from_millis(steps.map_or(0, |(before, after)| after.saturating_sub(before)));
         if let Some(until) = stream.pace.advance(advance, now) {
             if !std::mem::replace(&mut stream.was_paced, true) {
-                log::info!("{id} {}: the publisher is faster than its media time; it is slowed", stream.name);
+                let (app, name) = (self.cx.apps.get(stream.app.0).map_or("", |app| &app.name), &stream.name);
+                log::info!(
+                    "{id} {app}/{name}: media time is 30 s ahead of the clock; the publisher is slowed"
+                );
             }
             self.cx.hold_pace(id, until);
         }

@@ -164,6 +164,7 @@ impl Round<'_> {
         let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
         session.touch_output(self.now);
+        let before = session.out.len();
         let Some(facts) = session.roles.player_mut(player.msid) else { return };
         let mut seat = Seat { player: facts, out: &mut session.out };
         if offer(&mut seat).is_break() && seat.player.until != Until::Done {
@@ -176,7 +177,8 @@ impl Round<'_> {
         } else if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
-        self.work.pressed |= session.out.len() >= PRESSED;
+        // A queue that stays full is one of a player that does not read.
+        self.work.pressed |= before < PRESSED && session.out.len() >= PRESSED;
         if is_overfull(session, settings) {
             self.stuck.push(session.id);
         }

@@ -136,7 +136,7 @@ impl HttpState {
     }
 }
 
-/// The way of a session out of the world.
+/// How far a session is on its way to its end: open, sending its queue, hung up, gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Life {
     Open,
@@ -194,7 +194,7 @@ pub struct Session {
     pub(super) hung_up: Option<Instant>,
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(super) pending: Vec<u8>,
-    /// Whether it has sent more than one turn takes, and goes on in the next.
+    /// Whether it has sent more than one step takes, and goes on in another.
     pub(super) has_more: bool,
     /// Whether replies have piled up and no more requests are taken until they are sent.
     pub(super) backlogged: bool,
@@ -284,13 +284,19 @@ impl Session {
         matches!(&self.speaks, Speaks::Http(state) if state.composing.is_some())
     }
 
-    /// Whether its input is to wait.
+    /// Whether its input is to wait: something holds it, or earlier input has not been gone on with.
     pub(super) fn is_held(&self) -> bool {
-        self.gate.is_some()
-            || self.paced_until.is_some()
-            || self.backlogged
-            || self.has_more
-            || self.is_composing()
+        let is_slowed = self.paced_until.is_some() || self.backlogged || self.has_more;
+        let waits = self.gate.is_some() || is_slowed || self.is_composing();
+        self.life == Life::Open && (waits || !self.pending.is_empty())
+    }
+
+    /// Gives up what it has asked for, as it ends.
+    pub(super) fn drop_requests(&mut self) {
+        self.gate = None;
+        if let Speaks::Http(state) = &mut self.speaks {
+            state.composing = None;
+        }
     }
 
     pub(super) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {

@@ -173,8 +173,14 @@ impl Stream {
     }
 
     /// Takes a publisher, the first one or one that goes on for another.
-    pub(super) fn begin(&mut self, publisher: Endpoint, publish_type: PublishType, now: Instant) {
-        self.change_publisher();
+    pub(super) fn begin(
+        &mut self,
+        publisher: Endpoint,
+        publish_type: PublishType,
+        now: Instant,
+        panics: &mut Panics,
+    ) {
+        self.change_publisher(panics);
         self.publisher = Some(publisher);
         self.publish_type = publish_type;
         self.started.get_or_insert(now);
@@ -202,23 +208,21 @@ impl Stream {
     }
 
     /// What follows is another publisher's: nothing that came from the last one describes it.
-    fn change_publisher(&mut self) {
+    fn change_publisher(&mut self, panics: &mut Panics) {
         self.timeline.change_publisher();
         self.pace.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
         self.gop.clear();
         if self.waits_until.take().is_none() {
-            for (_, sink) in &mut self.sinks {
-                sink.discontinuity();
-            }
+            self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity()).is_some());
         }
     }
 
     /// Forgets the publisher and all that came from it, but for the line of time: players that stay go on
     /// along it. The sinks have ended.
-    pub(super) fn clear(&mut self) {
-        self.change_publisher();
+    pub(super) fn clear(&mut self, panics: &mut Panics) {
+        self.change_publisher(panics);
         self.publisher = None;
         self.started = None;
         self.publisher_since = None;

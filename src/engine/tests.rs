@@ -78,8 +78,9 @@ impl World {
     fn end_turn(&mut self) -> Vec<Action> {
         let mut resumes = None;
         loop {
-            if !self.engine.cx.work.has_steps() {
-                let left = resumes.get_or_insert(self.engine.cx.work.resumable.len());
+            let work = &self.engine.cx.work;
+            if !work.is_ending() && work.composing.is_empty() {
+                let left = resumes.get_or_insert(work.publishing.len() + work.asking.len());
                 let Some(fewer) = left.checked_sub(1) else { break };
                 *left = fewer;
             }

@@ -1,4 +1,4 @@
-//! What is left to do before a turn ends, one step at a time.
+//! What the engine has left to do, one step at a time.
 
 use std::collections::VecDeque;
 
@@ -11,8 +11,9 @@ use super::session::SessionId;
 /// Work that waits for [`Engine::step`](super::Engine::step). Entries are taken one by one: whoever polls the
 /// sockets may stop between two of them, and one that panics takes no other along.
 ///
-/// The order of the fields below `dirty` is the order in which they are done. Sessions that go on with their
-/// input come last, because they alone may come back for ever.
+/// What ends comes first, in the order of the fields: it is soon done, and memory waits for it. Then, by turns, a session
+/// that goes on with what it publishes, an answer that is composed, and a client that goes on asking: none of them waits for
+/// the others to have nothing more.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     /// Sessions with something new to send, each once. They are no steps: the sockets are written to first.
@@ -31,10 +32,14 @@ pub(super) struct Work {
     pub lingering: VecDeque<SessionId>,
     /// HTTP answers that have been sent, or never will be, to be accounted for.
     pub exchanged: VecDeque<Exchange>,
+    /// RTMP sessions that may have nothing left to hold their input.
+    pub publishing: VecDeque<SessionId>,
     /// HTTP sessions whose answer is being composed.
     pub composing: VecDeque<SessionId>,
-    /// Sessions that may have nothing left to hold their input.
-    pub resumable: VecDeque<SessionId>,
+    /// HTTP sessions that may have nothing left to hold their input.
+    pub asking: VecDeque<SessionId>,
+    /// Which of the last three has its turn.
+    turn: u8,
 }
 
 /// One step.
@@ -55,30 +60,35 @@ impl Work {
         if let Some((id, verdict)) = self.answers.pop_front() {
             return Some(Task::Answer(id, verdict));
         }
-        let finite = None
-            .or_else(|| self.satisfied.pop_front().map(Task::Complete))
+        None.or_else(|| self.satisfied.pop_front().map(Task::Complete))
             .or_else(|| self.ended.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
-            .or_else(|| self.exchanged.pop_front().map(|exchange| Task::Account(Box::new(exchange))));
-        let recurring = || {
-            let composing = self.composing.pop_front().map(Task::Compose);
-            composing.or_else(|| self.resumable.pop_front().map(Task::Resume))
-        };
-        finite.or_else(recurring)
+            .or_else(|| self.exchanged.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
+            .or_else(|| (0..3).find_map(|_| self.by_turns()))
+    }
+
+    fn by_turns(&mut self) -> Option<Task> {
+        self.turn = (self.turn + 1) % 3;
+        match self.turn {
+            0 => self.publishing.pop_front().map(Task::Resume),
+            1 => self.composing.pop_front().map(Task::Compose),
+            _ => self.asking.pop_front().map(Task::Resume),
+        }
     }
 
     /// Whether there is something to do before any socket or timer says so.
     pub fn is_pending(&self) -> bool {
-        self.has_steps() || !(self.dirty.is_empty() && self.actions.is_empty() && self.resumable.is_empty())
+        let waits =
+            [&self.publishing, &self.composing, &self.asking].into_iter().any(|list| !list.is_empty());
+        waits || self.is_ending() || !(self.dirty.is_empty() && self.actions.is_empty())
     }
 
-    /// Whether there are steps beside those of sessions that go on with their input.
-    pub fn has_steps(&self) -> bool {
+    /// Whether there is work of the kind that comes first.
+    pub fn is_ending(&self) -> bool {
         !(self.answers.is_empty()
             && self.satisfied.is_empty()
             && self.ended.is_empty()
             && self.lingering.is_empty()
-            && self.exchanged.is_empty()
-            && self.composing.is_empty())
+            && self.exchanged.is_empty())
     }
 }

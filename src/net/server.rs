@@ -145,25 +145,34 @@ impl Server {
             self.handle_event(event, now);
         }
         self.resume_accepting(now);
-        let (end, mut clock) = (now.instant + TURN, now.instant);
+        let (end, mut clock) = (now.instant + TURN, Instant::now());
         while self.serve_next(Place::Prompt, &mut clock, now) && clock < end {}
         self.agenda.put_off();
-        while self.engine.expire(now) && Instant::now() < end {}
+        let timers_end = end.max(clock + SHARE);
+        while self.engine.expire(now) && Instant::now() < timers_end {}
         self.flush(now);
         clock = Instant::now();
         let slow_end = end.max(clock + SLOW_SHARE);
         while self.serve_next(Place::Slow, &mut clock, now) && clock < slow_end {}
+        self.flush(now);
+        self.serve_files(end, now);
+        self.flush(now);
+        if is_signalled {
+            self.handle_signals(now);
+        }
+    }
+
+    /// By turns an HTTP session and a step of the engine's own work; no session while others wait for their end.
+    fn serve_files(&mut self, end: Instant, now: Now) {
+        let mut clock = Instant::now();
         let end = end.max(clock + SHARE);
         loop {
-            let (served, worked) = (self.serve_next(Place::Files, &mut clock, now), self.work(now));
+            let served = !self.engine.is_ending() && self.serve_next(Place::Files, &mut clock, now);
+            let worked = self.work(now);
             clock = Instant::now();
             if !served && !worked || clock >= end {
                 break;
             }
-        }
-        self.flush(now);
-        if is_signalled {
-            self.handle_signals(now);
         }
     }
 

@@ -35,7 +35,7 @@ impl Server {
         if hung_up {
             self.engine.hung_up(id, now);
         }
-        let is_prompt = later == Place::Slow && !is_slow && !self.engine.is_bulky(id);
+        let is_prompt = !is_slow && self.engine.is_prompt(id);
         self.put_on_agenda(id, if is_prompt { Place::Prompt } else { later });
     }
 

@@ -108,3 +108,26 @@ fn a_list_of_thousands_of_streams_is_made_in_steps_while_others_are_served() {
         assert_eq!(text.matches("HTTP/1.1 404").count(), 1, "what was asked behind it is answered behind it");
     }
 }
+
+#[test]
+fn what_comes_when_an_answer_has_just_been_composed_is_answered_behind_what_was_held() {
+    let config =
+        "http { server { listen 127.0.0.1:0; location / { page on; } location /x { return 200 held; } } }";
+    let mut world = World::configured(table(), config);
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
+    let held = b"GET /streams.json HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHo";
+    world.engine.input(id, held, world.now);
+    while world.engine.out_queue(id).unwrap().is_empty() {
+        assert!(world.engine.step(world.now));
+    }
+    world.engine.input(id, b"st: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n", world.now);
+    world.end_turn();
+    world.end_turn();
+    let mut slices = [io::IoSlice::new(&[]); 8];
+    let count = world.engine.out_queue(id).unwrap().gather(&mut slices);
+    let text: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
+    let text = String::from_utf8(text).unwrap();
+    let statuses: Vec<_> =
+        text.match_indices("HTTP/1.1 ").map(|(at, found)| &text[at + found.len()..][..3]).collect();
+    assert_eq!(statuses, ["200", "200", "404"], "{text}");
+}

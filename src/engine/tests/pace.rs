@@ -10,6 +10,14 @@ fn world() -> World {
     )
 }
 
+/// One in which nobody is pinged within a minute, or idle.
+fn patient_world() -> World {
+    World::configured(
+        table(),
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; publish_grace 90s; drop_idle_publisher 0; } } }",
+    )
+}
+
 fn publisher(world: &mut World) -> Client {
     let mut publisher = Client::publish(world, "a");
     publisher.frame(world, Kind::Video, 0, HEADER);
@@ -121,10 +129,7 @@ fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
 
 #[test]
 fn a_pause_is_no_lead_whoever_goes_on_behind_it() {
-    let mut world = World::configured(
-        table(),
-        "rtmp { server { listen 127.0.0.1:0; application live { live on; publish_grace 90s; drop_idle_publisher 0; } } }",
-    );
+    let mut world = patient_world();
     let mut player = Client::play(&mut world, "a");
     let mut publisher = publisher(&mut world);
     publisher.frame(&mut world, Kind::Video, 0, KEY);
@@ -177,4 +182,32 @@ fn a_step_ends_where_files_may_end() {
     world.engine.input(publisher.id, &sound, world.now);
     assert_eq!(frames_in(&world) - sent, 3, "half a second");
     publisher.receive(&mut world);
+}
+
+#[test]
+fn what_comes_when_a_hold_has_just_ended_stays_behind_what_was_held() {
+    let mut world = patient_world();
+    let mut player = Client::play(&mut world, "a");
+    let mut publisher = publisher(&mut world);
+    let all = keys(12, 5000);
+    let whole = keys(11, 5000).len();
+    send(&mut world, &mut publisher, &all[..whole - 7]);
+    let mut times = Vec::new();
+    for second in 0..30 {
+        times.extend(player.media(&mut world).iter().map(|(time, _)| *time));
+        if times.last() == Some(&55_000) {
+            break;
+        }
+        publisher.receive(&mut world);
+        world.now.instant += Duration::from_secs(1);
+        while world.engine.expire(world.now) {}
+        if second == 1 {
+            assert!(world.engine.is_held(publisher.id));
+            // The rest of a message, and another one.
+            world.engine.input(publisher.id, &all[whole - 7..], world.now);
+        }
+        world.end_turn();
+    }
+    assert!(world.is_open(publisher.id));
+    assert_eq!(times[1..], (0..12).map(|number| number * 5000).collect::<Vec<_>>());
 }

@@ -220,6 +220,20 @@ fn a_sink_that_panics_is_dropped_and_its_stream_goes_on() {
 }
 
 #[test]
+fn a_sink_that_panics_when_another_publisher_takes_over_is_dropped() {
+    let mut site = Site::new();
+    let (first, mut player) = site.stream("bad");
+    site.at.set(Point::SinkDiscontinuity);
+    site.world.now.instant += Duration::from_secs(6);
+    let mut second = Client::publish(&mut site.world, "bad");
+    assert!(site.world.is_open(second.id) && !site.world.is_open(first.id));
+    second.frame(&mut site.world, Kind::Video, 0, HEADER);
+    second.frame(&mut site.world, Kind::Video, 0, KEY);
+    assert!(player.media(&mut site.world).len() >= 4);
+    assert_eq!(site.world.engine.cx.panics.count, 1);
+}
+
+#[test]
 fn a_panic_while_a_player_is_served_ends_that_player_only() {
     let mut site = Site::new();
     let (mut publisher, first) = site.stream("bad");
