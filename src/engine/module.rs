@@ -33,7 +33,7 @@ pub enum Verdict {
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
 ///
 /// A hook gets the whole engine context but no way to call the engine back: it queues (send, close,
-/// timers) and the end of the turn acts.
+/// timers), and steps to come act.
 pub trait Module {
     /// The module's name: that of its file, and of its directives' prefix where they have one.
     fn name(&self) -> &'static str;

@@ -92,3 +92,27 @@ impl Work {
             && self.exchanged.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_comes_first_and_nobody_who_goes_on_waits_for_the_others_to_have_nothing_more() {
+        let (id, mut work) = (SessionId::default(), Work::default());
+        let mut resumed = 0;
+        for _ in 0..30 {
+            // A flood of lists and requests, each of which comes again at once.
+            work.composing.push_back(id);
+            work.asking.push_back(id);
+            work.publishing.extend(work.publishing.is_empty().then_some(id));
+            let before = work.publishing.len();
+            assert!(matches!(work.next(), Some(Task::Compose(_) | Task::Resume(_))));
+            resumed += before - work.publishing.len();
+        }
+        assert_eq!(resumed, 10, "a third of the steps");
+        work.ended.push_back(id);
+        assert!(work.is_ending() && matches!(work.next(), Some(Task::End(_))) && !work.is_ending());
+        assert!(work.is_pending());
+    }
+}
