@@ -1,6 +1,7 @@
 //! The `millstream` program: options, then configuration, then the loop. The only place that exits.
 
 mod logging;
+mod machine;
 mod options;
 mod process;
 
@@ -163,7 +164,11 @@ impl Loaded {
         }
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();
-        let server = net::Server::new(self.engine()?).map_err(|error| error.to_string())?;
+        let mut engine = self.engine()?;
+        if let Some(memory) = machine::memory() {
+            engine.set_memory(memory);
+        }
+        let server = net::Server::new(engine).map_err(|error| error.to_string())?;
         let mut pid_file = self.take_pid_file()?;
         let identity = match self.root().words("user").as_slice() {
             [user, group @ ..] => Some(process::Identity::find(user, group.first().map(String::as_str))?),

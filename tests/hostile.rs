@@ -122,6 +122,8 @@ fn a_handshake_that_is_cut_off_or_wrong_leaves_nothing_behind() {
 fn a_message_longer_than_allowed_ends_the_session_before_it_has_come() {
     survives(4, |server| {
         let mut raw = Raw::connected(server.rtmp(), "live");
+        raw.publish("long");
+        assert_eq!(raw.status().0, "NetStream.Publish.Start");
         let before = server.resident();
         // One byte over the default of 8 MB is promised, and hardly any sent.
         raw.send_bytes(&[&[3, 0, 0, 0, 0x80, 0, 1, 9, 1, 0, 0, 0][..], &[0; 128]].concat());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
+use super::budgets::Budgets;
 use super::config::{Config, Listener, Protocol, ServerSettings};
 use super::hosts::Hosts;
 use super::locations::Locations;
@@ -66,6 +67,7 @@ pub struct Ctx {
     pub(super) hosts: Vec<Hosts>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
+    pub(super) budgets: Budgets,
     /// What is left to do.
     pub(super) work: Work,
     /// What becomes of panics, and how many there have been.
@@ -78,12 +80,12 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    pub(super) fn new(config: &mut Config<'_>, seed: u64, now: Now) -> Self {
+    pub(super) fn new(config: &mut Config<'_>, budgets: Budgets, seed: u64, now: Now) -> Self {
         let apps = config.applications.iter();
         Self {
             now,
             sessions: Sessions::default(),
-            streams: Streams::default(),
+            streams: Streams::new(&budgets.frames),
             apps: apps
                 .map(|app| AppFacts {
                     name: app.name.clone(),
@@ -96,6 +98,7 @@ impl Ctx {
             hosts: std::mem::take(&mut config.hosts),
             servers: config.servers.clone(),
             timers: Timers::default(),
+            budgets,
             work: Work::default(),
             panics: Panics::default(),
             draining: false,

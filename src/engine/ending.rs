@@ -155,6 +155,7 @@ impl Ctx {
             session.life = Life::Finishing(reason.into());
             session.drop_requests();
             self.work.ended.push_back(id);
+            self.release_input(id);
         }
     }
 
@@ -189,6 +190,7 @@ impl Ctx {
         if let Some(session) = self.sessions.get_mut(id) {
             exchange::give_up(session, &mut self.work.exchanged);
         }
+        self.count_out(id);
         self.sessions.remove(id);
         self.work.actions.push_back(Action::Drop(id));
     }
@@ -207,5 +209,6 @@ impl Ctx {
         if queued {
             self.work.ended.push_back(id);
         }
+        self.release_input(id);
     }
 }

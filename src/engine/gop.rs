@@ -50,6 +50,11 @@ impl Gop {
         }
     }
 
+    /// Bytes of payload in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Forgets all frames, and gives their room back if that is more than usual.
     pub fn clear(&mut self) {
         self.reopen();

@@ -213,6 +213,7 @@ impl Engine {
             && let Some(session) = self.cx.sessions.get_mut(id)
         {
             session.out.push_body(reply.body);
+            self.cx.budgets.count_replies(session);
             if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
                 state.keep_alive = idle;
             }

@@ -17,6 +17,8 @@ impl Engine {
         session.last_input = now.instant;
         session.bytes_in += bytes.len() as u64;
         self.contain_for(id, |engine| engine.process(id, bytes));
+        self.cx.count_input(id);
+        self.keep_budgets();
     }
 
     /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
@@ -25,6 +27,7 @@ impl Engine {
         session.bytes_in += bytes.len() as u64;
         session.pending.extend_from_slice(bytes);
         session.has_more = true;
+        self.cx.count_input(id);
         self.cx.resume_input(id);
     }
 
@@ -106,6 +109,7 @@ impl Engine {
         }
         self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
+        self.cx.count_input(id);
         if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }

@@ -5,6 +5,7 @@
 //! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
 //! stream that is gone finds nobody.
 
+mod budgets;
 mod config;
 mod ctx;
 mod deadlines;
@@ -68,13 +69,15 @@ pub use stream::{Stream, StreamFacts, StreamId, Streams};
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
+use budgets::Budgets;
 use session::Life;
 use timers::Timer;
 use work::Task;
 
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
-    let own = [("core", directives::DIRECTIVES), ("streams", policy::DIRECTIVES)];
+    let own =
+        [("core", directives::DIRECTIVES), ("memory", budgets::DIRECTIVES), ("streams", policy::DIRECTIVES)];
     own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
 }
 
@@ -103,7 +106,7 @@ impl Engine {
         for module in &mut modules {
             module.configure(&config)?;
         }
-        let cx = Ctx::new(&mut config, seed, now);
+        let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
         Ok(Self { modules, cx, listeners: config.listeners })
     }
 
@@ -154,6 +157,7 @@ impl Engine {
         session.bytes_out += count as u64;
         session.last_output = now.instant;
         exchange::settle(session, &mut self.cx.work.exchanged);
+        self.cx.budgets.count_replies(session);
         if !session.out.is_empty() {
             return self.out_queue(id);
         }
@@ -253,6 +257,7 @@ impl Engine {
                 }
             }
         }
+        self.keep_budgets();
         true
     }
 

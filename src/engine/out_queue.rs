@@ -9,8 +9,8 @@ use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::media::Frame;
 use crate::media::frame::HEADROOM;
+use crate::media::{Frame, Role};
 use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
 
 use super::fifo::Fifo;
@@ -260,6 +260,11 @@ impl OutQueue {
     pub fn push_body(&mut self, body: Body) {
         match body {
             Body::Empty => {}
+            // What has other owners is theirs to count.
+            Body::Bytes(bytes) if Rc::strong_count(&bytes) > 1 => {
+                let range = 0..bytes.len();
+                self.push_body(Body::Part(Box::new(Part { bytes, range })));
+            }
             Body::Bytes(bytes) => self.push_bytes(bytes),
             Body::Part(part) if part.range.is_empty() => {}
             Body::Part(part) => {
@@ -356,8 +361,60 @@ impl OutQueue {
             }
         }
         debug_assert_eq!(count, 0, "more sent than was queued");
+        self.fit_allowance();
+    }
+
+    fn fit_allowance(&mut self) {
         self.allowance.messages = self.allowance.messages.min(self.len());
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
+    }
+
+    /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
+    pub fn drop_frames(&mut self) -> usize {
+        let before = self.len();
+        let mut waiting = mem::replace(&mut self.items, Fifo::new());
+        self.more = 0;
+        let mut begun = self.sent > 0;
+        // The header of a frame that has not been decided on yet, or has gone without the rest of its frame.
+        let mut header = None;
+        let mut rest_is_owed = matches!(waiting.front(), Some(Item::Tail(..)));
+        while let Some(item) = waiting.pop_front() {
+            match item {
+                Item::Frame(frame) => {
+                    if begun || is_kept(&frame) {
+                        self.items.push_back(Item::Frame(frame));
+                    }
+                }
+                Item::Group(group) => {
+                    let rest = group.rest().iter().enumerate();
+                    let kept = rest.filter(|(index, frame)| begun && *index == 0 || is_kept(frame));
+                    kept.for_each(|(_, frame)| self.items.push_back(Item::Frame(Rc::clone(frame))));
+                }
+                Item::Header(_) => {
+                    rest_is_owed = begun;
+                    header = Some(item);
+                }
+                Item::Tail(frame, skipped) => {
+                    let header = header.take();
+                    if rest_is_owed || is_kept(&frame) {
+                        header.into_iter().for_each(|header| self.items.push_back(header));
+                        self.items.push_back(Item::Tail(frame, skipped));
+                    }
+                    rest_is_owed = false;
+                }
+                Item::Bytes(_) | Item::Part(_) | Item::File(_) => self.items.push_back(item),
+            }
+            begun = false;
+        }
+        let all = self.items.iter().filter_map(|item| self.bytes_of(item)).map(<[u8]>::len).sum::<usize>();
+        self.bytes = all - self.sent;
+        self.fit_allowance();
+        before - self.len()
+    }
+
+    /// Forgets all that waits.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.chunking);
     }
 
     /// Whether nothing waits.
@@ -391,6 +448,11 @@ impl OutQueue {
             Item::File(_) => None,
         }
     }
+}
+
+/// Whether a player needs a frame for what comes later, and not for what comes with it.
+fn is_kept(frame: &Frame) -> bool {
+    frame.role == Role::Header || frame.is_metadata()
 }
 
 #[cfg(test)]

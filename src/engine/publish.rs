@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::ctx::Action;
+use super::ctx::{Action, Ctx};
 use super::module::Finish;
 use super::name::StreamName;
 use super::policy::Conflict;
@@ -51,6 +51,7 @@ impl Engine {
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
+        self.cx.fit_input_limits(id);
         self.cx.work.actions.push_back(Action::LimitSilence(id, DEAD_PUBLISHER));
         self.cx.watch_silence(id);
         self.cx.look_by(id, now + policy.drop_idle);
@@ -91,6 +92,7 @@ impl Engine {
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
+        self.cx.fit_input_limits(id);
         if id != by {
             self.finish_if_idle(id, "replaced by another publisher");
         }
@@ -121,7 +123,7 @@ impl Engine {
         }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
-        let publishes = session.roles.publishers().next().is_some();
+        let publishes = session.roles.publishes();
         let server = session.server;
         if let Some(state) = session.rtmp_mut() {
             state.owes_since = now;
@@ -130,6 +132,7 @@ impl Engine {
             // What it does next may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
             self.cx.work.actions.push_back(Action::LimitSilence(id, timeout));
+            self.cx.fit_input_limits(id);
         }
         if parting == Parting::Asked {
             let (code, text) = match role {
@@ -195,5 +198,17 @@ impl Engine {
             jumps => format!(", {jumps} jumps of its time"),
         };
         format!("{}/{} ({} frames{jumps})", self.app_name(stream.app), stream.name, stream.frames_in)
+    }
+}
+
+impl Ctx {
+    /// Lets a session hold as much of its client's input as one that publishes may, or less if it does not.
+    fn fit_input_limits(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (publishes, server) = (session.roles.publishes(), self.servers.get(session.server));
+        if let (Some(state), Some(server)) = (session.rtmp_mut(), server) {
+            let limits = server.rtmp.limits;
+            state.protocol.set_limits(if publishes { limits } else { limits.without_media() });
+        }
     }
 }

@@ -191,6 +191,22 @@ impl Roles {
         own.or_else(|| self.only_publisher()).map(Role::stream)
     }
 
+    /// Whether there is a publisher among them.
+    pub(super) fn publishes(&self) -> bool {
+        self.publishers().next().is_some()
+    }
+
+    /// Lets all players begin again, as so many frames of theirs have been left out; the first one counts them.
+    pub(super) fn restart_players(&mut self, dropped: u64) {
+        let mut counted = dropped;
+        for role in self.iter_mut() {
+            if let Role::Player(player) = role {
+                player.dropped += std::mem::take(&mut counted);
+                player.restart();
+            }
+        }
+    }
+
     /// The publisher of a session that has only one.
     pub(super) fn only_publisher(&self) -> Option<&Role> {
         let mut publishers = self.publishers();

@@ -108,6 +108,7 @@ impl Ctx {
             session.touch_output(self.now.instant);
             push(&mut session.out, bytes);
             mark_dirty(&mut self.work.dirty, session);
+            self.budgets.count_replies(session);
             if is_overfull(session, self.servers.get(session.server)) {
                 self.close(id, "does not read what it is sent");
             }

@@ -202,6 +202,10 @@ pub struct Session {
     pub(super) timer_at: Instant,
     /// Bytes of shared objects that may wait for it, beside replies; 0 while it uses none.
     pub(super) shared_object_room: usize,
+    /// What it holds of its client's input, as the budget of all sessions has it, bytes.
+    pub(super) counted_input: usize,
+    /// Replies that wait for it, likewise.
+    pub(super) counted_replies: usize,
 }
 
 impl Session {
@@ -236,6 +240,8 @@ impl Session {
             backlogged: false,
             timer_at: now,
             shared_object_room: 0,
+            counted_input: 0,
+            counted_replies: 0,
         }
     }
 
@@ -289,6 +295,24 @@ impl Session {
         let is_slowed = self.paced_until.is_some() || self.backlogged || self.has_more;
         let waits = self.gate.is_some() || is_slowed || self.is_composing();
         self.life == Life::Open && (waits || !self.pending.is_empty())
+    }
+
+    /// Bytes of its client's input that are held: not yet parsed, or no whole message.
+    pub(super) fn held_input(&self) -> usize {
+        let unfinished = match &self.speaks {
+            Speaks::Rtmp(state) => state.protocol.memory(),
+            Speaks::Http(state) => state.protocol.memory(),
+        };
+        self.pending.capacity() + unfinished
+    }
+
+    /// Forgets its client's input, of which it takes no more.
+    pub(super) fn release_input(&mut self) {
+        self.pending = Vec::new();
+        match &mut self.speaks {
+            Speaks::Rtmp(state) => state.protocol.release(),
+            Speaks::Http(state) => state.protocol.release(),
+        }
     }
 
     /// Gives up what it has asked for, as it ends.
@@ -348,6 +372,10 @@ impl Sessions {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.slab.iter().map(|(_, session)| session)
     }
 
     pub(super) fn ids(&self) -> Vec<SessionId> {

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::media::Frame;
 use crate::media::amf::Value;
 use crate::media::flv::Codec;
+use crate::media::{Frame, Meter};
 use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
 
@@ -115,6 +115,8 @@ pub struct Stream {
     pub bytes_in: u64,
     /// Frames of media since it began.
     pub frames_in: u64,
+    /// What all its frames count on.
+    meter: Meter,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
 }
 
@@ -163,6 +165,7 @@ impl Stream {
 
     /// Makes a frame ready to be sent to this stream's players, and shares it.
     pub fn stamped(&self, mut frame: Frame) -> Rc<Frame> {
+        frame.count_on(&self.meter);
         stamp(&mut frame, self.mux);
         Rc::new(frame)
     }
@@ -244,9 +247,15 @@ pub struct Streams {
     slab: Slab<Stream>,
     names: HashMap<(AppId, StreamName), StreamId>,
     serial: u32,
+    meter: Meter,
 }
 
 impl Streams {
+    /// No streams yet; all frames of those to come count on this meter.
+    pub(super) fn new(meter: &Meter) -> Self {
+        Self { meter: meter.clone(), ..Self::default() }
+    }
+
     /// The stream, unless it is gone.
     pub fn get(&self, id: StreamId) -> Option<&Stream> {
         self.slab.get(id.index as usize).filter(|stream| stream.id == id)
@@ -308,6 +317,7 @@ impl Streams {
             gop: Gop::default(),
             bytes_in: 0,
             frames_in: 0,
+            meter: self.meter.clone(),
             sinks: Vec::new(),
         });
         self.names.insert((app, name.clone()), id);

@@ -1,6 +1,7 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
 mod bounds;
+mod budgets;
 mod gates;
 mod headers;
 mod http;
@@ -91,12 +92,13 @@ impl World {
 
     /// Lets time pass, and timers with it.
     fn pass(&mut self, seconds: u64) {
-        for _ in 0..seconds {
-            let second = Duration::from_secs(1);
-            self.now = Now { instant: self.now.instant + second, wall: self.now.wall + second };
-            while self.engine.expire(self.now) {}
-            self.end_turn();
-        }
+        (0..seconds).for_each(|_| self.pass_time(Duration::from_secs(1)));
+    }
+
+    fn pass_time(&mut self, time: Duration) {
+        self.now = Now { instant: self.now.instant + time, wall: self.now.wall + time };
+        while self.engine.expire(self.now) {}
+        self.end_turn();
     }
 
     fn is_open(&self, id: SessionId) -> bool {

@@ -54,6 +54,16 @@ impl ServerSession {
         !self.head.is_empty()
     }
 
+    /// Bytes that are kept of a head.
+    pub fn memory(&self) -> usize {
+        self.head.capacity()
+    }
+
+    /// Forgets what has come of a head. The session takes no more input after that.
+    pub fn release(&mut self) {
+        self.head = Vec::new();
+    }
+
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Request>, HttpError> {
         if self.head.is_empty() {
             // Old clients send an empty line after a request (RFC 9112, section 2.2).

@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::flv::{self, Codec};
+use super::meter::{Charge, Meter};
 
 /// Bytes kept free in front of a payload: an RTMP type 0 chunk header with a one-byte basic header
 /// (1 + 11) and an extended timestamp (4).
@@ -140,6 +141,8 @@ pub struct Frame {
     /// The frame as its transport sends it, if that is not one piece of `buffer`. Made once: a stream has
     /// one server, and that one chunk size.
     image: OnceCell<Box<[u8]>>,
+    /// What it counts for where that is counted.
+    charge: Option<Charge>,
 }
 
 impl Frame {
@@ -162,7 +165,14 @@ impl Frame {
             body: tag.body,
             buffer,
             image: OnceCell::new(),
+            charge: None,
         }
+    }
+
+    /// Counts the frame on a meter for as long as it lives.
+    pub fn count_on(&mut self, meter: &Meter) {
+        let image = self.image.get().map_or(0, |image| image.len());
+        self.charge = Some(meter.charge(size_of::<Self>() + self.buffer.capacity() + image));
     }
 
     /// Makes a frame of a payload that has no headroom yet; copies it.
@@ -176,7 +186,7 @@ impl Frame {
     /// A copy of this frame at another time, with the same headroom.
     pub fn at(&self, timestamp: u64) -> Self {
         let (body, buffer) = (self.body.clone(), self.buffer.clone());
-        Self { timestamp, body, buffer, image: OnceCell::new(), ..*self }
+        Self { timestamp, body, buffer, image: OnceCell::new(), charge: None, ..*self }
     }
 
     /// The headroom, for a transport to write its header into before the frame is shared.
@@ -186,7 +196,11 @@ impl Frame {
 
     /// The transport's image of this frame; `build` makes it on first use.
     pub fn image(&self, build: impl FnOnce() -> Box<[u8]>) -> &[u8] {
-        self.image.get_or_init(build)
+        self.image.get_or_init(|| {
+            let image = build();
+            self.charge.iter().for_each(|charge| charge.add(image.len()));
+            image
+        })
     }
 
     /// The payload with the last `header` bytes of the headroom in front of it.

@@ -9,6 +9,7 @@ pub mod flac;
 pub mod flv;
 pub mod frame;
 pub mod hevc;
+pub mod meter;
 pub mod mp3;
 pub mod nal;
 pub mod opus;
@@ -18,6 +19,7 @@ pub mod rfc6381;
 pub mod ts;
 
 pub use frame::{Frame, Kind, Packet, Role, Tracks};
+pub use meter::Meter;
 pub use parts::PartsError;
 pub use reader::{Reader, Truncated};
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::media::Kind;
-use crate::rtmp::chunk::{Mux, stamp};
+use crate::rtmp::chunk::{ChunkReader, Limits, Mux, stamp};
+use crate::rtmp::message::{MessageType, write_control};
 
 fn frame(length: usize) -> Rc<Frame> {
     let mut frame = Frame::from_payload(Kind::Audio, 0, &vec![0xaf; length]);
@@ -145,4 +146,60 @@ fn a_file_waits_its_turn_and_is_counted_down() {
     assert_eq!(queue.file().map(|piece| (piece.offset, piece.left)), Some((15, 2)));
     queue.advance(2);
     assert!(queue.is_empty());
+}
+
+fn video(payload: &[u8]) -> Rc<Frame> {
+    let mut frame = Frame::from_payload(Kind::Video, 0, payload);
+    stamp(&mut frame, Mux::Separate);
+    Rc::new(frame)
+}
+
+/// Three headers and four pictures, in all the ways in which frames may wait, with a reply among them.
+fn mixed() -> OutQueue {
+    let (header, picture) =
+        (|| video(&[0x17, 0, 0, 0, 0, 1, 66, 0, 30, 0xff, 0xe0, 0]), || video(&[0x27; 40]));
+    let mut reply = Vec::new();
+    write_control(&mut reply, MessageType::Acknowledgement, &[0; 4]);
+    let mut queue = OutQueue::new(16);
+    queue.push_group_on(1, &[picture(), header(), picture()].into());
+    queue.push_bytes(reply.into());
+    queue.push_frame_on(3, &picture());
+    queue.push_frame_on(3, &header());
+    queue.push_frame(picture());
+    queue.push_frame(header());
+    queue
+}
+
+/// Takes so many bytes, or all there are.
+fn take(queue: &mut OutQueue, count: usize) -> Vec<u8> {
+    let mut taken = Vec::new();
+    while taken.len() < count && !queue.is_empty() {
+        let mut piece = gathered(queue);
+        piece.truncate(count - taken.len());
+        queue.advance(piece.len());
+        taken.extend(piece);
+    }
+    taken
+}
+
+#[test]
+fn frames_that_wait_can_be_left_out_but_for_headers_and_what_has_begun() {
+    for sent in 0..take(&mut mixed(), usize::MAX).len() {
+        let mut queue = mixed();
+        let mut received = take(&mut queue, sent);
+        let before = queue.len();
+        let dropped = queue.drop_frames();
+        assert_eq!(queue.len(), before - dropped);
+        let (bytes, rest) = (queue.bytes(), take(&mut queue, usize::MAX));
+        assert_eq!((rest.len(), queue.bytes(), queue.reply_bytes()), (bytes, 0, 0), "after {sent} bytes");
+        received.extend(rest);
+        let mut reader = ChunkReader::new(Limits { message: 1000, streams: 8, held: 10_000 });
+        reader.set_chunk_size(16).unwrap();
+        let mut input = received.as_slice();
+        let messages: Vec<_> = std::iter::from_fn(|| reader.next(&mut input).unwrap()).collect();
+        let lengths = messages.iter().map(|message| message.payload().len());
+        assert_eq!(lengths.clone().filter(|&length| length == 12).count(), 3, "headers after {sent} bytes");
+        assert_eq!((lengths.filter(|&length| length == 4).count(), reader.held()), (1, 0));
+        assert!(sent > 0 || messages.len() == 4, "no picture is left of a queue that has not begun");
+    }
 }

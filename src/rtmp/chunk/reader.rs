@@ -29,6 +29,19 @@ pub struct Limits {
     pub held: usize,
 }
 
+/// All unfinished messages of a client that does not publish: commands have some hundred bytes, and the messages of
+/// shared objects and the longest commands are no longer than this.
+const WITHOUT_MEDIA: u32 = 64 * 1024;
+
+impl Limits {
+    /// The same for a client that may not send media.
+    #[must_use]
+    pub fn without_media(self) -> Self {
+        let held = self.held.min(HEADROOM + WITHOUT_MEDIA as usize);
+        Self { message: self.message.min(WITHOUT_MEDIA), held, ..self }
+    }
+}
+
 /// One whole message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -174,6 +187,17 @@ impl ChunkReader {
     /// Bytes of unfinished messages.
     pub fn held(&self) -> usize {
         self.held
+    }
+
+    /// Bytes that are kept of the input, with the state of the chunk streams.
+    pub fn memory(&self) -> usize {
+        self.held + self.returned.capacity() + self.streams.capacity() * size_of::<ChunkStream>()
+    }
+
+    /// Forgets all unfinished messages. The input cannot be read on after that.
+    pub fn release(&mut self) {
+        self.streams.iter_mut().for_each(|stream| stream.partial = Vec::new());
+        (self.held, self.current, self.returned) = (0, None, Vec::new());
     }
 
     /// Acts on Abort (5.4.2): forgets the unfinished message of a chunk stream.

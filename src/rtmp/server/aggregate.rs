@@ -28,6 +28,11 @@ impl Aggregate {
         read_part(rest).is_err().then_some(Self { message, read: 0, first: None })
     }
 
+    /// Bytes that are kept of it.
+    pub fn memory(&self) -> usize {
+        self.message.payload().len()
+    }
+
     /// The next part, with its own type and time. At one that does not fit, the rest is given up.
     pub fn next(&mut self) -> Option<Message> {
         let rest = self.message.payload().get(self.read..)?;

@@ -106,7 +106,7 @@ pub struct Settings {
     pub ack_window: u32,
     /// What is known of clients' extended timestamps before any has come.
     pub extended_habit: ExtendedHabit,
-    /// What a connected client may make the session hold.
+    /// What a client that publishes may make the session hold.
     pub limits: Limits,
 }
 
@@ -208,6 +208,23 @@ impl ServerSession {
     /// Bytes of messages that have begun to come.
     pub fn unfinished(&self) -> usize {
         self.reader.held()
+    }
+
+    /// Bytes that are kept of the client's input: unfinished messages, an aggregate of which parts are to come, the
+    /// state of chunk streams.
+    pub fn memory(&self) -> usize {
+        self.reader.memory() + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.memory())
+    }
+
+    /// Forgets what has not been taken yet. The session takes no more input after that.
+    pub fn release(&mut self) {
+        self.reader.release();
+        self.aggregate = None;
+    }
+
+    /// What the client may make the session hold from now on, as it publishes or does not.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.reader.set_limits(limits);
     }
 
     fn is_connected(&self) -> bool {
