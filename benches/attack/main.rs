@@ -5,6 +5,7 @@
 //! "ready" and waits for a line; at the end it says how long the attack took. A server may hang up on a hostile peer:
 //! that is counted, and no failure.
 
+mod crowd;
 mod http;
 mod media;
 mod options;
@@ -25,7 +26,7 @@ use start::Start;
 type Attack = fn(&Plan, &Start) -> io::Result<()>;
 
 /// All of them, by name.
-const ATTACKS: [(&str, Attack); 13] = [
+const ATTACKS: [(&str, Attack); 21] = [
     ("nal-units", publish::nal_units),
     ("syncframes", publish::syncframes),
     ("aggregates", publish::aggregates),
@@ -39,6 +40,14 @@ const ATTACKS: [(&str, Attack); 13] = [
     ("downloads", http::downloads),
     ("statistics", http::statistics),
     ("pipelines", http::pipelines),
+    ("crowd-silent", crowd::silent),
+    ("crowd-handshaken", crowd::handshaken),
+    ("crowd-connected", crowd::connected),
+    ("crowd-players", crowd::players),
+    ("crowd-slow-players", crowd::slow_players),
+    ("crowd-publishers", crowd::publishers),
+    ("crowd-idle", crowd::idle),
+    ("crowd-downloads", crowd::downloads),
 ];
 
 fn main() -> ExitCode {

@@ -1,8 +1,11 @@
 //! An RTMP client that blocks: what it is told to send it sends.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
+
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrStorage};
 
 use super::wire;
 
@@ -22,9 +25,16 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Connects to the application, and does no more.
+    pub fn connect(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<Self> {
+        let (mut peer, answer) = Self::greet(address, from)?;
+        peer.write(&wire::publish(&answer, APPLICATION, &[]))?;
+        peer.wait_for(&ANSWERED).map(|()| peer)
+    }
+
     /// Publishes streams, on the message streams from 1 on.
-    pub fn publish(address: SocketAddr, streams: &[&str]) -> io::Result<Self> {
-        let (mut peer, answer) = Self::greet(address)?;
+    pub fn publish(address: SocketAddr, from: Option<Ipv4Addr>, streams: &[&str]) -> io::Result<Self> {
+        let (mut peer, answer) = Self::greet(address, from)?;
         peer.write(&wire::publish(&answer, APPLICATION, streams))?;
         for _ in streams {
             peer.wait_for(&[PUBLISHED])?;
@@ -33,17 +43,16 @@ impl Peer {
     }
 
     /// Plays a stream.
-    pub fn play(address: SocketAddr, stream: &str) -> io::Result<Self> {
-        let (mut peer, answer) = Self::greet(address)?;
+    pub fn play(address: SocketAddr, from: Option<Ipv4Addr>, stream: &str) -> io::Result<Self> {
+        let (mut peer, answer) = Self::greet(address, from)?;
         peer.write(&wire::play(&answer, APPLICATION, stream))?;
         peer.wait_for(&[PLAYS])?;
         Ok(peer)
     }
 
-    fn greet(address: SocketAddr) -> io::Result<(Self, Vec<u8>)> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+    /// Goes through the handshake but for its last message, C2; returns the server's part of it.
+    pub fn greet(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<(Self, Vec<u8>)> {
+        let mut stream = connect(address, from)?;
         stream.write_all(&wire::hello())?;
         let mut answer = vec![0; wire::HELLO_ANSWER];
         stream.read_exact(&mut answer)?;
@@ -84,4 +93,20 @@ impl Peer {
             }
         }
     }
+}
+
+/// Connects, from an address of this machine or from any.
+pub fn connect(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let stream = match from {
+        None => TcpStream::connect(address)?,
+        Some(from) => {
+            let socket = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+            socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(from, 0)))?;
+            socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+            socket.into()
+        }
+    };
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }

@@ -77,7 +77,7 @@ fn flood(plan: &Plan, start: &Start, bytes: &[u8]) -> io::Result<()> {
 
 /// An event that has many fragments gets some more.
 pub fn event(plan: &Plan, start: &Start) -> io::Result<()> {
-    let mut peer = Peer::publish(plan.rtmp, &["event"])?;
+    let mut peer = Peer::publish(plan.rtmp, None, &["event"])?;
     let mut keys = [Vec::new(), Vec::new()];
     media::write_header(&mut keys[0], 1);
     for index in 0..plan.before + plan.count {
@@ -105,7 +105,7 @@ pub fn churn(plan: &Plan, start: &Start) -> io::Result<()> {
     start.all((0..plan.peers).collect(), |peer| {
         (0..plan.count).try_for_each(|index| match index % 2 {
             0 => publish_once(plan.rtmp, &format!("churn{peer}")),
-            _ => Peer::play(plan.rtmp, "silent").map(drop),
+            _ => Peer::play(plan.rtmp, None, "silent").map(drop),
         })
     })
 }
@@ -113,7 +113,7 @@ pub fn churn(plan: &Plan, start: &Start) -> io::Result<()> {
 /// Somebody publishes as he should, for so many seconds.
 pub fn steady(plan: &Plan, start: &Start) -> io::Result<()> {
     start.wait()?;
-    let mut peer = Peer::publish(plan.rtmp, &["steady"])?;
+    let mut peer = Peer::publish(plan.rtmp, None, &["steady"])?;
     let mut bytes = Vec::new();
     media::write_header(&mut bytes, 1);
     let begun = Instant::now();
@@ -139,7 +139,7 @@ pub fn many(address: SocketAddr, kind: &str, streams: usize) -> io::Result<Vec<P
         media::write_key(&mut bytes, stream, 0, SMALL);
     }
     let bring = |session: &&[&str]| {
-        let mut peer = Peer::publish(address, session)?;
+        let mut peer = Peer::publish(address, None, session)?;
         let whole = bytes.len() / TOGETHER;
         peer.write(&bytes[..whole * session.len()])?;
         peer.settle()?;
@@ -158,7 +158,7 @@ pub fn many(address: SocketAddr, kind: &str, streams: usize) -> io::Result<Vec<P
 }
 
 fn publish_once(address: SocketAddr, stream: &str) -> io::Result<()> {
-    let mut peer = Peer::publish(address, &[stream])?;
+    let mut peer = Peer::publish(address, None, &[stream])?;
     let mut bytes = Vec::new();
     media::write_header(&mut bytes, 1);
     media::write_key(&mut bytes, 1, 0, SMALL);
@@ -167,5 +167,5 @@ fn publish_once(address: SocketAddr, stream: &str) -> io::Result<()> {
 }
 
 fn publishers(address: SocketAddr, count: usize) -> io::Result<Vec<Peer>> {
-    (0..count).map(|index| Peer::publish(address, &[&format!("hostile{index}")])).collect()
+    (0..count).map(|index| Peer::publish(address, None, &[&format!("hostile{index}")])).collect()
 }

@@ -48,7 +48,7 @@ impl Start {
     }
 
     /// Counts a peer that was hung up on.
-    fn judge(&self, result: io::Result<()>) -> io::Result<()> {
+    pub fn judge(&self, result: io::Result<()>) -> io::Result<()> {
         let Err(error) = result else { return Ok(()) };
         match error.kind() {
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {

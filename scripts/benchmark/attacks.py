@@ -20,9 +20,12 @@ RECORD = "record all; record_path {folder}/rec;"
 EVENT = "hls on; hls_path {folder}/hls; hls_fragment 5ms; hls_fast_start off; hls_type event;"
 ENDED = "hls on; hls_path {folder}/hls; hls_fragment 2s; hls_playlist_length 10m;"
 TORN = RECORD + " record_append on;"
+HLS_IN_MEMORY = "hls on; hls_memory on; hls_path {folder}/hls; hls_fragment 2s;"
 LIST = "location /list {{ root {folder}/www; autoindex on; }}"
 REGEX = r"location ~ \.php(/|$) {{ return 403; }} location ~* \.(gif|jpe?g|png)$ {{ return 403; }}"
 PAGE = "location /page {{ page on; }}"
+CROWD = "10 000 %s, which come, stay for a second and go"
+MANY = {"peers": 10_000}
 
 
 def listed_files(lab, load, folder):
@@ -109,6 +112,21 @@ ATTACKS = {
     "worst-pipelines": Worst(
         "50 HTTP clients: 200 pipelined requests of a small file",
         attack="pipelines", options={"peers": 50, "count": 200}, prepare=files),
+    "worst-silent": Worst(CROWD % "connections on which nothing is said", attack="crowd-silent", options=MANY),
+    "worst-handshaken": Worst(
+        CROWD % "RTMP clients that stop after the handshake", attack="crowd-handshaken", options=MANY),
+    "worst-connected": Worst(
+        CROWD % "RTMP clients that neither publish nor play", attack="crowd-connected", options=MANY),
+    "worst-players": Worst(CROWD % "players of a stream that does not come", attack="crowd-players", options=MANY),
+    "worst-slow-players": Worst(
+        CROWD % "players that do not read", attack="crowd-slow-players", options=MANY),
+    "worst-publishers": Worst(CROWD % "publishers", attack="crowd-publishers", options=MANY),
+    "worst-hls-publishers": Worst(
+        CROWD % "publishers into HLS in memory", attack="crowd-publishers", options=MANY, directives=HLS_IN_MEMORY),
+    "worst-http-idle": Worst(
+        CROWD % "HTTP clients that have been answered", attack="crowd-idle", options=MANY, prepare=files),
+    "worst-http-slow": Worst(
+        CROWD % "HTTP clients that do not read", attack="crowd-downloads", options=MANY, prepare=files),
     "worst-slow-disk": Worst(
         f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
         goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),
