@@ -5,12 +5,13 @@
 //! least missed goes first: of input, the unfinished messages of clients that do not publish; of output, the
 //! cached groups and then the frames that wait for slow players. A client is closed when nothing else is left.
 
+use std::cmp::Reverse;
 use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::ctx::Ctx;
-use super::session::{Life, Session, SessionId, Speaks};
+use super::session::{Life, Session, SessionId};
 use super::stream::StreamId;
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::media::Meter;
@@ -49,7 +50,7 @@ const LEAST: u64 = 1 << 20;
 /// Once a budget has been exceeded, an eighth of it is made free: each time all sessions are looked at.
 const FREED: usize = 8;
 
-/// How long nothing more is given up after media has been: what is left may be nobody's here.
+/// How long nothing more is given up after media has been: all streams and sessions are looked at for it.
 pub(super) const REST: Duration = Duration::from_millis(100);
 
 /// How often what has been given up for media is said.
@@ -62,6 +63,9 @@ pub(super) struct Budgets {
     media: Budget,
     /// All frames that live.
     pub frames: Meter,
+    /// Beyond what something is given up for media: the limit, or more where that is taken by what outputs hold, so
+    /// that players are not deprived again and again for what they cannot help.
+    media_bound: usize,
     /// Until when nothing more is given up for media.
     rests_until: Option<Instant>,
     /// What has been given up for media and not been said yet.
@@ -106,9 +110,11 @@ impl Budget {
 impl Budgets {
     /// Reads a checked configuration.
     pub fn new(root: &Scope<'_>) -> Self {
+        let media = Budget::new(root, "media_memory_size");
         Self {
             input: Budget::new(root, "input_memory_size"),
-            media: Budget::new(root, "media_memory_size"),
+            media_bound: media.limit,
+            media,
             frames: Meter::default(),
             rests_until: None,
             given_up: GivenUp::default(),
@@ -132,6 +138,11 @@ impl Budgets {
         [self.input.limit, self.media.limit]
     }
 
+    /// Beyond what something is given up next, after what is used now could not be avoided.
+    fn next_media_bound(&self) -> usize {
+        self.media.limit.max(self.media_used() + self.media.limit / FREED)
+    }
+
     fn media_used(&self) -> usize {
         self.frames.bytes() + self.media.used
     }
@@ -151,6 +162,7 @@ impl Engine {
     pub fn set_memory(&mut self, memory: u64) {
         self.cx.budgets.input.limit_to_share_of(memory);
         self.cx.budgets.media.limit_to_share_of(memory);
+        self.cx.budgets.media_bound = self.cx.budgets.media.limit;
     }
 
     /// Gives up what is over the budgets.
@@ -160,8 +172,11 @@ impl Engine {
         if budgets.input.used > budgets.input.limit {
             self.contain(|engine| engine.cx.give_up_input());
         }
-        let budgets = &self.cx.budgets;
-        if budgets.media_used() > budgets.media.limit {
+        let budgets = &mut self.cx.budgets;
+        if budgets.media_bound > budgets.media.limit {
+            budgets.media_bound = budgets.media_bound.min(budgets.next_media_bound());
+        }
+        if budgets.media_used() > budgets.media_bound {
             self.contain(|engine| engine.cx.give_up_media());
         }
     }
@@ -177,13 +192,6 @@ impl Ctx {
                 self.budgets.input.replace(session.counted_input, held);
                 session.counted_input = held;
             }
-        }
-    }
-
-    /// Counts the replies that wait for a session.
-    pub(super) fn count_replies(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id) {
-            self.budgets.count_replies(session);
         }
     }
 
@@ -211,7 +219,7 @@ impl Ctx {
             .filter(|session| session.counted_input > 0)
             .map(|session| (session.roles.publishes(), session.counted_input, session.id))
             .collect();
-        held.sort_unstable_by_key(|&(publishes, bytes, _)| (publishes, std::cmp::Reverse(bytes)));
+        held.sort_unstable_by_key(|&(publishes, bytes, _)| (publishes, Reverse(bytes)));
         let mut closed = 0;
         for (_, _, id) in held {
             if self.budgets.input.used <= target {
@@ -236,6 +244,7 @@ impl Ctx {
         self.empty_caches(&mut given);
         self.drop_queued_frames(&mut given);
         self.close_longest_queues(&mut given);
+        self.budgets.media_bound = self.budgets.next_media_bound();
         if self.budgets.silent_until.is_some_and(|until| now < until) {
             self.budgets.given_up = given;
             return;
@@ -248,16 +257,17 @@ impl Ctx {
         );
     }
 
-    fn is_media_over(&self, limit: usize) -> bool {
-        self.budgets.media_used() > limit
+    /// Whether more is to be given up.
+    fn is_media_over(&self) -> bool {
+        self.budgets.media_used() > self.budgets.media.target()
     }
 
     fn empty_caches(&mut self, given: &mut GivenUp) {
         let cached = self.streams.iter().map(|stream| (stream.gop.bytes(), stream.id));
         let mut cached: Vec<(usize, StreamId)> = cached.filter(|(bytes, _)| *bytes > 0).collect();
-        cached.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        cached.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
         for (_, id) in cached {
-            if !self.is_media_over(self.budgets.media.target()) {
+            if !self.is_media_over() {
                 return;
             }
             if let Some(stream) = self.streams.get_mut(id) {
@@ -267,59 +277,53 @@ impl Ctx {
         }
     }
 
-    /// Sessions with something waiting for them, those with the most first.
-    fn by_queued_bytes(&self) -> Vec<(usize, SessionId)> {
-        let queued = self.sessions.iter().map(|session| (queued_bytes(session), session.id));
-        let mut queued: Vec<_> = queued.filter(|(bytes, _)| *bytes > 0).collect();
-        queued.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        queued
+    /// Sessions by what somebody has to count of them, those with the most first and those with nothing not at all.
+    fn by_bytes(&self, count: impl Fn(&Session) -> usize) -> Vec<(usize, SessionId)> {
+        let sessions = self.sessions.iter().map(|session| (count(session), session.id));
+        let mut sessions: Vec<_> = sessions.filter(|(bytes, _)| *bytes > 0).collect();
+        sessions.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        sessions
     }
 
     fn drop_queued_frames(&mut self, given: &mut GivenUp) {
-        if !self.is_media_over(self.budgets.media.target()) {
+        if !self.is_media_over() {
             return;
         }
-        for (_, id) in self.by_queued_bytes() {
-            if !self.is_media_over(self.budgets.media.target()) {
+        for (_, id) in self.by_bytes(|session| session.out.bytes() - session.out.reply_bytes()) {
+            if !self.is_media_over() {
                 return;
             }
             let Some(session) = self.sessions.get_mut(id) else { continue };
             let dropped = session.out.drop_frames();
-            if dropped > 0 {
-                session.roles.restart_players(dropped as u64);
-                given.frames += dropped;
-                given.players += 1;
-                if session.life == Life::Lingering && session.out.is_empty() {
-                    self.work.lingering.push_back(id);
-                }
+            if dropped == 0 {
+                continue;
+            }
+            session.roles.restart_players(dropped as u64);
+            given.frames += dropped;
+            given.players += 1;
+            if session.life == Life::Lingering && session.out.is_empty() {
+                self.work.lingering.push_back(id);
             }
         }
     }
 
+    /// Closes clients, but for publishers, for which most waits that nobody else has.
     fn close_longest_queues(&mut self, given: &mut GivenUp) {
-        if !self.is_media_over(self.budgets.media.limit) {
+        if !self.is_media_over() {
             return;
         }
-        for (_, id) in self.by_queued_bytes() {
-            if !self.is_media_over(self.budgets.media.target()) {
+        for (_, id) in self.by_bytes(|session| session.out.own_bytes()) {
+            if !self.is_media_over() {
                 return;
             }
             let Some(session) = self.sessions.get_mut(id).filter(|session| !session.roles.publishes()) else {
                 continue;
             };
             session.out.clear();
+            self.budgets.count_replies(session);
             self.close(id, "what waits for all clients takes more than media_memory_size");
-            self.count_replies(id);
             given.clients += 1;
         }
-    }
-}
-
-/// Bytes that wait for a session and count here; files that HTTP clients share are counted where they are kept.
-fn queued_bytes(session: &Session) -> usize {
-    match session.speaks {
-        Speaks::Rtmp(_) => session.out.bytes(),
-        Speaks::Http(_) => session.out.reply_bytes(),
     }
 }
 

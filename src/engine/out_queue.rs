@@ -369,6 +369,17 @@ impl OutQueue {
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
     }
 
+    /// Bytes that would be free if nothing waited: replies, and frames that nobody else has.
+    pub fn own_bytes(&self) -> usize {
+        let own = self.items.iter().map(|item| match item {
+            Item::Frame(frame) | Item::Tail(frame, _) if Rc::strong_count(frame) == 1 => {
+                image(frame, self.chunking).len()
+            }
+            _ => 0,
+        });
+        self.reply_bytes + own.sum::<usize>()
+    }
+
     /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
     pub fn drop_frames(&mut self) -> usize {
         let before = self.len();

@@ -197,3 +197,30 @@ fn the_budgets_follow_from_the_memory_of_the_machine_unless_they_are_set() {
         assert_eq!(world.engine.cx.budgets.limits(), expected);
     }
 }
+
+#[test]
+fn players_are_not_deprived_again_and_again_for_what_others_hold() {
+    let mut world = world("media_memory_size 1m;");
+    let mut publisher = publisher(&mut world, "a", 0);
+    let mut player = Client::play(&mut world, "a");
+    let held = world.engine.cx.budgets.frames.charge(2 << 20);
+    let inter = [INTER, &[0; 1000]].concat();
+    publisher.frame(&mut world, Kind::Video, 0, &inter);
+    world.pass(1);
+    publisher.frame(&mut world, Kind::Video, 1, KEY);
+    assert_eq!(player.media(&mut world).last(), Some(&(1, KEY.to_vec())));
+    let dropped = world.player(player.id).dropped;
+    for time in 2..60 {
+        publisher.frame(&mut world, Kind::Video, time, &inter);
+        world.pass_time(REST);
+    }
+    assert_eq!((player.media(&mut world).len(), world.player(player.id).dropped), (58, dropped));
+    assert!(cached(&world)[0] > 50 && world.is_open(player.id));
+    drop(held);
+    for time in 60..150 {
+        publisher.frame(&mut world, Kind::Video, time, &[INTER, &[0; 10_000]].concat());
+        world.pass_time(REST);
+    }
+    let used = world.engine.cx.budgets.frames.bytes();
+    assert!(used < (1 << 20) + (1 << 18), "{used} bytes: the limit holds again");
+}
