@@ -48,7 +48,7 @@ const GROUPS: &[Group] = &[
         "send_lowat", "error_log", "access_log", "log_format", "log_interval", "log_size",
     ] },
     Group { homes: HTTP, fate: Fate::Ignored, names: &[
-        "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "send_timeout", "aio", "aio_write",
+        "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "aio", "aio_write",
         "directio", "directio_alignment", "output_buffers", "postpone_output", "read_ahead", "open_file_cache",
         "open_file_cache_*", "gzip", "gzip_*", "gunzip", "gunzip_*", "brotli", "brotli_*", "zstd", "zstd_*",
         "keepalive_requests", "keepalive_time", "keepalive_disable", "keepalive_min_timeout",

@@ -300,9 +300,11 @@ impl ServerSettings {
     }
 }
 
+/// Longer than any server runs, and still to be added to any time.
+pub(super) const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+
 /// A wait of zero is one without an end, or with one that nobody sees.
 pub(super) fn or_never(time: Duration) -> Duration {
-    const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
     if time.is_zero() { NEVER } else { time }
 }
 

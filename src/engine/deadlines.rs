@@ -7,7 +7,7 @@ use super::Engine;
 use super::config::ServerSettings;
 use super::ctx::{AppFacts, Ctx};
 use super::role::Role;
-use super::session::{HTTP_SEND, HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
+use super::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
 use super::stream::{StreamId, Streams};
 use super::timers::Timer;
 use crate::http::HttpError;
@@ -211,8 +211,13 @@ fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
     if session.is_composing() {
         return Due::Later(now + STEP_DEADLINE);
     }
-    let (deadline, reason) = if !session.out.is_empty() {
-        (session.last_output + HTTP_SEND, "takes nothing of what it is sent")
+    let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());
+    let (deadline, reason) = if let Some((pause, whole)) = sending {
+        if whole < pause {
+            (whole, "takes what it is sent too slowly")
+        } else {
+            (pause, "takes nothing of what it is sent")
+        }
     } else if state.in_head {
         (state.waits_since + STEP_DEADLINE, "no request in time")
     } else {

@@ -236,6 +236,23 @@ pub(super) const DIRECTIVES: &[Directive] = &[
               second time, if there is one.",
     },
     Directive {
+        name: "send_timeout",
+        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        takes: Takes::Time,
+        default: "60s",
+        repeat: Repeat::Once,
+        doc: "How long a client may take nothing of an answer; 0 is for ever.",
+    },
+    Directive {
+        name: "send_min_rate",
+        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        takes: Takes::Size,
+        default: "1k",
+        repeat: Repeat::Once,
+        doc: "Bytes a second that a client must take on the whole: an answer must have been sent within send_timeout and \
+              its length at this rate. 0 is any rate.",
+    },
+    Directive {
         name: "location",
         contexts: &[Context::HttpServer],
         takes: Takes::Block {

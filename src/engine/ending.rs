@@ -188,7 +188,7 @@ impl Ctx {
     /// Frees a session's slot; its socket is to be closed.
     pub(super) fn forget(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
-            exchange::give_up(session, &mut self.work.exchanged);
+            exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
         }
         self.count_out(id);
         self.sessions.remove(id);

@@ -1,10 +1,20 @@
 //! A request and what became of it, for whoever keeps an account: it is complete once the answer is sent.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::ctx::Now;
 use super::module::HttpRequest;
 use super::session::{Session, Speaks};
+
+/// How long a client may take over an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SendLimits {
+    /// Without taking anything.
+    pub pause: Duration,
+    /// In all, from when the answer is the first that waits; what is taken does not renew it.
+    pub whole: Duration,
+}
 
 /// An answered HTTP request.
 #[derive(Debug)]
@@ -25,6 +35,8 @@ pub struct Exchange {
     pub(super) head: u64,
     /// Bytes of its body.
     pub(super) body: u64,
+    /// How long sending it may take.
+    pub(super) limits: SendLimits,
 }
 
 impl Exchange {
@@ -39,22 +51,27 @@ impl Exchange {
     }
 }
 
-/// Moves what has been sent of a session's answers to `done`.
-pub(super) fn settle(session: &mut Session, done: &mut VecDeque<Exchange>) {
+/// Moves what has been sent of a session's answers to `done`. Returns by when the next one must be sent, if that is at
+/// the front since now.
+pub(super) fn settle(session: &mut Session, done: &mut VecDeque<Exchange>, now: Instant) -> Option<Instant> {
     let bytes_out = session.bytes_out;
-    let Speaks::Http(state) = &mut session.speaks else { return };
+    let Speaks::Http(state) = &mut session.speaks else { return None };
+    let mut next_due = None;
     while let Some(exchange) = state.exchanges.front_mut() {
         exchange.count(bytes_out);
         if !exchange.is_complete() {
-            return;
+            return next_due.map(|()| now + exchange.limits.whole);
         }
         done.extend(state.exchanges.pop_front().map(|exchange| *exchange));
+        state.front_since = now;
+        next_due = Some(());
     }
+    None
 }
 
 /// Moves all of a session's answers to `done`: nothing more will be sent.
-pub(super) fn give_up(session: &mut Session, done: &mut VecDeque<Exchange>) {
-    settle(session, done);
+pub(super) fn give_up(session: &mut Session, done: &mut VecDeque<Exchange>, now: Instant) {
+    settle(session, done, now);
     if let Speaks::Http(state) = &mut session.speaks {
         done.extend(state.exchanges.drain(..).map(|exchange| *exchange));
     }

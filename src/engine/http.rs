@@ -5,10 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use super::Engine;
 use super::ctx::{Ctx, Now};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, SendLimits};
 use super::module::{Answer, Compose, HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
-use super::session::{HTTP_SEND, Life, STEP_DEADLINE, Session, SessionId};
+use super::session::{Life, STEP_DEADLINE, Session, SessionId};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
@@ -100,7 +100,8 @@ impl Engine {
             Some((Answer::Later(work), forced)) => self.cx.begin_composing(Composing { asked, work, forced }),
             None => {
                 self.cx.finish(id, "closed without an answer");
-                self.cx.keep(asked, NO_ANSWER, (0, 0));
+                let limits = self.cx.locations.send_limits(asked.location, 0);
+                self.cx.keep(asked, NO_ANSWER, (0, 0), limits);
             }
         }
     }
@@ -209,6 +210,7 @@ impl Engine {
             reply.body = Body::Empty;
         }
         let sizes = (head.len() as u64, reply.body.len());
+        let limits = self.cx.locations.send_limits(asked.location, sizes.0 + sizes.1);
         if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
         {
@@ -217,11 +219,11 @@ impl Engine {
             if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
                 state.keep_alive = idle;
             }
-            self.cx.keep(asked, reply.head.status, sizes);
+            self.cx.keep(asked, reply.head.status, sizes, limits);
         }
         if let Some(idle) = idle {
-            // Whichever may be due first: nothing more comes, or nothing of this is taken.
-            self.cx.look_by(id, self.cx.now.instant + idle.min(HTTP_SEND));
+            // Whichever may be due first: nothing more comes, nothing of this is taken, or it is taken too slowly.
+            self.cx.look_by(id, self.cx.now.instant + idle.min(limits.pause).min(limits.whole));
         }
         idle.is_some()
     }
@@ -292,12 +294,15 @@ impl Ctx {
     }
 
     /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
-    fn keep(&mut self, asked: HttpRequest, status: u16, (head, body): (u64, u64)) {
+    fn keep(&mut self, asked: HttpRequest, status: u16, (head, body): (u64, u64), limits: SendLimits) {
         let (id, ended) = (asked.session, self.now);
         let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
         let begins = state.queued;
         state.queued += head + body;
-        let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body };
+        if state.exchanges.is_empty() {
+            state.front_since = ended.instant;
+        }
+        let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
         state.exchanges.push_back(Box::new(exchange));
     }
 

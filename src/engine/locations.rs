@@ -7,7 +7,8 @@ use regex_lite::Regex;
 
 use crate::conf::{Context, Error, Scope, value};
 
-use super::config::{LocationId, or_never};
+use super::config::{LocationId, NEVER, or_never};
+use super::exchange::SendLimits;
 use super::hosts::{Letters, compile};
 
 /// One `location` block.
@@ -124,6 +125,8 @@ pub(super) struct Locations {
     servers: Vec<ServerLocations>,
     /// By location id.
     keep_alive: Vec<KeepAlive>,
+    /// By location id.
+    patience: Vec<Patience>,
     /// By location id: whether it has a name in place of a path.
     named: Vec<bool>,
 }
@@ -135,6 +138,15 @@ pub(super) struct KeepAlive {
     pub idle: Option<Duration>,
     /// Seconds that are told to the client, if any are.
     pub told: Option<u64>,
+}
+
+/// `send_timeout` and `send_min_rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Patience {
+    /// How long a client may take nothing of an answer.
+    pause: Duration,
+    /// Bytes a second that it must take on the whole; 0 for any.
+    min_rate: u64,
 }
 
 #[derive(Debug)]
@@ -155,6 +167,7 @@ impl Locations {
         for (index, location) in all.iter().enumerate() {
             let id = LocationId(index);
             locations.keep_alive.push(KeepAlive::read(&location.scope));
+            locations.patience.push(Patience::read(&location.scope));
             locations.named.push(location.kind == Kind::Named);
             if location.kind == Kind::Server {
                 locations.servers.push(ServerLocations {
@@ -195,6 +208,12 @@ impl Locations {
     /// How long connections stay after an answer from a location.
     pub(super) fn keep_alive(&self, id: LocationId) -> Option<KeepAlive> {
         self.keep_alive.get(id.0).copied()
+    }
+
+    /// How long a client may take over an answer of so many bytes from a location.
+    pub(super) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
+        let never = SendLimits { pause: NEVER, whole: NEVER };
+        self.patience.get(id.0).map_or(never, |patience| patience.limits(length))
     }
 }
 
@@ -256,6 +275,17 @@ impl KeepAlive {
             idle: idle.map(or_never),
             told: words.get(1).and_then(|word| value::time(word)).map(|time| time.as_secs()),
         }
+    }
+}
+
+impl Patience {
+    fn read(scope: &Scope<'_>) -> Self {
+        Self { pause: or_never(scope.time("send_timeout")), min_rate: scope.size("send_min_rate") }
+    }
+
+    fn limits(self, length: u64) -> SendLimits {
+        let at_min_rate = length.checked_div(self.min_rate).map_or(NEVER, Duration::from_secs);
+        SendLimits { pause: self.pause, whole: self.pause.saturating_add(at_min_rate).min(NEVER) }
     }
 }
 

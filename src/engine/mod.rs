@@ -156,9 +156,12 @@ impl Engine {
         session.out.advance(count);
         session.bytes_out += count as u64;
         session.last_output = now.instant;
-        exchange::settle(session, &mut self.cx.work.exchanged);
+        let next_due = exchange::settle(session, &mut self.cx.work.exchanged, now.instant);
         self.cx.budgets.count_replies(session);
         if !session.out.is_empty() {
+            if let Some(due) = next_due {
+                self.cx.look_by(id, due);
+            }
             return self.out_queue(id);
         }
         if session.life == Life::Lingering {

@@ -13,7 +13,7 @@ use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
 use super::config::AppId;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, SendLimits};
 use super::gates::Gate;
 use super::http::Composing;
 use super::out_queue::OutQueue;
@@ -117,6 +117,8 @@ pub(super) struct HttpState {
     pub composing: Option<Box<Composing>>,
     /// What has been answered and not yet sent, in order; as bounded as the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
+    /// Since when the first of them has been the first.
+    pub front_since: Instant,
 }
 
 impl HttpState {
@@ -132,7 +134,14 @@ impl HttpState {
             queued: 0,
             composing: None,
             exchanges: VecDeque::new(),
+            front_since: now,
         }
+    }
+
+    /// By when more of the answer at the front must have been sent, and by when all of it.
+    pub fn send_deadlines(&self, last_output: Instant) -> Option<(Instant, Instant)> {
+        let SendLimits { pause, whole } = self.exchanges.front()?.limits;
+        Some((last_output + pause, self.front_since + whole))
     }
 }
 
@@ -281,7 +290,11 @@ impl Session {
         match (&self.life, &self.speaks) {
             (Life::ShutDown(deadline), _) => *deadline,
             (_, Speaks::Rtmp(_)) => self.last_output + REFUSAL,
-            (_, Speaks::Http(_)) => self.last_output + HTTP_SEND,
+            (_, Speaks::Http(state)) => {
+                let (pause, whole) =
+                    state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
+                pause.min(whole)
+            }
         }
     }
 
@@ -402,9 +415,6 @@ const INSTANCE_MARK: &str = "~";
 
 /// How long an RTMP client may take nothing of the answer that ends its session.
 const REFUSAL: Duration = Duration::from_secs(2);
-
-/// How long an HTTP client may take nothing of what is queued for it (nginx's send_timeout).
-pub(super) const HTTP_SEND: Duration = Duration::from_secs(60);
 
 /// The longest a session may owe its next step (handshake, connect, publish or play).
 pub(super) const STEP_DEADLINE: Duration = Duration::from_secs(10);

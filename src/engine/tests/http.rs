@@ -6,8 +6,14 @@ const FILE: usize = 200_000;
 
 /// A server with one large file in memory, and a client of it.
 fn world() -> (World, SessionId) {
-    let config = "http { keepalive_timeout 1h; server { listen 127.0.0.1:0; root /srv; } }";
-    let mut world = World::configured(table(), config);
+    world_with("")
+}
+
+/// The same with some settings.
+fn world_with(settings: &str) -> (World, SessionId) {
+    let config =
+        format!("http {{ keepalive_timeout 1h; {settings} server {{ listen 127.0.0.1:0; root /srv; }} }}");
+    let mut world = World::configured(table(), &config);
     let bytes = vec![b'x'; FILE].into();
     world.engine.cx.memory.put("/srv/a.ts".into(), bytes, world.now.wall);
     let id = world.engine.accept(0, ENDS, world.now).unwrap();
@@ -56,6 +62,59 @@ fn who_takes_nothing_for_a_minute_is_hung_up_on_however_long_connections_may_be_
     assert!(world.is_open(id));
     world.pass(4);
     assert!(!world.is_open(id));
+}
+
+/// Lets a client take so many bytes a second; returns after how many seconds it has all, or was hung up on.
+fn read_slowly(world: &mut World, id: SessionId, rate: usize, most: u64) -> u64 {
+    for second in 0..most {
+        let waiting = world.engine.out_queue(id).filter(|queue| !queue.is_empty()).map(|queue| queue.bytes());
+        let Some(waiting) = waiting.filter(|_| world.is_open(id)) else { return second };
+        world.engine.sent(id, rate.min(waiting), world.now);
+        world.pass(1);
+    }
+    most
+}
+
+#[test]
+fn an_answer_that_is_taken_byte_by_byte_ends_after_its_length_at_the_smallest_rate() {
+    let (mut world, id) = world();
+    ask(&mut world, id, 1);
+    let seconds = read_slowly(&mut world, id, 1, 1000);
+    assert!(!world.is_open(id) && (60 + 195..60 + 198).contains(&seconds), "{seconds} s");
+    let (mut world, id) = world_with("send_timeout 10s; send_min_rate 10k;");
+    ask(&mut world, id, 1);
+    let seconds = read_slowly(&mut world, id, 1, 1000);
+    assert!(!world.is_open(id) && (10 + 19..10 + 22).contains(&seconds), "{seconds} s");
+    let (mut world, id) = world_with("send_min_rate 0;");
+    ask(&mut world, id, 1);
+    assert_eq!(read_slowly(&mut world, id, 1, 10_000), 10_000);
+}
+
+#[test]
+fn a_slow_client_that_goes_on_gets_all_of_every_answer() {
+    let (mut world, id) = world();
+    ask(&mut world, id, 3);
+    // Each answer has its own time, from when it is the first that waits.
+    let (mut seconds, before) = (0, world.engine.cx.sessions.get(id).unwrap().bytes_out);
+    while world.engine.cx.sessions.get(id).unwrap().bytes_out < before + 3 * FILE as u64 {
+        seconds += read_slowly(&mut world, id, 1100, 1000);
+        world.end_turn();
+    }
+    assert!(world.is_open(id) && seconds > 3 * 180, "{seconds} s");
+}
+
+#[test]
+fn the_next_answer_is_late_from_its_own_beginning_on() {
+    let (mut world, id) = world_with("send_timeout 600s; send_min_rate 10k;");
+    world.engine.cx.memory.put("/srv/b.ts".into(), vec![b'x'; FILE / 4].into(), world.now.wall);
+    let both = "GET /b.ts HTTP/1.1\r\nHost: a\r\n\r\nGET /a.ts HTTP/1.1\r\nHost: a\r\n\r\n";
+    world.engine.input(id, both.as_bytes(), world.now);
+    world.end_turn();
+    world.end_turn();
+    world.pass(300);
+    world.engine.sent(id, FILE / 4 + 500, world.now);
+    let seconds = read_slowly(&mut world, id, 1, 1000);
+    assert!(!world.is_open(id) && (600 + 19..600 + 22).contains(&seconds), "{seconds} s");
 }
 
 #[test]
