@@ -195,7 +195,7 @@ impl Engine {
     }
 
     /// Queues an answer. Returns whether the connection goes on.
-    fn send_reply(&mut self, asked: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
+    fn send_reply(&mut self, mut asked: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
         let id = asked.session;
         for module in &mut self.modules {
             module.on_http_reply(&mut self.cx, &asked, &mut reply.head);
@@ -219,6 +219,7 @@ impl Engine {
             if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
                 state.keep_alive = idle;
             }
+            self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut asked));
             self.cx.keep(asked, reply.head.status, sizes, limits);
         }
         if let Some(idle) = idle {

@@ -102,6 +102,10 @@ pub trait Module {
     /// An answer is about to be sent; its head may be changed.
     fn on_http_reply(&mut self, _cx: &mut Ctx, _asked: &HttpRequest, _head: &mut http::ResponseHead) {}
 
+    /// An answer waits to be sent, for as long as the client likes to take: what
+    /// [`on_http_done`](Self::on_http_done) does not look at may be dropped.
+    fn on_http_queued(&mut self, _asked: &mut HttpRequest) {}
+
     /// An answer has been sent, or never will be.
     fn on_http_done(&mut self, _cx: &mut Ctx, _done: &Exchange) {}
 }

@@ -118,6 +118,17 @@ fn the_next_answer_is_late_from_its_own_beginning_on() {
 }
 
 #[test]
+fn the_head_of_a_request_is_kept_beside_its_answer_only_where_it_is_logged() {
+    for (settings, is_logged) in [("", false), ("access_log /dev/null;", true)] {
+        let (mut world, id) = world_with(settings);
+        ask(&mut world, id, 1);
+        let state = world.engine.cx.sessions.get_mut(id).and_then(Session::http_mut).unwrap();
+        let request = &state.exchanges.front().unwrap().asked.request;
+        assert_eq!(request.headers.get("host").is_some(), is_logged, "{settings}");
+    }
+}
+
+#[test]
 fn what_is_asked_ahead_is_answered_one_request_a_step() {
     let (mut world, id) = world();
     let requests = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(7);

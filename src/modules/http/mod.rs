@@ -23,7 +23,7 @@ use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
 use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Module, Route};
-use crate::http::ResponseHead;
+use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Logs};
 use log_format::Format;
@@ -104,6 +104,15 @@ impl Module for Http {
     fn on_http_reply(&mut self, _cx: &mut Ctx, asked: &HttpRequest, head: &mut ResponseHead) {
         if let Some((settings, view)) = self.at(asked) {
             added::apply(head, settings.added_for(&asked.request), settings.expires, &view);
+        }
+    }
+
+    /// The head of a browser's request takes up more than all else that a client costs which does not read.
+    fn on_http_queued(&mut self, asked: &mut HttpRequest) {
+        let is_logged =
+            self.locations.get(asked.location.0).is_some_and(|settings| !settings.logs.is_empty());
+        if !is_logged {
+            (asked.request, asked.caught) = (Request::unreadable(), Vec::new());
         }
     }
 
