@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::TcpListener;
-
 use crate::common::http::{Connection, get};
-use crate::common::{Folder, Server, millstream};
+use crate::common::{Folder, Server, free_port, millstream};
 
 /// A server whose `http` block has these directives; its folder is `www`.
 fn site(directives: &str) -> Server {
@@ -24,9 +22,9 @@ fn site(directives: &str) -> Server {
 /// Starts servers that share the address ADDRESS, or its PORT.
 fn sharing(servers: &str) -> Server {
     let folder = Folder::new();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let text = format!("pid off; http {{ {servers} }}").replace("ADDRESS", &free.to_string());
-    let text = text.replace("PORT", &free.port().to_string());
+    let port = free_port();
+    let text = format!("pid off; http {{ {servers} }}").replace("ADDRESS", &format!("127.0.0.1:{port}"));
+    let text = text.replace("PORT", &port.to_string());
     let file = folder.write("millstream.conf", text);
     let mut command = millstream();
     command.arg("-c").arg(file);

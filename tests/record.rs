@@ -9,7 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::common::flv::{self, packets, read};
 use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
+use crate::common::raw::Raw;
 use crate::common::{Server, ffmpeg, wait};
+use millstream::media::amf::{Value, amf0};
+use millstream::rtmp::message::MessageType;
+use nix::libc::linger;
+use nix::sys::socket::{setsockopt, sockopt};
 
 const ALL: &str = "record all; record_path FOLDER/rec;";
 
@@ -41,6 +46,28 @@ fn every_packet_is_in_the_file_with_duration_size_and_a_seek_index() {
     assert_eq!(keys.len(), 5);
     assert_eq!((metadata.number("videocodecid"), metadata.number("audiocodecid")), (Some(7.0), Some(10.0)));
     assert_eq!((metadata.number("width"), metadata.number("height")), (Some(160.0), Some(120.0)));
+}
+
+#[test]
+fn what_came_before_a_connection_was_reset_is_in_the_file() {
+    let server = Server::live(ALL);
+    let sent = media::both(0, 2000);
+    for round in 0..20 {
+        let mut raw = Raw::connected(server.rtmp(), "live");
+        // A publish ends a step: what follows waits for its turn when the reset comes.
+        let publish = ["publish".into(), 0.0.into(), Value::Null, format!("cam{round}").as_str().into()];
+        let mut bytes = raw.encode(MessageType::CommandAmf0, 1, 0, &amf0::encode_all(&publish));
+        for packet in &sent {
+            let kind = if packet.kind == 8 { MessageType::Audio } else { MessageType::Video };
+            bytes.extend(raw.encode(kind, 1, packet.timestamp, &packet.payload));
+        }
+        raw.send_bytes(&bytes);
+        setsockopt(raw.stream(), sockopt::Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
+    }
+    server.wait_lines("stops publishing", 20);
+    for round in 0..20 {
+        assert_eq!(packets(&read(&server.folder.join(format!("rec/cam{round}.flv")))), sent, "{round}");
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn quit_with_nothing_live_is_the_end() {
 
 #[test]
 fn a_successor_may_listen_before_its_predecessor_stops() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = crate::common::free_port();
     let configuration =
         format!("rtmp {{ server {{ listen 127.0.0.1:{port} reuseport; application live {{ live on; }} }} }}");
     let mut first = Server::start(&configuration);

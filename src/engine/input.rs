@@ -64,6 +64,16 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(Session::is_held)
     }
 
+    /// Whether a session publishes.
+    pub fn publishes(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(|session| session.roles.publishes())
+    }
+
+    /// Whether a session's input waits for more than its next turn.
+    pub fn is_stopped(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::is_stopped)
+    }
+
     /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
     /// what it publishes.
     pub fn may_wait(&self, id: SessionId) -> bool {

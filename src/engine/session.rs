@@ -305,9 +305,13 @@ impl Session {
 
     /// Whether its input is to wait: something holds it, or earlier input has not been gone on with.
     pub(super) fn is_held(&self) -> bool {
-        let is_slowed = self.paced_until.is_some() || self.backlogged || self.has_more;
-        let waits = self.gate.is_some() || is_slowed || self.is_composing();
-        self.life == Life::Open && (waits || !self.pending.is_empty())
+        self.life == Life::Open && (self.is_stopped() || self.has_more || !self.pending.is_empty())
+    }
+
+    /// Whether its input waits for more than its next turn: an answer, room in its queue, the time.
+    pub(super) fn is_stopped(&self) -> bool {
+        let is_slowed = self.paced_until.is_some() || self.backlogged;
+        is_slowed || self.gate.is_some() || self.is_composing()
     }
 
     /// Bytes of its client's input that are held: not yet parsed, or no whole message.

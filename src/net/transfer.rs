@@ -20,8 +20,8 @@ const PIECE: usize = 16 * 1024;
 impl Server {
     /// Notes what an event says of a session, and has the session served.
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
-        if event.is_error() && self.engine.is_held(id) {
-            // Nobody is there any more to be answered or slowed.
+        if event.is_error() && self.engine.is_stopped(id) {
+            // Nobody is there any more to be answered or slowed. What only waits for its turn is still taken.
             return self.engine.disconnected(id, "connection reset", now);
         }
         let Some(socket) = self.socket(id) else { return };
@@ -204,7 +204,20 @@ impl Server {
                 Progress::Ended(why) => break why,
             }
         };
-        self.engine.disconnected(id, &why, now);
+        if self.engine.publishes(id) && !self.engine.is_stopped(id) {
+            self.read_to_end(id);
+        } else {
+            self.engine.disconnected(id, &why, now);
+        }
+    }
+
+    /// Has a publisher read on to which nothing can be written any more: what it sent before its connection was reset
+    /// is still there, and reading it comes to the same end.
+    fn read_to_end(&mut self, id: SessionId) {
+        if let Some(socket) = self.socket(id) {
+            (socket.blocked, socket.hung_up, socket.readable) = (true, true, true);
+            self.go_on(id);
+        }
     }
 
     /// Has room in a socket announced from now on.

@@ -18,11 +18,11 @@ pub mod ts;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -68,6 +68,15 @@ pub fn not_tested(why: &str) {
 /// Polls until it holds.
 pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     until(what, SOON, || holds().then_some(()));
+}
+
+/// A port that nobody listens on, and that the kernel gives to nobody who connects meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 16_000) as u16;
+    let ports = (0..16_000).map(|_| 16_384 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000);
+    let mut free = ports.filter(|&port| TcpListener::bind(("0.0.0.0", port)).is_ok());
+    free.next().unwrap()
 }
 
 /// Reads once, whatever signals come.

@@ -76,9 +76,15 @@ impl Raw {
 
     /// Sends a message.
     pub fn send(&mut self, kind: MessageType, msid: u32, timestamp: u32, payload: &[u8]) {
+        let bytes = self.encode(kind, msid, timestamp, payload);
+        self.send_bytes(&bytes);
+    }
+
+    /// A message as it is sent.
+    pub fn encode(&self, kind: MessageType, msid: u32, timestamp: u32, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         write_message(&mut bytes, self.chunk_size, 3, (kind, msid, timestamp), payload);
-        self.send_bytes(&bytes);
+        bytes
     }
 
     /// Sends a packet of media.
