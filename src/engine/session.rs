@@ -354,12 +354,14 @@ impl Session {
         }
     }
 
-    /// How loud the end of this session is: an HTTP connection's is no news.
+    /// How loud the end of this session is. An HTTP connection's is no news, nor is that of a connection that
+    /// has never got through the RTMP handshake, as scanners and floods make them; a fault of the server is.
     pub(super) fn log_level(&self, level: log::Level) -> log::Level {
-        match self.speaks {
-            Speaks::Rtmp(_) => level,
-            Speaks::Http(_) => log::Level::Debug,
-        }
+        let is_news = match &self.speaks {
+            Speaks::Rtmp(state) => state.protocol.is_past_handshake(),
+            Speaks::Http(_) => false,
+        };
+        if is_news || level == log::Level::Error { level } else { log::Level::Debug }
     }
 }
 

@@ -340,6 +340,18 @@ fn a_connection_that_owes_a_step_is_closed_after_ten_seconds() {
 }
 
 #[test]
+fn the_end_of_a_connection_is_news_once_it_has_got_through_the_handshake() {
+    let mut world = World::standard();
+    let mut client = Client::open(&mut world);
+    let all = [log::Level::Error, log::Level::Warn, log::Level::Info];
+    let id = client.id;
+    let levels = |world: &World| all.map(|level| world.engine.cx.sessions.get(id).unwrap().log_level(level));
+    assert_eq!(levels(&world), [log::Level::Error, log::Level::Debug, log::Level::Debug]);
+    client.send(&mut world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
+    assert_eq!(levels(&world), all);
+}
+
+#[test]
 fn a_second_publisher_of_a_name_is_told_so_and_changes_nothing() {
     let mut world = World::standard();
     let mut first = Client::publish(&mut world, "a");

@@ -227,6 +227,11 @@ impl ServerSession {
         self.reader.set_limits(limits);
     }
 
+    /// Whether the client has got through the handshake.
+    pub fn is_past_handshake(&self) -> bool {
+        !matches!(self.phase, Phase::Handshake(_))
+    }
+
     fn is_connected(&self) -> bool {
         matches!(self.phase, Phase::Connected)
     }
