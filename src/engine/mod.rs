@@ -21,6 +21,7 @@ mod http;
 mod input;
 mod listen;
 mod locations;
+pub mod log_file;
 mod memory;
 mod module;
 mod name;

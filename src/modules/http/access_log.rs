@@ -4,15 +4,14 @@
 //! A disk that is full and a reader that does not read cost lines, never time.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
-
 use crate::conf::{self, Node, Scope, value};
+use crate::engine::log_file;
 
 use super::log_format::Format;
 
@@ -148,10 +147,13 @@ impl Drop for Logs {
     }
 }
 
-/// Opens a log to be added to, or a device or FIFO that is not waited for.
+/// Opens a log to be added to. A FIFO without a reader is told of.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    OpenOptions::new().append(true).create(true).custom_flags(flags.bits()).open(path)
+    let opened = log_file::open(path)?;
+    if opened.lacks_reader {
+        log::warn!("access log {}: a FIFO that nobody reads yet", path.display());
+    }
+    Ok(opened.file)
 }
 
 /// Writes as much as goes at once; an error says how much that was.

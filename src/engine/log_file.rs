@@ -1,0 +1,193 @@
+//! Opening logs. Whoever may write to a log's folder must not choose, by a link in it, which file the server
+//! adds to (CVE-2016-1247), and a FIFO without a reader must not stop the server.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions, read_link};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK};
+
+/// Where a process' output goes anyway, or nowhere. These are devices or links, and safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standard {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+    /// Nowhere.
+    Null,
+}
+
+impl Standard {
+    /// What a path names.
+    pub fn named(path: &Path) -> Option<Self> {
+        match path.as_os_str().as_encoded_bytes() {
+            b"/dev/stdout" | b"/dev/fd/1" | b"/proc/self/fd/1" => Some(Self::Output),
+            b"/dev/stderr" | b"/dev/fd/2" | b"/proc/self/fd/2" => Some(Self::Error),
+            b"/dev/null" => Some(Self::Null),
+            _ => None,
+        }
+    }
+
+    /// What a path of a log names, itself or as a link, as in images of containers.
+    pub fn of_log(path: &Path) -> Option<Self> {
+        Self::named(path).or_else(|| Self::named(&read_link(path).ok()?))
+    }
+
+    fn path(self) -> &'static Path {
+        Path::new(OsStr::new(match self {
+            Self::Output => "/dev/stdout",
+            Self::Error => "/dev/stderr",
+            Self::Null => "/dev/null",
+        }))
+    }
+}
+
+/// An open log. Writing to it does not block.
+#[derive(Debug)]
+pub struct LogFile {
+    /// The file, which is added to.
+    pub file: File,
+    /// Whether it is a FIFO that nobody reads yet; what is written waits there.
+    pub lacks_reader: bool,
+}
+
+/// Opens a log, which is made if it is missing: a regular file, a FIFO or a character device. No link is followed
+/// but one to a [`Standard`] stream.
+pub fn open(path: &Path) -> io::Result<LogFile> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    if let Some(standard) = Standard::of_log(path) {
+        // Not the link, which may be another one by now.
+        let file = options.custom_flags(O_NONBLOCK | O_NOCTTY).open(standard.path())?;
+        return Ok(LogFile { file, lacks_reader: false });
+    }
+    let opened = options.custom_flags(O_NONBLOCK | O_NOCTTY | O_NOFOLLOW).open(path);
+    match opened {
+        Ok(file) => accept(path, file),
+        Err(error) if error.raw_os_error() == Some(ENXIO) => {
+            open_fifo(path).map(|file| LogFile { file, lacks_reader: true }).map_err(|_| error)
+        }
+        Err(error) if error.raw_os_error() == Some(ELOOP) => {
+            Err(io::Error::other("a link, which is followed only to /dev/stdout, /dev/stderr and /dev/null"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn accept(path: &Path, file: File) -> io::Result<LogFile> {
+    let kind = file.metadata()?.file_type();
+    let file = if kind.is_fifo() {
+        open_fifo(path).unwrap_or(file)
+    } else if kind.is_file() || kind.is_char_device() {
+        file
+    } else {
+        return Err(io::Error::other("not a regular file, a FIFO or a character device"));
+    };
+    Ok(LogFile { file, lacks_reader: false })
+}
+
+/// Opens a FIFO for reading, too, so that what is written waits while it has no reader.
+fn open_fifo(path: &Path) -> io::Result<File> {
+    let flags = O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(io::Error::other("not a FIFO")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{ErrorKind, Read, Write};
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("millstream-log-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_regular_file_is_made_and_added_to() {
+        let folder = Folder::new("file");
+        let path = folder.0.join("a.log");
+        for line in [b"a\n", b"b\n"] {
+            open(&path).unwrap().file.write_all(line).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\nb\n");
+    }
+
+    #[test]
+    fn a_link_is_followed_to_the_standard_streams_and_to_nothing_else() {
+        let folder = Folder::new("link");
+        fs::write(folder.0.join("victim"), "v").unwrap();
+        for (target, may_be) in [
+            ("/dev/stdout", true),
+            ("/dev/stderr", true),
+            ("/dev/null", true),
+            ("victim", false),
+            ("none", false),
+        ] {
+            let path = folder.0.join("link.log");
+            let _ = fs::remove_file(&path);
+            symlink(target, &path).unwrap();
+            let opened = open(&path);
+            // The harness's own output may be a socket.
+            let is_socket = matches!(&opened, Err(error) if error.raw_os_error() == Some(ENXIO));
+            assert!(opened.is_ok() == may_be || may_be && is_socket, "{target}: {opened:?}");
+            assert_eq!(Standard::of_log(&path).is_some(), may_be, "{target}");
+        }
+        assert!(!folder.0.join("none").exists());
+        let error = open(&folder.0.join("link.log")).unwrap_err();
+        assert!(error.to_string().contains("a link, which is followed only to"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_and_a_socket_are_refused() {
+        let folder = Folder::new("kind");
+        let socket = folder.0.join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(open(&socket).is_err());
+        assert!(open(&folder.0).is_err());
+    }
+
+    #[test]
+    fn a_fifo_keeps_what_is_written_until_somebody_reads() {
+        let folder = Folder::new("fifo");
+        let path = folder.0.join("fifo.log");
+        mkfifo(&path, Mode::S_IRWXU).unwrap();
+        let mut log = open(&path).unwrap();
+        assert!(log.lacks_reader);
+        log.file.write_all(b"first\n").unwrap();
+        let read = |text: &str| {
+            let mut reader = File::open(&path).unwrap();
+            let mut buffer = vec![0; text.len()];
+            reader.read_exact(&mut buffer).unwrap();
+            assert_eq!(buffer, text.as_bytes());
+        };
+        read("first\n");
+        // That reader is gone, which is no error.
+        log.file.write_all(b"second\n").unwrap();
+        read("second\n");
+        let full = std::iter::repeat_with(|| log.file.write(&[b'x'; 4096])).find_map(Result::err);
+        assert_eq!(full.unwrap().kind(), ErrorKind::WouldBlock);
+    }
+}
