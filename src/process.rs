@@ -2,59 +2,96 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use millstream::engine::log_file::{self, Standard};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Group, Pid, Uid, User, geteuid, initgroups, setgid, setuid};
 
-/// A file that holds the process id, locked as long as the process lives and removed when it ends. The
-/// lock, not the number, tells whether a server runs: numbers are used again.
+/// A file that holds the process id.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
-    file: Flock<File>,
+    file: PidOutput,
+}
+
+#[derive(Debug)]
+enum PidOutput {
+    /// Locked as long as the process lives and removed when it ends. The lock, not the number, tells whether a
+    /// server runs: numbers are used again.
+    Regular(Flock<File>),
+    /// A standard stream or /dev/null, which is written to and nothing else.
+    Standard(File),
 }
 
 impl PidFile {
     /// Takes the file, unless another server has it.
     pub fn take(path: &Path) -> Result<Self, String> {
         let explain = |why: &dyn std::fmt::Display| format!("pid file {}: {why}", path.display());
-        let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let file = opened.map_err(|error| explain(&error))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(explain(&"another server is running")),
-            Err((_, errno)) => Err(explain(&errno)),
-        }
+        let file = if Standard::named(path).is_some() {
+            PidOutput::Standard(log_file::open(path).map_err(|error| explain(&error))?.file)
+        } else {
+            let file = open_pid_file(path, true).map_err(|error| explain(&error))?;
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(file) => PidOutput::Regular(file),
+                Err((_, Errno::EWOULDBLOCK)) => return Err(explain(&"another server is running")),
+                Err((_, errno)) => return Err(explain(&errno)),
+            }
+        };
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Writes the id of this process; to be done when that has settled.
     pub fn write(&mut self) -> Result<(), String> {
         let text = format!("{}\n", std::process::id());
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
+        let written = match &mut self.file {
+            PidOutput::Regular(file) => file.set_len(0).and_then(|()| file.write_all(text.as_bytes())),
+            PidOutput::Standard(file) => file.write_all(text.as_bytes()),
+        };
         written.map_err(|error| format!("pid file {}: {error}", self.path.display()))
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // The right to do so may have been given up with the user: then it is stale, and harmless.
-        let _ = fs::remove_file(&self.path);
+        if let PidOutput::Regular(_) = self.file {
+            // The right to do so may have been given up with the user: then it is stale, and harmless.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
+
+/// Opens a regular file, through no link: whoever may write to its folder must not choose which file the server
+/// empties.
+fn open_pid_file(path: &Path, write: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(write).create(write).truncate(false);
+    let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+    let file = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("a link, which is not followed"),
+        _ => error,
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+}
+
+/// Bytes of a pid file that are read.
+const MAX_PID_TEXT: u64 = 64;
 
 /// Sends a signal to the server that holds a pid file.
 pub fn signal(path: &Path, signal: Signal) -> Result<(), String> {
     let explain = |why: &dyn std::fmt::Display| format!("pid file {}: {why}", path.display());
-    let file = File::open(path).map_err(|error| explain(&error))?;
-    if Flock::lock(file, FlockArg::LockSharedNonblock).is_ok() {
+    let file = open_pid_file(path, false).map_err(|error| explain(&error))?;
+    let Err((file, _)) = Flock::lock(file, FlockArg::LockSharedNonblock) else {
         return Err(explain(&"no server is running"));
-    }
-    let text = fs::read_to_string(path).map_err(|error| explain(&error))?;
+    };
+    let mut text = String::new();
+    file.take(MAX_PID_TEXT).read_to_string(&mut text).map_err(|error| explain(&error))?;
     let pid = text.trim().parse().ok().filter(|&pid| pid > 0).map(Pid::from_raw);
     let pid = pid.ok_or_else(|| explain(&"no process id in it"))?;
     kill(pid, signal).map_err(|error| format!("process {pid}: {error}"))
