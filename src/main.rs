@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use log::LevelFilter;
+use logging::FlushedAtEnd;
 use millstream::conf::{self, Scope, Table, Tree};
 use millstream::engine::{self, Engine};
+use millstream::net::LogWriter;
 use millstream::{modules, net};
 use nix::sys::signal::Signal;
 use options::{CommandLine, Task};
@@ -138,7 +140,7 @@ impl Loaded {
         process::signal(&path, signal)
     }
 
-    fn begin_log(&self, line: &CommandLine) -> Result<(), String> {
+    fn begin_log(&self, line: &CommandLine) -> Result<LogWriter, String> {
         let words = self.root().words("error_log");
         let (file, level) = (words.first().map_or("stderr", String::as_str), words.get(1));
         let file = line.error_log.as_deref().unwrap_or(file);
@@ -148,9 +150,10 @@ impl Loaded {
     }
 
     fn serve(&self, line: &CommandLine) -> Result<(), String> {
-        self.begin_log(line)?;
+        let log = self.begin_log(line)?;
+        let _flushed = FlushedAtEnd(log.clone());
         // Once in the background, the log is where a failure can be read.
-        let result = self.serve_logged(line);
+        let result = self.serve_logged(line, &log);
         if let (Err(error), true) = (&result, self.root().flag("daemon")) {
             log::error!("{error}");
         }
@@ -158,7 +161,7 @@ impl Loaded {
     }
 
     /// Whatever may fail is done before the process goes into the background, if it does.
-    fn serve_logged(&self, line: &CommandLine) -> Result<(), String> {
+    fn serve_logged(&self, line: &CommandLine, log: &LogWriter) -> Result<(), String> {
         for notice in &self.notices {
             log::debug!("{notice}");
         }
@@ -184,6 +187,7 @@ impl Loaded {
         if let Some(identity) = identity {
             identity.assume()?;
         }
+        log.start().map_err(|error| format!("no thread for the log: {error}"))?;
         server.run().map_err(|error| error.to_string())?;
         log::info!("stopped");
         Ok(())

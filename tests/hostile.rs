@@ -261,7 +261,7 @@ fn random_bytes_in_every_state_are_survived() {
             };
             raw.send_bytes(&bytes);
         }
-        wait("all but the canary are gone", || server.lines(" closed: ").len() >= 30);
+        server.wait_lines(" closed: ", 30);
     });
 }
 

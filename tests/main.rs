@@ -19,6 +19,7 @@ mod http_idioms;
 mod http_routing;
 mod latency;
 mod layers;
+mod logging;
 mod memory;
 mod publish_play;
 mod record;

@@ -1,11 +1,13 @@
-//! The outer ring: sockets, signals and the loop. The only code that names mio.
+//! The outer ring: sockets, signals and the loop, the only code that names mio; and the threads.
 
 mod accepting;
 mod agenda;
 mod listener;
+mod log_writer;
 mod server;
 mod socket;
 mod transfer;
 
 pub use listener::bind;
+pub use log_writer::{Format, LogWriter};
 pub use server::{Server, now};

@@ -33,6 +33,9 @@ use nix::unistd::Pid;
 /// How long anything that should happen at once may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(15);
 
+/// What stands between a count of lines that the log leaves out and the first of them.
+pub const LEFT_OUT: &str = " more lines within a second like: ";
+
 /// Polls until there is something; fails after `limit`, saying what was waited for.
 pub fn until<T>(what: &str, limit: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
@@ -260,15 +263,21 @@ impl Server {
         until(&format!("a log line with {text:?}"), SOON, || self.lines(text).into_iter().next())
     }
 
+    /// How many lines that contain `text` have been logged, those included that were only counted.
+    pub fn count_lines(&self, text: &str) -> usize {
+        let left_out = |line: &str| line.split_once(LEFT_OUT)?.0.rsplit(' ').next()?.parse().ok();
+        self.lines(text).iter().map(|line| left_out(line).unwrap_or(1)).sum()
+    }
+
     /// Waits until `count` lines that contain `text` have been logged.
     pub fn wait_lines(&self, text: &str, count: usize) {
-        wait(&format!("{count} log lines with {text:?}"), || self.lines(text).len() >= count);
+        wait(&format!("{count} log lines with {text:?}"), || self.count_lines(text) >= count);
     }
 
     /// Waits until `count` lines that contain `text` have been logged, and there are no more of them.
     pub fn expect_lines(&self, text: &str, count: usize) {
         self.wait_lines(text, count);
-        assert_eq!(self.lines(text).len(), count, "{text:?} in {}", self.log());
+        assert_eq!(self.count_lines(text), count, "{text:?} in {}", self.log());
     }
 
     /// Its process id.

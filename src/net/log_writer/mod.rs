@@ -1,0 +1,194 @@
+//! The log's own thread: the loop adds lines and never waits for whoever reads the log, nor for its disk.
+//!
+//! A queue of 256 KiB lies between the two; beyond it lines are dropped and counted. From error to info, each place
+//! in the source may log 20 lines a second; the rest is counted. Whoever asks for debug or trace wants all of it.
+//!
+//! Before the thread is started, lines are written at once: they are few, they must not be lost if the start fails,
+//! and a thread would not survive the fork of a process that goes to the background.
+
+mod limits;
+mod output;
+mod queue;
+
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{Level, Record};
+
+use limits::{Admission, CallSite, LeftOut, Limits};
+use output::Output;
+use queue::Queue;
+
+/// How long a line may take before there is a thread: a start does not wait for ever for a log that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The thread's stack: it formats a line and writes.
+const STACK: usize = 256 * 1024;
+
+/// Makes a line of a text, with its end.
+pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
+
+/// A log that is written by a thread. Clones are the same log.
+#[derive(Debug, Clone)]
+pub struct LogWriter(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    format: Format,
+    state: Mutex<State>,
+    /// For the thread: there is something to write, or something new to wait for.
+    has_work: Condvar,
+    /// All has been written, or the thread has begun.
+    is_idle: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue,
+    limits: Limits,
+    /// Where lines go, until the thread has it.
+    output: Option<Output>,
+}
+
+impl LogWriter {
+    /// A log that has no thread yet.
+    pub fn new(file: Box<dyn AsFd + Send>, format: Format) -> Self {
+        let output = Some(Output::new(file, format));
+        let state = State { queue: Queue::new(format), limits: Limits::default(), output };
+        let (has_work, is_idle) = (Condvar::new(), Condvar::new());
+        Self(Arc::new(Shared { format, state: Mutex::new(state), has_work, is_idle }))
+    }
+
+    /// Starts the thread; once this returns nobody waits for the log. To be called once, after any fork.
+    pub fn start(&self) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || shared.serve())?;
+        let has_not_begun = |state: &mut State| state.output.is_some();
+        drop(self.0.is_idle.wait_while(self.0.state(), has_not_begun));
+        Ok(())
+    }
+
+    /// Adds a line.
+    pub fn add(&self, record: &Record<'_>, now: Instant) {
+        let site = CallSite::of(record);
+        match self.0.admit(site, record.level(), now) {
+            Admission::Written => self.0.push(&(self.0.format)(record.level(), record.args())),
+            Admission::FirstLeftOut => {
+                let example = record.args().to_string();
+                self.0.state().limits.describe(site, example);
+                // The thread is to know when the count is due.
+                self.0.has_work.notify_one();
+            }
+            Admission::LeftOut => {}
+        }
+    }
+
+    /// Waits until everything has been written, or for at most `limit`.
+    pub fn flush(&self, limit: Duration) {
+        let is_busy = |state: &mut State| !state.queue.is_idle();
+        drop(self.0.is_idle.wait_timeout_while(self.0.state(), limit, is_busy));
+    }
+
+    /// Ends the log: tells all that has been left out so far, and flushes.
+    pub fn finish(&self, limit: Duration) {
+        let mut state = self.0.state();
+        let left_out = state.limits.take_all();
+        state.tell(self.0.format, left_out);
+        state.write_directly();
+        drop(state);
+        self.0.has_work.notify_one();
+        self.flush(limit);
+    }
+}
+
+impl Shared {
+    /// Nothing panics while it has the state; even if something did, each change to it is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self, site: CallSite, level: Level, now: Instant) -> Admission {
+        if level > Level::Info {
+            return Admission::Written;
+        }
+        let mut state = self.state();
+        if state.output.is_some() {
+            return Admission::Written;
+        }
+        let due = state.limits.take_due(now);
+        state.tell(self.format, due);
+        state.limits.admit(site, level, now)
+    }
+
+    fn push(&self, line: &str) {
+        let mut state = self.state();
+        let was_empty = state.queue.is_empty();
+        state.queue.push(line);
+        state.write_directly();
+        drop(state);
+        if was_empty {
+            self.has_work.notify_one();
+        }
+    }
+
+    /// What the thread does for as long as the process lives.
+    fn serve(&self) {
+        let Some(mut output) = self.state().output.take() else { return };
+        self.is_idle.notify_all();
+        let mut lines = Vec::new();
+        loop {
+            self.wait_for_lines(&mut lines);
+            output.write(&lines, None);
+            let mut state = self.state();
+            state.queue.written();
+            if state.queue.is_idle() {
+                self.is_idle.notify_all();
+            }
+        }
+    }
+
+    /// Waits for lines to write, and for counts that are due.
+    fn wait_for_lines(&self, lines: &mut Vec<u8>) {
+        let mut state = self.state();
+        loop {
+            let now = Instant::now();
+            let due = state.limits.take_due(now);
+            state.tell(self.format, due);
+            if state.queue.take(lines) {
+                return;
+            }
+            state = match state.limits.due() {
+                None => self.has_work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let wait = due.saturating_duration_since(now);
+                    self.has_work.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+impl State {
+    fn tell(&mut self, format: Format, left_out: Vec<LeftOut>) {
+        for LeftOut { level, count, example } in left_out {
+            self.queue
+                .push(&format(level, &format_args!("{count} more lines within a second like: {example}")));
+        }
+    }
+
+    /// Writes what waits, if there is no thread to do it.
+    fn write_directly(&mut self) {
+        let Some(output) = &mut self.output else { return };
+        let mut lines = Vec::new();
+        if self.queue.take(&mut lines) {
+            output.write(&lines, Some(PATIENCE));
+            self.queue.written();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Writing lines to where the log goes: a file, a pipe, a terminal, a socket.
+
+use std::fmt;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use log::Level;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::write;
+
+use super::Format;
+
+/// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and that there is
+/// room for as many once there is any.
+const PIECE: usize = 4096;
+
+/// Where lines go, and how many could not be written.
+pub struct Output {
+    file: Box<dyn AsFd + Send>,
+    lost: u64,
+    why: Errno,
+    is_torn: bool,
+    format: Format,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").field("lost", &self.lost).finish_non_exhaustive()
+    }
+}
+
+impl Output {
+    /// Writes to a file. `format` makes the line that says how many lines were lost, and why.
+    pub fn new(file: Box<dyn AsFd + Send>, format: Format) -> Self {
+        Self { file, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
+    }
+
+    /// Writes lines, waiting as long as is needed for room, or for at most `patience`, and not again once that was in
+    /// vain. What cannot be written is lost and counted; the count comes before the next lines that can be written.
+    pub fn write(&mut self, lines: &[u8], patience: Option<Duration>) {
+        let is_patient = self.lost == 0;
+        let deadline = patience.map(|most| Instant::now() + if is_patient { most } else { Duration::ZERO });
+        if self.lost > 0 && self.write_all(self.notice().as_bytes(), deadline).is_ok() {
+            self.lost = 0;
+        }
+        if let Err((written, errno)) = self.write_all(lines, deadline) {
+            let rest = lines.get(written..).unwrap_or_default();
+            self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            self.why = errno;
+        }
+    }
+
+    fn notice(&self) -> String {
+        let why = if self.why == Errno::ETIMEDOUT { "nobody reads the log" } else { self.why.desc() };
+        let line = (self.format)(Level::Error, &format_args!("{} lines lost: {why}", self.lost));
+        if self.is_torn { format!("\n{line}") } else { line }
+    }
+
+    fn write_all(&mut self, bytes: &[u8], deadline: Option<Instant>) -> Result<(), (usize, Errno)> {
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.write_piece(piece(rest), deadline) {
+                Ok(count) => written += count,
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err((written, errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for room and writes; both kinds of descriptors, those that block and those that do not, do the same.
+    fn write_piece(&mut self, piece: &[u8], deadline: Option<Instant>) -> Result<usize, Errno> {
+        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        if poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)], timeout)? == 0 {
+            return Err(Errno::ETIMEDOUT);
+        }
+        let count = write(self.file.as_fd(), piece)?;
+        if let Some(last) = count.checked_sub(1).and_then(|last| piece.get(last)) {
+            self.is_torn = *last != b'\n';
+        }
+        if count == 0 { Err(Errno::EIO) } else { Ok(count) }
+    }
+}
+
+/// What is written at once: whole lines, if one is short enough.
+fn piece(bytes: &[u8]) -> &[u8] {
+    let Some(most) = bytes.get(..PIECE) else { return bytes };
+    match most.iter().rposition(|&byte| byte == b'\n') {
+        Some(end) => most.get(..=end).unwrap_or(most),
+        None => most,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{PipeWriter, Read, pipe};
+
+    use super::*;
+
+    fn output(file: Box<dyn AsFd + Send>) -> Output {
+        Output::new(file, |_, text| format!("{text}\n"))
+    }
+
+    #[test]
+    fn pieces_end_with_a_line() {
+        assert_eq!(piece(b"a\nb"), b"a\nb");
+        let lines = b"1234567\n".repeat(1000);
+        assert_eq!(piece(&lines).len(), PIECE);
+        assert_eq!(piece(&lines[1..]).len(), PIECE - 1);
+        assert_eq!(piece(&[b'x'; 5000]).len(), PIECE);
+    }
+
+    /// A pipe that has no room, and what reads from it.
+    fn full_pipe() -> (std::io::PipeReader, PipeWriter) {
+        let (reader, writer) = pipe().unwrap();
+        let mut output = output(Box::new(writer.try_clone().unwrap()));
+        output.write(&b"1234567\n".repeat(1 << 15), Some(Duration::ZERO));
+        assert!(output.lost > 0 && output.why == Errno::ETIMEDOUT, "{output:?}");
+        (reader, writer)
+    }
+
+    #[test]
+    fn a_full_pipe_is_given_up_after_a_while_and_the_loss_is_told_when_there_is_room() {
+        let (mut reader, writer) = full_pipe();
+        let mut output = output(Box::new(writer));
+        output.write(b"a\nb\n", Some(Duration::from_millis(10)));
+        output.write(b"c\n", Some(Duration::ZERO));
+        reader.read_exact(&mut [0; 1 << 15]).unwrap();
+        output.write(b"d\n", None);
+        drop(output);
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        assert!(rest.ends_with("\n3 lines lost: nobody reads the log\nd\n"), "{rest:?}");
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_and_a_full_disk_cost_lines() {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let files: [Box<dyn AsFd + Send>; 2] = [Box::new(writer), Box::new(full)];
+        for (file, why) in files.into_iter().zip([Errno::EPIPE, Errno::ENOSPC]) {
+            let mut output = output(file);
+            output.write(b"a\nb\n", None);
+            output.write(b"c\n", None);
+            assert_eq!((output.lost, output.why), (3, why));
+        }
+    }
+}

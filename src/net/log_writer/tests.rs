@@ -1,0 +1,100 @@
+//! The log's thread, with pipes for logs. What is measured in time of the clock is in `limits`.
+
+use std::io::{PipeReader, Read, pipe};
+
+use super::*;
+
+const SOON: Duration = Duration::from_secs(15);
+
+fn log() -> (LogWriter, PipeReader) {
+    let (reader, writer) = pipe().unwrap();
+    (LogWriter::new(Box::new(writer), |_, text| format!("{text}\n")), reader)
+}
+
+fn add(log: &LogWriter, level: Level, text: &str, line: u32) {
+    let mut record = Record::builder();
+    let record = record.level(level).file_static(Some("a.rs")).line(Some(line));
+    log.add(&record.args(format_args!("{text}")).build(), Instant::now());
+}
+
+/// Reads until a text comes; returns all of it.
+fn read_to(reader: &mut PipeReader, end: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 64 * 1024];
+    while !text.contains(end) {
+        let count = reader.read(&mut buffer).unwrap();
+        assert!(count > 0, "no {end:?} in {text:?}");
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    text
+}
+
+#[test]
+fn without_a_thread_each_line_is_written_at_once_and_none_is_left_out() {
+    let (log, mut reader) = log();
+    for number in 0..30 {
+        add(&log, Level::Info, &number.to_string(), 1);
+    }
+    log.flush(Duration::ZERO);
+    let expected: String = (0..30).map(|number| format!("{number}\n")).collect();
+    let mut read = vec![0; expected.len()];
+    reader.read_exact(&mut read).unwrap();
+    assert_eq!(read, expected.as_bytes());
+}
+
+#[test]
+fn lines_of_before_and_after_the_start_come_in_order() {
+    let (log, mut reader) = log();
+    add(&log, Level::Info, "before", 1);
+    log.start().unwrap();
+    for number in 0..100 {
+        add(&log, Level::Debug, &format!("<{number}>"), 2);
+    }
+    let expected: String = (0..100).map(|number| format!("<{number}>\n")).collect();
+    assert_eq!(read_to(&mut reader, "<99>\n"), format!("before\n{expected}"));
+}
+
+#[test]
+fn a_log_that_nobody_reads_delays_nobody_and_says_what_is_missing() {
+    let (log, mut reader) = log();
+    log.start().unwrap();
+    let line = "x".repeat(1000);
+    for _ in 0..1000 {
+        add(&log, Level::Debug, &line, 1);
+    }
+    let begun = Instant::now();
+    log.flush(Duration::from_millis(50));
+    assert!(begun.elapsed() >= Duration::from_millis(50), "not all has been written");
+    let text = read_to(&mut reader, "lines dropped: the log cannot keep up\n");
+    let (lines, notice) = text.trim_end().rsplit_once('\n').unwrap();
+    let dropped: usize = notice.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(lines.lines().filter(|found| **found == line).count() + dropped, 1000);
+    assert!(dropped > 500, "{dropped}");
+    log.flush(SOON);
+    add(&log, Level::Debug, "after", 1);
+    assert_eq!(read_to(&mut reader, "after\n"), "after\n");
+}
+
+#[test]
+fn the_count_of_what_is_left_out_comes_without_another_line() {
+    let (log, mut reader) = log();
+    log.start().unwrap();
+    for _ in 0..20_000 {
+        add(&log, Level::Info, "like this", 1);
+    }
+    let text = read_to(&mut reader, "more lines within a second like: like this\n");
+    assert!(text.starts_with(&"like this\n".repeat(20)), "{text}");
+}
+
+#[test]
+fn the_end_tells_what_is_left_out_so_far() {
+    let (log, mut reader) = log();
+    log.start().unwrap();
+    while log.0.state().limits.due().is_none() {
+        add(&log, Level::Info, "ended", 1);
+    }
+    log.finish(SOON);
+    assert!(log.0.state().queue.is_idle());
+    let text = read_to(&mut reader, "like: ended\n");
+    assert!(text.ends_with("1 more lines within a second like: ended\n"), "{text}");
+}
