@@ -14,7 +14,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Text,
         default: "1",
         repeat: Repeat::Once,
-        doc: "Accepted for nginx's sake: there is always one process with one thread.",
+        doc: "Accepted for nginx's sake: there is always one process with one loop.",
     },
     Directive {
         name: "pid",
@@ -23,7 +23,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         default: "",
         repeat: Repeat::Once,
         doc: "The file that holds the process id, or off. Without it: /run/millstream.pid for root, \
-              millstream.pid in XDG_RUNTIME_DIR for others, if that is set.",
+              millstream.pid in XDG_RUNTIME_DIR for others, if that is set. A regular file and no link; or \
+              /dev/null, /dev/stdout or /dev/stderr.",
     },
     Directive {
         name: "daemon",
@@ -50,7 +51,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         },
         default: "stderr info",
         repeat: Repeat::Once,
-        doc: "Where the log goes and how much of it. RUST_LOG, when set, decides how much.",
+        doc: "Where the log goes, and how much of it: a file, a FIFO, or stderr, /dev/stdout, /dev/stderr, \
+              /dev/null; a link is followed only to one of the last three. RUST_LOG, when set, decides how much. \
+              From error to info each kind of line is written 20 times a second, and the rest is counted; so are \
+              lines that the log is too slow to take.",
     },
     Directive {
         name: "events",

@@ -178,7 +178,7 @@ pub const DIRECTIVES: &[Directive] = &[
         default: "off",
         repeat: Repeat::Many,
         doc: "A file to which a line is written for each request that has been answered, within a second. A file that \
-              is moved away is begun anew. nginx's buffer= and flush= mean nothing here.",
+              is moved away is begun anew. A FIFO and links are as in error_log. nginx's buffer= and flush= mean nothing here.",
     },
     Directive {
         name: "log_format",
