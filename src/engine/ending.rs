@@ -175,6 +175,18 @@ impl Ctx {
         }
     }
 
+    /// Goes on with a session whose queue has become empty.
+    pub(super) fn queue_emptied(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.life == Life::Lingering {
+            self.work.lingering.push_back(id);
+        } else if session.backlogged {
+            self.resume_input(id);
+        } else if self.draining && !self.is_busy(id) {
+            self.finish(id, "server stops");
+        }
+    }
+
     /// Whether a session has something to finish: a stream that is live, an answer to send.
     pub(super) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
@@ -189,8 +201,8 @@ impl Ctx {
     pub(super) fn forget(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
             exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
+            self.budgets.count_out(session);
         }
-        self.count_out(id);
         self.sessions.remove(id);
         self.work.actions.push_back(Action::Drop(id));
     }

@@ -38,6 +38,11 @@ impl Headers {
         fits
     }
 
+    /// Bytes of memory that they take.
+    pub fn bytes(&self) -> usize {
+        self.kept.iter().chain(&self.metadata).map(|frame| frame.memory()).sum()
+    }
+
     /// The headers of audio or video, of all tracks.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = &Rc<Frame>> {
         self.kept.iter().filter(move |header| header.kind == kind)

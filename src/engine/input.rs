@@ -13,12 +13,12 @@ impl Engine {
     /// A session's bytes have come.
     pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
         self.cx.now = now;
+        self.keep_budgets();
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.last_input = now.instant;
         session.bytes_in += bytes.len() as u64;
         self.contain_for(id, |engine| engine.process(id, bytes));
         self.cx.count_input(id);
-        self.keep_budgets();
     }
 
     /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.

@@ -32,6 +32,7 @@ mod panics;
 mod play;
 mod policy;
 mod publish;
+mod relief;
 mod role;
 mod rtmp;
 mod sending;
@@ -71,7 +72,6 @@ use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
 use budgets::Budgets;
-use session::Life;
 use timers::Timer;
 use work::Task;
 
@@ -165,13 +165,7 @@ impl Engine {
             }
             return self.out_queue(id);
         }
-        if session.life == Life::Lingering {
-            self.cx.work.lingering.push_back(id);
-        } else if session.backlogged {
-            self.cx.resume_input(id);
-        } else if self.cx.draining && !self.cx.is_busy(id) {
-            self.cx.finish(id, "server stops");
-        }
+        self.cx.queue_emptied(id);
         None
     }
 
@@ -243,6 +237,7 @@ impl Engine {
     /// others may have their turn.
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
+        self.keep_budgets();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
             Task::Answer(id, verdict) => self.contain_for(id, |engine| engine.settle_gate(id, verdict)),
@@ -261,7 +256,6 @@ impl Engine {
                 }
             }
         }
-        self.keep_budgets();
         true
     }
 

@@ -3,6 +3,7 @@
 //! Replies, frames and files wait here in order. Whoever owns the socket gathers slices from the
 //! front, sends them in one call and says how much went. The queue never copies a frame.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
@@ -260,7 +261,7 @@ impl OutQueue {
     pub fn push_body(&mut self, body: Body) {
         match body {
             Body::Empty => {}
-            // What has other owners is theirs to count.
+            // A file that is kept in memory is counted there.
             Body::Bytes(bytes) if Rc::strong_count(&bytes) > 1 => {
                 let range = 0..bytes.len();
                 self.push_body(Body::Part(Box::new(Part { bytes, range })));
@@ -369,19 +370,29 @@ impl OutQueue {
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
     }
 
-    /// Bytes that would be free if nothing waited: replies, and frames that nobody else has.
-    pub fn own_bytes(&self) -> usize {
-        let own = self.items.iter().map(|item| match item {
-            Item::Frame(frame) | Item::Tail(frame, _) if Rc::strong_count(frame) == 1 => {
-                image(frame, self.chunking).len()
+    /// Adds the frames that wait to a map, by their addresses, with the bytes that they take.
+    pub(super) fn find_frames(&self, found: &mut HashMap<*const Frame, usize>) {
+        let mut find = |frame: &Rc<Frame>| found.insert(Rc::as_ptr(frame), frame.memory());
+        for item in self.items.iter() {
+            match item {
+                Item::Frame(frame) | Item::Tail(frame, _) => {
+                    find(frame);
+                }
+                Item::Group(group) => group.frames.iter().for_each(|frame| {
+                    find(frame);
+                }),
+                Item::Bytes(_) | Item::Part(_) | Item::Header(_) | Item::File(_) => {}
             }
-            _ => 0,
-        });
-        self.reply_bytes + own.sum::<usize>()
+        }
+    }
+
+    /// How frames are cut up for this peer.
+    pub(super) fn chunking(&self) -> Chunking {
+        self.chunking
     }
 
     /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
-    pub fn drop_frames(&mut self) -> usize {
+    pub fn leave_frames_out(&mut self) -> usize {
         let before = self.len();
         let mut waiting = mem::replace(&mut self.items, Fifo::new());
         self.more = 0;
@@ -421,11 +432,6 @@ impl OutQueue {
         self.bytes = all - self.sent;
         self.fit_allowance();
         before - self.len()
-    }
-
-    /// Forgets all that waits.
-    pub fn clear(&mut self) {
-        *self = Self::new(self.chunking);
     }
 
     /// Whether nothing waits.

@@ -206,9 +206,10 @@ impl Ctx {
     fn fit_input_limits(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (publishes, server) = (session.roles.publishes(), self.servers.get(session.server));
-        if let (Some(state), Some(server)) = (session.rtmp_mut(), server) {
-            let limits = server.rtmp.limits;
-            state.protocol.set_limits(if publishes { limits } else { limits.without_media() });
+        match (session.rtmp_mut(), server) {
+            (Some(state), Some(server)) if publishes => state.protocol.begin_publishing(server.rtmp.limits),
+            (Some(state), Some(server)) => state.protocol.end_publishing(server.rtmp.limits),
+            _ => {}
         }
     }
 }

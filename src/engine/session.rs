@@ -317,8 +317,8 @@ impl Session {
     /// Bytes of its client's input that are held: not yet parsed, or no whole message.
     pub(super) fn held_input(&self) -> usize {
         let unfinished = match &self.speaks {
-            Speaks::Rtmp(state) => state.protocol.memory(),
-            Speaks::Http(state) => state.protocol.memory(),
+            Speaks::Rtmp(state) => state.protocol.held(),
+            Speaks::Http(state) => state.protocol.held(),
         };
         self.pending.capacity() + unfinished
     }

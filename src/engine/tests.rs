@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::session::Life;
 use super::*;
 use crate::conf::Tree;
 use crate::media::amf::{Object, Value, amf0};
@@ -87,6 +88,7 @@ impl World {
             }
             self.engine.step(self.now);
         }
+        self.check_budgets();
         std::iter::from_fn(|| self.engine.next_action()).collect()
     }
 
@@ -99,6 +101,14 @@ impl World {
         self.now = Now { instant: self.now.instant + time, wall: self.now.wall + time };
         while self.engine.expire(self.now) {}
         self.end_turn();
+    }
+
+    /// What sessions have counted is what the budgets have of them.
+    fn check_budgets(&self) {
+        let sum = |count: fn(&Session) -> usize| self.engine.cx.sessions.iter().map(count).sum::<usize>();
+        let budgets = &self.engine.cx.budgets;
+        assert_eq!(budgets.input.used, sum(Session::held_input));
+        assert_eq!(budgets.media.used, sum(|session| session.out.reply_bytes()));
     }
 
     fn is_open(&self, id: SessionId) -> bool {

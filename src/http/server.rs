@@ -54,12 +54,12 @@ impl ServerSession {
         !self.head.is_empty()
     }
 
-    /// Bytes that are kept of a head.
-    pub fn memory(&self) -> usize {
+    /// Bytes that are held of a head.
+    pub fn held(&self) -> usize {
         self.head.capacity()
     }
 
-    /// Forgets what has come of a head. The session takes no more input after that.
+    /// Frees what has come of a head. The session takes no more input after that.
     pub fn release(&mut self) {
         self.head = Vec::new();
     }

@@ -171,8 +171,13 @@ impl Frame {
 
     /// Counts the frame on a meter for as long as it lives.
     pub fn count_on(&mut self, meter: &Meter) {
+        self.charge = Some(meter.charge(self.memory()));
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
         let image = self.image.get().map_or(0, |image| image.len());
-        self.charge = Some(meter.charge(size_of::<Self>() + self.buffer.capacity() + image));
+        size_of::<Self>() + self.buffer.capacity() + image
     }
 
     /// Makes a frame of a payload that has no headroom yet; copies it.

@@ -205,7 +205,7 @@ impl Server {
             }
         };
         if self.engine.publishes(id) && !self.engine.is_stopped(id) {
-            self.read_to_end(id);
+            self.read_to_end(id, now);
         } else {
             self.engine.disconnected(id, &why, now);
         }
@@ -213,7 +213,8 @@ impl Server {
 
     /// Has a publisher read on to which nothing can be written any more: what it sent before its connection was reset
     /// is still there, and reading it comes to the same end.
-    fn read_to_end(&mut self, id: SessionId) {
+    fn read_to_end(&mut self, id: SessionId, now: Now) {
+        self.engine.hung_up(id, now);
         if let Some(socket) = self.socket(id) {
             (socket.blocked, socket.hung_up, socket.readable) = (true, true, true);
             self.go_on(id);

@@ -1,7 +1,7 @@
 //! What all sessions together may take, and what is given up beyond that.
 
 use super::*;
-use crate::engine::budgets::REST;
+use crate::engine::relief::RELIEF_INTERVAL;
 
 fn world(main: &str) -> World {
     let config = format!(
@@ -10,12 +10,21 @@ fn world(main: &str) -> World {
     World::configured(table(), &config)
 }
 
+impl World {
+    /// Has what is queued written as far as it is read, lets time pass, and begins another turn.
+    fn next_turn(&mut self, time: Duration) {
+        self.engine.take_dirty();
+        self.pass_time(time);
+        self.engine.step(self.now);
+    }
+}
+
 impl Client {
     /// Sends the beginning of a video message of 8 MB on a chunk stream: so many bytes of its payload.
     fn begin_message(&mut self, world: &mut World, csid: u8, bytes: usize) {
         let mut message = Vec::new();
         write_message(&mut message, 128, csid, (MessageType::Video, 1, 0), &vec![0x27; 8_000_000]);
-        message.truncate(12 + bytes + bytes / 128);
+        message.truncate(12 + bytes + (bytes - 1) / 128);
         for piece in message.chunks(16 * 1024) {
             self.send(world, piece);
         }
@@ -26,43 +35,68 @@ fn held(world: &World, client: &Client) -> usize {
     world.engine.cx.sessions.get(client.id).map_or(0, Session::held_input)
 }
 
-#[test]
-fn who_does_not_publish_may_have_64_kib_of_unfinished_messages() {
-    let mut world = world("");
-    let mut one = Client::connect(&mut world, "live");
-    one.begin_message(&mut world, 6, 1000);
-    assert!(!world.is_open(one.id), "8 MB are announced");
-    let mut several = Client::connect(&mut world, "live");
-    let begin = |world: &mut World, client: &mut Client, csid| {
-        let mut message = Vec::new();
-        write_message(&mut message, 128, csid, (MessageType::DataAmf0, 1, 0), &[0; 60_000]);
-        message.truncate(41_000);
-        client.send(world, &message);
-    };
-    begin(&mut world, &mut several, 6);
-    assert!(world.is_open(several.id) && held(&world, &several) > 40_000);
-    begin(&mut world, &mut several, 7);
-    assert!(!world.is_open(several.id));
-    assert_eq!(held(&world, &several), 0, "what has ended holds nothing");
+/// The beginning of a data message, which any client may send.
+fn begin_data(world: &mut World, client: &mut Client, csid: u8, bytes: usize) {
+    let mut message = Vec::new();
+    write_message(&mut message, 128, csid, (MessageType::DataAmf0, 1, 0), &[0; 60_000]);
+    message.truncate(bytes);
+    client.send(world, &message);
 }
 
 #[test]
-fn a_publisher_may_have_a_whole_message_unfinished_and_only_while_it_publishes() {
+fn a_client_that_does_not_publish_may_have_64_kib_of_unfinished_messages() {
+    let mut world = world("");
+    let mut client = Client::connect(&mut world, "live");
+    begin_data(&mut world, &mut client, 6, 41_000);
+    assert!(world.is_open(client.id) && held(&world, &client) > 40_000);
+    begin_data(&mut world, &mut client, 7, 41_000);
+    assert!(!world.is_open(client.id));
+    assert_eq!(held(&world, &client), 0, "a session that has ended holds nothing");
+}
+
+#[test]
+fn media_of_a_client_that_does_not_publish_is_read_past() {
+    let mut world = world("");
+    let mut client = Client::connect(&mut world, "live");
+    client.receive(&mut world);
+    client.begin_message(&mut world, 6, 8000 * 128);
+    assert_eq!((world.is_open(client.id), held(&world, &client)), (true, 0));
+    client.command(&mut world, &["publish".into(), 2.0.into(), Value::Null, "a".into()]);
+    assert_eq!(client.codes(&mut world), ["NetStream.Publish.Start"], "commands come between its chunks");
+    let mut too_long = Client::connect(&mut world, "live");
+    let mut header = vec![6, 0, 0, 0];
+    header.extend([0x80, 0, 1, 9, 1, 0, 0, 0]);
+    too_long.send(&mut world, &header);
+    assert!(!world.is_open(too_long.id), "longer than max_message");
+}
+
+#[test]
+fn a_publisher_may_have_a_whole_message_unfinished_until_it_stops() {
     let mut world = world("");
     let mut publisher = Client::publish(&mut world, "a");
-    publisher.begin_message(&mut world, 6, 2_000_000);
+    publisher.receive(&mut world);
+    publisher.begin_message(&mut world, 6, 16_000 * 128);
     assert!(world.is_open(publisher.id) && held(&world, &publisher) > 2_000_000);
+    // It stops in the middle of the message, and publishes again behind it.
+    publisher.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
+    assert_eq!(held(&world, &publisher), 0);
+    let mut rest = Vec::new();
+    write_message(&mut rest, 128, 6, (MessageType::Video, 1, 0), &vec![0x27; 8_000_000]);
+    publisher.send_all(&mut world, &rest[12 + 16_000 * 129 - 1..]);
+    publisher.command(&mut world, &["publish".into(), 2.0.into(), Value::Null, "b".into()]);
+    publisher.frame(&mut world, Kind::Video, 0, &[KEY, &vec![0; 200_000]].concat());
+    assert!(world.is_open(publisher.id));
+    assert_eq!(world.engine.cx.streams.iter().next().unwrap().frames_in, 1);
+}
 
-    let mut former = Client::publish(&mut world, "b");
-    former.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
-    former.begin_message(&mut world, 6, 100_000);
-    assert!(!world.is_open(former.id));
-
-    let mut first = Client::publish(&mut world, "c");
-    first.command_on(&mut world, 2, &["publish".into(), 2.0.into(), Value::Null, "d".into()]);
-    first.command_on(&mut world, 2, &["closeStream".into(), 0.0.into(), Value::Null]);
-    first.begin_message(&mut world, 6, 100_000);
-    assert!(world.is_open(first.id), "it publishes another stream");
+#[test]
+fn a_publisher_that_stops_one_of_its_streams_may_have_as_much_as_before() {
+    let mut world = world("");
+    let mut publisher = Client::publish(&mut world, "a");
+    publisher.command_on(&mut world, 2, &["publish".into(), 2.0.into(), Value::Null, "b".into()]);
+    publisher.command_on(&mut world, 2, &["closeStream".into(), 0.0.into(), Value::Null]);
+    publisher.begin_message(&mut world, 6, 100_000);
+    assert!(world.is_open(publisher.id) && held(&world, &publisher) > 100_000);
 }
 
 #[test]
@@ -77,6 +111,7 @@ fn beyond_input_memory_those_who_do_not_publish_go_first_and_the_longest_message
     let mut long: Vec<_> = (0..12).map(|_| Client::connect(&mut world, "live")).collect();
     for client in &mut long {
         client.send(&mut world, &bytes[..50_000]);
+        world.next_turn(RELIEF_INTERVAL);
     }
     let open = long.iter().filter(|client| world.is_open(client.id)).count();
     assert!((1..12).contains(&open), "{open} of the long ones are left");
@@ -86,21 +121,31 @@ fn beyond_input_memory_those_who_do_not_publish_go_first_and_the_longest_message
 }
 
 #[test]
-fn publishers_go_last_and_what_has_gone_does_not_count() {
+fn publishers_are_closed_last_and_clients_with_little_are_left_alone() {
     let mut world = world("input_memory_size 1m;");
+    let mut idle: Vec<_> = (0..50).map(|_| Client::connect(&mut world, "live")).collect();
+    begin_data(&mut world, &mut idle[0], 6, 2000);
     let mut publishers = ["a", "b", "c"].map(|name| Client::publish(&mut world, name));
     for (publisher, bytes) in publishers.iter_mut().zip([100_000, 600_000, 100_000]) {
         publisher.begin_message(&mut world, 6, bytes);
     }
-    let open = publishers.each_ref().map(|publisher| world.is_open(publisher.id));
-    assert_eq!(open, [true, false, true]);
-    for _ in 0..20 {
-        let mut client = Client::publish(&mut world, "d");
-        client.begin_message(&mut world, 6, 100_000);
-        world.engine.disconnected(client.id, "test", world.now);
-        world.end_turn();
+    assert_eq!(publishers.each_ref().map(|publisher| world.is_open(publisher.id)), [true, false, true]);
+    assert!(idle.iter().all(|client| world.is_open(client.id)));
+}
+
+#[test]
+fn many_clients_with_little_are_closed_before_publishers_if_they_have_most() {
+    let mut world = world("input_memory_size 1m;");
+    let mut publisher = Client::publish(&mut world, "a");
+    publisher.begin_message(&mut world, 6, 200_000);
+    for _ in 0..400 {
+        let mut client = Client::connect(&mut world, "live");
+        client.receive(&mut world);
+        begin_data(&mut world, &mut client, 6, 3500);
+        world.next_turn(RELIEF_INTERVAL / 10);
     }
-    assert!(world.is_open(publishers[0].id) && world.is_open(publishers[2].id));
+    assert!(world.is_open(publisher.id));
+    assert!(world.engine.cx.budgets.input.used < (1 << 20) + 50_000);
 }
 
 /// A publisher with so many bytes of pictures behind its headers and a key frame.
@@ -125,6 +170,7 @@ fn beyond_media_memory_the_largest_caches_are_emptied_to_their_headers() {
         .map(|(name, bytes)| publisher(&mut world, name, bytes));
     assert_eq!(cached(&world), [21, 51, 21]);
     let mut fourth = publisher(&mut world, "d", 200_000);
+    world.next_turn(RELIEF_INTERVAL);
     assert_eq!(cached(&world)[..3], [21, 0, 21]);
     assert!(world.engine.cx.budgets.frames.bytes() < 1 << 20);
     let mut player = Client::play(&mut world, "b");
@@ -136,7 +182,7 @@ fn beyond_media_memory_the_largest_caches_are_emptied_to_their_headers() {
 }
 
 #[test]
-fn then_the_frames_that_wait_for_slow_players_are_left_out_and_nobody_is_closed() {
+fn beyond_media_memory_frames_are_left_out_for_players_that_are_behind_and_nobody_is_closed() {
     let mut world = world("media_memory_size 1m;");
     let mut publisher = publisher(&mut world, "a", 0);
     let (mut slow, mut reads) = (Client::play(&mut world, "a"), Client::play(&mut world, "a"));
@@ -144,6 +190,7 @@ fn then_the_frames_that_wait_for_slow_players_are_left_out_and_nobody_is_closed(
     for time in 1..200 {
         publisher.frame(&mut world, Kind::Video, time, &inter);
         assert_eq!(reads.media(&mut world).len(), 1);
+        world.next_turn(RELIEF_INTERVAL);
     }
     assert!(world.is_open(slow.id) && world.player(slow.id).dropped > 50);
     let used = world.engine.cx.budgets.frames.bytes();
@@ -154,20 +201,57 @@ fn then_the_frames_that_wait_for_slow_players_are_left_out_and_nobody_is_closed(
 }
 
 #[test]
-fn at_last_clients_are_closed_for_which_the_most_waits() {
+fn a_player_that_keeps_up_loses_nothing_to_clients_that_do_not_read_their_replies() {
     let mut world = world("media_memory_size 1m;");
-    let publisher = publisher(&mut world, "a", 0);
-    let mut clients: Vec<_> = (0..24).map(|_| Client::connect(&mut world, "live")).collect();
+    let mut publisher = publisher(&mut world, "a", 0);
+    let mut player = Client::play(&mut world, "a");
+    publisher.receive(&mut world);
     let ask = ["nothing".into(), 2.0.into(), Value::Null];
-    for client in &mut clients {
-        for _ in 0..500 {
-            client.command(&mut world, &ask);
-        }
-        world.pass_time(REST);
+    let mut clients = Vec::new();
+    for time in 0..24 {
+        let mut client = Client::connect(&mut world, "live");
+        (0..500).for_each(|_| client.command(&mut world, &ask));
+        clients.push(client);
+        publisher.frame(&mut world, Kind::Video, 100 + time, INTER);
+        world.next_turn(RELIEF_INTERVAL);
+        assert!(!player.media(&mut world).is_empty(), "the frame of {time}");
     }
+    let mut short = Client::connect(&mut world, "live");
+    short.command(&mut world, &ask);
     let open = clients.iter().filter(|client| world.is_open(client.id)).count();
     assert!((1..24).contains(&open), "{open} are left");
-    assert!(world.is_open(publisher.id));
+    assert!(world.is_open(publisher.id) && world.is_open(short.id) && world.player(player.id).dropped == 0);
+    assert!(world.engine.cx.budgets.media_used() <= 1 << 20);
+}
+
+impl Client {
+    /// Takes so many bytes of what waits, and no more.
+    fn take(&mut self, world: &mut World, bytes: usize) {
+        let waiting = world.engine.out_queue(self.id).map_or(0, |queue| queue.bytes());
+        world.engine.sent(self.id, bytes.min(waiting), world.now);
+    }
+}
+
+#[test]
+fn clients_are_closed_that_hold_large_frames_which_have_begun_to_be_sent_also_in_pairs() {
+    let mut world = world("media_memory_size 4m; ");
+    let mut publisher = publisher(&mut world, "a", 0);
+    let mut reads = Client::play(&mut world, "a");
+    let mut holders = Vec::new();
+    for time in 0..20 {
+        let mut pair = [Client::play(&mut world, "a"), Client::play(&mut world, "a")];
+        // One of them publishes a trifle, to be spared.
+        pair[0].command_on(&mut world, 2, &["publish".into(), 2.0.into(), Value::Null, "trifle".into()]);
+        pair.iter_mut().for_each(|player| drop(player.receive(&mut world)));
+        publisher.frame(&mut world, Kind::Video, 100 + time, &[KEY, &vec![0; 300_000]].concat());
+        pair.iter_mut().for_each(|player| player.take(&mut world, 100_000));
+        assert!(!reads.media(&mut world).is_empty());
+        holders.extend(pair);
+        world.next_turn(RELIEF_INTERVAL);
+    }
+    let used = world.engine.cx.budgets.frames.bytes();
+    assert!(used < 6 << 20, "{used} bytes");
+    assert!(world.is_open(publisher.id) && world.is_open(reads.id));
 }
 
 #[test]
@@ -190,11 +274,12 @@ fn the_budgets_follow_from_the_memory_of_the_machine_unless_they_are_set() {
     for (main, memory, expected) in [
         ("", 1 << 30, [64 << 20, 64 << 20]),
         ("", 1 << 40, [256 << 20, 256 << 20]),
+        ("", 1 << 20, [1 << 20, 1 << 20]),
         ("input_memory_size 8m; media_memory_size auto;", 1 << 29, [8 << 20, 32 << 20]),
     ] {
         let mut world = world(main);
         world.engine.set_memory(memory);
-        assert_eq!(world.engine.cx.budgets.limits(), expected);
+        assert_eq!([world.engine.cx.budgets.input.limit, world.engine.cx.budgets.media.limit], expected);
     }
 }
 
@@ -206,20 +291,20 @@ fn players_are_not_deprived_again_and_again_for_what_others_hold() {
     let held = world.engine.cx.budgets.frames.charge(2 << 20);
     let inter = [INTER, &[0; 1000]].concat();
     publisher.frame(&mut world, Kind::Video, 0, &inter);
-    world.pass(1);
+    world.next_turn(RELIEF_INTERVAL);
     publisher.frame(&mut world, Kind::Video, 1, KEY);
     assert_eq!(player.media(&mut world).last(), Some(&(1, KEY.to_vec())));
     let dropped = world.player(player.id).dropped;
     for time in 2..60 {
         publisher.frame(&mut world, Kind::Video, time, &inter);
-        world.pass_time(REST);
+        world.next_turn(RELIEF_INTERVAL);
     }
     assert_eq!((player.media(&mut world).len(), world.player(player.id).dropped), (58, dropped));
     assert!(cached(&world)[0] > 50 && world.is_open(player.id));
     drop(held);
     for time in 60..150 {
         publisher.frame(&mut world, Kind::Video, time, &[INTER, &[0; 10_000]].concat());
-        world.pass_time(REST);
+        world.next_turn(RELIEF_INTERVAL);
     }
     let used = world.engine.cx.budgets.frames.bytes();
     assert!(used < (1 << 20) + (1 << 18), "{used} bytes: the limit holds again");

@@ -29,16 +29,17 @@ pub struct Limits {
     pub held: usize,
 }
 
-/// All unfinished messages of a client that does not publish: commands have some hundred bytes, and the messages of
-/// shared objects and the longest commands are no longer than this.
+/// All unfinished messages of a client that does not publish, in bytes: commands have some hundred, and messages of
+/// shared objects are no longer than this.
 const WITHOUT_MEDIA: u32 = 64 * 1024;
+/// Chunk streams of a client that does not publish: it sends commands, on one for each of its message streams at most.
+const STREAMS_WITHOUT_MEDIA: usize = 32;
 
 impl Limits {
-    /// The same for a client that may not send media.
-    #[must_use]
-    pub fn without_media(self) -> Self {
+    /// The same for a client that does not publish.
+    fn without_media(self) -> Self {
         let held = self.held.min(HEADROOM + WITHOUT_MEDIA as usize);
-        Self { message: self.message.min(WITHOUT_MEDIA), held, ..self }
+        Self { held, streams: self.streams.min(STREAMS_WITHOUT_MEDIA), ..self }
     }
 }
 
@@ -85,6 +86,8 @@ pub struct ChunkReader {
     current: Option<Current>,
     chunk_size: u32,
     limits: Limits,
+    /// Length beyond which a message is read past and left out, bytes.
+    longest_kept: u32,
     streams: Vec<ChunkStream>,
     /// Sum of the capacities of all `partial` buffers.
     held: usize,
@@ -122,6 +125,7 @@ impl ChunkReader {
             current: None,
             chunk_size: DEFAULT_CHUNK_SIZE,
             limits,
+            longest_kept: u32::MAX,
             streams: Vec::new(),
             held: 0,
             habit: ExtendedHabit::Unknown,
@@ -189,15 +193,10 @@ impl ChunkReader {
         self.held
     }
 
-    /// Bytes that are kept of the input, with the state of the chunk streams.
-    pub fn memory(&self) -> usize {
-        self.held + self.returned.capacity() + self.streams.capacity() * size_of::<ChunkStream>()
-    }
-
-    /// Forgets all unfinished messages. The input cannot be read on after that.
+    /// Frees all that is kept of the input, which cannot be read on after that.
     pub fn release(&mut self) {
-        self.streams.iter_mut().for_each(|stream| stream.partial = Vec::new());
-        (self.held, self.current, self.returned) = (0, None, Vec::new());
+        (self.streams, self.returned) = (Vec::new(), Vec::new());
+        (self.held, self.filled, self.current, self.doubt) = (0, 0, None, None);
     }
 
     /// Acts on Abort (5.4.2): forgets the unfinished message of a chunk stream.
@@ -205,12 +204,31 @@ impl ChunkReader {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.csid == csid) {
             self.held -= stream.partial.capacity();
             stream.partial = Vec::new();
+            stream.end_skipping();
         }
     }
 
-    /// Replaces the limits, for instance once `connect` is accepted.
+    /// Replaces the limits: the client publishes, and may send what they allow.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        (self.limits, self.longest_kept) = (limits, u32::MAX);
+    }
+
+    /// Replaces the limits by 64 KiB for all messages of a client that does not publish: media that it sends, or has
+    /// begun to send, is read past.
+    pub fn set_limits_without_media(&mut self, limits: Limits) {
+        (self.limits, self.longest_kept) = (limits.without_media(), WITHOUT_MEDIA);
+        for stream in &mut self.streams {
+            let is_over = stream.length > WITHOUT_MEDIA || self.held > self.limits.held;
+            if is_over && !stream.partial.is_empty() {
+                self.held -= stream.partial.capacity();
+                stream.give_up();
+            }
+        }
+    }
+
+    /// Whether long messages are kept.
+    pub fn takes_media(&self) -> bool {
+        self.longest_kept > WITHOUT_MEDIA
     }
 
     /// Says what is known of the peer's extended timestamps; otherwise it is found out.
@@ -392,7 +410,7 @@ impl ChunkReader {
         }
         self.current = None;
         let Some(stream) = self.streams.get_mut(current.stream) else { return Ok(None) };
-        if stream.missing() > 0 {
+        if stream.missing() > 0 || stream.end_skipping() {
             return Ok(None);
         }
         self.held -= stream.partial.capacity();
@@ -409,6 +427,10 @@ impl ChunkReader {
         self.current = Some(Current { missing, ..current });
         let Some(stream) = self.streams.get_mut(current.stream) else { return Ok(0) };
         if bytes.is_empty() {
+            return Ok(missing);
+        }
+        if stream.is_skipping() || stream.length > self.longest_kept {
+            stream.skip(bytes.len());
             return Ok(missing);
         }
         let partial = &mut stream.partial;

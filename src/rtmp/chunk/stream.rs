@@ -24,6 +24,8 @@ pub struct ChunkStream {
     pub msid: u32,
     /// Headroom and payload so far; empty between messages.
     pub partial: Vec<u8>,
+    /// Payload that has been read past, of a message that is left out; bytes.
+    skipped: usize,
 }
 
 impl ChunkStream {
@@ -38,12 +40,34 @@ impl ChunkStream {
             type_id: 0,
             msid: 0,
             partial: Vec::new(),
+            skipped: 0,
         }
     }
 
     /// Whether a message is in progress.
     pub fn is_within(&self) -> bool {
-        !self.partial.is_empty()
+        !self.partial.is_empty() || self.skipped > 0
+    }
+
+    /// Whether the message in progress is left out.
+    pub fn is_skipping(&self) -> bool {
+        self.skipped > 0
+    }
+
+    /// Reads past payload of the message in progress.
+    pub fn skip(&mut self, bytes: usize) {
+        self.skipped += bytes;
+    }
+
+    /// Gives the message in progress up: its payload so far is forgotten, what is still to come is read past.
+    pub fn give_up(&mut self) {
+        self.skipped += self.partial.len().saturating_sub(HEADROOM);
+        self.partial = Vec::new();
+    }
+
+    /// Ends a message that was left out; false if it was none.
+    pub fn end_skipping(&mut self) -> bool {
+        std::mem::take(&mut self.skipped) > 0
     }
 
     /// Takes over the timestamp of a type 0, 1 or 2 header.
@@ -76,6 +100,7 @@ impl ChunkStream {
 
     /// Payload still to come, bytes.
     pub fn missing(&self) -> usize {
-        (self.length as usize + HEADROOM).saturating_sub(self.partial.len().max(HEADROOM))
+        let come = self.skipped + self.partial.len().saturating_sub(HEADROOM);
+        (self.length as usize).saturating_sub(come)
     }
 }

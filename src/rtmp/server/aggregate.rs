@@ -28,8 +28,8 @@ impl Aggregate {
         read_part(rest).is_err().then_some(Self { message, read: 0, first: None })
     }
 
-    /// Bytes that are kept of it.
-    pub fn memory(&self) -> usize {
+    /// Bytes that are held of it.
+    pub fn held(&self) -> usize {
         self.message.payload().len()
     }
 

@@ -10,11 +10,11 @@ use super::super::shared_object::Encoding;
 use super::{Phase, ServerSession, Settings};
 
 impl ServerSession {
-    /// Grants `connect`: announces window, bandwidth and chunk size, and lifts the limits to those of a
-    /// client that does not publish.
+    /// Grants `connect`: announces window, bandwidth and chunk size, and sets the limits of a client that
+    /// does not publish.
     pub fn accept_connect(&mut self, connect: &Connect, settings: &Settings, out: &mut Vec<u8>) {
         self.phase = Phase::Connected;
-        self.reader.set_limits(settings.limits.without_media());
+        self.reader.set_limits_without_media(settings.limits);
         self.announced = settings.ack_window;
         let window = settings.ack_window.to_be_bytes();
         write_control(out, MessageType::WindowAcknowledgementSize, &window);

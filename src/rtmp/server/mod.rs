@@ -210,21 +210,25 @@ impl ServerSession {
         self.reader.held()
     }
 
-    /// Bytes that are kept of the client's input: unfinished messages, an aggregate of which parts are to come, the
-    /// state of chunk streams.
-    pub fn memory(&self) -> usize {
-        self.reader.memory() + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.memory())
+    /// Bytes that are held of the client's input: unfinished messages, and an aggregate of which parts are to come.
+    pub fn held(&self) -> usize {
+        self.reader.held() + self.aggregate.as_ref().map_or(0, |aggregate| aggregate.held())
     }
 
-    /// Forgets what has not been taken yet. The session takes no more input after that.
+    /// Frees what is held of the client's input. The session takes no more after that.
     pub fn release(&mut self) {
         self.reader.release();
         self.aggregate = None;
     }
 
-    /// What the client may make the session hold from now on, as it publishes or does not.
-    pub fn set_limits(&mut self, limits: Limits) {
+    /// The client publishes, and may make the session hold this.
+    pub fn begin_publishing(&mut self, limits: Limits) {
         self.reader.set_limits(limits);
+    }
+
+    /// The client publishes no more, and may make the session hold less.
+    pub fn end_publishing(&mut self, limits: Limits) {
+        self.reader.set_limits_without_media(limits);
     }
 
     /// Whether the client has got through the handshake.
@@ -276,9 +280,9 @@ impl ServerSession {
     }
 
     /// Takes an aggregate whose parts are to come; says so of the first that has too many. One within another
-    /// is none.
+    /// is none, nor is one of a client that does not publish.
     fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
-        if self.aggregate.is_some() {
+        if self.aggregate.is_some() || !self.reader.takes_media() {
             return None;
         }
         self.aggregate = Aggregate::new(message).map(Box::new);

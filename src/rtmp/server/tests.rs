@@ -249,7 +249,7 @@ impl Conversation {
                 session.accept_connect(&connect, &SETTINGS, &mut out);
             }
         }
-        session.set_limits(SETTINGS.limits);
+        session.begin_publishing(SETTINGS.limits);
         let mut reader = ChunkReader::new(SETTINGS.limits);
         reader.set_chunk_size(SETTINGS.chunking.size).unwrap();
         Self { session, reader }
