@@ -88,6 +88,8 @@ impl Engine {
     /// Tells those who keep accounts of what has been sent.
     pub(super) fn account(&mut self, mut exchange: Exchange) {
         exchange.ended = self.cx.now;
+        // Nobody may be sent what this one was, and it may have been gone for a while.
+        self.cx.memory.sweep();
         for module in &mut self.modules {
             module.on_http_done(&mut self.cx, &exchange);
         }
@@ -210,7 +212,8 @@ impl Engine {
             reply.body = Body::Empty;
         }
         let sizes = (head.len() as u64, reply.body.len());
-        let limits = self.cx.locations.send_limits(asked.location, sizes.0 + sizes.1);
+        let mut limits = self.cx.locations.send_limits(asked.location, sizes.0 + sizes.1);
+        limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
         if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
         {

@@ -32,6 +32,7 @@ mod panics;
 mod play;
 mod policy;
 mod publish;
+mod reclaim;
 mod relief;
 mod role;
 mod rtmp;
@@ -54,7 +55,7 @@ pub use exchange::Exchange;
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
 pub use locations::{Kind as LocationKind, Location};
-pub use memory::{MemoryFile, MemoryFiles};
+pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
 pub use module::{
     Answer, COMPOSED_AT_ONCE, Compose, Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target,
     Verdict,
@@ -238,6 +239,7 @@ impl Engine {
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
         self.keep_budgets();
+        self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
             Task::Answer(id, verdict) => self.contain_for(id, |engine| engine.settle_gate(id, verdict)),

@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
-use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::media::frame::HEADROOM;
 use crate::media::{Frame, Role};
 use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
 
 use super::fifo::Fifo;
+use super::memory::Extent;
 
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
@@ -27,10 +28,19 @@ const MAX_JOINED: usize = 4096;
 pub enum Body {
     /// Nothing follows the head.
     Empty,
-    /// Bytes in memory.
+    /// Bytes.
     Bytes(Rc<[u8]>),
-    /// A part of bytes in memory.
-    Part(Box<Part>),
+    /// A piece of a file in memory.
+    Memory {
+        /// The file.
+        extent: Rc<Extent>,
+        /// Where the piece begins, bytes.
+        offset: u64,
+        /// How long it is, bytes.
+        length: u64,
+        /// How long sending it may take.
+        within: Duration,
+    },
     /// A piece of an open, regular file.
     File {
         /// The file.
@@ -42,40 +52,28 @@ pub enum Body {
     },
 }
 
-/// A part of bytes that have other owners.
-#[derive(Debug)]
-pub struct Part {
-    bytes: Rc<[u8]>,
-    /// Invariant: within the bytes.
-    range: Range<usize>,
-}
-
-impl Part {
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.range.clone()).unwrap_or_default()
-    }
-}
-
 impl Body {
-    /// The `length` bytes of it from `first` on, as far as there are so many. What is shared stays shared.
+    /// The `length` bytes of it from `first` on, as far as there are so many.
     #[must_use]
     pub fn part(self, first: u64, length: u64) -> Self {
         let first = first.min(self.len());
         let length = length.min(self.len() - first);
-        let within =
-            |range: &Range<usize>| range.start + first as usize..range.start + (first + length) as usize;
         match self {
             Self::Empty => Self::Empty,
             Self::Bytes(bytes) => {
-                let range = within(&(0..bytes.len()));
-                Self::Part(Box::new(Part { bytes, range }))
+                let range = first as usize..(first + length) as usize;
+                Self::Bytes(bytes.get(range).unwrap_or_default().into())
             }
-            Self::Part(part) => {
-                let range = within(&part.range);
-                Self::Part(Box::new(Part { range, ..*part }))
+            Self::Memory { extent, offset, within, .. } => {
+                Self::Memory { extent, offset: offset + first, length, within }
             }
             Self::File { file, offset, .. } => Self::File { file, offset: offset + first, length },
         }
+    }
+
+    /// How long sending it may take, if it holds what somebody may want back.
+    pub fn within(&self) -> Option<Duration> {
+        if let Self::Memory { within, .. } = self { Some(*within) } else { None }
     }
 
     /// Length in bytes.
@@ -83,8 +81,7 @@ impl Body {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Part(part) => part.range.len() as u64,
-            Self::File { length, .. } => *length,
+            Self::Memory { length, .. } | Self::File { length, .. } => *length,
         }
     }
 
@@ -97,7 +94,6 @@ impl Body {
 #[derive(Debug)]
 enum Item {
     Bytes(Rc<[u8]>),
-    Part(Box<Part>),
     Frame(Rc<Frame>),
     Group(Box<Group>),
     /// A frame's header on another message stream than the usual: so many of these bytes. Few need one, and what
@@ -137,11 +133,30 @@ pub struct Allowance {
 #[derive(Debug)]
 pub struct Piece {
     /// The file.
-    pub file: File,
+    pub source: Source,
     /// Where to go on, bytes.
     pub offset: u64,
     /// How much is left, bytes.
     pub left: u64,
+}
+
+/// Where a file is.
+#[derive(Debug)]
+pub enum Source {
+    /// On a disk.
+    Disk(File),
+    /// In memory.
+    Memory(Rc<Extent>),
+}
+
+impl Source {
+    /// What to send from.
+    pub fn file(&self) -> &File {
+        match self {
+            Self::Disk(file) => file,
+            Self::Memory(extent) => extent.file(),
+        }
+    }
 }
 
 /// A gathered write that is being put together.
@@ -267,16 +282,30 @@ impl OutQueue {
                 self.push_body(Body::Part(Box::new(Part { bytes, range })));
             }
             Body::Bytes(bytes) => self.push_bytes(bytes),
-            Body::Part(part) if part.range.is_empty() => {}
-            Body::Part(part) => {
-                self.bytes += part.range.len();
-                self.items.push_back(Item::Part(part));
+            Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
+            Body::Memory { extent, offset, length, .. } => {
+                let offset = extent.start() + offset;
+                self.push_piece(Piece { source: Source::Memory(extent), offset, left: length });
             }
-            Body::File { length: 0, .. } => {}
             Body::File { file, offset, length } => {
-                self.items.push_back(Item::File(Box::new(Piece { file, offset, left: length })));
+                self.push_piece(Piece { source: Source::Disk(file), offset, left: length });
             }
         }
+    }
+
+    fn push_piece(&mut self, piece: Piece) {
+        self.items.push_back(Item::File(Box::new(piece)));
+    }
+
+    /// The files in memory that are to be sent.
+    pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
+        self.items.iter().filter_map(|item| match item {
+            Item::File(piece) => match &piece.source {
+                Source::Memory(extent) => Some(extent),
+                Source::Disk(_) => None,
+            },
+            _ => None,
+        })
     }
 
     /// The rest of the only frame that waits: what a player that keeps up has.
@@ -457,7 +486,6 @@ impl OutQueue {
     fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
         match item {
             Item::Bytes(bytes) => Some(bytes),
-            Item::Part(part) => Some(part.bytes()),
             Item::Frame(frame) => Some(image(frame, self.chunking)),
             Item::Group(group) => group.rest().first().map(|frame| image(frame, self.chunking)),
             Item::Header(header) => header.0.get(..header.1),

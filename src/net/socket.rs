@@ -124,7 +124,7 @@ impl Socket {
             } else if let Some(piece) = queue.file() {
                 let mut offset = piece.offset.cast_signed();
                 let count = piece.left.min(FILE_PIECE) as usize;
-                match sendfile64(&self.stream, &piece.file, Some(&mut offset), count) {
+                match sendfile64(&self.stream, piece.source.file(), Some(&mut offset), count) {
                     Ok(0) => return Progress::Ended("the file being sent became shorter".into()),
                     other => other.map_err(io::Error::from),
                 }

@@ -1,5 +1,7 @@
 //! HTTP clients that read late or not at all, and answers that take long.
 
+use std::path::Path;
+
 use super::*;
 
 const FILE: usize = 200_000;
@@ -14,10 +16,23 @@ fn world_with(settings: &str) -> (World, SessionId) {
     let config =
         format!("http {{ keepalive_timeout 1h; {settings} server {{ listen 127.0.0.1:0; root /srv; }} }}");
     let mut world = World::configured(table(), &config);
-    let bytes = vec![b'x'; FILE].into();
-    world.engine.cx.memory.put("/srv/a.ts".into(), bytes, world.now.wall);
+    put(&mut world, "/srv/a.ts", FILE, Duration::from_secs(86_400));
     let id = world.engine.accept(0, ENDS, world.now).unwrap();
     (world, id)
+}
+
+fn put(world: &mut World, path: &str, length: usize, hold: Duration) {
+    let memory = &mut world.engine.cx.memory;
+    let draft = memory.begin_draft(None).unwrap();
+    memory.append(&draft, &vec![b'x'; length], 0).unwrap();
+    memory.publish(draft, path.into(), world.now.wall, hold);
+}
+
+/// Bytes of answers that a client has not taken.
+fn waiting(world: &mut World, id: SessionId) -> usize {
+    let Some(session) = world.engine.cx.sessions.get_mut(id) else { return 0 };
+    let sent = session.bytes_out;
+    session.http_mut().map_or(0, |state| state.queued.saturating_sub(sent) as usize)
 }
 
 fn ask(world: &mut World, id: SessionId, times: usize) {
@@ -28,7 +43,7 @@ fn ask(world: &mut World, id: SessionId, times: usize) {
 
 /// Lets the client read what is queued for it; returns how many bytes.
 fn read_all(world: &mut World, id: SessionId) -> usize {
-    let waiting = world.engine.out_queue(id).unwrap().bytes();
+    let waiting = waiting(world, id);
     world.engine.sent(id, waiting, world.now);
     world.end_turn();
     waiting
@@ -67,8 +82,10 @@ fn who_takes_nothing_for_a_minute_is_hung_up_on_however_long_connections_may_be_
 /// Lets a client take so many bytes a second; returns after how many seconds it has all, or was hung up on.
 fn read_slowly(world: &mut World, id: SessionId, rate: usize, most: u64) -> u64 {
     for second in 0..most {
-        let waiting = world.engine.out_queue(id).filter(|queue| !queue.is_empty()).map(|queue| queue.bytes());
-        let Some(waiting) = waiting.filter(|_| world.is_open(id)) else { return second };
+        let waiting = waiting(world, id);
+        if waiting == 0 || !world.is_open(id) {
+            return second;
+        }
         world.engine.sent(id, rate.min(waiting), world.now);
         world.pass(1);
     }
@@ -106,7 +123,7 @@ fn a_slow_client_that_goes_on_gets_all_of_every_answer() {
 #[test]
 fn the_next_answer_is_late_from_its_own_beginning_on() {
     let (mut world, id) = world_with("send_timeout 600s; send_min_rate 10k;");
-    world.engine.cx.memory.put("/srv/b.ts".into(), vec![b'x'; FILE / 4].into(), world.now.wall);
+    put(&mut world, "/srv/b.ts", FILE / 4, Duration::from_secs(86_400));
     let both = "GET /b.ts HTTP/1.1\r\nHost: a\r\n\r\nGET /a.ts HTTP/1.1\r\nHost: a\r\n\r\n";
     world.engine.input(id, both.as_bytes(), world.now);
     world.end_turn();
@@ -115,6 +132,42 @@ fn the_next_answer_is_late_from_its_own_beginning_on() {
     world.engine.sent(id, FILE / 4 + 500, world.now);
     let seconds = read_slowly(&mut world, id, 1, 1000);
     assert!(!world.is_open(id) && (600 + 19..600 + 22).contains(&seconds), "{seconds} s");
+}
+
+#[test]
+fn a_file_in_memory_must_be_taken_within_its_time_however_fast_that_is() {
+    let (mut world, id) = world();
+    put(&mut world, "/srv/a.ts", FILE, Duration::from_secs(20));
+    ask(&mut world, id, 1);
+    let seconds = read_slowly(&mut world, id, FILE / 30, 1000);
+    assert!(!world.is_open(id) && (20..22).contains(&seconds), "{seconds} s");
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
+    ask(&mut world, id, 1);
+    let seconds = read_slowly(&mut world, id, FILE / 15, 1000);
+    assert!(world.is_open(id) && seconds < 20, "{seconds} s");
+}
+
+#[test]
+fn who_reads_what_has_been_gone_from_memory_for_longest_is_hung_up_on_first() {
+    let (mut world, first) = world();
+    let clients = [first, world.engine.accept(0, ENDS, world.now).unwrap()];
+    for (client, name) in [(clients[1], "/srv/a.ts"), (clients[0], "/srv/a.ts")] {
+        // Each has begun with another file of the name.
+        put(&mut world, name, FILE, Duration::from_secs(1000));
+        ask(&mut world, client, 1);
+        read_slowly(&mut world, client, 1000, 2);
+    }
+    world.engine.cx.memory.remove(Path::new("/srv/a.ts"));
+    let held = world.engine.cx.memory.bytes();
+    assert!(held > 2 * FILE as u64);
+    let (limit, growth) = (held, Growth { from: 0, to: 1000 });
+    assert!(world.engine.cx.memory.make_room(limit, Path::new("/live"), growth));
+    world.engine.step(world.now);
+    world.end_turn();
+    assert_eq!(clients.map(|client| world.is_open(client)), [true, false]);
+    assert_eq!(world.engine.cx.memory.bytes(), held / 2);
+    read_all(&mut world, clients[0]);
+    assert_eq!(world.engine.cx.memory.bytes(), 0, "freed as soon as the last has it");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! The fragment being written: its file, the bytes on their way there, and how long it is.
 
 use std::io;
+use std::path::Path;
+use std::rc::Rc;
 
 use super::keys::Cipher;
 use super::playlist::Begins;
 use super::store::Part;
+use crate::engine::{Growth, MemoryFiles};
 
 /// Bytes that are gathered before they go to the file.
 const BUFFER: usize = 64 * 1024;
@@ -118,6 +121,28 @@ impl OpenFragment {
     /// Lets full buffers go to the file.
     pub fn drain(&mut self) -> io::Result<()> {
         if self.buffer.len() >= BUFFER { self.write_out() } else { Ok(()) }
+    }
+
+    /// How it grows in memory, if it is there.
+    pub fn growth(&self, memory: &MemoryFiles) -> Growth {
+        match &self.part {
+            Part::Memory(draft) => draft.growth(memory, self.buffer.capacity()),
+            Part::File(_) => Growth::default(),
+        }
+    }
+
+    /// Whether that is any other than it was.
+    pub fn grows(&self, memory: &MemoryFiles) -> bool {
+        let Growth { from, to } = self.growth(memory);
+        from != to
+    }
+
+    /// Stores what waits for the memory.
+    pub fn store(&mut self, memory: &mut MemoryFiles, owner: &Rc<Path>) -> io::Result<()> {
+        match &mut self.part {
+            Part::Memory(draft) => draft.store(memory, owner, self.buffer.capacity()).map(drop),
+            Part::File(_) => Ok(()),
+        }
     }
 
     /// Milliseconds from the first frame to one that is decoded at `time`.

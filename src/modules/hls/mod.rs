@@ -160,6 +160,9 @@ impl Hls {
             }
         }
         self.ended.take_playlist(&playlist);
+        if app.settings.place != Place::Disk {
+            memory.begin_owner(&playlist);
+        }
         let files = Files::of(app.settings.place, memory);
         let publication = Publication::open(naming.clone(), &files, wall);
         if app.keeps_ledger() {
@@ -172,7 +175,11 @@ impl Hls {
 
     /// A stream ends; returns the timer after which its files go, and how long from now, and perhaps another's.
     fn finish(&mut self, stream: StreamId, memory: &mut MemoryFiles) -> Vec<(u64, Duration)> {
-        match self.writing.take(stream) {
+        let naming = self.writing.take(stream);
+        if let Some(naming) = &naming {
+            memory.end_owner(&naming.playlist());
+        }
+        match naming {
             Some(naming) if naming.settings().cleanup == Cleanup::Delete => {
                 self.outlast(naming, None, memory)
             }

@@ -9,12 +9,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::path::Path;
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::engine::{MemoryFiles, Now};
+use crate::engine::{Growth, MemoryFiles, Now, SHORTEST_HOLD};
 
 use super::files::{self, Parents};
+use super::fragment::OpenFragment;
 use super::keys::{self, Cipher};
 use super::line::Ends;
 use super::measure::{Facts, Measure};
@@ -87,6 +89,8 @@ pub struct Finished<'a> {
 #[derive(Debug)]
 pub struct Publication {
     naming: Naming,
+    /// Whose its files in memory are: the playlist's path.
+    owner: Rc<Path>,
     settings: Rc<Settings>,
     store: Store,
     playlist: Playlist,
@@ -138,6 +142,7 @@ impl Publication {
             measure: Measure::default(),
             is_master_stale: false,
             has_warned: false,
+            owner: naming.playlist().into(),
             naming,
             settings,
         };
@@ -232,14 +237,18 @@ impl Publication {
         self.ground = Ground::Unsure;
     }
 
-    /// Hands the changes over that wait for the memory, and sees to the master playlist.
-    pub fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
-        if let Place::Memory { limit } = self.settings.place {
-            self.fit(limit, memory);
-            if let Store::Memory(changes) = &mut self.store {
-                changes.apply(memory, now.wall);
-            }
-        }
+    /// Hands over what waits for the memory, the open fragment too, and sees to the master playlist. An error is one of
+    /// the open fragment.
+    pub fn settle(
+        &mut self,
+        now: Now,
+        memory: &mut MemoryFiles,
+        open: Option<&mut OpenFragment>,
+    ) -> io::Result<()> {
+        let settled = match self.settings.place {
+            Place::Memory { limit } => self.settle_in_memory(limit as u64, now.wall, memory, open),
+            Place::Disk => Ok(()),
+        };
         if mem::take(&mut self.is_master_stale)
             && let Some(base) = variants::base_of(self.naming.name(), &self.settings)
         {
@@ -248,6 +257,35 @@ impl Publication {
                 log::error!("{}: hls master playlist: {error}", self.naming.name());
             }
         }
+        settled
+    }
+
+    fn settle_in_memory(
+        &mut self,
+        limit: u64,
+        wall: SystemTime,
+        memory: &mut MemoryFiles,
+        open: Option<&mut OpenFragment>,
+    ) -> io::Result<()> {
+        let fits = self.fit(limit, memory, open.as_deref());
+        let hold = self.hold();
+        if let Store::Memory(changes) = &mut self.store
+            && !changes.is_empty()
+        {
+            changes.apply(memory, &self.owner, (wall, hold))?;
+            memory.sweep();
+        }
+        match open {
+            Some(_) if !fits => Err(io::Error::other("hls_memory_size is used up")),
+            Some(open) if open.grows(memory) => open.store(memory, &self.owner),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long a reader may take over a fragment: as long as it is listed.
+    fn hold(&self) -> Duration {
+        let listed = self.settings.playlist_length.max(self.playlist.total());
+        Duration::from_millis(listed).max(SHORTEST_HOLD)
     }
 
     /// The stream's name.
@@ -386,15 +424,15 @@ impl Publication {
         true
     }
 
-    /// Gives up the oldest of this stream until all that waits fits into the memory. If not even the
-    /// newest fragment does, nothing is listed.
-    fn fit(&mut self, limit: usize, memory: &MemoryFiles) {
-        let fits = |store: &Store| match store {
-            Store::Memory(changes) => changes.is_empty() || changes.bytes_after(memory) <= limit,
-            Store::Disk => true,
-        };
+    /// Gives up the oldest of this stream until all that waits fits into the memory, and what is open. If not even the
+    /// newest fragment does, nothing is listed. False if that does not suffice.
+    fn fit(&mut self, limit: u64, memory: &mut MemoryFiles, open: Option<&OpenFragment>) -> bool {
         let mut has_changed = false;
-        while !fits(&self.store) {
+        let fits = loop {
+            let growth = self.growth(memory, open);
+            if growth.to <= growth.from || memory.make_room(limit, &self.owner, growth) {
+                break true;
+            }
             if !mem::replace(&mut self.has_warned, true) {
                 log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.name());
             }
@@ -402,7 +440,7 @@ impl Publication {
             if self.delete_oldest() {
                 continue;
             }
-            let Some(fragment) = self.playlist.slide() else { break };
+            let Some(fragment) = self.playlist.slide() else { break false };
             self.retired.push_back(fragment.retired());
             self.delete_oldest();
             has_changed = !self.playlist.is_empty();
@@ -410,13 +448,23 @@ impl Publication {
                 self.join = Join::Broken;
                 self.store.remove(self.naming.playlist());
             }
-        }
+        };
         // Once, and not for each that slides out: a shorter list fits where the one before did.
         if has_changed {
             let text = self.render();
             // In memory this cannot fail.
             let _ = self.store.write(self.naming.playlist(), text.as_bytes());
         }
+        fits
+    }
+
+    /// How all that waits for the memory grows.
+    fn growth(&self, memory: &MemoryFiles, open: Option<&OpenFragment>) -> Growth {
+        let changes = match &self.store {
+            Store::Memory(changes) => changes.growth(memory),
+            Store::Disk => Growth::default(),
+        };
+        changes + open.map_or(Growth::default(), |open| open.growth(memory))
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Segmenter {
     /// The clock of the leading track: video, or else audio.
     clock: Clock,
     line: Line,
+    /// The timestamp of the last frame of audio or video.
+    seen: u64,
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
@@ -126,6 +128,7 @@ impl Segmenter {
             audio: AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer),
             gate: AudioGate::new(max_step),
             clock: Clock::new(max_step),
+            seen: 0,
             last_dts: None,
             open: None,
             is_failing: false,
@@ -139,6 +142,7 @@ impl Segmenter {
         let content = self.codecs.learn(frame);
         if content != Content::Nothing {
             self.dates.see(frame.timestamp);
+            self.seen = frame.timestamp;
             if matches!(self.state, State::Resting(since) if frame.timestamp.abs_diff(since) >= REST) {
                 self.state = State::Running;
             }

@@ -5,9 +5,9 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::engine::MemoryFiles;
+use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 
 use super::files;
 use super::settings::Place;
@@ -34,7 +34,9 @@ impl<'a> Files<'a> {
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         match self {
             Self::Disk => files::read(path, limit),
-            Self::Memory(memory) => Ok(memory.get(path).map(|file| file.bytes.to_vec())),
+            Self::Memory(memory) => {
+                memory.get(path).filter(|file| file.len() <= limit).map(MemoryFile::read).transpose()
+            }
         }
     }
 
@@ -42,17 +44,16 @@ impl<'a> Files<'a> {
     pub fn size(&self, path: &Path) -> Option<u64> {
         match self {
             Self::Disk => files::size(path),
-            Self::Memory(memory) => u64::try_from(memory.get(path)?.bytes.len()).ok(),
+            Self::Memory(memory) => memory.get(path).map(MemoryFile::len),
         }
     }
 
     /// Writes a whole file.
     pub fn write(&mut self, path: PathBuf, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
-            Self::Disk => return files::write(&path, bytes),
-            Self::Memory(memory) => memory.put(path, bytes.into(), modified),
+            Self::Disk => files::write(&path, bytes),
+            Self::Memory(memory) => memory.put(path, bytes, modified),
         }
-        Ok(())
     }
 
     /// Removes a file, if it is there.
@@ -69,8 +70,8 @@ impl<'a> Files<'a> {
 pub enum Part {
     /// A hidden file.
     File(files::Part),
-    /// Bytes.
-    Memory(Vec<u8>),
+    /// On its way into memory.
+    Memory(Draft),
 }
 
 impl Part {
@@ -78,18 +79,49 @@ impl Part {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::File(part) => part.write(bytes),
-            Self::Memory(part) => {
-                part.extend_from_slice(bytes);
+            Self::Memory(draft) => {
+                draft.tail.extend_from_slice(bytes);
                 Ok(())
             }
         }
     }
 }
 
+/// A file on its way into memory.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// Where its beginning is, once some of it has been stored.
+    extent: Option<Rc<Extent>>,
+    /// The rest, which waits for the memory.
+    tail: Vec<u8>,
+}
+
+impl Draft {
+    /// How it grows if all of it is stored while its writer has so many bytes more.
+    pub fn growth(&self, memory: &MemoryFiles, buffered: usize) -> Growth {
+        memory.growth(self.extent.as_deref(), (self.tail.len() + buffered) as u64)
+    }
+
+    /// Stores what waits.
+    pub fn store(
+        &mut self,
+        memory: &mut MemoryFiles,
+        owner: &Rc<Path>,
+        buffered: usize,
+    ) -> io::Result<Rc<Extent>> {
+        let extent = match &self.extent {
+            Some(extent) => Rc::clone(extent),
+            None => Rc::clone(self.extent.insert(memory.begin_draft(Some(owner))?)),
+        };
+        memory.append(&extent, &mem::take(&mut self.tail), buffered as u64)?;
+        Ok(extent)
+    }
+}
+
 /// A change to files in memory.
 #[derive(Debug)]
 enum Change {
-    Put(PathBuf, Rc<[u8]>),
+    Put(PathBuf, Draft),
     Remove(PathBuf),
 }
 
@@ -97,6 +129,14 @@ impl Change {
     fn path(&self) -> &Path {
         match self {
             Self::Put(path, _) | Self::Remove(path) => path,
+        }
+    }
+
+    fn growth(&self, memory: &MemoryFiles) -> Growth {
+        let replaced = Growth { from: memory.bytes_at(self.path()), to: 0 };
+        match self {
+            Self::Put(_, draft) => replaced + draft.growth(memory, 0),
+            Self::Remove(_) => replaced,
         }
     }
 }
@@ -128,7 +168,7 @@ impl Store {
     pub fn create(&self, part: PathBuf) -> io::Result<Part> {
         match self {
             Self::Disk => files::Part::create(part).map(Part::File),
-            Self::Memory(_) => Ok(Part::Memory(Vec::new())),
+            Self::Memory(_) => Ok(Part::Memory(Draft::default())),
         }
     }
 
@@ -136,8 +176,8 @@ impl Store {
     pub fn publish(&mut self, part: Part, path: PathBuf) -> io::Result<()> {
         match (self, part) {
             (_, Part::File(part)) => return part.publish(&path),
-            (Self::Memory(changes), Part::Memory(bytes)) => changes.put(path, bytes.into()),
-            (Self::Disk, Part::Memory(bytes)) => return files::write(&path, &bytes),
+            (Self::Memory(changes), Part::Memory(draft)) => changes.add(Change::Put(path, draft)),
+            (Self::Disk, Part::Memory(draft)) => return files::write(&path, &draft.tail),
         }
         Ok(())
     }
@@ -146,7 +186,7 @@ impl Store {
     pub fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<Part> {
         match self {
             Self::Disk => files::prepare(path, bytes).map(Part::File),
-            Self::Memory(_) => Ok(Part::Memory(bytes.to_vec())),
+            Self::Memory(_) => Ok(Part::Memory(Draft { extent: None, tail: bytes.to_vec() })),
         }
     }
 
@@ -171,29 +211,31 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// How many bytes the memory would hold after these changes.
-    pub fn bytes_after(&self, memory: &MemoryFiles) -> usize {
-        let mut bytes = memory.bytes();
-        for change in &self.0 {
-            let old = memory.get(change.path()).map_or(0, |file| file.bytes.len());
-            let new = if let Change::Put(_, bytes) = change { bytes.len() } else { 0 };
-            bytes = bytes.saturating_sub(old).saturating_add(new);
-        }
-        bytes
+    /// What they make of the memory.
+    pub fn growth(&self, memory: &MemoryFiles) -> Growth {
+        self.0.iter().fold(Growth::default(), |sum, change| sum + change.growth(memory))
     }
 
-    /// Makes the changes.
-    pub fn apply(&mut self, memory: &mut MemoryFiles, modified: SystemTime) {
+    /// Makes the changes: removes first. Files are the owner's, and a reader may take so long over one.
+    pub fn apply(
+        &mut self,
+        memory: &mut MemoryFiles,
+        owner: &Rc<Path>,
+        (modified, hold): (SystemTime, Duration),
+    ) -> io::Result<()> {
+        let mut drafts = Vec::new();
         for change in mem::take(&mut self.0) {
             match change {
-                Change::Put(path, bytes) => memory.put(path, bytes, modified),
+                Change::Put(path, draft) => drafts.push((path, draft)),
                 Change::Remove(path) => memory.remove(&path),
             }
         }
-    }
-
-    fn put(&mut self, path: PathBuf, bytes: Rc<[u8]>) {
-        self.add(Change::Put(path, bytes));
+        for (path, mut draft) in drafts {
+            let extent = draft.store(memory, owner, 0)?;
+            drop(draft);
+            memory.publish(extent, path, modified, hold);
+        }
+        Ok(())
     }
 
     /// What was to become of the path before does not matter any more.
@@ -209,8 +251,8 @@ mod tests {
 
     #[test]
     fn changes_wait_for_the_memory_and_the_last_of_a_path_counts() {
-        let mut memory = MemoryFiles::default();
-        memory.put("/a".into(), b"12345"[..].into(), SystemTime::UNIX_EPOCH);
+        let (mut memory, owner) = (MemoryFiles::default(), Rc::from(Path::new("/list")));
+        memory.put("/a".into(), b"12345", SystemTime::UNIX_EPOCH).unwrap();
         let mut store = Store::new(Place::Memory { limit: 0 });
         store.write("/a".into(), b"1").unwrap();
         store.write("/b".into(), b"123").unwrap();
@@ -219,9 +261,10 @@ mod tests {
         let part = store.create("/.c".into()).unwrap();
         store.publish(part, "/c".into()).unwrap();
         let Store::Memory(changes) = &mut store else { panic!("not the disk") };
-        assert_eq!((changes.bytes_after(&memory), memory.bytes()), (3, 5));
-        changes.apply(&mut memory, SystemTime::UNIX_EPOCH);
+        assert_eq!(changes.growth(&memory), Growth { from: 4096, to: 2 * 4096 });
+        changes.apply(&mut memory, &owner, (SystemTime::UNIX_EPOCH, Duration::ZERO)).unwrap();
         assert!(changes.is_empty() && memory.get(Path::new("/c")).is_some());
+        assert_eq!(memory.bytes(), 2 * 4096);
         let files = Files::Memory(&mut memory);
         assert_eq!(files.read(Path::new("/b"), 10).unwrap().as_deref(), Some(&b"12"[..]));
         assert_eq!((files.size(Path::new("/a")), files.size(Path::new("/d"))), (Some(1), None));

@@ -42,12 +42,19 @@ const SMALL: u64 = 8 * 1024;
 
 /// Reads a body that is small.
 pub fn load(body: Body) -> Body {
-    let Body::File { file, offset, length } = body else { return body };
-    let mut bytes = vec![0; length.min(SMALL) as usize];
-    if length > SMALL || file.read_exact_at(&mut bytes, offset).is_err() {
-        return Body::File { file, offset, length };
+    if body.len() > SMALL {
+        return body;
     }
-    Body::Bytes(bytes.into())
+    let length = body.len() as usize;
+    let read = match &body {
+        Body::Empty | Body::Bytes(_) => return body,
+        Body::Memory { extent, offset, .. } => extent.read(*offset, length),
+        Body::File { file, offset, .. } => {
+            let mut bytes = vec![0; length];
+            file.read_exact_at(&mut bytes, *offset).map(|()| bytes)
+        }
+    };
+    read.map_or(body, |bytes| Body::Bytes(bytes.into()))
 }
 
 /// The file that `memory` has for `path` below `base`.
@@ -57,7 +64,7 @@ pub fn find_in_memory(memory: &MemoryFiles, base: &Path, path: &str) -> Option<C
     }
     let path = path.trim_start_matches('/');
     let file = if path.is_empty() { memory.get(base) } else { memory.get(&base.join(path)) }?;
-    Some(Content { body: Body::Bytes(file.bytes.clone()), modified: file.modified })
+    Some(Content { body: file.body(), modified: file.modified })
 }
 
 /// Opens what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.

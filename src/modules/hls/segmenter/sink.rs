@@ -88,7 +88,7 @@ impl Sink for Segmenter {
             return;
         }
         if let Err(error) = self.write_rest(Cut::Break) {
-            return self.fail(self.last_dts.unwrap_or(0) / 90, &error);
+            return self.fail(self.seen, &error);
         }
         self.codecs.restart();
         self.dates.restart();
@@ -121,6 +121,10 @@ impl Sink for Segmenter {
 
     fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        self.publication.settle(now, memory);
+        if let Err(error) = self.publication.settle(now, memory, self.open.as_mut()) {
+            self.fail(self.seen, &error);
+            // What has been given up is removed; with nothing open, nothing can fail.
+            let _ = self.publication.settle(now, memory, None);
+        }
     }
 }

@@ -63,7 +63,7 @@ fn what_is_given_takes_the_place_of_what_is_measured() {
         (Layout::Nested, "/hls/cam_low/index.m3u8", "cam_low/index.m3u8"),
     ] {
         let mut memory = MemoryFiles::default();
-        let mut put = |path: &str, text: &str| memory.put(path.into(), text.as_bytes().into(), UNIX_EPOCH);
+        let mut put = |path: &str, text: &str| memory.put(path.into(), text.as_bytes(), UNIX_EPOCH).unwrap();
         put(
             path,
             "#EXTM3U\n#millstream stream-inf BANDWIDTH=7,CODECS=\"a,b\"\n#EXTINF:1.000,\ncam_low-1.ts\n",

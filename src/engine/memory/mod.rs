@@ -1,0 +1,278 @@
+//! Files that are served but never on a disk: what a module makes and keeps in memory for the web.
+//!
+//! They lie over the disk: whoever serves files asks here first, by the absolute path that a file would
+//! have there. All that lives is counted: files, drafts that nobody sees yet, and what has been removed while somebody
+//! is being sent it. Whoever puts files here has a limit in mind and asks for room first; where there is none,
+//! late readers and what has ended give way.
+
+mod owners;
+mod space;
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Add;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use super::out_queue::Body;
+use owners::Owners;
+pub use space::Extent;
+use space::Space;
+
+/// What memory is given out by.
+const PAGE: u64 = 4096;
+
+/// The shortest time that a reader has for a file.
+pub const SHORTEST_HOLD: Duration = Duration::from_secs(10);
+
+/// A file in memory. It is replaced as a whole, so a reader that has begun goes on with what it was.
+#[derive(Debug, Clone)]
+pub struct MemoryFile {
+    extent: Rc<Extent>,
+    length: u64,
+    /// When it was put here.
+    pub modified: SystemTime,
+    /// How long a reader may take over it.
+    hold: Duration,
+}
+
+impl MemoryFile {
+    /// Its length, bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// All of it, to be sent.
+    pub fn body(&self) -> Body {
+        Body::Memory { extent: Rc::clone(&self.extent), offset: 0, length: self.length, within: self.hold }
+    }
+
+    /// All that is in it.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        self.extent.read(0, usize::try_from(self.length).unwrap_or(usize::MAX))
+    }
+}
+
+/// How much there is of something in bytes that are counted, and how much there is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Growth {
+    /// Now.
+    pub from: u64,
+    /// Then.
+    pub to: u64,
+}
+
+impl Add for Growth {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { from: self.from + other.from, to: self.to + other.to }
+    }
+}
+
+/// What an extent holds.
+#[derive(Debug)]
+struct Stock {
+    length: u64,
+    /// What is counted for it.
+    charge: u64,
+    /// Whose it is; nobody's once it has been removed.
+    owner: Option<Rc<Path>>,
+}
+
+/// All files in memory, by absolute path.
+#[derive(Debug, Default)]
+pub struct MemoryFiles {
+    files: HashMap<PathBuf, MemoryFile>,
+    space: Space,
+    /// What is in each extent that lives, by its number.
+    stock: HashMap<u32, Stock>,
+    /// Files that are being written.
+    drafts: Vec<Rc<Extent>>,
+    /// What is no file any more and is still being sent, the first that was removed first.
+    removed: Vec<Rc<Extent>>,
+    owners: Owners,
+    /// Invariant: the sum of all charges.
+    bytes: u64,
+    /// Those of what has been removed.
+    removed_bytes: u64,
+    /// How much of that is wanted.
+    wanted: u64,
+}
+
+impl MemoryFiles {
+    /// Puts a whole file that is nobody's at a path, in place of the one that was there.
+    pub fn put(&mut self, path: PathBuf, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
+        let draft = self.begin_draft(None)?;
+        self.append(&draft, bytes, 0)?;
+        self.publish(draft, path, modified, SHORTEST_HOLD);
+        Ok(())
+    }
+
+    /// Begins a file that nobody sees. What is written of one that has been dropped is freed by the next sweep.
+    pub fn begin_draft(&mut self, owner: Option<&Rc<Path>>) -> io::Result<Rc<Extent>> {
+        let extent = self.space.take()?;
+        self.stock.insert(extent.number(), Stock { length: 0, charge: 0, owner: owner.cloned() });
+        self.drafts.push(Rc::clone(&extent));
+        Ok(extent)
+    }
+
+    /// Appends bytes to a draft. Its writer has `buffered` more, which are counted, too.
+    pub fn append(&mut self, draft: &Extent, bytes: &[u8], buffered: u64) -> io::Result<()> {
+        let Some(stock) = self.stock.get_mut(&draft.number()) else { return Ok(()) };
+        draft.write(bytes, stock.length)?;
+        stock.length += bytes.len() as u64;
+        let charge = in_pages(stock.length + buffered);
+        self.charge(draft.number(), charge);
+        Ok(())
+    }
+
+    /// What is counted for a draft now, and what will be with so many bytes more.
+    pub fn growth(&self, draft: Option<&Extent>, more: u64) -> Growth {
+        let stock = draft.and_then(|draft| self.stock.get(&draft.number()));
+        let (length, charge) = stock.map_or((0, 0), |stock| (stock.length, stock.charge));
+        Growth { from: charge, to: in_pages(length + more) }
+    }
+
+    /// Lets a draft appear at a path, in place of the file that was there. A reader may take so long over it.
+    pub fn publish(&mut self, draft: Rc<Extent>, path: PathBuf, modified: SystemTime, hold: Duration) {
+        debug_assert!(path.is_absolute(), "{} would never be found", path.display());
+        self.drafts.retain(|other| !Rc::ptr_eq(other, &draft));
+        let length = self.stock.get(&draft.number()).map_or(0, |stock| stock.length);
+        self.charge(draft.number(), in_pages(length));
+        self.remove(&path);
+        self.files.insert(path, MemoryFile { extent: draft, length, modified, hold });
+    }
+
+    /// Removes a file, if it is there.
+    pub fn remove(&mut self, path: &Path) {
+        let Some(MemoryFile { extent, .. }) = self.files.remove(path) else { return };
+        self.retire(extent);
+        self.sweep();
+    }
+
+    /// The file at a path.
+    pub fn get(&self, path: &Path) -> Option<&MemoryFile> {
+        // Nearly always there are none, and no path needs to be hashed.
+        if self.files.is_empty() { None } else { self.files.get(path) }
+    }
+
+    /// Bytes that all files take up, in whole pages, and what is on the way to be one.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Those of the file at a path.
+    pub fn bytes_at(&self, path: &Path) -> u64 {
+        self.get(path).map_or(0, |file| in_pages(file.length))
+    }
+
+    /// Whether there are no files.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// An owner begins to write files, or goes on.
+    pub fn begin_owner(&mut self, owner: &Path) {
+        self.owners.begin(owner);
+    }
+
+    /// An owner writes no more. Its files stay while nobody needs their room.
+    pub fn end_owner(&mut self, owner: &Path) {
+        self.owners.end(owner);
+    }
+
+    /// Whether what an owner has may grow so within a limit. What late readers hold does not stand in the way: they are
+    /// hung up on. Files of owners that have ended are removed if need be, of the first that has ended first.
+    pub fn make_room(&mut self, limit: u64, owner: &Path, growth: Growth) -> bool {
+        if growth.to > growth.from && !self.has_room(limit, owner, growth) {
+            self.sweep();
+            while !self.has_room(limit, owner, growth) {
+                let Some(ended) = self.owners.next_ended(owner) else { return false };
+                self.remove_all_of(&ended);
+            }
+        }
+        let over = (self.bytes + growth.to).saturating_sub(limit + growth.from);
+        self.wanted = self.wanted.max(over.min(self.removed_bytes));
+        true
+    }
+
+    /// How many bytes of [`removed`](Self::removed) files are wanted, once.
+    pub fn take_wanted(&mut self) -> u64 {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// What has been removed and is still being sent, the first that was removed first, with what it takes up.
+    pub fn removed(&self) -> impl Iterator<Item = (&Rc<Extent>, u64)> {
+        let charge = |extent: &Extent| self.stock.get(&extent.number()).map_or(0, |stock| stock.charge);
+        self.removed.iter().map(move |extent| (extent, charge(extent)))
+    }
+
+    /// Frees what has been removed and is not being sent any more, and drafts that have been dropped.
+    pub fn sweep(&mut self) {
+        let dropped = self.drafts.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
+        dropped.iter().for_each(|extent| self.free(extent));
+        let unread = self.removed.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
+        for extent in unread {
+            let charge = self.stock.get(&extent.number()).map_or(0, |stock| stock.charge);
+            self.removed_bytes -= charge;
+            self.free(&extent);
+        }
+    }
+
+    fn has_room(&self, limit: u64, owner: &Path, growth: Growth) -> bool {
+        let kept = (self.bytes + growth.to).saturating_sub(self.removed_bytes + growth.from);
+        let own = (self.owners.bytes(owner) + growth.to).saturating_sub(growth.from);
+        kept <= self.owners.bound(limit, own)
+    }
+
+    fn remove_all_of(&mut self, owner: &Path) {
+        let is_owned = |file: &MemoryFile| {
+            let stock = self.stock.get(&file.extent.number());
+            stock.is_some_and(|stock| stock.owner.as_deref() == Some(owner))
+        };
+        let gone: Vec<_> = self.files.extract_if(|_, file| is_owned(file)).collect();
+        gone.into_iter().for_each(|(_, file)| self.retire(file.extent));
+        self.sweep();
+    }
+
+    /// Counts an extent as one that is no file any more.
+    fn retire(&mut self, extent: Rc<Extent>) {
+        if let Some(stock) = self.stock.get_mut(&extent.number()) {
+            self.removed_bytes += stock.charge;
+            if let Some(owner) = stock.owner.take() {
+                self.owners.charge(&owner, stock.charge, 0);
+            }
+        }
+        self.removed.push(extent);
+    }
+
+    fn free(&mut self, extent: &Extent) {
+        self.charge(extent.number(), 0);
+        self.stock.remove(&extent.number());
+        self.space.give_back(extent);
+    }
+
+    /// Changes what is counted for an extent.
+    fn charge(&mut self, number: u32, charge: u64) {
+        let Some(stock) = self.stock.get_mut(&number) else { return };
+        let before = std::mem::replace(&mut stock.charge, charge);
+        self.bytes = self.bytes + charge - before;
+        if let Some(owner) = &stock.owner {
+            self.owners.charge(owner, before, charge);
+        }
+    }
+}
+
+fn in_pages(bytes: u64) -> u64 {
+    bytes.next_multiple_of(PAGE)
+}
+
+#[cfg(test)]
+mod tests;

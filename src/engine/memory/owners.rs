@@ -1,0 +1,77 @@
+//! Who has how much of the memory, and how much one may have: an owner with more than an equal share leaves a part of the
+//! memory to those that have less, so that a stream that begins finds room beside one that takes all it can get.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+/// The part of the memory, one of so many, that is left to owners that have no more than their share.
+const LEFT_TO_OTHERS: u64 = 4;
+
+/// All that own files, by the path of what they are known by.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    owners: HashMap<PathBuf, Owner>,
+    /// Those that have ended, the first one first. One that has come back may still be in it.
+    ended: VecDeque<PathBuf>,
+    /// How many write files.
+    writing: u64,
+}
+
+#[derive(Debug, Default)]
+struct Owner {
+    bytes: u64,
+    is_writing: bool,
+}
+
+impl Owners {
+    pub fn begin(&mut self, owner: &Path) {
+        let entry = self.owners.entry(owner.to_owned()).or_default();
+        if !std::mem::replace(&mut entry.is_writing, true) {
+            self.writing += 1;
+            self.ended.retain(|other| other != owner);
+        }
+    }
+
+    pub fn end(&mut self, owner: &Path) {
+        let Some(entry) = self.owners.get_mut(owner) else { return };
+        if std::mem::take(&mut entry.is_writing) {
+            self.writing -= 1;
+            self.ended.push_back(owner.to_owned());
+            self.forget_empty(owner);
+        }
+    }
+
+    /// What is counted for one thing of an owner's changes.
+    pub fn charge(&mut self, owner: &Path, before: u64, after: u64) {
+        if !self.owners.contains_key(owner) {
+            // It has ended, and this is its last.
+            self.ended.push_back(owner.to_owned());
+        }
+        let entry = self.owners.entry(owner.to_owned()).or_default();
+        entry.bytes = (entry.bytes + after).saturating_sub(before);
+        self.forget_empty(owner);
+    }
+
+    pub fn bytes(&self, owner: &Path) -> u64 {
+        self.owners.get(owner).map_or(0, |entry| entry.bytes)
+    }
+
+    /// Takes the one that has ended first, but for one that has its last to write.
+    pub fn next_ended(&mut self, except: &Path) -> Option<PathBuf> {
+        let place = self.ended.iter().position(|ended| ended != except)?;
+        self.ended.remove(place)
+    }
+
+    /// Up to where an owner may fill the memory, if it then has `own` bytes.
+    pub fn bound(&self, limit: u64, own: u64) -> u64 {
+        let share = limit / self.writing.max(1);
+        if own <= share { limit } else { limit - limit / LEFT_TO_OTHERS }
+    }
+
+    fn forget_empty(&mut self, owner: &Path) {
+        if self.owners.get(owner).is_some_and(|entry| !entry.is_writing && entry.bytes == 0) {
+            self.owners.remove(owner);
+            self.ended.retain(|other| other != owner);
+        }
+    }
+}
