@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use crate::common::ffmpeg::{self, Tracks};
-use crate::common::hls::{Watch, check_times, fragments, publish};
-use crate::common::http::get;
-use crate::common::media;
+use crate::common::hls::{Watch, check_times, fragments, playlist, publish};
+use crate::common::http::{Connection, get};
+use crate::common::media::{self, Packet};
 use crate::common::player::Client;
-use crate::common::{Folder, Server, until, wait};
+use crate::common::{Folder, SOON, Server, until, wait};
 use nix::sys::signal::Signal;
 
 const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_memory on;";
@@ -47,6 +47,117 @@ fn it_all_goes_some_time_after_the_end() {
         (get(server.http(), "/hls/cam.m3u8").status == 404).then_some(())
     });
     assert_eq!(get(server.http(), &uri).status, 404);
+    assert_eq!(server.in_memory(), 0, "all of it is the system's again");
+}
+
+/// A server whose files in memory take up so much, with some settings.
+fn bounded(size: &str, settings: &str) -> Server {
+    Server::start(&format!(
+        "rtmp {{ hls_memory_size {size}; server {{ listen 127.0.0.1:0; application live {{ live on; gop_cache off;
+             hls on; hls_path FOLDER/hls; hls_memory on; {settings} }} }} }}
+         http {{ server {{ listen 127.0.0.1:0; location / {{ root FOLDER; }} }} }}"
+    ))
+}
+
+/// Pictures of so many bytes, of which every so-manieth is a key frame, a step in milliseconds apart.
+fn pictures(count: u32, (size, group, step): (u32, u32, u32)) -> Vec<Packet> {
+    let template = media::video_frame(0, true, size).payload;
+    let picture = |number: u32| {
+        let is_key = number.is_multiple_of(group);
+        let mut payload = template.clone();
+        (payload[0], payload[9]) = if is_key { (0x17, 0x65) } else { (0x27, 0x41) };
+        Packet::video(number * step, payload)
+    };
+    std::iter::once(media::video_header(0)).chain((0..count).map(picture)).collect()
+}
+
+#[test]
+fn readers_that_stop_keep_no_more_than_the_memory_may_have() {
+    const LIMIT: u64 = 32 << 10;
+    let server = bounded("32m", "hls_fragment 1s; hls_playlist_length 3s;");
+    let before = server.resident();
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let (mut readers, mut newest) = (Vec::new(), String::new());
+    for packet in pictures(20, (3_000_000, 1, 1000)) {
+        publisher.send(&packet);
+        if packet.timestamp < 2000 {
+            continue;
+        }
+        newest = until("another fragment", SOON, || {
+            let reply = get(server.http(), "/hls/cam.m3u8");
+            let last =
+                (reply.status == 200).then(|| playlist(&reply.body).segments.last().unwrap().uri.clone());
+            last.filter(|last| *last != newest)
+        });
+        let mut reader = Connection::open_narrow(server.http());
+        reader.begin(&format!("/hls/{newest}"));
+        readers.push(reader);
+        assert!(server.in_memory() <= LIMIT, "{} kB", server.in_memory());
+    }
+    let resident = server.peak().saturating_sub(before);
+    assert!(
+        resident + server.in_memory() < LIMIT + (20 << 10),
+        "{resident} kB and {} kB",
+        server.in_memory()
+    );
+    // Who is not late gets all of it.
+    assert_eq!(readers.last_mut().unwrap().reply("GET").status, 200);
+    assert!(!server.log().contains("lists less than it should"), "{}", server.log());
+}
+
+#[test]
+fn forty_fragments_that_are_being_written_have_no_more_than_the_memory_may_have() {
+    const LIMIT: u64 = 16 << 10;
+    let server = bounded("16m", "hls_fragment 60s;");
+    let before = server.resident();
+    // With sound at once, no frame waits for any.
+    let sound = [media::audio_header(0), media::audio_frame(0, 200)];
+    let packets: Vec<_> = sound.into_iter().chain(pictures(36, (100_000, 100, 40))).collect();
+    let mut publishers: Vec<_> =
+        (0..40).map(|number| Client::publish(server.rtmp(), &format!("cam{number}"))).collect();
+    for packet in &packets {
+        publishers.iter_mut().for_each(|publisher| publisher.send(packet));
+        assert!(server.in_memory() <= LIMIT, "{} kB", server.in_memory());
+    }
+    publishers.iter_mut().for_each(Client::finish);
+    let resident = server.peak().saturating_sub(before);
+    assert!(resident + server.in_memory() < 2 * LIMIT, "{resident} kB and {} kB", server.in_memory());
+    assert!(server.lines("hls rests until it can write again: hls_memory_size is used up").len() <= 40);
+}
+
+#[test]
+fn a_stream_that_finds_no_room_rests_and_goes_on_when_there_is() {
+    let server = bounded("1m", "hls_fragment 1s; hls_playlist_length 3s;");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&pictures(10, (1_500_000, 1, 1000)));
+    server.wait_lines("hls rests until it can write again: hls_memory_size is used up", 1);
+    publisher.send_all(&media::both(20_000, 10_000));
+    publisher.finish();
+    server.expect_lines("hls rests until it can write again", 1);
+    server.expect_lines("cam: hls goes on", 1);
+    let list = playlist(&get(server.http(), "/hls/cam.m3u8").body);
+    assert!(list.segments.len() >= 3 && server.in_memory() <= 1024);
+}
+
+#[test]
+fn a_stream_finds_room_beside_one_that_takes_all_it_can_get() {
+    let server = bounded("4m", "hls_fragment 1s; hls_playlist_length 60s;");
+    let mut greedy = Client::publish(server.rtmp(), "greedy");
+    let packets = pictures(25, (500_000, 1, 1000));
+    greedy.send_all(&packets[..3]);
+    let next_number = || {
+        let reply = get(server.http(), "/hls/greedy.m3u8");
+        let list = (reply.status == 200).then(|| playlist(&reply.body))?;
+        Some(list.media_sequence + list.segments.len() as u64)
+    };
+    let first = until("a fragment", SOON, next_number);
+    greedy.send_all(&packets[3..]);
+    // What has ended would give way to what is still to come.
+    wait("all of it is there", || next_number() == Some(first + 23));
+    server.expect_lines("greedy: hls lists less than it should", 1);
+    let list = publish(&server, "modest", &media::both(0, 12_000));
+    assert!(list.segments.len() >= 10, "{} are listed", list.segments.len());
+    assert_eq!(fragments(server.http(), "/hls", &list).len(), list.segments.len());
 }
 
 #[test]
@@ -82,7 +193,7 @@ fn the_numbers_do_not_go_back_though_nothing_is_kept() {
             reply.status == 200 && watch.see(&reply.body).segments.len() >= 3
         });
         server.signal(Signal::SIGKILL);
-        server.wait_exit(crate::common::SOON);
+        server.wait_exit(SOON);
         // A second has four numbers; what was published here came faster than that.
         std::thread::sleep(Duration::from_millis(2100));
     }

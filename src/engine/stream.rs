@@ -148,6 +148,11 @@ impl Stream {
         });
     }
 
+    /// Lets the sinks see to their files in memory, of which others want some room.
+    pub(super) fn settle_sinks(&mut self, now: Now, memory: &mut MemoryFiles, panics: &mut Panics) {
+        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.settle(now, memory)).is_some());
+    }
+
     /// Lets the sinks finish, and drops them.
     pub(super) fn end_sinks(&mut self, why: Finish, now: Now, memory: &mut MemoryFiles, panics: &mut Panics) {
         for (_, mut sink) in self.sinks.drain(..) {
@@ -274,6 +279,10 @@ impl Streams {
     /// All streams.
     pub fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.slab.iter().map(|(_, stream)| stream)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.slab.iter_mut().map(|(_, stream)| stream)
     }
 
     /// Slots that there are; a stream keeps its own.

@@ -23,6 +23,10 @@ const FILE_PIECE: u64 = 512 * 1024;
 /// limit is 4 MB, with which a player that is too slow would have everything 16 s late.
 const UNSENT: u32 = 128 * 1024;
 
+/// The same for an HTTP client. Of what it is sent nothing is left out, but the kernel keeps what it has taken of a file until
+/// the client has it, though the file be gone: 2 to 4 MB for one that does not read.
+const UNSENT_OF_FILES: u32 = 256 * 1024;
+
 sockopt_impl!(
     /// How much the kernel takes that it cannot send yet (tcp_notsent_lowat in its ip-sysctl).
     NotSentLowWater,
@@ -96,10 +100,10 @@ impl Socket {
             hung_up: false,
             has_to_write: false,
         };
-        // Of what HTTP sends nothing is left out, so the kernel may have it.
-        if traffic == Traffic::Media {
-            socket.limit_unsent();
-        }
+        socket.limit_unsent(match traffic {
+            Traffic::Media => &UNSENT,
+            Traffic::Files => &UNSENT_OF_FILES,
+        });
         socket
     }
 
@@ -156,8 +160,8 @@ impl Socket {
     }
 
     /// Leaves what is not under way to the peer in its queue, where frames that are too late can still be left out.
-    fn limit_unsent(&self) {
-        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &UNSENT) {
+    fn limit_unsent(&self, bytes: &u32) {
+        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, bytes) {
             log::debug!("{}: what the kernel takes for it has no limit: {error}", self.id);
         }
     }

@@ -2,6 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::sockopt::RcvBuf;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket};
 
 use super::{SOON, read_once};
 
@@ -36,6 +40,17 @@ impl Connection {
         Self(BufReader::new(stream))
     }
 
+    /// A client that lets the server send hardly anything before it reads.
+    pub fn open_narrow(address: SocketAddr) -> Self {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+        setsockopt(&socket, RcvBuf, &2048).unwrap();
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
     pub fn stream(&self) -> &TcpStream {
         self.0.get_ref()
     }
@@ -43,6 +58,12 @@ impl Connection {
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Asks for something and sees the answer come, of which it reads nothing.
+    pub fn begin(&mut self, target: &str) {
+        self.send(format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        assert_eq!(self.stream().peek(&mut [0]).unwrap(), 1, "{target}");
     }
 
     /// Sends a request with further header lines, each ending with CR LF.

@@ -20,6 +20,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -308,9 +309,28 @@ impl Server {
 
     /// Its resident memory in kilobytes.
     pub fn resident(&self) -> u64 {
+        self.kilobytes("VmRSS:")
+    }
+
+    /// The most that it has had of that.
+    pub fn peak(&self) -> u64 {
+        self.kilobytes("VmHWM:")
+    }
+
+    fn kilobytes(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Kilobytes of its files in memory, which are not resident: nothing maps them.
+    pub fn in_memory(&self) -> u64 {
+        let open =
+            fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().map(|entry| entry.unwrap().path());
+        let is_memory = |path: &PathBuf| {
+            fs::read_link(path).is_ok_and(|target| target.to_string_lossy().starts_with("/memfd:"))
+        };
+        open.filter(is_memory).map(|path| fs::metadata(path).unwrap().blocks() / 2).sum()
     }
 
     /// Bytes that the kernel has taken from it for a client and that have not arrived (`tx_queue` in proc(5)).

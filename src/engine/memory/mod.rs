@@ -23,6 +23,10 @@ use space::Space;
 /// What memory is given out by.
 const PAGE: u64 = 4096;
 
+/// The part of the memory, one of so many, that is to be free of what late readers hold: to hang up on them takes a turn,
+/// in which more may come.
+const RESERVE: u64 = 8;
+
 /// The shortest time that a reader has for a file.
 pub const SHORTEST_HOLD: Duration = Duration::from_secs(10);
 
@@ -104,6 +108,8 @@ pub struct MemoryFiles {
     removed_bytes: u64,
     /// How much of that is wanted.
     wanted: u64,
+    /// Whether somebody has less than a share and found no room.
+    is_crowded: bool,
 }
 
 impl MemoryFiles {
@@ -189,18 +195,40 @@ impl MemoryFiles {
     }
 
     /// Whether what an owner has may grow so within a limit. What late readers hold does not stand in the way: they are
-    /// hung up on. Files of owners that have ended are removed if need be, of the first that has ended first.
+    /// hung up on. Files of owners that have ended are removed if need be, of the first that has ended first. After that
+    /// nobody with no more than a share is turned away for those that have more: they are told before the turn is over.
     pub fn make_room(&mut self, limit: u64, owner: &Path, growth: Growth) -> bool {
-        if growth.to > growth.from && !self.has_room(limit, owner, growth) {
+        if self.is_over(limit, growth) {
             self.sweep();
-            while !self.has_room(limit, owner, growth) {
-                let Some(ended) = self.owners.next_ended(owner) else { return false };
-                self.remove_all_of(&ended);
-            }
         }
-        let over = (self.bytes + growth.to).saturating_sub(limit + growth.from);
-        self.wanted = self.wanted.max(over.min(self.removed_bytes));
+        while self.is_over(limit, growth) {
+            let Some(ended) = self.owners.next_ended(owner) else { break };
+            self.remove_all_of(&ended);
+        }
+        if self.is_over(limit, growth) {
+            let own = (self.owners.bytes(owner) + growth.to).saturating_sub(growth.from);
+            if own > self.owners.share(limit) || self.is_over(limit + self.owners.excess(limit), growth) {
+                return false;
+            }
+            self.is_crowded = true;
+        }
         true
+    }
+
+    /// Wants back what late readers hold, as far as less than a part of the limit is free.
+    pub fn want_back(&mut self, limit: u64) {
+        let over = self.bytes.saturating_sub(limit - limit / RESERVE);
+        self.wanted = self.wanted.max(over.min(self.removed_bytes));
+    }
+
+    /// Whether those that have more than a share are to give some up.
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
+    }
+
+    /// They have been told.
+    pub fn relieved(&mut self) {
+        self.is_crowded = false;
     }
 
     /// How many bytes of [`removed`](Self::removed) files are wanted, once.
@@ -226,10 +254,8 @@ impl MemoryFiles {
         }
     }
 
-    fn has_room(&self, limit: u64, owner: &Path, growth: Growth) -> bool {
-        let kept = (self.bytes + growth.to).saturating_sub(self.removed_bytes + growth.from);
-        let own = (self.owners.bytes(owner) + growth.to).saturating_sub(growth.from);
-        kept <= self.owners.bound(limit, own)
+    fn is_over(&self, limit: u64, growth: Growth) -> bool {
+        self.bytes + growth.to > limit + self.removed_bytes + growth.from
     }
 
     fn remove_all_of(&mut self, owner: &Path) {

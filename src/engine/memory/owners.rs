@@ -1,11 +1,8 @@
-//! Who has how much of the memory, and how much one may have: an owner with more than an equal share leaves a part of the
-//! memory to those that have less, so that a stream that begins finds room beside one that takes all it can get.
+//! Who has how much of the memory. An owner may have more than an equal share while nobody wants it, so that a stream
+//! that begins finds room beside one that takes all it can get.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-
-/// The part of the memory, one of so many, that is left to owners that have no more than their share.
-const LEFT_TO_OTHERS: u64 = 4;
 
 /// All that own files, by the path of what they are known by.
 #[derive(Debug, Default)]
@@ -62,10 +59,15 @@ impl Owners {
         self.ended.remove(place)
     }
 
-    /// Up to where an owner may fill the memory, if it then has `own` bytes.
-    pub fn bound(&self, limit: u64, own: u64) -> u64 {
-        let share = limit / self.writing.max(1);
-        if own <= share { limit } else { limit - limit / LEFT_TO_OTHERS }
+    /// An equal part of so much.
+    pub fn share(&self, limit: u64) -> u64 {
+        limit / self.writing.max(1)
+    }
+
+    /// What those have beyond their shares that write files.
+    pub fn excess(&self, limit: u64) -> u64 {
+        let (share, owners) = (self.share(limit), self.owners.values().filter(|entry| entry.is_writing));
+        owners.map(|entry| entry.bytes.saturating_sub(share)).sum()
     }
 
     fn forget_empty(&mut self, owner: &Path) {

@@ -68,7 +68,7 @@ fn drafts_count_with_what_their_writers_have_and_are_freed_when_they_are_dropped
 }
 
 #[test]
-fn an_owner_with_more_than_its_share_leaves_room_to_the_others() {
+fn an_owner_may_have_more_than_its_share_until_another_wants_its_own() {
     let mut files = MemoryFiles::default();
     let limit = 16 * PAGE;
     let [greedy, modest] = ["/greedy", "/modest"].map(|path| owner(&mut files, path));
@@ -77,15 +77,18 @@ fn an_owner_with_more_than_its_share_leaves_room_to_the_others() {
             put_for(&mut files, &greedy, &format!("/{file}"), 100);
         }
     }
-    assert_eq!(files.bytes(), 12 * PAGE, "three quarters");
-    assert!(
-        files.make_room(limit, &modest, more(4 * PAGE)) && !files.make_room(limit, &modest, more(5 * PAGE))
-    );
-    put_for(&mut files, &modest, "/own", 4 * PAGE as usize);
-    assert!(!files.make_room(limit, &greedy, more(PAGE)));
+    assert_eq!((files.bytes(), files.is_crowded()), (limit, false), "all of it");
+    assert!(files.make_room(limit, &modest, more(8 * PAGE)) && files.is_crowded());
+    put_for(&mut files, &modest, "/own", 8 * PAGE as usize);
+    for file in 0..8 {
+        assert!(!files.make_room(limit, &greedy, more(0)));
+        files.remove(Path::new(&format!("/{file}")));
+    }
+    files.relieved();
+    assert!(files.make_room(limit, &greedy, more(0)), "a share is left to it");
+    assert!(!files.make_room(limit, &modest, more(PAGE)) && !files.is_crowded());
     files.end_owner(&modest);
-    files.remove(Path::new("/own"));
-    assert!(files.make_room(limit, &greedy, more(4 * PAGE)), "alone, it has all of it");
+    assert!(files.make_room(limit, &greedy, more(8 * PAGE)), "alone, it may have all of it again");
 }
 
 #[test]
@@ -109,14 +112,18 @@ fn what_has_ended_gives_way_the_first_that_has_first() {
 #[test]
 fn what_late_readers_hold_is_no_obstacle_but_wanted_back() {
     let mut files = MemoryFiles::default();
-    let limit = 4 * PAGE;
+    let limit = 16 * PAGE;
     let live = owner(&mut files, "/live");
-    put_for(&mut files, &live, "/1.ts", 3 * PAGE as usize);
+    put_for(&mut files, &live, "/1.ts", 10 * PAGE as usize);
     let reader = files.get(Path::new("/1.ts")).unwrap().clone();
     files.remove(Path::new("/1.ts"));
-    assert!(files.make_room(limit, &live, more(PAGE)) && files.take_wanted() == 0);
-    assert!(files.make_room(limit, &live, more(3 * PAGE)));
-    assert_eq!((files.take_wanted(), files.take_wanted()), (2 * PAGE, 0));
-    assert!(!files.make_room(limit, &live, more(5 * PAGE)));
+    for (pages, wanted) in [(4, 0), (5, 1), (16, 10)] {
+        let growth = Growth { from: files.bytes_at(Path::new("/2.ts")), to: pages * PAGE };
+        assert!(files.make_room(limit, &live, growth));
+        put_for(&mut files, &live, "/2.ts", (pages * PAGE) as usize);
+        files.want_back(limit);
+        assert_eq!((files.take_wanted(), files.take_wanted()), (wanted * PAGE, 0), "an eighth is to be free");
+    }
+    assert!(!files.make_room(limit, &live, more(PAGE)));
     drop(reader);
 }

@@ -162,6 +162,7 @@ fn who_reads_what_has_been_gone_from_memory_for_longest_is_hung_up_on_first() {
     assert!(held > 2 * FILE as u64);
     let (limit, growth) = (held, Growth { from: 0, to: 1000 });
     assert!(world.engine.cx.memory.make_room(limit, Path::new("/live"), growth));
+    world.engine.cx.memory.want_back(limit);
     world.engine.step(world.now);
     world.end_turn();
     assert_eq!(clients.map(|client| world.is_open(client)), [true, false]);

@@ -12,7 +12,7 @@ use crate::engine::{Growth, MemoryFiles};
 /// Bytes that are gathered before they go to the file.
 const BUFFER: usize = 64 * 1024;
 /// A buffer keeps no more than this after a large key frame.
-pub const MAX_KEPT: usize = 4 * BUFFER;
+pub const MAX_KEPT: usize = BUFFER;
 /// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
 pub const MAX_BYTES: u64 = 512 << 20;
 /// A step between two frames longer than this is no frame's duration, in ticks.

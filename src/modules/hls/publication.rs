@@ -275,11 +275,13 @@ impl Publication {
             changes.apply(memory, &self.owner, (wall, hold))?;
             memory.sweep();
         }
-        match open {
+        let stored = match open {
             Some(_) if !fits => Err(io::Error::other("hls_memory_size is used up")),
             Some(open) if open.grows(memory) => open.store(memory, &self.owner),
             _ => Ok(()),
-        }
+        };
+        memory.want_back(limit);
+        stored
     }
 
     /// How long a reader may take over a fragment: as long as it is listed.
@@ -430,7 +432,8 @@ impl Publication {
         let mut has_changed = false;
         let fits = loop {
             let growth = self.growth(memory, open);
-            if growth.to <= growth.from || memory.make_room(limit, &self.owner, growth) {
+            let is_asked = growth.to > growth.from || memory.is_crowded();
+            if !is_asked || memory.make_room(limit, &self.owner, growth) {
                 break true;
             }
             if !mem::replace(&mut self.has_warned, true) {
