@@ -23,9 +23,9 @@ const FILE_PIECE: u64 = 512 * 1024;
 /// limit is 4 MB, with which a player that is too slow would have everything 16 s late.
 const UNSENT: u32 = 128 * 1024;
 
-/// The same for an HTTP client. Of what it is sent nothing is left out, but the kernel keeps what it has taken of a file until
-/// the client has it, though the file be gone: 2 to 4 MB for one that does not read.
-const UNSENT_OF_FILES: u32 = 256 * 1024;
+/// The same for an HTTP client, of whose answers nothing is left out. But the kernel keeps what it has taken of a file until
+/// the client has it, even if the file is gone: 2 to 4 MB for a client that does not read. (256 KiB cost more calls.)
+const UNSENT_OF_FILES: u32 = 1024 * 1024;
 
 sockopt_impl!(
     /// How much the kernel takes that it cannot send yet (tcp_notsent_lowat in its ip-sysctl).

@@ -72,6 +72,13 @@ pub struct Growth {
     pub to: u64,
 }
 
+impl Growth {
+    /// Whether there is to be as much as there is.
+    pub fn is_none(self) -> bool {
+        self.from == self.to
+    }
+}
+
 impl Add for Growth {
     type Output = Self;
 

@@ -145,7 +145,8 @@ pub const DIRECTIVES: &[Directive] = &[
             "hls_memory_size",
             Takes::Size,
             "128m",
-            "The most that all files of hls_memory take up together. A stream that finds no room lists less.",
+            "The most that all files of hls_memory take up together, also what is being written, and what has been deleted \
+             while somebody is being sent it. Late clients are hung up on; a stream that finds no room lists less.",
         )
     },
     row("hls_max_audio_delay", Takes::Time, "300ms", "How much audio is gathered into one packet at most."),

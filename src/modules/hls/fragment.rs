@@ -131,12 +131,6 @@ impl OpenFragment {
         }
     }
 
-    /// Whether that is any other than it was.
-    pub fn grows(&self, memory: &MemoryFiles) -> bool {
-        let Growth { from, to } = self.growth(memory);
-        from != to
-    }
-
     /// Stores what waits for the memory.
     pub fn store(&mut self, memory: &mut MemoryFiles, owner: &Rc<Path>) -> io::Result<()> {
         match &mut self.part {

@@ -47,6 +47,11 @@ impl Probe {
         self.frames.push((Rc::clone(frame), content));
     }
 
+    /// What waits, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// True if there is a picture among the frames.
     pub fn has_picture(&self) -> bool {
         self.first[0].is_some()

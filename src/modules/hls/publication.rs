@@ -24,7 +24,7 @@ use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
-use super::store::{Files, Part, Store};
+use super::store::{Draft, Files, Part, Store};
 use super::variants;
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
@@ -85,6 +85,21 @@ pub struct Finished<'a> {
     pub frames: u64,
 }
 
+/// What a stream has that is not published yet.
+#[derive(Debug, Default)]
+pub struct Unpublished<'a> {
+    /// The fragment that is being written.
+    pub open: Option<&'a mut OpenFragment>,
+    /// Bytes of frames that wait until it is known what to write.
+    pub frames: usize,
+}
+
+impl Unpublished<'_> {
+    fn is_empty(&self) -> bool {
+        self.open.is_none() && self.frames == 0
+    }
+}
+
 /// The files of one stream.
 #[derive(Debug)]
 pub struct Publication {
@@ -93,6 +108,8 @@ pub struct Publication {
     owner: Rc<Path>,
     settings: Rc<Settings>,
     store: Store,
+    /// Stands for frames that wait until it is known what to write.
+    frames: Draft,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
@@ -130,6 +147,7 @@ impl Publication {
         let is_filling = !playlist.is_filled(settings.playlist_length);
         let mut publication = Self {
             store: Store::new(settings.place),
+            frames: Draft::default(),
             playlist,
             join: Join::Broken,
             retired: VecDeque::new(),
@@ -237,16 +255,15 @@ impl Publication {
         self.ground = Ground::Unsure;
     }
 
-    /// Hands over what waits for the memory, the open fragment too, and sees to the master playlist. An error is one of
-    /// the open fragment.
+    /// Hands over what waits for the memory, and sees to the master playlist. An error is one of what is not published yet.
     pub fn settle(
         &mut self,
         now: Now,
         memory: &mut MemoryFiles,
-        open: Option<&mut OpenFragment>,
+        unpublished: Unpublished<'_>,
     ) -> io::Result<()> {
         let settled = match self.settings.place {
-            Place::Memory { limit } => self.settle_in_memory(limit as u64, now.wall, memory, open),
+            Place::Memory { limit } => self.settle_in_memory(limit as u64, now.wall, memory, unpublished),
             Place::Disk => Ok(()),
         };
         if mem::take(&mut self.is_master_stale)
@@ -265,9 +282,9 @@ impl Publication {
         limit: u64,
         wall: SystemTime,
         memory: &mut MemoryFiles,
-        open: Option<&mut OpenFragment>,
+        unpublished: Unpublished<'_>,
     ) -> io::Result<()> {
-        let fits = self.fit(limit, memory, open.as_deref());
+        let fits = self.fit(limit, memory, &unpublished);
         let hold = self.hold();
         if let Store::Memory(changes) = &mut self.store
             && !changes.is_empty()
@@ -275,13 +292,27 @@ impl Publication {
             changes.apply(memory, &self.owner, (wall, hold))?;
             memory.sweep();
         }
-        let stored = match open {
-            Some(_) if !fits => Err(io::Error::other("hls_memory_size is used up")),
-            Some(open) if open.grows(memory) => open.store(memory, &self.owner),
-            _ => Ok(()),
+        let stored = if fits || unpublished.is_empty() {
+            self.store_unpublished(memory, unpublished)
+        } else {
+            Err(io::Error::other("hls_memory_size is used up"))
         };
         memory.want_back(limit);
         stored
+    }
+
+    fn store_unpublished(
+        &mut self,
+        memory: &mut MemoryFiles,
+        Unpublished { open, frames }: Unpublished<'_>,
+    ) -> io::Result<()> {
+        if !self.frames.growth(memory, frames).is_none() {
+            self.frames.store(memory, &self.owner, frames)?;
+        }
+        match open {
+            Some(open) if !open.growth(memory).is_none() => open.store(memory, &self.owner),
+            _ => Ok(()),
+        }
     }
 
     /// How long a reader may take over a fragment: as long as it is listed.
@@ -428,10 +459,10 @@ impl Publication {
 
     /// Gives up the oldest of this stream until all that waits fits into the memory, and what is open. If not even the
     /// newest fragment does, nothing is listed. False if that does not suffice.
-    fn fit(&mut self, limit: u64, memory: &mut MemoryFiles, open: Option<&OpenFragment>) -> bool {
+    fn fit(&mut self, limit: u64, memory: &mut MemoryFiles, unpublished: &Unpublished<'_>) -> bool {
         let mut has_changed = false;
         let fits = loop {
-            let growth = self.growth(memory, open);
+            let growth = self.growth(memory, unpublished);
             let is_asked = growth.to > growth.from || memory.is_crowded();
             if !is_asked || memory.make_room(limit, &self.owner, growth) {
                 break true;
@@ -462,12 +493,13 @@ impl Publication {
     }
 
     /// How all that waits for the memory grows.
-    fn growth(&self, memory: &MemoryFiles, open: Option<&OpenFragment>) -> Growth {
+    fn growth(&self, memory: &MemoryFiles, Unpublished { open, frames }: &Unpublished<'_>) -> Growth {
         let changes = match &self.store {
             Store::Memory(changes) => changes.growth(memory),
             Store::Disk => Growth::default(),
         };
-        changes + open.map_or(Growth::default(), |open| open.growth(memory))
+        let open = open.as_ref().map_or(Growth::default(), |open| open.growth(memory));
+        changes + open + self.frames.growth(memory, *frames)
     }
 }
 

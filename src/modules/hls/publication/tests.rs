@@ -408,7 +408,7 @@ fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: N
     let (mut part, _) = publication.start_fragment().unwrap();
     part.write(&vec![7; bytes]).unwrap();
     publication.add(finished(part, &Facts::default())).unwrap();
-    publication.settle(now, memory, None).unwrap();
+    publication.settle(now, memory, Unpublished::default()).unwrap();
 }
 
 fn list_in(memory: &MemoryFiles) -> String {
@@ -431,7 +431,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
     }
     publication.end().unwrap();
-    publication.settle(now, &mut memory, None).unwrap();
+    publication.settle(now, &mut memory, Unpublished::default()).unwrap();
     assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();

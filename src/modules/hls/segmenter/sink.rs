@@ -11,7 +11,7 @@ use crate::media::Frame;
 use super::super::fragment::OpenFragment;
 use super::super::line::Ends;
 use super::super::probe::Probe;
-use super::super::publication::Finished;
+use super::super::publication::{Finished, Unpublished};
 use super::super::slicer::TURN;
 use super::{Cut, Segmenter, State};
 
@@ -121,10 +121,12 @@ impl Sink for Segmenter {
 
     fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        if let Err(error) = self.publication.settle(now, memory, self.open.as_mut()) {
+        let frames = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
+        let unpublished = Unpublished { open: self.open.as_mut(), frames };
+        if let Err(error) = self.publication.settle(now, memory, unpublished) {
             self.fail(self.seen, &error);
-            // What has been given up is removed; with nothing open, nothing can fail.
-            let _ = self.publication.settle(now, memory, None);
+            // Nothing is left that could fail; what has been given up is removed.
+            let _ = self.publication.settle(now, memory, Unpublished::default());
         }
     }
 }
