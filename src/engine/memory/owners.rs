@@ -43,9 +43,11 @@ impl Owners {
         if !self.owners.contains_key(owner) {
             // It has ended, and this is its last.
             self.ended.push_back(owner.to_owned());
+            self.owners.insert(owner.to_owned(), Owner::default());
         }
-        let entry = self.owners.entry(owner.to_owned()).or_default();
-        entry.bytes = (entry.bytes + after).saturating_sub(before);
+        if let Some(entry) = self.owners.get_mut(owner) {
+            entry.bytes = (entry.bytes + after).saturating_sub(before);
+        }
         self.forget_empty(owner);
     }
 

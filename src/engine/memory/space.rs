@@ -9,7 +9,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
+use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+use nix::libc::{MFD_NOEXEC_SEAL, off_t};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 /// How far stretches are apart: more than any file of ours has. Addresses cost nothing. A multiple of the largest
@@ -63,6 +65,8 @@ pub(super) struct Space {
     free: Vec<u32>,
     /// How many stretches there have been.
     count: u32,
+    /// Whether this system cannot punch holes, which has been said.
+    keeps_all: bool,
 }
 
 impl Space {
@@ -73,8 +77,6 @@ impl Space {
             None => Rc::clone(self.file.insert(Rc::new(open()?))),
         };
         let number = self.free.pop().unwrap_or(self.count);
-        // On a system with offsets of 32 bits there are few.
-        to_offset((u64::from(number) + 1) * STRETCH)?;
         self.count = self.count.max(number.saturating_add(1));
         Ok(Rc::new(Extent { file, number }))
     }
@@ -82,21 +84,24 @@ impl Space {
     /// Gives a stretch that nobody reads any more back to the system.
     pub fn give_back(&mut self, extent: &Extent) {
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        let punched = to_offset(extent.start()).and_then(|start| {
-            fallocate(extent.file(), hole, start, to_offset(STRETCH)?).map_err(io::Error::from)
-        });
-        match punched {
-            Ok(()) => self.free.push(extent.number),
-            Err(error) => log::error!("memory of a file is lost: {error}"),
+        let punched = match (off_t::try_from(extent.start()), off_t::try_from(STRETCH)) {
+            (Ok(start), Ok(length)) => fallocate(extent.file(), hole, start, length),
+            // An off_t of 32 bits.
+            _ => Err(Errno::EOVERFLOW),
+        };
+        if let Err(errno) = punched
+            && !std::mem::replace(&mut self.keeps_all, true)
+        {
+            log::warn!("memory of deleted files is kept for others, as it cannot be given back: {errno}");
         }
+        self.free.push(extent.number);
     }
 }
 
 fn open() -> io::Result<File> {
-    Ok(File::from(memfd_create("millstream", MFdFlags::MFD_CLOEXEC).map_err(io::Error::from)?))
-}
-
-fn to_offset(bytes: u64) -> io::Result<nix::libc::off_t> {
-    nix::libc::off_t::try_from(bytes)
-        .map_err(|_| io::Error::other("this system has no room for more files in memory"))
+    // Systems may insist that it cannot be run (vm.memfd_noexec); before Linux 6.3 nobody knows of that.
+    let strict = MFdFlags::from_bits_retain(MFD_NOEXEC_SEAL) | MFdFlags::MFD_CLOEXEC;
+    let made =
+        memfd_create("millstream", strict).or_else(|_| memfd_create("millstream", MFdFlags::MFD_CLOEXEC));
+    Ok(File::from(made?))
 }
