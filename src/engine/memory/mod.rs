@@ -214,7 +214,9 @@ impl MemoryFiles {
         }
         if self.is_over(limit, growth) {
             let own = (self.owners.bytes(owner) + growth.to).saturating_sub(growth.from);
-            if own > self.owners.share(limit) || self.is_over(limit + self.owners.excess(limit), growth) {
+            if own > self.owners.share(limit)
+                || self.is_over(limit.saturating_add(self.owners.excess(limit)), growth)
+            {
                 return false;
             }
             self.is_crowded = true;
@@ -262,7 +264,7 @@ impl MemoryFiles {
     }
 
     fn is_over(&self, limit: u64, growth: Growth) -> bool {
-        self.bytes + growth.to > limit + self.removed_bytes + growth.from
+        self.bytes + growth.to > limit.saturating_add(self.removed_bytes + growth.from)
     }
 
     fn remove_all_of(&mut self, owner: &Path) {

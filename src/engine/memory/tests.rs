@@ -92,6 +92,20 @@ fn an_owner_may_have_more_than_its_share_until_another_wants_its_own() {
 }
 
 #[test]
+fn any_limit_is_one() {
+    let mut files = MemoryFiles::default();
+    let live = owner(&mut files, "/live");
+    assert!(files.make_room(u64::MAX, &live, more(PAGE)) && !files.make_room(0, &live, more(PAGE)));
+    put_for(&mut files, &live, "/1.ts", 100);
+    let reader = files.get(Path::new("/1.ts")).unwrap().clone();
+    files.remove(Path::new("/1.ts"));
+    assert!(files.make_room(u64::MAX, &live, more(PAGE)));
+    files.want_back(0);
+    assert_eq!(files.take_wanted(), PAGE);
+    drop(reader);
+}
+
+#[test]
 fn what_has_ended_gives_way_the_first_that_has_first() {
     let mut files = MemoryFiles::default();
     let limit = 8 * PAGE;
