@@ -51,6 +51,11 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"",
     ),
     ("rtmp {\ntimeout soon; }", "2: \"timeout\" takes a time such as 30s or 500ms, not \"soon\""),
+    ("max_connections some;", "1: \"max_connections\" takes a number from 0 to 4294967295, not \"some\""),
+    (
+        "rtmp { server { application a {\nmax_connections_per_address 1; } } }",
+        "2: \"max_connections_per_address\" is not allowed in application; it belongs in the top level, rtmp or http",
+    ),
     ("rtmp {\nmax_message 1t; }", "2: \"max_message\" takes a size such as 64k or 1m, not \"1t\""),
     ("rtmp { server {\nmax_message 17m; } }", "2: \"max_message\" is from 1k to 16m, not 17825792 bytes"),
     (

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::common::media::{self, noise};
 use crate::common::player::Client;
 use crate::common::raw::Raw;
-use crate::common::{SOON, Server, wait};
+use crate::common::{Server, wait};
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::message::MessageType;
 
@@ -415,29 +415,14 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 
 #[test]
 fn when_descriptors_run_out_those_who_are_there_are_served_on() {
-    let folder = crate::common::Folder::new();
-    let text = "pid off; rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
-    let file = folder.write("millstream.conf", text);
-    let mut command = std::process::Command::new("sh");
-    let script = "ulimit -n 40; exec \"$0\" -c \"$1\"";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_millstream")]).arg(file).env_remove("RUST_LOG");
-    let server = Server::spawn(folder, command, 1);
+    let server =
+        Server::with_descriptors(40, "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }");
     let canary = Canary::start(server.rtmp());
     let crowd: Vec<_> = (0..100).map(|_| TcpStream::connect(server.rtmp()).unwrap()).collect();
     server.wait_log("accepting rests");
     std::thread::sleep(Duration::from_millis(300));
     assert!(server.lines("accepting rests").len() <= 2, "{}", server.log());
     drop(crowd);
-    // It accepts again by itself.
-    let deadline = Instant::now() + SOON;
-    loop {
-        let mut stream = TcpStream::connect(server.rtmp()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-        let _ = stream.write_all(&[&[3], &noise(1, 1536)[..]].concat());
-        if stream.read_exact(&mut [0; 3073]).is_ok() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "it does not accept any more");
-    }
+    wait("it accepts again by itself", || Raw::may_shake_hands(server.rtmp()));
     assert!(canary.finish() > 0);
 }

@@ -3,6 +3,7 @@
 mod common;
 
 mod config;
+mod descriptors;
 mod directives;
 mod enhanced;
 mod hls;

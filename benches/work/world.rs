@@ -68,7 +68,7 @@ impl World {
     fn connect(&mut self, words: impl Fn(&[u8]) -> Vec<u8>) -> Result<SessionId, Box<dyn Error>> {
         let now = self.begun;
         let ends = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1935).into());
-        let id = self.engine.accept(0, ends, now).ok_or("no listener")?;
+        let id = self.engine.accept(0, ends, now).map_err(|_| "no listener")?;
         self.engine.input(id, &wire::hello(), now);
         let mut slices = [IoSlice::new(&[]); SLICES];
         let queue = self.engine.out_queue(id).ok_or("no session")?;

@@ -67,7 +67,7 @@ const GROUPS: &[Group] = &[
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
     Group { homes: RTMP, fate: Fate::Planned, names: &[
         "server_name", "send_timeout",
-        "merge_slashes", "resolver", "resolver_timeout", "max_connections",
+        "merge_slashes", "resolver", "resolver_timeout",
         "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
         "allow", "deny",
         "push", "pull", "relay_buffer", "push_reconnect", "pull_reconnect", "session_relay",

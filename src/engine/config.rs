@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::conf::{Error, Node, Scope};
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
+use super::connections::Limits;
 use super::hosts::{self, HostName, Hosts};
 use super::listen;
 use super::locations::{self, Location};
@@ -36,6 +37,18 @@ pub struct Config<'t> {
     web: Vec<WebServer>,
     /// Which HTTP servers answer on an address, and for which hosts.
     pub(super) hosts: Vec<Hosts>,
+    /// How many connections there may be.
+    pub(super) limits: BlockLimits,
+}
+
+/// The limits of connections, by block.
+#[derive(Debug, Default)]
+pub(super) struct BlockLimits {
+    pub all: Limits,
+    pub rtmp: Limits,
+    pub http: Limits,
+    /// Of each RTMP server.
+    pub servers: Vec<Limits>,
 }
 
 /// One `application` block.
@@ -107,13 +120,16 @@ impl<'t> Config<'t> {
             servers: Vec::new(),
             web: Vec::new(),
             hosts: Vec::new(),
+            limits: BlockLimits { all: Limits::of(root), ..BlockLimits::default() },
         };
         for rtmp in root.blocks("rtmp") {
+            config.limits.rtmp = Limits::of(&rtmp);
             for server in rtmp.blocks("server") {
                 config.add_rtmp_server(&server)?;
             }
         }
         for http in root.blocks("http") {
+            config.limits.http = Limits::of(&http);
             for server in http.blocks("server") {
                 let index = config.web.len();
                 config.web.push(WebServer { names: hosts::read_names(&server)? });
@@ -128,6 +144,7 @@ impl<'t> Config<'t> {
     fn add_rtmp_server(&mut self, scope: &Scope<'t>) -> Result<(), Error> {
         let server = self.servers.len();
         self.servers.push(ServerSettings::new(scope)?);
+        self.limits.servers.push(Limits::of(scope));
         self.add_listeners(Protocol::Rtmp, server, 1935, scope)?;
         for application in scope.blocks("application") {
             let node = application.node();

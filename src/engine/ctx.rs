@@ -7,12 +7,15 @@ use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use super::budgets::Budgets;
 use super::config::{Config, Listener, Protocol, ServerSettings};
+use super::connections::{Connections, Limits};
+use super::descriptors::Descriptors;
 use super::hosts::Hosts;
 use super::locations::Locations;
 use super::memory::MemoryFiles;
 use super::out_queue::OutQueue;
 use super::panics::Panics;
 use super::policy::Policy;
+use super::refusals::Refusals;
 use super::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
 use super::stream::Streams;
 use super::timers::{Timer, Timers};
@@ -47,6 +50,10 @@ pub struct AppFacts {
     pub name: String,
     /// The position of its RTMP server.
     pub server: usize,
+    /// Clients that are connected to it.
+    pub clients: usize,
+    /// How many there may be.
+    pub(super) most_clients: Option<usize>,
     pub(super) policy: Policy,
 }
 
@@ -62,6 +69,11 @@ pub struct Ctx {
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
+    /// The process's file descriptors, and which of them are for what.
+    pub descriptors: Descriptors,
+    /// What has been refused.
+    pub refusals: Refusals,
+    pub(super) connections: Connections,
     pub(super) locations: Locations,
     /// Which HTTP servers answer at each address.
     pub(super) hosts: Vec<Hosts>,
@@ -90,10 +102,15 @@ impl Ctx {
                 .map(|app| AppFacts {
                     name: app.name.clone(),
                     server: app.server,
+                    clients: 0,
+                    most_clients: Limits::of(&app.scope).clients(),
                     policy: Policy::new(&app.scope),
                 })
                 .collect(),
             memory: MemoryFiles::default(),
+            descriptors: Descriptors::default(),
+            refusals: Refusals::default(),
+            connections: Connections::new(config),
             locations: Locations::new(&config.locations),
             hosts: std::mem::take(&mut config.hosts),
             servers: config.servers.clone(),

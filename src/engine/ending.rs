@@ -203,6 +203,7 @@ impl Ctx {
             exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
             self.budgets.count_out(session);
         }
+        self.discharge(id);
         self.sessions.remove(id);
         self.work.actions.push_back(Action::Drop(id));
     }

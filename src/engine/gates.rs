@@ -26,7 +26,9 @@ impl Ctx {
 impl Engine {
     /// Sends a request through all gates.
     pub(super) fn ask(&mut self, request: Request) {
-        self.run_gates(0, request);
+        if !self.refuse_if_full(&request) {
+            self.run_gates(0, request);
+        }
     }
 
     /// Goes on with a request that the module at `module` had suspended.
@@ -70,11 +72,15 @@ impl Engine {
         match &request.ask {
             Ask::Connect(connect) => {
                 let now = self.cx.now.instant;
+                // Others may have come while a gate suspended it.
+                if self.refuse_if_full(request) {
+                    return;
+                }
+                self.cx.enroll(request.session, request.app);
                 let Some(session) = self.cx.sessions.get_mut(request.session) else { return };
                 let peer = session.peer;
                 let settings = self.cx.servers.get(session.server).map(|server| server.rtmp);
                 let (Some(settings), Some(state)) = (settings, session.rtmp_mut()) else { return };
-                state.app = Some(request.app);
                 state.owes_since = now;
                 self.cx
                     .reply(request.session, |protocol, out| protocol.accept_connect(connect, &settings, out));

@@ -7,8 +7,10 @@
 
 mod budgets;
 mod config;
+mod connections;
 mod ctx;
 mod deadlines;
+mod descriptors;
 mod directives;
 mod ending;
 mod exchange;
@@ -33,6 +35,7 @@ mod play;
 mod policy;
 mod publish;
 mod reclaim;
+mod refusals;
 mod relief;
 mod role;
 mod rtmp;
@@ -51,6 +54,7 @@ pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, Now};
+pub use descriptors::Descriptors;
 pub use exchange::Exchange;
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
@@ -64,6 +68,7 @@ pub use name::{NameError, StreamName};
 pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
 pub use panics::Panics;
+pub use refusals::Refusals;
 pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use sending::MAX_QUEUED_BYTES;
 pub use session::{Ask, Request, Session, SessionId};
@@ -78,8 +83,12 @@ use work::Task;
 
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
-    let own =
-        [("core", directives::DIRECTIVES), ("memory", budgets::DIRECTIVES), ("streams", policy::DIRECTIVES)];
+    let own = [
+        ("core", directives::DIRECTIVES),
+        ("memory", budgets::DIRECTIVES),
+        ("connections", connections::DIRECTIVES),
+        ("streams", policy::DIRECTIVES),
+    ];
     own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
 }
 
@@ -126,18 +135,20 @@ impl Engine {
         &self.listeners
     }
 
-    /// A peer has connected to a listener; `local` is the machine's end.
+    /// A peer has connected to a listener; `local` is the machine's end. One that is too many gets no session, only
+    /// these bytes, as far as they can be sent at once.
     pub fn accept(
         &mut self,
         listener: usize,
         (peer, local): (SocketAddr, SocketAddr),
         now: Now,
-    ) -> Option<SessionId> {
+    ) -> Result<SessionId, &'static [u8]> {
         self.cx.now = now;
-        let listener = self.listeners.get(listener)?;
+        let Some(listener) = self.listeners.get(listener) else { return Err(&[]) };
+        self.cx.admit(listener, (peer, local))?;
         let id = self.cx.open_session(listener, peer, local);
         log::debug!("{id} accepted from {peer}");
-        Some(id)
+        Ok(id)
     }
 
     /// A session's socket has failed.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod budgets;
+mod connections;
 mod gates;
 mod headers;
 mod http;

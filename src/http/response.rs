@@ -67,6 +67,13 @@ impl ResponseHead {
     }
 }
 
+/// Seconds after which a client may try again what there were no means for.
+pub const RETRY_AFTER: &str = "2";
+
+/// The whole answer to a client that gets no session, whatever it asks for. Its Retry-After is [`RETRY_AFTER`].
+pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nServer: Millstream\r\nRetry-After: 2\r\n\
+    Content-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Whether a name is a token (RFC 9110, section 5.6.2).
 pub fn is_token(name: &str) -> bool {
     let in_token = |byte| {

@@ -1,6 +1,5 @@
 //! The loop: polls, reads into one shared buffer, lets the engine act, writes, acts for the engine.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +12,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 
+use super::accepting::{Accepting, descriptors};
 use super::agenda::{Agenda, Place, SHARE, SLOW_SHARE, TURN};
 use super::listener::bind;
 use super::socket::Socket;
@@ -53,14 +53,9 @@ pub struct Server {
     pub(super) agenda: Agenda,
     pub(super) scratch: Box<[u8]>,
     phase: Phase,
-    /// Listeners that have not been accepted from until they would block, each once.
-    pub(super) unaccepted: Vec<usize>,
-    /// Until when accepting rests.
-    pub(super) paused_until: Option<Instant>,
+    pub(super) accepting: Accepting,
     /// When something last came that somebody may wait for.
     hurried_at: Instant,
-    /// Given up to accept and hang up on one more peer when there are no others.
-    pub(super) spare: Option<File>,
 }
 
 /// Reads the clocks.
@@ -70,7 +65,8 @@ pub fn now() -> Now {
 
 impl Server {
     /// Opens everything: the listeners of the engine, and the signals.
-    pub fn new(engine: Engine) -> io::Result<Self> {
+    pub fn new(mut engine: Engine) -> io::Result<Self> {
+        engine.limit_descriptors(descriptors());
         let poll = Poll::new()?;
         let wanted = engine.listeners();
         if wanted.len() >= FIRST_SESSION {
@@ -104,10 +100,8 @@ impl Server {
             agenda: Agenda::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
-            unaccepted: Vec::new(),
-            paused_until: None,
+            accepting: Accepting::default(),
             hurried_at: Instant::now(),
-            spare: File::open("/dev/null").ok(),
         })
     }
 
@@ -160,6 +154,7 @@ impl Server {
         if is_signalled {
             self.handle_signals(now);
         }
+        self.shorten_pause();
     }
 
     /// By turns an HTTP session and a step of the engine's own work; no session while others wait for their end.
@@ -199,17 +194,15 @@ impl Server {
 
     /// How long polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.agenda.is_empty()
-            || !self.unaccepted.is_empty() && self.paused_until.is_none()
-            || self.engine.has_work()
-        {
+        if !self.agenda.is_empty() || self.accepting.is_due() || self.engine.has_work() {
             return Some(Duration::ZERO);
         }
         let stop = match self.phase {
             Phase::Stopping(deadline) => Some(deadline),
             _ => None,
         };
-        let deadline = [self.engine.next_deadline(), self.paused_until, stop].into_iter().flatten().min()?;
+        let accept = self.accepting.paused_until();
+        let deadline = [self.engine.next_deadline(), accept, stop].into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -266,7 +259,7 @@ impl Server {
 
     fn close_listeners(&mut self) {
         self.listeners.iter_mut().for_each(|listener| *listener = None);
-        self.unaccepted.clear();
+        self.accepting.stop();
     }
 
     pub(super) fn socket(&mut self, id: SessionId) -> Option<&mut Socket> {

@@ -78,6 +78,17 @@ impl Connection {
 
     /// Reads the answer to a request with that method.
     pub fn reply(&mut self, method: &str) -> Reply {
+        let mut reply = self.head();
+        if method != "HEAD" && reply.status != 204 && reply.status != 304 {
+            let length = reply.header("content-length").parse().expect("every body has a length");
+            reply.body = vec![0; length];
+            self.0.read_exact(&mut reply.body).unwrap();
+        }
+        reply
+    }
+
+    /// Reads the head of an answer alone.
+    pub fn head(&mut self) -> Reply {
         let status_line = self.line();
         let status = status_line.strip_prefix("HTTP/1.1 ").expect(&status_line)[..3].parse().unwrap();
         let mut headers = Vec::new();
@@ -86,13 +97,7 @@ impl Connection {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut reply = Reply { status, headers, body: Vec::new() };
-        if method != "HEAD" && status != 204 && status != 304 {
-            let length = reply.header("content-length").parse().expect("every body has a length");
-            reply.body = vec![0; length];
-            self.0.read_exact(&mut reply.body).unwrap();
-        }
-        reply
+        Reply { status, headers, body: Vec::new() }
     }
 
     /// Whether the server hangs up without saying anything more.

@@ -193,12 +193,24 @@ impl Server {
 
     /// Starts the server in a folder that is there already.
     pub fn start_in(folder: Folder, configuration: &str) -> Self {
+        Self::start_with(millstream(), folder, configuration)
+    }
+
+    fn start_with(mut command: Command, folder: Folder, configuration: &str) -> Self {
         let text = configuration.replace("FOLDER", folder.to_str().unwrap());
         let file = folder.write("millstream.conf", &text);
-        let mut command = millstream();
         command.current_dir(&*folder).arg("-c").arg(file);
         let code = text.lines().map(|line| line.split('#').next().unwrap_or_default());
         Self::spawn(folder, command, code.map(|line| line.matches("listen ").count()).sum())
+    }
+
+    /// Starts a server that may have so many files open, sockets included.
+    pub fn with_descriptors(limit: u32, configuration: &str) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_millstream")]);
+        shell.env_remove("RUST_LOG").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
+        Self::start_with(shell, Folder::new(), &format!("pid off;\n{configuration}"))
     }
 
     /// Runs a command that starts a server with so many listeners.

@@ -30,6 +30,13 @@ impl Raw {
         Self { stream, reader, input: Vec::new(), chunk_size: 128 }
     }
 
+    /// Whether the server answers a handshake, rather than hang up.
+    pub fn may_shake_hands(address: SocketAddr) -> bool {
+        let mut raw = Self::open(address);
+        raw.send_bytes(&[&[3], &[7; 1536][..]].concat());
+        raw.stream.read_exact(&mut [0; 1 + 1536 + 1536]).is_ok()
+    }
+
     /// After a plain handshake, without digests.
     pub fn handshaken(address: SocketAddr) -> Self {
         let mut raw = Self::open(address);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use jiff::{Timestamp, tz::TimeZone};
 use nix::dir::{Dir, OwningIter, Type};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat};
 
-use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply};
+use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
 use crate::http::{ResponseHead, path};
 
 use super::{files, lookup};
@@ -98,10 +98,19 @@ pub fn head(format: Format) -> ResponseHead {
 }
 
 impl List {
-    /// The list of an open folder that has this path, to be sent with this head.
-    pub fn new(listing: Listing, folder: File, path: &str, head: ResponseHead) -> Result<Self, Errno> {
+    /// The list of an open folder that has this path, to be sent with this head. It has two descriptors as long as it is
+    /// made.
+    pub fn new(
+        listing: Listing,
+        folder: File,
+        (path, head): (&str, ResponseHead),
+        descriptors: Descriptors,
+    ) -> Result<Self, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let own: OwnedFd = openat(&folder, ".", flags, Mode::empty())?;
+        if ![folder.as_raw_fd(), own.as_raw_fd()].iter().all(|fd| descriptors.may_download(*fd)) {
+            return Err(Errno::EMFILE);
+        }
         let stage = Stage::Reading { names: Dir::from_fd(own)?.into_iter(), entries: Vec::new() };
         let zone = if listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
         Ok(Self { listing, path: path.to_owned(), head, zone, folder, stage })

@@ -5,15 +5,19 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Answer, Body, HttpReply, MemoryFiles};
+use crate::engine::{Answer, Body, HttpReply};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
-use crate::http::{Method, Request, ResponseHead, mime, path, response};
+use crate::http::response::{self, RETRY_AFTER};
+use crate::http::{Method, Request, ResponseHead, mime, path};
 
 use super::autoindex;
-use super::lookup::{self, Content, Found};
+use super::lookup::{self, Content, Found, Sources};
 use super::settings::Settings;
 use super::template::View;
+
+/// The status where there are no descriptors left.
+const SHORTAGE: u16 = 503;
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
@@ -30,10 +34,10 @@ const PLAYLISTS: [&str; 2] = ["m3u8", "mpd"];
 const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
 
 /// Answers a request for what is at `path` in a location that serves files.
-pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> Answer {
+pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
     let request = &view.asked.request;
     let mut reply = match request.method {
-        Method::Get | Method::Head => match get(settings, view, memory, path) {
+        Method::Get | Method::Head => match get(settings, view, sources, path) {
             Answer::Reply(reply) => reply,
             later @ Answer::Later(_) => return later,
         },
@@ -44,16 +48,19 @@ pub fn serve(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &
             reply
         }
     };
+    if reply.head.status == SHORTAGE {
+        sources.shortages.update(|count| count + 1);
+    }
     reply.head = with_defaults(settings, request, path, reply.head);
     Answer::Reply(reply)
 }
 
 /// Whether there is a file at `path`, or a folder if it ends with a slash.
-pub fn exists(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> bool {
+pub fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> bool {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return false };
     let is_folder = path.ends_with('/');
-    if !is_folder && lookup::find_in_memory(memory, base, &rest).is_some() {
+    if !is_folder && lookup::find_in_memory(sources.memory, base, &rest).is_some() {
         return true;
     }
     match lookup::find(base, &rest) {
@@ -73,40 +80,45 @@ fn has_extension(path: &str, among: &[&str]) -> bool {
     mime::extension(path).is_some_and(|own| among.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }
 
-fn get(settings: &Settings, view: &View<'_>, memory: &MemoryFiles, path: &str) -> Answer {
+fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
     let request = &view.asked.request;
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return Answer::Reply(error(404)) };
     if path.ends_with('/') {
         let names = settings.index.iter();
         let mut found =
-            names.map(|name| (name, lookup::find_in_memory(memory, base, &[&*rest, name].concat())));
+            names.map(|name| (name, lookup::find_in_memory(sources.memory, base, &[&*rest, name].concat())));
         if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
-            return Answer::Reply(send(file, name, settings, request));
+            return Answer::Reply(send(file, name, settings, (request, sources)));
         }
-    } else if let Some(file) = lookup::find_in_memory(memory, base, &rest) {
-        return Answer::Reply(send(file, path, settings, request));
+    } else if let Some(file) = lookup::find_in_memory(sources.memory, base, &rest) {
+        return Answer::Reply(send(file, path, settings, (request, sources)));
     }
     Answer::Reply(match lookup::find(base, &rest) {
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
-        Ok(Found::File(file)) => send(file, path, settings, request),
+        Ok(Found::File(file)) => send(file, path, settings, (request, sources)),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
-        Ok(Found::Folder(folder)) => return index(settings, folder, request, path),
+        Ok(Found::Folder(folder)) => return index(settings, folder, (request, sources), path),
         Err(errno) => failure(path, errno),
     })
 }
 
-fn index(settings: &Settings, folder: File, request: &Request, path: &str) -> Answer {
+fn index(
+    settings: &Settings,
+    folder: File,
+    (request, sources): (&Request, &Sources<'_>),
+    path: &str,
+) -> Answer {
     for name in &settings.index {
         match lookup::find_in(&folder, name) {
-            Ok(Found::File(file)) => return Answer::Reply(send(file, name, settings, request)),
+            Ok(Found::File(file)) => return Answer::Reply(send(file, name, settings, (request, sources))),
             Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
             Err(errno) => return Answer::Reply(failure(path, errno)),
         }
     }
     let Some(listing) = settings.listing else { return Answer::Reply(error(403)) };
     let head = with_defaults(settings, request, path, autoindex::head(listing.format));
-    match autoindex::List::new(listing, folder, path, head) {
+    match autoindex::List::new(listing, folder, (path, head), sources.descriptors) {
         Ok(list) => Answer::Later(Box::new(list)),
         Err(errno) => Answer::Reply(failure(path, errno)),
     }
@@ -135,7 +147,12 @@ fn options(settings: &Settings, request: &Request, path: &str) -> HttpReply {
 }
 
 /// A file, a part of it, or that there is no need to send it.
-fn send(content: Content, name: &str, settings: &Settings, request: &Request) -> HttpReply {
+fn send(
+    content: Content,
+    name: &str,
+    settings: &Settings,
+    (request, sources): (&Request, &Sources<'_>),
+) -> HttpReply {
     let size = content.body.len();
     let age = content.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     let modified = age.as_secs();
@@ -163,7 +180,7 @@ fn send(content: Content, name: &str, settings: &Settings, request: &Request) ->
     };
     let head = |status| head(status).with("Content-Type", settings.mime(name)).with("Accept-Ranges", units);
     let body = |body: Body| if request.method == Method::Get { lookup::load(body) } else { body };
-    match selection {
+    let reply = match selection {
         Selection::Whole => HttpReply { head: head(200), body: body(content.body) },
         Selection::Part { first, last } => {
             let head = head(206).with("Content-Range", format!("bytes {first}-{last}/{size}"));
@@ -174,7 +191,9 @@ fn send(content: Content, name: &str, settings: &Settings, request: &Request) ->
             reply.head = reply.head.with("Content-Range", format!("bytes */{size}"));
             reply
         }
-    }
+    };
+    let may_send = request.method != Method::Get || sources.may_send(&reply.body);
+    if may_send { reply } else { failure(name, Errno::EMFILE) }
 }
 
 /// The status for what a lookup says.
@@ -184,7 +203,9 @@ pub fn failure(path: &str, errno: Errno) -> HttpReply {
         Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => error(403),
         Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
             log::warn!("{path}: {errno}");
-            error(503)
+            let mut reply = error(SHORTAGE);
+            reply.head = reply.head.with("Retry-After", RETRY_AFTER);
+            reply
         }
         _ => {
             log::error!("{path}: {errno}");

@@ -4,8 +4,9 @@
 //! one before. So there is no moment in which somebody could swap one. Opening does not wait: a FIFO has
 //! nothing to stop us with.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,10 +15,36 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
 
-use crate::engine::{Body, MemoryFiles};
+use crate::engine::{Body, Ctx, Descriptors, MemoryFiles};
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
+
+/// What answers are made from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// Files in memory.
+    pub memory: &'a MemoryFiles,
+    /// Which descriptors files on the disk may have.
+    pub descriptors: Descriptors,
+    /// Answers for which there was none.
+    pub shortages: Cell<u64>,
+}
+
+impl<'a> Sources<'a> {
+    /// All there are.
+    pub fn new(cx: &'a Ctx) -> Self {
+        Self { memory: &cx.memory, descriptors: cx.descriptors, shortages: Cell::new(0) }
+    }
+
+    /// Whether a body may be sent: a file is open until its client has taken all of it.
+    pub fn may_send(&self, body: &Body) -> bool {
+        match body {
+            Body::File { file, .. } => self.descriptors.may_download(file.as_raw_fd()),
+            _ => true,
+        }
+    }
+}
 
 /// What a path names.
 #[derive(Debug)]

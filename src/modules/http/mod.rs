@@ -27,6 +27,7 @@ use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Logs};
 use log_format::Format;
+use lookup::Sources;
 use settings::Settings;
 use template::View;
 
@@ -84,16 +85,20 @@ impl Module for Http {
         if !settings.rules.admit(asked) {
             return Route::Reply(files::error(403));
         }
-        match &settings.try_files {
-            Some(try_files) => try_files.route(settings, &view, &cx.memory),
-            None => Route::Continue,
-        }
+        let Some(try_files) = &settings.try_files else { return Route::Continue };
+        let sources = Sources::new(cx);
+        let route = try_files.route(settings, &view, &sources);
+        cx.refusals.downloads += sources.shortages.get();
+        route
     }
 
     fn on_http(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Option<Answer> {
         let (settings, view) = self.at(asked)?;
         settings.folder.as_ref()?;
-        Some(files::serve(settings, &view, &cx.memory, &asked.request.path))
+        let sources = Sources::new(cx);
+        let answer = files::serve(settings, &view, &sources, &asked.request.path);
+        cx.refusals.downloads += sources.shortages.get();
+        Some(answer)
     }
 
     fn on_http_error(&mut self, _cx: &mut Ctx, asked: &HttpRequest, status: u16) -> Route {

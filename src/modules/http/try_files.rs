@@ -1,11 +1,12 @@
 //! `try_files`: the first of several files that is there, else something else.
 
 use crate::conf::{self, Scope};
-use crate::engine::{MemoryFiles, Redirect, Route};
+use crate::engine::{Redirect, Route};
 use crate::http::path;
 
 use super::error_page::place;
 use super::files;
+use super::lookup::Sources;
 use super::settings::Settings;
 use super::template::{Template, View, When};
 
@@ -40,16 +41,16 @@ impl TryFiles {
     }
 
     /// Where a request goes.
-    pub fn route(&self, settings: &Settings, view: &View<'_>, memory: &MemoryFiles) -> Route {
+    pub fn route(&self, settings: &Settings, view: &View<'_>, sources: &Sources<'_>) -> Route {
         for candidate in &self.candidates {
             let filled = candidate.path.fill(view);
             let Some(path) = path::tidy(&filled) else { continue };
-            if path.ends_with('/') == candidate.is_folder && files::exists(settings, view, memory, &path) {
+            if path.ends_with('/') == candidate.is_folder && files::exists(settings, view, sources, &path) {
                 // As in nginx, the slash only says what is looked for: who asks for a folder without one is
                 // sent to it, so that links in its page are those of the folder.
                 let asked = if candidate.is_folder { filled.strip_suffix('/') } else { None };
                 let path = asked.and_then(path::tidy).unwrap_or(path);
-                return files::serve(settings, view, memory, &path).into();
+                return files::serve(settings, view, sources, &path).into();
             }
         }
         match &self.last {

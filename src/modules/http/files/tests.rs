@@ -1,11 +1,12 @@
 //! Files, folders, ranges and headers, as locations of a configuration serve them.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
 use crate::conf::{Scope, Tree, check};
-use crate::engine::{Config, HttpRequest, directive_table};
+use crate::engine::{Config, Descriptors, HttpRequest, MemoryFiles, directive_table};
 
 use super::super::{Http, added};
 use super::*;
@@ -48,13 +49,19 @@ impl Drop for Site {
 }
 
 fn ask(settings: &Settings, line: &str, fields: &str) -> HttpReply {
-    ask_with(settings, &MemoryFiles::default(), line, fields)
+    ask_with(settings, (&MemoryFiles::default(), Descriptors::default()), line, fields)
 }
 
-fn ask_with(settings: &Settings, memory: &MemoryFiles, line: &str, fields: &str) -> HttpReply {
+fn ask_with(
+    settings: &Settings,
+    (memory, descriptors): (&MemoryFiles, Descriptors),
+    line: &str,
+    fields: &str,
+) -> HttpReply {
     let asked = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
     let view = View { asked: &asked, server_name: "", done: None };
-    let Answer::Reply(mut reply) = serve(settings, &view, memory, &asked.request.path) else {
+    let sources = Sources { memory, descriptors, shortages: Cell::new(0) };
+    let Answer::Reply(mut reply) = serve(settings, &view, &sources, &asked.request.path) else {
         panic!("a list of a folder");
     };
     added::apply(&mut reply.head, settings.added_for(&asked.request), settings.expires, &view);
@@ -108,7 +115,7 @@ fn a_file_in_memory_is_served_like_one_on_the_disk_and_before_it() {
         memory.put(site.0.join(path), text.as_bytes(), modified).unwrap();
     }
     let settings = site.settings("");
-    let ask = |line: &str, fields: &str| ask_with(&settings, &memory, line, fields);
+    let ask = |line: &str, fields: &str| ask_with(&settings, (&memory, Descriptors::default()), line, fields);
     let reply = ask("GET /hls/a-1.ts", "");
     assert_eq!((status(&reply), reply.head.get("content-type")), (200, Some("video/mp2t")));
     assert_eq!(reply.head.get("last-modified"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
@@ -232,4 +239,24 @@ fn added_headers_take_the_place_of_our_own() {
     let preflight = ask(&settings, "OPTIONS /hls/a.m3u8", "Origin: http://b\r\n");
     assert_eq!(all(&preflight, "access-control-allow-origin"), ["http://b"]);
     assert!(all(&preflight, "access-control-max-age").is_empty());
+}
+
+#[test]
+fn what_is_sent_from_an_open_file_needs_a_descriptor_and_what_is_small_or_listed_at_once_does_not_keep_one() {
+    let site = Site::new("descriptors");
+    fs::write(site.0.join("hls/large.ts"), vec![7; 9000]).unwrap();
+    let none = (&MemoryFiles::default(), Descriptors::new(0));
+    let (plain, listed) = (site.settings(""), site.settings("autoindex on;"));
+    for (settings, line, expected) in [
+        (&plain, "GET /hls/large.ts", 503),
+        (&plain, "HEAD /hls/large.ts", 200),
+        (&plain, "GET /hls/a.m3u8", 200),
+        (&plain, "GET /", 200),
+        (&listed, "GET /hls/", 503),
+    ] {
+        let reply = ask_with(settings, none, line, "");
+        assert_eq!(status(&reply), expected, "{line}");
+        assert_eq!(reply.head.get("Retry-After").is_some(), expected == 503, "{line}");
+    }
+    assert_eq!(status(&ask_with(&plain, none, "GET /hls/large.ts", "Range: bytes=0-99\r\n")), 206);
 }

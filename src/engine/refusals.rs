@@ -1,0 +1,18 @@
+//! What has been refused since the server began, counted for whoever shows it.
+
+/// How often something was refused, by the limit that it was over.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals {
+    /// Connections over a `max_connections` of all, a protocol or an RTMP server.
+    pub connections: u64,
+    /// Connections over a `max_connections_per_address`.
+    pub per_address: u64,
+    /// Connections for which no descriptor was left.
+    pub descriptors: u64,
+    /// RTMP clients over their application's `max_connections`.
+    pub clients: u64,
+    /// Downloads for which no descriptor was left.
+    pub downloads: u64,
+    /// Publishers over a limit of what may be published.
+    pub publishers: u64,
+}
