@@ -85,6 +85,11 @@ impl DecoderConfig {
         self.sps.first().and_then(|nal| sps::parse(nal).ok())
     }
 
+    /// What each sequence parameter set says of the picture; none for one that cannot be read.
+    pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
+        self.sps.iter().map(|nal| sps::parse(nal).ok())
+    }
+
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b(
         &self,

@@ -261,6 +261,16 @@ impl Frame {
         flv::is_multitrack(self.kind, self.payload())
     }
 
+    /// Runs `visit` on the codec of each track, and on its elementary data: of a frame of several tracks, with the
+    /// composition time in front that some codecs have.
+    pub fn for_each_track(&self, mut visit: impl FnMut(Codec, &[u8])) {
+        if self.is_multitrack() {
+            flv::for_each_track(self.kind, self.payload(), visit);
+        } else {
+            visit(self.codec, self.body());
+        }
+    }
+
     /// True if this header takes the place of an earlier one.
     pub fn supersedes(&self, header: &Self) -> bool {
         (self.kind, self.packet) == (header.kind, header.packet) && header.tracks.is_within(self.tracks)

@@ -145,6 +145,12 @@ impl DecoderConfig {
         Some(Picture { frame_rate: picture.frame_rate.or_else(from_vps).or(average), ..picture })
     }
 
+    /// What each sequence parameter set says of the picture, but for the frame rate of the record; none for one that cannot
+    /// be read.
+    pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
+        self.sps.iter().map(|nal| sps::parse(nal).ok())
+    }
+
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b(
         &self,

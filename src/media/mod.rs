@@ -3,6 +3,7 @@
 pub mod aac;
 pub mod ac3;
 pub mod amf;
+pub mod av1;
 pub mod avc;
 pub mod bits;
 pub mod flac;
@@ -17,6 +18,7 @@ pub mod parts;
 pub mod reader;
 pub mod rfc6381;
 pub mod ts;
+pub mod vpx;
 
 pub use frame::{Frame, Kind, Packet, Role, Tracks};
 pub use meter::Meter;

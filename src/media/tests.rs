@@ -3,6 +3,7 @@
 
 mod aac;
 mod audio;
+mod av1;
 mod avc;
 mod enhanced;
 mod hevc;
@@ -178,6 +179,7 @@ pub fn messages() -> Vec<(Kind, Vec<u8>)> {
     let mut messages = Vec::new();
     avc::messages(&mut messages);
     hevc::messages(&mut messages);
+    av1::messages(&mut messages);
     aac::messages(&mut messages);
     audio::messages(&mut messages);
     enhanced::messages(&mut messages);

@@ -54,7 +54,45 @@ const FOUR_CCS: [([u8; 4], Codec); 12] = [
     (*b"ec-3", Codec::Eac3),
 ];
 
+/// What configurations call the codecs. Those of FLV before Enhanced RTMP have several numbers for what is one codec to
+/// people.
+const NAMES: [(&str, Kind, &[Codec]); 23] = [
+    ("h264", Kind::Video, &[Codec::Avc]),
+    ("avc", Kind::Video, &[Codec::Avc]),
+    ("h265", Kind::Video, &[Codec::Hevc]),
+    ("hevc", Kind::Video, &[Codec::Hevc]),
+    ("h266", Kind::Video, &[Codec::Vvc]),
+    ("vvc", Kind::Video, &[Codec::Vvc]),
+    ("av1", Kind::Video, &[Codec::Av1]),
+    ("vp8", Kind::Video, &[Codec::Vp8]),
+    ("vp9", Kind::Video, &[Codec::Vp9]),
+    ("h263", Kind::Video, &[Codec::Other(2)]),
+    ("screen", Kind::Video, &[Codec::Other(3), Codec::Other(6)]),
+    ("vp6", Kind::Video, &[Codec::Other(4), Codec::Other(5)]),
+    ("aac", Kind::Audio, &[Codec::Aac]),
+    ("mp3", Kind::Audio, &[Codec::Mp3]),
+    ("opus", Kind::Audio, &[Codec::Opus]),
+    ("flac", Kind::Audio, &[Codec::Flac]),
+    ("ac3", Kind::Audio, &[Codec::Ac3]),
+    ("eac3", Kind::Audio, &[Codec::Eac3]),
+    ("speex", Kind::Audio, &[Codec::Other(11)]),
+    ("nellymoser", Kind::Audio, &[Codec::Other(4), Codec::Other(5), Codec::Other(6)]),
+    ("g711", Kind::Audio, &[Codec::Other(7), Codec::Other(8)]),
+    ("adpcm", Kind::Audio, &[Codec::Other(1)]),
+    ("pcm", Kind::Audio, &[Codec::Other(0), Codec::Other(3)]),
+];
+
 impl Codec {
+    /// The codecs that configurations call by a name, and their kind.
+    pub fn of_name(name: &str) -> Option<(Kind, &'static [Self])> {
+        NAMES.iter().find(|(known, ..)| *known == name).map(|(_, kind, codecs)| (*kind, *codecs))
+    }
+
+    /// The names that configurations know.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, ..)| *name)
+    }
+
     /// The codec of a FourCC.
     pub fn of_four_cc(four_cc: [u8; 4]) -> Self {
         let known = FOUR_CCS.iter().find(|(name, _)| *name == four_cc);

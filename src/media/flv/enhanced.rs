@@ -167,6 +167,16 @@ pub(super) fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
+/// Runs `visit` on the codec of each track of a message and what follows its FourCC, as far as they can be read.
+pub(super) fn for_each_track(kind: Kind, payload: &[u8], mut visit: impl FnMut(Codec, &[u8])) {
+    let mut reader = Reader::new(payload);
+    let layout = Head::read(kind, &mut reader).ok().and_then(|head| head.layout);
+    let Some(Ok(mut parts)) = layout.map(|layout| Parts::new(reader, payload.len(), layout)) else { return };
+    while let Ok(Some(part)) = parts.next() {
+        visit(Codec::of_four_cc(part.four_cc), part.body);
+    }
+}
+
 /// Whether a message is a Multitrack one.
 pub(super) fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
     let head = Head::read(kind, &mut Reader::new(payload));

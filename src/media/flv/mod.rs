@@ -128,6 +128,12 @@ pub fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
     is_enhanced(kind, payload) && enhanced::is_multitrack(kind, payload)
 }
 
+/// Runs `visit` on the codec of each track of a Multitrack message and what follows its FourCC: its configuration, if the
+/// message is one.
+pub fn for_each_track(kind: Kind, payload: &[u8], visit: impl FnMut(Codec, &[u8])) {
+    enhanced::for_each_track(kind, payload, visit);
+}
+
 /// Reads the tag header of a payload. One that is too short for its header, or a configuration longer
 /// than [`MAX_CONFIGURATION`], is [`Role::Empty`].
 pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {
