@@ -51,6 +51,22 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"",
     ),
     ("rtmp {\ntimeout soon; }", "2: \"timeout\" takes a time such as 30s or 500ms, not \"soon\""),
+    (
+        "rtmp {\npublish_max_bitrate 6; }",
+        "2: \"publish_max_bitrate\" takes bitrate|off: \"6\" is less than 1k bits a second; did you mean \"6k\"?",
+    ),
+    (
+        "rtmp {\npublish_max_resolution 720p; }",
+        "2: \"publish_max_resolution\" takes WIDTHxHEIGHT|off: \"720p\" is no resolution such as 1920x1080",
+    ),
+    (
+        "rtmp {\npublish_codecs h264 acc; }",
+        "2: \"publish_codecs\" takes all|codec ...: no codec \"acc\"; did you mean \"aac\"?",
+    ),
+    (
+        "rtmp {\npublish_max_duration x; }",
+        "2: \"publish_max_duration\" takes a time such as 30s, or off, not \"x\"",
+    ),
     ("max_connections some;", "1: \"max_connections\" takes a number from 0 to 4294967295, not \"some\""),
     (
         "rtmp { server { application a {\nmax_connections_per_address 1; } } }",

@@ -17,6 +17,7 @@ pub use check::{Notice, check};
 pub use directive::{Context, Directive, Label, Repeat, Table, Takes};
 pub use reference::markdown;
 pub use scope::Scope;
+pub use suggest::nearest;
 pub use tree::{Node, Tree};
 
 use std::fmt;

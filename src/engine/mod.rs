@@ -12,6 +12,7 @@ mod ctx;
 mod deadlines;
 mod descriptors;
 mod directives;
+mod dismissal;
 mod ending;
 mod exchange;
 mod fifo;
@@ -254,6 +255,9 @@ impl Engine {
         let Some(task) = self.cx.work.next() else { return false };
         match task {
             Task::Answer(id, verdict) => self.contain_for(id, |engine| engine.settle_gate(id, verdict)),
+            Task::Dismiss(publisher) => {
+                self.contain_for(publisher.session, |engine| engine.let_go(publisher));
+            }
             Task::Complete(player) => {
                 self.contain_for(player.session, |engine| engine.complete_play(player));
             }

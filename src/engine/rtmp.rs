@@ -159,7 +159,9 @@ impl Engine {
     /// does not publish it means nothing.
     fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
         let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
-        let Some(stream_id) = stream_id else { return Effort::Little };
+        let Some(stream_id) = stream_id.filter(|stream| !self.cx.is_dismissed(*stream)) else {
+            return Effort::Little;
+        };
         let advance = self.place_frame(id, stream_id, &mut frame);
         let effort =
             if frame.is_video_key() || advance >= LONG_ADVANCE { Effort::Long } else { Effort::Little };
@@ -169,6 +171,9 @@ impl Engine {
         let frame = stream.stamped(frame);
         for module in &mut self.modules {
             module.on_frame(&mut self.cx, stream_id, &frame);
+            if self.cx.is_dismissed(stream_id) {
+                return Effort::Long;
+            }
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
             stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);

@@ -93,6 +93,8 @@ pub struct Stream {
     pub started: Option<Instant>,
     /// When the publisher it has now began.
     pub publisher_since: Option<Instant>,
+    /// Why its publisher is to go; nothing more is taken from it.
+    pub(super) dismissed: Option<Box<str>>,
     /// When audio or video last came, or its publisher began.
     pub(super) heard: Option<Instant>,
     /// Until when frames are held back from players, to be sent together.
@@ -217,6 +219,7 @@ impl Stream {
 
     /// What follows is another publisher's: nothing that came from the last one describes it.
     fn change_publisher(&mut self, panics: &mut Panics) {
+        self.dismissed = None;
         self.timeline.change_publisher();
         self.pace.change_publisher();
         self.headers = Headers::default();
@@ -314,6 +317,7 @@ impl Streams {
             players: Vec::new(),
             started: None,
             publisher_since: None,
+            dismissed: None,
             heard: None,
             held_until: None,
             mux: Mux::Separate,

@@ -3,6 +3,7 @@
 mod bounds;
 mod budgets;
 mod connections;
+mod dismissal;
 mod gates;
 mod headers;
 mod http;

@@ -24,6 +24,8 @@ pub(super) struct Work {
     pub actions: VecDeque<Action>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(SessionId, Verdict)>,
+    /// Publishers that are to go.
+    pub dismissed: VecDeque<Endpoint>,
     /// Players that have had all they wanted.
     pub satisfied: VecDeque<Endpoint>,
     /// Sessions to end.
@@ -46,6 +48,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Task {
     Answer(SessionId, Verdict),
+    Dismiss(Endpoint),
     Complete(Endpoint),
     End(SessionId),
     Linger(SessionId),
@@ -60,7 +63,8 @@ impl Work {
         if let Some((id, verdict)) = self.answers.pop_front() {
             return Some(Task::Answer(id, verdict));
         }
-        None.or_else(|| self.satisfied.pop_front().map(Task::Complete))
+        None.or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
+            .or_else(|| self.satisfied.pop_front().map(Task::Complete))
             .or_else(|| self.ended.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
             .or_else(|| self.exchanged.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
@@ -86,6 +90,7 @@ impl Work {
     /// Whether there is work of the kind that comes first.
     pub fn is_ending(&self) -> bool {
         !(self.answers.is_empty()
+            && self.dismissed.is_empty()
             && self.satisfied.is_empty()
             && self.ended.is_empty()
             && self.lingering.is_empty()

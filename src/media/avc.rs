@@ -6,7 +6,7 @@ mod sps;
 use std::error::Error;
 use std::fmt;
 
-use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
+use super::nal::{AccessUnit, Nals, Picture, Rewriter, Start, Unit};
 use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 14496-10 table 7-1).
@@ -88,6 +88,13 @@ impl DecoderConfig {
     /// What each sequence parameter set says of the picture; none for one that cannot be read.
     pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
+    }
+
+    /// The same of the sequence parameter sets that stand in a frame's body.
+    pub fn pictures_in<'a>(&self, body: &'a [u8]) -> impl Iterator<Item = Option<Picture>> + use<'a> {
+        let sets = Nals::new(body, self.nal_length_size).map_while(Result::ok);
+        let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
+        sets.map(|nal| sps::parse(nal).ok())
     }
 
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::bits::Bits;
-use super::nal::{AccessUnit, Picture, Rewriter, Start, Unit};
+use super::nal::{AccessUnit, Nals, Picture, Rewriter, Start, Unit};
 use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 23008-2 table 7-1).
@@ -149,6 +149,13 @@ impl DecoderConfig {
     /// be read.
     pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
+    }
+
+    /// The same of the sequence parameter sets that stand in a frame's body.
+    pub fn pictures_in<'a>(&self, body: &'a [u8]) -> impl Iterator<Item = Option<Picture>> + use<'a> {
+        let sets = Nals::new(body, self.nal_length_size).map_while(Result::ok);
+        let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
+        sets.map(|nal| sps::parse(nal).ok())
     }
 
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].

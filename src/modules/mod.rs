@@ -4,6 +4,7 @@ mod codec;
 mod gop_cache;
 mod hls;
 mod http;
+mod limits;
 mod live;
 mod page;
 mod record;
@@ -16,6 +17,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
     vec![
         // Knows what is in a stream; those below use its facts and headers.
         Box::<codec::Codec>::default(),
+        // What a publisher may send, before anybody gets it.
+        Box::<limits::PublishLimits>::default(),
         // Holds what players begin with.
         Box::<gop_cache::GopCache>::default(),
         // Players, before anything that writes to a disk.

@@ -1,0 +1,44 @@
+//! The bitrate of a publisher.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Endpoint;
+use crate::media::Frame;
+
+/// How much media the bitrate is the average of: a key frame, or what an encoder has gathered while its network
+/// was gone, is not more than it may be only because it comes at once.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// How much a publisher has sent since a time, of its media and of the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    /// Whose it is.
+    pub publisher: Endpoint,
+    begun: Instant,
+    /// Where its media was then, and where it is.
+    first: u64,
+    newest: u64,
+    bytes: u64,
+}
+
+impl Meter {
+    /// One that begins with a frame.
+    pub fn new(publisher: Endpoint, frame: &Frame, now: Instant) -> Self {
+        Self { publisher, begun: now, first: frame.timestamp, newest: frame.timestamp, bytes: 0 }
+    }
+
+    /// Counts a frame. Whether as many bits a second have been exceeded.
+    ///
+    /// A file that is sent faster than it plays counts by its own time, and who stamps all frames alike by the clock's.
+    pub fn exceeds(&mut self, bitrate: u64, frame: &Frame, now: Instant) -> bool {
+        if !frame.kind.is_data() {
+            self.newest = self.newest.max(frame.timestamp);
+        }
+        let media = Duration::from_millis(self.newest.saturating_sub(self.first));
+        if media.max(now.saturating_duration_since(self.begun)) >= WINDOW {
+            *self = Self { begun: now, first: self.newest, bytes: 0, ..*self };
+        }
+        self.bytes += frame.payload().len() as u64;
+        u128::from(self.bytes) * 8 > u128::from(bitrate) * u128::from(WINDOW.as_secs())
+    }
+}

@@ -1,0 +1,161 @@
+//! What a publisher may send: how much, for how long, how large a picture, in which codecs.
+//!
+//! A publisher beyond a limit is told so and ended, and its stream with it. The frame that shows it reaches neither
+//! players nor files. What a picture's size is, the decoder configuration says, not the metadata.
+
+mod meter;
+mod picture;
+mod settings;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::engine::{Config, Ctx, Module, StreamId};
+use crate::media::Frame;
+
+use meter::Meter;
+use settings::{Limits, check_bitrate, check_codecs, check_resolution};
+
+/// The module's name, for its timers.
+const NAME: &str = "limits";
+
+const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
+
+const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "publish_max_bitrate",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "bitrate|off", check: check_bitrate },
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "The most that a publisher may send, bits a second of sound and picture together, as encoders write it: \
+              2500k is 2 500 000. It counts as the average of ten seconds of media.",
+    },
+    Directive {
+        name: "publish_max_duration",
+        contexts: EVERYWHERE,
+        takes: Takes::TimeOrOff,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "How long one publish may last. The publisher may come again.",
+    },
+    Directive {
+        name: "publish_max_resolution",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", check: check_resolution },
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "The largest picture that may be published, upright or not: 1920x1080 takes 1080x1920, too. What counts is \
+              what the headers of H.264, H.265, AV1, VP8 and VP9 say; codecs whose size cannot be read are refused.",
+    },
+    Directive {
+        name: "publish_codecs",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "all|codec ...", check: check_codecs },
+        default: "all",
+        repeat: Repeat::Once,
+        doc: "The codecs that may be published, of sound and picture: h264, hevc, vvc, av1, vp8, vp9, h263, screen, vp6; \
+              aac, mp3, opus, flac, ac3, eac3, speex, nellymoser, g711, adpcm, pcm.",
+    },
+];
+
+/// Publishes are looked at for their length this often at most.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
+/// The module.
+#[derive(Debug, Default)]
+pub struct PublishLimits {
+    /// By application id.
+    apps: Vec<Limits>,
+    /// Of streams whose bitrate is limited.
+    meters: HashMap<StreamId, Meter>,
+    /// When publishes are looked at for their length; nothing before that counts.
+    looks_at: Option<Instant>,
+}
+
+impl Module for PublishLimits {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        DIRECTIVES
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+        self.apps = config.applications.iter().map(|application| Limits::new(&application.scope)).collect();
+        Ok(())
+    }
+
+    fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
+        let Some(stream) = cx.streams.get(id) else { return };
+        let limit = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref());
+        if let Some(limit) = limit {
+            self.look_by(cx, cx.now.instant + limit.value);
+        }
+    }
+
+    fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
+        self.meters.remove(&stream);
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
+        let Some(stream) = cx.streams.get(id) else { return };
+        let (Some(limits), Some(publisher)) = (self.apps.get(stream.app.0), stream.publisher) else { return };
+        let mut checked = limits.check(stream, frame);
+        if let Some(limit) = &limits.bitrate {
+            let now = cx.now.instant;
+            let meter = self.meters.entry(id).or_insert_with(|| Meter::new(publisher, frame, now));
+            if meter.publisher != publisher {
+                *meter = Meter::new(publisher, frame, now);
+            }
+            if meter.exceeds(limit.value, frame, now) {
+                checked = Err(format!("{} bits a second are the most here", limit.text));
+            }
+        }
+        if let Err(why) = checked {
+            cx.dismiss(id, &why);
+        }
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
+        let now = cx.now.instant;
+        if self.looks_at.is_none_or(|at| now < at) {
+            return; // an entry that a nearer one has replaced
+        }
+        self.looks_at = None;
+        let (mut over, mut next) = (Vec::new(), None);
+        for stream in cx.streams.iter().filter(|stream| stream.is_live()) {
+            let Some(limit) = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref()) else {
+                continue;
+            };
+            // One that waits for a publisher may get another at any time.
+            let since = stream.publisher_since.filter(|_| stream.publisher.is_some()).unwrap_or(now);
+            let end = since + limit.value;
+            if end <= now {
+                over.push((stream.id, format!("{} is the longest here", limit.text)));
+            } else {
+                next = Some(next.map_or(end, |next: Instant| next.min(end)));
+            }
+        }
+        over.iter().for_each(|(stream, why)| cx.dismiss(*stream, why));
+        if let Some(next) = next {
+            self.look_by(cx, next.max(now + SHORTEST_WAIT));
+        }
+    }
+}
+
+impl PublishLimits {
+    /// Sees to it that publishes are looked at by then.
+    fn look_by(&mut self, cx: &mut Ctx, at: Instant) {
+        if self.looks_at.is_none_or(|next| at < next) {
+            self.looks_at = Some(at);
+            cx.set_module_timer(NAME, at, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

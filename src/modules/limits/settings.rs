@@ -1,0 +1,178 @@
+//! What an application lets be published, as its directives say it.
+
+use std::time::Duration;
+
+use crate::conf::{Scope, nearest, value};
+use crate::engine::Stream;
+use crate::media::flv::Codec;
+use crate::media::{Frame, Kind, Packet, Role};
+
+use super::picture::{Size, sizes, sizes_of_sets};
+
+/// The lowest bitrate that can be meant: below, the "k" has been forgotten.
+const LOWEST_BITRATE: u64 = 1000;
+
+/// A limit, and how it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit<T> {
+    /// What it means.
+    pub value: T,
+    /// How it is written.
+    pub text: String,
+}
+
+/// What may be published in an application; `None` is no limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bits a second.
+    pub bitrate: Option<Limit<u64>>,
+    /// Of one publish.
+    pub duration: Option<Limit<Duration>>,
+    /// The longer and the shorter side.
+    resolution: Option<Limit<(u32, u32)>>,
+    codecs: Option<Limit<Vec<(Kind, Codec)>>>,
+}
+
+impl Limits {
+    /// Reads a checked application.
+    pub fn new(scope: &Scope<'_>) -> Self {
+        fn limit<T>(scope: &Scope<'_>, name: &str, value: Option<T>) -> Option<Limit<T>> {
+            value.map(|value| Limit { value, text: scope.words(name).join(" ") })
+        }
+        let words = |name: &str| scope.words(name);
+        let duration = Some(scope.time("publish_max_duration")).filter(|time| !time.is_zero());
+        let bitrate = parse_bitrate(&words("publish_max_bitrate")).ok().flatten();
+        let resolution = parse_resolution(&words("publish_max_resolution")).ok().flatten();
+        let codecs = parse_codecs(&words("publish_codecs")).ok().flatten();
+        Self {
+            bitrate: limit(scope, "publish_max_bitrate", bitrate),
+            duration: limit(scope, "publish_max_duration", duration),
+            resolution: limit(scope, "publish_max_resolution", resolution),
+            codecs: limit(scope, "publish_codecs", codecs),
+        }
+    }
+
+    /// Whether a frame may have its codecs and the size of its picture; why not is the error.
+    pub fn check(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
+        if frame.kind.is_data() || frame.role == Role::Empty {
+            return Ok(());
+        }
+        self.check_tracks(frame)?;
+        self.check_parameter_sets(stream, frame)
+    }
+
+    fn check_tracks(&self, frame: &Frame) -> Result<(), String> {
+        let may_tell_size = frame.packet == Packet::Configuration || frame.role == Role::Key;
+        let tells_size = self.resolution.is_some() && frame.kind == Kind::Video && may_tell_size;
+        let mut checked = Ok(());
+        if tells_size || self.codecs.is_some() {
+            frame.for_each_track(|codec, body| {
+                if checked.is_ok() {
+                    checked = self.check_codec(frame.kind, codec);
+                }
+                if checked.is_ok() && tells_size {
+                    checked = self.check_sizes(codec, sizes(codec, frame.packet, body));
+                }
+            });
+        }
+        checked
+    }
+
+    fn check_codec(&self, kind: Kind, codec: Codec) -> Result<(), String> {
+        match &self.codecs {
+            Some(limit) if !limit.value.contains(&(kind, codec)) => {
+                Err(format!("{} is not taken here, only {}", codec.name(kind), limit.text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges what a key frame of the default track has of parameter sets: they may be others than the
+    /// configuration's.
+    fn check_parameter_sets(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
+        let configuration = stream.headers.configuration(Kind::Video).filter(|_| frame.is_video_key());
+        match configuration.filter(|header| self.resolution.is_some() && header.codec == frame.codec) {
+            Some(header) => self.check_sizes(frame.codec, sizes_of_sets(header, frame.body())),
+            None => Ok(()),
+        }
+    }
+
+    fn check_sizes(&self, codec: Codec, sizes: Option<Vec<Size>>) -> Result<(), String> {
+        let Some(Limit { value: (longer, shorter), text }) = &self.resolution else { return Ok(()) };
+        let Some(sizes) = sizes else {
+            let name = codec.name(Kind::Video);
+            return Err(format!("{text} is the most here, and this {name} does not tell its size"));
+        };
+        let mut larger = sizes.iter().filter(|(w, h)| w.max(h) > longer || w.min(h) > shorter);
+        match larger.next() {
+            Some((width, height)) => Err(format!("{text} is the most here, not {width}x{height}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks the arguments of `publish_max_bitrate`.
+pub fn check_bitrate(args: &[String]) -> Result<(), String> {
+    parse_bitrate(args).map(|_| ())
+}
+
+/// Checks the arguments of `publish_max_resolution`.
+pub fn check_resolution(args: &[String]) -> Result<(), String> {
+    parse_resolution(args).map(|_| ())
+}
+
+/// Checks the arguments of `publish_codecs`.
+pub fn check_codecs(args: &[String]) -> Result<(), String> {
+    parse_codecs(args).map(|_| ())
+}
+
+/// Bits a second; `k` and `m` are thousands and millions, as encoders have it, and not nginx's 1024.
+pub(super) fn parse_bitrate(args: &[String]) -> Result<Option<u64>, String> {
+    let [text] = args else { return Err("one bitrate".to_owned()) };
+    if text == "off" {
+        return Ok(None);
+    }
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (text.get(..text.len() - 1), 1000),
+        Some(b'm' | b'M') => (text.get(..text.len() - 1), 1_000_000),
+        _ => (Some(text.as_str()), 1),
+    };
+    let bits = digits.and_then(value::number).and_then(|number| number.checked_mul(factor));
+    match bits {
+        Some(bits) if bits >= LOWEST_BITRATE => Ok(Some(bits)),
+        Some(_) if factor > 1 => Err(format!("\"{text}\" is less than 1k bits a second")),
+        Some(_) => Err(format!("\"{text}\" is less than 1k bits a second; did you mean \"{text}k\"?")),
+        None => Err(format!("\"{text}\" is no bitrate such as 2500k or 6m")),
+    }
+}
+
+/// The longer and the shorter side.
+pub(super) fn parse_resolution(args: &[String]) -> Result<Option<Size>, String> {
+    let [text] = args else { return Err("one resolution".to_owned()) };
+    if text == "off" {
+        return Ok(None);
+    }
+    let side =
+        |text: &str| value::number(text).and_then(|side| u32::try_from(side).ok()).filter(|side| *side > 0);
+    let sides = text.split_once('x').and_then(|(width, height)| Some((side(width)?, side(height)?)));
+    let (width, height) = sides.ok_or_else(|| format!("\"{text}\" is no resolution such as 1920x1080"))?;
+    Ok(Some((width.max(height), width.min(height))))
+}
+
+pub(super) fn parse_codecs(args: &[String]) -> Result<Option<Vec<(Kind, Codec)>>, String> {
+    match args {
+        [] => return Err("one codec at least".to_owned()),
+        [all] if all == "all" => return Ok(None),
+        _ => {}
+    }
+    let mut codecs = Vec::new();
+    for name in args {
+        let Some((kind, meant)) = Codec::of_name(name) else {
+            let near = nearest(name, Codec::names());
+            let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            return Err(format!("no codec \"{}\"{hint}", name.escape_debug()));
+        };
+        codecs.extend(meant.iter().map(|codec| (kind, *codec)));
+    }
+    Ok(Some(codecs))
+}
