@@ -20,6 +20,7 @@ mod http_idioms;
 mod http_routing;
 mod latency;
 mod layers;
+mod limits;
 mod logging;
 mod memory;
 mod publish_play;

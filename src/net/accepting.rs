@@ -176,6 +176,8 @@ impl Server {
         }
         self.accepting.later(index);
         self.accepting.pause = Some((shortage, now.instant + PAUSE));
+        // It may have been changed from outside.
+        self.engine.limit_descriptors(descriptors());
     }
 
     /// The number that the next descriptor gets.
