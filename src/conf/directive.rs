@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::value;
+use super::{path, value};
 
 /// Where a directive may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +71,8 @@ pub enum Takes {
     AnyOf(&'static [&'static str]),
     /// One argument, not empty.
     Text,
+    /// The path of a file or folder.
+    Path,
     /// A number of arguments.
     Words {
         /// The fewest.
@@ -148,6 +150,7 @@ impl Directive {
             Takes::OneOf(words) => words.join("|"),
             Takes::AnyOf(words) => format!("{} ...", words.join("|")),
             Takes::Text => "text".into(),
+            Takes::Path => "path".into(),
             Takes::Words { syntax, .. } | Takes::Custom { syntax, .. } => syntax.into(),
             Takes::Block { label, .. } | Takes::Free(label) => match label {
                 Label::None => "{...}".into(),
@@ -175,6 +178,10 @@ impl Directive {
                 Some(wrong) => self.wrong(&format!("any of {}", words.join(", ")), &quote(wrong)),
             },
             Takes::Text => self.one(args, "one argument", |text| !text.is_empty()),
+            Takes::Path => {
+                self.one(args, "one path", |text| !text.is_empty())?;
+                self.judge(args, "a path", |args| args.iter().try_for_each(|arg| path::check(arg)))
+            }
             Takes::Words { min, max, syntax } => {
                 if (min..=max).contains(&args.len()) {
                     Ok(())

@@ -7,6 +7,7 @@ mod check;
 mod directive;
 mod foreign;
 mod lexer;
+pub mod path;
 mod reference;
 mod scope;
 mod suggest;

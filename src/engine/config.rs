@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::conf::{Error, Node, Scope};
+use crate::conf::{Error, Node, Scope, path};
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 use super::connections::Limits;
@@ -327,6 +327,7 @@ pub(super) fn or_never(time: Duration) -> Duration {
 
 /// Checks the arguments of `error_log`.
 pub(super) fn check_error_log(args: &[String]) -> Result<(), String> {
+    args.first().map_or(Ok(()), |file| path::check(file))?;
     match args {
         [_] => Ok(()),
         [_, level] if log_level(level).is_some() => Ok(()),

@@ -19,7 +19,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "pid",
         contexts: &[Context::Main],
-        takes: Takes::Text,
+        takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
         doc: "The file that holds the process id, or off. Without it: /run/millstream.pid for root, \

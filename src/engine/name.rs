@@ -4,9 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-/// Longest name, bytes: with a time stamp and a suffix it still fits the 255 of a file name.
-const MAX_NAME: usize = 128;
-
 /// A stream name that is safe as a file name and needs no escaping in a URL.
 ///
 /// One to 128 bytes of `A-Z a-z 0-9 - _ . ~ + = @ ,`, not beginning with a dot or a dash. So
@@ -16,12 +13,15 @@ const MAX_NAME: usize = 128;
 pub struct StreamName(Rc<str>);
 
 impl StreamName {
+    /// Longest name, bytes: with a time stamp and a suffix it still fits the 255 of a file name.
+    pub const MAX_BYTES: usize = 128;
+
     /// Checks `name` against the rule.
     pub fn new(name: &str) -> Result<Self, NameError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+=@,".contains(&byte);
         match name.as_bytes() {
             [] => Err(NameError::Empty),
-            bytes if bytes.len() > MAX_NAME => Err(NameError::TooLong),
+            bytes if bytes.len() > Self::MAX_BYTES => Err(NameError::TooLong),
             [b'.' | b'-', ..] => Err(NameError::Beginning),
             bytes if !bytes.iter().all(|&byte| allowed(byte)) => Err(NameError::Character),
             _ => Ok(Self(name.into())),
@@ -57,7 +57,7 @@ impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("a stream needs a name"),
-            Self::TooLong => write!(f, "a stream name has at most {MAX_NAME} bytes"),
+            Self::TooLong => write!(f, "a stream name has at most {} bytes", StreamName::MAX_BYTES),
             Self::Beginning => f.write_str("a stream name may not begin with a dot or a dash"),
             Self::Character => f.write_str("a stream name is made of letters, digits and - _ . ~ + = @ ,"),
         }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn names_that_are_safe_as_files_and_urls_are_allowed() {
-        for name in ["a", "test", "live_1080p-2", "key~x+y=z@w,v.1", "0", &"n".repeat(MAX_NAME)] {
+        for name in ["a", "test", "live_1080p-2", "key~x+y=z@w,v.1", "0", &"n".repeat(StreamName::MAX_BYTES)] {
             assert_eq!(StreamName::new(name).unwrap().as_str(), name);
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     fn names_that_could_be_more_than_a_name_are_refused() {
         for (name, error) in [
             ("", NameError::Empty),
-            (&*"n".repeat(MAX_NAME + 1), NameError::TooLong),
+            (&*"n".repeat(StreamName::MAX_BYTES + 1), NameError::TooLong),
             ("..", NameError::Beginning),
             (".hidden", NameError::Beginning),
             ("-rf", NameError::Beginning),

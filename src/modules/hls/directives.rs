@@ -19,7 +19,7 @@ pub const DIRECTIVES: &[Directive] = &[
         "off",
         "Writes streams as HLS into hls_path: H.264, H.265, AAC, MP3, AC-3 and E-AC-3.",
     ),
-    row("hls_path", Takes::Text, "", "The directory of playlists and fragments; made if it is missing."),
+    row("hls_path", Takes::Path, "", "The directory of playlists and fragments; made if it is missing."),
     row(
         "hls_fragment",
         Takes::Time,
@@ -121,7 +121,7 @@ pub const DIRECTIVES: &[Directive] = &[
     row("hls_keys", Takes::Flag, "off", "Encrypts fragments: AES-128, a fresh IV for each."),
     row(
         "hls_key_path",
-        Takes::Text,
+        Takes::Path,
         "",
         "The directory of the keys, NAME-ID.key or NAME/ID.key; by default hls_path.",
     ),

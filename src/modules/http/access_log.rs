@@ -181,6 +181,7 @@ fn parse(args: &[String]) -> Result<(&str, &str), String> {
     if path.starts_with("syslog:") {
         return Err("a file; it writes no syslog".to_owned());
     }
+    conf::path::check(path)?;
     let (mut format, mut first) = ("combined", true);
     for arg in rest {
         let option = |name: &str| arg.strip_prefix(name);

@@ -14,7 +14,7 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "root",
         contexts: EVERYWHERE,
-        takes: Takes::Text,
+        takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
         doc: "The folder to serve: a file's path is this one followed by the whole path of the URL. \
@@ -24,7 +24,7 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "alias",
         contexts: &[Context::Location],
-        takes: Takes::Text,
+        takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
         doc: "The folder that stands for the location's own path: what follows that path names the file. In a \
