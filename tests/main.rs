@@ -25,6 +25,7 @@ mod logging;
 mod memory;
 mod publish_play;
 mod record;
+mod record_disk;
 mod record_faults;
 mod record_limits;
 mod record_repair;

@@ -5,13 +5,13 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::flv::{self, packets, read};
 use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
+use crate::common::record::{publish_until, spawn, spawn_on_small_disk};
 use crate::common::{Folder, SOON, Server, ffmpeg, not_tested, until, wait};
 use millstream::media::amf::Value;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -71,18 +71,6 @@ fn a_killed_server_leaves_whole_tags_but_for_the_last_second() {
     assert!(lost <= 1100, "{lost} ms are lost");
 }
 
-/// Publishes a picture every 40 ms, a key frame every second, until `done` or for 5 s.
-fn publish_until(publisher: &mut Client, start: u32, mut done: impl FnMut() -> bool) {
-    for number in 0..125 {
-        publisher.send(&media::video_frame(start + number * 40, number % 25 == 0, 5000));
-        std::thread::sleep(Duration::from_millis(40));
-        if done() {
-            return;
-        }
-    }
-    assert!(done(), "not within 5 s");
-}
-
 #[test]
 fn where_nothing_can_be_written_an_error_is_logged_and_it_is_tried_again() {
     let folder = Folder::new();
@@ -107,22 +95,9 @@ fn where_nothing_can_be_written_an_error_is_logged_and_it_is_tried_again() {
     assert!(errors.len() == 1 && errors[0].contains("file/rec: Not a directory"), "{errors:?}");
 }
 
-/// A server that records to `rec`, started by a shell script that ends with `exec "$0" -c "$1"`.
-fn spawn(program: &[&str], script: &str) -> Server {
-    let folder = Folder::new();
-    let configuration = "pid off; rtmp { server { listen 127.0.0.1:0; application live {
-        live on; record all; record_path rec; } } }";
-    let file = folder.write("millstream.conf", configuration);
-    fs::create_dir(folder.join("rec")).unwrap();
-    let mut command = Command::new(program[0]);
-    command.args(&program[1..]).args([script, env!("CARGO_BIN_EXE_millstream")]);
-    command.arg(file).current_dir(&*folder).env_remove("RUST_LOG");
-    Server::spawn(folder, command, 1)
-}
-
 /// A server whose files may have 128 KiB.
 fn spawn_with_small_files() -> Server {
-    spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"")
+    spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"", "")
 }
 
 #[test]
@@ -207,14 +182,10 @@ fn a_failed_search_for_a_name_rests_for_a_second() {
 
 #[test]
 fn a_full_disk_is_recorded_to_again_when_there_is_room() {
-    let unshare = ["unshare", "-rm", "sh", "-c"];
-    if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
+    let fill = "dd if=/dev/zero of=rec/filler bs=1k count=700 status=none &&";
+    let Some(server) = spawn_on_small_disk("", fill) else {
         return not_tested("there is no permission to mount a small disk (unshare -rm)");
-    }
-    let script =
-        "mount -t tmpfs -o size=1m tmpfs rec && dd if=/dev/zero of=rec/filler bs=1k count=700 status=none
-        exec \"$0\" -c \"$1\"";
-    let server = spawn(&unshare, script);
+    };
     let rec = PathBuf::from(format!("/proc/{}/cwd/rec", server.pid()));
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send(&media::video_header(0));

@@ -14,6 +14,7 @@ pub mod media;
 pub mod mp4;
 pub mod player;
 pub mod raw;
+pub mod record;
 pub mod ts;
 
 use std::fs;

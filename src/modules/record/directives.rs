@@ -19,7 +19,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
          recorded whose publisher asks for it: by the type record into a new file, by the type append into the one \
          that is there.",
     ),
-    row("record_path", Takes::Text, "", "The folder for recordings; made when missing."),
+    row("record_path", Takes::Path, "", "The folder for recordings; made when missing."),
     row(
         "record_suffix",
         Takes::Text,
@@ -67,6 +67,21 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         "off",
         "How long a file is: the next one begins at the first key frame from then on. With aligned, files end when \
          the local time is a multiple of it, such as the full hour.",
+    ),
+    row(
+        "record_keep",
+        Takes::TimeOrOff,
+        "off",
+        "How long the recordings of a recorder are kept after their end: older ones are deleted, those of streams that \
+         are gone, too. Only files in record_path are, with the recorder's names, whose heads say that it has made them; \
+         never one that is being written. off keeps all.",
+    ),
+    row(
+        "record_min_free",
+        Takes::Size,
+        "0",
+        "What is to be free on the disk of record_path: while less is, the recorder's oldest finished recordings are \
+         deleted, in the same way. 0 is off.",
     ),
     row(
         "record_notify",

@@ -12,10 +12,12 @@ mod open;
 mod output;
 mod recorder;
 mod resume;
+mod retention;
 mod scan;
 mod script;
 mod search;
 mod settings;
+mod space;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -29,12 +31,16 @@ use crate::engine::{Config, Ctx, Level, Module, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use recorder::{Event, Recorder, Scene, Shared};
+use retention::Retention;
 use settings::Settings;
 
 /// The module's name, and that of its timers.
 const NAME: &str = "record";
 /// The token of the timer for the searches; those of streams are greater.
 const SEARCHES: u64 = 0;
+/// The tokens of the timers for looking at the disk, and for the next step of what is deleted there.
+const LOOK: u64 = u64::MAX;
+const DELETIONS: u64 = u64::MAX - 1;
 /// A timer set for this time from now expires in the next turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
 
@@ -52,6 +58,11 @@ pub struct Record {
     /// timer for all, as long as there is a stream here.
     searches: VecDeque<StreamId>,
     shared: Shared,
+    retention: Retention,
+    /// When the timer expires that looks at the disk.
+    looks_at: Option<Instant>,
+    /// Whether there is a timer for the deletions.
+    is_deleting: bool,
 }
 
 /// The recorders of a stream, in the order of their settings.
@@ -89,9 +100,17 @@ impl Module for Record {
                 names.push(name);
                 recorders.extend(Settings::read(&block, name)?);
             }
+            for (folder, rule) in recorders.iter().filter_map(|settings| settings.retention(&application.name)) {
+                self.retention.add(folder, rule);
+            }
             self.apps.push(recorders);
         }
         Ok(())
+    }
+
+    fn on_start(&mut self, cx: &mut Ctx) {
+        self.retention.start(cx.now).iter().for_each(|warning| log::warn!("{warning}"));
+        self.look_at_disk(cx);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -122,8 +141,12 @@ impl Module for Record {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        if token == SEARCHES {
-            return self.step_search(cx);
+        match token {
+            SEARCHES => return self.step_search(cx),
+            DELETIONS => return self.step_deletion(cx),
+            LOOK if self.looks_at.is_none_or(|at| cx.now.instant < at) => return,
+            LOOK => return self.look_at_disk(cx),
+            _ => {}
         }
         let Some(&id) = self.tokens.get(&token) else { return };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
@@ -158,6 +181,9 @@ impl Record {
                 Event::Failed => (Level::Error, "NetStream.Record.Failed"),
             };
             cx.tell_publisher(id, status, &settings.recorder);
+        }
+        if std::mem::take(&mut self.shared.needs_room) {
+            self.look_at_disk(cx);
         }
     }
 
@@ -212,5 +238,53 @@ impl Record {
             self.set_timer(cx, id);
             return self.queue_search(cx, id);
         }
+    }
+
+    /// Begins to delete recordings, where that is due.
+    fn look_at_disk(&mut self, cx: &mut Ctx) {
+        if self.retention.is_empty() {
+            return;
+        }
+        self.retention.look(cx.now);
+        self.set_deletion_timer(cx);
+        let now = cx.now.instant;
+        let Some(next) = self.retention.next_look(now, &self.shared.files) else { return };
+        if self.looks_at.is_none_or(|at| at <= now || next < at) {
+            self.looks_at = Some(next);
+            cx.set_module_timer(NAME, next, LOOK);
+        }
+    }
+
+    /// Goes one step further with what is to be deleted: one in a turn, and none in which a search has.
+    fn step_deletion(&mut self, cx: &mut Ctx) {
+        self.is_deleting = false;
+        if self.shared.allows_step(cx.now.instant) {
+            let mut retention = std::mem::take(&mut self.retention);
+            let is_awaited = |identity: &str| self.is_awaited(cx, identity);
+            let (now, files) = (cx.now, &self.shared.files);
+            retention.step(&retention::Scene { now, files, is_awaited: &is_awaited });
+            self.retention = retention;
+        }
+        self.set_deletion_timer(cx);
+        if !self.is_deleting {
+            self.look_at_disk(cx);
+        }
+    }
+
+    fn set_deletion_timer(&mut self, cx: &mut Ctx) {
+        if self.retention.is_running() && !std::mem::replace(&mut self.is_deleting, true) {
+            cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, DELETIONS);
+        }
+    }
+
+    /// Whether a stream waits for a picture or a repair, to go on in the recording with this identity.
+    fn is_awaited(&self, cx: &Ctx, identity: &str) -> bool {
+        self.streams.iter().any(|(id, recorders)| {
+            let Some(stream) = cx.streams.get(*id) else { return false };
+            let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
+            let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+            let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
+            waiting.any(|(_, settings)| settings.identity(&format!("{app}/{}", stream.name)) == identity)
+        })
     }
 }

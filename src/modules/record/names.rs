@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::conf::path::NAME_MAX;
+use crate::engine::StreamName;
+
 /// How many numbers are tried with one name.
 const MAX_NUMBER: u32 = 99;
+/// Bytes that a suffix may have: with the longest name of a stream, a time of eleven digits and a number in front.
+pub const MAX_SUFFIX: usize = NAME_MAX - StreamName::MAX_BYTES - "-12345678901".len() - ".99".len();
 
 /// What goes into a file's name.
 #[derive(Debug, Clone)]
@@ -56,5 +61,14 @@ mod tests {
         assert_eq!(all.len(), 200);
         let unique = Names { unique: true, ..names };
         assert_eq!(unique.candidates().next(), Some("rec/cam-17.flv".into()));
+    }
+
+    #[test]
+    fn the_longest_names_are_those_of_files() {
+        let stem = "n".repeat(StreamName::MAX_BYTES);
+        let suffix = "s".repeat(MAX_SUFFIX);
+        let names = Names { folder: "rec".into(), stem, time: 99_999_999_999, suffix, unique: false };
+        let lengths = names.candidates().map(|path| path.file_name().unwrap().len());
+        assert_eq!(lengths.max(), Some(NAME_MAX));
     }
 }

@@ -67,6 +67,16 @@ impl OpenFiles {
         self.0.insert(id)
     }
 
+    /// Whether a file is written to.
+    pub fn contains(&self, id: FileId) -> bool {
+        self.0.contains(&id)
+    }
+
+    /// Whether none is written to.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A file is no longer written to.
     pub fn close(&mut self, id: FileId) {
         self.0.remove(&id);
@@ -92,16 +102,25 @@ pub fn id_of(metadata: &Metadata) -> FileId {
 /// Locks a whole file for writing, as long as it is open. The lock is the open file's and not the process's,
 /// or it would be gone as soon as the file has been read over HTTP.
 pub fn lock_file(file: &File) -> io::Result<()> {
-    let whole = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    fcntl(file, FcntlArg::F_OFD_SETLK(&whole)).map_err(io::Error::from)?;
+    fcntl(file, FcntlArg::F_OFD_SETLK(&WHOLE))?;
     Ok(())
 }
+
+/// Whether a file is locked by whoever has it open elsewhere. Where there are no locks, it is not.
+pub fn is_locked(file: &File) -> bool {
+    let mut lock = WHOLE;
+    let asked = fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock));
+    asked.is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+/// A write lock of a whole file.
+const WHOLE: libc::flock = libc::flock {
+    l_type: libc::F_WRLCK as libc::c_short,
+    l_whence: libc::SEEK_SET as libc::c_short,
+    l_start: 0,
+    l_len: 0,
+    l_pid: 0,
+};
 
 /// An error that names its file.
 pub fn with_path(path: &Path, error: &io::Error) -> io::Error {

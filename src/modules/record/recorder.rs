@@ -58,6 +58,8 @@ pub struct Shared {
     logged: Option<Instant>,
     /// The turn in which a search last went a step further.
     stepped: Option<Instant>,
+    /// Whether a file has begun or the disk is full: it is to be looked whether there is room.
+    pub needs_room: bool,
 }
 
 /// A recorder.
@@ -273,6 +275,11 @@ impl Recorder {
         matches!(self.state, State::Searching(_))
     }
 
+    /// Whether it waits for what a file that is there goes on with.
+    pub fn waits_to_append(&self) -> bool {
+        self.appends && matches!(self.state, State::Waiting(_) | State::Searching(_))
+    }
+
     /// Begins a file, a new one or one that is there.
     fn begin(&mut self, scene: &mut Scene<'_>, opening: Opening) {
         let settings = scene.settings;
@@ -351,6 +358,7 @@ impl Recorder {
         self.appends = false;
         self.rest = Rest::default();
         self.trouble = None;
+        scene.shared.needs_room = true;
         Ok(output)
     }
 
@@ -409,6 +417,7 @@ impl Recorder {
 
     /// Logs an error when it is new, or has lasted for long; never more than one a second of all recorders.
     fn log_error(&mut self, scene: &mut Scene<'_>, error: &io::Error) {
+        scene.shared.needs_room |= error.kind() == io::ErrorKind::StorageFull;
         let (now, text) = (scene.now.instant, error.to_string());
         let logged =
             self.trouble.take().filter(|trouble| trouble.text == text).and_then(|trouble| trouble.logged);

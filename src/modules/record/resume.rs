@@ -193,6 +193,15 @@ fn believe(file: &File, length: u64, claim: Entry, tail: &Tail) -> io::Result<Op
     Ok(last.map(|last| unwrap_near(claim.time, Some(last))))
 }
 
+/// The script tag of a file that was written here; `None` of any other.
+pub fn script_of(file: &File) -> io::Result<Option<Script>> {
+    let length = file.metadata()?.len();
+    if !is_flv(file, length)? {
+        return Ok(None);
+    }
+    Ok(read_script(file, length)?.map(|(script, ..)| script))
+}
+
 /// The script tag, if it was written here.
 fn read_script(file: &File, length: u64) -> io::Result<Option<(Script, Contents, u64)>> {
     let at = FILE_HEADER as u64;

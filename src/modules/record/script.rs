@@ -12,6 +12,8 @@ use crate::media::amf::{Object, Value, amf0};
 const MAX_PROPERTIES: usize = 4096;
 /// The longest string; FFmpeg gives up on metadata with a longer one.
 const MAX_STRING: usize = 255;
+/// Characters of the identities in files that were written before they could be longer.
+const SHORT_IDENTITY: usize = MAX_STRING / 4;
 /// The longest recording that is believed: three hundred years.
 const MAX_SECONDS: f64 = 1e10;
 /// Bytes of a number in an array.
@@ -84,7 +86,7 @@ impl Script {
                 properties.0.push((name.to_owned(), number.into()));
             }
         }
-        let identity = identity.chars().take(MAX_STRING / 4).collect();
+        let identity = cut(identity).to_owned();
         let mut script = Self { identity, properties, length: 0 };
         script.length = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len() + ROOM;
         script
@@ -121,7 +123,14 @@ impl Script {
 
     /// Which stream is recorded, and by which recorder.
     pub fn is_of(&self, identity: &str) -> bool {
-        identity.chars().take(MAX_STRING / 4).eq(self.identity.chars())
+        let is_short_one = || self.identity.chars().count() == SHORT_IDENTITY;
+        cut(identity) == self.identity
+            || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
+    }
+
+    /// Which stream is recorded, and by which recorder: [`Settings::identity`](super::settings::Settings::identity).
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Length of the payload.
@@ -165,6 +174,13 @@ impl Script {
         object.0.push((FILLER.into(), " ".repeat(padding.1).as_str().into()));
         amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)])
     }
+}
+
+/// As much of an identity as a string may have.
+fn cut(identity: &str) -> &str {
+    let ends = identity.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| *end <= MAX_STRING).last();
+    identity.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 /// Whether a publisher's property is one that every player can read, or one that tells of further tracks.

@@ -1,18 +1,21 @@
 //! What one recorder is told by the configuration: an application's own, or a `recorder` block.
 
-use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::sys::statvfs::{Statvfs, statvfs};
+use jiff::civil;
+use jiff::tz::TimeZone;
 
 use super::interval::Interval;
-use super::names::Names;
+use super::names::{MAX_SUFFIX, Names};
+use super::retention::{Rule, Signature};
+use super::space::Space;
 use crate::conf::{Error, Scope};
 use crate::media::{Frame, Kind, Role};
 
 /// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
 /// little that something else gives free.
-const ROOM: f64 = 256.0 * 1024.0;
+const ROOM: u64 = 256 * 1024;
 
 /// What is recorded of a stream. Data messages are, with anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,10 @@ pub struct Settings {
     pub lock: bool,
     /// Whether the publisher is told.
     pub notify: bool,
+    /// How long its files are kept, if not for ever.
+    keep: Option<Duration>,
+    /// What is to be free on the disk, bytes; 0 is off.
+    min_free: u64,
     folder: PathBuf,
     suffix: String,
     unique: bool,
@@ -116,20 +123,17 @@ impl Settings {
             append: scope.flag("record_append"),
             lock: scope.flag("record_lock"),
             notify: scope.flag("record_notify"),
+            keep: Some(scope.time("record_keep")).filter(|_| scope.text("record_keep") != "off"),
+            min_free: scope.size("record_min_free"),
             folder: scope.text("record_path").into(),
             suffix: scope.text("record_suffix"),
             unique: scope.flag("record_unique"),
         };
-        if settings.suffix.contains('/') {
-            let why = "\"record_suffix\" is part of a file's name, without \"/\"";
-            return wrong("record_suffix", why.into());
+        if settings.keep == Some(Duration::ZERO) {
+            return wrong("record_keep", "\"record_keep 0\" would keep nothing; off keeps all".into());
         }
-        if let Err(why) = local_time(&settings.suffix, UNIX_EPOCH) {
-            let suffix = settings.suffix.escape_debug();
-            return wrong(
-                "record_suffix",
-                format!("\"record_suffix\" takes a strftime pattern, not \"{suffix}\": {why}"),
-            );
+        if let Err(why) = check_suffix(&settings.suffix) {
+            return wrong("record_suffix", format!("\"record_suffix\" {why}"));
         }
         Ok(Some(settings))
     }
@@ -144,8 +148,14 @@ impl Settings {
 
     /// Whether the disk has room for more than the beginning of a file. One that can not tell has.
     pub fn has_room(&self) -> bool {
-        let free = |disk: Statvfs| disk.blocks_available() as f64 * disk.fragment_size() as f64;
-        statvfs(&self.folder).map_or(true, |disk| free(disk) >= ROOM)
+        Space::of(&self.folder).is_none_or(|space| space.free >= ROOM)
+    }
+
+    /// The folder of its files, and how long they are kept there; `None` if for ever.
+    pub fn retention(&self, app: &str) -> Option<(&Path, Rule)> {
+        let signature = Signature::new(app, &self.recorder, &self.suffix);
+        let rule = Rule { signature, keep: self.keep, min_free: self.min_free };
+        (self.keep.is_some() || self.min_free > 0).then_some((&self.folder, rule))
     }
 
     /// The names for a file of a stream that begins now.
@@ -160,16 +170,41 @@ impl Settings {
     }
 }
 
+/// Judges a suffix. An error completes "record_suffix ...".
+fn check_suffix(suffix: &str) -> Result<(), String> {
+    if suffix.contains('/') {
+        return Err("is part of a file's name, without \"/\"".to_owned());
+    }
+    let made = longest_times().map(|time| with_time(suffix, &time.to_zoned(TimeZone::system())?));
+    let made = made.into_iter().collect::<Result<Vec<_>, _>>();
+    let made =
+        made.map_err(|why| format!("takes a strftime pattern, not \"{}\": {why}", suffix.escape_debug()))?;
+    match made.iter().map(String::len).max() {
+        Some(length) if length > MAX_SUFFIX => {
+            let why = "behind a stream's name, with a time and a number, there is room for";
+            Err(format!("makes suffixes of {length} bytes: {why} {MAX_SUFFIX} in a file's name"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The suffix, with the local time in it if it asks for that.
 fn local_time(suffix: &str, wall: SystemTime) -> Result<String, jiff::Error> {
+    with_time(suffix, &jiff::Timestamp::try_from(wall)?.to_zoned(TimeZone::system()))
+}
+
+fn with_time(suffix: &str, time: &jiff::Zoned) -> Result<String, jiff::Error> {
     if !suffix.contains('%') {
         return Ok(suffix.to_owned());
     }
-    let timestamp = jiff::Timestamp::try_from(wall)?;
-    let local = timestamp.to_zoned(jiff::tz::TimeZone::system());
-    let text = jiff::fmt::strtime::format(suffix, &local)?;
+    let text = jiff::fmt::strtime::format(suffix, time)?;
     // Some patterns, such as %D, have slashes, and %n is a new line.
     Ok(text.replace(|c: char| c == '/' || c.is_control(), "-"))
+}
+
+/// Times that are long when they are written out: Wednesdays, the longest month, summer and winter.
+fn longest_times() -> [civil::DateTime; 2] {
+    [civil::datetime(2026, 9, 30, 22, 59, 59, 999_999_999), civil::datetime(2026, 12, 30, 22, 59, 59, 999_999_999)]
 }
 
 #[cfg(test)]
@@ -185,5 +220,18 @@ mod tests {
         assert!(dated.starts_with("-2023-11-1") && dated.ends_with(".flv"), "{dated}");
         assert!(!local_time("%D.flv", wall).unwrap().contains('/'));
         assert!(local_time("-100%!.flv", wall).is_err());
+    }
+
+    #[test]
+    fn a_suffix_that_no_name_has_room_for_is_refused() {
+        for suffix in ["", ".flv", "-%A-%B-%Y.flv", &"s".repeat(MAX_SUFFIX)] {
+            assert_eq!(check_suffix(suffix), Ok(()), "{suffix}");
+        }
+        for suffix in ["s".repeat(300), "s".repeat(MAX_SUFFIX + 1), "%A".repeat(13), "%c".repeat(8)] {
+            let why = check_suffix(&suffix).unwrap_err();
+            assert!(why.contains("makes suffixes of"), "{suffix}: {why}");
+        }
+        assert!(check_suffix("a/b").unwrap_err().contains("without"));
+        assert!(check_suffix("-100%!.flv").unwrap_err().contains("strftime"));
     }
 }

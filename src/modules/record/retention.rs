@@ -1,0 +1,352 @@
+//! How long recordings are kept: by their age (`record_keep`), and while the disk has room (`record_min_free`).
+//!
+//! Each folder is gone through for all the recorders that have their files in it, so the oldest of all goes first.
+//! Deleted is what a recorder has finished, by its name and by its head; never what is being written or locked, or is
+//! about to be appended to, and nothing else. A pass is made in short steps, one a turn.
+
+mod age;
+mod pass;
+#[cfg(test)]
+mod tests;
+mod whose;
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::open::{OpenFiles, id_of, is_locked, with_path};
+use super::resume::script_of;
+use super::space::Space;
+use crate::engine::Now;
+use age::Clock;
+use pass::{Candidate, Next, Pass};
+pub use whose::Signature;
+
+/// How often it is looked whether the disk has room, while anything is recorded.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often a folder is gone through for what is too old: sixteen times in `record_keep`, within these bounds.
+const PASS_EVERY: (u32, Duration, Duration) = (16, Duration::from_secs(1), Duration::from_secs(600));
+/// Between two passes there is so many times what the first of them took.
+const PAUSE: u32 = 20;
+/// A file that was written this recently may be another program's to write.
+const FRESH: Duration = Duration::from_secs(10);
+/// Candidates that are passed over in a step, because they need not go any more.
+const PASSED_OVER_A_STEP: usize = 64;
+/// How often it is logged that something cannot be deleted, or that nothing is left to delete.
+const REPEAT: Duration = Duration::from_secs(60);
+
+/// What a recorder keeps.
+#[derive(Debug)]
+pub struct Rule {
+    /// What tells its files.
+    pub signature: Signature,
+    /// `record_keep`.
+    pub keep: Option<Duration>,
+    /// `record_min_free`; 0 is off.
+    pub min_free: u64,
+}
+
+/// What recordings are kept, in all folders.
+#[derive(Debug, Default)]
+pub struct Retention {
+    folders: Vec<Folder>,
+    clock: Clock,
+}
+
+/// A folder of recordings.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    rules: Vec<Rule>,
+    pass: Option<Running>,
+    /// When it is to be gone through for what is too old.
+    due: Option<Instant>,
+    /// No pass before that is of use.
+    rests_until: Option<Instant>,
+    complained: Option<Instant>,
+}
+
+/// A pass that has begun.
+#[derive(Debug)]
+struct Running {
+    pass: Pass,
+    since: Instant,
+    /// What was free then.
+    free: Option<u64>,
+    /// What it has deleted, bytes: some file systems give room back only after a while.
+    deleted: u64,
+}
+
+/// What a step has to know.
+pub struct Scene<'a> {
+    /// The time.
+    pub now: Now,
+    /// The files that are being written.
+    pub files: &'a OpenFiles,
+    /// Whether a stream waits for a picture to go on with, in the recording with this identity.
+    pub is_awaited: &'a dyn Fn(&str) -> bool,
+}
+
+/// A moment: how old files are, and how much is free.
+#[derive(Debug)]
+struct Moment<'a> {
+    clock: &'a Clock,
+    now: Now,
+    free: Option<u64>,
+}
+
+/// Why a recording has to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// It is older than `record_keep`.
+    Age(Duration, Duration),
+    /// Less is free than `record_min_free`, bytes.
+    Room(u64, u64),
+}
+
+impl Retention {
+    /// Adds a recorder with its folder.
+    pub fn add(&mut self, path: &Path, rule: Rule) {
+        if let Some(folder) = self.folders.iter_mut().find(|folder| folder.path == path) {
+            return folder.rules.push(rule);
+        }
+        let (path, rules) = (path.to_owned(), vec![rule]);
+        self.folders.push(Folder { path, rules, pass: None, due: None, rests_until: None, complained: None });
+    }
+
+    /// Whether nothing is ever deleted.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty()
+    }
+
+    /// The server starts: everything is due. Returns what in the settings cannot be kept.
+    pub fn start(&mut self, now: Now) -> Vec<String> {
+        self.folders.iter_mut().for_each(|folder| folder.due = folder.keeps_until_old().then_some(now.instant));
+        self.folders.iter().filter_map(Folder::impossible).collect()
+    }
+
+    /// Begins the passes that are due: for the age of files, or because the disk has too little room.
+    pub fn look(&mut self, now: Now) {
+        self.clock.look(now);
+        self.folders.iter_mut().for_each(|folder| folder.look(now.instant));
+    }
+
+    /// When [`look`](Self::look) is to be called again. The end of a pass may change that.
+    pub fn next_look(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
+        let by_room = self.folders.iter().any(Folder::needs_room) && !files.is_empty();
+        let by_room = by_room.then(|| now + LOOK_EVERY);
+        self.folders.iter().filter_map(Folder::next_pass).chain(by_room).min()
+    }
+
+    /// Whether there are passes to go on with.
+    pub fn is_running(&self) -> bool {
+        self.folders.iter().any(|folder| folder.pass.is_some())
+    }
+
+    /// Goes one step further with one pass.
+    pub fn step(&mut self, scene: &Scene<'_>) {
+        if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
+            folder.step(&self.clock, scene);
+        }
+    }
+}
+
+impl Folder {
+    fn keeps_until_old(&self) -> bool {
+        self.rules.iter().any(|rule| rule.keep.is_some())
+    }
+
+    /// When the next pass is due for the age of files; that under way has to end first.
+    fn next_pass(&self) -> Option<Instant> {
+        let due = self.due.filter(|_| self.pass.is_none())?;
+        Some(self.rests_until.map_or(due, |until| until.max(due)))
+    }
+
+    fn needs_room(&self) -> bool {
+        self.rules.iter().any(|rule| rule.min_free > 0)
+    }
+
+    fn is_short(&self) -> bool {
+        self.needs_room() && self.shortage().is_some()
+    }
+
+    /// What is free, and what should be, where that is less.
+    fn shortage(&self) -> Option<(u64, u64)> {
+        let free = Space::of(&self.path)?.free;
+        let wanted = self.rules.iter().map(|rule| rule.min_free).max()?;
+        (free < wanted).then_some((free, wanted))
+    }
+
+    /// What its file system can never have.
+    fn impossible(&self) -> Option<String> {
+        let wanted = self.rules.iter().map(|rule| rule.min_free).max().filter(|wanted| *wanted > 0)?;
+        let total = Space::of(&self.path)?.total;
+        let (path, all, least) = (self.path.display(), size(total), size(wanted));
+        let why = "every recording there will be deleted as soon as it is finished";
+        (wanted > total).then(|| format!("{path} is on a disk of {all}, and record_min_free is {least}: {why}"))
+    }
+
+    fn look(&mut self, now: Instant) {
+        if self.pass.is_some() || self.rests_until.is_some_and(|until| now < until) {
+            return;
+        }
+        if !self.due.is_some_and(|due| due <= now) && !self.is_short() {
+            return;
+        }
+        match Pass::new(&self.path) {
+            Ok(pass) => {
+                let space = if self.needs_room() { Space::of(&self.path) } else { None };
+                let free = space.map(|space| space.free);
+                self.pass = Some(Running { pass, since: now, free, deleted: 0 });
+            }
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    self.complain(now, &with_path(&self.path, &error).to_string());
+                }
+                self.end(now, now);
+            }
+        }
+    }
+
+    /// A pass that began at `since` has ended.
+    fn end(&mut self, since: Instant, now: Instant) {
+        self.pass = None;
+        let pause = now.saturating_duration_since(since) * PAUSE;
+        let (often, least, most) = PASS_EVERY;
+        let keeps = self.rules.iter().filter_map(|rule| rule.keep).min();
+        self.due = keeps.map(|keep| now + (keep / often).clamp(least, most).max(pause));
+        self.rests_until = None;
+        if let Some((free, wanted)) = self.shortage().filter(|_| self.needs_room()) {
+            self.rests_until = Some(now + LOOK_EVERY.max(pause).min(PASS_EVERY.2));
+            let (path, free, wanted) = (self.path.display(), size(free), size(wanted));
+            let why = "no finished recording is left to delete";
+            self.complain(now, &format!("{path}: {free} are free, record_min_free is {wanted}, and {why}"));
+        }
+    }
+
+    fn step(&mut self, clock: &Clock, scene: &Scene<'_>) {
+        let space = if self.needs_room() { Space::of(&self.path) } else { None };
+        let Some(running) = &mut self.pass else { return };
+        let free = space.map(|space| space.free).max(running.expected());
+        let moment = Moment { clock, now: scene.now, free };
+        let (rules, since) = (&self.rules, running.since);
+        let wants = |name: &str, modified| rules.iter().any(|rule| rule.wants(name, modified, &moment));
+        for _ in 0..PASSED_OVER_A_STEP {
+            match running.pass.step(wants) {
+                Ok(Next::Listing) => return,
+                Ok(Next::End) => return self.end(since, scene.now.instant),
+                Ok(Next::Candidate(candidate)) if !wants(candidate.name(), Some(candidate.modified)) => {}
+                Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene),
+                Err(error) => {
+                    self.complain(scene.now.instant, &with_path(&self.path, &error).to_string());
+                    return self.end(since, scene.now.instant);
+                }
+            }
+        }
+    }
+
+    /// Deletes a file if it is to go.
+    fn judge(&mut self, candidate: &Candidate, moment: &Moment<'_>, scene: &Scene<'_>) {
+        let Some(running) = &mut self.pass else { return };
+        let path = self.path.join(candidate.name());
+        match running.judge(candidate, &self.rules, moment, scene) {
+            Ok(Some((stream, why))) => log::info!("{stream}: {} is deleted: {why}", path.display()),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                self.complain(scene.now.instant, &format!("{} is not deleted: {error}", path.display()));
+            }
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    fn complain(&mut self, now: Instant, what: &str) {
+        let is_due = self.complained.is_none_or(|at| now >= at + REPEAT);
+        log::log!(if is_due { log::Level::Error } else { log::Level::Debug }, "{what}");
+        if is_due {
+            self.complained = Some(now);
+        }
+    }
+}
+
+impl Running {
+    /// What should be free by now.
+    fn expected(&self) -> Option<u64> {
+        self.free.map(|free| free.saturating_add(self.deleted))
+    }
+
+    /// Deletes a file if it is to go. Returns which stream it was a recording of, and why.
+    fn judge(
+        &mut self,
+        candidate: &Candidate,
+        rules: &[Rule],
+        moment: &Moment<'_>,
+        scene: &Scene<'_>,
+    ) -> io::Result<Option<(String, Reason)>> {
+        let (file, metadata) = self.pass.open(candidate)?;
+        if scene.files.contains(id_of(&metadata)) || is_locked(&file) {
+            return Ok(None);
+        }
+        let (modified, script) = (metadata.modified()?, script_of(&file)?);
+        let identity = script.as_ref().map_or("", |script| script.identity());
+        let reasons = rules.iter().filter_map(|rule| {
+            let stream = rule.signature.stream_of(candidate.name(), identity)?;
+            Some((stream, rule.reason(modified, moment)?))
+        });
+        let Some(found) = reasons.into_iter().next().filter(|_| !(scene.is_awaited)(identity)) else {
+            return Ok(None);
+        };
+        self.pass.remove(candidate, &file)?;
+        self.deleted = self.deleted.saturating_add(metadata.blocks().saturating_mul(512));
+        Ok(Some(found))
+    }
+}
+
+impl Rule {
+    /// Whether a file may be one that has to go, by its name, and by its time if that is known.
+    fn wants(&self, name: &str, modified: Option<SystemTime>, moment: &Moment<'_>) -> bool {
+        self.signature.may_have_named(name)
+            && modified.is_none_or(|modified| self.reason(modified, moment).is_some())
+    }
+
+    /// Why a file of the recorder has to go; `None` if it may stay.
+    fn reason(&self, modified: SystemTime, moment: &Moment<'_>) -> Option<Reason> {
+        let age = moment.clock.age(modified, moment.now);
+        if let (Some(keep), Some(age)) = (self.keep, age)
+            && age > keep
+        {
+            return Some(Reason::Age(age, keep));
+        }
+        let free = moment.free.filter(|free| *free < self.min_free)?;
+        let is_fresh = age.is_some_and(|age| age < FRESH);
+        (!is_fresh).then_some(Reason::Room(free, self.min_free))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Age(age, keep) => write!(f, "it is {} old, record_keep is {}", span(age), span(keep)),
+            Self::Room(free, least) => write!(f, "{} are free, record_min_free is {}", size(free), size(least)),
+        }
+    }
+}
+
+/// A time in its two largest units, as nginx writes it.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let units = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds % 60, "s")];
+    let first = units.iter().position(|(number, _)| *number > 0).unwrap_or(units.len() - 1);
+    let shown = units.iter().skip(first).take(2).filter(|(number, _)| *number > 0 || seconds == 0);
+    shown.map(|(number, unit)| format!("{number}{unit}")).collect()
+}
+
+/// A number of bytes in its largest unit.
+fn size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
+    }
+}

@@ -1,0 +1,191 @@
+//! One pass over a folder of recordings, in short steps: the oldest files are found, and one after the other looked at
+//! and deleted. What is deleted is what was looked at: files are opened in the open folder, never through a link.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::ffi::CString;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::dir::{Dir, OwningIter, Type};
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+/// Entries of the folder that are looked at in a step.
+const ENTRIES_A_STEP: usize = 64;
+/// The oldest files that are remembered of a folder at a time, with a tenth of a kilobyte for each. When they are used
+/// up and more have to go, the folder is gone through again.
+const MAX_CANDIDATES: usize = 1024;
+
+/// A file that may be old enough: the oldest comes first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// When it was written last.
+    pub modified: SystemTime,
+    name: CString,
+}
+
+/// A pass.
+#[derive(Debug)]
+pub struct Pass {
+    folder: File,
+    stage: Stage,
+    /// The last file that was looked at; what comes next is younger.
+    after: Option<Candidate>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Listing(Listing),
+    /// The oldest first, and whether there are younger ones that could not be remembered.
+    Looking(VecDeque<Candidate>, Rest),
+}
+
+struct Listing {
+    names: OwningIter,
+    /// The youngest on top.
+    oldest: BinaryHeap<Candidate>,
+    rest: Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    None,
+    Some,
+}
+
+/// What a pass has come to.
+#[derive(Debug)]
+pub enum Next {
+    /// There is more of the folder to go through.
+    Listing,
+    /// This file is the oldest of those that have not been looked at.
+    Candidate(Candidate),
+    /// Nothing is left.
+    End,
+}
+
+impl Pass {
+    /// Begins with a folder; an error of the kind `NotFound` is one that is not there.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        let mut options = File::options();
+        let folder = options.read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits()).open(folder)?;
+        let stage = Stage::Listing(Listing::of(&folder)?);
+        Ok(Self { folder, stage, after: None })
+    }
+
+    /// Goes one step further. `wants` tells by its name, and its time once that is known, whether a file is worth
+    /// looking at.
+    pub fn step(&mut self, wants: impl Fn(&str, Option<SystemTime>) -> bool) -> io::Result<Next> {
+        match &mut self.stage {
+            Stage::Listing(listing) => {
+                if listing.step(&self.folder, self.after.as_ref(), wants)? {
+                    let oldest = std::mem::take(&mut listing.oldest).into_sorted_vec();
+                    self.stage = Stage::Looking(oldest.into(), listing.rest);
+                }
+                Ok(Next::Listing)
+            }
+            Stage::Looking(candidates, rest) => {
+                if let Some(candidate) = candidates.pop_front() {
+                    self.after = Some(candidate.clone());
+                    return Ok(Next::Candidate(candidate));
+                }
+                if *rest == Rest::None {
+                    return Ok(Next::End);
+                }
+                self.stage = Stage::Listing(Listing::of(&self.folder)?);
+                Ok(Next::Listing)
+            }
+        }
+    }
+
+    /// Opens a candidate, if it is still a regular file. A FIFO does not hold it up.
+    pub fn open(&self, candidate: &Candidate) -> io::Result<(File, Metadata)> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = File::from(openat(&self.folder, &*candidate.name, flags, Mode::empty())?);
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        Ok((file, metadata))
+    }
+
+    /// Removes the name of a candidate, if it is still that of the file that was opened.
+    pub fn remove(&self, candidate: &Candidate, opened: &File) -> io::Result<()> {
+        let there = fstatat(&self.folder, &*candidate.name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let ours = nix::sys::stat::fstat(opened)?;
+        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino) {
+            return Err(io::Error::other("another file has taken its place"));
+        }
+        Ok(unlinkat(&self.folder, &*candidate.name, UnlinkatFlags::NoRemoveDir)?)
+    }
+}
+
+impl Candidate {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name.to_str().unwrap_or_default()
+    }
+}
+
+impl Listing {
+    fn of(folder: &File) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let names = Dir::openat(folder, ".", flags, Mode::empty())?.into_iter();
+        Ok(Self { names, oldest: BinaryHeap::new(), rest: Rest::None })
+    }
+
+    /// Goes through some entries, and remembers the oldest files behind `after`. Returns whether that was all.
+    fn step(
+        &mut self,
+        folder: &File,
+        after: Option<&Candidate>,
+        wants: impl Fn(&str, Option<SystemTime>) -> bool,
+    ) -> io::Result<bool> {
+        for _ in 0..ENTRIES_A_STEP {
+            let Some(entry) = self.names.next() else { return Ok(true) };
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type());
+            let Ok(text) = name.to_str() else { continue };
+            if kind.is_some_and(|kind| kind != Type::File) || !wants(text, None) {
+                continue;
+            }
+            // It may be gone by now.
+            let Ok(facts) = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { continue };
+            let candidate = Candidate { modified: modified(&facts), name: name.to_owned() };
+            let is_next = after.is_none_or(|after| candidate.cmp(after) == Ordering::Greater);
+            if is_regular(&facts) && is_next && wants(text, Some(candidate.modified)) {
+                self.add(candidate);
+            }
+        }
+        Ok(false)
+    }
+
+    fn add(&mut self, candidate: Candidate) {
+        self.oldest.push(candidate);
+        if self.oldest.len() > MAX_CANDIDATES {
+            self.oldest.pop();
+            self.rest = Rest::Some;
+        }
+    }
+}
+
+fn is_regular(facts: &FileStat) -> bool {
+    SFlag::from_bits_truncate(facts.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG
+}
+
+fn modified(facts: &FileStat) -> SystemTime {
+    let nanoseconds = u32::try_from(facts.st_mtime_nsec).unwrap_or_default();
+    let seconds = u64::try_from(facts.st_mtime).unwrap_or_default();
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)).unwrap_or(UNIX_EPOCH)
+}
+
+impl std::fmt::Debug for Listing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listing").field("oldest", &self.oldest.len()).finish_non_exhaustive()
+    }
+}

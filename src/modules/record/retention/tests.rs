@@ -1,0 +1,242 @@
+//! What is deleted and what stays, in a folder with more than recordings.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::time::UNIX_EPOCH;
+
+use super::*;
+use crate::engine::StreamFacts;
+use crate::media::{Kind, flv};
+use crate::modules::record::contents::Contents;
+use crate::modules::record::script::{Script, Stage};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// More than any disk has.
+const ENDLESS: u64 = 1 << 62;
+
+/// A folder that goes away.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("millstream-retention-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A recording of so many days.
+    fn record(&self, name: &str, identity: &str, days: u32) {
+        let script = Script::new(identity, None, &StreamFacts::default());
+        let mut file = flv::file_header(true, false).to_vec();
+        flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&Contents::none(), 0, Stage::Growing));
+        fs::write(self.0.join(name), file).unwrap();
+        self.set_age(name, days);
+    }
+
+    fn set_age(&self, name: &str, days: u32) {
+        File::options().append(true).open(self.0.join(name)).unwrap().set_modified(today() - DAY * days).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn retention(&self, rules: Vec<Rule>) -> Retention {
+        let mut retention = Retention::default();
+        rules.into_iter().for_each(|rule| retention.add(&self.0, rule));
+        retention.start(now());
+        retention
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn today() -> SystemTime {
+    UNIX_EPOCH + DAY * 20_500
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), wall: today() }
+}
+
+fn rule(recorder: &str, keep: Option<u32>, min_free: u64) -> Rule {
+    let suffix = if recorder.is_empty() { ".flv".to_owned() } else { format!(".{recorder}.flv") };
+    Rule { signature: Signature::new("live", recorder, &suffix), keep: keep.map(|days| DAY * days), min_free }
+}
+
+/// One look at the disk, and all steps that come of it. Returns how many there were.
+fn run(retention: &mut Retention, files: &OpenFiles, awaited: &str, now: Now) -> usize {
+    retention.look(now);
+    let is_awaited = |identity: &str| identity == awaited;
+    let mut steps = 0;
+    while retention.is_running() {
+        retention.step(&Scene { now, files, is_awaited: &is_awaited });
+        steps += 1;
+    }
+    steps
+}
+
+#[test]
+fn recordings_that_are_too_old_go_and_nothing_else() {
+    let scratch = Scratch::new("old");
+    scratch.record("cam.flv", "live/cam", 8);
+    scratch.record("gone.1.flv", "live/gone", 9);
+    scratch.record("cam.1.flv", "live/cam", 6);
+    scratch.record("kept-cam.flv", "live/cam", 8);
+    scratch.record("other.flv", "other/other", 8);
+    scratch.record("cam.sound.flv", "live/cam sound", 8);
+    for (name, text) in [("film.flv", "precious"), ("notes.txt", "x"), ("empty.flv", "")] {
+        fs::write(scratch.0.join(name), text).unwrap();
+        scratch.set_age(name, 8);
+    }
+    scratch.record("target", "live/link", 8);
+    symlink("target", scratch.0.join("link.flv")).unwrap();
+    nix::unistd::mkfifo(&scratch.0.join("fifo.flv"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::create_dir(scratch.0.join("folder.flv")).unwrap();
+    let before = scratch.names();
+    let mut retention = scratch.retention(vec![rule("", Some(7), 0)]);
+    run(&mut retention, &OpenFiles::default(), "", now());
+    let gone: Vec<_> = before.into_iter().filter(|name| !scratch.names().contains(name)).collect();
+    assert_eq!(gone, ["cam.flv", "gone.1.flv"]);
+}
+
+#[test]
+fn what_is_written_locked_or_about_to_be_appended_to_stays() {
+    let scratch = Scratch::new("busy");
+    for name in ["written", "locked", "awaited", "idle"] {
+        scratch.record(&format!("{name}.flv"), &format!("live/{name}"), 8);
+    }
+    let mut files = OpenFiles::default();
+    files.open(id_of(&fs::metadata(scratch.0.join("written.flv")).unwrap()));
+    let locked = File::options().write(true).open(scratch.0.join("locked.flv")).unwrap();
+    super::super::open::lock_file(&locked).unwrap();
+    for rule in [rule("", Some(7), 0), rule("", None, ENDLESS)] {
+        let mut retention = scratch.retention(vec![rule]);
+        run(&mut retention, &files, "live/awaited", now());
+        assert_eq!(scratch.names(), ["awaited.flv", "locked.flv", "written.flv"]);
+        scratch.record("idle.flv", "live/idle", 8);
+    }
+    drop(locked);
+    run(&mut scratch.retention(vec![rule("", Some(7), 0)]), &OpenFiles::default(), "", now());
+    assert!(scratch.names().is_empty());
+}
+
+#[test]
+fn each_recorder_keeps_its_files_for_as_long_as_it_is_told() {
+    let scratch = Scratch::new("each");
+    for days in [2, 5, 9] {
+        scratch.record(&format!("cam.{days}.flv"), "live/cam", days);
+        scratch.record(&format!("cam.{days}.sound.flv"), "live/cam sound", days);
+        scratch.record(&format!("cam.{days}.stills.flv"), "live/cam stills", days);
+    }
+    let rules = vec![rule("", Some(7), 0), rule("sound", Some(3), 0)];
+    run(&mut scratch.retention(rules), &OpenFiles::default(), "", now());
+    let stills = ["cam.2.stills.flv", "cam.5.flv", "cam.5.stills.flv", "cam.9.stills.flv"];
+    assert_eq!(scratch.names(), [&["cam.2.flv", "cam.2.sound.flv"], &stills[..]].concat());
+}
+
+#[test]
+fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
+    let scratch = Scratch::new("room");
+    for (name, days) in [("b", 3), ("a", 1), ("c", 2), ("now", 0)] {
+        scratch.record(&format!("{name}.flv"), &format!("live/{name}"), days);
+    }
+    scratch.record("future.flv", "live/future", 0);
+    let ahead = today() + DAY;
+    File::options().append(true).open(scratch.0.join("future.flv")).unwrap().set_modified(ahead).unwrap();
+    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    retention.look(now());
+    let mut gone = Vec::new();
+    while retention.is_running() {
+        let before = scratch.names();
+        retention.step(&Scene { now: now(), files: &OpenFiles::default(), is_awaited: &|_| false });
+        gone.extend(before.into_iter().filter(|name| !scratch.names().contains(name)));
+    }
+    assert_eq!(gone, ["b.flv", "c.flv", "a.flv", "future.flv"]);
+    assert_eq!(scratch.names(), ["now.flv"]);
+}
+
+#[test]
+fn nothing_goes_while_there_is_room() {
+    let scratch = Scratch::new("enough");
+    scratch.record("cam.flv", "live/cam", 800);
+    let mut retention = scratch.retention(vec![rule("", None, 1)]);
+    assert_eq!(run(&mut retention, &OpenFiles::default(), "", now()), 0);
+    assert_eq!(scratch.names(), ["cam.flv"]);
+}
+
+#[test]
+fn a_large_folder_is_gone_through_in_short_steps_and_again_where_more_has_to_go() {
+    let scratch = Scratch::new("large");
+    // Older than ours, and named as ours are.
+    for number in 0..1500 {
+        let name = format!("foreign{number}.flv");
+        fs::write(scratch.0.join(&name), "precious").unwrap();
+        scratch.set_age(&name, 100);
+    }
+    for number in 0..30 {
+        scratch.record(&format!("cam{number}.flv"), &format!("live/cam{number}"), 10);
+    }
+    let mut retention = scratch.retention(vec![rule("", Some(7), 0)]);
+    let steps = run(&mut retention, &OpenFiles::default(), "", now());
+    assert_eq!(scratch.names().len(), 1500);
+    // A head in each step, or 64 entries, twice.
+    assert!((1530 + 2 * 24..1600).contains(&steps), "{steps} steps");
+}
+
+#[test]
+fn it_is_looked_again_in_time_and_not_for_ever() {
+    let scratch = Scratch::new("again");
+    let mut retention = scratch.retention(vec![rule("", Some(7), ENDLESS)]);
+    let (start, mut files) = (now(), OpenFiles::default());
+    retention.look(start);
+    assert_eq!(retention.next_look(start.instant, &files), None, "a pass is under way");
+    let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
+    assert!(run(&mut retention, &files, "", at(0)) > 0);
+    assert_eq!(retention.next_look(at(0).instant, &files), Some(at(600).instant));
+    files.open((0, 0));
+    assert_eq!(retention.next_look(at(0).instant, &files), Some(at(10).instant), "while anything is recorded");
+    // Nothing was left to delete, so the room is not looked for in each turn.
+    assert_eq!(run(&mut retention, &files, "", at(9)), 0);
+    assert!(run(&mut retention, &files, "", at(10)) > 0);
+}
+
+#[test]
+fn a_folder_that_is_not_there_has_nothing_to_delete() {
+    let mut retention = Retention::default();
+    retention.add(Path::new("/no/such/folder"), rule("", Some(1), ENDLESS));
+    assert_eq!(retention.start(now()).len(), 1, "it is told that no disk has as much");
+    assert_eq!(run(&mut retention, &OpenFiles::default(), "", now()), 0);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_the_one_that_was_looked_at_stays() {
+    let scratch = Scratch::new("swap");
+    scratch.record("cam.flv", "live/cam", 8);
+    let mut pass = Pass::new(&scratch.0).unwrap();
+    let candidate = std::iter::from_fn(|| Some(pass.step(|_, _| true).unwrap()))
+        .find_map(|next| if let Next::Candidate(candidate) = next { Some(candidate) } else { None })
+        .unwrap();
+    let (file, _) = pass.open(&candidate).unwrap();
+    fs::remove_file(scratch.0.join("cam.flv")).unwrap();
+    fs::write(scratch.0.join("cam.flv"), "precious").unwrap();
+    assert!(pass.remove(&candidate, &file).is_err());
+    fs::remove_file(scratch.0.join("cam.flv")).unwrap();
+    symlink("/etc/passwd", scratch.0.join("cam.flv")).unwrap();
+    assert!(pass.remove(&candidate, &file).is_err() && pass.open(&candidate).is_err());
+}
+
+#[test]
+fn times_and_sizes_are_told_as_they_are_set() {
+    let spans = [0, 59, 3600, 86_399, 8 * 86_400 + 3 * 3600].map(|seconds| span(Duration::from_secs(seconds)));
+    assert_eq!(spans, ["0s", "59s", "1h", "23h59m", "8d3h"]);
+    assert_eq!([0, 1536, 1 << 20, 5 << 30].map(size), ["0 bytes", "1.5 KiB", "1.0 MiB", "5.0 GiB"]);
+}
