@@ -84,8 +84,10 @@ fn the_oldest_recordings_are_deleted_when_the_disk_has_too_little_room() {
     };
     let rec = Path::new("/proc").join(server.pid().to_string()).join("cwd/rec");
     let names = || {
-        let mut names: Vec<_> =
-            fs::read_dir(&rec).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(&rec)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     };

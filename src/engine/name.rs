@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn names_that_are_safe_as_files_and_urls_are_allowed() {
-        for name in ["a", "test", "live_1080p-2", "key~x+y=z@w,v.1", "0", &"n".repeat(StreamName::MAX_BYTES)] {
+        for name in ["a", "test", "live_1080p-2", "key~x+y=z@w,v.1", "0", &"n".repeat(StreamName::MAX_BYTES)]
+        {
             assert_eq!(StreamName::new(name).unwrap().as_str(), name);
         }
     }

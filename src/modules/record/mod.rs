@@ -100,7 +100,9 @@ impl Module for Record {
                 names.push(name);
                 recorders.extend(Settings::read(&block, name)?);
             }
-            for (folder, rule) in recorders.iter().filter_map(|settings| settings.retention(&application.name)) {
+            for (folder, rule) in
+                recorders.iter().filter_map(|settings| settings.retention(&application.name))
+            {
                 self.retention.add(folder, rule);
             }
             self.apps.push(recorders);
@@ -283,7 +285,8 @@ impl Record {
             let Some(stream) = cx.streams.get(*id) else { return false };
             let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
             let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
-            let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
+            let mut waiting =
+                recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
             waiting.any(|(_, settings)| settings.identity(&format!("{app}/{}", stream.name)) == identity)
         })
     }

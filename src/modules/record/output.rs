@@ -5,7 +5,7 @@
 //! anew, in place, once a minute and when the file is closed.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::contents::Contents;
 use super::interval::Deadline;
-use super::open::{FileId, Opened, with_path};
+use super::open::{FileId, Opened, id_of, with_path};
 use super::script::{Script, Stage};
 use super::settings::Limits;
 use crate::engine::Now;
@@ -30,6 +30,8 @@ const HEAD_EVERY: Duration = Duration::from_secs(60);
 /// Above 2.2 Mbit/s that is more than once a minute, and 0.06 % more to write; even where flash rewrites a
 /// whole erase block of 4 MiB for it, that is a quarter more.
 const HEAD_BYTES: u64 = 16 << 20;
+/// How often it is looked whether the file is still at its path.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so much time without a picture, a file may end as one without any, milliseconds.
 const PICTURE_GONE: u64 = 10_000;
 /// Between the last tag of a file and the first that is appended, milliseconds.
@@ -63,6 +65,22 @@ pub struct Output {
     pictured: u64,
     extent: Extent,
     deadline: Option<Deadline>,
+    place: Place,
+    /// When that was last looked at.
+    looked: Instant,
+}
+
+/// Where the file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At its path.
+    Kept,
+    /// Somewhere else: its name has been changed, or that of a folder above it, and another may have its path.
+    Moved,
+    /// Nowhere: it has been removed.
+    Removed,
+    /// That cannot be told: on its file system, a path does not lead to what is written.
+    Unknown,
 }
 
 /// Whether pictures can be decoded.
@@ -104,6 +122,13 @@ impl Output {
             pictured: 0,
             extent: Extent::default(),
             deadline: limits.interval.map(|interval| interval.deadline(now)),
+            place: Place::Kept,
+            looked: now.instant,
+        };
+        output.place = match output.find() {
+            // It was just opened by its path.
+            Place::Moved => Place::Unknown,
+            place => place,
         };
         match opened.tail {
             None => output.buffer = output.head(Stage::Growing),
@@ -183,7 +208,8 @@ impl Output {
     pub fn close(mut self) -> io::Result<()> {
         let gathered = if self.buffer.is_empty() { Ok(()) } else { self.write_gathered() };
         let last = if self.written == 0 {
-            std::fs::remove_file(&self.path)
+            // Another file may have its path.
+            if self.find() == Place::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
         } else {
             self.write_head(Stage::Complete)
         };
@@ -202,6 +228,9 @@ impl Output {
         if !self.is_entry(frame) {
             return false;
         }
+        if self.place == Place::Moved {
+            return true;
+        }
         let (size, frames) = (self.size(), self.extent.frames());
         let (more_bytes, more_frames) = self.extent.next_group(size, tag_length(frame));
         let media = frame.timestamp.saturating_sub(self.base.unwrap_or(frame.timestamp));
@@ -210,9 +239,24 @@ impl Output {
             || self.deadline.is_some_and(|deadline| deadline.is_past(now, media))
     }
 
+    /// Looks once a second whether the file is still at its path. Returns where it is when that has changed.
+    pub fn look(&mut self, now: Instant) -> Option<Place> {
+        if now < self.looked + LOOK_EVERY || self.place != Place::Kept {
+            return None;
+        }
+        self.looked = now;
+        self.place = self.find();
+        (self.place != Place::Kept).then_some(self.place)
+    }
+
     /// When what is gathered is to be written.
     pub fn flush_at(&self) -> Option<Instant> {
         self.gathers_since.map(|since| since + FLUSH_EVERY)
+    }
+
+    /// Whether the file had been removed when it was last looked for.
+    pub fn is_removed(&self) -> bool {
+        self.place == Place::Removed
     }
 
     /// Its name.
@@ -223,6 +267,20 @@ impl Output {
     /// Which file it is.
     pub fn id(&self) -> FileId {
         self.id
+    }
+
+    /// Where the file is. What cannot be looked at now is taken to be where it was.
+    fn find(&self) -> Place {
+        if self.file.metadata().is_ok_and(|file| file.nlink() == 0) {
+            return Place::Removed;
+        }
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(there) if id_of(&there) != self.id => Place::Moved,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Place::Moved
+            }
+            Ok(_) | Err(_) => Place::Kept,
+        }
     }
 
     /// Whether a file can begin with this frame: a key frame, or anything where there is no picture.
@@ -279,15 +337,12 @@ impl Output {
         }
     }
 
-    /// Writes the head if it is time for that, and looks whether the file is still there.
+    /// Writes the head if it is time for that.
     fn keep_head(&mut self, now: Instant) -> io::Result<()> {
         if now < self.head_at + HEAD_EVERY && self.written < self.head_size + HEAD_BYTES {
             return Ok(());
         }
         (self.head_at, self.head_size) = (now, self.written);
-        if self.file.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the file has been removed"));
-        }
         self.write_head(Stage::Growing)
     }
 

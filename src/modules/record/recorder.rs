@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::open::{OpenFiles, Opened};
-use super::output::Output;
+use super::open::{OpenFiles, Opened, with_path};
+use super::output::{Output, Place};
 use super::script::Script;
 use super::search::Search;
 use super::settings::{Settings, Start};
@@ -171,6 +171,7 @@ impl Recorder {
             self.change_publisher(scene);
         }
         let (settings, now) = (scene.settings, scene.now);
+        self.look(scene);
         if !settings.selection.wants(frame) {
             return;
         }
@@ -206,6 +207,21 @@ impl Recorder {
             State::Writing(output) => output.discontinuity(),
             State::Waiting(_) | State::Searching(_) => {}
         }
+    }
+
+    /// Looks whether the file is where it was. What is written to a removed file is lost, so another begins at once, with
+    /// the cached group; a moved one goes on up to the next key frame, so nothing is.
+    fn look(&mut self, scene: &mut Scene<'_>) {
+        let State::Writing(output) = &mut self.state else { return };
+        let Some(place) = output.look(scene.now.instant) else { return };
+        let path = output.path().display();
+        if place != Place::Removed {
+            let then = "the next key frame begins another file";
+            return log::info!("{}: {path} has been moved away; {then}", scene.label());
+        }
+        log::warn!("{}: {path} has been removed while it was recorded; another file is begun", scene.label());
+        self.close(scene);
+        self.state = State::Waiting(Wait::default());
     }
 
     /// Writes what has been gathered for long enough.
@@ -350,7 +366,11 @@ impl Recorder {
         let wanted = |frame: &&Rc<Frame>| settings.selection.wants(frame);
         opening.headers.iter().filter(wanted).for_each(|header| output.add_header(header));
         output.begin(opening.frames.iter().filter(wanted));
-        if let Err(error) = output.flush(now.instant) {
+        // A file that is there may be removed while it is repaired.
+        let removed =
+            || Err(with_path(output.path(), &io::Error::new(io::ErrorKind::NotFound, "it has been removed")));
+        let begun = if output.is_removed() { removed() } else { output.flush(now.instant) };
+        if let Err(error) = begun {
             finish(output, scene.shared, log::Level::Debug);
             return Err(error);
         }

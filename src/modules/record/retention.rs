@@ -123,7 +123,9 @@ impl Retention {
 
     /// The server starts: everything is due. Returns what in the settings cannot be kept.
     pub fn start(&mut self, now: Now) -> Vec<String> {
-        self.folders.iter_mut().for_each(|folder| folder.due = folder.keeps_until_old().then_some(now.instant));
+        self.folders
+            .iter_mut()
+            .for_each(|folder| folder.due = folder.keeps_until_old().then_some(now.instant));
         self.folders.iter().filter_map(Folder::impossible).collect()
     }
 
@@ -185,7 +187,8 @@ impl Folder {
         let total = Space::of(&self.path)?.total;
         let (path, all, least) = (self.path.display(), size(total), size(wanted));
         let why = "every recording there will be deleted as soon as it is finished";
-        (wanted > total).then(|| format!("{path} is on a disk of {all}, and record_min_free is {least}: {why}"))
+        (wanted > total)
+            .then(|| format!("{path} is on a disk of {all}, and record_min_free is {least}: {why}"))
     }
 
     fn look(&mut self, now: Instant) {
@@ -327,7 +330,9 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Age(age, keep) => write!(f, "it is {} old, record_keep is {}", span(age), span(keep)),
-            Self::Room(free, least) => write!(f, "{} are free, record_min_free is {}", size(free), size(least)),
+            Self::Room(free, least) => {
+                write!(f, "{} are free, record_min_free is {}", size(free), size(least))
+            }
         }
     }
 }

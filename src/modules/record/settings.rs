@@ -204,7 +204,10 @@ fn with_time(suffix: &str, time: &jiff::Zoned) -> Result<String, jiff::Error> {
 
 /// Times that are long when they are written out: Wednesdays, the longest month, summer and winter.
 fn longest_times() -> [civil::DateTime; 2] {
-    [civil::datetime(2026, 9, 30, 22, 59, 59, 999_999_999), civil::datetime(2026, 12, 30, 22, 59, 59, 999_999_999)]
+    [
+        civil::datetime(2026, 9, 30, 22, 59, 59, 999_999_999),
+        civil::datetime(2026, 12, 30, 22, 59, 59, 999_999_999),
+    ]
 }
 
 #[cfg(test)]

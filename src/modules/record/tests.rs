@@ -10,7 +10,7 @@ use super::Record;
 use super::contents::{Contents, Entry};
 use super::names::Names;
 use super::open::{OpenFiles, Opened};
-use super::output::Output;
+use super::output::{Output, Place};
 use super::script::{Script, Stage};
 use super::search::Search;
 use super::settings::{Limits, Settings};
@@ -164,17 +164,47 @@ fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame(
 }
 
 #[test]
-fn a_file_that_is_removed_is_noticed_within_a_minute() {
-    let folder = Folder::new("removed");
+fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
+    for (name, place) in [("removed", Place::Removed), ("moved", Place::Moved), ("replaced", Place::Moved)] {
+        let folder = Folder::new(name);
+        let start = now();
+        let mut output = folder.open(&mut OpenFiles::default(), start);
+        let at = |milliseconds| start.instant + Duration::from_millis(milliseconds);
+        output.write(&key(0), at(0)).unwrap();
+        output.flush(at(0)).unwrap();
+        assert_eq!(output.look(at(1000)), None);
+        let path = folder.0.join("cam.flv");
+        match name {
+            "removed" => fs::remove_file(&path).unwrap(),
+            _ => fs::rename(&path, folder.0.join("away")).unwrap(),
+        }
+        if name == "replaced" {
+            fs::write(&path, "another").unwrap();
+        }
+        assert_eq!(output.look(at(1999)), None, "once a second");
+        assert_eq!(output.look(at(2000)), Some(place), "{name}");
+        assert_eq!(output.look(at(3000)), None, "told once");
+        let limits = UNLIMITED;
+        let now = Now { instant: at(3000), wall: UNIX_EPOCH };
+        assert_eq!(output.ends_before(&key(3), limits, now), place == Place::Moved);
+        output.close().unwrap();
+        let others = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(others, if name == "replaced" { "another" } else { "" });
+    }
+}
+
+#[test]
+fn where_a_path_never_leads_to_the_file_nothing_is_noticed() {
+    let folder = Folder::new("unknown");
     let start = now();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let (mut opened, _) = folder.find(&mut OpenFiles::default());
+    opened.id.1 ^= 1;
+    let script = Script::new("live/cam", None, &StreamFacts::default());
+    let mut output = Output::new(opened, script, UNLIMITED, start);
     output.write(&key(0), start.instant).unwrap();
-    output.flush(start.instant).unwrap();
-    fs::remove_file(folder.0.join("cam.flv")).unwrap();
-    let at = |seconds| start.instant + Duration::from_secs(seconds);
-    assert!((1..60).all(|second| output.write(&key(second), at(second)).is_ok()));
-    let error = output.write(&key(60), at(60)).unwrap_err();
-    assert!(error.to_string().contains("cam.flv: the file has been removed"), "{error}");
+    let later = Now { instant: start.instant + Duration::from_secs(5), wall: UNIX_EPOCH };
+    assert_eq!(output.look(later.instant), None);
+    assert!(!output.ends_before(&key(5), UNLIMITED, later));
 }
 
 #[test]

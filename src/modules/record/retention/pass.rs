@@ -73,7 +73,8 @@ impl Pass {
     /// Begins with a folder; an error of the kind `NotFound` is one that is not there.
     pub fn new(folder: &Path) -> io::Result<Self> {
         let mut options = File::options();
-        let folder = options.read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits()).open(folder)?;
+        let folder =
+            options.read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits()).open(folder)?;
         let stage = Stage::Listing(Listing::of(&folder)?);
         Ok(Self { folder, stage, after: None })
     }

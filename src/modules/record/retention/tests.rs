@@ -35,12 +35,18 @@ impl Scratch {
     }
 
     fn set_age(&self, name: &str, days: u32) {
-        File::options().append(true).open(self.0.join(name)).unwrap().set_modified(today() - DAY * days).unwrap();
+        File::options()
+            .append(true)
+            .open(self.0.join(name))
+            .unwrap()
+            .set_modified(today() - DAY * days)
+            .unwrap();
     }
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -203,7 +209,11 @@ fn it_is_looked_again_in_time_and_not_for_ever() {
     assert!(run(&mut retention, &files, "", at(0)) > 0);
     assert_eq!(retention.next_look(at(0).instant, &files), Some(at(600).instant));
     files.open((0, 0));
-    assert_eq!(retention.next_look(at(0).instant, &files), Some(at(10).instant), "while anything is recorded");
+    assert_eq!(
+        retention.next_look(at(0).instant, &files),
+        Some(at(10).instant),
+        "while anything is recorded"
+    );
     // Nothing was left to delete, so the room is not looked for in each turn.
     assert_eq!(run(&mut retention, &files, "", at(9)), 0);
     assert!(run(&mut retention, &files, "", at(10)) > 0);
@@ -236,7 +246,8 @@ fn a_file_that_takes_the_place_of_the_one_that_was_looked_at_stays() {
 
 #[test]
 fn times_and_sizes_are_told_as_they_are_set() {
-    let spans = [0, 59, 3600, 86_399, 8 * 86_400 + 3 * 3600].map(|seconds| span(Duration::from_secs(seconds)));
+    let spans =
+        [0, 59, 3600, 86_399, 8 * 86_400 + 3 * 3600].map(|seconds| span(Duration::from_secs(seconds)));
     assert_eq!(spans, ["0s", "59s", "1h", "23h59m", "8d3h"]);
     assert_eq!([0, 1536, 1 << 20, 5 << 30].map(size), ["0 bytes", "1.5 KiB", "1.0 MiB", "5.0 GiB"]);
 }

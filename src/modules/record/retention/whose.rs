@@ -122,7 +122,10 @@ mod tests {
         ] {
             assert_eq!(stream_of("", suffix, file, "live/cam"), Some("live/cam".to_owned()), "{file}");
         }
-        assert_eq!(stream_of("sound", ".sound.flv", "cam.sound.flv", "live/cam sound"), Some("live/cam".to_owned()));
+        assert_eq!(
+            stream_of("sound", ".sound.flv", "cam.sound.flv", "live/cam sound"),
+            Some("live/cam".to_owned())
+        );
         assert_eq!(stream_of("", ".flv", "cam.1.flv", "live/cam.1"), Some("live/cam.1".to_owned()));
     }
 
