@@ -9,6 +9,7 @@ use crate::common::hls::publish;
 use crate::common::http::get;
 use crate::common::media;
 use crate::common::player::Client;
+use crate::common::raw::Raw;
 use crate::common::{Server, until};
 use m3u8_rs::MasterPlaylist;
 
@@ -78,4 +79,47 @@ fn a_variant_whose_files_are_gone_is_listed_no_more() {
         (get(server.http(), "/hls/cam.m3u8").status == 404).then_some(())
     });
     assert!(server.folder.list("hls").is_empty(), "{:?}", server.folder.list("hls"));
+}
+
+/// Asks to publish; the reason of a refusal.
+fn refusal(server: &Server, app: &str, name: &str) -> String {
+    let mut publisher = Raw::connected(server.rtmp(), app);
+    publisher.publish(name);
+    let (code, why) = publisher.status();
+    assert_eq!(code, "NetStream.Publish.BadName", "{why}");
+    why
+}
+
+#[test]
+fn a_stream_whose_directory_would_be_a_master_playlist_is_refused() {
+    let server = Server::live(&format!("{HLS} hls_nested on;"));
+    assert!(refusal(&server, "live", "cam.m3u8").contains("another stream's HLS file"));
+    assert!(server.folder.list("hls").is_empty(), "nothing was made");
+    publish_in(&server, "live", "cam_low");
+    let listed = get(server.http(), "/hls/cam.m3u8").text();
+    assert!(listed.contains("cam_low/index.m3u8"), "{listed}");
+    server.wait_log("publish live/cam.m3u8 refused: the name is that of another stream's HLS file");
+}
+
+#[test]
+fn a_name_whose_files_another_application_writes_is_refused() {
+    let hls = "live on; hls on; hls_path FOLDER/hls;";
+    let server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; {hls} application live {{ }} application other {{ }}
+            application plain {{ hls off; }} }} }}"
+    ));
+    let mut first = Client::publish(server.rtmp(), "cam");
+    assert!(refusal(&server, "other", "cam").contains("another stream has the HLS files of this name"));
+    Client::try_publish(server.rtmp(), "plain", "cam").unwrap();
+    Client::try_publish(server.rtmp(), "other", "another").unwrap();
+    first.finish();
+    Client::try_publish(server.rtmp(), "other", "cam").unwrap();
+    assert!(server.lines("[error]").is_empty());
+}
+
+/// A second of a stream.
+fn publish_in(server: &Server, app: &str, name: &str) {
+    let mut publisher = Client::try_publish(server.rtmp(), app, name).unwrap();
+    publisher.send_all(&media::both(0, 5000));
+    publisher.finish();
 }

@@ -29,19 +29,19 @@ mod tracks;
 mod variants;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Config, Ctx, MemoryFiles, Module, StreamId};
+use crate::engine::{Ask, Config, Ctx, MemoryFiles, Module, Request, StreamId, StreamName, Verdict};
 
 use directives::DIRECTIVES;
 use ledger::{Entry, Ledger};
 use naming::Naming;
 use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
-use settings::{App, Cleanup, Place, Settings};
+use settings::{App, Cleanup, Layout, Place, Settings};
 use store::Files;
 use streams::{Ended, Waiting, Writing};
 
@@ -56,6 +56,8 @@ const NEXT_TURN: Duration = Duration::from_millis(1);
 pub struct Hls {
     /// By application; `None` where HLS is off.
     apps: Vec<Option<App>>,
+    /// Whether there may be files beside the directories of an application's streams.
+    crowded: Vec<bool>,
     writing: Writing,
     ended: Waiting,
     /// By directory, as far as files are deleted there.
@@ -74,7 +76,21 @@ impl Module for Hls {
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
         let apps = config.applications.iter().map(|application| App::read(&application.scope));
         self.apps = apps.collect::<Result<_, _>>()?;
+        self.crowded =
+            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
         Ok(())
+    }
+
+    /// Refuses names whose files would be another stream's.
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+        let (Ask::Publish(_), Ok(name)) = (&request.ask, StreamName::new(&request.name)) else {
+            return Verdict::Continue;
+        };
+        let own = cx.streams.find(request.app, &name).map(|stream| stream.id);
+        match self.refusal(request.app.0, name.as_str(), own) {
+            Some(why) => Verdict::Deny(why),
+            None => Verdict::Continue,
+        }
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
@@ -111,6 +127,24 @@ impl Hls {
         }
     }
 
+    /// Whether another application, or the application's master playlists, may have files where its streams have
+    /// directories.
+    fn is_crowded(&self, app: &App) -> bool {
+        let places = app.places();
+        self.apps.iter().flatten().any(|other| other.file_places().iter().any(|place| places.contains(place)))
+    }
+
+    /// Why a stream may not be published under a name, unless it is `own`.
+    fn refusal(&self, app: usize, name: &str, own: Option<StreamId>) -> Option<String> {
+        let settings = self.apps.get(app)?.as_ref()?;
+        let naming = Naming::new(&settings.known_root(), name, &settings.settings);
+        if self.crowded.get(app).is_some_and(|is_crowded| *is_crowded) && naming.is_like_a_file() {
+            return Some("the name is that of another stream's HLS file".to_owned());
+        }
+        self.writing.conflict(&naming, own)?;
+        Some("another stream has the HLS files of this name".to_owned())
+    }
+
     /// Finds what an earlier run has left to delete; returns the timers after which it goes.
     fn take_up(&mut self, memory: &mut MemoryFiles) -> Vec<(u64, Duration)> {
         let mut left = Vec::new();
@@ -145,23 +179,22 @@ impl Hls {
     ) -> Result<Segmenter, String> {
         let root = app.root().map_err(|error| error.to_string())?;
         let mut naming = Naming::new(&root, name, &app.settings);
-        let playlist = naming.playlist();
-        if self.writing.has_playlist(&playlist) || self.writing.has_master(&playlist) {
-            return Err(format!("another stream is writing {}", playlist.display()));
+        if let Some(claim) = self.writing.conflict(&naming, None) {
+            return Err(format!("another stream is writing {}", claim.display()));
         }
         if let Some(master) = master_of(&naming) {
-            if self.writing.has_playlist(&master) {
+            if self.writing.is_taken(&master, &naming) {
                 log::error!("{name}: no hls master playlist: another stream is writing {}", master.display());
                 naming = without_variants(&naming);
             }
             // What is about to be removed has that name, too.
-            if let Some(ended) = self.ended.take_playlist(&master) {
-                self.remove_with(recovery::remove_all, &ended.naming, memory, wall);
-            }
+            self.remove_ended(&master, &naming, memory, wall);
         }
-        self.ended.take_playlist(&playlist);
+        for claim in naming.claims() {
+            self.remove_ended(&claim, &naming, memory, wall);
+        }
         if app.settings.place != Place::Disk {
-            memory.begin_owner(&playlist);
+            memory.begin_owner(&naming.playlist());
         }
         let files = Files::of(app.settings.place, memory);
         let publication = Publication::open(naming.clone(), &files, wall);
@@ -226,6 +259,16 @@ impl Hls {
         None
     }
 
+    /// Removes the files of a stream that has ended and has this claim, at once, unless a stream that begins goes on from
+    /// its playlist.
+    fn remove_ended(&mut self, claim: &Path, by: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
+        if let Some(ended) = self.ended.take_claim(claim)
+            && ended.naming.playlist() != by.playlist()
+        {
+            self.remove_with(recovery::remove_all, &ended.naming, memory, wall);
+        }
+    }
+
     fn remove_with(
         &mut self,
         remove: fn(&Naming, &mut Files<'_>, SystemTime),
@@ -236,7 +279,7 @@ impl Hls {
         let mut files = Files::of(naming.settings().place, memory);
         // A stream of the master playlist's own name may have come.
         match master_of(naming) {
-            Some(master) if self.writing.has_playlist(&master) => {
+            Some(master) if self.writing.has_claim(&master) => {
                 remove(&without_variants(naming), &mut files, wall);
             }
             _ => remove(naming, &mut files, wall),
@@ -259,10 +302,37 @@ impl App {
         }
     }
 
+    /// The directory by the name that [`root`](Self::root) gives it, or is going to give it; nothing is made.
+    fn known_root(&self) -> PathBuf {
+        match self.settings.place {
+            Place::Memory { .. } => self.path.clone(),
+            Place::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
+        }
+    }
+
+    /// Where its streams have files or directories.
+    fn places(&self) -> Vec<PathBuf> {
+        let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
+        [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
+    }
+
+    /// Where there are files of all its streams side by side.
+    fn file_places(&self) -> Vec<PathBuf> {
+        match self.settings.layout {
+            Layout::Flat => self.places(),
+            Layout::Nested if self.settings.variants.is_empty() => Vec::new(),
+            Layout::Nested => vec![absolute(&self.path)],
+        }
+    }
+
     /// Whether an end of the server leaves something to delete.
     fn keeps_ledger(&self) -> bool {
         self.settings.place == Place::Disk && self.settings.cleanup == Cleanup::Delete
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// How long the files of a stream that has ended stay.

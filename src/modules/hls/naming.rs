@@ -1,8 +1,8 @@
 //! Where a stream's files are, and what a playlist calls them. All names are made here.
 //!
 //! Flat: `PATH/NAME.m3u8` and `PATH/NAME-ID.ts`; nested: `PATH/NAME/index.m3u8` and `PATH/NAME/ID.ts`;
-//! keys likewise, below `hls_key_path`. No two names share a file: an id is all digits, and `a` with its
-//! id is no playlist of `a-1`.
+//! keys likewise, below `hls_key_path`. No two streams of one layout share a file: an id is all digits, and `a` with
+//! its id is no playlist of `a-1`. What could be shared otherwise is among a stream's [claims](Naming::claims).
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -59,6 +59,34 @@ impl Naming {
             directories.push(self.key_root().join(&self.name));
         }
         directories
+    }
+
+    /// What no other stream may have: playlist and directories, and in place of all keys of a flat layout, a path
+    /// that no file has.
+    pub fn claims(&self) -> Vec<PathBuf> {
+        let mut claims = self.own_directories();
+        if self.settings.layout == Layout::Flat {
+            claims.push(self.playlist());
+            if self.settings.keys.is_some() {
+                claims.push(self.key_root().join(format!(".{}.key", self.name)));
+            }
+        }
+        claims
+    }
+
+    /// Whether a directory of the stream's name would be in the place of a file that another one may have beside it: a
+    /// playlist, a fragment or a key.
+    pub fn is_like_a_file(&self) -> bool {
+        let is_numbered = |stem: &str| {
+            let (stem, digits) = stem.rsplit_once('-').unwrap_or_default();
+            !stem.is_empty() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        self.settings.layout == Layout::Nested
+            && match self.name.rsplit_once('.') {
+                Some((_, "m3u8")) => true,
+                Some((stem, "ts" | "key")) => is_numbered(stem),
+                _ => false,
+            }
     }
 
     /// The playlist's file.
@@ -197,6 +225,42 @@ mod tests {
             assert_eq!(naming.parse_uri(&naming.uri(12)), Some(12));
             assert_eq!(naming.own_directories().len(), if layout == Layout::Nested { 2 } else { 0 });
         }
+    }
+
+    #[test]
+    fn the_longest_names_are_those_of_files() {
+        use super::super::files::part_of;
+        use crate::conf::path::NAME_MAX;
+        use crate::engine::StreamName;
+        let longest = "n".repeat(StreamName::MAX_BYTES);
+        for layout in [Layout::Flat, Layout::Nested] {
+            let settings = Settings { layout, keys: keys(None, ""), ..Settings::for_tests() };
+            let naming = Naming::new(Path::new("/hls"), &longest, &Rc::new(settings));
+            let files =
+                [naming.playlist(), naming.fragment(u64::MAX), naming.key(u64::MAX), naming.open_fragment()];
+            for path in files.iter().map(|path| part_of(path)) {
+                assert!(path.iter().all(|name| name.len() < NAME_MAX), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_may_be_like_another_streams_file() {
+        let nested = |name: &str| {
+            let settings = Settings { layout: Layout::Nested, ..Settings::for_tests() };
+            Naming::new(Path::new("/hls"), name, &Rc::new(settings)).is_like_a_file()
+        };
+        for name in ["cam.m3u8", "cam-1.ts", "cam-1-22.key", "a.b.m3u8"] {
+            assert!(nested(name), "{name}");
+        }
+        for name in
+            ["cam", "cam-1", "cam.ts", "cam-.ts", "-1.ts", "cam-1.mp4", "cam-x1.ts", "m3u8", "cam.m3u8x"]
+        {
+            assert!(!nested(name), "{name}");
+        }
+        assert!(
+            !Naming::new(Path::new("/hls"), "cam.m3u8", &Rc::new(Settings::for_tests())).is_like_a_file()
+        );
     }
 
     #[test]

@@ -203,7 +203,13 @@ impl Settings {
         }
         // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
         let keeps = place == Place::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
-        let variants = scope.all("hls_variant").into_iter().map(|node| Variant::read(&node.args)).collect();
+        let layout = either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat);
+        let variants: Vec<_> =
+            scope.all("hls_variant").into_iter().map(|node| Variant::read(&node.args)).collect();
+        if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {
+            let why = "with a name that ends in .m3u8 would have the place of a playlist in hls_nested";
+            return Err(wrong(scope, "hls_variant", why));
+        }
         Ok(Self {
             fragment,
             max_fragment,
@@ -211,7 +217,7 @@ impl Settings {
             max_audio_delay: milliseconds(scope.time("hls_max_audio_delay")),
             audio_buffer: bytes(scope.size("hls_audio_buffer_size")),
             sync: milliseconds(scope.time("hls_sync")),
-            layout: either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat),
+            layout,
             numbering: match scope.text("hls_fragment_naming").as_str() {
                 "timestamp" => Numbering::Timestamp,
                 "system" => Numbering::System,
@@ -233,6 +239,11 @@ impl Settings {
             keys: if scope.flag("hls_keys") { Some(KeySettings::read(scope, place)?) } else { None },
             place,
         })
+    }
+
+    /// Whether a master playlist of these settings is one of those, too.
+    pub fn has_master_of(&self, other: &Self) -> bool {
+        (&self.variants, self.layout, &self.base_url) == (&other.variants, other.layout, &other.base_url)
     }
 
     /// The longest fragment in bytes: in memory, what is open takes up room beside what is whole.

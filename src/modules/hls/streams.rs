@@ -10,49 +10,60 @@ use crate::engine::StreamId;
 use super::master_of;
 use super::naming::Naming;
 
-/// The streams that are being written. No two have a playlist in common.
+/// The streams that are being written. No two have a claim in common.
 #[derive(Debug, Default)]
 pub struct Writing {
-    /// By playlist.
-    namings: HashMap<PathBuf, Naming>,
-    playlists: HashMap<StreamId, PathBuf>,
-    /// How many of them each master playlist lists.
-    masters: HashMap<PathBuf, usize>,
+    namings: HashMap<StreamId, Naming>,
+    /// Whose each claim is.
+    claims: HashMap<PathBuf, StreamId>,
+    /// The streams that each master playlist lists.
+    masters: HashMap<PathBuf, Vec<StreamId>>,
 }
 
 impl Writing {
     /// Adds a stream.
     pub fn add(&mut self, stream: StreamId, naming: Naming) {
-        let playlist = naming.playlist();
         if let Some(master) = master_of(&naming) {
-            *self.masters.entry(master).or_default() += 1;
+            self.masters.entry(master).or_default().push(stream);
         }
-        self.playlists.insert(stream, playlist.clone());
-        self.namings.insert(playlist, naming);
+        self.claims.extend(naming.claims().into_iter().map(|claim| (claim, stream)));
+        self.namings.insert(stream, naming);
     }
 
     /// Takes a stream out.
     pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
-        let naming = self.namings.remove(&self.playlists.remove(&stream)?)?;
+        let naming = self.namings.remove(&stream)?;
+        for claim in naming.claims() {
+            self.claims.remove(&claim);
+        }
         if let Some(master) = master_of(&naming)
-            && let Some(count) = self.masters.get_mut(&master)
+            && let Some(listed) = self.masters.get_mut(&master)
         {
-            *count -= 1;
-            if *count == 0 {
+            listed.retain(|other| *other != stream);
+            if listed.is_empty() {
                 self.masters.remove(&master);
             }
         }
         Some(naming)
     }
 
-    /// Whether a stream writes that playlist.
-    pub fn has_playlist(&self, path: &Path) -> bool {
-        self.namings.contains_key(path)
+    /// The claim that a stream would have in common with another one than `own`, or with a master playlist.
+    pub fn conflict(&self, naming: &Naming, own: Option<StreamId>) -> Option<PathBuf> {
+        let is_others = |claim: &PathBuf| self.claims.get(claim).is_some_and(|stream| Some(*stream) != own);
+        naming.claims().into_iter().find(|claim| is_others(claim) || self.masters.contains_key(claim))
     }
 
-    /// Whether that is the master playlist of a stream.
-    pub fn has_master(&self, path: &Path) -> bool {
-        self.masters.contains_key(path)
+    /// Whether a stream's master playlist would be in the place of another file, or is made from other variants.
+    pub fn is_taken(&self, master: &Path, naming: &Naming) -> bool {
+        let listed =
+            self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));
+        let mut others = listed.map(Naming::settings);
+        self.has_claim(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
+    }
+
+    /// Whether that is a stream's own.
+    pub fn has_claim(&self, path: &Path) -> bool {
+        self.claims.contains_key(path)
     }
 }
 
@@ -67,12 +78,12 @@ pub struct Ended {
     pub written: Option<SystemTime>,
 }
 
-/// The streams that have ended and whose files wait for their removal. No two have a playlist in common.
+/// The streams that have ended and whose files wait for their removal. No two have a claim in common.
 #[derive(Debug, Default)]
 pub struct Waiting {
     /// By token, so the oldest first.
     ended: BTreeMap<u64, Ended>,
-    /// By playlist.
+    /// By claim.
     tokens: HashMap<PathBuf, u64>,
     next_token: u64,
     /// Below this token all have been hurried.
@@ -84,8 +95,9 @@ impl Waiting {
     pub fn add(&mut self, naming: Naming, written: Option<SystemTime>) -> u64 {
         let token = self.next_token;
         self.next_token = self.next_token.wrapping_add(1);
-        if let Some(earlier) = self.tokens.insert(naming.playlist(), token) {
-            self.ended.remove(&earlier);
+        for claim in naming.claims() {
+            self.take_claim(&claim);
+            self.tokens.insert(claim, token);
         }
         self.ended.insert(token, Ended { naming, left: None, written });
         token
@@ -99,13 +111,15 @@ impl Waiting {
     /// Takes the stream of a token out.
     pub fn take(&mut self, token: u64) -> Option<Ended> {
         let ended = self.ended.remove(&token)?;
-        self.tokens.remove(&ended.naming.playlist());
+        for claim in ended.naming.claims() {
+            self.tokens.remove(&claim);
+        }
         Some(ended)
     }
 
-    /// Takes the stream of a playlist out.
-    pub fn take_playlist(&mut self, path: &Path) -> Option<Ended> {
-        self.ended.remove(&self.tokens.remove(path)?)
+    /// Takes the stream of a claim out.
+    pub fn take_claim(&mut self, path: &Path) -> Option<Ended> {
+        self.take(*self.tokens.get(path)?)
     }
 
     /// The token of the oldest, each only once.

@@ -1,5 +1,7 @@
 //! Which streams may write, and what happens to their files after the end, also that of the server.
 
+mod names;
+
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;

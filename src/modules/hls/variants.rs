@@ -11,6 +11,7 @@ use super::naming::Naming;
 use super::playlist::{self, MAX_TEXT};
 use super::settings::Settings;
 use super::store::Files;
+use crate::engine::StreamName;
 
 /// How `hls_variant` is written.
 pub const SYNTAX: &str = "suffix [ATTRIBUTE=value ...]";
@@ -32,13 +33,18 @@ impl Variant {
         }
         Self { suffix: suffix.to_owned(), attributes }
     }
+
+    /// What the streams' names end in.
+    pub fn suffix(&self) -> &str {
+        &self.suffix
+    }
 }
 
 /// Judges the arguments of `hls_variant`.
 pub fn check(args: &[String]) -> Result<(), String> {
     let [suffix, given @ ..] = args else { return Err("nothing is given".to_owned()) };
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+=@,".contains(&byte);
-    if suffix.is_empty() || !suffix.bytes().all(fits) {
+    if suffix.is_empty() || suffix.len() >= StreamName::MAX_BYTES || !suffix.bytes().all(fits) {
         return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
     }
     let mut names: Vec<&str> = Vec::new();

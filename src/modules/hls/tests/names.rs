@@ -1,0 +1,153 @@
+//! Streams whose names would make their files another's, of one application and of two.
+
+use std::collections::HashSet;
+
+use super::super::files::part_of;
+use super::super::settings::KeySettings;
+use super::*;
+
+/// Names that differ by what the files of streams are called.
+const NAMES: [&str; 11] = [
+    "cam",
+    "cam-1",
+    "cam-1.ts",
+    "cam-1.key",
+    "cam.m3u8",
+    "cam.ts",
+    "cam_low",
+    "cam_low.m3u8",
+    "cam_low-1.ts",
+    "index.m3u8",
+    "cam_low_low",
+];
+
+/// An application below `root`: its layout, its variants, and where its keys are.
+fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str>) -> App {
+    let variants = variants.iter().map(|suffix| Variant::read(&[(*suffix).to_owned()])).collect();
+    let keys = keys.map(|path| {
+        let path = (!path.is_empty()).then(|| root.join(path));
+        KeySettings { path, url: String::new(), fragments: 0 }
+    });
+    let settings = Settings { layout, variants, keys, ..Settings::for_tests() };
+    App { path: root.join("hls"), settings: Rc::new(settings) }
+}
+
+fn module(apps: &[&App]) -> Hls {
+    let mut hls = Hls { apps: apps.iter().map(|app| Some((*app).clone())).collect(), ..Hls::default() };
+    hls.crowded = apps.iter().map(|app| hls.is_crowded(app)).collect();
+    hls
+}
+
+/// All that a stream makes, but for its master playlist.
+fn files(naming: &Naming) -> HashSet<PathBuf> {
+    let keys = (0..3).map(|id| naming.key(id));
+    let whole: Vec<_> = keys.chain([naming.playlist()]).collect();
+    let hidden = whole.iter().map(|path| part_of(path)).chain([naming.open_fragment()]);
+    let fragments = (0..3).map(|id| naming.fragment(id));
+    hidden.chain(fragments).chain(whole.clone()).chain(naming.own_directories()).collect()
+}
+
+#[test]
+fn what_is_let_in_never_has_another_streams_files() {
+    let scratch = Scratch::new();
+    let app = |layout, variants: &[&str], keys| {
+        let App { path, settings } = application(scratch.path(), layout, variants, keys);
+        // Without a ledger, which would be written thousands of times.
+        App { path, settings: Rc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }) }
+    };
+    let all = [
+        app(Layout::Flat, &[], None),
+        app(Layout::Flat, &["_low"], Some("")),
+        app(Layout::Flat, &[], Some("keys")),
+        app(Layout::Nested, &[], None),
+        app(Layout::Nested, &["_low"], None),
+        app(Layout::Nested, &[], Some("keys")),
+        app(Layout::Nested, &["_low"], Some("")),
+    ];
+    let mut refused = 0;
+    for (first, second) in all.iter().flat_map(|first| all.iter().map(move |second| (first, second))) {
+        for (one, two) in NAMES.iter().flat_map(|one| NAMES.iter().map(move |two| (*one, *two))) {
+            if std::ptr::eq(first, second) && one == two {
+                continue;
+            }
+            let mut hls = module(&[first, second]);
+            if hls.refusal(0, one, None).is_some() || begin(&mut hls, 1, first, one).is_err() {
+                continue;
+            }
+            let is_refused = hls.refusal(1, two, None).is_some();
+            refused += usize::from(is_refused);
+            if is_refused || begin(&mut hls, 2, second, two).is_err() {
+                assert!(is_refused, "{one} and {two}: it is let in, and gets no HLS");
+                continue;
+            }
+            let [a, b] = [1, 2].map(|id| hls.writing.take(StreamId::of_nothing(id)).unwrap());
+            let what =
+                format!("{one} and {two}, {:?} and {:?}", first.settings.layout, second.settings.layout);
+            assert!(files(&a).is_disjoint(&files(&b)), "{what}");
+            for (listed, other) in [(&a, &b), (&b, &a)] {
+                if let Some(master) = master_of(listed) {
+                    assert!(!files(other).contains(&master) && !files(listed).contains(&master), "{what}");
+                }
+            }
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
+    let scratch = Scratch::new();
+    let app = |layout, variants: &[&str]| application(scratch.path(), layout, variants, None);
+    let refused = |app: &App| {
+        let hls = module(&[app]);
+        NAMES.into_iter().filter(|name| hls.refusal(0, name, None).is_some()).collect::<Vec<_>>()
+    };
+    assert!(refused(&app(Layout::Flat, &["_low"])).is_empty());
+    assert!(refused(&app(Layout::Nested, &[])).is_empty());
+    let like_files = ["cam-1.ts", "cam-1.key", "cam.m3u8", "cam_low.m3u8", "cam_low-1.ts", "index.m3u8"];
+    assert_eq!(refused(&app(Layout::Nested, &["_low"])), like_files);
+}
+
+#[test]
+fn who_goes_on_with_a_stream_is_not_refused() {
+    let scratch = Scratch::new();
+    let app = application(scratch.path(), Layout::Flat, &[], Some("keys"));
+    let mut hls = module(&[&app]);
+    let _first = begin(&mut hls, 1, &app, "cam").unwrap();
+    assert_eq!(hls.refusal(0, "cam", Some(StreamId::of_nothing(1))), None);
+    assert!(
+        hls.refusal(0, "cam", None).is_some()
+            && hls.refusal(0, "cam", Some(StreamId::of_nothing(2))).is_some()
+    );
+    hls.writing.take(StreamId::of_nothing(1));
+    assert_eq!(hls.refusal(0, "cam", None), None);
+}
+
+#[test]
+fn keys_in_one_directory_are_not_those_of_two_streams() {
+    let scratch = Scratch::new();
+    let one = application(scratch.path(), Layout::Flat, &[], Some("keys"));
+    let two = App { path: scratch.path().join("other"), ..one.clone() };
+    let mut hls = module(&[&one, &two]);
+    publish_as(&mut hls, 1, &one, "cam");
+    assert!(hls.refusal(1, "cam", None).is_some() && hls.refusal(1, "other", None).is_none());
+    // What is left of a stream that has ended goes at once, not later with the keys of the other one.
+    let (token, _) = finish(&mut hls, 1).unwrap();
+    assert_eq!(hls.refusal(1, "cam", None), None);
+    publish_as(&mut hls, 2, &two, "cam");
+    assert!(!scratch.path().join("hls/cam-0.ts").exists());
+    remove(&mut hls, token);
+    assert!(scratch.path().join("keys/cam-0.key").exists() && scratch.path().join("other/cam-0.ts").exists());
+}
+
+#[test]
+fn a_master_playlist_is_made_from_one_list_of_variants() {
+    let scratch = Scratch::new();
+    let one = application(scratch.path(), Layout::Flat, &["_low", "_high"], None);
+    let two = application(scratch.path(), Layout::Flat, &["_mid"], None);
+    let mut hls = module(&[&one, &two]);
+    publish_as(&mut hls, 1, &one, "cam_low");
+    publish_as(&mut hls, 2, &two, "cam_mid");
+    let master = fs::read_to_string(scratch.path().join("hls/cam.m3u8")).unwrap();
+    assert!(master.contains("cam_low.m3u8") && !master.contains("cam_mid"), "{master}");
+}
