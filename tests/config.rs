@@ -175,6 +175,43 @@ fn a_mistake_is_pointed_at_with_file_line_and_what_was_expected() {
 }
 
 #[test]
+fn a_name_or_path_that_no_file_can_have_is_a_mistake() {
+    let (long, path) = ("n".repeat(300), "/p".repeat(2000));
+    let rtmp = |text: String| format!("rtmp {{ server {{ listen 1935; application live {{\n{text}\n}} }} }}");
+    let http = |text: String| format!("http {{ server {{ listen 80; location / {{\n{text}\n}} }} }}");
+    for (text, said) in [
+        (rtmp(format!("record all; record_suffix {long};")), "\"record_suffix\" makes suffixes of 300 bytes"),
+        (rtmp("record all; record_suffix .ts;".into()), "\"record_suffix\" is of FLV files"),
+        (rtmp("record all; record_suffix -%Y.m3u8;".into()), "\"record_suffix\" is of FLV files"),
+        (rtmp("record all; record_keep 0;".into()), "\"record_keep 0\" would keep nothing"),
+        (
+            rtmp(format!("record_path /var/{long}/rec;")),
+            "\"record_path\" takes a path: a name in it has 300 bytes",
+        ),
+        (rtmp(format!("record_path {path};")), "\"record_path\" takes a path: it has 4000 bytes"),
+        (rtmp(format!("hls_path /{long};")), "\"hls_path\" takes a path: a name in it has 300"),
+        (rtmp(format!("hls_key_path /{long};")), "\"hls_key_path\" takes a path: a name in it has 300"),
+        (rtmp(format!("hls_variant _{long};")), "\"hls_variant\" takes suffix [ATTRIBUTE=value ...]: "),
+        (
+            rtmp("hls on; hls_path /h; hls_nested on; hls_variant .m3u8;".into()),
+            "\"hls_variant\" with a name",
+        ),
+        (http(format!("root /srv/{long};")), "\"root\" takes a path: a name in it has 300"),
+        (http(format!("alias /srv/{long}/;")), "\"alias\" takes a path: a name in it has 300"),
+        (
+            http(format!("access_log /var/log/{long};")),
+            "\"access_log\" takes path [format]|off: a name in it has 300",
+        ),
+        (format!("\nerror_log {long};"), "\"error_log\" takes file|stderr"),
+        (format!("\npid /run/{long};"), "\"pid\" takes a path: a name in it has 300"),
+    ] {
+        let (code, error) = test(&text);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(error.contains("c.conf:2: ") && error.contains(said), "{said}: {error}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_or_no_file_is_an_error() {
     let folder = Folder::new();
     fs::create_dir(folder.join("folder")).unwrap();

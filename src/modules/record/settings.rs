@@ -16,6 +16,8 @@ use crate::media::{Frame, Kind, Role};
 /// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
 /// little that something else gives free.
 const ROOM: u64 = 256 * 1024;
+/// What the files of HLS end in, which take the place of any that is there.
+const OF_HLS: [&str; 4] = [".m3u8", ".ts", ".key", ".part"];
 
 /// What is recorded of a stream. Data messages are, with anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +176,9 @@ impl Settings {
 fn check_suffix(suffix: &str) -> Result<(), String> {
     if suffix.contains('/') {
         return Err("is part of a file's name, without \"/\"".to_owned());
+    }
+    if let Some(end) = OF_HLS.iter().find(|end| suffix.ends_with(**end)) {
+        return Err(format!("is of FLV files, and HLS would write over what ends in \"{end}\""));
     }
     let made = longest_times().map(|time| with_time(suffix, &time.to_zoned(TimeZone::system())?));
     let made = made.into_iter().collect::<Result<Vec<_>, _>>();
