@@ -11,6 +11,7 @@ mod names;
 mod open;
 mod output;
 mod recorder;
+mod release;
 mod resume;
 mod retention;
 mod scan;
@@ -186,6 +187,10 @@ impl Record {
         }
         if std::mem::take(&mut self.shared.needs_room) {
             self.look_at_disk(cx);
+        }
+        if !self.shared.removed.is_empty() {
+            self.shared.removed.drain(..).for_each(|file| self.retention.release(file));
+            self.set_deletion_timer(cx);
         }
     }
 

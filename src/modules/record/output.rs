@@ -218,6 +218,11 @@ impl Output {
         Ok(())
     }
 
+    /// The file, as it is: it has been removed, and nothing needs to be written in it any more.
+    pub fn into_removed(self) -> File {
+        self.file
+    }
+
     /// What follows does not continue what came before: pictures wait for a key frame.
     pub fn discontinuity(&mut self) {
         self.picture = Picture::Waiting;

@@ -1,6 +1,7 @@
 //! One recorder on one stream: when a file begins, when the next one does, and what to do when none can be
 //! written.
 
+use std::fs::File;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -60,6 +61,8 @@ pub struct Shared {
     stepped: Option<Instant>,
     /// Whether a file has begun or the disk is full: it is to be looked whether there is room.
     pub needs_room: bool,
+    /// Files that somebody has removed while they were written.
+    pub removed: Vec<File>,
 }
 
 /// A recorder.
@@ -220,8 +223,11 @@ impl Recorder {
             return log::info!("{}: {path} has been moved away; {then}", scene.label());
         }
         log::warn!("{}: {path} has been removed while it was recorded; another file is begun", scene.label());
-        self.close(scene);
-        self.state = State::Waiting(Wait::default());
+        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
+            scene.shared.files.close(output.id());
+            scene.shared.removed.push(output.into_removed());
+            scene.events.push(Event::Stopped);
+        }
     }
 
     /// Writes what has been gathered for long enough.

@@ -11,12 +11,14 @@ mod tests;
 mod whose;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::open::{OpenFiles, id_of, is_locked, with_path};
+use super::release::Releases;
 use super::resume::script_of;
 use super::space::Space;
 use crate::engine::Now;
@@ -53,6 +55,8 @@ pub struct Rule {
 pub struct Retention {
     folders: Vec<Folder>,
     clock: Clock,
+    /// What has been deleted, also by somebody else while it was recorded. No pass goes on before it is gone.
+    releases: Releases,
 }
 
 /// A folder of recordings.
@@ -95,6 +99,15 @@ struct Moment<'a> {
     clock: &'a Clock,
     now: Now,
     free: Option<u64>,
+}
+
+/// A recording that has no name any more.
+#[derive(Debug)]
+struct Deleted {
+    file: File,
+    /// The stream that it was of, "live/cam".
+    stream: String,
+    why: Reason,
 }
 
 /// Why a recording has to go.
@@ -142,15 +155,22 @@ impl Retention {
         self.folders.iter().filter_map(Folder::next_pass).chain(by_room).min()
     }
 
-    /// Whether there are passes to go on with.
-    pub fn is_running(&self) -> bool {
-        self.folders.iter().any(|folder| folder.pass.is_some())
+    /// Closes a file that somebody has removed.
+    pub fn release(&mut self, file: File) {
+        self.releases.add(file);
     }
 
-    /// Goes one step further with one pass.
+    /// Whether there is something to go on with.
+    pub fn is_running(&self) -> bool {
+        !self.releases.is_empty() || self.folders.iter().any(|folder| folder.pass.is_some())
+    }
+
+    /// Goes one step further, with a file that has been deleted or with one pass.
     pub fn step(&mut self, scene: &Scene<'_>) {
-        if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
-            folder.step(&self.clock, scene);
+        if !self.releases.is_empty() {
+            self.releases.step();
+        } else if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
+            folder.step(&self.clock, scene, &mut self.releases);
         }
     }
 }
@@ -195,7 +215,8 @@ impl Folder {
         if self.pass.is_some() || self.rests_until.is_some_and(|until| now < until) {
             return;
         }
-        if !self.due.is_some_and(|due| due <= now) && !self.is_short() {
+        let is_due = self.due.is_some_and(|due| due <= now);
+        if !is_due && !self.is_short() {
             return;
         }
         match Pass::new(&self.path) {
@@ -229,7 +250,7 @@ impl Folder {
         }
     }
 
-    fn step(&mut self, clock: &Clock, scene: &Scene<'_>) {
+    fn step(&mut self, clock: &Clock, scene: &Scene<'_>, releases: &mut Releases) {
         let space = if self.needs_room() { Space::of(&self.path) } else { None };
         let Some(running) = &mut self.pass else { return };
         let free = space.map(|space| space.free).max(running.expected());
@@ -241,7 +262,7 @@ impl Folder {
                 Ok(Next::Listing) => return,
                 Ok(Next::End) => return self.end(since, scene.now.instant),
                 Ok(Next::Candidate(candidate)) if !wants(candidate.name(), Some(candidate.modified)) => {}
-                Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene),
+                Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene, releases),
                 Err(error) => {
                     self.complain(scene.now.instant, &with_path(&self.path, &error).to_string());
                     return self.end(since, scene.now.instant);
@@ -251,11 +272,20 @@ impl Folder {
     }
 
     /// Deletes a file if it is to go.
-    fn judge(&mut self, candidate: &Candidate, moment: &Moment<'_>, scene: &Scene<'_>) {
+    fn judge(
+        &mut self,
+        candidate: &Candidate,
+        moment: &Moment<'_>,
+        scene: &Scene<'_>,
+        releases: &mut Releases,
+    ) {
         let Some(running) = &mut self.pass else { return };
         let path = self.path.join(candidate.name());
         match running.judge(candidate, &self.rules, moment, scene) {
-            Ok(Some((stream, why))) => log::info!("{stream}: {} is deleted: {why}", path.display()),
+            Ok(Some(deleted)) => {
+                log::info!("{}: {} is deleted: {}", deleted.stream, path.display(), deleted.why);
+                releases.add(deleted.file);
+            }
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 self.complain(scene.now.instant, &format!("{} is not deleted: {error}", path.display()));
             }
@@ -278,14 +308,14 @@ impl Running {
         self.free.map(|free| free.saturating_add(self.deleted))
     }
 
-    /// Deletes a file if it is to go. Returns which stream it was a recording of, and why.
+    /// Deletes a file if it is to go.
     fn judge(
         &mut self,
         candidate: &Candidate,
         rules: &[Rule],
         moment: &Moment<'_>,
         scene: &Scene<'_>,
-    ) -> io::Result<Option<(String, Reason)>> {
+    ) -> io::Result<Option<Deleted>> {
         let (file, metadata) = self.pass.open(candidate)?;
         if scene.files.contains(id_of(&metadata)) || is_locked(&file) {
             return Ok(None);
@@ -296,12 +326,12 @@ impl Running {
             let stream = rule.signature.stream_of(candidate.name(), identity)?;
             Some((stream, rule.reason(modified, moment)?))
         });
-        let Some(found) = reasons.into_iter().next().filter(|_| !(scene.is_awaited)(identity)) else {
+        let Some((stream, why)) = reasons.into_iter().next().filter(|_| !(scene.is_awaited)(identity)) else {
             return Ok(None);
         };
         self.pass.remove(candidate, &file)?;
         self.deleted = self.deleted.saturating_add(metadata.blocks().saturating_mul(512));
-        Ok(Some(found))
+        Ok(Some(Deleted { file, stream, why }))
     }
 }
 

@@ -104,10 +104,12 @@ impl Pass {
         }
     }
 
-    /// Opens a candidate, if it is still a regular file. A FIFO does not hold it up.
+    /// Opens a candidate, if it is still a regular file; to be shortened, where that is permitted. A FIFO does not hold it
+    /// up.
     pub fn open(&self, candidate: &Candidate) -> io::Result<(File, Metadata)> {
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = File::from(openat(&self.folder, &*candidate.name, flags, Mode::empty())?);
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let open = |access| openat(&self.folder, &*candidate.name, access | flags, Mode::empty());
+        let file = File::from(open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_RDONLY))?);
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));

@@ -1,0 +1,105 @@
+//! Files that have no name any more, given back to the disk piece by piece: the close of a gigabyte would hold up
+//! everybody else for a tenth of a second.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// Bytes that are given back in a step, which takes a millisecond or two.
+const PIECE: u64 = 16 << 20;
+/// A file with more than so many pieces goes in larger ones: it may be all holes.
+const MAX_PIECES: u64 = 4096;
+/// What [`MetadataExt::blocks`] counts.
+const BLOCK: u64 = 512;
+
+/// Files on their way out.
+#[derive(Debug, Default)]
+pub struct Releases(VecDeque<File>);
+
+impl Releases {
+    /// Closes a file, at once if it is short or has a name yet.
+    pub fn add(&mut self, file: File) {
+        if is_long(&file) {
+            self.0.push_back(file);
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives a piece back. Whoever reads the file meanwhile finds its end.
+    pub fn step(&mut self) {
+        if let Some(file) = self.0.front()
+            && shorten(file).is_err()
+        {
+            self.0.pop_front();
+        }
+    }
+}
+
+fn is_long(file: &File) -> bool {
+    file.metadata().is_ok_and(|file| file.nlink() == 0 && file.blocks().saturating_mul(BLOCK) > PIECE)
+}
+
+/// Cuts a piece off; an error if there is nothing more to do.
+fn shorten(file: &File) -> io::Result<()> {
+    if !is_long(file) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let length = file.metadata()?.len();
+    file.set_len(length.saturating_sub(PIECE.max(length / MAX_PIECES)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(name: &str, length: u64, bytes: usize) -> (PathBuf, File) {
+        let path = std::env::temp_dir().join(format!("millstream-release-{}-{name}", std::process::id()));
+        let mut options = File::options();
+        let mut file = options.read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        file.write_all(&vec![1; bytes]).unwrap();
+        file.set_len(length).unwrap();
+        (path, file)
+    }
+
+    fn steps(file: File) -> usize {
+        let mut releases = Releases::default();
+        releases.add(file);
+        let mut steps = 0;
+        while !releases.is_empty() {
+            releases.step();
+            steps += 1;
+        }
+        steps
+    }
+
+    #[test]
+    fn a_long_file_without_a_name_goes_in_pieces_and_any_other_at_once() {
+        let (path, long) = file("long", 40 << 20, 40 << 20);
+        let other = long.try_clone().unwrap();
+        assert_eq!(steps(other), 0, "it has a name");
+        assert_eq!(fs::metadata(&path).unwrap().len(), 40 << 20);
+        let unwritable = File::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(steps(unwritable), 1);
+        assert_eq!(steps(long), 3);
+        let (path, short) = file("short", 1000, 1000);
+        fs::remove_file(path).unwrap();
+        assert_eq!(steps(short), 0);
+    }
+
+    #[test]
+    fn a_file_of_holes_ends_too() {
+        let (path, file) = file("holes", 1 << 40, 17 << 20);
+        fs::remove_file(path).unwrap();
+        assert!((2..100_000).contains(&steps(file)));
+    }
+}
