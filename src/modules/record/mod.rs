@@ -32,7 +32,7 @@ use crate::engine::{Config, Ctx, Level, Module, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use recorder::{Event, Recorder, Scene, Shared};
-use retention::Retention;
+use retention::{REST, Retention, Step};
 use settings::Settings;
 
 /// The module's name, and that of its timers.
@@ -190,7 +190,7 @@ impl Record {
         }
         if !self.shared.removed.is_empty() {
             self.shared.removed.drain(..).for_each(|file| self.retention.release(file));
-            self.set_deletion_timer(cx);
+            self.set_deletion_timer(cx, NEXT_TURN);
         }
     }
 
@@ -253,7 +253,7 @@ impl Record {
             return;
         }
         self.retention.look(cx.now);
-        self.set_deletion_timer(cx);
+        self.set_deletion_timer(cx, NEXT_TURN);
         let now = cx.now.instant;
         let Some(next) = self.retention.next_look(now, &self.shared.files) else { return };
         if self.looks_at.is_none_or(|at| at <= now || next < at) {
@@ -265,22 +265,25 @@ impl Record {
     /// Goes one step further with what is to be deleted: one in a turn, and none in which a search has.
     fn step_deletion(&mut self, cx: &mut Ctx) {
         self.is_deleting = false;
+        let mut wait = NEXT_TURN;
         if self.shared.allows_step(cx.now.instant) {
             let mut retention = std::mem::take(&mut self.retention);
             let is_awaited = |identity: &str| self.is_awaited(cx, identity);
             let (now, files) = (cx.now, &self.shared.files);
-            retention.step(&retention::Scene { now, files, is_awaited: &is_awaited });
+            if retention.step(&retention::Scene { now, files, is_awaited: &is_awaited }) == Step::Deleted {
+                wait = REST;
+            }
             self.retention = retention;
         }
-        self.set_deletion_timer(cx);
+        self.set_deletion_timer(cx, wait);
         if !self.is_deleting {
             self.look_at_disk(cx);
         }
     }
 
-    fn set_deletion_timer(&mut self, cx: &mut Ctx) {
+    fn set_deletion_timer(&mut self, cx: &mut Ctx, wait: Duration) {
         if self.retention.is_running() && !std::mem::replace(&mut self.is_deleting, true) {
-            cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, DELETIONS);
+            cx.set_module_timer(NAME, cx.now.instant + wait, DELETIONS);
         }
     }
 

@@ -30,12 +30,17 @@ pub use whose::Signature;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often a folder is gone through for what is too old: sixteen times in `record_keep`, within these bounds.
 const PASS_EVERY: (u32, Duration, Duration) = (16, Duration::from_secs(1), Duration::from_secs(600));
-/// Between two passes there is so many times what the first of them took.
-const PAUSE: u32 = 20;
+/// How long the room of what has been deleted may take to be seen: btrfs has it with its next commit.
+const SETTLING: Duration = Duration::from_secs(30);
+/// For each step in which a pass has looked at something, the next one comes so much later: twenty times what such a step
+/// takes.
+const PAUSE: Duration = Duration::from_millis(4);
 /// A file that was written this recently may be another program's to write.
 const FRESH: Duration = Duration::from_secs(10);
 /// Candidates that are passed over in a step, because they need not go any more.
 const PASSED_OVER_A_STEP: usize = 64;
+/// How long the disk rests after each deletion, and after each piece of one: where a journal is full, deleting waits.
+pub const REST: Duration = Duration::from_millis(10);
 /// How often it is logged that something cannot be deleted, or that nothing is left to delete.
 const REPEAT: Duration = Duration::from_secs(60);
 
@@ -76,7 +81,10 @@ struct Folder {
 #[derive(Debug)]
 struct Running {
     pass: Pass,
-    since: Instant,
+    /// Whether it began because there was too little room, so all files are candidates.
+    is_for_room: bool,
+    /// The steps in which something was looked at.
+    steps: u32,
     /// What was free then.
     free: Option<u64>,
     /// What it has deleted, bytes: some file systems give room back only after a while.
@@ -99,6 +107,15 @@ struct Moment<'a> {
     clock: &'a Clock,
     now: Now,
     free: Option<u64>,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Names or a file were looked at.
+    Looked,
+    /// A file, or a piece of one, has been deleted.
+    Deleted,
 }
 
 /// A recording that has no name any more.
@@ -165,13 +182,16 @@ impl Retention {
         !self.releases.is_empty() || self.folders.iter().any(|folder| folder.pass.is_some())
     }
 
-    /// Goes one step further, with a file that has been deleted or with one pass.
-    pub fn step(&mut self, scene: &Scene<'_>) {
+    /// Goes one step further, with a file that has been deleted or with one pass. Returns what that was.
+    pub fn step(&mut self, scene: &Scene<'_>) -> Step {
         if !self.releases.is_empty() {
             self.releases.step();
-        } else if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
-            folder.step(&self.clock, scene, &mut self.releases);
+            return Step::Deleted;
         }
+        if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
+            return folder.step(&self.clock, scene, &mut self.releases);
+        }
+        Step::Looked
     }
 }
 
@@ -216,33 +236,39 @@ impl Folder {
             return;
         }
         let is_due = self.due.is_some_and(|due| due <= now);
-        if !is_due && !self.is_short() {
+        let is_for_room = self.is_short();
+        if !is_due && !is_for_room {
             return;
         }
         match Pass::new(&self.path) {
             Ok(pass) => {
                 let space = if self.needs_room() { Space::of(&self.path) } else { None };
                 let free = space.map(|space| space.free);
-                self.pass = Some(Running { pass, since: now, free, deleted: 0 });
+                self.pass = Some(Running { pass, is_for_room, steps: 0, free, deleted: 0 });
             }
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
                     self.complain(now, &with_path(&self.path, &error).to_string());
                 }
-                self.end(now, now);
+                self.end(now);
             }
         }
     }
 
-    /// A pass that began at `since` has ended.
-    fn end(&mut self, since: Instant, now: Instant) {
-        self.pass = None;
-        let pause = now.saturating_duration_since(since) * PAUSE;
+    /// The pass has ended, or could not begin.
+    fn end(&mut self, now: Instant) {
+        let ended = self.pass.take();
+        let pause = PAUSE.saturating_mul(ended.as_ref().map_or(0, |pass| pass.steps));
         let (often, least, most) = PASS_EVERY;
         let keeps = self.rules.iter().filter_map(|rule| rule.keep).min();
         self.due = keeps.map(|keep| now + (keep / often).clamp(least, most).max(pause));
         self.rests_until = None;
-        if let Some((free, wanted)) = self.shortage().filter(|_| self.needs_room()) {
+        let has_looked_for_room = ended.as_ref().is_none_or(|pass| pass.is_for_room) && self.needs_room();
+        if let Some((free, wanted)) = self.shortage().filter(|_| has_looked_for_room) {
+            if ended.and_then(|pass| pass.expected()).is_some_and(|expected| expected >= wanted) {
+                self.rests_until = Some(now + SETTLING);
+                return;
+            }
             self.rests_until = Some(now + LOOK_EVERY.max(pause).min(PASS_EVERY.2));
             let (path, free, wanted) = (self.path.display(), size(free), size(wanted));
             let why = "no finished recording is left to delete";
@@ -250,25 +276,22 @@ impl Folder {
         }
     }
 
-    fn step(&mut self, clock: &Clock, scene: &Scene<'_>, releases: &mut Releases) {
+    fn step(&mut self, clock: &Clock, scene: &Scene<'_>, releases: &mut Releases) -> Step {
         let space = if self.needs_room() { Space::of(&self.path) } else { None };
-        let Some(running) = &mut self.pass else { return };
+        let Some(running) = &mut self.pass else { return Step::Looked };
         let free = space.map(|space| space.free).max(running.expected());
         let moment = Moment { clock, now: scene.now, free };
-        let (rules, since) = (&self.rules, running.since);
-        let wants = |name: &str, modified| rules.iter().any(|rule| rule.wants(name, modified, &moment));
-        for _ in 0..PASSED_OVER_A_STEP {
-            match running.pass.step(wants) {
-                Ok(Next::Listing) => return,
-                Ok(Next::End) => return self.end(since, scene.now.instant),
-                Ok(Next::Candidate(candidate)) if !wants(candidate.name(), Some(candidate.modified)) => {}
-                Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene, releases),
-                Err(error) => {
-                    self.complain(scene.now.instant, &with_path(&self.path, &error).to_string());
-                    return self.end(since, scene.now.instant);
-                }
+        running.steps = running.steps.saturating_add(1);
+        match running.next(&self.rules, &moment) {
+            Ok(Next::More) => {}
+            Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene, releases),
+            Ok(Next::End) => self.end(scene.now.instant),
+            Err(error) => {
+                self.complain(scene.now.instant, &with_path(&self.path, &error).to_string());
+                self.end(scene.now.instant);
             }
         }
+        Step::Looked
     }
 
     /// Deletes a file if it is to go.
@@ -278,19 +301,21 @@ impl Folder {
         moment: &Moment<'_>,
         scene: &Scene<'_>,
         releases: &mut Releases,
-    ) {
-        let Some(running) = &mut self.pass else { return };
+    ) -> Step {
+        let Some(running) = &mut self.pass else { return Step::Looked };
         let path = self.path.join(candidate.name());
         match running.judge(candidate, &self.rules, moment, scene) {
             Ok(Some(deleted)) => {
                 log::info!("{}: {} is deleted: {}", deleted.stream, path.display(), deleted.why);
                 releases.add(deleted.file);
+                return Step::Deleted;
             }
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 self.complain(scene.now.instant, &format!("{} is not deleted: {error}", path.display()));
             }
             Ok(None) | Err(_) => {}
         }
+        Step::Looked
     }
 
     fn complain(&mut self, now: Instant, what: &str) {
@@ -303,6 +328,18 @@ impl Folder {
 }
 
 impl Running {
+    /// Goes one step further, up to a candidate that may have to go.
+    fn next(&mut self, rules: &[Rule], moment: &Moment<'_>) -> io::Result<Next> {
+        let wants = |name: &str, modified| rules.iter().any(|rule| rule.wants(name, modified, moment));
+        for _ in 0..PASSED_OVER_A_STEP {
+            match self.pass.step(wants)? {
+                Next::Candidate(candidate) if !wants(candidate.name(), Some(candidate.modified)) => {}
+                next => return Ok(next),
+            }
+        }
+        Ok(Next::More)
+    }
+
     /// What should be free by now.
     fn expected(&self) -> Option<u64> {
         self.free.map(|free| free.saturating_add(self.deleted))

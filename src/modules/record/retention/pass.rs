@@ -61,8 +61,8 @@ enum Rest {
 /// What a pass has come to.
 #[derive(Debug)]
 pub enum Next {
-    /// There is more of the folder to go through.
-    Listing,
+    /// There is more to go through.
+    More,
     /// This file is the oldest of those that have not been looked at.
     Candidate(Candidate),
     /// Nothing is left.
@@ -88,7 +88,7 @@ impl Pass {
                     let oldest = std::mem::take(&mut listing.oldest).into_sorted_vec();
                     self.stage = Stage::Looking(oldest.into(), listing.rest);
                 }
-                Ok(Next::Listing)
+                Ok(Next::More)
             }
             Stage::Looking(candidates, rest) => {
                 if let Some(candidate) = candidates.pop_front() {
@@ -99,7 +99,7 @@ impl Pass {
                     return Ok(Next::End);
                 }
                 self.stage = Stage::Listing(Listing::of(&self.folder)?);
-                Ok(Next::Listing)
+                Ok(Next::More)
             }
         }
     }

@@ -171,6 +171,29 @@ fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
 }
 
 #[test]
+fn room_that_is_not_seen_yet_is_waited_for() {
+    let scratch = Scratch::new("settling");
+    scratch.record("a.flv", "live/a", 3);
+    scratch.record("b.flv", "live/b", 2);
+    let free = Space::of(&scratch.0).unwrap().free;
+    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    let start = now();
+    let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
+    retention.look(at(0));
+    // As if more had been free at the beginning: with the first file, there should be enough.
+    let running = retention.folders[0].pass.as_mut().unwrap();
+    running.free = Some(ENDLESS - 1);
+    assert!(free < ENDLESS);
+    let files = OpenFiles::default();
+    while retention.is_running() {
+        retention.step(&Scene { now: at(0), files: &files, is_awaited: &|_| false });
+    }
+    assert_eq!(scratch.names(), ["b.flv"]);
+    assert_eq!(run(&mut retention, &files, "", at(29)), 0);
+    assert!(run(&mut retention, &files, "", at(30)) > 0 && scratch.names().is_empty());
+}
+
+#[test]
 fn nothing_goes_while_there_is_room() {
     let scratch = Scratch::new("enough");
     scratch.record("cam.flv", "live/cam", 800);
