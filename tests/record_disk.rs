@@ -125,6 +125,26 @@ fn a_full_disk_is_said_once_when_nothing_is_left_to_delete_and_recording_goes_on
 }
 
 #[test]
+fn a_disk_that_is_full_before_anybody_has_looked_gets_room_at_once() {
+    let Some(server) = spawn_on_small_disk("record_min_free 64k;", "") else {
+        return not_tested("there is no permission to mount a small disk (unshare -rm)");
+    };
+    let rec = Path::new("/proc").join(server.pid().to_string()).join("cwd/rec");
+    let large: Vec<_> = (0..80).map(|number| media::video_frame(number * 40, number == 0, 5000)).collect();
+    publish(&server, "live", "a", &large);
+    set_age(&rec.join("a.flv"), 9);
+    let mut publisher = Client::publish(server.rtmp(), "b");
+    publisher.send(&media::video_header(0));
+    publisher.send_all(&(0..150).map(|n| media::video_frame(n * 40, n % 25 == 0, 5000)).collect::<Vec<_>>());
+    let line = server.wait_log("is deleted");
+    assert!(line.contains("rec/a.flv is deleted: "), "{line}");
+    publish_until(&mut publisher, 6000, || rec.join("b.1.flv").exists());
+    publisher.finish();
+    assert!(packets(&read(&rec.join("b.1.flv"))).iter().any(Packet::is_key));
+    server.expect_lines("recording fails", 1);
+}
+
+#[test]
 fn a_file_that_is_removed_while_it_is_recorded_is_begun_anew_within_seconds() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");

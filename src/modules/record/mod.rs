@@ -266,14 +266,13 @@ impl Record {
     fn step_deletion(&mut self, cx: &mut Ctx) {
         self.is_deleting = false;
         let mut wait = NEXT_TURN;
-        if self.shared.allows_step(cx.now.instant) {
-            let mut retention = std::mem::take(&mut self.retention);
-            let is_awaited = |identity: &str| self.is_awaited(cx, identity);
-            let (now, files) = (cx.now, &self.shared.files);
+        let Self { retention, shared, streams, apps, .. } = self;
+        if shared.allows_step(cx.now.instant) {
+            let is_awaited = |identity: &str| is_awaited(streams, apps, cx, identity);
+            let (now, files) = (cx.now, &shared.files);
             if retention.step(&retention::Scene { now, files, is_awaited: &is_awaited }) == Step::Deleted {
                 wait = REST;
             }
-            self.retention = retention;
         }
         self.set_deletion_timer(cx, wait);
         if !self.is_deleting {
@@ -286,16 +285,20 @@ impl Record {
             cx.set_module_timer(NAME, cx.now.instant + wait, DELETIONS);
         }
     }
+}
 
-    /// Whether a stream waits for a picture or a repair, to go on in the recording with this identity.
-    fn is_awaited(&self, cx: &Ctx, identity: &str) -> bool {
-        self.streams.iter().any(|(id, recorders)| {
-            let Some(stream) = cx.streams.get(*id) else { return false };
-            let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
-            let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
-            let mut waiting =
-                recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
-            waiting.any(|(_, settings)| settings.identity(&format!("{app}/{}", stream.name)) == identity)
-        })
-    }
+/// Whether a stream waits for a picture or a repair, to go on in the recording with this identity.
+fn is_awaited(
+    streams: &HashMap<StreamId, Recorders>,
+    apps: &[Vec<Settings>],
+    cx: &Ctx,
+    identity: &str,
+) -> bool {
+    streams.iter().any(|(id, recorders)| {
+        let Some(stream) = cx.streams.get(*id) else { return false };
+        let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
+        let all = apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+        let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
+        waiting.any(|(_, settings)| settings.identity(&format!("{app}/{}", stream.name)) == identity)
+    })
 }
