@@ -78,6 +78,14 @@ fn a_recording_is_deleted_some_time_after_its_end_while_the_next_is_made() {
 }
 
 #[test]
+fn without_a_path_it_is_the_current_folder_that_is_looked_through() {
+    let server = Server::live("record all; record_keep 1s;");
+    publish(&server, "live", "cam", &media::both(0, 500));
+    server.wait_log("live/cam: cam.flv is deleted: ");
+    wait("it is gone", || !server.folder.join("cam.flv").exists());
+}
+
+#[test]
 fn the_oldest_recordings_are_deleted_when_the_disk_has_too_little_room() {
     let Some(server) = spawn_on_small_disk("record_min_free 400k;", "") else {
         return not_tested("there is no permission to mount a small disk (unshare -rm)");

@@ -72,9 +72,10 @@ pub enum Next {
 impl Pass {
     /// Begins with a folder; an error of the kind `NotFound` is one that is not there.
     pub fn new(folder: &Path) -> io::Result<Self> {
-        let mut options = File::options();
-        let folder =
-            options.read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits()).open(folder)?;
+        let flags = (OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits();
+        // The current folder, where there is no `record_path`.
+        let path = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = File::options().read(true).custom_flags(flags).open(path)?;
         let stage = Stage::Listing(Listing::of(&folder)?);
         Ok(Self { folder, stage, after: None })
     }
