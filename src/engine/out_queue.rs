@@ -276,11 +276,6 @@ impl OutQueue {
     pub fn push_body(&mut self, body: Body) {
         match body {
             Body::Empty => {}
-            // A file that is kept in memory is counted there.
-            Body::Bytes(bytes) if Rc::strong_count(&bytes) > 1 => {
-                let range = 0..bytes.len();
-                self.push_body(Body::Part(Box::new(Part { bytes, range })));
-            }
             Body::Bytes(bytes) => self.push_bytes(bytes),
             Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
             Body::Memory { extent, offset, length, .. } => {
@@ -410,7 +405,7 @@ impl OutQueue {
                 Item::Group(group) => group.frames.iter().for_each(|frame| {
                     find(frame);
                 }),
-                Item::Bytes(_) | Item::Part(_) | Item::Header(_) | Item::File(_) => {}
+                Item::Bytes(_) | Item::Header(_) | Item::File(_) => {}
             }
         }
     }
@@ -453,7 +448,7 @@ impl OutQueue {
                     }
                     rest_is_owed = false;
                 }
-                Item::Bytes(_) | Item::Part(_) | Item::File(_) => self.items.push_back(item),
+                Item::Bytes(_) | Item::File(_) => self.items.push_back(item),
             }
             begun = false;
         }
