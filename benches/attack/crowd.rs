@@ -96,8 +96,8 @@ fn crowd<T>(
     start.wait()?;
     let mut peers = Vec::new();
     for number in 0..plan.peers {
-        let from = (number >= plan.peers / 2).then(|| address(number % ADDRESSES));
-        match open(number, from) {
+        let address = if number < plan.peers / 2 { Ipv4Addr::LOCALHOST } else { address(number % ADDRESSES) };
+        match open(number, Some(address)) {
             Ok(peer) => peers.push(peer),
             Err(error) => start.judge(Err(error))?,
         }

@@ -5,12 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrStorage};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrStorage, sockopt};
 
 use super::wire;
 
 /// The application that has what is attacked; the players of the load are in another one.
 const APPLICATION: &str = "hostile";
+/// Bytes that a client in a crowd lets a server send before it reads.
+const WINDOW: usize = 16 * 1024;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PUBLISHED: &[u8] = b"NetStream.Publish.Start";
@@ -95,12 +97,14 @@ impl Peer {
     }
 }
 
-/// Connects, from an address of this machine or from any.
+/// Connects, from an address of this machine or from any. Who comes from one of many takes up little memory in the kernel:
+/// on a network, what a client has received would be on another machine.
 pub fn connect(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
     let stream = match from {
         None => TcpStream::connect(address)?,
         Some(from) => {
             let socket = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+            socket::setsockopt(&socket, sockopt::RcvBuf, &WINDOW)?;
             socket::bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(from, 0)))?;
             socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
             socket.into()

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FFMPEG9 = ROOT / "tests" / "peers" / "ffmpeg9"  # scripts/install-peers puts it there
 
 CONFIGURATION = """
-error_log {folder}/server.log info;
+error_log {folder}/server.log debug;
 pid off;
 rtmp {{
     server {{

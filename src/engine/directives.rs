@@ -53,7 +53,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         doc: "Where the log goes, and how much of it: a file, a FIFO, or stderr, /dev/stdout, /dev/stderr, \
               /dev/null; a link is followed only to one of the last three. RUST_LOG, when set, decides how much. \
-              From error to info each kind of line is written 20 times a second, and the rest is counted; so are \
+              From error to info each kind of line is written 20 times a second, and the rest is counted, unless the level is debug; so are \
               lines that the log is too slow to take.",
     },
     Directive {
