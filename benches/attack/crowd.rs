@@ -16,6 +16,11 @@ use super::wire;
 const ADDRESSES: usize = 200;
 /// How long a crowd stays, for each time that it is to.
 const STAYS: Duration = Duration::from_secs(1);
+/// Message type of data, and bytes of a message of it.
+const DATA: u8 = 18;
+const UNFINISHED: usize = 60_000;
+/// Questions of a client that reads no answer; beyond some 500 it is hung up on.
+const QUESTIONS: usize = 480;
 /// Bytes of the pictures that wait for players that do not read, and how many there are.
 const PICTURE: usize = 50_000;
 const PICTURES: usize = 20;
@@ -36,6 +41,27 @@ pub fn handshaken(plan: &Plan, start: &Start) -> io::Result<()> {
 /// Clients that neither publish nor play.
 pub fn connected(plan: &Plan, start: &Start) -> io::Result<()> {
     crowd(plan, start, |_, from| Peer::connect(plan.rtmp, from))
+}
+
+/// Clients that have sent nearly all of a long message: together more than the server may hold.
+pub fn unfinished(plan: &Plan, start: &Start) -> io::Result<()> {
+    let mut message = Vec::new();
+    wire::write_message(&mut message, DATA, 1, 0, &[0; UNFINISHED]);
+    message.pop();
+    crowd(plan, start, |_, from| {
+        let mut peer = Peer::connect(plan.rtmp, from)?;
+        peer.write(&message).map(|()| peer)
+    })
+}
+
+/// Clients that ask on and on and read no answer: together more than may wait.
+pub fn replies(plan: &Plan, start: &Start) -> io::Result<()> {
+    let mut questions = Vec::new();
+    (0..QUESTIONS).for_each(|_| wire::create_stream(&mut questions));
+    crowd(plan, start, |_, from| {
+        let mut peer = Peer::connect(plan.rtmp, from)?;
+        peer.write(&questions).map(|()| peer)
+    })
 }
 
 /// Players of a stream that does not come.

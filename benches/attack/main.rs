@@ -26,7 +26,7 @@ use start::Start;
 type Attack = fn(&Plan, &Start) -> io::Result<()>;
 
 /// All of them, by name.
-const ATTACKS: [(&str, Attack); 21] = [
+const ATTACKS: [(&str, Attack); 23] = [
     ("nal-units", publish::nal_units),
     ("syncframes", publish::syncframes),
     ("aggregates", publish::aggregates),
@@ -43,6 +43,8 @@ const ATTACKS: [(&str, Attack); 21] = [
     ("crowd-silent", crowd::silent),
     ("crowd-handshaken", crowd::handshaken),
     ("crowd-connected", crowd::connected),
+    ("crowd-unfinished", crowd::unfinished),
+    ("crowd-replies", crowd::replies),
     ("crowd-players", crowd::players),
     ("crowd-slow-players", crowd::slow_players),
     ("crowd-publishers", crowd::publishers),

@@ -117,6 +117,10 @@ ATTACKS = {
         CROWD % "RTMP clients that stop after the handshake", attack="crowd-handshaken", options=MANY),
     "worst-connected": Worst(
         CROWD % "RTMP clients that neither publish nor play", attack="crowd-connected", options=MANY),
+    "worst-unfinished": Worst(
+        CROWD % "RTMP clients with 60 kB of an unfinished message", attack="crowd-unfinished", options=MANY),
+    "worst-replies": Worst(
+        CROWD % "RTMP clients that read none of 480 answers", attack="crowd-replies", options=MANY),
     "worst-players": Worst(CROWD % "players of a stream that does not come", attack="crowd-players", options=MANY),
     "worst-slow-players": Worst(
         CROWD % "players that do not read", attack="crowd-slow-players", options=MANY),
@@ -126,7 +130,7 @@ ATTACKS = {
     "worst-http-idle": Worst(
         CROWD % "HTTP clients that have been answered", attack="crowd-idle", options=MANY, prepare=files),
     "worst-http-slow": Worst(
-        CROWD % "HTTP clients that do not read", attack="crowd-downloads", options=MANY, prepare=files),
+        "8000 HTTP clients that do not read, likewise", attack="crowd-downloads", options={"peers": 8000}, prepare=files),
     "worst-slow-disk": Worst(
         f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
         goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),

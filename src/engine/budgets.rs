@@ -116,7 +116,7 @@ impl Budgets {
     /// Counts the replies that wait for a session.
     #[inline]
     pub fn count_replies(&mut self, session: &mut Session) {
-        let waiting = session.out.reply_bytes();
+        let waiting = session.waiting_bytes();
         if waiting != session.counted_replies {
             self.media.replace(&mut session.counted_replies, waiting);
         }

@@ -208,7 +208,7 @@ fn rtmp_due(
 }
 
 fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
-    if session.is_composing() {
+    if session.is_composing() && session.out.is_empty() {
         return Due::Later(now + STEP_DEADLINE);
     }
     let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());

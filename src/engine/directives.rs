@@ -110,7 +110,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size,
         default: "8m",
         repeat: Repeat::Once,
-        doc: "The longest message taken from a client; a longer one ends its session. At most 16m.",
+        doc: "The longest message taken from a publisher; a longer one ends its session. At most 16m. Who does not publish may send \
+              64k.",
     },
     Directive {
         name: "max_streams",

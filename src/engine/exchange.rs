@@ -45,6 +45,11 @@ impl Exchange {
         self.sent == self.head + self.body
     }
 
+    /// Bytes of memory that the request takes, about: its path and its fields are copies of its head.
+    pub(super) fn memory(&self) -> usize {
+        2 * self.asked.request.length
+    }
+
     fn count(&mut self, bytes_out: u64) {
         self.sent = bytes_out.saturating_sub(self.begins).min(self.head + self.body);
         self.body_sent = self.sent.saturating_sub(self.head);

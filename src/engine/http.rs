@@ -218,7 +218,6 @@ impl Engine {
             && let Some(session) = self.cx.sessions.get_mut(id)
         {
             session.out.push_body(reply.body);
-            self.cx.budgets.count_replies(session);
             if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
                 state.keep_alive = idle;
             }
@@ -308,6 +307,9 @@ impl Ctx {
         }
         let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
         state.exchanges.push_back(Box::new(exchange));
+        if let Some(session) = self.sessions.get_mut(id) {
+            self.budgets.count_replies(session);
+        }
     }
 
     /// The IMF-fixdate of now, made once a second.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::ctx::Ctx;
+use super::exchange;
 use super::out_queue::OutQueue;
 use super::role::Role;
 use super::session::{Life, Session, SessionId, Speaks};
@@ -149,7 +150,7 @@ impl Ctx {
 
     /// Closes clients that do not read their replies, where those alone take most of the budget.
     fn close_for_replies(&mut self) {
-        for id in self.sessions_by(LITTLE_WAITING, |session| session.out.reply_bytes()) {
+        for id in self.sessions_by(LITTLE_WAITING, Session::waiting_bytes) {
             if self.budgets.media.used <= self.budgets.media.limit / 4 {
                 return;
             }
@@ -220,6 +221,7 @@ impl Ctx {
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.out = OutQueue::new(session.out.chunking());
+        exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
         self.budgets.count_replies(session);
         self.close(id, "what waits for all clients takes more than media_memory_size");
         self.budgets.relief.clients += 1;
@@ -256,7 +258,7 @@ fn next_bound(limit: usize, used: usize) -> usize {
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
     let waiting = match session.speaks {
         Speaks::Rtmp(_) => session.out.bytes(),
-        Speaks::Http(_) => session.out.reply_bytes(),
+        Speaks::Http(_) => session.waiting_bytes(),
     };
     let published = session.roles.publishers().filter_map(|role: &Role| streams.get(role.stream()));
     waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()

@@ -323,7 +323,17 @@ impl Session {
         self.pending.capacity() + unfinished
     }
 
-    /// Forgets its client's input, of which it takes no more.
+    /// Bytes that wait for its client and are nobody else's: replies, and requests that are logged when they have been
+    /// answered.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let requests = match &self.speaks {
+            Speaks::Rtmp(_) => 0,
+            Speaks::Http(state) => state.exchanges.iter().map(|exchange| exchange.memory()).sum(),
+        };
+        self.out.reply_bytes() + requests
+    }
+
+    /// Frees its client's input, of which it takes no more.
     pub(super) fn release_input(&mut self) {
         self.pending = Vec::new();
         match &mut self.speaks {

@@ -110,7 +110,7 @@ impl World {
         let sum = |count: fn(&Session) -> usize| self.engine.cx.sessions.iter().map(count).sum::<usize>();
         let budgets = &self.engine.cx.budgets;
         assert_eq!(budgets.input.used, sum(Session::held_input));
-        assert_eq!(budgets.media.used, sum(|session| session.out.reply_bytes()));
+        assert_eq!(budgets.media.used, sum(Session::waiting_bytes));
     }
 
     fn is_open(&self, id: SessionId) -> bool {
