@@ -79,6 +79,7 @@ use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
 use budgets::Budgets;
+use session::{Life, Speaks};
 use timers::Timer;
 use work::Task;
 
@@ -170,7 +171,10 @@ impl Engine {
         session.out.advance(count);
         session.bytes_out += count as u64;
         session.last_output = now.instant;
-        let next_due = exchange::settle(session, &mut self.cx.work.exchanged, now.instant);
+        let next_due = match session.speaks {
+            Speaks::Rtmp(_) => None,
+            Speaks::Http(_) => exchange::settle(session, &mut self.cx.work.exchanged, now.instant),
+        };
         self.cx.budgets.count_replies(session);
         if !session.out.is_empty() {
             if let Some(due) = next_due {
@@ -178,7 +182,9 @@ impl Engine {
             }
             return self.out_queue(id);
         }
-        self.cx.queue_emptied(id);
+        if session.life != Life::Open || session.backlogged || self.cx.draining {
+            self.cx.queue_emptied(id);
+        }
         None
     }
 

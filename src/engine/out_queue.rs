@@ -474,6 +474,7 @@ impl OutQueue {
     }
 
     /// Those of them that are no frames'.
+    #[inline]
     pub fn reply_bytes(&self) -> usize {
         self.reply_bytes
     }

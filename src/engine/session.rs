@@ -325,6 +325,7 @@ impl Session {
 
     /// Bytes that wait for its client and are nobody else's: replies, and requests that are logged when they have been
     /// answered.
+    #[inline]
     pub(super) fn waiting_bytes(&self) -> usize {
         let requests = match &self.speaks {
             Speaks::Rtmp(_) => 0,

@@ -19,7 +19,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::session::Life;
 use super::*;
 use crate::conf::Tree;
 use crate::media::amf::{Object, Value, amf0};
