@@ -34,7 +34,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         default: "0",
         repeat: Repeat::Once,
         doc: "The same for one address, of IPv6 for one network of 64 bits: the most connections of all kinds, of RTMP, of \
-              HTTP. Behind a proxy, all have the proxy's address. The machine's own, loopback, has no limit.",
+              HTTP. Behind a proxy, all have the proxy's address. Loopback has no limit.",
     },
 ];
 

@@ -66,9 +66,13 @@ impl Engine {
         }
     }
 
-    /// Runs the closing hooks of a session and frees its slot, or lets it linger.
+    /// One step of the end of a session: it leaves a stream, whose outputs may have megabytes to write; from the last one
+    /// on its closing hooks run, and its slot is freed, or it lingers.
     pub(super) fn end_session(&mut self, id: SessionId) {
-        self.leave_all(id, Parting::Lost);
+        if self.leave_next(id, Parting::Lost) {
+            self.cx.work.ended.push_back(id);
+            return;
+        }
         self.close_hooks(id);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };

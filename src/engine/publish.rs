@@ -98,13 +98,13 @@ impl Engine {
         }
     }
 
-    /// Takes a session out of all its streams.
-    pub(super) fn leave_all(&mut self, id: SessionId, parting: Parting) {
-        let Some(session) = self.cx.sessions.get(id) else { return };
-        let msids: Vec<_> = session.roles.iter().map(Role::msid).collect();
-        for msid in msids {
+    /// Takes a session out of one of its streams; true if there are others.
+    pub(super) fn leave_next(&mut self, id: SessionId, parting: Parting) -> bool {
+        let next = self.cx.sessions.get(id).and_then(|session| session.roles.iter().next());
+        if let Some(msid) = next.map(Role::msid) {
             self.leave(Endpoint { session: id, msid }, parting);
         }
+        self.cx.sessions.get(id).is_some_and(|session| !session.roles.is_empty())
     }
 
     /// Takes what is published or played on a message stream out of its stream, and tells those who care.

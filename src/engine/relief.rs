@@ -129,6 +129,7 @@ impl Ctx {
         if self.is_media_over() {
             self.close_for_frames();
         }
+        self.close_for_outputs();
         // What is left is what outputs hold, which have limits of their own: players cannot help it, and are not to
         // suffer from it again and again.
         self.budgets.media_bound = next_bound(limit, self.budgets.media_used());
@@ -217,6 +218,28 @@ impl Ctx {
         }
     }
 
+    /// Closes publishers whose frames take most, if what outputs hold takes as much again as the budget.
+    fn close_for_outputs(&mut self) {
+        let mut excess = self.budgets.media_used().saturating_sub(self.budgets.media.limit.saturating_mul(2));
+        let streams = &self.streams;
+        let held = |session: &Session| {
+            let published = session.roles.publishers().filter_map(|role| streams.get(role.stream()));
+            published.map(|stream| stream.meter.bytes()).sum::<usize>()
+        };
+        let publishers = self.sessions_by(LITTLE_WAITING, held);
+        let publishers: Vec<_> =
+            publishers.into_iter().map(|id| (id, self.sessions.get(id).map_or(0, held))).collect();
+        for (id, bytes) in publishers {
+            if excess == 0 {
+                return;
+            }
+            // Its frames go with its outputs, in the steps that end it.
+            self.close(id, "the frames of all streams take more than twice media_memory_size");
+            excess = excess.saturating_sub(bytes);
+            self.budgets.relief.clients += 1;
+        }
+    }
+
     /// Closes a client for what waits for it, which is freed at once.
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -248,9 +271,10 @@ fn with_spare(limit: usize) -> usize {
     limit - limit / SPARE_DIVISOR
 }
 
-/// What media is to have reached before memory is freed next, when so much is used that cannot be freed.
+/// What media is to have reached before memory is freed next, when so much is used that cannot be freed. Outputs may have as
+/// much again as the budget.
 fn next_bound(limit: usize, used: usize) -> usize {
-    limit.max(used + limit / SPARE_DIVISOR)
+    (used + limit / SPARE_DIVISOR).clamp(limit, limit.saturating_mul(2))
 }
 
 /// Bytes that would be free without a session, unless others have them as well: what waits for it, and the headers of what it

@@ -117,8 +117,8 @@ pub struct Stream {
     pub bytes_in: u64,
     /// Frames of media since it began.
     pub frames_in: u64,
-    /// What all its frames count on.
-    meter: Meter,
+    /// Counts its frames, whoever holds them.
+    pub(super) meter: Meter,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
 }
 
@@ -330,7 +330,7 @@ impl Streams {
             gop: Gop::default(),
             bytes_in: 0,
             frames_in: 0,
-            meter: self.meter.clone(),
+            meter: self.meter.part(),
             sinks: Vec::new(),
         });
         self.names.insert((app, name.clone()), id);

@@ -8,12 +8,25 @@ use std::rc::Rc;
 
 /// A count of bytes, of which all clones are the same one.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Rc<Cell<usize>>);
+pub struct Meter {
+    bytes: Rc<Cell<usize>>,
+    /// What it is a part of.
+    whole: Option<Rc<Cell<usize>>>,
+}
 
 impl Meter {
+    /// A meter for a part of what this one counts; this one counts it, too.
+    pub fn part(&self) -> Self {
+        Self { bytes: Rc::default(), whole: Some(Rc::clone(&self.bytes)) }
+    }
+
     /// Bytes of what lives.
     pub fn bytes(&self) -> usize {
-        self.0.get()
+        self.bytes.get()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Cell<usize>> {
+        self.whole.iter().chain([&self.bytes]).map(Rc::as_ref)
     }
 
     /// Counts so many bytes for as long as the charge lives.
@@ -35,13 +48,13 @@ impl Charge {
     /// Counts more.
     pub fn add(&self, bytes: usize) {
         self.bytes.set(self.bytes.get() + bytes);
-        self.meter.0.set(self.meter.0.get() + bytes);
+        self.meter.all().for_each(|count| count.set(count.get() + bytes));
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.meter.0.set(self.meter.0.get().saturating_sub(self.bytes.get()));
+        self.meter.all().for_each(|count| count.set(count.get().saturating_sub(self.bytes.get())));
     }
 }
 
@@ -60,5 +73,15 @@ mod tests {
         assert_eq!(meter.bytes(), 5);
         drop(second);
         assert_eq!(meter.bytes(), 0);
+    }
+
+    #[test]
+    fn what_a_part_counts_the_whole_counts_too() {
+        let whole = Meter::default();
+        let (one, other) = (whole.part(), whole.part());
+        let charges = [one.charge(3), other.charge(4), one.charge(5)];
+        assert_eq!((one.bytes(), other.bytes(), whole.bytes()), (8, 4, 12));
+        drop(charges);
+        assert_eq!((one.bytes(), other.bytes(), whole.bytes()), (0, 0, 0));
     }
 }

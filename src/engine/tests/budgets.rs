@@ -288,7 +288,7 @@ fn players_are_not_deprived_again_and_again_for_what_others_hold() {
     let mut world = world("media_memory_size 1m;");
     let mut publisher = publisher(&mut world, "a", 0);
     let mut player = Client::play(&mut world, "a");
-    let held = world.engine.cx.budgets.frames.charge(2 << 20);
+    let held = world.engine.cx.budgets.frames.charge((1 << 20) + (1 << 19));
     let inter = [INTER, &[0; 1000]].concat();
     publisher.frame(&mut world, Kind::Video, 0, &inter);
     world.next_turn(RELIEF_INTERVAL);
@@ -308,4 +308,58 @@ fn players_are_not_deprived_again_and_again_for_what_others_hold() {
     }
     let used = world.engine.cx.budgets.frames.bytes();
     assert!(used < (1 << 20) + (1 << 18), "{used} bytes: the limit holds again");
+}
+
+/// An output that keeps every frame.
+#[derive(Debug, Default)]
+struct Hoard(Vec<Rc<Frame>>);
+
+impl Sink for Hoard {
+    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+        self.0.push(Rc::clone(frame));
+        Ok(())
+    }
+}
+
+#[test]
+fn outputs_may_hold_as_much_again_and_beyond_that_the_publisher_of_most_is_closed() {
+    let mut world = world("media_memory_size 1m;");
+    let mut publishers = [publisher(&mut world, "a", 0), publisher(&mut world, "b", 0)];
+    let ids: Vec<_> = world.engine.cx.streams.iter().map(|stream| stream.id).collect();
+    for id in ids {
+        world.engine.cx.streams.get_mut(id).unwrap().add_sink("hoard", Box::new(Hoard::default()));
+    }
+    let mut player = Client::play(&mut world, "b");
+    for time in 1..400 {
+        publishers[0].frame(&mut world, Kind::Video, time, &[INTER, &[0; 10_000]].concat());
+        if time % 20 == 0 {
+            publishers[1].frame(&mut world, Kind::Video, time, KEY);
+        }
+        player.media(&mut world);
+        world.next_turn(RELIEF_INTERVAL);
+        assert!(world.engine.cx.budgets.media_used() < (2 << 20) + 50_000);
+    }
+    assert_eq!(publishers.each_ref().map(|publisher| world.is_open(publisher.id)), [false, true]);
+    assert!(world.is_open(player.id));
+}
+
+#[test]
+fn a_session_leaves_its_streams_one_in_a_step() {
+    let mut world = world("");
+    let mut publisher = Client::publish(&mut world, "a");
+    for msid in 2..6 {
+        publisher.command_on(
+            &mut world,
+            msid,
+            &["publish".into(), 2.0.into(), Value::Null, format!("s{msid}").as_str().into()],
+        );
+    }
+    world.engine.disconnected(publisher.id, "test", world.now);
+    let mut left = Vec::new();
+    while world.engine.cx.work.is_ending() {
+        world.engine.step(world.now);
+        left.push(world.engine.cx.streams.iter().count());
+    }
+    assert_eq!(left, [4, 3, 2, 1, 0]);
+    assert!(world.engine.cx.sessions.is_empty());
 }

@@ -193,9 +193,7 @@ impl Segmenter {
         }
         let cut = self.judge_video(frame);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
-        self.access_unit.clear();
-        self.access_unit.shrink_to(MAX_KEPT);
-        match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
+        let written = match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
             Ok(AccessUnit::Empty) => Ok(()),
             Err(error) => {
@@ -203,7 +201,11 @@ impl Segmenter {
                 self.skipped += 1;
                 Ok(())
             }
-        }
+        };
+        // Now, not at the next picture: there may be none.
+        self.access_unit.clear();
+        self.access_unit.shrink_to(MAX_KEPT);
+        written
     }
 
     /// Whether a video frame starts a fragment, and why.

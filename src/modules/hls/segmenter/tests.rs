@@ -412,8 +412,9 @@ fn the_room_of_a_large_picture_is_given_back() {
     let mut picture = vec![0x17, 1, 0, 0, 0];
     picture.extend((4u32 << 20).to_be_bytes());
     picture.extend(vec![0x65; 4 << 20]);
-    rig.send(Kind::Video, 0, &picture);
-    rig.inter(40);
+    rig.key(0);
+    (1..30).for_each(|number| rig.inter(number * 40));
+    rig.send(Kind::Video, 1200, &picture);
     assert!(rig.segmenter.as_ref().unwrap().access_unit.capacity() <= MAX_KEPT);
 }
 
