@@ -43,7 +43,7 @@ LOADS = {
     "idle": Idle(
         "just started, nothing connected",
         [Goal("resident", most=3), Goal("wakeups", most=0), Goal("processes", most=1)]),
-    "binary": Binary("the release binary; nginx with its module", [Goal("size", most=2.5)]),
+    "binary": Binary("the release binary; nginx with its module", [Goal("size", most=5)]),
     "crowd-10000": Burdened(
         "10 000 players of a stream that does not come, beside 200 of one that does: no gap",
         [Goal("burden", least=10_000)], players=200, others={"idle": 10_000}),
