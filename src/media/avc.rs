@@ -90,13 +90,6 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// The same of the sequence parameter sets that stand in a frame's body.
-    pub fn pictures_in<'a>(&self, body: &'a [u8]) -> impl Iterator<Item = Option<Picture>> + use<'a> {
-        let sets = Nals::new(body, self.nal_length_size).map_while(Result::ok);
-        let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
-        sets.map(|nal| sps::parse(nal).ok())
-    }
-
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b(
         &self,
@@ -107,6 +100,13 @@ impl DecoderConfig {
         let (length_size, parameters) = (self.nal_length_size, [&*self.sps, &*self.pps]);
         Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
     }
+}
+
+/// What the sequence parameter sets in a frame's body say of their pictures; None for one that cannot be read.
+pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
+    let sets = Nals::new(body, nal_length_size).map_while(Result::ok);
+    let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
+    sets.map(|nal| sps::parse(nal).ok())
 }
 
 /// What a NAL unit is. Slices and slice data partitions are the types 1 to 5.

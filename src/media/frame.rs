@@ -261,8 +261,7 @@ impl Frame {
         flv::is_multitrack(self.kind, self.payload())
     }
 
-    /// Runs `visit` on the codec of each track, and on its elementary data: of a frame of several tracks, with the
-    /// composition time in front that some codecs have.
+    /// Runs `visit` on the codec of each track, and on its elementary data.
     pub fn for_each_track(&self, mut visit: impl FnMut(Codec, &[u8])) {
         if self.is_multitrack() {
             flv::for_each_track(self.kind, self.payload(), visit);

@@ -151,13 +151,6 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// The same of the sequence parameter sets that stand in a frame's body.
-    pub fn pictures_in<'a>(&self, body: &'a [u8]) -> impl Iterator<Item = Option<Picture>> + use<'a> {
-        let sets = Nals::new(body, self.nal_length_size).map_while(Result::ok);
-        let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
-        sets.map(|nal| sps::parse(nal).ok())
-    }
-
     /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b(
         &self,
@@ -199,6 +192,13 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 /// Whether an SEI unit's first message describes all pictures.
 fn is_lasting_sei(nal: &[u8]) -> bool {
     nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
+}
+
+/// What the sequence parameter sets in a frame's body say of their pictures; None for one that cannot be read.
+pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
+    let sets = Nals::new(body, nal_length_size).map_while(Result::ok);
+    let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
+    sets.map(|nal| sps::parse(nal).ok())
 }
 
 /// What a NAL unit is. Slices are the types 0 to 9, of IRAP pictures 16 to 21 (table 7-1); the others up to 31

@@ -123,7 +123,7 @@ fn a_codec_that_is_not_listed_is_refused_in_any_track() {
 }
 
 #[test]
-fn a_publisher_that_sends_too_much_is_ended_and_its_name_is_free() {
+fn a_publisher_that_sends_too_much_is_ended_and_its_name_is_refused_for_the_window() {
     let mut world = world("publish_max_bitrate 1m;");
     // MP3, which needs no header.
     let large = [&[0x2f][..], &[0; 100_000]].concat();
@@ -131,7 +131,80 @@ fn a_publisher_that_sends_too_much_is_ended_and_its_name_is_free() {
     let (passed, error) = publish(&mut world, &frames);
     assert_eq!((passed, error), (12, rejected("1m bits a second are the most here")));
     assert_eq!(world.engine.cx.refusals.publishers, 1);
-    assert_eq!(publish(&mut world, &frames[..12]), (12, None), "another publisher is measured anew");
+    world.pass(3);
+    let why = "1m bits a second are the most here, come again in 7 s".to_owned();
+    let mut again = Client::publish(&mut world, "a");
+    let refused = ("NetStream.Publish.BadName".to_owned(), why);
+    assert_eq!(last_error(&mut world, &mut again), Some(refused));
+    world.pass(8);
+    assert_eq!(publish(&mut world, &frames[..12]), (12, None), "a new window");
+}
+
+#[test]
+fn a_publisher_that_comes_again_has_what_is_left_of_the_window() {
+    let mut world = world("publish_max_bitrate 1m;");
+    let large = [&[0x2f][..], &[0; 100_000]].concat();
+    let frames: Vec<(Kind, &[u8])> = (0..20).map(|_| (Kind::Audio, large.as_slice())).collect();
+    let mut first = Client::publish(&mut world, "b");
+    for time in 0..8 {
+        first.frame(&mut world, Kind::Audio, time, &large);
+    }
+    first.command_on(&mut world, 0, &["deleteStream".into(), 0.0.into(), Value::Null, 1.0.into()]);
+    let mut second = Client::publish(&mut world, "b");
+    second.receive(&mut world);
+    for time in 0..4 {
+        second.frame(&mut world, Kind::Audio, time * 9000, &large);
+    }
+    assert_eq!(last_error(&mut world, &mut second), None, "no offence yet");
+    second.frame(&mut world, Kind::Audio, 30_000, &large);
+    assert_eq!(last_error(&mut world, &mut second), rejected("1m bits a second are the most here"));
+    assert_eq!(publish(&mut world, &frames[..12]), (12, None), "another name");
+}
+
+#[test]
+fn a_picture_too_large_is_found_whatever_its_frame_is_flagged_as() {
+    let nals = [&[0, 0, 0, 25][..], &SMALL[13..38], &[0, 0, 0, 2, 0x65, 1]].concat();
+    let heads: [&[u8]; 8] = [
+        &[0x27, 1, 0, 0, 0],
+        &[0x37, 1, 0, 0, 0],
+        &[0x07, 1, 0, 0, 0],
+        &[0x57, 1, 0, 0, 0],
+        b"\xa3avc1",
+        b"\xa1avc1\0\0\0",
+        b"\x96\x03avc1\x01",
+        b"\xa6\x01avc1\x01\0\0\0",
+    ];
+    for head in heads {
+        let frame = [head, &nals].concat();
+        let mut world = world("publish_max_resolution 150x150;");
+        let (passed, error) = publish(&mut world, &[(Kind::Video, HEADER), (Kind::Video, &frame)]);
+        assert_eq!(error, rejected("150x150 is the most here, not 160x120"), "{head:x?}");
+        assert!(passed <= 1, "{head:x?}");
+    }
+    let size = u8::try_from(nals.len()).unwrap();
+    let many = [b"\x96\x13avc1\0\0\0\x06\0\0\0\x02\x65\x01\x01\0\0".as_slice(), &[size], &nals].concat();
+    let error = publish(&mut world("publish_max_resolution 150x150;"), &[(Kind::Video, &many)]).1;
+    assert_eq!(error, rejected("150x150 is the most here, not 160x120"));
+    let h263 = publish(&mut world("publish_max_resolution 150x150;"), &[(Kind::Video, &[0x22, 0, 0])]).1;
+    assert!(h263.unwrap().1.contains("does not tell its size"));
+    let vp9 = [&[0xa1], &VP9_KEY[1..]].concat();
+    let error = publish(&mut world("publish_max_resolution 150x150;"), &[(Kind::Video, &vp9)]).1;
+    assert_eq!(error, rejected("150x150 is the most here, not 640x360"));
+}
+
+#[test]
+fn a_command_that_carries_a_codec_is_refused_and_a_command_is_not() {
+    let without = "a message without a codec is not taken here, only h264";
+    for (frame, error) in [
+        (&b"\xd3av01MARK"[..], rejected(without)),
+        (&b"\x52\0MARK"[..], rejected("Sorenson-H263 is not taken here, only h264")),
+        (&[0x52, 0], None),
+        (&[0xd1, 0], None),
+        (&[0x17, 2, 0, 0, 0], None),
+    ] {
+        let mut world = world("publish_codecs h264;");
+        assert_eq!(publish(&mut world, &[(Kind::Video, frame)]).1, error, "{frame:x?}");
+    }
 }
 
 #[test]

@@ -167,13 +167,16 @@ pub(super) fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Runs `visit` on the codec of each track of a message and what follows its FourCC, as far as they can be read.
+/// Runs `visit` on the codec and the elementary data of each track of a message, as far as they can be read.
 pub(super) fn for_each_track(kind: Kind, payload: &[u8], mut visit: impl FnMut(Codec, &[u8])) {
     let mut reader = Reader::new(payload);
-    let layout = Head::read(kind, &mut reader).ok().and_then(|head| head.layout);
-    let Some(Ok(mut parts)) = layout.map(|layout| Parts::new(reader, payload.len(), layout)) else { return };
+    let Ok(head) = Head::read(kind, &mut reader) else { return };
+    let parts = head.layout.map(|layout| Parts::new(reader, payload.len(), layout));
+    let Some(Ok(mut parts)) = parts else { return };
     while let Ok(Some(part)) = parts.next() {
-        visit(Codec::of_four_cc(part.four_cc), part.body);
+        let codec = Codec::of_four_cc(part.four_cc);
+        let has_time = head.packet_type == CODED_FRAMES && codec.has_composition_time();
+        visit(codec, part.body.get(if has_time { 3 } else { 0 }..).unwrap_or_default());
     }
 }
 

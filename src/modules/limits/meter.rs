@@ -19,12 +19,22 @@ pub struct Meter {
     first: u64,
     newest: u64,
     bytes: u64,
+    /// Whether others have sent some of it. Each may have its first frames at any time, so media time is believed only
+    /// as far as it runs at twice the clock's speed.
+    is_inherited: bool,
 }
 
 impl Meter {
     /// One that begins with a frame.
     pub fn new(publisher: Endpoint, frame: &Frame, now: Instant) -> Self {
-        Self { publisher, begun: now, first: frame.timestamp, newest: frame.timestamp, bytes: 0 }
+        Self {
+            publisher,
+            begun: now,
+            first: frame.timestamp,
+            newest: frame.timestamp,
+            bytes: 0,
+            is_inherited: false,
+        }
     }
 
     /// Counts a frame. Whether as many bits a second have been exceeded.
@@ -35,10 +45,29 @@ impl Meter {
             self.newest = self.newest.max(frame.timestamp);
         }
         let media = Duration::from_millis(self.newest.saturating_sub(self.first));
-        if media.max(now.saturating_duration_since(self.begun)) >= WINDOW {
-            *self = Self { begun: now, first: self.newest, bytes: 0, ..*self };
+        let clock = now.saturating_duration_since(self.begun);
+        let media = if self.is_inherited { media.min(clock * 2) } else { media };
+        if media.max(clock) >= WINDOW {
+            *self = Self { begun: now, first: self.newest, bytes: 0, is_inherited: false, ..*self };
         }
         self.bytes += frame.payload().len() as u64;
+        self.is_over(bitrate)
+    }
+
+    /// The same for a successor, whose first frame this is: what is used up stays so.
+    pub fn inherit(self, publisher: Endpoint, frame: &Frame) -> Self {
+        let media = self.newest.saturating_sub(self.first);
+        let first = frame.timestamp.saturating_sub(media);
+        Self { publisher, first, newest: frame.timestamp, is_inherited: true, ..self }
+    }
+
+    /// How long the window lasts by the clock, if it has not ended.
+    pub fn left(&self, now: Instant) -> Option<Duration> {
+        WINDOW.checked_sub(now.saturating_duration_since(self.begun)).filter(|left| !left.is_zero())
+    }
+
+    /// Whether more has been sent than as many bits a second allow.
+    pub fn is_over(&self, bitrate: u64) -> bool {
         u128::from(self.bytes) * 8 > u128::from(bitrate) * u128::from(WINDOW.as_secs())
     }
 }

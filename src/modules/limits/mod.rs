@@ -4,6 +4,7 @@
 //! players nor files. What a picture's size is, the decoder configuration says, not the metadata.
 
 mod meter;
+mod past;
 mod picture;
 mod settings;
 
@@ -12,10 +13,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Config, Ctx, Module, StreamId};
+use crate::engine::{Ask, Config, Ctx, Module, Request, StreamId, StreamName, Verdict};
 use crate::media::Frame;
 
 use meter::Meter;
+use past::Past;
 use settings::{Limits, check_bitrate, check_codecs, check_resolution};
 
 /// The module's name, for its timers.
@@ -71,6 +73,8 @@ pub struct PublishLimits {
     apps: Vec<Limits>,
     /// Of streams whose bitrate is limited.
     meters: HashMap<StreamId, Meter>,
+    /// Of streams that have ended: publishing again is no way to a new window.
+    past: Past,
     /// When publishes are looked at for their length; nothing before that counts.
     looks_at: Option<Instant>,
 }
@@ -97,8 +101,26 @@ impl Module for PublishLimits {
         }
     }
 
-    fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
-        self.meters.remove(&stream);
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+        let limit = self.apps.get(request.app.0).and_then(|limits| limits.bitrate.as_ref());
+        let (Some(limit), Ask::Publish(_)) = (limit, &request.ask) else { return Verdict::Continue };
+        let Ok(name) = StreamName::new(&request.name) else { return Verdict::Continue };
+        let now = cx.now.instant;
+        match self.past.get(request.app, &name, now).filter(|meter| meter.is_over(limit.value)) {
+            Some(meter) => {
+                let seconds = meter.left(now).unwrap_or_default().as_secs_f32().ceil();
+                let why =
+                    format!("{} bits a second are the most here, come again in {seconds} s", limit.text);
+                Verdict::Deny(why)
+            }
+            None => Verdict::Continue,
+        }
+    }
+
+    fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
+        if let (Some(meter), Some(stream)) = (self.meters.remove(&id), cx.streams.get(id)) {
+            self.past.remember(stream.app, stream.name.clone(), meter, cx.now.instant);
+        }
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
@@ -107,9 +129,16 @@ impl Module for PublishLimits {
         let mut checked = limits.check(stream, frame);
         if let Some(limit) = &limits.bitrate {
             let now = cx.now.instant;
-            let meter = self.meters.entry(id).or_insert_with(|| Meter::new(publisher, frame, now));
+            let past = &self.past;
+            let meter = self.meters.entry(id).or_insert_with(|| {
+                let earlier = past.get(stream.app, &stream.name, now);
+                earlier.map_or_else(
+                    || Meter::new(publisher, frame, now),
+                    |meter| meter.inherit(publisher, frame),
+                )
+            });
             if meter.publisher != publisher {
-                *meter = Meter::new(publisher, frame, now);
+                *meter = meter.inherit(publisher, frame);
             }
             if meter.exceeds(limit.value, frame, now) {
                 checked = Err(format!("{} bits a second are the most here", limit.text));

@@ -10,18 +10,56 @@ pub type Size = (u32, u32);
 /// Parameter sets of a frame that are looked at; as many as H.264 can tell apart.
 const MAX_SETS: usize = 32;
 
-/// What the parameter sets in a key frame say of the size of its pictures. None where one cannot be read, or there are
-/// more than are looked at.
-pub fn sizes_of_sets(configuration: &Frame, body: &[u8]) -> Option<Vec<Size>> {
+/// Bytes of a NAL unit's length where no configuration says how many.
+const LENGTH_SIZE: usize = 4;
+
+/// Bytes of the length in front of each NAL unit, as a configuration says (ISO 14496-15: lengthSizeMinusOne).
+fn length_size_of(codec: Codec, configuration: &[u8]) -> Option<usize> {
+    let at = match codec {
+        Codec::Avc => 4,
+        Codec::Hevc => 21,
+        _ => return None,
+    };
+    configuration.get(at).map(|byte| usize::from(byte & 3) + 1)
+}
+
+/// Whether a configuration, if it says how long lengths are, says 4 bytes.
+pub fn has_usual_length_size(codec: Codec, configuration: &[u8]) -> bool {
+    length_size_of(codec, configuration).is_none_or(|size| size == LENGTH_SIZE)
+}
+
+/// Bytes of the length in front of each NAL unit of a frame. None if they cannot be told: which track a configuration of
+/// several is of is not looked at, so all of those must have 4.
+pub fn length_size(configuration: Option<&Frame>, frame: &Frame) -> Option<usize> {
+    let known = configuration.filter(|header| header.codec == frame.codec);
+    let known = known.and_then(|header| length_size_of(header.codec, header.body()));
+    let size = known.unwrap_or(LENGTH_SIZE);
+    (size == LENGTH_SIZE || !frame.is_multitrack()).then_some(size)
+}
+
+/// What the parameter sets in a frame say of the size of its pictures. None where one cannot be read, or there are more
+/// than are looked at.
+pub fn sizes_of_sets(codec: Codec, length_size: usize, body: &[u8]) -> Option<Vec<Size>> {
     let limited = |pictures: &mut dyn Iterator<Item = Option<Picture>>| {
         let sizes: Vec<_> = pictures.take(MAX_SETS + 1).map(sides).collect::<Option<_>>()?;
         (sizes.len() <= MAX_SETS).then_some(sizes)
     };
-    match configuration.codec {
-        Codec::Avc => limited(&mut avc::DecoderConfig::parse(configuration.body()).ok()?.pictures_in(body)),
-        Codec::Hevc => limited(&mut hevc::DecoderConfig::parse(configuration.body()).ok()?.pictures_in(body)),
+    match codec {
+        Codec::Avc => limited(&mut avc::pictures_in(body, length_size)),
+        Codec::Hevc => limited(&mut hevc::pictures_in(body, length_size)),
         _ => Some(Vec::new()),
     }
+}
+
+/// What a frame that is not flagged as a key frame says of the size of its pictures nevertheless.
+pub fn sizes_of_unflagged(codec: Codec, body: &[u8]) -> Vec<Size> {
+    let size = match codec {
+        Codec::Av1 => av1::size(body).ok().flatten(),
+        Codec::Vp8 => vpx::vp8_size(body).ok(),
+        Codec::Vp9 => vpx::vp9_size(body).ok(),
+        _ => None,
+    };
+    size.into_iter().collect()
 }
 
 fn sides(picture: Option<Picture>) -> Option<Size> {

@@ -7,10 +7,13 @@ use crate::engine::Stream;
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role};
 
-use super::picture::{Size, sizes, sizes_of_sets};
+use super::picture::{Size, has_usual_length_size, length_size, sizes, sizes_of_sets, sizes_of_unflagged};
 
 /// The lowest bitrate that can be meant: below, the "k" has been forgotten.
 const LOWEST_BITRATE: u64 = 1000;
+
+/// Bytes of a command to the client: a header, and which one. A message no longer has room for no media.
+const COMMAND: usize = 2;
 
 /// A limit, and how it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,30 +55,40 @@ impl Limits {
         }
     }
 
-    /// Whether a frame may have its codecs and the size of its picture; why not is the error.
+    /// Whether a frame may have its codecs and the size of its picture; why not is the error. What it is flagged as does
+    /// not count: players get it whatever that is.
     pub fn check(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
-        if frame.kind.is_data() || frame.role == Role::Empty {
+        let sized = self.resolution.is_some() && frame.kind == Kind::Video;
+        let is_judged = sized || self.codecs.is_some();
+        if !is_judged || frame.kind.is_data() || frame.payload().len() <= COMMAND {
             return Ok(());
         }
-        self.check_tracks(frame)?;
-        self.check_parameter_sets(stream, frame)
+        if frame.codec == Codec::None {
+            return Err(self.why_no_codec());
+        }
+        let configuration = stream.headers.configuration(Kind::Video).map(|header| &**header);
+        let length_size = length_size(configuration, frame);
+        let mut checked = Ok(());
+        frame.for_each_track(|codec, body| {
+            if checked.is_ok() {
+                checked = self.check_codec(frame.kind, codec);
+            }
+            if checked.is_ok() && sized {
+                checked = self.check_sizes(codec, sizes_in(frame, codec, length_size, body));
+            }
+        });
+        checked
     }
 
-    fn check_tracks(&self, frame: &Frame) -> Result<(), String> {
-        let may_tell_size = frame.packet == Packet::Configuration || frame.role == Role::Key;
-        let tells_size = self.resolution.is_some() && frame.kind == Kind::Video && may_tell_size;
-        let mut checked = Ok(());
-        if tells_size || self.codecs.is_some() {
-            frame.for_each_track(|codec, body| {
-                if checked.is_ok() {
-                    checked = self.check_codec(frame.kind, codec);
-                }
-                if checked.is_ok() && tells_size {
-                    checked = self.check_sizes(codec, sizes(codec, frame.packet, body));
-                }
-            });
+    /// Why a message is not taken that has more than a command and no codec that can be read.
+    fn why_no_codec(&self) -> String {
+        match (&self.resolution, &self.codecs) {
+            (_, Some(limit)) => format!("a message without a codec is not taken here, only {}", limit.text),
+            (Some(limit), None) => {
+                format!("{} is the most here, and a message does not tell its codec", limit.text)
+            }
+            (None, None) => String::new(),
         }
-        checked
     }
 
     fn check_codec(&self, kind: Kind, codec: Codec) -> Result<(), String> {
@@ -84,16 +97,6 @@ impl Limits {
                 Err(format!("{} is not taken here, only {}", codec.name(kind), limit.text))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Judges what a key frame of the default track has of parameter sets: they may be others than the
-    /// configuration's.
-    fn check_parameter_sets(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
-        let configuration = stream.headers.configuration(Kind::Video).filter(|_| frame.is_video_key());
-        match configuration.filter(|header| self.resolution.is_some() && header.codec == frame.codec) {
-            Some(header) => self.check_sizes(frame.codec, sizes_of_sets(header, frame.body())),
-            None => Ok(()),
         }
     }
 
@@ -108,6 +111,22 @@ impl Limits {
             Some((width, height)) => Err(format!("{text} is the most here, not {width}x{height}")),
             None => Ok(()),
         }
+    }
+}
+
+/// What a track's part of a frame says of the size of its pictures; None where it should and does not.
+fn sizes_in(frame: &Frame, codec: Codec, length_size: Option<usize>, body: &[u8]) -> Option<Vec<Size>> {
+    let is_configuration = frame.packet == Packet::Configuration;
+    if is_configuration && frame.is_multitrack() && !has_usual_length_size(codec, body) {
+        return None;
+    }
+    match codec {
+        _ if frame.packet == Packet::Description => Some(Vec::new()),
+        Codec::Avc | Codec::Hevc if !is_configuration => sizes_of_sets(codec, length_size?, body),
+        Codec::Av1 | Codec::Vp8 | Codec::Vp9 if !is_configuration && frame.role != Role::Key => {
+            Some(sizes_of_unflagged(codec, body))
+        }
+        _ => sizes(codec, frame.packet, body),
     }
 }
 

@@ -1,8 +1,9 @@
 //! How limits are written, and what a bitrate is.
 
+use super::past::MAX_REMEMBERED;
 use super::settings::{parse_bitrate, parse_codecs, parse_resolution};
 use super::*;
-use crate::engine::Endpoint;
+use crate::engine::{AppId, Endpoint};
 use crate::media::Kind;
 use crate::media::flv::Codec;
 
@@ -108,4 +109,40 @@ fn whose_media_time_stands_still_is_measured_by_the_clock() {
     assert_eq!(first_over(1_100_000, |_| FRAME, 0, |number| number * 40), None);
     assert!(first_over(900_000, |_| FRAME, 0, |number| number * 40).is_some());
     assert!(first_over(1_100_000, |_| FRAME, 0, |number| number).is_some());
+}
+
+#[test]
+fn what_ended_publishers_have_used_is_forgotten_with_its_window_and_the_oldest_for_another() {
+    let begun = Instant::now();
+    let frame = Frame::from_payload(Kind::Audio, 0, &[0x2f; 2000]);
+    let mut past = Past::default();
+    let mut meter = Meter::new(Endpoint { session: Default::default(), msid: 1 }, &frame, begun);
+    assert!(meter.exceeds(1000, &frame, begun));
+    let name = |number: usize| StreamName::new(&format!("n{number}")).unwrap();
+    for number in 0..=MAX_REMEMBERED {
+        past.remember(AppId(0), name(number), meter, begun);
+        past.remember(AppId(0), name(number.saturating_sub(1)), meter, begun);
+        assert!(past.len() <= MAX_REMEMBERED);
+    }
+    assert!(past.get(AppId(0), &name(0), begun).is_none());
+    assert!(past.get(AppId(0), &name(MAX_REMEMBERED), begun).is_some_and(|meter| meter.is_over(1000)));
+    assert!(past.get(AppId(1), &name(MAX_REMEMBERED), begun).is_none());
+    let later = begun + Duration::from_secs(10);
+    assert!(past.get(AppId(0), &name(MAX_REMEMBERED), later).is_none());
+    past.remember(AppId(0), name(0), meter, later);
+    assert_eq!(past.len(), 0);
+}
+
+#[test]
+fn an_encoder_that_comes_again_with_what_it_has_gathered_is_not_over_its_bitrate() {
+    let begun = Instant::now();
+    let publisher = Endpoint { session: Default::default(), msid: 1 };
+    let frame = |number: u64| Frame::from_payload(Kind::Video, number * 40, &[0x27; FRAME]);
+    let mut meter = Meter::new(publisher, &frame(0), begun);
+    let at = |number: u64| begun + Duration::from_millis(number * 40);
+    assert!((0..125).all(|number| !meter.exceeds(1_100_000, &frame(number), at(number))));
+    // Four seconds without a network come at once, from a media time of zero.
+    let mut meter = meter.inherit(publisher, &frame(0));
+    assert!((0..100).all(|number| !meter.exceeds(1_100_000, &frame(number), at(225))));
+    assert!((100..1000).all(|number| !meter.exceeds(1_100_000, &frame(number), at(125 + number))));
 }
