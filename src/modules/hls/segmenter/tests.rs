@@ -409,9 +409,7 @@ fn times_run_on_over_the_33_bit_wrap() {
 fn the_room_of_a_large_picture_is_given_back() {
     let mut rig = Rig::new();
     rig.headers();
-    let mut picture = vec![0x17, 1, 0, 0, 0];
-    picture.extend((4u32 << 20).to_be_bytes());
-    picture.extend(vec![0x65; 4 << 20]);
+    let picture = [&[0x17, 1, 0, 0, 0, 0, 0x40, 0, 0][..], &vec![0x65; 4 << 20]].concat();
     rig.key(0);
     (1..30).for_each(|number| rig.inter(number * 40));
     rig.send(Kind::Video, 1200, &picture);
