@@ -51,9 +51,9 @@ pub(super) struct Budgets {
     pub media: Budget,
     /// All frames that live.
     pub frames: Meter,
-    /// What media is to have reached before memory is freed.
+    /// Beyond this, memory of media is freed: the limit, or more where outputs hold frames.
     pub media_bound: usize,
-    /// What has been freed of input, or not been said yet.
+    /// Until when no client is closed for its input again.
     pub input_rests_until: Option<Instant>,
     /// What has been freed of media.
     pub relief: MediaRelief,
