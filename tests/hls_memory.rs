@@ -198,16 +198,3 @@ fn the_numbers_do_not_go_back_though_nothing_is_kept() {
     }
     assert!(folder.list("").is_empty());
 }
-
-#[test]
-fn a_memory_that_holds_no_fragment_is_an_error() {
-    let folder = Folder::new();
-    let text = "rtmp {\n hls_memory_size 10;\n server { application live { live on; hls on; hls_path /x; hls_memory on; } } }";
-    let file = folder.write("a.conf", text);
-    let output = crate::common::run(crate::common::millstream().arg("-t").arg("-c").arg(&file));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && said.contains("a.conf:2: \"hls_memory_size\" is less than 64k"),
-        "{said}"
-    );
-}

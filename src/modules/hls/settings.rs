@@ -194,9 +194,6 @@ impl Settings {
             true => Place::Memory { limit: bytes(scope.size("hls_memory_size")) },
             false => Place::Disk,
         };
-        if matches!(place, Place::Memory { limit } if limit < SMALLEST_MEMORY) {
-            return Err(wrong(scope, "hls_memory_size", "is less than 64k, which holds no fragment"));
-        }
         if kind == ListKind::Event && place != Place::Disk {
             return Err(wrong(
                 scope,
@@ -282,9 +279,6 @@ fn either<T>(first: bool, yes: T, no: T) -> T {
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
-
-/// The smallest `hls_memory_size` that is of any use, bytes.
-const SMALLEST_MEMORY: usize = 64 * 1024;
 
 fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)

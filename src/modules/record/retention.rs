@@ -6,11 +6,6 @@
 
 mod age;
 mod pass;
-/// Whether most of what has been deleted cannot be seen yet in what is free, which others fill meanwhile; all in bytes.
-fn is_unseen(free_before: u64, free: u64, deleted: u64) -> bool {
-    free.saturating_sub(free_before) < deleted / 2
-}
-
 #[cfg(test)]
 mod tests;
 mod whose;
@@ -270,17 +265,13 @@ impl Folder {
         self.rests_until = None;
         let has_looked_for_room = ended.as_ref().is_none_or(|pass| pass.is_for_room) && self.needs_room();
         if let Some((free, wanted)) = self.shortage().filter(|_| has_looked_for_room) {
-            if let Some(pass) =
-                ended.filter(|pass| pass.expected().is_some_and(|expected| expected >= wanted))
-            {
-                // What is seen has been filled again meanwhile: the next look goes on.
-                let is_unseen = pass.free.is_some_and(|before| is_unseen(before, free, pass.deleted));
-                self.rests_until = is_unseen.then(|| now + SETTLING);
+            if ended.and_then(|pass| pass.expected()).is_some_and(|expected| expected >= wanted) {
+                self.rests_until = Some(now + SETTLING);
                 return;
             }
             self.rests_until = Some(now + LOOK_EVERY.max(pause).min(PASS_EVERY.2));
             let (path, free, wanted) = (self.path.display(), size(free), size(wanted));
-            let why = "no recording that was finished some time ago is left to delete";
+            let why = "no finished recording is left to delete";
             self.complain(now, &format!("{path}: {free} are free, record_min_free is {wanted}, and {why}"));
         }
     }

@@ -274,9 +274,3 @@ fn times_and_sizes_are_told_as_they_are_set() {
     assert_eq!(spans, ["0s", "59s", "1h", "23h59m", "8d3h"]);
     assert_eq!([0, 1536, 1 << 20, 5 << 30].map(size), ["0 bytes", "1.5 KiB", "1.0 MiB", "5.0 GiB"]);
 }
-
-#[test]
-fn room_that_is_seen_and_filled_again_is_not_waited_for() {
-    assert!(is_unseen(100, 100, 50) && is_unseen(100, 90, 50) && is_unseen(100, 124, 50));
-    assert!(!is_unseen(100, 125, 50) && !is_unseen(100, 150, 50));
-}
