@@ -128,7 +128,7 @@ fn a_full_disk_is_said_once_when_nothing_is_left_to_delete_and_recording_goes_on
     for name in ["a", "b", "c"] {
         publish(&server, "live", name, &sent);
     }
-    server.expect_lines("no finished recording is left to delete", 1);
+    server.expect_lines("no recording that ended more than 10 s ago is left to delete", 1);
     assert_eq!(packets(&read(&rec.join("c.flv"))), sent);
 }
 

@@ -5,6 +5,7 @@
 //! about to be appended to, and nothing else. A pass is made in short steps, one a turn.
 
 mod age;
+mod hidden;
 mod pass;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::resume::script_of;
 use super::space::Space;
 use crate::engine::Now;
 use age::Clock;
+use hidden::Hidden;
 use pass::{Candidate, Next, Pass};
 pub use whose::Signature;
 
@@ -30,8 +32,6 @@ pub use whose::Signature;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often a folder is gone through for what is too old: sixteen times in `record_keep`, within these bounds.
 const PASS_EVERY: (u32, Duration, Duration) = (16, Duration::from_secs(1), Duration::from_secs(600));
-/// How long the room of what has been deleted may take to be seen: btrfs has it with its next commit.
-const SETTLING: Duration = Duration::from_secs(30);
 /// For each step in which a pass has looked at something, the next one comes so much later: twenty times what such a step
 /// takes.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -74,6 +74,8 @@ struct Folder {
     due: Option<Instant>,
     /// No pass before that is of use.
     rests_until: Option<Instant>,
+    /// What has been deleted and is to become free.
+    hidden: Hidden,
     complained: Option<Instant>,
 }
 
@@ -83,12 +85,10 @@ struct Running {
     pass: Pass,
     /// Whether it began because there was too little room, so all files are candidates.
     is_for_room: bool,
-    /// The steps in which something was looked at.
+    /// The steps in which something was looked at and not deleted.
     steps: u32,
-    /// What was free then.
-    free: Option<u64>,
-    /// What it has deleted, bytes: some file systems give room back only after a while.
-    deleted: u64,
+    /// Whether it has deleted anything.
+    has_deleted: bool,
 }
 
 /// What a step has to know.
@@ -122,6 +122,8 @@ pub enum Step {
 #[derive(Debug)]
 struct Deleted {
     file: File,
+    /// What it took up on the disk.
+    bytes: u64,
     /// The stream that it was of, "live/cam".
     stream: String,
     why: Reason,
@@ -143,7 +145,8 @@ impl Retention {
             return folder.rules.push(rule);
         }
         let (path, rules) = (path.to_owned(), vec![rule]);
-        self.folders.push(Folder { path, rules, pass: None, due: None, rests_until: None, complained: None });
+        let (hidden, complained) = (Hidden::default(), None);
+        self.folders.push(Folder { path, rules, pass: None, due: None, rests_until: None, hidden, complained });
     }
 
     /// Whether nothing is ever deleted.
@@ -182,16 +185,19 @@ impl Retention {
         !self.releases.is_empty() || self.folders.iter().any(|folder| folder.pass.is_some())
     }
 
-    /// Goes one step further, with a file that has been deleted or with one pass. Returns what that was.
+    /// Goes one step further, with a file that has been deleted or with one pass; the folders take turns. Returns what
+    /// that was.
     pub fn step(&mut self, scene: &Scene<'_>) -> Step {
         if !self.releases.is_empty() {
             self.releases.step();
             return Step::Deleted;
         }
-        if let Some(folder) = self.folders.iter_mut().find(|folder| folder.pass.is_some()) {
-            return folder.step(&self.clock, scene, &mut self.releases);
-        }
-        Step::Looked
+        let Some(next) = self.folders.iter().position(|folder| folder.pass.is_some()) else {
+            return Step::Looked;
+        };
+        self.folders.rotate_left(next + 1);
+        let Some(folder) = self.folders.last_mut() else { return Step::Looked };
+        folder.step(&self.clock, scene, &mut self.releases)
     }
 }
 
@@ -210,13 +216,16 @@ impl Folder {
         self.rules.iter().any(|rule| rule.min_free > 0)
     }
 
-    fn is_short(&self) -> bool {
-        self.needs_room() && self.shortage().is_some()
+    /// What is free or will be, as far as anybody needs to know; what has been deleted counts before it is seen.
+    fn room(&mut self, now: Instant) -> Option<u64> {
+        let free = Space::of(&self.path).filter(|_| self.needs_room())?.free;
+        self.hidden.look(now, free);
+        Some(free.saturating_add(self.hidden.bytes()))
     }
 
     /// What is free, and what should be, where that is less.
-    fn shortage(&self) -> Option<(u64, u64)> {
-        let free = Space::of(&self.path)?.free;
+    fn shortage(&mut self, now: Instant) -> Option<(u64, u64)> {
+        let free = self.room(now)?;
         let wanted = self.rules.iter().map(|rule| rule.min_free).max()?;
         (free < wanted).then_some((free, wanted))
     }
@@ -236,19 +245,15 @@ impl Folder {
             return;
         }
         let is_due = self.due.is_some_and(|due| due <= now);
-        let is_for_room = self.is_short();
+        let is_for_room = self.shortage(now).is_some();
         if !is_due && !is_for_room {
             return;
         }
         match Pass::new(&self.path) {
-            Ok(pass) => {
-                let space = if self.needs_room() { Space::of(&self.path) } else { None };
-                let free = space.map(|space| space.free);
-                self.pass = Some(Running { pass, is_for_room, steps: 0, free, deleted: 0 });
-            }
+            Ok(pass) => self.pass = Some(Running { pass, is_for_room, steps: 0, has_deleted: false }),
             Err(error) => {
                 if error.kind() != ErrorKind::NotFound {
-                    self.complain(now, &with_path(&self.path, &error).to_string());
+                    self.complain_of_folder(now, &error);
                 }
                 self.end(now);
             }
@@ -263,23 +268,22 @@ impl Folder {
         let keeps = self.rules.iter().filter_map(|rule| rule.keep).min();
         self.due = keeps.map(|keep| now + (keep / often).clamp(least, most).max(pause));
         self.rests_until = None;
-        let has_looked_for_room = ended.as_ref().is_none_or(|pass| pass.is_for_room) && self.needs_room();
-        if let Some((free, wanted)) = self.shortage().filter(|_| has_looked_for_room) {
-            if ended.and_then(|pass| pass.expected()).is_some_and(|expected| expected >= wanted) {
-                self.rests_until = Some(now + SETTLING);
-                return;
-            }
+        let has_looked_for_room = ended.as_ref().is_none_or(|pass| pass.is_for_room);
+        // After one that has deleted something, the next look tells whether more has to go.
+        if !has_looked_for_room || ended.is_some_and(|pass| pass.has_deleted) {
+            return;
+        }
+        if let Some((free, wanted)) = self.shortage(now) {
             self.rests_until = Some(now + LOOK_EVERY.max(pause).min(PASS_EVERY.2));
             let (path, free, wanted) = (self.path.display(), size(free), size(wanted));
-            let why = "no finished recording is left to delete";
+            let why = "no recording that ended more than 10 s ago is left to delete";
             self.complain(now, &format!("{path}: {free} are free, record_min_free is {wanted}, and {why}"));
         }
     }
 
     fn step(&mut self, clock: &Clock, scene: &Scene<'_>, releases: &mut Releases) -> Step {
-        let space = if self.needs_room() { Space::of(&self.path) } else { None };
+        let free = self.room(scene.now.instant);
         let Some(running) = &mut self.pass else { return Step::Looked };
-        let free = space.map(|space| space.free).max(running.expected());
         let moment = Moment { clock, now: scene.now, free };
         running.steps = running.steps.saturating_add(1);
         match running.next(&self.rules, &moment) {
@@ -287,7 +291,7 @@ impl Folder {
             Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene, releases),
             Ok(Next::End) => self.end(scene.now.instant),
             Err(error) => {
-                self.complain(scene.now.instant, &with_path(&self.path, &error).to_string());
+                self.complain_of_folder(scene.now.instant, &error);
                 self.end(scene.now.instant);
             }
         }
@@ -307,6 +311,7 @@ impl Folder {
         match running.judge(candidate, &self.rules, moment, scene) {
             Ok(Some(deleted)) => {
                 log::info!("{}: {} is deleted: {}", deleted.stream, path.display(), deleted.why);
+                self.hidden.delete(scene.now.instant, deleted.bytes);
                 releases.add(deleted.file);
                 return Step::Deleted;
             }
@@ -316,6 +321,10 @@ impl Folder {
             Ok(None) | Err(_) => {}
         }
         Step::Looked
+    }
+
+    fn complain_of_folder(&mut self, now: Instant, error: &io::Error) {
+        self.complain(now, &format!("old recordings cannot be looked for: {}", with_path(&self.path, error)));
     }
 
     fn complain(&mut self, now: Instant, what: &str) {
@@ -340,11 +349,6 @@ impl Running {
         Ok(Next::More)
     }
 
-    /// What should be free by now.
-    fn expected(&self) -> Option<u64> {
-        self.free.map(|free| free.saturating_add(self.deleted))
-    }
-
     /// Deletes a file if it is to go.
     fn judge(
         &mut self,
@@ -367,8 +371,9 @@ impl Running {
             return Ok(None);
         };
         self.pass.remove(candidate, &file)?;
-        self.deleted = self.deleted.saturating_add(metadata.blocks().saturating_mul(512));
-        Ok(Some(Deleted { file, stream, why }))
+        (self.has_deleted, self.steps) = (true, self.steps.saturating_sub(1));
+        let bytes = metadata.blocks().saturating_mul(512);
+        Ok(Some(Deleted { file, bytes, stream, why }))
     }
 }
 

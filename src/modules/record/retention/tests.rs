@@ -174,23 +174,43 @@ fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
 fn room_that_is_not_seen_yet_is_waited_for() {
     let scratch = Scratch::new("settling");
     scratch.record("a.flv", "live/a", 3);
-    scratch.record("b.flv", "live/b", 2);
-    let free = Space::of(&scratch.0).unwrap().free;
     let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
     let start = now();
     let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
-    retention.look(at(0));
-    // As if more had been free at the beginning: with the first file, there should be enough.
-    let running = retention.folders[0].pass.as_mut().unwrap();
-    running.free = Some(ENDLESS - 1);
-    assert!(free < ENDLESS);
-    let files = OpenFiles::default();
-    while retention.is_running() {
-        retention.step(&Scene { now: at(0), files: &files, is_awaited: &|_| false });
+    // As if enough had been deleted just now, and could not be seen.
+    retention.folders[0].hidden.delete(at(0).instant, ENDLESS);
+    assert_eq!(run(&mut retention, &OpenFiles::default(), "", at(29)), 0);
+    assert!(run(&mut retention, &OpenFiles::default(), "", at(30)) > 0 && scratch.names().is_empty());
+}
+
+#[test]
+fn after_a_pass_that_has_deleted_something_it_is_looked_again_at_once() {
+    let scratch = Scratch::new("at-once");
+    scratch.record("a.flv", "live/a", 3);
+    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    let now = now();
+    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && scratch.names().is_empty());
+    // The disk fills up meanwhile.
+    scratch.record("b.flv", "live/b", 1);
+    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && scratch.names().is_empty());
+}
+
+#[test]
+fn a_folder_does_not_wait_for_another() {
+    let (long, short) = (Scratch::new("long"), Scratch::new("short"));
+    for number in 0..50 {
+        long.record(&format!("cam.{}.flv", number + 1), "live/cam", 8);
     }
-    assert_eq!(scratch.names(), ["b.flv"]);
-    assert_eq!(run(&mut retention, &files, "", at(29)), 0);
-    assert!(run(&mut retention, &files, "", at(30)) > 0 && scratch.names().is_empty());
+    short.record("cam.flv", "live/cam", 8);
+    let mut retention = long.retention(vec![rule("", Some(7), 0)]);
+    retention.add(&short.0, rule("", Some(7), 0));
+    retention.start(now());
+    retention.look(now());
+    let (files, is_awaited) = (OpenFiles::default(), |_: &str| false);
+    for _ in 0..10 {
+        retention.step(&Scene { now: now(), files: &files, is_awaited: &is_awaited });
+    }
+    assert!(short.names().is_empty() && long.names().len() > 40);
 }
 
 #[test]

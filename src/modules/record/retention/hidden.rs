@@ -1,0 +1,74 @@
+//! What has been deleted and cannot be seen to be free yet: btrfs shows it with its next commit, most others at once.
+
+use std::time::{Duration, Instant};
+
+/// How long the room of what has been deleted may take to be seen.
+const SETTLING: Duration = Duration::from_secs(30);
+
+/// The room that a file system is still to show.
+#[derive(Debug, Default)]
+pub struct Hidden {
+    /// Bytes that have been deleted, and those of them that have been seen to be free since.
+    deleted: u64,
+    seen: u64,
+    /// What was free when it was last looked.
+    free: Option<u64>,
+    /// When what is not seen is given up.
+    until: Option<Instant>,
+}
+
+impl Hidden {
+    /// Something has been deleted.
+    pub fn delete(&mut self, now: Instant, bytes: u64) {
+        self.deleted = self.deleted.saturating_add(bytes);
+        self.until = Some(now + SETTLING);
+    }
+
+    /// So much is free now. What others write meanwhile hides a part of what is seen, so most of it is enough.
+    pub fn look(&mut self, now: Instant, free: u64) {
+        let before = self.free.replace(free).unwrap_or(free);
+        self.seen = self.seen.saturating_add(free.saturating_sub(before));
+        if self.seen >= self.deleted / 2 || self.until.is_none_or(|until| until <= now) {
+            (self.deleted, self.seen, self.until) = (0, 0, None);
+        }
+    }
+
+    /// Bytes that are still to be seen.
+    pub fn bytes(&self) -> u64 {
+        self.deleted.saturating_sub(self.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_to_be_free_is_not_waited_for() {
+        let (now, mut hidden) = (Instant::now(), Hidden::default());
+        hidden.look(now, 1000);
+        hidden.delete(now, 100);
+        assert_eq!(hidden.bytes(), 100);
+        // While it was deleted, somebody wrote 30 bytes.
+        hidden.look(now, 1070);
+        assert_eq!(hidden.bytes(), 0);
+        hidden.look(now, 500);
+        assert_eq!(hidden.bytes(), 0, "what is written then is nothing that was deleted");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_waited_for_and_given_up() {
+        let (start, mut hidden) = (Instant::now(), Hidden::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        hidden.look(at(0), 1000);
+        hidden.delete(at(0), 50);
+        hidden.look(at(1), 1000);
+        hidden.delete(at(1), 50);
+        hidden.look(at(2), 1010);
+        assert_eq!(hidden.bytes(), 90);
+        hidden.look(at(30), 900);
+        assert_eq!(hidden.bytes(), 90);
+        hidden.look(at(31), 900);
+        assert_eq!(hidden.bytes(), 0);
+    }
+}
