@@ -162,13 +162,15 @@ fn a_stream_finds_room_beside_one_that_takes_all_it_can_get() {
 #[test]
 fn a_full_memory_makes_lists_shorter() {
     let server = Server::start(
-        "rtmp { hls_memory_size 200k; server { listen 127.0.0.1:0; application live { live on; hls on;
+        "rtmp { hls_memory_size 1m; server { listen 127.0.0.1:0; application live { live on; hls on;
              hls_path FOLDER/hls; hls_memory on; hls_fragment 1s; hls_playlist_length 60s; } } }
          http { server { listen 127.0.0.1:0; location / { root FOLDER; } } }",
     );
-    let list = publish(&server, "cam", &media::both(0, 30_000));
-    // A second has about 30 kB.
-    assert!((3..=7).contains(&list.segments.len()), "{} are listed", list.segments.len());
+    let frames = (0..700).map(|number| media::video_frame(number * 40, number % 25 == 0, 5000));
+    let packets: Vec<_> = [media::video_header(0)].into_iter().chain(frames).collect();
+    let list = publish(&server, "cam", &packets);
+    // A second has about 130 kB.
+    assert!((4..=8).contains(&list.segments.len()), "{} are listed", list.segments.len());
     let bytes = fragments(server.http(), "/hls", &list).len();
     assert_eq!(bytes, list.segments.len());
     server.expect_lines("hls_memory_size is used up", 1);

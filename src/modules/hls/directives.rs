@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Repeat, Takes};
 
-use super::variants;
+use super::{settings, variants};
 
 const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -143,7 +143,7 @@ pub const DIRECTIVES: &[Directive] = &[
         contexts: &[Context::Rtmp],
         ..row(
             "hls_memory_size",
-            Takes::Size,
+            Takes::Custom { syntax: "size", check: settings::check_memory_size },
             "128m",
             "The most that all files of hls_memory take up together, also what is being written, and what has been deleted \
              while somebody is being sent it. Late clients are hung up on; a stream that finds no room lists less.",

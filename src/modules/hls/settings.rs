@@ -4,10 +4,25 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::conf::{self, Scope};
+use crate::conf::{self, Scope, value};
 
 use super::fragment::MAX_BYTES;
 use super::variants::Variant;
+
+/// The least that `hls_memory_size` may be, bytes: less would not hold a few fragments.
+const SMALLEST_MEMORY: u64 = 1 << 20;
+
+/// Checks the arguments of `hls_memory_size`.
+pub(super) fn check_memory_size(args: &[String]) -> Result<(), String> {
+    match args {
+        [size] => match value::size(size) {
+            Some(bytes) if bytes >= SMALLEST_MEMORY => Ok(()),
+            Some(_) => Err(format!("\"{size}\" is less than 1m")),
+            None => Err(format!("\"{size}\" is no size such as 128m")),
+        },
+        _ => Err("one size such as 128m".into()),
+    }
+}
 
 /// `hls_nested`: how a stream's files are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
