@@ -30,7 +30,7 @@ const HEAD_EVERY: Duration = Duration::from_secs(60);
 /// Above 2.2 Mbit/s that is more than once a minute, and 0.06 % more to write; even where flash rewrites a
 /// whole erase block of 4 MiB for it, that is a quarter more.
 const HEAD_BYTES: u64 = 16 << 20;
-/// How often it is looked whether the file is still at its path.
+/// How often it is looked whether the file is still at its path, as it was written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so much time without a picture, a file may end as one without any, milliseconds.
 const PICTURE_GONE: u64 = 10_000;
@@ -79,6 +79,8 @@ pub enum Place {
     Moved,
     /// Nowhere: it has been removed.
     Removed,
+    /// It has lost a part of what was written, by another program: to write behind that would leave a hole.
+    Truncated,
     /// That cannot be told: on its file system, a path does not lead to what is written.
     Unknown,
 }
@@ -200,12 +202,21 @@ impl Output {
     /// Writes what is gathered. If that fails, the file is cut back to what had been written, which ends with
     /// a whole tag.
     pub fn flush(&mut self, now: Instant) -> io::Result<()> {
+        if self.is_truncated() {
+            // Another file begins with the next look.
+            self.forget_gathered();
+            return Ok(());
+        }
         let result = self.write_gathered().and_then(|()| self.keep_head(now));
         result.map_err(|error| with_path(&self.path, &error))
     }
 
-    /// Closes the file: its head gets what is known now. One that holds nothing is removed.
+    /// Closes the file: its head gets what is known now. One that holds nothing is removed, and one that another program
+    /// has truncated is left as it is.
     pub fn close(mut self) -> io::Result<()> {
+        if self.is_truncated() {
+            return Ok(());
+        }
         let gathered = if self.buffer.is_empty() { Ok(()) } else { self.write_gathered() };
         let last = if self.written == 0 {
             // Another file may have its path.
@@ -218,8 +229,8 @@ impl Output {
         Ok(())
     }
 
-    /// The file, as it is: it has been removed, and nothing needs to be written in it any more.
-    pub fn into_removed(self) -> File {
+    /// The file, as it is: it has been removed or truncated, and nothing needs to be written in it any more.
+    pub fn into_lost(self) -> File {
         self.file
     }
 
@@ -244,14 +255,26 @@ impl Output {
             || self.deadline.is_some_and(|deadline| deadline.is_past(now, media))
     }
 
-    /// Looks once a second whether the file is still at its path. Returns where it is when that has changed.
+    /// Looks once a second whether the file is still at its path, with all that was written. Returns where it is when
+    /// that has changed.
     pub fn look(&mut self, now: Instant) -> Option<Place> {
-        if now < self.looked + LOOK_EVERY || self.place != Place::Kept {
+        if now < self.looked + LOOK_EVERY {
             return None;
         }
         self.looked = now;
-        self.place = self.find();
-        (self.place != Place::Kept).then_some(self.place)
+        let before = self.place;
+        self.place = match before {
+            Place::Kept => self.find(),
+            place => place,
+        };
+        if self.place != Place::Removed && self.is_truncated() {
+            self.place = Place::Truncated;
+        }
+        (self.place != before).then_some(self.place)
+    }
+
+    fn is_truncated(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.len() < self.written)
     }
 
     /// When what is gathered is to be written.
@@ -327,11 +350,15 @@ impl Output {
             Ok(()) => self.written += self.buffer.len() as u64,
             Err(_) => self.cut(),
         }
+        self.forget_gathered();
+        result
+    }
+
+    fn forget_gathered(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(2 * PIECE);
         self.gathers_since = None;
         self.flushed_time = self.contents.duration;
-        result
     }
 
     /// Cuts the file back to its last whole tag.

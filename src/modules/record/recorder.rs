@@ -212,20 +212,24 @@ impl Recorder {
         }
     }
 
-    /// Looks whether the file is where it was. What is written to a removed file is lost, so another begins at once, with
-    /// the cached group; a moved one goes on up to the next key frame, so nothing is.
+    /// Looks whether the file is where it was, as it was. What is written to a removed or truncated file is lost, so
+    /// another begins at once, with the cached group; a moved one goes on up to the next key frame, so nothing is.
     fn look(&mut self, scene: &mut Scene<'_>) {
         let State::Writing(output) = &mut self.state else { return };
         let Some(place) = output.look(scene.now.instant) else { return };
         let path = output.path().display();
-        if place != Place::Removed {
-            let then = "the next key frame begins another file";
-            return log::info!("{}: {path} has been moved away; {then}", scene.label());
-        }
-        log::warn!("{}: {path} has been removed while it was recorded; another file is begun", scene.label());
+        let how = match place {
+            Place::Removed => "removed",
+            Place::Truncated => "truncated by another program",
+            Place::Kept | Place::Moved | Place::Unknown => {
+                let then = "the next key frame begins another file";
+                return log::info!("{}: {path} has been moved away; {then}", scene.label());
+            }
+        };
+        log::warn!("{}: {path} has been {how} while it was recorded; another file is begun", scene.label());
         if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
             scene.shared.files.close(output.id());
-            scene.shared.removed.push(output.into_removed());
+            scene.shared.removed.push(output.into_lost());
             scene.events.push(Event::Stopped);
         }
     }

@@ -194,6 +194,25 @@ fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
 }
 
 #[test]
+fn a_file_that_is_truncated_is_noticed_and_nothing_is_written_behind_the_hole() {
+    let folder = Folder::new("truncated");
+    let start = now();
+    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let at = |milliseconds| start.instant + Duration::from_millis(milliseconds);
+    output.write(&key(0), at(0)).unwrap();
+    output.flush(at(0)).unwrap();
+    assert_eq!(output.look(at(1000)), None);
+    let path = folder.0.join("cam.flv");
+    fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    output.write(&key(1), at(1000)).unwrap();
+    output.flush(at(1500)).unwrap();
+    assert_eq!(output.look(at(2000)), Some(Place::Truncated));
+    assert_eq!(output.look(at(3000)), None, "told once");
+    output.close().unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+}
+
+#[test]
 fn where_a_path_never_leads_to_the_file_nothing_is_noticed() {
     let folder = Folder::new("unknown");
     let start = now();
