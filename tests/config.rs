@@ -183,7 +183,15 @@ fn a_name_or_path_that_no_file_can_have_is_a_mistake() {
         (rtmp(format!("record all; record_suffix {long};")), "\"record_suffix\" makes suffixes of 300 bytes"),
         (rtmp("record all; record_suffix .ts;".into()), "\"record_suffix\" is of FLV files"),
         (rtmp("record all; record_suffix -%Y.m3u8;".into()), "\"record_suffix\" is of FLV files"),
-        (rtmp("record all; record_keep 0;".into()), "\"record_keep 0\" would keep nothing"),
+        (
+            rtmp("record all; record_keep 1ms;".into()),
+            "\"record_keep\" takes time|off: \"1ms\" is less than 1s",
+        ),
+        (rtmp("record off; record_keep 0;".into()), "\"record_keep\" takes time|off: \"0\" is less than 1s"),
+        ("rtmp {\nhls_memory_size 10;\n}".into(), "\"hls_memory_size\" takes size: \"10\" is less than 1m"),
+        ("rtmp {\nhls_memory_size 0;\n}".into(), "\"hls_memory_size\" takes size: \"0\" is less than 1m"),
+        ("rtmp {\nhls_memory_size big;\n}".into(), "\"hls_memory_size\" takes size: \"big\" is no size"),
+        (rtmp("record off; record_keep soon;".into()), "\"record_keep\" takes time|off: \"soon\" is no time"),
         (
             rtmp(format!("record_path /var/{long}/rec;")),
             "\"record_path\" takes a path: a name in it has 300 bytes",

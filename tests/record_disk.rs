@@ -173,6 +173,36 @@ fn a_file_that_is_removed_while_it_is_recorded_is_begun_anew_within_seconds() {
 }
 
 #[test]
+fn a_file_that_is_truncated_while_it_is_recorded_is_left_and_another_begun() {
+    let server = Server::live(ALL);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    let (file, next) = (server.folder.join("rec/cam.flv"), server.folder.join("rec/cam.1.flv"));
+    publish_until(&mut publisher, 0, || fs::metadata(&file).is_ok_and(|file| file.len() > 0));
+    File::create(&file).unwrap();
+    publish_until(&mut publisher, 6000, || next.exists());
+    publisher.finish();
+    let recorded = packets(&read(&next));
+    assert!(recorded[0].is_header() && recorded[1].is_key() && recorded[1].timestamp == 0);
+    assert_eq!(fs::metadata(&file).unwrap().len(), 0);
+    let line = server.wait_log("has been truncated by another program");
+    assert!(line.contains("[warn]") && line.contains("live/cam: ") && line.contains("cam.flv"), "{line}");
+}
+
+#[test]
+fn a_folder_that_is_none_is_said_with_what_cannot_be_done_there() {
+    let folder = Folder::new();
+    folder.write("rec", "a file");
+    let server = Server::start_in(
+        folder,
+        "pid off; rtmp { server { listen 127.0.0.1:0; application live { live on; record all; record_path FOLDER/rec;
+             record_keep 1d; } } }",
+    );
+    let line = server.wait_log("Not a directory");
+    assert!(line.contains("[error]") && line.contains("old recordings cannot be looked for: "), "{line}");
+}
+
+#[test]
 fn a_file_that_is_moved_away_goes_on_to_the_next_key_frame_and_nothing_is_lost() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");

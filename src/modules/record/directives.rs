@@ -1,6 +1,6 @@
 //! The directives of recording.
 
-use super::interval;
+use super::{interval, settings};
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application, Context::Recorder];
@@ -70,7 +70,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "record_keep",
-        Takes::TimeOrOff,
+        Takes::Custom { syntax: "time|off", check: settings::check_keep },
         "off",
         "How long the recordings of a recorder are kept after their end: older ones are deleted, those of streams that \
          are gone, too. Only files in record_path are, with the recorder's names, whose heads say that it has made them; \

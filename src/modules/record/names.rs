@@ -6,7 +6,7 @@ use crate::conf::path::NAME_MAX;
 use crate::engine::StreamName;
 
 /// How many numbers are tried with one name.
-const MAX_NUMBER: u32 = 99;
+pub const MAX_NUMBER: u32 = 99;
 /// Bytes that a suffix may have: with the longest name of a stream, a time of eleven digits and a number in front.
 pub const MAX_SUFFIX: usize = NAME_MAX - StreamName::MAX_BYTES - "-12345678901".len() - ".99".len();
 

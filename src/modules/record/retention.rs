@@ -146,7 +146,15 @@ impl Retention {
         }
         let (path, rules) = (path.to_owned(), vec![rule]);
         let (hidden, complained) = (Hidden::default(), None);
-        self.folders.push(Folder { path, rules, pass: None, due: None, rests_until: None, hidden, complained });
+        self.folders.push(Folder {
+            path,
+            rules,
+            pass: None,
+            due: None,
+            rests_until: None,
+            hidden,
+            complained,
+        });
     }
 
     /// Whether nothing is ever deleted.

@@ -10,12 +10,14 @@ use super::interval::Interval;
 use super::names::{MAX_SUFFIX, Names};
 use super::retention::{Rule, Signature};
 use super::space::Space;
-use crate::conf::{Error, Scope};
+use crate::conf::{Error, Scope, value};
 use crate::media::{Frame, Kind, Role};
 
 /// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
 /// little that something else gives free.
 const ROOM: u64 = 256 * 1024;
+/// The shortest time that recordings are kept: for less they would be gone as soon as they are finished.
+const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 /// What the files of HLS end in, which take the place of any that is there.
 const OF_HLS: [&str; 4] = [".m3u8", ".ts", ".key", ".part"];
 
@@ -131,9 +133,6 @@ impl Settings {
             suffix: scope.text("record_suffix"),
             unique: scope.flag("record_unique"),
         };
-        if settings.keep == Some(Duration::ZERO) {
-            return wrong("record_keep", "\"record_keep 0\" would keep nothing; off keeps all".into());
-        }
         if let Err(why) = check_suffix(&settings.suffix) {
             return wrong("record_suffix", format!("\"record_suffix\" {why}"));
         }
@@ -155,7 +154,7 @@ impl Settings {
 
     /// The folder of its files, and how long they are kept there; `None` if for ever.
     pub fn retention(&self, app: &str) -> Option<(&Path, Rule)> {
-        let signature = Signature::new(app, &self.recorder, &self.suffix);
+        let signature = Signature::new(app, &self.recorder, &self.suffix, self.unique);
         let rule = Rule { signature, keep: self.keep, min_free: self.min_free };
         (self.keep.is_some() || self.min_free > 0).then_some((&self.folder, rule))
     }
@@ -169,6 +168,19 @@ impl Settings {
             suffix: local_time(&self.suffix, wall).unwrap_or_else(|_| self.suffix.clone()),
             unique: self.unique,
         }
+    }
+}
+
+/// Checks the arguments of `record_keep`.
+pub(super) fn check_keep(args: &[String]) -> Result<(), String> {
+    match args {
+        [word] if word == "off" => Ok(()),
+        [time] => match value::time(time) {
+            Some(keep) if keep >= SHORTEST_KEPT => Ok(()),
+            Some(_) => Err(format!("\"{time}\" is less than 1s; off keeps all")),
+            None => Err(format!("\"{time}\" is no time such as 7d, or off")),
+        },
+        _ => Err("one time such as 7d, or off".into()),
     }
 }
 

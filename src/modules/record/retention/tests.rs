@@ -75,7 +75,8 @@ fn now() -> Now {
 
 fn rule(recorder: &str, keep: Option<u32>, min_free: u64) -> Rule {
     let suffix = if recorder.is_empty() { ".flv".to_owned() } else { format!(".{recorder}.flv") };
-    Rule { signature: Signature::new("live", recorder, &suffix), keep: keep.map(|days| DAY * days), min_free }
+    let signature = Signature::new("live", recorder, &suffix, false);
+    Rule { signature, keep: keep.map(|days| DAY * days), min_free }
 }
 
 /// One look at the disk, and all steps that come of it. Returns how many there were.

@@ -3,6 +3,11 @@
 //! The head names application, stream and recorder. The name has to be one that the recorder gives to a recording of
 //! that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
+use crate::modules::record::names::MAX_NUMBER;
+
+/// Digits of a time that has been since 2001: fewer, behind a name that needs no time, are somebody else's number.
+const TIME_DIGITS: usize = 10;
+
 /// What tells a recorder's files.
 #[derive(Debug, PartialEq)]
 pub struct Signature {
@@ -11,6 +16,8 @@ pub struct Signature {
     /// The recorder's; empty for the application's own.
     recorder: String,
     suffix: Pattern,
+    /// Whether each name has a time, by `record_unique`; if not, those do for which the numbers are used up.
+    unique: bool,
 }
 
 /// `record_suffix`: the texts between the parts that strftime fills in.
@@ -18,9 +25,9 @@ pub struct Signature {
 struct Pattern(Vec<String>);
 
 impl Signature {
-    /// The signature of a recorder with this `record_suffix`.
-    pub fn new(app: &str, recorder: &str, suffix: &str) -> Self {
-        Self { app: app.to_owned(), recorder: recorder.to_owned(), suffix: Pattern::of(suffix) }
+    /// The signature of a recorder with this `record_suffix` and `record_unique`.
+    pub fn new(app: &str, recorder: &str, suffix: &str, unique: bool) -> Self {
+        Self { app: app.to_owned(), recorder: recorder.to_owned(), suffix: Pattern::of(suffix), unique }
     }
 
     /// Whether a file's name may be one of the recorder's. If not, its head need not be looked at.
@@ -38,16 +45,21 @@ impl Signature {
         };
         let behind = file.strip_prefix(stream).filter(|_| !stream.is_empty())?;
         // The time, then the number, as names.rs makes them: each may be there.
-        let mut ends = without_digits(behind, '-').flat_map(|rest| without_digits(rest, '.'));
+        let is_time = |digits: &str| self.unique || digits.len() >= TIME_DIGITS;
+        let is_number = |digits: &str| digits.parse().is_ok_and(|number: u32| number <= MAX_NUMBER);
+        let mut ends =
+            without_number(behind, '-', is_time).flat_map(|rest| without_number(rest, '.', is_number));
         ends.any(|end| self.suffix.is(end)).then(|| format!("{}/{stream}", self.app))
     }
 }
 
-/// The text, and what is left of it without a mark and some of the digits behind that.
-fn without_digits(text: &str, mark: char) -> impl Iterator<Item = &str> {
-    let digits = text.strip_prefix(mark).unwrap_or_default();
+/// The text, and what is left of it without a mark and a number behind that, of some of the digits there. Numbers begin
+/// at 1 and have no zeros in front.
+fn without_number(text: &str, mark: char, is_one: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let digits = text.strip_prefix(mark).filter(|digits| !digits.starts_with('0')).unwrap_or_default();
     let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-    [text].into_iter().chain((1..=count).filter_map(|some| digits.get(some..)))
+    let splits = (1..=count).filter_map(|some| digits.split_at_checked(some));
+    [text].into_iter().chain(splits.filter(move |(number, _)| is_one(number)).map(|(_, rest)| rest))
 }
 
 impl Pattern {
@@ -100,7 +112,7 @@ mod tests {
     use super::*;
 
     fn stream_of(recorder: &str, suffix: &str, file: &str, identity: &str) -> Option<String> {
-        let signature = Signature::new("live", recorder, suffix);
+        let signature = Signature::new("live", recorder, suffix, false);
         let stream = signature.stream_of(file, identity);
         assert!(stream.is_none() || signature.may_have_named(file), "{file}");
         stream
@@ -142,6 +154,12 @@ mod tests {
             ("", ".flv", "cam.flv.bak", "live/cam"),
             ("", ".flv", "cam.FLV", "live/cam"),
             ("", ".flv", "cam-.flv", "live/cam"),
+            ("", ".flv", "cam.0.flv", "live/cam"),
+            ("", ".flv", "cam.01.flv", "live/cam"),
+            ("", ".flv", "cam.100.flv", "live/cam"),
+            ("", ".flv", "cam.99999999999.flv", "live/cam"),
+            ("", ".flv", "cam-12.flv", "live/cam"),
+            ("", ".flv", "cam-01700000000.flv", "live/cam"),
             ("", "-%Y.flv", "cam.flv", "live/cam"),
             ("sound", ".flv", "cam.flv", "live/cam"),
             ("sound", ".flv", "cam.flv", "live/cam pictures"),
@@ -152,8 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_never_set_makes_short_times_for_unique_names() {
+        let signature = Signature::new("live", "", ".flv", true);
+        for (file, is_ours) in [("cam-12.flv", true), ("cam-12.3.flv", true), ("cam-012.flv", false)] {
+            assert_eq!(signature.stream_of(file, "live/cam").is_some(), is_ours, "{file}");
+        }
+    }
+
+    #[test]
     fn a_name_tells_at_once_that_a_file_is_not_the_recorders() {
-        let signature = Signature::new("live", "", "-%H-%M.flv");
+        let signature = Signature::new("live", "", "-%H-%M.flv", false);
         assert!(signature.may_have_named("cam-12-30.flv") && signature.may_have_named("x-y-.flv"));
         for file in ["cam.flv", "cam-12.flv", "cam-12-30.mp4", "", ".flv"] {
             assert!(!signature.may_have_named(file), "{file}");
