@@ -53,6 +53,8 @@ pub struct Rule {
     pub keep: Option<Duration>,
     /// `record_min_free`; 0 is off.
     pub min_free: u64,
+    /// Whether a file ends before its stream does.
+    pub ends: bool,
 }
 
 /// What recordings are kept, in all folders.
@@ -162,12 +164,12 @@ impl Retention {
         self.folders.is_empty()
     }
 
-    /// The server starts: everything is due. Returns what in the settings cannot be kept.
+    /// The server starts: everything is due. Returns what in the settings may not be kept.
     pub fn start(&mut self, now: Now) -> Vec<String> {
         self.folders
             .iter_mut()
             .for_each(|folder| folder.due = folder.keeps_until_old().then_some(now.instant));
-        self.folders.iter().filter_map(Folder::impossible).collect()
+        self.folders.iter().flat_map(|folder| [folder.impossible(), folder.endless()]).flatten().collect()
     }
 
     /// Begins the passes that are due: for the age of files, or because the disk has too little room.
@@ -246,6 +248,14 @@ impl Folder {
         let why = "every recording there will be deleted as soon as it is finished";
         (wanted > total)
             .then(|| format!("{path} is on a disk of {all}, and record_min_free is {least}: {why}"))
+    }
+
+    /// What in it is finished with its stream only, and so may never be deleted.
+    fn endless(&self) -> Option<String> {
+        let path = self.path.display();
+        let why = "record_keep and record_min_free delete finished recordings only, and without record_interval and \
+                   record_max_size one ends with its stream";
+        self.rules.iter().any(|rule| !rule.ends).then(|| format!("{path}: {why}"))
     }
 
     fn look(&mut self, now: Instant) {

@@ -155,7 +155,8 @@ impl Settings {
     /// The folder of its files, and how long they are kept there; `None` if for ever.
     pub fn retention(&self, app: &str) -> Option<(&Path, Rule)> {
         let signature = Signature::new(app, &self.recorder, &self.suffix, self.unique);
-        let rule = Rule { signature, keep: self.keep, min_free: self.min_free };
+        let ends = self.limits.size != 0 || self.limits.frames != 0 || self.limits.interval.is_some();
+        let rule = Rule { signature, keep: self.keep, min_free: self.min_free, ends };
         (self.keep.is_some() || self.min_free > 0).then_some((&self.folder, rule))
     }
 

@@ -76,7 +76,7 @@ fn now() -> Now {
 fn rule(recorder: &str, keep: Option<u32>, min_free: u64) -> Rule {
     let suffix = if recorder.is_empty() { ".flv".to_owned() } else { format!(".{recorder}.flv") };
     let signature = Signature::new("live", recorder, &suffix, false);
-    Rule { signature, keep: keep.map(|days| DAY * days), min_free }
+    Rule { signature, keep: keep.map(|days| DAY * days), min_free, ends: true }
 }
 
 /// One look at the disk, and all steps that come of it. Returns how many there were.
@@ -269,6 +269,15 @@ fn a_folder_that_is_not_there_has_nothing_to_delete() {
     retention.add(Path::new("/no/such/folder"), rule("", Some(1), ENDLESS));
     assert_eq!(retention.start(now()).len(), 1, "it is told that no disk has as much");
     assert_eq!(run(&mut retention, &OpenFiles::default(), "", now()), 0);
+}
+
+#[test]
+fn that_a_recording_may_never_end_is_told_at_the_start() {
+    for (ends, told) in [(true, 0), (false, 1)] {
+        let mut retention = Retention::default();
+        retention.add(Path::new("rec"), Rule { ends, ..rule("", Some(1), 0) });
+        assert_eq!(retention.start(now()).len(), told);
+    }
 }
 
 #[test]
