@@ -155,30 +155,50 @@ impl Engine {
         }
     }
 
-    /// A frame of a publisher: the modules first, in their order, then the sinks. From a session that
-    /// does not publish it means nothing.
+    /// A frame of a publisher. From a session that does not publish it means nothing.
     fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
         let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
         let Some(stream_id) = stream_id.filter(|stream| !self.cx.is_dismissed(*stream)) else {
             return Effort::Little;
         };
         let advance = self.place_frame(id, stream_id, &mut frame);
+        let configuration = self.read_picture(id, stream_id, &mut frame);
         let effort =
             if frame.is_video_key() || advance >= LONG_ADVANCE { Effort::Long } else { Effort::Little };
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
+        let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
+        if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
+    }
+
+    /// Hands a frame to the outputs of its stream: the modules first, in their order, then the sinks. False if its
+    /// publisher is to go.
+    fn pass_on(&mut self, stream_id: StreamId, frame: Frame) -> bool {
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return true };
         let frame = stream.stamped(frame);
         for module in &mut self.modules {
             module.on_frame(&mut self.cx, stream_id, &frame);
             if self.cx.is_dismissed(stream_id) {
-                return Effort::Long;
+                return false;
             }
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
             stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         }
-        effort
+        true
+    }
+
+    /// Notes in a frame what its NAL units are. Returns the configuration that is to be in front of it, if that of the
+    /// stream does not hold any more.
+    fn read_picture(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Option<Frame> {
+        let stream = self.cx.streams.get_mut(stream)?;
+        let findings = stream.pictures.read(frame);
+        for oddity in findings.oddities {
+            let (app, name) = (self.cx.apps.get(stream.app.0).map_or("", |app| &app.name), &stream.name);
+            log::warn!("{id} {app}/{name}: {oddity}");
+        }
+        findings.configuration
     }
 
     /// Puts a frame on its stream's line of time, and holds its session if media time runs too fast. By how much the

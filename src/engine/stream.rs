@@ -9,7 +9,7 @@ use slab::Slab;
 
 use crate::media::amf::Value;
 use crate::media::flv::Codec;
-use crate::media::{Frame, Meter};
+use crate::media::{Frame, Meter, Pictures};
 use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
 
@@ -102,6 +102,7 @@ pub struct Stream {
     /// Which chunk streams its frames are sent on.
     pub(super) mux: Mux,
     pub(super) timeline: Timeline,
+    pub(super) pictures: Pictures,
     pub(super) pace: Pace,
     /// Whether a publisher has been slowed.
     pub(super) was_paced: bool,
@@ -221,6 +222,7 @@ impl Stream {
     fn change_publisher(&mut self, panics: &mut Panics) {
         self.dismissed = None;
         self.timeline.change_publisher();
+        self.pictures = Pictures::default();
         self.pace.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
@@ -322,6 +324,7 @@ impl Streams {
             held_until: None,
             mux: Mux::Separate,
             timeline: Timeline::default(),
+            pictures: Pictures::default(),
             pace: Pace::default(),
             was_paced: false,
             jumps: 0,

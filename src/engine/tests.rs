@@ -40,9 +40,9 @@ const CONFIG: &str = "
 ";
 
 const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 66, 0, 30, 0xff, 0xe0, 0];
-const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 1];
-const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x41, 1];
-const DISPOSABLE: &[u8] = &[0x37, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 1];
+const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88];
+const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x41, 0x9a];
+const DISPOSABLE: &[u8] = &[0x37, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 0x9a];
 const AUDIO_HEADER: &[u8] = &[0xaf, 0, 0x12, 0x10];
 const AUDIO: &[u8] = &[0xaf, 1, 1, 2, 3];
 

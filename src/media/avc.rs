@@ -1,16 +1,21 @@
 //! H.264 as FLV and RTMP carry it: the decoder configuration record (ISO 14496-15 5.3), and which NAL unit
 //! is what to an access unit of MPEG-TS (ISO 14496-10 7.4.1).
 
+mod record;
 mod sps;
 
 use std::error::Error;
 use std::fmt;
 
-use super::nal::{AccessUnit, Nals, Picture, Rewriter, Start, Unit};
+use super::bits::Bits;
+use super::nal::{
+    AccessUnit, Framing, Nals, Picture, Rewriter, Start, Unit, begins_with_start_code, has_recovery_point,
+};
 use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 14496-10 table 7-1).
 const NAL_IDR: u8 = 5;
+const NAL_SEI: u8 = 6;
 const NAL_SPS: u8 = 7;
 const NAL_PPS: u8 = 8;
 const NAL_AUD: u8 = 9;
@@ -65,8 +70,11 @@ pub struct DecoderConfig {
 
 impl DecoderConfig {
     /// Reads a record. What follows the picture parameter sets (the high profiles' chroma format) is
-    /// in the sequence parameter set too, and not read.
+    /// in the sequence parameter set too, and not read. Sets behind start codes are a record, too.
     pub fn parse(record: &[u8]) -> Result<Self, AvcError> {
+        if begins_with_start_code(record) {
+            return Self::of_start_codes(record).ok_or(AvcError::ParameterSet);
+        }
         let mut reader = Reader::new(record);
         let version = reader.u8()?;
         if version != 1 {
@@ -90,34 +98,55 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
-    pub fn write_annex_b(
+    /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
+    pub fn write_annex_b<'b>(
         &self,
-        body: &[u8],
+        bodies: impl Iterator<Item = &'b [u8]> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
         let (length_size, parameters) = (self.nal_length_size, [&*self.sps, &*self.pps]);
-        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
+        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, pictures: 1, unit }
+            .write(bodies, start, out)
     }
 }
 
 /// What the sequence parameter sets in a frame's body say of their pictures; None for one that cannot be read.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
-    let sets = Nals::new(body, nal_length_size).map_while(Result::ok);
+    let framing = Framing::of(body, nal_length_size, unit).unwrap_or(Framing::Lengths(nal_length_size));
+    let sets = Nals::new(body, framing).map_while(Result::ok);
     let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
     sets.map(|nal| sps::parse(nal).ok())
 }
 
 /// What a NAL unit is. Slices and slice data partitions are the types 1 to 5.
-fn unit(nal: &[u8]) -> Unit {
+pub(super) fn unit(nal: &[u8]) -> Unit {
     match nal_type(nal) {
         Some(NAL_AUD) => Unit::Delimiter,
-        Some(NAL_SPS | NAL_PPS) => Unit::Parameters,
+        Some(NAL_SPS) => Unit::Parameters(0),
+        Some(NAL_PPS) => Unit::Parameters(1),
         Some(NAL_IDR) => Unit::RandomAccess,
+        Some(NAL_SEI) if has_recovery_point(nal.get(1..).unwrap_or_default()) => Unit::RecoveryPoint,
+        Some(1 | 2) if is_intra(nal) => Unit::Intra,
         Some(1..=4) => Unit::Slice,
         _ => Unit::Other,
     }
+}
+
+/// Whether a slice is the first of its picture: `first_mb_in_slice` is 0, a code of one bit (7.3.3). The partitions B
+/// and C of a slice do not say it, and follow A.
+pub(super) fn is_first_slice(nal: &[u8]) -> bool {
+    matches!(nal_type(nal), Some(1 | 2 | NAL_IDR)) && nal.get(1).is_some_and(|byte| byte & 0x80 != 0)
+}
+
+/// Whether a slice says that its type is I or SI (7.4.3, table 7-6).
+fn is_intra(nal: &[u8]) -> bool {
+    let kind = || {
+        let mut bits = Bits::new(nal.get(1..9).or(nal.get(1..)).unwrap_or_default());
+        bits.ue(u32::MAX)?; // first_mb_in_slice
+        bits.ue(9)
+    };
+    matches!(kind(), Ok(2 | 4 | 7 | 9))
 }
 
 fn parse_sets(reader: &mut Reader<'_>, count: u8, kind: u8) -> Result<Vec<Vec<u8>>, AvcError> {
@@ -139,11 +168,12 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::sps::tests::{BASELINE, CROPPED, HIGH};
+pub(super) mod tests {
+    use super::sps::tests::CROPPED;
+    pub(in crate::media) use super::sps::tests::{BASELINE, HIGH};
     use super::*;
 
-    const PPS: &[u8] = b"\x68\xeb\xe3\xcb\x22\xc0";
+    pub(in crate::media) const PPS: &[u8] = b"\x68\xeb\xe3\xcb\x22\xc0";
 
     /// A record as x264's encoders write it, with the extension of the high profiles.
     fn record(sps: &[u8]) -> Vec<u8> {
@@ -217,7 +247,7 @@ mod tests {
             let config = DecoderConfig { nal_length_size: size, ..config.clone() };
             let nals = slices.map(|slice| [&(slice.len() as u32).to_be_bytes()[4 - size..], slice].concat());
             let mut out = Vec::new();
-            let unit = config.write_annex_b(&nals.concat(), Start::Within, &mut out);
+            let unit = config.write_annex_b([&*nals.concat()].into_iter(), Start::Within, &mut out);
             assert_eq!((unit, &out), (Ok(AccessUnit::RandomAccess), &expected), "{size}");
         }
     }
@@ -227,7 +257,7 @@ mod tests {
         let units = (0..32).map(|kind| unit(&[0x60 | kind])).collect::<Vec<_>>();
         assert_eq!(units[1..=4], [Unit::Slice; 4]);
         assert_eq!((units[5], units[9]), (Unit::RandomAccess, Unit::Delimiter));
-        assert_eq!(units[7..=8], [Unit::Parameters; 2]);
+        assert_eq!(units[7..=8], [Unit::Parameters(0), Unit::Parameters(1)]);
         assert!(units.iter().filter(|&&unit| unit == Unit::Other).count() == 32 - 8);
     }
 
@@ -236,7 +266,7 @@ mod tests {
         fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             if let Ok(config) = DecoderConfig::parse(&bytes) {
                 config.picture();
-                let _ = config.write_annex_b(&bytes, Start::Fragment, &mut Vec::new());
+                let _ = config.write_annex_b([&*bytes].into_iter(), Start::Fragment, &mut Vec::new());
             }
         }
     }

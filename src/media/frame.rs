@@ -60,6 +60,19 @@ pub enum Role {
     Empty,
 }
 
+/// Which slices of a picture are in a message of H.264 or H.265. A message of any other codec has a whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slices {
+    /// The first of a picture, or all.
+    Begin,
+    /// More of the picture that a message before it has begun.
+    Continue,
+    /// None: parameter sets, delimiters or SEI messages, for the picture that comes.
+    None,
+    /// Its NAL units cannot be told apart.
+    Unread,
+}
+
 /// What is in a message of audio or video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Packet {
@@ -128,6 +141,8 @@ pub struct Frame {
     pub packet: Packet,
     /// What depends on it.
     pub role: Role,
+    /// Which slices of a picture are in it, if [`Pictures`](super::Pictures) has read it.
+    pub slices: Slices,
     /// Presentation time minus decoding time, in milliseconds (AVC, HEVC and VVC, otherwise 0).
     pub composition_time: i32,
     /// What the presentation time has beyond its milliseconds.
@@ -159,6 +174,7 @@ impl Frame {
             codec: tag.codec,
             packet: tag.packet,
             role: tag.role,
+            slices: Slices::Begin,
             composition_time: tag.composition_time,
             nanoseconds: tag.nanoseconds,
             tracks: tag.tracks,

@@ -1,6 +1,7 @@
 //! H.265 as RTMP carries it (Enhanced RTMP's `hvc1`, and FLV codec 12): the decoder configuration record
 //! (ISO 14496-15 8.3), and which NAL unit is what to an access unit of MPEG-TS (ISO 23008-2 7.4.2).
 
+mod record;
 mod sps;
 mod vps;
 
@@ -8,7 +9,9 @@ use std::error::Error;
 use std::fmt;
 
 use super::bits::Bits;
-use super::nal::{AccessUnit, Nals, Picture, Rewriter, Start, Unit};
+use super::nal::{
+    AccessUnit, Framing, Nals, Picture, Rewriter, Start, Unit, begins_with_start_code, has_recovery_point,
+};
 use super::{PartsError, Reader, Truncated};
 
 /// NAL unit types (ISO 23008-2 table 7-1).
@@ -100,8 +103,11 @@ pub struct DecoderConfig {
 }
 
 impl DecoderConfig {
-    /// Reads a record.
+    /// Reads a record. Sets behind start codes are one, too.
     pub fn parse(record: &[u8]) -> Result<Self, HevcError> {
+        if begins_with_start_code(record) {
+            return Self::of_start_codes(record).ok_or(HevcError::ParameterSet);
+        }
         let mut reader = Reader::new(record);
         let version = reader.u8()?;
         if version > 1 {
@@ -151,16 +157,17 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// Appends a frame's body to `out` as an access unit: see [`Rewriter::write`].
-    pub fn write_annex_b(
+    /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
+    pub fn write_annex_b<'b>(
         &self,
-        body: &[u8],
+        bodies: impl Iterator<Item = &'b [u8]> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
         let length_size = self.nal_length_size;
         let parameters = [&*self.vps, &*self.sps, &*self.pps, &*self.sei];
-        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, unit }.write(body, start, out)
+        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, pictures: 2, unit }
+            .write(bodies, start, out)
     }
 
     fn parse_array(&mut self, reader: &mut Reader<'_>) -> Result<(), HevcError> {
@@ -196,22 +203,31 @@ fn is_lasting_sei(nal: &[u8]) -> bool {
 
 /// What the sequence parameter sets in a frame's body say of their pictures; None for one that cannot be read.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
-    let sets = Nals::new(body, nal_length_size).map_while(Result::ok);
+    let framing = Framing::of(body, nal_length_size, unit).unwrap_or(Framing::Lengths(nal_length_size));
+    let sets = Nals::new(body, framing).map_while(Result::ok);
     let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
     sets.map(|nal| sps::parse(nal).ok())
 }
 
 /// What a NAL unit is. Slices are the types 0 to 9, of IRAP pictures 16 to 21 (table 7-1); the others up to 31
 /// are reserved.
-fn unit(nal: &[u8]) -> Unit {
+pub(super) fn unit(nal: &[u8]) -> Unit {
     match nal_type(nal) {
         Some(NAL_AUD) => Unit::Delimiter,
-        Some(NAL_VPS | NAL_SPS | NAL_PPS) => Unit::Parameters,
-        Some(NAL_PREFIX_SEI) if is_lasting_sei(nal) => Unit::Parameters,
+        Some(NAL_VPS) => Unit::Parameters(0),
+        Some(NAL_SPS) => Unit::Parameters(1),
+        Some(NAL_PPS) => Unit::Parameters(2),
+        Some(NAL_PREFIX_SEI) if is_lasting_sei(nal) => Unit::Parameters(3),
+        Some(NAL_PREFIX_SEI) if has_recovery_point(nal.get(2..).unwrap_or_default()) => Unit::RecoveryPoint,
         Some(16..=21) => Unit::RandomAccess,
         Some(0..=9) => Unit::Slice,
         _ => Unit::Other,
     }
+}
+
+/// Whether a slice segment is the first of its picture: `first_slice_segment_in_pic_flag` (7.3.6.1).
+pub(super) fn is_first_slice(nal: &[u8]) -> bool {
+    unit(nal).is_slice() && nal.get(2).is_some_and(|byte| byte & 0x80 != 0)
 }
 
 /// `max_sub_layers_minus1`, which is at most 6 (7.4.3.1), and one more.
@@ -264,4 +280,4 @@ fn parse_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,14 +15,16 @@ pub mod mp3;
 pub mod nal;
 pub mod opus;
 pub mod parts;
+pub mod pictures;
 pub mod reader;
 pub mod rfc6381;
 pub mod ts;
 pub mod vpx;
 
-pub use frame::{Frame, Kind, Packet, Role, Tracks};
+pub use frame::{Frame, Kind, Packet, Role, Slices, Tracks};
 pub use meter::Meter;
 pub use parts::PartsError;
+pub use pictures::Pictures;
 pub use reader::{Reader, Truncated};
 
 #[cfg(test)]

@@ -1,9 +1,16 @@
 //! NAL units, as H.264 and HEVC have them alike: behind their lengths in FLV and RTMP (ISO 14496-15 5.3.4.2
 //! and 8.3.2), behind start codes in MPEG-TS (annex B of both). What a unit is, its codec tells.
 
+mod framing;
+mod sets;
+
+pub use framing::{Framing, Nals, begins_with_start_code};
+pub use sets::{Syntax, merge};
+
 use super::bits::Bits;
 use super::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};
 use super::{Reader, Truncated};
+use framing::trim;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
@@ -55,14 +62,58 @@ pub(super) fn skip_signal_description(bits: &mut Bits<'_>) -> Result<(), Truncat
 pub enum Unit {
     /// A delimiter, of which each access unit gets a new one.
     Delimiter,
-    /// A parameter set, or another unit that the configuration holds for all key frames.
-    Parameters,
+    /// A parameter set, or another unit that the configuration holds for all key frames: in which of its lists, in the
+    /// order in which they are written.
+    Parameters(usize),
     /// A slice of a picture that decoding can start at.
     RandomAccess,
+    /// A slice of any other picture that needs no other one to be decoded.
+    Intra,
     /// A slice of any other picture.
     Slice,
+    /// Messages (SEI), of which one says that decoding can start at the next picture.
+    RecoveryPoint,
     /// Anything else.
     Other,
+}
+
+impl Unit {
+    /// Whether it is a slice, a part of a picture.
+    pub fn is_slice(self) -> bool {
+        matches!(self, Self::RandomAccess | Self::Intra | Self::Slice)
+    }
+}
+
+/// Whether one of the messages of an SEI unit, from behind its header, is a recovery point (ISO 14496-10 7.3.2.3.1 and
+/// D.1.8, ISO 23008-2 7.3.5 and D.2.8: both have the same form).
+pub(super) fn has_recovery_point(messages: &[u8]) -> bool {
+    const RECOVERY_POINT: usize = 6;
+    let mut reader = Reader::new(messages);
+    // What follows the last message is one byte, of which one bit is 1.
+    while reader.rest().len() > 2 {
+        let (Ok(kind), Ok(size)) = (read_ff_coded(&mut reader), read_ff_coded(&mut reader)) else {
+            return false;
+        };
+        if kind == RECOVERY_POINT {
+            return true;
+        }
+        if reader.take(size).is_err() {
+            return false;
+        }
+    }
+    false
+}
+
+/// The type or the size of an SEI message: bytes of 255, and the rest.
+fn read_ff_coded(reader: &mut Reader<'_>) -> Result<usize, Truncated> {
+    let mut number = 0usize;
+    loop {
+        let byte = reader.u8()?;
+        number = number.saturating_add(usize::from(byte));
+        if byte != 0xff {
+            return Ok(number);
+        }
+    }
 }
 
 /// What [`Rewriter::write`] found in a frame.
@@ -95,104 +146,116 @@ pub struct Rewriter<'a> {
     pub delimiter: &'a [u8],
     /// What the configuration holds, in the order in which it is to be written.
     pub parameters: &'a [&'a [Vec<u8>]],
+    /// Which of these lists has the sets of pictures; those of sequences are before it.
+    pub pictures: usize,
     /// Tells what a NAL unit is.
     pub unit: fn(&[u8]) -> Unit,
 }
 
 impl Rewriter<'_> {
-    /// Appends a frame's body to `out` as one access unit: a delimiter, the parameters when decoding can start
-    /// here or `start` asks for them, then its NAL units. Delimiters in the frame are dropped, and
-    /// parameters that the configuration holds too; others, which encoders that change them on the way put
-    /// there, are kept. A frame of too many units or parameters is an error, too. After one or
-    /// [`AccessUnit::Empty`], `out` is as before.
-    pub fn write(&self, body: &[u8], start: Start, out: &mut Vec<u8>) -> Result<AccessUnit, PartsError> {
-        let access_unit = self.classify(body)?;
-        if access_unit == AccessUnit::Empty {
-            return Ok(access_unit);
+    /// Appends the messages of one picture to `out` as an access unit: a delimiter, the parameters when decoding can
+    /// start here or `start` asks for them, then the NAL units of the bodies. Delimiters in them are dropped, and
+    /// parameters that the configuration holds too. If there is one that differs, all of them are kept: a new set of a
+    /// sequence makes those of pictures out of date. Those that are held are then left out, where there are others of
+    /// their list. Too many units or parameters are an error. After one or [`AccessUnit::Empty`], `out` is as before.
+    pub fn write<'b>(
+        &self,
+        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        start: Start,
+        out: &mut Vec<u8>,
+    ) -> Result<AccessUnit, PartsError> {
+        let found = self.classify(bodies.clone())?;
+        if found.access_unit == AccessUnit::Empty {
+            return Ok(found.access_unit);
         }
         write_nal(self.delimiter, out);
-        if access_unit == AccessUnit::RandomAccess || start == Start::Fragment {
-            self.parameters().for_each(|nal| write_nal(nal, out));
+        if found.access_unit == AccessUnit::RandomAccess || start == Start::Fragment {
+            self.write_parameters(&found, out);
         }
-        for nal in Nals::new(body, self.length_size).flatten() {
-            let is_redundant = match (self.unit)(nal) {
-                Unit::Delimiter => true,
-                Unit::Parameters => self.parameters().any(|held| held == nal),
-                _ => false,
-            };
-            if !is_redundant {
-                write_nal(nal, out);
-            }
-        }
-        Ok(access_unit)
-    }
-
-    fn parameters(&self) -> impl Iterator<Item = &[u8]> {
-        self.parameters.iter().flat_map(|nals| nals.iter()).map(Vec::as_slice)
-    }
-
-    fn classify(&self, body: &[u8]) -> Result<AccessUnit, PartsError> {
-        let (mut access_unit, mut parameters) = (AccessUnit::Empty, 0);
-        for nal in Nals::new(body, self.length_size) {
-            match (self.unit)(nal?) {
-                Unit::Parameters if parameters == MAX_PARAMETER_SETS => {
-                    return Err(PartsError::TooManyParameterSets);
+        for body in bodies {
+            for nal in Nals::new(body, self.framing(body)?).flatten() {
+                let is_redundant = match (self.unit)(nal) {
+                    Unit::Delimiter => true,
+                    Unit::Parameters(_) => !found.has_new && self.holds(nal),
+                    _ => false,
+                };
+                if !is_redundant {
+                    write_nal(nal, out);
                 }
-                Unit::Parameters => parameters += 1,
-                Unit::RandomAccess => access_unit = AccessUnit::RandomAccess,
-                Unit::Slice if access_unit == AccessUnit::Empty => access_unit = AccessUnit::Picture,
-                _ => {}
             }
         }
-        Ok(access_unit)
+        Ok(found.access_unit)
     }
+
+    fn write_parameters(&self, found: &Found, out: &mut Vec<u8>) {
+        for (list, nals) in self.parameters.iter().enumerate() {
+            if !(found.has_new_sequence && found.lists & 1 << list != 0) {
+                nals.iter().for_each(|nal| write_nal(nal, out));
+            }
+        }
+    }
+
+    fn framing(&self, body: &[u8]) -> Result<Framing, PartsError> {
+        Framing::of(body, self.length_size, self.unit)
+    }
+
+    fn holds(&self, nal: &[u8]) -> bool {
+        self.parameters.iter().flat_map(|nals| nals.iter()).any(|held| is_same(held, nal))
+    }
+
+    fn classify<'b>(&self, bodies: impl Iterator<Item = &'b [u8]>) -> Result<Found, PartsError> {
+        let mut found =
+            Found { access_unit: AccessUnit::Empty, lists: 0, has_new: false, has_new_sequence: false };
+        let (mut units, mut parameters) = (0, 0);
+        for body in bodies {
+            for nal in Nals::new(body, self.framing(body)?) {
+                let nal = nal?;
+                units += 1;
+                if units > MAX_NAL_UNITS {
+                    return Err(PartsError::TooManyNalUnits);
+                }
+                match (self.unit)(nal) {
+                    Unit::Parameters(_) if parameters == MAX_PARAMETER_SETS => {
+                        return Err(PartsError::TooManyParameterSets);
+                    }
+                    Unit::Parameters(list) => {
+                        parameters += 1;
+                        found.lists |= 1 << list;
+                        let is_new = !self.holds(nal);
+                        found.has_new |= is_new;
+                        found.has_new_sequence |= is_new && list < self.pictures;
+                    }
+                    Unit::RandomAccess => found.access_unit = AccessUnit::RandomAccess,
+                    Unit::Intra | Unit::Slice if found.access_unit == AccessUnit::Empty => {
+                        found.access_unit = AccessUnit::Picture;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What [`Rewriter::classify`] has found.
+struct Found {
+    access_unit: AccessUnit,
+    /// The lists that have parameters in the messages, as a set of bits.
+    lists: u32,
+    /// Whether one of the parameters is not held.
+    has_new: bool,
+    /// Whether that is a set of a sequence.
+    has_new_sequence: bool,
+}
+
+/// Whether two units are the same but for zeros behind them.
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    trim(one) == trim(other)
 }
 
 fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
     out.extend(START_CODE);
     out.extend(nal);
-}
-
-/// The length-prefixed NAL units of one frame, in order. Empty ones are passed over; a length beyond the
-/// rest of the frame, or one unit more than [`MAX_NAL_UNITS`], is an error and the last item.
-#[derive(Debug, Clone)]
-pub struct Nals<'a> {
-    reader: Reader<'a>,
-    length_size: usize,
-    /// Units that may still come.
-    left: usize,
-}
-
-impl<'a> Nals<'a> {
-    /// The NAL units of a frame's body, with lengths of 1 to 4 bytes.
-    pub fn new(body: &'a [u8], length_size: usize) -> Self {
-        Self { reader: Reader::new(body), length_size, left: MAX_NAL_UNITS }
-    }
-
-    fn take_one(&mut self) -> Result<&'a [u8], PartsError> {
-        self.left = self.left.checked_sub(1).ok_or(PartsError::TooManyNalUnits)?;
-        let prefix = self.reader.take(self.length_size)?;
-        let length = prefix.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
-        Ok(self.reader.take(length)?)
-    }
-}
-
-impl<'a> Iterator for Nals<'a> {
-    type Item = Result<&'a [u8], PartsError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.reader.is_empty() {
-            match self.take_one() {
-                Ok([]) => {}
-                Ok(nal) => return Some(Ok(nal)),
-                Err(error) => {
-                    self.reader = Reader::new(&[]);
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
-    }
 }
 
 /// Removes the emulation prevention bytes: the 3 of each 0, 0, 3 (ISO 14496-10 7.4.1.1, ISO 23008-2

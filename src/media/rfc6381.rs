@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::aac::AudioConfig;
 use super::avc;
 use super::hevc::{self, Tier};
+use super::pictures::Configuration;
 
 /// A codec and what its configuration tells of it.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,15 @@ pub enum Coding<'a> {
     Ac3,
     /// Enhanced AC-3.
     Eac3,
+}
+
+impl<'a> From<&'a Configuration> for Coding<'a> {
+    fn from(configuration: &'a Configuration) -> Self {
+        match configuration {
+            Configuration::Avc(config) => Self::Avc(config),
+            Configuration::Hevc(config) => Self::Hevc(config),
+        }
+    }
 }
 
 /// The name: `avc1.PPCCLL`, `hvc1.P.C.TL.B`, `mp4a.40.TYPE` (34 is MP3), `ac-3` or `ec-3`.

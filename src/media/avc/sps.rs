@@ -19,44 +19,63 @@ const MAX_REFERENCE_FRAMES: u32 = 16;
 const MAX_MACROBLOCKS_MINUS1: u32 = MAX_SIDE / 16;
 const OFFSETS: RangeInclusive<i32> = -i32::MAX..=i32::MAX;
 
-/// Chroma sampling: what a cropping unit depends on (7.4.2.1.1, table 6-1).
-struct Chroma {
-    /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`.
+/// How samples are stored (7.4.2.1.1).
+struct Samples {
+    /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`. A cropping unit depends on it.
     array_type: u32,
+    /// `chroma_format_idc`, `bit_depth_luma_minus8`, `bit_depth_chroma_minus8`.
+    format: [u8; 3],
 }
 
 /// Reads a NAL unit of type 7, its header byte included. [`Truncated`] covers every fault:
 /// bits that are missing, a code too long, a size that cannot be.
 pub fn parse(nal: &[u8]) -> Result<Picture, Truncated> {
-    let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
-    if nal.first().is_none_or(|header| header & 0x1f != 7) {
-        return Err(Truncated);
-    }
-    let raw = unescape(nal.get(1..).ok_or(Truncated)?);
+    let raw = payload(nal)?;
     let mut bits = Bits::new(&raw);
-    let profile = bits.u(8)?;
-    bits.u(16)?; // constraint flags and level
-    bits.ue(MAX_ID)?; // seq_parameter_set_id
-    let chroma = if has_chroma(profile) { parse_chroma(&mut bits)? } else { Chroma { array_type: 1 } };
+    let samples = parse_start(&mut bits)?;
     bits.ue(MAX_LOG2_MINUS4)?; // log2_max_frame_num_minus4
     skip_order_count(&mut bits)?;
     bits.ue(MAX_REFERENCE_FRAMES)?; // max_num_ref_frames
     bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-    let (width, height) = parse_size(&mut bits, &chroma)?;
+    let array_type = samples.map_or(1, |samples| samples.array_type);
+    let (width, height) = parse_size(&mut bits, array_type)?;
     // The size is what matters: timing that cannot be read counts as absent. (A field rate is halved.)
     let frame_rate = parse_frame_rate(&mut bits).unwrap_or(None);
     Ok(Picture { width, height, frame_rate })
 }
+
+/// `chroma_format_idc`, `bit_depth_luma_minus8` and `bit_depth_chroma_minus8`; none in a profile that has but one format.
+pub fn sample_format(nal: &[u8]) -> Result<Option<[u8; 3]>, Truncated> {
+    let samples = parse_start(&mut Bits::new(&payload(nal)?))?;
+    Ok(samples.map(|samples| samples.format))
+}
+
+fn payload(nal: &[u8]) -> Result<Vec<u8>, Truncated> {
+    let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
+    if nal.first().is_none_or(|header| header & 0x1f != 7) {
+        return Err(Truncated);
+    }
+    Ok(unescape(nal.get(1..).ok_or(Truncated)?))
+}
+
+/// 7.3.2.1.1 up to the scaling lists. No format for a profile that has but one, 4:2:0 with 8 bits.
+fn parse_start(bits: &mut Bits<'_>) -> Result<Option<Samples>, Truncated> {
+    let profile = bits.u(8)?;
+    bits.u(16)?; // constraint flags and level
+    bits.ue(MAX_ID)?; // seq_parameter_set_id
+    if has_format(profile) { parse_format(bits).map(Some) } else { Ok(None) }
+}
+
 /// The profiles whose set starts with the chroma format.
-fn has_chroma(profile: u32) -> bool {
+fn has_format(profile: u32) -> bool {
     matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
 }
 
-fn parse_chroma(bits: &mut Bits<'_>) -> Result<Chroma, Truncated> {
+fn parse_format(bits: &mut Bits<'_>) -> Result<Samples, Truncated> {
     let format = bits.ue(3)?;
     let separate = format == 3 && bits.flag()?;
-    bits.ue(MAX_BIT_DEPTH_MINUS8)?; // bit_depth_luma_minus8
-    bits.ue(MAX_BIT_DEPTH_MINUS8)?; // bit_depth_chroma_minus8
+    let luma = bits.ue(MAX_BIT_DEPTH_MINUS8)?;
+    let chroma = bits.ue(MAX_BIT_DEPTH_MINUS8)?;
     bits.flag()?; // qpprime_y_zero_transform_bypass_flag
     if bits.flag()? {
         for list in 0..if format == 3 { 12 } else { 8 } {
@@ -65,7 +84,8 @@ fn parse_chroma(bits: &mut Bits<'_>) -> Result<Chroma, Truncated> {
             }
         }
     }
-    Ok(Chroma { array_type: if separate { 0 } else { format } })
+    let array_type = if separate { 0 } else { format };
+    Ok(Samples { array_type, format: [format, luma, chroma].map(|field| field.to_be_bytes()[3]) })
 }
 
 /// 7.3.2.1.1.1: a list ends early, for this purpose, when its next scale becomes zero.
@@ -101,7 +121,7 @@ fn skip_order_count(bits: &mut Bits<'_>) -> Result<(), Truncated> {
     Ok(())
 }
 
-fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Truncated> {
+fn parse_size(bits: &mut Bits<'_>, array_type: u32) -> Result<(u32, u32), Truncated> {
     let width_in_mbs = bits.ue(MAX_MACROBLOCKS_MINUS1)? + 1;
     let height_in_units = bits.ue(MAX_MACROBLOCKS_MINUS1)? + 1;
     let frame_mbs_only = bits.flag()?;
@@ -110,8 +130,8 @@ fn parse_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u32, u32), Trunca
     }
     bits.flag()?; // direct_8x8_inference_flag
     let fields = if frame_mbs_only { 1 } else { 2 };
-    let unit_x = if matches!(chroma.array_type, 1 | 2) { 2 } else { 1 };
-    let unit_y = fields * if chroma.array_type == 1 { 2 } else { 1 };
+    let unit_x = if matches!(array_type, 1 | 2) { 2 } else { 1 };
+    let unit_y = fields * if array_type == 1 { 2 } else { 1 };
     let (mut crop_x, mut crop_y) = (0, 0);
     if bits.flag()? {
         crop_x = (bits.ue(MAX_SIDE)? + bits.ue(MAX_SIDE)?) * unit_x;
@@ -138,7 +158,7 @@ fn parse_frame_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::media) mod tests {
     use super::*;
 
     /// x264 --profile baseline, 320x240, 25 frames a second.

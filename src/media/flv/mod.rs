@@ -134,6 +134,20 @@ pub fn for_each_track(kind: Kind, payload: &[u8], visit: impl FnMut(Codec, &[u8]
     enhanced::for_each_track(kind, payload, visit);
 }
 
+/// The message with a decoder configuration of the default track for messages that have the form of this payload; none for
+/// a codec that has no code in it.
+pub fn video_configuration(like: &[u8], codec: Codec, record: &[u8]) -> Option<Vec<u8>> {
+    if is_enhanced(Kind::Video, like) {
+        return Some([&[ENHANCED_VIDEO | 1 << 4][..], &codec.four_cc()?, record].concat());
+    }
+    let code = match codec {
+        Codec::Avc => 7,
+        Codec::Hevc => LEGACY_HEVC,
+        _ => return None,
+    };
+    Some([&[1 << 4 | code, 0, 0, 0, 0][..], record].concat())
+}
+
 /// Reads the tag header of a payload. One that is too short for its header, or a configuration longer
 /// than [`MAX_CONFIGURATION`], is [`Role::Empty`].
 pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {

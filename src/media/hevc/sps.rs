@@ -25,24 +25,45 @@ const MAX_PCM_BLOCK: u32 = 2;
 /// Reads a NAL unit of type 33, its header included. [`Truncated`] covers every fault: bits that are
 /// missing, a code too long, a size that cannot be.
 pub fn parse(nal: &[u8]) -> Result<Picture, Truncated> {
-    if nal_type(nal) != Some(NAL_SPS) {
-        return Err(Truncated);
-    }
-    let raw = unescape(nal.get(2..MAX_BYTES.min(nal.len())).ok_or(Truncated)?);
+    let raw = payload(nal)?;
     let mut bits = Bits::new(&raw);
-    bits.u(4)?; // sps_video_parameter_set_id
-    let max_sub_layers = parse_max_sub_layers(&mut bits)?;
-    bits.flag()?; // sps_temporal_id_nesting_flag
-    skip_profile(&mut bits, max_sub_layers)?;
-    bits.ue(MAX_ID)?; // sps_seq_parameter_set_id
-    let (width, height) = parse_size(&mut bits)?;
+    let max_sub_layers = parse_start(&mut bits)?;
+    let (_, width, height) = parse_size(&mut bits)?;
     // The size is what matters: timing that cannot be read counts as absent.
     let frame_rate = parse_frame_rate(&mut bits, max_sub_layers).unwrap_or(None);
     Ok(Picture { width, height, frame_rate })
 }
 
-/// The picture without what the conformance window leaves out, in units of chroma samples (table 6-1).
-fn parse_size(bits: &mut Bits<'_>) -> Result<(u32, u32), Truncated> {
+/// `chroma_format_idc`, `bit_depth_luma_minus8` and `bit_depth_chroma_minus8`.
+pub fn sample_format(nal: &[u8]) -> Result<[u8; 3], Truncated> {
+    let raw = payload(nal)?;
+    let mut bits = Bits::new(&raw);
+    parse_start(&mut bits)?;
+    let (format, ..) = parse_size(&mut bits)?;
+    let (luma, chroma) = (bits.ue(MAX_BIT_DEPTH_MINUS8)?, bits.ue(MAX_BIT_DEPTH_MINUS8)?);
+    Ok([format, luma, chroma].map(|field| field.to_be_bytes()[3]))
+}
+
+fn payload(nal: &[u8]) -> Result<Vec<u8>, Truncated> {
+    if nal_type(nal) != Some(NAL_SPS) {
+        return Err(Truncated);
+    }
+    Ok(unescape(nal.get(2..MAX_BYTES.min(nal.len())).ok_or(Truncated)?))
+}
+
+/// 7.3.2.2.1 up to the set's number; how many sub-layers there can be.
+fn parse_start(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
+    bits.u(4)?; // sps_video_parameter_set_id
+    let max_sub_layers = parse_max_sub_layers(bits)?;
+    bits.flag()?; // sps_temporal_id_nesting_flag
+    skip_profile(bits, max_sub_layers)?;
+    bits.ue(MAX_ID)?; // sps_seq_parameter_set_id
+    Ok(max_sub_layers)
+}
+
+/// `chroma_format_idc`, and the size of the picture without what the conformance window leaves out, in units of chroma
+/// samples (table 6-1).
+fn parse_size(bits: &mut Bits<'_>) -> Result<(u32, u32, u32), Truncated> {
     let format = bits.ue(3)?;
     // separate_colour_plane_flag: only 4:4:4 has it, whose units are of one sample in any case.
     if format == 3 {
@@ -56,7 +77,7 @@ fn parse_size(bits: &mut Bits<'_>) -> Result<(u32, u32), Truncated> {
         crop_x = (bits.ue(MAX_SIDE)? + bits.ue(MAX_SIDE)?) * unit_x;
         crop_y = (bits.ue(MAX_SIDE)? + bits.ue(MAX_SIDE)?) * unit_y;
     }
-    Ok((side(width, crop_x)?, side(height, crop_y)?))
+    Ok((format, side(width, crop_x)?, side(height, crop_y)?))
 }
 
 /// All that comes between the size and the timing.

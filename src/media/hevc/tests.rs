@@ -3,9 +3,10 @@
 use super::*;
 
 /// x265, Main, 640x360, 29.97 frames a second.
-const MAIN: &str = "42010101600000030090000003000003003fa00502016965959a4932bc05a02000007d20000ea601";
+pub(in crate::media) const MAIN: &str =
+    "42010101600000030090000003000003003fa00502016965959a4932bc05a02000007d20000ea601";
 /// Main 10 with the colours of HDR, 1920x1080 in 1920x1088, 25 frames a second.
-const HDR: &str =
+pub(in crate::media) const HDR: &str =
     "420101022000000300900000030000030078a003c08010e4d96566924caf016a12201208000003000800000300c840";
 /// Main 4:2:2 10 with scaling lists, 1000x562 in 1000x568, 60 frames a second.
 const RANGE: &str = "4201010408000003009d08000003000078b007d2008e7ced96566924e5780b4040000003004000000f02";
@@ -13,18 +14,18 @@ const RANGE: &str = "4201010408000003009d08000003000078b007d2008e7ced96566924e57
 const FULL_CHROMA: &str =
     "4201010408000003009e0800000300003c90014901739e7cb2b349265780b40400000fa40001770020";
 /// Main with two temporal sub-layers, 416x240, 50 frames a second.
-const SUB_LAYERS: &str =
+pub(in crate::media) const SUB_LAYERS: &str =
     "42010201600000030090000003000003003f0000a00d080f1659598acd24995e02d0100000030010000003032080";
 /// Main, 720x576, 50 pictures a second that are called fields.
 const FIELDS: &str = "42010101600000030040000003000003005da005a20090596566924caf0168680000030008000003019040";
-const VPS: &str = "40010c01ffff01600000030090000003000003003f959809";
-const PPS: &str = "4401c172b46240";
+pub(in crate::media) const VPS: &str = "40010c01ffff01600000030090000003000003003f959809";
+pub(in crate::media) const PPS: &str = "4401c172b46240";
 /// The content's light level; the encoder's name; the first picture's timing.
-const LIGHT: &str = "4e01900403e8019080";
+pub(in crate::media) const LIGHT: &str = "4e01900403e8019080";
 const ENCODER: &str = "4e0105ffffffffffff80";
 const TIMING: &str = "4e0181010f80";
 
-fn hex(text: &str) -> Vec<u8> {
+pub(in crate::media) fn hex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
@@ -42,7 +43,7 @@ fn record(nals: &[&str]) -> Vec<u8> {
     record
 }
 
-fn config(nals: &[&str]) -> DecoderConfig {
+pub(in crate::media) fn config(nals: &[&str]) -> DecoderConfig {
     DecoderConfig::parse(&record(nals)).unwrap()
 }
 
@@ -257,7 +258,7 @@ fn write(
 ) -> (Result<AccessUnit, PartsError>, Vec<Vec<u8>>) {
     let lengths = nals.iter().map(|nal| [&u32::try_from(nal.len()).unwrap().to_be_bytes()[..], nal].concat());
     let (body, mut out) = (lengths.collect::<Vec<_>>().concat(), Vec::new());
-    let unit = config.write_annex_b(&body, start, &mut out);
+    let unit = config.write_annex_b([&*body].into_iter(), start, &mut out);
     let text = out.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     (unit, text.split("00000001").filter(|nal| !nal.is_empty()).map(hex).collect())
 }
@@ -294,7 +295,7 @@ proptest::proptest! {
         let _ = vps::frame_rate(&[&[0x40, 1], &bytes[..]].concat());
         if let Ok(config) = DecoderConfig::parse(&[&record(&[])[..22], &bytes].concat()) {
             config.picture();
-            let _ = config.write_annex_b(&bytes, Start::Fragment, &mut Vec::new());
+            let _ = config.write_annex_b([&*bytes].into_iter(), Start::Fragment, &mut Vec::new());
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], PartsError>> {
-    Nals::new(body, length_size).collect()
+    Nals::new(body, Framing::Lengths(length_size)).collect()
 }
 
 #[test]
@@ -42,17 +42,22 @@ fn emulation_prevention_is_removed_and_nothing_else() {
 
 /// A codec whose units say in their first byte what they are.
 fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8>) {
+    rewrite_all(&[body], start)
+}
+
+fn rewrite_all(bodies: &[&[u8]], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8>) {
     let unit = |nal: &[u8]| match nal[0] {
         1 => Unit::Delimiter,
-        2 => Unit::Parameters,
+        2 => Unit::Parameters(usize::from(nal[1] == 3)),
         3 => Unit::RandomAccess,
         4 => Unit::Slice,
         _ => Unit::Other,
     };
     let (first, second) = (vec![vec![2, 1], vec![2, 2]], vec![vec![2, 3]]);
-    let rewriter = Rewriter { length_size: 1, delimiter: &[1, 0xf0], parameters: &[&first, &second], unit };
+    let rewriter =
+        Rewriter { length_size: 1, delimiter: &[1, 0xf0], parameters: &[&first, &second], pictures: 1, unit };
     let mut out = vec![0xee];
-    let access_unit = rewriter.write(body, start, &mut out);
+    let access_unit = rewriter.write(bodies.iter().copied(), start, &mut out);
     assert_eq!(out.remove(0), 0xee);
     (access_unit, out)
 }
@@ -79,9 +84,33 @@ fn other_pictures_get_the_parameters_at_a_fragments_start_only() {
 }
 
 #[test]
-fn parameters_that_the_configuration_does_not_hold_are_kept() {
+fn a_new_set_of_a_sequence_comes_with_the_sets_of_pictures_that_it_brings() {
+    // The set of a picture is held already, and belongs to the new sequence.
+    let (_, out) = rewrite(&[2, 2, 9, 2, 2, 3, 2, 3, 8], Start::Within);
+    let own = [0, 0, 0, 1, 2, 9, 0, 0, 0, 1, 2, 3, 0, 0, 0, 1, 3, 8];
+    assert_eq!(out, [&DELIMITER[..], &own].concat());
+    // Without one, that which is held goes on.
     let (_, out) = rewrite(&[2, 2, 9, 2, 3, 8], Start::Within);
-    assert_eq!(out, [&DELIMITER[..], &PARAMETERS, &[0, 0, 0, 1, 2, 9], &[0, 0, 0, 1, 3, 8]].concat());
+    let held = [0, 0, 0, 1, 2, 3, 0, 0, 0, 1, 2, 9, 0, 0, 0, 1, 3, 8];
+    assert_eq!(out, [&DELIMITER[..], &held].concat());
+}
+
+#[test]
+fn a_new_set_of_a_picture_comes_beside_those_that_are_held() {
+    let (_, out) = rewrite(&[3, 2, 3, 9, 2, 3, 8], Start::Within);
+    // Of the last list, as its second byte says.
+    assert_eq!(out, [&DELIMITER[..], &PARAMETERS, &[0, 0, 0, 1, 2, 3, 9], &[0, 0, 0, 1, 3, 8]].concat());
+}
+
+#[test]
+fn the_messages_of_a_picture_are_one_access_unit() {
+    let bodies: [&[u8]; 3] = [&[2, 1, 0x10, 2, 6, 7], &[2, 3, 8], &[2, 3, 9]];
+    let expected = [&DELIMITER[..], &[0, 0, 0, 1, 6, 7, 0, 0, 0, 1, 3, 8, 0, 0, 0, 1, 3, 9]].concat();
+    let (unit, out) = rewrite_all(&bodies, Start::Within);
+    assert_eq!(
+        (unit, out),
+        (Ok(AccessUnit::RandomAccess), [&expected[..6], &PARAMETERS, &expected[6..]].concat())
+    );
 }
 
 #[test]
@@ -111,6 +140,19 @@ fn a_frame_of_units_without_end_is_left_at_the_first_that_is_too_many() {
         assert_eq!(walk(1, &more).last(), Some(&Err(PartsError::TooManyNalUnits)));
         assert_eq!(rewrite(&more, Start::Within), (Err(PartsError::TooManyNalUnits), vec![]));
     }
+}
+
+#[test]
+fn a_recovery_point_is_found_among_other_messages() {
+    assert!(has_recovery_point(&[6, 1, 0x84, 0x80]));
+    assert!(has_recovery_point(&[1, 2, 0, 0, 6, 1, 0x84, 0x80]));
+    assert!(has_recovery_point(&[&[0xff, 5, 1, 0, 6, 1][..], &[0x84, 0x80]].concat()));
+    assert!(!has_recovery_point(&[5, 3, 6, 1, 0x84, 0x80]));
+    assert!(
+        !has_recovery_point(&[1, 9, 6, 1, 0x84])
+            && !has_recovery_point(&[0xff; 9])
+            && !has_recovery_point(&[])
+    );
 }
 
 proptest::proptest! {

@@ -1,11 +1,12 @@
 //! What a master playlist says of a stream: codecs and picture as its headers have them, bit rates and
 //! frame rate as measured over the fragments.
 
+use crate::media::pictures::Configuration;
 use crate::media::rfc6381::codec_string;
 
 use super::attributes::Attributes;
 use super::playlist::Playlist;
-use super::tracks::{AudioTrack, VideoTrack};
+use super::tracks::AudioTrack;
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.
@@ -24,9 +25,9 @@ pub struct Facts {
 
 impl Facts {
     /// The facts of a pair of tracks.
-    pub fn new(video: Option<&VideoTrack>, audio: Option<AudioTrack>) -> Self {
-        let picture = video.and_then(VideoTrack::picture);
-        let codings = video.map(VideoTrack::coding).into_iter().chain(audio.as_ref().map(AudioTrack::coding));
+    pub fn new(video: Option<&Configuration>, audio: Option<AudioTrack>) -> Self {
+        let picture = video.and_then(Configuration::picture);
+        let codings = video.map(Into::into).into_iter().chain(audio.as_ref().map(AudioTrack::coding));
         Self {
             codecs: codings.map(codec_string).collect::<Vec<_>>().join(","),
             resolution: picture.as_ref().map(|picture| (picture.width, picture.height)),
@@ -204,7 +205,7 @@ mod tests {
     fn codecs_are_named_track_by_track() {
         let avc = crate::media::avc::DecoderConfig::parse(&[1, 0x4d, 0x40, 0x1f, 0xff, 0xe0, 0]).unwrap();
         let aac = crate::media::aac::AudioConfig::parse(&[0x11, 0x90]).unwrap();
-        let (video, audio) = (VideoTrack::Avc(avc), AudioTrack::Aac(aac, aac.adts().unwrap()));
+        let (video, audio) = (Configuration::Avc(avc), AudioTrack::Aac(aac, aac.adts().unwrap()));
         assert_eq!(Facts::new(Some(&video), Some(audio)).codecs, "avc1.4d401f,mp4a.40.2");
         assert_eq!(Facts::new(None, Some(audio)).codecs, "mp4a.40.2");
     }

@@ -16,6 +16,7 @@ mod ledger;
 mod line;
 mod measure;
 mod naming;
+mod picture;
 mod playlist;
 mod probe;
 mod publication;

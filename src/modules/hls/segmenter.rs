@@ -2,6 +2,7 @@
 //! what is left out; the muxer writes the packets and [`Publication`] shows the files. Where nothing can be
 //! written (a disk is full) it rests, and goes on behind a discontinuity.
 
+mod pictures;
 mod sink;
 mod sound;
 
@@ -9,15 +10,15 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::media::Frame;
-use crate::media::nal::{AccessUnit, Start};
-use crate::media::ts::{Muxer, Timing, Tracks, ticks};
+use crate::media::ts::{Muxer, Tracks, ticks};
+use crate::media::{Frame, Kind, Role};
 
 use super::audio::AudioBuffer;
 use super::clock::{AudioGate, Clock, Dates};
-use super::fragment::{MAX_KEPT, OpenFragment};
+use super::fragment::OpenFragment;
 use super::line::{Ends, Line, MAX_HOLE};
 use super::measure::Facts;
+use super::picture::Gathering;
 use super::playlist::Begins;
 use super::probe::{Known, Probe};
 use super::publication::Publication;
@@ -88,6 +89,7 @@ pub struct Segmenter {
     /// The last decoding time of video in ticks, which must rise.
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
+    gathering: Gathering,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a pause.
@@ -131,6 +133,7 @@ impl Segmenter {
             seen: 0,
             last_dts: None,
             open: None,
+            gathering: Gathering::default(),
             is_failing: false,
             skipped: 0,
             access_unit: Vec::new(),
@@ -139,6 +142,10 @@ impl Segmenter {
     }
 
     fn take(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+        if frame.kind == Kind::Video && frame.role == Role::Header {
+            // The picture before it was made with the configuration before.
+            self.finish_picture()?;
+        }
         let content = self.codecs.learn(frame);
         if content != Content::Nothing {
             self.dates.see(frame.timestamp);
@@ -174,51 +181,12 @@ impl Segmenter {
         Ok(())
     }
 
-    fn write(&mut self, frame: &Frame, content: Content) -> io::Result<()> {
+    fn write(&mut self, frame: &Rc<Frame>, content: Content) -> io::Result<()> {
         match content {
             Content::Video => self.write_video(frame),
             Content::Audio(told) if self.codecs.has_video() => self.write_audio(frame, told),
             Content::Audio(told) => self.lead_with_audio(frame, told),
             Content::Nothing => Ok(()),
-        }
-    }
-
-    fn write_video(&mut self, frame: &Frame) -> io::Result<()> {
-        let Some(track) = self.codecs.video_for(frame) else {
-            self.skipped += 1;
-            return Ok(());
-        };
-        if self.open.is_none() && !frame.is_video_key() {
-            return Ok(());
-        }
-        let cut = self.judge_video(frame);
-        let start = if cut.is_some() { Start::Fragment } else { Start::Within };
-        let written = match track.write_annex_b(frame.body(), start, &mut self.access_unit) {
-            Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(frame, cut),
-            Ok(AccessUnit::Empty) => Ok(()),
-            Err(error) => {
-                self.codecs.note(error);
-                self.skipped += 1;
-                Ok(())
-            }
-        };
-        // Now, not at the next picture: there may be none.
-        self.access_unit.clear();
-        self.access_unit.shrink_to(MAX_KEPT);
-        written
-    }
-
-    /// Whether a video frame starts a fragment, and why.
-    fn judge_video(&self, frame: &Frame) -> Option<Cut> {
-        let Some(open) = &self.open else { return Some(Cut::Length) };
-        let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
-        let is_enough = self.is_enough(open, place, frame.timestamp);
-        if self.has_gap(open, frame.timestamp) {
-            Some(Cut::Gap)
-        } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
-            Some(Cut::Codecs)
-        } else {
-            is_enough.then_some(Cut::Length)
         }
     }
 
@@ -238,38 +206,6 @@ impl Segmenter {
             is_first: self.publication.is_empty(),
         };
         self.slicer.ends(place, timestamp, &slice) || open.is_full()
-    }
-
-    fn mux_video(&mut self, frame: &Frame, cut: Option<Cut>) -> io::Result<()> {
-        if cut.is_some_and(Cut::breaks) {
-            self.slicer.restart();
-        }
-        if frame.is_video_key() {
-            self.slicer.key(frame.timestamp);
-        }
-        let dts = ticks(frame.timestamp);
-        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
-        if let Some(cut) = cut {
-            self.close(cut, dts)?;
-            self.codecs.take_over();
-            self.open(dts)?;
-        }
-        if self.clock.pauses_before(frame.timestamp) {
-            self.gate.video_goes_on();
-        }
-        self.clock.take(frame.timestamp);
-        self.last_dts = Some(dts);
-        if self.audio.is_due(frame.timestamp, 0) {
-            self.flush_audio();
-        }
-        let Some(open) = &mut self.open else { return Ok(()) };
-        open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
-        let pts = ticks(frame.presentation_time());
-        open.shows(dts, pts);
-        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
-        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
-        self.muxer.video(timing, &self.access_unit, open.buffer());
-        open.drain()
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
@@ -297,6 +233,7 @@ impl Segmenter {
 
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
+        self.finish_picture()?;
         self.flush_audio();
         let is_broken = cut.breaks();
         if let Some(mut open) = self.open.take() {

@@ -5,66 +5,12 @@ use std::mem;
 
 use crate::media::aac::{Adts, AudioConfig, raw_frame};
 use crate::media::flv::Codec;
-use crate::media::nal::{AccessUnit, Picture, Start};
+use crate::media::pictures::Configuration;
 use crate::media::rfc6381::Coding;
 use crate::media::ts::{Audio, MAX_AUDIO_PAYLOAD, Tracks, Video};
-use crate::media::{Frame, Kind, Packet, PartsError, Role, ac3, avc, hevc, mp3};
+use crate::media::{Frame, Kind, Packet, PartsError, Role, ac3, mp3};
 
 use super::audio::AudioFrame;
-
-/// The video track.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VideoTrack {
-    /// H.264.
-    Avc(avc::DecoderConfig),
-    /// H.265.
-    Hevc(hevc::DecoderConfig),
-}
-
-impl VideoTrack {
-    /// Appends a frame's body to `out` as an access unit.
-    pub fn write_annex_b(
-        &self,
-        body: &[u8],
-        start: Start,
-        out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, PartsError> {
-        match self {
-            Self::Avc(config) => config.write_annex_b(body, start, out),
-            Self::Hevc(config) => config.write_annex_b(body, start, out),
-        }
-    }
-
-    /// What the headers say of the picture, if they can be read.
-    pub fn picture(&self) -> Option<Picture> {
-        match self {
-            Self::Avc(config) => config.picture(),
-            Self::Hevc(config) => config.picture(),
-        }
-    }
-
-    /// The codec and its configuration.
-    pub fn coding(&self) -> Coding<'_> {
-        match self {
-            Self::Avc(config) => Coding::Avc(config),
-            Self::Hevc(config) => Coding::Hevc(config),
-        }
-    }
-
-    fn codec(&self) -> Codec {
-        match self {
-            Self::Avc(_) => Codec::Avc,
-            Self::Hevc(_) => Codec::Hevc,
-        }
-    }
-
-    fn carried(&self) -> Video {
-        match self {
-            Self::Avc(_) => Video::Avc,
-            Self::Hevc(_) => Video::Hevc,
-        }
-    }
-}
 
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,10 +103,10 @@ pub enum Content {
 pub struct Codecs {
     /// The stream's name, for the log.
     label: String,
-    video: Option<VideoTrack>,
+    video: Option<Configuration>,
     audio: Option<AudioTrack>,
     /// Set by a header that differs from the one in use.
-    next_video: Option<VideoTrack>,
+    next_video: Option<Configuration>,
     next_audio: Option<AudioTrack>,
     named: Named,
 }
@@ -217,7 +163,7 @@ impl Codecs {
     }
 
     /// The video track that a frame at this place is of: the next one only from a key frame on.
-    pub fn video_for(&self, frame: &Frame) -> Option<&VideoTrack> {
+    pub fn video_for(&self, frame: &Frame) -> Option<&Configuration> {
         let track = match &self.next_video {
             Some(next) => Some(next).filter(|_| frame.is_video_key()),
             None => self.video.as_ref(),
@@ -231,7 +177,7 @@ impl Codecs {
     }
 
     /// The video track in use.
-    pub fn video(&self) -> Option<&VideoTrack> {
+    pub fn video(&self) -> Option<&Configuration> {
         self.video.as_ref()
     }
 
@@ -265,28 +211,21 @@ impl Codecs {
 
     /// The tracks in use, for the tables.
     pub fn tracks(&self) -> Tracks {
-        Tracks {
-            video: self.video.as_ref().map(VideoTrack::carried),
-            audio: self.audio.map(AudioTrack::carried),
-        }
+        Tracks { video: self.video.as_ref().map(carried_video), audio: self.audio.map(AudioTrack::carried) }
     }
 
     fn learn_video(&mut self, frame: &Frame) -> Content {
-        let track = match frame.codec {
-            Codec::Hevc => {
-                let config = hevc::DecoderConfig::parse(frame.body());
-                config.map(VideoTrack::Hevc).map_err(|error| error.to_string())
-            }
-            _ => {
-                let config = avc::DecoderConfig::parse(frame.body());
-                config.map(VideoTrack::Avc).map_err(|error| error.to_string())
-            }
-        };
-        match track {
-            Ok(track) => self.next_video = changed(&self.video, track),
+        match Configuration::parse(frame.codec, frame.body()) {
+            Ok(Some(new)) if self.next_video.is_none() && self.goes_on_with(&new) => self.video = Some(new),
+            Ok(new) => self.next_video = new.and_then(|new| changed(&self.video, new)),
             Err(why) => return self.refuse(Kind::Video, &why),
         }
         Content::Nothing
+    }
+
+    /// Whether pictures go on without a break with a new configuration.
+    fn goes_on_with(&self, new: &Configuration) -> bool {
+        self.video.as_ref().is_some_and(|video| video.continues(new))
     }
 
     fn learn_aac(&mut self, body: &[u8]) -> Content {
@@ -344,6 +283,13 @@ fn told_by(frame: &Frame) -> Result<Told, PartsError> {
     } else {
         let ac3::Frames { format, samples, length } = ac3::Frames::parse(frame.body())?;
         Ok(Told { track: AudioTrack::Ac3(format), samples: (samples, format.sample_rate), length })
+    }
+}
+
+fn carried_video(configuration: &Configuration) -> Video {
+    match configuration {
+        Configuration::Avc(_) => Video::Avc,
+        Configuration::Hevc(_) => Video::Hevc,
     }
 }
 

@@ -51,6 +51,7 @@ impl Segmenter {
             log::error!("{}: hls rests until it can write again: {error}", self.publication.name());
         }
         self.open = None;
+        self.gathering.clear();
         self.muxer = self.muxer_before.clone();
         self.audio.flush(|_, _| {});
         self.audio.restart();
@@ -91,6 +92,7 @@ impl Sink for Segmenter {
             return self.fail(self.seen, &error);
         }
         self.codecs.restart();
+        self.gathering.clear();
         self.dates.restart();
         self.slicer.restart();
         self.state = State::Probing(Probe::default());
@@ -121,7 +123,8 @@ impl Sink for Segmenter {
 
     fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        let frames = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
+        let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
+        let frames = probed + self.gathering.bytes();
         let unpublished = Unpublished { open: self.open.as_mut(), frames };
         if let Err(error) = self.publication.settle(now, memory, unpublished) {
             self.fail(self.seen, &error);

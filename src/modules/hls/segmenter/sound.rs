@@ -17,6 +17,9 @@ use super::{Cut, MAX_LEAD, Segmenter};
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
     pub(super) fn write_audio(&mut self, frame: &Frame, told: Option<Told>) -> io::Result<()> {
+        if self.gathering.is_complete_at(frame.timestamp) {
+            self.finish_picture()?;
+        }
         if self.gate.judge(frame.timestamp) == Passage::Stray {
             self.skipped += 1;
             return Ok(());

@@ -1,0 +1,119 @@
+//! The decoder configuration of a video track whose messages carry NAL units.
+
+use super::super::flv::Codec;
+use super::super::nal::{AccessUnit, Picture, Start, Unit};
+use super::super::{PartsError, avc, hevc};
+
+/// A configuration of H.264 or H.265.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Configuration {
+    /// H.264.
+    Avc(avc::DecoderConfig),
+    /// H.265.
+    Hevc(hevc::DecoderConfig),
+}
+
+impl Configuration {
+    /// Reads a decoder configuration record; none of another codec. The error says what is wrong with it.
+    pub fn parse(codec: Codec, record: &[u8]) -> Result<Option<Self>, String> {
+        match codec {
+            Codec::Avc => {
+                let config = avc::DecoderConfig::parse(record).map_err(|error| error.to_string())?;
+                Ok(Some(Self::Avc(config)))
+            }
+            Codec::Hevc => {
+                let config = hevc::DecoderConfig::parse(record).map_err(|error| error.to_string())?;
+                Ok(Some(Self::Hevc(config)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A configuration that has nothing yet, with lengths of 4 bytes; none of another codec.
+    pub fn empty(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Avc => Some(Self::Avc(avc::DecoderConfig::empty())),
+            Codec::Hevc => Some(Self::Hevc(hevc::DecoderConfig::empty())),
+            _ => None,
+        }
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> Codec {
+        match self {
+            Self::Avc(_) => Codec::Avc,
+            Self::Hevc(_) => Codec::Hevc,
+        }
+    }
+
+    /// Bytes of the length in front of each NAL unit.
+    pub fn length_size(&self) -> usize {
+        match self {
+            Self::Avc(config) => config.nal_length_size,
+            Self::Hevc(config) => config.nal_length_size,
+        }
+    }
+
+    /// What the parameter sets say of the picture, if they can be read.
+    pub fn picture(&self) -> Option<Picture> {
+        match self {
+            Self::Avc(config) => config.picture(),
+            Self::Hevc(config) => config.picture(),
+        }
+    }
+
+    /// Tells what a NAL unit is.
+    pub fn unit(&self) -> fn(&[u8]) -> Unit {
+        match self {
+            Self::Avc(_) => avc::unit,
+            Self::Hevc(_) => hevc::unit,
+        }
+    }
+
+    /// Whether a NAL unit is the first slice of its picture.
+    pub fn is_first_slice(&self, nal: &[u8]) -> bool {
+        match self {
+            Self::Avc(_) => avc::is_first_slice(nal),
+            Self::Hevc(_) => hevc::is_first_slice(nal),
+        }
+    }
+
+    /// Whether pictures go on with another configuration as one sequence: it has the same sets but for those of
+    /// pictures.
+    pub fn continues(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Avc(one), Self::Avc(other)) => one.sps == other.sps,
+            (Self::Hevc(one), Self::Hevc(other)) => (&one.vps, &one.sps) == (&other.vps, &other.sps),
+            _ => false,
+        }
+    }
+
+    /// The configuration with the parameter sets that came with a picture; none if it has them already.
+    pub fn with_sets(&self, sets: &[&[u8]]) -> Option<Self> {
+        match self {
+            Self::Avc(config) => config.with_sets(sets).map(Self::Avc),
+            Self::Hevc(config) => config.with_sets(sets).map(Self::Hevc),
+        }
+    }
+
+    /// The decoder configuration record; none if a parameter set is missing, or there is no room for one.
+    pub fn record(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Avc(config) => config.record(),
+            Self::Hevc(config) => config.record(),
+        }
+    }
+
+    /// Appends the messages of a picture to `out` as an access unit in byte stream format.
+    pub fn write_annex_b<'b>(
+        &self,
+        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        start: Start,
+        out: &mut Vec<u8>,
+    ) -> Result<AccessUnit, PartsError> {
+        match self {
+            Self::Avc(config) => config.write_annex_b(bodies, start, out),
+            Self::Hevc(config) => config.write_annex_b(bodies, start, out),
+        }
+    }
+}

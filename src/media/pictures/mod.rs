@@ -1,0 +1,251 @@
+//! What ingest learns of pictures from their NAL units, for H.264 and H.265: which message begins a picture, at which a
+//! decoder can start, and whether the configuration still holds.
+//!
+//! A message's tag and a stream's configuration are promises of the encoder; where the NAL units differ, they win. A
+//! message itself is never changed: what is learnt stands in its [`Frame`]. It knows the default track of one publisher.
+
+mod configuration;
+
+use std::fmt;
+use std::mem;
+
+pub use configuration::Configuration;
+
+use super::flv;
+use super::frame::{Frame, Kind, Packet, Role, Slices};
+use super::nal::{Framing, Nals, Unit};
+use super::parts::PartsError;
+
+/// The most parameter sets, and bytes of them, that are kept until their picture comes.
+const MAX_SETS: usize = 64;
+const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
+
+/// Something that a publisher does otherwise than it says, or than it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// Pictures that a decoder can start at have the tag of others.
+    UntaggedKeys,
+    /// Pictures that need others have the tag of key frames.
+    TaggedInters,
+    /// There are start codes where the lengths of NAL units belong.
+    StartCodes,
+    /// There are start codes within NAL units.
+    StartCodesWithin,
+    /// Parameter sets change in key frames, without a new configuration.
+    SetsInStream,
+    /// There are parameter sets in key frames, and no configuration.
+    NoConfiguration,
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UntaggedKeys => "key frames are not tagged as such; the NAL units tell which they are",
+            Self::TaggedInters => {
+                "pictures that need others are tagged as key frames; the NAL units tell which they are"
+            }
+            Self::StartCodes => {
+                "NAL units have start codes in place of lengths; players get them so, HLS does not need lengths"
+            }
+            Self::StartCodesWithin => "there are start codes within NAL units; HLS takes what they separate",
+            Self::SetsInStream => {
+                "parameter sets change within the stream; a configuration that has them is put in front"
+            }
+            Self::NoConfiguration => {
+                "parameter sets come within the stream only; a configuration that has them is put in front"
+            }
+        })
+    }
+}
+
+/// What a message was found to be, beside what is in its frame.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// A configuration to be put in front of the message: the one before does not hold any more.
+    pub configuration: Option<Frame>,
+    /// What is odd about it, and has not been found before.
+    pub oddities: Vec<Oddity>,
+}
+
+/// The pictures of one publisher.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    /// What the last configuration that outputs have says.
+    told: Option<Configuration>,
+    /// What the next one has to say, as parameter sets have changed.
+    next: Option<Configuration>,
+    /// Parameter sets of messages without a slice, for the picture that comes.
+    sets: Vec<Vec<u8>>,
+    /// Whether a message without a slice has said that decoding can start at the picture that comes.
+    has_recovery_point: bool,
+    /// The time of the last picture, whose slices may still come.
+    picture: Option<u64>,
+    /// What has been found odd.
+    odd: Vec<Oddity>,
+}
+
+impl Pictures {
+    /// Reads a publisher's next message, and notes in it which slices it has and whether a decoder can start at it. Only
+    /// video of codecs that are read, of the default track, is looked at.
+    pub fn read(&mut self, frame: &mut Frame) -> Findings {
+        let mut findings = Findings::default();
+        if frame.kind != Kind::Video || !frame.is_default_track() {
+            return findings;
+        }
+        match (frame.packet, frame.role) {
+            (Packet::Configuration, Role::Header) => self.read_configuration(frame),
+            (Packet::Frames, Role::Key | Role::Inter | Role::Disposable) => {
+                self.read_frame(frame, &mut findings);
+            }
+            _ => {}
+        }
+        findings
+    }
+
+    fn read_configuration(&mut self, frame: &Frame) {
+        self.told = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
+        self.next = None;
+        self.sets.clear();
+    }
+
+    fn read_frame(&mut self, frame: &mut Frame, findings: &mut Findings) {
+        let empty = Configuration::empty(frame.codec);
+        self.next = self.next.take().filter(|next| next.codec() == frame.codec);
+        let told = self.told.take().filter(|told| told.codec() == frame.codec);
+        let Some(configuration) = told.as_ref().or(empty.as_ref()) else { return };
+        let Ok((framing, contents)) = Contents::read(frame.body(), configuration) else {
+            frame.slices = Slices::Unread;
+            self.told = told;
+            return;
+        };
+        match framing {
+            Framing::Lengths(_) => {}
+            Framing::StartCodes => self.note(Oddity::StartCodes, findings),
+            Framing::Both(_) => self.note(Oddity::StartCodesWithin, findings),
+        }
+        let slices = self.slices(&contents, frame.timestamp);
+        if slices == Slices::Begin && (!contents.sets.is_empty() || !self.sets.is_empty()) {
+            let kept = mem::take(&mut self.sets);
+            let sets: Vec<_> = kept.iter().map(Vec::as_slice).chain(contents.sets.iter().copied()).collect();
+            let new = self.next.as_ref().unwrap_or(configuration).with_sets(&sets);
+            self.next = new.or(self.next.take());
+        }
+        if slices == Slices::None {
+            self.keep(&contents);
+        }
+        self.told = told;
+        let role = self.role(frame.role, slices, &contents, findings);
+        (frame.slices, frame.role) = (slices, role);
+        if slices == Slices::Begin && role == Role::Key {
+            findings.configuration = self.renew(frame, findings);
+        }
+    }
+
+    /// Which slices of which picture a message has.
+    fn slices(&mut self, contents: &Contents<'_>, timestamp: u64) -> Slices {
+        match contents.begins {
+            None => Slices::None,
+            Some(begins) => {
+                let before = self.picture.replace(timestamp);
+                if begins || before != Some(timestamp) { Slices::Begin } else { Slices::Continue }
+            }
+        }
+    }
+
+    /// Keeps what a message without a slice says of the picture that comes.
+    fn keep(&mut self, contents: &Contents<'_>) {
+        self.has_recovery_point |= contents.has_recovery_point;
+        let mut bytes: usize = self.sets.iter().map(Vec::len).sum();
+        for set in &contents.sets {
+            bytes += set.len();
+            if self.sets.len() < MAX_SETS && bytes <= MAX_SET_BYTES {
+                self.sets.push(set.to_vec());
+            }
+        }
+    }
+
+    /// What a message is to a decoder; `tagged` is what its tag says.
+    fn role(
+        &mut self,
+        tagged: Role,
+        slices: Slices,
+        contents: &Contents<'_>,
+        findings: &mut Findings,
+    ) -> Role {
+        let not_key = if tagged == Role::Key { Role::Inter } else { tagged };
+        if slices != Slices::Begin {
+            return not_key;
+        }
+        let recovers = mem::take(&mut self.has_recovery_point) || contents.has_recovery_point;
+        let is_key = contents.is_random_access || recovers || contents.is_intra && tagged == Role::Key;
+        match (tagged, is_key) {
+            (Role::Key, false) => self.note(Oddity::TaggedInters, findings),
+            (Role::Inter | Role::Disposable, true) => self.note(Oddity::UntaggedKeys, findings),
+            _ => {}
+        }
+        if is_key { Role::Key } else { not_key }
+    }
+
+    /// The configuration of parameter sets that have changed, in the form of the messages. A set that is missing may
+    /// still come.
+    fn renew(&mut self, frame: &Frame, findings: &mut Findings) -> Option<Frame> {
+        let record = self.next.as_ref()?.record()?;
+        let oddity = if self.told.is_some() { Oddity::SetsInStream } else { Oddity::NoConfiguration };
+        self.note(oddity, findings);
+        self.told = self.next.take();
+        let payload = flv::video_configuration(frame.payload(), frame.codec, &record)?;
+        Some(Frame::from_payload(Kind::Video, frame.timestamp, &payload))
+    }
+
+    fn note(&mut self, oddity: Oddity, findings: &mut Findings) {
+        if !self.odd.contains(&oddity) {
+            self.odd.push(oddity);
+            findings.oddities.push(oddity);
+        }
+    }
+}
+
+/// What the NAL units of a message are.
+struct Contents<'a> {
+    /// Whether the first slice begins a picture; none without a slice.
+    begins: Option<bool>,
+    /// Whether there is a slice of a picture that decoding can start at.
+    is_random_access: bool,
+    /// Whether all slices need no other picture.
+    is_intra: bool,
+    has_recovery_point: bool,
+    /// Parameter sets.
+    sets: Vec<&'a [u8]>,
+}
+
+impl<'a> Contents<'a> {
+    fn read(body: &'a [u8], configuration: &Configuration) -> Result<(Framing, Self), PartsError> {
+        let unit = configuration.unit();
+        let framing = Framing::of(body, configuration.length_size(), unit)?;
+        let mut contents = Self {
+            begins: None,
+            is_random_access: false,
+            is_intra: true,
+            has_recovery_point: false,
+            sets: Vec::new(),
+        };
+        for nal in Nals::new(body, framing) {
+            let nal = nal?;
+            let unit = unit(nal);
+            if unit.is_slice() {
+                contents.begins.get_or_insert_with(|| configuration.is_first_slice(nal));
+                contents.is_random_access |= unit == Unit::RandomAccess;
+                contents.is_intra &= unit != Unit::Slice;
+            }
+            match unit {
+                Unit::RecoveryPoint => contents.has_recovery_point = true,
+                Unit::Parameters(_) if contents.sets.len() < MAX_SETS => contents.sets.push(nal),
+                _ => {}
+            }
+        }
+        Ok((framing, contents))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The messages of one picture, gathered until the next one begins: encoders send a picture in one message, or each of
+//! its NAL units in one of its own.
+
+use std::rc::Rc;
+
+use crate::media::Frame;
+use crate::media::nal::Start;
+use crate::media::parts::MAX_NAL_UNITS;
+
+/// The most messages without a slice, and their bytes, that wait for their picture.
+const MAX_LEAD: usize = 64;
+const MAX_LEAD_BYTES: usize = 256 * 1024;
+/// The most bytes of a picture: two messages of the largest size that is taken.
+const MAX_BYTES: usize = 16 << 20;
+/// Milliseconds from a picture to a sound that tells that no more of the picture comes.
+const PATIENCE: u64 = 200;
+
+/// A picture: when, and its messages in order.
+#[derive(Debug)]
+pub struct Picture {
+    /// Of its first message: when, and whether it is a key frame.
+    pub first: Rc<Frame>,
+    /// When it is decoded, in ticks.
+    pub dts: u64,
+    /// Where it stands.
+    pub start: Start,
+    messages: Vec<Rc<Frame>>,
+    bytes: usize,
+}
+
+impl Picture {
+    /// The bodies of its messages.
+    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.messages.iter().map(|message| message.body())
+    }
+
+    fn has_room_for(&self, message: &Frame) -> bool {
+        self.messages.len() < MAX_NAL_UNITS && self.bytes.saturating_add(message.payload().len()) <= MAX_BYTES
+    }
+
+    fn add(&mut self, message: Rc<Frame>) {
+        self.bytes = self.bytes.saturating_add(message.payload().len());
+        self.messages.push(message);
+    }
+}
+
+/// The picture that is being gathered, and what has come for the next.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    picture: Option<Picture>,
+    /// Messages without a slice since the last slice.
+    lead: Vec<Rc<Frame>>,
+    lead_bytes: usize,
+}
+
+impl Gathering {
+    /// Keeps a message without a slice for what comes; false if there is no room for it.
+    pub fn lead(&mut self, message: &Rc<Frame>) -> bool {
+        let bytes = self.lead_bytes.saturating_add(message.payload().len());
+        let fits = self.lead.len() < MAX_LEAD && bytes <= MAX_LEAD_BYTES;
+        if fits {
+            self.lead_bytes = bytes;
+            self.lead.push(Rc::clone(message));
+        }
+        fits
+    }
+
+    /// Begins a picture with what has come for it. The one before has been taken.
+    pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start) {
+        debug_assert!(self.picture.is_none(), "a picture that would be lost");
+        let mut picture = Picture { first: Rc::clone(first), dts, start, messages: Vec::new(), bytes: 0 };
+        self.take_lead().into_iter().for_each(|message| picture.add(message));
+        picture.add(Rc::clone(first));
+        self.picture = Some(picture);
+    }
+
+    /// Adds further slices to the picture that is being gathered; false if they belong to none, or there is no room.
+    pub fn go_on(&mut self, message: &Rc<Frame>) -> bool {
+        let lead = self.take_lead();
+        let Some(picture) = &mut self.picture else { return false };
+        let fits = picture.first.timestamp == message.timestamp && picture.has_room_for(message);
+        if fits {
+            lead.into_iter().for_each(|message| picture.add(message));
+            picture.add(Rc::clone(message));
+        }
+        fits
+    }
+
+    /// The picture that has been gathered: another one begins, or nothing comes any more.
+    pub fn take(&mut self) -> Option<Picture> {
+        self.picture.take()
+    }
+
+    /// Whether a sound of that time tells that no more of the picture comes.
+    pub fn is_complete_at(&self, timestamp: u64) -> bool {
+        self.picture.as_ref().is_some_and(|picture| timestamp > picture.first.timestamp + PATIENCE)
+    }
+
+    /// Forgets what has come for a picture that is not written.
+    pub fn forget_lead(&mut self) {
+        self.take_lead();
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Bytes of payload that wait.
+    pub fn bytes(&self) -> usize {
+        self.lead_bytes + self.picture.as_ref().map_or(0, |picture| picture.bytes)
+    }
+
+    fn take_lead(&mut self) -> Vec<Rc<Frame>> {
+        self.lead_bytes = 0;
+        std::mem::take(&mut self.lead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Kind;
+
+    fn message(timestamp: u64, body: &[u8]) -> Rc<Frame> {
+        let payload = [&[0x27, 1, 0, 0, 0][..], body].concat();
+        Rc::new(Frame::from_payload(Kind::Video, timestamp, &payload))
+    }
+
+    fn bodies(picture: Option<Picture>) -> Vec<Vec<u8>> {
+        picture.map(|picture| picture.bodies().map(<[u8]>::to_vec).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_picture_has_what_came_before_it_and_all_its_slices_in_order() {
+        let mut gathering = Gathering::default();
+        assert!(gathering.lead(&message(40, b"sets")));
+        gathering.begin(&message(40, b"one"), 0, Start::Within);
+        assert!(gathering.lead(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
+        assert!(gathering.lead(&message(80, b"next")));
+        assert_eq!(gathering.bytes(), 4 + 3 + 6 + 3 + 4 + 5 * 5);
+        assert_eq!(bodies(gathering.take()), [&b"sets"[..], b"one", b"filler", b"two"]);
+        gathering.begin(&message(80, b"three"), 0, Start::Within);
+        assert_eq!(bodies(gathering.take()), [&b"next"[..], b"three"]);
+        assert_eq!(gathering.bytes(), 0);
+    }
+
+    #[test]
+    fn slices_of_another_time_or_of_no_picture_are_not_taken() {
+        let mut gathering = Gathering::default();
+        assert!(!gathering.go_on(&message(0, b"two")));
+        gathering.begin(&message(40, b"one"), 0, Start::Within);
+        assert!(!gathering.go_on(&message(41, b"two")));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut gathering = Gathering::default();
+        assert_eq!((0..100).filter(|_| gathering.lead(&message(0, b"set"))).count(), MAX_LEAD);
+        gathering.clear();
+        assert!(!gathering.lead(&message(0, &[0; MAX_LEAD_BYTES])));
+        gathering.begin(&message(0, &[0; MAX_BYTES / 2]), 0, Start::Within);
+        assert!(!gathering.go_on(&message(0, &[0; MAX_BYTES / 2])));
+        assert_eq!((0..9000).filter(|_| gathering.go_on(&message(0, b"two"))).count(), MAX_NAL_UNITS - 1);
+    }
+
+    #[test]
+    fn sound_that_is_much_later_tells_that_a_picture_is_complete() {
+        let mut gathering = Gathering::default();
+        assert!(!gathering.is_complete_at(1000));
+        gathering.begin(&message(40, b"one"), 0, Start::Within);
+        assert!(!gathering.is_complete_at(240) && gathering.is_complete_at(241));
+    }
+}

@@ -1,0 +1,127 @@
+//! The segmenter's pictures: where they cut, and how they are written once they are complete.
+
+use std::io;
+use std::rc::Rc;
+
+use crate::media::nal::{AccessUnit, Start};
+use crate::media::ts::{Timing, ticks};
+use crate::media::{Frame, Slices};
+
+use super::super::fragment::MAX_KEPT;
+use super::super::picture::Picture;
+use super::super::playlist::Begins;
+use super::super::slicer::Place;
+use super::{Cut, Segmenter};
+
+impl Segmenter {
+    /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.
+    pub(super) fn write_video(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+        let is_kept = match frame.slices {
+            Slices::Begin => {
+                self.finish_picture()?;
+                return self.begin_picture(frame);
+            }
+            Slices::Continue => self.gathering.go_on(frame),
+            Slices::None => self.gathering.lead(frame),
+            Slices::Unread => false,
+        };
+        if !is_kept {
+            self.leave_out(frame);
+        }
+        Ok(())
+    }
+
+    /// Counts a message that is not written, and says why if that is its own fault.
+    fn leave_out(&mut self, frame: &Frame) {
+        self.skipped += 1;
+        let track = self.codecs.video_for(frame);
+        let body = std::iter::once(frame.body());
+        let written = track.map(|track| track.write_annex_b(body, Start::Within, &mut self.access_unit));
+        self.access_unit.clear();
+        if let Some(Err(error)) = written {
+            self.codecs.note(error);
+        }
+    }
+
+    /// Begins a picture, with a fragment if one is to begin with it.
+    fn begin_picture(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+        if self.codecs.video_for(frame).is_none() {
+            self.skipped += 1;
+            self.gathering.forget_lead();
+            return Ok(());
+        }
+        if self.open.is_none() && !frame.is_video_key() {
+            self.gathering.forget_lead();
+            return Ok(());
+        }
+        let cut = self.judge_video(frame);
+        if cut.is_some_and(Cut::breaks) {
+            self.slicer.restart();
+        }
+        if frame.is_video_key() {
+            self.slicer.key(frame.timestamp);
+        }
+        let dts = ticks(frame.timestamp);
+        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
+        if let Some(cut) = cut {
+            self.close(cut, dts)?;
+            self.codecs.take_over();
+            self.open(dts)?;
+        }
+        if self.clock.pauses_before(frame.timestamp) {
+            self.gate.video_goes_on();
+        }
+        self.clock.take(frame.timestamp);
+        self.last_dts = Some(dts);
+        let start = if cut.is_some() { Start::Fragment } else { Start::Within };
+        self.gathering.begin(frame, dts, start);
+        Ok(())
+    }
+
+    /// Whether a video frame starts a fragment, and why.
+    fn judge_video(&self, frame: &Frame) -> Option<Cut> {
+        let Some(open) = &self.open else { return Some(Cut::Length) };
+        let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
+        let is_enough = self.is_enough(open, place, frame.timestamp);
+        if self.has_gap(open, frame.timestamp) {
+            Some(Cut::Gap)
+        } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
+            Some(Cut::Codecs)
+        } else {
+            is_enough.then_some(Cut::Length)
+        }
+    }
+
+    /// Writes the picture that has been gathered, if there is one.
+    pub(super) fn finish_picture(&mut self) -> io::Result<()> {
+        let Some(picture) = self.gathering.take() else { return Ok(()) };
+        let Some(track) = self.codecs.video() else { return Ok(()) };
+        let written = match track.write_annex_b(picture.bodies(), picture.start, &mut self.access_unit) {
+            Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
+            Ok(AccessUnit::Empty) => Ok(()),
+            Err(error) => {
+                self.codecs.note(error);
+                self.skipped += 1;
+                Ok(())
+            }
+        };
+        self.access_unit.clear();
+        self.access_unit.shrink_to(MAX_KEPT);
+        written
+    }
+
+    fn mux_video(&mut self, picture: &Picture) -> io::Result<()> {
+        let (frame, dts) = (&picture.first, picture.dts);
+        if self.audio.is_due(frame.timestamp, 0) {
+            self.flush_audio();
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
+        let pts = ticks(frame.presentation_time());
+        open.shows(dts, pts);
+        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
+        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
+        self.muxer.video(timing, &self.access_unit, open.buffer());
+        open.drain()
+    }
+}
