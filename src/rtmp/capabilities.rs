@@ -8,6 +8,9 @@ use crate::media::Kind;
 use crate::media::amf::{Object, Value};
 use crate::media::flv::Codec;
 
+/// What Enhanced RTMP adds to `connect` and its answer.
+const PROPERTIES: [&str; 4] = ["capsEx", "fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap"];
+
 /// `capsEx`: understands `NetConnection.Connect.ReconnectRequest`.
 const RECONNECT: u32 = 1;
 /// `capsEx` of the server: reconnect, multitrack, ModEx, nanosecond offsets.
@@ -23,6 +26,8 @@ const MAX_CODECS: usize = 16;
 /// The capabilities that a client declared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capabilities {
+    /// Whether it has said anything of Enhanced RTMP.
+    is_enhanced: bool,
     /// The codecs it takes, if it said so; legacy ones are not listed by anybody.
     video: Option<Codecs>,
     audio: Option<Codecs>,
@@ -65,7 +70,13 @@ impl Capabilities {
             said.then(|| Codecs::of(listed.iter().flatten().copied().chain(map.into_iter().flatten())))
         };
         let flags = object.number("capsEx").map_or(0, |number| number as u32);
-        Self { video: of("videoFourCcInfoMap"), audio: of("audioFourCcInfoMap"), flags }
+        let is_enhanced = PROPERTIES.iter().any(|name| object.get(name).is_some());
+        Self { is_enhanced, video: of("videoFourCcInfoMap"), audio: of("audioFourCcInfoMap"), flags }
+    }
+
+    /// Whether the client has said anything of Enhanced RTMP, and so can read what the server says of it.
+    pub fn is_enhanced(&self) -> bool {
+        self.is_enhanced
     }
 
     /// Whether the client has not said that it lacks this codec of audio or video.
@@ -83,7 +94,8 @@ impl Capabilities {
     }
 }
 
-/// Adds what the server can do to an object of its answer.
+/// Adds what the server can do to an object of its answer. Only for a client that has said what it can do: others know
+/// no strict arrays, and give up on an answer with one (go-oryx-lib, by which SRS's benchmark and others play).
 pub(super) fn announce(object: Object) -> Object {
     let any = || Value::Object(Object::default().with("*", CAN_FORWARD));
     let mut object = object.with("capsEx", OWN_CAPS_EX);
@@ -123,7 +135,7 @@ mod tests {
     fn a_client_that_says_nothing_takes_everything_and_is_not_asked_to_reconnect() {
         let capabilities = read(vec![]);
         assert_eq!(takes(&capabilities, &[AV1, OPUS]), [true, true]);
-        assert!(!capabilities.can_reconnect());
+        assert!(!capabilities.can_reconnect() && !capabilities.is_enhanced());
     }
 
     #[test]
@@ -139,6 +151,14 @@ mod tests {
         assert_eq!(takes(&audio, &[AV1, HEVC, OPUS, FLAC]), [true, true, false, true]);
         for any in [("fourCcList", list(&["*"])), ("videoFourCcInfoMap", self::map(&[("*", 4.0)]))] {
             assert!(read(vec![any]).may_take(Codec::Vvc, Kind::Video));
+        }
+    }
+
+    #[test]
+    fn a_client_is_enhanced_that_sends_one_of_the_properties_whatever_is_in_it() {
+        assert!(!read(vec![("app", "live".into()), ("videoCodecs", 252.0.into())]).is_enhanced());
+        for name in PROPERTIES {
+            assert!(read(vec![(name, Value::Null)]).is_enhanced(), "{name}");
         }
     }
 

@@ -24,11 +24,13 @@ impl ServerSession {
         write_control(out, MessageType::SetChunkSize, &settings.chunking.size.to_be_bytes());
         self.chunking = settings.chunking;
         self.reader.set_extended_habit(settings.extended_habit);
-        // Enhanced RTMP leaves open in which of the two objects its properties stand.
         let server = Object::default().with("fmsVer", "FMS/3,0,1,123").with("capabilities", 31.0);
         let info = information(Level::Status, "NetConnection.Connect.Success", "Connection succeeded.")
             .with("objectEncoding", connect.object_encoding);
-        let (server, info) = (Value::Object(announce(server)), Value::Object(announce(info)));
+        // Enhanced RTMP leaves open in which of the two objects its properties stand.
+        let is_enhanced = connect.capabilities.is_enhanced();
+        let [server, info] =
+            [server, info].map(|object| if is_enhanced { announce(object) } else { object }).map(Value::Object);
         self.write_answer(out, "_result", connect.transaction, server, info);
         // No onBWDone, like nginx-rtmp: no client waits for it, and simple ones take it for an answer.
     }

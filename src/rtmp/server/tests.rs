@@ -9,6 +9,9 @@ use crate::rtmp::chunk::{ChunkError, Extended, write_message};
 const FFMPEG: &[u8] = include_bytes!("../../../tests/captures/ffmpeg-publish.bin");
 const GSTREAMER: &[u8] = include_bytes!("../../../tests/captures/gstreamer-publish.bin");
 const RTMPDUMP: &[u8] = include_bytes!("../../../tests/captures/rtmpdump-play.bin");
+const GO_ORYX: &[u8] = include_bytes!("../../../tests/captures/go-oryx-connect.bin");
+const ROOT_ENCODER: &[u8] = include_bytes!("../../../tests/captures/rootencoder-connect.bin");
+const FFMPEG_7: &[u8] = include_bytes!("../../../tests/captures/ffmpeg7-connect.bin");
 
 /// Timestamps begin one turn of their 32 bits up.
 const TURN: u64 = 1 << 32;
@@ -402,25 +405,44 @@ fn the_commands_of_players_and_publishers_are_events() {
     assert_eq!(unpublish, "Published(\"cam\")");
 }
 
-#[test]
-fn connect_is_answered_with_what_the_server_can_do() {
-    let (_, out) = run(&[&conversation(&[(MessageType::CommandAmf0, &command("connect"))])]).unwrap();
+/// The two objects of the answer to the connect in what a client sent.
+fn answer_to_connect(input: &[u8]) -> [Object; 2] {
+    let (events, out) = run(&[input]).unwrap();
+    assert_eq!(events[..2], ["handshake", "connect live"]);
     let messages = replies(&out);
-    let answer = messages.iter().find(|message| message.type_id == 20).unwrap();
-    let values = amf0::decode(answer.payload()).unwrap();
-    for object in [&values[2], &values[3]].map(|value| value.as_object().unwrap()) {
+    let types: Vec<_> = messages.iter().map(|message| message.type_id).collect();
+    assert_eq!(types[..4], [5, 6, 1, 20], "window, bandwidth, chunk size and result, in nginx-rtmp's order");
+    let values = amf0::decode(messages[3].payload()).unwrap();
+    assert_eq!(values[0], "_result".into());
+    [&values[2], &values[3]].map(|value| value.as_object().unwrap().clone())
+}
+
+#[test]
+fn a_client_that_says_nothing_of_enhanced_rtmp_is_answered_as_adobe_s_server_and_nginx_rtmp_do() {
+    for capture in [GO_ORYX, ROOT_ENCODER, FFMPEG, GSTREAMER, RTMPDUMP] {
+        let [server, info] = answer_to_connect(capture);
+        let names = |object: &Object| object.0.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&server), ["fmsVer", "capabilities"]);
+        assert_eq!(names(&info), ["level", "code", "description", "objectEncoding"]);
+        assert_eq!(info.str("code"), Some("NetConnection.Connect.Success"));
+    }
+}
+
+#[test]
+fn a_client_that_speaks_enhanced_rtmp_is_told_what_the_server_can_do() {
+    for object in answer_to_connect(FFMPEG_7) {
         assert_eq!(object.number("capsEx"), Some(15.0));
         assert_eq!(object.get("fourCcList"), Some(&Value::StrictArray(vec!["*".into()])));
         for map in ["videoFourCcInfoMap", "audioFourCcInfoMap"] {
             assert_eq!(object.get(map).and_then(Value::as_object).unwrap().number("*"), Some(4.0));
         }
     }
-    let info = values[3].as_object().unwrap();
-    assert_eq!(
-        (info.str("code"), info.number("objectEncoding")),
-        (Some("NetConnection.Connect.Success"), Some(0.0))
-    );
-    assert_eq!(messages.last(), Some(answer), "and that is all that it is told");
+}
+
+#[test]
+fn nothing_follows_the_answer_to_connect() {
+    let (_, out) = run(&[&conversation(&[(MessageType::CommandAmf0, &command("connect"))])]).unwrap();
+    assert_eq!(replies(&out).last().map(|message| message.type_id), Some(20));
 }
 
 #[test]
