@@ -25,7 +25,12 @@ const EXTENDED: u32 = 0xff_ffff;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChunkError {
     /// A header that leans on an earlier one came first on its chunk stream.
-    NoHeader(u32),
+    NoHeader {
+        /// The chunk stream id.
+        csid: u32,
+        /// The header's type, 2 or 3.
+        format: u8,
+    },
     /// A new message's header came before the message in progress was whole.
     Interrupted(u32),
     /// The message is longer than allowed.
@@ -46,7 +51,10 @@ pub enum ChunkError {
 impl fmt::Display for ChunkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoHeader(csid) => write!(f, "chunk stream {csid} begins without a full header"),
+            Self::NoHeader { csid, format } => write!(
+                f,
+                "chunk stream {csid} begins with a header of type {format}, which leaves out how long the message is"
+            ),
             Self::Interrupted(csid) => write!(f, "chunk stream {csid} begins a message within another"),
             Self::TooLong { length, limit } => {
                 write!(f, "message of {length} bytes is longer than the {limit} allowed here")

@@ -309,7 +309,7 @@ impl ChunkReader {
         let tail: Option<[u8; 4]> = self.header[plain..filled].try_into().ok();
         let tail = tail.map(u32::from_be_bytes);
 
-        let index = self.stream_of(csid, shape, msid)?;
+        let index = self.stream_of((csid, format), shape, msid)?;
         let Some(stream) = self.streams.get_mut(index) else { return Ok(()) };
         (stream.length, stream.type_id) = shape.unwrap_or((stream.length, stream.type_id));
         stream.msid = msid.unwrap_or(stream.msid);
@@ -325,10 +325,12 @@ impl ChunkReader {
         Ok(())
     }
 
-    /// Finds the chunk stream of a header, or makes it, if the header may come now.
+    /// Finds the chunk stream of a header, or makes it, if the header may come now. Nothing tells the length of a message
+    /// whose chunk stream begins with type 2 or 3: it may be that of the message before it on another one, or 0, as
+    /// nginx-rtmp takes it; after a wrong guess, what follows would be read from its middle on.
     fn stream_of(
         &mut self,
-        csid: u32,
+        (csid, format): (u32, usize),
         shape: Option<(u32, u8)>,
         msid: Option<u32>,
     ) -> Result<usize, ChunkError> {
@@ -343,7 +345,7 @@ impl ChunkReader {
         }
         let length = shape.map(|(length, _)| length).or(stream.map(|stream| stream.length));
         // librtmp begins chunk stream 2 with a type 1 header; it says all but the message stream.
-        let length = length.ok_or(ChunkError::NoHeader(csid))?;
+        let length = length.ok_or(ChunkError::NoHeader { csid, format: format as u8 })?;
         if stream.is_none() && self.streams.len() >= self.limits.streams {
             return Err(ChunkError::TooManyStreams(self.limits.streams));
         }

@@ -271,6 +271,31 @@ fn a_type_1_or_2_header_with_an_extended_timestamp_says_a_step_or_a_time() {
     assert_eq!(times(&[&full, &pause]), [0xff_fffe, 0x10ff_fffe]);
 }
 
+#[test]
+fn a_negative_step_goes_back_by_as_much_with_every_type_of_header() {
+    let full = |time: u8| [4, 0, 0, time, 0, 0, 1, 9, 1, 0, 0, 0];
+    let step = |head: &[u8], back: u32| [head, &back.wrapping_neg().to_be_bytes()].concat();
+    let type_1 = |back| step(&[0x44, 0xff, 0xff, 0xff, 0, 0, 1, 9], back);
+    let type_2 = |back| step(&[0x84, 0xff, 0xff, 0xff], back);
+    for header in [&type_1 as &dyn Fn(u32) -> Vec<u8>, &type_2] {
+        for back in [1, 20, 99, 100] {
+            assert_eq!(times(&[&full(100), &header(back)])[1], 100 - back);
+        }
+        assert_eq!(times(&[&full(0), &header(20)])[1], 20u32.wrapping_neg(), "to before 0");
+        assert_eq!(times(&[&full(100), &header(20), &[0x84, 0, 0, 40]])[1..], [80, 120], "and on");
+        let again = step(&[0xc4], 20);
+        assert_eq!(times(&[&full(100), &header(20), &again])[1..], [80, 60], "a type 3 header says it again");
+    }
+    // Of a message in several chunks, which repeat the number.
+    let payload = [7; 20];
+    let number = 20u32.wrapping_neg().to_be_bytes();
+    let head = [&[0x44, 0xff, 0xff, 0xff, 0, 0, 20, 9][..], &number].concat();
+    let chunks =
+        [&head, &payload[..8], &[0xc4], &number, &payload[8..16], &[0xc4], &number, &payload[16..]].concat();
+    let input = [&full(100)[..], &[1], &chunks].concat();
+    assert_eq!(read(8, &input), [(1, 100, vec![1]), (1, 80, payload.to_vec())]);
+}
+
 /// Times that begin near a limit and mostly go on in small steps.
 fn sequence() -> impl Strategy<Value = Vec<(u8, u32, usize)>> {
     let start = prop::sample::select(vec![0, 0xff_ff00, 0x0100_0000, 0x7000_0000, 0xffff_ff00u32]);

@@ -94,8 +94,11 @@ fn librtmp_may_begin_chunk_stream_2_with_a_type_1_header() {
 
 #[test]
 fn a_header_that_leans_on_nothing_is_an_error() {
-    assert_eq!(read(&[0x84, 0, 0, 0]), Err(ChunkError::NoHeader(4)));
-    assert_eq!(read(&[0xc4]), Err(ChunkError::NoHeader(4)));
+    // As DJI's Osmo Action is said to do on chunk stream 33.
+    assert_eq!(read(&[0xa1, 0, 0, 0]), Err(ChunkError::NoHeader { csid: 33, format: 2 }));
+    assert_eq!(read(&[0xc4]), Err(ChunkError::NoHeader { csid: 4, format: 3 }));
+    let text = "chunk stream 33 begins with a header of type 2, which leaves out how long the message is";
+    assert_eq!(ChunkError::NoHeader { csid: 33, format: 2 }.to_string(), text);
 }
 
 #[test]
@@ -173,7 +176,7 @@ fn every_type_of_header_follows_on_a_chunk_stream_id_of_every_form() {
         let expected =
             [(8, 1, 10, vec![1; 2]), (9, 1, 30, vec![2; 3]), (9, 1, 60, vec![3; 3]), (9, 1, 90, vec![4; 3])];
         assert_eq!(summary(&read(&input).unwrap()), expected, "{csid}");
-        assert_eq!(read(&header(2, &[0, 0, 30])), Err(ChunkError::NoHeader(csid)));
+        assert_eq!(read(&header(2, &[0, 0, 30])), Err(ChunkError::NoHeader { csid, format: 2 }));
     }
 }
 
