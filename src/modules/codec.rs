@@ -139,7 +139,8 @@ fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     };
     if let Some(picture) = picture {
         (facts.width, facts.height) = (picture.width, picture.height);
-        if let Some(rate) = picture.frame_rate.filter(|_| facts.frame_rate == 0.0) {
+        let frame_rate = picture.frame_rate.filter(|rate| *rate <= MAX_FRAME_RATE);
+        if let Some(rate) = frame_rate.filter(|_| facts.frame_rate == 0.0) {
             facts.frame_rate = rate;
         }
     }
@@ -210,16 +211,18 @@ fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
 fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let values = amf0::decode(frame.amf0()).map_err(|error| format!("metadata: {error}"))?;
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
+    // What is infinite, negative or no number at all counts as not said.
     let number = |names: &[&str]| {
-        names.iter().find_map(|name| object.number(name)).filter(|n| *n > 0.0 && n.is_finite())
+        names.iter().filter_map(|name| object.number(name)).find(|n| *n > 0.0 && n.is_finite())
     };
     let facts = &mut stream.codec;
     // The picture's size is in the headers of H.264 and H.265.
     if facts.video_level == 0 {
-        facts.width = number(&["width"]).map_or(0, |n| n as u32);
-        facts.height = number(&["height"]).map_or(0, |n| n as u32);
+        let side = |name| number(&[name]).filter(|side| *side <= MAX_SIDE).map_or(0, |side| side as u32);
+        (facts.width, facts.height) = (side("width"), side("height"));
     }
-    facts.frame_rate = number(&["framerate", "fps"]).unwrap_or(facts.frame_rate);
+    let frame_rate = number(&["framerate", "fps"]).filter(|rate| *rate <= MAX_FRAME_RATE);
+    facts.frame_rate = frame_rate.unwrap_or(facts.frame_rate);
     facts.video_rate = number(&["videodatarate"]).unwrap_or_default();
     facts.audio_rate = number(&["audiodatarate"]).unwrap_or_default();
     facts.encoder = object.str("encoder").unwrap_or_default().chars().take(MAX_ENCODER).collect();
@@ -231,7 +234,8 @@ fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
 fn track_maps(object: &Object) -> Vec<(String, Value)> {
     let mut size = 0;
     let maps = ["videoTrackIdInfoMap", "audioTrackIdInfoMap"].iter().filter_map(|name| {
-        let value = object.get(name).filter(|value| value.as_object().is_some())?;
+        let value =
+            object.get(name).filter(|value| value.as_object().is_some() && !value.has_non_finite())?;
         let mut encoded = Vec::new();
         amf0::encode(&mut encoded, value);
         size += encoded.len();
@@ -254,6 +258,9 @@ fn clear_metadata(stream: &mut Stream, frame: &Frame) -> bool {
     true
 }
 
+/// The most pictures a second, and the longest side of a picture, that are believed.
+const MAX_FRAME_RATE: f64 = 1000.0;
+const MAX_SIDE: f64 = 65_535.0;
 /// Characters kept of an encoder's name.
 const MAX_ENCODER: usize = 128;
 /// Bytes kept of what is said of further tracks.

@@ -29,3 +29,43 @@ fn no_field_of_a_header_ends_more_than_its_message() {
     assert!(stream.codec.sample_rate > 0 && stream.codec.width > 0);
     assert!(!world.engine.cx.memory.is_empty(), "fragments have been written");
 }
+
+/// The `onMetaData` that a player gets with a publisher's, as the object in it.
+fn metadata_of(meta: &str, published: Object) -> Object {
+    let config =
+        format!("rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; meta {meta}; }} }} }}");
+    let mut world = World::configured(table(), &config);
+    let mut player = Client::play(&mut world, "a");
+    let mut publisher = Client::publish(&mut world, "a");
+    let metadata = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(published)]);
+    publisher.frame(&mut world, Kind::Data, 0, &metadata);
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO_HEADER);
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+    let messages = player.receive(&mut world);
+    let data = messages.iter().rfind(|message| message.type_id == MessageType::DataAmf0 as u8).unwrap();
+    amf0::decode(data.payload()).unwrap()[1].as_object().unwrap().clone()
+}
+
+#[test]
+fn numbers_of_a_publisher_that_are_infinite_or_absurd_are_not_in_the_metadata_that_is_made() {
+    for wrong in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -1.0] {
+        let names = ["framerate", "width", "height", "videodatarate", "audiodatarate"];
+        let published = names.iter().fold(Object::default(), |object, name| object.with(name, wrong));
+        let map = Object::default().with("1", Value::Object(Object::default().with("framerate", f64::NAN)));
+        let published = published.with("videoTrackIdInfoMap", Value::Object(map)).with("fps", 30.0);
+        let got = metadata_of("on", published);
+        assert_eq!((got.number("framerate"), got.number("fps")), (Some(30.0), Some(30.0)), "{wrong}");
+        for name in ["width", "height", "videodatarate", "audiodatarate", "videoTrackIdInfoMap"] {
+            assert_eq!(got.get(name), None, "{name} {wrong}");
+        }
+    }
+    let got =
+        metadata_of("on", Object::default().with("framerate", 1e9).with("width", 1e9).with("height", 1e9));
+    assert_eq!(["framerate", "width", "height"].map(|name| got.number(name)), [None; 3]);
+}
+
+#[test]
+fn copied_metadata_is_what_the_publisher_has_sent() {
+    let got = metadata_of("copy", Object::default().with("framerate", f64::INFINITY).with("own", "x"));
+    assert_eq!((got.number("framerate"), got.str("own")), (Some(f64::INFINITY), Some("x")));
+}

@@ -72,6 +72,18 @@ impl Value {
         }
     }
 
+    /// Whether there is a number in it that is infinite or none at all (NaN).
+    pub fn has_non_finite(&self) -> bool {
+        match self {
+            Self::Number(number) | Self::Date(number) => !number.is_finite(),
+            Self::Object(object) | Self::EcmaArray(object) | Self::TypedObject(_, object) => {
+                object.0.iter().any(|(_, value)| value.has_non_finite())
+            }
+            Self::StrictArray(items) => items.iter().any(Self::has_non_finite),
+            _ => false,
+        }
+    }
+
     /// The properties of an object or an associative array.
     pub fn as_object(&self) -> Option<&Object> {
         match self {

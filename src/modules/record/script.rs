@@ -183,7 +183,7 @@ fn cut(identity: &str) -> &str {
     identity.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
-/// Whether a publisher's property is one that every player can read, or one that tells of further tracks.
+/// Whether a publisher's property is one that every player can read and reckon with, or one that tells of further tracks.
 fn is_plain(name: &str, value: &Value) -> bool {
     let plain = match value {
         Value::Number(_) | Value::Boolean(_) => true,
@@ -191,7 +191,7 @@ fn is_plain(name: &str, value: &Value) -> bool {
         Value::Object(_) => matches!(name, "videoTrackIdInfoMap" | "audioTrackIdInfoMap"),
         _ => false,
     };
-    plain && name.len() <= MAX_STRING
+    plain && name.len() <= MAX_STRING && !value.has_non_finite()
 }
 
 /// A file's time; none if no recording is as long.
@@ -238,6 +238,22 @@ mod tests {
         assert_eq!(object.0.iter().filter(|(name, _)| name == "duration").count(), 1);
         let keyframes = object.get("keyframes").unwrap().as_object().unwrap();
         assert_eq!(numbers(keyframes, "times").unwrap().len(), MAX_ENTRIES);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_not_written() {
+        let published = Object::default()
+            .with("framerate", f64::INFINITY)
+            .with("videodatarate", f64::NAN)
+            .with("audiodatarate", f64::NEG_INFINITY)
+            .with("height", 360.0);
+        let metadata = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(published)]);
+        let facts = StreamFacts { frame_rate: 25.0, ..StreamFacts::default() };
+        let Script { properties, .. } = Script::new("live/cam", Some(&metadata), &facts);
+        assert_eq!(
+            properties.0,
+            [("height".to_owned(), 360.0.into()), ("framerate".to_owned(), 25.0.into())]
+        );
     }
 
     #[test]
