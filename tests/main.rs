@@ -5,6 +5,7 @@ mod common;
 mod config;
 mod descriptors;
 mod directives;
+mod encoder_oddities;
 mod enhanced;
 mod hls;
 mod hls_codecs;

@@ -29,8 +29,9 @@ impl ServerSession {
             .with("objectEncoding", connect.object_encoding);
         // Enhanced RTMP leaves open in which of the two objects its properties stand.
         let is_enhanced = connect.capabilities.is_enhanced();
-        let [server, info] =
-            [server, info].map(|object| if is_enhanced { announce(object) } else { object }).map(Value::Object);
+        let [server, info] = [server, info]
+            .map(|object| if is_enhanced { announce(object) } else { object })
+            .map(Value::Object);
         self.write_answer(out, "_result", connect.transaction, server, info);
         // No onBWDone, like nginx-rtmp: no client waits for it, and simple ones take it for an answer.
     }

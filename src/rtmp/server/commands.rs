@@ -1,12 +1,12 @@
 //! The commands of a client (specification 7.2): answered here, or made an event.
 
 use crate::media::amf::Value;
-use crate::media::flv;
 use crate::media::frame::Kind;
 
 use super::super::RtmpError;
 use super::super::chunk::Message;
 use super::super::command::{Command, Connect, Level, Play, Publish, information};
+use super::data;
 use super::{Control, Event, ServerSession, Stop};
 
 impl ServerSession {
@@ -18,10 +18,8 @@ impl ServerSession {
         out: &mut Vec<u8>,
     ) -> Result<Option<Event>, RtmpError> {
         // Some encoders send these as commands, with the values of a data message.
-        for name in ["@setDataFrame", "@clearDataFrame", "onMetaData"] {
-            if start == 0 && flv::is_named(Kind::Data, message.payload(), name) {
-                return self.handle_data(message, Kind::Data);
-            }
+        if start == 0 && data::from_name(message.payload()).is_some() {
+            return self.handle_data(message, Kind::Data);
         }
         let msid = message.msid;
         let command = Command::read(message.payload().get(start..).unwrap_or_default())?;

@@ -6,11 +6,11 @@
 mod aggregate;
 mod answers;
 mod commands;
+mod data;
 mod streams;
 
 use std::mem;
 
-use crate::media::amf::{Value, amf0};
 use crate::media::frame::{Frame, Kind};
 use crate::media::{Reader, Truncated};
 
@@ -318,23 +318,6 @@ impl ServerSession {
         self.clock = Some(timestamp);
         let msid = message.msid;
         Ok(Some(Event::Frame { msid, frame: message.into_frame(kind, timestamp) }))
-    }
-
-    /// Data messages: `@setDataFrame` is an instruction to the server and is taken off (the rest is
-    /// what players get). Their times do not move the clock: many encoders stamp them 0.
-    fn handle_data(&mut self, message: &Message, kind: Kind) -> Result<Option<Event>, RtmpError> {
-        self.require_connected()?;
-        let timestamp = self.unwrap(message.timestamp);
-        let whole = message.payload();
-        let (format, values) = whole.split_at(whole.len().min(usize::from(kind == Kind::DataAmf3)));
-        let payload = match amf0::decode_first(values) {
-            Ok((Value::String(name), length)) if name == "@setDataFrame" => {
-                &[format, values.get(length..).unwrap_or_default()].concat()
-            }
-            _ => whole,
-        };
-        let frame = Frame::from_payload(kind, timestamp, payload);
-        Ok(Some(Event::Frame { msid: message.msid, frame }))
     }
 
     /// One that cannot be read costs itself, not the connection.

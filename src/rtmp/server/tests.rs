@@ -2,7 +2,7 @@
 
 use super::super::message::csid;
 use super::*;
-use crate::media::amf::Object;
+use crate::media::amf::{Object, Value, amf0};
 use crate::media::flv;
 use crate::rtmp::chunk::{ChunkError, Extended, write_message};
 
@@ -462,6 +462,11 @@ fn data_messages_keep_their_type_and_every_byte() {
         data(MessageType::DataAmf3, wrapped),
         (Kind::DataAmf3, b"\x00\x02\x00\x0aonMetaData\x05".to_vec())
     );
+    // Uniview's cameras.
+    let behind_numbers = [&[0; 18], &b"\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x05"[..]].concat();
+    let metadata = b"\x02\x00\x0aonMetaData\x05".to_vec();
+    assert_eq!(data(MessageType::DataAmf0, &behind_numbers), (Kind::Data, metadata.clone()));
+    assert_eq!(data(MessageType::CommandAmf0, &behind_numbers), (Kind::Data, metadata));
     let command = b"\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x05";
     assert_eq!(data(MessageType::CommandAmf0, command), (Kind::Data, command[16..].to_vec()));
 }
