@@ -13,6 +13,7 @@ mod hls_keys;
 mod hls_memory;
 mod hls_playlist;
 mod hls_restart;
+mod hls_sound;
 mod hls_variants;
 mod hostile;
 mod http;

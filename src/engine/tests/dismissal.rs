@@ -53,7 +53,9 @@ fn rejected(why: &str) -> Option<(String, String)> {
 #[test]
 fn a_picture_is_as_large_as_its_header_says_and_nothing_of_one_too_large_goes_out() {
     let key = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 1][..];
-    let frames = [(Kind::Video, SMALL), (Kind::Video, key), (Kind::Video, key)];
+    // A header without a body says nothing of it.
+    let empty = &[0x17, 0, 0, 0, 0][..];
+    let frames = [(Kind::Video, empty), (Kind::Video, SMALL), (Kind::Video, key), (Kind::Video, key)];
     for (limit, passed, error) in [
         ("160x120", 3, None),
         ("120x160", 3, None),

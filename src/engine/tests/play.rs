@@ -120,6 +120,25 @@ fn a_player_begins_with_the_cached_group_and_goes_on_behind_it() {
 }
 
 #[test]
+fn a_header_without_a_body_is_no_players_beginning() {
+    let mut world = world("");
+    let mut publisher = Client::publish(&mut world, "a");
+    for payload in [HEADER, KEY, &[0x17, 0, 0, 0, 0], INTER] {
+        publisher.frame(&mut world, Kind::Video, 0, payload);
+    }
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO_HEADER);
+    publisher.frame(&mut world, Kind::Audio, 0, &[0xaf, 0]);
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+    let mut player = player(&mut world, &[]);
+    let payloads: Vec<_> = player.media(&mut world).into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(payloads, [HEADER, KEY, INTER, AUDIO_HEADER, AUDIO]);
+    // The publisher pauses its sound; it still is what the header said.
+    publisher.frame(&mut world, Kind::Audio, 0, &[0xaf, 0]);
+    let stream = world.engine.cx.streams.iter().next().unwrap();
+    assert_eq!((stream.codec.sample_rate, stream.codec.channels), (44_100, 2));
+}
+
+#[test]
 fn a_stream_without_a_picture_has_no_cache_and_begins_at_once() {
     let mut world = world("");
     let mut publisher = Client::publish(&mut world, "a");

@@ -133,6 +133,7 @@ pub(super) fn inspect(kind: Kind, payload: &[u8]) -> Result<Tag, Truncated> {
     let Some(layout) = head.layout else { return Ok(tag) };
     let mut parts = Parts::new(reader, payload.len(), layout)?;
     let mut tracks = Tracks::NONE;
+    (tag.packet, tag.role) = judge(kind, head.packet_type, head.frame_type);
     while let Some(Part { track, four_cc, mut body, end }) = parts.next()? {
         let codec = Codec::of_four_cc(four_cc);
         let mut composition_time = 0;
@@ -142,12 +143,15 @@ pub(super) fn inspect(kind: Kind, payload: &[u8]) -> Result<Tag, Truncated> {
             composition_time = frame.i24().unwrap_or_default();
             body = if body.len() < 3 { &[] } else { frame.rest() };
         }
-        if tracks.is_empty() || track == 0 {
-            (tag.codec, tag.composition_time, tag.body) = (codec, composition_time, end - body.len()..end);
+        let part = Tag { codec, composition_time, body: end - body.len()..end, ..tag.clone() };
+        let has_content = !part.lacks_configuration();
+        if tracks.is_empty() || track == 0 && has_content {
+            tag = part;
         }
-        tracks.add(track);
+        if has_content {
+            tracks.add(track);
+        }
     }
-    (tag.packet, tag.role) = judge(kind, head.packet_type, head.frame_type);
     tag.tracks = tracks;
     Ok(tag)
 }

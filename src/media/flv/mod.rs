@@ -78,7 +78,7 @@ pub struct Tag {
     pub composition_time: i32,
     /// What the presentation time has beyond its milliseconds: 0 to 999 999 ns (Enhanced RTMP ModEx).
     pub nanoseconds: u32,
-    /// The tracks that have a part of it.
+    /// The tracks that have a part of it; of a configuration, those that it configures.
     pub tracks: Tracks,
     /// Where the elementary data lies in the tag. Invariant: within it.
     pub body: Range<usize>,
@@ -94,6 +94,11 @@ impl Tag {
         tracks: Tracks::DEFAULT,
         body: 0..0,
     };
+
+    /// Whether it is to configure its codec and does not.
+    fn lacks_configuration(&self) -> bool {
+        self.packet == Packet::Configuration && self.codec.needs_configuration() && self.body.is_empty()
+    }
 }
 
 /// The longest decoder configuration believed, bytes: it is kept, and repeated before key frames. Real
@@ -148,8 +153,9 @@ pub fn video_configuration(like: &[u8], codec: Codec, record: &[u8]) -> Option<V
     Some([&[1 << 4 | code, 0, 0, 0, 0][..], record].concat())
 }
 
-/// Reads the tag header of a payload. One that is too short for its header, or a configuration longer
-/// than [`MAX_CONFIGURATION`], is [`Role::Empty`].
+/// Reads the tag header of a payload. [`Role::Empty`] is one that is too short for its header, a configuration longer
+/// than [`MAX_CONFIGURATION`], and one without a body where frames need it: FFmpeg sends that of AAC that it copies
+/// from MPEG-TS, and the real one once it has seen a frame.
 pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {
     let tag = match kind {
         Kind::Audio | Kind::Video if is_enhanced(kind, payload) => enhanced::inspect(kind, payload),
@@ -160,7 +166,7 @@ pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {
         Kind::Data | Kind::DataAmf3 => Ok(Tag { role: Role::Key, ..Tag::EMPTY }),
     };
     let tag = tag.unwrap_or(Tag::EMPTY);
-    if tag.role == Role::Header && payload.len() > MAX_CONFIGURATION {
+    if tag.role == Role::Header && (payload.len() > MAX_CONFIGURATION || tag.lacks_configuration()) {
         Tag { role: Role::Empty, ..tag }
     } else {
         tag
@@ -246,6 +252,10 @@ mod tests {
         assert_eq!(tag(Kind::Video, &[0x52, 0]), (Codec::Other(2), Role::Empty, 0, 1));
         assert_eq!(tag(Kind::Audio, &[0xaf, 0, 0x12, 0x10]), (Codec::Aac, Role::Header, 0, 2));
         assert_eq!(tag(Kind::Audio, &[0xaf, 1, 0x21]), (Codec::Aac, Role::Key, 0, 2));
+        for empty in [&[0xaf, 0][..], &[0x17, 0, 0, 0, 0], &[0x1c, 0, 0, 0, 0]] {
+            let kind = if empty.len() == 2 { Kind::Audio } else { Kind::Video };
+            assert_eq!(tag(kind, empty).1, Role::Empty, "{empty:02x?}");
+        }
         assert_eq!(tag(Kind::Audio, &[0x2f, 0xff]), (Codec::Mp3, Role::Key, 0, 1));
         assert_eq!(tag(Kind::Audio, &[0xb2, 0]), (Codec::Other(11), Role::Key, 0, 1));
         assert_eq!(tag(Kind::Data, b"anything"), (Codec::None, Role::Key, 0, 0));

@@ -117,6 +117,9 @@ impl Limits {
 /// What a track's part of a frame says of the size of its pictures; None where it should and does not.
 fn sizes_in(frame: &Frame, codec: Codec, length_size: Option<usize>, body: &[u8]) -> Option<Vec<Size>> {
     let is_configuration = frame.packet == Packet::Configuration;
+    if is_configuration && body.is_empty() {
+        return Some(Vec::new()); // it configures nothing
+    }
     if is_configuration && frame.is_multitrack() && !has_usual_length_size(codec, body) {
         return None;
     }

@@ -117,6 +117,22 @@ fn an_empty_track_costs_itself_only() {
 }
 
 #[test]
+fn a_configuration_without_a_body_is_none_where_frames_need_it() {
+    for (four_cc, codec) in VIDEO.into_iter().chain(AUDIO) {
+        let start = join(&[&[0x90], four_cc]);
+        let tag = if VIDEO.contains(&(four_cc, codec)) { video(&start) } else { audio(&start) };
+        let role = if codec.needs_configuration() { Role::Empty } else { Role::Header };
+        assert_eq!((tag.codec, tag.packet, tag.role), (codec, Packet::Configuration, role));
+    }
+    // Of several tracks, it is one for those that have some of it.
+    let second = audio(&join(&[&[0x95, 0x10], b"mp4a", &[0, 0, 0, 0], &[1, 0, 0, 2, 0x12, 0x10]]));
+    assert_eq!((second.role, second.body), (Role::Header, 14..16));
+    assert_eq!((second.tracks.contains(0), second.tracks.contains(1)), (false, true));
+    let none = audio(&join(&[&[0x95, 0x10], b"mp4a", &[0, 0, 0, 0], &[1, 0, 0, 0]]));
+    assert_eq!((none.codec, none.role, none.tracks), (Codec::Aac, Role::Empty, Tracks::NONE));
+}
+
+#[test]
 fn the_default_track_can_be_taken_out_of_a_message_of_several() {
     let many = join(&[&[0xa6, 0x11], b"hvc1", &[1, 0, 0, 1, 9], &[0, 0, 0, 4, 0, 0, 40, 7]]);
     let alone = super::super::default_track(Kind::Video, &many).unwrap();

@@ -4,6 +4,7 @@ mod breaks;
 mod codecs;
 mod day;
 mod pictures;
+mod sound;
 
 use std::fs;
 use std::time::UNIX_EPOCH;
