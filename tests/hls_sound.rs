@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use crate::common::hls::{fragments, publish};
+use crate::common::hls::{check_times, fragments, publish};
 use crate::common::media::Packet;
 use crate::common::ts::Fragment;
 use crate::common::{Server, ffmpeg, flv};
@@ -52,5 +52,25 @@ fn what_ffmpeg_copies_from_a_transport_stream_has_its_sound_from_the_first_fragm
     assert_eq!(raw_frames(&fragments), frames_from_the_picture_on(&packets));
     assert!(fragments[0].units.iter().any(|unit| !unit.is_video()));
     decode(&server, "cam");
+    assert_eq!(server.lines("[warn]").len() + server.lines("[error]").len(), 0, "{}", server.log());
+}
+
+#[test]
+fn sound_that_is_sent_ahead_of_the_first_picture_is_all_there_and_decodes() {
+    let server = Server::live(HLS);
+    let mut packets = ffmpeg::encode(&server.folder, ffmpeg::Tracks::Both, 6);
+    for (name, ahead) in [("little", 70), ("much", 1800)] {
+        packets.sort_by_key(|packet| match packet.kind {
+            _ if packet.is_header() => (0, 0),
+            8 if packet.timestamp < ahead => (1, packet.timestamp),
+            _ => (2, packet.timestamp),
+        });
+        let list = publish(&server, name, &packets);
+        assert!(list.segments.iter().all(|segment| !segment.discontinuity));
+        let fragments = fragments(server.http(), "/hls", &list);
+        assert_eq!(raw_frames(&fragments), frames_from_the_picture_on(&packets));
+        check_times(&fragments);
+        decode(&server, name);
+    }
     assert_eq!(server.lines("[warn]").len() + server.lines("[error]").len(), 0, "{}", server.log());
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// The most audio frames left out around a pause while the other track has not come to its end.
+/// The most audio frames kept out around a pause while the other track has not come to its end.
 const MAX_STRAY: u32 = 64;
 
 /// The clock of one track.
@@ -75,12 +75,15 @@ impl Dates {
 pub enum Passage {
     /// Write it.
     Pass,
-    /// Leave it out: it belongs to the other side of a pause.
-    Stray,
+    /// Keep it: it is behind a pause whose other side the picture has not come to.
+    Early,
+    /// Leave it out: it is before a pause behind which the picture is.
+    Late,
 }
 
 /// Holds audio back around a pause. The tracks never come to its end in the same frame, and a fragment must not
-/// hold times of both sides: video decides where the cut is, audio that is early or late is left out.
+/// hold times of both sides: video decides where the cut is, audio that is early waits for it, and what is late is
+/// left out.
 #[derive(Debug)]
 pub struct AudioGate {
     clock: Clock,
@@ -102,12 +105,18 @@ impl AudioGate {
         Self { clock: Clock::new(max_step), state: Gate::Open }
     }
 
-    /// Video goes on behind a pause, in a new fragment.
-    pub fn video_goes_on(&mut self) {
+    /// Video goes on behind a pause at that time, in a new fragment. Audio may have had none.
+    pub fn video_goes_on(&mut self, timestamp: u64) {
         self.state = match self.state {
             Gate::Early(_) => Gate::Open,
+            Gate::Open if !self.clock.pauses_before(timestamp) => Gate::Open,
             Gate::Open | Gate::Late(_) => Gate::Late(MAX_STRAY),
         };
+    }
+
+    /// True if audio is on the same side of a pause as video, as far as it has come.
+    pub fn is_open(&self) -> bool {
+        self.state == Gate::Open
     }
 
     /// Judges the next audio frame. A track that stays behind is let through after [`MAX_STRAY`] frames.
@@ -121,7 +130,11 @@ impl AudioGate {
             Gate::Early(left) => Gate::Early(left.saturating_sub(1)),
             Gate::Late(left) => Gate::Late(left.saturating_sub(1)),
         };
-        if self.state == Gate::Open { Passage::Pass } else { Passage::Stray }
+        match self.state {
+            Gate::Open => Passage::Pass,
+            Gate::Early(_) => Passage::Early,
+            Gate::Late(_) => Passage::Late,
+        }
     }
 }
 
@@ -163,9 +176,9 @@ mod tests {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(
             (gate.judge(0), gate.judge(1_000_000), gate.judge(1_000_021)),
-            (Passage::Pass, Passage::Stray, Passage::Stray)
+            (Passage::Pass, Passage::Early, Passage::Early)
         );
-        gate.video_goes_on();
+        gate.video_goes_on(1_000_000);
         assert_eq!(gate.judge(1_000_042), Passage::Pass);
     }
 
@@ -173,12 +186,20 @@ mod tests {
     fn audio_that_goes_on_last_is_left_out_until_then() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(gate.judge(0), Passage::Pass);
-        gate.video_goes_on();
+        gate.video_goes_on(1_000_000);
         assert_eq!(
             (gate.judge(21), gate.judge(42), gate.judge(1_000_000)),
-            (Passage::Stray, Passage::Stray, Passage::Pass)
+            (Passage::Late, Passage::Late, Passage::Pass)
         );
         assert_eq!(gate.judge(1_000_021), Passage::Pass);
+    }
+
+    #[test]
+    fn audio_that_has_not_paused_is_on_the_same_side_as_video() {
+        let mut gate = AudioGate::new(10_000);
+        (0..200_000).step_by(21).for_each(|timestamp| assert_eq!(gate.judge(timestamp), Passage::Pass));
+        gate.video_goes_on(200_000);
+        assert_eq!(gate.judge(200_000), Passage::Pass);
     }
 
     #[test]
@@ -186,11 +207,11 @@ mod tests {
         let mut gate = AudioGate::new(10_000);
         gate.judge(0);
         let left_out =
-            (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
+            (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Early).count();
         assert_eq!(left_out, 64);
-        gate.video_goes_on();
+        gate.video_goes_on(2_000_000);
         let left_out =
-            (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Stray).count();
+            (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Late).count();
         assert_eq!(left_out, 63);
     }
 }

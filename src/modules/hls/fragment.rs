@@ -112,10 +112,14 @@ impl OpenFragment {
         pictures.since += 1;
     }
 
-    /// Milliseconds since the first audio frame of this fragment; counts this one.
-    pub fn audio_span(&mut self, timestamp: u64) -> u64 {
-        let first = *self.first_audio.get_or_insert(timestamp);
-        timestamp.saturating_sub(first)
+    /// An audio frame of that time, in milliseconds, is written.
+    pub fn hears(&mut self, timestamp: u64) {
+        self.first_audio.get_or_insert(timestamp);
+    }
+
+    /// Milliseconds from the first audio frame of this fragment to one of that time.
+    pub fn audio_span(&self, timestamp: u64) -> u64 {
+        self.first_audio.map_or(0, |first| timestamp.saturating_sub(first))
     }
 
     /// Lets full buffers go to the file.

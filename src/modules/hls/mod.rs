@@ -9,6 +9,7 @@ mod attributes;
 mod audio;
 mod clock;
 mod directives;
+mod early;
 mod files;
 mod fragment;
 mod keys;

@@ -91,6 +91,11 @@ impl Gathering {
         self.picture.take()
     }
 
+    /// Whether the picture that is being gathered is the first of its fragment.
+    pub fn has_first(&self) -> bool {
+        self.picture.as_ref().is_some_and(|picture| picture.start == Start::Fragment)
+    }
+
     /// Whether a sound of that time tells that no more of the picture comes.
     pub fn is_complete_at(&self, timestamp: u64) -> bool {
         self.picture.as_ref().is_some_and(|picture| timestamp > picture.first.timestamp + PATIENCE)

@@ -10,10 +10,15 @@ use super::tracks::Content;
 const MAX_TIME: u64 = 1000;
 /// How long to wait for the pictures of a track whose header has come.
 const PATIENCE: u64 = 5000;
-/// The most that waits, in bytes. A frame counts as its payload and [`FRAME_COST`].
+/// The most that waits, in bytes.
 const MAX_BYTES: usize = 4 << 20;
 /// More than what a frame without a payload takes up here.
 const FRAME_COST: usize = 512;
+
+/// Bytes that a frame takes up while it waits.
+pub fn cost(frame: &Frame) -> usize {
+    frame.payload().len().saturating_add(FRAME_COST)
+}
 
 /// What is known of the tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +48,7 @@ impl Probe {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
         self.waited = self.waited.max(waited);
-        self.bytes = self.bytes.saturating_add(frame.payload().len()).saturating_add(FRAME_COST);
+        self.bytes = self.bytes.saturating_add(cost(frame));
         self.frames.push((Rc::clone(frame), content));
     }
 

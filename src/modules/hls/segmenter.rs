@@ -15,6 +15,7 @@ use crate::media::{Frame, Kind, Role};
 
 use super::audio::AudioBuffer;
 use super::clock::{AudioGate, Clock, Dates};
+use super::early::EarlySound;
 use super::fragment::OpenFragment;
 use super::line::{Ends, Line, MAX_HOLE};
 use super::measure::Facts;
@@ -32,9 +33,6 @@ const MIN_BROKEN: u64 = 100;
 
 /// How long nothing is written after an error, in milliseconds of media.
 const REST: u64 = 2000;
-
-/// How far sound may be ahead of a picture that is still coming, in ticks.
-const MAX_LEAD: u64 = 400 * 90;
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +79,7 @@ pub struct Segmenter {
     muxer_before: Muxer,
     audio: AudioBuffer,
     gate: AudioGate,
+    early: EarlySound,
     /// The clock of the leading track: video, or else audio.
     clock: Clock,
     line: Line,
@@ -129,6 +128,7 @@ impl Segmenter {
             muxer_before: Muxer::new(Tracks::default()),
             audio: AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer),
             gate: AudioGate::new(max_step),
+            early: EarlySound::default(),
             clock: Clock::new(max_step),
             seen: 0,
             last_dts: None,
@@ -234,6 +234,7 @@ impl Segmenter {
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
     fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
         self.finish_picture()?;
+        self.write_early_until(cut, next)?;
         self.flush_audio();
         let is_broken = cut.breaks();
         if let Some(mut open) = self.open.take() {

@@ -67,13 +67,15 @@ impl Segmenter {
             self.close(cut, dts)?;
             self.codecs.take_over();
             self.open(dts)?;
+            self.forget_older_sound(frame.timestamp);
         }
         if self.clock.pauses_before(frame.timestamp) {
-            self.gate.video_goes_on();
+            self.gate.video_goes_on(frame.timestamp);
         }
         self.clock.take(frame.timestamp);
         self.last_dts = Some(dts);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
+        self.early.see_picture(frame.timestamp);
         self.gathering.begin(frame, dts, start);
         Ok(())
     }
@@ -122,6 +124,7 @@ impl Segmenter {
         let (dts, pts) = (self.line.written(dts), self.line.written(pts));
         let timing = Timing { dts, pts, random_access: frame.is_video_key() };
         self.muxer.video(timing, &self.access_unit, open.buffer());
-        open.drain()
+        open.drain()?;
+        self.write_sound_of_picture()
     }
 }

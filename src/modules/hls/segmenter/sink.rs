@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::Frame;
 
+use super::super::early::EarlySound;
 use super::super::fragment::OpenFragment;
 use super::super::line::Ends;
 use super::super::probe::Probe;
@@ -52,6 +53,7 @@ impl Segmenter {
         }
         self.open = None;
         self.gathering.clear();
+        self.early = EarlySound::default();
         self.muxer = self.muxer_before.clone();
         self.audio.flush(|_, _| {});
         self.audio.restart();
@@ -63,6 +65,12 @@ impl Segmenter {
         if self.publication.is_full() {
             self.finish(Finish::StreamEnded);
         }
+    }
+
+    /// Bytes of frames that wait until it is known what to write.
+    pub(super) fn waiting(&self) -> usize {
+        let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
+        probed + self.early.bytes() + self.gathering.bytes()
     }
 
     fn write_rest(&mut self, cut: Cut) -> io::Result<()> {
@@ -93,6 +101,7 @@ impl Sink for Segmenter {
         }
         self.codecs.restart();
         self.gathering.clear();
+        self.early = EarlySound::default();
         self.dates.restart();
         self.slicer.restart();
         self.state = State::Probing(Probe::default());
@@ -107,6 +116,7 @@ impl Sink for Segmenter {
             Finish::ServerStops => Cut::Break,
         });
         self.open = None;
+        self.early = EarlySound::default();
         self.state = State::Over;
         let end = match why {
             Finish::StreamEnded => self.publication.end(),
@@ -123,8 +133,7 @@ impl Sink for Segmenter {
 
     fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
-        let frames = probed + self.gathering.bytes();
+        let frames = self.waiting();
         let unpublished = Unpublished { open: self.open.as_mut(), frames };
         if let Err(error) = self.publication.settle(now, memory, unpublished) {
             self.fail(self.seen, &error);

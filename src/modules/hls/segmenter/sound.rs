@@ -1,56 +1,113 @@
 //! The segmenter's sound: beside pictures, or alone; without a hole where a break joins two publishers'.
 
 use std::io;
+use std::rc::Rc;
 
 use crate::media::Frame;
 use crate::media::ts::{Muxer, ticks};
 
 use super::super::audio::AudioFrame;
 use super::super::clock::Passage;
+use super::super::early::{Early, MAX_LEAD};
 use super::super::fragment::OpenFragment;
 use super::super::line::{Ends, Joint, MAX_HOLE};
 use super::super::playlist::Begins;
 use super::super::slicer::Place;
 use super::super::tracks::{AudioTrack, Told};
-use super::{Cut, MAX_LEAD, Segmenter};
+use super::{Cut, Segmenter};
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
-    pub(super) fn write_audio(&mut self, frame: &Frame, told: Option<Told>) -> io::Result<()> {
+    pub(super) fn write_audio(&mut self, frame: &Rc<Frame>, told: Option<Told>) -> io::Result<()> {
         if self.gathering.is_complete_at(frame.timestamp) {
             self.finish_picture()?;
         }
-        if self.gate.judge(frame.timestamp) == Passage::Stray {
+        let passage = self.gate.judge(frame.timestamp);
+        if passage == Passage::Late {
             self.skipped += 1;
             return Ok(());
         }
-        // A track that takes over waits for the next cut.
-        let (Some(track), Some(open)) = (self.codecs.audio(), &mut self.open) else { return Ok(()) };
-        let Some(audio) = track.elementary(frame, told) else {
+        let Some(track) = self.codecs.next_audio() else { return Ok(()) };
+        if track.elementary(frame, told).is_none() {
             self.skipped += 1;
             return Ok(());
-        };
-        let (time, last) = (ticks(frame.timestamp), self.last_dts.unwrap_or(0));
-        let (expected, duration) = (self.slicer.expected(), open.duration_to(time));
+        }
+        let early = Early { frame: Rc::clone(frame), told, track };
+        // What comes before its picture, and a track that takes over, wait for the next cut.
+        let is_ahead = self.open.is_none() || self.gathering.has_first() || self.codecs.is_audio_changing();
+        if passage == Passage::Early || is_ahead {
+            self.early.push(early);
+            self.early.trim();
+            return Ok(());
+        }
+        if self.goes_on_alone(frame.timestamp) {
+            self.cut_without_picture(frame.timestamp)?;
+        }
+        self.early.push(early);
+        self.write_early()
+    }
+
+    /// True if video has stopped, and the open fragment has to end without it.
+    fn goes_on_alone(&self, timestamp: u64) -> bool {
+        let Some(open) = &self.open else { return false };
+        let (alone, duration) = (self.early.since_picture(timestamp), open.duration_to(ticks(timestamp)));
+        let expected = self.slicer.expected();
         let is_alone = match self.publication.longest() {
-            Some(longest) => time > last.saturating_add(MAX_LEAD) && duration >= longest,
+            Some(longest) => alone > MAX_LEAD && duration >= longest,
             // Before it is told how long fragments are, the picture has to be away for as long as one.
-            None => {
-                time > last.saturating_add(ticks(expected))
-                    && (expected..self.max_fragment).contains(&duration)
-            }
+            None => alone > expected && (expected..self.max_fragment).contains(&duration),
         };
-        if is_alone || open.audio_span(frame.timestamp) >= self.max_fragment {
-            // Video has stopped, and audio goes on alone.
-            let start = time.max(last);
-            let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
-            if cut == Cut::Gap {
-                self.slicer.restart();
-            }
-            self.close(cut, start)?;
-            self.open(start)?;
-            self.clock.take(frame.timestamp);
+        is_alone || open.audio_span(timestamp) >= self.max_fragment
+    }
+
+    fn cut_without_picture(&mut self, timestamp: u64) -> io::Result<()> {
+        let Some(open) = &self.open else { return Ok(()) };
+        let start = ticks(timestamp).max(self.last_dts.unwrap_or(0));
+        let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
+        if cut == Cut::Gap {
+            self.slicer.restart();
         }
+        self.close(cut, start)?;
+        self.open(start)?;
+        self.early.go_alone(timestamp);
+        self.clock.take(timestamp);
+        Ok(())
+    }
+
+    /// Leaves out what waits and is older than the first picture of a fragment: it belongs to nothing.
+    pub(super) fn forget_older_sound(&mut self, picture: u64) {
+        while self.early.take_older(picture).is_some() {}
+    }
+
+    /// A picture is written: the sound that has waited for it follows.
+    pub(super) fn write_sound_of_picture(&mut self) -> io::Result<()> {
+        if self.codecs.is_audio_changing() { Ok(()) } else { self.write_early() }
+    }
+
+    /// Writes the sound that waits for nothing any more.
+    fn write_early(&mut self) -> io::Result<()> {
+        while let Some(early) = self.early.take_near() {
+            self.join(&early)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the sound that belongs to a fragment which ends at `next`, in ticks.
+    pub(super) fn write_early_until(&mut self, cut: Cut, next: u64) -> io::Result<()> {
+        let next = if matches!(cut, Cut::Break | Cut::End) { u64::MAX } else { next / 90 };
+        while self.open.is_some()
+            && self.gate.is_open()
+            && let Some(early) = self.early.take_older(next)
+        {
+            self.join(&early)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a frame of sound, if it is of the track in use and can follow from what is written.
+    fn join(&mut self, early: &Early) -> io::Result<()> {
+        let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return Ok(()) };
+        let Some(audio) = track.elementary(&early.frame, early.told) else { return Ok(()) };
         if self.joins(track, &audio) {
             self.gather(&audio)?;
         }
@@ -111,7 +168,7 @@ impl Segmenter {
         }
         let time = self.audio.push(audio);
         if let Some(open) = &mut self.open {
-            open.audio_span(audio.timestamp);
+            open.hears(audio.timestamp);
             open.drain()?;
         }
         Ok(time)

@@ -75,6 +75,31 @@ fn fragments_are_cut_at_the_first_message_of_a_key_picture() {
 }
 
 #[test]
+fn sound_that_comes_behind_its_key_frame_and_is_a_little_older_is_not_lost() {
+    for behind in [1, 15, 100] {
+        let mut rig = Rig::new();
+        rig.headers();
+        for index in 0..100 {
+            let timestamp = 1000 + index * 40;
+            if index % 25 == 0 {
+                rig.key(timestamp)
+            } else {
+                rig.inter(timestamp)
+            }
+            rig.audio(timestamp - behind);
+            rig.audio(timestamp + 20 - behind);
+        }
+        rig.end();
+        let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
+        let frames = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum::<usize>();
+        // What is older than the first picture belongs to nothing.
+        let older =
+            (0..100).flat_map(|index| [index * 40, index * 40 + 20]).filter(|time| *time < behind).count();
+        assert!(frames == 200 || frames == 200 - older, "{behind}: {frames}");
+    }
+}
+
+#[test]
 fn new_sets_in_the_stream_come_whole_and_behind_a_discontinuity() {
     for apart in [false, true] {
         let mut rig = Rig::new();

@@ -72,3 +72,179 @@ fn a_configuration_may_come_some_messages_after_the_frames_of_its_track() {
         assert_eq!(counts(&rig), (31, 30, 1));
     }
 }
+
+/// The times of the frames of sound, in milliseconds from the first picture of all on.
+fn times_of_sound(rig: &Rig) -> Vec<u64> {
+    let fragments = rig.fragments();
+    let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
+    let first = packets().find(|pes| pes.pid == VIDEO).map(|pes| pes.dts.unwrap()).unwrap();
+    packets().filter(|pes| pes.pid == AUDIO).map(|pes| (pes.pts - first + 45) / 90).collect()
+}
+
+/// A rig with a packet for each frame of sound, at the time that it has.
+fn exact() -> Rig {
+    Rig::with(|settings| (settings.max_audio_delay, settings.sync) = (0, 0))
+}
+
+fn second_of_pictures(rig: &mut Rig, from: u64) {
+    rig.key(from);
+    (1..25).for_each(|index| rig.inter(from + index * 40));
+}
+
+#[test]
+fn sound_ahead_of_the_first_key_frame_that_is_no_older_comes_in_order() {
+    // In milliseconds: what is older, and up to where the sound is ahead.
+    for (older, ahead) in [(0, 21), (0, 64), (300, 64), (0, 1800), (1000, 3900), (0, 0)] {
+        let mut rig = exact();
+        rig.headers();
+        let first = 10_000;
+        let mut sound = (first - older..first + 6000).step_by(20).peekable();
+        while let Some(time) = sound.next_if(|time| *time < first + ahead) {
+            rig.audio(time);
+        }
+        for second in 0..6 {
+            second_of_pictures(&mut rig, first + second * 1000);
+            while let Some(time) = sound.next_if(|time| *time < first + (second + 1) * 1000) {
+                rig.audio(time);
+            }
+        }
+        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        rig.end();
+        let (times, expected): (_, Vec<u64>) = (times_of_sound(&rig), (0..6000).step_by(20).collect());
+        assert!(times == expected, "{older} {ahead}: {times:?}");
+        assert!(rig.shape().iter().all(|fragment| *fragment == (2000, false)), "{:?}", rig.shape());
+    }
+}
+
+/// Pictures and sound of two seconds, with the sound so many milliseconds ahead.
+fn two_seconds(rig: &mut Rig, from: u64, ahead: u64) {
+    let mut sound = (from..from + 2000).step_by(20).peekable();
+    for picture in (from..from + 2000).step_by(40) {
+        while let Some(time) = sound.next_if(|time| *time < picture + ahead) {
+            rig.audio(time);
+        }
+        match (picture - from) % 1000 {
+            0 => rig.key(picture),
+            _ => rig.inter(picture),
+        }
+    }
+    sound.for_each(|time| rig.audio(time));
+}
+
+/// What comes behind the only break: the times of sound, in milliseconds from the picture on.
+fn behind_the_break(rig: &Rig) -> Vec<u64> {
+    let mut fragments = rig.fragments();
+    let broken = fragments.iter().position(|(_, broken, _)| *broken).expect("a break");
+    fragments.drain(..broken);
+    assert!(fragments[1..].iter().all(|(_, broken, _)| !broken));
+    let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
+    let first = packets().find(|pes| pes.pid == VIDEO).unwrap().dts.unwrap();
+    packets().filter(|pes| pes.pid == AUDIO).map(|pes| (pes.pts - first + 45) / 90).collect()
+}
+
+/// Two seconds, what interrupts them, and two seconds from a minute on with the sound ahead or not. Either way, what is behind
+/// the break is the same: all but what the silence of less than a frame before it reaches over.
+fn expect_no_loss(interrupt: impl Fn(&mut Rig)) {
+    let behind = |ahead: u64| {
+        let mut rig = exact();
+        rig.headers();
+        two_seconds(&mut rig, 0, 0);
+        interrupt(&mut rig);
+        two_seconds(&mut rig, 60_000, ahead);
+        rig.end();
+        behind_the_break(&rig)
+    };
+    let times = behind(100);
+    assert!(times.len() >= 98 && times == behind(0), "{times:?}");
+}
+
+#[test]
+fn sound_ahead_of_another_publishers_picture_is_no_less_whole() {
+    expect_no_loss(|rig| {
+        rig.segmenter.as_mut().unwrap().discontinuity();
+        rig.headers();
+        (59_000..60_000).step_by(20).for_each(|time| rig.audio(time));
+    });
+}
+
+#[test]
+fn sound_ahead_of_the_picture_behind_a_pause_is_no_less_whole() {
+    expect_no_loss(|_| {});
+}
+
+#[test]
+fn sound_ahead_of_the_picture_after_an_error_is_no_less_whole() {
+    expect_no_loss(|rig| {
+        let obstacle = rig.scratch.path().join("a-1.ts");
+        fs::create_dir(&obstacle).unwrap();
+        two_seconds(rig, 2000, 0);
+        two_seconds(rig, 4000, 0);
+        fs::remove_dir(&obstacle).unwrap();
+        (6000..60_000).step_by(20).for_each(|time| rig.audio(time));
+    });
+}
+
+#[test]
+fn sound_of_another_configuration_that_comes_before_its_key_frame_is_no_less_whole() {
+    expect_no_loss(|rig| {
+        (2000..60_000).step_by(1000).for_each(|time| rig.second(time));
+        rig.send(Kind::Audio, 60_000, &[0xaf, 0, 0x12, 0x10]);
+    });
+}
+
+#[test]
+fn sound_that_is_ahead_all_the_time_makes_no_fragment_shorter_and_no_clock_go_back() {
+    for ahead in [300, 1000, 1800, 3000] {
+        let mut rig = exact();
+        rig.headers();
+        let mut sound = (0..20_000).step_by(20).peekable();
+        for picture in (0..20_000).step_by(40) {
+            // In pieces of 200 ms, as files that are badly interleaved have it.
+            while let Some(time) = sound.next_if(|time| *time < picture / 200 * 200 + ahead) {
+                rig.audio(time);
+            }
+            match picture % 1000 {
+                0 => rig.key(picture),
+                _ => rig.inter(picture),
+            }
+        }
+        sound.for_each(|time| rig.audio(time));
+        rig.end();
+        assert_eq!(rig.shape(), [(2000, false); 10], "{ahead}");
+        let fragments = rig.fragments();
+        let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
+        assert!(packets().filter_map(|pes| pes.pcr).is_sorted_by(|a, b| a < b), "{ahead}");
+        assert_eq!(times_of_sound(&rig), (0..20_000).step_by(20).collect::<Vec<_>>(), "{ahead}");
+    }
+}
+
+#[test]
+fn sound_that_pauses_alone_is_whole_where_it_goes_on() {
+    let mut rig = exact();
+    rig.headers();
+    two_seconds(&mut rig, 0, 100);
+    (2..32).for_each(|second| second_of_pictures(&mut rig, second * 1000));
+    two_seconds(&mut rig, 32_000, 100);
+    two_seconds(&mut rig, 34_000, 100);
+    rig.end();
+    let times = times_of_sound(&rig);
+    assert_eq!(times, (0..2000).step_by(20).chain((32_000..36_000).step_by(20)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_waits_for_its_picture_is_counted_and_is_bounded() {
+    let mut rig = exact();
+    rig.headers();
+    rig.key(0);
+    // The track changes, and its key frame does not come.
+    rig.send(Kind::Audio, 0, &[0xaf, 0, 0x12, 0x10]);
+    let long = [&[0xaf, 1, 0x21][..], &[7; 4000]].concat();
+    let mut most = 0;
+    for index in 0..1000 {
+        rig.send(Kind::Audio, index * 5, &long);
+        most = most.max(rig.segmenter.as_ref().unwrap().waiting());
+    }
+    assert!((1_000_000..=1 << 20).contains(&most), "{most}");
+    rig.segmenter.as_mut().unwrap().discontinuity();
+    assert_eq!(rig.segmenter.as_ref().unwrap().waiting(), 0);
+}
