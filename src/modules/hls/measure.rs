@@ -1,6 +1,8 @@
 //! What a master playlist says of a stream: codecs and picture as its headers have them, bit rates and
 //! frame rate as measured over the fragments.
 
+use std::collections::VecDeque;
+
 use crate::media::pictures::Configuration;
 use crate::media::rfc6381::codec_string;
 
@@ -10,7 +12,9 @@ use super::tracks::AudioTrack;
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.
-const STEADY: u64 = 10;
+const STEADY: u32 = 10;
+/// The newest fragments over which the frame rate is measured. One alone may hold a single picture.
+const MEASURED: usize = 8;
 
 /// What the headers say of the tracks in use.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,6 +48,8 @@ pub struct Measure {
     milliseconds: u64,
     /// Bits a second of the densest stretch.
     peak: u64,
+    /// Pictures and milliseconds of the newest fragments, oldest first; at most [`MEASURED`].
+    pictures: VecDeque<(u64, u64)>,
     told: Option<Told>,
 }
 
@@ -67,28 +73,39 @@ impl Measure {
         self.bits = self.bits.saturating_add(newest.bytes.saturating_mul(8));
         self.milliseconds = self.milliseconds.saturating_add(newest.duration);
         self.peak = self.peak.max(densest(playlist));
+        self.pictures.push_back((frames, newest.duration));
+        if self.pictures.len() > MEASURED {
+            self.pictures.pop_front();
+        }
+        let frame_rate = self.frame_rate();
         let average = rate(self.bits, self.milliseconds);
-        let is_near = |new: u64, old: u64| new.abs_diff(old) <= old / STEADY;
+        let is_near = |new: u64, old: u64| new.abs_diff(old) <= old / u64::from(STEADY);
         if let Some(told) = &self.told
             && told.facts == self.facts
             && self.peak <= told.bandwidth
             && is_near(average, told.average)
+            && is_near_rate(frame_rate, told.frame_rate)
         {
             return false;
         }
-        let frame_rate = self.frame_rate(frames, newest.duration);
         let bandwidth = round_up(self.peak.max(average));
         self.told = Some(Told { facts: self.facts.clone(), bandwidth, average, frame_rate });
         true
     }
 
-    /// The header's rate if that is what comes, or what comes.
-    fn frame_rate(&self, frames: u64, milliseconds: u64) -> Option<f64> {
+    /// The header's rate if that is what comes, or what comes. Less than two pictures show no rate.
+    fn frame_rate(&self) -> Option<f64> {
         self.facts.resolution?;
+        let sum =
+            |sum: (u64, u64), next: &(u64, u64)| (sum.0.saturating_add(next.0), sum.1.saturating_add(next.1));
+        let (frames, milliseconds) = self.pictures.iter().fold((0, 0), sum);
+        if frames < 2 {
+            return self.facts.frame_rate;
+        }
         #[expect(clippy::cast_precision_loss, reason = "both are small")]
         let measured = frames as f64 * 1000.0 / milliseconds.max(1) as f64;
         let told = self.facts.frame_rate.filter(|told| (told - measured).abs() <= measured / 20.0);
-        told.or(Some(measured)).filter(|rate| *rate > 0.0)
+        told.or(Some(measured))
     }
 
     /// The attributes of EXT-X-STREAM-INF; `None` before the first fragment.
@@ -127,6 +144,13 @@ fn densest(playlist: &Playlist) -> u64 {
         }
     }
     peak
+}
+
+fn is_near_rate(new: Option<f64>, old: Option<f64>) -> bool {
+    match (new, old) {
+        (Some(new), Some(old)) => (new - old).abs() * f64::from(STEADY) <= old,
+        (new, old) => new == old,
+    }
 }
 
 fn rate(bits: u64, milliseconds: u64) -> u64 {
@@ -187,18 +211,36 @@ mod tests {
         assert!(told(400_000, &facts(Some((1280, 720)))));
     }
 
+    /// The rate that is told behind fragments of so many pictures and milliseconds.
+    fn rate_of(fragments: &[(u64, u64)], facts: &Facts) -> Option<String> {
+        let mut playlist = Playlist::new(ListKind::Live, 2000);
+        let mut measure = Measure::default();
+        for &(frames, duration) in fragments {
+            push(&mut playlist, duration, 1000);
+            measure.take(&playlist, facts, frames);
+        }
+        Attributes::parse(&measure.attributes().unwrap()).unwrap().get("FRAME-RATE").map(str::to_owned)
+    }
+
     #[test]
     fn the_frame_rate_is_the_headers_if_that_is_what_comes() {
-        let mut playlist = Playlist::new(ListKind::Live, 2000);
-        let mut rate = |frames: u64, resolution: Option<(u32, u32)>| {
-            let mut measure = Measure::default();
-            push(&mut playlist, 2000, 1000);
-            measure.take(&playlist, &facts(resolution), frames);
-            Attributes::parse(&measure.attributes().unwrap()).unwrap().get("FRAME-RATE").map(str::to_owned)
-        };
+        let rate = |frames, resolution| rate_of(&[(frames, 2000)], &facts(resolution));
         assert_eq!(rate(51, Some((1, 1))).as_deref(), Some("25.000"));
         assert_eq!(rate(60, Some((1, 1))).as_deref(), Some("30.000"));
         assert_eq!(rate(0, None), None);
+    }
+
+    #[test]
+    fn the_frame_rate_is_that_of_several_fragments() {
+        let facts = Facts { frame_rate: None, ..facts(Some((1, 1))) };
+        // A single picture, which counts as 40 ms, ends a stream of 30 pictures a second.
+        assert_eq!(rate_of(&[(60, 2000), (60, 2000), (1, 40)], &facts).as_deref(), Some("29.950"));
+        assert_eq!(rate_of(&[(1, 40)], &facts), None, "one picture has no rate");
+        // Pictures that come every 5 s, one or two in a fragment.
+        assert_eq!(rate_of(&[(1, 5000), (2, 10_000), (1, 5000)], &facts).as_deref(), Some("0.200"));
+        // What changes is told, though the bits are the same.
+        let changing = [[(60, 2000); 8], [(30, 2000); 8]].concat();
+        assert_eq!(rate_of(&changing, &facts).as_deref(), Some("15.000"));
     }
 
     #[test]
