@@ -24,6 +24,8 @@ const TIME_MASK: u64 = (1 << 33) - 1;
 const MAX_CLOCK_STEP: u64 = 9000;
 /// A step longer than this is a gap or a jump, which is not filled: 20 s.
 const MAX_CLOCK_GAP: u64 = 1_800_000;
+/// A decoding time that goes back by more than this is another stream's: 4 s.
+const MAX_STEP_BACK: u64 = 360_000;
 /// How far the clock stays behind sound, so that a picture may come so much later and still have its own
 /// time for a clock: half of [`DELAY`].
 const MAX_LEAD: u64 = DELAY / 2;
@@ -94,6 +96,10 @@ pub struct Muxer {
     pmt: Packets,
     video: Packets,
     audio: Packets,
+    /// How much earlier than [`Timing`] says pictures are decoded, in ticks.
+    decoding_offset: u64,
+    /// When the last picture is decoded, as it was written.
+    decoded: Option<u64>,
     /// The time of the last PCR, before it wraps.
     clock: Option<u64>,
 }
@@ -108,6 +114,8 @@ impl Muxer {
             pmt: Packets::new(psi::PID_PMT),
             video: Packets::new(PID_VIDEO),
             audio: Packets::new(PID_AUDIO),
+            decoding_offset: 0,
+            decoded: None,
             clock: None,
         }
     }
@@ -120,6 +128,12 @@ impl Muxer {
         }
     }
 
+    /// Lets pictures be decoded so many ticks earlier than [`Timing`] says. A stream whose B pictures are shown before
+    /// they are decoded, as it says, keeps its presentation times with that.
+    pub fn set_decoding_offset(&mut self, offset: u64) {
+        self.decoding_offset = offset;
+    }
+
     /// Appends the program association and the program map, which every fragment starts with.
     pub fn tables(&mut self, out: &mut Vec<u8>) {
         self.pat.write_section(&psi::program_association(), out);
@@ -127,16 +141,17 @@ impl Muxer {
     }
 
     /// Appends one picture: an access unit in byte stream format, as one PES packet with a PCR.
-    /// `pts` before `dts` cannot be told and counts as equal.
+    /// A picture that would be shown before it is decoded is shown then.
     pub fn video(&mut self, timing: Timing, access_unit: &[u8], out: &mut Vec<u8>) {
         debug_assert!(self.tracks.video.is_some(), "a picture without a video track");
-        self.fill_clock(timing.dts, out);
+        let dts = self.decode(timing.dts);
+        self.fill_clock(dts, out);
         // It has run ahead of a picture that is very late, and must not go back.
-        let is_ahead = |clock: &u64| clock.wrapping_sub(timing.dts) < DELAY;
-        let clock = self.clock.filter(is_ahead).unwrap_or(timing.dts);
+        let is_ahead = |clock: &u64| clock.wrapping_sub(dts) < DELAY;
+        let clock = self.clock.filter(is_ahead).unwrap_or(dts);
         self.clock = Some(clock);
-        let pts = timing.pts.max(timing.dts);
-        let header = PesHeader::new(STREAM_ID_VIDEO, pts, timing.dts, access_unit.len());
+        let pts = timing.pts.max(dts);
+        let header = PesHeader::new(STREAM_ID_VIDEO, pts, dts, access_unit.len());
         let start = Start { pcr: Some(clock & TIME_MASK), random_access: timing.random_access };
         self.video.write_pes(start, header.bytes(), access_unit, out);
     }
@@ -149,7 +164,7 @@ impl Muxer {
         debug_assert!(frames.len() <= MAX_AUDIO_PAYLOAD, "audio longer than a PES packet");
         let mut pcr = None;
         if self.tracks.video.is_some() {
-            self.run_clock(pts.saturating_sub(MAX_LEAD), out);
+            self.run_clock(pts.saturating_sub(MAX_LEAD).saturating_sub(self.decoding_offset), out);
         } else {
             self.fill_clock(pts, out);
             self.clock = Some(pts);
@@ -162,6 +177,14 @@ impl Muxer {
         let header = PesHeader::new(stream_id, pts, pts, frames.len());
         let start = Start { pcr, random_access: pcr.is_some() };
         self.audio.write_pes(start, header.bytes(), frames, out);
+    }
+
+    /// When a picture is decoded, as it is written. Where the offset has grown, that is still behind the one before.
+    fn decode(&mut self, dts: u64) -> u64 {
+        let dts = dts.saturating_sub(self.decoding_offset);
+        let least = self.decoded.map_or(dts, |decoded| decoded.wrapping_add(1));
+        let goes_back = self.decoding_offset > 0 && least.wrapping_sub(dts) <= MAX_STEP_BACK;
+        *self.decoded.insert(if goes_back { least } else { dts })
     }
 
     /// Lets the clock go on up to `time` while no picture carries it.

@@ -8,6 +8,7 @@
 mod attributes;
 mod audio;
 mod clock;
+mod decoding;
 mod directives;
 mod early;
 mod files;

@@ -1,9 +1,10 @@
-//! The first frames of a stream wait here, until it is known which tracks there are.
+//! The first frames of a stream wait here, until it is known which tracks there are, and when its pictures are decoded.
 
 use std::rc::Rc;
 
-use crate::media::{Frame, Kind};
+use crate::media::{Frame, Kind, Slices};
 
+use super::decoding::DecodingOffset;
 use super::tracks::Content;
 
 /// How long to wait for a track that has not shown itself, in milliseconds of media.
@@ -40,6 +41,7 @@ pub struct Probe {
     first: [Option<u64>; 2],
     /// Milliseconds for which one of them has waited.
     waited: u64,
+    offset: DecodingOffset,
 }
 
 impl Probe {
@@ -48,6 +50,9 @@ impl Probe {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
         self.waited = self.waited.max(waited);
+        if frame.kind == Kind::Video && frame.slices == Slices::Begin {
+            self.offset.see(frame);
+        }
         self.bytes = self.bytes.saturating_add(cost(frame));
         self.frames.push((Rc::clone(frame), content));
     }
@@ -69,11 +74,12 @@ impl Probe {
             Known::Some => self.waited >= MAX_TIME,
             Known::Announced => self.waited >= PATIENCE,
         };
-        is_enough || self.bytes >= MAX_BYTES
+        let is_offset_known = self.offset.is_known() || self.waited >= PATIENCE;
+        is_enough && is_offset_known || self.bytes >= MAX_BYTES
     }
 
-    /// The frames, in order.
-    pub fn into_frames(self) -> Vec<(Rc<Frame>, Content)> {
-        self.frames
+    /// The frames, in order, and how much earlier than they say their pictures are decoded.
+    pub fn finish(self) -> (Vec<(Rc<Frame>, Content)>, DecodingOffset) {
+        (self.frames, self.offset)
     }
 }

@@ -15,6 +15,7 @@ use crate::media::{Frame, Kind, Role};
 
 use super::audio::AudioBuffer;
 use super::clock::{AudioGate, Clock, Dates};
+use super::decoding::DecodingOffset;
 use super::early::EarlySound;
 use super::fragment::OpenFragment;
 use super::line::{Ends, Line, MAX_HOLE};
@@ -83,6 +84,7 @@ pub struct Segmenter {
     /// The clock of the leading track: video, or else audio.
     clock: Clock,
     line: Line,
+    decoding: DecodingOffset,
     /// The timestamp of the last frame of audio or video.
     seen: u64,
     /// The last decoding time of video in ticks, which must rise.
@@ -130,6 +132,7 @@ impl Segmenter {
             gate: AudioGate::new(max_step),
             early: EarlySound::default(),
             clock: Clock::new(max_step),
+            decoding: DecodingOffset::default(),
             seen: 0,
             last_dts: None,
             open: None,
@@ -175,7 +178,9 @@ impl Segmenter {
             Known::Announced => self.codecs.take_over_audio(),
             Known::Some | Known::All => self.codecs.take_over(),
         }
-        for (frame, content) in probe.into_frames() {
+        let (frames, decoding) = probe.finish();
+        self.decoding = decoding.settle();
+        for (frame, content) in frames {
             self.write(&frame, content)?;
         }
         Ok(())

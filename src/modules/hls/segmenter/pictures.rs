@@ -117,6 +117,7 @@ impl Segmenter {
         if self.audio.is_due(frame.timestamp, 0) {
             self.flush_audio();
         }
+        self.see_order(frame);
         let Some(open) = &mut self.open else { return Ok(()) };
         open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
         let pts = ticks(frame.presentation_time());
@@ -126,5 +127,14 @@ impl Segmenter {
         self.muxer.video(timing, &self.access_unit, open.buffer());
         open.drain()?;
         self.write_sound_of_picture()
+    }
+
+    /// Sees to it that no picture is decoded after it is shown.
+    fn see_order(&mut self, frame: &Frame) {
+        if self.decoding.see(frame) {
+            let (name, offset) = (self.publication.name(), self.decoding.milliseconds());
+            log::debug!("{name}: hls decodes pictures {offset} ms earlier: composition times are below zero");
+        }
+        self.muxer.set_decoding_offset(ticks(self.decoding.milliseconds()));
     }
 }

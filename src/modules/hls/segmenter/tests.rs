@@ -5,6 +5,7 @@ mod codecs;
 mod day;
 mod pictures;
 mod sound;
+mod times;
 
 use std::fs;
 use std::time::UNIX_EPOCH;
