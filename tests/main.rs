@@ -2,6 +2,7 @@
 
 mod common;
 
+mod cameras;
 mod config;
 mod descriptors;
 mod directives;

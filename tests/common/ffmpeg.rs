@@ -83,3 +83,87 @@ pub fn probe(input: &str) -> Vec<String> {
     assert!(output.status.success() && said.is_empty(), "probing {input}: {said}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
+
+/// What a decoder makes of a file or a playlist.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// The pictures of each size, in order: how many, and the size as in "160x90".
+    pub pictures: Vec<(usize, String)>,
+    /// Frames of sound.
+    pub sound: usize,
+    /// MD5 of all pictures.
+    pub digest: String,
+    /// Pictures that come with closed captions.
+    pub captions: usize,
+}
+
+/// How strict a decoder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// Any complaint is a failure.
+    Explode,
+    /// It takes messages that hold a part of a picture, or none.
+    Parts,
+}
+
+impl Strictness {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Explode => &["-err_detect", "explode"],
+            Self::Parts => &["-flags2", "+chunks"],
+        }
+    }
+}
+
+/// Decodes a file or a playlist to the end.
+pub fn watch(input: &str, strictness: Strictness) -> Decoded {
+    let mut decoded = Decoded { digest: digest(input, strictness), ..Decoded::default() };
+    for line in frames(input, strictness).lines() {
+        let fields: Vec<&str> = line.split(',').collect();
+        match fields[..] {
+            ["video", width, height, ..] => {
+                let size = format!("{width}x{height}");
+                match decoded.pictures.last_mut() {
+                    Some((count, last)) if *last == size => *count += 1,
+                    _ => decoded.pictures.push((1, size)),
+                }
+                decoded.captions += usize::from(line.contains("Closed Captions"));
+            }
+            ["audio", ..] => decoded.sound += 1,
+            _ => {}
+        }
+    }
+    decoded
+}
+
+/// MD5 of all pictures; the sound is decoded, too.
+fn digest(input: &str, strictness: Strictness) -> String {
+    let mut command = command();
+    if strictness == Strictness::Explode {
+        command.arg("-xerror");
+    }
+    command.args(strictness.options()).args(["-i", input]);
+    command.args("-map 0:v -autoscale 0 -fps_mode passthrough -f md5 - -map 0:a? -f null -".split(' '));
+    let output = command.output().expect("these tests need ffmpeg in the PATH");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_fine = output.status.success() && said.is_empty();
+    assert!(is_fine || strictness == Strictness::Parts, "decoding {input}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().replace("MD5=", "")
+}
+
+/// A line for each decoded frame.
+fn frames(input: &str, strictness: Strictness) -> String {
+    let entries = "frame=media_type,width,height:frame_side_data=side_data_type";
+    let mut command = Command::new("ffprobe");
+    command.args(strictness.options()).args([
+        "-v",
+        "error",
+        "-show_entries",
+        entries,
+        "-of",
+        "csv=p=0",
+        input,
+    ]);
+    let output = command.stdin(Stdio::null()).output().expect("these tests need ffprobe in the PATH");
+    String::from_utf8(output.stdout).unwrap()
+}

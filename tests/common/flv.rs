@@ -49,6 +49,19 @@ pub fn read(path: &Path) -> Vec<Tag> {
     tags
 }
 
+/// Writes a file of these packets.
+pub fn write(path: &Path, packets: &[Packet]) {
+    let mut file = b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec();
+    for packet in packets {
+        let length = u32::try_from(packet.payload.len()).unwrap();
+        let (length, [high, time @ ..]) = (length.to_be_bytes(), packet.timestamp.to_be_bytes());
+        let head = [&[packet.kind], &length[1..], &time, &[high, 0, 0, 0]].concat();
+        let size = u32::try_from(head.len() + packet.payload.len()).unwrap();
+        file.extend([&head, &packet.payload, &size.to_be_bytes()[..]].concat());
+    }
+    std::fs::write(path, file).unwrap();
+}
+
 /// The audio and video in a file.
 pub fn packets(tags: &[Tag]) -> Vec<Packet> {
     let media = tags.iter().filter(|tag| tag.kind != 18);
