@@ -10,16 +10,23 @@ PATIENCE = 90
 
 
 def browser(script):
-    """A case that runs this script on a stream, with the server's HTTP address and the stream's name."""
-    def run(lab, stream):
-        if not (SCRIPTS / "node_modules").is_dir():
-            raise Failure("tests/browser/node_modules is missing: run scripts/install-peers")
-        # Chromium's own player gives up on a live playlist of fewer fragments.
-        wait(20, "three fragments", lambda: (lab.get(f"hls/{stream}.m3u8") or b"").count(b"#EXTINF") >= 3)
-        process = lab.run(f"chromium.{script}", ["node", SCRIPTS / f"{script}.mjs", lab.http(), stream], environment())
-        process.expect_success(PATIENCE)
-        return process.last_words()
-    return run
+    """A case that runs this script on a stream."""
+    return lambda lab, stream: finish(start(lab, script, stream))
+
+
+def start(lab, script, stream, *seconds):
+    """Runs a script on a stream, with the server's HTTP address, the stream's name and how long it is to watch."""
+    if not (SCRIPTS / "node_modules").is_dir():
+        raise Failure("tests/browser/node_modules is missing: run scripts/install-peers")
+    # Chromium's own player gives up on a live playlist of fewer fragments.
+    wait(20, "three fragments", lambda: (lab.get(f"hls/{stream}.m3u8") or b"").count(b"#EXTINF") >= 3)
+    command = ["node", SCRIPTS / f"{script}.mjs", lab.http(), stream, *seconds]
+    return lab.run(f"chromium.{script}.{stream}", command, environment())
+
+
+def finish(process):
+    process.expect_success(PATIENCE)
+    return process.last_words()
 
 
 def environment():

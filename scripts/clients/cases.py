@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, long_watch, obs_studio, players, publishers
+from . import browsers, files, long_watch, obs_studio, players, publishers, shaped
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -34,8 +34,11 @@ GROUPS = [
      ("ffmpeg-locked", "h264+aac", ["hls-ffmpeg"]), ("raw-data", "h264+aac", ["raw", "ffmpeg9", "record"]),
      ("raw-everything", "hevc+aac", ["raw", "record"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
+    [("ffmpeg-ts", "h264+aac", ["raw", "ffmpeg9", "ffplay", "record", "hls-ffmpeg"]),
+     ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
+SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
 WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
 
 
@@ -62,4 +65,5 @@ def table():
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Publishes an FLV file in real time as it is, every tag a message, in the way OBS Studio does: the same
+"""Publishes an FLV file in real time, or faster, as it is, every tag a message, in the way OBS Studio does: the same
 commands in the same order with transaction ids, one chunk stream for audio, video and data, headers
 compressed to types 0 to 3, acknowledgements. Says at the end how many messages it has sent.
 
-usage: publish.py [--shift MILLISECONDS] FILE.flv HOST PORT APPLICATION STREAM
+usage: publish.py [--shift MILLISECONDS] [--speed TIMES] FILE.flv HOST PORT APPLICATION STREAM
 """
 
 import argparse
@@ -47,15 +47,15 @@ def listen(connection):
         pass
 
 
-def publish(path, shift, host, port, app, stream):
+def publish(path, shift, speed, host, port, app, stream):
     tags = flv.read(path)
     connection = rtmp.Connection(host, port)
     msid = begin(connection, app, f"rtmp://{host}:{port}/{app}", stream)
     connection.socket.settimeout(None)
     threading.Thread(target=listen, args=[connection], daemon=True).start()
-    start = time.monotonic() - tags[0].time / 1000
+    start = time.monotonic() - tags[0].time / 1000 / speed
     for tag in tags:
-        time.sleep(max(0, tag.time / 1000 - (time.monotonic() - start)))
+        time.sleep(max(0, tag.time / 1000 / speed - (time.monotonic() - start)))
         payload = amf.encode("@setDataFrame") + tag.payload if tag.is_metadata() else tag.payload
         connection.send(rtmp.MEDIA_CSID, tag.kind, payload, msid, tag.time + shift)
     connection.command("FCUnpublish", 6, None, stream)
@@ -68,6 +68,7 @@ def publish(path, shift, host, port, app, stream):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shift", type=int, default=0, help="added to every timestamp")
+    parser.add_argument("--speed", type=float, default=1, help="how many times as fast as in real time")
     parser.add_argument("file", type=pathlib.Path)
     parser.add_argument("host")
     parser.add_argument("port", type=int)
@@ -75,7 +76,7 @@ def main():
     parser.add_argument("stream")
     at = parser.parse_args()
     try:
-        publish(at.file, at.shift, at.host, at.port, at.application, at.stream)
+        publish(at.file, at.shift, at.speed, at.host, at.port, at.application, at.stream)
     except rtmp.Closed as why:
         sys.exit(f"publish: {why}")
 

@@ -4,8 +4,9 @@ import pathlib
 import sys
 
 from . import clips, flv
-from .lab import FFMPEG9
+from .lab import FFMPEG9, run_to_end
 
+PUBLISH = pathlib.Path(__file__).parent / "publish.py"
 ROUND_LESS_4_S = 0xFFFFF000  # 4.096 s before timestamps begin again at 0
 
 
@@ -111,6 +112,26 @@ class FfmpegLocked(Ffmpeg):
     application = "locked"
 
 
+class FfmpegTs(Ffmpeg):
+    """The clip in MPEG-TS, copied: ffmpeg knows the configuration of AAC only with its first frame."""
+
+    title = "ffmpeg 5.1, copies MPEG-TS"
+
+    def prepare(self):
+        self.source = self.lab.folder / f"{self.clip.name}.ts"
+        self.copy_to(self.source, "mpegts", self.clip.path)
+        self.copy_to(self.copy, "flv", self.source)
+
+    def copy_to(self, path, container, source):
+        run_to_end([self.program, "-v", "error", "-i", source, "-map", 0, "-c", "copy", "-f", container, path], self.lab.folder)
+
+    def command(self):
+        return [self.program, "-v", "warning", "-re", "-i", self.source, "-map", 0, "-c", "copy", "-f", "flv", self.url]
+
+    def published(self):
+        return flv.read(self.copy)
+
+
 class FfmpegLoop(Ffmpeg):
     """The clip six times, four times as fast, with the uneven timestamps that ffmpeg makes where they join."""
 
@@ -160,7 +181,7 @@ class Raw(Publisher):
 
     def command(self):
         host, app_and_name = self.url.removeprefix("rtmp://").split("/", 1)
-        return [sys.executable, pathlib.Path(__file__).parent / "publish.py", "--shift", self.shift, self.source(),
+        return [sys.executable, PUBLISH, "--shift", self.shift, self.source(),
                 *host.split(":"), *app_and_name.split("/")]
 
     def source(self):
@@ -200,7 +221,7 @@ class RawEverything(RawData):
 
 PUBLISHERS = {
     "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
-    "ffmpeg-locked": FfmpegLocked,
+    "ffmpeg-locked": FfmpegLocked, "ffmpeg-ts": FfmpegTs,
     "ffmpeg9": Ffmpeg9, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
     "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
     "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,

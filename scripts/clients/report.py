@@ -35,6 +35,9 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
 - *recording in FFmpeg 9*: it decodes without an error to the same pictures and sound as what was published.
 - *HLS in ffmpeg*: the playlist, while it grows, decodes to the same pictures and sound, without a discontinuity; in
   FFmpeg 9 where that has published, or else in ffmpeg 5.1.
+- *shape/...*: in HLS, what encoders and cameras send that is unusual: new parameter sets in the stream alone, by which
+  the picture turns; a message for each slice; an empty AAC header. Chromium shows all pictures, the last in their new
+  size, plays all sound, and does not stall.
 - *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
   server restarts. None stalls.
 

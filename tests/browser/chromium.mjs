@@ -1,8 +1,9 @@
-// Starts Chromium, watches a <video> in it for some seconds, and judges what it saw.
+// Starts Chromium, watches a <video> in it for some seconds, and judges what it saw. SCREENSHOT=folder keeps a picture of
+// its end.
 
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, join } from "node:path";
 import puppeteer from "puppeteer-core";
 
 const SECONDS = 8; // to watch, if it is not said
@@ -46,7 +47,7 @@ export async function inChromium(test) {
     const faults = [];
     page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
     page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
-    const note = await test(page);
+    const note = await test(page).finally(() => keepPicture(page));
     if (faults.length) throw new Error(faults.join("; "));
     console.log(note);
   } catch (error) {
@@ -56,6 +57,12 @@ export async function inChromium(test) {
     await browser?.close();
     rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+async function keepPicture(page) {
+  const [script, , stream] = process.argv.slice(1);
+  const name = `${basename(script, ".mjs")}.${stream}.png`;
+  if (process.env.SCREENSHOT) await page.screenshot({ path: join(process.env.SCREENSHOT, name) });
 }
 
 function findChromium() {
