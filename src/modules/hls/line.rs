@@ -8,6 +8,8 @@ const TURN: u64 = 1 << 33;
 const FAR_FROM_ZERO: u64 = 1 << 40;
 /// The longest hole that a break makes and that is looked after: a second, in ticks.
 pub const MAX_HOLE: u64 = 90_000;
+/// Timestamps have whole milliseconds: sound that begins so little before the other has ended follows from it.
+const ROUNDING: u64 = 90;
 
 /// Where a fragment ends, in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +95,7 @@ impl Line {
     pub fn join_sound(&mut self, time: u64) -> Joint {
         let Some(since) = self.silent_since else { return Joint::Follows };
         let time = self.written(time);
-        if (1..=MAX_HOLE).contains(&since.wrapping_sub(time)) {
+        if (ROUNDING + 1..=MAX_HOLE).contains(&since.wrapping_sub(time)) {
             return Joint::Overlaps;
         }
         self.silent_since = None;
@@ -161,8 +163,8 @@ mod tests {
         let mut next = Line::going_on(Some(Ends { sound: Some(12_000), ..before }));
         next.begin(500);
         assert_eq!(next.join_sound(600), Joint::Overlaps);
-        assert_eq!(next.join_sound(2499), Joint::Overlaps);
-        assert_eq!(next.join_sound(2500), Joint::Follows);
+        assert_eq!(next.join_sound(2409), Joint::Overlaps);
+        assert_eq!(next.join_sound(2410), Joint::Follows, "less than a millisecond is rounding");
         assert_eq!(next.join_sound(600), Joint::Follows, "it has begun");
     }
 }
