@@ -13,6 +13,7 @@ from .lab import FFMPEG9, Failure
 
 SECONDS, RATE = 4, 10  # of the short ones
 KEY, INTER = 1, 2  # frame types of FLV
+CODED_FRAMES_X = 3  # the packet type of Enhanced RTMP without a composition time
 START_CODES = b"\0\0\0\1", b"\0\0\1"
 AAC_HEADER, AAC_FRAME = b"\xaf\0", b"\xaf\1"
 AHEAD = 1800  # milliseconds by which the sound of one shape is sent too early
@@ -34,13 +35,12 @@ class Codec(NamedTuple):
         head = bytes([frame_type << 4 | 7, 1]) if self is AVC else bytes([0x80 | frame_type << 4 | 1]) + b"hvc1"
         return head + (composition % (1 << 24)).to_bytes(3) + body
 
-    def body(self, payload):
-        """What is behind the head of a picture's message; HEVC without a composition time has none in its head."""
-        return payload[5 if payload[0] == 0xA3 else 5 if self is AVC else 8:]
-
-    def composition(self, payload):
-        """The milliseconds from decoding to display."""
-        return 0 if payload[0] == 0xA3 else int.from_bytes(payload[2 if self is AVC else 5:][:3], signed=True)
+    def read(self, payload):
+        """A picture's composition time and its units behind lengths, as FFmpeg sends them; H.265 may have no such time."""
+        at = 2 if self is AVC else 5
+        if self is HEVC and payload[0] & 15 == CODED_FRAMES_X:
+            return 0, payload[at:]
+        return int.from_bytes(payload[at:at + 3], signed=True), payload[at + 3:]
 
     def sets(self, record):
         """The parameter sets in a configuration record (ISO 14496-15 5.3.3.1 and 8.3.3.1)."""
@@ -100,19 +100,20 @@ def clip(codec, parameters="", size="160x90", rate=RATE, seconds=SECONDS):
         "-c:v", f"lib{codec.encoder}", "-preset", "veryfast", "-crf", 36, "-threads", 1,
         f"-{codec.encoder}-params", f"{quiet}{keys}:{parameters}".rstrip(":"))
     record = next(tag.payload[5:] for tag in tags if tag.is_header())
-    pictures = [Picture(tag.time, codec.composition(tag.payload), KEY if tag.is_key() else INTER,
-                        units(codec, codec.body(tag.payload))) for tag in tags if tag.is_frame()]
+    pictures = [picture(codec, tag) for tag in tags if tag.is_frame()]
     return Clip(codec, record, pictures, size, seconds, decoded)
 
 
-def units(codec, body):
-    """The NAL units of a picture, without the text in which x264 tells about itself."""
-    found, at = [], 0
+def picture(codec, tag):
+    """Without the text in which x264 tells about itself."""
+    composition, body = codec.read(tag.payload)
+    units, at = [], 0
     while at < len(body):
         size = int.from_bytes(body[at:at + 4])
-        found.append(body[at + 4:at + 4 + size])
+        units.append(body[at + 4:at + 4 + size])
         at += 4 + size
-    return [unit for unit in found if not unit.startswith(AVC.sei + b"\5")]
+    units = [unit for unit in units if not unit.startswith(AVC.sei + b"\5")]
+    return Picture(tag.time, composition, KEY if tag.is_key() else INTER, units)
 
 
 def tone(seconds=SECONDS, layout="mono"):
