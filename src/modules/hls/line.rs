@@ -70,6 +70,14 @@ impl Line {
         Self { shift: 0, ends, is_broken: true, silent_since: None }
     }
 
+    /// Lets the first fragment of all begin so much later, in ticks, as its pictures are decoded so much earlier: the clock
+    /// of a stream that begins at 0 would begin a turn too late.
+    pub fn make_room(&mut self, earlier: u64) {
+        if self.is_broken && self.ends.is_none() {
+            self.shift = earlier;
+        }
+    }
+
     /// A time as it is written.
     pub fn written(&self, time: u64) -> u64 {
         time.wrapping_add(self.shift)
@@ -140,6 +148,22 @@ mod tests {
         let mut next = Line::going_on(Some(ends(u64::MAX)));
         next.begin(100);
         assert_eq!(next.written(90) % TURN, TURN - 11);
+    }
+
+    #[test]
+    fn room_is_made_before_the_first_fragment_only() {
+        let mut line = Line::going_on(None);
+        line.make_room(900);
+        line.begin(0);
+        assert_eq!((line.written(0), line.end(ends(3000))), (900, ends(3900)));
+        line.break_off();
+        line.make_room(90);
+        line.begin(0);
+        assert_eq!(line.written(0), 3900);
+        let mut next = Line::going_on(Some(ends(3900)));
+        next.make_room(90);
+        next.begin(7);
+        assert_eq!(next.written(7) % TURN, 3900);
     }
 
     #[test]

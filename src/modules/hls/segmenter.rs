@@ -180,6 +180,7 @@ impl Segmenter {
         }
         let (frames, decoding) = probe.finish();
         self.decoding = decoding.settle();
+        self.line.make_room(ticks(self.decoding.milliseconds()));
         for (frame, content) in frames {
             self.write(&frame, content)?;
         }
