@@ -35,8 +35,8 @@ fn metadata_behind_numbers_reaches_players_the_recording_and_the_page() {
     assert_eq!(player.metadata_width(), Some(1234));
     let page = || http::get(server.http(), "/streams.json").text();
     wait("the page", || page().contains(r#""width":1234,"height":700,"frame_rate":0"#));
-    raw.command("FCUnpublish", 0.0, 1, &[Value::Null, "cam".into()]);
-    server.wait_log("stops publishing");
+    raw.command("closeStream", 0.0, 1, &[Value::Null]);
+    assert_eq!(raw.status().0, "NetStream.Unpublish.Success");
     let recorded = flv::metadata(&flv::read(&server.folder.join("rec/cam.flv"))[0]);
     assert_eq!((recorded.number("width"), recorded.get("framerate")), (Some(1234.0), None));
 }

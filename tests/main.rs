@@ -2,6 +2,7 @@
 
 mod common;
 
+mod acknowledge;
 mod cameras;
 mod config;
 mod descriptors;

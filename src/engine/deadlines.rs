@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::config::ServerSettings;
-use super::ctx::{AppFacts, Ctx};
+use super::ctx::{Action, AppFacts, Ctx};
 use super::role::Role;
 use super::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
 use super::stream::{StreamId, Streams};
@@ -55,6 +55,9 @@ impl Engine {
             cx.resume_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };
+        if session.acknowledgement_due().is_some_and(|due| due <= now) {
+            cx.work.actions.push_back(Action::Acknowledge(id));
+        }
         let due = match &session.speaks {
             Speaks::Rtmp(state) => match cx.servers.get(session.server) {
                 Some(settings) => {
@@ -186,6 +189,10 @@ fn rtmp_due(
             return Due::Close("takes nothing of what it is sent");
         }
         next = next.min(deadline);
+    }
+    if let Some(due) = session.acknowledgement_due() {
+        // One that is due has been asked for; it may not be granted, if there is more to read.
+        next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }
     if let Some(until) = session.paced_until {
         // It is not read, so whether it answers cannot be known.

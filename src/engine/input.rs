@@ -19,6 +19,7 @@ impl Engine {
         session.bytes_in += bytes.len() as u64;
         self.contain_for(id, |engine| engine.process(id, bytes));
         self.cx.count_input(id);
+        self.cx.watch_acknowledgement(id);
     }
 
     /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
@@ -69,9 +70,9 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(|session| session.roles.publishes())
     }
 
-    /// Whether a session's input waits for more than its next turn.
-    pub fn is_stopped(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(Session::is_stopped)
+    /// Whether a session's input waits for what its client must be there for: an answer, room in its queue.
+    pub fn needs_its_client(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(Session::needs_its_client)
     }
 
     /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
@@ -120,6 +121,7 @@ impl Engine {
         self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
         self.cx.count_input(id);
+        self.cx.watch_acknowledgement(id);
         if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }

@@ -12,6 +12,7 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
+use super::acknowledge::Tempo;
 use super::config::AppId;
 use super::exchange::{Exchange, SendLimits};
 use super::gates::Gate;
@@ -81,6 +82,8 @@ pub(super) struct RtmpState {
     pub asks: u64,
     /// When a ping was sent that has not been answered by any byte.
     pub pinged: Option<Instant>,
+    /// How fast it publishes, while it is owed an acknowledgement.
+    pub tempo: Tempo,
 }
 
 impl RtmpState {
@@ -94,6 +97,7 @@ impl RtmpState {
             owes_since: now,
             asks: 0,
             pinged: None,
+            tempo: Tempo::default(),
         }
     }
 }
@@ -309,9 +313,13 @@ impl Session {
     }
 
     /// Whether its input waits for more than its next turn: an answer, room in its queue, the time.
-    pub(super) fn is_stopped(&self) -> bool {
-        let is_slowed = self.paced_until.is_some() || self.backlogged;
-        is_slowed || self.gate.is_some() || self.is_composing()
+    fn is_stopped(&self) -> bool {
+        self.paced_until.is_some() || self.needs_its_client()
+    }
+
+    /// Whether its input waits for what its client must be there for: an answer, room in its queue.
+    pub(super) fn needs_its_client(&self) -> bool {
+        self.backlogged || self.gate.is_some() || self.is_composing()
     }
 
     /// Bytes of its client's input that are held: not yet parsed, or no whole message.

@@ -1,5 +1,6 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
+mod acknowledge;
 mod bounds;
 mod budgets;
 mod connections;

@@ -273,6 +273,11 @@ impl Server {
                     self.go_on(id);
                 }
             }
+            Action::Acknowledge(id) => {
+                if self.socket(id).is_some_and(|socket| !socket.readable) {
+                    self.engine.acknowledge(id, now);
+                }
+            }
             Action::LimitSilence(id, limit) => {
                 if let Some(socket) = self.socket(id) {
                     socket.limit_silence(limit);

@@ -20,8 +20,8 @@ const PIECE: usize = 16 * 1024;
 impl Server {
     /// Notes what an event says of a session, and has the session served.
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
-        if event.is_error() && self.engine.is_stopped(id) {
-            // Nobody is there any more to be answered or slowed. What only waits for its turn is still taken.
+        if event.is_error() && self.engine.needs_its_client(id) {
+            // Nobody is there any more to be answered. What only waits for its turn, or for the time, is still taken.
             return self.engine.disconnected(id, "connection reset", now);
         }
         let Some(socket) = self.socket(id) else { return };
@@ -204,7 +204,7 @@ impl Server {
                 Progress::Ended(why) => break why,
             }
         };
-        if self.engine.publishes(id) && !self.engine.is_stopped(id) {
+        if self.engine.publishes(id) && !self.engine.needs_its_client(id) {
             self.read_to_end(id, now);
         } else {
             self.engine.disconnected(id, &why, now);

@@ -15,7 +15,7 @@ impl ServerSession {
     pub fn accept_connect(&mut self, connect: &Connect, settings: &Settings, out: &mut Vec<u8>) {
         self.phase = Phase::Connected;
         self.reader.set_limits_without_media(settings.limits);
-        self.announced = settings.ack_window;
+        (self.announced, self.bandwidth) = (settings.ack_window, settings.ack_window);
         let window = settings.ack_window.to_be_bytes();
         write_control(out, MessageType::WindowAcknowledgementSize, &window);
         // Limit type 2: dynamic (5.4.5).

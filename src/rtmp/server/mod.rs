@@ -1,7 +1,7 @@
 //! One RTMP session, server side: handshake, chunks, control messages and commands, without a socket.
 //!
-//! It answers by itself what needs no decision (pings, acknowledgements, `createStream`); what needs
-//! one comes out as an [`Event`], and the methods in `answers` write the answer.
+//! It answers by itself what needs no decision (pings, `createStream`); what needs one comes out as an [`Event`], and
+//! the methods in `answers` write the answer. When to acknowledge is for whoever has a clock.
 
 mod aggregate;
 mod answers;
@@ -26,8 +26,8 @@ use streams::MessageStreams;
 /// What a client may make a session hold before its `connect` is accepted.
 const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
 
-/// The acknowledgement window until the client announces its own.
-const DEFAULT_WINDOW: u32 = 2_500_000;
+/// The largest window that is assumed of a client that has announced none.
+const ASSUMED_WINDOW: u32 = 5_000_000;
 /// The smallest window honoured: an acknowledgement for every few bytes would be an amplifier.
 const SMALLEST_WINDOW: u32 = 4096;
 
@@ -126,8 +126,10 @@ pub struct ServerSession {
     clock: Option<u64>,
     received: u64,
     acknowledged: u64,
-    /// How many bytes the client lets pass without an acknowledgement.
-    window: u32,
+    /// How many bytes the client lets pass without an acknowledgement, if it has said so.
+    window: Option<u32>,
+    /// How many it may send without one, as it was told (Set Peer Bandwidth, 5.4.5).
+    bandwidth: u32,
     /// The window that was announced to the client last.
     announced: u32,
 }
@@ -153,7 +155,8 @@ impl ServerSession {
             clock: None,
             received: 0,
             acknowledged: 0,
-            window: DEFAULT_WINDOW,
+            window: None,
+            bandwidth: ASSUMED_WINDOW,
             announced: 0,
         }
     }
@@ -164,7 +167,6 @@ impl ServerSession {
         let available = input.len();
         let event = self.next_event(input, out);
         self.received += (available - input.len()) as u64;
-        self.acknowledge(out);
         event
     }
 
@@ -196,13 +198,23 @@ impl ServerSession {
         Ok(self.reader.next(input)?)
     }
 
-    /// Acknowledges received bytes (5.4.3), modulo 2^32, at most once a call.
-    fn acknowledge(&mut self, out: &mut Vec<u8>) {
-        if self.received - self.acknowledged >= u64::from(self.window) && self.is_connected() {
-            self.acknowledged = self.received;
-            let sequence = (self.received & u64::from(u32::MAX)) as u32;
-            write_control(out, MessageType::Acknowledgement, &sequence.to_be_bytes());
-        }
+    /// The window that the client has announced for acknowledgements (5.4.4).
+    pub fn client_window(&self) -> Option<u32> {
+        self.window
+    }
+
+    /// Whether half the client's window has come since the last acknowledgement, or of what it was told that it may send: one
+    /// that stops short of a whole window is not kept waiting.
+    pub fn owes_acknowledgement(&self) -> bool {
+        let window = self.window.unwrap_or(self.bandwidth.min(ASSUMED_WINDOW)).max(SMALLEST_WINDOW);
+        self.received - self.acknowledged >= u64::from(window / 2) && self.is_connected()
+    }
+
+    /// Acknowledges what has been received (5.4.3), modulo 2^32.
+    pub fn acknowledge(&mut self, out: &mut Vec<u8>) {
+        self.acknowledged = self.received;
+        let sequence = (self.received & u64::from(u32::MAX)) as u32;
+        write_control(out, MessageType::Acknowledgement, &sequence.to_be_bytes());
     }
 
     /// Bytes of messages that have begun to come.
@@ -307,7 +319,7 @@ impl ServerSession {
                     write_control(out, MessageType::WindowAcknowledgementSize, &value.to_be_bytes());
                 }
             }
-            _ => self.window = value.max(SMALLEST_WINDOW),
+            _ => self.window = Some(value.max(SMALLEST_WINDOW)),
         }
         Ok(())
     }
