@@ -1,18 +1,18 @@
-//! AAC as FLV and RTMP carry it: the AudioSpecificConfig (ISO 14496-3 1.6.2.1), and the ADTS header
-//! (1.A.3.2) that each raw frame needs in MPEG-TS.
+//! AAC as FLV and RTMP carry it: the AudioSpecificConfig (ISO 14496-3 1.6.2.1), and ADTS (1.A.3), as which MPEG-TS
+//! carries it.
 
+mod adts;
+mod program;
 mod silence;
+
+pub use adts::{Adts, Frames, Head, is_adts};
+pub use program::Program;
 
 use std::error::Error;
 use std::fmt;
 
 use super::Truncated;
 use super::bits::Bits;
-
-/// Length of the ADTS headers written here: without a checksum.
-pub const ADTS_LENGTH: usize = 7;
-/// The longest frame, header included, that ADTS's 13 bits can tell.
-const MAX_ADTS_FRAME: usize = 0x1fff;
 
 /// Sampling frequencies by index (table 1.18); 13 and 14 are reserved, 15 escapes to 24 bits.
 const RATES: [u32; 13] =
@@ -77,8 +77,8 @@ pub struct AudioConfig {
     pub sample_rate: u32,
     /// `channelConfiguration` (table 1.19); 0 says that a program configuration defines it.
     pub channel_configuration: u32,
-    /// Channels that the program configuration names, if there is one that can be read.
-    pub program_channels: Option<u32>,
+    /// The program configuration, if there is one that can be read.
+    pub program: Option<Program>,
     /// Samples a channel in each core frame: 1024 or 960, of the low delay coders 512 or 480.
     pub frame_samples: u32,
     /// SBR and PS, if signalled, explicitly or backward-compatibly.
@@ -106,7 +106,7 @@ impl AudioConfig {
             object_type,
             sample_rate,
             channel_configuration,
-            program_channels: None,
+            program: None,
             frame_samples: if is_low_delay { 512 } else { 1024 },
             extension,
         };
@@ -123,7 +123,7 @@ impl AudioConfig {
     /// Channels that the decoder puts out, if the configuration says.
     pub fn channels(&self) -> Option<u32> {
         let channels = match self.channel_configuration {
-            0 => self.program_channels?,
+            0 => self.program?.channels(),
             count @ 1..=6 => count,
             7 | 12 | 14 => 8,
             11 => 7,
@@ -140,15 +140,16 @@ impl AudioConfig {
     }
 
     /// How to put this coder's frames into ADTS, if ADTS can tell all that a decoder must know: one of
-    /// the first four object types, a tabled rate, 1 to 7 as channels, 1024 samples. HE-AAC is
-    /// carried as its core; decoders find SBR and PS in the frames.
+    /// the first four object types, a tabled rate, 1 to 7 as channels or a program configuration, 1024 samples.
+    /// HE-AAC is carried as its core; decoders find SBR and PS in the frames.
     pub fn adts(&self) -> Option<Adts> {
         let profile = u8::try_from(self.object_type.checked_sub(1)?).ok().filter(|&profile| profile < 4)?;
         let rate = RATES.iter().position(|&rate| rate == self.sample_rate)?;
         let rate_index = u8::try_from(rate).ok()?;
-        let channels =
-            u8::try_from(self.channel_configuration).ok().filter(|count| (1..=7).contains(count))?;
-        (self.frame_samples == 1024).then_some(Adts { profile, rate_index, channels })
+        let channels = u8::try_from(self.channel_configuration).ok().filter(|&count| count <= 7)?;
+        let program = self.program.filter(|_| channels == 0);
+        let is_told = (channels > 0 || program.is_some()) && self.frame_samples == 1024;
+        is_told.then_some(Adts { profile, rate_index, channels, program })
     }
 
     /// A raw frame in which nothing sounds, for AAC LC and what is built on it.
@@ -176,7 +177,7 @@ impl AudioConfig {
         }
         let has_extension = bits.flag()?;
         if self.channel_configuration == 0 {
-            self.program_channels = Some(parse_program(bits)?);
+            self.program = Some(Program::parse(bits)?);
         }
         if matches!(self.object_type, AOT_AAC_SCALABLE | AOT_ER_AAC_SCALABLE) {
             bits.u(3)?; // layerNr
@@ -196,35 +197,6 @@ impl AudioConfig {
         }
         Ok(())
     }
-}
-
-/// 4.4.1.1 program_config_element: how many channels it has.
-fn parse_program(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
-    bits.u(4 + 2 + 4)?; // tag, object_type, sampling_frequency_index
-    let [front, side, back] = [bits.u(4)?, bits.u(4)?, bits.u(4)?];
-    let [lfe, data, coupling] = [bits.u(2)?, bits.u(3)?, bits.u(4)?];
-    for length in [4, 4, 3] {
-        if bits.flag()? {
-            bits.u(length)?; // mono, stereo and matrix mixdown
-        }
-    }
-    let mut channels = lfe;
-    for _ in 0..front + side + back {
-        channels += if bits.flag()? { 2 } else { 1 };
-        bits.u(4)?; // the element's tag
-    }
-    for _ in 0..lfe + data {
-        bits.u(4)?;
-    }
-    for _ in 0..coupling {
-        bits.u(5)?;
-    }
-    // byte_alignment, counted from the start of the whole configuration; then a comment.
-    bits.u((bits.left() % 8) as u32)?;
-    for _ in 0..bits.u(8)? {
-        bits.u(8)?;
-    }
-    Ok(channels)
 }
 
 /// Table 1.14 GetAudioObjectType.
@@ -258,47 +230,6 @@ fn parse_sync_extension(bits: &mut Bits<'_>) -> Result<Option<Extension>, AacErr
     let sample_rate = parse_rate(bits)?;
     let parametric_stereo = bits.left() >= 12 && bits.u(11)? == SYNC_PS && bits.flag()?;
     Ok(Some(Extension { sample_rate, parametric_stereo }))
-}
-
-/// What all ADTS headers of a stream have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Adts {
-    /// `profile_ObjectType`: the object type less one.
-    profile: u8,
-    /// `sampling_frequency_index`.
-    rate_index: u8,
-    /// `channel_configuration`.
-    channels: u8,
-}
-
-impl Adts {
-    /// The header of a raw frame of `length` bytes (1.A.3.2): MPEG-4, no checksum, one raw data block,
-    /// buffer fullness 0x7ff for a variable rate.
-    pub fn header(&self, length: usize) -> Result<[u8; ADTS_LENGTH], AacError> {
-        let whole = length.checked_add(ADTS_LENGTH).filter(|&whole| length > 0 && whole <= MAX_ADTS_FRAME);
-        let [.., high, low] = whole.ok_or(AacError::FrameLength(length))?.to_be_bytes();
-        Ok([
-            0xff,
-            0xf1,
-            self.profile << 6 | self.rate_index << 2 | self.channels >> 2,
-            self.channels << 6 | high >> 3,
-            high << 5 | low >> 3,
-            low << 5 | 0x1f,
-            0xfc,
-        ])
-    }
-}
-
-/// The raw frame in `body`. Some encoders send whole ADTS frames where a raw frame belongs; no raw
-/// frame starts like one, because its first element would be the end.
-pub fn raw_frame(body: &[u8]) -> &[u8] {
-    let [0xff, second, _, third, fourth, fifth, _, ..] = *body else { return body };
-    if second & 0xf6 != 0xf0 {
-        return body;
-    }
-    let length = usize::from(third & 3) << 11 | usize::from(fourth) << 3 | usize::from(fifth >> 5);
-    let header = if second & 1 == 1 { ADTS_LENGTH } else { ADTS_LENGTH + 2 };
-    if length == body.len() { body.get(header..).unwrap_or_default() } else { body }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use super::aac;
 use super::flv::{self, Codec};
 use super::meter::{Charge, Meter};
 
@@ -259,6 +260,11 @@ impl Frame {
     /// True if the default track has a part of it: the one that outputs for one track carry.
     pub fn is_default_track(&self) -> bool {
         self.tracks.contains(0)
+    }
+
+    /// Whether nothing can be decoded of it without a configuration. ADTS brings its own.
+    pub fn needs_configuration(&self) -> bool {
+        self.codec.needs_configuration() && !(self.codec == Codec::Aac && aac::is_adts(self.body()))
     }
 
     /// True for a video frame that a decoder of the default track can start at.

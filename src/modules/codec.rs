@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
-use crate::media::aac::AudioConfig;
+use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flac::StreamInfo;
 use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
@@ -37,6 +37,8 @@ pub struct Codec {
     apps: Vec<Meta>,
     /// Streams of which something could not be read: it is said once, and not for every frame.
     unread: HashSet<StreamId>,
+    /// Streams whose frames of AAC have contradicted their header: it is said once, too.
+    contradicted: HashSet<StreamId>,
 }
 
 impl Module for Codec {
@@ -61,6 +63,7 @@ impl Module for Codec {
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
         self.unread.remove(&stream);
+        self.contradicted.remove(&stream);
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
@@ -71,6 +74,16 @@ impl Module for Codec {
             (Kind::Video, Role::Key) if stream.codec.video_codec == Id::None => {
                 stream.codec.video_codec = frame.codec;
                 Ok(true)
+            }
+            (Kind::Audio, Role::Key) if frame.codec == Id::Aac && aac::is_adts(frame.body()) => {
+                let learnt = learn_adts(stream, frame);
+                if learnt == Adts::Contradicts && self.contradicted.insert(id) {
+                    let (name, what) = (&stream.name, facts_of_sound(&stream.codec));
+                    log::warn!(
+                        "stream {name}: the audio header says otherwise than its frames, which are {what}"
+                    );
+                }
+                Ok(learnt != Adts::Known)
             }
             (Kind::Audio, Role::Key) if stream.codec.sample_rate == 0 => Ok(learn_audio_frame(stream, frame)),
             (Kind::Data | Kind::DataAmf3, Role::Empty) => Ok(clear_metadata(stream, frame)),
@@ -157,9 +170,8 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
         Id::Aac => {
             let config =
                 AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
-            facts.audio_profile = aac_profile(&config);
-            facts.sample_rate = config.output_rate();
-            facts.channels = config.channels().and_then(|count| u8::try_from(count).ok()).unwrap_or_default();
+            facts.channels = 0;
+            learn_config(facts, &config);
         }
         // Without a header, Opus has one or two channels.
         Id::Opus => {
@@ -173,6 +185,53 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
         _ => {}
     }
     Ok(true)
+}
+
+/// What frames of ADTS say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Adts {
+    /// What is known already.
+    Known,
+    /// Something else than the frames before.
+    New,
+    /// The same, and it is not what the header says.
+    Contradicts,
+}
+
+/// Frames of ADTS are what they say, whatever the header says, if there is one.
+fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
+    let (Ok(Some(frames)), true) = (aac::Frames::parse(frame.body()), frame.is_default_track()) else {
+        return Adts::Known;
+    };
+    let header = stream.headers.configuration(Kind::Audio).filter(|header| header.codec == Id::Aac);
+    let promised = header.and_then(|header| AudioConfig::parse(header.body()).ok());
+    if promised.and_then(|config| config.adts()).is_some_and(|adts| adts.agrees(&frames.adts)) {
+        return Adts::Known; // the header says all that they say, and more
+    }
+    let facts = &mut stream.codec;
+    let before = (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels);
+    let is_contradicted = promised.is_some();
+    learn_config(facts, &frames.adts.config());
+    facts.audio_codec = Id::Aac;
+    match before == (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels) {
+        true => Adts::Known,
+        false if is_contradicted => Adts::Contradicts,
+        false => Adts::New,
+    }
+}
+
+/// Sets what a configuration of AAC says. Of channels it may say nothing, where that is only in some frames.
+fn learn_config(facts: &mut StreamFacts, config: &AudioConfig) {
+    let channels = config.channels().and_then(|count| u8::try_from(count).ok());
+    facts.audio_profile = aac_profile(config);
+    facts.sample_rate = config.output_rate();
+    facts.channels = channels.unwrap_or(facts.channels);
+}
+
+/// For the log.
+fn facts_of_sound(facts: &StreamFacts) -> String {
+    let (profile, rate, channels) = (facts.audio_profile, facts.sample_rate, facts.channels);
+    format!("AAC {profile}, {rate} Hz, {channels} channels")
 }
 
 /// Audio without a header says what it is in each frame, or in each tag (FLV E.4.2.1). True if that is news.
@@ -200,6 +259,8 @@ fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
             Some((format.sample_rate, format.channels))
         }
         Id::Opus => Some((opus::SAMPLE_RATE, 0)),
+        // Its flags are the same whatever it is.
+        Id::Aac => None,
         _ => {
             let flags = payload.first().filter(|_| !flv::is_enhanced(Kind::Audio, payload))?;
             Some(([5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)], 1 + (flags & 1)))

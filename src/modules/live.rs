@@ -192,7 +192,7 @@ fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
 fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
     let configures =
         |header: &Rc<Frame>| header.packet == Packet::Configuration && header.tracks.meets(frame.tracks);
-    !frame.codec.needs_configuration() || stream.headers.of(frame.kind).any(configures)
+    !frame.needs_configuration() || stream.headers.of(frame.kind).any(configures)
 }
 
 /// What a player gets before the first frame of a track: metadata and the track's headers. They come with
@@ -223,7 +223,7 @@ fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>, out_queue: usize) {
         if frame.packet == Packet::Configuration {
             known.add_all(frame.tracks);
         }
-        let decodable = !frame.codec.needs_configuration() || known.meets(frame.tracks);
+        let decodable = !frame.needs_configuration() || known.meets(frame.tracks);
         if frame.packet == Packet::Frames && !decodable {
             continue;
         }

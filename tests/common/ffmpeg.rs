@@ -75,10 +75,26 @@ pub fn decode(input: &str) {
 
 /// The codecs of a file or a playlist, in the order of its tracks.
 pub fn probe(input: &str) -> Vec<String> {
+    show(&["-show_entries", "program_stream=codec_name"], input)
+}
+
+/// Channels of the sound in a file or a playlist, and their layout.
+pub fn channels(input: &str) -> Vec<String> {
+    let mut shown = show(&["-select_streams", "a", "-show_entries", "stream=channels,channel_layout"], input);
+    shown.truncate(2); // the rest is said for a program again
+    shown
+}
+
+/// The sound of a file or a playlist, decoded: samples of 16 bits.
+pub fn samples(input: &str) -> Vec<u8> {
+    let output = command().args(["-i", input, "-map", "0:a", "-f", "s16le", "-"]).output();
+    output.expect("these tests need ffmpeg in the PATH").stdout
+}
+
+fn show(entries: &[&str], input: &str) -> Vec<String> {
     let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-show_entries", "program_stream=codec_name", "-of", "default=nw=1:nk=1"]);
-    let output =
-        command.arg(input).stdin(Stdio::null()).output().expect("these tests need ffprobe in the PATH");
+    command.args(["-v", "error"]).args(entries).args(["-of", "default=nw=1:nk=1", input]);
+    let output = command.stdin(Stdio::null()).output().expect("these tests need ffprobe in the PATH");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "probing {input}: {said}");
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()

@@ -69,3 +69,47 @@ fn copied_metadata_is_what_the_publisher_has_sent() {
     let got = metadata_of("copy", Object::default().with("framerate", f64::INFINITY).with("own", "x"));
     assert_eq!((got.number("framerate"), got.str("own")), (Some(f64::INFINITY), Some("x")));
 }
+
+#[test]
+fn adts_says_what_sound_is_whatever_the_header_says() {
+    let mut world = World::standard();
+    let mut publisher = Client::publish(&mut world, "a");
+    let mut send = |payload: &[u8]| {
+        publisher.frame(&mut world, Kind::Audio, 0, payload);
+        let stream = world.engine.cx.streams.iter().next().unwrap();
+        let metadata = stream.headers.metadata.as_ref().map(|frame| amf0::decode(frame.payload()).unwrap());
+        let rate = metadata.and_then(|values| values[1].as_object()?.number("audiosamplerate"));
+        let facts = &stream.codec;
+        (facts.audio_codec.name(Kind::Audio), facts.audio_profile, facts.sample_rate, facts.channels, rate)
+    };
+    let raw: &[u8] = &[0xaf, 1, 0x21, 7];
+    let stereo: &[u8] = &[0xaf, 1, 0xff, 0xf1, 0x50, 0x80, 1, 0x3f, 0xfc, 0x21, 7];
+    let mono: &[u8] = b"\x91mp4a\xff\xf1\x4c\x40\x01\x3f\xfc\x21\x07";
+    assert_eq!(send(raw), ("AAC", "", 0, 0, None), "the flags of a tag are the same whatever it is");
+    assert_eq!(send(stereo), ("AAC", "LC", 44_100, 2, Some(44_100.0)));
+    assert_eq!(send(mono), ("AAC", "LC", 48_000, 1, Some(48_000.0)));
+    // A header that agrees says more: this one, that it is HE-AAC.
+    assert_eq!(send(&[0xaf, 0, 0x11, 0x88, 0x56, 0xe5, 0x80]).1, "HE");
+    assert_eq!(send(mono).1, "HE");
+    // One that does not says nothing.
+    send(&[0xaf, 0, 0x11, 0x90]);
+    assert_eq!(send(mono), ("AAC", "LC", 48_000, 1, Some(48_000.0)));
+}
+
+#[test]
+fn a_player_gets_adts_that_has_no_header() {
+    let config = "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
+    let mut world = World::configured(table(), config);
+    let mut player = Client::play(&mut world, "a");
+    let mut publisher = Client::publish(&mut world, "a");
+    let adts: &[u8] = &[0xaf, 1, 0xff, 0xf1, 0x50, 0x80, 1, 0x3f, 0xfc, 0x21, 7];
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+    publisher.frame(&mut world, Kind::Audio, 23, adts);
+    assert_eq!(player.media(&mut world), [(23, adts.to_vec())]);
+    publisher.frame(&mut world, Kind::Video, 23, HEADER);
+    publisher.frame(&mut world, Kind::Video, 23, KEY);
+    publisher.frame(&mut world, Kind::Audio, 46, adts);
+    let mut late = Client::playing(&mut world, "a");
+    let payloads: Vec<_> = late.media(&mut world).into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(payloads, [HEADER, KEY, adts]);
+}

@@ -1,13 +1,14 @@
 //! Configurations by the tables of ISO 14496-3, and as encoders write them.
 
 use super::*;
+use crate::media::parts::{MAX_AUDIO_FRAMES, PartsError};
 
 fn config(object_type: u32, sample_rate: u32, channel_configuration: u32) -> AudioConfig {
     AudioConfig {
         object_type,
         sample_rate,
         channel_configuration,
-        program_channels: None,
+        program: None,
         frame_samples: 1024,
         extension: None,
     }
@@ -179,7 +180,8 @@ fn a_program_configuration_tells_the_channels_and_sbr_is_found_behind_it() {
     let length: u32 = head.iter().map(|(count, _)| count).sum();
     let aligned = [&head[..], &[((8 - length % 8) % 8, 0), (8, 2), (16, 0xffff)]].concat();
     let parsed = AudioConfig::parse(&pack(&aligned)).unwrap();
-    assert_eq!((parsed.channels(), parsed.extension, parsed.adts()), (Some(6), None, None));
+    assert_eq!((parsed.channels(), parsed.extension), (Some(6), None));
+    check_heads(&parsed.adts().unwrap());
     let with_sbr = [&aligned[..], &[(11, 0x2b7), (5, 5), (1, 1), (4, 4)]].concat();
     let parsed = AudioConfig::parse(&pack(&with_sbr)).unwrap();
     assert_eq!((parsed.channels(), parsed.output_rate()), (Some(6), 44_100));
@@ -187,6 +189,26 @@ fn a_program_configuration_tells_the_channels_and_sbr_is_found_behind_it() {
     for cut in 3..bytes.len() {
         assert_eq!(AudioConfig::parse(&bytes[..cut]).unwrap().channels(), None, "cut at {cut}");
     }
+}
+
+/// A frame begins with the program configuration, once.
+fn check_heads(adts: &Adts) {
+    let program = pack(&[&[(3, 5)][..], &PROGRAM, &[(3, 0), (8, 0)]].concat());
+    assert!(pack(&[&[(3, 5)][..], &PROGRAM].concat()).len() == program.len() - 1, "bytes, then no comment");
+    let head = adts.head(&[0x21, 1]).unwrap();
+    assert_eq!(head.parts()[0], adts.header(program.len() + 2).unwrap());
+    assert_eq!((head.parts()[1], head.length()), (&program[..], 7 + program.len()));
+    assert_eq!(head.parts()[0][2..4], [0x5c, 0], "no channel configuration");
+    let own = [&program[..], &[0x21]].concat();
+    assert_eq!(adts.head(&own).unwrap().length(), 7);
+    assert_eq!(adts.head(&[]).err(), Some(AacError::FrameLength(0)));
+    assert!(adts.head(&vec![0x21; 8191 - 7 - program.len()]).is_ok());
+    assert!(adts.head(&vec![0x21; 8192 - 7 - program.len()]).is_err());
+    // And a message of such frames tells the same.
+    let [header, rest] = head.parts();
+    let frame = [header, rest, &[0x21, 1]].concat();
+    let frames = Frames::parse(&frame).unwrap().unwrap();
+    assert_eq!((frames.adts, frames.adts.config().channels()), (*adts, Some(6)));
 }
 
 #[test]
@@ -229,20 +251,55 @@ fn what_adts_cannot_tell_is_none() {
     assert_eq!(AudioConfig { frame_samples: 960, ..config(2, 48_000, 2) }.adts(), None);
 }
 
+/// An ADTS frame with so many bytes behind its header.
+fn framed(adts: &Adts, length: usize) -> Vec<u8> {
+    [&adts.header(length).unwrap()[..], &vec![0x21; length]].concat()
+}
+
 #[test]
-fn adts_in_place_of_a_raw_frame_is_taken_off() {
-    let header = config(2, 48_000, 2).adts().unwrap().header(3).unwrap();
-    let framed = [&header[..], &[1, 2, 3]].concat();
-    assert_eq!(raw_frame(&framed), [1, 2, 3]);
-    assert_eq!(raw_frame(&framed[..9]), &framed[..9]);
-    assert_eq!(raw_frame(&[0x21, 1, 2]), [0x21, 1, 2]);
-    assert_eq!(raw_frame(&[]), [0u8; 0]);
+fn adts_in_place_of_raw_frames_tells_what_it_is_and_how_long() {
+    let adts = config(2, 48_000, 2).adts().unwrap();
+    let parse = |body: &[u8]| Frames::parse(body).map(|frames| frames.map(|f| (f.adts, f.samples, f.length)));
+    let (one, other) = (framed(&adts, 3), framed(&adts, 5));
+    assert_eq!(parse(&one), Ok(Some((adts, 1024, 10))));
+    assert_eq!(adts.config(), config(2, 48_000, 2));
+    assert_eq!(parse(&[&one[..], &other, &one].concat()), Ok(Some((adts, 3072, 32))));
+    // What is behind the last whole frame, or of another kind, is none of them.
+    assert_eq!(parse(&[&one[..], &other[..11]].concat()), Ok(Some((adts, 1024, 10))));
+    let mono = framed(&config(2, 48_000, 1).adts().unwrap(), 3);
+    assert_eq!(parse(&[&one[..], &mono].concat()), Ok(Some((adts, 1024, 10))));
+    // A checksum, and blocks with theirs.
+    let checked = [0xff, 0xf0, 0x4c, 0x80, 1, 0x7f, 0xfc, 9, 9, 0x21, 7];
+    assert_eq!(parse(&checked), Ok(Some((adts, 1024, 11))));
+    let blocks = [0xff, 0xf9, 0x4c, 0x80, 1, 0x5f, 0xff, 0x21, 7, 0x21];
+    assert_eq!(parse(&blocks), Ok(Some((adts, 4096, 10))), "MPEG-2's, four blocks");
+    for length in 0..2 {
+        assert_eq!(parse(&one[..length]), Ok(None));
+    }
+    for length in 2..one.len() {
+        assert_eq!(parse(&one[..length]), Err(PartsError::Malformed));
+    }
+    assert_eq!(parse(&[0x21, 1, 2]), Ok(None));
+}
+
+#[test]
+fn a_message_has_so_many_raw_data_blocks_and_no_more() {
+    let mut blocks = framed(&config(2, 48_000, 2).adts().unwrap(), 9);
+    assert_eq!(
+        Frames::parse(&blocks.repeat(MAX_AUDIO_FRAMES)).unwrap().unwrap().length,
+        16 * MAX_AUDIO_FRAMES
+    );
+    assert_eq!(Frames::parse(&blocks.repeat(MAX_AUDIO_FRAMES + 1)), Err(PartsError::TooManyAudioFrames));
+    blocks[6] |= 3;
+    assert!(Frames::parse(&blocks.repeat(MAX_AUDIO_FRAMES / 4)).is_ok());
+    assert!(Frames::parse(&blocks.repeat(MAX_AUDIO_FRAMES / 4 + 1)).is_err());
 }
 
 proptest::proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..24)) {
         let _ = AudioConfig::parse(&bytes).map(|config| (config.adts(), config.channels()));
-        raw_frame(&bytes);
+        let _ = Frames::parse(&bytes);
+        let _ = Program::of_frame(&bytes);
     }
 }

@@ -1,7 +1,8 @@
 //! AAC: the AudioSpecificConfig (ISO 14496-3 1.6.2.1), with SBR in both ways and a program configuration.
 
 use super::*;
-use crate::media::aac::{AacError, AudioConfig};
+use crate::media::aac::{AacError, AudioConfig, Frames, Program, is_adts};
+use crate::media::bits::Bits;
 
 const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
@@ -114,10 +115,22 @@ fn check(meant: Meant, config: &[u8], changed: &[(&str, i64)]) {
     let read = AudioConfig::parse(config);
     if let Ok(config) = &read {
         let _ = (config.channels(), config.output_rate(), config.silence());
-        let _ = config.adts().map(|adts| [0, 1, 8184, 8185, usize::MAX].map(|length| adts.header(length)));
+        let lengths = [0, 1, 8134, 8135, 8184, 8185];
+        let heads = config.adts().map(|adts| lengths.map(|length| adts.head(&vec![0x21; length]).is_ok()));
+        assert!(heads.is_none_or(|heads| !heads[0] && heads[1] && !heads[5]), "{changed:?}");
+        check_program(config, changed);
     }
     let core = read.map(|config| (config.object_type, config.sample_rate, config.channel_configuration));
     assert_eq!(core, meant.ok_or(AacError::SampleRate), "{changed:?}");
+}
+
+/// A program configuration is written as it was read, without its comment.
+fn check_program(config: &AudioConfig, changed: &[(&str, i64)]) {
+    let Some(program) = config.program else { return };
+    assert!(program.bytes().len() <= 50 && Program::begins(program.bytes()), "{changed:?}");
+    assert_eq!(Program::of_frame(program.bytes()), Some(program), "{changed:?}");
+    let whole = Bits::new(program.bytes()).left();
+    assert!(program.channels() < 100 && whole.is_multiple_of(8), "{changed:?}");
 }
 
 #[test]
@@ -144,7 +157,47 @@ proptest! {
     }
 }
 
+/// An ADTS frame (1.A.3.2): its length in bytes, samples, frequency and channel configuration, if it is one.
+fn write_adts(s: &mut Syntax) -> Option<(u32, u32, u32, u32)> {
+    s.fixed(12, 0xfff);
+    s.u("ID", 1, 0);
+    let layer = s.u("layer", 2, 0);
+    let checked = !s.flag("protection_absent", true);
+    s.u("profile_ObjectType", 2, 1);
+    let rate = RATES.get(s.u("sampling_frequency_index", 4, 4) as usize).copied();
+    s.flag("private_bit", false);
+    let channels = s.u("channel_configuration", 3, 2);
+    s.u("originality_home_copyright", 4, 0);
+    let length = s.u("aac_frame_length", 13, 9);
+    s.u("adts_buffer_fullness", 11, 0x7ff);
+    let blocks = 1 + s.u("number_of_raw_data_blocks_in_frame", 2, 0);
+    s.fixed_bytes(&[0x21, 7]);
+    let header = if checked { 7 + 2 * blocks } else { 7 };
+    let is_whole = layer == 0 && length > header && length <= 9;
+    rate.filter(|_| is_whole).map(|rate| (length, 1024 * blocks, rate, channels))
+}
+
+#[test]
+fn every_field_of_adts_is_read_as_it_was_written_or_refused() {
+    each_edge(|s| {
+        let meant = write_adts(s);
+        let changed = s.changed.clone();
+        let bytes = s.take().into_bytes();
+        let read = Frames::parse(&bytes).ok().flatten();
+        let told = read.map(|Frames { adts, samples, length }| {
+            let config = adts.config();
+            (length as u32, samples, config.sample_rate, config.channel_configuration)
+        });
+        assert_eq!(told, meant, "{changed:?}");
+        assert_eq!(is_adts(&bytes), Frames::parse(&bytes) != Ok(None), "{changed:?}");
+    });
+}
+
 pub fn messages(out: &mut Vec<(Kind, Vec<u8>)>) {
+    each_edge(|s| {
+        write_adts(s);
+        out.push((Kind::Audio, [&[0xaf, 1][..], &s.take().into_bytes()].concat()));
+    });
     for shape in SHAPES {
         each_edge(|s| {
             write_config(s, shape);

@@ -1,6 +1,6 @@
 //! Audio frames on their way into a fragment: their times made even, and several in one PES packet.
 
-use crate::media::aac::ADTS_LENGTH;
+use crate::media::aac::Head;
 use crate::media::ts::{MAX_AUDIO_PAYLOAD, ticks};
 
 /// The least that a packet comes after the last frame of the one before, in ticks. Players count that
@@ -12,8 +12,8 @@ const MIN_STEP: u64 = 4;
 pub struct AudioFrame<'a> {
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u64,
-    /// Its ADTS header, if it needs one.
-    pub header: Option<[u8; ADTS_LENGTH]>,
+    /// What it needs in front of it to be ADTS.
+    pub head: Option<Head>,
     /// The frame.
     pub body: &'a [u8],
     /// Samples and sampling frequency, from which times are predicted.
@@ -21,9 +21,9 @@ pub struct AudioFrame<'a> {
 }
 
 impl AudioFrame<'_> {
-    /// Bytes with the header.
+    /// Bytes with the head.
     pub fn length(&self) -> usize {
-        self.body.len().saturating_add(self.header.map_or(0, |header| header.len()))
+        self.body.len().saturating_add(self.head.as_ref().map_or(0, Head::length))
     }
 
     /// How long it is, in ticks.
@@ -141,14 +141,14 @@ impl AudioBuffer {
             || self.bytes.len().saturating_add(length) > self.max_bytes
     }
 
-    /// Adds a frame of at most [`MAX_AUDIO_PAYLOAD`] bytes, header included, and returns its time in ticks.
+    /// Adds a frame of at most [`MAX_AUDIO_PAYLOAD`] bytes, head included, and returns its time in ticks.
     pub fn push(&mut self, frame: &AudioFrame<'_>) -> u64 {
         let actual = ticks(frame.timestamp);
         let time = self.prediction.next(actual, frame.samples);
         self.step = frame.step();
         self.first.get_or_insert((frame.timestamp, time));
         self.latest = time;
-        self.bytes.extend(frame.header.iter().flatten());
+        self.bytes.extend(frame.head.iter().flat_map(Head::parts).flatten());
         self.bytes.extend(frame.body);
         time
     }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     fn frame(timestamp: u64) -> AudioFrame<'static> {
-        AudioFrame { timestamp, header: Some([1; 7]), body: &[2, 3], samples: (1024, 44_100) }
+        AudioFrame { timestamp, head: None, body: &[1, 1, 1, 1, 1, 1, 1, 2, 3], samples: (1024, 44_100) }
     }
 
     /// The publisher's timestamp of frame `index` of 44.1 kHz AAC.

@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use crate::media::aac::{Adts, AudioConfig, raw_frame};
+use crate::media::aac::{self, Adts, AudioConfig, is_adts};
 use crate::media::flv::Codec;
 use crate::media::pictures::Configuration;
 use crate::media::rfc6381::Coding;
@@ -40,18 +40,16 @@ impl AudioTrack {
     /// frame itself says.
     pub fn elementary(self, frame: &Frame, told: Option<Told>) -> Option<AudioFrame<'_>> {
         let (timestamp, body) = (frame.timestamp, frame.body());
-        let (header, body, samples) = match (self, frame.codec) {
-            (Self::Aac(config, adts), Codec::Aac) => {
-                let body = raw_frame(body);
-                (Some(adts.header(body.len()).ok()?), body, (config.frame_samples, config.sample_rate))
-            }
-            (Self::Mp3(_) | Self::Ac3(_), _) => {
-                let Told { samples, length, .. } = told.filter(|told| told.track == self)?;
+        let (head, body, samples) = match (self, told) {
+            (_, Some(Told { track, samples, length })) if track == self => {
                 (None, body.get(..length)?, samples)
+            }
+            (Self::Aac(config, adts), None) if frame.codec == Codec::Aac && !is_adts(body) => {
+                (Some(adts.head(body).ok()?), body, (config.frame_samples, config.sample_rate))
             }
             _ => return None,
         };
-        let audio = AudioFrame { timestamp, header, body, samples };
+        let audio = AudioFrame { timestamp, head, body, samples };
         Some(audio).filter(|audio| audio.length() <= MAX_AUDIO_PAYLOAD)
     }
 
@@ -59,7 +57,9 @@ impl AudioTrack {
     pub fn silence(self) -> Option<Vec<u8>> {
         let Self::Aac(config, adts) = self else { return None };
         let raw = config.silence()?;
-        Some([&adts.header(raw.len()).ok()?[..], &raw].concat())
+        let head = adts.head(&raw).ok()?;
+        let [header, program] = head.parts();
+        Some([header, program, &raw].concat())
     }
 
     fn carried(self) -> Audio {
@@ -108,7 +108,23 @@ pub struct Codecs {
     /// Set by a header that differs from the one in use.
     next_video: Option<Configuration>,
     next_audio: Option<AudioTrack>,
+    /// What the last header of AAC said.
+    aac_header: Option<AudioTrack>,
+    /// What frames of AAC have been.
+    aac_frames: AacFrames,
     named: Named,
+}
+
+/// What frames of AAC have been: each says itself whether it is ADTS, which counts more than the header.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum AacFrames {
+    /// None has come.
+    #[default]
+    Awaited,
+    /// The last was what the header says.
+    Raw,
+    /// The last was ADTS.
+    Adts,
 }
 
 /// What has been named in the log, or heard of at all.
@@ -139,17 +155,20 @@ impl Codecs {
             (Kind::Audio, Codec::Aac, Role::Header) => self.learn_aac(frame.body()),
             (Kind::Video, Codec::Avc | Codec::Hevc, Role::Empty) => Content::Nothing,
             (Kind::Video, Codec::Avc | Codec::Hevc, _) => Content::Video,
-            (Kind::Audio, Codec::Aac, Role::Key) => Content::Audio(None),
+            (Kind::Audio, Codec::Aac, Role::Key) => self.learn_aac_frame(frame.body()),
             (Kind::Audio, Codec::Mp3 | Codec::Ac3 | Codec::Eac3, Role::Key) => self.learn_from_frames(frame),
             (Kind::Audio, Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3, _) => Content::Nothing,
             (kind, ..) => self.refuse(kind, &describe(frame)),
         }
     }
 
-    /// True when both tracks are known, or known to be none that is carried.
+    /// True when both tracks are known, or known to be none that is carried. Of AAC a frame must have come.
     pub fn is_complete(&self) -> bool {
-        (self.next_video.is_some() || self.video.is_some() || self.named.video)
-            && (self.next_audio.is_some() || self.audio.is_some() || self.named.audio)
+        let is_heard = match self.next_audio() {
+            Some(AudioTrack::Aac(..)) => self.aac_frames != AacFrames::Awaited,
+            track => track.is_some() || self.named.audio,
+        };
+        is_heard && (self.next_video.is_some() || self.video.is_some() || self.named.video)
     }
 
     /// True if there is video to come that is not in use yet.
@@ -233,8 +252,10 @@ impl Codecs {
             Ok(config) => config,
             Err(error) => return self.refuse(Kind::Audio, &error.to_string()),
         };
-        match config.adts() {
-            Some(adts) => self.next_audio = changed(&self.audio, AudioTrack::Aac(config, adts)),
+        self.aac_header = config.adts().map(|adts| AudioTrack::Aac(config, adts));
+        match self.aac_header {
+            _ if self.aac_frames == AacFrames::Adts => {}
+            Some(track) => self.next_audio = changed(&self.audio, track),
             None => {
                 let (object_type, rate) = (config.object_type, config.sample_rate);
                 let (channels, samples) = (config.channel_configuration, config.frame_samples);
@@ -245,6 +266,39 @@ impl Codecs {
             }
         }
         Content::Nothing
+    }
+
+    /// ADTS says itself what it is, whatever the header says; raw frames are what that says.
+    fn learn_aac_frame(&mut self, body: &[u8]) -> Content {
+        match aac::Frames::parse(body) {
+            Ok(Some(aac::Frames { adts, samples, length })) => {
+                self.aac_frames = AacFrames::Adts;
+                let track = self.aac_track(adts);
+                self.next_audio = changed(&self.audio, track);
+                let samples = (samples, adts.config().sample_rate);
+                Content::Audio(Some(Told { track, samples, length }))
+            }
+            Ok(None) => {
+                if mem::replace(&mut self.aac_frames, AacFrames::Raw) == AacFrames::Adts
+                    && let Some(track) = self.aac_header
+                {
+                    self.next_audio = changed(&self.audio, track);
+                }
+                Content::Audio(None)
+            }
+            Err(error) => {
+                self.note(error);
+                Content::Audio(None)
+            }
+        }
+    }
+
+    /// The track of ADTS frames: one that is known, if their headers are the same, since more may be known of it.
+    fn aac_track(&self, adts: Adts) -> AudioTrack {
+        let known = [self.aac_header, self.next_audio, self.audio].into_iter().flatten();
+        let mut same =
+            known.filter(|track| matches!(track, AudioTrack::Aac(_, known) if known.agrees(&adts)));
+        same.next().unwrap_or_else(|| AudioTrack::Aac(adts.config(), adts))
     }
 
     fn learn_from_frames(&mut self, frame: &Frame) -> Content {

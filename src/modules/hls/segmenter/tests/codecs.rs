@@ -1,5 +1,7 @@
 //! Sound of every codec: its times, what makes it another track, and what is no frame of it.
 
+mod adts;
+
 use super::*;
 
 /// An MP3 frame of 64 kbit/s at 44.1 or 22.05 kHz.

@@ -17,7 +17,7 @@ fn day_of_sound(rate: u32, clock: f64, mut check: impl FnMut(u64, u64)) {
     loop {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time of day")]
         let timestamp = (index as f64 * 1024.0 * 1000.0 / clock) as u64;
-        let frame = AudioFrame { timestamp, header: None, body: &[1], samples: (1024, rate) };
+        let frame = AudioFrame { timestamp, head: None, body: &[1], samples: (1024, rate) };
         if audio.is_due(timestamp, 1) || audio.is_broken_by(&frame) {
             audio.flush(|time, _| check(first, time));
             first = index;
