@@ -22,9 +22,6 @@ struct Late {
     lost: usize,
 }
 
-/// A message of fewer bytes holds no picture: delimiters, captions, parameter sets.
-const PART: usize = 100;
-
 /// A key frame each second.
 const EACH_SECOND: Late = Late { from: 2000, lost: 0 };
 
@@ -33,7 +30,7 @@ fn check(server: &Server, names: &[&str], late: Late) -> Vec<(Capture, Outcome, 
     let checked = |capture: Capture| {
         let outcome = broadcast(server, &capture.name, &capture.packets);
         expect_as_sent(&capture.name, &capture.packets, &outcome.early);
-        expect_as_sent(&capture.name, &capture.packets, &outcome.recorded);
+        expect_recording(server, &capture, &outcome.recorded);
         expect_late(server, &capture, &outcome.late, late);
         let decoded = expect_hls(server, &capture, &outcome);
         (capture, outcome, decoded)
@@ -41,31 +38,27 @@ fn check(server: &Server, names: &[&str], late: Late) -> Vec<(Capture, Outcome, 
     Capture::all(names).into_iter().map(checked).collect()
 }
 
-/// All frames from the first picture on, byte for byte, in order and at their times, and all headers. What is no picture
-/// may be left out in front of the first one, and there may be more headers.
+/// All frames from the first picture on, byte for byte, in order and at their times, and all headers. What is no
+/// picture may be left out in front of the first one, and there may be more headers.
 fn expect_as_sent(name: &str, sent: &[Packet], received: &[Packet]) {
-    let frames = |packets: &[Packet]| -> Vec<Packet> {
-        packets.iter().filter(|packet| !is_header(packet)).cloned().collect()
-    };
     let (sent_frames, received_frames) = (frames(sent), frames(received));
-    let start = sent_frames.iter().position(|packet| Some(packet) == received_frames.first());
-    let start = start.unwrap_or_else(|| panic!("{name}: not what was sent"));
-    assert!(sent_frames[..start].iter().all(|packet| packet.payload.len() < PART), "{name}: begins too late");
-    for (sent, received) in sent_frames[start..].iter().zip(&received_frames) {
+    let start = sent_frames.iter().position(|packet| packet == &received_frames[0]).expect("what was sent");
+    let (before, rest) = sent_frames.split_at(start);
+    // Fewer bytes hold no picture: delimiters, captions, parameter sets.
+    assert!(before.iter().all(|packet| packet.payload.len() < 100), "{name}: begins too late");
+    for (sent, received) in rest.iter().zip(&received_frames) {
         assert_eq!(sent, received, "{name}");
     }
-    assert_eq!(
-        received_frames.len(),
-        sent_frames.len() - start,
-        "{name}: messages are missing at the end, or too many"
-    );
+    assert_eq!(rest.len(), received_frames.len(), "{name}: messages are missing at the end, or too many");
     // An empty header need not be passed on.
     for header in sent.iter().filter(|packet| is_header(packet) && packet.payload.len() > 2) {
-        assert!(
-            received.iter().any(|packet| packet.payload == header.payload),
-            "{name}: {header:?} is missing"
-        );
+        let is_it = |packet: &Packet| packet.payload == header.payload;
+        assert!(received.iter().any(is_it), "{name}: {header:?} is missing");
     }
+}
+
+fn frames(packets: &[Packet]) -> Vec<&Packet> {
+    packets.iter().filter(|packet| !is_header(packet)).collect()
 }
 
 fn is_header(packet: &Packet) -> bool {
@@ -74,6 +67,22 @@ fn is_header(packet: &Packet) -> bool {
         [first, ..] if packet.kind == 8 && first >> 4 == 9 => matches!(first & 0xf, 0 | 4),
         [_, form, ..] => form == 0,
         _ => false,
+    }
+}
+
+/// What was sent, and what ffmpeg knows of it decodes to what was encoded.
+fn expect_recording(server: &Server, capture: &Capture, recorded: &[Packet]) {
+    expect_as_sent(&capture.name, &capture.packets, recorded);
+    if capture.is_known_in_flv() {
+        let file = server.folder.join(format!("rec/{}.flv", capture.name));
+        let decoded = ffmpeg::watch(file.to_str().unwrap(), Strictness::Parts);
+        assert_eq!(
+            (&decoded.pictures, decoded.sound),
+            (&capture.pictures, capture.sound),
+            "{}",
+            capture.name
+        );
+        assert_eq!(decoded.digest, capture.digest, "{}", capture.name);
     }
 }
 

@@ -123,7 +123,8 @@ class FfmpegTs(Ffmpeg):
         self.copy_to(self.copy, "flv", self.source)
 
     def copy_to(self, path, container, source):
-        run_to_end([self.program, "-v", "error", "-i", source, "-map", 0, "-c", "copy", "-f", container, path], self.lab.folder)
+        run_to_end([self.program, "-v", "error", "-i", source, "-map", 0, "-c", "copy", "-f", container, path],
+                   self.lab.folder)
 
     def command(self):
         return [self.program, "-v", "warning", "-re", "-i", self.source, "-map", 0, "-c", "copy", "-f", "flv", self.url]

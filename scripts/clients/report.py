@@ -8,7 +8,7 @@ import time
 import steal
 
 from . import cases as matrix
-from . import clips
+from . import clips, devices
 from .lab import FFMPEG9, Failure
 
 FAULTS = (Failure, ValueError, LookupError, OSError, TypeError, subprocess.SubprocessError)
@@ -48,6 +48,12 @@ What fails while a virtual machine loses its processors to others, as the kernel
 Clients of the files, and browsers:
 
 {others}
+
+## Devices
+
+What cannot be run here does something that others do not. This is what is known of each, and the test that does the same.
+
+{devices}
 
 ## Versions
 
@@ -101,7 +107,7 @@ class Report:
 def write_table(path, cases, report):
     """The document, of a run of these cases."""
     path.write_text(DOCUMENT.format(
-        matrix=_matrix(cases, report), others=_others(cases, report), versions=_versions()))
+        matrix=_matrix(cases, report), others=_others(cases, report), devices=_devices(), versions=_versions()))
 
 
 def _matrix(cases, report):
@@ -126,6 +132,10 @@ def _others(cases, report):
     rows = [[case.name, *report.verdicts.get(case.name, ("**not run**", ""))]
             for case in cases if case.word not in matrix.CLIENTS or not matrix.CLIENTS[case.word].title]
     return _markdown(["case", "result", "what it saw"], rows)
+
+
+def _devices():
+    return _markdown(["device or program", "what is unusual", "shown by"], devices.KNOWN)
 
 
 def _markdown(heads, rows):

@@ -36,7 +36,7 @@ class Codec(NamedTuple):
         return head + (composition % (1 << 24)).to_bytes(3) + body
 
     def read(self, payload):
-        """A picture's composition time and its units behind lengths, as FFmpeg sends them; H.265 may have no such time."""
+        """A picture's composition time, which H.265 may be sent without, and its units behind lengths."""
         at = 2 if self is AVC else 5
         if self is HEVC and payload[0] & 15 == CODED_FRAMES_X:
             return 0, payload[at:]
