@@ -74,6 +74,7 @@ fn composition_times_that_go_below_zero_later_move_the_decoding_times_once() {
     let mut rig = Rig::new();
     rig.headers();
     rig.key_shown_at_once(0);
+    rig.audio(0);
     (1..20).for_each(|index| rig.picture(index * 40, 0));
     for (index, composition_time) in (20..60).zip(GROUP.into_iter().cycle()) {
         rig.picture(index * 40, composition_time * 40);
@@ -109,6 +110,7 @@ fn a_stream_without_composition_times_begins_with_its_second_picture() {
     let mut rig = Rig::new();
     rig.headers();
     rig.key_shown_at_once(0);
+    rig.audio(0);
     rig.picture(40, 0);
     assert_eq!(rig.scratch.list(), [".a.ts.part"]);
 }
