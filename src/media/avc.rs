@@ -101,13 +101,13 @@ impl DecoderConfig {
     /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b<'b>(
         &self,
-        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        messages: impl Iterator<Item = Nals<'b>> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
-        let (length_size, parameters) = (self.nal_length_size, [&*self.sps, &*self.pps]);
-        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, pictures: 1, unit }
-            .write(bodies, start, out)
+        let parameters = [&*self.sps, &*self.pps];
+        Rewriter { delimiter: &DELIMITER, parameters: &parameters, pictures: 1, unit }
+            .write(messages, start, out)
     }
 }
 
@@ -235,6 +235,10 @@ pub(super) mod tests {
         }
     }
 
+    fn message(body: &[u8], length_size: usize) -> impl Iterator<Item = Nals<'_>> + Clone {
+        std::iter::once(Nals::new(body, Framing::Lengths(length_size)))
+    }
+
     #[test]
     fn lengths_of_every_size_become_start_codes_behind_a_delimiter_and_the_sets() {
         let (sps, pps) = (vec![vec![0x67, 1]], vec![vec![0x68, 2]]);
@@ -247,7 +251,7 @@ pub(super) mod tests {
             let config = DecoderConfig { nal_length_size: size, ..config.clone() };
             let nals = slices.map(|slice| [&(slice.len() as u32).to_be_bytes()[4 - size..], slice].concat());
             let mut out = Vec::new();
-            let unit = config.write_annex_b([&*nals.concat()].into_iter(), Start::Within, &mut out);
+            let unit = config.write_annex_b(message(&nals.concat(), size), Start::Within, &mut out);
             assert_eq!((unit, &out), (Ok(AccessUnit::RandomAccess), &expected), "{size}");
         }
     }
@@ -266,7 +270,7 @@ pub(super) mod tests {
         fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             if let Ok(config) = DecoderConfig::parse(&bytes) {
                 config.picture();
-                let _ = config.write_annex_b([&*bytes].into_iter(), Start::Fragment, &mut Vec::new());
+                let _ = config.write_annex_b(message(&bytes, 4), Start::Fragment, &mut Vec::new());
             }
         }
     }

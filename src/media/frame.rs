@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::aac;
 use super::flv::{self, Codec};
 use super::meter::{Charge, Meter};
+use super::nal::{Framing, Nals};
 
 /// Bytes kept free in front of a payload: an RTMP type 0 chunk header with a one-byte basic header
 /// (1 + 11) and an extended timestamp (4).
@@ -144,6 +145,8 @@ pub struct Frame {
     pub role: Role,
     /// Which slices of a picture are in it, if [`Pictures`](super::Pictures) has read it.
     pub slices: Slices,
+    /// How its NAL units are separated, if it has been read and has some.
+    pub framing: Framing,
     /// Presentation time minus decoding time, in milliseconds (AVC, HEVC and VVC, otherwise 0).
     pub composition_time: i32,
     /// What the presentation time has beyond its milliseconds.
@@ -176,6 +179,7 @@ impl Frame {
             packet: tag.packet,
             role: tag.role,
             slices: Slices::Begin,
+            framing: Framing::Lengths(4),
             composition_time: tag.composition_time,
             nanoseconds: tag.nanoseconds,
             tracks: tag.tracks,
@@ -239,6 +243,11 @@ impl Frame {
     /// several tracks, that of the default one.
     pub fn body(&self) -> &[u8] {
         self.payload().get(self.body.clone()).unwrap_or_default()
+    }
+
+    /// The NAL units of a frame of H.264 or H.265.
+    pub fn nals(&self) -> Nals<'_> {
+        Nals::new(self.body(), self.framing)
     }
 
     /// Presentation time in milliseconds; never before zero.

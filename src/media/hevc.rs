@@ -160,14 +160,13 @@ impl DecoderConfig {
     /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
     pub fn write_annex_b<'b>(
         &self,
-        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        messages: impl Iterator<Item = Nals<'b>> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
-        let length_size = self.nal_length_size;
         let parameters = [&*self.vps, &*self.sps, &*self.pps, &*self.sei];
-        Rewriter { length_size, delimiter: &DELIMITER, parameters: &parameters, pictures: 2, unit }
-            .write(bodies, start, out)
+        Rewriter { delimiter: &DELIMITER, parameters: &parameters, pictures: 2, unit }
+            .write(messages, start, out)
     }
 
     fn parse_array(&mut self, reader: &mut Reader<'_>) -> Result<(), HevcError> {

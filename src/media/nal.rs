@@ -140,8 +140,6 @@ pub enum Start {
 /// unit delimiter (ISO 13818-1 2.14.1 and 2.17.1).
 #[derive(Debug, Clone, Copy)]
 pub struct Rewriter<'a> {
-    /// Bytes of the length in front of each NAL unit.
-    pub length_size: usize,
     /// A delimiter that allows every slice type.
     pub delimiter: &'a [u8],
     /// What the configuration holds, in the order in which it is to be written.
@@ -154,17 +152,17 @@ pub struct Rewriter<'a> {
 
 impl Rewriter<'_> {
     /// Appends the messages of one picture to `out` as an access unit: a delimiter, the parameters when decoding can
-    /// start here or `start` asks for them, then the NAL units of the bodies. Delimiters in them are dropped, and
+    /// start here or `start` asks for them, then the NAL units of the messages. Delimiters in them are dropped, and
     /// parameters that the configuration holds too. If there is one that differs, all of them are kept: a new set of a
     /// sequence makes those of pictures out of date. Those that are held are then left out, where there are others of
     /// their list. Too many units or parameters are an error. After one or [`AccessUnit::Empty`], `out` is as before.
     pub fn write<'b>(
         &self,
-        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        messages: impl Iterator<Item = Nals<'b>> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
-        let found = self.classify(bodies.clone())?;
+        let found = self.classify(messages.clone().flatten())?;
         if found.access_unit == AccessUnit::Empty {
             return Ok(found.access_unit);
         }
@@ -172,16 +170,14 @@ impl Rewriter<'_> {
         if found.access_unit == AccessUnit::RandomAccess || start == Start::Fragment {
             self.write_parameters(&found, out);
         }
-        for body in bodies {
-            for nal in Nals::new(body, self.framing(body)?).flatten() {
-                let is_redundant = match (self.unit)(nal) {
-                    Unit::Delimiter => true,
-                    Unit::Parameters(_) => !found.has_new && self.holds(nal),
-                    _ => false,
-                };
-                if !is_redundant {
-                    write_nal(nal, out);
-                }
+        for nal in messages.flatten().flatten() {
+            let is_redundant = match (self.unit)(nal) {
+                Unit::Delimiter => true,
+                Unit::Parameters(_) => !found.has_new && self.holds(nal),
+                _ => false,
+            };
+            if !is_redundant {
+                write_nal(nal, out);
             }
         }
         Ok(found.access_unit)
@@ -195,42 +191,39 @@ impl Rewriter<'_> {
         }
     }
 
-    fn framing(&self, body: &[u8]) -> Result<Framing, PartsError> {
-        Framing::of(body, self.length_size, self.unit)
-    }
-
     fn holds(&self, nal: &[u8]) -> bool {
         self.parameters.iter().flat_map(|nals| nals.iter()).any(|held| is_same(held, nal))
     }
 
-    fn classify<'b>(&self, bodies: impl Iterator<Item = &'b [u8]>) -> Result<Found, PartsError> {
+    fn classify<'b>(
+        &self,
+        nals: impl Iterator<Item = Result<&'b [u8], PartsError>>,
+    ) -> Result<Found, PartsError> {
         let mut found =
             Found { access_unit: AccessUnit::Empty, lists: 0, has_new: false, has_new_sequence: false };
         let (mut units, mut parameters) = (0, 0);
-        for body in bodies {
-            for nal in Nals::new(body, self.framing(body)?) {
-                let nal = nal?;
-                units += 1;
-                if units > MAX_NAL_UNITS {
-                    return Err(PartsError::TooManyNalUnits);
+        for nal in nals {
+            let nal = nal?;
+            units += 1;
+            if units > MAX_NAL_UNITS {
+                return Err(PartsError::TooManyNalUnits);
+            }
+            match (self.unit)(nal) {
+                Unit::Parameters(_) if parameters == MAX_PARAMETER_SETS => {
+                    return Err(PartsError::TooManyParameterSets);
                 }
-                match (self.unit)(nal) {
-                    Unit::Parameters(_) if parameters == MAX_PARAMETER_SETS => {
-                        return Err(PartsError::TooManyParameterSets);
-                    }
-                    Unit::Parameters(list) => {
-                        parameters += 1;
-                        found.lists |= 1 << list;
-                        let is_new = !self.holds(nal);
-                        found.has_new |= is_new;
-                        found.has_new_sequence |= is_new && list < self.pictures;
-                    }
-                    Unit::RandomAccess => found.access_unit = AccessUnit::RandomAccess,
-                    Unit::Intra | Unit::Slice if found.access_unit == AccessUnit::Empty => {
-                        found.access_unit = AccessUnit::Picture;
-                    }
-                    _ => {}
+                Unit::Parameters(list) => {
+                    parameters += 1;
+                    found.lists |= 1 << list;
+                    let is_new = !self.holds(nal);
+                    found.has_new |= is_new;
+                    found.has_new_sequence |= is_new && list < self.pictures;
                 }
+                Unit::RandomAccess => found.access_unit = AccessUnit::RandomAccess,
+                Unit::Intra | Unit::Slice if found.access_unit == AccessUnit::Empty => {
+                    found.access_unit = AccessUnit::Picture;
+                }
+                _ => {}
             }
         }
         Ok(found)

@@ -258,7 +258,7 @@ fn write(
 ) -> (Result<AccessUnit, PartsError>, Vec<Vec<u8>>) {
     let lengths = nals.iter().map(|nal| [&u32::try_from(nal.len()).unwrap().to_be_bytes()[..], nal].concat());
     let (body, mut out) = (lengths.collect::<Vec<_>>().concat(), Vec::new());
-    let unit = config.write_annex_b([&*body].into_iter(), start, &mut out);
+    let unit = config.write_annex_b(std::iter::once(Nals::new(&body, Framing::Lengths(4))), start, &mut out);
     let text = out.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     (unit, text.split("00000001").filter(|nal| !nal.is_empty()).map(hex).collect())
 }
@@ -295,7 +295,7 @@ proptest::proptest! {
         let _ = vps::frame_rate(&[&[0x40, 1], &bytes[..]].concat());
         if let Ok(config) = DecoderConfig::parse(&[&record(&[])[..22], &bytes].concat()) {
             config.picture();
-            let _ = config.write_annex_b([&*bytes].into_iter(), Start::Fragment, &mut Vec::new());
+            let _ = config.write_annex_b(std::iter::once(Nals::new(&bytes, Framing::Lengths(4))), Start::Fragment, &mut Vec::new());
         }
     }
 

@@ -20,32 +20,38 @@ pub enum Framing {
 
 impl Framing {
     /// How the NAL units in a message's body are separated, whose lengths have `length_size` bytes according to the
-    /// configuration. Start codes are looked for only where the lengths do not parse, or separate no slice: a unit has
-    /// no start code within (ISO 14496-10 7.4.1.1). `unit` tells what a unit is. The error is that of the lengths.
+    /// configuration. `unit` tells what a unit is. The error is that of the lengths.
     pub fn of(body: &[u8], length_size: usize, unit: fn(&[u8]) -> Unit) -> Result<Self, PartsError> {
-        let lengths = Self::Lengths(length_size);
-        match has_slice(body, lengths, unit) {
-            Ok(true) => Ok(lengths),
-            Ok(false) if find_start_code(body).is_none() => Ok(lengths),
-            Ok(false) => {
-                let both = Self::Both(length_size);
-                let has_more = has_slice(body, both, unit)?;
-                Ok(if has_more { both } else { lengths })
+        let walk = |framing| {
+            let mut has_slice = false;
+            for nal in Nals::new(body, framing) {
+                has_slice |= unit(nal?).is_slice();
+            }
+            Ok(has_slice)
+        };
+        Self::find(body, length_size, walk, |has_slice| *has_slice).map(|(framing, _)| framing)
+    }
+
+    /// The same, and what a walk over the units has found. Start codes are looked for only where the lengths do not parse,
+    /// or separate no slice: a unit has no start code within (ISO 14496-10 7.4.1.1).
+    pub fn find<T>(
+        body: &[u8],
+        length_size: usize,
+        walk: impl Fn(Self) -> Result<T, PartsError>,
+        has_slice: impl Fn(&T) -> bool,
+    ) -> Result<(Self, T), PartsError> {
+        let (lengths, both) = (Self::Lengths(length_size), Self::Both(length_size));
+        match walk(lengths) {
+            Ok(found) if !has_slice(&found) && find_start_code(body).is_some() => {
+                let other = walk(both)?;
+                Ok(if has_slice(&other) { (both, other) } else { (lengths, found) })
             }
             Err(PartsError::Malformed) if begins_with_start_code(body) => {
-                has_slice(body, Self::StartCodes, unit).map(|_| Self::StartCodes)
+                walk(Self::StartCodes).map(|found| (Self::StartCodes, found))
             }
-            Err(error) => Err(error),
+            found => found.map(|found| (lengths, found)),
         }
     }
-}
-
-fn has_slice(body: &[u8], framing: Framing, unit: fn(&[u8]) -> Unit) -> Result<bool, PartsError> {
-    let mut has_slice = false;
-    for nal in Nals::new(body, framing) {
-        has_slice |= unit(nal?).is_slice();
-    }
-    Ok(has_slice)
 }
 
 /// Whether a message or a record begins with a start code.
@@ -53,8 +59,17 @@ pub fn begins_with_start_code(body: &[u8]) -> bool {
     body.starts_with(&START_CODE) || body.starts_with(&[0, 0, 0, 1])
 }
 
+/// Where the first start code begins. Most bytes are above 1, and none of the three that one ends is looked at.
 fn find_start_code(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(START_CODE.len()).position(|window| window == START_CODE)
+    let mut last = START_CODE.len() - 1;
+    while let Some(&byte) = bytes.get(last) {
+        match byte {
+            0 => last += 1,
+            1 if bytes.get(last - 2..last) == Some(&[0, 0]) => return Some(last - 2),
+            _ => last += START_CODE.len(),
+        }
+    }
+    None
 }
 
 /// A NAL unit without the zeros that may follow it (`trailing_zero_8bits`, `cabac_zero_word`): each ends with a bit that
@@ -176,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_code_is_found_wherever_it_is() {
+        for zeros in 0..5 {
+            for before in 0..7 {
+                let bytes = [vec![7; before], vec![0; zeros], vec![1, 7, 0, 0]].concat();
+                let expected = (zeros >= 2).then(|| before + zeros - 2);
+                assert_eq!(find_start_code(&bytes), expected, "{bytes:?}");
+            }
+        }
+    }
+
+    #[test]
     fn units_are_counted_however_they_are_separated() {
         let most = b"\0\0\x01\x09".repeat(MAX_NAL_UNITS - 1);
         assert_eq!(units(&most, Framing::StartCodes).len(), MAX_NAL_UNITS - 1);
@@ -191,6 +217,8 @@ mod tests {
             size in 1usize..5,
         ) {
             let _ = Framing::of(&body, size, unit);
+            let naive = body.windows(3).position(|window| window == START_CODE);
+            proptest::prop_assert_eq!(find_start_code(&body), naive);
             for framing in [Framing::Lengths(size), Framing::Both(size), Framing::StartCodes] {
                 let length: usize = Nals::new(&body, framing).flatten().map(<[u8]>::len).sum();
                 proptest::prop_assert!(length <= body.len());

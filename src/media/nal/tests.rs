@@ -54,10 +54,10 @@ fn rewrite_all(bodies: &[&[u8]], start: Start) -> (Result<AccessUnit, PartsError
         _ => Unit::Other,
     };
     let (first, second) = (vec![vec![2, 1], vec![2, 2]], vec![vec![2, 3]]);
-    let rewriter =
-        Rewriter { length_size: 1, delimiter: &[1, 0xf0], parameters: &[&first, &second], pictures: 1, unit };
+    let rewriter = Rewriter { delimiter: &[1, 0xf0], parameters: &[&first, &second], pictures: 1, unit };
+    let messages = bodies.iter().map(|body| Nals::new(body, Framing::Lengths(1)));
     let mut out = vec![0xee];
-    let access_unit = rewriter.write(bodies.iter().copied(), start, &mut out);
+    let access_unit = rewriter.write(messages, start, &mut out);
     assert_eq!(out.remove(0), 0xee);
     (access_unit, out)
 }

@@ -1,7 +1,7 @@
 //! The decoder configuration of a video track whose messages carry NAL units.
 
 use super::super::flv::Codec;
-use super::super::nal::{AccessUnit, Picture, Start, Unit};
+use super::super::nal::{AccessUnit, Nals, Picture, Start, Unit};
 use super::super::{PartsError, avc, hevc};
 
 /// A configuration of H.264 or H.265.
@@ -107,13 +107,13 @@ impl Configuration {
     /// Appends the messages of a picture to `out` as an access unit in byte stream format.
     pub fn write_annex_b<'b>(
         &self,
-        bodies: impl Iterator<Item = &'b [u8]> + Clone,
+        messages: impl Iterator<Item = Nals<'b>> + Clone,
         start: Start,
         out: &mut Vec<u8>,
     ) -> Result<AccessUnit, PartsError> {
         match self {
-            Self::Avc(config) => config.write_annex_b(bodies, start, out),
-            Self::Hevc(config) => config.write_annex_b(bodies, start, out),
+            Self::Avc(config) => config.write_annex_b(messages, start, out),
+            Self::Hevc(config) => config.write_annex_b(messages, start, out),
         }
     }
 }

@@ -115,6 +115,7 @@ impl Pictures {
         let Some(configuration) = told.as_ref().or(empty.as_ref()) else { return };
         let Ok((framing, contents)) = Contents::read(frame.body(), configuration) else {
             frame.slices = Slices::Unread;
+            frame.framing = Framing::Lengths(configuration.length_size());
             self.told = told;
             return;
         };
@@ -135,7 +136,7 @@ impl Pictures {
         }
         self.told = told;
         let role = self.role(frame.role, slices, &contents, findings);
-        (frame.slices, frame.role) = (slices, role);
+        (frame.framing, frame.slices, frame.role) = (framing, slices, role);
         if slices == Slices::Begin && role == Role::Key {
             findings.configuration = self.renew(frame, findings);
         }
@@ -220,8 +221,11 @@ struct Contents<'a> {
 
 impl<'a> Contents<'a> {
     fn read(body: &'a [u8], configuration: &Configuration) -> Result<(Framing, Self), PartsError> {
-        let unit = configuration.unit();
-        let framing = Framing::of(body, configuration.length_size(), unit)?;
+        let walk = |framing| Self::of(Nals::new(body, framing), configuration);
+        Framing::find(body, configuration.length_size(), walk, |contents| contents.begins.is_some())
+    }
+
+    fn of(nals: Nals<'a>, configuration: &Configuration) -> Result<Self, PartsError> {
         let mut contents = Self {
             begins: None,
             is_random_access: false,
@@ -229,9 +233,9 @@ impl<'a> Contents<'a> {
             has_recovery_point: false,
             sets: Vec::new(),
         };
-        for nal in Nals::new(body, framing) {
+        for nal in nals {
             let nal = nal?;
-            let unit = unit(nal);
+            let unit = configuration.unit()(nal);
             if unit.is_slice() {
                 contents.begins.get_or_insert_with(|| configuration.is_first_slice(nal));
                 contents.is_random_access |= unit == Unit::RandomAccess;
@@ -243,7 +247,7 @@ impl<'a> Contents<'a> {
                 _ => {}
             }
         }
-        Ok((framing, contents))
+        Ok(contents)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use crate::media::Frame;
-use crate::media::nal::Start;
+use crate::media::nal::{Nals, Start};
 use crate::media::parts::MAX_NAL_UNITS;
 
 /// The most messages without a slice, and their bytes, that wait for their picture.
@@ -29,9 +29,9 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The bodies of its messages.
-    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.messages.iter().map(|message| message.body())
+    /// The NAL units of its messages.
+    pub fn messages(&self) -> impl Iterator<Item = Nals<'_>> + Clone {
+        self.messages.iter().map(|message| message.nals())
     }
 
     fn has_room_for(&self, message: &Frame) -> bool {
@@ -133,7 +133,9 @@ mod tests {
     }
 
     fn bodies(picture: Option<Picture>) -> Vec<Vec<u8>> {
-        picture.map(|picture| picture.bodies().map(<[u8]>::to_vec).collect()).unwrap_or_default()
+        picture
+            .map(|picture| picture.messages.iter().map(|message| message.body().to_vec()).collect())
+            .unwrap_or_default()
     }
 
     #[test]

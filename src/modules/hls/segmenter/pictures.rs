@@ -35,8 +35,8 @@ impl Segmenter {
     fn leave_out(&mut self, frame: &Frame) {
         self.skipped += 1;
         let track = self.codecs.video_for(frame);
-        let body = std::iter::once(frame.body());
-        let written = track.map(|track| track.write_annex_b(body, Start::Within, &mut self.access_unit));
+        let message = std::iter::once(frame.nals());
+        let written = track.map(|track| track.write_annex_b(message, Start::Within, &mut self.access_unit));
         self.access_unit.clear();
         if let Some(Err(error)) = written {
             self.codecs.note(error);
@@ -98,7 +98,7 @@ impl Segmenter {
     pub(super) fn finish_picture(&mut self) -> io::Result<()> {
         let Some(picture) = self.gathering.take() else { return Ok(()) };
         let Some(track) = self.codecs.video() else { return Ok(()) };
-        let written = match track.write_annex_b(picture.bodies(), picture.start, &mut self.access_unit) {
+        let written = match track.write_annex_b(picture.messages(), picture.start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
             Ok(AccessUnit::Empty) => Ok(()),
             Err(error) => {
