@@ -26,8 +26,9 @@ use start::Start;
 type Attack = fn(&Plan, &Start) -> io::Result<()>;
 
 /// All of them, by name.
-const ATTACKS: [(&str, Attack); 23] = [
+const ATTACKS: [(&str, Attack); 24] = [
     ("nal-units", publish::nal_units),
+    ("start-codes", publish::start_codes),
     ("syncframes", publish::syncframes),
     ("aggregates", publish::aggregates),
     ("media-time", publish::media_time),

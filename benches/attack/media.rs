@@ -64,6 +64,11 @@ pub fn nal_units(time: usize, size: usize) -> Vec<u8> {
     message(VIDEO, time, KEY, &[0, 0, 0, 1, 0x65], size)
 }
 
+/// A picture of so many bytes behind a start code, in which start codes are looked for byte by byte.
+pub fn start_codes(time: usize, size: usize) -> Vec<u8> {
+    message(VIDEO, time, &[KEY, &[0, 0, 0, 1, 0x65, 0x88]].concat(), &[0, 1, 0], size)
+}
+
 /// A message of so many bytes, of the shortest syncframes.
 pub fn syncframes(time: usize, size: usize) -> Vec<u8> {
     message(AUDIO, time, EAC3, &SYNCFRAME, size)

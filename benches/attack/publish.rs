@@ -29,6 +29,12 @@ pub fn nal_units(plan: &Plan, start: &Start) -> io::Result<()> {
     release(plan, start, &opening, &media::nal_units(time, plan.size))
 }
 
+/// Key frames with start codes in place of lengths.
+pub fn start_codes(plan: &Plan, start: &Start) -> io::Result<()> {
+    let (opening, time) = media::opening();
+    release(plan, start, &opening, &media::start_codes(time, plan.size))
+}
+
 /// Messages of the shortest syncframes of E-AC-3.
 pub fn syncframes(plan: &Plan, start: &Start) -> io::Result<()> {
     release(plan, start, &[], &media::syncframes(0, plan.size))

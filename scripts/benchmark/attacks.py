@@ -75,6 +75,9 @@ ATTACKS = {
     "worst-nal-units": Worst(
         "24 publishers into HLS: the last byte of 8 MiB of NAL units of one byte",
         attack="nal-units", options={"peers": 24, "size": 8 << 20}, directives=HLS),
+    "worst-start-codes": Worst(
+        "24 publishers into HLS: the last byte of a picture of 8 MiB behind a start code",
+        attack="start-codes", options={"peers": 24, "size": 8 << 20}, directives=HLS),
     "worst-syncframes": Worst(
         "12 publishers into HLS: twice 8 MiB of E-AC-3 in frames of 6 bytes",
         attack="syncframes", options={"peers": 12, "count": 2, "size": 8 << 20}, directives=HLS),
