@@ -27,6 +27,7 @@ mod layers;
 mod limits;
 mod logging;
 mod memory;
+mod play_answer;
 mod publish_play;
 mod record;
 mod record_disk;

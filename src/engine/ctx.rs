@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
+use super::answered::Answered;
 use super::budgets::Budgets;
 use super::config::{Config, Listener, Protocol, ServerSettings};
 use super::connections::{Connections, Limits};
@@ -82,6 +83,8 @@ pub struct Ctx {
     pub(super) hosts: Vec<Hosts>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
+    /// Sessions whose answer to a play is out, and what follows it waits.
+    pub(super) answered: Answered,
     pub(super) budgets: Budgets,
     /// What is left to do.
     pub(super) work: Work,
@@ -118,6 +121,7 @@ impl Ctx {
             hosts: std::mem::take(&mut config.hosts),
             servers: config.servers.clone(),
             timers: Timers::default(),
+            answered: Answered::default(),
             budgets,
             work: Work::default(),
             panics: Panics::default(),

@@ -6,6 +6,7 @@
 //! stream that is gone finds nobody.
 
 mod acknowledge;
+mod answered;
 mod budgets;
 mod config;
 mod connections;
@@ -160,9 +161,9 @@ impl Engine {
         self.cx.close(id, why);
     }
 
-    /// The queue of a session that may have something to send.
+    /// The queue of a session that may have something to send; none while what it has is to wait.
     pub fn out_queue(&mut self, id: SessionId) -> Option<&mut OutQueue> {
-        self.cx.sessions.get_mut(id).map(|session| &mut session.out)
+        self.cx.sessions.get_mut(id).map(|session| &mut session.out).filter(|out| !out.is_waiting())
     }
 
     /// `count` bytes of a session's queue have been sent. Returns the queue if there is more in it.
@@ -177,6 +178,10 @@ impl Engine {
             Speaks::Http(_) => exchange::settle(session, &mut self.cx.work.exchanged, now.instant),
         };
         self.cx.budgets.count_replies(session);
+        if session.out.is_waiting() {
+            self.cx.answer_is_out(id);
+            return None;
+        }
         if !session.out.is_empty() {
             if let Some(due) = next_due {
                 self.cx.look_by(id, due);
@@ -196,7 +201,9 @@ impl Engine {
 
     /// The sessions with something new to send, each once.
     pub fn take_dirty(&mut self) -> Vec<SessionId> {
-        self.cx.work.pressed = false;
+        if std::mem::take(&mut self.cx.work.pressed) {
+            self.cx.end_full_waits();
+        }
         let dirty = std::mem::take(&mut self.cx.work.dirty);
         for &id in &dirty {
             if let Some(session) = self.cx.sessions.get_mut(id) {
@@ -218,12 +225,16 @@ impl Engine {
 
     /// When [`Engine::expire`] wants to be called next.
     pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
-        self.cx.timers.next()
+        [self.cx.timers.next(), self.cx.answered.next()].into_iter().flatten().min()
     }
 
     /// Lets one expired timer act; false if there is none.
     pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
+        if let Some(id) = self.cx.answered.pop_expired(now.instant) {
+            self.contain_for(id, |engine| engine.cx.end_expired_wait(id));
+            return true;
+        }
         let Some(timer) = self.cx.timers.pop_expired(now.instant) else { return false };
         if self.contain(|engine| engine.handle_timer(timer)).is_some() {
             return true;

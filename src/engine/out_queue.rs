@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::media::frame::HEADROOM;
 use crate::media::{Frame, Role};
@@ -102,6 +102,8 @@ enum Item {
     /// The frame behind it: its image without so many bytes.
     Tail(Rc<Frame>, usize),
     File(Box<Piece>),
+    /// What is behind it waits: until then, once it has come to the front.
+    Wait(Option<Instant>),
 }
 
 const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
@@ -292,6 +294,44 @@ impl OutQueue {
         self.items.push_back(Item::File(Box::new(piece)));
     }
 
+    /// Has what is queued from here on wait, once what is before it has gone.
+    pub(super) fn push_wait(&mut self) {
+        self.items.push_back(Item::Wait(None));
+    }
+
+    /// Whether a wait has come to the front: nothing can be sent.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.items.front(), Some(Item::Wait(_)))
+    }
+
+    /// Begins the wait that has come to the front; false if there is none, or it has begun.
+    pub(super) fn begin_wait(&mut self, until: Instant) -> bool {
+        match self.items.front_mut() {
+            Some(Item::Wait(end @ None)) => {
+                *end = Some(until);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// When the wait ends that has begun.
+    pub(super) fn waits_until(&self) -> Option<Instant> {
+        match self.items.front() {
+            Some(Item::Wait(end)) => *end,
+            _ => None,
+        }
+    }
+
+    /// Ends the wait that has come to the front.
+    pub(super) fn end_wait(&mut self) {
+        if self.is_waiting() {
+            self.items.pop_front();
+        }
+        self.fit_allowance();
+    }
+
     /// The files in memory that are to be sent.
     pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
         self.items.iter().filter_map(|item| match item {
@@ -312,7 +352,7 @@ impl OutQueue {
         }
     }
 
-    /// Fills `slices` from the front, up to a file or 256 KiB; returns how many it filled.
+    /// Fills `slices` from the front, up to a file, a wait or 256 KiB; returns how many it filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
         for item in self.items.iter() {
@@ -356,7 +396,9 @@ impl OutQueue {
 
     fn advance_over_items(&mut self, mut count: usize) {
         while let Some(item) = self.items.front_mut() {
-            if let Item::File(piece) = item {
+            if let Item::Wait(_) = item {
+                break;
+            } else if let Item::File(piece) = item {
                 let step = (count as u64).min(piece.left);
                 (piece.offset, piece.left) = (piece.offset + step, piece.left - step);
                 count -= step as usize;
@@ -405,7 +447,7 @@ impl OutQueue {
                 Item::Group(group) => group.frames.iter().for_each(|frame| {
                     find(frame);
                 }),
-                Item::Bytes(_) | Item::Header(_) | Item::File(_) => {}
+                Item::Bytes(_) | Item::Header(_) | Item::File(_) | Item::Wait(_) => {}
             }
         }
     }
@@ -448,7 +490,7 @@ impl OutQueue {
                     }
                     rest_is_owed = false;
                 }
-                Item::Bytes(_) | Item::File(_) => self.items.push_back(item),
+                Item::Bytes(_) | Item::File(_) | Item::Wait(_) => self.items.push_back(item),
             }
             begun = false;
         }
@@ -486,7 +528,7 @@ impl OutQueue {
             Item::Group(group) => group.rest().first().map(|frame| image(frame, self.chunking)),
             Item::Header(header) => header.0.get(..header.1),
             Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
-            Item::File(_) => None,
+            Item::File(_) | Item::Wait(_) => None,
         }
     }
 }

@@ -51,11 +51,15 @@ impl Engine {
                 self.cx.status(endpoint, (Level::Status, "NetStream.Play.Transition"), "Changing the stream");
             }
         }
-        if live || !policy.play_restart {
+        let starts = live || !policy.play_restart;
+        if starts {
             self.tell_start(endpoint);
         }
         if live && policy.publish_notify {
             self.cx.status(endpoint, (Level::Status, "NetStream.Play.PublishNotify"), "Start publishing");
+        }
+        if starts {
+            self.end_answer(endpoint);
         }
         for module in &mut self.modules {
             module.on_join(&mut self.cx, stream_id, endpoint);
@@ -152,6 +156,9 @@ impl Engine {
                 let code = (Level::Status, "NetStream.Play.PublishNotify");
                 self.cx.status(endpoint, code, "Start publishing");
             }
+            if policy.play_restart {
+                self.end_answer(endpoint);
+            }
         }
     }
 
@@ -202,5 +209,12 @@ impl Engine {
         let Endpoint { session: id, msid } = endpoint;
         self.cx.status(endpoint, START, "Start live");
         self.cx.reply(id, |protocol, out| protocol.write_sample_access(out, msid));
+    }
+
+    /// Has what follows the answer to a play wait until the client has read it.
+    fn end_answer(&mut self, endpoint: Endpoint) {
+        if let Some(session) = self.cx.sessions.get_mut(endpoint.session) {
+            session.out.push_wait();
+        }
     }
 }

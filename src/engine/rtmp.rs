@@ -67,6 +67,9 @@ impl Engine {
 
     fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
         let asks = matches!(event, Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_));
+        if asks || matches!(event, Event::Control { .. }) {
+            self.cx.hear_command(id);
+        }
         match event {
             Event::HandshakeDone => {
                 let now = self.cx.now.instant;

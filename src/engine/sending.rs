@@ -21,7 +21,7 @@ pub const MAX_QUEUED_BYTES: usize = 8 << 20;
 
 /// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
 /// publisher must not overflow the queue of a player that reads.
-const PRESSED: usize = 64;
+pub(super) const PRESSED: usize = 64;
 
 /// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
 const MAX_REPLY_BYTES: usize = 256 * 1024;
@@ -166,6 +166,7 @@ impl Round<'_> {
         let Some(session) = found else { return };
         session.touch_output(self.now);
         let before = session.out.len();
+        let pressed = PRESSED + session.out.allowance().messages;
         let Some(facts) = session.roles.player_mut(player.msid) else { return };
         let mut seat = Seat { player: facts, out: &mut session.out };
         if offer(&mut seat).is_break() && seat.player.until != Until::Done {
@@ -179,7 +180,7 @@ impl Round<'_> {
             mark_dirty(&mut self.work.dirty, session);
         }
         // A queue that stays full is one of a player that does not read.
-        self.work.pressed |= before < PRESSED && session.out.len() >= PRESSED;
+        self.work.pressed |= before < pressed && session.out.len() >= pressed;
         if is_overfull(session, settings) {
             self.stuck.push(session.id);
         }
@@ -202,7 +203,7 @@ fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
         || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
 }
 
-fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {
+pub(super) fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {
     if !session.dirty {
         session.dirty = true;
         dirty.push(session.id);

@@ -1,6 +1,7 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
 mod acknowledge;
+mod answered;
 mod bounds;
 mod budgets;
 mod connections;
@@ -203,8 +204,18 @@ impl Client {
         self.send(world, &bytes);
     }
 
-    /// Takes what the engine has for this client.
+    /// Takes what the engine has for this client, also what waits for it to have read an answer.
     fn receive(&mut self, world: &mut World) -> Vec<Message> {
+        let mut messages = self.receive_now(world);
+        if world.engine.cx.sessions.get(self.id).is_some_and(|session| session.out.is_waiting()) {
+            world.engine.cx.sessions.get_mut(self.id).unwrap().out.end_wait();
+            messages.extend(self.receive_now(world));
+        }
+        messages
+    }
+
+    /// Takes what the engine has for this client now.
+    fn receive_now(&mut self, world: &mut World) -> Vec<Message> {
         let mut bytes = Vec::new();
         while let Some(queue) = world.engine.out_queue(self.id) {
             let mut slices = [io::IoSlice::new(&[]); 8];
