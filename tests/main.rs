@@ -2,8 +2,8 @@
 
 mod common;
 
-mod acknowledge;
 mod cameras;
+mod closing_publisher;
 mod config;
 mod descriptors;
 mod directives;

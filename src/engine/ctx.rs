@@ -36,9 +36,9 @@ pub struct Now {
 pub enum Action {
     /// Read this session again, though no new bytes have been announced.
     Read(SessionId),
-    /// Acknowledge what this session has been sent, by [`Engine::acknowledge`](super::Engine::acknowledge), unless there is
-    /// more of it to be read.
-    Acknowledge(SessionId),
+    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](super::Engine::send_unasked), unless there
+    /// is more of it to be read.
+    SendUnasked(SessionId),
     /// Give up on this session when its peer's host has been heard of in no way for so long.
     LimitSilence(SessionId, Duration),
     /// Say that nothing more will be sent; the peer may still send.

@@ -55,8 +55,8 @@ impl Engine {
             cx.resume_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };
-        if session.acknowledgement_due().is_some_and(|due| due <= now) {
-            cx.work.actions.push_back(Action::Acknowledge(id));
+        if session.unasked_due().is_some_and(|due| due <= now) {
+            cx.work.actions.push_back(Action::SendUnasked(id));
         }
         let due = match &session.speaks {
             Speaks::Rtmp(state) => match cx.servers.get(session.server) {
@@ -190,8 +190,8 @@ fn rtmp_due(
         }
         next = next.min(deadline);
     }
-    if let Some(due) = session.acknowledgement_due() {
-        // One that is due has been asked for; it may not be granted, if there is more to read.
+    if let Some(due) = session.unasked_due() {
+        // What is due has been proposed; it waits on, if there is more to read.
         next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }
     if let Some(until) = session.paced_until {

@@ -154,6 +154,7 @@ impl Ctx {
 
     /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
     pub fn finish(&mut self, id: SessionId, reason: &str) {
+        self.send_notices(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());

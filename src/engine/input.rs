@@ -19,7 +19,7 @@ impl Engine {
         session.bytes_in += bytes.len() as u64;
         self.contain_for(id, |engine| engine.process(id, bytes));
         self.cx.count_input(id);
-        self.cx.watch_acknowledgement(id);
+        self.cx.watch_unasked(id);
     }
 
     /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
@@ -121,7 +121,7 @@ impl Engine {
         self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
         self.cx.count_input(id);
-        self.cx.watch_acknowledgement(id);
+        self.cx.watch_unasked(id);
         if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }

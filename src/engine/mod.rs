@@ -5,7 +5,6 @@
 //! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
 //! stream that is gone finds nobody.
 
-mod acknowledge;
 mod answered;
 mod budgets;
 mod config;
@@ -48,6 +47,7 @@ mod shared_object;
 mod stream;
 mod timeline;
 mod timers;
+mod unasked;
 mod work;
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Ctx {
     /// Lets the protocol of an RTMP session write an answer.
     pub(super) fn reply(&mut self, id: SessionId, write: impl FnOnce(&mut ServerSession, &mut Vec<u8>)) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
-        let mut out = Vec::new();
+        let mut out = state.unasked.take();
         write(&mut state.protocol, &mut out);
         self.send_bytes(id, &out);
     }
@@ -137,10 +137,11 @@ impl Ctx {
         self.send_bytes(endpoint.session, &out);
     }
 
-    /// Sends a stream's publisher an `onStatus`, unless it is gone.
+    /// Tells a stream's publisher what it has not asked for, in an `onStatus`, as soon as it may be listening; unless it is
+    /// gone.
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
         if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
-            self.status(publisher, status, description);
+            self.notify(publisher, status, description);
         }
     }
 }

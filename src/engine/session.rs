@@ -12,13 +12,13 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
-use super::acknowledge::Tempo;
 use super::config::AppId;
 use super::exchange::{Exchange, SendLimits};
 use super::gates::Gate;
 use super::http::Composing;
 use super::out_queue::OutQueue;
 use super::role::Roles;
+use super::unasked::Unasked;
 
 /// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
 /// "#serial", as every log line begins.
@@ -82,8 +82,8 @@ pub(super) struct RtmpState {
     pub asks: u64,
     /// When a ping was sent that has not been answered by any byte.
     pub pinged: Option<Instant>,
-    /// How fast it publishes, while it is owed an acknowledgement.
-    pub tempo: Tempo,
+    /// What it is to be sent without having asked for it.
+    pub unasked: Unasked,
 }
 
 impl RtmpState {
@@ -97,7 +97,7 @@ impl RtmpState {
             owes_since: now,
             asks: 0,
             pinged: None,
-            tempo: Tempo::default(),
+            unasked: Unasked::default(),
         }
     }
 }

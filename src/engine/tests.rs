@@ -1,6 +1,5 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
-mod acknowledge;
 mod answered;
 mod bounds;
 mod budgets;
@@ -14,6 +13,7 @@ mod panics;
 mod play;
 mod publish;
 mod shared_object;
+mod unasked;
 
 use std::cell::Cell;
 use std::io;

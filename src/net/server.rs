@@ -273,9 +273,9 @@ impl Server {
                     self.go_on(id);
                 }
             }
-            Action::Acknowledge(id) => {
+            Action::SendUnasked(id) => {
                 if self.socket(id).is_some_and(|socket| !socket.readable) {
-                    self.engine.acknowledge(id, now);
+                    self.engine.send_unasked(id, now);
                 }
             }
             Action::LimitSilence(id, limit) => {

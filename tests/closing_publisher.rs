@@ -38,24 +38,39 @@ fn recorded(server: &Server, name: &str) -> Vec<Packet> {
     packets(&read(&server.folder.join(format!("rec/{name}.flv"))))
 }
 
+/// Publishes packets at full speed, never reads and closes at once. What a player receives meanwhile.
+fn send_and_close(server: &Server, name: &str, sent: &[Packet]) -> Vec<Packet> {
+    let mut player = Client::play(server.rtmp(), name);
+    let count = sent.len();
+    let received = thread::spawn(move || player.receive(count));
+    let mut raw = publisher(server, name);
+    let messages =
+        sent.iter().map(|packet| raw.encode(MessageType::Video, 1, packet.timestamp, &packet.payload));
+    let bytes: Vec<_> = messages.flatten().collect();
+    raw.send_bytes(&bytes);
+    drop(raw);
+    received.join().unwrap()
+}
+
 #[test]
 fn a_publisher_that_never_reads_and_closes_at_once_loses_nothing() {
     let server = Server::live(RECORDED);
     let sent = clip();
     for round in 0..6 {
         let name = format!("cam{round}");
-        let mut player = Client::play(server.rtmp(), &name);
-        let count = sent.len();
-        let received = thread::spawn(move || player.receive(count));
-        let mut raw = publisher(&server, &name);
-        let kinds =
-            sent.iter().map(|packet| raw.encode(MessageType::Video, 1, packet.timestamp, &packet.payload));
-        let bytes: Vec<_> = kinds.flatten().collect();
-        raw.send_bytes(&bytes);
-        drop(raw);
-        assert!(received.join().unwrap() == sent, "what the player of {name} has");
+        assert!(send_and_close(&server, &name, &sent) == sent, "what the player of {name} has");
         server.wait_lines(" closed: ", 2 * (round + 1));
         assert!(recorded(&server, &name) == sent, "what is recorded of {name}");
+    }
+}
+
+#[test]
+fn nor_does_one_that_would_be_told_of_each_of_many_recordings() {
+    let server = Server::live("record all; record_path FOLDER/rec; record_notify on; record_max_frames 20;");
+    let sent = clip();
+    for round in 0..6 {
+        let name = format!("cam{round}");
+        assert!(send_and_close(&server, &name, &sent) == sent, "what the player of {name} has");
     }
 }
 

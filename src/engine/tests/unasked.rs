@@ -1,4 +1,4 @@
-//! When clients are acknowledged what they have sent.
+//! When clients are sent what they have not asked for: acknowledgements and notices.
 
 use super::*;
 
@@ -38,8 +38,8 @@ fn wait(world: &mut World, client: &mut Client, time: Duration) -> usize {
         world.now.instant += MILLISECOND;
         while world.engine.expire(world.now) {}
         for action in world.end_turn() {
-            if let Action::Acknowledge(id) = action {
-                world.engine.acknowledge(id, world.now);
+            if let Action::SendUnasked(id) = action {
+                world.engine.send_unasked(id, world.now);
             }
         }
         let messages = client.receive(world);
@@ -95,7 +95,7 @@ fn what_is_unread_puts_an_acknowledgement_off() {
         // The socket has more, and nothing is granted.
         world.now.instant += MILLISECOND * 10;
         while world.engine.expire(world.now) {}
-        asked += world.end_turn().iter().filter(|action| matches!(action, Action::Acknowledge(_))).count();
+        asked += world.end_turn().iter().filter(|action| matches!(action, Action::SendUnasked(_))).count();
     }
     assert!((4..7).contains(&asked), "asked {asked} times in half a second");
     assert_eq!(wait(&mut world, &mut publisher, MILLISECOND * 100), 1);
@@ -123,4 +123,46 @@ fn a_client_that_has_hung_up_is_not_acknowledged() {
     send(&mut world, &mut publisher, 0, 600_000);
     world.engine.hung_up(publisher.id, world.now);
     assert_eq!(wait(&mut world, &mut publisher, MILLISECOND * 2000), 0);
+}
+
+#[test]
+fn what_becomes_of_a_recording_is_told_when_the_client_is_silent_or_is_answered() {
+    let told = |client: &mut Client, world: &mut World| {
+        let codes = client.codes(world);
+        codes.into_iter().map(|code| code.trim_start_matches("NetStream.").to_owned()).collect::<Vec<_>>()
+    };
+    let mut world = world();
+    let mut publisher = publisher(&mut world, None);
+    let stream = world.engine.cx.streams.iter().next().unwrap().id;
+    let start = (Level::Status, "NetStream.Record.Start");
+    world.engine.cx.tell_publisher(stream, start, "all");
+    for time in 0..30 {
+        send(&mut world, &mut publisher, time, 1000);
+        world.pass_time(MILLISECOND * 100);
+        assert_eq!(told(&mut publisher, &mut world), [""; 0]);
+    }
+    world.now.instant += MILLISECOND * 1000;
+    while world.engine.expire(world.now) {}
+    assert_eq!(world.end_turn(), [Action::SendUnasked(publisher.id)]);
+    world.engine.send_unasked(publisher.id, world.now);
+    assert_eq!(told(&mut publisher, &mut world), ["Record.Start"]);
+
+    world.engine.cx.tell_publisher(stream, start, "all");
+    assert_eq!(told(&mut publisher, &mut world), [""; 0]);
+    publisher.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
+    assert_eq!(told(&mut publisher, &mut world), ["Record.Start", "Unpublish.Success"]);
+}
+
+#[test]
+fn notices_beyond_a_bound_and_those_at_an_end_are_sent_at_once() {
+    let mut world = world();
+    let mut publisher = publisher(&mut world, None);
+    let stream = world.engine.cx.streams.iter().next().unwrap().id;
+    for _ in 0..100 {
+        world.engine.cx.tell_publisher(stream, (Level::Status, "NetStream.Record.Start"), "all");
+    }
+    let first = publisher.codes(&mut world).len();
+    assert!((80..100).contains(&first), "{first}");
+    world.engine.stop(world.now);
+    assert_eq!(publisher.codes(&mut world).len(), 100 - first);
 }
