@@ -13,8 +13,8 @@ const MAX_TIME: u64 = 1000;
 const PATIENCE: u64 = 5000;
 /// The most that waits, in bytes.
 const MAX_BYTES: usize = 4 << 20;
-/// More than what a frame without a payload takes up here.
-const FRAME_COST: usize = 512;
+/// More than what a frame without a payload takes up while it waits, here or as early sound.
+const FRAME_COST: usize = 768;
 
 /// Bytes that a frame takes up while it waits.
 pub fn cost(frame: &Frame) -> usize {
@@ -81,5 +81,20 @@ impl Probe {
     /// The frames, in order, and how much earlier than they say their pictures are decoded.
     pub fn finish(self) -> (Vec<(Rc<Frame>, Content)>, DecodingOffset) {
         (self.frames, self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::early::Early;
+    use super::*;
+    use crate::media::frame::HEADROOM;
+
+    #[test]
+    fn a_frame_counts_as_more_than_it_takes_up() {
+        let entry = size_of::<Early>().max(size_of::<(Rc<Frame>, Content)>());
+        // A list that has just grown is half empty; a shared frame has two counts.
+        let most = 2 * entry + size_of::<Frame>() + HEADROOM + 2 * size_of::<usize>();
+        assert!(most <= FRAME_COST, "{most}");
     }
 }
