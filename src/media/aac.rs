@@ -86,8 +86,12 @@ pub struct AudioConfig {
 }
 
 impl AudioConfig {
-    /// Reads a configuration. What is specific to coders other than general audio is not read.
+    /// Reads a configuration. What is specific to coders other than general audio is not read. An ADTS header, which
+    /// encoders of ADTS may send in its place, is no configuration of a coder that exists, and says as much.
     pub fn parse(config: &[u8]) -> Result<Self, AacError> {
+        if let Some(config) = adts::config(config) {
+            return Ok(config);
+        }
         let mut bits = Bits::new(config);
         let mut object_type = parse_object_type(&mut bits)?;
         let sample_rate = parse_rate(&mut bits)?;

@@ -130,6 +130,11 @@ pub fn is_adts(frame: &[u8]) -> bool {
     matches!(frame, [0xff, second, ..] if second & 0xf6 == 0xf0)
 }
 
+/// The configuration that a header tells, whether its frame is there or not.
+pub(super) fn config(header: &[u8]) -> Option<AudioConfig> {
+    Header::parse(header).map(|header| header.adts.config())
+}
+
 /// One frame's header.
 struct Header {
     adts: Adts,

@@ -283,6 +283,13 @@ fn adts_in_place_of_raw_frames_tells_what_it_is_and_how_long() {
 }
 
 #[test]
+fn an_adts_header_in_place_of_a_configuration_says_as_much() {
+    let header = config(2, 48_000, 2).adts().unwrap().header(300).unwrap();
+    assert_eq!(AudioConfig::parse(&header), Ok(config(2, 48_000, 2)));
+    assert_eq!(AudioConfig::parse(&header[..6]).unwrap().object_type, 95, "one that does not exist");
+}
+
+#[test]
 fn a_message_has_so_many_raw_data_blocks_and_no_more() {
     let mut blocks = framed(&config(2, 48_000, 2).adts().unwrap(), 9);
     assert_eq!(

@@ -118,6 +118,16 @@ fn a_header_that_agrees_says_what_adts_cannot() {
 }
 
 #[test]
+fn an_adts_frame_in_place_of_a_configuration_agrees_with_those_behind_it() {
+    let mut rig = Rig::new();
+    rig.avc_header(SPS);
+    rig.send(Kind::Audio, 0, &message(&[0xaf, 0], LOWER, 1));
+    two_seconds(&mut rig, 0, &message(TAG, LOWER, 1));
+    rig.end();
+    assert_eq!((rig.shape(), sound(&rig)), (vec![(2000, false)], framed(LOWER).repeat(50)));
+}
+
+#[test]
 fn broken_adts_is_left_out() {
     let mut rig = Rig::new();
     rig.avc_header(SPS);
