@@ -20,6 +20,8 @@ const MAX_TIME: u64 = 5000;
 const MAX_FRAMES: usize = 512;
 /// The most bytes that wait.
 const MAX_BYTES: usize = 1 << 20;
+/// Frames for which there is room when none waits.
+const USUAL: usize = 16;
 
 /// A frame that waits.
 #[derive(Debug, Clone)]
@@ -104,6 +106,9 @@ impl EarlySound {
     fn pop(&mut self) -> Option<Early> {
         let early = self.frames.pop_front()?;
         self.bytes = self.bytes.saturating_sub(cost(&early.frame));
+        if self.frames.is_empty() {
+            self.frames.shrink_to(USUAL);
+        }
         Some(early)
     }
 }
