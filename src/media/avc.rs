@@ -8,10 +8,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::bits::Bits;
-use super::nal::{
-    AccessUnit, Framing, Nals, Picture, Rewriter, Start, Unit, begins_with_start_code, has_recovery_point,
-};
-use super::{PartsError, Reader, Truncated};
+use super::nal::{Framing, Nals, Picture, Rewriter, Unit, begins_with_start_code, has_recovery_point, trim};
+use super::{Reader, Truncated};
 
 /// NAL unit types (ISO 14496-10 table 7-1).
 const NAL_IDR: u8 = 5;
@@ -98,16 +96,10 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
-    pub fn write_annex_b<'b>(
-        &self,
-        messages: impl Iterator<Item = Nals<'b>> + Clone,
-        start: Start,
-        out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, PartsError> {
-        let parameters = [&*self.sps, &*self.pps];
-        Rewriter { delimiter: &DELIMITER, parameters: &parameters, pictures: 1, unit }
-            .write(messages, start, out)
+    /// Writes pictures as access units of MPEG-TS.
+    pub fn rewriter(&self) -> Rewriter<'_> {
+        let parameters = [&*self.sps, &*self.pps, &[], &[]];
+        Rewriter { delimiter: &DELIMITER, parameters, pictures: 1, unit }
     }
 }
 
@@ -157,7 +149,7 @@ fn parse_sets(reader: &mut Reader<'_>, count: u8, kind: u8) -> Result<Vec<Vec<u8
         if nal_type(nal) != Some(kind) {
             return Err(AvcError::ParameterSet);
         }
-        sets.push(nal.to_vec());
+        sets.push(trim(nal).to_vec());
     }
     Ok(sets)
 }
@@ -169,6 +161,7 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::nal::{AccessUnit, Start};
     use super::sps::tests::CROPPED;
     pub(in crate::media) use super::sps::tests::{BASELINE, HIGH};
     use super::*;
@@ -251,7 +244,7 @@ pub(super) mod tests {
             let config = DecoderConfig { nal_length_size: size, ..config.clone() };
             let nals = slices.map(|slice| [&(slice.len() as u32).to_be_bytes()[4 - size..], slice].concat());
             let mut out = Vec::new();
-            let unit = config.write_annex_b(message(&nals.concat(), size), Start::Within, &mut out);
+            let unit = config.rewriter().write(message(&nals.concat(), size), Start::Within, &mut out);
             assert_eq!((unit, &out), (Ok(AccessUnit::RandomAccess), &expected), "{size}");
         }
     }
@@ -270,7 +263,7 @@ pub(super) mod tests {
         fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             if let Ok(config) = DecoderConfig::parse(&bytes) {
                 config.picture();
-                let _ = config.write_annex_b(message(&bytes, 4), Start::Fragment, &mut Vec::new());
+                let _ = config.rewriter().write(message(&bytes, 4), Start::Fragment, &mut Vec::new());
             }
         }
     }

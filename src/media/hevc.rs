@@ -9,10 +9,8 @@ use std::error::Error;
 use std::fmt;
 
 use super::bits::Bits;
-use super::nal::{
-    AccessUnit, Framing, Nals, Picture, Rewriter, Start, Unit, begins_with_start_code, has_recovery_point,
-};
-use super::{PartsError, Reader, Truncated};
+use super::nal::{Framing, Nals, Picture, Rewriter, Unit, begins_with_start_code, has_recovery_point, trim};
+use super::{Reader, Truncated};
 
 /// NAL unit types (ISO 23008-2 table 7-1).
 const NAL_VPS: u8 = 32;
@@ -157,16 +155,10 @@ impl DecoderConfig {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
 
-    /// Appends the messages of a picture to `out` as an access unit: see [`Rewriter::write`].
-    pub fn write_annex_b<'b>(
-        &self,
-        messages: impl Iterator<Item = Nals<'b>> + Clone,
-        start: Start,
-        out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, PartsError> {
+    /// Writes pictures as access units of MPEG-TS.
+    pub fn rewriter(&self) -> Rewriter<'_> {
         let parameters = [&*self.vps, &*self.sps, &*self.pps, &*self.sei];
-        Rewriter { delimiter: &DELIMITER, parameters: &parameters, pictures: 2, unit }
-            .write(messages, start, out)
+        Rewriter { delimiter: &DELIMITER, parameters, pictures: 2, unit }
     }
 
     fn parse_array(&mut self, reader: &mut Reader<'_>) -> Result<(), HevcError> {
@@ -184,7 +176,7 @@ impl DecoderConfig {
             if nal_type(nal) != Some(kind) || array.len() >= MAX_SETS {
                 return Err(HevcError::ParameterSet);
             }
-            array.push(nal.to_vec());
+            array.push(trim(nal).to_vec());
         }
         Ok(())
     }

@@ -4,13 +4,12 @@
 mod framing;
 mod sets;
 
-pub use framing::{Framing, Nals, begins_with_start_code};
+pub use framing::{Framing, Nals, begins_with_start_code, trim};
 pub use sets::{Syntax, merge};
 
 use super::bits::Bits;
 use super::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};
 use super::{Reader, Truncated};
-use framing::trim;
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
@@ -88,9 +87,12 @@ impl Unit {
 /// D.1.8, ISO 23008-2 7.3.5 and D.2.8: both have the same form).
 pub(super) fn has_recovery_point(messages: &[u8]) -> bool {
     const RECOVERY_POINT: usize = 6;
-    let mut reader = Reader::new(messages);
+    /// What may come before it in the same unit: timing, captions.
+    const LOOKED_AT: usize = 512;
+    let messages = unescape(messages.get(..LOOKED_AT).unwrap_or(messages));
+    let mut reader = Reader::new(&messages);
     // What follows the last message is one byte, of which one bit is 1.
-    while reader.rest().len() > 2 {
+    while reader.rest().len() > 1 {
         let (Ok(kind), Ok(size)) = (read_ff_coded(&mut reader), read_ff_coded(&mut reader)) else {
             return false;
         };
@@ -143,7 +145,7 @@ pub struct Rewriter<'a> {
     /// A delimiter that allows every slice type.
     pub delimiter: &'a [u8],
     /// What the configuration holds, in the order in which it is to be written.
-    pub parameters: &'a [&'a [Vec<u8>]],
+    pub parameters: [&'a [Vec<u8>]; 4],
     /// Which of these lists has the sets of pictures; those of sequences are before it.
     pub pictures: usize,
     /// Tells what a NAL unit is.
@@ -183,6 +185,18 @@ impl Rewriter<'_> {
         Ok(found.access_unit)
     }
 
+    /// The parameters behind start codes.
+    pub fn parameters_alone(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.parameters.iter().flat_map(|nals| nals.iter()).for_each(|nal| write_nal(nal, &mut out));
+        out
+    }
+
+    /// Tells what messages are, without writing them.
+    pub fn check<'b>(&self, messages: impl Iterator<Item = Nals<'b>>) -> Result<AccessUnit, PartsError> {
+        self.classify(messages.flatten()).map(|found| found.access_unit)
+    }
+
     fn write_parameters(&self, found: &Found, out: &mut Vec<u8>) {
         for (list, nals) in self.parameters.iter().enumerate() {
             if !(found.has_new_sequence && found.lists & 1 << list != 0) {
@@ -192,7 +206,7 @@ impl Rewriter<'_> {
     }
 
     fn holds(&self, nal: &[u8]) -> bool {
-        self.parameters.iter().flat_map(|nals| nals.iter()).any(|held| is_same(held, nal))
+        self.parameters.iter().flat_map(|nals| nals.iter()).any(|held| held == nal)
     }
 
     fn classify<'b>(
@@ -239,11 +253,6 @@ struct Found {
     has_new: bool,
     /// Whether that is a set of a sequence.
     has_new_sequence: bool,
-}
-
-/// Whether two units are the same but for zeros behind them.
-pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
-    trim(one) == trim(other)
 }
 
 fn write_nal(nal: &[u8], out: &mut Vec<u8>) {

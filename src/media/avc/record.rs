@@ -3,9 +3,8 @@
 use super::super::nal::{Framing, Nals, Syntax, merge};
 use super::{DecoderConfig, sps, unit};
 
-/// The most sets that a record has room for, and that can have numbers of their own.
-const MAX_SPS: usize = 31;
-const MAX_SETS: Syntax = Syntax { unit, header: 1, most: MAX_SPS };
+/// As many sets as a record has room for.
+const SETS: Syntax = Syntax { unit, header: 1, most: &[31, 255] };
 
 impl DecoderConfig {
     /// A configuration without any set yet, with 4-byte lengths.
@@ -20,16 +19,22 @@ impl DecoderConfig {
         Self::empty().with_sets(&sets).filter(|config| !config.sps.is_empty())
     }
 
-    /// The configuration with the parameter sets that came with a picture; none if it has them already.
+    /// The configuration with the parameter sets that came with a picture; none if it has them already, or
+    /// there is no room for them.
     pub fn with_sets(&self, sets: &[&[u8]]) -> Option<Self> {
-        let mut config = self.clone();
-        if !merge(&mut [&mut config.sps, &mut config.pps], sets, &MAX_SETS) {
-            return None;
-        }
+        let [sps, pps] = merge(&[&self.sps, &self.pps], sets, &SETS)?.try_into().ok()?;
+        let mut config = Self { sps, pps, ..*self };
         if let Some([_, profile, compatibility, level, ..]) = config.sps.first().map(Vec::as_slice) {
             (config.profile, config.compatibility, config.level) = (*profile, *compatibility, *level);
         }
         Some(config)
+    }
+
+    /// `chroma_format_idc`, `bit_depth_luma_minus8` and `bit_depth_chroma_minus8`; none if they cannot be read.
+    pub fn sample_format(&self) -> Option<[u8; 3]> {
+        const ONLY: [u8; 3] = [1, 0, 0];
+        let format = sps::sample_format(self.sps.first()?).ok()?;
+        Some(format.unwrap_or(ONLY))
     }
 
     /// The record (ISO 14496-15 5.3.3.1.2); none if a set is missing, or there is no room for one.
@@ -44,8 +49,9 @@ impl DecoderConfig {
         record.push(u8::try_from(self.pps.len()).ok()?);
         write_sets(&mut record, &self.pps)?;
         // 5.3.3.1.2: of the high profiles, the format of samples.
-        if let Some(format) = self.sps.first().and_then(|set| sps::sample_format(set).ok().flatten()) {
-            let [chroma_format, luma, chroma] = format;
+        if let Some(Ok(Some([chroma_format, luma, chroma]))) =
+            self.sps.first().map(|set| sps::sample_format(set))
+        {
             record.extend([0xfc | chroma_format, 0xf8 | luma, 0xf8 | chroma, 0]);
         }
         Some(record)
@@ -81,7 +87,7 @@ mod tests {
         assert_eq!(DecoderConfig::empty().record(), None);
         assert_eq!(DecoderConfig::empty().with_sets(&[HIGH]).unwrap().record(), None);
         let long = vec![0x68; 70_000];
-        assert_eq!(DecoderConfig::empty().with_sets(&[HIGH, &long]).unwrap().record(), None);
+        assert_eq!(DecoderConfig::empty().with_sets(&[HIGH, &long]), None);
     }
 
     #[test]

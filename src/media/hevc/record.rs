@@ -3,7 +3,7 @@
 use super::super::nal::{Framing, Nals, Syntax, merge, unescape};
 use super::{DecoderConfig, MAX_SETS, NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, Tier, sps, unit};
 
-const SETS: Syntax = Syntax { unit, header: 2, most: MAX_SETS };
+const SETS: Syntax = Syntax { unit, header: 2, most: &[MAX_SETS; 3] };
 
 impl DecoderConfig {
     /// A configuration without any set yet, with 4-byte lengths.
@@ -33,12 +33,12 @@ impl DecoderConfig {
         Self::empty().with_sets(&sets).filter(|config| !config.sps.is_empty())
     }
 
-    /// The configuration with the parameter sets that came with a picture; none if it has them already.
+    /// The configuration with the parameter sets that came with a picture; none if it has them already, or
+    /// there is no room for them.
     pub fn with_sets(&self, sets: &[&[u8]]) -> Option<Self> {
-        let mut config = self.clone();
-        if !merge(&mut [&mut config.vps, &mut config.sps, &mut config.pps], sets, &SETS) {
-            return None;
-        }
+        let lists = merge(&[&self.vps, &self.sps, &self.pps], sets, &SETS)?;
+        let [vps, sps, pps] = lists.try_into().ok()?;
+        let mut config = Self { vps, sps, pps, sei: self.sei.clone(), ..*self };
         if config.sps != self.sps {
             config.follow_sps();
         }
@@ -60,9 +60,14 @@ impl DecoderConfig {
         self.constraints = *constraints;
         self.level = *level;
         self.average_frame_rate = 0;
-        if let Ok([chroma_format, luma, _]) = sps::sample_format(set) {
+        if let Some([chroma_format, luma, _]) = self.sample_format() {
             (self.chroma_format, self.bit_depth) = (chroma_format, 8 + luma);
         }
+    }
+
+    /// `chroma_format_idc`, `bit_depth_luma_minus8` and `bit_depth_chroma_minus8`; none if they cannot be read.
+    pub fn sample_format(&self) -> Option<[u8; 3]> {
+        sps::sample_format(self.sps.first()?).ok()
     }
 
     /// The record (ISO 14496-15 8.3.3.1.2); none if a set is missing, or there is no room for one.
@@ -71,7 +76,7 @@ impl DecoderConfig {
         if lists.iter().any(|(_, sets)| sets.is_empty()) {
             return None;
         }
-        let [_, _, chroma] = self.sps.first().and_then(|set| sps::sample_format(set).ok())?;
+        let [_, _, chroma] = self.sample_format()?;
         let tier = if self.tier == Tier::High { 0x20 } else { 0 };
         let lengths = u8::try_from(self.nal_length_size.checked_sub(1)?).ok()? & 3;
         let mut record = vec![1, self.profile_space << 6 | tier | self.profile];

@@ -1,5 +1,7 @@
 //! Records, parameter sets and frames as x265 makes them.
 
+use super::super::nal::{AccessUnit, Start};
+use super::super::parts::PartsError;
 use super::*;
 
 /// x265, Main, 640x360, 29.97 frames a second.
@@ -258,7 +260,8 @@ fn write(
 ) -> (Result<AccessUnit, PartsError>, Vec<Vec<u8>>) {
     let lengths = nals.iter().map(|nal| [&u32::try_from(nal.len()).unwrap().to_be_bytes()[..], nal].concat());
     let (body, mut out) = (lengths.collect::<Vec<_>>().concat(), Vec::new());
-    let unit = config.write_annex_b(std::iter::once(Nals::new(&body, Framing::Lengths(4))), start, &mut out);
+    let unit =
+        config.rewriter().write(std::iter::once(Nals::new(&body, Framing::Lengths(4))), start, &mut out);
     let text = out.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     (unit, text.split("00000001").filter(|nal| !nal.is_empty()).map(hex).collect())
 }
@@ -295,7 +298,7 @@ proptest::proptest! {
         let _ = vps::frame_rate(&[&[0x40, 1], &bytes[..]].concat());
         if let Ok(config) = DecoderConfig::parse(&[&record(&[])[..22], &bytes].concat()) {
             config.picture();
-            let _ = config.write_annex_b(std::iter::once(Nals::new(&bytes, Framing::Lengths(4))), Start::Fragment, &mut Vec::new());
+            let _ = config.rewriter().write(std::iter::once(Nals::new(&bytes, Framing::Lengths(4))), Start::Fragment, &mut Vec::new());
         }
     }
 

@@ -22,36 +22,33 @@ impl Framing {
     /// How the NAL units in a message's body are separated, whose lengths have `length_size` bytes according to the
     /// configuration. `unit` tells what a unit is. The error is that of the lengths.
     pub fn of(body: &[u8], length_size: usize, unit: fn(&[u8]) -> Unit) -> Result<Self, PartsError> {
-        let walk = |framing| {
-            let mut has_slice = false;
-            for nal in Nals::new(body, framing) {
-                has_slice |= unit(nal?).is_slice();
-            }
-            Ok(has_slice)
-        };
-        Self::find(body, length_size, walk, |has_slice| *has_slice).map(|(framing, _)| framing)
+        let walk = |framing| Nals::new(body, framing).try_for_each(|nal| nal.map(drop));
+        Self::find(body, length_size, unit, walk).map(|(framing, ())| framing)
     }
 
-    /// The same, and what a walk over the units has found. Start codes are looked for only where the lengths do not parse,
-    /// or separate no slice: a unit has no start code within (ISO 14496-10 7.4.1.1).
+    /// The same, and what a walk over the units has found. Start codes separate units where the lengths do not parse, and
+    /// within units that are no slice: none has a start code within (ISO 14496-10 7.4.1.1), and who reads a byte stream
+    /// takes it for one.
     pub fn find<T>(
         body: &[u8],
         length_size: usize,
+        unit: fn(&[u8]) -> Unit,
         walk: impl Fn(Self) -> Result<T, PartsError>,
-        has_slice: impl Fn(&T) -> bool,
     ) -> Result<(Self, T), PartsError> {
-        let (lengths, both) = (Self::Lengths(length_size), Self::Both(length_size));
-        match walk(lengths) {
-            Ok(found) if !has_slice(&found) && find_start_code(body).is_some() => {
-                let other = walk(both)?;
-                Ok(if has_slice(&other) { (both, other) } else { (lengths, found) })
-            }
-            Err(PartsError::Malformed) if begins_with_start_code(body) => {
-                walk(Self::StartCodes).map(|found| (Self::StartCodes, found))
-            }
-            found => found.map(|found| (lengths, found)),
-        }
+        let framing = match walk(Self::Lengths(length_size)) {
+            Ok(_) if hides_units(body, length_size, unit) => Self::Both(length_size),
+            Ok(found) => return Ok((Self::Lengths(length_size), found)),
+            Err(PartsError::Malformed) if begins_with_start_code(body) => Self::StartCodes,
+            Err(error) => return Err(error),
+        };
+        walk(framing).map(|found| (framing, found))
     }
+}
+
+/// Whether a unit behind its length that is no slice has a start code within.
+fn hides_units(body: &[u8], length_size: usize, unit: fn(&[u8]) -> Unit) -> bool {
+    let mut nals = Nals::new(body, Framing::Lengths(length_size)).map_while(Result::ok);
+    nals.any(|nal| !unit(nal).is_slice() && find_start_code(nal).is_some())
 }
 
 /// Whether a message or a record begins with a start code.
@@ -72,20 +69,19 @@ fn find_start_code(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// A NAL unit without the zeros that may follow it (`trailing_zero_8bits`, `cabac_zero_word`): each ends with a bit that
-/// is 1.
-pub(super) fn trim(nal: &[u8]) -> &[u8] {
+/// A NAL unit without zeros behind it (`trailing_zero_8bits`): each ends with a bit that is 1.
+pub fn trim(nal: &[u8]) -> &[u8] {
     let length = nal.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     nal.get(..length).unwrap_or_default()
 }
 
-/// The NAL units of one message, in order. Empty ones are passed over; a length beyond the rest of the message, or
+/// The NAL units of one message, in order, without zeros behind them. Empty ones are passed over; a length beyond the rest of the message, or
 /// one unit more than [`MAX_NAL_UNITS`], is an error and the last item.
 #[derive(Debug, Clone)]
 pub struct Nals<'a> {
     reader: Reader<'a>,
     framing: Framing,
-    /// What is to be split at start codes.
+    /// Bytes in which start codes separate units.
     within: &'a [u8],
     /// Units that may still come.
     left: usize,
@@ -107,7 +103,7 @@ impl<'a> Nals<'a> {
             return Ok(self.split());
         }
         match self.framing {
-            Framing::Lengths(size) => self.take_behind_length(size),
+            Framing::Lengths(size) => self.take_behind_length(size).map(trim),
             Framing::Both(size) => {
                 self.within = self.take_behind_length(size)?;
                 Ok(self.split())
@@ -127,7 +123,7 @@ impl<'a> Nals<'a> {
         let end = find_start_code(self.within);
         let (unit, rest) = self.within.split_at(end.unwrap_or(self.within.len()));
         self.within = rest.get(START_CODE.len()..).unwrap_or_default();
-        if end.is_some() { trim(unit) } else { unit }
+        trim(unit)
     }
 }
 
@@ -167,7 +163,7 @@ mod tests {
         let body = b"\0\0\0\x01\x09\xf0\0\0\x01\x05\0\0\x03\x01\0\0\0\0\x01\x07\x01\0";
         assert_eq!(Framing::of(body, 4, unit), Ok(Framing::StartCodes));
         let found = units(body, Framing::StartCodes);
-        assert_eq!(found, [&b"\x09\xf0"[..], b"\x05\0\0\x03\x01", b"\x07\x01\0"]);
+        assert_eq!(found, [&b"\x09\xf0"[..], b"\x05\0\0\x03\x01", b"\x07\x01"]);
         assert_eq!(units(b"\0\0\x01", Framing::StartCodes), Vec::<Vec<u8>>::new());
     }
 
@@ -180,12 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_with_a_start_code_within_is_two_if_there_is_no_slice_otherwise() {
+    fn a_unit_with_a_start_code_within_is_two_unless_it_is_a_slice() {
         let hidden = b"\0\0\0\x08\x0e\x01\0\0\0\x01\x05\x02";
         assert_eq!(Framing::of(hidden, 4, unit), Ok(Framing::Both(4)));
         assert_eq!(units(hidden, Framing::Both(4)), [&b"\x0e\x01"[..], b"\x05\x02"]);
-        let nothing = b"\0\0\0\x06\x0e\x01\0\0\x01\x06";
-        assert_eq!(Framing::of(nothing, 4, unit), Ok(Framing::Lengths(4)));
+        let sets_and_slice = b"\0\0\0\x06\x07\x01\0\0\x01\x08\0\0\0\x02\x05\x01";
+        assert_eq!(Framing::of(sets_and_slice, 4, unit), Ok(Framing::Both(4)));
+        assert_eq!(units(sets_and_slice, Framing::Both(4)), [&b"\x07\x01"[..], b"\x08", b"\x05\x01"]);
         let slice = b"\0\0\0\x06\x05\x01\0\0\x01\x06";
         assert_eq!(Framing::of(slice, 4, unit), Ok(Framing::Lengths(4)));
     }

@@ -54,7 +54,8 @@ fn rewrite_all(bodies: &[&[u8]], start: Start) -> (Result<AccessUnit, PartsError
         _ => Unit::Other,
     };
     let (first, second) = (vec![vec![2, 1], vec![2, 2]], vec![vec![2, 3]]);
-    let rewriter = Rewriter { delimiter: &[1, 0xf0], parameters: &[&first, &second], pictures: 1, unit };
+    let rewriter =
+        Rewriter { delimiter: &[1, 0xf0], parameters: [&first, &second, &[], &[]], pictures: 1, unit };
     let messages = bodies.iter().map(|body| Nals::new(body, Framing::Lengths(1)));
     let mut out = vec![0xee];
     let access_unit = rewriter.write(messages, start, &mut out);
@@ -147,6 +148,10 @@ fn a_recovery_point_is_found_among_other_messages() {
     assert!(has_recovery_point(&[6, 1, 0x84, 0x80]));
     assert!(has_recovery_point(&[1, 2, 0, 0, 6, 1, 0x84, 0x80]));
     assert!(has_recovery_point(&[&[0xff, 5, 1, 0, 6, 1][..], &[0x84, 0x80]].concat()));
+    // Behind timing in which a byte stands against start codes.
+    assert!(has_recovery_point(&[1, 4, 0, 0, 3, 0, 0x40, 6, 1, 0xc4, 0x80]));
+    let late = [&[5, 255, 255, 2][..], &[7; 512], &[6, 1, 0xc4, 0x80]].concat();
+    assert!(!has_recovery_point(&late), "beyond what is looked at");
     assert!(!has_recovery_point(&[5, 3, 6, 1, 0x84, 0x80]));
     assert!(
         !has_recovery_point(&[1, 9, 6, 1, 0x84])

@@ -1,8 +1,8 @@
 //! The decoder configuration of a video track whose messages carry NAL units.
 
 use super::super::flv::Codec;
-use super::super::nal::{AccessUnit, Nals, Picture, Start, Unit};
-use super::super::{PartsError, avc, hevc};
+use super::super::nal::{Picture, Rewriter, Unit};
+use super::super::{avc, hevc};
 
 /// A configuration of H.264 or H.265.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,14 +78,21 @@ impl Configuration {
         }
     }
 
-    /// Whether pictures go on with another configuration as one sequence: it has the same sets but for those of
-    /// pictures.
+    /// Whether a decoder goes on with another configuration as it is: the codec, its profile, the format of samples and
+    /// the size are the same.
     pub fn continues(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Avc(one), Self::Avc(other)) => one.sps == other.sps,
-            (Self::Hevc(one), Self::Hevc(other)) => (&one.vps, &one.sps) == (&other.vps, &other.sps),
-            _ => false,
-        }
+        let format = self.format();
+        format.is_some() && format == other.format()
+    }
+
+    /// Codec, profile, format of samples, width and height; none if the first set of a sequence cannot be read.
+    fn format(&self) -> Option<(Codec, u8, [u8; 3], u32, u32)> {
+        let picture = self.picture()?;
+        let (profile, samples) = match self {
+            Self::Avc(config) => (config.profile, config.sample_format()?),
+            Self::Hevc(config) => (config.profile, config.sample_format()?),
+        };
+        Some((self.codec(), profile, samples, picture.width, picture.height))
     }
 
     /// The configuration with the parameter sets that came with a picture; none if it has them already.
@@ -96,6 +103,13 @@ impl Configuration {
         }
     }
 
+    /// The parameter sets behind start codes, in place of a record: what comes with messages that have start codes. None if
+    /// one is missing.
+    pub fn start_codes(&self) -> Option<Vec<u8>> {
+        let is_complete = self.record().is_some();
+        is_complete.then(|| self.rewriter().parameters_alone())
+    }
+
     /// The decoder configuration record; none if a parameter set is missing, or there is no room for one.
     pub fn record(&self) -> Option<Vec<u8>> {
         match self {
@@ -104,16 +118,11 @@ impl Configuration {
         }
     }
 
-    /// Appends the messages of a picture to `out` as an access unit in byte stream format.
-    pub fn write_annex_b<'b>(
-        &self,
-        messages: impl Iterator<Item = Nals<'b>> + Clone,
-        start: Start,
-        out: &mut Vec<u8>,
-    ) -> Result<AccessUnit, PartsError> {
+    /// Writes pictures as access units in byte stream format.
+    pub fn rewriter(&self) -> Rewriter<'_> {
         match self {
-            Self::Avc(config) => config.write_annex_b(messages, start, out),
-            Self::Hevc(config) => config.write_annex_b(messages, start, out),
+            Self::Avc(config) => config.rewriter(),
+            Self::Hevc(config) => config.rewriter(),
         }
     }
 }

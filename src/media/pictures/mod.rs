@@ -5,6 +5,7 @@
 //! message itself is never changed: what is learnt stands in its [`Frame`]. It knows the default track of one publisher.
 
 mod configuration;
+mod keys;
 
 use std::fmt;
 use std::mem;
@@ -14,11 +15,15 @@ pub use configuration::Configuration;
 use super::flv;
 use super::frame::{Frame, Kind, Packet, Role, Slices};
 use super::nal::{Framing, Nals, Unit};
-use super::parts::PartsError;
+use keys::Keys;
+
+use super::parts::{MAX_PARAMETER_SETS, PartsError};
 
 /// The most parameter sets, and bytes of them, that are kept until their picture comes.
 const MAX_SETS: usize = 64;
 const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
+/// The longest record that is put in front of a message, bytes: less than a configuration may have with its tag header.
+const MAX_RECORD: usize = flv::MAX_CONFIGURATION - 16;
 
 /// Something that a publisher does otherwise than it says, or than it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,7 @@ pub struct Pictures {
     has_recovery_point: bool,
     /// The time of the last picture, whose slices may still come.
     picture: Option<u64>,
+    keys: Keys,
     /// What has been found odd.
     odd: Vec<Oddity>,
 }
@@ -135,7 +141,7 @@ impl Pictures {
             self.keep(&contents);
         }
         self.told = told;
-        let role = self.role(frame.role, slices, &contents, findings);
+        let role = self.role((frame.role, frame.timestamp), slices, &contents, findings);
         (frame.framing, frame.slices, frame.role) = (framing, slices, role);
         if slices == Slices::Begin && role == Role::Key {
             findings.configuration = self.renew(frame, findings);
@@ -168,7 +174,7 @@ impl Pictures {
     /// What a message is to a decoder; `tagged` is what its tag says.
     fn role(
         &mut self,
-        tagged: Role,
+        (tagged, timestamp): (Role, u64),
         slices: Slices,
         contents: &Contents<'_>,
         findings: &mut Findings,
@@ -178,7 +184,7 @@ impl Pictures {
             return not_key;
         }
         let recovers = mem::take(&mut self.has_recovery_point) || contents.has_recovery_point;
-        let is_key = contents.is_random_access || recovers || contents.is_intra && tagged == Role::Key;
+        let is_key = self.keys.judge(tagged, timestamp, recovers, contents);
         match (tagged, is_key) {
             (Role::Key, false) => self.note(Oddity::TaggedInters, findings),
             (Role::Inter | Role::Disposable, true) => self.note(Oddity::UntaggedKeys, findings),
@@ -187,10 +193,13 @@ impl Pictures {
         if is_key { Role::Key } else { not_key }
     }
 
-    /// The configuration of parameter sets that have changed, in the form of the messages. A set that is missing may
-    /// still come.
+    /// The configuration of parameter sets that have changed, in the form of the messages: FFmpeg's decoder of H.265 takes
+    /// start codes only if the configuration has them, too. A set that is missing may still come.
     fn renew(&mut self, frame: &Frame, findings: &mut Findings) -> Option<Frame> {
-        let record = self.next.as_ref()?.record()?;
+        let next = self.next.as_ref()?;
+        let has_start_codes = frame.framing == Framing::StartCodes;
+        let record = if has_start_codes { next.start_codes() } else { next.record() };
+        let record = record.filter(|record| record.len() <= MAX_RECORD)?;
         let oddity = if self.told.is_some() { Oddity::SetsInStream } else { Oddity::NoConfiguration };
         self.note(oddity, findings);
         self.told = self.next.take();
@@ -222,7 +231,7 @@ struct Contents<'a> {
 impl<'a> Contents<'a> {
     fn read(body: &'a [u8], configuration: &Configuration) -> Result<(Framing, Self), PartsError> {
         let walk = |framing| Self::of(Nals::new(body, framing), configuration);
-        Framing::find(body, configuration.length_size(), walk, |contents| contents.begins.is_some())
+        Framing::find(body, configuration.length_size(), configuration.unit(), walk)
     }
 
     fn of(nals: Nals<'a>, configuration: &Configuration) -> Result<Self, PartsError> {
@@ -233,6 +242,7 @@ impl<'a> Contents<'a> {
             has_recovery_point: false,
             sets: Vec::new(),
         };
+        let mut parameters = 0;
         for nal in nals {
             let nal = nal?;
             let unit = configuration.unit()(nal);
@@ -243,7 +253,15 @@ impl<'a> Contents<'a> {
             }
             match unit {
                 Unit::RecoveryPoint => contents.has_recovery_point = true,
-                Unit::Parameters(_) if contents.sets.len() < MAX_SETS => contents.sets.push(nal),
+                Unit::Parameters(_) if parameters == MAX_PARAMETER_SETS => {
+                    return Err(PartsError::TooManyParameterSets);
+                }
+                Unit::Parameters(_) => {
+                    parameters += 1;
+                    if contents.sets.len() < MAX_SETS && nal.len() <= MAX_SET_BYTES {
+                        contents.sets.push(nal);
+                    }
+                }
                 _ => {}
             }
         }

@@ -99,6 +99,31 @@ fn a_recovery_point_makes_a_key_frame_also_in_a_message_before_it() {
 }
 
 #[test]
+fn a_recovery_point_without_a_tag_counts_only_where_no_other_key_frame_comes() {
+    let mut pictures = reader();
+    let mut take = |frame_type, timestamp, nals: &[&[u8]]| read(&mut pictures, frame_type, timestamp, nals).1;
+    for start in [0, 1000] {
+        assert_eq!(take(1, start, &[IDR]), Role::Key);
+        take(2, start + 400, &[P]);
+    }
+    assert_eq!(take(2, 1500, &[RECOVERY, P]), Role::Inter, "there was one in time");
+    assert_eq!(take(1, 1600, &[RECOVERY, P]), Role::Key, "its tag says so, too");
+    assert_eq!(take(2, 3500, &[RECOVERY, P]), Role::Key, "there is none any more");
+}
+
+#[test]
+fn tags_are_believed_where_nothing_else_tells_for_five_seconds() {
+    let times = || (0..200).map(|index| index * 100);
+    let mut pictures = reader();
+    let keys = |pictures: &mut Pictures, tag: fn(u64) -> u8| -> Vec<u64> {
+        let is_key = |time: &u64| read(pictures, tag(*time), *time, &[P]).1 == Role::Key;
+        times().filter(is_key).collect()
+    };
+    assert_eq!(keys(&mut pictures, |time| if time % 2000 == 0 { 1 } else { 2 }), [6000, 12_000, 18_000]);
+    assert_eq!(keys(&mut reader(), |_| 1), [0; 0], "tags that say nothing");
+}
+
+#[test]
 fn only_the_first_message_of_a_picture_can_be_started_at() {
     let mut pictures = reader();
     let mut take = |timestamp, nal: &[u8]| {
@@ -224,6 +249,40 @@ fn hevc_is_read_as_avc_is_in_messages_of_both_forms() {
         assert_eq!((new.payload().get(..header.len()), new.role), (Some(header), Role::Header));
         assert_eq!(hevc::DecoderConfig::parse(new.body()), Ok(config(hdr)));
     }
+}
+
+#[test]
+fn start_codes_have_a_configuration_behind_start_codes() {
+    let mut pictures = Pictures::default();
+    let sets = [&[0, 0, 0, 1][..], BASELINE, &[0, 0, 0, 1], PPS].concat();
+    let body = [&sets[..], &[0, 0, 0, 1], IDR].concat();
+    let findings = pictures.read(&mut message(&[0x17, 1, 0, 0, 0], 0, &body));
+    assert_eq!(findings.configuration.unwrap().body(), sets);
+}
+
+#[test]
+fn a_set_that_hides_another_is_two() {
+    let mut pictures = Pictures::default();
+    let both = [BASELINE, &[0, 0, 0, 1], PPS].concat();
+    assert!(read(&mut pictures, 1, 0, &[&both]).2.configuration.is_none());
+    let new = read(&mut pictures, 1, 0, &[IDR]).2.configuration.unwrap();
+    assert_eq!(avc::DecoderConfig::parse(new.body()), Ok(config(BASELINE)));
+    assert!(read(&mut pictures, 1, 40, &[&both, IDR]).2.configuration.is_none(), "nothing has changed");
+}
+
+#[test]
+fn long_sets_in_pictures_are_not_kept() {
+    let mut pictures = reader();
+    for number in 0..64 {
+        let long = [&[0x68, 0, 0x80 | number][..], &vec![7; 1 << 20]].concat();
+        read(&mut pictures, 2, u64::from(number) * 40, &[&long, P]);
+    }
+    assert!(pictures.next.is_none());
+    for number in 0..64 {
+        let long = [&[0x68, 1, 0x80 | number][..], &vec![7; 5000]].concat();
+        read(&mut pictures, 2, u64::from(number) * 40, &[&long, P]);
+    }
+    assert!(pictures.next.unwrap().record().unwrap().len() <= MAX_SET_BYTES);
 }
 
 #[test]

@@ -31,14 +31,16 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Counts a message that is not written, and says why if that is its own fault.
+    /// Counts a message that is not written, and says why if that is its own fault. Before the first picture nothing is
+    /// missed.
     fn leave_out(&mut self, frame: &Frame) {
+        if self.open.is_none() {
+            return;
+        }
         self.skipped += 1;
-        let track = self.codecs.video_for(frame);
         let message = std::iter::once(frame.nals());
-        let written = track.map(|track| track.write_annex_b(message, Start::Within, &mut self.access_unit));
-        self.access_unit.clear();
-        if let Some(Err(error)) = written {
+        let checked = self.codecs.video_for(frame).map(|track| track.rewriter().check(message));
+        if let Some(Err(error)) = checked {
             self.codecs.note(error);
         }
     }
@@ -98,7 +100,7 @@ impl Segmenter {
     pub(super) fn finish_picture(&mut self) -> io::Result<()> {
         let Some(picture) = self.gathering.take() else { return Ok(()) };
         let Some(track) = self.codecs.video() else { return Ok(()) };
-        let written = match track.write_annex_b(picture.messages(), picture.start, &mut self.access_unit) {
+        let written = match track.rewriter().write(picture.messages(), picture.start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
             Ok(AccessUnit::Empty) => Ok(()),
             Err(error) => {
