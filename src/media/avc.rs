@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::bits::Bits;
-use super::nal::{Framing, Nals, Picture, Rewriter, Unit, begins_with_start_code, has_recovery_point, trim};
+use super::nal::{Picture, Rewriter, Unit, begins_with_start_code, has_recovery_point, sets_in, trim};
 use super::{Reader, Truncated};
 
 /// NAL unit types (ISO 14496-10 table 7-1).
@@ -103,12 +103,12 @@ impl DecoderConfig {
     }
 }
 
-/// What the sequence parameter sets in a frame's body say of their pictures; None for one that cannot be read.
+/// What the sequence parameter sets in a frame's body say of their pictures: None for one that cannot be read, and at the
+/// end of one that has too many parts to be looked at.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
-    let framing = Framing::of(body, nal_length_size, unit).unwrap_or(Framing::Lengths(nal_length_size));
-    let sets = Nals::new(body, framing).map_while(Result::ok);
-    let sets = sets.filter(|nal| nal_type(nal) == Some(NAL_SPS));
-    sets.map(|nal| sps::parse(nal).ok())
+    let sets = sets_in(body, nal_length_size, unit);
+    let sets = sets.filter(|nal| nal.is_none_or(|nal| nal_type(nal) == Some(NAL_SPS)));
+    sets.map(|nal| sps::parse(nal?).ok())
 }
 
 /// What a NAL unit is. Slices and slice data partitions are the types 1 to 5.
@@ -161,7 +161,7 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::nal::{AccessUnit, Start};
+    use super::super::nal::{AccessUnit, Framing, Nals, Start};
     use super::sps::tests::CROPPED;
     pub(in crate::media) use super::sps::tests::{BASELINE, HIGH};
     use super::*;

@@ -284,7 +284,9 @@ impl Frame {
     /// The default track's part of a frame of several tracks as a frame of its own; `None` if it has none.
     pub fn default_track(&self) -> Option<Self> {
         let payload = flv::default_track(self.kind, self.payload())?;
-        Some(Self::from_payload(self.kind, self.timestamp, &payload))
+        let part = Self::from_payload(self.kind, self.timestamp, &payload);
+        let Self { role, slices, framing, .. } = *self;
+        Some(Self { role, slices, framing, ..part })
     }
 
     /// True if it says which tracks it is of.

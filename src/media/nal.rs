@@ -260,6 +260,22 @@ fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
     out.extend(nal);
 }
 
+/// The parameter sets in a message's body; None, as the last one, for what is behind too many units.
+pub(super) fn sets_in(
+    body: &[u8],
+    length_size: usize,
+    unit: fn(&[u8]) -> Unit,
+) -> impl Iterator<Item = Option<&[u8]>> {
+    let (framing, is_cut) = match Framing::of(body, length_size, unit) {
+        Ok(framing) => (framing, false),
+        Err(PartsError::Malformed) => (Framing::Lengths(length_size), false),
+        Err(_) => (Framing::Lengths(length_size), true),
+    };
+    let nals = Nals::new(body, framing).map_while(Result::ok);
+    let sets = nals.filter(move |nal| matches!(unit(nal), Unit::Parameters(_)));
+    sets.map(Some).chain(is_cut.then_some(None))
+}
+
 /// Removes the emulation prevention bytes: the 3 of each 0, 0, 3 (ISO 14496-10 7.4.1.1, ISO 23008-2
 /// 7.4.2.1).
 pub fn unescape(nal: &[u8]) -> Vec<u8> {

@@ -3,8 +3,10 @@
 //! Others read the facts and headers this module keeps in each stream. Nothing it cannot read is an
 //! error: the frames go through as they are, and the log says once what was not understood.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::mem;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
@@ -12,7 +14,8 @@ use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flac::StreamInfo;
 use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
-use crate::media::{Frame, Kind, Packet, Role, ac3, avc, hevc, mp3, opus};
+use crate::media::pictures::Configuration;
+use crate::media::{Frame, Kind, Packet, Role, ac3, mp3, opus};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "meta",
@@ -35,10 +38,28 @@ enum Meta {
 #[derive(Debug, Default)]
 pub struct Codec {
     apps: Vec<Meta>,
-    /// Streams of which something could not be read: it is said once, and not for every frame.
-    unread: HashSet<StreamId>,
-    /// Streams whose frames of AAC have contradicted their header: it is said once, too.
-    contradicted: HashSet<StreamId>,
+    said: HashMap<StreamId, Said>,
+}
+
+/// What has been said of a publisher's media: once, and not for every frame.
+#[derive(Debug, Default)]
+struct Said {
+    /// When the publisher began.
+    publisher_since: Option<Instant>,
+    /// Something could not be read.
+    unread: bool,
+    /// Frames of AAC have contradicted their header.
+    contradicted: bool,
+}
+
+impl Said {
+    /// Forgets what has been said of a publisher before.
+    fn of(&mut self, stream: &Stream) -> &mut Self {
+        if self.publisher_since != stream.publisher_since {
+            *self = Self { publisher_since: stream.publisher_since, ..Self::default() };
+        }
+        self
+    }
 }
 
 impl Module for Codec {
@@ -62,8 +83,7 @@ impl Module for Codec {
     }
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
-        self.unread.remove(&stream);
-        self.contradicted.remove(&stream);
+        self.said.remove(&stream);
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
@@ -77,7 +97,8 @@ impl Module for Codec {
             }
             (Kind::Audio, Role::Key) if frame.codec == Id::Aac && aac::is_adts(frame.body()) => {
                 let learnt = learn_adts(stream, frame);
-                if learnt == Adts::Contradicts && self.contradicted.insert(id) {
+                let said = self.said.entry(id).or_default().of(stream);
+                if learnt == Adts::Contradicts && !mem::replace(&mut said.contradicted, true) {
                     let (name, what) = (&stream.name, facts_of_sound(&stream.codec));
                     log::warn!(
                         "stream {name}: the audio header says otherwise than its frames, which are {what}"
@@ -92,7 +113,7 @@ impl Module for Codec {
             _ => Ok(false),
         };
         let news = learnt.unwrap_or_else(|why| {
-            if self.unread.insert(id) {
+            if !mem::replace(&mut self.said.entry(id).or_default().of(stream).unread, true) {
                 log::warn!("stream {}: {why}", stream.name);
             }
             false
@@ -134,23 +155,19 @@ fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
         facts.video_codec = frame.codec;
         (facts.video_profile, facts.video_level) = ("", 0);
     }
-    let picture = match frame.codec {
-        Id::Avc => {
-            let config = avc::DecoderConfig::parse(frame.body());
-            let config = config.map_err(|error| format!("video header: {error}"))?;
+    let configuration = Configuration::parse(frame.codec, frame.body());
+    let configuration = configuration.map_err(|error| format!("video header: {error}"))?;
+    match &configuration {
+        Some(Configuration::Avc(config)) => {
             (facts.video_profile, facts.video_level) = (avc_profile(config.profile), config.level);
-            config.picture()
         }
-        Id::Hevc => {
-            let config = hevc::DecoderConfig::parse(frame.body());
-            let config = config.map_err(|error| format!("video header: {error}"))?;
-            // `general_level_idc` is thirty times the level.
+        // `general_level_idc` is thirty times the level.
+        Some(Configuration::Hevc(config)) => {
             (facts.video_profile, facts.video_level) = (hevc_profile(config.profile), config.level / 3);
-            config.picture()
         }
-        _ => None,
-    };
-    if let Some(picture) = picture {
+        None => {}
+    }
+    if let Some(picture) = configuration.as_ref().and_then(Configuration::picture) {
         (facts.width, facts.height) = (picture.width, picture.height);
         let frame_rate = picture.frame_rate.filter(|rate| *rate <= MAX_FRAME_RATE);
         if let Some(rate) = frame_rate.filter(|_| facts.frame_rate == 0.0) {

@@ -1,6 +1,6 @@
 //! Records, parameter sets and frames as x265 makes them.
 
-use super::super::nal::{AccessUnit, Start};
+use super::super::nal::{AccessUnit, Framing, Nals, Start};
 use super::super::parts::PartsError;
 use super::*;
 

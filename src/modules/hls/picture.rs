@@ -4,14 +4,16 @@
 use std::rc::Rc;
 
 use crate::media::Frame;
+
+use super::probe::cost;
 use crate::media::nal::{Nals, Start};
 use crate::media::parts::MAX_NAL_UNITS;
 
 /// The most messages without a slice, and their bytes, that wait for their picture.
 const MAX_LEAD: usize = 64;
 const MAX_LEAD_BYTES: usize = 256 * 1024;
-/// The most bytes of a picture: two messages of the largest size that is taken.
-const MAX_BYTES: usize = 16 << 20;
+/// The most bytes of a picture's messages, each of which counts as what it takes up. The largest message is as long.
+const MAX_BYTES: usize = 17 << 20;
 /// Milliseconds from a picture to a sound that tells that no more of the picture comes.
 const PATIENCE: u64 = 200;
 
@@ -35,11 +37,11 @@ impl Picture {
     }
 
     fn has_room_for(&self, message: &Frame) -> bool {
-        self.messages.len() < MAX_NAL_UNITS && self.bytes.saturating_add(message.payload().len()) <= MAX_BYTES
+        self.messages.len() < MAX_NAL_UNITS && self.bytes.saturating_add(cost(message)) <= MAX_BYTES
     }
 
     fn add(&mut self, message: Rc<Frame>) {
-        self.bytes = self.bytes.saturating_add(message.payload().len());
+        self.bytes = self.bytes.saturating_add(cost(&message));
         self.messages.push(message);
     }
 }
@@ -56,7 +58,7 @@ pub struct Gathering {
 impl Gathering {
     /// Keeps a message without a slice for what comes; false if there is no room for it.
     pub fn lead(&mut self, message: &Rc<Frame>) -> bool {
-        let bytes = self.lead_bytes.saturating_add(message.payload().len());
+        let bytes = self.lead_bytes.saturating_add(cost(message));
         let fits = self.lead.len() < MAX_LEAD && bytes <= MAX_LEAD_BYTES;
         if fits {
             self.lead_bytes = bytes;
@@ -111,7 +113,7 @@ impl Gathering {
         *self = Self::default();
     }
 
-    /// Bytes of payload that wait.
+    /// Bytes of what waits.
     pub fn bytes(&self) -> usize {
         self.lead_bytes + self.picture.as_ref().map_or(0, |picture| picture.bytes)
     }
@@ -145,7 +147,8 @@ mod tests {
         gathering.begin(&message(40, b"one"), 0, Start::Within);
         assert!(gathering.lead(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
         assert!(gathering.lead(&message(80, b"next")));
-        assert_eq!(gathering.bytes(), 4 + 3 + 6 + 3 + 4 + 5 * 5);
+        let waiting = [&b"sets"[..], b"one", b"filler", b"two", b"next"];
+        assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum());
         assert_eq!(bodies(gathering.take()), [&b"sets"[..], b"one", b"filler", b"two"]);
         gathering.begin(&message(80, b"three"), 0, Start::Within);
         assert_eq!(bodies(gathering.take()), [&b"next"[..], b"three"]);

@@ -1,7 +1,7 @@
 //! The size of a picture, as decoders go by it: in configurations, parameter sets and key frames.
 
 use crate::media::flv::Codec;
-use crate::media::nal::Picture;
+use crate::media::nal::{self, Picture};
 use crate::media::{Frame, Packet, av1, avc, hevc, vpx};
 
 /// Width and height of a picture.
@@ -16,6 +16,7 @@ const LENGTH_SIZE: usize = 4;
 /// Bytes of the length in front of each NAL unit, as a configuration says (ISO 14496-15: lengthSizeMinusOne).
 fn length_size_of(codec: Codec, configuration: &[u8]) -> Option<usize> {
     let at = match codec {
+        _ if nal::begins_with_start_code(configuration) => return None,
         Codec::Avc => 4,
         Codec::Hevc => 21,
         _ => return None,

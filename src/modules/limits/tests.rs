@@ -146,3 +146,25 @@ fn an_encoder_that_comes_again_with_what_it_has_gathered_is_not_over_its_bitrate
     assert!((0..100).all(|number| !meter.exceeds(1_100_000, &frame(number), at(225))));
     assert!((100..1000).all(|number| !meter.exceeds(1_100_000, &frame(number), at(125 + number))));
 }
+
+#[test]
+fn the_size_is_read_behind_start_codes_and_within_other_units() {
+    use super::picture::{length_size, sizes_of_sets};
+    const SPS: &[u8] =
+        b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";
+    let sizes = |body: &[u8]| sizes_of_sets(Codec::Avc, 4, body);
+    let behind_lengths = [&[0, 0, 0, SPS.len() as u8], SPS].concat();
+    let expected = sizes(&behind_lengths).filter(|sizes| sizes.len() == 1);
+    assert!(expected.is_some());
+    assert_eq!(sizes(&[&[0, 0, 0, 1][..], SPS, &[0, 0, 1, 0x65, 0x88]].concat()), expected);
+    let hidden = [&[0x06, 1, 1, 7, 0x80, 0, 0, 0, 1][..], SPS].concat();
+    let slice = [0, 0, 0, 2, 0x65, 0x88];
+    assert_eq!(sizes(&[&[0, 0, 0, hidden.len() as u8][..], &hidden, &slice].concat()), expected);
+    let too_many = [&b"\0\0\x01\x09".repeat(5000)[..], &[0, 0, 1], SPS].concat();
+    assert_eq!(sizes(&too_many), None, "it does not tell");
+    assert_eq!(sizes(&[0xff; 9]), Some(vec![]), "broken, and not a picture");
+    // A record of sets behind start codes says nothing of lengths.
+    let header = Frame::from_payload(Kind::Video, 0, &[&[0x17, 0, 0, 0, 0, 0, 0, 0, 1][..], SPS].concat());
+    let frame = Frame::from_payload(Kind::Video, 0, &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88]);
+    assert_eq!(length_size(Some(&header), &frame), Some(4));
+}
