@@ -9,6 +9,7 @@ use super::publish::Parting;
 use super::role::Role;
 use super::session::{Life, Session, SessionId};
 use super::stream::{Stream, StreamId};
+use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 
 /// How long a peer may take to hang up once the session has.
@@ -52,7 +53,7 @@ impl Engine {
             if !self.cx.is_busy(id) {
                 self.cx.finish(id, "server stops");
             } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
-                self.cx.reply(id, |protocol, out| protocol.write_reconnect_request(out));
+                self.cx.ask_to_reconnect(id);
             }
         }
     }
@@ -189,6 +190,15 @@ impl Ctx {
             self.resume_input(id);
         } else if self.draining && !self.is_busy(id) {
             self.finish(id, "server stops");
+        }
+    }
+
+    /// Asks a client to connect anew: a publisher as soon as it may be listening.
+    fn ask_to_reconnect(&mut self, id: SessionId) {
+        if self.sessions.get(id).is_some_and(|session| session.roles.publishes()) {
+            self.notify(id, ServerSession::write_reconnect_request);
+        } else {
+            self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
         }
     }
 

@@ -176,8 +176,6 @@ impl Ctx {
 
     fn leave_frames_out(&mut self) {
         let behind = |session: &Session| match session.speaks {
-            // It has not had the chance.
-            Speaks::Rtmp(_) if session.out.is_waiting() => 0,
             Speaks::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => session.out.bytes().max(BEHIND_BYTES),
             Speaks::Rtmp(_) => session.out.bytes(),
             Speaks::Http(_) => 0,

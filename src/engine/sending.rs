@@ -141,7 +141,8 @@ impl Ctx {
     /// gone.
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
         if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
-            self.notify(publisher, status, description);
+            let Endpoint { session, msid } = publisher;
+            self.notify(session, |protocol, out| protocol.write_status(out, msid, status, description));
         }
     }
 }

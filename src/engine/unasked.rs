@@ -1,5 +1,5 @@
-//! What a client is sent without having asked for it: acknowledgements (specification 5.4.3), and what becomes of the
-//! recordings of what it publishes.
+//! What a publisher is sent without having asked for it: acknowledgements (specification 5.4.3), what becomes of its
+//! recordings, the request to connect anew.
 //!
 //! Not at once. A client may close its socket as soon as it has written all, with megabytes of it still under way in its
 //! kernel. What reaches it after that, or lies unread in it, makes its kernel reset the connection and throw those away
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::ctx::{Ctx, Now};
-use super::role::{Endpoint, Role};
+use super::role::Role;
 use super::session::{Life, Session, SessionId, Speaks};
 use super::stream::Streams;
-use crate::rtmp::command::Level;
+use crate::rtmp::ServerSession;
 
 /// The silence of a client that has announced a window, at most, and for each byte of the window: at 1 Gbit/s.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
@@ -105,13 +105,12 @@ impl Ctx {
         }
     }
 
-    /// Has a client told something in time: its `onStatus` waits, or goes with what it asks for next.
-    pub(super) fn notify(&mut self, endpoint: Endpoint, status: (Level, &str), description: &str) {
-        let Endpoint { session: id, msid } = endpoint;
+    /// Has a client told something in time: what is written waits, or goes with what it asks for next.
+    pub(super) fn notify(&mut self, id: SessionId, write: impl FnOnce(&ServerSession, &mut Vec<u8>)) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_open = session.life == Life::Open;
         let Some(state) = session.rtmp_mut() else { return };
-        state.protocol.write_status(&mut state.unasked.notices, msid, status, description);
+        write(&state.protocol, &mut state.unasked.notices);
         if is_open && state.unasked.notices.len() <= MAX_NOTICES {
             self.watch_unasked(id);
         } else {

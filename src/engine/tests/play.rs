@@ -345,18 +345,28 @@ fn a_busy_server_does_not_ask_a_silent_client() {
 #[test]
 fn a_drain_asks_those_to_reconnect_that_can() {
     let mut world = world("");
-    let mut able = Client::open(&mut world);
-    able.send(&mut world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
-    let object = Object::default().with("app", "live").with("capsEx", 1.0);
-    able.command(&mut world, &["connect".into(), 1.0.into(), Value::Object(object)]);
-    able.command(&mut world, &["publish".into(), 2.0.into(), Value::Null, "a".into()]);
+    let [mut able, mut watching] = ["publish", "play"].map(|command| {
+        let mut client = Client::open(&mut world);
+        client.send(&mut world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
+        let object = Object::default().with("app", "live").with("capsEx", 1.0);
+        client.command(&mut world, &["connect".into(), 1.0.into(), Value::Object(object)]);
+        client.command(&mut world, &[command.into(), 2.0.into(), Value::Null, "a".into()]);
+        client.receive(&mut world);
+        client
+    });
     let mut other = player(&mut world, &[]);
-    able.receive(&mut world);
     other.receive(&mut world);
     world.engine.drain(world.now);
     world.end_turn();
-    assert_eq!(able.codes(&mut world), ["NetConnection.Connect.ReconnectRequest"]);
+    let request = ["NetConnection.Connect.ReconnectRequest"];
+    assert_eq!(watching.codes(&mut world), request);
     assert_eq!(other.codes(&mut world), Vec::<String>::new());
+    assert_eq!(able.codes(&mut world), Vec::<String>::new(), "it may have more under way");
+    world.now.instant += Duration::from_secs(1);
+    while world.engine.expire(world.now) {}
+    assert!(world.end_turn().contains(&Action::SendUnasked(able.id)));
+    world.engine.send_unasked(able.id, world.now);
+    assert_eq!(able.codes(&mut world), request);
     able.frame(&mut world, Kind::Video, 0, HEADER);
     able.frame(&mut world, Kind::Video, 0, KEY);
     assert_eq!(other.media(&mut world).len(), 2, "and serves on until they have gone");
