@@ -53,7 +53,19 @@ impl Adts {
         }
         let program = self.program.filter(|_| !Program::begins(frame));
         let more = program.as_ref().map_or(0, |program| program.bytes().len());
-        Ok(Head { header: self.header(frame.len().saturating_add(more))?, program })
+        let adts = Self { channels: self.promised_channels(), ..*self };
+        Ok(Head { header: adts.header(frame.len().saturating_add(more))?, program })
+    }
+
+    /// The channel configuration for headers: where a program configuration tells, one with as many channels. Players that
+    /// look at headers alone (hls.js, ExoPlayer) take none for no channels and play nothing, the picture neither; decoders
+    /// go by what the frame begins with.
+    fn promised_channels(&self) -> u8 {
+        match self.program.map(|program| program.channels()) {
+            Some(count @ 1..=6) => count as u8,
+            Some(8) => 7,
+            _ => self.channels,
+        }
     }
 
     /// The header of a raw frame of `length` bytes (1.A.3.2): MPEG-4, no checksum, one raw data block,
