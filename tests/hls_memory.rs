@@ -78,9 +78,9 @@ fn readers_that_stop_keep_no_more_than_the_memory_may_have() {
     let before = server.resident();
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let (mut readers, mut newest) = (Vec::new(), String::new());
-    for packet in pictures(20, (3_000_000, 1, 1000)) {
+    for packet in pictures(200, (300_000, 10, 100)) {
         publisher.send(&packet);
-        if packet.timestamp < 2000 {
+        if packet.timestamp < 2000 || !packet.timestamp.is_multiple_of(1000) {
             continue;
         }
         newest = until("another fragment", SOON, || {
@@ -142,15 +142,16 @@ fn a_stream_that_finds_no_room_rests_and_goes_on_when_there_is() {
 fn a_stream_finds_room_beside_one_that_takes_all_it_can_get() {
     let server = bounded("4m", "hls_fragment 1s; hls_playlist_length 60s;");
     let mut greedy = Client::publish(server.rtmp(), "greedy");
-    let packets = pictures(25, (500_000, 1, 1000));
-    greedy.send_all(&packets[..3]);
+    let packets = pictures(250, (50_000, 10, 100));
+    // The header, a second, and the next key frame.
+    greedy.send_all(&packets[..12]);
     let next_number = || {
         let reply = get(server.http(), "/hls/greedy.m3u8");
         let list = (reply.status == 200).then(|| playlist(&reply.body))?;
         Some(list.media_sequence + list.segments.len() as u64)
     };
     let first = until("a fragment", SOON, next_number);
-    greedy.send_all(&packets[3..]);
+    greedy.send_all(&packets[12..]);
     // What has ended would give way to what is still to come.
     wait("all of it is there", || next_number() == Some(first + 23));
     server.expect_lines("greedy: hls lists less than it should", 1);

@@ -12,12 +12,14 @@ pub struct Clock {
     /// The longest step, in milliseconds, that is no pause.
     max_step: u64,
     latest: Option<u64>,
+    /// The last two steps, the newest first.
+    steps: [u64; 2],
 }
 
 impl Clock {
     /// A clock that takes any first timestamp.
     pub fn new(max_step: u64) -> Self {
-        Self { max_step, latest: None }
+        Self { max_step, latest: None, steps: [0; 2] }
     }
 
     /// Whether there is a pause before `timestamp`.
@@ -25,8 +27,17 @@ impl Clock {
         self.latest.is_some_and(|latest| timestamp > latest.saturating_add(self.max_step))
     }
 
+    /// The shorter of the last two steps in milliseconds, so that a hiccup is none; 0 if it is not known.
+    pub fn step(&self) -> u64 {
+        let [last, before] = self.steps;
+        last.min(before)
+    }
+
     /// Takes a timestamp.
     pub fn take(&mut self, timestamp: u64) {
+        let step = self.latest.map_or(0, |latest| timestamp.saturating_sub(latest));
+        let step = if step > self.max_step { 0 } else { step };
+        self.steps = [step, self.steps[0]];
         self.latest = self.latest.max(Some(timestamp));
     }
 }

@@ -15,7 +15,7 @@ const BUFFER: usize = 64 * 1024;
 pub const MAX_KEPT: usize = BUFFER;
 /// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
 pub const MAX_BYTES: u64 = 512 << 20;
-/// A step between two frames longer than this is no frame's duration, in ticks.
+/// A step between two frames that is longer than this, in ticks, is a frame's duration only if the one before was, too.
 const MAX_INTERVAL: u64 = 90_000;
 /// The duration of a frame that nothing tells: 40 ms, in ticks.
 const DEFAULT_INTERVAL: u64 = 3600;
@@ -37,6 +37,8 @@ pub struct OpenFragment {
     /// That of the last one.
     last: Option<u64>,
     /// The last step between two.
+    step: u64,
+    /// How long the last one is.
     interval: u64,
     /// What has been shown of its pictures.
     pictures: Option<Pictures>,
@@ -72,6 +74,7 @@ impl OpenFragment {
             frames: 0,
             start,
             last: None,
+            step: 0,
             interval: DEFAULT_INTERVAL,
             pictures: None,
             first_audio: None,
@@ -81,6 +84,11 @@ impl OpenFragment {
     /// The same, full with so many bytes.
     pub fn holding(self, most: u64) -> Self {
         Self { most, ..self }
+    }
+
+    /// The same whose frames are as long as those before it, in ticks; 0 if that is not known.
+    pub fn stepping(self, step: u64) -> Self {
+        if step == 0 { self } else { Self { step, interval: step, ..self } }
     }
 
     /// Where packets are to be appended.
@@ -94,9 +102,14 @@ impl OpenFragment {
         if self.last.is_none() {
             self.begins = begins;
         }
-        let step = self.last.map_or(0, |last| time.saturating_sub(last));
-        if (1..=MAX_INTERVAL).contains(&step) {
-            self.interval = step;
+        if let Some(last) = self.last {
+            let step = time.saturating_sub(last);
+            if (1..=MAX_INTERVAL).contains(&step) {
+                self.interval = step;
+            } else if self.step > MAX_INTERVAL && step > 0 {
+                self.interval = step.min(self.step);
+            }
+            self.step = step;
         }
         self.last = self.last.max(Some(time));
         self.frames += 1;
@@ -148,9 +161,13 @@ impl OpenFragment {
         time.saturating_sub(self.start) / 90
     }
 
-    /// Milliseconds from the first frame to the end of the last one.
-    pub fn duration(&self) -> u64 {
-        self.last.map_or(0, |last| self.duration_to(last.saturating_add(self.interval)))
+    /// Milliseconds from the first frame to the end of the last one. One that is shown for long is shown as long as the
+    /// sound that goes with it, if there is any, which ends at `sound`.
+    pub fn duration(&self, sound: Option<u64>) -> u64 {
+        let Some(last) = self.last else { return 0 };
+        let end = last.saturating_add(self.interval);
+        let least = last.saturating_add(self.interval.min(MAX_INTERVAL));
+        self.duration_to(sound.map_or(end, |sound| sound.clamp(least, end)))
     }
 
     /// When its first frame of the leading track is decoded, in ticks.

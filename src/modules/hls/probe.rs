@@ -1,4 +1,5 @@
-//! The first frames of a stream wait here, until it is known which tracks there are, and when its pictures are decoded.
+//! The first frames of a stream wait here, until it is known which tracks there are, how often a picture comes, and when
+//! pictures are decoded.
 
 use std::rc::Rc;
 
@@ -41,7 +42,22 @@ pub struct Probe {
     first: [Option<u64>; 2],
     /// Milliseconds for which one of them has waited.
     waited: u64,
-    offset: DecodingOffset,
+    decoding: DecodingOffset,
+    /// The timestamp of the first key frame.
+    key: Option<u64>,
+    /// Milliseconds from there to the next picture.
+    step: Option<u64>,
+}
+
+/// What has been found out, with which the stream begins.
+#[derive(Debug)]
+pub struct Findings {
+    /// The frames, in order.
+    pub frames: Vec<(Rc<Frame>, Content)>,
+    /// How much earlier than they say their pictures are decoded.
+    pub decoding: DecodingOffset,
+    /// Milliseconds from the first picture to the second, if there is one.
+    pub step: Option<u64>,
 }
 
 impl Probe {
@@ -51,10 +67,19 @@ impl Probe {
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
         self.waited = self.waited.max(waited);
         if frame.kind == Kind::Video && frame.slices == Slices::Begin {
-            self.offset.see(frame);
+            self.see_picture(frame);
         }
         self.bytes = self.bytes.saturating_add(cost(frame));
         self.frames.push((Rc::clone(frame), content));
+    }
+
+    fn see_picture(&mut self, frame: &Frame) {
+        self.decoding.see(frame);
+        match self.key {
+            Some(key) if frame.timestamp > key => self.step = self.step.or(Some(frame.timestamp - key)),
+            None if frame.is_video_key() => self.key = Some(frame.timestamp),
+            _ => {}
+        }
     }
 
     /// What waits, in bytes.
@@ -67,20 +92,23 @@ impl Probe {
         self.first[0].is_some()
     }
 
-    /// True when there has been enough time, or there is no more room, for what is not known.
-    pub fn is_over(&self, known: Known) -> bool {
+    /// True when there has been enough time, or there is no more room, for what is not known. `patience` is how long
+    /// to wait for a second picture, in milliseconds.
+    pub fn is_over(&self, known: Known, patience: u64) -> bool {
         let is_enough = match known {
             Known::All => true,
             Known::Some => self.waited >= MAX_TIME,
             Known::Announced => self.waited >= PATIENCE,
         };
-        let is_offset_known = self.offset.is_known() || self.waited >= PATIENCE;
-        is_enough && is_offset_known || self.bytes >= MAX_BYTES
+        let has_second = self.key.is_none() || self.step.is_some();
+        let is_timed = has_second && self.decoding.is_known() || self.waited >= patience;
+        is_enough && is_timed || self.bytes >= MAX_BYTES
     }
 
-    /// The frames, in order, and how much earlier than they say their pictures are decoded.
-    pub fn finish(self) -> (Vec<(Rc<Frame>, Content)>, DecodingOffset) {
-        (self.frames, self.offset)
+    /// What has been found out.
+    pub fn finish(self) -> Findings {
+        let Self { frames, decoding, step, .. } = self;
+        Findings { frames, decoding: decoding.settle(), step }
     }
 }
 

@@ -22,7 +22,7 @@ use super::line::{Ends, Line, MAX_HOLE};
 use super::measure::Facts;
 use super::picture::Gathering;
 use super::playlist::Begins;
-use super::probe::{Known, Probe};
+use super::probe::{Findings, Known, Probe};
 use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
@@ -34,6 +34,10 @@ const MIN_BROKEN: u64 = 100;
 
 /// How long nothing is written after an error, in milliseconds of media.
 const REST: u64 = 2000;
+
+/// The longest time from one picture to the next, in milliseconds, that is waited for before a target duration has been
+/// told, and that is no pause.
+const SLOWEST: u64 = 15_000;
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +69,6 @@ impl Cut {
 /// Fragments out of one stream.
 #[derive(Debug)]
 pub struct Segmenter {
-    max_fragment: u64,
     /// The longest fragment in bytes.
     max_bytes: u64,
     publication: Publication,
@@ -85,6 +88,8 @@ pub struct Segmenter {
     clock: Clock,
     line: Line,
     decoding: DecodingOffset,
+    /// From the first picture to the second, in milliseconds; 0 if that has not come in time.
+    first_step: u64,
     /// The timestamp of the last frame of audio or video.
     seen: u64,
     /// The last decoding time of video in ticks, which must rise.
@@ -115,9 +120,8 @@ enum State {
 impl Segmenter {
     /// A segmenter whose fragments go to `publication`.
     pub fn new(settings: &Settings, publication: Publication) -> Self {
-        let max_step = settings.max_fragment;
+        let max_step = settings.max_fragment.max(SLOWEST);
         Self {
-            max_fragment: settings.max_fragment,
             max_bytes: settings.max_bytes(),
             state: State::Probing(Probe::default()),
             codecs: Codecs::new(publication.name()),
@@ -133,6 +137,7 @@ impl Segmenter {
             early: EarlySound::default(),
             clock: Clock::new(max_step),
             decoding: DecodingOffset::default(),
+            first_step: 0,
             seen: 0,
             last_dts: None,
             open: None,
@@ -165,7 +170,8 @@ impl Segmenter {
                     probe.push(frame, content);
                 }
                 let known = known(&self.codecs, probe);
-                if probe.is_over(known) { self.start() } else { Ok(()) }
+                let patience = self.publication.longest().map_or(SLOWEST, |longest| longest.min(SLOWEST));
+                if probe.is_over(known, patience) { self.start() } else { Ok(()) }
             }
         }
     }
@@ -178,8 +184,8 @@ impl Segmenter {
             Known::Announced => self.codecs.take_over_audio(),
             Known::Some | Known::All => self.codecs.take_over(),
         }
-        let (frames, decoding) = probe.finish();
-        self.decoding = decoding.settle();
+        let Findings { frames, decoding, step } = probe.finish();
+        (self.decoding, self.first_step) = (decoding, step.unwrap_or(0));
         self.line.make_room(ticks(self.decoding.milliseconds()));
         for (frame, content) in frames {
             self.write(&frame, content)?;
@@ -203,15 +209,20 @@ impl Segmenter {
 
     /// True if the open fragment should end before the frame with that timestamp.
     fn is_enough(&self, open: &OpenFragment, place: Place, timestamp: u64) -> bool {
-        let slice = Slice {
+        self.slicer.ends(place, timestamp, &self.slice(open, timestamp)) || open.is_full()
+    }
+
+    /// The open fragment, if it ends before the frame with that timestamp.
+    fn slice(&self, open: &OpenFragment, timestamp: u64) -> Slice {
+        Slice {
             duration: open.duration_to(ticks(timestamp)),
             is_independent: open.begins() == Begins::Independent,
+            frames: open.frames(),
             step: open.step(),
             longest: self.publication.longest(),
             is_early: self.publication.is_filling(),
             is_first: self.publication.is_empty(),
-        };
-        self.slicer.ends(place, timestamp, &slice) || open.is_full()
+        }
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
@@ -221,7 +232,7 @@ impl Segmenter {
         self.muxer_before = self.muxer.clone();
         self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
         let open = OpenFragment::new(part, start, mem::take(&mut self.spare));
-        let mut open = open.holding(self.max_bytes);
+        let mut open = open.holding(self.max_bytes).stepping(ticks(self.clock.step()));
         self.muxer.set_tracks(self.codecs.tracks());
         self.muxer.tables(open.buffer());
         self.open = Some(open);
@@ -248,7 +259,7 @@ impl Segmenter {
                 (Cut::Length, _) => open.duration_to(next),
                 // Without sound, the picture that was last has stood until now.
                 (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
-                _ => open.duration(),
+                _ => open.duration(self.audio.last().map(|(_, end)| end)),
             };
             let mut ends = self.ends_of(&open, duration);
             if is_broken {

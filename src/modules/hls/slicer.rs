@@ -8,6 +8,17 @@ const SHORTEST: u64 = 1000;
 /// The same for the first of a list, with which alone that player does not begin. Some streams have key frames
 /// only.
 const FIRST: u64 = 500;
+/// The fewest pictures of a fragment, as long as its length allows. hls.js cannot know how long the only one of a fragment
+/// is shown, and Chromium's own player keeps the newest six of all back.
+const FEWEST: u64 = 6;
+/// How many more pictures a fragment should have where these last no longer than so many milliseconds: Chromium's own player
+/// begins with those of the first fragment then. Once it has 10 s it fetches no more, though too few for its decoder.
+const MORE: u64 = 2;
+const MORE_TIME: u64 = 9000;
+/// Pictures that are so far apart, in milliseconds, come seldom.
+const SLOW: u64 = 2000;
+/// The longest fragment of such pictures, in milliseconds: six that are 10 s apart need so much, and a bit more.
+const LONGEST_SLOW: u64 = 75_000;
 /// The period of the publisher's timestamps, 32 bits of milliseconds. The streams' own begin one turn up.
 pub const TURN: u64 = 1 << 32;
 
@@ -29,6 +40,8 @@ pub struct Slice {
     pub duration: u64,
     /// Whether it begins with a key frame, or needs none.
     pub is_independent: bool,
+    /// Frames of the leading track in it.
+    pub frames: u64,
     /// From one frame to the next, in milliseconds.
     pub step: u64,
     /// The longest it may become, if that has been told.
@@ -66,14 +79,31 @@ impl Slicer {
         let would_be = |more: u64| longest.is_some_and(|longest| duration.saturating_add(more) > longest);
         let is_enough = match place {
             Place::Picture => false,
+            Place::Key if self.is_sparse(slice) => false,
             _ if slice.is_early && self.pace == Pace::Fast => duration >= self.shortest(slice),
             _ => self.is_long_enough(timestamp, duration),
         };
         // What begins without a key frame ends at one.
-        let mends = place == Place::Key && !slice.is_independent && duration >= self.shortest(slice);
+        let mends = place == Place::Key
+            && !slice.is_independent
+            && !self.is_sparse(slice)
+            && duration >= self.shortest(slice);
         // The next key frame would come too late.
         let too_late = place == Place::Key && would_be(self.interval.max(self.since_key(timestamp)));
-        is_enough || mends || too_late || duration >= self.max_fragment || would_be(slice.step)
+        is_enough || mends || too_late || duration >= self.longest_wait(slice) || would_be(slice.step)
+    }
+
+    /// The longest that a fragment may become, in milliseconds, before a target duration has been told, and while no key
+    /// frame comes at which it could end.
+    pub fn longest_wait(&self, slice: &Slice) -> u64 {
+        if slice.step >= SLOW { self.max_fragment.max(LONGEST_SLOW) } else { self.max_fragment }
+    }
+
+    /// How long fragments will be, if this one is the first: a bit more where pictures come seldom, and at other times
+    /// than expected.
+    pub fn expected_with(&self, duration: u64, step: u64) -> u64 {
+        let slack = if step >= SLOW { step / 2 } else { 0 };
+        self.expected().max(duration.saturating_add(slack))
     }
 
     /// How long fragments will be: to the first key frame after `hls_fragment`.
@@ -100,6 +130,14 @@ impl Slicer {
     /// Times begin anew.
     pub fn restart(&mut self) {
         self.last_key = None;
+    }
+
+    /// Whether the fragment should have more pictures before it ends at a key frame: too few, or few enough for those up
+    /// to the next key frame.
+    fn is_sparse(&self, slice: &Slice) -> bool {
+        let step = slice.step.max(1);
+        let with_next = slice.frames.saturating_add(self.interval.div_ceil(step));
+        slice.frames < FEWEST || with_next <= FEWEST + MORE.min(MORE_TIME / step)
     }
 
     fn since_key(&self, timestamp: u64) -> u64 {
@@ -132,7 +170,15 @@ mod tests {
     }
 
     fn slice(duration: u64, longest: Option<u64>) -> Slice {
-        Slice { duration, is_independent: true, step: 40, longest, is_early: false, is_first: false }
+        Slice {
+            duration,
+            is_independent: true,
+            frames: 1000,
+            step: 40,
+            longest,
+            is_early: false,
+            is_first: false,
+        }
     }
 
     /// Where fragments end when key frames come at these times, with pictures every 40 ms between.
@@ -199,6 +245,26 @@ mod tests {
         let found = ends(&mut slicer, &[0, 8000, 10_000, 13_000], Some(5499), 0);
         let places: Vec<u64> = found.iter().map(|(at, _)| *at).collect();
         assert_eq!((places, found[0].1), (vec![5480, 8000, 10_000, 13_000], Place::Picture));
+    }
+
+    #[test]
+    fn a_fragment_has_six_pictures_or_up_to_eight_where_they_take_no_longer_than_9_s() {
+        // From one picture to the next, and from one key frame to the next, in milliseconds; pictures.
+        let cases = [(200, 200, 8), (1000, 1000, 8), (1000, 10_000, 10), (4500, 4500, 8), (5000, 5000, 7)];
+        let slow = [(5000, 15_000, 6), (5000, 10_000, 6), (9001, 9001, 6), (10_000, 10_000, 6)];
+        for (step, interval, pictures) in cases.into_iter().chain(slow) {
+            let mut slicer = slicer(|settings| settings.fragment = 500);
+            let ends = |slicer: &Slicer, frames: u64| {
+                let slice = Slice { frames, step, ..slice(frames * step, None) };
+                slicer.ends(Place::Key, frames * step, &slice)
+            };
+            let key = (0..).map(|key| key * interval / step).find(|&frames| {
+                let is_end = frames > 0 && ends(&slicer, frames);
+                slicer.key(frames * step);
+                is_end
+            });
+            assert_eq!(key, Some(pictures), "{step} {interval}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ impl Segmenter {
     /// Lets a fragment that is whole appear, of `duration` milliseconds.
     pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, ends: Ends) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
+        let expected = self.slicer.expected_with(duration, open.step());
         let (part, bytes, spare) = open.finish()?;
         self.spare = spare;
         self.publication.add(Finished {
@@ -30,7 +31,7 @@ impl Segmenter {
             begins,
             timestamp: start % TURN,
             date: self.dates.of(start),
-            expected: self.slicer.expected(),
+            expected,
             facts: &self.facts,
             frames,
         })?;

@@ -50,14 +50,19 @@ impl Segmenter {
     /// True if video has stopped, and the open fragment has to end without it.
     fn goes_on_alone(&self, timestamp: u64) -> bool {
         let Some(open) = &self.open else { return false };
-        let (alone, duration) = (self.early.since_picture(timestamp), open.duration_to(ticks(timestamp)));
-        let expected = self.slicer.expected();
-        let is_alone = match self.publication.longest() {
-            Some(longest) => alone > MAX_LEAD && duration >= longest,
-            // Before it is told how long fragments are, the picture has to be away for as long as one.
-            None => alone > expected && (expected..self.max_fragment).contains(&duration),
+        let (alone, slice) = (self.early.since_picture(timestamp), self.slice(open, timestamp));
+        let wait = self.slicer.longest_wait(&slice);
+        let is_alone = match slice.longest {
+            Some(longest) => alone > MAX_LEAD && slice.duration >= longest,
+            // Before it is told how long fragments are, the picture has to be away for as long as one, and for longer
+            // than it is used to.
+            None => {
+                let patience = slice.step.max(self.first_step).saturating_mul(3);
+                let expected = self.slicer.expected().max(patience);
+                alone > expected && (expected..wait).contains(&slice.duration)
+            }
         };
-        is_alone || open.audio_span(timestamp) >= self.max_fragment
+        is_alone || open.audio_span(timestamp) >= wait
     }
 
     fn cut_without_picture(&mut self, timestamp: u64) -> io::Result<()> {

@@ -193,6 +193,7 @@ fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_sound_goes_on() {
     let mut rig = Rig::new();
     rig.headers();
     rig.key(0);
+    rig.inter(1);
     let count = 300;
     for index in 0..count {
         rig.send(Kind::Video, index, &[0x27, 1, 0, 0, 0, 9, 9, 9, 9, 9]);

@@ -236,7 +236,8 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
     let mut rig = exact();
     rig.headers();
     rig.key(0);
-    rig.audio(0);
+    rig.inter(1);
+    rig.audio(1);
     // The track changes, and its key frame does not come.
     rig.send(Kind::Audio, 0, &[0xaf, 0, 0x12, 0x10]);
     let long = [&[0xaf, 1, 0x21][..], &[7; 4000]].concat();

@@ -1,5 +1,7 @@
 //! When pictures are decoded and shown, whatever the publisher says of it.
 
+mod slow;
+
 use super::*;
 
 /// A group of pictures in the order of decoding, with three B pictures between two others: composition times in
