@@ -14,13 +14,13 @@ def browser(script):
     return lambda lab, stream: finish(start(lab, script, stream))
 
 
-def start(lab, script, stream, *seconds):
-    """Runs a script on a stream, with the server's HTTP address, the stream's name and how long it is to watch."""
+def start(lab, script, stream, *arguments):
+    """Runs a script on a stream, with the server's HTTP address, the stream's name, how long it is to watch, and options."""
     if not (SCRIPTS / "node_modules").is_dir():
         raise Failure("tests/browser/node_modules is missing: run scripts/install-peers")
     # Chromium's own player gives up on a live playlist of fewer fragments.
     wait(20, "three fragments", lambda: (lab.get(f"hls/{stream}.m3u8") or b"").count(b"#EXTINF") >= 3)
-    command = ["node", SCRIPTS / f"{script}.mjs", lab.http(), stream, *seconds]
+    command = ["node", SCRIPTS / f"{script}.mjs", lab.http(), stream, *arguments]
     return lab.run(f"chromium.{script}.{stream}", command, environment())
 
 

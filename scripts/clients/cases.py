@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, long_watch, obs_studio, players, publishers, shaped
+from . import browsers, files, long_watch, obs_studio, players, publishers, shaped, slow
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -39,6 +39,7 @@ GROUPS = [
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
 SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
+SLOW = "slow"  # the same, for pictures that come seldom
 WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
 
 
@@ -66,4 +67,5 @@ def table():
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
+    cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

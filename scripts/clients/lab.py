@@ -38,6 +38,11 @@ rtmp {{
             hls_keys on;
             hls_fragments_per_key 2;
         }}
+        application slow {{
+            live on;
+            hls on;
+            hls_path {folder}/hls;
+        }}
         application tv {{
             live on;
             publish_grace 10s;

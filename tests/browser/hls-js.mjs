@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { inChromium, target, watch } from "./chromium.mjs";
 
-const { playlist, seconds, restarts } = target();
+const { playlist, seconds, rate, restarts } = target();
 const library = readFileSync(new URL("node_modules/hls.js/dist/hls.min.js", import.meta.url));
 const html = `<!doctype html><title>hls.js</title><link rel="icon" href="data:,"><video></video>
 <script src="/hls.js"></script>
@@ -34,7 +34,7 @@ await new Promise((resolve) => server.once("listening", resolve));
 await inChromium(async (page) => {
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   const faults = () => page.evaluate(() => window.faults.join(", "));
-  const note = await watch(page, seconds).catch(async (error) => {
+  const note = await watch(page, seconds, rate).catch(async (error) => {
     throw new Error(`${error.message}; hls.js: ${(await faults()) || "no error"}`);
   });
   if (await faults()) throw new Error(`hls.js: ${await faults()} (${note})`);
