@@ -33,7 +33,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Time,
         "0",
         "The longest fragment: it ends then without a key frame, also before a target duration has been told. \
-         0 means ten times hls_fragment.",
+         0 means ten times hls_fragment. Pictures that come seldom have up to 75s all the same.",
     ),
     row(
         "hls_playlist_length",
@@ -80,7 +80,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Flag,
         "on",
         "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
-         played one key frame interval after its beginning.",
+         played one key frame interval after its beginning. A fragment has six pictures at least.",
     ),
     row(
         "hls_endlist",
