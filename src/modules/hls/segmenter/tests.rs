@@ -336,23 +336,6 @@ fn a_track_that_appears_later_is_a_discontinuity_with_new_tables() {
 }
 
 #[test]
-fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
-    let mut rig = Rig::new();
-    rig.headers();
-    for index in 0..500 {
-        rig.audio(index * 21);
-    }
-    let listed = rig.demux();
-    assert!(listed.len() >= 4 && listed.iter().all(|(.., streams)| streams == &[(0x0f, AUDIO)]));
-    rig.inter(10_500);
-    rig.second(10_520);
-    rig.end();
-    let fragments = rig.demux();
-    let last = fragments.last().unwrap();
-    assert_eq!((last.1, last.3.len(), of(&last.2, VIDEO).count()), (true, 2, 25));
-}
-
-#[test]
 fn another_header_cuts_at_its_key_frame() {
     let mut rig = Rig::new();
     rig.headers();

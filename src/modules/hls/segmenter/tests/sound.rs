@@ -250,3 +250,20 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
     rig.segmenter.as_mut().unwrap().discontinuity();
     assert_eq!(rig.segmenter.as_ref().unwrap().waiting(), 0);
 }
+
+#[test]
+fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
+    let mut rig = Rig::new();
+    rig.headers();
+    for index in 0..500 {
+        rig.audio(index * 21);
+    }
+    let listed = rig.demux();
+    assert!(listed.len() >= 4 && listed.iter().all(|(.., streams)| streams == &[(0x0f, AUDIO)]));
+    rig.inter(10_500);
+    rig.second(10_520);
+    rig.end();
+    let fragments = rig.demux();
+    let last = fragments.last().unwrap();
+    assert_eq!((last.1, last.3.len(), of(&last.2, VIDEO).count()), (true, 2, 25));
+}
