@@ -82,9 +82,9 @@ fn sound_that_comes_behind_its_key_frame_and_is_a_little_older_is_not_lost() {
         for index in 0..100 {
             let timestamp = 1000 + index * 40;
             if index % 25 == 0 {
-                rig.key(timestamp)
+                rig.key(timestamp);
             } else {
-                rig.inter(timestamp)
+                rig.inter(timestamp);
             }
             rig.audio(timestamp - behind);
             rig.audio(timestamp + 20 - behind);
