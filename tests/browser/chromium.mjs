@@ -10,6 +10,7 @@ const SECONDS = 8; // to watch, if it is not said
 const FRAME_RATE = 25; // of the clip that scripts/interop publishes
 const AMPLE = 1; // seconds ahead; with less, a player that falls behind may have waited for data
 const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
+export const SLOW_RATE = 2; // pictures a second; fewer come seldom
 const DECODED_AHEAD = 4; // pictures that Chromium wants before it begins
 const START_MS = 30000;
 const FLAGS = [
@@ -169,13 +170,13 @@ function judge(seen, rate) {
   if (seen.media < slowest) faults.push("it falls behind");
   if (seen.media > seen.wall + slack) faults.push("it skips");
   // Of slow pictures, some have been decoded before it looked.
-  const decoded = rate > 2 ? 0 : DECODED_AHEAD;
+  const decoded = rate > SLOW_RATE ? 0 : DECODED_AHEAD;
   if (seen.frames < (seen.media - slack) * rate - decoded) faults.push("too few frames");
   // None on a quiet machine; software decoding on a busy one drops a few.
   if (seen.dropped > Math.max(1, seen.frames / 10)) faults.push("too many frames dropped");
   if (!(seen.audio > 0)) faults.push("no sound was decoded");
-  // Slow pictures change as often as they come; the first and the last may fall between two looks.
-  const stands = rate > 2 ? 0 : seen.looks - Math.floor(seen.media * rate) + 2;
+  // Slow pictures change seldom, and the page looks about as often as they do.
+  const stands = rate > SLOW_RATE ? 0 : seen.looks - Math.floor(seen.media * rate / 2);
   if (seen.frozen > stands) faults.push(`the picture stood still for ${seen.frozen} s`);
   if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
   return note;
