@@ -23,7 +23,8 @@ class Clip(NamedTuple):
 
 CLIPS = {
     "new-sets": Clip(lambda: shapes.new_sets(AVC, shapes.sets_inside, RATE, SECONDS)),
-    "slices": Clip(lambda: shapes.slices(AVC, rate=RATE, seconds=SECONDS)),
+    # With sound of four channels, which only a program configuration tells.
+    "slices": Clip(lambda: shapes.slices(AVC, shapes.tone(SECONDS, "quad"), rate=RATE, seconds=SECONDS)),
     "empty-header": Clip(lambda: shapes.empty_header(shapes.clip(AVC, rate=RATE, seconds=SECONDS)), is_over=True),
 }
 PLAYERS = ("hls-js", "video")

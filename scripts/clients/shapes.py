@@ -16,6 +16,7 @@ KEY, INTER = 1, 2  # frame types of FLV
 CODED_FRAMES_X = 3  # the packet type of Enhanced RTMP without a composition time
 START_CODES = b"\0\0\0\1", b"\0\0\1"
 AAC_HEADER, AAC_FRAME = b"\xaf\0", b"\xaf\1"
+CHANNELS = {"mono": 1, "quad": 4, "5.1(side)": 6}
 AHEAD = 1800  # milliseconds by which the sound of one shape is sent too early
 
 
@@ -118,7 +119,7 @@ def picture(codec, tag):
 
 def tone(seconds=SECONDS, layout="mono"):
     """Sound: its header and its frames."""
-    source = f"aevalsrc={'|'.join(['0.1*sin(2765*t)'] * {'mono': 1, 'quad': 4}[layout])}:c={layout}:s=22050"
+    source = f"aevalsrc={'|'.join(['0.1*sin(2765*t)'] * CHANNELS[layout])}:c={layout}:s=22050"
     tags, _ = encode("-f", "lavfi", "-i", source, "-t", seconds, "-c:a", "aac", "-b:a", "12k")
     return tags
 
@@ -250,9 +251,9 @@ def new_sets(codec, share, rate=RATE, seconds=SECONDS):
     return Shape(woven([wide.header()], pictures, tone(seconds)), [wide, tall])
 
 
-def slices(codec, **options):
+def slices(codec, sound=None, **options):
     """Four slices a picture, a message for each."""
-    return plain(clip(codec, "slices=4" if codec is AVC else "slices=4:ctu=16", **options), one_by_one)
+    return plain(clip(codec, "slices=4" if codec is AVC else "slices=4:ctu=16", **options), one_by_one, sound=sound)
 
 
 def negative(codec):
@@ -267,7 +268,7 @@ def record_of_start_codes(clip):
 
 
 def no_record(clip):
-    return Shape(woven([], video(clip, sets_inside, start_codes), tone()), [clip])
+    return Shape(woven([], video(clip, sets_inside, start_codes), tone(clip.seconds)), [clip])
 
 
 def empty_header(clip):

@@ -100,15 +100,12 @@ fn show(entries: &[&str], input: &str) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// What a decoder makes of a file or a playlist.
+/// The frames that a decoder makes of a file or a playlist.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Decoded {
+pub struct Frames {
     /// The pictures of each size, in order: how many, and the size as in "160x90".
     pub pictures: Vec<(usize, String)>,
-    /// Frames of sound.
     pub sound: usize,
-    /// MD5 of all pictures.
-    pub digest: String,
     /// Pictures that come with closed captions.
     pub captions: usize,
 }
@@ -131,44 +128,8 @@ impl Strictness {
     }
 }
 
-/// Decodes a file or a playlist to the end.
-pub fn watch(input: &str, strictness: Strictness) -> Decoded {
-    let mut decoded = Decoded { digest: digest(input, strictness), ..Decoded::default() };
-    for line in frames(input, strictness).lines() {
-        let fields: Vec<&str> = line.split(',').collect();
-        match fields[..] {
-            ["video", width, height, ..] => {
-                let size = format!("{width}x{height}");
-                match decoded.pictures.last_mut() {
-                    Some((count, last)) if *last == size => *count += 1,
-                    _ => decoded.pictures.push((1, size)),
-                }
-                decoded.captions += usize::from(line.contains("Closed Captions"));
-            }
-            ["audio", ..] => decoded.sound += 1,
-            _ => {}
-        }
-    }
-    decoded
-}
-
-/// MD5 of all pictures.
-fn digest(input: &str, strictness: Strictness) -> String {
-    let mut command = command();
-    command.args(strictness.options()).args(["-i", input]);
-    command.args("-map 0:v -autoscale 0 -fps_mode passthrough -f md5 -".split(' '));
-    if strictness == Strictness::Explode {
-        command.args("-map 0:a? -f null - -xerror".split(' '));
-    }
-    let output = command.output().expect("these tests need ffmpeg in the PATH");
-    let said = String::from_utf8_lossy(&output.stderr);
-    let is_fine = output.status.success() && said.is_empty();
-    assert!(is_fine || strictness == Strictness::Parts, "decoding {input}: {said}");
-    String::from_utf8_lossy(&output.stdout).trim().replace("MD5=", "")
-}
-
-/// A line for each decoded frame.
-fn frames(input: &str, strictness: Strictness) -> String {
+/// Decodes a file or a playlist and counts its frames.
+pub fn frames(input: &str, strictness: Strictness) -> Frames {
     let entries = "frame=media_type,width,height:frame_side_data=side_data_type";
     let mut command = Command::new("ffprobe");
     command.args(strictness.options()).args([
@@ -181,5 +142,35 @@ fn frames(input: &str, strictness: Strictness) -> String {
         input,
     ]);
     let output = command.stdin(Stdio::null()).output().expect("these tests need ffprobe in the PATH");
-    String::from_utf8(output.stdout).unwrap()
+    let mut frames = Frames::default();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        match line.split(',').collect::<Vec<_>>()[..] {
+            ["video", width, height, ..] => {
+                let size = format!("{width}x{height}");
+                match frames.pictures.last_mut() {
+                    Some((count, last)) if *last == size => *count += 1,
+                    _ => frames.pictures.push((1, size)),
+                }
+                frames.captions += usize::from(line.contains("Closed Captions"));
+            }
+            ["audio", ..] => frames.sound += 1,
+            _ => {}
+        }
+    }
+    frames
+}
+
+/// MD5 of all pictures of a file or a playlist, in the sizes that they have. A strict decoder decodes the sound, too.
+pub fn digest(input: &str, strictness: Strictness) -> String {
+    let mut command = command();
+    command.args(strictness.options()).args(["-i", input]);
+    command.args("-map 0:v -autoscale 0 -fps_mode passthrough -f md5 -".split(' '));
+    if strictness == Strictness::Explode {
+        command.args("-map 0:a? -f null - -xerror".split(' '));
+    }
+    let output = command.output().expect("these tests need ffmpeg in the PATH");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_fine = output.status.success() && said.is_empty();
+    assert!(is_fine || strictness == Strictness::Parts, "decoding {input}: {said}");
+    String::from_utf8_lossy(&output.stdout).trim().replace("MD5=", "")
 }
