@@ -91,6 +91,11 @@ impl EarlySound {
         while self.is_over() && self.pop().is_some() {}
     }
 
+    /// The time of the oldest frame that waits.
+    pub fn oldest(&self) -> Option<u64> {
+        self.frames.front().map(|early| early.frame.timestamp)
+    }
+
     /// What waits, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes

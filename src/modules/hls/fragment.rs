@@ -164,7 +164,7 @@ impl OpenFragment {
     /// Milliseconds from the first frame to the end of the last one. One that is shown for long is shown as long as the
     /// sound that goes with it, if there is any, which ends at `sound`.
     pub fn duration(&self, sound: Option<u64>) -> u64 {
-        let Some(last) = self.last else { return 0 };
+        let Some(last) = self.last else { return sound.map_or(0, |sound| self.duration_to(sound)) };
         let end = last.saturating_add(self.interval);
         let least = last.saturating_add(self.interval.min(MAX_INTERVAL));
         self.duration_to(sound.map_or(end, |sound| sound.clamp(least, end)))

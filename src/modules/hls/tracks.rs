@@ -190,9 +190,9 @@ impl Codecs {
         track.filter(|track| track.codec() == frame.codec)
     }
 
-    /// The audio track in use, unless another one is about to take over.
+    /// The audio track in use.
     pub fn audio(&self) -> Option<AudioTrack> {
-        if self.next_audio.is_some() { None } else { self.audio }
+        self.audio
     }
 
     /// The video track in use.
@@ -295,7 +295,7 @@ impl Codecs {
 
     /// The track of ADTS frames: one that is known, if their headers are the same, since more may be known of it.
     fn aac_track(&self, adts: Adts) -> AudioTrack {
-        let known = [self.aac_header, self.next_audio, self.audio].into_iter().flatten();
+        let known = [self.audio, self.next_audio, self.aac_header].into_iter().flatten();
         let mut same =
             known.filter(|track| matches!(track, AudioTrack::Aac(_, known) if known.agrees(&adts)));
         same.next().unwrap_or_else(|| AudioTrack::Aac(adts.config(), adts))

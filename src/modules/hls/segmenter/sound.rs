@@ -33,15 +33,15 @@ impl Segmenter {
             return Ok(());
         }
         let early = Early { frame: Rc::clone(frame), told, track };
+        if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
+            self.cut_without_picture(frame.timestamp)?;
+        }
         // What comes before its picture, and a track that takes over, wait for the next cut.
         let is_ahead = self.open.is_none() || self.gathering.has_first() || self.codecs.is_audio_changing();
         if passage == Passage::Early || is_ahead {
             self.early.push(early);
             self.early.trim();
             return Ok(());
-        }
-        if self.goes_on_alone(frame.timestamp) {
-            self.cut_without_picture(frame.timestamp)?;
         }
         self.early.push(early);
         self.write_early()
@@ -67,12 +67,21 @@ impl Segmenter {
 
     fn cut_without_picture(&mut self, timestamp: u64) -> io::Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
+        // A track that takes over begins with what has waited for the cut.
+        let timestamp = self.early.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
         let start = ticks(timestamp).max(self.last_dts.unwrap_or(0));
-        let cut = if self.publication.bears(open.duration_to(start)) { Cut::Length } else { Cut::Gap };
-        if cut == Cut::Gap {
+        let cut = if !self.publication.bears(open.duration_to(start)) {
+            Cut::Gap
+        } else if self.codecs.is_audio_changing() {
+            Cut::Codecs
+        } else {
+            Cut::Length
+        };
+        if cut.breaks() {
             self.slicer.restart();
         }
         self.close(cut, start)?;
+        self.codecs.take_over_audio();
         self.open(start)?;
         self.early.go_alone(timestamp);
         self.clock.take(timestamp);
@@ -188,7 +197,8 @@ impl Segmenter {
     /// frame behind a break where the last picture ended: that must be a picture, and the sound that comes with
     /// it is to leave no hole.
     pub(super) fn complete_sound(&mut self, open: &mut OpenFragment, ends: &mut Ends) {
-        let (Some(track), Some((_, end))) = (self.codecs.audio(), self.audio.last()) else { return };
+        let track = self.codecs.audio().filter(|_| !self.codecs.is_audio_changing());
+        let (Some(track), Some((_, end))) = (track, self.audio.last()) else { return };
         let missing = ends.next.saturating_sub(end);
         if missing <= MAX_HOLE && track.silence().is_some() {
             let frames = missing.div_ceil(self.audio.step().max(1));

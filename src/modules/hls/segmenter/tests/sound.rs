@@ -252,6 +252,24 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
 }
 
 #[test]
+fn sound_whose_configuration_changes_while_there_is_no_picture_goes_on() {
+    let mut rig = Rig::new();
+    rig.headers();
+    rig.second(0);
+    rig.second(1000);
+    (0..200).for_each(|index| rig.audio(2000 + index * 21));
+    rig.send(Kind::Audio, 6200, &[0xaf, 0, 0x12, 0x10]);
+    (0..600).for_each(|index| rig.audio(6200 + index * 23));
+    assert_eq!(rig.segmenter.as_ref().unwrap().early.bytes(), 0);
+    rig.end();
+    let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
+    let sound: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
+    assert!((2 * 46 + 790..=2 * 46 + 800).contains(&sound), "{sound}");
+    let breaks = rig.shape().iter().filter(|(_, is_broken)| *is_broken).count();
+    assert_eq!(breaks, 1, "{:?}", rig.shape());
+}
+
+#[test]
 fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
     let mut rig = Rig::new();
     rig.headers();
