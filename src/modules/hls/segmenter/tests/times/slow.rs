@@ -135,3 +135,23 @@ fn the_last_slow_picture_stands_as_long_as_its_sound() {
     rig.end();
     assert_eq!(rig.shape(), [(20_000, false)]);
 }
+
+#[test]
+fn a_stream_that_becomes_slow_and_fast_again_keeps_its_target_and_its_pictures() {
+    for step in [1000, 5000, 10_000] {
+        let mut rig = Rig::with(|settings| {
+            settings.fragment = 5000;
+            settings.max_fragment = 50_000;
+        });
+        rig.headers();
+        (0..20).for_each(|second| rig.second(second * 1000));
+        rig.slow(20_000, step, 10, 1);
+        (0..20).for_each(|second| rig.second(20_000 + step * 10 + second * 1000));
+        rig.end();
+        let text = rig.playlist();
+        assert!(text.contains("TARGETDURATION:5\n") && !text.contains("DISCONTINUITY\n"), "{step} {text}");
+        let (pictures, durations): (Vec<usize>, Vec<u64>) = listed(&rig).into_iter().unzip();
+        assert_eq!(pictures.iter().sum::<usize>(), 500 + 10 + 500, "{step}");
+        assert!(durations.iter().sum::<u64>().abs_diff(40_000 + step * 10) < 100, "{step}: {durations:?}");
+    }
+}
