@@ -75,9 +75,9 @@ pub struct Findings {
 /// The pictures of one publisher.
 #[derive(Debug, Default)]
 pub struct Pictures {
-    /// What the last configuration that outputs have says.
-    told: Option<Configuration>,
-    /// What the next one has to say, as parameter sets have changed.
+    /// The last configuration that outputs have been given.
+    current: Option<Configuration>,
+    /// The next one, if parameter sets have changed since.
     next: Option<Configuration>,
     /// Parameter sets of messages without a slice, for the picture that comes.
     sets: Vec<Vec<u8>>,
@@ -109,7 +109,7 @@ impl Pictures {
     }
 
     fn read_configuration(&mut self, frame: &Frame) {
-        self.told = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
+        self.current = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
         self.next = None;
         self.sets.clear();
     }
@@ -117,12 +117,12 @@ impl Pictures {
     fn read_frame(&mut self, frame: &mut Frame, findings: &mut Findings) {
         let empty = Configuration::empty(frame.codec);
         self.next = self.next.take().filter(|next| next.codec() == frame.codec);
-        let told = self.told.take().filter(|told| told.codec() == frame.codec);
-        let Some(configuration) = told.as_ref().or(empty.as_ref()) else { return };
+        let current = self.current.take().filter(|current| current.codec() == frame.codec);
+        let Some(configuration) = current.as_ref().or(empty.as_ref()) else { return };
         let Ok((framing, contents)) = Contents::read(frame.body(), configuration) else {
             frame.slices = Slices::Unread;
             frame.framing = Framing::Lengths(configuration.length_size());
-            self.told = told;
+            self.current = current;
             return;
         };
         match framing {
@@ -140,7 +140,7 @@ impl Pictures {
         if slices == Slices::None {
             self.keep(&contents);
         }
-        self.told = told;
+        self.current = current;
         let role = self.role((frame.role, frame.timestamp), slices, &contents, findings);
         (frame.framing, frame.slices, frame.role) = (framing, slices, role);
         if slices == Slices::Begin && role == Role::Key {
@@ -200,9 +200,9 @@ impl Pictures {
         let has_start_codes = frame.framing == Framing::StartCodes;
         let record = if has_start_codes { next.start_codes() } else { next.record() };
         let record = record.filter(|record| record.len() <= MAX_RECORD)?;
-        let oddity = if self.told.is_some() { Oddity::SetsInStream } else { Oddity::NoConfiguration };
+        let oddity = if self.current.is_some() { Oddity::SetsInStream } else { Oddity::NoConfiguration };
         self.note(oddity, findings);
-        self.told = self.next.take();
+        self.current = self.next.take();
         let payload = flv::video_configuration(frame.payload(), frame.codec, &record)?;
         Some(Frame::from_payload(Kind::Video, frame.timestamp, &payload))
     }

@@ -70,8 +70,8 @@ impl Line {
         Self { shift: 0, ends, is_broken: true, silent_since: None }
     }
 
-    /// Lets the first fragment of all begin so much later, in ticks, as its pictures are decoded so much earlier: the clock
-    /// of a stream that begins at 0 would begin a turn too late.
+    /// Adds so many ticks to all times of a new list. Its pictures are decoded so much before their timestamps, and the clock
+    /// (PCR) of a stream that begins at 0 would begin below 0, which is written as 2^33 less it.
     pub fn make_room(&mut self, earlier: u64) {
         if self.is_broken && self.ends.is_none() {
             self.shift = earlier;

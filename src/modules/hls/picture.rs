@@ -10,8 +10,8 @@ use crate::media::nal::{Nals, Start};
 use crate::media::parts::MAX_NAL_UNITS;
 
 /// The most messages without a slice, and their bytes, that wait for their picture.
-const MAX_LEAD: usize = 64;
-const MAX_LEAD_BYTES: usize = 256 * 1024;
+const MAX_NON_VCL: usize = 64;
+const MAX_NON_VCL_BYTES: usize = 256 * 1024;
 /// The most bytes of a picture's messages, each of which counts as what it takes up. The largest message is as long.
 const MAX_BYTES: usize = 17 << 20;
 /// Milliseconds from a picture to a sound that tells that no more of the picture comes.
@@ -50,19 +50,19 @@ impl Picture {
 #[derive(Debug, Default)]
 pub struct Gathering {
     picture: Option<Picture>,
-    /// Messages without a slice since the last slice.
-    lead: Vec<Rc<Frame>>,
-    lead_bytes: usize,
+    /// Messages without a slice (non-VCL NAL units only) since the last slice.
+    non_vcl: Vec<Rc<Frame>>,
+    non_vcl_bytes: usize,
 }
 
 impl Gathering {
     /// Keeps a message without a slice for what comes; false if there is no room for it.
-    pub fn lead(&mut self, message: &Rc<Frame>) -> bool {
-        let bytes = self.lead_bytes.saturating_add(cost(message));
-        let fits = self.lead.len() < MAX_LEAD && bytes <= MAX_LEAD_BYTES;
+    pub fn keep_non_vcl(&mut self, message: &Rc<Frame>) -> bool {
+        let bytes = self.non_vcl_bytes.saturating_add(cost(message));
+        let fits = self.non_vcl.len() < MAX_NON_VCL && bytes <= MAX_NON_VCL_BYTES;
         if fits {
-            self.lead_bytes = bytes;
-            self.lead.push(Rc::clone(message));
+            self.non_vcl_bytes = bytes;
+            self.non_vcl.push(Rc::clone(message));
         }
         fits
     }
@@ -71,18 +71,18 @@ impl Gathering {
     pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start) {
         debug_assert!(self.picture.is_none(), "a picture that would be lost");
         let mut picture = Picture { first: Rc::clone(first), dts, start, messages: Vec::new(), bytes: 0 };
-        self.take_lead().into_iter().for_each(|message| picture.add(message));
+        self.take_non_vcl().into_iter().for_each(|message| picture.add(message));
         picture.add(Rc::clone(first));
         self.picture = Some(picture);
     }
 
     /// Adds further slices to the picture that is being gathered; false if they belong to none, or there is no room.
     pub fn go_on(&mut self, message: &Rc<Frame>) -> bool {
-        let lead = self.take_lead();
+        let non_vcl = self.take_non_vcl();
         let Some(picture) = &mut self.picture else { return false };
         let fits = picture.first.timestamp == message.timestamp && picture.has_room_for(message);
         if fits {
-            lead.into_iter().for_each(|message| picture.add(message));
+            non_vcl.into_iter().for_each(|message| picture.add(message));
             picture.add(Rc::clone(message));
         }
         fits
@@ -104,8 +104,8 @@ impl Gathering {
     }
 
     /// Forgets what has come for a picture that is not written.
-    pub fn forget_lead(&mut self) {
-        self.take_lead();
+    pub fn forget_non_vcl(&mut self) {
+        self.take_non_vcl();
     }
 
     /// Forgets all.
@@ -115,12 +115,12 @@ impl Gathering {
 
     /// Bytes of what waits.
     pub fn bytes(&self) -> usize {
-        self.lead_bytes + self.picture.as_ref().map_or(0, |picture| picture.bytes)
+        self.non_vcl_bytes + self.picture.as_ref().map_or(0, |picture| picture.bytes)
     }
 
-    fn take_lead(&mut self) -> Vec<Rc<Frame>> {
-        self.lead_bytes = 0;
-        std::mem::take(&mut self.lead)
+    fn take_non_vcl(&mut self) -> Vec<Rc<Frame>> {
+        self.non_vcl_bytes = 0;
+        std::mem::take(&mut self.non_vcl)
     }
 }
 
@@ -143,10 +143,10 @@ mod tests {
     #[test]
     fn a_picture_has_what_came_before_it_and_all_its_slices_in_order() {
         let mut gathering = Gathering::default();
-        assert!(gathering.lead(&message(40, b"sets")));
+        assert!(gathering.keep_non_vcl(&message(40, b"sets")));
         gathering.begin(&message(40, b"one"), 0, Start::Within);
-        assert!(gathering.lead(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
-        assert!(gathering.lead(&message(80, b"next")));
+        assert!(gathering.keep_non_vcl(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
+        assert!(gathering.keep_non_vcl(&message(80, b"next")));
         let waiting = [&b"sets"[..], b"one", b"filler", b"two", b"next"];
         assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum());
         assert_eq!(bodies(gathering.take()), [&b"sets"[..], b"one", b"filler", b"two"]);
@@ -166,9 +166,9 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let mut gathering = Gathering::default();
-        assert_eq!((0..100).filter(|_| gathering.lead(&message(0, b"set"))).count(), MAX_LEAD);
+        assert_eq!((0..100).filter(|_| gathering.keep_non_vcl(&message(0, b"set"))).count(), MAX_NON_VCL);
         gathering.clear();
-        assert!(!gathering.lead(&message(0, &[0; MAX_LEAD_BYTES])));
+        assert!(!gathering.keep_non_vcl(&message(0, &[0; MAX_NON_VCL_BYTES])));
         gathering.begin(&message(0, &[0; MAX_BYTES / 2]), 0, Start::Within);
         assert!(!gathering.go_on(&message(0, &[0; MAX_BYTES / 2])));
         assert_eq!((0..9000).filter(|_| gathering.go_on(&message(0, b"two"))).count(), MAX_NAL_UNITS - 1);

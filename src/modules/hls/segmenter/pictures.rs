@@ -22,7 +22,7 @@ impl Segmenter {
                 return self.begin_picture(frame);
             }
             Slices::Continue => self.gathering.go_on(frame),
-            Slices::None => self.gathering.lead(frame),
+            Slices::None => self.gathering.keep_non_vcl(frame),
             Slices::Unread => false,
         };
         if !is_kept {
@@ -49,11 +49,11 @@ impl Segmenter {
     fn begin_picture(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
         if self.codecs.video_for(frame).is_none() {
             self.skipped += 1;
-            self.gathering.forget_lead();
+            self.gathering.forget_non_vcl();
             return Ok(());
         }
         if self.open.is_none() && !frame.is_video_key() {
-            self.gathering.forget_lead();
+            self.gathering.forget_non_vcl();
             return Ok(());
         }
         let cut = self.judge_video(frame);
