@@ -2,7 +2,10 @@
 //! is what to an access unit of MPEG-TS (ISO 14496-10 7.4.1).
 
 mod record;
+mod repeat;
 mod sps;
+
+pub use repeat::Repeater;
 
 use std::error::Error;
 use std::fmt;

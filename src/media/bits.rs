@@ -94,6 +94,14 @@ impl BitWriter {
         }
     }
 
+    /// Appends a number as an Exp-Golomb code, `ue(v)`.
+    pub fn put_ue(&mut self, value: u16) {
+        let code = u32::from(value) + 1;
+        let zeros = code.ilog2();
+        self.put(zeros, 0);
+        self.put(zeros + 1, code);
+    }
+
     /// Bits written.
     pub fn count(&self) -> usize {
         self.count
@@ -133,6 +141,16 @@ mod tests {
         assert_eq!(Bits::new(&[0; 9]).ue(u32::MAX), Err(Truncated));
         assert_eq!(Bits::new(&[0, 0, 0, 0, 0xff]).ue(u32::MAX), Err(Truncated));
         assert_eq!(Bits::new(&[]).ue(u32::MAX), Err(Truncated));
+    }
+
+    #[test]
+    fn codes_are_read_as_they_were_written() {
+        let numbers = [0, 1, 2, 3, 6, 7, 255, 65_534, u16::MAX];
+        let mut out = BitWriter::default();
+        numbers.iter().for_each(|&number| out.put_ue(number));
+        let bytes = out.into_bytes();
+        let mut bits = Bits::new(&bytes);
+        assert!(numbers.iter().all(|&number| bits.ue(u32::MAX) == Ok(number.into())));
     }
 
     #[test]

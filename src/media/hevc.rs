@@ -221,6 +221,13 @@ pub(super) fn is_first_slice(nal: &[u8]) -> bool {
     unit(nal).is_slice() && nal.get(2).is_some_and(|byte| byte & 0x80 != 0)
 }
 
+/// A slice segment of an IDR picture for its repetition: as it is, since each IDR picture begins a sequence of its own
+/// (8.1.3). None of another picture.
+pub(super) fn repeat(nal: &[u8]) -> Option<Vec<u8>> {
+    const IDR: std::ops::RangeInclusive<u8> = 19..=20;
+    nal_type(nal).is_some_and(|kind| IDR.contains(&kind)).then(|| nal.to_vec())
+}
+
 /// `max_sub_layers_minus1`, which is at most 6 (7.4.3.1), and one more.
 fn parse_max_sub_layers(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
     let minus1 = bits.u(3)?;

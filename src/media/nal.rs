@@ -258,7 +258,8 @@ struct Found {
     has_new_sequence: bool,
 }
 
-fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
+/// Appends a NAL unit behind a start code.
+pub fn write_nal(nal: &[u8], out: &mut Vec<u8>) {
     out.extend(START_CODE);
     out.extend(nal);
 }
@@ -293,6 +294,21 @@ pub fn unescape(nal: &[u8]) -> Vec<u8> {
         raw.push(byte);
     }
     raw
+}
+
+/// Puts emulation prevention bytes in: the reverse of [`unescape`].
+pub fn escape(raw: &[u8]) -> Vec<u8> {
+    let mut nal = Vec::with_capacity(raw.len() + raw.len() / 256);
+    let mut zeros = 0;
+    for &byte in raw {
+        if zeros >= 2 && byte <= 3 {
+            nal.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        nal.push(byte);
+    }
+    nal
 }
 
 #[cfg(test)]

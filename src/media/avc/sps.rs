@@ -50,6 +50,43 @@ pub fn sample_format(nal: &[u8]) -> Result<Option<[u8; 3]>, Truncated> {
     Ok(samples.map(|samples| samples.format))
 }
 
+/// What of the set the header of a slice depends on (7.3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SliceFields {
+    /// `separate_colour_plane_flag`.
+    pub separate_planes: bool,
+    /// Bits of `frame_num`.
+    pub frame_num: u32,
+    /// Bits of `pic_order_cnt_lsb`; none where there is none.
+    pub order_lsb: Option<u32>,
+    /// Whether there is `delta_pic_order_cnt`.
+    pub order_deltas: bool,
+    /// `frame_mbs_only_flag`.
+    pub frames_only: bool,
+}
+
+/// Reads what slices depend on.
+pub fn slice_fields(nal: &[u8]) -> Result<SliceFields, Truncated> {
+    let raw = payload(nal)?;
+    let mut bits = Bits::new(&raw);
+    let samples = parse_start(&mut bits)?;
+    let separate_planes = samples.is_some_and(|samples| samples.format[0] == 3 && samples.array_type == 0);
+    let frame_num = bits.ue(MAX_LOG2_MINUS4)? + 4;
+    let mut order = bits.clone();
+    let (order_lsb, order_deltas) = match order.ue(2)? {
+        0 => (Some(order.ue(MAX_LOG2_MINUS4)? + 4), false),
+        1 => (None, !order.flag()?),
+        _ => (None, false),
+    };
+    skip_order_count(&mut bits)?;
+    bits.ue(MAX_REFERENCE_FRAMES)?; // max_num_ref_frames
+    bits.flag()?; // gaps_in_frame_num_value_allowed_flag
+    bits.ue(MAX_MACROBLOCKS_MINUS1)?; // pic_width_in_mbs_minus1
+    bits.ue(MAX_MACROBLOCKS_MINUS1)?; // pic_height_in_map_units_minus1
+    let frames_only = bits.flag()?;
+    Ok(SliceFields { separate_planes, frame_num, order_lsb, order_deltas, frames_only })
+}
+
 fn payload(nal: &[u8]) -> Result<Vec<u8>, Truncated> {
     let nal = nal.get(..MAX_BYTES.min(nal.len())).ok_or(Truncated)?;
     if nal.first().is_none_or(|header| header & 0x1f != 7) {

@@ -40,6 +40,11 @@ fn emulation_prevention_is_removed_and_nothing_else() {
     assert_eq!(unescape(&[0, 3, 0, 0, 4, 3, 0, 0]), [0, 3, 0, 0, 4, 3, 0, 0]);
 }
 
+#[test]
+fn emulation_prevention_is_put_in_where_it_is_needed() {
+    assert_eq!(escape(&[1, 0, 0, 1, 0, 0, 0, 0, 5, 0, 0, 4]), [1, 0, 0, 3, 1, 0, 0, 3, 0, 0, 5, 0, 0, 4]);
+}
+
 /// A codec whose units say in their first byte what they are.
 fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8>) {
     rewrite_all(&[body], start)
@@ -168,5 +173,6 @@ proptest::proptest! {
         }
         let _ = rewrite(&bytes, Start::Fragment);
         assert!(unescape(&bytes).len() <= bytes.len());
+        assert_eq!(unescape(&escape(&bytes)), bytes);
     }
 }

@@ -1,7 +1,7 @@
 //! The decoder configuration of a video track whose messages carry NAL units.
 
 use super::super::flv::Codec;
-use super::super::nal::{Picture, Rewriter, Unit};
+use super::super::nal::{Framing, Nals, Picture, Rewriter, Unit, write_nal};
 use super::super::{avc, hevc};
 
 /// A configuration of H.264 or H.265.
@@ -116,6 +116,29 @@ impl Configuration {
             Self::Avc(config) => config.record(),
             Self::Hevc(config) => config.record(),
         }
+    }
+
+    /// An access unit in byte stream format once more, to be decoded directly behind it or its last repetition, which has
+    /// another `number`. None if it is not an IDR picture, or cannot be read. What is said of the moment (SEI) is left out.
+    pub fn repeat(&self, access_unit: &[u8], number: u16) -> Option<Vec<u8>> {
+        let repeat: &dyn Fn(&[u8]) -> Option<Vec<u8>> = match self {
+            Self::Avc(config) => {
+                let repeater = config.repeater()?;
+                &move |nal| repeater.repeat(nal, number)
+            }
+            Self::Hevc(_) => &|nal| hevc::repeat(nal),
+        };
+        let mut out = Vec::with_capacity(access_unit.len());
+        for nal in Nals::new(access_unit, Framing::StartCodes) {
+            let nal = nal.ok()?;
+            match self.unit()(nal) {
+                Unit::RandomAccess => write_nal(&repeat(nal)?, &mut out),
+                Unit::Delimiter | Unit::Parameters(_) => write_nal(nal, &mut out),
+                Unit::Intra | Unit::Slice => return None,
+                Unit::RecoveryPoint | Unit::Other => {}
+            }
+        }
+        Some(out)
     }
 
     /// Writes pictures as access units in byte stream format.

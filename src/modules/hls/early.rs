@@ -61,6 +61,16 @@ impl EarlySound {
         self.lead = self.newest.saturating_sub(timestamp);
     }
 
+    /// The last picture is repeated at that time.
+    pub fn see_repetition(&mut self, timestamp: u64) {
+        self.picture = timestamp;
+    }
+
+    /// The time of a picture that comes together with the newest sound, as far as that is ahead, in milliseconds.
+    pub fn time_of_pictures(&self) -> u64 {
+        self.newest.saturating_sub(self.lead)
+    }
+
     /// Pictures do not come any more: sound of that time waits for none.
     pub fn go_alone(&mut self, timestamp: u64) {
         (self.picture, self.lead) = (timestamp, 0);

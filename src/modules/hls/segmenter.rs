@@ -3,6 +3,7 @@
 //! written (a disk is full) it rests, and goes on behind a discontinuity.
 
 mod pictures;
+mod repeat;
 mod sink;
 mod sound;
 
@@ -27,6 +28,7 @@ use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
 use super::tracks::{Codecs, Content};
+use repeat::Repeated;
 
 /// A fragment shorter than this, in milliseconds, is thrown away where other codecs or its size end it: a
 /// publisher whose timestamps stand still does not fill the disk.
@@ -96,6 +98,8 @@ pub struct Segmenter {
     last_dts: Option<u64>,
     open: Option<OpenFragment>,
     gathering: Gathering,
+    /// The last picture, if it is one that may be repeated.
+    repeated: Option<Repeated>,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a pause.
@@ -142,6 +146,7 @@ impl Segmenter {
             last_dts: None,
             open: None,
             gathering: Gathering::default(),
+            repeated: None,
             is_failing: false,
             skipped: 0,
             access_unit: Vec::new(),

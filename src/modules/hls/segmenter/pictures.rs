@@ -77,6 +77,7 @@ impl Segmenter {
         self.clock.take(frame.timestamp);
         self.last_dts = Some(dts);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
+        self.repeated = None;
         self.early.see_picture(frame.timestamp);
         self.gathering.begin(frame, dts, start);
         Ok(())
@@ -120,13 +121,19 @@ impl Segmenter {
             self.flush_audio();
         }
         self.see_order(frame);
+        if frame.is_video_key() {
+            self.keep_for_repetition(frame.timestamp, frame.composition_time);
+        }
+        self.mux_picture(dts, ticks(frame.presentation_time()), frame.is_video_key())
+    }
+
+    /// Writes the access unit, which is decoded at `dts` and shown at `pts`, in ticks.
+    pub(super) fn mux_picture(&mut self, dts: u64, pts: u64, random_access: bool) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        open.led_to(dts, if frame.is_video_key() { Begins::Independent } else { Begins::Within });
-        let pts = ticks(frame.presentation_time());
+        open.led_to(dts, if random_access { Begins::Independent } else { Begins::Within });
         open.shows(dts, pts);
         let (dts, pts) = (self.line.written(dts), self.line.written(pts));
-        let timing = Timing { dts, pts, random_access: frame.is_video_key() };
-        self.muxer.video(timing, &self.access_unit, open.buffer());
+        self.muxer.video(Timing { dts, pts, random_access }, &self.access_unit, open.buffer());
         open.drain()?;
         self.write_sound_of_picture()
     }

@@ -14,6 +14,7 @@ use super::super::line::Ends;
 use super::super::probe::Probe;
 use super::super::publication::{Finished, Unpublished};
 use super::super::slicer::TURN;
+use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
 
 impl Segmenter {
@@ -54,6 +55,7 @@ impl Segmenter {
         }
         self.open = None;
         self.gathering.clear();
+        self.repeated = None;
         self.early = EarlySound::default();
         self.muxer = self.muxer_before.clone();
         self.audio.flush(|_, _| {});
@@ -71,7 +73,10 @@ impl Segmenter {
     /// Bytes of frames that wait until it is known what to write.
     pub(super) fn waiting(&self) -> usize {
         let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
-        probed + self.early.bytes() + self.gathering.bytes()
+        probed
+            + self.early.bytes()
+            + self.gathering.bytes()
+            + self.repeated.as_ref().map_or(0, Repeated::bytes)
     }
 
     fn write_rest(&mut self, cut: Cut) -> io::Result<()> {
@@ -102,6 +107,7 @@ impl Sink for Segmenter {
         }
         self.codecs.restart();
         self.gathering.clear();
+        self.repeated = None;
         self.early = EarlySound::default();
         self.dates.restart();
         self.slicer.restart();

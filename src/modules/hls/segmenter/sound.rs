@@ -44,6 +44,7 @@ impl Segmenter {
             return Ok(());
         }
         self.early.push(early);
+        self.repeat_picture()?;
         self.write_early()
     }
 

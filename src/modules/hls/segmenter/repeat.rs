@@ -1,0 +1,126 @@
+//! Key frames that stand for long, once more. Players want several pictures at hand, and fetch no more of them than for some
+//! seconds: Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time
+//! up to the next picture, with the same result.
+
+use std::io;
+
+use crate::media::pictures::Configuration;
+use crate::media::ts::ticks;
+
+use super::super::slicer::Place;
+use super::{Cut, Segmenter};
+
+/// From a picture to its repetition, and from there to the next, in milliseconds.
+const STEP: u64 = 2000;
+/// The shortest time between a publisher's pictures for which they are repeated, in milliseconds.
+const SLOW: u64 = 3000;
+/// How long before the next picture there is no repetition, in milliseconds.
+const NEAR: u64 = 1000;
+/// The longest picture that is repeated, in bytes: it is gone through bit by bit.
+const MAX_BYTES: usize = 512 * 1024;
+/// Numbers of IDR pictures that encoders hardly use. Those of two in a row must differ.
+const NUMBERS: [u16; 2] = [65_534, 65_535];
+
+/// A picture that may be repeated.
+#[derive(Debug)]
+pub(super) struct Repeated {
+    /// As it was written.
+    access_unit: Vec<u8>,
+    /// When the picture came, and when the next is expected, in milliseconds.
+    since: u64,
+    expected: u64,
+    /// How much later than decoded it is shown, in milliseconds.
+    delay: i32,
+    count: u64,
+}
+
+impl Repeated {
+    /// When it is repeated next: no later than `now`, in milliseconds. Where the next picture is late, it is not repeated
+    /// over the time at which that is to be shown.
+    fn due(&mut self, now: u64) -> Option<u64> {
+        let time = self.since.saturating_add(STEP.saturating_mul(self.count + 1));
+        let is_due = time <= now && time.saturating_add(NEAR) <= self.expected;
+        self.count += u64::from(is_due);
+        is_due.then_some(time)
+    }
+
+    /// Bytes that it takes up.
+    pub fn bytes(&self) -> usize {
+        self.access_unit.capacity()
+    }
+
+    /// The access unit once more.
+    fn access_unit(&self, track: &Configuration) -> Option<Vec<u8>> {
+        let number = NUMBERS.get((self.count % 2) as usize)?;
+        track.repeat(&self.access_unit, *number)
+    }
+}
+
+impl Segmenter {
+    /// Keeps the key frame that has been written, if it may have to be repeated.
+    pub(super) fn keep_for_repetition(&mut self, timestamp: u64, delay: i32) {
+        let step = match self.clock.step() {
+            0 => self.first_step,
+            step => step,
+        };
+        let is_kept = step >= SLOW && self.access_unit.len() <= MAX_BYTES;
+        self.repeated = is_kept.then(|| Repeated {
+            access_unit: self.access_unit.clone(),
+            since: timestamp,
+            expected: timestamp.saturating_add(step),
+            delay,
+            count: 0,
+        });
+    }
+
+    /// Repeats the last key frame where sound has gone on since, and the next picture has not come.
+    pub(super) fn repeat_picture(&mut self) -> io::Result<()> {
+        while self.open.is_some() && !self.codecs.is_changing() {
+            let Some(repeated) = &mut self.repeated else { return Ok(()) };
+            let Some(time) = repeated.due(self.early.time_of_pictures()) else { return Ok(()) };
+            let access_unit = self.codecs.video().and_then(|track| repeated.access_unit(track));
+            let (Some(access_unit), delay) = (access_unit, repeated.delay) else {
+                self.repeated = None;
+                return Ok(());
+            };
+            self.repeat(access_unit, time, delay)?;
+        }
+        Ok(())
+    }
+
+    fn repeat(&mut self, access_unit: Vec<u8>, time: u64, delay: i32) -> io::Result<()> {
+        let dts = ticks(time);
+        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
+        if self.open.as_ref().is_some_and(|open| self.is_enough(open, Place::Key, time)) {
+            self.close(Cut::Length, dts)?;
+            self.open(dts)?;
+        }
+        self.slicer.key(time);
+        self.last_dts = Some(dts);
+        self.early.see_repetition(time);
+        self.access_unit = access_unit;
+        let muxed = self.mux_picture(dts, ticks(time.saturating_add_signed(delay.into())), true);
+        self.access_unit = Vec::new();
+        muxed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When a picture at 1 s is repeated, if the next one is expected then and sound comes every 21 ms.
+    fn times(step: u64, sound: u64) -> Vec<u64> {
+        let mut repeated =
+            Repeated { access_unit: Vec::new(), since: 1000, expected: 1000 + step, delay: 0, count: 0 };
+        (0..sound).step_by(21).filter_map(|now| repeated.due(1000 + now)).collect()
+    }
+
+    #[test]
+    fn a_picture_is_repeated_every_two_seconds_until_the_next_one_is_near() {
+        assert_eq!(times(5000, 5000), [3000, 5000]);
+        assert_eq!(times(10_000, 60_000), [3000, 5000, 7000, 9000]);
+        assert_eq!(times(4000, 7000), [3000]);
+        assert_eq!(times(3000, 60_000), [3000]);
+    }
+}
