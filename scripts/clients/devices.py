@@ -15,6 +15,7 @@ KNOWN = [
     ("MiBeeNvr and other restreamers", "a message for each slice", f"{CAMERAS}, `slices`; shape/slices"),
     ("yasea on a phone that is turned", "new parameter sets in the stream", f"{CAMERAS}, `new-sets`; shape/new-sets"),
     ("Ecamm Live", "negative composition times", f"{CAMERAS}, `negative`"),
+    ("cameras that save bandwidth", "a picture in 1 to 10 s", f"{CAMERAS}, `slow`; slow/..."),
     ("broadcast encoders", "open groups, or no key frame but the first", f"{CAMERAS}, `open-groups`, `intra-refresh`"),
     ("ffmpeg that copies MPEG-TS", "an empty AAC header", "ffmpeg-ts/...; shape/empty-header"),
     ("go-oryx-lib (SRS's tools)", "cannot read arrays in the answer to connect", "src/rtmp/server/tests.rs"),

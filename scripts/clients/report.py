@@ -38,6 +38,7 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
 - *shape/...*: in HLS, what encoders and cameras send that is unusual: new parameter sets in the stream alone, by which
   the picture turns; a message for each slice; an empty AAC header. Chromium shows all pictures, the last in their new
   size, plays all sound, and does not stall.
+- *slow/...*: in HLS, a picture in 1, 5 and 10 s, with sound: shown for as long as it stands, without a stall.
 - *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
   server restarts. None stalls.
 
