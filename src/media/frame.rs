@@ -67,8 +67,11 @@ pub enum Role {
 pub enum Slices {
     /// The first of a picture, or all.
     Begin,
-    /// More of the picture that a message before it has begun.
-    Continue,
+    /// More of the picture that a message before it has begun, which is a key frame or not.
+    Continue {
+        /// Whether it is.
+        of_key: bool,
+    },
     /// None: parameter sets, delimiters or SEI messages, for the picture that comes.
     None,
     /// Its NAL units cannot be told apart.

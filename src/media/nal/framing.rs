@@ -112,6 +112,16 @@ impl<'a> Nals<'a> {
         }
     }
 
+    /// Whether nothing is left, or but a few zeros, which are no length.
+    fn is_over(&self) -> bool {
+        let size = match self.framing {
+            Framing::Lengths(size) | Framing::Both(size) => size,
+            Framing::StartCodes => 0,
+        };
+        let rest = self.reader.rest();
+        self.within.is_empty() && (rest.is_empty() || rest.len() < size && rest.iter().all(|&byte| byte == 0))
+    }
+
     fn take_behind_length(&mut self, size: usize) -> Result<&'a [u8], PartsError> {
         let prefix = self.reader.take(size)?;
         let length = prefix.iter().fold(0usize, |length, &byte| length << 8 | usize::from(byte));
@@ -131,7 +141,7 @@ impl<'a> Iterator for Nals<'a> {
     type Item = Result<&'a [u8], PartsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.reader.is_empty() || !self.within.is_empty() {
+        while !self.is_over() {
             match self.take_one() {
                 Ok([]) => {}
                 Ok(nal) => return Some(Ok(nal)),
@@ -185,6 +195,15 @@ mod tests {
         assert_eq!(units(sets_and_slice, Framing::Both(4)), [&b"\x07\x01"[..], b"\x08", b"\x05\x01"]);
         let slice = b"\0\0\0\x06\x05\x01\0\0\x01\x06";
         assert_eq!(Framing::of(slice, 4, unit), Ok(Framing::Lengths(4)));
+    }
+
+    #[test]
+    fn zeros_behind_the_last_unit_are_passed_over() {
+        for zeros in 0..9 {
+            let body = [&b"\0\0\0\x02\x05\x01"[..], &vec![0; zeros]].concat();
+            assert_eq!(units(&body, Framing::Lengths(4)), [b"\x05\x01"], "{zeros}");
+        }
+        assert_eq!(Framing::of(b"\0\0\0\x02\x05\x01\0\x01", 4, unit), Err(PartsError::Malformed));
     }
 
     #[test]

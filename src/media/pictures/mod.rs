@@ -22,6 +22,10 @@ use super::parts::{MAX_PARAMETER_SETS, PartsError};
 /// The most parameter sets, and bytes of them, that are kept until their picture comes.
 const MAX_SETS: usize = 64;
 const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
+/// How far the times of a picture's messages may be apart, milliseconds.
+const SPREAD: u64 = 5;
+/// How long a stream may have no parameter sets before that is odd, milliseconds.
+const PATIENCE: u64 = 2000;
 /// The longest record that is put in front of a message, bytes: less than a configuration may have with its tag header.
 const MAX_RECORD: usize = flv::MAX_CONFIGURATION - 16;
 
@@ -40,25 +44,28 @@ pub enum Oddity {
     SetsInStream,
     /// There are parameter sets in key frames, and no configuration.
     NoConfiguration,
+    /// There are neither.
+    NoSets,
 }
 
 impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UntaggedKeys => "key frames are not tagged as such; the NAL units tell which they are",
-            Self::TaggedInters => {
-                "pictures that need others are tagged as key frames; the NAL units tell which they are"
-            }
+            Self::UntaggedKeys => "key frames are tagged as other pictures; they are taken for what they are",
+            Self::TaggedInters => "pictures that are no key frames are tagged as such; they are taken for what they are",
             Self::StartCodes => {
-                "NAL units have start codes in place of lengths; players get them so, HLS does not need lengths"
+                "NAL units have start codes (Annex B) in place of lengths; RTMP players and recordings get them unchanged, HLS is corrected"
             }
-            Self::StartCodesWithin => "there are start codes within NAL units; HLS takes what they separate",
+            Self::StartCodesWithin => {
+                "several NAL units are sent as one; RTMP players and recordings get them unchanged, HLS is corrected"
+            }
             Self::SetsInStream => {
-                "parameter sets change within the stream; a configuration that has them is put in front"
+                "parameter sets (SPS, PPS) change without a new header; a header that has them is put in front of the key frame"
             }
             Self::NoConfiguration => {
-                "parameter sets come within the stream only; a configuration that has them is put in front"
+                "no header has come, but parameter sets (SPS, PPS); a header that has them is put in front of the key frame"
             }
+            Self::NoSets => "no header and no parameter sets (SPS, PPS) have come; nobody can show the picture",
         })
     }
 }
@@ -75,6 +82,8 @@ pub struct Findings {
 /// The pictures of one publisher.
 #[derive(Debug, Default)]
 pub struct Pictures {
+    /// The last configuration that the publisher has sent, as it was.
+    sent: Option<Box<[u8]>>,
     /// The last configuration that outputs have been given.
     current: Option<Configuration>,
     /// The next one, if parameter sets have changed since.
@@ -83,8 +92,10 @@ pub struct Pictures {
     sets: Vec<Vec<u8>>,
     /// Whether a message without a slice has said that decoding can start at the picture that comes.
     has_recovery_point: bool,
-    /// The time of the last picture, whose slices may still come.
-    picture: Option<u64>,
+    /// The time of the last picture, whose slices may still come, and whether it is a key frame.
+    picture: Option<(u64, bool)>,
+    /// The time of the first picture.
+    first: Option<u64>,
     keys: Keys,
     /// What has been found odd.
     odd: Vec<Oddity>,
@@ -99,7 +110,11 @@ impl Pictures {
             return findings;
         }
         match (frame.packet, frame.role) {
-            (Packet::Configuration, Role::Header) => self.read_configuration(frame),
+            (Packet::Configuration, Role::Header) => {
+                if !self.read_configuration(frame) {
+                    frame.role = Role::Empty;
+                }
+            }
             (Packet::Frames, Role::Key | Role::Inter | Role::Disposable) => {
                 self.read_frame(frame, &mut findings);
             }
@@ -108,10 +123,17 @@ impl Pictures {
         findings
     }
 
-    fn read_configuration(&mut self, frame: &Frame) {
-        self.current = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
-        self.next = None;
+    /// Takes a configuration; false if it is the same as the publisher has sent before, and parameter sets in the stream have
+    /// made it out of date: some encoders repeat it with each group, whatever their pictures have.
+    fn read_configuration(&mut self, frame: &Frame) -> bool {
+        let new = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
+        let is_repeated = self.sent.replace(frame.body().into()).as_deref() == Some(frame.body());
+        if is_repeated && self.current.is_some() && self.current != new {
+            return false;
+        }
+        (self.current, self.next) = (new, None);
         self.sets.clear();
+        true
     }
 
     fn read_frame(&mut self, frame: &mut Frame, findings: &mut Findings) {
@@ -143,19 +165,27 @@ impl Pictures {
         self.current = current;
         let role = self.role((frame.role, frame.timestamp), slices, &contents, findings);
         (frame.framing, frame.slices, frame.role) = (framing, slices, role);
-        if slices == Slices::Begin && role == Role::Key {
+        if slices != Slices::Begin {
+            return;
+        }
+        self.picture = Some((frame.timestamp, role == Role::Key));
+        if role == Role::Key {
             findings.configuration = self.renew(frame, findings);
+        }
+        let first = *self.first.get_or_insert(frame.timestamp);
+        if self.current.is_none() && frame.timestamp >= first.saturating_add(PATIENCE) {
+            self.note(Oddity::NoSets, findings);
         }
     }
 
     /// Which slices of which picture a message has.
     fn slices(&mut self, contents: &Contents<'_>, timestamp: u64) -> Slices {
-        match contents.begins {
-            None => Slices::None,
-            Some(begins) => {
-                let before = self.picture.replace(timestamp);
-                if begins || before != Some(timestamp) { Slices::Begin } else { Slices::Continue }
+        let Some(begins) = contents.begins else { return Slices::None };
+        match self.picture {
+            Some((begun, of_key)) if !begins && timestamp.abs_diff(begun) <= SPREAD => {
+                Slices::Continue { of_key }
             }
+            _ => Slices::Begin,
         }
     }
 
@@ -187,7 +217,9 @@ impl Pictures {
         let is_key = self.keys.judge(tagged, timestamp, recovers, contents);
         match (tagged, is_key) {
             (Role::Key, false) => self.note(Oddity::TaggedInters, findings),
-            (Role::Inter | Role::Disposable, true) => self.note(Oddity::UntaggedKeys, findings),
+            (Role::Inter | Role::Disposable, true) if contents.is_random_access => {
+                self.note(Oddity::UntaggedKeys, findings);
+            }
             _ => {}
         }
         if is_key { Role::Key } else { not_key }

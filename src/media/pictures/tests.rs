@@ -99,6 +99,13 @@ fn a_recovery_point_makes_a_key_frame_also_in_a_message_before_it() {
 }
 
 #[test]
+fn a_recovery_point_is_rightly_tagged_as_no_key_frame() {
+    let mut pictures = reader();
+    let (_, role, findings) = read(&mut pictures, 2, 0, &[RECOVERY, P]);
+    assert_eq!((role, findings.oddities), (Role::Key, vec![]));
+}
+
+#[test]
 fn a_recovery_point_without_a_tag_counts_only_where_no_other_key_frame_comes() {
     let mut pictures = reader();
     let mut take = |frame_type, timestamp, nals: &[&[u8]]| read(&mut pictures, frame_type, timestamp, nals).1;
@@ -135,8 +142,8 @@ fn only_the_first_message_of_a_picture_can_be_started_at() {
             assert_eq!(take(timestamp, nal), (Slices::None, Role::Inter));
         }
         assert_eq!(take(timestamp, IDR), (Slices::Begin, Role::Key));
-        assert_eq!(take(timestamp, MORE_IDR), (Slices::Continue, Role::Inter));
-        assert_eq!(take(timestamp, MORE_IDR), (Slices::Continue, Role::Inter));
+        assert_eq!(take(timestamp, MORE_IDR), (Slices::Continue { of_key: true }, Role::Inter));
+        assert_eq!(take(timestamp, MORE_IDR), (Slices::Continue { of_key: true }, Role::Inter));
     }
     assert_eq!(take(80, MORE_P), (Slices::Begin, Role::Inter), "its first slice is lost");
     assert_eq!(take(80, P), (Slices::Begin, Role::Inter), "another picture of the same time");
@@ -202,6 +209,47 @@ fn start_codes_and_what_hides_behind_one_are_read_and_told_once() {
 }
 
 #[test]
+fn a_header_that_is_repeated_does_not_undo_the_sets_of_the_stream() {
+    let mut pictures = reader();
+    let other_vui = [&HIGH[..], &[0x11]].concat();
+    assert!(read(&mut pictures, 1, 0, &[&other_vui, PPS, IDR]).2.configuration.is_some());
+    for time in [40, 80] {
+        let mut repeated = header(BASELINE);
+        pictures.read(&mut repeated);
+        assert_eq!(repeated.role, Role::Empty);
+        let (.., findings) = read(&mut pictures, 1, time, &[&other_vui, PPS, IDR]);
+        assert!(findings.configuration.is_none());
+    }
+    let mut other = header(HIGH);
+    pictures.read(&mut other);
+    assert_eq!(other.role, Role::Header);
+    let mut again = header(HIGH);
+    pictures.read(&mut again);
+    assert_eq!(again.role, Role::Header, "what it says holds");
+}
+
+#[test]
+fn slices_of_a_picture_may_be_some_milliseconds_apart() {
+    let mut pictures = reader();
+    for (timestamp, nal, slices) in [
+        (0, IDR, Slices::Begin),
+        (2, MORE_IDR, Slices::Continue { of_key: true }),
+        (5, MORE_IDR, Slices::Continue { of_key: true }),
+        (40, P, Slices::Begin),
+        (50, MORE_P, Slices::Begin),
+    ] {
+        assert_eq!(read(&mut pictures, 1, timestamp, &[nal]).0, slices, "{timestamp}");
+    }
+}
+
+#[test]
+fn a_stream_without_any_parameter_sets_is_odd_after_a_while() {
+    let mut pictures = Pictures::default();
+    let oddities = (0..100).flat_map(|index| read(&mut pictures, 1, index * 40, &[IDR]).2.oddities);
+    assert_eq!(oddities.collect::<Vec<_>>(), [Oddity::NoSets]);
+}
+
+#[test]
 fn what_cannot_be_read_keeps_what_its_tag_says() {
     let mut pictures = reader();
     let mut frame = message(&[0x17, 1, 0, 0, 0], 0, &[0xff, 0xff, 0xff, 0xff, 0x65]);
@@ -242,7 +290,7 @@ fn hevc_is_read_as_avc_is_in_messages_of_both_forms() {
         let (slices, role, _) = take(key, 40, &[TRAIL]);
         assert_eq!((slices, role), (Slices::Begin, Role::Inter));
         let (slices, role, _) = take(key, 40, &[MORE]);
-        assert_eq!((slices, role), (Slices::Continue, Role::Inter));
+        assert_eq!((slices, role), (Slices::Continue { of_key: false }, Role::Inter));
         assert_eq!(take(inter, 80, &[CRA]).1, Role::Key);
         assert_eq!(take(key, 120, &[vps, hdr, pps]).0, Slices::None);
         let new = take(key, 120, &[HEVC_IDR]).2.configuration.unwrap();

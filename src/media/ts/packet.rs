@@ -69,6 +69,7 @@ impl Packets {
     }
 
     fn write_packet(&mut self, unit_start: u8, start: Start, parts: [&[u8]; 2], out: &mut Vec<u8>) {
+        let before = out.len();
         let field = ROOM - parts[0].len() - parts[1].len();
         let control = if field > 0 { HAS_FIELD | HAS_PAYLOAD } else { HAS_PAYLOAD };
         self.write_header(unit_start, control, out);
@@ -77,7 +78,7 @@ impl Packets {
         }
         out.extend(parts[0]);
         out.extend(parts[1]);
-        debug_assert!(out.len().is_multiple_of(PACKET), "whole packets");
+        debug_assert!(out.len() - before == PACKET, "whole packets");
     }
 
     fn write_header(&mut self, unit_start: u8, control: u8, out: &mut Vec<u8>) {

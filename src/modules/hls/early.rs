@@ -101,6 +101,11 @@ impl EarlySound {
         while self.is_over() && self.pop().is_some() {}
     }
 
+    /// The newest time of sound that has come, in milliseconds.
+    pub fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// The time of the oldest frame that waits.
     pub fn oldest(&self) -> Option<u64> {
         self.frames.front().map(|early| early.frame.timestamp)

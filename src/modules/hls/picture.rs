@@ -28,6 +28,8 @@ pub struct Picture {
     pub start: Start,
     messages: Vec<Rc<Frame>>,
     bytes: usize,
+    /// Sound of a later time tells that no more of the picture comes, in milliseconds.
+    complete_at: u64,
 }
 
 impl Picture {
@@ -68,9 +70,12 @@ impl Gathering {
     }
 
     /// Begins a picture with what has come for it. The one before has been taken.
-    pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start) {
+    /// `sound` is the newest time of sound, in milliseconds, which may be ahead.
+    pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start, sound: u64) {
         debug_assert!(self.picture.is_none(), "a picture that would be lost");
-        let mut picture = Picture { first: Rc::clone(first), dts, start, messages: Vec::new(), bytes: 0 };
+        let complete_at = first.timestamp.max(sound).saturating_add(PATIENCE);
+        let mut picture =
+            Picture { first: Rc::clone(first), dts, start, messages: Vec::new(), bytes: 0, complete_at };
         self.take_non_vcl().into_iter().for_each(|message| picture.add(message));
         picture.add(Rc::clone(first));
         self.picture = Some(picture);
@@ -80,7 +85,7 @@ impl Gathering {
     pub fn go_on(&mut self, message: &Rc<Frame>) -> bool {
         let non_vcl = self.take_non_vcl();
         let Some(picture) = &mut self.picture else { return false };
-        let fits = picture.first.timestamp == message.timestamp && picture.has_room_for(message);
+        let fits = picture.has_room_for(message);
         if fits {
             non_vcl.into_iter().for_each(|message| picture.add(message));
             picture.add(Rc::clone(message));
@@ -100,7 +105,7 @@ impl Gathering {
 
     /// Whether a sound of that time tells that no more of the picture comes.
     pub fn is_complete_at(&self, timestamp: u64) -> bool {
-        self.picture.as_ref().is_some_and(|picture| timestamp > picture.first.timestamp + PATIENCE)
+        self.picture.as_ref().is_some_and(|picture| timestamp > picture.complete_at)
     }
 
     /// Forgets what has come for a picture that is not written.
@@ -144,23 +149,21 @@ mod tests {
     fn a_picture_has_what_came_before_it_and_all_its_slices_in_order() {
         let mut gathering = Gathering::default();
         assert!(gathering.keep_non_vcl(&message(40, b"sets")));
-        gathering.begin(&message(40, b"one"), 0, Start::Within);
+        gathering.begin(&message(40, b"one"), 0, Start::Within, 0);
         assert!(gathering.keep_non_vcl(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
         assert!(gathering.keep_non_vcl(&message(80, b"next")));
         let waiting = [&b"sets"[..], b"one", b"filler", b"two", b"next"];
         assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum());
         assert_eq!(bodies(gathering.take()), [&b"sets"[..], b"one", b"filler", b"two"]);
-        gathering.begin(&message(80, b"three"), 0, Start::Within);
+        gathering.begin(&message(80, b"three"), 0, Start::Within, 0);
         assert_eq!(bodies(gathering.take()), [&b"next"[..], b"three"]);
         assert_eq!(gathering.bytes(), 0);
     }
 
     #[test]
-    fn slices_of_another_time_or_of_no_picture_are_not_taken() {
+    fn slices_of_no_picture_are_not_taken() {
         let mut gathering = Gathering::default();
         assert!(!gathering.go_on(&message(0, b"two")));
-        gathering.begin(&message(40, b"one"), 0, Start::Within);
-        assert!(!gathering.go_on(&message(41, b"two")));
     }
 
     #[test]
@@ -169,7 +172,7 @@ mod tests {
         assert_eq!((0..100).filter(|_| gathering.keep_non_vcl(&message(0, b"set"))).count(), MAX_NON_VCL);
         gathering.clear();
         assert!(!gathering.keep_non_vcl(&message(0, &[0; MAX_NON_VCL_BYTES])));
-        gathering.begin(&message(0, &[0; MAX_BYTES / 2]), 0, Start::Within);
+        gathering.begin(&message(0, &[0; MAX_BYTES / 2]), 0, Start::Within, 0);
         assert!(!gathering.go_on(&message(0, &[0; MAX_BYTES / 2])));
         assert_eq!((0..9000).filter(|_| gathering.go_on(&message(0, b"two"))).count(), MAX_NAL_UNITS - 1);
     }
@@ -178,7 +181,10 @@ mod tests {
     fn sound_that_is_much_later_tells_that_a_picture_is_complete() {
         let mut gathering = Gathering::default();
         assert!(!gathering.is_complete_at(1000));
-        gathering.begin(&message(40, b"one"), 0, Start::Within);
+        gathering.begin(&message(40, b"one"), 0, Start::Within, 0);
         assert!(!gathering.is_complete_at(240) && gathering.is_complete_at(241));
+        gathering.take();
+        gathering.begin(&message(40, b"one"), 0, Start::Within, 1000);
+        assert!(!gathering.is_complete_at(1200) && gathering.is_complete_at(1201), "sound was ahead already");
     }
 }

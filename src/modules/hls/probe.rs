@@ -45,8 +45,9 @@ pub struct Probe {
     decoding: DecodingOffset,
     /// The timestamp of the first key frame.
     key: Option<u64>,
-    /// Milliseconds from there to the next picture.
+    /// Milliseconds from there to the next picture, and whether that is a key frame, too.
     step: Option<u64>,
+    has_keys_only: bool,
 }
 
 /// What has been found out, with which the stream begins.
@@ -58,16 +59,22 @@ pub struct Findings {
     pub decoding: DecodingOffset,
     /// Milliseconds from the first picture to the second, if there is one.
     pub step: Option<u64>,
+    /// Whether the second one is a key frame, too.
+    pub has_keys_only: bool,
 }
 
 impl Probe {
-    /// Keeps a frame of video or audio, and what it is.
+    /// Keeps a frame of video or audio, and what it is, if it may have to be written.
     pub fn push(&mut self, frame: &Rc<Frame>, content: Content) {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
         self.waited = self.waited.max(waited);
         if frame.kind == Kind::Video && frame.slices == Slices::Begin {
             self.see_picture(frame);
+        }
+        // Pictures before the first key frame are not written.
+        if frame.kind == Kind::Video && frame.slices != Slices::None && self.key.is_none() {
+            return;
         }
         self.bytes = self.bytes.saturating_add(cost(frame));
         self.frames.push((Rc::clone(frame), content));
@@ -76,7 +83,10 @@ impl Probe {
     fn see_picture(&mut self, frame: &Frame) {
         self.decoding.see(frame);
         match self.key {
-            Some(key) if frame.timestamp > key => self.step = self.step.or(Some(frame.timestamp - key)),
+            Some(key) if frame.timestamp > key && self.step.is_none() => {
+                self.step = Some(frame.timestamp - key);
+                self.has_keys_only = frame.is_video_key();
+            }
             None if frame.is_video_key() => self.key = Some(frame.timestamp),
             _ => {}
         }
@@ -87,9 +97,9 @@ impl Probe {
         self.bytes
     }
 
-    /// True if there is a picture among the frames.
+    /// True if there is a picture with which a fragment can begin.
     pub fn has_picture(&self) -> bool {
-        self.first[0].is_some()
+        self.key.is_some()
     }
 
     /// True when there has been enough time, or there is no more room, for what is not known. `patience` is how long
@@ -107,8 +117,8 @@ impl Probe {
 
     /// What has been found out.
     pub fn finish(self) -> Findings {
-        let Self { frames, decoding, step, .. } = self;
-        Findings { frames, decoding: decoding.settle(), step }
+        let Self { frames, decoding, step, has_keys_only, .. } = self;
+        Findings { frames, decoding: decoding.settle(), step, has_keys_only }
     }
 }
 

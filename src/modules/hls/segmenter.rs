@@ -12,7 +12,7 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::media::ts::{Muxer, Tracks, ticks};
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Packet, Role};
 
 use super::audio::AudioBuffer;
 use super::clock::{AudioGate, Clock, Dates};
@@ -100,6 +100,9 @@ pub struct Segmenter {
     gathering: Gathering,
     /// The last picture, if it is one that may be repeated.
     repeated: Option<Repeated>,
+    /// Whether the last picture, and the one before, is a key frame.
+    was_key: bool,
+    has_keys_only: bool,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a pause.
@@ -147,6 +150,8 @@ impl Segmenter {
             open: None,
             gathering: Gathering::default(),
             repeated: None,
+            was_key: false,
+            has_keys_only: false,
             is_failing: false,
             skipped: 0,
             access_unit: Vec::new(),
@@ -155,7 +160,8 @@ impl Segmenter {
     }
 
     fn take(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
-        if frame.kind == Kind::Video && frame.role == Role::Header {
+        let is_configuration = frame.role == Role::Header && frame.packet == Packet::Configuration;
+        if frame.kind == Kind::Video && is_configuration && frame.is_default_track() {
             // The picture before it was made with the configuration before.
             self.finish_picture()?;
         }
@@ -189,7 +195,8 @@ impl Segmenter {
             Known::Announced => self.codecs.take_over_audio(),
             Known::Some | Known::All => self.codecs.take_over(),
         }
-        let Findings { frames, decoding, step } = probe.finish();
+        let Findings { frames, decoding, step, has_keys_only } = probe.finish();
+        self.was_key = has_keys_only;
         (self.decoding, self.first_step) = (decoding, step.unwrap_or(0));
         self.line.make_room(ticks(self.decoding.milliseconds()));
         for (frame, content) in frames {

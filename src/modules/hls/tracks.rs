@@ -181,13 +181,10 @@ impl Codecs {
         self.next_video.is_some() || self.next_audio.is_some()
     }
 
-    /// The video track that a frame at this place is of: the next one only from a key frame on.
+    /// The video track that a frame at this place is of: the next one from a key frame on.
     pub fn video_for(&self, frame: &Frame) -> Option<&Configuration> {
-        let track = match &self.next_video {
-            Some(next) => Some(next).filter(|_| frame.is_video_key()),
-            None => self.video.as_ref(),
-        };
-        track.filter(|track| track.codec() == frame.codec)
+        let next = self.next_video.as_ref().filter(|_| frame.is_video_key());
+        next.or(self.video.as_ref()).filter(|track| track.codec() == frame.codec)
     }
 
     /// The audio track in use.
@@ -218,6 +215,11 @@ impl Codecs {
     /// Lets the next tracks take over.
     pub fn take_over(&mut self) {
         self.take_over_audio();
+        self.take_over_video();
+    }
+
+    /// Lets the next video track take over.
+    pub fn take_over_video(&mut self) {
         if let Some(next) = self.next_video.take() {
             self.video = Some(next);
         }

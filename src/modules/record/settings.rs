@@ -11,7 +11,7 @@ use super::names::{MAX_SUFFIX, Names};
 use super::retention::{Rule, Signature};
 use super::space::Space;
 use crate::conf::{Error, Scope, value};
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Role, Slices};
 
 /// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
 /// little that something else gives free.
@@ -38,7 +38,10 @@ impl Selection {
         match frame.kind {
             Kind::Audio => self.audio,
             Kind::Video if self.video => true,
-            Kind::Video => self.keyframes && matches!(frame.role, Role::Key | Role::Header),
+            Kind::Video => {
+                let is_key = matches!(frame.role, Role::Key | Role::Header);
+                self.keyframes && (is_key || frame.slices == Slices::Continue { of_key: true })
+            }
             Kind::Data | Kind::DataAmf3 => frame.role != Role::Empty,
         }
     }

@@ -21,7 +21,7 @@ impl Segmenter {
                 self.finish_picture()?;
                 return self.begin_picture(frame);
             }
-            Slices::Continue => self.gathering.go_on(frame),
+            Slices::Continue { .. } => self.gathering.go_on(frame),
             Slices::None => self.gathering.keep_non_vcl(frame),
             Slices::Unread => false,
         };
@@ -67,7 +67,10 @@ impl Segmenter {
         let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
         if let Some(cut) = cut {
             self.close(cut, dts)?;
-            self.codecs.take_over();
+            self.codecs.take_over_audio();
+            if frame.is_video_key() {
+                self.codecs.take_over_video();
+            }
             self.open(dts)?;
             self.forget_older_sound(frame.timestamp);
         }
@@ -78,8 +81,10 @@ impl Segmenter {
         self.last_dts = Some(dts);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
         self.repeated = None;
+        let was_key = std::mem::replace(&mut self.was_key, frame.is_video_key());
+        self.has_keys_only = was_key && self.was_key;
         self.early.see_picture(frame.timestamp);
-        self.gathering.begin(frame, dts, start);
+        self.gathering.begin(frame, dts, start, self.early.newest());
         Ok(())
     }
 
@@ -90,7 +95,9 @@ impl Segmenter {
         let is_enough = self.is_enough(open, place, frame.timestamp);
         if self.has_gap(open, frame.timestamp) {
             Some(Cut::Gap)
-        } else if self.codecs.is_changing() && (frame.is_video_key() || is_enough) {
+        } else if frame.is_video_key() && self.codecs.is_changing()
+            || is_enough && self.codecs.is_audio_changing()
+        {
             Some(Cut::Codecs)
         } else {
             is_enough.then_some(Cut::Length)
@@ -121,7 +128,7 @@ impl Segmenter {
             self.flush_audio();
         }
         self.see_order(frame);
-        if frame.is_video_key() {
+        if self.has_keys_only {
             self.keep_for_repetition(frame.timestamp, frame.composition_time);
         }
         self.mux_picture(dts, ticks(frame.presentation_time()), frame.is_video_key())

@@ -1,6 +1,7 @@
 //! Key frames that stand for long, once more. Players want several pictures at hand, and fetch no more of them than for some
 //! seconds: Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time
-//! up to the next picture, with the same result.
+//! up to the next picture, with the same result. That is done where all pictures are key frames: between others there would be
+//! gaps all the same, with more pictures in a fragment than make up for them.
 
 use std::io;
 
@@ -57,7 +58,7 @@ impl Repeated {
 }
 
 impl Segmenter {
-    /// Keeps the key frame that has been written, if it may have to be repeated.
+    /// Keeps the key frame that has been written, if it may have to be repeated: it is to stand for long.
     pub(super) fn keep_for_repetition(&mut self, timestamp: u64, delay: i32) {
         let step = match self.clock.step() {
             0 => self.first_step,

@@ -346,7 +346,7 @@ fn another_header_cuts_at_its_key_frame() {
     rig.inter(2000);
     rig.second(2040);
     rig.end();
-    assert_eq!(rig.shape(), [(2000, false), (1000, true)]);
+    assert_eq!(rig.shape(), [(2040, false), (1000, true)], "pictures go on up to the key frame");
     let fragments = rig.fragments();
     assert!(fragments[1].2[0].payload[6..].starts_with(&[[0, 0, 0, 1].as_slice(), OTHER_SPS].concat()));
     assert_eq!(of(&fragments[1].2, VIDEO).count(), 25);
