@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::common::hls::{check_times, fragments, playlist, publish};
 use crate::common::http::get;
-use crate::common::media::Packet;
+use crate::common::media::{self, Packet};
 use crate::common::player::Client;
 use crate::common::ts::Fragment;
 use crate::common::{Server, ffmpeg, flv};
@@ -36,6 +36,18 @@ fn frames_from_the_picture_on(packets: &[Packet]) -> Vec<Vec<u8>> {
 
 fn decode(server: &Server, name: &str) {
     ffmpeg::decode(&format!("http://{}/hls/{name}.m3u8", server.http()));
+}
+
+#[test]
+fn aac_without_a_header_is_told_after_a_while_and_once() {
+    let server = Server::live(HLS);
+    for (name, seconds) in [("short", 1), ("long", 5)] {
+        let frames = (0..seconds * 40).map(|index| media::audio_frame(index * 25, 20));
+        let mut publisher = Client::publish(server.rtmp(), name);
+        publisher.send_all(&frames.collect::<Vec<_>>());
+        publisher.finish();
+    }
+    assert_eq!(server.lines("the audio is AAC without a header; nobody can play it").len(), 1);
 }
 
 #[test]

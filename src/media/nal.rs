@@ -5,7 +5,7 @@ mod framing;
 mod sets;
 
 pub use framing::{Framing, Nals, begins_with_start_code, trim};
-pub use sets::{Syntax, merge};
+pub use sets::{Syntax, codes, merge};
 
 use super::bits::Bits;
 use super::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};

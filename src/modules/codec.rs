@@ -50,7 +50,12 @@ struct Said {
     unread: bool,
     /// Frames of AAC have contradicted their header.
     contradicted: bool,
+    /// The time of the first frame of AAC without a header, milliseconds.
+    without_header: Option<u64>,
 }
+
+/// For how long AAC may come without a header before that is said, milliseconds: FFmpeg sends some frames first.
+const PATIENCE: u64 = 2000;
 
 impl Said {
     /// Forgets what has been said of a publisher before.
@@ -106,7 +111,17 @@ impl Module for Codec {
                 }
                 Ok(learnt != Adts::Known)
             }
-            (Kind::Audio, Role::Key) if stream.codec.sample_rate == 0 => Ok(learn_audio_frame(stream, frame)),
+            (Kind::Audio, Role::Key) if stream.codec.sample_rate == 0 => {
+                let news = learn_audio_frame(stream, frame);
+                let said = self.said.entry(id).or_default().of(stream);
+                let first = *said.without_header.get_or_insert(frame.timestamp);
+                let is_bare = frame.codec == Id::Aac && frame.is_default_track();
+                if is_bare && frame.timestamp >= first.saturating_add(PATIENCE) {
+                    Err("the audio is AAC without a header; nobody can play it".into())
+                } else {
+                    Ok(news)
+                }
+            }
             (Kind::Data | Kind::DataAmf3, Role::Empty) => Ok(clear_metadata(stream, frame)),
             (Kind::Data | Kind::DataAmf3, _) if frame.is_metadata() => learn_metadata(stream, frame),
             (_, Role::Empty) => explain(frame),

@@ -1,10 +1,21 @@
 //! The decoder configuration record of parameter sets that came among the pictures.
 
-use super::super::nal::{Framing, Nals, Syntax, merge};
-use super::{DecoderConfig, sps, unit};
+use super::super::nal::{Framing, Nals, Syntax, codes, merge};
+use super::{DecoderConfig, NAL_SPS, nal_type, sps, unit};
 
 /// As many sets as a record has room for.
-const SETS: Syntax = Syntax { unit, header: 1, most: &[31, 255] };
+const SETS: Syntax = Syntax { unit, most: &[31, 255], number, sequence };
+
+/// `seq_parameter_set_id` behind profile, constraints and level, or `pic_parameter_set_id` (7.3.2.1, 7.3.2.2).
+fn number(set: &[u8]) -> Option<u32> {
+    let from = if nal_type(set) == Some(NAL_SPS) { 4 } else { 1 };
+    codes(set, from).map(|[number]| number)
+}
+
+/// `seq_parameter_set_id` of a set of pictures.
+fn sequence(set: &[u8]) -> Option<u32> {
+    codes(set, 1).map(|[_, sequence]| sequence)
+}
 
 impl DecoderConfig {
     /// A configuration without any set yet, with 4-byte lengths.

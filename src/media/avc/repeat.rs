@@ -64,7 +64,7 @@ impl Repeater {
             self.skip_header(&mut after, header, is_field)?;
             let count = bits.left() - after.left();
             copy(&mut bits, count, &mut out)?;
-            while after.left() % 8 != 0 {
+            while !after.left().is_multiple_of(8) {
                 if !after.flag()? {
                     return Err(Truncated); // no cabac_alignment_one_bit: the header was not read right
                 }

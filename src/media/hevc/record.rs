@@ -1,9 +1,23 @@
 //! The decoder configuration record of parameter sets that came among the pictures.
 
-use super::super::nal::{Framing, Nals, Syntax, merge, unescape};
-use super::{DecoderConfig, MAX_SETS, NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, Tier, sps, unit};
+use super::super::nal::{Framing, Nals, Syntax, codes, merge, unescape};
+use super::{DecoderConfig, MAX_SETS, NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, Tier, nal_type, sps, unit};
 
-const SETS: Syntax = Syntax { unit, header: 2, most: &[MAX_SETS; 3] };
+const SETS: Syntax = Syntax { unit, most: &[MAX_SETS; 3], number, sequence };
+
+/// The number of a set (7.3.2.1 to 7.3.2.3).
+fn number(set: &[u8]) -> Option<u32> {
+    match nal_type(set)? {
+        NAL_VPS => set.get(2).map(|byte| u32::from(byte >> 4)),
+        NAL_SPS => sps::number(set).ok(),
+        _ => codes(set, 2).map(|[number]| number),
+    }
+}
+
+/// `pps_seq_parameter_set_id`.
+fn sequence(set: &[u8]) -> Option<u32> {
+    codes(set, 2).map(|[_, sequence]| sequence)
+}
 
 impl DecoderConfig {
     /// A configuration without any set yet, with 4-byte lengths.

@@ -27,7 +27,7 @@ const MAX_PCM_BLOCK: u32 = 2;
 pub fn parse(nal: &[u8]) -> Result<Picture, Truncated> {
     let raw = payload(nal)?;
     let mut bits = Bits::new(&raw);
-    let max_sub_layers = parse_start(&mut bits)?;
+    let (max_sub_layers, _) = parse_start(&mut bits)?;
     let (_, width, height) = parse_size(&mut bits)?;
     // The size is what matters: timing that cannot be read counts as absent.
     let frame_rate = parse_frame_rate(&mut bits, max_sub_layers).unwrap_or(None);
@@ -51,14 +51,19 @@ fn payload(nal: &[u8]) -> Result<Vec<u8>, Truncated> {
     Ok(unescape(nal.get(2..MAX_BYTES.min(nal.len())).ok_or(Truncated)?))
 }
 
-/// 7.3.2.2.1 up to the set's number; how many sub-layers there can be.
-fn parse_start(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
+/// `sps_seq_parameter_set_id`.
+pub fn number(nal: &[u8]) -> Result<u32, Truncated> {
+    let raw = payload(nal)?;
+    parse_start(&mut Bits::new(&raw)).map(|(_, number)| number)
+}
+
+/// 7.3.2.2.1 up to the set's number; how many sub-layers there can be, and the number.
+fn parse_start(bits: &mut Bits<'_>) -> Result<(u32, u32), Truncated> {
     bits.u(4)?; // sps_video_parameter_set_id
     let max_sub_layers = parse_max_sub_layers(bits)?;
     bits.flag()?; // sps_temporal_id_nesting_flag
     skip_profile(bits, max_sub_layers)?;
-    bits.ue(MAX_ID)?; // sps_seq_parameter_set_id
-    Ok(max_sub_layers)
+    Ok((max_sub_layers, bits.ue(MAX_ID)?))
 }
 
 /// `chroma_format_idc`, and the size of the picture without what the conformance window leaves out, in units of chroma

@@ -110,11 +110,7 @@ impl Pictures {
             return findings;
         }
         match (frame.packet, frame.role) {
-            (Packet::Configuration, Role::Header) => {
-                if !self.read_configuration(frame) {
-                    frame.role = Role::Empty;
-                }
-            }
+            (Packet::Configuration, Role::Header) => frame.role = self.read_configuration(frame),
             (Packet::Frames, Role::Key | Role::Inter | Role::Disposable) => {
                 self.read_frame(frame, &mut findings);
             }
@@ -123,17 +119,17 @@ impl Pictures {
         findings
     }
 
-    /// Takes a configuration; false if it is the same as the publisher has sent before, and parameter sets in the stream have
-    /// made it out of date: some encoders repeat it with each group, whatever their pictures have.
-    fn read_configuration(&mut self, frame: &Frame) -> bool {
+    /// Takes a configuration. It is nothing if it is the same as the publisher has sent before, and parameter sets in the
+    /// stream have made it out of date: some encoders repeat it with each group, whatever their pictures have.
+    fn read_configuration(&mut self, frame: &Frame) -> Role {
         let new = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
         let is_repeated = self.sent.replace(frame.body().into()).as_deref() == Some(frame.body());
         if is_repeated && self.current.is_some() && self.current != new {
-            return false;
+            return Role::Empty;
         }
         (self.current, self.next) = (new, None);
         self.sets.clear();
-        true
+        Role::Header
     }
 
     fn read_frame(&mut self, frame: &mut Frame, findings: &mut Findings) {

@@ -211,7 +211,7 @@ fn start_codes_and_what_hides_behind_one_are_read_and_told_once() {
 #[test]
 fn a_header_that_is_repeated_does_not_undo_the_sets_of_the_stream() {
     let mut pictures = reader();
-    let other_vui = [&HIGH[..], &[0x11]].concat();
+    let other_vui = [HIGH, &[0x11]].concat();
     assert!(read(&mut pictures, 1, 0, &[&other_vui, PPS, IDR]).2.configuration.is_some());
     for time in [40, 80] {
         let mut repeated = header(BASELINE);
