@@ -177,7 +177,7 @@ impl Segmenter {
             State::Over | State::Resting(_) => Ok(()),
             State::Running => self.write(frame, content),
             State::Probing(probe) => {
-                if content != Content::Nothing {
+                if content != Content::Nothing && !self.codecs.contradicts(frame) {
                     probe.push(frame, content);
                 }
                 let known = known(&self.codecs, probe);

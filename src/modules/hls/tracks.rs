@@ -187,6 +187,12 @@ impl Codecs {
         next.or(self.video.as_ref()).filter(|track| track.codec() == frame.codec)
     }
 
+    /// Whether a picture has another codec than the configuration that has come.
+    pub fn contradicts(&self, frame: &Frame) -> bool {
+        let track = self.next_video.as_ref().or(self.video.as_ref());
+        frame.kind == Kind::Video && track.is_some_and(|track| track.codec() != frame.codec)
+    }
+
     /// The audio track in use.
     pub fn audio(&self) -> Option<AudioTrack> {
         self.audio

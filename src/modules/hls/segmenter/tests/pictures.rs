@@ -206,6 +206,29 @@ fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_sound_goes_on() {
 }
 
 #[test]
+fn pictures_that_are_never_written_hold_back_no_sound() {
+    for picture in [
+        &b"\x27\x01\0\0\0\x09\x09\x09\x09\x09"[..],
+        b"\x17\x01\0\0\0\0\0\0\x03\x41\x9a\x02",
+        b"\x17\x01\0\0\0\0\0\0\x02\x06\x05",
+        b"\x17\x01\0\0\0",
+        b"\x91hvc1\0\0\0\0\0\0\x03\x26\x01\x09",
+    ] {
+        let mut rig = Rig::new();
+        rig.headers();
+        for index in 0..400 {
+            rig.send(Kind::Video, index * 40, picture);
+            rig.audio(index * 40);
+            rig.audio(index * 40 + 20);
+        }
+        rig.end();
+        let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
+        let sound: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
+        assert!(sound >= 790, "{picture:x?}: {sound}");
+    }
+}
+
+#[test]
 fn the_room_of_a_large_picture_is_given_back() {
     let mut rig = Rig::new();
     rig.headers();
