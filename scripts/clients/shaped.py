@@ -11,7 +11,9 @@ from .publishers import PUBLISH
 from .shapes import AVC
 
 RATE, SECONDS = 25, 26
-WATCHED = 10  # seconds; the picture turns after half of all, in the midst of them
+WATCHED = 10  # seconds
+TURNING = 30  # seconds of a clip that turns after half of them,
+SEEN_TURNING = 18  # and of watching, which see it turn though they begin with the first picture
 FAST = 8  # times as fast as in real time
 
 
@@ -19,10 +21,11 @@ class Clip(NamedTuple):
     """What is published, and whether it is over when players come: then they begin with its first fragment."""
     make: Any
     is_over: bool = False
+    watched: int = WATCHED
 
 
 CLIPS = {
-    "new-sets": Clip(lambda: shapes.new_sets(AVC, shapes.sets_inside, RATE, SECONDS)),
+    "new-sets": Clip(lambda: shapes.new_sets(AVC, shapes.sets_inside, RATE, TURNING), watched=SEEN_TURNING),
     # With sound of four channels, which only a program configuration tells.
     "slices": Clip(lambda: shapes.slices(AVC, shapes.tone(SECONDS, "quad"), rate=RATE, seconds=SECONDS)),
     "empty-header": Clip(lambda: shapes.empty_header(shapes.clip(AVC, rate=RATE, seconds=SECONDS)), is_over=True),
@@ -41,7 +44,7 @@ class Broadcast:
     """One clip, published once."""
 
     def __init__(self, lab, word, clip):
-        self.lab, self.name, self.is_over = lab, f"shape-{word}", clip.is_over
+        self.lab, self.name, self.is_over, self.watched = lab, f"shape-{word}", clip.is_over, clip.watched
         shape, path = clip.make(), lab.folder / f"shape-{word}.flv"
         flv.write(path, shape.tags)
         self.size = shape.clips[-1].size
@@ -59,7 +62,7 @@ class Broadcast:
     def begin(self, case):
         """The browser, or why it does not start."""
         try:
-            return browsers.start(self.lab, case.word.removeprefix("chromium-"), self.name, WATCHED)
+            return browsers.start(self.lab, case.word.removeprefix("chromium-"), self.name, self.watched)
         except Failure as failure:
             return failure
 
