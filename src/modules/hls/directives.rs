@@ -24,7 +24,7 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls_fragment",
         Takes::Time,
         "5s",
-        "The shortest fragment: it ends at the first key frame from then on. EXT-X-TARGETDURATION is this, \
+        "The shortest fragment: it ends at the first key frame from then on, and with six pictures. EXT-X-TARGETDURATION is this, \
          or what key frames further apart make of it, and stays as it is first written: a fragment that \
          would become longer ends at an earlier key frame, or without one.",
     ),
@@ -80,7 +80,7 @@ pub const DIRECTIVES: &[Directive] = &[
         Takes::Flag,
         "on",
         "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
-         played one key frame interval after its beginning. A fragment has six pictures at least.",
+         played one key frame interval after its beginning.",
     ),
     row(
         "hls_endlist",
