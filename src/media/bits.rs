@@ -65,6 +65,18 @@ impl<'a> Bits<'a> {
         Ok(((1u32 << zeros) - 1) + rest)
     }
 
+    /// Reads eight bits, wherever the last read ended.
+    pub fn byte(&mut self) -> Result<u8, Truncated> {
+        let (at, used) = (self.position / 8, self.position % 8);
+        let first = self.bytes.get(at).ok_or(Truncated)?;
+        let byte = match used {
+            0 => *first,
+            _ => first << used | self.bytes.get(at + 1).ok_or(Truncated)? >> (8 - used),
+        };
+        self.position += 8;
+        Ok(byte)
+    }
+
     /// Bits that have not been read.
     pub fn left(&self) -> usize {
         self.bytes.len() * 8 - self.position
@@ -92,6 +104,20 @@ impl BitWriter {
             }
             self.count += 1;
         }
+    }
+
+    /// Appends a byte, wherever the last one ended.
+    pub fn put_byte(&mut self, byte: u8) {
+        let used = self.count % 8;
+        if used > 0
+            && let Some(last) = self.bytes.last_mut()
+        {
+            *last |= byte >> used;
+            self.bytes.push(byte << (8 - used));
+        } else {
+            self.bytes.push(byte);
+        }
+        self.count += 8;
     }
 
     /// Appends a number as an Exp-Golomb code, `ue(v)`.
@@ -151,6 +177,21 @@ mod tests {
         let bytes = out.into_bytes();
         let mut bits = Bits::new(&bytes);
         assert!(numbers.iter().all(|&number| bits.ue(u32::MAX) == Ok(number.into())));
+    }
+
+    #[test]
+    fn bytes_are_read_and_written_wherever_the_last_bits_ended() {
+        let bytes = [0x12, 0x34, 0x56, 0x78, 0x9a];
+        for used in 0..8 {
+            let mut bits = Bits::new(&bytes);
+            let mut out = BitWriter::default();
+            out.put(used, bits.u(used).unwrap());
+            let whole = bits.left() / 8;
+            (0..whole).for_each(|_| out.put_byte(bits.byte().unwrap()));
+            assert_eq!(bits.byte(), Err(Truncated));
+            out.put(bits.left() as u32, bits.clone().u(bits.left() as u32).unwrap());
+            assert_eq!((out.count(), out.into_bytes()), (40, bytes.to_vec()), "{used}");
+        }
     }
 
     #[test]

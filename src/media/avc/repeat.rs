@@ -149,12 +149,13 @@ fn picture_fields(nal: &[u8]) -> Result<PictureFields, Truncated> {
     Ok(PictureFields { is_arithmetic, has_bottom_order, has_deblocking, has_redundant })
 }
 
-fn copy(bits: &mut Bits<'_>, mut count: usize, out: &mut BitWriter) -> Result<(), Truncated> {
-    while count > 0 {
-        let step = count.min(32) as u32;
-        out.put(step, bits.u(step)?);
-        count -= step as usize;
+/// Copies so many bits.
+fn copy(bits: &mut Bits<'_>, count: usize, out: &mut BitWriter) -> Result<(), Truncated> {
+    for _ in 0..count / 8 {
+        out.put_byte(bits.byte()?);
     }
+    let rest = (count % 8) as u32;
+    out.put(rest, bits.u(rest)?);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ const STEP: u64 = 2000;
 const SLOW: u64 = 3000;
 /// How long before the next picture there is no repetition, in milliseconds.
 const NEAR: u64 = 1000;
-/// The longest picture that is repeated, in bytes: it is gone through bit by bit.
+/// The longest picture that is repeated, in bytes: it is gone through byte by byte.
 const MAX_BYTES: usize = 512 * 1024;
 /// Numbers of IDR pictures that encoders hardly use. Those of two in a row must differ.
 const NUMBERS: [u16; 2] = [65_534, 65_535];
