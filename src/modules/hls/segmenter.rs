@@ -100,8 +100,9 @@ pub struct Segmenter {
     gathering: Gathering,
     /// The last picture, if it is one that may be repeated.
     repeated: Option<Repeated>,
-    /// Whether the last picture, and the one before, is a key frame.
+    /// Whether the last picture is a key frame.
     was_key: bool,
+    /// Whether the last picture and the one before it are key frames.
     has_keys_only: bool,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,

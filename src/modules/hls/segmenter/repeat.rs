@@ -1,4 +1,4 @@
-//! Key frames that stand for long, once more. Players want several pictures at hand, and fetch no more of them than for some
+//! Repeats key frames that are shown for long. Players want several pictures at hand, and fetch no more of them than for some
 //! seconds: Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time
 //! up to the next picture, with the same result. That is done where all pictures are key frames: between others there would be
 //! gaps all the same, with more pictures in a fragment than make up for them.
@@ -9,7 +9,7 @@ use crate::media::pictures::Configuration;
 use crate::media::ts::ticks;
 
 use super::super::slicer::Place;
-use super::{Cut, Segmenter};
+use super::{Cut, SLOWEST, Segmenter};
 
 /// From a picture to its repetition, and from there to the next, in milliseconds.
 const STEP: u64 = 2000;
@@ -17,8 +17,9 @@ const STEP: u64 = 2000;
 const SLOW: u64 = 3000;
 /// How long before the next picture there is no repetition, in milliseconds.
 const NEAR: u64 = 1000;
-/// The longest picture that is repeated, in bytes: it is gone through byte by byte.
-const MAX_BYTES: usize = 512 * 1024;
+/// The longest picture that is repeated, in bytes. It is copied byte by byte, some 2 ms for one that long, and where sound
+/// jumps ahead all repetitions of a picture are written at once.
+const MAX_BYTES: usize = 256 * 1024;
 /// Numbers of IDR pictures that encoders hardly use. Those of two in a row must differ.
 const NUMBERS: [u16; 2] = [65_534, 65_535];
 
@@ -27,7 +28,7 @@ const NUMBERS: [u16; 2] = [65_534, 65_535];
 pub(super) struct Repeated {
     /// As it was written.
     access_unit: Vec<u8>,
-    /// When the picture came, and when the next is expected, in milliseconds.
+    /// When the picture came, and when the next is expected or no repetition may follow, in milliseconds.
     since: u64,
     expected: u64,
     /// How much later than decoded it is shown, in milliseconds.
@@ -68,7 +69,7 @@ impl Segmenter {
         self.repeated = is_kept.then(|| Repeated {
             access_unit: self.access_unit.clone(),
             since: timestamp,
-            expected: timestamp.saturating_add(step),
+            expected: timestamp.saturating_add(step.min(SLOWEST)),
             delay,
             count: 0,
         });

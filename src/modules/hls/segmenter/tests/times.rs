@@ -1,5 +1,6 @@
 //! When pictures are decoded and shown, whatever the publisher says of it.
 
+mod repeated;
 mod slow;
 
 use super::*;
