@@ -43,6 +43,11 @@ fn numbered(count: usize) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
+/// The size of a recording in bytes.
+fn size(server: &Server, name: &str) -> u64 {
+    fs::metadata(server.folder.join("rec").join(name)).unwrap().len()
+}
+
 #[test]
 fn a_size_begins_the_next_file_at_a_key_frame_and_nothing_is_lost() {
     let server = Server::live("record all; record_path FOLDER/rec; record_max_size 100k;");
@@ -54,7 +59,7 @@ fn a_size_begins_the_next_file_at_a_key_frame_and_nothing_is_lost() {
     assert!(files.iter().all(|file| file[0].is_key()));
     assert_eq!(payloads(files.iter().flatten()), payloads(&sent[2..]));
     for name in &names {
-        let size = fs::metadata(server.folder.join("rec").join(name)).unwrap().len();
+        let size = size(&server, name);
         assert!(size <= 100 * 1024, "{name} has {size} bytes");
     }
 }
@@ -101,6 +106,38 @@ fn an_interval_begins_the_next_file_at_the_first_key_frame_behind_it() {
     let pictures: Vec<_> = files.iter().map(|file| media::track(file, 9).len()).collect();
     assert_eq!(pictures, [75, 75, 75, 25]);
     assert_eq!(payloads(files.iter().flatten()), payloads(&sent[2..]));
+}
+
+/// As in nginx: what is beyond the limit waits for the end of the interval, so the disk gets so much in an interval and
+/// no more.
+#[test]
+fn a_limit_within_an_interval_ends_the_file_until_the_interval_is_over() {
+    let sent = media::both(0, 10_000);
+    for (limit, count) in [("record_max_frames 10", 10..=10), ("record_max_size 30k", 2..=24)] {
+        let server =
+            Server::live(&format!("record all; record_path FOLDER/rec; record_interval 2500ms; {limit};"));
+        publish(&server, &sent);
+        let sizes = server.folder.list("rec").into_iter().map(|name| size(&server, &name));
+        assert!(sizes.max().is_some_and(|size| size <= 30 * 1024));
+        // At the first key frame behind each interval.
+        for (file, begin) in files(&server.folder, &numbered(4), &sent[..2]).iter().zip([0, 3000, 6000, 9000]) {
+            let (sent, pictures) = (media::track(&sent[2..], 9), media::track(file, 9));
+            let sent = sent.iter().filter(|sent| sent.timestamp >= begin).take(pictures.len());
+            assert_eq!(payloads(&pictures), payloads(sent), "{limit}");
+            assert!(count.contains(&pictures.len()), "{limit}: {} pictures", pictures.len());
+        }
+    }
+}
+
+#[test]
+fn still_pictures_at_intervals_are_files_of_one_key_frame() {
+    let server = Server::live(
+        "record keyframes; record_path FOLDER/rec; record_interval 2500ms; record_max_frames 1;",
+    );
+    let sent = media::both(0, 10_000);
+    publish(&server, &sent);
+    let files = files(&server.folder, &numbered(4), &sent[..1]);
+    assert!(files.iter().all(|file| media::track(file, 9).len() == 1));
 }
 
 #[test]

@@ -52,14 +52,16 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         Takes::Size,
         "0",
         "The size at which the next file begins, at a key frame: early enough for a group of pictures as large as \
-         those before it to stay below. 0 is no limit.",
+         those before it to stay below. With record_interval the file ends at this size, and nothing is recorded until \
+         the interval is over. 0 is no limit.",
     ),
     row(
         "record_max_frames",
         Takes::Number(0, u32::MAX as u64),
         "0",
         "The number of video frames, or of audio frames without video, at which the next file begins in the same way; \
-         codec headers are not counted. 0 is no limit.",
+         codec headers are not counted. With record_interval the file ends there, and nothing is recorded until the \
+         interval is over. 0 is no limit.",
     ),
     row(
         "record_interval",

@@ -18,7 +18,7 @@ use super::script::{Script, Stage};
 use super::settings::Limits;
 use crate::engine::Now;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
-use crate::media::{Frame, Kind, Role};
+use crate::media::{Frame, Kind, Role, Slices};
 
 /// Bytes gathered before they are written.
 const PIECE: usize = 64 * 1024;
@@ -85,6 +85,13 @@ pub enum Place {
     Unknown,
 }
 
+/// The end of the interval of a file that began at `base` of its stream, milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct IntervalEnd {
+    deadline: Deadline,
+    base: Option<u64>,
+}
+
 /// Whether pictures can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Picture {
@@ -101,6 +108,13 @@ struct Extent {
     at_entry: (u64, u64),
     /// The most bytes and frames between two such places.
     largest: (u64, u64),
+}
+
+impl IntervalEnd {
+    /// Whether it is past at `timestamp` of the stream, milliseconds.
+    pub fn is_past(self, now: Now, timestamp: u64) -> bool {
+        self.deadline.is_past(now, timestamp.saturating_sub(self.base.unwrap_or(timestamp)))
+    }
 }
 
 impl Output {
@@ -244,15 +258,34 @@ impl Output {
         if !self.is_entry(frame) {
             return false;
         }
-        if self.place == Place::Moved {
-            return true;
-        }
+        let interval_is_over = self.interval_end().is_some_and(|end| end.is_past(now, frame.timestamp));
+        self.place == Place::Moved || interval_is_over || !self.has_room_for_group(frame, limits)
+    }
+
+    /// Whether a group of pictures as large as the largest so far stays below the limits. With an interval the file
+    /// may end within a group, see [`Output::is_full`].
+    fn has_room_for_group(&self, frame: &Frame, limits: Limits) -> bool {
         let (size, frames) = (self.size(), self.extent.frames());
         let (more_bytes, more_frames) = self.extent.next_group(size, tag_length(frame));
-        let media = frame.timestamp.saturating_sub(self.base.unwrap_or(frame.timestamp));
-        limits.size != 0 && size + more_bytes > limits.size
-            || limits.frames != 0 && frames + more_frames > limits.frames
-            || self.deadline.is_some_and(|deadline| deadline.is_past(now, media))
+        let fits = |sum, limit| limit == 0 || sum <= limit;
+        limits.interval.is_some()
+            || fits(size + more_bytes, limits.size) && fits(frames + more_frames, limits.frames)
+    }
+
+    /// Whether the file has reached a limit within its interval before this frame, so that nothing is recorded until
+    /// the interval ends. Without an interval, the next file begins instead: see [`Output::ends_before`].
+    pub fn is_full(&self, frame: &Frame, limits: Limits) -> bool {
+        // The rest of a picture belongs to what is there, and a file has one picture at least.
+        let begins = frame.role != Role::Header && !matches!(frame.slices, Slices::Continue { .. });
+        let frames = self.extent.frames();
+        let is_large = limits.size != 0 && frames > 0 && self.size() + tag_length(frame) > limits.size;
+        let is_long = limits.frames != 0 && frames >= limits.frames;
+        limits.interval.is_some() && begins && (is_large || is_long)
+    }
+
+    /// When the interval of the file ends.
+    pub fn interval_end(&self) -> Option<IntervalEnd> {
+        Some(IntervalEnd { deadline: self.deadline?, base: self.base })
     }
 
     /// Looks once a second whether the file is still at its path, with all that was written. Returns where it is when

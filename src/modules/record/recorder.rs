@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::open::{OpenFiles, Opened, with_path};
-use super::output::{Output, Place};
+use super::output::{IntervalEnd, Output, Place};
 use super::script::Script;
 use super::search::Search;
 use super::settings::{Settings, Start};
@@ -87,6 +87,8 @@ enum State {
     /// For a file to append to, while it is found and repaired.
     Searching(Box<Searching>),
     Writing(Box<Output>),
+    /// The file has reached its limit, and the next one begins when the interval ends.
+    Full(IntervalEnd),
 }
 
 #[derive(Debug)]
@@ -175,11 +177,12 @@ impl Recorder {
         }
         let (settings, now) = (scene.settings, scene.now);
         self.look(scene);
+        self.keep_to_interval(scene, frame);
         if !settings.selection.wants(frame) {
             return;
         }
         match &mut self.state {
-            State::Idle => {}
+            State::Idle | State::Full(_) => {}
             State::Waiting(_) if !self.rest.is_over(settings, now.instant) => {}
             State::Waiting(wait) => {
                 if let Some(opening) = wait.next(settings, scene.stream, frame, now.instant) {
@@ -198,6 +201,21 @@ impl Recorder {
         }
     }
 
+    /// Ends a file that has reached a limit within its interval, and waits for the next one once the interval is over.
+    fn keep_to_interval(&mut self, scene: &mut Scene<'_>, frame: &Frame) {
+        match &self.state {
+            State::Writing(output) if output.is_full(frame, scene.settings.limits) => {
+                let Some(end) = output.interval_end() else { return };
+                self.close(scene);
+                self.state = State::Full(end);
+            }
+            State::Full(end) if end.is_past(scene.now, frame.timestamp) => {
+                self.state = State::Waiting(Wait::new(Beginning::KeyFrame));
+            }
+            _ => {}
+        }
+    }
+
     /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
     fn change_publisher(&mut self, scene: &mut Scene<'_>) {
         let publish_type = scene.stream.publish_type;
@@ -208,7 +226,7 @@ impl Recorder {
         match &mut self.state {
             State::Idle => self.start(scene.settings, publish_type),
             State::Writing(output) => output.discontinuity(),
-            State::Waiting(_) | State::Searching(_) => {}
+            State::Waiting(_) | State::Searching(_) | State::Full(_) => {}
         }
     }
 
@@ -280,7 +298,7 @@ impl Recorder {
     /// Closes what is open of a stream that is gone.
     pub fn abandon(&mut self, shared: &mut Shared) {
         match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle | State::Waiting(_) => {}
+            State::Idle | State::Waiting(_) | State::Full(_) => {}
             State::Searching(mut searching) => {
                 searching.search.give_up(&mut shared.files, "the stream is gone");
             }
@@ -292,7 +310,7 @@ impl Recorder {
     pub fn flush_at(&self) -> Option<Instant> {
         match &self.state {
             State::Writing(output) => output.flush_at(),
-            State::Idle | State::Waiting(_) | State::Searching(_) => None,
+            State::Idle | State::Waiting(_) | State::Searching(_) | State::Full(_) => None,
         }
     }
 
@@ -347,7 +365,7 @@ impl Recorder {
         }
         match std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
             State::Searching(searching) => Some(searching),
-            State::Idle | State::Waiting(_) | State::Writing(_) => None,
+            State::Idle | State::Waiting(_) | State::Writing(_) | State::Full(_) => None,
         }
     }
 
