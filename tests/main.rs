@@ -7,6 +7,7 @@ mod closing_publisher;
 mod config;
 mod descriptors;
 mod directives;
+mod docs;
 mod encoder_oddities;
 mod enhanced;
 mod hls;

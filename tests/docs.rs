@@ -1,0 +1,105 @@
+//! The documents, held against what they tell of: configurations that are accepted, links that lead somewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use millstream::conf::{self, Table, Tree};
+use millstream::{engine, modules};
+
+/// Where the directives of an example may be meant to stand: `%` is the example.
+const PLACES: [&str; 8] = [
+    "%",
+    "rtmp { % }",
+    "rtmp { server { % } }",
+    "rtmp { server { application live { % } } }",
+    "rtmp { server { application live { recorder all { % } } } }",
+    "http { % }",
+    "http { server { % } }",
+    "http { server { location / { % } } }",
+];
+
+/// The README and all documents: the path in the repository, and the text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let all = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    all.chain([root.join("README.md")]).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The indented blocks of a document, each with the number of its first line.
+fn indented_blocks(text: &str) -> Vec<(usize, String)> {
+    let mut blocks: Vec<(usize, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        match (line.strip_prefix("    "), blocks.last_mut()) {
+            (Some(code), Some((_, block))) if open => *block += &format!("{code}\n"),
+            (Some(code), _) => blocks.push((number, format!("{code}\n"))),
+            (None, Some((_, block))) if open && line.is_empty() => block.push('\n'),
+            (None, _) => {}
+        }
+        open = line.starts_with("    ") || open && line.is_empty();
+    }
+    blocks
+}
+
+/// Whether a block is a configuration, and one for this server: it begins with a directive.
+fn is_configuration(block: &str, table: &Table) -> bool {
+    let words = block.lines().map(|line| line.trim_start()).filter(|line| !line.starts_with('#'));
+    let first = words.flat_map(str::split_whitespace).next().unwrap_or_default();
+    let is_known = table.named(first.trim_end_matches(';')).next().is_some();
+    is_known && block.contains([';', '{']) && !block.contains("proxy_pass")
+}
+
+/// Why a configuration is not accepted; `Ok` if it is, in one of the places.
+fn judge(block: &str, table: &Table) -> Result<(), String> {
+    let judged = PLACES.map(|place| {
+        let tree = Tree::from_text("example", &place.replace('%', block));
+        tree.and_then(|tree| conf::check(&tree, table)).map(drop).map_err(|error| error.to_string())
+    });
+    if judged.contains(&Ok(())) {
+        return Ok(());
+    }
+    Err(judged.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("\n    "))
+}
+
+#[test]
+fn every_configuration_in_the_documents_is_accepted() {
+    let table = engine::directive_table(&modules::table());
+    let mut count = 0;
+    for (path, text) in documents() {
+        // The reference shows the form of directives, not examples.
+        let blocks = if path.ends_with("directives.md") { Vec::new() } else { indented_blocks(&text) };
+        for (line, block) in blocks.iter().filter(|(_, block)| is_configuration(block, &table)) {
+            count += 1;
+            let judged = judge(block, &table);
+            assert!(judged.is_ok(), "{}:{line}:\n    {}", path.display(), judged.unwrap_err());
+        }
+    }
+    assert!(count > 20, "only {count} configurations were found");
+}
+
+/// The anchors of a document's headings, as they are made on the usual sites.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        words.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_between_the_documents_leads_somewhere() {
+    for (path, text) in documents() {
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(file.exists(), "{}: {target}", path.display());
+            let is_there = || anchors(&fs::read_to_string(&file).unwrap()).iter().any(|there| there == anchor);
+            assert!(anchor.is_empty() || is_there(), "{}: {target}", path.display());
+        }
+    }
+}
