@@ -6,6 +6,7 @@ mod options;
 mod process;
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,9 +31,16 @@ fn main() -> ExitCode {
     match options::parse(&args).and_then(|line| run(&line)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("millstream: {message}");
+            complain(&message);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what is wrong, which may be several things, each in a line.
+fn complain(message: &str) {
+    for line in message.lines() {
+        eprintln!("millstream: {line}");
     }
 }
 
@@ -47,9 +55,9 @@ fn run(line: &CommandLine) -> Result<(), String> {
         }
         Task::Test { dump } => {
             let name = source_name(line);
-            test(line, dump).map_err(|error| {
-                eprintln!("millstream: {error}");
-                format!("configuration {name} test failed")
+            test(line, dump).map_err(|failure| {
+                complain(&failure.to_string());
+                format!("configuration {name} test failed{}", failure.count())
             })?;
             eprintln!("millstream: configuration {name} test successful");
         }
@@ -58,9 +66,9 @@ fn run(line: &CommandLine) -> Result<(), String> {
                 options::Signal::Stop => Signal::SIGTERM,
                 options::Signal::Quit => Signal::SIGQUIT,
             };
-            return Loaded::new(line)?.send_signal(signal);
+            return load(line)?.send_signal(signal);
         }
-        Task::Serve => return Loaded::new(line)?.serve(line),
+        Task::Serve => return load(line)?.serve(line),
     }
     Ok(())
 }
@@ -74,7 +82,47 @@ fn source_name(line: &CommandLine) -> &str {
     line.file.as_deref().unwrap_or("(built in)")
 }
 
-fn test(line: &CommandLine, dump: bool) -> Result<(), String> {
+/// Why a configuration cannot be served.
+#[derive(Debug)]
+enum Failure {
+    /// Its directives are wrong.
+    Errors(conf::Errors),
+    /// Something else.
+    Other(String),
+}
+
+impl Failure {
+    /// How many errors there are, to be appended to what says so.
+    fn count(&self) -> String {
+        match self {
+            Self::Errors(errors) => format!(": {}", errors.count()),
+            Self::Other(_) => String::new(),
+        }
+    }
+}
+
+impl From<conf::Errors> for Failure {
+    fn from(errors: conf::Errors) -> Self {
+        Self::Errors(errors)
+    }
+}
+
+impl From<conf::Error> for Failure {
+    fn from(error: conf::Error) -> Self {
+        Self::Errors(error.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Errors(errors) => errors.fmt(f),
+            Self::Other(message) => message.fmt(f),
+        }
+    }
+}
+
+fn test(line: &CommandLine, dump: bool) -> Result<(), Failure> {
     let loaded = Loaded::new(line)?;
     for notice in &loaded.notices {
         eprintln!("millstream: {notice}");
@@ -89,6 +137,10 @@ fn test(line: &CommandLine, dump: bool) -> Result<(), String> {
     Ok(())
 }
 
+fn load(line: &CommandLine) -> Result<Loaded, String> {
+    Loaded::new(line).map_err(|failure| failure.to_string())
+}
+
 /// A checked configuration.
 struct Loaded {
     tree: Tree,
@@ -97,32 +149,45 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(line: &CommandLine) -> Result<Self, String> {
+    fn new(line: &CommandLine) -> Result<Self, Failure> {
         let prefix = PathBuf::from(line.prefix.as_deref().unwrap_or_default());
         let tree = match &line.file {
             Some(file) => Tree::load(&prefix.join(file)),
             None => Tree::from_text("(built in)", BUILT_IN),
         };
-        let mut tree = tree.map_err(|error| error.to_string())?;
+        // Errors of syntax are not gathered: behind the first, nothing stands where it was meant to.
+        let mut tree = tree?;
         if let Some(globals) = &line.globals {
-            tree.append_globals(globals).map_err(|error| error.to_string())?;
+            tree.append_globals(globals)?;
         }
         let table = engine::directive_table(&modules::table());
-        let notices = conf::check(&tree, &table).map_err(|error| error.to_string())?;
         // Relative paths in the configuration begin at the prefix from here on.
         if line.prefix.is_some() {
-            std::env::set_current_dir(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
+            let moved = std::env::set_current_dir(&prefix);
+            moved.map_err(|error| Failure::Other(format!("{}: {error}", prefix.display())))?;
         }
-        Ok(Self { tree, table, notices })
+        match conf::check(&tree, &table) {
+            Ok(notices) => Ok(Self { tree, table, notices }),
+            Err(errors) => Err(Self { tree, table, notices: Vec::new() }.all_errors(errors).into()),
+        }
+    }
+
+    /// The errors that a check has found, with those of the settings that are not concerned by them.
+    fn all_errors(mut self, errors: conf::Errors) -> conf::Errors {
+        self.tree.leave_out(&errors);
+        let mut faults = conf::Faults::default();
+        faults.keep(self.engine());
+        faults.keep(Err::<(), _>(errors.clone()));
+        faults.into_result(()).err().unwrap_or(errors)
     }
 
     fn root(&self) -> Scope<'_> {
         Scope::root(&self.tree, &self.table)
     }
 
-    fn engine(&self) -> Result<Engine, String> {
+    fn engine(&self) -> Result<Engine, conf::Errors> {
         let seed = RandomState::new().build_hasher().finish();
-        Engine::new(&self.root(), modules::table(), seed, net::now()).map_err(|error| error.to_string())
+        Engine::new(&self.root(), modules::table(), seed, net::now())
     }
 
     /// The pid file, and whether the configuration names it.
@@ -155,7 +220,7 @@ impl Loaded {
         // Once in the background, the log is where a failure can be read.
         let result = self.serve_logged(line, &log);
         if let (Err(error), true) = (&result, self.root().flag("daemon")) {
-            log::error!("{error}");
+            error.lines().for_each(|line| log::error!("{line}"));
         }
         result
     }
@@ -167,7 +232,7 @@ impl Loaded {
         }
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();
-        let mut engine = self.engine()?;
+        let mut engine = self.engine().map_err(|errors| errors.to_string())?;
         if let Some(memory) = machine::memory() {
             engine.set_memory(memory);
         }

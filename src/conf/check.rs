@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::foreign::{self, Fate};
 use super::suggest::nearest;
-use super::{Error, Node, Tree};
+use super::{Error, Errors, Faults, Node, Tree};
 
 /// A directive of nginx that is accepted and means nothing here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,54 +26,60 @@ impl fmt::Display for Notice {
     }
 }
 
-/// Checks a whole tree. Returns what is accepted without a meaning, each name once.
-pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Error> {
-    let mut checker = Checker { table, notices: Vec::new(), noticed: HashSet::new() };
-    checker.block(tree.root(), Context::Main)?;
-    Ok(checker.notices)
+/// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
+pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
+    let mut checker =
+        Checker { table, notices: Vec::new(), noticed: HashSet::new(), faults: Faults::default() };
+    checker.block(tree.root(), Context::Main);
+    checker.faults.into_result(checker.notices)
 }
 
 struct Checker<'a> {
     table: &'a Table,
     notices: Vec<Notice>,
     noticed: HashSet<String>,
+    faults: Faults,
 }
 
 impl Checker<'_> {
-    fn block(&mut self, block: &Node, context: Context) -> Result<(), Error> {
+    fn block(&mut self, block: &Node, context: Context) {
         let mut seen = HashSet::new();
         for node in block.children.iter().flatten() {
             let Some(row) = self.table.find(&node.name, context) else {
-                self.unowned(node, context)?;
+                self.unowned(node, context);
                 continue;
             };
             if !seen.insert(&node.name) && row.repeat == Repeat::Once {
-                return Err(Error::at(node, format!("\"{}\" stands in this block twice", node.name)));
+                self.fault(node, format!("\"{}\" stands in this block twice", node.name));
             }
-            row.check_args(&node.args).map_err(|why| Error::at(node, format!("{why}{}", hint(node))))?;
-            self.form(node, row)?;
+            if let Err(why) = row.check_args(&node.args) {
+                self.fault(node, format!("{why}{}", hint(node)));
+            }
+            self.form(node, row);
         }
-        Ok(())
+    }
+
+    fn fault(&mut self, node: &Node, message: String) {
+        self.faults.push(Error::at(node, message));
     }
 
     /// A block where a block belongs, and none elsewhere.
-    fn form(&mut self, node: &Node, row: &Directive) -> Result<(), Error> {
+    fn form(&mut self, node: &Node, row: &Directive) {
         match (row.takes, &node.children) {
             (Takes::Block { opens, .. }, Some(_)) => self.block(node, opens),
-            (Takes::Free(_), Some(_)) => Ok(()),
             (Takes::Block { .. } | Takes::Free(_), None) => {
-                Err(Error::at(node, format!("\"{}\" has a block in braces, not \";\"", node.name)))
+                self.fault(node, format!("\"{}\" has a block in braces, not \";\"", node.name));
             }
+            (Takes::Free(_), Some(_)) | (_, None) => {}
             (_, Some(_)) => {
                 let hint = hint(node);
-                Err(Error::at(node, format!("\"{}\" ends with \";\" and has no block{hint}", node.name)))
+                self.fault(node, format!("\"{}\" ends with \";\" and has no block{hint}", node.name));
             }
-            (_, None) => Ok(()),
         }
     }
 
     /// A directive that does not belong here: misplaced, nginx's, or nobody's.
-    fn unowned(&mut self, node: &Node, context: Context) -> Result<(), Error> {
+    fn unowned(&mut self, node: &Node, context: Context) {
         let name = &node.name;
         match foreign::fate(name, context) {
             Some(Fate::Ignored) => {
@@ -84,13 +90,12 @@ impl Checker<'_> {
                         name: name.clone(),
                     });
                 }
-                Ok(())
             }
-            Some(Fate::Planned) => Err(Error::at(node, format!("\"{name}\" is known but not built yet"))),
+            Some(Fate::Planned) => self.fault(node, format!("\"{name}\" is known but not built yet")),
             Some(Fate::Refused(why)) => {
-                Err(Error::at(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}")))
+                self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
             }
-            None => Err(Error::at(node, self.misplaced(name, context))),
+            None => self.fault(node, self.misplaced(name, context)),
         }
     }
 

@@ -1,12 +1,13 @@
 //! Tokens to a tree of directives and blocks; `include` is followed here.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Error;
 use super::lexer::{Lexer, Token};
+use super::{Error, Errors};
 
 /// The largest file, bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -17,7 +18,7 @@ const MAX_INCLUDES: usize = 16;
 /// How many files one configuration may have.
 const MAX_FILES: usize = 256;
 /// How many directives one configuration may have.
-const MAX_NODES: usize = 65_536;
+const MAX_NODES: u32 = 65_536;
 
 /// A directive, with its block if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,24 @@ pub struct Node {
     pub line: u32,
     /// The line of its last argument.
     pub last_line: u32,
+    /// Its position among all directives, in the order in which they are read.
+    pub(super) position: u32,
+    /// Whether directives of this block, or of one around it, have been left out because they are wrong.
+    pub is_incomplete: bool,
+}
+
+impl Node {
+    fn leave_out(&mut self, wrong: &HashSet<u32>) {
+        let Some(children) = &mut self.children else { return };
+        let before = children.len();
+        children.retain(|child| !wrong.contains(&child.position));
+        // Nothing that the top level lacks is missed in its blocks.
+        self.is_incomplete |= children.len() < before && self.position > 0;
+        for child in children {
+            child.is_incomplete |= self.is_incomplete;
+            child.leave_out(wrong);
+        }
+    }
 }
 
 /// A whole configuration as it was written.
@@ -48,7 +67,7 @@ impl Tree {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let mut parser = Parser::new(path.parent().unwrap_or(Path::new("")).to_owned());
         let name: Rc<str> = path.to_string_lossy().into();
-        let whole = |message| Error { file: Rc::clone(&name), line: 0, message };
+        let whole = |message: String| Error::in_line(&name, 0, message);
         let text = read(path).map_err(whole)?;
         let children = parser.parse(&name, text, 0)?;
         Ok(parser.finish(name, children))
@@ -72,6 +91,12 @@ impl Tree {
         children.retain(|old| !added.iter().any(|new| new.name == old.name && old.children.is_none()));
         children.extend(added);
         Ok(())
+    }
+
+    /// Leaves out the directives that have errors, so that what depends on their values is not judged by wrong ones.
+    pub fn leave_out(&mut self, errors: &Errors) {
+        let wrong: HashSet<u32> = errors.iter().map(|error| error.position).collect();
+        self.root.leave_out(&wrong);
     }
 
     /// The files that were read, in order: names and texts.
@@ -101,7 +126,7 @@ fn read(path: &Path) -> Result<String, String> {
 struct Parser {
     folder: PathBuf,
     files: Vec<(Rc<str>, String)>,
-    nodes: usize,
+    nodes: u32,
     includes: usize,
 }
 
@@ -118,6 +143,8 @@ impl Parser {
             file,
             line: 0,
             last_line: 0,
+            position: 0,
+            is_incomplete: false,
         };
         Tree { root, files: self.files }
     }
@@ -125,11 +152,7 @@ impl Parser {
     /// Parses one file that stands `depth` blocks deep.
     fn parse(&mut self, file: &Rc<str>, text: String, depth: usize) -> Result<Vec<Node>, Error> {
         if self.files.len() >= MAX_FILES {
-            return Err(Error {
-                file: Rc::clone(file),
-                line: 0,
-                message: format!("more than {MAX_FILES} files"),
-            });
+            return Err(Error::in_line(file, 0, format!("more than {MAX_FILES} files")));
         }
         let mut lexer = Lexer::new(&text);
         let nodes = self.block(&mut lexer, file, None, depth)?;
@@ -146,7 +169,7 @@ impl Parser {
         opened: Option<u32>,
         depth: usize,
     ) -> Result<Vec<Node>, Error> {
-        let fault = |line, message: String| Error { file: Rc::clone(file), line, message };
+        let fault = |line, message: String| Error::in_line(file, line, message);
         if depth > MAX_DEPTH {
             return Err(fault(lexer.line(), format!("blocks nested deeper than {MAX_DEPTH}")));
         }
@@ -160,20 +183,26 @@ impl Parser {
                 }
                 (Some((Token::Close, _)), Some(_)) => return Ok(nodes),
                 (Some((Token::Word(name), line)), _) => {
-                    let node = self.directive(lexer, file, (name, line), depth)?;
                     self.nodes += 1;
                     if self.nodes > MAX_NODES {
                         return Err(fault(line, format!("more than {MAX_NODES} directives")));
                     }
+                    let node = self.directive(lexer, file, (name, line), depth)?;
                     if node.name == "include" && node.children.is_none() {
                         nodes.extend(self.include(&node, depth)?);
                     } else {
                         nodes.push(node);
                     }
                 }
-                (Some((Token::Semicolon, line)), _) => return Err(fault(line, "unexpected \";\"".into())),
-                (Some((Token::Open, line)), _) => return Err(fault(line, "unexpected \"{\"".into())),
-                (Some((Token::Close, line)), None) => return Err(fault(line, "unexpected \"}\"".into())),
+                (Some((Token::Semicolon, line)), _) => {
+                    return Err(fault(line, "unexpected \";\": no directive stands before it".into()));
+                }
+                (Some((Token::Open, line)), _) => {
+                    return Err(fault(line, "unexpected \"{\": no block's name stands before it".into()));
+                }
+                (Some((Token::Close, line)), None) => {
+                    return Err(fault(line, "unexpected \"}\": no block is open here".into()));
+                }
             }
         }
     }
@@ -186,15 +215,19 @@ impl Parser {
         (name, line): (String, u32),
         depth: usize,
     ) -> Result<Node, Error> {
-        let mut node =
-            Node { name, args: Vec::new(), children: None, file: Rc::clone(file), line, last_line: line };
+        let mut node = Node {
+            name,
+            args: Vec::new(),
+            children: None,
+            file: Rc::clone(file),
+            line,
+            last_line: line,
+            position: self.nodes,
+            is_incomplete: false,
+        };
         loop {
             let next = lexer.next();
-            let next = next.map_err(|error| Error {
-                file: Rc::clone(file),
-                line: error.line,
-                message: error.message,
-            })?;
+            let next = next.map_err(|error| Error::in_line(file, error.line, error.message))?;
             match next {
                 Some((Token::Word(word), line)) => {
                     node.args.push(word);
@@ -281,11 +314,11 @@ mod tests {
         assert_eq!(error("a;\nb {\n c;\n"), "f:2: no closing \"}\" for the block that begins here");
         assert_eq!(error("a"), "f:1: directive \"a\" is not terminated by \";\"");
         assert_eq!(error("x {\n a }"), "f:2: directive \"a\" is not terminated by \";\"");
-        assert_eq!(error("a;\n;"), "f:2: unexpected \";\"");
-        assert_eq!(error("}"), "f:1: unexpected \"}\"");
-        assert_eq!(error("{"), "f:1: unexpected \"{\"");
+        assert_eq!(error("a;\n;"), "f:2: unexpected \";\": no directive stands before it");
+        assert_eq!(error("}"), "f:1: unexpected \"}\": no block is open here");
+        assert_eq!(error("{"), "f:1: unexpected \"{\": no block's name stands before it");
         assert!(error(&"a {".repeat(10_000)).contains("nested deeper"));
-        assert!(error(&"a;".repeat(MAX_NODES + 1)).contains("more than"));
+        assert!(error(&"a;".repeat(MAX_NODES as usize + 1)).contains("more than"));
     }
 
     #[test]

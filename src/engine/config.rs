@@ -4,9 +4,10 @@
 //! [`Module::configure`](super::Module::configure) and keeps plain values, indexed by those ids.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::conf::{Error, Node, Scope, path};
+use crate::conf::{Error, Faults, Node, Scope, path, value};
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 use super::connections::Limits;
@@ -111,8 +112,8 @@ pub(super) struct ServerSettings {
 }
 
 impl<'t> Config<'t> {
-    /// Reads the blocks of a checked configuration.
-    pub fn new(root: &Scope<'t>) -> Result<Self, Error> {
+    /// Reads the blocks of a checked configuration. What is wrong is added to `faults`, and left out.
+    pub(super) fn read(root: &Scope<'t>, faults: &mut Faults) -> Self {
         let mut config = Self {
             applications: Vec::new(),
             locations: Vec::new(),
@@ -125,36 +126,48 @@ impl<'t> Config<'t> {
         for rtmp in root.blocks("rtmp") {
             config.limits.rtmp = Limits::of(&rtmp);
             for server in rtmp.blocks("server") {
-                config.add_rtmp_server(&server)?;
+                config.add_rtmp_server(&server, faults);
             }
         }
         for http in root.blocks("http") {
             config.limits.http = Limits::of(&http);
             for server in http.blocks("server") {
-                let index = config.web.len();
-                config.web.push(WebServer { names: hosts::read_names(&server)? });
-                config.add_listeners(Protocol::Http, index, 80, &server)?;
-                config.locations.extend(locations::read(config.locations.len(), index, &server)?);
+                config.add_http_server(&server, faults);
             }
         }
         config.fold_listeners();
-        Ok(config)
+        config
     }
 
-    fn add_rtmp_server(&mut self, scope: &Scope<'t>) -> Result<(), Error> {
+    /// Reads the blocks of a checked configuration; all that is wrong with them is the error.
+    #[cfg(test)]
+    pub fn new(root: &Scope<'t>) -> Result<Self, crate::conf::Errors> {
+        let mut faults = Faults::default();
+        let config = Self::read(root, &mut faults);
+        faults.into_result(config)
+    }
+
+    fn add_rtmp_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.servers.len();
-        self.servers.push(ServerSettings::new(scope)?);
+        self.servers.push(ServerSettings::new(scope));
         self.limits.servers.push(Limits::of(scope));
-        self.add_listeners(Protocol::Rtmp, server, 1935, scope)?;
+        self.add_listeners(Protocol::Rtmp, server, 1935, scope, faults);
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
             if self.applications.iter().any(|other| other.server == server && other.name == name) {
-                return Err(Error::at(node, format!("application \"{name}\" stands in this server twice")));
+                let why = format!("application \"{name}\" stands in this server twice");
+                faults.push(Error::at(node, why));
             }
             self.applications.push(Application { name, server, scope: application });
         }
-        Ok(())
+    }
+
+    fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
+        let server = self.web.len();
+        self.web.push(WebServer { names: faults.keep_or_default(hosts::read_names(scope)) });
+        self.add_listeners(Protocol::Http, server, 80, scope, faults);
+        self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
     }
 
     fn add_listeners(
@@ -163,17 +176,16 @@ impl<'t> Config<'t> {
         server: usize,
         default_port: u16,
         scope: &Scope<'t>,
-    ) -> Result<(), Error> {
-        let mut any = false;
+        faults: &mut Faults,
+    ) {
         for node in scope.own("listen") {
-            any = true;
-            self.add_listener(protocol, server, default_port, node)?;
+            faults.keep(self.add_listener(protocol, server, default_port, node));
         }
-        if !any {
+        // Where a wrong "listen" was left out, the default is not what is meant.
+        if scope.own("listen").next().is_none() && !scope.node().is_incomplete {
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
-            self.add_address(protocol, server, address, scope.node())?;
+            faults.keep(self.add_address(protocol, server, address, scope.node()));
         }
-        Ok(())
     }
 
     fn add_listener(
@@ -276,21 +288,15 @@ impl ServerSettings {
         2 * self.out_queue
     }
 
-    fn new(scope: &Scope<'_>) -> Result<Self, Error> {
-        let longest = scope.size("max_message");
-        let message = u32::try_from(longest).ok().filter(|&size| (1024..=0x100_0000).contains(&size));
-        let Some(message) = message else {
-            let node = scope.find("max_message").unwrap_or(scope.node());
-            return Err(Error::at(node, format!("\"max_message\" is from 1k to 16m, not {longest} bytes")));
-        };
-        let message = message.min(0xff_ffff);
+    fn new(scope: &Scope<'_>) -> Self {
+        let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
         let limits = crate::rtmp::chunk::Limits {
             message,
             streams: scope.number("max_streams") as usize,
             // One message and what may be interleaved with it.
             held: message as usize + (1 << 20),
         };
-        Ok(Self {
+        Self {
             rtmp: crate::rtmp::server::Settings {
                 chunking: Chunking {
                     size: scope.number("chunk_size") as u32,
@@ -313,7 +319,7 @@ impl ServerSettings {
                 0 => scope.number("out_queue") as usize / 8,
                 messages => messages as usize,
             },
-        })
+        }
     }
 }
 
@@ -323,6 +329,23 @@ pub(super) const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
 /// A wait of zero is one without an end, or with one that nobody sees.
 pub(super) fn or_never(time: Duration) -> Duration {
     if time.is_zero() { NEVER } else { time }
+}
+
+/// The longest message there is, bytes: its length is written in 24 bits.
+const MAX_MESSAGE: u64 = 0xff_ffff;
+/// What `max_message` may be. nginx-rtmp takes more than there is, too.
+const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
+
+/// Checks the arguments of `max_message`.
+pub(super) fn check_max_message(args: &[String]) -> Result<(), String> {
+    match args {
+        [size] => match value::size(size) {
+            Some(bytes) if MESSAGE_SIZES.contains(&bytes) => Ok(()),
+            Some(_) => Err(format!("\"{size}\" is not from 1k to 256m")),
+            None => Err(format!("\"{size}\" is no size such as 8m")),
+        },
+        _ => Err("one size such as 8m".to_owned()),
+    }
 }
 
 /// Checks the arguments of `error_log`.

@@ -107,7 +107,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "max_message",
         contexts: RTMP_AND_SERVER,
-        takes: Takes::Size,
+        takes: Takes::Custom { syntax: "size", check: config::check_max_message },
         default: "8m",
         repeat: Repeat::Once,
         doc: "The longest message taken from a publisher; a longer one ends its session. At most 16m. Who does not publish may send \

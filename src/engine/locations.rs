@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use crate::conf::{Context, Error, Scope, value};
+use crate::conf::{Context, Error, Faults, Scope, value};
 
 use super::config::{LocationId, NEVER, or_never};
 use super::exchange::SendLimits;
@@ -97,26 +97,34 @@ fn compile_for(kind: Kind, pattern: &str) -> Result<Regex, String> {
 /// The most locations of all servers; each prefix and expression is tried in turn.
 const MAX_LOCATIONS: usize = 1024;
 
-/// The locations of a server, itself first. `before` is how many there are of others.
-pub(super) fn read<'t>(before: usize, server: usize, scope: &Scope<'t>) -> Result<Vec<Location<'t>>, Error> {
+/// The locations of a server, itself first. `before` is how many there are of others. What is wrong is added to `faults`,
+/// and left out.
+pub(super) fn read<'t>(
+    before: usize,
+    server: usize,
+    scope: &Scope<'t>,
+    faults: &mut Faults,
+) -> Vec<Location<'t>> {
     let own = scope.read_as(Context::Location);
     let mut locations = vec![Location { path: "/".into(), kind: Kind::Server, server, scope: own }];
     for location in scope.blocks("location") {
         let node = location.node();
         if before + locations.len() >= MAX_LOCATIONS {
-            return Err(Error::at(node, format!("more than {MAX_LOCATIONS} locations")));
+            faults.push(Error::at(node, format!("more than {MAX_LOCATIONS} locations")));
+            break;
         }
-        let (kind, path) = parse(&node.args).map_err(|why| Error::at(node, why))?;
+        let parsed = parse(&node.args).map_err(|why| Error::at(node, why));
+        let Some((kind, path)) = faults.keep(parsed) else { continue };
         let same = |other: &Location<'_>| {
             let rank = |kind| if kind == Kind::FirmPrefix { Kind::Prefix } else { kind };
             other.path == path && rank(other.kind) == rank(kind)
         };
         if !kind.is_regex() && locations.iter().any(same) {
-            return Err(Error::at(node, format!("location \"{path}\" stands in this server twice")));
+            faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
         }
         locations.push(Location { path, kind, server, scope: location });
     }
-    Ok(locations)
+    locations
 }
 
 /// What the engine keeps of all locations.

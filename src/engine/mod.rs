@@ -116,11 +116,13 @@ impl Engine {
         mut modules: Vec<Box<dyn Module>>,
         seed: u64,
         now: Now,
-    ) -> Result<Self, conf::Error> {
-        let mut config = Config::new(root)?;
+    ) -> Result<Self, conf::Errors> {
+        let mut faults = conf::Faults::default();
+        let mut config = Config::read(root, &mut faults);
         for module in &mut modules {
-            module.configure(&config)?;
+            faults.keep(module.configure(&config));
         }
+        faults.into_result(())?;
         let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
         Ok(Self { modules, cx, listeners: config.listeners })
     }

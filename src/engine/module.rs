@@ -41,8 +41,8 @@ pub trait Module {
     /// The module's directives, the only place where they are declared.
     fn directives(&self) -> &'static [Directive];
 
-    /// Takes the module's settings out of a checked configuration.
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error>;
+    /// Takes the module's settings out of a checked configuration; all that is wrong with them is the error.
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors>;
 
     /// The server begins to serve; before, nothing on a disk is touched.
     fn on_start(&mut self, _cx: &mut Ctx) {}

@@ -76,7 +76,7 @@ impl Module for Codec {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let meta =
             config.applications.iter().map(|application| match application.scope.text("meta").as_str() {
                 "copy" => Meta::Copied,

@@ -66,10 +66,11 @@ impl Module for GopCache {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
-        let apps = config.applications.iter().map(|application| limits(&application.scope));
-        self.apps = apps.collect::<Result<_, _>>()?;
-        Ok(())
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        let apps = config.applications.iter();
+        self.apps = apps.map(|application| faults.keep_or_default(limits(&application.scope))).collect();
+        faults.into_result(())
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {

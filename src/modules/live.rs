@@ -122,7 +122,7 @@ impl Module for Live {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let settings = config.applications.iter().map(|application| Settings {
             live: application.scope.flag("live"),
             wait_key: application.scope.flag("wait_key"),

@@ -94,7 +94,7 @@ impl Module for SharedObjects {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let apps = config.applications.iter();
         let apps = apps.map(|app| App { on: app.scope.flag("shared_objects"), objects: BTreeMap::new() });
         self.apps = apps.collect();

@@ -27,7 +27,7 @@ impl Module for Hesitant {
         &[]
     }
 
-    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
         Ok(())
     }
 

@@ -65,7 +65,7 @@ impl Module for Faulty {
         &[]
     }
 
-    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
         Ok(())
     }
 

@@ -35,7 +35,7 @@ impl Module for Listening {
         &[]
     }
 
-    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
         Ok(())
     }
 

@@ -367,7 +367,7 @@ impl Module for Ends {
         &[]
     }
 
-    fn configure(&mut self, _config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, _config: &Config<'_>) -> Result<(), conf::Errors> {
         Ok(())
     }
 

@@ -76,12 +76,13 @@ impl Module for Hls {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
-        let apps = config.applications.iter().map(|application| App::read(&application.scope));
-        self.apps = apps.collect::<Result<_, _>>()?;
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        let apps = config.applications.iter();
+        self.apps = apps.map(|application| faults.keep_or_default(App::read(&application.scope))).collect();
         self.crowded =
             self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
-        Ok(())
+        faults.into_result(())
     }
 
     /// Refuses names whose files would be another stream's.

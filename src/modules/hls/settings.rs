@@ -182,7 +182,8 @@ impl App {
         }
         let path = scope.text("hls_path");
         if path.is_empty() {
-            return Err(conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\""));
+            let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
+            return Err(error.for_lack_in(scope.node()));
         }
         let settings = Settings::read(scope)?;
         let path = match settings.place {

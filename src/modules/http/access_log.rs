@@ -64,7 +64,8 @@ impl Logs {
                 return Ok(Vec::new());
             }
             let known = formats.get(format);
-            let known = known.ok_or_else(|| conf::Error::at(node, format!("no log_format \"{format}\"")))?;
+            let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
+            let known = known.ok_or_else(|| unknown().for_lack_in(scope.node()))?;
             all.push(Access { log: self.open(path.as_ref(), node)?, format: known.clone() });
         }
         Ok(all)

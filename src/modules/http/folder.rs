@@ -48,7 +48,11 @@ impl Folder {
         };
         let (base, rest) = split_at_variable(text);
         if base.is_empty() {
-            return Err(at("a folder that begins with a variable"));
+            let why = format!(
+                "\"{}\" begins with a variable; it begins with a folder, such as /srv/$host",
+                node.name
+            );
+            return Err(at(&why));
         }
         let rest = Template::parse(rest, When::Asked).map_err(|why| at(&why))?;
         // Files in memory are found by the paths that they would have on the disk.

@@ -22,7 +22,7 @@ mod try_files;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
-use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Module, Route};
+use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Location, Module, Route};
 use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Logs};
@@ -55,17 +55,16 @@ impl Module for Http {
         directives::DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.locations.clear();
-        let mut formats = HashMap::new();
+        let mut faults = conf::Faults::default();
+        let formats = config.locations.first().map(|location| read_formats(location, &mut faults));
+        let formats = formats.unwrap_or_default();
         for location in &config.locations {
-            if formats.is_empty() {
-                formats = read_formats(location)?;
-            }
-            let logs = self.logs.read(&location.scope, &formats)?;
-            self.locations.push(Settings::read(location, logs)?);
+            let logs = faults.keep_or_default(self.logs.read(&location.scope, &formats));
+            self.locations.extend(faults.keep(Settings::read(location, logs)));
         }
-        Ok(())
+        faults.into_result(())
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {
@@ -138,16 +137,17 @@ impl Module for Http {
 }
 
 /// The formats of the `http` block.
-fn read_formats(location: &crate::engine::Location<'_>) -> Result<HashMap<String, Format>, conf::Error> {
+fn read_formats(location: &Location<'_>, faults: &mut conf::Faults) -> HashMap<String, Format> {
     let mut formats = HashMap::new();
     for node in location.scope.all("log_format") {
-        let at = |why: String| conf::Error::at(node, why);
         let Some((name, args)) = node.args.split_first() else { continue };
-        if formats.insert(name.clone(), Format::parse(args).map_err(at)?).is_some() {
-            return Err(at(format!("log_format \"{name}\" stands here twice")));
+        let format = Format::parse(args).map_err(|why| conf::Error::at(node, why));
+        let Some(format) = faults.keep(format) else { continue };
+        if formats.insert(name.clone(), format).is_some() {
+            faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
         }
     }
-    let own = Format::combined().map_err(|why| conf::Error::at(location.scope.node(), why))?;
-    formats.insert("combined".to_owned(), own);
-    Ok(formats)
+    let own = Format::combined().map_err(|why| conf::Error::at(location.scope.node(), why));
+    formats.extend(faults.keep(own).map(|own| ("combined".to_owned(), own)));
+    formats
 }

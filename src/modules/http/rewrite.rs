@@ -113,8 +113,9 @@ const FORM: &str = "the only `if` known is: if ($request_method = METHOD) { add_
                     with =, !=, ~, ~*, !~ or !~*";
 
 impl Condition {
-    fn read(node: &Node) -> Result<Self, conf::Error> {
+    fn read(node: &Node) -> Result<Self, conf::Errors> {
         let test = Test::parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
+        let mut faults = conf::Faults::default();
         let mut condition = Self { test, added: Vec::new(), action: None };
         for child in node.children.iter().flatten() {
             let result = match child.name.as_str() {
@@ -125,9 +126,9 @@ impl Condition {
                 "return" => Err("\"return\" stands in this block twice".to_owned()),
                 other => Err(format!("\"{other}\" in an `if`; {FORM}")),
             };
-            result.map_err(|why| conf::Error::at(child, why))?;
+            faults.keep(result.map_err(|why| conf::Error::at(child, why)));
         }
-        Ok(condition)
+        faults.into_result(condition)
     }
 }
 
@@ -182,19 +183,19 @@ enum Step {
 
 impl Rewrite {
     /// Reads what a block itself says.
-    pub fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
+    pub fn read(scope: &Scope<'_>, faults: &mut conf::Faults) -> Self {
         let mut steps = Vec::new();
         for node in scope.node().children.iter().flatten() {
             match node.name.as_str() {
-                "if" => steps.push(Step::If(Condition::read(node)?)),
+                "if" => steps.extend(faults.keep(Condition::read(node)).map(Step::If)),
                 "return" => {
-                    let action = Return::parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
-                    steps.push(Step::Return(action));
+                    let action = Return::parse(&node.args).map_err(|why| conf::Error::at(node, why));
+                    steps.extend(faults.keep(action).map(Step::Return));
                 }
                 _ => {}
             }
         }
-        Ok(Self { steps })
+        Self { steps }
     }
 
     /// Decides about a request. `mime` is the type that its path would have.

@@ -48,26 +48,28 @@ pub struct Settings {
 
 impl Settings {
     /// Reads a location.
-    pub fn read(location: &Location<'_>, logs: Vec<Access>) -> Result<Self, conf::Error> {
+    pub fn read(location: &Location<'_>, logs: Vec<Access>) -> Result<Self, conf::Errors> {
         let scope = &location.scope;
-        let added = scope.all("add_header").into_iter().map(|node| at(node, AddedHeader::parse(&node.args)));
+        let mut faults = conf::Faults::default();
+        let added = scope.all("add_header").into_iter();
         let expires = scope.find("expires").map(|node| at(node, Expires::parse(&node.args)));
-        Ok(Self {
-            folder: Folder::read(location)?,
+        let settings = Self {
+            folder: faults.keep_or_default(Folder::read(location)),
             index: scope.words("index"),
             listing: scope.flag("autoindex").then(|| read_listing(scope)),
-            types: read_types(scope)?,
+            types: read_types(scope, &mut faults),
             default_type: scope.text("default_type"),
-            added: added.collect::<Result<_, _>>()?,
-            expires: expires.transpose()?.unwrap_or(Expires::Off),
-            rewrite: Rewrite::read(scope)?,
-            rules: Rules::read(scope)?,
+            added: added.filter_map(|node| faults.keep(at(node, AddedHeader::parse(&node.args)))).collect(),
+            expires: expires.and_then(|expires| faults.keep(expires)).unwrap_or(Expires::Off),
+            rewrite: Rewrite::read(scope, &mut faults),
+            rules: faults.keep_or_default(Rules::read(scope)),
             internal: scope.own("internal").next().is_some(),
-            try_files: TryFiles::read(scope)?,
-            error_pages: ErrorPages::read(scope)?,
+            try_files: faults.keep_or_default(TryFiles::read(scope)),
+            error_pages: faults.keep_or_default(ErrorPages::read(scope)),
             logs,
             server_name: scope.text("server_name"),
-        })
+        };
+        faults.into_result(settings)
     }
 
     /// The media type of a file.
@@ -110,16 +112,17 @@ fn read_listing(scope: &Scope<'_>) -> Listing {
 }
 
 /// The `types` blocks of the nearest level that has any.
-fn read_types(scope: &Scope<'_>) -> Result<Option<Vec<(String, String)>>, conf::Error> {
+fn read_types(scope: &Scope<'_>, faults: &mut conf::Faults) -> Option<Vec<(String, String)>> {
     let blocks = scope.all("types");
     if blocks.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let mut types = Vec::new();
-    for entry in blocks.into_iter().flat_map(|block| block.children.iter().flatten()) {
-        types.extend(at(entry, parse_type(&entry.name, &entry.args))?);
-    }
-    Ok(Some(types))
+    let entries = blocks.into_iter().flat_map(|block| block.children.iter().flatten());
+    Some(
+        entries
+            .flat_map(|entry| faults.keep_or_default(at(entry, parse_type(&entry.name, &entry.args))))
+            .collect(),
+    )
 }
 
 fn parse_type(mime: &str, extensions: &[String]) -> Result<Vec<(String, String)>, String> {
@@ -163,7 +166,7 @@ mod tests {
         for (block, message) in [
             ("types { nonsense ts; }", "f:3: \"nonsense\" is no media type"),
             ("types { a/b; }", "f:3: which extensions have the type a/b?"),
-            ("root $host;", "f:3: a folder that begins with a variable"),
+            ("root $host;", "f:3: \"root\" begins with a variable"),
             ("location @a { alias /x; }", "f:3: \"alias\" has no meaning in a location without a path"),
             (
                 "allow 10.0.0.0/33;",

@@ -88,7 +88,7 @@ impl Module for PublishLimits {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.apps = config.applications.iter().map(|application| Limits::new(&application.scope)).collect();
         Ok(())
     }

@@ -77,11 +77,12 @@ impl Module for Page {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.apps = config.applications.iter().map(read_app).collect();
-        self.pages =
-            config.locations.iter().map(|location| read_page(config, location)).collect::<Result<_, _>>()?;
-        Ok(())
+        let mut faults = conf::Faults::default();
+        let locations = config.locations.iter();
+        self.pages = locations.map(|location| faults.keep_or_default(read_page(config, location))).collect();
+        faults.into_result(())
     }
 
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {

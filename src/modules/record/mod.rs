@@ -28,7 +28,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Config, Ctx, Level, Module, StreamId};
+use crate::engine::{Application, Config, Ctx, Level, Module, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use recorder::{Event, Recorder, Scene, Shared};
@@ -86,21 +86,10 @@ impl Module for Record {
         DIRECTIVES
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
         for application in &config.applications {
-            let mut recorders = Vec::new();
-            recorders.extend(Settings::read(&application.scope, "")?);
-            let mut names: Vec<&str> = Vec::new();
-            for block in application.scope.blocks("recorder") {
-                let node = block.node();
-                let name = node.args.first().map(String::as_str).unwrap_or_default();
-                if names.contains(&name) {
-                    let why = format!("recorder \"{name}\" stands in this application twice");
-                    return Err(conf::Error::at(node, why));
-                }
-                names.push(name);
-                recorders.extend(Settings::read(&block, name)?);
-            }
+            let recorders = read_recorders(application, &mut faults);
             for (folder, rule) in
                 recorders.iter().filter_map(|settings| settings.retention(&application.name))
             {
@@ -108,7 +97,7 @@ impl Module for Record {
             }
             self.apps.push(recorders);
         }
-        Ok(())
+        faults.into_result(())
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
@@ -285,6 +274,24 @@ impl Record {
             cx.set_module_timer(NAME, cx.now.instant + wait, DELETIONS);
         }
     }
+}
+
+/// The recorders of an application: its own, if it is not off, and those of its `recorder` blocks.
+fn read_recorders(application: &Application<'_>, faults: &mut conf::Faults) -> Vec<Settings> {
+    let mut recorders = Vec::new();
+    recorders.extend(faults.keep_or_default(Settings::read(&application.scope, "")));
+    let mut names: Vec<&str> = Vec::new();
+    for block in application.scope.blocks("recorder") {
+        let node = block.node();
+        let name = node.args.first().map(String::as_str).unwrap_or_default();
+        if names.contains(&name) {
+            let why = format!("recorder \"{name}\" stands in this application twice");
+            faults.push(conf::Error::at(node, why));
+        }
+        names.push(name);
+        recorders.extend(faults.keep_or_default(Settings::read(&block, name)));
+    }
+    recorders
 }
 
 /// Whether a stream waits for a picture or a repair, to go on in the recording with this identity.
