@@ -200,9 +200,12 @@ impl Loaded {
     }
 
     fn send_signal(&self, signal: Signal) -> Result<(), String> {
-        let (path, _) = self.pid_path();
-        let path = path.ok_or("no pid file: the configuration should name one (pid /run/millstream.pid;)")?;
-        process::signal(&path, signal)
+        let (path, is_named) = self.pid_path();
+        let path = path.ok_or("no pid file to find a server by: its configuration names one (pid /run/millstream.pid;), and -s is given the same with -c")?;
+        process::signal(&path, signal).map_err(|why| match is_named {
+            true => why,
+            false => format!("{why}; a server with another configuration is found with its -c"),
+        })
     }
 
     fn begin_log(&self, line: &CommandLine) -> Result<LogWriter, String> {
@@ -228,7 +231,7 @@ impl Loaded {
     /// Whatever may fail is done before the process goes into the background, if it does.
     fn serve_logged(&self, line: &CommandLine, log: &LogWriter) -> Result<(), String> {
         for notice in &self.notices {
-            log::debug!("{notice}");
+            log::log!(notice.kind.level(), "{notice}");
         }
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();

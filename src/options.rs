@@ -1,6 +1,6 @@
 //! The command line, as nginx has it.
 
-use getopts::Options;
+use getopts::{Fail, Options};
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct CommandLine {
 fn options() -> Options {
     let mut options = Options::new();
     options.optflag("h", "help", "print this and exit");
-    options.optflag("v", "", "print the version and exit");
+    options.optflag("v", "version", "print the version and exit");
     options.optflag("V", "", "print the version and how it was built, and exit");
     options.optflag("t", "", "test the configuration and exit");
     options.optflag("T", "", "test the configuration, print it, and exit");
@@ -70,9 +70,11 @@ pub fn usage() -> String {
 
 /// Reads the arguments; an error is for the user to read.
 pub fn parse(args: &[String]) -> Result<CommandLine, String> {
-    let matches = options().parse(args).map_err(|error| error.to_string())?;
+    let matches = options().parse(args).map_err(|fail| explain(&fail))?;
     if let Some(extra) = matches.free.first() {
-        return Err(format!("unexpected argument \"{extra}\""));
+        return Err(format!(
+            "unexpected argument \"{extra}\"; a configuration is given with -c, and -h lists the options"
+        ));
     }
     let task = if matches.opt_present("h") {
         Task::Help
@@ -85,7 +87,13 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
             None => Task::Serve,
             Some("stop") => Task::Signal(Signal::Stop),
             Some("quit") => Task::Signal(Signal::Quit),
-            Some(other @ ("reload" | "reopen")) => return Err(format!("-s {other} is not built yet")),
+            Some("reload") => {
+                return Err("-s reload is not there yet: stop the server and start it again".to_owned());
+            }
+            Some("reopen") => {
+                let why = "access logs are begun anew when they have been moved, and an error log is rotated by copying it";
+                return Err(format!("-s reopen is not there yet: {why}"));
+            }
             Some(other) => return Err(format!("-s takes stop or quit, not \"{other}\"")),
         }
     };
@@ -96,6 +104,18 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
         globals: matches.opt_str("g"),
         error_log: matches.opt_str("e"),
     })
+}
+
+/// What is wrong with an option, and where to look.
+fn explain(fail: &Fail) -> String {
+    let dashed = |name: &str| format!("{}{name}", if name.len() == 1 { "-" } else { "--" });
+    match fail {
+        Fail::UnrecognizedOption(name) => format!("there is no option {}; -h lists them", dashed(name)),
+        Fail::ArgumentMissing(name) => format!("{} takes an argument; -h says which", dashed(name)),
+        Fail::OptionDuplicated(name) => format!("{} is given twice", dashed(name)),
+        Fail::OptionMissing(name) => format!("{} is missing; -h lists the options", dashed(name)),
+        Fail::UnexpectedArgument(name) => format!("{} takes no argument; -h lists the options", dashed(name)),
+    }
 }
 
 #[cfg(test)]
@@ -114,14 +134,24 @@ mod tests {
         assert_eq!(read("-T -c x").unwrap().task, Task::Test { dump: true });
         assert_eq!(read("-s quit").unwrap().task, Task::Signal(Signal::Quit));
         assert_eq!(read("-V").unwrap().task, Task::Version { verbose: true });
+        assert_eq!(read("--version").unwrap().task, Task::Version { verbose: false });
         assert_eq!(read("-h").unwrap().task, Task::Help);
     }
 
     #[test]
     fn what_is_not_an_option_is_an_error_that_names_it() {
-        for (line, word) in [("-x", "x"), ("file", "file"), ("-s restart", "restart"), ("-c", "c")] {
+        for (line, expected) in [
+            ("-x", "there is no option -x; -h lists them"),
+            ("--reload", "there is no option --reload; -h lists them"),
+            ("file", "unexpected argument \"file\"; a configuration is given with -c"),
+            ("-s restart", "-s takes stop or quit, not \"restart\""),
+            ("-s reload", "-s reload is not there yet"),
+            ("-c", "-c takes an argument; -h says which"),
+            ("-t -t", "-t is given twice"),
+            ("--version=1", "--version takes no argument"),
+        ] {
             let error = read(line).unwrap_err();
-            assert!(error.contains(word), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -85,17 +85,28 @@ const MAX_PID_TEXT: u64 = 64;
 
 /// Sends a signal to the server that holds a pid file.
 pub fn signal(path: &Path, signal: Signal) -> Result<(), String> {
-    let explain = |why: &dyn std::fmt::Display| format!("pid file {}: {why}", path.display());
-    let file = open_pid_file(path, false).map_err(|error| explain(&error))?;
+    let shown = path.display();
+    let explain = |why: &dyn std::fmt::Display| format!("pid file {shown}: {why}");
+    let file = open_pid_file(path, false).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("no server is running: {shown} is not there"),
+        ErrorKind::PermissionDenied => format!("pid file {shown} is not yours: {AS_ITS_USER}"),
+        _ => explain(&error),
+    })?;
     let Err((file, _)) = Flock::lock(file, FlockArg::LockSharedNonblock) else {
-        return Err(explain(&"no server is running"));
+        return Err(format!("no server is running: {shown} was left by one that has ended"));
     };
     let mut text = String::new();
     file.take(MAX_PID_TEXT).read_to_string(&mut text).map_err(|error| explain(&error))?;
     let pid = text.trim().parse().ok().filter(|&pid| pid > 0).map(Pid::from_raw);
     let pid = pid.ok_or_else(|| explain(&"no process id in it"))?;
-    kill(pid, signal).map_err(|error| format!("process {pid}: {error}"))
+    kill(pid, signal).map_err(|errno| match errno {
+        Errno::EPERM => format!("the server with process id {pid} is not yours: {AS_ITS_USER}"),
+        _ => format!("process {pid}: {errno}"),
+    })
 }
+
+/// What to do about a server that is another user's.
+const AS_ITS_USER: &str = "send signals as root or as the user who has started it";
 
 /// The pid file when the configuration names none.
 pub fn default_pid_path() -> Option<PathBuf> {

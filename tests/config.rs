@@ -40,6 +40,16 @@ const MISTAKES: &[(&str, &str)] = &[
         "rtmp {\n  server {\n    lisen 1935;\n  }\n}",
         "3: unknown directive \"lisen\" in server in rtmp; did you mean \"listen\"?",
     ),
+    (
+        "rtmp {\nhls_frag 2s; }",
+        "2: unknown directive \"hls_frag\" in rtmp; did you mean \"hls_fragment\", \"hls_fragment_naming\", \
+         \"hls_fragment_slicing\" or \"hls_fragments_per_key\"?",
+    ),
+    (
+        "http { server {\nlisten 443 ssl; } }",
+        "2: \"listen\" takes address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...: \"ssl\" is \
+         not there yet: put a TLS proxy in front, such as stunnel or nginx with \"stream\"; docs/nginx-rtmp.md has more",
+    ),
     ("\n\nrtpm { }", "3: unknown directive \"rtpm\" in the top level; did you mean \"rtmp\"?"),
     (
         "rtmp { server { listen 1935;\napplication a { liv on; } } }",
@@ -133,7 +143,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "rtmp { server { application a { recorder x {\nexec_record_done y; } } } }",
-        "2: \"exec_record_done\" is known but not built yet",
+        "2: \"exec_record_done\" is not there yet: look for new files from time to time, such as with \
+         \"find FOLDER -name '*.flv' -mmin +1\" in cron; docs/nginx-rtmp.md has more",
     ),
     ("rtmp { server {\napplication a {\nhls on; } } }", "2: \"hls on\" needs \"hls_path\""),
     (
@@ -158,11 +169,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "http { server { location / {\nproxy_pass http://a; } } }",
-        "2: \"proxy_pass\" is nginx's, and Millstream does not do it: it forwards no requests",
+        "2: \"proxy_pass\" is nginx's, and Millstream does not do it: it forwards no requests; a proxy in front can",
     ),
     (
         "rtmp { server { application a {\non_publish http://a; } } }",
-        "2: \"on_publish\" is known but not built yet",
+        "2: \"on_publish\" is not there yet: nobody is asked who may publish or play: let only those reach port 1935, \
+         by a firewall; docs/nginx-rtmp.md has more",
     ),
     (
         "error_log stderr\nloud;",
@@ -464,13 +476,15 @@ fn version_and_help_are_there() {
     let version = format!("millstream version: millstream/{}\n", env!("CARGO_PKG_VERSION"));
     let output = run(millstream().arg("-v"));
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), version.clone()));
+    let output = run(millstream().arg("--version"));
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), version.clone()));
     let output = run(millstream().arg("-V"));
     assert!(output.status.success() && stderr(&output).starts_with(&version));
     assert!(stderr(&output).lines().count() > 1);
     let output = run(millstream().arg("-h"));
     let usage = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for option in ["-h", "-v", "-V", "-t", "-T", "-s", "-p", "-e", "-c", "-g"] {
+    for option in ["-h", "-v", "--version", "-V", "-t", "-T", "-s", "-p", "-e", "-c", "-g"] {
         assert!(usage.contains(option), "{option} is not in {usage}");
     }
 }

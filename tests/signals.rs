@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::http::Connection;
 use crate::common::media;
 use crate::common::player::{Client, relay};
-use crate::common::{Folder, SOON, Server, is_done_within, millstream, run, wait};
+use crate::common::{Folder, SOON, Server, is_done_within, millstream, not_tested, run, wait};
 use nix::sys::signal::Signal;
 
 const PID_FILE: &str = "pid FOLDER/millstream.pid;
@@ -213,4 +215,64 @@ fn a_pid_file_that_a_crash_left_is_taken_over() {
     wait("the pid file is its own", || fs::read_to_string(&path).is_ok_and(|text| text == own));
     server.stop();
     assert!(!path.exists());
+}
+
+/// Runs `millstream -s stop` and returns what it says, which is an error.
+fn stop_in_vain(command: &mut Command) -> String {
+    let output = run(command.args(["-s", "stop"]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+#[test]
+fn a_stop_without_a_server_says_what_it_has_looked_for() {
+    let folder = Folder::new();
+    let configuration = folder.write("c.conf", format!("pid {}/a.pid;", folder.display()));
+    let pid_file = folder.join("a.pid");
+    let said = stop_in_vain(millstream().arg("-c").arg(&configuration));
+    assert_eq!(said, format!("millstream: no server is running: {} is not there\n", pid_file.display()));
+    fs::write(&pid_file, "1\n").unwrap();
+    let said = stop_in_vain(millstream().arg("-c").arg(&configuration));
+    let expected = format!("no server is running: {} was left by one that has ended\n", pid_file.display());
+    assert_eq!(said, format!("millstream: {expected}"));
+    fs::write(&configuration, "pid off;").unwrap();
+    let said = stop_in_vain(millstream().arg("-c").arg(&configuration));
+    assert!(
+        said.starts_with("millstream: no pid file to find a server by: its configuration names one"),
+        "{said}"
+    );
+}
+
+const NOBODY: u32 = 65_534;
+
+/// The binary, run as nobody; only root can do so.
+fn as_nobody() -> Option<Command> {
+    let command = || {
+        let mut command = millstream();
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    let runs = command().arg("-v").output().is_ok_and(|output| output.status.success());
+    runs.then(command)
+}
+
+#[test]
+fn a_stop_of_somebody_elses_server_says_whose_right_it_is() {
+    let server = with_pid_file();
+    let Some(mut command) = as_nobody() else {
+        return not_tested("only root runs programs as somebody else");
+    };
+    let said = stop_in_vain(command.arg("-c").arg(server.folder.join("millstream.conf")));
+    let expected =
+        format!("millstream: the server with process id {} is not yours: send signals as root", server.pid());
+    assert!(said.starts_with(&expected), "{said}");
+    // Without a pid file in the configuration it is looked for in the user's own folder, if there is one.
+    let said = stop_in_vain(&mut as_nobody().unwrap());
+    assert!(said.starts_with("millstream: no pid file to find a server by"), "{said}");
+    let own =
+        as_nobody().unwrap().env("XDG_RUNTIME_DIR", &*server.folder).args(["-s", "stop"]).output().unwrap();
+    let said = String::from_utf8(own.stderr).unwrap();
+    assert!(said.contains("is not yours") && said.contains("is found with its -c"), "{said}");
 }

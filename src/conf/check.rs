@@ -1,30 +1,12 @@
 //! A tree held against the table: names, places, arguments, blocks, repetition.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::rc::Rc;
 
 use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::foreign::{self, Fate};
-use super::suggest::nearest;
+use super::notice::{Notice, NoticeKind};
+use super::suggest::meant;
 use super::{Error, Errors, Faults, Node, Tree};
-
-/// A directive of nginx that is accepted and means nothing here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The file it stands in first.
-    pub file: Rc<str>,
-    /// Its line there.
-    pub line: u32,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: \"{}\" is accepted and means nothing here", self.file, self.line, self.name)
-    }
-}
 
 /// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
 pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
@@ -83,19 +65,27 @@ impl Checker<'_> {
         let name = &node.name;
         match foreign::fate(name, context) {
             Some(Fate::Ignored) => {
-                if self.noticed.insert(name.clone()) {
-                    self.notices.push(Notice {
-                        file: Rc::clone(&node.file),
-                        line: node.line,
-                        name: name.clone(),
-                    });
-                }
+                let message = format!("\"{name}\" is accepted and means nothing here");
+                self.notice(node, NoticeKind::Ignored, message);
             }
-            Some(Fate::Planned) => self.fault(node, format!("\"{name}\" is known but not built yet")),
+            Some(Fate::NotYet(what)) => {
+                let message = format!("\"{name}\" is accepted, and {what}");
+                self.notice(node, NoticeKind::NotYet, message);
+            }
+            Some(Fate::Planned(instead)) => {
+                self.fault(node, format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE));
+            }
             Some(Fate::Refused(why)) => {
                 self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
             }
             None => self.fault(node, self.misplaced(name, context)),
+        }
+    }
+
+    /// Tells something of a name, once.
+    fn notice(&mut self, node: &Node, kind: NoticeKind, message: String) {
+        if self.noticed.insert(node.name.clone()) {
+            self.notices.push(Notice::at(node, kind, message));
         }
     }
 
@@ -108,9 +98,10 @@ impl Checker<'_> {
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
         match places.as_slice() {
             [] => {
-                let meant = nearest(name, self.table.names(Some(context)));
-                let meant = meant.or_else(|| nearest(name, self.table.names(None).chain(foreign::names())));
-                let hint = meant.map(|meant| format!("; did you mean \"{meant}\"?")).unwrap_or_default();
+                let here: Vec<_> = self.table.names(Some(context)).collect();
+                let anywhere: Vec<_> = self.table.names(None).chain(foreign::names()).collect();
+                let meant = meant(name, &here).or_else(|| meant(name, &anywhere));
+                let hint = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
                 format!("unknown directive \"{}\" in {context}{hint}", name.escape_debug())
             }
             [place] => format!("\"{name}\" is not allowed in {context}; it belongs in {place}"),
@@ -183,7 +174,10 @@ mod tests {
                 "worker_connections 1;",
                 "f:1: \"worker_connections\" is not allowed in the top level; it belongs in events",
             ),
-            ("rtmp {\n exec x;\n}", "f:2: \"exec\" is known but not built yet"),
+            (
+                "rtmp {\n dash on;\n}",
+                "f:2: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more",
+            ),
         ] {
             assert_eq!(run(text), Err(message.to_owned()), "{text}");
         }
@@ -191,10 +185,15 @@ mod tests {
 
     #[test]
     fn what_means_nothing_is_accepted_and_named_once() {
-        let notices =
-            run("worker_rlimit_nofile 1; rtmp { tcp_nodelay on; } worker_rlimit_nofile 2;").unwrap();
-        let names: Vec<_> = notices.iter().map(|notice| (notice.line, notice.name.as_str())).collect();
-        assert_eq!(names, [(1, "worker_rlimit_nofile"), (1, "tcp_nodelay")]);
+        let text =
+            "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x; } worker_rlimit_nofile 2;";
+        let notices: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
+        let expected = [
+            "f:1: \"worker_rlimit_nofile\" is accepted and means nothing here",
+            "f:2: \"tcp_nodelay\" is accepted and means nothing here",
+            "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
+        ];
+        assert_eq!(notices, expected);
     }
 
     #[test]

@@ -10,11 +10,16 @@ use super::Context;
 pub(super) enum Fate {
     /// Accepted without effect.
     Ignored,
-    /// On the road map; an error until then.
-    Planned,
+    /// On the road map, and accepted without effect until then. What does not happen completes "it is accepted, and ...".
+    NotYet(&'static str),
+    /// On the road map; an error until then, and what to do instead.
+    Planned(&'static str),
     /// An error for good, and why.
     Refused(&'static str),
 }
+
+/// Ends what is said of a directive that is planned.
+pub const MORE: &str = "docs/nginx-rtmp.md has more";
 
 /// Names of one fate and one home. A name that ends in `*` stands for all that begin so.
 struct Group {
@@ -26,6 +31,7 @@ struct Group {
 const MAIN: &[Context] = &[Context::Main];
 const EVENTS: &[Context] = &[Context::Events];
 const RTMP: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
+const RECORDERS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application, Context::Recorder];
 const HTTP: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
 
 /// The first group that has a name decides; whole names stand before patterns that cover them.
@@ -45,8 +51,9 @@ const GROUPS: &[Group] = &[
     // Buffers, hashes and logs of nginx's own, or never used by the modules themselves.
     Group { homes: RTMP, fate: Fate::Ignored, names: &[
         "stream_buckets", "sync", "buflen", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
-        "send_lowat", "error_log", "access_log", "log_format", "log_interval", "log_size",
+        "send_lowat", "error_log", "log_interval", "log_size",
     ] },
+    Group { homes: RTMP, fate: Fate::NotYet("nothing is written of RTMP"), names: &["access_log", "log_format"] },
     Group { homes: HTTP, fate: Fate::Ignored, names: &[
         "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "aio", "aio_write",
         "directio", "directio_alignment", "output_buffers", "postpone_output", "read_ahead", "open_file_cache",
@@ -65,52 +72,82 @@ const GROUPS: &[Group] = &[
     ] },
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
-    Group { homes: RTMP, fate: Fate::Planned, names: &[
-        "server_name", "send_timeout",
-        "merge_slashes", "resolver", "resolver_timeout",
-        "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
-        "allow", "deny",
-        "push", "pull", "relay_buffer", "push_reconnect", "pull_reconnect", "session_relay",
+    Group { homes: RTMP, fate: Fate::Planned(
+        "run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the server"
+    ), names: &["push", "push_reconnect", "relay_buffer", "session_relay", "exec_push"] },
+    Group { homes: RTMP, fate: Fate::Planned(
+        "run \"ffmpeg -i URL -c copy -f flv rtmp://localhost/live/NAME\" beside the server"
+    ), names: &["pull", "pull_reconnect", "exec_pull", "exec_static"] },
+    Group { homes: RTMP, fate: Fate::Planned(
+        "run the program beside the server, such as \"ffmpeg -i rtmp://localhost/live/NAME ... -f flv rtmp://localhost/hls/NAME_low\""
+    ), names: &[
+        "exec", "exec_publish", "exec_publish_done", "exec_play", "exec_play_done", "exec_kill_signal", "exec_options",
+        "respawn", "respawn_timeout",
+    ] },
+    Group { homes: RECORDERS, fate: Fate::Planned(
+        "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
+    ), names: &["on_record_done", "exec_record_done"] },
+    Group { homes: RTMP, fate: Fate::Planned(
+        "let only those reach port 1935 who may publish or play, by a firewall"
+    ), names: &["allow", "deny"] },
+    Group { homes: RTMP, fate: Fate::Planned(
+        "nobody is asked who may publish or play: let only those reach port 1935, by a firewall"
+    ), names: &[
+        "on_connect", "on_disconnect", "on_publish", "on_publish_done", "on_play", "on_play_done", "on_done", "on_update",
+        "notify_method", "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",
+        "netcall_timeout", "netcall_buffer",
+    ] },
+    Group { homes: RTMP, fate: Fate::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
         "play", "play_temp_path", "play_local_path",
-        "netcall_timeout", "netcall_buffer", "on_connect", "on_disconnect", "on_publish", "on_publish_done",
-        "on_play", "on_play_done", "on_done", "on_record_done", "on_update", "notify_method",
-        "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",
-        "exec", "exec_push", "exec_pull", "exec_static", "exec_publish", "exec_publish_done", "exec_play",
-        "exec_play_done", "exec_record_done", "exec_kill_signal", "exec_options", "respawn", "respawn_timeout",
-        "hls_nested_index_filename", "hls_dir_access",
+    ] },
+    Group { homes: RTMP, fate: Fate::Planned("use hls, which browsers play with hls.js"), names: &[
         "dash", "dash_path", "dash_fragment", "dash_playlist_length", "dash_cleanup", "dash_nested",
     ] },
-    Group { homes: &[Context::Recorder], fate: Fate::Planned, names: &["on_record_done", "exec_record_done"] },
+    Group { homes: RTMP, fate: Fate::Planned("use gop_max_frame_count, gop_max_size and gop_max_time"), names: &[
+        "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
+    ] },
+    Group { homes: RTMP, fate: Fate::Planned("use timeout"), names: &["send_timeout"] },
+    Group { homes: RTMP, fate: Fate::Planned("leave it out"), names: &[
+        "server_name", "merge_slashes", "resolver", "resolver_timeout", "hls_nested_index_filename", "hls_dir_access",
+    ] },
     // Then what configurations of those have beside it.
-    Group { homes: HTTP, fate: Fate::Planned, names: &[
-        "rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "rtmp_control", "flv_live", "recursive_error_pages", "stub_status", "disable_symlinks", "max_ranges", "merge_slashes", "ssl", "ssl_*",
+    Group { homes: HTTP, fate: Fate::Planned(
+        "write \"page on;\" in the location: the streams are in its streams.json"
+    ), names: &["rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "stub_status"] },
+    Group { homes: HTTP, fate: Fate::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
+    Group { homes: HTTP, fate: Fate::Planned("play over RTMP or HLS"), names: &["flv_live"] },
+    Group { homes: HTTP, fate: Fate::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
+        "ssl", "ssl_*",
+    ] },
+    Group { homes: HTTP, fate: Fate::Planned("leave it out"), names: &[
+        "recursive_error_pages", "disable_symlinks", "max_ranges", "merge_slashes",
     ] },
 
     // Without these, something else would be served, or to someone else.
-    Group { homes: MAIN, fate: Fate::Refused("it serves RTMP and HTTP only"), names: &["stream", "mail"] },
-    Group { homes: HTTP, fate: Fate::Refused("it forwards no requests"), names: &[
+    Group { homes: MAIN, fate: Fate::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
+    Group { homes: HTTP, fate: Fate::Refused("it forwards no requests; a proxy in front can"), names: &[
         "proxy_*", "fastcgi_*", "uwsgi_*", "scgi_*", "grpc_*", "memcached_*", "upstream", "mirror", "mirror_*",
         "perl", "perl_*", "js_*", "content_by_lua*", "access_by_lua*", "rewrite_by_lua*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it asks nobody who may read"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("it asks nobody who may read; allow and deny go by address, and a proxy in front can ask"), names: &[
         "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
         "limit_except", "valid_referers", "secure_link", "secure_link_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it does not throttle requests"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("it does not throttle requests; max_connections_per_address limits a client"), names: &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("a request is answered at the path it asks for"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
         "rewrite", "rewrite_log", "break", "random_index", "post_action",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it has no variables of the user's"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("it has no variables of the user's; write the value where it is used"), names: &[
         "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*", "set_real_ip_from", "real_ip_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it sends files as they are"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("it sends files as they are; leave it out"), names: &[
         "sub_filter", "sub_filter_*", "add_before_body", "add_after_body", "addition_types", "ssi", "ssi_*", "xslt_*",
         "xml_entities", "image_filter", "image_filter_*", "charset_map", "mp4", "mp4_*", "flv", "slice",
         "f4f", "f4f_*", "add_trailer", "empty_gif",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it takes no files over HTTP"), names: &[
+    Group { homes: HTTP, fate: Fate::Refused("it takes no files over HTTP; leave it out"), names: &[
         "dav_*", "create_full_put_path", "min_delete_depth",
     ] },
 ];
@@ -130,6 +167,12 @@ pub(super) fn homes(name: &str) -> Vec<Context> {
         }
     }
     homes
+}
+
+/// The names of all that is planned; one that ends in `*` stands for all that begin so.
+pub fn planned() -> impl Iterator<Item = &'static str> {
+    let planned = GROUPS.iter().filter(|group| matches!(group.fate, Fate::Planned(_)));
+    planned.flat_map(|group| group.names).copied()
 }
 
 /// Every whole name.
@@ -171,16 +214,25 @@ mod tests {
             ("worker_connections", Context::Main, None),
             ("stream_buckets", Context::Application, Some(Fate::Ignored)),
             ("rtmp_auto_push", Context::Main, Some(Fate::Ignored)),
-            ("push", Context::Application, Some(Fate::Planned)),
             ("push", Context::Location, None),
-            ("stub_status", Context::Location, Some(Fate::Planned)),
-            ("ssl_certificate_key", Context::HttpServer, Some(Fate::Planned)),
-            ("proxy_pass", Context::Location, Some(Fate::Refused("it forwards no requests"))),
+            (
+                "proxy_pass",
+                Context::Location,
+                Some(Fate::Refused("it forwards no requests; a proxy in front can")),
+            ),
             ("nonsense", Context::Main, None),
             ("sendfile", Context::Events, None),
         ] {
             assert_eq!(fate(name, context), expected, "{name} {context}");
         }
+    }
+
+    #[test]
+    fn all_that_is_planned_is_named() {
+        for name in ["push", "exec_record_done", "on_publish", "dash", "rtmp_stat", "ssl_*", "play"] {
+            assert!(planned().any(|planned| planned == name), "{name}");
+        }
+        assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
     }
 
     #[test]

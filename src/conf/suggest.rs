@@ -1,4 +1,32 @@
-//! The nearest name for a typo.
+//! What may be meant by a name that is none.
+
+/// Names that are offered for the beginning of several.
+const MAX_OFFERED: usize = 4;
+/// The shortest beginning that names are offered for.
+const SHORTEST_BEGINNING: usize = 3;
+
+/// What may be meant: the nearest name, else those that begin so, the shortest first. Each in quotes, as a list.
+pub fn meant(typo: &str, names: &[&str]) -> Option<String> {
+    let nearest = nearest(typo, names.iter().copied());
+    let mut offered = nearest.map_or_else(|| beginning_with(typo, names), |name| vec![name]);
+    offered.truncate(MAX_OFFERED);
+    let quoted: Vec<_> = offered.iter().map(|name| format!("\"{name}\"")).collect();
+    match quoted.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first @ .., last] => Some(format!("{} or {last}", first.join(", "))),
+    }
+}
+
+fn beginning_with<'a>(beginning: &str, names: &[&'a str]) -> Vec<&'a str> {
+    let mut found: Vec<_> = names.iter().copied().filter(|name| name.starts_with(beginning)).collect();
+    if beginning.len() < SHORTEST_BEGINNING {
+        found.clear();
+    }
+    found.sort_unstable_by_key(|name| (name.len(), *name));
+    found.dedup();
+    found
+}
 
 /// The name nearest to `typo`, if any is near enough to be meant.
 pub fn nearest<'a>(typo: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -32,6 +60,31 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_finds_all_names_that_begin_so() {
+        let names = [
+            "record",
+            "recorder",
+            "hls_fragment_naming_granularity",
+            "hls_fragments_per_key",
+            "hls_fragment_naming",
+            "hls_fragment",
+            "hls_fragment",
+            "hls_fragment_slicing",
+        ];
+        let all = "\"hls_fragment\", \"hls_fragment_naming\", \"hls_fragment_slicing\" or \"hls_fragments_per_key\"";
+        for (typo, offered) in [
+            ("recor", Some("\"record\"")),
+            ("rec", Some("\"record\" or \"recorder\"")),
+            ("hls_fragments_p", Some("\"hls_fragments_per_key\"")),
+            ("hls_f", Some(all)),
+            ("re", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(typo, &names).as_deref(), offered, "{typo}");
+        }
+    }
 
     #[test]
     fn slips_find_the_name_that_was_meant_and_other_words_none() {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
+use crate::conf::MORE;
+
 /// How `listen` is written for RTMP.
 pub(super) const RTMP_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] [reuseport] ...";
 /// How `listen` is written for HTTP.
@@ -26,8 +28,13 @@ const LISTEN_OPTIONS: [&str; 10] = [
 pub(super) fn check_listen(args: &[String]) -> Result<(), String> {
     let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
     for option in options {
-        if option == "ssl" || option == "proxy_protocol" || option == "http2" {
-            return Err(format!("\"{option}\", which is not built yet"));
+        match option.as_str() {
+            "ssl" | "http2" => {
+                let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
+                return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
+            }
+            "proxy_protocol" => return Err(format!("\"{option}\" is not there yet: leave it out; {MORE}")),
+            _ => {}
         }
         let known = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
         if !LISTEN_OPTIONS.iter().any(known) {
@@ -35,7 +42,7 @@ pub(super) fn check_listen(args: &[String]) -> Result<(), String> {
         }
     }
     if address.starts_with("unix:") {
-        return Err("a Unix socket, which is not built yet".into());
+        return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
     }
     split_address(address, 0).map(|_| ())
 }
