@@ -1,9 +1,10 @@
-//! The log: lines as nginx writes them, to standard error or a file.
+//! The log: lines as nginx writes them, to standard error or files.
 
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -15,57 +16,89 @@ const END: Duration = Duration::from_secs(1);
 /// How long whatever follows a panic waits, which may be the end.
 const PANIC: Duration = Duration::from_millis(100);
 
-/// Begins to log at `level` (or what RUST_LOG says) to `file`, or to standard error for "stderr".
-pub fn begin(file: &Path, level: LevelFilter) -> Result<LogWriter, String> {
-    let mut filter = env_logger::Builder::new();
-    filter.filter_level(level);
-    if let Ok(filters) = std::env::var("RUST_LOG") {
-        filter.parse_filters(&filters);
-    }
-    let filter = filter.build();
-    let file = open(file).map_err(|error| format!("error log {}: {error}", file.display()))?;
-    let writer = LogWriter::new(file, line);
-    log::set_max_level(filter.filter());
-    let logger = Logger { filter, writer: writer.clone() };
-    log::set_boxed_logger(Box::new(logger)).map_err(|error| error.to_string())?;
+/// Begins to log to each of these files, or to standard error for "stderr", at its level (or at what RUST_LOG says).
+pub fn begin(outputs: &[(PathBuf, LevelFilter)]) -> Result<ErrorLogs, String> {
+    let logs = each_once(outputs).into_iter().map(|(file, level)| ErrorLog::open(file, level));
+    let logs = ErrorLogs(logs.collect::<Result<_, _>>()?);
+    let levels = logs.0.iter().map(|log| log.filter.filter());
+    log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
+    log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
     // What a panic ends is the engine's to say; where it came from is here.
-    let of_panics = writer.clone();
+    let of_panics = logs.clone();
     std::panic::set_hook(Box::new(move |panic| {
         let line = panic.to_string().replace(char::is_control, " ");
         log::error!("a fault of the server, please report it: {line}");
-        of_panics.flush(PANIC);
+        of_panics.0.iter().for_each(|log| log.writer.flush(PANIC));
     }));
-    Ok(writer)
+    Ok(logs)
 }
 
-/// A log that is written to its end when this goes, whatever it is that ends.
-pub struct FlushedAtEnd(pub LogWriter);
-
-impl Drop for FlushedAtEnd {
-    fn drop(&mut self) {
-        self.0.finish(END);
+/// A file that is named several times is written once, with all that goes to it.
+fn each_once(outputs: &[(PathBuf, LevelFilter)]) -> Vec<(&Path, LevelFilter)> {
+    let mut all: Vec<(&Path, LevelFilter)> = Vec::new();
+    for (file, level) in outputs {
+        match all.iter_mut().find(|(known, _)| known == file) {
+            Some((_, known)) => *known = (*known).max(*level),
+            None => all.push((file, *level)),
+        }
     }
+    all
 }
 
-struct Logger {
+/// All that the log is written to. Clones are the same logs.
+#[derive(Clone)]
+pub struct ErrorLogs(Vec<ErrorLog>);
+
+#[derive(Clone)]
+struct ErrorLog {
     /// Used for what RUST_LOG says, not to write.
-    filter: env_logger::Logger,
+    filter: Arc<env_logger::Logger>,
     writer: LogWriter,
 }
 
-impl Log for Logger {
+impl ErrorLog {
+    fn open(file: &Path, level: LevelFilter) -> Result<Self, String> {
+        let mut filter = env_logger::Builder::new();
+        filter.filter_level(level);
+        if let Ok(filters) = std::env::var("RUST_LOG") {
+            filter.parse_filters(&filters);
+        }
+        let filter = Arc::new(filter.build());
+        let opened = open(file).map_err(|error| format!("error log {}: {error}", file.display()))?;
+        Ok(Self { writer: LogWriter::new(opened, filter.filter(), line), filter })
+    }
+}
+
+impl ErrorLogs {
+    /// Starts a thread for each, once the process is in the background, if it goes there.
+    pub fn start(&self) -> Result<(), String> {
+        let mut started = self.0.iter().map(|log| log.writer.start());
+        started.try_for_each(|result| result.map_err(|error| format!("no thread for the log: {error}")))
+    }
+}
+
+/// Logs that are written to their end when this goes, whatever it is that ends.
+pub struct FlushedAtEnd(pub ErrorLogs);
+
+impl Drop for FlushedAtEnd {
+    fn drop(&mut self) {
+        self.0.0.iter().for_each(|log| log.writer.finish(END));
+    }
+}
+
+impl Log for ErrorLogs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.enabled(metadata)
+        self.0.iter().any(|log| log.filter.enabled(metadata))
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.filter.matches(record) {
-            self.writer.add(record, Instant::now());
+        for log in self.0.iter().filter(|log| log.filter.matches(record)) {
+            log.writer.add(record, Instant::now());
         }
     }
 
     fn flush(&self) {
-        self.writer.flush(END);
+        self.0.iter().for_each(|log| log.writer.flush(END));
     }
 }
 
@@ -98,15 +131,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_is_named_twice_is_written_once_with_all_that_goes_there() {
+        let outputs = [("a", LevelFilter::Warn), ("b", LevelFilter::Error), ("a", LevelFilter::Debug)];
+        let outputs = outputs.map(|(file, level)| (PathBuf::from(file), level));
+        let expected = [(Path::new("a"), LevelFilter::Debug), (Path::new("b"), LevelFilter::Error)];
+        assert_eq!(each_once(&outputs), expected);
+    }
+
+    #[test]
     fn where_a_panic_came_from_is_in_the_log() {
         let path = std::env::temp_dir().join(format!("millstream-panic-{}", std::process::id()));
         let ours = std::panic::take_hook();
-        let writer = begin(&path, LevelFilter::Info).unwrap();
-        writer.start().unwrap();
+        let logs = begin(&[(path.clone(), LevelFilter::Info)]).unwrap();
+        logs.start().unwrap();
         let panic = std::panic::catch_unwind(|| panic!("of\na test"));
         std::panic::set_hook(ours);
         assert!(panic.is_err());
-        writer.flush(Duration::from_secs(15));
+        logs.0[0].writer.flush(Duration::from_secs(15));
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         let begins = " [error] a fault of the server, please report it: panicked at src/logging.rs";

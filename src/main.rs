@@ -8,14 +8,13 @@ mod process;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use log::LevelFilter;
-use logging::FlushedAtEnd;
+use logging::{ErrorLogs, FlushedAtEnd};
 use millstream::conf::{self, Scope, Table, Tree};
 use millstream::engine::{self, Engine};
-use millstream::net::LogWriter;
 use millstream::{modules, net};
 use nix::sys::signal::Signal;
 use options::{CommandLine, Task};
@@ -80,6 +79,14 @@ fn build_facts() -> String {
 
 fn source_name(line: &CommandLine) -> &str {
     line.file.as_deref().unwrap_or("(built in)")
+}
+
+/// The file and the level of an `error_log`.
+fn read_error_log(args: &[String]) -> (PathBuf, LevelFilter) {
+    let file = args.first().map_or("stderr", String::as_str);
+    // nginx's own default would be error, which hides that anything happens at all.
+    let level = args.get(1).and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info);
+    (file.into(), level)
 }
 
 /// Why a configuration cannot be served.
@@ -208,20 +215,26 @@ impl Loaded {
         })
     }
 
-    fn begin_log(&self, line: &CommandLine) -> Result<LogWriter, String> {
-        let words = self.root().words("error_log");
-        let (file, level) = (words.first().map_or("stderr", String::as_str), words.get(1));
-        let file = line.error_log.as_deref().unwrap_or(file);
-        // nginx's own default would be error, which hides that anything happens at all.
-        let level = level.and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info);
-        logging::begin(Path::new(file), level)
+    /// The files that the log is written to, each with its level.
+    fn error_logs(&self, line: &CommandLine) -> Vec<(PathBuf, LevelFilter)> {
+        let root = self.root();
+        let nodes = root.all("error_log");
+        let mut logs: Vec<_> = nodes.iter().map(|node| read_error_log(&node.args)).collect();
+        if logs.is_empty() {
+            logs.push(read_error_log(&root.words("error_log")));
+        }
+        if let Some(file) = &line.error_log {
+            logs.truncate(1);
+            logs.iter_mut().for_each(|(path, _)| *path = file.into());
+        }
+        logs
     }
 
     fn serve(&self, line: &CommandLine) -> Result<(), String> {
-        let log = self.begin_log(line)?;
-        let _flushed = FlushedAtEnd(log.clone());
+        let logs = logging::begin(&self.error_logs(line))?;
+        let _flushed = FlushedAtEnd(logs.clone());
         // Once in the background, the log is where a failure can be read.
-        let result = self.serve_logged(line, &log);
+        let result = self.serve_logged(line, &logs);
         if let (Err(error), true) = (&result, self.root().flag("daemon")) {
             error.lines().for_each(|line| log::error!("{line}"));
         }
@@ -229,7 +242,7 @@ impl Loaded {
     }
 
     /// Whatever may fail is done before the process goes into the background, if it does.
-    fn serve_logged(&self, line: &CommandLine, log: &LogWriter) -> Result<(), String> {
+    fn serve_logged(&self, line: &CommandLine, logs: &ErrorLogs) -> Result<(), String> {
         for notice in &self.notices {
             log::log!(notice.kind.level(), "{notice}");
         }
@@ -255,7 +268,7 @@ impl Loaded {
         if let Some(identity) = identity {
             identity.assume()?;
         }
-        log.start().map_err(|error| format!("no thread for the log: {error}"))?;
+        logs.start()?;
         server.run().map_err(|error| error.to_string())?;
         log::info!("stopped");
         Ok(())

@@ -307,7 +307,10 @@ fn a_name_or_path_that_no_file_can_have_is_a_mistake() {
         (rtmp(format!("record_path {path};")), "\"record_path\" takes a path: it has 4000 bytes"),
         (rtmp(format!("hls_path /{long};")), "\"hls_path\" takes a path: a name in it has 300"),
         (rtmp(format!("hls_key_path /{long};")), "\"hls_key_path\" takes a path: a name in it has 300"),
-        (rtmp(format!("hls_variant _{long};")), "\"hls_variant\" takes suffix [ATTRIBUTE=value ...]: "),
+        (
+            rtmp(format!("hls_variant _{long};")),
+            "\"hls_variant\" takes suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]: ",
+        ),
         (
             rtmp("hls on; hls_path /h; hls_nested on; hls_variant .m3u8;".into()),
             "\"hls_variant\" with a name",
@@ -453,6 +456,28 @@ fn the_log_goes_where_it_is_told() {
         assert_eq!(server.log(), "", "nothing on standard error");
         assert_eq!(server.folder.list("").len(), 2, "{:?}", server.folder.list(""));
     }
+}
+
+#[test]
+fn each_error_log_is_written_at_its_own_level() {
+    let folder = Folder::new();
+    let logs =
+        "error_log all.log debug; error_log usual.log; error_log also.log info; error_log few.log error;";
+    folder.write("c.conf", format!("{logs} pid c.pid; rtmp {{ server {{ listen 127.0.0.1:0; }} }}"));
+    let mut command = millstream();
+    command.current_dir(&*folder).args(["-c", "c.conf"]);
+    let mut server = Server::spawn(folder, command, 0);
+    let read = |server: &Server, file: &str| fs::read_to_string(server.folder.join(file)).unwrap_or_default();
+    wait("it listens", || read(&server, "also.log").contains("listening for RTMP on 127.0.0.1:"));
+    server.signal(nix::sys::signal::Signal::SIGHUP);
+    wait("a debug line", || read(&server, "all.log").contains("[debug]"));
+    server.stop();
+    let usual = read(&server, "usual.log");
+    assert!(usual.ends_with("stopped\n") && !usual.contains("[debug]"), "{usual}");
+    assert_eq!((read(&server, "also.log"), read(&server, "few.log")), (usual, String::new()));
+    let nine: String = (0..9).map(|n| format!("error_log {n}.log;\n")).collect();
+    let (code, said) = test(&nine);
+    assert!(code == Some(1) && said.contains("c.conf:9: more than 8 error logs"), "{said}");
 }
 
 #[test]

@@ -123,6 +123,9 @@ impl<'t> Config<'t> {
             hosts: Vec::new(),
             limits: BlockLimits { all: Limits::of(root), ..BlockLimits::default() },
         };
+        if let Some(node) = root.own("error_log").nth(MAX_ERROR_LOGS) {
+            faults.push(Error::at(node, format!("more than {MAX_ERROR_LOGS} error logs")));
+        }
         for rtmp in root.blocks("rtmp") {
             config.limits.rtmp = Limits::of(&rtmp);
             for server in rtmp.blocks("server") {
@@ -347,6 +350,9 @@ pub(super) fn check_max_message(args: &[String]) -> Result<(), String> {
         _ => Err("one size such as 8m".to_owned()),
     }
 }
+
+/// The most error logs: each has a thread.
+const MAX_ERROR_LOGS: usize = 8;
 
 /// Checks the arguments of `error_log`.
 pub(super) fn check_error_log(args: &[String]) -> Result<(), String> {

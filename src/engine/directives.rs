@@ -50,9 +50,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             check: config::check_error_log,
         },
         default: "stderr info",
-        repeat: Repeat::Once,
+        repeat: Repeat::Many,
         doc: "Where the log goes, and how much of it: a file, a FIFO, or stderr, /dev/stdout, /dev/stderr, \
-              /dev/null; a link is followed only to one of the last three. RUST_LOG, when set, decides how much. \
+              /dev/null; a link is followed only to one of the last three. Several are all written, eight at most, each at its own \
+              level. RUST_LOG, when set, decides how much. \
               From error to info each kind of line is written 20 times a second, and the rest is counted, unless the level is debug; so are \
               lines that the log is too slow to take.",
     },
@@ -110,8 +111,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "size", check: config::check_max_message },
         default: "8m",
         repeat: Repeat::Once,
-        doc: "The longest message taken from a publisher; a longer one ends its session. At most 16m. Who does not publish may send \
-              64k.",
+        doc: "The longest message taken from a publisher; a longer one ends its session. Up to 256m are accepted, but no message \
+              has more than 16 MiB, since its length has 24 bits. Who does not publish may send 64k.",
     },
     Directive {
         name: "max_streams",

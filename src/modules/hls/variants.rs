@@ -14,7 +14,7 @@ use super::store::Files;
 use crate::engine::StreamName;
 
 /// How `hls_variant` is written.
-pub const SYNTAX: &str = "suffix [ATTRIBUTE=value ...]";
+pub const SYNTAX: &str = "suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]";
 
 /// One `hls_variant`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,8 @@ impl Variant {
     pub fn read(args: &[String]) -> Self {
         let (suffix, given) = args.split_first().map_or(("", args), |(suffix, rest)| (suffix.as_str(), rest));
         let mut attributes = Attributes::default();
-        for (name, value) in given.iter().filter_map(|arg| arg.split_once('=')) {
+        let given = given.iter().flat_map(|arg| split_attributes(arg));
+        for (name, value) in given.filter_map(|attribute| attribute.split_once('=')) {
             attributes.set(name, value.trim_matches('"'));
         }
         Self { suffix: suffix.to_owned(), attributes }
@@ -48,9 +49,9 @@ pub fn check(args: &[String]) -> Result<(), String> {
         return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
     }
     let mut names: Vec<&str> = Vec::new();
-    for arg in given {
-        let Some((name, value)) = arg.split_once('=') else {
-            return Err(format!("\"{}\" is not ATTRIBUTE=value", arg.escape_debug()));
+    for attribute in given.iter().flat_map(|arg| split_attributes(arg)) {
+        let Some((name, value)) = attribute.split_once('=') else {
+            return Err(format!("\"{}\" is not ATTRIBUTE=value", attribute.escape_debug()));
         };
         if names.contains(&name) {
             return Err(format!("{name} is given twice"));
@@ -67,16 +68,41 @@ pub fn check(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// The attributes in an argument, which may have several, as nginx-rtmp's may. A comma parts two where the name of one
+/// follows it, or nothing; others belong to a value, such as a list of codecs.
+fn split_attributes(arg: &str) -> Vec<&str> {
+    let (mut attributes, mut begin, mut is_quoted) = (Vec::new(), 0, false);
+    for (at, byte) in arg.bytes().enumerate() {
+        is_quoted ^= byte == b'"';
+        if byte == b',' && !is_quoted && arg.get(at + 1..).is_some_and(begins_attribute) {
+            attributes.extend(arg.get(begin..at));
+            begin = at + 1;
+        }
+    }
+    attributes.extend(arg.get(begin..).filter(|rest| begin == 0 || !rest.is_empty()));
+    attributes
+}
+
+fn begins_attribute(text: &str) -> bool {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    text.is_empty() || text.contains('=') && !name.is_empty() && name.bytes().all(is_in_name)
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'
+}
+
 /// What an attribute takes, if it is not what is given.
 fn judge(name: &str, value: &str) -> Option<&'static str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
     let (fits, expected) = match name {
         "BANDWIDTH" | "AVERAGE-BANDWIDTH" | "PROGRAM-ID" => (digits(value), "a number"),
         "RESOLUTION" => (value.split_once('x').is_some_and(|(w, h)| digits(w) && digits(h)), "WIDTHxHEIGHT"),
         "FRAME-RATE" => (value.parse::<f64>().is_ok_and(|rate| rate > 0.0), "a number"),
         "" => (false, "a name in front"),
-        _ if !name.bytes().all(is_name) => (false, "a name of capital letters, digits and dashes in front"),
+        _ if !name.bytes().all(is_in_name) => {
+            (false, "a name of capital letters, digits and dashes in front")
+        }
         _ => {
             let value = value.trim_matches('"');
             (!value.is_empty() && !value.contains(['"', '\n', '\r']), "a value in one line")

@@ -72,9 +72,10 @@ fn parse(args: &[String]) -> Result<TryFiles, String> {
         [candidates @ .., last] if !candidates.is_empty() => (last, candidates),
         _ => return Err("a file at least, and what to do without it".to_owned()),
     };
+    // nginx finds a name without a slash if its root ends with one: as if the slash were here.
     let template = |text: &String| match text.starts_with(['/', '$']) {
         true => Template::parse(text, When::Asked),
-        false => Err(format!("\"{text}\" does not begin with / or a variable")),
+        false => Template::parse(&format!("/{text}"), When::Asked),
     };
     let last = match last.strip_prefix('=') {
         Some(code) => match code.parse() {
@@ -100,7 +101,9 @@ mod tests {
         assert_eq!(parse("$uri $uri/ =404").unwrap().candidates.len(), 2);
         assert!(matches!(parse("$uri /index.html?x=$arg_y").unwrap().last, Last::Place(_)));
         assert!(matches!(parse("$uri @other").unwrap().last, Last::Place(_)));
-        for wrong in ["$uri", "$uri =4040", "$uri =x", "file =404", "$uri index.html", "$nope =404"] {
+        assert_eq!(parse("index.html =404"), parse("/index.html =404"));
+        assert_eq!(parse("$uri index.html"), parse("$uri /index.html"));
+        for wrong in ["$uri", "$uri =4040", "$uri =x", "$nope =404"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -38,6 +38,8 @@ pub struct LogWriter(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     format: Format,
+    /// Whether all is written, and nothing is left out.
+    is_complete: bool,
     state: Mutex<State>,
     /// For the thread: there is something to write, or something new to wait for.
     has_work: Condvar,
@@ -54,12 +56,14 @@ struct State {
 }
 
 impl LogWriter {
-    /// A log that has no thread yet.
-    pub fn new(file: Box<dyn AsFd + Send>, format: Format) -> Self {
+    /// A log that has no thread yet. Of one for debug or trace nothing is left out: whoever has these lines written is
+    /// looking for one of them, or for the order of all.
+    pub fn new(file: Box<dyn AsFd + Send>, level: LevelFilter, format: Format) -> Self {
         let output = Some(Output::new(file, format));
         let state = State { queue: Queue::new(format), limits: Limits::default(), output };
         let (has_work, is_idle) = (Condvar::new(), Condvar::new());
-        Self(Arc::new(Shared { format, state: Mutex::new(state), has_work, is_idle }))
+        let is_complete = level > LevelFilter::Info;
+        Self(Arc::new(Shared { format, is_complete, state: Mutex::new(state), has_work, is_idle }))
     }
 
     /// Starts the thread; once this returns nobody waits for the log. To be called once, after any fork.
@@ -111,8 +115,7 @@ impl Shared {
     }
 
     fn admit(&self, site: CallSite, level: Level, now: Instant) -> Admission {
-        // Whoever has these lines written is looking for one of them, or for the order of all.
-        if level > Level::Info || log::max_level() > LevelFilter::Info {
+        if level > Level::Info || self.is_complete {
             return Admission::Written;
         }
         let mut state = self.state();

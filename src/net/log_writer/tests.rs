@@ -8,7 +8,7 @@ const SOON: Duration = Duration::from_secs(15);
 
 fn log() -> (LogWriter, PipeReader) {
     let (reader, writer) = pipe().unwrap();
-    (LogWriter::new(Box::new(writer), |_, text| format!("{text}\n")), reader)
+    (LogWriter::new(Box::new(writer), LevelFilter::Info, |_, text| format!("{text}\n")), reader)
 }
 
 fn add(log: &LogWriter, level: Level, text: &str, line: u32) {

@@ -38,6 +38,31 @@ fn attributes_are_judged() {
     assert!(check(&["_low".to_owned(), "A=b\nc".to_owned()]).is_err());
 }
 
+#[test]
+fn attributes_may_stand_in_one_argument_with_commas_between() {
+    for (text, expected) in [
+        ("_x BANDWIDTH=1,RESOLUTION=1280x720", "BANDWIDTH=1,RESOLUTION=1280x720"),
+        ("_x BANDWIDTH=1, RESOLUTION=1280x720", "BANDWIDTH=1,RESOLUTION=1280x720"),
+        (
+            "_x BANDWIDTH=1,CODECS=avc1.4d401f,mp4a.40.2,FRAME-RATE=25",
+            "BANDWIDTH=1,CODECS=\"avc1.4d401f,mp4a.40.2\",FRAME-RATE=25",
+        ),
+        ("_x CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1", "CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1"),
+        ("_x BANDWIDTH=1 CODECS=\"a,b\"", "BANDWIDTH=1,CODECS=\"a,b\""),
+    ] {
+        assert_eq!(check(&words(text)), Ok(()), "{text}");
+        assert_eq!(Variant::read(&words(text)).attributes.to_string(), expected, "{text}");
+    }
+    for (text, why) in [
+        ("_x BANDWIDTH=1,BANDWIDTH=2", "BANDWIDTH is given twice"),
+        ("_x BANDWIDTH=1,RESOLUTION=720p", "RESOLUTION takes WIDTHxHEIGHT, not \"720p\""),
+        ("_x BANDWIDTH=1,720p", "BANDWIDTH takes a number, not \"1,720p\""),
+    ] {
+        let error = check(&words(text)).unwrap_err();
+        assert!(error.contains(why), "{text}: {error}");
+    }
+}
+
 fn settings(layout: Layout) -> Rc<Settings> {
     let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];
     Rc::new(Settings {
