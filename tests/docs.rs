@@ -56,7 +56,8 @@ fn is_configuration(block: &str, table: &Table) -> bool {
 fn judge(block: &str, table: &Table) -> Result<(), String> {
     let judged = PLACES.map(|place| {
         let tree = Tree::from_text("example", &place.replace('%', block));
-        tree.and_then(|tree| conf::check(&tree, table)).map(drop).map_err(|error| error.to_string())
+        let tree = tree.map_err(|error| error.to_string())?;
+        conf::check(&tree, table).map(drop).map_err(|errors| errors.to_string())
     });
     if judged.contains(&Ok(())) {
         return Ok(());
@@ -101,5 +102,26 @@ fn every_link_between_the_documents_leads_somewhere() {
             let is_there = || anchors(&fs::read_to_string(&file).unwrap()).iter().any(|there| there == anchor);
             assert!(anchor.is_empty() || is_there(), "{}: {target}", path.display());
         }
+    }
+}
+
+/// The names in the first column of the table below a heading.
+fn first_column<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = text.split(heading).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn what_is_not_there_yet_stands_in_the_guide_for_users_of_nginx_rtmp_and_nothing_else_does() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/nginx-rtmp.md");
+    let text = fs::read_to_string(path).unwrap();
+    let told = first_column(&text, "\n## Not there yet\n");
+    for planned in conf::planned() {
+        assert!(told.contains(&planned), "{planned} is missing");
+    }
+    for name in told.into_iter().filter(|name| !name.starts_with("-s ")) {
+        let is_place = ["publish", "play"].contains(&name);
+        assert!(is_place || conf::planned().any(|planned| planned == name), "{name} is there");
     }
 }
