@@ -25,7 +25,9 @@ fn documents() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let all = docs.filter(|path| path.extension().is_some_and(|end| end == "md"));
-    all.chain([root.join("README.md")]).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+    all.chain([root.join("README.md")])
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 /// The indented blocks of a document, each with the number of its first line.
@@ -99,7 +101,8 @@ fn every_link_between_the_documents_leads_somewhere() {
             let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let file = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
             assert!(file.exists(), "{}: {target}", path.display());
-            let is_there = || anchors(&fs::read_to_string(&file).unwrap()).iter().any(|there| there == anchor);
+            let is_there =
+                || anchors(&fs::read_to_string(&file).unwrap()).iter().any(|there| there == anchor);
             assert!(anchor.is_empty() || is_there(), "{}: {target}", path.display());
         }
     }

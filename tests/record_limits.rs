@@ -120,7 +120,8 @@ fn a_limit_within_an_interval_ends_the_file_until_the_interval_is_over() {
         let sizes = server.folder.list("rec").into_iter().map(|name| size(&server, &name));
         assert!(sizes.max().is_some_and(|size| size <= 30 * 1024));
         // At the first key frame behind each interval.
-        for (file, begin) in files(&server.folder, &numbered(4), &sent[..2]).iter().zip([0, 3000, 6000, 9000]) {
+        for (file, begin) in files(&server.folder, &numbered(4), &sent[..2]).iter().zip([0, 3000, 6000, 9000])
+        {
             let (sent, pictures) = (media::track(&sent[2..], 9), media::track(file, 9));
             let sent = sent.iter().filter(|sent| sent.timestamp >= begin).take(pictures.len());
             assert_eq!(payloads(&pictures), payloads(sent), "{limit}");

@@ -12,6 +12,7 @@ use super::{Error, Errors, Faults, Node, Tree};
 pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
     let mut checker =
         Checker { table, notices: Vec::new(), noticed: HashSet::new(), faults: Faults::default() };
+    tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
     checker.block(tree.root(), Context::Main);
     checker.faults.into_result(checker.notices)
 }
@@ -27,6 +28,10 @@ impl Checker<'_> {
     fn block(&mut self, block: &Node, context: Context) {
         let mut seen = HashSet::new();
         for node in block.children.iter().flatten() {
+            let is_unread = node.name == "include" && node.children.is_none();
+            if is_unread {
+                continue;
+            }
             let Some(row) = self.table.find(&node.name, context) else {
                 self.unowned(node, context);
                 continue;
@@ -115,9 +120,15 @@ impl Checker<'_> {
     }
 }
 
-/// What has most likely happened to a directive that goes on in the next line.
+/// What has most likely happened to a directive that goes on in the next line, or has a variable of a template.
 fn hint(node: &Node) -> &'static str {
-    if node.last_line > node.line { "; is a \";\" missing?" } else { "" }
+    if node.last_line > node.line {
+        "; is a \";\" missing?"
+    } else if node.args.iter().any(|arg| arg.contains("${")) {
+        "; is it a template that has not been filled in?"
+    } else {
+        ""
+    }
 }
 
 #[cfg(test)]

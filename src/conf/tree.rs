@@ -20,6 +20,11 @@ const MAX_FILES: usize = 256;
 /// How many directives one configuration may have.
 const MAX_NODES: u32 = 65_536;
 
+/// Files of nginx that need not be there: its table of media types is built in, and the others go with directives
+/// that are errors by themselves.
+const OPTIONAL: [&str; 6] =
+    ["mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "proxy_params"];
+
 /// A directive, with its block if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -60,6 +65,8 @@ impl Node {
 pub struct Tree {
     root: Node,
     files: Vec<(Rc<str>, String)>,
+    /// One for each `include` in the tree whose file cannot be read.
+    unread: Vec<Error>,
 }
 
 impl Tree {
@@ -104,6 +111,11 @@ impl Tree {
         &self.files
     }
 
+    /// Why files that are to be included are not in the tree; their `include` is, in their place.
+    pub(super) fn unread(&self) -> &[Error] {
+        &self.unread
+    }
+
     /// The top level.
     pub fn root(&self) -> &Node {
         &self.root
@@ -128,11 +140,12 @@ struct Parser {
     files: Vec<(Rc<str>, String)>,
     nodes: u32,
     includes: usize,
+    unread: Vec<Error>,
 }
 
 impl Parser {
     fn new(folder: PathBuf) -> Self {
-        Self { folder, files: Vec::new(), nodes: 0, includes: 0 }
+        Self { folder, files: Vec::new(), nodes: 0, includes: 0, unread: Vec::new() }
     }
 
     fn finish(self, file: Rc<str>, children: Vec<Node>) -> Tree {
@@ -146,7 +159,7 @@ impl Parser {
             position: 0,
             is_incomplete: false,
         };
-        Tree { root, files: self.files }
+        Tree { root, files: self.files, unread: self.unread }
     }
 
     /// Parses one file that stands `depth` blocks deep.
@@ -189,7 +202,7 @@ impl Parser {
                     }
                     let node = self.directive(lexer, file, (name, line), depth)?;
                     if node.name == "include" && node.children.is_none() {
-                        nodes.extend(self.include(&node, depth)?);
+                        nodes.extend(self.include(node, depth)?);
                     } else {
                         nodes.push(node);
                     }
@@ -247,19 +260,25 @@ impl Parser {
         }
     }
 
-    fn include(&mut self, node: &Node, depth: usize) -> Result<Vec<Node>, Error> {
+    /// What an `include` stands for; itself, where a file cannot be read, so that the rest is checked all the same.
+    fn include(&mut self, node: Node, depth: usize) -> Result<Vec<Node>, Error> {
         let [pattern] = node.args.as_slice() else {
-            return Err(Error::at(node, "\"include\" takes one file or pattern"));
+            return Err(Error::at(&node, "\"include\" takes one file or pattern"));
         };
         if self.includes >= MAX_INCLUDES {
-            return Err(Error::at(node, format!("includes nested deeper than {MAX_INCLUDES}")));
+            return Err(Error::at(&node, format!("includes nested deeper than {MAX_INCLUDES}")));
         }
         self.includes += 1;
         let mut nodes = Vec::new();
-        for path in self.included_files(node, pattern)? {
+        for path in self.included_files(&node, pattern)? {
             let name: Rc<str> = path.to_string_lossy().into();
-            let text = read(&path).map_err(|why| Error::at(node, format!("include {name}: {why}")))?;
-            nodes.extend(self.parse(&name, text, depth)?);
+            match read(&path) {
+                Ok(text) => nodes.extend(self.parse(&name, text, depth)?),
+                Err(why) => {
+                    self.unread.push(Error::at(&node, format!("include {name}: {why}")));
+                    nodes.push(node.clone());
+                }
+            }
         }
         self.includes -= 1;
         Ok(nodes)
@@ -269,8 +288,8 @@ impl Parser {
     fn included_files(&self, node: &Node, pattern: &str) -> Result<Vec<PathBuf>, Error> {
         let whole = self.folder.join(pattern);
         if !pattern.contains(['*', '?', '[']) {
-            // nginx's table of media types is built in, so a file that was written for it needs no copy.
-            let is_optional = whole.file_name().is_some_and(|name| name == "mime.types");
+            let is_optional =
+                whole.file_name().is_some_and(|name| OPTIONAL.iter().any(|known| name == *known));
             if is_optional && fs::metadata(&whole).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                 return Ok(Vec::new());
             }
@@ -335,7 +354,10 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("millstream-tree-{}", std::process::id()));
         fs::create_dir_all(folder.join("d")).unwrap();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-        write("main", "include d/*.conf; x { include d/a.conf; } include none*; include no/mime.types;");
+        write(
+            "main",
+            "include d/*.conf; x { include d/a.conf; } include none*; include no/mime.types; include fastcgi_params;",
+        );
         write("d/b.conf", "b;");
         write("d/a.conf", "a;");
         write("self", "include self;");
@@ -347,8 +369,11 @@ mod tests {
         assert_eq!(tree.files().len(), 4);
         let error = |name: &str| Tree::load(&folder.join(name)).unwrap_err().to_string();
         assert!(error("self").contains("includes nested deeper"));
-        assert!(error("missing").contains("missing:2: include") && error("missing").contains("No such file"));
-        assert!(error("folder").contains("not a regular file"));
+        let unread = |name: &str| Tree::load(&folder.join(name)).unwrap().unread()[0].to_string();
+        assert!(
+            unread("missing").contains("missing:2: include") && unread("missing").contains("No such file")
+        );
+        assert!(unread("folder").contains("not a regular file"));
         assert!(error("absent").contains("No such file"));
         fs::remove_dir_all(folder).unwrap();
     }

@@ -62,11 +62,12 @@ fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
             None => Err(bad()),
         };
     }
-    match text.split_once(':') {
-        Some((host, digits)) if !host.is_empty() => Ok((host, port(digits)?)),
-        Some(_) => Err(bad()),
-        None => Ok((text, default_port)),
-    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, digits)) => (host, port(digits)?),
+        None => (text, default_port),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    if !host.is_empty() && host.bytes().all(is_host) { Ok((host, port)) } else { Err(bad()) }
 }
 
 /// All addresses that are meant: a name may have several.
