@@ -202,7 +202,7 @@ impl Parser {
                     }
                     let node = self.directive(lexer, file, (name, line), depth)?;
                     if node.name == "include" && node.children.is_none() {
-                        nodes.extend(self.include(node, depth)?);
+                        nodes.extend(self.include(&node, depth)?);
                     } else {
                         nodes.push(node);
                     }
@@ -261,21 +261,21 @@ impl Parser {
     }
 
     /// What an `include` stands for; itself, where a file cannot be read, so that the rest is checked all the same.
-    fn include(&mut self, node: Node, depth: usize) -> Result<Vec<Node>, Error> {
+    fn include(&mut self, node: &Node, depth: usize) -> Result<Vec<Node>, Error> {
         let [pattern] = node.args.as_slice() else {
-            return Err(Error::at(&node, "\"include\" takes one file or pattern"));
+            return Err(Error::at(node, "\"include\" takes one file or pattern"));
         };
         if self.includes >= MAX_INCLUDES {
-            return Err(Error::at(&node, format!("includes nested deeper than {MAX_INCLUDES}")));
+            return Err(Error::at(node, format!("includes nested deeper than {MAX_INCLUDES}")));
         }
         self.includes += 1;
         let mut nodes = Vec::new();
-        for path in self.included_files(&node, pattern)? {
+        for path in self.included_files(node, pattern)? {
             let name: Rc<str> = path.to_string_lossy().into();
             match read(&path) {
                 Ok(text) => nodes.extend(self.parse(&name, text, depth)?),
                 Err(why) => {
-                    self.unread.push(Error::at(&node, format!("include {name}: {why}")));
+                    self.unread.push(Error::at(node, format!("include {name}: {why}")));
                     nodes.push(node.clone());
                 }
             }
