@@ -48,7 +48,7 @@ fn indented_blocks(text: &str) -> Vec<(usize, String)> {
 
 /// Whether a block is a configuration, and one for this server: it begins with a directive.
 fn is_configuration(block: &str, table: &Table) -> bool {
-    let words = block.lines().map(|line| line.trim_start()).filter(|line| !line.starts_with('#'));
+    let words = block.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
     let first = words.flat_map(str::split_whitespace).next().unwrap_or_default();
     let is_known = table.named(first.trim_end_matches(';')).next().is_some();
     is_known && block.contains([';', '{']) && !block.contains("proxy_pass")
