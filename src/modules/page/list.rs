@@ -3,10 +3,9 @@
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Stream, StreamId};
+use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
 use super::json::{self, App, Live};
-use super::links::Playlists;
 
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;

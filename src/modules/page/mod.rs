@@ -5,17 +5,17 @@
 //! of all streams to whoever may open it, so it is off until a location turns it on.
 
 mod json;
-mod links;
 mod list;
 
 use std::rc::Rc;
 
 use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
-use crate::engine::{Answer, Application, Body, Config, Ctx, HttpReply, HttpRequest, Location, Module};
+use crate::engine::{
+    Answer, Application, Body, Config, Ctx, HttpReply, HttpRequest, Location, Module, Playlists,
+};
 use crate::http::{Method, ResponseHead, path, response};
 
 use json::App;
-use links::{Place, Playlists};
 use list::List;
 
 const DIRECTIVES: &[Directive] = &[Directive {
@@ -129,25 +129,14 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
             "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
-    let others = config.locations.iter();
-    let same_server = others.filter(|other| other.server == location.server && other.kind.is_prefix());
-    let places: Vec<Place> = same_server.map(read_place).collect();
     let playlists = |scope: &Scope<'_>| {
         let hls_path = scope.flag("hls").then(|| scope.text("hls_path"))?;
-        Playlists::find(&places, &hls_path, scope.flag("hls_nested"))
+        Playlists::on_server(config, location.server, &hls_path, scope.flag("hls_nested"))
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
         playlists: config.applications.iter().map(|application| playlists(&application.scope)).collect(),
     }))
-}
-
-fn read_place(location: &Location<'_>) -> Place {
-    Place {
-        path: location.path.clone(),
-        root: location.scope.text("root"),
-        alias: location.scope.text("alias"),
-    }
 }
 
 fn asset_at(base: &str, path: &str) -> Option<Asset> {

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use crate::http::path;
 
+use super::config::Config;
+use super::locations::Location;
+
 /// A location that serves files, as far as URLs go; the server itself stands first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -13,6 +16,17 @@ pub struct Place {
     pub root: String,
     /// Its `alias`, or empty.
     pub alias: String,
+}
+
+impl Place {
+    /// What a location says of itself.
+    pub fn of(location: &Location<'_>) -> Self {
+        Self {
+            path: location.path.clone(),
+            root: location.scope.text("root"),
+            alias: location.scope.text("alias"),
+        }
+    }
 }
 
 /// Where an application's playlists are on the web.
@@ -25,6 +39,13 @@ pub struct Playlists {
 }
 
 impl Playlists {
+    /// Finds the location of an HTTP server that serves `hls_path`.
+    pub fn on_server(config: &Config<'_>, server: usize, hls_path: &str, nested: bool) -> Option<Self> {
+        let of_server = |location: &&Location<'_>| location.server == server && location.kind.is_prefix();
+        let places: Vec<Place> = config.locations.iter().filter(of_server).map(Place::of).collect();
+        Self::find(&places, hls_path, nested)
+    }
+
     /// Finds, among the locations of one server, the one that serves `hls_path`.
     pub fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
         let url_of = |place: &Place| folder_url(place, Path::new(hls_path));
