@@ -10,7 +10,8 @@ use crate::common::http::get;
 use crate::common::media::Packet;
 use crate::common::{Server, flv, wait};
 
-const LIVE: &str = "record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls; hls_fragment 1s;
+const LIVE: &str =
+    "record all; record_path FOLDER/rec; hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s;
                     hls_playlist_length 60s;";
 
 /// What is left of a capture for those who come late.

@@ -14,7 +14,7 @@ use crate::common::player::Client;
 use crate::common::ts::{self, Counters};
 use crate::common::{Folder, Server, until, wait};
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
 
 #[test]
 fn every_frame_is_in_a_fragment_and_the_whole_decodes() {
@@ -58,7 +58,8 @@ fn frames_of(packets: &[Packet]) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_live_playlist_slides_and_what_it_lists_can_be_had() {
-    let server = Server::live("hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 3s;");
+    let server =
+        Server::live("hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 3s;");
     let url = format!("rtmp://{}/live/cam", server.rtmp());
     let mut encoder =
         ffmpeg::spawn(ffmpeg::command().arg("-re").args(ffmpeg::source(Tracks::Both, 8)).arg(url));
@@ -191,7 +192,8 @@ fn the_numbers_go_on_after_a_restart_of_the_server() {
 
 #[test]
 fn clean_up_deletes_what_is_ours_and_nothing_else() {
-    let server = Server::live("hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 1s;");
+    let server =
+        Server::live("hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 1s;");
     for name in ["cam.txt", "cam-x.ts", "other-1.ts", "other.m3u8", "cam-1.ts.keep"] {
         server.folder.write(&format!("hls/{name}"), "precious");
     }
@@ -215,7 +217,7 @@ fn clean_up_deletes_what_is_ours_and_nothing_else() {
 #[test]
 fn without_clean_up_everything_stays() {
     let server = Server::live(
-        "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 1s; hls_cleanup off;",
+        "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 1s; hls_cleanup off;",
     );
     publish(&server, "cam", &media::both(0, 10_000));
     assert!(server.folder.list("hls").len() >= 10, "{:?}", server.folder.list("hls"));
@@ -243,7 +245,7 @@ fn nobody_sees_an_unfinished_file() {
 #[test]
 fn two_applications_never_write_one_file() {
     let server = Server::start(
-        "rtmp { server { listen 127.0.0.1:0; live on; hls on; hls_path FOLDER/hls; hls_fragment 1s;
+        "rtmp { server { listen 127.0.0.1:0; live on; hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s;
             application a { } application b { } } }",
     );
     let mut first = Client::try_publish(server.rtmp(), "a", "cam").unwrap();

@@ -15,7 +15,7 @@ use m3u8_rs::MediaPlaylist;
 use millstream::media::amf::{Value, amf0};
 use millstream::rtmp::message::MessageType;
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
 const PICTURE: &str = "-f lavfi -i testsrc=size=160x120:rate=25";
 const HEVC: &str = "-c:v libx265 -preset ultrafast -pix_fmt yuv420p -tag:v hvc1 -x265-params \
                     log-level=none:keyint=25:min-keyint=25:bframes=3:scenecut=0";
@@ -195,16 +195,16 @@ fn what_a_transport_stream_cannot_carry_is_named_once_and_the_other_track_goes_o
         let url = format!("http://{}/hls/{what}.m3u8", server.http());
         ffmpeg::decode(&url);
         assert_eq!(ffmpeg::probe(&url), ["aac"]);
-        server.expect_lines(&format!("{what}: hls leaves the video out: codec {what}"), 1);
+        server.expect_lines(&format!("live/{what}: hls leaves the video out: codec {what}"), 1);
     }
     for (four_cc, what) in [(b"Opus", "Opus"), (b"fLaC", "FLAC")] {
         publish(&server, what, &mp4::interleave(&[tracks[0].enhanced(), foreign(8, four_cc)]));
         let url = format!("http://{}/hls/{what}.m3u8", server.http());
         ffmpeg::decode(&url);
         assert_eq!(ffmpeg::probe(&url), ["h264"]);
-        server.expect_lines(&format!("{what}: hls leaves the audio out: codec {what}"), 1);
+        server.expect_lines(&format!("live/{what}: hls leaves the audio out: codec {what}"), 1);
     }
-    server.expect_lines("hls", 5);
+    server.expect_lines("hls leaves", 5);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::common::hls::publish;
 use crate::common::http::get;
 use m3u8_rs::KeyMethod;
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s; hls_keys on;";
+const HLS: &str =
+    "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s; hls_keys on;";
 
 #[test]
 fn encrypted_fragments_decode_with_their_keys_and_not_without() {

@@ -12,7 +12,7 @@ use crate::common::player::Client;
 use crate::common::{Folder, SOON, Server, until, wait};
 use nix::sys::signal::Signal;
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_memory on;";
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_memory on;";
 
 #[test]
 fn a_stream_in_memory_is_played_like_any_other_and_leaves_nothing_on_the_disk() {
@@ -54,7 +54,7 @@ fn it_all_goes_some_time_after_the_end() {
 fn bounded(size: &str, settings: &str) -> Server {
     Server::start(&format!(
         "rtmp {{ hls_memory_size {size}; server {{ listen 127.0.0.1:0; application live {{ live on; gop_cache off;
-             hls on; hls_path FOLDER/hls; hls_memory on; {settings} }} }} }}
+             hls on; hls_endlist 0; hls_path FOLDER/hls; hls_memory on; {settings} }} }} }}
          http {{ server {{ listen 127.0.0.1:0; location / {{ root FOLDER; }} }} }}"
     ))
 }
@@ -133,7 +133,7 @@ fn a_stream_that_finds_no_room_rests_and_goes_on_when_there_is() {
     publisher.send_all(&media::both(20_000, 10_000));
     publisher.finish();
     server.expect_lines("hls rests until it can write again", 1);
-    server.expect_lines("cam: hls goes on", 1);
+    server.expect_lines("live/cam: hls goes on", 1);
     let list = playlist(&get(server.http(), "/hls/cam.m3u8").body);
     assert!(list.segments.len() >= 3 && server.in_memory() <= 1024);
 }
@@ -163,7 +163,7 @@ fn a_stream_finds_room_beside_one_that_takes_all_it_can_get() {
 #[test]
 fn a_full_memory_makes_lists_shorter() {
     let server = Server::start(
-        "rtmp { hls_memory_size 1m; server { listen 127.0.0.1:0; application live { live on; hls on;
+        "rtmp { hls_memory_size 1m; server { listen 127.0.0.1:0; application live { live on; hls on; hls_endlist 0;
              hls_path FOLDER/hls; hls_memory on; hls_fragment 1s; hls_playlist_length 60s; } } }
          http { server { listen 127.0.0.1:0; location / { root FOLDER; } } }",
     );

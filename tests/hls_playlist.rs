@@ -9,7 +9,7 @@ use crate::common::player::Client;
 use crate::common::{Server, run, wait};
 use m3u8_rs::MediaPlaylistType;
 
-const HLS: &str = "hls on; hls_path FOLDER/hls;";
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls;";
 
 #[test]
 fn a_stream_can_be_played_one_key_frame_interval_after_its_beginning() {
@@ -45,7 +45,7 @@ fn an_event_lists_everything_and_is_kept() {
 
 #[test]
 fn the_end_is_told_unless_it_should_not_be() {
-    let server = Server::live(&format!("{HLS} hls_endlist off;"));
+    let server = Server::live(&HLS.replace("hls_endlist 0", "hls_endlist off"));
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&media::both(0, 3000));
     publisher.finish();
@@ -129,7 +129,8 @@ fn what_cannot_be_is_refused_with_its_place() {
         ("hls_memory on; hls_type event;", "\"hls_memory\" cannot hold \"hls_type event\""),
         ("hls_memory_size 1m;", "hls_memory_size"),
         ("hls_keys maybe;", "takes on or off"),
-        ("hls_endlist 1;", "takes on or off"),
+        ("hls_endlist maybe;", "\"maybe\" is neither on nor off, nor a time such as 2m"),
+        ("hls_endlist 1s 2s;", "\"hls_endlist\""),
         ("hls_fast_start 1;", "takes on or off"),
         ("hls_audio_buffer_size big;", "takes a size"),
     ] {

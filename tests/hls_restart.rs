@@ -14,7 +14,7 @@ use crate::common::player::{Client, relay};
 use crate::common::{Folder, Server, until, wait};
 use nix::sys::signal::Signal;
 
-const HLS: &str = "hls on; hls_fragment 1s; hls_playlist_length 60s;";
+const HLS: &str = "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 60s;";
 
 /// A server whose files are in a folder that outlives it.
 fn server(folder: &Folder, directives: &str) -> Server {
@@ -70,7 +70,7 @@ fn a_publisher_that_comes_back_in_time_is_one_discontinuity() {
 fn after_a_kill_the_numbers_go_on_and_every_listed_fragment_is_there() {
     let folder = Folder::new();
     let (mut watch, mut sequence) = (Watch::default(), 0);
-    let directives = "hls on; hls_fragment 1s; hls_playlist_length 4s;";
+    let directives = "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 4s;";
     for round in 0..4 {
         let mut server = server(&folder, directives);
         let mut publisher = Client::publish(server.rtmp(), "cam");
@@ -96,7 +96,7 @@ fn after_a_kill_the_numbers_go_on_and_every_listed_fragment_is_there() {
     }
     assert!(watch.versions >= 3);
     // Whatever the moments were: once the stream has ended for good, nothing is left.
-    let server = server(&folder, "hls on; hls_fragment 1s; hls_playlist_length 1s;");
+    let server = server(&folder, "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 1s;");
     publish(&server, "cam", &media::both(0, 3000));
     until("all files are gone", Duration::from_secs(30), || ours(&folder).is_empty().then_some(()));
 }
@@ -107,7 +107,8 @@ fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
     for name in ["cam-999.precious.ts", "precious.m3u8", "other-1.precious.ts"] {
         folder.write(&format!("hls/{name}"), "precious");
     }
-    let directives = "hls on; hls_fragment 1s; hls_playlist_length 1s; hls_fragment_naming timestamp;";
+    let directives =
+        "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 1s; hls_fragment_naming timestamp;";
     let mut first = server(&folder, directives);
     let mut publisher = Client::publish(first.rtmp(), "cam");
     let mut players = [Client::play(first.rtmp(), "cam")];
@@ -127,7 +128,7 @@ fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
 #[test]
 fn a_restart_in_the_wait_after_a_streams_end_forgets_nothing() {
     let folder = Folder::new();
-    let directives = "hls on; hls_fragment 1s; hls_playlist_length 1s; hls_nested on;";
+    let directives = "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 1s; hls_nested on;";
     let mut first = server(&folder, directives);
     let mut publisher = Client::publish(first.rtmp(), "cam");
     publisher.send_all(&media::both(0, 3000));

@@ -11,7 +11,7 @@ use crate::common::player::Client;
 use crate::common::ts::Fragment;
 use crate::common::{Server, ffmpeg, flv};
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 60s;";
 
 /// The raw AAC frames of fragments, without their ADTS headers.
 fn raw_frames(fragments: &[Fragment]) -> Vec<Vec<u8>> {

@@ -13,7 +13,7 @@ use crate::common::raw::Raw;
 use crate::common::{Server, until};
 use m3u8_rs::MasterPlaylist;
 
-const HLS: &str = "hls on; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;
+const HLS: &str = "hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;
     hls_fragment_slicing aligned; hls_variant _low; hls_variant _high BANDWIDTH=9000000 VIDEO-RANGE=SDR;";
 
 fn master(server: &Server) -> MasterPlaylist {
@@ -103,7 +103,7 @@ fn a_stream_whose_directory_would_be_a_master_playlist_is_refused() {
 
 #[test]
 fn a_name_whose_files_another_application_writes_is_refused() {
-    let hls = "live on; hls on; hls_path FOLDER/hls;";
+    let hls = "live on; hls on; hls_endlist 0; hls_path FOLDER/hls;";
     let server = Server::start(&format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; {hls} application live {{ }} application other {{ }}
             application plain {{ hls off; }} }} }}"

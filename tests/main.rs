@@ -12,6 +12,7 @@ mod encoder_oddities;
 mod enhanced;
 mod hls;
 mod hls_codecs;
+mod hls_endlist;
 mod hls_keys;
 mod hls_memory;
 mod hls_playlist;

@@ -38,7 +38,7 @@ fn players_get_every_packet_with_its_time() {
 fn a_recording_and_hls_go_on_without_a_break() {
     for edge in EDGES {
         let server = Server::live(
-            "record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;",
+            "record all; record_path FOLDER/rec; hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 2s; hls_playlist_length 60s;",
         );
         let mut publisher = Client::publish(server.rtmp(), "cam");
         let packets = shifted(edge);

@@ -10,7 +10,8 @@ use crate::common::media::{self, Packet};
 use crate::common::player::{Client, relay};
 use crate::common::{Server, wait};
 
-const OUTPUTS: &str = "record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls; hls_fragment 1s;
+const OUTPUTS: &str =
+    "record all; record_path FOLDER/rec; hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s;
     hls_playlist_length 60s;";
 
 /// The packets of a track, as if they had begun at 0.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use super::answered::Answered;
+use super::awaited::Awaited;
 use super::budgets::Budgets;
 use super::config::{Config, Listener, Protocol, ServerSettings};
 use super::connections::{Connections, Limits};
@@ -69,6 +70,8 @@ pub struct Ctx {
     pub sessions: Sessions,
     /// All streams.
     pub streams: Streams,
+    /// Streams that have ended and whose viewers wait for them.
+    pub awaited: Awaited,
     /// All applications, by [`AppId`](super::AppId).
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
@@ -104,6 +107,7 @@ impl Ctx {
             now,
             sessions: Sessions::default(),
             streams: Streams::new(&budgets.frames),
+            awaited: Awaited::default(),
             apps: apps
                 .map(|app| AppFacts {
                     name: app.name.clone(),
@@ -129,6 +133,11 @@ impl Ctx {
             date: (0, String::new()),
             seed,
         }
+    }
+
+    /// Whether the server is only finishing what it has: another may have its streams already.
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Calls a module's `on_timer` with `token` at `at`.

@@ -6,6 +6,7 @@
 //! stream that is gone finds nobody.
 
 mod answered;
+mod awaited;
 mod budgets;
 mod config;
 mod connections;
@@ -56,6 +57,7 @@ mod tests;
 
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
+pub use awaited::Awaited;
 pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, Now};
 pub use descriptors::Descriptors;

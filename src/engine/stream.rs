@@ -178,6 +178,11 @@ impl Stream {
         Rc::new(frame)
     }
 
+    /// Until when it waits for a publisher that was lost.
+    pub fn waits_until(&self) -> Option<Instant> {
+        self.waits_until
+    }
+
     /// Whether there is a publisher, or one that was lost may come back.
     pub fn is_live(&self) -> bool {
         self.publisher.is_some() || self.waits_until.is_some()

@@ -128,6 +128,16 @@ impl MemoryFiles {
         Ok(())
     }
 
+    /// Puts other bytes in place of a file, which stays its owner's.
+    pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
+        let Some(MemoryFile { extent, hold, .. }) = self.files.get(path) else { return Ok(()) };
+        let owner = self.stock.get(&extent.number()).and_then(|stock| stock.owner.clone());
+        let (hold, draft) = (*hold, self.begin_draft(owner.as_ref())?);
+        self.append(&draft, bytes, 0)?;
+        self.publish(draft, path.to_owned(), modified, hold);
+        Ok(())
+    }
+
     /// Begins a file that nobody sees. What is written of one that has been dropped is freed by the next sweep.
     pub fn begin_draft(&mut self, owner: Option<&Rc<Path>>) -> io::Result<Rc<Extent>> {
         let extent = self.space.take()?;

@@ -84,9 +84,11 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "hls_endlist",
-        Takes::Flag,
+        Takes::Custom { syntax: settings::ENDLIST_SYNTAX, check: settings::check_endlist },
         "on",
-        "Says in the playlist, with EXT-X-ENDLIST, that a stream has ended.",
+        "How long after its publisher has gone a playlist says, with EXT-X-ENDLIST, that the stream has ended. A stream \
+         that comes back before continues its playlist behind a discontinuity, and viewers play on. on waits for \
+         publish_grace, at least 30s; off never says it; 0 says it at once.",
     ),
     row(
         "hls_cleanup",

@@ -37,18 +37,21 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Ask, Config, Ctx, MemoryFiles, Module, Request, StreamId, StreamName, Verdict};
+use crate::engine::{
+    Ask, Config, Ctx, MemoryFiles, Module, Playlists, Request, StreamId, StreamName, Verdict,
+};
 
 use directives::DIRECTIVES;
 use ledger::{Entry, Ledger};
 use naming::Naming;
 use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
-use settings::{App, Cleanup, Layout, Place, Settings};
+use settings::{App, Cleanup, Continuation, Ending, Layout, Place, Settings};
 use store::Files;
-use streams::{Ended, Waiting, Writing};
+use streams::{Ended, Stage, Waiting, Writing};
 
-/// Streams that have ended and whose files wait for removal; beyond this the oldest begin to go early.
+/// Streams that have ended and whose lists are open, or whose files wait for removal; beyond this the oldest begin to
+/// go early.
 const MAX_ENDED: usize = 4096;
 
 /// How soon the next ones are.
@@ -59,6 +62,8 @@ const NEXT_TURN: Duration = Duration::from_millis(1);
 pub struct Hls {
     /// By application; `None` where HLS is off.
     apps: Vec<Option<App>>,
+    /// By application, where its playlists are on the web, if a location serves them.
+    playlists: Vec<Option<Playlists>>,
     /// Whether there may be files beside the directories of an application's streams.
     crowded: Vec<bool>,
     writing: Writing,
@@ -79,7 +84,8 @@ impl Module for Hls {
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         let apps = config.applications.iter();
-        self.apps = apps.map(|application| faults.keep_or_default(App::read(&application.scope))).collect();
+        self.apps = apps.map(|app| faults.keep_or_default(App::read(&app.name, &app.scope))).collect();
+        self.playlists = self.apps.iter().map(|app| app.as_ref()?.playlists(config)).collect();
         self.crowded =
             self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
         faults.into_result(())
@@ -105,19 +111,32 @@ impl Module for Hls {
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(stream) = cx.streams.get_mut(id) else { return };
         let Some(Some(app)) = self.apps.get(stream.app.0).cloned() else { return };
-        match self.begin(id, &app, stream.name.as_str(), &mut cx.memory, cx.now.wall) {
-            Ok(segmenter) => stream.add_sink("hls", Box::new(segmenter)),
-            Err(why) => log::error!("{}: no hls: {why}", stream.name.as_str()),
+        let name = stream.name.as_str();
+        let label = format!("{}/{name}", app.settings.app);
+        match self.begin(id, &app, name, &mut cx.memory, cx.now.wall) {
+            Ok(segmenter) => {
+                cx.awaited.remove(&app.settings.app, name);
+                log::info!("{label}: hls is {}", self.place_of(stream.app.0, &app, name));
+                stream.add_sink("hls", Box::new(segmenter));
+            }
+            Err(why) => log::error!("{label}: no hls: {why}"),
         }
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        let timers = self.finish(id, &mut cx.memory);
+        let was_lost = cx.streams.get(id).is_some_and(|stream| stream.waits_until().is_some());
+        let grace = self.writing.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
+        let timers = self.finish(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
         self.set_timers(cx, timers);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        let wait = self.remove(token, &mut cx.memory, cx.now.wall);
+        let is_on_disk = |ended: &Ended| ended.naming.settings().place == Place::Disk;
+        if cx.is_draining() && self.ended.get(token).is_some_and(is_on_disk) {
+            // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
+            return;
+        }
+        let wait = self.advance(token, &mut cx.memory, cx.now.wall);
         self.set_timers(cx, wait.map(|wait| (token, wait)));
     }
 }
@@ -125,8 +144,22 @@ impl Module for Hls {
 impl Hls {
     fn set_timers(&self, cx: &mut Ctx, timers: impl IntoIterator<Item = (u64, Duration)>) {
         for (token, wait) in timers {
-            if let Some(at) = cx.now.instant.checked_add(wait) {
-                cx.set_module_timer(self.name(), at, token);
+            let Some(at) = cx.now.instant.checked_add(wait) else { continue };
+            cx.set_module_timer(self.name(), at, token);
+            if let Some(ended) = self.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
+                let (app, name) = (&ended.naming.settings().app, ended.naming.name());
+                cx.awaited.add(app, name, at, cx.now.instant);
+            }
+        }
+    }
+
+    /// Where viewers find a stream: "at /hls/cam.m3u8", or in which file.
+    fn place_of(&self, index: usize, app: &App, name: &str) -> String {
+        match self.playlists.get(index).and_then(Option::as_ref) {
+            Some(playlists) => format!("at {}", playlists.of(name)),
+            None => {
+                let playlist = Naming::new(&app.known_root(), name, &app.settings).playlist();
+                format!("in {}, which no location serves", playlist.display())
             }
         }
     }
@@ -165,8 +198,8 @@ impl Hls {
             self.ledgers.insert(root, ledger);
         }
         let take = |naming: Naming| {
-            let written = files::modified(&naming.playlist());
-            self.outlast(naming, written, memory)
+            let (written, open_for) = (files::modified(&naming.playlist()), open_after_restart(&naming));
+            self.outlast(naming, open_for, written, memory)
         };
         left.into_iter().flat_map(take).collect()
     }
@@ -186,9 +219,13 @@ impl Hls {
         if let Some(claim) = self.writing.conflict(&naming, None) {
             return Err(format!("another stream is writing {}", claim.display()));
         }
+        if self.is_awaited(&naming) {
+            naming = continuing(&naming);
+        }
         if let Some(master) = master_of(&naming) {
             if self.writing.is_taken(&master, &naming) {
-                log::error!("{name}: no hls master playlist: another stream is writing {}", master.display());
+                let (label, master) = (naming.label(), master.display());
+                log::error!("{label}: no hls master playlist: another stream is writing {master}");
                 naming = without_variants(&naming);
             }
             // What is about to be removed has that name, too.
@@ -210,67 +247,118 @@ impl Hls {
         Ok(Segmenter::new(&app.settings, publication))
     }
 
-    /// A stream ends; returns the timer after which its files go, and how long from now, and perhaps another's.
-    fn finish(&mut self, stream: StreamId, memory: &mut MemoryFiles) -> Vec<(u64, Duration)> {
-        let naming = self.writing.take(stream);
-        if let Some(naming) = &naming {
-            memory.end_owner(&naming.playlist());
-        }
-        match naming {
-            Some(naming) if naming.settings().cleanup == Cleanup::Delete => {
-                self.outlast(naming, None, memory)
-            }
-            _ => Vec::new(),
-        }
+    /// A stream ends, whose viewers have waited so long already; returns the timer after which its list ends or its files
+    /// go, and how long from now, and perhaps another's.
+    fn finish(
+        &mut self,
+        stream: StreamId,
+        waited: Duration,
+        memory: &mut MemoryFiles,
+    ) -> Vec<(u64, Duration)> {
+        let Some(naming) = self.writing.take(stream) else { return Vec::new() };
+        memory.end_owner(&naming.playlist());
+        // Without a wait, the segmenter ends the list.
+        let wait = open_for(&naming).filter(|wait| !wait.is_zero());
+        self.outlast(naming, wait.map(|wait| wait.saturating_sub(waited)), None, memory)
     }
 
-    /// Lets the files of a stream stay for a while, for those who still play them.
+    /// Lets the list of a stream be open for so long, and its files stay for a while, for those who still play them.
     fn outlast(
         &mut self,
         naming: Naming,
+        open_for: Option<Duration>,
         written: Option<SystemTime>,
         memory: &mut MemoryFiles,
     ) -> Vec<(u64, Duration)> {
+        let (stage, wait) = match open_for {
+            Some(wait) => (Stage::Open, wait),
+            None if naming.settings().cleanup == Cleanup::Keep => {
+                self.forget(&naming);
+                return Vec::new();
+            }
+            None => (Stage::Over, stay(&naming, &Files::of(naming.settings().place, memory))),
+        };
         let oldest = if self.ended.len() >= MAX_ENDED { self.ended.hurry() } else { None };
-        let wait = stay(&naming, &Files::of(naming.settings().place, memory));
-        let token = self.ended.add(naming, written);
+        let token = self.ended.add(naming, stage, written);
         oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
     }
 
-    /// Removes some files of the stream whose end has that token, unless it has come back. Returns when to go
-    /// on, if some are left.
-    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
+    /// Does what is next for the stream whose end has that token, unless it has come back. Returns when to go on, if more
+    /// is left.
+    fn advance(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
         let ended = self.ended.get_mut(token)?;
-        let mut files = Files::of(ended.naming.settings().place, memory);
+        let files = Files::of(ended.naming.settings().place, memory);
         let written = ended.written.and_then(|_| files::modified(&ended.naming.playlist()));
-        if ended.left.is_none() && written != ended.written {
-            log::info!("{}: hls files stay: another server writes them", ended.naming.name());
+        if !matches!(ended.stage, Stage::Going(_)) && written != ended.written {
+            log::info!("{}: hls files stay: another server writes them", ended.naming.label());
             ended.written = written;
             return Some(stay(&ended.naming, &files));
         }
-        if ended.left.is_none() {
-            ended.left = recovery::left(&ended.naming, &files);
+        match ended.stage {
+            Stage::Open => self.end_list(token, memory, wall),
+            Stage::Over | Stage::Going(_) => self.remove(token, memory, wall),
         }
-        if let Some(left) = &mut ended.left {
+    }
+
+    /// Nobody has come back: the list says that the stream has ended. Returns when its files go, if they do.
+    fn end_list(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
+        let is_hurried = self.ended.is_hurried(token);
+        let ended = self.ended.get_mut(token)?;
+        let naming = ended.naming.clone();
+        end(&naming, memory, wall);
+        ended.stage = Stage::Over;
+        ended.written = ended.written.and_then(|_| files::modified(&naming.playlist()));
+        if naming.settings().cleanup == Cleanup::Keep {
+            self.ended.take(token);
+            self.forget(&naming);
+            return None;
+        }
+        let stay = stay(&naming, &Files::of(naming.settings().place, memory));
+        Some(if is_hurried { NEXT_TURN } else { stay.saturating_sub(open_for(&naming).unwrap_or_default()) })
+    }
+
+    /// Removes some files of a stream. Returns when to go on, if some are left.
+    fn remove(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
+        let ended = self.ended.get_mut(token)?;
+        let mut files = Files::of(ended.naming.settings().place, memory);
+        if ended.stage == Stage::Over
+            && let Some(left) = recovery::left(&ended.naming, &files)
+        {
+            ended.stage = Stage::Going(left);
+        }
+        if let Stage::Going(left) = &mut ended.stage {
             left.drain(..MAX_AT_ONCE.min(left.len())).for_each(|path| files.remove(&path));
             if !left.is_empty() {
                 return Some(NEXT_TURN);
             }
         }
-        let Ended { naming, left, .. } = self.ended.take(token)?;
-        let remove = if left.is_some() { recovery::remove_last } else { recovery::remove_all };
+        let Ended { naming, stage, .. } = self.ended.take(token)?;
+        let is_going = matches!(stage, Stage::Going(_));
+        let remove = if is_going { recovery::remove_last } else { recovery::remove_all };
         self.remove_with(remove, &naming, memory, wall);
         None
     }
 
+    /// Whether a stream of these files has ended in this run, and its list is still open.
+    fn is_awaited(&self, naming: &Naming) -> bool {
+        let is_same = |ended: &Ended| ended.naming.playlist() == naming.playlist();
+        let is_open = |ended: &Ended| ended.stage == Stage::Open && ended.written.is_none();
+        let claims = naming.claims();
+        claims.iter().filter_map(|claim| self.ended.find(claim)).any(|ended| is_same(ended) && is_open(ended))
+    }
+
     /// Removes the files of a stream that has ended and has this claim, at once, unless a stream that begins goes on from
-    /// its playlist.
+    /// its playlist, or they are kept.
     fn remove_ended(&mut self, claim: &Path, by: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
-        if let Some(ended) = self.ended.take_claim(claim)
-            && ended.naming.playlist() != by.playlist()
-        {
-            self.remove_with(recovery::remove_all, &ended.naming, memory, wall);
+        let Some(Ended { naming, .. }) = self.ended.take_claim(claim) else { return };
+        if naming.playlist() == by.playlist() {
+            return;
         }
+        if naming.settings().cleanup == Cleanup::Keep {
+            end(&naming, memory, wall);
+            return self.forget(&naming);
+        }
+        self.remove_with(recovery::remove_all, &naming, memory, wall);
     }
 
     fn remove_with(
@@ -288,6 +376,11 @@ impl Hls {
             }
             _ => remove(naming, &mut files, wall),
         }
+        self.forget(naming);
+    }
+
+    /// Nothing is left to do for a stream.
+    fn forget(&mut self, naming: &Naming) {
         if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
             ledger.remove(&entry(naming));
         }
@@ -329,9 +422,20 @@ impl App {
         }
     }
 
-    /// Whether an end of the server leaves something to delete.
+    /// Whether an end of the server leaves something to do: lists to be ended, or files to be deleted.
     fn keeps_ledger(&self) -> bool {
-        self.settings.place == Place::Disk && self.settings.cleanup == Cleanup::Delete
+        let Settings { place, cleanup, ending, .. } = *self.settings;
+        place == Place::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
+    }
+
+    /// Where its playlists are on the web: on the first HTTP server that serves them.
+    fn playlists(&self, config: &Config<'_>) -> Option<Playlists> {
+        let nested = self.settings.layout == Layout::Nested;
+        let mut servers: Vec<_> = config.locations.iter().map(|location| location.server).collect();
+        servers.dedup();
+        servers
+            .into_iter()
+            .find_map(|server| Playlists::on_server(config, server, self.path.to_str()?, nested))
     }
 }
 
@@ -339,9 +443,39 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// How long the files of a stream that has ended stay.
+/// How long the files of a stream that has ended stay: also until those who wait for it have seen that it has.
 fn stay(naming: &Naming, files: &Files<'_>) -> Duration {
-    naming.settings().farewell().max(recovery::listed(naming, files).saturating_mul(2))
+    let settings = naming.settings();
+    let until_told = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
+    settings.farewell().max(recovery::listed(naming, files).saturating_mul(2)).max(until_told)
+}
+
+/// How long the list of a stream that has ended is open, if its end is ever told.
+fn open_for(naming: &Naming) -> Option<Duration> {
+    match naming.settings().ending {
+        Ending::After(wait) => Some(wait),
+        Ending::Never => None,
+    }
+}
+
+/// The same for a list that an earlier run has left. Where the end is told at once, encoders have as long as files stay to
+/// come back after a restart.
+fn open_after_restart(naming: &Naming) -> Option<Duration> {
+    let settings = naming.settings();
+    match open_for(naming) {
+        Some(Duration::ZERO) if settings.cleanup == Cleanup::Delete => None,
+        Some(Duration::ZERO) => Some(settings.farewell()),
+        wait => wait,
+    }
+}
+
+/// Says in a stream's list that it has ended.
+fn end(naming: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
+    let mut files = Files::of(naming.settings().place, memory);
+    match recovery::end(naming, &mut files, wall) {
+        Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
+        Err(error) => log::error!("{}: hls: {error}", naming.label()),
+    }
 }
 
 fn entry(naming: &Naming) -> Entry {
@@ -351,6 +485,12 @@ fn entry(naming: &Naming) -> Entry {
 /// The master playlist that lists a stream.
 fn master_of(naming: &Naming) -> Option<PathBuf> {
     variants::base_of(naming.name(), naming.settings()).map(|base| naming.master(base))
+}
+
+/// The same stream, which goes on with its list whatever `hls_continuous` says.
+fn continuing(naming: &Naming) -> Naming {
+    let settings = Settings { continuation: Continuation::Continue, ..Settings::clone(naming.settings()) };
+    Naming::new(naming.root(), naming.name(), &Rc::new(settings))
 }
 
 fn without_variants(naming: &Naming) -> Naming {

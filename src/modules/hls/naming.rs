@@ -19,6 +19,8 @@ pub struct Naming {
     root: PathBuf,
     /// The stream's name: no separator, no leading dot.
     name: String,
+    /// `APPLICATION/NAME`, for the log.
+    label: String,
     settings: Rc<Settings>,
 }
 
@@ -26,12 +28,18 @@ impl Naming {
     /// The names of the files of the stream `name`, which is safe as a file name, below `root`.
     pub fn new(root: &Path, name: &str, settings: &Rc<Settings>) -> Self {
         debug_assert!(!name.is_empty() && !name.starts_with('.') && !name.contains('/'), "an unsafe name");
-        Self { root: root.to_path_buf(), name: name.to_owned(), settings: Rc::clone(settings) }
+        let label = format!("{}/{name}", settings.app);
+        Self { root: root.to_path_buf(), name: name.to_owned(), label, settings: Rc::clone(settings) }
     }
 
     /// The stream's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The stream as the log names it: `live/cam`.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// `hls_path`.

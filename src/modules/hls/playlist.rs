@@ -17,7 +17,7 @@ use super::naming::Naming;
 use super::settings::ListKind;
 use entries::Entries;
 
-pub use read::stream_inf;
+pub use read::{stream_inf, stream_inf_line};
 
 /// The longest playlist that is read back, in bytes.
 pub const MAX_TEXT: u64 = 16 << 20;

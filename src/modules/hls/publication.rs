@@ -140,7 +140,7 @@ impl Publication {
             Ok(None) if settings.place == Place::Disk => (empty(), Vec::new()),
             Ok(None) => (empty().counting_from(wall), Vec::new()),
             Err(why) => {
-                log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.name());
+                log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.label());
                 (empty().counting_from(wall), Vec::new())
             }
         };
@@ -230,7 +230,7 @@ impl Publication {
 
     /// Writes the end into the playlist, if anything is listed.
     pub fn end(&mut self) -> io::Result<()> {
-        if self.playlist.is_empty() || self.settings.ending == Ending::Silent {
+        if self.playlist.is_empty() || self.settings.ending == Ending::Never {
             return Ok(());
         }
         self.end = End::Ended;
@@ -271,7 +271,7 @@ impl Publication {
         {
             let mut files = Files::of(self.settings.place, memory);
             if let Err(error) = variants::update(&mut files, &self.naming, base, now.wall) {
-                log::error!("{}: hls master playlist: {error}", self.naming.name());
+                log::error!("{}: hls master playlist: {error}", self.label());
             }
         }
         settled
@@ -321,9 +321,14 @@ impl Publication {
         Duration::from_millis(listed).max(SHORTEST_HOLD)
     }
 
-    /// The stream's name.
-    pub fn name(&self) -> &str {
-        self.naming.name()
+    /// The stream as the log names it: `live/cam`.
+    pub fn label(&self) -> &str {
+        self.naming.label()
+    }
+
+    /// True if the end is to be told with the last fragment: nobody waits for the stream, or no more can be listed.
+    pub fn ends_at_once(&self) -> bool {
+        self.settings.ending == Ending::After(Duration::ZERO) || self.is_full()
     }
 
     /// The longest that the next fragment may be, in milliseconds, once that has been told.
@@ -468,7 +473,7 @@ impl Publication {
                 break true;
             }
             if !mem::replace(&mut self.has_warned, true) {
-                log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.name());
+                log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
             }
             self.is_filling = false;
             if self.delete_oldest() {

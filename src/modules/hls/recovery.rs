@@ -2,12 +2,13 @@
 //! playlist, to go on from it or to delete it.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::files;
 use super::naming::Naming;
-use super::playlist::{Fragment, MAX_TEXT, Playlist, Retired};
+use super::playlist::{End, Fragment, MAX_TEXT, Playlist, Retired, stream_inf_line};
 use super::store::Files;
 use super::variants;
 
@@ -35,8 +36,19 @@ pub fn remove_last(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     if let Some(base) = variants::base_of(naming.name(), naming.settings())
         && let Err(error) = variants::update(files, naming, base, wall)
     {
-        log::error!("{}: hls master playlist: {error}", naming.name());
+        log::error!("{}: hls master playlist: {error}", naming.label());
     }
+}
+
+/// Says in the playlist of a stream that it has ended, if anything is listed and it does not say so already.
+pub fn end(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) -> io::Result<()> {
+    let path = naming.playlist();
+    let Some(before) = files.read(&path, MAX_TEXT)?.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        return Ok(());
+    };
+    let Ok(Some((mut playlist, retired))) = read_back(naming, files) else { return Ok(()) };
+    let text = playlist.render(naming, &retired, stream_inf_line(&before), End::Ended);
+    if playlist.is_empty() || text == before { Ok(()) } else { files.replace(&path, text.as_bytes(), wall) }
 }
 
 /// The fragments and keys that a stream's playlist names, the oldest first; `None` if it is not ours.

@@ -132,7 +132,7 @@ impl Segmenter {
         Self {
             max_bytes: settings.max_bytes(),
             state: State::Probing(Probe::default()),
-            codecs: Codecs::new(publication.name()),
+            codecs: Codecs::new(publication.label()),
             facts: Facts::default(),
             slicer: Slicer::new(settings),
             dates: Dates::default(),
@@ -279,7 +279,11 @@ impl Segmenter {
                 self.complete_sound(&mut open, &mut ends);
                 self.audio.restart();
             }
-            let least = if cut.leaves_open() { self.slicer.shortest_last() } else { MIN_BROKEN };
+            let least = match cut.leaves_open() {
+                true if self.publication.is_empty() => self.slicer.shortest_first(),
+                true => self.slicer.shortest_last(),
+                false => MIN_BROKEN,
+            };
             if open.is_empty() || (is_broken || open.is_full()) && duration < least {
                 self.muxer = self.muxer_before.clone();
             } else {

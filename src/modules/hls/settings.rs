@@ -9,6 +9,21 @@ use crate::conf::{self, Scope, value};
 use super::fragment::MAX_BYTES;
 use super::variants::Variant;
 
+/// How long `hls_endlist on` waits at least: people press Stop and Start.
+const LEAST_WAIT: Duration = Duration::from_secs(30);
+
+/// How `hls_endlist` is written.
+pub(super) const ENDLIST_SYNTAX: &str = "on|off|time";
+
+/// Checks the argument of `hls_endlist`.
+pub(super) fn check_endlist(args: &[String]) -> Result<(), String> {
+    let [word] = args else { return Err("on, off, or one time such as 2m".into()) };
+    match value::flag(word).is_some() || value::time(word).is_some() {
+        true => Ok(()),
+        false => Err(format!("\"{word}\" is neither on nor off, nor a time such as 2m")),
+    }
+}
+
 /// The least that `hls_memory_size` may be, bytes: less would not hold a few fragments.
 const SMALLEST_MEMORY: u64 = 1 << 20;
 
@@ -71,13 +86,24 @@ pub enum Pace {
     Fast,
 }
 
-/// `hls_endlist`: what a playlist says when its stream has ended.
+/// `hls_endlist`: when a playlist says that its stream has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// That it has.
-    Told,
-    /// Nothing.
-    Silent,
+    /// So long after the publisher has gone, if the stream has not come back by then.
+    After(Duration),
+    /// Never.
+    Never,
+}
+
+impl Ending {
+    /// What a checked `hls_endlist` says; `on` waits for a publisher that has stopped as long as for one that was lost.
+    fn read(text: &str, grace: Duration) -> Self {
+        match value::flag(text) {
+            Some(true) => Self::After(grace.max(LEAST_WAIT)),
+            Some(false) => Self::Never,
+            None => value::time(text).map_or(Self::Never, Self::After),
+        }
+    }
 }
 
 /// `hls_cleanup`: whether old fragments are deleted.
@@ -125,6 +151,8 @@ pub struct KeySettings {
 /// The settings of an application's streams. Times are in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The application's name.
+    pub app: String,
     /// `hls_fragment`.
     pub fragment: u64,
     /// `hls_max_fragment`, never below `fragment`.
@@ -151,6 +179,8 @@ pub struct Settings {
     pub pace: Pace,
     /// `hls_endlist`.
     pub ending: Ending,
+    /// `publish_grace`.
+    pub grace: Duration,
     /// `hls_cleanup`.
     pub cleanup: Cleanup,
     /// `hls_continuous`.
@@ -175,8 +205,8 @@ pub struct App {
 }
 
 impl App {
-    /// What an application's block says; `None` where HLS is off.
-    pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
+    /// What the block of the application `name` says; `None` where HLS is off.
+    pub fn read(name: &str, scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
         if !scope.flag("hls") {
             return Ok(None);
         }
@@ -185,7 +215,7 @@ impl App {
             let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
             return Err(error.for_lack_in(scope.node()));
         }
-        let settings = Settings::read(scope)?;
+        let settings = Settings { app: name.to_owned(), ..Settings::read(scope)? };
         let path = match settings.place {
             Place::Disk => PathBuf::from(path),
             // Found again by name alone: HTTP asks for the path that a file would have.
@@ -226,7 +256,9 @@ impl Settings {
             let why = "with a name that ends in .m3u8 would have the place of a playlist in hls_nested";
             return Err(wrong(scope, "hls_variant", why));
         }
+        let grace = scope.time("publish_grace");
         Ok(Self {
+            app: String::new(),
             fragment,
             max_fragment,
             playlist_length: milliseconds(scope.time("hls_playlist_length")),
@@ -247,7 +279,8 @@ impl Settings {
             ),
             kind,
             pace: either(scope.flag("hls_fast_start"), Pace::Fast, Pace::Even),
-            ending: either(scope.flag("hls_endlist"), Ending::Told, Ending::Silent),
+            ending: Ending::read(&scope.text("hls_endlist"), grace),
+            grace,
             cleanup: either(keeps, Cleanup::Keep, Cleanup::Delete),
             continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),
             variants,
@@ -272,7 +305,12 @@ impl Settings {
 
     /// How long the files of a stream stay after its end: what a viewer may still have to play, twice.
     pub fn farewell(&self) -> Duration {
-        Duration::from_millis(self.playlist_length.max(self.fragment.saturating_mul(3)).saturating_mul(2))
+        Duration::from_millis(self.playlist_length).max(self.three_fragments()).saturating_mul(2)
+    }
+
+    /// In which time viewers ask for a playlist more than once.
+    pub fn three_fragments(&self) -> Duration {
+        Duration::from_millis(self.fragment.saturating_mul(3))
     }
 }
 
@@ -318,9 +356,11 @@ fn wrong(scope: &Scope<'_>, name: &str, why: &str) -> conf::Error {
 
 #[cfg(test)]
 impl Settings {
-    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one directory, at an even pace.
+    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one directory, at an even pace; the end is told
+    /// at once.
     pub fn for_tests() -> Self {
         Self {
+            app: "live".to_owned(),
             fragment: 2000,
             max_fragment: 20_000,
             playlist_length: 30_000,
@@ -333,7 +373,8 @@ impl Settings {
             slicing: Slicing::Plain,
             kind: ListKind::Live,
             pace: Pace::Even,
-            ending: Ending::Told,
+            ending: Ending::After(Duration::ZERO),
+            grace: Duration::ZERO,
             cleanup: Cleanup::Delete,
             continuation: Continuation::Continue,
             variants: Vec::new(),

@@ -119,6 +119,11 @@ impl Slicer {
         self.fragment.min(SHORTEST)
     }
 
+    /// The shortest that the first fragment of a list may be, in milliseconds.
+    pub fn shortest_first(&self) -> u64 {
+        self.fragment.min(FIRST)
+    }
+
     /// A key frame has come.
     pub fn key(&mut self, timestamp: u64) {
         let interval = self.since_key(timestamp);
@@ -145,7 +150,7 @@ impl Slicer {
     }
 
     fn shortest(&self, slice: &Slice) -> u64 {
-        if slice.is_first { self.fragment.min(FIRST) } else { self.shortest_last() }
+        if slice.is_first { self.shortest_first() } else { self.shortest_last() }
     }
 
     fn is_long_enough(&self, timestamp: u64, duration: u64) -> bool {

@@ -56,6 +56,14 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Writes a file anew that is there.
+    pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
+        match self {
+            Self::Disk => files::write(path, bytes),
+            Self::Memory(memory) => memory.replace(path, bytes, modified),
+        }
+    }
+
     /// Removes a file, if it is there.
     pub fn remove(&mut self, path: &Path) {
         match self {

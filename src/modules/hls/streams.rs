@@ -30,6 +30,11 @@ impl Writing {
         self.namings.insert(stream, naming);
     }
 
+    /// The files of a stream.
+    pub fn naming(&self, stream: StreamId) -> Option<&Naming> {
+        self.namings.get(&stream)
+    }
+
     /// Takes a stream out.
     pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
         let naming = self.namings.remove(&stream)?;
@@ -67,13 +72,24 @@ impl Writing {
     }
 }
 
+/// How far a stream has gone that has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its list is open: it may come back.
+    Open,
+    /// Its list says that it has ended, or never will.
+    Over,
+    /// These fragments and keys are still to be deleted.
+    Going(Vec<PathBuf>),
+}
+
 /// A stream that has ended.
 #[derive(Debug)]
 pub struct Ended {
     /// Its files.
     pub naming: Naming,
-    /// The fragments and keys that are still to be deleted, once that has begun.
-    pub left: Option<Vec<PathBuf>>,
+    /// How far it has gone.
+    pub stage: Stage,
     /// When its playlist was written last, if an earlier run did that: it may still be running.
     pub written: Option<SystemTime>,
 }
@@ -92,18 +108,23 @@ pub struct Waiting {
 
 impl Waiting {
     /// Adds a stream; returns its token.
-    pub fn add(&mut self, naming: Naming, written: Option<SystemTime>) -> u64 {
+    pub fn add(&mut self, naming: Naming, stage: Stage, written: Option<SystemTime>) -> u64 {
         let token = self.next_token;
         self.next_token = self.next_token.wrapping_add(1);
         for claim in naming.claims() {
             self.take_claim(&claim);
             self.tokens.insert(claim, token);
         }
-        self.ended.insert(token, Ended { naming, left: None, written });
+        self.ended.insert(token, Ended { naming, stage, written });
         token
     }
 
     /// The stream of a token, unless it has come back.
+    pub fn get(&self, token: u64) -> Option<&Ended> {
+        self.ended.get(&token)
+    }
+
+    /// The same, to be changed.
     pub fn get_mut(&mut self, token: u64) -> Option<&mut Ended> {
         self.ended.get_mut(&token)
     }
@@ -127,6 +148,16 @@ impl Waiting {
         let (&token, _) = self.ended.range(self.hurried..).next()?;
         self.hurried = token.wrapping_add(1);
         Some(token)
+    }
+
+    /// Whether the stream of a token has been hurried.
+    pub fn is_hurried(&self, token: u64) -> bool {
+        token < self.hurried
+    }
+
+    /// The stream of a claim.
+    pub fn find(&self, path: &Path) -> Option<&Ended> {
+        self.ended.get(self.tokens.get(path)?)
     }
 
     /// How many wait.

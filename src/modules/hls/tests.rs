@@ -1,5 +1,6 @@
 //! Which streams may write, and what happens to their files after the end, also that of the server.
 
+mod ending;
 mod names;
 
 use std::fs;
@@ -29,11 +30,11 @@ fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, Str
 }
 
 fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
-    hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default()).pop()
+    hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
 }
 
 fn remove(hls: &mut Hls, token: u64) {
-    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), None);
+    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), None);
 }
 
 /// A stream of one second of MP3.
@@ -103,7 +104,7 @@ fn many_files_go_a_few_at_a_time() {
     let mut before = scratch.list().len();
     assert!(before > 150, "{before}");
     let mut turns = 1;
-    while hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH) == Some(NEXT_TURN) {
+    while hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH) == Some(NEXT_TURN) {
         let now = scratch.list().len();
         assert!(before - now <= MAX_AT_ONCE && scratch.list().contains(&"a.m3u8".to_owned()));
         (before, turns) = (now, turns + 1);
@@ -116,7 +117,7 @@ fn a_stream_that_comes_back_while_its_files_go_goes_on() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     let token = publish_long(&mut hls, scratch.path());
-    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
+    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
     publish(&mut hls, 1, scratch.path());
     remove(&mut hls, token);
     let text = fs::read_to_string(scratch.path().join("a.m3u8")).unwrap();
@@ -173,7 +174,7 @@ fn what_an_earlier_run_still_writes_stays_until_it_stops() {
     publish(&mut Hls::default(), 1, scratch.path());
     let all = scratch.list();
     assert!(all.contains(&"a-1.ts".to_owned()));
-    assert_eq!(hls.remove(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(wait));
+    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(wait));
     assert_eq!(scratch.list(), all);
     remove(&mut hls, token);
     assert!(scratch.list().is_empty());
@@ -198,7 +199,7 @@ fn what_waits_for_removal_is_bounded() {
     let mut hls = Hls::default();
     for id in 0..5000 {
         drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
-        let timers = hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default());
+        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
         assert!(hls.ended.len() <= MAX_ENDED);
     }
@@ -273,12 +274,12 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers = hls.finish(StreamId::of_nothing(id), &mut MemoryFiles::default());
+        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     let second = oldest + 1;
     assert_eq!(early, [(oldest, NEXT_TURN), (second, NEXT_TURN)], "each once");
     assert!(scratch.list().len() >= before, "nothing has gone yet");
-    assert_eq!(hls.remove(oldest, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
+    assert_eq!(hls.advance(oldest, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
     assert!(before - scratch.list().len() <= MAX_AT_ONCE);
 }

@@ -36,6 +36,8 @@ pub struct Live<'a> {
     pub codec: &'a StreamFacts,
     /// Path of its playlist on this server.
     pub hls: Option<String>,
+    /// For how long it waits for a publisher that was lost, ms.
+    pub ends_in_ms: Option<u128>,
 }
 
 /// The beginning of a document, up to the first of `total` streams.
@@ -58,6 +60,17 @@ pub fn push_stream(text: &mut String, stream: &Live<'_>, follows: bool) {
     text.push_str(&stream_object(stream));
 }
 
+/// Goes from the live streams to those that have ended and are waited for: application, name, and for how long, ms.
+pub fn push_waiting<'a>(text: &mut String, waiting: impl Iterator<Item = (&'a str, &'a str, u128)>) {
+    text.push_str("],\"waiting\":[");
+    for (index, (app, name, ends_in_ms)) in waiting.enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        let (app, name) = (quote(app), quote(name));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{{\"app\":{app},\"name\":{name},\"ends_in_ms\":{ends_in_ms}}}");
+    }
+}
+
 fn app_object(app: &App) -> String {
     format!("{{\"name\":{},\"rtmp_port\":{}}}", quote(&app.name), app.rtmp_port)
 }
@@ -68,7 +81,7 @@ fn stream_object(stream: &Live<'_>) -> String {
     format!(
         "{{\"app\":{},\"name\":{},\"uptime_ms\":{},\"bytes_in\":{},\"players\":{},\
          \"video\":{{\"codec\":{},\"width\":{},\"height\":{},\"frame_rate\":{frame_rate}}},\
-         \"audio\":{{\"codec\":{},\"sample_rate\":{},\"channels\":{}}},\"rtmp_port\":{},\"hls\":{}}}",
+         \"audio\":{{\"codec\":{},\"sample_rate\":{},\"channels\":{}}},\"rtmp_port\":{},\"hls\":{}{}}}",
         quote(&stream.app.name),
         quote(stream.name),
         stream.uptime_ms,
@@ -82,6 +95,7 @@ fn stream_object(stream: &Live<'_>) -> String {
         codec.channels,
         stream.app.rtmp_port,
         stream.hls.as_deref().map_or_else(|| "null".to_owned(), quote),
+        stream.ends_in_ms.map_or_else(String::new, |ms| format!(",\"ends_in_ms\":{ms}")),
     )
 }
 
@@ -149,12 +163,14 @@ mod tests {
             players: 2,
             codec,
             hls: hls.map(str::to_owned),
+            ends_in_ms: None,
         };
         let mut text = begin([&app].into_iter(), 2);
         push_stream(&mut text, &live("a", &codec, Some("/hls/a.m3u8")), false);
-        push_stream(&mut text, &live("b", &none, None), true);
+        push_stream(&mut text, &Live { ends_in_ms: Some(9000), ..live("b", &none, None) }, true);
+        push_waiting(&mut text, [("live", "c", 1), ("live", "d", 2)].into_iter());
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97},"audio":{"codec":"AAC","sample_rate":48000,"channels":2},"rtmp_port":1935,"hls":"/hls/a.m3u8"},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0},"audio":{"codec":"","sample_rate":0,"channels":0},"rtmp_port":1935,"hls":null}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97},"audio":{"codec":"AAC","sample_rate":48000,"channels":2},"rtmp_port":1935,"hls":"/hls/a.m3u8"},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0},"audio":{"codec":"","sample_rate":0,"channels":0},"rtmp_port":1935,"hls":null,"ends_in_ms":9000}],"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

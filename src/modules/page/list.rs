@@ -2,6 +2,7 @@
 
 use std::collections::BinaryHeap;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
@@ -47,15 +48,18 @@ impl List {
 
     fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<Live<'a>> {
         let name = stream.name.as_str();
-        let started = stream.started.unwrap_or(cx.now.instant);
+        let now = cx.now.instant;
+        let started = stream.started.unwrap_or(now);
+        let ends_in = stream.waits_until().map(|until| until.saturating_duration_since(now));
         Some(Live {
             app: self.apps.get(stream.app.0)?,
             name,
-            uptime_ms: cx.now.instant.saturating_duration_since(started).as_millis(),
+            uptime_ms: now.saturating_duration_since(started).as_millis(),
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
             codec: &stream.codec,
             hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
+            ends_in_ms: ends_in.map(|time| time.as_millis()),
         })
     }
 }
@@ -94,6 +98,7 @@ impl Compose for List {
                     }
                 }
                 if is_over {
+                    json::push_waiting(&mut text, waiting(cx));
                     text.push_str(json::END);
                     return Some(super::document("application/json", text.as_bytes()));
                 }
@@ -104,4 +109,11 @@ impl Compose for List {
             }
         }
     }
+}
+
+/// The streams that have ended and are waited for, in the order of their names: application, name, and for how long, ms.
+fn waiting(cx: &Ctx) -> impl Iterator<Item = (&str, &str, u128)> {
+    let now = cx.now.instant;
+    let left = move |until: Instant| until.saturating_duration_since(now).as_millis();
+    cx.awaited.iter(now).take(MAX_LISTED).map(move |(app, name, until)| (app, name, left(until)))
 }

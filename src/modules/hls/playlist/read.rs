@@ -81,8 +81,12 @@ impl Playlist {
 /// What a playlist's text says of its stream for the master playlist; `None` if it lists nothing.
 pub fn stream_inf(text: &str) -> Option<Attributes> {
     text.lines().find(|line| line.starts_with("#EXTINF"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(STREAM_INF));
-    Attributes::parse(line.unwrap_or_default())
+    Attributes::parse(stream_inf_line(text).unwrap_or_default())
+}
+
+/// The same as it is written, if it is.
+pub fn stream_inf_line(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix(STREAM_INF))
 }
 
 fn parse_sequence(value: &str) -> Option<u64> {

@@ -329,7 +329,7 @@ fn an_event_keeps_all_and_goes_on_after_a_restart() {
 #[test]
 fn nothing_says_that_a_stream_has_ended_unless_it_should() {
     let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| settings.ending = Ending::Silent);
+    let mut publication = open_with(&scratch, |settings| settings.ending = Ending::Never);
     add(&mut publication, 1);
     publication.end().unwrap();
     assert!(!text(&scratch).contains("ENDLIST"));

@@ -148,7 +148,7 @@ impl Segmenter {
     /// Sees to it that no picture is decoded after it is shown.
     fn see_order(&mut self, frame: &Frame) {
         if self.decoding.see(frame) {
-            let (name, offset) = (self.publication.name(), self.decoding.milliseconds());
+            let (name, offset) = (self.publication.label(), self.decoding.milliseconds());
             log::debug!("{name}: hls decodes pictures {offset} ms earlier: composition times are below zero");
         }
         self.muxer.set_decoding_offset(ticks(self.decoding.milliseconds()));

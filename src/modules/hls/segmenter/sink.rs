@@ -37,7 +37,7 @@ impl Segmenter {
             frames,
         })?;
         if mem::take(&mut self.is_failing) {
-            log::info!("{}: hls goes on", self.publication.name());
+            log::info!("{}: hls goes on", self.publication.label());
         }
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Segmenter {
     /// Gives up what is open, and rests.
     fn fail(&mut self, timestamp: u64, error: &io::Error) {
         if !mem::replace(&mut self.is_failing, true) {
-            log::error!("{}: hls rests until it can write again: {error}", self.publication.name());
+            log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
         }
         self.open = None;
         self.gathering.clear();
@@ -118,22 +118,18 @@ impl Sink for Segmenter {
         if matches!(self.state, State::Over) {
             return;
         }
-        let rest = self.write_rest(match why {
-            Finish::StreamEnded => Cut::End,
-            Finish::ServerStops => Cut::Break,
-        });
+        // Where the stream may come back, its list waits as that of a publisher that was lost.
+        let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
+        let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break });
         self.open = None;
         self.early = EarlySound::default();
         self.state = State::Over;
-        let end = match why {
-            Finish::StreamEnded => self.publication.end(),
-            Finish::ServerStops => Ok(()),
-        };
+        let end = if is_over { self.publication.end() } else { Ok(()) };
         if let Err(error) = rest.and(end) {
-            log::error!("{}: hls: {error}", self.publication.name());
+            log::error!("{}: hls: {error}", self.publication.label());
         }
         if self.skipped > 0 {
-            let (name, skipped) = (self.publication.name(), self.skipped);
+            let (name, skipped) = (self.publication.label(), self.skipped);
             log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
         }
     }

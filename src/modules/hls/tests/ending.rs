@@ -1,0 +1,211 @@
+//! When a list says that its stream has ended, and who may go on with it before.
+
+use super::*;
+
+const WAIT: Duration = Duration::from_secs(30);
+const ENDLIST: &str = "#EXT-X-ENDLIST\n";
+
+fn waiting(path: &Path, adjust: impl FnOnce(&mut Settings)) -> App {
+    let mut settings = Settings { ending: Ending::After(WAIT), ..Settings::for_tests() };
+    adjust(&mut settings);
+    App { path: path.to_path_buf(), settings: Rc::new(settings) }
+}
+
+fn list(scratch: &Scratch) -> String {
+    fs::read_to_string(scratch.path().join("a.m3u8")).unwrap()
+}
+
+fn advance(hls: &mut Hls, token: u64) -> Option<Duration> {
+    hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH)
+}
+
+#[test]
+fn a_list_is_open_for_the_wait_and_its_files_stay_until_viewers_have_seen_the_end() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    for (fragment, stay) in [(2000, 60), (20_000, 120)] {
+        publish_as(&mut hls, 1, &waiting(scratch.path(), |settings| settings.fragment = fragment), "a");
+        let open = list(&scratch);
+        assert!(open.ends_with(".ts\n"), "the last fragment is listed at once: {open}");
+        let (token, wait) = finish(&mut hls, 1).unwrap();
+        assert_eq!(wait, WAIT);
+        assert_eq!(advance(&mut hls, token), Some(Duration::from_secs(stay) - WAIT));
+        assert_eq!(list(&scratch), open + ENDLIST);
+        assert_eq!(advance(&mut hls, token), None);
+        assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+    }
+    let long = waiting(scratch.path(), |settings| settings.ending = Ending::After(10 * WAIT));
+    publish_as(&mut hls, 1, &long, "a");
+    let (token, _) = finish(&mut hls, 1).unwrap();
+    assert_eq!(advance(&mut hls, token), Some(Duration::from_secs(6)), "three fragments");
+}
+
+#[test]
+fn a_stream_that_comes_back_in_time_continues_its_list() {
+    for continuation in [Continuation::Continue, Continuation::Restart] {
+        let scratch = Scratch::new();
+        let mut hls = Hls::default();
+        let app = waiting(scratch.path(), |settings| settings.continuation = continuation);
+        publish_as(&mut hls, 1, &app, "a");
+        let (first, _) = finish(&mut hls, 1).unwrap();
+        publish_as(&mut hls, 2, &app, "a");
+        assert_eq!(advance(&mut hls, first), None, "it is not waited for any more");
+        assert!(!list(&scratch).contains(ENDLIST), "{}", list(&scratch));
+        assert!(list(&scratch).contains("a-0.ts\n#EXT-X-DISCONTINUITY\n"), "{}", list(&scratch));
+        let (second, _) = finish(&mut hls, 2).unwrap();
+        advance(&mut hls, second);
+        publish_as(&mut hls, 3, &app, "a");
+        let has_old = list(&scratch).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n");
+        assert_eq!(has_old, continuation == Continuation::Continue, "after its end: {}", list(&scratch));
+        assert!(list(&scratch).contains("a-2.ts\n") && !list(&scratch).contains(ENDLIST));
+    }
+}
+
+#[test]
+fn a_lost_publisher_has_been_waited_for_already() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    for (waited, left) in [(10, 20), (30, 0), (60, 0)] {
+        publish_as(&mut hls, 1, &waiting(scratch.path(), |_| {}), "a");
+        let waited = Duration::from_secs(waited);
+        let timers = hls.finish(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
+        assert_eq!(timers[0].1, Duration::from_secs(left));
+        advance(&mut hls, timers[0].0);
+        assert!(list(&scratch).ends_with(ENDLIST));
+    }
+}
+
+#[test]
+fn kept_files_have_an_end_too() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = waiting(scratch.path(), |settings| settings.cleanup = Cleanup::Keep);
+    publish_as(&mut hls, 1, &app, "a");
+    let (token, wait) = finish(&mut hls, 1).unwrap();
+    assert_eq!((wait, advance(&mut hls, token)), (WAIT, None));
+    assert!(list(&scratch).ends_with(ENDLIST) && hls.ended.len() == 0);
+    assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"], "nothing is left to do");
+}
+
+#[test]
+fn a_list_that_is_never_ended_is_not_even_when_its_files_go() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = waiting(scratch.path(), |settings| settings.ending = Ending::Never);
+    publish_as(&mut hls, 1, &app, "a");
+    let (token, wait) = finish(&mut hls, 1).unwrap();
+    assert_eq!(wait, Duration::from_secs(60));
+    assert!(!list(&scratch).contains(ENDLIST));
+    remove(&mut hls, token);
+    assert!(scratch.list().is_empty());
+}
+
+#[test]
+fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
+    for (cleanup, ending) in [(Cleanup::Delete, WAIT), (Cleanup::Keep, WAIT), (Cleanup::Keep, Duration::ZERO)]
+    {
+        let scratch = Scratch::new();
+        let app = waiting(scratch.path(), |settings| {
+            (settings.cleanup, settings.ending) = (cleanup, Ending::After(ending));
+        });
+        let mut killed = begin(&mut Hls::default(), 1, &app, "a").unwrap();
+        for index in 0..90 {
+            let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
+            killed.frame(&Rc::new(frame)).unwrap();
+        }
+        drop(killed);
+        // It was about to list another fragment.
+        let prepared = list(&scratch) + "#EXTINF:2.000,\na-1.ts\n";
+        fs::write(scratch.path().join(".a.m3u8.part"), prepared).unwrap();
+        fs::write(scratch.path().join("a-1.ts"), "hidden").unwrap();
+        let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
+        let timers = hls.take_up(&mut MemoryFiles::default());
+        assert_eq!(timers[0].1, if ending.is_zero() { 2 * WAIT } else { WAIT });
+        let next = advance(&mut hls, timers[0].0);
+        assert!(list(&scratch).ends_with(ENDLIST) && !list(&scratch).contains("\na-1.ts"));
+        if cleanup == Cleanup::Keep {
+            assert_eq!(next, None);
+            assert!(!scratch.list().contains(&LEDGER.to_owned()), "{:?}", scratch.list());
+        } else {
+            assert_eq!(next, Some(WAIT));
+            assert_eq!(advance(&mut hls, timers[0].0), None);
+            assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+        }
+    }
+}
+
+#[test]
+fn what_another_server_writes_is_not_ended() {
+    let scratch = Scratch::new();
+    let app = waiting(scratch.path(), |_| {});
+    publish_as(&mut Hls::default(), 1, &app, "a");
+    let mut hls = Hls { apps: vec![Some(app.clone())], ..Hls::default() };
+    let (token, _) = hls.take_up(&mut MemoryFiles::default())[0];
+    publish_as(&mut Hls::default(), 1, &app, "a");
+    assert_eq!(advance(&mut hls, token), Some(2 * WAIT));
+    assert!(!list(&scratch).contains(ENDLIST));
+    advance(&mut hls, token);
+    assert!(list(&scratch).ends_with(ENDLIST));
+}
+
+#[test]
+fn a_list_in_memory_ends_and_stays_its_streams() {
+    let (mut hls, mut memory) = (Hls::default(), MemoryFiles::default());
+    let app = waiting(Path::new("/hls"), |settings| settings.place = Place::Memory { limit: 1 << 20 });
+    let id = StreamId::of_nothing(1);
+    let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
+    let mut segmenter = hls.begin(id, &app, "a", &mut memory, UNIX_EPOCH).unwrap();
+    for index in 0..40 {
+        let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
+        segmenter.frame(&Rc::new(frame)).unwrap();
+        segmenter.settle(now, &mut memory);
+    }
+    segmenter.finish(Finish::StreamEnded);
+    segmenter.settle(now, &mut memory);
+    let (token, _) = hls.finish(id, Duration::ZERO, &mut memory)[0];
+    let list = |memory: &MemoryFiles| {
+        String::from_utf8(memory.get(Path::new("/hls/a.m3u8")).unwrap().read().unwrap()).unwrap()
+    };
+    let open = list(&memory);
+    assert!(open.contains(".ts\n") && !open.contains(ENDLIST), "{open}");
+    hls.advance(token, &mut memory, UNIX_EPOCH);
+    assert_eq!(list(&memory), open + ENDLIST);
+    // Somebody else needs the room.
+    let growth = crate::engine::Growth { from: 0, to: 1 << 20 };
+    assert!(memory.make_room(1 << 20, Path::new("/hls/b.m3u8"), growth));
+    assert!(memory.is_empty(), "all of it goes");
+}
+
+#[test]
+fn a_variant_is_in_the_master_playlist_while_it_is_waited_for() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = waiting(scratch.path(), |settings| settings.variants = vec![Variant::read(&["_low".into()])]);
+    publish_as(&mut hls, 1, &app, "a_low");
+    let (token, _) = finish(&mut hls, 1).unwrap();
+    assert!(list(&scratch).contains("a_low.m3u8"));
+    advance(&mut hls, token);
+    assert!(list(&scratch).contains("a_low.m3u8") && !list(&scratch).contains(ENDLIST));
+    assert_eq!(advance(&mut hls, token), None);
+    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+}
+
+#[test]
+fn too_many_that_wait_are_ended_before_they_go() {
+    let scratch = Scratch::new();
+    let mut hls = Hls::default();
+    let app = waiting(scratch.path(), |_| {});
+    publish_as(&mut hls, 1, &app, "a");
+    let (oldest, _) = finish(&mut hls, 1).unwrap();
+    let mut early = Vec::new();
+    for id in 0..u32::try_from(MAX_ENDED).unwrap() {
+        drop(begin(&mut hls, id, &app, &format!("s{id}")));
+        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
+    }
+    assert_eq!(early, [(oldest, NEXT_TURN)]);
+    assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
+    assert!(list(&scratch).ends_with(ENDLIST));
+    assert_eq!(advance(&mut hls, oldest), None);
+    assert!(!scratch.path().join("a.m3u8").exists());
+}
