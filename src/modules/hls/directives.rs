@@ -79,8 +79,8 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls_fast_start",
         Takes::Flag,
         "on",
-        "Ends fragments at every key frame until the playlist has its length, so that a stream can be \
-         played one key frame interval after its beginning.",
+        "Ends fragments at every key frame until players can start: until the playlist has three of them and as much as one \
+         target duration.",
     ),
     row(
         "hls_endlist",

@@ -265,9 +265,10 @@ impl Playlist {
         self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
     }
 
-    /// True once the fragments cover what they should.
-    pub fn is_filled(&self, length: u64) -> bool {
-        self.total() >= self.cover(length)
+    /// True once every player can start: Chromium's own needs three fragments, and hls.js, which begins with all there
+    /// are, one target duration of them to last until the next one.
+    pub fn can_start(&self) -> bool {
+        self.len() >= MIN_LISTED && self.total() >= self.target()
     }
 
     /// True if no more fragments can be listed: an event's never leave.

@@ -120,8 +120,8 @@ pub struct Publication {
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
-    /// True until the list has had its length once.
-    is_filling: bool,
+    /// True until players could start once.
+    is_starting: bool,
     /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
@@ -144,7 +144,7 @@ impl Publication {
                 (empty().counting_from(wall), Vec::new())
             }
         };
-        let is_filling = !playlist.is_filled(settings.playlist_length);
+        let is_starting = !playlist.can_start();
         let mut publication = Self {
             store: Store::new(settings.place),
             frames: Draft::default(),
@@ -155,7 +155,7 @@ impl Publication {
             ground: Ground::Unsure,
             key: None,
             iv: [0; keys::BLOCK],
-            is_filling,
+            is_starting,
             end: End::Open,
             measure: Measure::default(),
             is_master_stale: false,
@@ -172,7 +172,7 @@ impl Publication {
             for fragment in publication.playlist.restart() {
                 publication.retire(&fragment);
             }
-            publication.is_filling = true;
+            publication.is_starting = true;
         }
         publication
     }
@@ -218,7 +218,7 @@ impl Publication {
             return Err(error);
         }
         self.join = Join::Follows;
-        self.is_filling &= change.out.is_empty() && !self.playlist.is_filled(self.settings.playlist_length);
+        self.is_starting &= change.out.is_empty() && !self.playlist.can_start();
         self.is_master_stale |= has_news;
         if let Some(key) = &mut self.key {
             key.id = key.id.or(Some(fragment.id));
@@ -351,11 +351,11 @@ impl Publication {
         self.playlist.is_empty()
     }
 
-    /// Whether the list has never had its length. One that has is not hurried, not even behind a break: Chromium's
+    /// Whether players could never start. A list with which they could is not hurried, not even behind a break: Chromium's
     /// own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last three, and
     /// would miss some that came faster.
-    pub fn is_filling(&self) -> bool {
-        self.is_filling
+    pub fn is_starting(&self) -> bool {
+        self.is_starting
     }
 
     /// Makes the directories, and lists no more what is not there.
@@ -475,7 +475,7 @@ impl Publication {
             if !mem::replace(&mut self.has_warned, true) {
                 log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
             }
-            self.is_filling = false;
+            self.is_starting = false;
             if self.delete_oldest() {
                 continue;
             }

@@ -233,7 +233,7 @@ impl Segmenter {
             frames: open.frames(),
             step: open.step(),
             longest: self.publication.longest(),
-            is_early: self.publication.is_filling(),
+            is_early: self.publication.is_starting(),
             is_first: self.publication.is_empty(),
         }
     }

@@ -82,7 +82,7 @@ pub enum ListKind {
 pub enum Pace {
     /// As long as all others.
     Even,
-    /// From one key frame to the next, until the list is full.
+    /// From one key frame to the next, until players can start.
     Fast,
 }
 

@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 use super::super::files::tests::Scratch;
 use super::super::keys::Cipher;
 use super::super::naming::Naming;
-use super::super::settings::{KeySettings, Pace, Slicing};
+use super::super::settings::{KeySettings, ListKind, Pace, Slicing};
 use super::super::store::Files;
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Sink};
@@ -453,26 +453,39 @@ fn a_codec_that_is_not_carried_leaves_the_other_track() {
 }
 
 #[test]
-fn a_fast_start_has_a_fragment_for_each_key_frame_until_the_list_is_full() {
-    let mut rig = Rig::with(|settings| {
-        settings.pace = Pace::Fast;
-        settings.playlist_length = 6000;
-        settings.fragment = 3000;
-    });
-    rig.headers();
-    rig.second(0);
-    rig.key(1000);
-    assert_eq!(rig.shape(), [(1000, false)]);
-    let mut targets = std::collections::HashSet::new();
-    for second in 1..24 {
-        rig.second(second * 1000);
-        let text = rig.playlist();
-        targets.insert(text.lines().find(|line| line.contains("TARGETDURATION")).unwrap().to_owned());
-        let longest = rig.shape().iter().map(|(duration, _)| *duration).max();
-        assert!(longest <= Some(if second <= 9 { 1000 } else { 3000 }), "{text}");
+fn a_fast_start_has_a_fragment_for_each_key_frame_until_players_can_start() {
+    // hls_fragment, from one key frame to the next, and the short fragments in seconds: three at least, and one target.
+    for (fragment, interval, short) in [(3000, 1, 3), (5000, 1, 5), (2000, 1, 3), (4000, 2, 3), (2000, 2, 0)]
+    {
+        for (length, kind) in [(6000, ListKind::Live), (600_000, ListKind::Live), (6000, ListKind::Event)] {
+            let mut rig = Rig::with(|settings| {
+                (settings.pace, settings.kind) = (Pace::Fast, kind);
+                (settings.playlist_length, settings.fragment) = (length, fragment);
+            });
+            rig.headers();
+            let (mut targets, mut last) = (std::collections::HashSet::new(), String::new());
+            let mut lengths = Vec::new();
+            for group in 0..30 / interval {
+                rig.key(group * interval * 1000);
+                if group > 0 {
+                    let text = rig.playlist();
+                    targets
+                        .extend(text.lines().find(|line| line.contains("TARGETDURATION")).map(str::to_owned));
+                    let newest = text.lines().last().unwrap_or_default();
+                    if newest != mem::replace(&mut last, newest.to_owned()) {
+                        lengths.extend(rig.shape().last().map(|(duration, _)| *duration));
+                    }
+                }
+                for frame in (40..interval * 1000).step_by(40) {
+                    rig.inter(group * interval * 1000 + frame);
+                }
+            }
+            assert_eq!(targets.len(), 1, "{targets:?}");
+            let expected =
+                (0..lengths.len()).map(|place| if place < short { interval * 1000 } else { fragment });
+            assert!(lengths.len() > short && lengths.iter().copied().eq(expected), "{fragment} {lengths:?}");
+        }
     }
-    assert_eq!(targets.into_iter().collect::<Vec<_>>(), ["#EXT-X-TARGETDURATION:3"]);
-    assert_eq!(rig.shape(), [(3000, false); 3]);
 }
 
 #[test]
