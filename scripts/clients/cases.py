@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, long_watch, obs_studio, players, publishers, shaped, slow
+from . import browsers, files, long_watch, obs_studio, players, publishers, shaped, slow, stopped
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -40,6 +40,7 @@ GROUPS = [
 BROWSED = ("ffmpeg-long", "h264+aac")
 SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
 SLOW = "slow"  # the same, for pictures that come seldom
+STOPPED = ("ffmpeg-stopped", "h264+aac")
 WATCHED_LONG = ("ffmpeg-killed", "h264+aac")
 
 
@@ -68,4 +69,5 @@ def table():
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
+    cases += [Case(*STOPPED, stopped, False, f"chromium-{word}") for word in stopped.PLAYERS]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

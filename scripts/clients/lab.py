@@ -26,6 +26,7 @@ rtmp {{
             record_path {folder}/recorded;
             hls on;
             hls_path {folder}/hls;
+            hls_endlist 0;
             hls_fragment 1s;
             hls_playlist_length 60s;
         }}
@@ -33,6 +34,7 @@ rtmp {{
             live on;
             hls on;
             hls_path {folder}/locked;
+            hls_endlist 0;
             hls_fragment 1s;
             hls_playlist_length 60s;
             hls_keys on;

@@ -39,6 +39,8 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced 
   the picture turns; a message for each slice; an empty AAC header. Chromium shows all pictures, the last in their new
   size, plays all sound, and does not stall.
 - *slow/...*: in HLS, a picture in 1, 5 and 10 s, with sound: shown for as long as it stands, without a stall.
+- *ffmpeg-stopped/...*: players of HLS and our page, while the encoder is stopped and started again 5 s later: all go on by
+  themselves.
 - *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
   server restarts. None stalls.
 

@@ -12,6 +12,7 @@ const AMPLE = 1; // seconds ahead; with less, a player that falls behind may hav
 const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
 export const SLOW_RATE = 2; // pictures a second; fewer come seldom
 const DECODED_AHEAD = 4; // pictures that Chromium wants before it begins
+const LAST = 6; // seconds in which it must go on, where the encoder is stopped and started meanwhile
 const START_MS = 30000;
 const FLAGS = [
   "--no-sandbox",
@@ -27,18 +28,18 @@ const FLAGS = [
 
 /**
  * The arguments of every test: the server's address, ending with "/", the stream's name, how long to watch it, whether
- * the server restarts meanwhile, and how many pictures a second there are.
+ * the server restarts or the encoder is stopped and started meanwhile, and how many pictures a second there are.
  */
 export function target() {
   const [base, stream, seconds = SECONDS, ...options] = process.argv.slice(2);
   if (!base || !stream || base.startsWith("-")) {
-    console.error("usage: node TEST.mjs http://HOST:PORT/ STREAM [SECONDS [restarts] [rate=PICTURES]]");
+    console.error("usage: node TEST.mjs http://HOST:PORT/ STREAM [SECONDS [restarts|stops] [rate=PICTURES]]");
     process.exit(2);
   }
   const rate = options.find((option) => option.startsWith("rate="))?.slice("rate=".length) ?? FRAME_RATE;
   return {
     base, stream, playlist: `${base}hls/${stream}.m3u8`, seconds: Number(seconds), rate: Number(rate),
-    restarts: options.includes("restarts"),
+    restarts: options.includes("restarts"), stops: options.includes("stops"),
   };
 }
 
@@ -84,8 +85,11 @@ function findChromium() {
   throw new Error("chromium is not in PATH");
 }
 
-/** Waits until the page's <video> plays, watches it, and throws unless all was well. Returns what it saw. */
-export async function watch(page, seconds = SECONDS, rate = FRAME_RATE) {
+/**
+ * Waits until the page's <video> plays, watches it, and throws unless all was well, or with `stops`, unless it goes on in
+ * the end. Returns what it saw.
+ */
+export async function watch(page, seconds = SECONDS, rate = FRAME_RATE, stops = false) {
   await page.waitForFunction(
     () => {
       const video = document.querySelector("video");
@@ -94,7 +98,9 @@ export async function watch(page, seconds = SECONDS, rate = FRAME_RATE) {
     },
     { timeout: START_MS, polling: 100 },
   ).catch(() => { throw new Error("the video does not begin to play"); });
-  return judge(await page.evaluate(measure, seconds, AMPLE), rate);
+  if (stops) console.log("it plays");
+  const seen = await page.evaluate(measure, seconds, AMPLE);
+  return stops ? judgeEnd(seen) : judge(seen, rate);
 }
 
 /** Runs in the page: how far everything gets in so many seconds. */
@@ -136,18 +142,21 @@ async function measure(seconds, ample) {
   };
   const before = look();
   let [picture, frozen, least] = [pixels(), 0, ahead()];
+  const looks = [];
   for (let second = 0; second < seconds; second++) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const next = pixels();
-    if (!next.some((value, i) => Math.abs(value - picture[i]) > 16)) frozen++;
+    const isFrozen = !next.some((value, i) => Math.abs(value - picture[i]) > 16);
+    if (isFrozen) frozen++;
     picture = next;
+    looks.push({ media: video.currentTime, isFrozen });
     least = Math.min(least, ahead());
   }
   const after = look();
   const gain = (name) => after[name] - before[name];
   return {
     wall: gain("wall"), media: gain("media"), frames: gain("frames"), dropped: gain("dropped"), audio: gain("audio"),
-    frozen, least, looks: seconds,
+    frozen, least, looks,
     size: `${video.videoWidth}x${video.videoHeight}`,
     error: video.error && `${video.error.code} ${video.error.message}`,
     stalls,
@@ -176,8 +185,22 @@ function judge(seen, rate) {
   if (seen.dropped > Math.max(1, seen.frames / 10)) faults.push("too many frames dropped");
   if (!(seen.audio > 0)) faults.push("no sound was decoded");
   // Slow pictures change seldom, and the page looks about as often as they do.
-  const stands = rate > SLOW_RATE ? 0 : seen.looks - Math.floor(seen.media * rate / 2);
+  const stands = rate > SLOW_RATE ? 0 : seen.looks.length - Math.floor(seen.media * rate / 2);
   if (seen.frozen > stands) faults.push(`the picture stood still for ${seen.frozen} s`);
   if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
+  return note;
+}
+
+/** It has shown the last seconds, whatever it waited for before. */
+function judgeEnd(seen) {
+  const last = seen.looks.slice(-LAST - 1);
+  const shown = last.at(-1).media - last[0].media;
+  const frozen = last.slice(1).filter((look) => look.isFrozen).length;
+  const note = `${seen.media.toFixed(2)} s in ${seen.wall.toFixed(2)} s, ${shown.toFixed(2)} s of the last ${LAST}; ` +
+    (seen.stalls.join(", ") || "no stall");
+  const isFault = (stall) => /^(error|ended|pause)/.test(stall);
+  if (seen.error || seen.stalls.some(isFault) || shown < LAST * SLOWEST || frozen > 1) {
+    throw new Error(`it does not go on by itself (${note}; error ${seen.error}; the picture stood still for ${frozen} s)`);
+  }
   return note;
 }

@@ -4,13 +4,15 @@
 import { join } from "node:path";
 import { inChromium, target, watch } from "./chromium.mjs";
 
-const { base, stream, playlist } = target();
+const { base, stream, playlist, seconds, rate, stops } = target();
+
+const START_SECONDS = 30;
 
 await inChromium(async (page) => {
   await page.goto(base);
   const card = await findCard(page);
   const text = await card.evaluate((element) => element.innerText);
-  for (const expected of [stream, playlist, /rtmp:\/\/127\.0\.0\.1:\d+\/live\/\S+/, "640×360", /H\.264/, /AAC/]) {
+  for (const expected of [stream, playlist, /rtmp:\/\/127\.0\.0\.1:\d+\/(live|tv)\/\S+/, "640×360", /H\.264/, /AAC/]) {
     const there = expected instanceof RegExp ? expected.test(text) : text.includes(expected);
     if (!there) throw new Error(`the page does not show ${expected}: ${text.replaceAll("\n", " | ")}`);
   }
@@ -18,10 +20,19 @@ await inChromium(async (page) => {
   await (await card.$(".watch")).click();
   // The page starts muted, as browsers demand; a user turns the sound on.
   await page.$eval("video", (video) => { video.muted = false; });
-  const note = await watch(page);
+  const [note] = await Promise.all([watch(page, seconds, rate, stops), stops && seesStop(page, card, seconds)]);
   await screenshot(page, "page-playing.png");
   return note;
 });
+
+/** The card says that there is no encoder, and that there is one again. */
+async function seesStop(page, card, seconds) {
+  const says = (element) => element.querySelector(".hint").checkVisibility() && element.innerText.includes("Waiting for the encoder");
+  const options = { timeout: (seconds + START_SECONDS) * 1000 };
+  await page.waitForFunction(says, options, card).catch(() => { throw new Error("the page does not say that it waits"); });
+  await page.waitForFunction((element) => /\d:\d\d:\d\d/.test(element.innerText), options, card)
+    .catch(() => { throw new Error("the page does not say that the stream is back"); });
+}
 
 async function findCard(page) {
   const handle = await page.waitForFunction(

@@ -2,7 +2,7 @@
 
 import { inChromium, target, watch } from "./chromium.mjs";
 
-const { base, playlist, seconds, rate } = target();
+const { base, playlist, seconds, rate, stops } = target();
 
 await inChromium(async (page) => {
   // Any document of the same origin will do; a canvas may not look into another's picture.
@@ -13,5 +13,5 @@ await inChromium(async (page) => {
     video.src = url;
     video.play().catch(() => {});
   }, playlist);
-  return watch(page, seconds, rate);
+  return watch(page, seconds, rate, stops);
 });

@@ -6,6 +6,7 @@ const PERIOD_MS = 2000;
 const PATIENCE_MS = 10000;
 const RETRY_MS = 3000;
 const HLS_TYPE = "application/vnd.apple.mpegurl";
+const NO_ENCODER = "Waiting for the encoder…";
 
 const byId = (id) => document.getElementById(id);
 const cards = new Map(); // "app/name" -> card
@@ -35,15 +36,22 @@ function trouble(text) {
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : poll()));
 
 function show(state) {
+  const keyOf = (stream) => `${stream.app}/${stream.name}`;
   const present = new Set();
   for (const stream of state.streams) {
-    const key = `${stream.app}/${stream.name}`;
+    const key = keyOf(stream);
     present.add(key);
     if (!cards.has(key)) cards.set(key, makeCard(stream));
     updateCard(cards.get(key), stream);
   }
+  // Their playlists are open: a player goes on by itself when the encoder is back.
+  const waiting = new Set(state.waiting.map(keyOf));
   for (const [key, card] of cards) {
     if (present.has(key)) continue;
+    if (waiting.has(key)) {
+      showWaiting(card, true);
+      continue;
+    }
     stopWatching(card);
     card.root.remove();
     cards.delete(key);
@@ -58,8 +66,8 @@ function show(state) {
 
 function summary(state) {
   const hidden = state.total - state.streams.length;
-  const count = cards.size === 1 ? "1 stream live" : `${state.total} streams live`;
-  return cards.size === 0 ? "" : hidden > 0 ? `${count}, ${hidden} not shown` : count;
+  const count = state.total === 1 ? "1 stream live" : `${state.total} streams live`;
+  return state.total === 0 ? "" : hidden > 0 ? `${count}, ${hidden} not shown` : count;
 }
 
 function say(element, text) {
@@ -77,7 +85,7 @@ function makeCard(stream) {
   const root = byId("stream").content.firstElementChild.cloneNode(true);
   const part = {};
   for (const element of root.querySelectorAll("[data-is]")) part[element.dataset.is] = element;
-  const card = { root, part, hls: null, retry: 0, bytes: stream.bytes_in, at: performance.now(), rate: null };
+  const card = { root, part, hls: null, isWaiting: false, retry: 0, bytes: stream.bytes_in, at: performance.now(), rate: null };
   card.video = root.querySelector("video");
   card.screen = root.querySelector(".screen");
   card.hint = card.screen.querySelector(".hint");
@@ -110,6 +118,18 @@ function updateCard(card, stream) {
   say(part.hls, card.hls ?? "");
   part.hls.parentElement.hidden = card.hls === null;
   card.watch.hidden = card.hls === null;
+  showWaiting(card, "ends_in_ms" in stream);
+}
+
+function showWaiting(card, isWaiting) {
+  if (isWaiting) {
+    say(card.part.uptime, "no encoder");
+    say(card.part.bitrate, "–");
+    hint(card, NO_ENCODER);
+  } else if (card.isWaiting) {
+    hint(card, "");
+  }
+  card.isWaiting = isWaiting;
 }
 
 function picture(video) {
@@ -173,9 +193,10 @@ function load(card) {
 
 function retryLater(card) {
   if (card.screen.hidden || !card.video.hasAttribute("src")) return;
-  hint(card, "Waiting for the first fragments…");
+  hint(card, card.isWaiting ? NO_ENCODER : "Waiting for the first fragments…");
   clearTimeout(card.retry);
-  card.retry = setTimeout(() => { if (!card.screen.hidden) load(card); }, RETRY_MS);
+  // While the encoder is away, there is nothing but what has been seen.
+  card.retry = setTimeout(() => (card.isWaiting ? retryLater(card) : card.screen.hidden || load(card)), RETRY_MS);
 }
 
 function stopWatching(card) {
