@@ -94,15 +94,16 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls_cleanup",
         Takes::Flag,
         "on",
-        "Deletes fragments some time after they have left the playlist, and all of a stream's after it has \
-         ended for twice the length of its playlist; also what an earlier run of the server has left.",
+        "Deletes fragments some time after they have left the playlist, and all of a stream's when its publisher has been \
+         gone for twice the length of its playlist, or three fragments longer than hls_endlist; also what an earlier run of \
+         the server has left.",
     ),
     row(
         "hls_continuous",
         Takes::Flag,
         "on",
-        "Keeps the old fragments listed when a stream starts again. When off the list starts anew; the \
-         numbers go on in both cases.",
+        "Keeps the old fragments listed when a stream starts again. When off the list starts anew, unless the stream comes \
+         back before its end is told (hls_endlist); the numbers go on in both cases.",
     ),
     Directive {
         repeat: Repeat::Many,
