@@ -28,6 +28,11 @@ pub struct HttpError {
 }
 
 impl HttpError {
+    /// The first byte is the version of RTMP.
+    pub const RTMP: Self = Self::new(400, "this is RTMP");
+    /// The first byte is that of a ClientHello.
+    pub const TLS: Self = Self::new(400, "this is TLS");
+
     pub(super) const fn new(status: u16, reason: &'static str) -> Self {
         Self { status, reason }
     }

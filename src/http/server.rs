@@ -68,6 +68,7 @@ impl ServerSession {
         if self.head.is_empty() {
             // Old clients send an empty line after a request (RFC 9112, section 2.2).
             *input = without_leading_newlines(input);
+            refuse_other_protocols(input)?;
         }
         let Some(length) = self.find_end(input)? else {
             self.head.extend_from_slice(input);
@@ -96,7 +97,6 @@ impl ServerSession {
                 (b'\n', Line::Empty | Line::Return) => return Ok(Some(position + 1)),
                 (b'\n', Line::Begun) => Line::Empty,
                 (b'\r', Line::Empty) => Line::Return,
-                // TLS and RTMP on this port are found by their first byte, not by a deadline.
                 (0..=8 | 11..=12 | 14..=31 | 127, _) => {
                     return Err(HttpError::new(400, "control character in the head"));
                 }
@@ -112,6 +112,15 @@ impl ServerSession {
         } else {
             HttpError::new(414, "request line too long")
         }
+    }
+}
+
+/// RTMP and TLS are found by their first byte, not by a deadline.
+fn refuse_other_protocols(input: &[u8]) -> Result<(), HttpError> {
+    match input.first() {
+        Some(3) => Err(HttpError::RTMP),
+        Some(0x16) => Err(HttpError::TLS),
+        _ => Ok(()),
     }
 }
 
@@ -166,6 +175,18 @@ mod tests {
                     return requests;
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rtmp_and_tls_are_named() {
+        for (input, error) in [
+            (b"\x03\0\0\0\0".as_slice(), HttpError::RTMP),
+            (b"\x16\x03\x01\x02\0\x01", HttpError::TLS),
+            (b"\x01GET / HTTP/1.1\r\n", HttpError::new(400, "control character in the head")),
+            (b"G\x03ET / HTTP/1.1\r\n", HttpError::new(400, "control character in the head")),
+        ] {
+            assert_eq!(ServerSession::new().next(&mut &input[..]).unwrap_err(), error);
         }
     }
 

@@ -21,6 +21,9 @@ const VERSION: u8 = 3;
 /// Versions from here on cannot be told from text (specification 5.2.2).
 const FIRST_TEXT: u8 = 32;
 
+/// The methods with which clients of HTTP begin: browsers, curl, RTMPT, and HTTP/2.
+const METHODS: [&[u8]; 6] = [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS ", b"PRI "];
+
 const CLIENT_KEY: &[u8] = b"Genuine Adobe Flash Player 001";
 /// The first 36 bytes sign S1, all of it makes the key of S2.
 const SERVER_KEY: &[u8] = b"Genuine Adobe Flash Media Server 001\
@@ -33,12 +36,21 @@ const SERVER_NAME: usize = 36;
 pub enum HandshakeError {
     /// C0 is a byte that no version of RTMP has; the peer speaks something else.
     NotRtmp(u8),
+    /// The peer speaks HTTP.
+    Http,
+    /// The peer begins with a ClientHello of TLS, as RTMPS and HTTPS do.
+    Tls,
 }
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::NotRtmp(byte) = self;
-        write!(f, "not RTMP: the connection begins with {:?}", char::from(*byte))
+        match self {
+            Self::NotRtmp(byte) => {
+                write!(f, "not RTMP: the connection begins with {:?}", char::from(*byte))
+            }
+            Self::Http => f.write_str("not RTMP but HTTP"),
+            Self::Tls => f.write_str("not RTMP but TLS"),
+        }
     }
 }
 
@@ -82,10 +94,10 @@ impl Handshake {
             let (head, rest) = input.split_at(input.len().min(1 + PACKET - received.len()));
             received.extend_from_slice(head);
             *input = rest;
-            match received.first() {
-                Some(&version) if version >= FIRST_TEXT => return Err(HandshakeError::NotRtmp(version)),
-                _ if received.len() <= PACKET => return Ok(false),
-                _ => {}
+            match other_protocol(received) {
+                Some(other) => return Err(other),
+                None if received.len() <= PACKET => return Ok(false),
+                None => {}
             }
             answer(&received[1..], self.seed, out);
             self.state = State::AwaitingC2(PACKET);
@@ -97,6 +109,19 @@ impl Handshake {
             return Ok(*missing == 0);
         }
         Ok(false)
+    }
+}
+
+/// What the peer speaks, if its first bytes tell that it is not RTMP. A ClientHello begins with the content type of
+/// handshakes, 22, and the version of records, 3.0 to 3.4 (RFC 8446, section 5.1): no client of RTMP has version 22.
+fn other_protocol(received: &[u8]) -> Option<HandshakeError> {
+    match received {
+        [0x16, 3, 0..=4, ..] => Some(HandshakeError::Tls),
+        [version, ..] if *version >= FIRST_TEXT => {
+            let is_http = METHODS.iter().any(|method| received.starts_with(method));
+            Some(if is_http { HandshakeError::Http } else { HandshakeError::NotRtmp(*version) })
+        }
+        _ => None,
     }
 }
 
@@ -260,6 +285,16 @@ mod tests {
             assert!(done, "{version}");
             assert_eq!(out[0], 3, "{version}");
         }
+    }
+
+    #[test]
+    fn http_and_tls_are_named() {
+        let refusal = |input: &[u8]| Handshake::new(1).next(&mut &input[..], &mut Vec::new()).unwrap_err();
+        for request in ["GET / HTTP/1.1\r\n", "OPTIONS * HTTP/1.1\r\n", "POST /open/1 HTTP/1.1\r\n"] {
+            assert_eq!(refusal(request.as_bytes()), HandshakeError::Http);
+        }
+        assert_eq!(refusal(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), HandshakeError::Tls);
+        assert_eq!(refusal(b"GETAWAY"), HandshakeError::NotRtmp(b'G'));
     }
 
     #[test]

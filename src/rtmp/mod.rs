@@ -13,6 +13,7 @@ pub mod message;
 pub mod server;
 pub mod shared_object;
 
+pub use handshake::HandshakeError;
 pub use server::{Control, Event, ServerSession, Stop};
 
 use std::error::Error;
@@ -20,7 +21,6 @@ use std::fmt;
 
 use crate::media::amf::AmfError;
 use chunk::ChunkError;
-use handshake::HandshakeError;
 
 /// Why a session cannot go on; always the peer's fault. After one, its input is at an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
