@@ -8,18 +8,20 @@ use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 use super::answered::Answered;
 use super::awaited::Awaited;
 use super::budgets::Budgets;
-use super::config::{Config, Listener, Protocol, ServerSettings};
+use super::config::{AppId, Config, Listener, Protocol, ServerSettings};
 use super::connections::{Connections, Limits};
 use super::descriptors::Descriptors;
 use super::hosts::Hosts;
 use super::locations::Locations;
 use super::memory::MemoryFiles;
+use super::name::StreamName;
 use super::out_queue::OutQueue;
 use super::panics::Panics;
 use super::policy::Policy;
 use super::refusals::Refusals;
 use super::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
-use super::stream::Streams;
+use super::strays::Strays;
+use super::stream::{StreamId, Streams};
 use super::timers::{Timer, Timers};
 use super::work::Work;
 
@@ -89,6 +91,7 @@ pub struct Ctx {
     /// Sessions whose answer to a play is out, and what follows it waits.
     pub(super) answered: Answered,
     pub(super) budgets: Budgets,
+    pub(super) strays: Strays,
     /// What is left to do.
     pub(super) work: Work,
     /// What becomes of panics, and how many there have been.
@@ -127,6 +130,7 @@ impl Ctx {
             timers: Timers::default(),
             answered: Answered::default(),
             budgets,
+            strays: Strays::default(),
             work: Work::default(),
             panics: Panics::default(),
             draining: false,
@@ -138,6 +142,12 @@ impl Ctx {
     /// Whether the server is only finishing what it has: another may have its streams already.
     pub fn is_draining(&self) -> bool {
         self.draining
+    }
+
+    /// The stream of that name, made if there is none.
+    pub(super) fn find_or_create_stream(&mut self, app: AppId, name: &StreamName) -> StreamId {
+        let app_name = self.apps.get(app.0).map_or("", |app| &app.name);
+        self.streams.find_or_create(app, app_name, name)
     }
 
     /// Calls a module's `on_timer` with `token` at `at`.

@@ -9,6 +9,7 @@ use super::exchange::{Exchange, SendLimits};
 use super::module::{Answer, Compose, HttpReply, HttpRequest, Redirect, Route, Target};
 use super::out_queue::Body;
 use super::session::{Life, STEP_DEADLINE, Session, SessionId};
+use super::strays::Spoken;
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
@@ -80,6 +81,11 @@ impl Engine {
 
     /// Answers a request that cannot be read, and closes.
     pub(super) fn reject(&mut self, id: SessionId, error: HttpError, begun: Instant) {
+        match error {
+            HttpError::RTMP => self.note_wrong_port(id, Spoken::Rtmp),
+            HttpError::TLS => self.note_wrong_port(id, Spoken::Tls),
+            _ => {}
+        }
         let Some(asked) = self.cx.receive(id, Request::unreadable(), begun) else { return };
         self.send_reply(asked, error_reply(error.status), false);
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
@@ -134,6 +140,9 @@ impl Engine {
         let (method, target, status) =
             (asked.method.as_str(), asked.request.target.escape_debug(), reply.head.status);
         log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
+        if status == 404 {
+            self.cx.note_not_found(&asked);
+        }
         let persistent = asked.request.persistent && !self.cx.draining;
         if !self.send_reply(asked, reply, persistent) {
             self.cx.finish(id, "answered");

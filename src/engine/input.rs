@@ -1,9 +1,9 @@
 //! What sessions send: to what they speak, at once or when nothing holds it any more.
 
-use super::Engine;
 use super::ctx::{Action, Ctx, Now};
 use super::role::Role;
 use super::session::{Life, Session, SessionId, Speaks};
+use super::{CLIENT_LEFT, Engine};
 
 /// Bytes of unfinished messages that a prompt session may have. A hundred that complete so many at the same moment take
 /// some 20 ms at most (metadata of 16 000 values, 0.01 ms for a kilobyte).
@@ -37,9 +37,9 @@ impl Engine {
         self.cx.now = now;
         match self.cx.sessions.get(id) {
             Some(session) if matches!(session.speaks, Speaks::Http(_)) && !session.out.is_empty() => {
-                self.cx.finish(id, "peer closed");
+                self.cx.finish(id, CLIENT_LEFT);
             }
-            _ => self.cx.close(id, "peer closed"),
+            _ => self.lost(id, now),
         }
     }
 
@@ -68,6 +68,11 @@ impl Engine {
     /// Whether a session publishes.
     pub fn publishes(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(|session| session.roles.publishes())
+    }
+
+    /// Whether a session speaks HTTP, or should.
+    pub(super) fn is_http(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(|session| matches!(session.speaks, Speaks::Http(_)))
     }
 
     /// Whether a session's input waits for what its client must be there for: an answer, room in its queue.

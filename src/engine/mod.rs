@@ -38,6 +38,7 @@ mod play;
 mod playlists;
 mod policy;
 mod publish;
+pub mod quantities;
 mod reclaim;
 mod refusals;
 mod relief;
@@ -46,7 +47,9 @@ mod rtmp;
 mod sending;
 mod session;
 mod shared_object;
+mod strays;
 mod stream;
+mod tally;
 mod timeline;
 mod timers;
 mod unasked;
@@ -88,6 +91,11 @@ use budgets::Budgets;
 use session::{Life, Speaks};
 use timers::Timer;
 use work::Task;
+
+/// Why a session ends whose client has gone.
+const CLIENT_LEFT: &str = "the client has left";
+/// Why a session ends that was publishing, and whose client has gone.
+const CONNECTION_LOST: &str = "the connection was lost";
 
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
@@ -159,6 +167,13 @@ impl Engine {
         let id = self.cx.open_session(listener, peer, local);
         log::debug!("{id} accepted from {peer}");
         Ok(id)
+    }
+
+    /// A session's peer has closed the connection, or it has been reset. Those who play leave in either way; who
+    /// publishes says so before.
+    pub fn lost(&mut self, id: SessionId, now: Now) {
+        let why = if self.publishes(id) { CONNECTION_LOST } else { CLIENT_LEFT };
+        self.disconnected(id, why, now);
     }
 
     /// A session's socket has failed.

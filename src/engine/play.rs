@@ -3,6 +3,7 @@
 use super::Engine;
 use super::name::StreamName;
 use super::publish::Parting;
+use super::quantities::{count, duration};
 use super::role::{Endpoint, Player, Role, Track, Until};
 use super::session::Request;
 use super::stream::{Stream, StreamId};
@@ -30,12 +31,12 @@ impl Engine {
             let reason = format!("play {app}/{name} refused: nobody publishes it");
             return self.finish_if_idle(id, &reason);
         }
-        let stream_id = self.cx.streams.find_or_create(request.app, name);
+        let stream_id = self.cx.find_or_create_stream(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         stream.players.push(endpoint);
         let until = play.duration.map_or(Until::End, Until::Duration);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.add(Role::Player(Player::new(stream_id, msid, until)));
+        session.roles.add(Role::Player(Player::new(stream_id, msid, until, self.cx.now.instant)));
         self.cx.watch_silence(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(request.app));
@@ -137,9 +138,10 @@ impl Engine {
             stream.players.retain(|&other| other != endpoint);
             let lost = match player.dropped {
                 0 => String::new(),
-                dropped => format!(", {dropped} frames left out"),
+                dropped => format!(", {} frames left out", count(dropped)),
             };
-            log::info!("{} stops playing {}{lost}", endpoint.session, stream.name);
+            let time = duration(self.cx.now.instant.saturating_duration_since(player.since));
+            log::info!("{} stops playing {} after {time}{lost}", endpoint.session, stream.label);
         }
         self.cx.streams.remove_if_idle(player.stream);
     }

@@ -1,14 +1,15 @@
 //! Publishers: how one gets a stream, takes another's place, and leaves.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::ctx::{Action, Ctx};
 use super::module::Finish;
 use super::name::StreamName;
 use super::policy::Conflict;
+use super::quantities::duration;
 use super::role::{Endpoint, Role};
-use super::session::{Request, STEP_DEADLINE, SessionId};
+use super::session::{Request, STEP_DEADLINE, Session, SessionId};
 use super::stream::StreamId;
 use super::timers::Timer;
 use crate::rtmp::command::{Level, Publish};
@@ -44,7 +45,7 @@ impl Engine {
             self.displace(holder, id);
         }
         let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
-        let stream_id = self.cx.streams.find_or_create(request.app, name);
+        let stream_id = self.cx.find_or_create_stream(request.app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let goes_on = stream.is_live();
         stream.begin(endpoint, publish.publish_type, now, &mut self.cx.panics);
@@ -90,6 +91,10 @@ impl Engine {
     fn displace(&mut self, holder: Endpoint, by: SessionId) {
         let Endpoint { session: id, msid } = holder;
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
+        let published = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
+        if let Some(stream) = published {
+            log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
+        }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
         self.cx.fit_input_limits(id);
@@ -116,7 +121,7 @@ impl Engine {
         match role {
             Role::Publisher { stream, .. } if parting == Parting::Lost => self.lose(id, stream),
             Role::Publisher { stream, .. } => {
-                log::info!("{id} stops publishing {}", self.stream_summary(stream));
+                log::info!("{id} stops publishing {}", self.publisher_summary(stream));
                 self.end_stream(stream);
             }
             Role::Player(player) => self.leave_player(endpoint, &player),
@@ -145,18 +150,21 @@ impl Engine {
         }
     }
 
-    /// The connection of a publisher has ended without its saying so.
+    /// The session of a publisher has ended without its saying so.
     fn lose(&mut self, id: SessionId, stream_id: StreamId) {
-        let (summary, waiting) = (self.stream_summary(stream_id), self.waiting_streams().count());
+        let (summary, waiting) = (self.publisher_summary(stream_id), self.waiting_streams().count());
+        let why = self.cx.sessions.get(id).and_then(Session::end_reason);
+        let why = why.map(|reason| format!("; {reason}")).unwrap_or_default();
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
         let may_wait = !grace.is_zero() && !self.cx.draining;
         if !may_wait || waiting >= MAX_WAITING_STREAMS {
-            let why = if may_wait { ": too many streams wait for theirs already" } else { "" };
-            log::info!("{id} stops publishing {summary}{why}");
+            let full = if may_wait { ", and too many streams wait for publishers already" } else { "" };
+            log::info!("{id} stops publishing {summary}{why}{full}");
             return self.end_stream(stream_id);
         }
-        log::info!("{id} is lost to {summary}, which waits {} s for it", grace.as_secs_f32());
+        let kept = grace.as_secs_f32();
+        log::info!("{id} stops publishing {summary}{why}, and the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
         stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
@@ -164,7 +172,10 @@ impl Engine {
 
     /// No publisher has come to go on with a stream.
     pub(super) fn give_up(&mut self, id: StreamId) {
-        log::info!("nobody goes on with {}", self.stream_summary(id));
+        if let Some(stream) = self.cx.streams.get(id) {
+            let time = self.cx.time_since(stream.started);
+            log::info!("nobody goes on with {}, which was live for {}", stream.label, duration(time));
+        }
         self.end_stream(id);
     }
 
@@ -190,18 +201,19 @@ impl Engine {
         self.cx.streams.remove_if_idle(stream_id);
     }
 
-    /// "live/cam (300 frames)", and how its time behaved.
-    fn stream_summary(&self, id: StreamId) -> String {
+    /// "live/cam after 12 s: 300 pictures, 4.2 Mbit/s", of the publisher that it has.
+    fn publisher_summary(&self, id: StreamId) -> String {
         let Some(stream) = self.cx.streams.get(id) else { return String::new() };
-        let jumps = match stream.jumps {
-            0 => String::new(),
-            jumps => format!(", {jumps} jumps of its time"),
-        };
-        format!("{}/{} ({} frames{jumps})", self.app_name(stream.app), stream.name, stream.frames_in)
+        let time = self.cx.time_since(stream.publisher_since);
+        format!("{} after {}: {}", stream.label, duration(time), stream.tally.summary(time))
     }
 }
 
 impl Ctx {
+    fn time_since(&self, since: Option<Instant>) -> Duration {
+        since.map(|since| self.now.instant.saturating_duration_since(since)).unwrap_or_default()
+    }
+
     /// Lets a session hold as much of its client's input as one that publishes may, or less if it does not.
     fn fit_input_limits(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };

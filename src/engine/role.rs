@@ -1,6 +1,7 @@
 //! What a session is to its streams: a publisher, a player, or both, on a message stream each.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::media::Frame;
 
@@ -65,13 +66,15 @@ pub struct Player {
     pub paused: bool,
     /// When it has had all.
     pub until: Until,
+    /// When it joined.
+    pub(super) since: Instant,
     /// Frames it was too slow for.
     pub dropped: u64,
 }
 
 impl Player {
     /// A player that has just joined.
-    pub(super) fn new(stream: StreamId, msid: u32, until: Until) -> Self {
+    pub(super) fn new(stream: StreamId, msid: u32, until: Until, since: Instant) -> Self {
         Self {
             stream,
             msid,
@@ -81,6 +84,7 @@ impl Player {
             introduced: false,
             paused: false,
             until,
+            since,
             dropped: 0,
         }
     }

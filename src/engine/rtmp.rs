@@ -7,10 +7,11 @@ use super::config::AppId;
 use super::publish::Parting;
 use super::role::{Endpoint, MAX_ROLES, Role};
 use super::session::{Ask, Life, Request, SessionId};
+use super::strays::Spoken;
 use super::stream::StreamId;
 use crate::media::Frame;
 use crate::rtmp::command::Connect;
-use crate::rtmp::{Event, RtmpError, Stop};
+use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
 
 /// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
 /// the smallest message has one byte.
@@ -59,10 +60,20 @@ impl Engine {
                 },
                 Ok(None) => return,
                 // Port scanners are no news; a client that got through the handshake is.
-                Err(RtmpError::Handshake(error)) => return self.cx.close(id, &error.to_string()),
+                Err(RtmpError::Handshake(error)) => return self.end_handshake(id, error),
                 Err(error) => return self.cx.fail(id, &error.to_string()),
             }
         }
+    }
+
+    /// Closes a session that does not speak RTMP.
+    fn end_handshake(&mut self, id: SessionId, error: HandshakeError) {
+        match error {
+            HandshakeError::Http => self.note_wrong_port(id, Spoken::Http),
+            HandshakeError::Tls => self.note_wrong_port(id, Spoken::Tls),
+            HandshakeError::NotRtmp(_) => {}
+        }
+        self.cx.close(id, &error.to_string());
     }
 
     fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
@@ -171,6 +182,7 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
+        stream.tally.add(&frame);
         let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
         if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
     }
@@ -198,8 +210,7 @@ impl Engine {
         let stream = self.cx.streams.get_mut(stream)?;
         let findings = stream.pictures.read(frame);
         for oddity in findings.oddities {
-            let (app, name) = (self.cx.apps.get(stream.app.0).map_or("", |app| &app.name), &stream.name);
-            log::warn!("{id} {app}/{name}: {oddity}");
+            log::warn!("{id} {}: {oddity}", stream.label);
         }
         findings.configuration
     }
@@ -214,11 +225,11 @@ impl Engine {
         }
         let before = stream.timeline.newest();
         if let Some(jump) = stream.timeline.place(frame, now) {
-            stream.jumps += 1;
-            if stream.jumps == 1 {
-                let (name, by) = (&stream.name, jump.by);
+            stream.tally.jumps += 1;
+            if stream.tally.jumps == 1 {
+                let (label, by) = (&stream.label, jump.by);
                 log::warn!(
-                    "{id} {name}: the publisher's time jumps by {by} ms; the stream's goes on without a gap"
+                    "{id} {label}: the publisher's time jumps by {by} ms; the stream's goes on without a gap"
                 );
             }
         }
@@ -226,10 +237,8 @@ impl Engine {
         let advance = Duration::from_millis(steps.map_or(0, |(before, after)| after.saturating_sub(before)));
         if let Some(until) = stream.pace.advance(advance, now) {
             if !std::mem::replace(&mut stream.was_paced, true) {
-                let (app, name) = (self.cx.apps.get(stream.app.0).map_or("", |app| &app.name), &stream.name);
-                log::info!(
-                    "{id} {app}/{name}: media time is 30 s ahead of the clock; the publisher is slowed"
-                );
+                let label = &stream.label;
+                log::info!("{id} {label}: media time is 30 s ahead of the clock; the publisher is slowed");
             }
             self.cx.hold_pace(id, until);
         }

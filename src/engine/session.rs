@@ -302,6 +302,14 @@ impl Session {
         }
     }
 
+    /// Why it ends, if it does.
+    pub(super) fn end_reason(&self) -> Option<&str> {
+        match &self.life {
+            Life::Finishing(reason) | Life::Closed(reason, _) => Some(reason),
+            Life::Open | Life::Lingering | Life::ShutDown(_) | Life::Gone => None,
+        }
+    }
+
     /// Whether an answer is being made for it.
     pub(super) fn is_composing(&self) -> bool {
         matches!(&self.speaks, Speaks::Http(state) if state.composing.is_some())

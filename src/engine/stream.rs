@@ -23,6 +23,7 @@ use super::name::StreamName;
 use super::pace::Pace;
 use super::panics::Panics;
 use super::role::Endpoint;
+use super::tally::Tally;
 use super::timeline::Timeline;
 
 /// A stream: a slot and a serial, so that a late id never finds the slot's next owner.
@@ -81,6 +82,8 @@ pub struct Stream {
     pub app: AppId,
     /// Its name.
     pub name: StreamName,
+    /// As log lines name it: "live/cam".
+    pub label: Rc<str>,
     /// Who publishes it, if anybody does.
     pub publisher: Option<Endpoint>,
     /// Until when it waits for a publisher that was lost; it is live as long.
@@ -106,8 +109,8 @@ pub struct Stream {
     pub(super) pace: Pace,
     /// Whether a publisher has been slowed.
     pub(super) was_paced: bool,
-    /// Jumps of its publisher's time.
-    pub(super) jumps: u64,
+    /// What its publisher has sent.
+    pub(super) tally: Tally,
     /// The codecs, written by the codec module.
     pub codec: StreamFacts,
     /// The headers, written by the codec module.
@@ -137,7 +140,7 @@ impl Stream {
         memory: &mut MemoryFiles,
         panics: &mut Panics,
     ) {
-        let stream = &self.name;
+        let label = &self.label;
         self.sinks.retain_mut(|(name, sink)| {
             let feed = || {
                 let result = sink.frame(frame);
@@ -145,7 +148,7 @@ impl Stream {
                     sink.finish(Finish::StreamEnded);
                 }
                 sink.settle(now, memory);
-                result.inspect_err(|error| log_sink(name, stream, error)).is_ok()
+                result.inspect_err(|error| log_sink(name, label, error)).is_ok()
             };
             panics.contain(feed).unwrap_or(false)
         });
@@ -226,6 +229,7 @@ impl Stream {
     /// What follows is another publisher's: nothing that came from the last one describes it.
     fn change_publisher(&mut self, panics: &mut Panics) {
         self.dismissed = None;
+        self.tally = Tally::default();
         self.timeline.change_publisher();
         self.pictures = Pictures::default();
         self.pace.change_publisher();
@@ -245,15 +249,14 @@ impl Stream {
         self.started = None;
         self.publisher_since = None;
         self.heard = None;
-        self.jumps = 0;
         self.was_paced = false;
         self.bytes_in = 0;
         self.frames_in = 0;
     }
 }
 
-fn log_sink(name: &str, stream: &StreamName, error: &io::Error) {
-    log::error!("{name} of stream {stream} stops: {error}");
+fn log_sink(name: &str, label: &str, error: &io::Error) {
+    log::error!("{label}: {name} stops: {error}");
 }
 
 /// All streams.
@@ -307,7 +310,7 @@ impl Streams {
 
     /// The stream of that name, made if there is none. There are never more streams than what
     /// sessions publish and play, and a bounded number that waits for publishers.
-    pub(super) fn find_or_create(&mut self, app: AppId, name: &StreamName) -> StreamId {
+    pub(super) fn find_or_create(&mut self, app: AppId, app_name: &str, name: &StreamName) -> StreamId {
         if let Some(stream) = self.find(app, name) {
             return stream.id;
         }
@@ -318,6 +321,7 @@ impl Streams {
             id,
             app,
             name: name.clone(),
+            label: format!("{app_name}/{name}").into(),
             publisher: None,
             waits_until: None,
             publish_type: PublishType::Live,
@@ -332,7 +336,7 @@ impl Streams {
             pictures: Pictures::default(),
             pace: Pace::default(),
             was_paced: false,
-            jumps: 0,
+            tally: Tally::default(),
             codec: StreamFacts::default(),
             headers: Headers::default(),
             gop: Gop::default(),

@@ -104,10 +104,8 @@ impl Module for Codec {
                 let learnt = learn_adts(stream, frame);
                 let said = self.said.entry(id).or_default().of(stream);
                 if learnt == Adts::Contradicts && !mem::replace(&mut said.contradicted, true) {
-                    let (name, what) = (&stream.name, facts_of_sound(&stream.codec));
-                    log::warn!(
-                        "stream {name}: the audio header says otherwise than its frames, which are {what}"
-                    );
+                    let (label, what) = (&stream.label, facts_of_sound(&stream.codec));
+                    log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
                 }
                 Ok(learnt != Adts::Known)
             }
@@ -129,7 +127,7 @@ impl Module for Codec {
         };
         let news = learnt.unwrap_or_else(|why| {
             if !mem::replace(&mut self.said.entry(id).or_default().of(stream).unread, true) {
-                log::warn!("stream {}: {why}", stream.name);
+                log::warn!("{}: {why}", stream.label);
             }
             false
         });

@@ -184,7 +184,7 @@ fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
     let codecs = [(stream.codec.video_codec, Kind::Video), (stream.codec.audio_codec, Kind::Audio)];
     for (codec, kind) in codecs.into_iter().filter(|(codec, kind)| !capabilities.may_take(*codec, *kind)) {
         let (id, name) = (session.id, codec.name(kind));
-        log::warn!("{id} has not said that it can play {name}, which is what {} has", stream.name);
+        log::warn!("{id} has not said that it can play {name}, which is what {} has", stream.label);
     }
 }
 

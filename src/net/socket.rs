@@ -45,6 +45,8 @@ pub enum Progress {
     Blocked,
     /// The peer sends nothing more.
     Closed,
+    /// The peer takes nothing more, either: it has left.
+    Gone,
     /// The connection is at an end, and why.
     Ended(String),
 }
@@ -198,6 +200,11 @@ impl Socket {
 fn failed(error: &io::Error) -> Progress {
     match error.kind() {
         ErrorKind::WouldBlock => Progress::Blocked,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Progress::Gone,
+        ErrorKind::TimedOut => Progress::Ended("its host does not answer any more".into()),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            Progress::Ended("its host cannot be reached any more".into())
+        }
         _ => Progress::Ended(error.to_string()),
     }
 }

@@ -22,7 +22,7 @@ impl Server {
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
         if event.is_error() && self.engine.needs_its_client(id) {
             // Nobody is there any more to be answered. What only waits for its turn, or for the time, is still taken.
-            return self.engine.disconnected(id, "connection reset", now);
+            return self.engine.lost(id, now);
         }
         let Some(socket) = self.socket(id) else { return };
         if event.is_writable() {
@@ -112,6 +112,10 @@ impl Server {
                     socket.readable = false;
                     return self.engine.end_of_input(id, now);
                 }
+                Progress::Gone => {
+                    socket.readable = false;
+                    return self.engine.lost(id, now);
+                }
                 Progress::Ended(why) => {
                     socket.readable = false;
                     return self.engine.disconnected(id, &why, now);
@@ -200,14 +204,16 @@ impl Server {
                     socket.blocked = true;
                     return self.ask_for_room(id, now);
                 }
-                Progress::Closed => break "peer closed".into(),
-                Progress::Ended(why) => break why,
+                Progress::Closed | Progress::Gone => break None,
+                Progress::Ended(why) => break Some(why),
             }
         };
         if self.engine.publishes(id) && !self.engine.needs_its_client(id) {
-            self.read_to_end(id, now);
-        } else {
-            self.engine.disconnected(id, &why, now);
+            return self.read_to_end(id, now);
+        }
+        match why {
+            None => self.engine.lost(id, now),
+            Some(why) => self.engine.disconnected(id, &why, now),
         }
     }
 
