@@ -158,11 +158,10 @@ impl Record {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(stream) = cx.streams.get(id) else { return };
         let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
-        let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
         let mut told = Vec::new();
         for (recorder, settings) in recorders.all.iter_mut().zip(all) {
             let shared = &mut self.shared;
-            let mut scene = Scene { settings, app, stream, now: cx.now, shared, events: Vec::new() };
+            let mut scene = Scene { settings, stream, now: cx.now, shared, events: Vec::new() };
             act(recorder, &mut scene);
             told.extend(scene.events.into_iter().filter(|_| settings.notify).map(|event| (event, settings)));
         }
@@ -303,9 +302,8 @@ fn is_awaited(
 ) -> bool {
     streams.iter().any(|(id, recorders)| {
         let Some(stream) = cx.streams.get(*id) else { return false };
-        let app = cx.apps.get(stream.app.0).map_or("", |app| &app.name);
         let all = apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
         let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
-        waiting.any(|(_, settings)| settings.identity(&format!("{app}/{}", stream.name)) == identity)
+        waiting.any(|(_, settings)| settings.identity(&stream.label) == identity)
     })
 }

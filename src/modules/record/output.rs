@@ -70,6 +70,17 @@ pub struct Output {
     looked: Instant,
 }
 
+/// A file that has been finished.
+#[derive(Debug)]
+pub struct Finished {
+    /// Where it was begun.
+    pub path: PathBuf,
+    /// Of media, with what was there before.
+    pub length: Duration,
+    /// Bytes.
+    pub size: u64,
+}
+
 /// Where the file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -226,10 +237,10 @@ impl Output {
     }
 
     /// Closes the file: its head gets what is known now. One that holds nothing is removed, and one that another program
-    /// has truncated is left as it is.
-    pub fn close(mut self) -> io::Result<()> {
+    /// has truncated is left as it is: of both there is nothing to tell.
+    pub fn close(mut self) -> io::Result<Option<Finished>> {
         if self.is_truncated() {
-            return Ok(());
+            return Ok(None);
         }
         let gathered = if self.buffer.is_empty() { Ok(()) } else { self.write_gathered() };
         let last = if self.written == 0 {
@@ -239,8 +250,8 @@ impl Output {
             self.write_head(Stage::Complete)
         };
         gathered.and(last).map_err(|error| with_path(&self.path, &error))?;
-        log::debug!("{} closed: {} ms", self.path.display(), self.contents.duration);
-        Ok(())
+        let (length, size) = (Duration::from_millis(self.contents.duration), self.written);
+        Ok((size > 0).then_some(Finished { path: self.path, length, size }))
     }
 
     /// The file, as it is: it has been removed or truncated, and nothing needs to be written in it any more.

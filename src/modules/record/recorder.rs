@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::open::{OpenFiles, Opened, with_path};
-use super::output::{IntervalEnd, Output, Place};
+use super::output::{Finished, IntervalEnd, Output, Place};
 use super::script::Script;
 use super::search::Search;
 use super::settings::{Settings, Start};
 use super::wait::{Beginning, Opening, Wait};
-use crate::engine::{Endpoint, Now, PublishType, Stream};
+use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};
 use crate::media::Frame;
 
 /// How soon it is tried again to write after that has failed.
@@ -38,8 +38,6 @@ pub enum Event {
 pub struct Scene<'a> {
     /// The recorder's settings.
     pub settings: &'a Settings,
-    /// The stream's application.
-    pub app: &'a str,
     /// The stream.
     pub stream: &'a Stream,
     /// The time.
@@ -68,6 +66,8 @@ pub struct Shared {
 /// A recorder.
 #[derive(Debug)]
 pub struct Recorder {
+    /// The stream as log lines name it.
+    label: Rc<str>,
     state: State,
     /// The publisher's last `onMetaData`.
     metadata: Option<Rc<Frame>>,
@@ -124,10 +124,10 @@ struct Trouble {
     logged: Option<Instant>,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
     /// The stream as log lines name it: "live/cam".
-    fn label(&self) -> String {
-        format!("{}/{}", self.app, self.stream.name)
+    fn label(&self) -> &'a str {
+        &self.stream.label
     }
 }
 
@@ -142,6 +142,7 @@ impl Recorder {
     /// A recorder for a stream that begins.
     pub fn new(settings: &Settings, stream: &Stream) -> Self {
         let mut recorder = Self {
+            label: Rc::clone(&stream.label),
             state: State::Idle,
             metadata: None,
             publisher: stream.publisher,
@@ -302,7 +303,7 @@ impl Recorder {
             State::Searching(mut searching) => {
                 searching.search.give_up(&mut shared.files, "the stream is gone");
             }
-            State::Writing(output) => finish(*output, shared, log::Level::Error),
+            State::Writing(output) => finish(*output, &self.label, shared, log::Level::Error),
         }
     }
 
@@ -335,7 +336,7 @@ impl Recorder {
             };
         }
         let level = if self.trouble.is_some() { log::Level::Debug } else { log::Level::Warn };
-        let search = Search::new(names, settings, scene.label(), level);
+        let search = Search::new(names, settings, scene.label().to_owned(), level);
         let since = scene.now.instant;
         self.state = State::Searching(Box::new(Searching { search, opening, since, pending: (0, 0) }));
         self.step(scene);
@@ -389,7 +390,7 @@ impl Recorder {
         let (settings, now) = (scene.settings, scene.now);
         let goes_on = if opened.tail.is_some() { ", behind what is there" } else { "" };
         let metadata = self.metadata.as_deref().map(Frame::amf0);
-        let script = Script::new(&settings.identity(&scene.label()), metadata, &scene.stream.codec);
+        let script = Script::new(&settings.identity(scene.label()), metadata, &scene.stream.codec);
         let mut output = Output::new(opened, script, settings.limits, now);
         let wanted = |frame: &&Rc<Frame>| settings.selection.wants(frame);
         opening.headers.iter().filter(wanted).for_each(|header| output.add_header(header));
@@ -399,7 +400,7 @@ impl Recorder {
             || Err(with_path(output.path(), &io::Error::new(io::ErrorKind::NotFound, "it has been removed")));
         let begun = if output.is_removed() { removed() } else { output.flush(now.instant) };
         if let Err(error) = begun {
-            finish(output, scene.shared, log::Level::Debug);
+            finish(output, scene.label(), scene.shared, log::Level::Debug);
             return Err(error);
         }
         log::info!("{} is recorded to {}{goes_on}", scene.label(), output.path().display());
@@ -443,7 +444,7 @@ impl Recorder {
     /// Finishes the file, if there is one.
     fn close(&mut self, scene: &mut Scene<'_>) {
         if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
-            finish(*output, scene.shared, log::Level::Error);
+            finish(*output, scene.label(), scene.shared, log::Level::Error);
             scene.events.push(Event::Stopped);
         }
     }
@@ -453,7 +454,7 @@ impl Recorder {
         self.log_error(scene, error);
         let mut is_first = self.rest.until.is_none();
         if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::new(from))) {
-            finish(*output, scene.shared, log::Level::Debug);
+            finish(*output, scene.label(), scene.shared, log::Level::Debug);
             scene.events.push(Event::Stopped);
             is_first = true;
         }
@@ -515,10 +516,15 @@ impl Searching {
     }
 }
 
-/// Closes a file for good. If its head cannot be written, that is logged at a level.
-fn finish(output: Output, shared: &mut Shared, level: log::Level) {
+/// Closes a file for good, and tells what has been recorded. If its head cannot be written, that is logged at a level.
+fn finish(output: Output, label: &str, shared: &mut Shared, level: log::Level) {
     shared.files.close(output.id());
-    if let Err(error) = output.close() {
-        log::log!(level, "recording not finished: {error}");
+    match output.close() {
+        Ok(Some(Finished { path, length, size })) => {
+            let (length, size) = (quantities::duration(length), quantities::size(size));
+            log::info!("{label}: the recording {} is finished: {length}, {size}", path.display());
+        }
+        Ok(None) => {}
+        Err(error) => log::log!(level, "{label}: recording not finished: {error}"),
     }
 }
