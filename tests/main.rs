@@ -27,6 +27,7 @@ mod http_routing;
 mod latency;
 mod layers;
 mod limits;
+mod log_lines;
 mod logging;
 mod memory;
 mod play_answer;

@@ -1,0 +1,152 @@
+//! What the log tells of those who come and go, as docs/log.md has it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::SocketAddr;
+
+use crate::common::http::Connection;
+use crate::common::media;
+use crate::common::player::{Client, relay};
+use crate::common::raw::Raw;
+use crate::common::{Server, free_port};
+use nix::libc::linger;
+use nix::sys::socket::{setsockopt, sockopt};
+
+/// Has the connection reset instead of closed.
+fn reset(client: Raw) {
+    setsockopt(client.stream(), sockopt::Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
+}
+
+/// Sends what some client of another protocol begins with, to the end of the connection.
+fn knock(address: SocketAddr, bytes: &[u8]) {
+    let mut client = Raw::open(address);
+    client.send_bytes(bytes);
+    client.expect_end();
+}
+
+/// The line without its date and what differs from run to run.
+fn text(line: &str) -> &str {
+    line.split_once("] #").and_then(|(_, rest)| rest.split_once(' ')).map_or(line, |(_, text)| text)
+}
+
+#[test]
+fn the_end_of_a_publisher_and_of_its_player_is_summed_up() {
+    let server = Server::live("");
+    let mut players = [Client::play(server.rtmp(), "cam")];
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    let packets = media::video_only(0, 2000);
+    let pictures = packets.len() - 1;
+    relay(&mut publisher, &mut players, &packets);
+    publisher.finish();
+    let line = server.wait_log("stops publishing");
+    assert!(text(&line).starts_with("stops publishing live/cam after "), "{line}");
+    assert!(line.contains(&format!(" s: {pictures} pictures, ")) && line.ends_with("bit/s"), "{line}");
+    drop(players);
+    let line = server.wait_log("stops playing");
+    assert!(text(&line).starts_with("stops playing live/cam after ") && line.ends_with(" s"), "{line}");
+}
+
+#[test]
+fn a_client_that_leaves_is_no_error_whatever_way_it_goes() {
+    let server = Server::live("");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&media::video_only(0, 100));
+    let play = |server: &Server| {
+        let mut player = Raw::connected(server.rtmp(), "live");
+        player.play("cam");
+        player
+    };
+    drop(play(&server));
+    reset(play(&server));
+    server.expect_lines("closed: the client has left (", 2);
+    reset(Raw::connected(server.rtmp(), "live"));
+    drop(Raw::connected(server.rtmp(), "live"));
+    server.expect_lines("closed: the client has left (", 4);
+    assert!(!server.log().contains("os error"), "{}", server.log());
+}
+
+#[test]
+fn a_publisher_that_is_lost_is_told_with_how_long_its_name_is_kept() {
+    let server = Server::live("publish_grace 90s;");
+    let publish = |server: &Server| {
+        let mut publisher = Raw::connected(server.rtmp(), "live");
+        publisher.publish("cam");
+        publisher
+    };
+    reset(publish(&server));
+    let line = server.wait_log("stops publishing");
+    let end = ": nothing; the connection was lost, and the name is kept for 90 s";
+    assert!(text(&line).starts_with("stops publishing live/cam after ") && line.ends_with(end), "{line}");
+    server.wait_log("closed: the connection was lost (");
+    let server = Server::live("");
+    drop(publish(&server));
+    assert!(server.wait_log("stops publishing").ends_with(": nothing; the connection was lost"));
+}
+
+#[test]
+fn a_recording_is_told_when_it_begins_and_with_length_and_size_when_it_ends() {
+    let server = Server::live("record all; record_path FOLDER/rec;");
+    let path = server.folder.join("rec/cam.flv");
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&media::both(0, 12_500));
+    publisher.finish();
+    let path = path.display();
+    server.wait_log(&format!("] live/cam is recorded to {path}"));
+    let line = server.wait_log(&format!("] live/cam: the recording {path} is finished: 12 s, "));
+    assert!(line.ends_with(" kB"), "{line}");
+}
+
+#[test]
+fn what_is_asked_for_and_not_there_is_told_once_a_minute_without_its_query() {
+    let server = Server::live("");
+    let mut connection = Connection::open(server.http());
+    for _ in 0..10 {
+        assert_eq!(connection.get("/hls/cam.m3u8?token=secret").status, 404);
+    }
+    let line = server.wait_log("is not there");
+    assert_eq!(text(&line), "127.0.0.1: GET /hls/cam.m3u8 is not there (404)");
+    assert!(!server.log().contains("secret"));
+    server.wait_lines("is not there", 1);
+    assert_eq!(server.lines("is not there").len(), 1);
+}
+
+#[test]
+fn what_comes_to_the_port_of_another_protocol_is_named() {
+    let (rtmp, http) = (free_port(), free_port());
+    let server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:{rtmp}; application live {{ live on; }} }} }}
+         http {{ server {{ listen 127.0.0.1:{http}; location / {{ root FOLDER; }} }} }}"
+    ));
+    let tls = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03";
+    let cases: [(_, &[u8], _); 4] = [
+        (
+            server.http(),
+            &[3; 1537],
+            format!("this is RTMP, and the port is for HTTP: publish to port {rtmp}"),
+        ),
+        (
+            server.rtmp(),
+            b"GET / HTTP/1.1\r\n\r\n",
+            format!("this is HTTP, and the port is for RTMP: HTTP is at port {http}"),
+        ),
+        (
+            server.http(),
+            tls,
+            "this is TLS, and the port is for HTTP: TLS (https, rtmps) is not spoken here".into(),
+        ),
+        (
+            server.rtmp(),
+            tls,
+            "this is TLS, and the port is for RTMP: TLS (https, rtmps) is not spoken here".into(),
+        ),
+    ];
+    for (address, bytes, expected) in cases {
+        // One a second is told.
+        let told = || {
+            knock(address, bytes);
+            server.lines(&expected).into_iter().next()
+        };
+        let line = crate::common::until(&expected, crate::common::SOON, told);
+        assert!(text(&line).starts_with(&format!("127.0.0.1: {expected}")), "{line}");
+    }
+}
