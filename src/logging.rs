@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use millstream::conf::Place;
 use millstream::engine::log_file::{self, Standard};
 use millstream::net::LogWriter;
 
@@ -16,10 +17,21 @@ const END: Duration = Duration::from_secs(1);
 /// How long whatever follows a panic waits, which may be the end.
 const PANIC: Duration = Duration::from_millis(100);
 
-/// Begins to log to each of these files, or to standard error for "stderr", at its level (or at what RUST_LOG says).
-pub fn begin(outputs: &[(PathBuf, LevelFilter)]) -> Result<ErrorLogs, String> {
-    let logs = each_once(outputs).into_iter().map(|(file, level)| ErrorLog::open(file, level));
-    let logs = ErrorLogs(logs.collect::<Result<_, _>>()?);
+/// A file that the log goes to, or standard error for "stderr".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogOutput {
+    /// The file.
+    pub path: PathBuf,
+    /// The least that is written, unless RUST_LOG says otherwise.
+    pub level: LevelFilter,
+    /// Where the configuration names it; the command line has no such place.
+    pub origin: Option<Place>,
+}
+
+/// Begins to log.
+pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
+    let logs = each_once(outputs).iter().map(ErrorLog::open).collect::<Result<_, _>>();
+    let logs = ErrorLogs(logs?);
     let levels = logs.0.iter().map(|log| log.filter.filter());
     log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
     log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
@@ -34,12 +46,12 @@ pub fn begin(outputs: &[(PathBuf, LevelFilter)]) -> Result<ErrorLogs, String> {
 }
 
 /// A file that is named several times is written once, with all that goes to it.
-fn each_once(outputs: &[(PathBuf, LevelFilter)]) -> Vec<(&Path, LevelFilter)> {
-    let mut all: Vec<(&Path, LevelFilter)> = Vec::new();
-    for (file, level) in outputs {
-        match all.iter_mut().find(|(known, _)| known == file) {
-            Some((_, known)) => *known = (*known).max(*level),
-            None => all.push((file, *level)),
+fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
+    let mut all: Vec<LogOutput> = Vec::new();
+    for output in outputs {
+        match all.iter_mut().find(|known| known.path == output.path) {
+            Some(known) => known.level = known.level.max(output.level),
+            None => all.push(output.clone()),
         }
     }
     all
@@ -57,14 +69,17 @@ struct ErrorLog {
 }
 
 impl ErrorLog {
-    fn open(file: &Path, level: LevelFilter) -> Result<Self, String> {
+    fn open(output: &LogOutput) -> Result<Self, String> {
         let mut filter = env_logger::Builder::new();
-        filter.filter_level(level);
+        filter.filter_level(output.level);
         if let Ok(filters) = std::env::var("RUST_LOG") {
             filter.parse_filters(&filters);
         }
         let filter = Arc::new(filter.build());
-        let opened = open(file).map_err(|error| format!("error log {}: {error}", file.display()))?;
+        let opened = open(&output.path).map_err(|error| {
+            let origin = output.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+            format!("{origin}error log {}: {error}", output.path.display())
+        })?;
         Ok(Self { writer: LogWriter::new(opened, filter.filter(), line), filter })
     }
 }
@@ -130,19 +145,25 @@ fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
 mod tests {
     use super::*;
 
+    fn output(path: impl Into<PathBuf>, level: LevelFilter) -> LogOutput {
+        LogOutput { path: path.into(), level, origin: None }
+    }
+
     #[test]
     fn a_file_that_is_named_twice_is_written_once_with_all_that_goes_there() {
-        let outputs = [("a", LevelFilter::Warn), ("b", LevelFilter::Error), ("a", LevelFilter::Debug)];
-        let outputs = outputs.map(|(file, level)| (PathBuf::from(file), level));
-        let expected = [(Path::new("a"), LevelFilter::Debug), (Path::new("b"), LevelFilter::Error)];
-        assert_eq!(each_once(&outputs), expected);
+        let outputs = [
+            output("a", LevelFilter::Warn),
+            output("b", LevelFilter::Error),
+            output("a", LevelFilter::Debug),
+        ];
+        assert_eq!(each_once(&outputs), [output("a", LevelFilter::Debug), output("b", LevelFilter::Error)]);
     }
 
     #[test]
     fn where_a_panic_came_from_is_in_the_log() {
         let path = std::env::temp_dir().join(format!("millstream-panic-{}", std::process::id()));
         let ours = std::panic::take_hook();
-        let logs = begin(&[(path.clone(), LevelFilter::Info)]).unwrap();
+        let logs = begin(&[output(&path, LevelFilter::Info)]).unwrap();
         logs.start().unwrap();
         let panic = std::panic::catch_unwind(|| panic!("of\na test"));
         std::panic::set_hook(ours);

@@ -3,6 +3,7 @@
 mod logging;
 mod machine;
 mod options;
+mod probe;
 mod process;
 
 use std::collections::hash_map::RandomState;
@@ -12,9 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use log::LevelFilter;
-use logging::{ErrorLogs, FlushedAtEnd};
-use millstream::conf::{self, Scope, Table, Tree};
-use millstream::engine::{self, Engine};
+use logging::{ErrorLogs, FlushedAtEnd, LogOutput};
+use millstream::conf::{self, Place, Scope, Table, Tree};
+use millstream::engine::{self, Engine, Probe};
 use millstream::{modules, net};
 use nix::sys::signal::Signal;
 use options::{CommandLine, Task};
@@ -81,14 +82,6 @@ fn source_name(line: &CommandLine) -> &str {
     line.file.as_deref().unwrap_or("(built in)")
 }
 
-/// The file and the level of an `error_log`.
-fn read_error_log(args: &[String]) -> (PathBuf, LevelFilter) {
-    let file = args.first().map_or("stderr", String::as_str);
-    // nginx's own default would be error, which hides that anything happens at all.
-    let level = args.get(1).and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info);
-    (file.into(), level)
-}
-
 /// Why a configuration cannot be served.
 #[derive(Debug)]
 enum Failure {
@@ -131,17 +124,20 @@ impl fmt::Display for Failure {
 
 fn test(line: &CommandLine, dump: bool) -> Result<(), Failure> {
     let loaded = Loaded::new(line)?;
-    for notice in &loaded.notices {
+    let engine = loaded.engine()?;
+    let mut found = loaded.probe(&engine, line);
+    probe::logs(&loaded.error_logs(line), &mut found);
+    probe::listeners(&engine, loaded.pid_path().0.as_deref(), &mut found);
+    for notice in loaded.all_notices(found.notices) {
         eprintln!("millstream: {notice}");
     }
-    loaded.engine()?;
     eprintln!("millstream: the configuration {} syntax is ok", source_name(line));
     if dump {
         for (name, text) in loaded.tree.files() {
             println!("# configuration file {name}:\n{text}");
         }
     }
-    Ok(())
+    Ok(found.faults.into_result(())?)
 }
 
 fn load(line: &CommandLine) -> Result<Loaded, String> {
@@ -188,6 +184,26 @@ impl Loaded {
         faults.into_result(()).err().unwrap_or(errors)
     }
 
+    /// What can be told of the settings, the user and the folders before the start.
+    fn probe(&self, engine: &Engine, line: &CommandLine) -> Probe {
+        let (root, logs) = (self.root(), self.error_logs(line));
+        let mut found = Probe::new(probe::account(&root));
+        engine.probe(&root, &mut found);
+        probe::user(&root, &mut found);
+        probe::daemon(&root, &logs, &mut found);
+        if let (Some(path), true) = self.pid_path() {
+            probe::pid_file(&path, &root.place("pid"), &mut found);
+        }
+        found
+    }
+
+    /// What the check has found, and these, in the order of the file.
+    fn all_notices(&self, mut notices: Vec<conf::Notice>) -> Vec<conf::Notice> {
+        notices.extend(self.notices.iter().cloned());
+        conf::Notice::sort(&mut notices);
+        notices
+    }
+
     fn root(&self) -> Scope<'_> {
         Scope::root(&self.tree, &self.table)
     }
@@ -215,17 +231,23 @@ impl Loaded {
         })
     }
 
-    /// The files that the log is written to, each with its level.
-    fn error_logs(&self, line: &CommandLine) -> Vec<(PathBuf, LevelFilter)> {
+    /// What the log is written to.
+    fn error_logs(&self, line: &CommandLine) -> Vec<LogOutput> {
         let root = self.root();
+        let output = |args: &[String], origin| LogOutput {
+            path: args.first().map_or("stderr", String::as_str).into(),
+            // nginx's own default would be error, which hides that anything happens at all.
+            level: args.get(1).and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info),
+            origin,
+        };
         let nodes = root.all("error_log");
-        let mut logs: Vec<_> = nodes.iter().map(|node| read_error_log(&node.args)).collect();
+        let mut logs: Vec<_> = nodes.iter().map(|node| output(&node.args, Some(Place::of(node)))).collect();
         if logs.is_empty() {
-            logs.push(read_error_log(&root.words("error_log")));
+            logs.push(output(&root.words("error_log"), None));
         }
         if let Some(file) = &line.error_log {
             logs.truncate(1);
-            logs.iter_mut().for_each(|(path, _)| *path = file.into());
+            logs.iter_mut().for_each(|log| (log.path, log.origin) = (file.into(), None));
         }
         logs
     }
@@ -243,21 +265,20 @@ impl Loaded {
 
     /// Whatever may fail is done before the process goes into the background, if it does.
     fn serve_logged(&self, line: &CommandLine, logs: &ErrorLogs) -> Result<(), String> {
-        for notice in &self.notices {
-            log::log!(notice.kind.level(), "{notice}");
-        }
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();
         let mut engine = self.engine().map_err(|errors| errors.to_string())?;
+        // What fails is told by what fails.
+        for notice in self.all_notices(self.probe(&engine, line).notices) {
+            log::log!(notice.kind.level(), "{notice}");
+        }
+        engine.open().map_err(|errors| errors.to_string())?;
         if let Some(memory) = machine::memory() {
             engine.set_memory(memory);
         }
         let server = net::Server::new(engine).map_err(|error| error.to_string())?;
         let mut pid_file = self.take_pid_file()?;
-        let identity = match self.root().words("user").as_slice() {
-            [user, group @ ..] => Some(process::Identity::find(user, group.first().map(String::as_str))?),
-            [] => None,
-        };
+        let identity = probe::identity(&self.root()).transpose().map_err(|error| error.to_string())?;
         self.announce();
         if self.root().flag("daemon") {
             process::daemonize()?;
@@ -279,7 +300,7 @@ impl Loaded {
         let (Some(path), asked) = self.pid_path() else { return Ok(None) };
         match process::PidFile::take(&path) {
             Ok(file) => Ok(Some(file)),
-            Err(error) if asked => Err(error),
+            Err(error) if asked => Err(format!("{}: {error}", self.root().place("pid"))),
             Err(error) => {
                 log::debug!("no pid file: {error}");
                 Ok(None)

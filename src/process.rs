@@ -6,13 +6,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use millstream::engine::Account;
 use millstream::engine::log_file::{self, Standard};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Gid, Group, Pid, Uid, User, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{Gid, Group, Pid, Uid, User, geteuid, getgrouplist, initgroups, setgid, setuid};
 
 /// A file that holds the process id.
 #[derive(Debug)]
@@ -108,6 +109,12 @@ pub fn signal(path: &Path, signal: Signal) -> Result<(), String> {
 /// What to do about a server that is another user's.
 const AS_ITS_USER: &str = "send signals as root or as the user who has started it";
 
+/// Whether a server runs that holds a pid file. Where it cannot be read, none is known.
+pub fn is_held(path: &Path) -> bool {
+    let file = open_pid_file(path, false).ok();
+    file.is_some_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
+}
+
 /// The pid file when the configuration names none.
 pub fn default_pid_path() -> Option<PathBuf> {
     if geteuid().is_root() {
@@ -156,10 +163,29 @@ impl Identity {
         Ok(Self { name, user: user.uid, group })
     }
 
+    /// Whether this process can become that user.
+    pub fn can_be_assumed() -> bool {
+        geteuid().is_root()
+    }
+
+    /// Whether this process is that user already.
+    pub fn is_own(&self) -> bool {
+        geteuid() == self.user
+    }
+
+    /// The user's rights.
+    pub fn account(&self) -> Account {
+        let groups = getgrouplist(&self.name, self.group).unwrap_or_else(|_| vec![self.group]);
+        Account::Other {
+            name: self.name.to_string_lossy().into_owned(),
+            user: self.user.as_raw(),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+        }
+    }
+
     /// Becomes that user, for good. Only root can; for others it is a wish that is not heard, as in nginx.
     pub fn assume(&self) -> Result<(), String> {
-        if !geteuid().is_root() {
-            log::warn!("\"user\" means something only to root; still running as before");
+        if !Self::can_be_assumed() {
             return Ok(());
         }
         let change = initgroups(&self.name, self.group)

@@ -122,7 +122,7 @@ fn what_cannot_be_is_refused_with_its_place() {
         ("hls_type vod;", "takes live, event"),
         (
             "hls_variant ../x;",
-            "\"hls_variant\" takes suffix [ATTRIBUTE=value ...]: \"../x\" ends no stream's name",
+            "\"hls_variant\" takes suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]: \"../x\" ends no stream's name",
         ),
         ("hls_base_url \"a b\";", "\"hls_base_url\" takes a URL without spaces and quotes"),
         ("hls_fragments_per_key -1;", "takes a number"),

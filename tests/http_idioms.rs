@@ -235,7 +235,7 @@ fn what_would_serve_something_else_is_an_error_that_says_so() {
         ("proxy_pass http://127.0.0.1:1;", "it forwards no requests"),
         ("rewrite ^/a /b;", "a request is answered at the path it asks for"),
         ("limit_req zone=a;", "it does not throttle requests"),
-        ("rtmp_stat all;", "known but not built yet"),
+        ("rtmp_stat all;", "not there yet: write \"page on;\" in the location"),
         ("try_files $document_root =404;", "variable \"$document_root\" is not known here"),
     ] {
         let text = format!("http {{ server {{ listen 127.0.0.1:0; location / {{\n{directive}\n}} }} }}");

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::common::http::Connection;
 use crate::common::media;
 use crate::common::player::{Client, relay};
-use crate::common::{Folder, SOON, Server, is_done_within, millstream, not_tested, run, wait};
+use crate::common::{
+    Folder, SOON, Server, is_done_within, millstream, millstream_as_nobody, not_tested, run, wait,
+};
 use nix::sys::signal::Signal;
 
 const PID_FILE: &str = "pid FOLDER/millstream.pid;
@@ -245,23 +246,10 @@ fn a_stop_without_a_server_says_what_it_has_looked_for() {
     );
 }
 
-const NOBODY: u32 = 65_534;
-
-/// The binary, run as nobody; only root can do so.
-fn as_nobody() -> Option<Command> {
-    let command = || {
-        let mut command = millstream();
-        command.uid(NOBODY).gid(NOBODY);
-        command
-    };
-    let runs = command().arg("-v").output().is_ok_and(|output| output.status.success());
-    runs.then(command)
-}
-
 #[test]
 fn a_stop_of_somebody_elses_server_says_whose_right_it_is() {
     let server = with_pid_file();
-    let Some(mut command) = as_nobody() else {
+    let Some(mut command) = millstream_as_nobody() else {
         return not_tested("only root runs programs as somebody else");
     };
     let said = stop_in_vain(command.arg("-c").arg(server.folder.join("millstream.conf")));
@@ -269,10 +257,14 @@ fn a_stop_of_somebody_elses_server_says_whose_right_it_is() {
         format!("millstream: the server with process id {} is not yours: send signals as root", server.pid());
     assert!(said.starts_with(&expected), "{said}");
     // Without a pid file in the configuration it is looked for in the user's own folder, if there is one.
-    let said = stop_in_vain(&mut as_nobody().unwrap());
+    let said = stop_in_vain(&mut millstream_as_nobody().unwrap());
     assert!(said.starts_with("millstream: no pid file to find a server by"), "{said}");
-    let own =
-        as_nobody().unwrap().env("XDG_RUNTIME_DIR", &*server.folder).args(["-s", "stop"]).output().unwrap();
+    let own = millstream_as_nobody()
+        .unwrap()
+        .env("XDG_RUNTIME_DIR", &*server.folder)
+        .args(["-s", "stop"])
+        .output()
+        .unwrap();
     let said = String::from_utf8(own.stderr).unwrap();
     assert!(said.contains("is not yours") && said.contains("is found with its -c"), "{said}");
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::Node;
+use super::{Node, Place};
 
 /// Errors that are shown; of the rest the number is.
 const MAX_SHOWN: usize = 100;
@@ -11,14 +11,10 @@ const MAX_SHOWN: usize = 100;
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// The file, as it was named.
-    pub file: Rc<str>,
-    /// The line, from 1; 0 when it is about the file as a whole.
-    pub line: u32,
+    /// Where.
+    pub place: Place,
     /// What is wrong.
     pub message: String,
-    /// The position of its directive among all.
-    pub(super) position: u32,
     /// Whether it is about something missing that may have been left out as wrong.
     is_doubtful: bool,
 }
@@ -26,12 +22,17 @@ pub struct Error {
 impl Error {
     /// An error about a directive.
     pub fn at(node: &Node, message: impl Into<String>) -> Self {
-        Self { position: node.position, ..Self::in_line(&node.file, node.line, message) }
+        Self::in_place(Place::of(node), message)
+    }
+
+    /// An error about what stands somewhere.
+    pub fn in_place(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), is_doubtful: false }
     }
 
     /// An error about a line of a file; line 0 is the file as a whole.
     pub(super) fn in_line(file: &Rc<str>, line: u32, message: impl Into<String>) -> Self {
-        Self { file: Rc::clone(file), line, message: message.into(), position: 0, is_doubtful: false }
+        Self::in_place(Place::in_line(file, line), message)
     }
 
     /// The same error, which is about something that a block or those around it lack. It is not reported if directives
@@ -44,10 +45,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", self.file, self.message),
-            line => write!(f, "{}:{line}: {}", self.file, self.message),
-        }
+        write!(f, "{}: {}", self.place, self.message)
     }
 }
 
@@ -124,7 +122,7 @@ impl Faults {
             errors.retain(|error| !error.is_doubtful);
         }
         // An inherited directive is read in each of the inner blocks, with the same error.
-        errors.sort_by(|a, b| (a.position, a.line, &a.message).cmp(&(b.position, b.line, &b.message)));
+        errors.sort_by(|a, b| (a.place.order(), &a.message).cmp(&(b.place.order(), &b.message)));
         errors.dedup();
         if errors.is_empty() { Ok(value) } else { Err(Errors(errors)) }
     }
@@ -134,9 +132,8 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn error(position: u32, message: &str) -> Error {
-        let file: Rc<str> = "f".into();
-        Error { position, ..Error::in_line(&file, position, message) }
+    fn error(line: u32, message: &str) -> Error {
+        Error::in_line(&"f".into(), line, message)
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What an operator should know of a configuration that is taken all the same.
 
 use std::fmt;
-use std::rc::Rc;
 
-use super::Node;
+use super::{Node, Place};
 
 /// Why something is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,39 +34,31 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// What is to be known.
     pub message: String,
-    file: Rc<str>,
-    /// From 1; 0 when it is about the file as a whole.
-    line: u32,
-    /// The position of its directive among all.
-    position: u32,
+    /// Where.
+    pub place: Place,
 }
 
 impl Notice {
     /// A notice of a directive, or, of the root of a tree, of the file as a whole.
     pub fn at(node: &Node, kind: NoticeKind, message: impl Into<String>) -> Self {
-        let (file, line, position) = (Rc::clone(&node.file), node.line, node.position);
-        Self { kind, message: message.into(), file, line, position }
+        Self { kind, message: message.into(), place: Place::of(node) }
     }
 
     /// Puts notices in the order of the file, each once.
     pub fn sort(notices: &mut Vec<Self>) {
-        notices.sort_by(|a, b| (a.position, &a.message).cmp(&(b.position, &b.message)));
+        notices.sort_by(|a, b| (a.place.order(), &a.message).cmp(&(b.place.order(), &b.message)));
         notices.dedup();
     }
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: ", self.file)?,
-            line => write!(f, "{}:{line}: ", self.file)?,
-        }
-        f.write_str(match self.kind {
+        let kind = match self.kind {
             NoticeKind::Ignored => "",
             NoticeKind::Differs => "differs from nginx: ",
             NoticeKind::NotYet => "not there yet: ",
             NoticeKind::Warning => "warning: ",
-        })?;
-        f.write_str(&self.message)
+        };
+        write!(f, "{}: {kind}{}", self.place, self.message)
     }
 }

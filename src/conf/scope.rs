@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::directive::{Context, Directive, Table, Takes};
-use super::{Node, Tree, value};
+use super::{Node, Place, Tree, value};
 
 /// A block, seen with what it inherits. Values that are not given are the table's defaults, so no code
 /// repeats a default; a value that was not checked reads as nothing, zero or off.
@@ -81,6 +81,11 @@ impl<'t> Scope<'t> {
     /// The nearest directive of a name.
     pub fn find(&self, name: &str) -> Option<&'t Node> {
         self.all(name).first().copied()
+    }
+
+    /// Where the nearest directive of a name stands; the block itself if there is none.
+    pub fn place(&self, name: &str) -> Place {
+        Place::of(self.find(name).unwrap_or(self.node()))
     }
 
     /// On or off.

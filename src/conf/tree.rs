@@ -102,7 +102,7 @@ impl Tree {
 
     /// Leaves out the directives that have errors, so that what depends on their values is not judged by wrong ones.
     pub fn leave_out(&mut self, errors: &Errors) {
-        let wrong: HashSet<u32> = errors.iter().map(|error| error.position).collect();
+        let wrong: HashSet<u32> = errors.iter().map(|error| error.place.position()).collect();
         self.root.leave_out(&wrong);
     }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::conf::{Error, Faults, Node, Scope, path, value};
+use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 use super::connections::Limits;
@@ -85,8 +85,8 @@ pub struct Listener {
     pub ipv6_only: bool,
     /// Whether another process may listen there, too.
     pub reuse_port: bool,
-    /// Where the configuration says so: "file:line".
-    pub origin: String,
+    /// Where the configuration says so.
+    pub origin: Place,
     /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
     pub(super) apart: Vec<(IpAddr, usize)>,
 }
@@ -247,7 +247,7 @@ impl<'t> Config<'t> {
                 server: position,
                 ipv6_only: !says("ipv6only=off"),
                 reuse_port: says("reuseport"),
-                origin: format!("{}:{}", node.file, node.line),
+                origin: Place::of(node),
                 apart: Vec::new(),
             });
         }
@@ -335,7 +335,7 @@ pub(super) fn or_never(time: Duration) -> Duration {
 }
 
 /// The longest message there is, bytes: its length is written in 24 bits.
-const MAX_MESSAGE: u64 = 0xff_ffff;
+pub(super) const MAX_MESSAGE: u64 = 0xff_ffff;
 /// What `max_message` may be. nginx-rtmp takes more than there is, too.
 const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
 

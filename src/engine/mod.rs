@@ -35,8 +35,9 @@ mod out_queue;
 mod pace;
 mod panics;
 mod play;
-mod playlists;
+pub mod playlists;
 mod policy;
+mod probe;
 mod publish;
 pub mod quantities;
 mod reclaim;
@@ -78,6 +79,7 @@ pub use network::Network;
 pub use out_queue::{Allowance, Body, OutQueue};
 pub use panics::Panics;
 pub use playlists::Playlists;
+pub use probe::{Account, Probe};
 pub use refusals::Refusals;
 pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use sending::MAX_QUEUED_BYTES;
@@ -122,7 +124,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine for a checked configuration. `seed` feeds what should differ from run to run.
+    /// An engine for a checked configuration; nothing is opened. `seed` feeds what should differ from run to run.
     pub fn new(
         root: &Scope<'_>,
         mut modules: Vec<Box<dyn Module>>,
@@ -137,6 +139,24 @@ impl Engine {
         faults.into_result(())?;
         let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
         Ok(Self { modules, cx, listeners: config.listeners })
+    }
+
+    /// Tries what the start will do, and tells what will fail or surprise. `root` is the configuration of this engine.
+    pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
+        let config = Config::read(root, &mut conf::Faults::default());
+        probe::whole(root, &config, probe);
+        for module in &self.modules {
+            module.probe(&config, probe);
+        }
+    }
+
+    /// Opens what is to be open before the process goes into the background and becomes another user.
+    pub fn open(&mut self) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        for module in &mut self.modules {
+            faults.keep(module.open());
+        }
+        faults.into_result(())
     }
 
     /// The loop begins: modules may take up what an earlier run has left. (A configuration that is only

@@ -15,6 +15,7 @@ use super::ctx::{Ctx, Now};
 use super::exchange::Exchange;
 use super::memory::MemoryFiles;
 use super::out_queue::Body;
+use super::probe::Probe;
 use super::role::Endpoint;
 use super::session::{Request, SessionId};
 use super::stream::StreamId;
@@ -44,7 +45,16 @@ pub trait Module {
     /// Takes the module's settings out of a checked configuration; all that is wrong with them is the error.
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors>;
 
-    /// The server begins to serve; before, nothing on a disk is touched.
+    /// Tries what the start, and a stream, will do with these settings, and tells what will fail or surprise. Changes
+    /// nothing, and opens nothing for writing.
+    fn probe(&self, _config: &Config<'_>, _probe: &mut Probe) {}
+
+    /// Opens what is to be open before the process goes into the background and becomes another user.
+    fn open(&mut self) -> Result<(), conf::Errors> {
+        Ok(())
+    }
+
+    /// The server begins to serve; before, nothing else on a disk is touched.
     fn on_start(&mut self, _cx: &mut Ctx) {}
 
     /// Judges a connect, publish or play before anything is created for it; may rename the stream.

@@ -48,10 +48,7 @@ impl Playlists {
 
     /// Finds, among the locations of one server, the one that serves `hls_path`.
     pub fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
-        let url_of = |place: &Place| folder_url(place, Path::new(hls_path));
-        let serves = |place: &&Place, url: &str| longest_prefix(places, url) == Some(place);
-        let found = places.iter().filter_map(|place| Some((place, url_of(place)?)));
-        let (_, url) = found.into_iter().find(|(place, url)| serves(place, url))?;
+        let (_, url) = serving(places, Path::new(hls_path))?;
         Some(Self { folder: path::encode(&url), nested })
     }
 
@@ -61,6 +58,12 @@ impl Playlists {
         let end = if self.nested { "/index.m3u8" } else { ".m3u8" };
         [&self.folder, name.as_str(), end].concat()
     }
+}
+
+/// The location of a server that serves the files in a folder, and the folder's URL path there, ending with '/'.
+pub fn serving<'a>(places: &'a [Place], folder: &Path) -> Option<(&'a Place, String)> {
+    let found = places.iter().filter_map(|place| Some((place, folder_url(place, folder)?)));
+    found.into_iter().find(|(place, url)| longest_prefix(places, url) == Some(place))
 }
 
 /// The URL path of a folder in a location, ending with '/'.

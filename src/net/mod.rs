@@ -8,6 +8,6 @@ mod server;
 mod socket;
 mod transfer;
 
-pub use listener::bind;
+pub use listener::{bind, probe};
 pub use log_writer::{Format, LogWriter};
 pub use server::{Server, now};

@@ -74,12 +74,8 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for (index, wanted) in wanted.iter().enumerate() {
-            let explain = |error: io::Error| {
-                io::Error::new(
-                    error.kind(),
-                    format!("{}: cannot listen on {}: {error}", wanted.origin, wanted.address),
-                )
-            };
+            let explain =
+                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", wanted.origin));
             let mut listener = bind(wanted).map_err(explain)?;
             poll.registry().register(&mut listener, Token(index), Interest::READABLE)?;
             let name = match wanted.protocol {

@@ -23,6 +23,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -150,6 +151,20 @@ pub fn millstream() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
     command.env_remove("RUST_LOG").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
     command
+}
+
+/// The user and group that owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// The binary, ready to be run as nobody; none if that cannot be, since only root runs programs as somebody else.
+pub fn millstream_as_nobody() -> Option<Command> {
+    let command = || {
+        let mut command = millstream();
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    let runs = command().arg("-v").output().is_ok_and(|output| output.status.success());
+    runs.then(command)
 }
 
 /// Runs the binary to its end, which must come soon.

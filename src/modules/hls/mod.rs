@@ -5,6 +5,7 @@
 //! share files), and what is to be removed after a stream's end, also by an earlier run of the server.
 //! The rest is a [`Segmenter`] a stream. Names, units and defaults are those of nginx-rtmp.
 
+mod advice;
 mod attributes;
 mod audio;
 mod clock;
@@ -24,6 +25,7 @@ mod probe;
 mod publication;
 mod recovery;
 mod segmenter;
+mod served;
 mod settings;
 mod slicer;
 mod store;
@@ -38,7 +40,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Ask, Config, Ctx, MemoryFiles, Module, Playlists, Request, StreamId, StreamName, Verdict,
+    Ask, Config, Ctx, MemoryFiles, Module, Playlists, Probe, Request, StreamId, StreamName, Verdict,
 };
 
 use directives::DIRECTIVES;
@@ -89,6 +91,11 @@ impl Module for Hls {
         self.crowded =
             self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
         faults.into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        advice::probe(config, &self.apps, probe);
+        served::probe(config, probe);
     }
 
     /// Refuses names whose files would be another stream's.

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::conf::{self, Node, Scope, value};
+use crate::conf::{self, Node, Place, Scope, value};
 use crate::engine::log_file;
 
 use super::log_format::Format;
@@ -44,14 +44,17 @@ pub struct Access {
 #[derive(Debug)]
 struct LogFile {
     path: PathBuf,
-    file: File,
+    /// Where the configuration names it first.
+    origin: Place,
+    /// None until it is opened.
+    file: Option<File>,
     waiting: Vec<u8>,
     lost: u64,
     complained: Option<Instant>,
 }
 
 impl Logs {
-    /// Opens the logs of a location. `formats` are the named ones.
+    /// Reads the logs of a location. `formats` are the named ones.
     pub fn read(
         &mut self,
         scope: &Scope<'_>,
@@ -66,20 +69,36 @@ impl Logs {
             let known = formats.get(format);
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
             let known = known.ok_or_else(|| unknown().for_lack_in(scope.node()))?;
-            all.push(Access { log: self.open(path.as_ref(), node)?, format: known.clone() });
+            all.push(Access { log: self.id(path.as_ref(), node), format: known.clone() });
         }
         Ok(all)
     }
 
-    fn open(&mut self, path: &Path, node: &Node) -> Result<LogId, conf::Error> {
-        if let Some(known) = self.0.iter().position(|log| log.path == path) {
-            return Ok(LogId(known));
+    fn id(&mut self, path: &Path, node: &Node) -> LogId {
+        let known = self.0.iter().position(|log| log.path == path);
+        LogId(known.unwrap_or_else(|| {
+            let (path, origin) = (path.to_owned(), Place::of(node));
+            self.0.push(LogFile { path, origin, file: None, waiting: Vec::new(), lost: 0, complained: None });
+            self.0.len() - 1
+        }))
+    }
+
+    /// Opens all logs.
+    pub fn open(&mut self) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        for log in &mut self.0 {
+            let explain = |error: io::Error| {
+                let why = format!("access log {}: {error}", log.path.display());
+                conf::Error::in_place(log.origin.clone(), why)
+            };
+            log.file = faults.keep(open(&log.path).map_err(explain));
         }
-        let file = open(path)
-            .map_err(|error| conf::Error::at(node, format!("access log {}: {error}", path.display())))?;
-        let path = path.to_owned();
-        self.0.push(LogFile { path, file, waiting: Vec::new(), lost: 0, complained: None });
-        Ok(LogId(self.0.len() - 1))
+        faults.into_result(())
+    }
+
+    /// The files, and where the configuration names them.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Place)> {
+        self.0.iter().map(|log| (log.path.as_path(), &log.origin))
     }
 
     /// Adds a line. Returns whether it is the first of all that wait.
@@ -108,7 +127,7 @@ impl LogFile {
     fn reopen(&mut self) {
         let is_other =
             |there: &Metadata, ours: &Metadata| (there.dev(), there.ino()) != (ours.dev(), ours.ino());
-        let Ok(ours) = self.file.metadata() else { return };
+        let Some(Ok(ours)) = self.file.as_ref().map(File::metadata) else { return };
         if self.waiting.is_empty() || !ours.is_file() {
             return;
         }
@@ -117,7 +136,7 @@ impl LogFile {
             Err(error) => error.kind() == ErrorKind::NotFound,
         };
         if moved && let Ok(file) = open(&self.path) {
-            self.file = file;
+            self.file = Some(file);
         }
     }
 
@@ -125,8 +144,8 @@ impl LogFile {
         if self.waiting.is_empty() {
             return;
         }
-        let written = write_all(&mut self.file, &self.waiting);
-        if let Err((written, error)) = written {
+        let written = self.file.as_mut().map(|file| write_all(file, &self.waiting));
+        if let Some(Err((written, error))) = written {
             let rest = self.waiting.get(written..).unwrap_or_default();
             self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
             if self.complained.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN) {
@@ -143,7 +162,7 @@ impl Drop for Logs {
     fn drop(&mut self) {
         for log in &mut self.0 {
             // Nobody is left to be told.
-            let _ = log.file.write_all(&log.waiting);
+            let _ = log.file.as_mut().map(|file| file.write_all(&log.waiting));
         }
     }
 }
@@ -228,9 +247,10 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_written_loses_lines_and_says_so_once() {
         let now = Instant::now();
-        let file = open(Path::new("/dev/full")).unwrap();
-        let path = PathBuf::from("/dev/full");
-        let mut logs = Logs(vec![LogFile { path, file, waiting: Vec::new(), lost: 0, complained: None }]);
+        let mut logs = Logs::default();
+        let tree = conf::Tree::from_text("f", "").unwrap();
+        logs.id(Path::new("/dev/full"), tree.root());
+        logs.open().unwrap();
         assert!(logs.add(LogId(0), "a\n", now));
         assert!(!logs.add(LogId(0), "b\n", now));
         logs.flush(now);

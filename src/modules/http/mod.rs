@@ -22,7 +22,7 @@ mod try_files;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
-use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Location, Module, Route};
+use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Location, Module, Probe, Route};
 use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Logs};
@@ -65,6 +65,16 @@ impl Module for Http {
             self.locations.extend(faults.keep(Settings::read(location, logs)));
         }
         faults.into_result(())
+    }
+
+    fn open(&mut self) -> Result<(), conf::Errors> {
+        self.logs.open()
+    }
+
+    fn probe(&self, _config: &Config<'_>, probe: &mut Probe) {
+        for (path, place) in self.logs.files() {
+            probe.log("access log", path, place);
+        }
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {

@@ -4,6 +4,7 @@
 //! Recorders are no sinks: they tell publishers how they fare, need the time of day for names, and write
 //! what they have gathered when a publisher pauses.
 
+mod advice;
 mod contents;
 mod directives;
 mod interval;
@@ -28,7 +29,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Application, Config, Ctx, Level, Module, StreamId};
+use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use recorder::{Event, Recorder, Scene, Shared};
@@ -98,6 +99,10 @@ impl Module for Record {
             self.apps.push(recorders);
         }
         faults.into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        config.applications.iter().for_each(|application| advice::probe(application, probe));
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {

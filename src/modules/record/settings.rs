@@ -163,6 +163,16 @@ impl Settings {
         (self.keep.is_some() || self.min_free > 0).then_some((&self.folder, rule))
     }
 
+    /// The folder of its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether each file of a stream has the name of the one before, which nginx writes over.
+    pub fn reuses_names(&self) -> bool {
+        !self.unique && !self.append && !self.suffix.contains('%')
+    }
+
     /// The names for a file of a stream that begins now.
     pub fn names(&self, stream: &str, wall: SystemTime) -> Names {
         Names {

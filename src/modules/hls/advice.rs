@@ -1,0 +1,51 @@
+//! What should be known of the HLS of a configuration before it is served.
+
+use crate::conf::{Node, NoticeKind, Scope};
+use crate::engine::{Application, Config, Probe};
+
+use super::settings::Place;
+use super::{App, absolute};
+
+/// Looks at all applications. `apps` are their settings.
+pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
+    let apps = config.applications.iter().zip(apps);
+    let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
+    for (application, app) in apps.filter_map(|(application, app)| Some((application, app.as_ref()?))) {
+        look_at(&application.scope, app, probe);
+        let has_path = |other: &&(&Application<'_>, &App)| absolute(&other.1.path) == absolute(&app.path);
+        if let Some((first, _)) = before.iter().find(has_path) {
+            let message = format!(
+                "application \"{}\" has the hls_path of application \"{}\" ({}): while a name is published in one, it is \
+                 refused in the other",
+                application.name,
+                first.name,
+                first.scope.place("hls_path"),
+            );
+            probe.warn(own_or_block(&application.scope, "hls_path"), message);
+        }
+        before.push((application, app));
+    }
+}
+
+fn look_at(scope: &Scope<'_>, app: &App, probe: &mut Probe) {
+    if !scope.flag("live") {
+        let message = "\"hls on\" without \"live on\": nothing can be published here, so there is no HLS";
+        probe.warn(own_or_block(scope, "hls"), message);
+    }
+    if app.settings.place == Place::Disk {
+        let keys = app.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
+        let folders = [("hls_path", Some(app.path.as_path())), ("hls_key_path", keys)];
+        for (name, folder) in folders.into_iter().filter_map(|(name, folder)| Some((name, folder?))) {
+            probe.folder(scope.find(name).unwrap_or(scope.node()), name, folder);
+        }
+    }
+    if let Some(node) = scope.find("hls_variant") {
+        let message = "the master playlist has the variants that are published, and not all of hls_variant";
+        probe.tell(node, NoticeKind::Differs, message);
+    }
+}
+
+/// The directive of the block itself, or the block.
+fn own_or_block<'t>(scope: &Scope<'t>, name: &str) -> &'t Node {
+    scope.own(name).next().unwrap_or(scope.node())
+}

@@ -1,0 +1,32 @@
+//! What should be known of the recorders of a configuration before it is served.
+
+use crate::conf::{NoticeKind, Scope};
+use crate::engine::{Application, Probe};
+
+use super::settings::Settings;
+
+/// Looks at the recorders of an application.
+pub fn probe(application: &Application<'_>, probe: &mut Probe) {
+    let scope = &application.scope;
+    for recorder in std::iter::once(scope.clone()).chain(scope.blocks("recorder")) {
+        if let Ok(Some(settings)) = Settings::read(&recorder, "") {
+            look_at(&recorder, &settings, probe);
+        }
+    }
+}
+
+fn look_at(scope: &Scope<'_>, settings: &Settings, probe: &mut Probe) {
+    if !scope.flag("live") {
+        let node = scope.own("record").next().unwrap_or(scope.node());
+        probe.warn(
+            node,
+            "\"record\" without \"live on\": nothing can be published here, so nothing is recorded",
+        );
+    }
+    probe.folder(scope.find("record_path").unwrap_or(scope.node()), "record_path", settings.folder());
+    if settings.reuses_names() {
+        let message = "a recording does not take the place of an older one: NAME.flv is followed by NAME.1.flv; record_unique, \
+                       or a date in record_suffix, makes names that differ";
+        probe.tell(scope.find("record").unwrap_or(scope.node()), NoticeKind::Differs, message);
+    }
+}

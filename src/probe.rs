@@ -1,0 +1,73 @@
+//! What `-t` and the start look at that is the process's own: its user, its logs, its pid file, its addresses.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use millstream::conf::{Error, Place, Scope};
+use millstream::engine::{Account, Engine, Probe};
+use millstream::net;
+
+use crate::logging::LogOutput;
+use crate::process::{self, Identity};
+
+/// The user to become, if there is one to be.
+pub fn identity(root: &Scope<'_>) -> Option<Result<Identity, Error>> {
+    let node = root.find("user")?;
+    let (name, group) = (node.args.first()?, node.args.get(1).map(String::as_str));
+    Some(Identity::find(name, group).map_err(|why| Error::at(node, why)))
+}
+
+/// Who will serve.
+pub fn account(root: &Scope<'_>) -> Account {
+    let identity = identity(root).and_then(Result::ok).filter(|_| Identity::can_be_assumed());
+    identity.filter(|identity| !identity.is_own()).map_or(Account::Own, |identity| identity.account())
+}
+
+/// Whether the user is there and can be become.
+pub fn user(root: &Scope<'_>, found: &mut Probe) {
+    match (identity(root), root.find("user")) {
+        (Some(Err(error)), _) => found.faults.push(error),
+        (Some(Ok(identity)), Some(node)) if !identity.is_own() && !Identity::can_be_assumed() => {
+            found.warn(
+                node,
+                "only root can become another user: \"user\" means nothing to a server that is started so",
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Whether there is somewhere to read the log of a process in the background.
+pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
+    let to_stderr = logs.iter().any(|log| log.path == Path::new("stderr"));
+    if let (Some(node), true, true) = (root.find("daemon"), root.flag("daemon"), to_stderr) {
+        let message =
+            "with \"daemon on\" standard error goes nowhere, and the log with it: name a file with error_log";
+        found.warn(node, message);
+    }
+}
+
+/// Whether the error logs can be opened.
+pub fn logs(logs: &[LogOutput], found: &mut Probe) {
+    for log in logs.iter().filter(|log| log.path != Path::new("stderr")) {
+        let origin = log.origin.clone().unwrap_or_else(Place::command_line);
+        found.log("error log", &log.path, &origin);
+    }
+}
+
+/// Whether the pid file can be written, unless a server has it.
+pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
+    if !process::is_held(path) {
+        found.log("pid file", path, place);
+    }
+}
+
+/// Whether the addresses can be listened on. While a server has the pid file, those in use are taken for its own.
+pub fn listeners(engine: &Engine, pid_file: Option<&Path>, found: &mut Probe) {
+    let is_running = pid_file.is_some_and(process::is_held);
+    let failed = net::probe(engine).into_iter();
+    for (listener, error) in failed.filter(|(_, error)| !(is_running && error.kind() == ErrorKind::AddrInUse))
+    {
+        found.faults.push(Error::in_place(listener.origin.clone(), error.to_string()));
+    }
+}

@@ -1,0 +1,257 @@
+//! What `-t` finds that the start, or the first stream, would stumble over, and what it finds strange in a file.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::common::{Folder, Server, millstream, millstream_as_nobody, not_tested, run, wait};
+
+const RTMP: &str = "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
+
+/// What `-t` says of a file `c.conf` in a folder, and whether it is content. FOLDER stands for the folder.
+fn test_with(mut command: Command, folder: &Folder, text: &str) -> (bool, String) {
+    let shown = folder.display().to_string();
+    folder.write("c.conf", text.replace("FOLDER", &shown));
+    let output = run(command.current_dir(&**folder).args(["-t", "-c", "c.conf"]));
+    (output.status.success(), String::from_utf8(output.stderr).unwrap().replace(&shown, "FOLDER"))
+}
+
+fn test_in(folder: &Folder, text: &str) -> (bool, String) {
+    test_with(millstream(), folder, text)
+}
+
+/// What is said of a good file beside that it is good.
+fn notices(text: &str) -> Vec<String> {
+    let (is_good, said) = test_in(&Folder::new(), text);
+    assert!(is_good, "{said}");
+    let usual = ["syntax is ok", "test successful"];
+    let lines = said.lines().filter(|line| !usual.iter().any(|end| line.ends_with(end)));
+    lines.map(|line| line.trim_start_matches("millstream: ").to_owned()).collect()
+}
+
+/// The first error that is said of a bad file.
+fn error_in(folder: &Folder, text: &str) -> String {
+    let (is_good, said) = test_in(folder, text);
+    assert!(!is_good && said.ends_with("c.conf test failed: 1 error\n"), "{said}");
+    let line = said.lines().rev().nth(1).unwrap_or_default();
+    line.trim_start_matches("millstream: ").to_owned()
+}
+
+/// What a start says last, which fails.
+fn failing_start(folder: &Folder) -> String {
+    let output = run(millstream().current_dir(&**folder).args(["-c", "c.conf"]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap().replace(&folder.display().to_string(), "FOLDER");
+    said.lines().last().unwrap_or_default().trim_start_matches("millstream: ").to_owned()
+}
+
+#[test]
+fn what_fails_at_the_start_fails_in_a_test_in_the_same_words() {
+    let folder = Folder::new();
+    folder.write("file", "");
+    for (directives, expected) in [
+        ("user nobody-is-called-so;", "c.conf:2: no user \"nobody-is-called-so\""),
+        ("user root nobody-is-called-so;", "c.conf:2: no group \"nobody-is-called-so\""),
+        (
+            "error_log FOLDER/none/a.log;",
+            "c.conf:2: error log FOLDER/none/a.log: No such file or directory (os error 2)",
+        ),
+        (
+            "pid FOLDER/none/a.pid;",
+            "c.conf:2: pid file FOLDER/none/a.pid: No such file or directory (os error 2)",
+        ),
+        (
+            "http { server { listen 127.0.0.1:0; access_log FOLDER/file/a.log; } }",
+            "c.conf:2: access log FOLDER/file/a.log: Not a directory (os error 20)",
+        ),
+    ] {
+        let pid = if directives.starts_with("pid") { "" } else { "pid off;" };
+        let error = error_in(&folder, &format!("{pid}{RTMP}\n{directives}"));
+        let text = error.split("; its folder").next().unwrap();
+        assert_eq!(text, expected);
+        assert_eq!(failing_start(&folder), expected);
+    }
+    let (is_good, said) = test_with(
+        {
+            let mut command = millstream();
+            command.args(["-e", "none/a.log"]);
+            command
+        },
+        &folder,
+        RTMP,
+    );
+    assert!(!is_good && said.contains("the command line: error log none/a.log: No such file"), "{said}");
+}
+
+#[test]
+fn an_address_in_use_is_an_error_unless_the_server_itself_uses_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = error_in(&Folder::new(), &format!("rtmp {{ server {{\nlisten {address}; }} }}"));
+    assert!(error.starts_with(&format!("c.conf:2: cannot listen on {address}: it is in use; ")), "{error}");
+    drop(taken);
+
+    let configuration = format!(
+        "pid FOLDER/a.pid; rtmp {{ server {{ listen 127.0.0.1:{}; application live {{ live on; }} }} }}",
+        crate::common::free_port()
+    );
+    let server = Server::start_in(Folder::new(), &configuration);
+    wait("the pid file is there", || server.folder.join("a.pid").exists());
+    let (is_good, said) = test_in(&server.folder, &configuration);
+    assert!(is_good, "{said}");
+    let (is_good, said) = test_in(&server.folder, &configuration.replace("a.pid", "b.pid"));
+    assert!(!is_good && said.contains("it is in use"), "{said}");
+}
+
+#[test]
+fn a_test_makes_nothing() {
+    let folder = Folder::new();
+    let text = "pid FOLDER/a.pid; error_log FOLDER/a.log;
+        rtmp { server { listen 127.0.0.1:0; application live { live on; record all; record_path FOLDER/rec; hls on;
+            hls_path FOLDER/hls; } } }
+        http { server { listen 127.0.0.1:0; access_log FOLDER/access.log; location /hls { alias FOLDER/hls; } } }";
+    let (is_good, said) = test_in(&folder, text);
+    assert!(is_good, "{said}");
+    assert_eq!(folder.list(""), ["c.conf"]);
+}
+
+#[test]
+fn folders_are_judged_by_the_rights_of_the_user_that_will_serve() {
+    if millstream_as_nobody().is_none() {
+        return not_tested("only root runs programs as somebody else");
+    }
+    let folder = Folder::new();
+    folder.write("closed/x", "");
+    let text = "user nobody;
+        rtmp { server { listen 127.0.0.1:0; application live { live on; record all; record_unique on;
+            record_path FOLDER/closed/rec;
+            hls on;
+            hls_path FOLDER/closed/hls; } } }
+        http { server { listen 127.0.0.1:0; location /hls { add_header Access-Control-Allow-Origin *; alias FOLDER/closed/hls; } } }";
+    let (is_good, said) = test_in(&folder, text);
+    assert!(is_good, "{said}");
+    for line in ["3: warning: record_path FOLDER/closed/rec", "5: warning: hls_path FOLDER/closed/hls"] {
+        assert!(said.contains(&format!("c.conf:{line}: nobody may not write to FOLDER/closed\n")), "{said}");
+    }
+    fs::set_permissions(folder.join("closed"), fs::Permissions::from_mode(0o777)).unwrap();
+    let (_, said) = test_in(&folder, text);
+    assert!(!said.contains("may not write"), "{said}");
+}
+
+#[test]
+fn who_is_not_root_is_told_what_only_root_can() {
+    let Some(command) = millstream_as_nobody() else {
+        return not_tested("only root runs programs as somebody else");
+    };
+    let text = "user root;\nrtmp { server {\nlisten 127.0.0.1:1; application live { live on; } } }";
+    let (is_good, said) = test_with(command, &Folder::new(), text);
+    assert!(said.contains("c.conf:1: warning: only root can become another user"), "{said}");
+    let refused =
+        said.contains("c.conf:3: cannot listen on 127.0.0.1:1: ports below 1024 are root's: start as root");
+    // Some containers open all ports to everybody.
+    assert!(refused != is_good, "{said}");
+}
+
+/// A file, and what is said of it although it is good.
+const STRANGE: &[(&str, &[&str])] = &[
+    ("", &["c.conf: warning: there is no \"rtmp\" and no \"http\" block, so nothing is served"]),
+    ("events { }", &["c.conf: warning: there is no \"rtmp\" and no \"http\" block, so nothing is served"]),
+    ("rtmp { }", &["c.conf: warning: there is no \"server\" block, so nothing is served"]),
+    (
+        "worker_processes 4;\nrtmp { server { listen 127.0.0.1:0; } }",
+        &["c.conf:1: there is one process; \"worker_processes 4\" is accepted and means nothing here"],
+    ),
+    ("worker_processes auto;\nrtmp { server { listen 127.0.0.1:0; } }", &[]),
+    (
+        "daemon on;\nrtmp { server { listen 127.0.0.1:0; } }",
+        &["c.conf:1: warning: with \"daemon on\" standard error goes nowhere, and the log with it: name a file with error_log"],
+    ),
+    ("daemon on; error_log /dev/null;\nrtmp { server { listen 127.0.0.1:0; } }", &[]),
+    (
+        "rtmp { server { listen 127.0.0.1:0;\nmax_message 64m; } }",
+        &["c.conf:2: \"max_message\" is taken for 16 MiB less a byte: a message's length has 24 bits"],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a {\nrecord all; record_unique on; } } }",
+        &["c.conf:2: warning: \"record\" without \"live on\": nothing can be published here, so nothing is recorded"],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on;\nrecord all; } } }",
+        &["c.conf:2: differs from nginx: a recording does not take the place of an older one: NAME.flv is followed by \
+           NAME.1.flv; record_unique, or a date in record_suffix, makes names that differ"],
+    ),
+    ("rtmp { server { listen 127.0.0.1:0; application a { live on; record all; record_suffix -%s.flv; } } }", &[]),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a {\nhls on; hls_path /tmp/x; } } }",
+        &["c.conf:2: warning: \"hls on\" without \"live on\": nothing can be published here, so there is no HLS"],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path /tmp/x; } } }",
+        &["c.conf:2: warning: no location serves the hls_path /tmp/x, so no browser can play what is written there: add \
+           \"http { server { listen 8080; location /hls { alias /tmp/x; } } }\""],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path /tmp/x; } } }
+         http { server { listen 127.0.0.1:0; location / { root /srv; } } }",
+        &["c.conf:2: warning: no location serves the hls_path /tmp/x, so no browser can play what is written there: add \
+           \"location /hls { alias /tmp/x; }\" to a server of http"],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
+         http { server { listen 127.0.0.1:0; location /hls/ {\nroot /tmp/hls/; } } }",
+        &["c.conf:3: warning: \"root\" is followed by the whole path, so what is asked for as /hls/ is looked for in \
+           /tmp/hls/hls/, and not in the hls_path /tmp/hls: write \"alias /tmp/hls/;\""],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
+         http { server { listen 127.0.0.1:0; location /hls { root /tmp; add_header access-control-allow-origin *; } } }",
+        &[],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
+         http { server { listen 127.0.0.1:0; location ~ ^/(.*)\\.m3u8$ { alias /tmp/hls/$1.m3u8; } } }",
+        &[],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
+         http { server { listen 127.0.0.1:0; root /tmp;\nlocation /hls { } } }",
+        &["c.conf:3: differs from nginx: playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that \
+           pages of other hosts can play them; an add_header of that name takes its place"],
+    ),
+    (
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; }
+         application b { live on; hls on;\nhls_path /tmp/hls/; hls_variant _low BANDWIDTH=1; } } }
+         http { server { listen 127.0.0.1:0; root /tmp; add_header Access-Control-Allow-Origin *; } }",
+        &[
+            "c.conf:3: warning: application \"b\" has the hls_path of application \"a\" (c.conf:1): while a name is published in \
+             one, it is refused in the other",
+            "c.conf:3: differs from nginx: the master playlist has the variants that are published, and not all of hls_variant",
+        ],
+    ),
+];
+
+#[test]
+fn what_is_strange_in_a_good_file_is_told() {
+    for (text, expected) in STRANGE {
+        assert_eq!(notices(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn a_start_logs_what_a_test_would_tell() {
+    let server = Server::start(
+        "worker_processes 4; rtmp { access_log x; server { listen 127.0.0.1:0; application live { live on; hls on;
+            hls_path FOLDER/hls; } } }",
+    );
+    server.wait_log("[warn]");
+    let log = server.log();
+    assert!(log.contains("warning: no location serves the hls_path"), "{log}");
+    assert!(
+        log.contains("not there yet: \"access_log\" is accepted, and nothing is written of RTMP"),
+        "{log}"
+    );
+    assert!(!log.contains("worker_processes"), "{log}");
+}
