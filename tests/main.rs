@@ -5,6 +5,7 @@ mod common;
 mod cameras;
 mod closing_publisher;
 mod config;
+mod config_files;
 mod config_probe;
 mod descriptors;
 mod directives;

@@ -1,17 +1,16 @@
 //! A tree held against the table: names, places, arguments, blocks, repetition.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::foreign::{self, Fate};
 use super::notice::{Notice, NoticeKind};
 use super::suggest::meant;
-use super::{Error, Errors, Faults, Node, Tree};
+use super::{Error, Errors, Faults, Node, Place, Tree};
 
 /// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
 pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
-    let mut checker =
-        Checker { table, notices: Vec::new(), noticed: HashSet::new(), faults: Faults::default() };
+    let mut checker = Checker::new(table);
     tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
     checker.block(tree.root(), Context::Main);
     checker.faults.into_result(checker.notices)
@@ -21,10 +20,17 @@ struct Checker<'a> {
     table: &'a Table,
     notices: Vec<Notice>,
     noticed: HashSet<String>,
+    /// What has been said of planned directives: what to do instead, and of which, where.
+    advised: HashMap<&'static str, (String, Place)>,
     faults: Faults,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(table: &'a Table) -> Self {
+        let (notices, noticed, advised) = (Vec::new(), HashSet::new(), HashMap::new());
+        Self { table, notices, noticed, advised, faults: Faults::default() }
+    }
+
     fn block(&mut self, block: &Node, context: Context) {
         let mut seen = HashSet::new();
         for node in block.children.iter().flatten() {
@@ -39,8 +45,9 @@ impl Checker<'_> {
             if !seen.insert(&node.name) && row.repeat == Repeat::Once {
                 self.fault(node, format!("\"{}\" stands in this block twice", node.name));
             }
-            if let Err(why) = row.check_args(&node.args) {
-                self.fault(node, format!("{why}{}", hint(node)));
+            match row.check_args(&node.args) {
+                Err(why) => self.fault(node, format!("{why}{}", hint(node))),
+                Ok(()) => self.look_for_templates(node),
             }
             self.form(node, row);
         }
@@ -48,6 +55,14 @@ impl Checker<'_> {
 
     fn fault(&mut self, node: &Node, message: String) {
         self.faults.push(Error::at(node, message));
+    }
+
+    fn look_for_templates(&mut self, node: &Node) {
+        if let Some(variable) = node.args.iter().find_map(|arg| unfilled(arg)) {
+            let message =
+                format!("{variable} is taken as it is; it is to be filled in before, such as by envsubst");
+            self.notices.push(Notice::at(node, NoticeKind::Warning, message));
+        }
     }
 
     /// A block where a block belongs, and none elsewhere.
@@ -77,14 +92,25 @@ impl Checker<'_> {
                 let message = format!("\"{name}\" is accepted, and {what}");
                 self.notice(node, NoticeKind::NotYet, message);
             }
-            Some(Fate::Planned(instead)) => {
-                self.fault(node, format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE));
-            }
+            Some(Fate::Planned(instead)) => self.planned(node, instead),
             Some(Fate::Refused(why)) => {
                 self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
             }
             None => self.fault(node, self.misplaced(name, context)),
         }
+    }
+
+    /// A directive that is planned. What to do instead is said of the first that it is true of.
+    fn planned(&mut self, node: &Node, instead: &'static str) {
+        let name = &node.name;
+        let message = match self.advised.get(instead) {
+            Some((first, place)) => format!("\"{name}\" is not there yet, like \"{first}\" in {place}"),
+            None => format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE),
+        };
+        if instead != foreign::LEAVE_OUT {
+            self.advised.entry(instead).or_insert_with(|| (name.clone(), Place::of(node)));
+        }
+        self.fault(node, message);
     }
 
     /// Tells something of a name, once.
@@ -120,15 +146,22 @@ impl Checker<'_> {
     }
 }
 
-/// What has most likely happened to a directive that goes on in the next line, or has a variable of a template.
-fn hint(node: &Node) -> &'static str {
-    if node.last_line > node.line {
-        "; is a \";\" missing?"
-    } else if node.args.iter().any(|arg| arg.contains("${")) {
-        "; is it a template that has not been filled in?"
-    } else {
-        ""
+/// What has most likely happened to a directive with wrong arguments.
+fn hint(node: &Node) -> String {
+    match node.args.iter().find_map(|arg| unfilled(arg)) {
+        Some(variable) => format!("; {variable} is to be filled in before, such as by envsubst"),
+        None if node.last_line > node.line => "; is a \";\" missing?".to_owned(),
+        None => String::new(),
     }
+}
+
+/// The first `${NAME}` of a template that nobody has filled in: nginx's own variables have small letters.
+fn unfilled(arg: &str) -> Option<&str> {
+    let begin = arg.find("${")?;
+    let length = arg.get(begin..)?.find('}')? + 1;
+    let variable = arg.get(begin..begin + length)?;
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    variable.get(2..length - 1).filter(|name| name.bytes().all(is_name)).map(|_| variable)
 }
 
 #[cfg(test)]
@@ -205,6 +238,31 @@ mod tests {
             "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
         ];
         assert_eq!(notices, expected);
+    }
+
+    #[test]
+    fn what_to_do_instead_is_said_once() {
+        let text = "rtmp { dash on;\n dash_path x;\n dash on; resolver x; merge_slashes on; }";
+        let expected = "f:1: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more\n\
+                        f:2: \"dash_path\" is not there yet, like \"dash\" in f:1\n\
+                        f:3: \"dash\" is not there yet, like \"dash\" in f:1\n\
+                        f:3: \"resolver\" is not there yet: leave it out; docs/nginx-rtmp.md has more\n\
+                        f:3: \"merge_slashes\" is not there yet: leave it out; docs/nginx-rtmp.md has more";
+        assert_eq!(run(text), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn a_template_that_is_not_filled_in_is_pointed_at() {
+        let error = "f:1: \"live\" takes on or off, not \"${LIVE}\"; ${LIVE} is to be filled in before, such as by envsubst";
+        assert_eq!(run("rtmp { live ${LIVE}; }"), Err(error.to_owned()));
+        assert_eq!(run("rtmp { application ${small} { } }"), Ok(vec![]));
+        let notices = run("rtmp { application a-${NAME}-b { } }").unwrap();
+        let told =
+            "f:1: warning: ${NAME} is taken as it is; it is to be filled in before, such as by envsubst";
+        assert_eq!(notices.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+        for (arg, variable) in [("${A", None), ("$A", None), ("${a}", None), ("}${A_1}{", Some("${A_1}"))] {
+            assert_eq!(unfilled(arg), variable, "{arg}");
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(super) enum Fate {
     Refused(&'static str),
 }
 
+/// What to do instead of a directive that hardly anybody needs.
+pub(super) const LEAVE_OUT: &str = "leave it out";
+
 /// Ends what is said of a directive that is planned.
 pub const MORE: &str = "docs/nginx-rtmp.md has more";
 
@@ -107,7 +110,7 @@ const GROUPS: &[Group] = &[
         "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
     ] },
     Group { homes: RTMP, fate: Fate::Planned("use timeout"), names: &["send_timeout"] },
-    Group { homes: RTMP, fate: Fate::Planned("leave it out"), names: &[
+    Group { homes: RTMP, fate: Fate::Planned(LEAVE_OUT), names: &[
         "server_name", "merge_slashes", "resolver", "resolver_timeout", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
@@ -119,7 +122,7 @@ const GROUPS: &[Group] = &[
     Group { homes: HTTP, fate: Fate::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
         "ssl", "ssl_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Planned("leave it out"), names: &[
+    Group { homes: HTTP, fate: Fate::Planned(LEAVE_OUT), names: &[
         "recursive_error_pages", "disable_symlinks", "max_ranges", "merge_slashes",
     ] },
 

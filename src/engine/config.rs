@@ -334,6 +334,15 @@ pub(super) fn or_never(time: Duration) -> Duration {
     if time.is_zero() { NEVER } else { time }
 }
 
+/// Checks the arguments of `worker_processes`.
+pub(super) fn check_worker_processes(args: &[String]) -> Result<(), String> {
+    match args {
+        [word] if word == "auto" || value::number(word).is_some_and(|number| number > 0) => Ok(()),
+        [word] => Err(format!("\"{word}\" is no number from 1 on, or auto")),
+        _ => Err("a number from 1 on, or auto".to_owned()),
+    }
+}
+
 /// The longest message there is, bytes: its length is written in 24 bits.
 pub(super) const MAX_MESSAGE: u64 = 0xff_ffff;
 /// What `max_message` may be. nginx-rtmp takes more than there is, too.
@@ -396,5 +405,18 @@ mod tests {
         let root = || "/srv".to_owned();
         let expected = [("/", Kind::Server), ("/hls", Kind::Prefix), ("/", Kind::Exact)];
         assert_eq!(locations, expected.map(|(path, kind)| (path, kind, root())));
+    }
+
+    #[test]
+    fn more_than_a_message_can_have_is_taken_for_the_most_it_can() {
+        let modules = crate::modules::table();
+        let table = super::super::directive_table(&modules);
+        for (size, bytes) in [("1m", 1 << 20), ("16m", 0xff_ffff), ("256m", 0xff_ffff)] {
+            let text = format!("rtmp {{ server {{ max_message {size}; }} }}");
+            let tree = crate::conf::Tree::from_text("f", &text).unwrap();
+            crate::conf::check(&tree, &table).unwrap();
+            let config = Config::new(&Scope::root(&tree, &table)).unwrap();
+            assert_eq!(config.servers[0].rtmp.limits.message, bytes, "{size}");
+        }
     }
 }

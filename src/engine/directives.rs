@@ -11,7 +11,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "worker_processes",
         contexts: &[Context::Main],
-        takes: Takes::Text,
+        takes: Takes::Custom { syntax: "number|auto", check: config::check_worker_processes },
         default: "1",
         repeat: Repeat::Once,
         doc: "Accepted for nginx's sake: there is always one process with one loop.",

@@ -54,6 +54,9 @@ fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(("*", port(text)?));
     }
+    if text.contains(['$', '{', '/']) {
+        return Err(bad());
+    }
     if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
         return match rest.strip_prefix(':') {
@@ -99,7 +102,7 @@ mod tests {
         ] {
             assert_eq!(resolve(text, 7), Ok(vec![address.parse().unwrap()]), "{text}");
         }
-        for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999"] {
+        for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999", "${PORT}", "http://a"] {
             assert!(split_address(text, 7).is_err(), "{text}");
         }
     }
