@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use millstream::engine::Account;
 use millstream::engine::log_file::{self, Standard};
@@ -39,10 +40,10 @@ impl PidFile {
             PidOutput::Standard(log_file::open(path).map_err(|error| explain(&error))?.file)
         } else {
             let file = open_pid_file(path, true).map_err(|error| explain(&error))?;
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            match lock(file) {
                 Ok(file) => PidOutput::Regular(file),
-                Err((_, Errno::EWOULDBLOCK)) => return Err(explain(&"another server is running")),
-                Err((_, errno)) => return Err(explain(&errno)),
+                Err(Errno::EWOULDBLOCK) => return Err(explain(&"another server is running")),
+                Err(errno) => return Err(explain(&errno)),
             }
         };
         Ok(Self { path: path.to_owned(), file })
@@ -66,6 +67,22 @@ impl Drop for PidFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// How long `-s` and `-t` may take to look whether a pid file is locked, for which they lock it themselves.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Locks a pid file for as long as the process lives.
+fn lock(file: File) -> Result<Flock<File>, Errno> {
+    let lock = |file| Flock::lock(file, FlockArg::LockExclusiveNonblock);
+    let locked = lock(file).or_else(|(file, errno)| match errno {
+        Errno::EWOULDBLOCK => {
+            std::thread::sleep(GLANCE);
+            lock(file)
+        }
+        _ => Err((file, errno)),
+    });
+    locked.map_err(|(_, errno)| errno)
 }
 
 /// Opens a regular file, through no link: whoever may write to its folder must not choose which file the server

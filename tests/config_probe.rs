@@ -99,7 +99,8 @@ fn an_address_in_use_is_an_error_unless_the_server_itself_uses_it() {
         crate::common::free_port()
     );
     let server = Server::start_in(Folder::new(), &configuration);
-    wait("the pid file is there", || server.folder.join("a.pid").exists());
+    let pid_file = server.folder.join("a.pid");
+    wait("the pid file is there", || fs::read_to_string(&pid_file).is_ok_and(|text| text.ends_with('\n')));
     let (is_good, said) = test_in(&server.folder, &configuration);
     assert!(is_good, "{said}");
     let (is_good, said) = test_in(&server.folder, &configuration.replace("a.pid", "b.pid"));
@@ -185,46 +186,46 @@ const STRANGE: &[(&str, &[&str])] = &[
     ),
     ("rtmp { server { listen 127.0.0.1:0; application a { live on; record all; record_suffix -%s.flv; } } }", &[]),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a {\nhls on; hls_path /tmp/x; } } }",
+        "rtmp { server { listen 127.0.0.1:0; application a {\nhls on; hls_path FOLDER/x; } } }",
         &["c.conf:2: warning: \"hls on\" without \"live on\": nothing can be published here, so there is no HLS"],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path /tmp/x; } } }",
-        &["c.conf:2: warning: no location serves the hls_path /tmp/x, so no browser can play what is written there: add \
-           \"http { server { listen 8080; location /hls { alias /tmp/x; } } }\""],
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path FOLDER/x; } } }",
+        &["c.conf:2: warning: no location serves the hls_path FOLDER/x, so no browser can play what is written there: add \
+           \"http { server { listen 8080; location /hls { alias FOLDER/x; } } }\""],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path /tmp/x; } } }
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on;\nhls_path FOLDER/x; } } }
          http { server { listen 127.0.0.1:0; location / { root /srv; } } }",
-        &["c.conf:2: warning: no location serves the hls_path /tmp/x, so no browser can play what is written there: add \
-           \"location /hls { alias /tmp/x; }\" to a server of http"],
+        &["c.conf:2: warning: no location serves the hls_path FOLDER/x, so no browser can play what is written there: add \
+           \"location /hls { alias FOLDER/x; }\" to a server of http"],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
-         http { server { listen 127.0.0.1:0; location /hls/ {\nroot /tmp/hls/; } } }",
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+         http { server { listen 127.0.0.1:0; location /hls/ {\nroot FOLDER/hls/; } } }",
         &["c.conf:3: warning: \"root\" is followed by the whole path, so what is asked for as /hls/ is looked for in \
-           /tmp/hls/hls/, and not in the hls_path /tmp/hls: write \"alias /tmp/hls/;\""],
+           FOLDER/hls/hls/, and not in the hls_path FOLDER/hls: write \"alias FOLDER/hls/;\""],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
-         http { server { listen 127.0.0.1:0; location /hls { root /tmp; add_header access-control-allow-origin *; } } }",
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+         http { server { listen 127.0.0.1:0; location /hls { root FOLDER; add_header access-control-allow-origin *; } } }",
         &[],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
-         http { server { listen 127.0.0.1:0; location ~ ^/(.*)\\.m3u8$ { alias /tmp/hls/$1.m3u8; } } }",
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+         http { server { listen 127.0.0.1:0; location ~ ^/(.*)\\.m3u8$ { alias FOLDER/hls/$1.m3u8; } } }",
         &[],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; } } }
-         http { server { listen 127.0.0.1:0; root /tmp;\nlocation /hls { } } }",
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+         http { server { listen 127.0.0.1:0; root FOLDER;\nlocation /hls { } } }",
         &["c.conf:3: differs from nginx: playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that \
            pages of other hosts can play them; an add_header of that name takes its place"],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path /tmp/hls; }
-         application b { live on; hls on;\nhls_path /tmp/hls/; hls_variant _low BANDWIDTH=1; } } }
-         http { server { listen 127.0.0.1:0; root /tmp; add_header Access-Control-Allow-Origin *; } }",
+        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; }
+         application b { live on; hls on;\nhls_path FOLDER/hls/; hls_variant _low BANDWIDTH=1; } } }
+         http { server { listen 127.0.0.1:0; root FOLDER; add_header Access-Control-Allow-Origin *; } }",
         &[
             "c.conf:3: warning: application \"b\" has the hls_path of application \"a\" (c.conf:1): while a name is published in \
              one, it is refused in the other",
@@ -238,6 +239,37 @@ fn what_is_strange_in_a_good_file_is_told() {
     for (text, expected) in STRANGE {
         assert_eq!(notices(text), *expected, "{text}");
     }
+}
+
+#[test]
+fn a_link_in_a_root_is_told_of_since_nginx_follows_it() {
+    let folder = Folder::new();
+    folder.write("www/index.html", "");
+    let text = "http { server { listen 127.0.0.1:0;\nroot FOLDER/www; location /a { } } }";
+    let (_, said) = test_in(&folder, text);
+    assert!(!said.contains("link"), "{said}");
+    std::os::unix::fs::symlink("/srv/films", folder.join("www/films")).unwrap();
+    let (is_good, said) = test_in(&folder, text);
+    let expected =
+        "c.conf:2: differs from nginx: links below a root are not followed, such as FOLDER/www/films\n";
+    assert!(is_good && said.matches(expected).count() == 1, "{said}");
+}
+
+#[test]
+fn an_access_log_that_cannot_be_begun_anew_after_user_is_told_of() {
+    if millstream_as_nobody().is_none() {
+        return not_tested("only root runs programs as somebody else");
+    }
+    let folder = Folder::new();
+    folder.write("log/x", "");
+    let text = "user nobody; http { access_log /dev/stdout; server { listen 127.0.0.1:0;\naccess_log FOLDER/log/a.log; } }";
+    let (is_good, said) = test_in(&folder, text);
+    let expected = "c.conf:2: warning: access log FOLDER/log/a.log cannot be begun anew once it has been moved: nobody may not \
+                    write to FOLDER/log\n";
+    assert!(is_good && said.contains(expected) && said.matches("warning").count() == 1, "{said}");
+    fs::set_permissions(folder.join("log"), fs::Permissions::from_mode(0o777)).unwrap();
+    let (_, said) = test_in(&folder, text);
+    assert!(!said.contains("warning"), "{said}");
 }
 
 #[test]

@@ -41,7 +41,12 @@ pub struct Notice {
 impl Notice {
     /// A notice of a directive, or, of the root of a tree, of the file as a whole.
     pub fn at(node: &Node, kind: NoticeKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: Place::of(node) }
+        Self::in_place(Place::of(node), kind, message)
+    }
+
+    /// A notice of what stands somewhere.
+    pub fn in_place(place: Place, kind: NoticeKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), place }
     }
 
     /// Puts notices in the order of the file, each once.

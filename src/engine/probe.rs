@@ -74,6 +74,18 @@ impl Probe {
             self.faults.push(Error::in_place(place.clone(), message));
         }
     }
+
+    /// Does the same for a log that is begun anew when it has been moved, which whoever serves does.
+    pub fn moving_log(&mut self, what: &str, path: &Path, place: &Place) {
+        self.log(what, path, place);
+        let is_moved = Standard::of_log(path).is_none() && self.account != Account::Own;
+        let Some(folder) = path.parent().filter(|_| is_moved) else { return };
+        if let Err(why) = self.account.judge_folder(folder) {
+            let path = path.display();
+            let message = format!("{what} {path} cannot be begun anew once it has been moved: {why}");
+            self.notices.push(Notice::in_place(place.clone(), NoticeKind::Warning, message));
+        }
+    }
 }
 
 impl Account {

@@ -60,6 +60,11 @@ impl Folder {
         Ok(Some(Self { base, rest, join }))
     }
 
+    /// The folder up to its first variable, which is trusted.
+    pub fn trusted(&self) -> &Path {
+        &self.base
+    }
+
     /// The trusted folder, and what to look for there; none for a path that is not in the location.
     pub fn locate<'a>(&'a self, view: &View<'_>, path: &'a str) -> Option<(&'a Path, Cow<'a, str>)> {
         let below = match &self.join {

@@ -7,6 +7,7 @@
 mod access;
 mod access_log;
 mod added;
+mod advice;
 mod autoindex;
 mod directives;
 mod error_page;
@@ -71,10 +72,11 @@ impl Module for Http {
         self.logs.open()
     }
 
-    fn probe(&self, _config: &Config<'_>, probe: &mut Probe) {
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         for (path, place) in self.logs.files() {
-            probe.log("access log", path, place);
+            probe.moving_log("access log", path, place);
         }
+        advice::probe(config, &self.locations, probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {
