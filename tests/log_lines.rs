@@ -15,6 +15,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 /// Has the connection reset instead of closed.
 fn reset(client: Raw) {
     setsockopt(client.stream(), sockopt::Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
+    drop(client);
 }
 
 /// Sends what some client of another protocol begins with, to the end of the connection.

@@ -80,7 +80,7 @@ fn an_encoder_that_does_not_come_back_is_waited_for_no_longer_than_told() {
     publisher.send_all(&packets);
     assert_eq!(player.receive(packets.len()), packets);
     drop(publisher);
-    server.wait_log("waits 0.3 s for it");
+    server.wait_log("the connection was lost, and the name is kept for 0.3 s");
     server.wait_log("nobody goes on with live/cam");
     let playlist = || fs::read_to_string(server.folder.join("hls/cam.m3u8")).unwrap_or_default();
     wait("the playlist ends", || playlist().contains("#EXT-X-ENDLIST"));

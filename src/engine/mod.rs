@@ -24,6 +24,7 @@ mod headers;
 mod hosts;
 mod http;
 mod input;
+mod key_frames;
 mod listen;
 mod locations;
 pub mod log_file;
@@ -54,6 +55,7 @@ mod tally;
 mod timeline;
 mod timers;
 mod unasked;
+mod warnings;
 mod work;
 
 #[cfg(test)]
@@ -68,6 +70,7 @@ pub use descriptors::Descriptors;
 pub use exchange::Exchange;
 pub use gop::{Gop, GopLimits};
 pub use headers::Headers;
+pub use key_frames::KeyFrames;
 pub use locations::{Kind as LocationKind, Location};
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
 pub use module::{
@@ -85,6 +88,7 @@ pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
 pub use sending::MAX_QUEUED_BYTES;
 pub use session::{Ask, Request, Session, SessionId};
 pub use stream::{Stream, StreamFacts, StreamId, Streams};
+pub use warnings::{Warning, Warnings};
 
 use std::net::SocketAddr;
 
@@ -107,7 +111,8 @@ pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Dir
         ("connections", connections::DIRECTIVES),
         ("streams", policy::DIRECTIVES),
     ];
-    own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives()))).collect()
+    let all = own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives())));
+    all.filter(|(_, directives)| !directives.is_empty()).collect()
 }
 
 /// The table that a configuration is checked against.

@@ -153,18 +153,18 @@ impl Engine {
     /// The session of a publisher has ended without its saying so.
     fn lose(&mut self, id: SessionId, stream_id: StreamId) {
         let (summary, waiting) = (self.publisher_summary(stream_id), self.waiting_streams().count());
-        let why = self.cx.sessions.get(id).and_then(Session::end_reason);
-        let why = why.map(|reason| format!("; {reason}")).unwrap_or_default();
+        let why = self.cx.sessions.get(id).and_then(Session::loss);
+        let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
         let may_wait = !grace.is_zero() && !self.cx.draining;
         if !may_wait || waiting >= MAX_WAITING_STREAMS {
-            let full = if may_wait { ", and too many streams wait for publishers already" } else { "" };
+            let full = if may_wait { "; too many streams wait for publishers already" } else { "" };
             log::info!("{id} stops publishing {summary}{why}{full}");
             return self.end_stream(stream_id);
         }
-        let kept = grace.as_secs_f32();
-        log::info!("{id} stops publishing {summary}{why}, and the name is kept for {kept} s");
+        let (kept, and) = (grace.as_secs_f32(), if why.is_empty() { ";" } else { ", and" });
+        log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
         stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));

@@ -183,6 +183,7 @@ impl Engine {
         stream.bytes_in += frame.payload().len() as u64;
         stream.frames_in += 1;
         stream.tally.add(&frame);
+        stream.key_frames.add(&frame);
         let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
         if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
     }

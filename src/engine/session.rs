@@ -302,11 +302,11 @@ impl Session {
         }
     }
 
-    /// Why it ends, if it does.
-    pub(super) fn end_reason(&self) -> Option<&str> {
+    /// Why its connection has ended, if nothing else ends it.
+    pub(super) fn loss(&self) -> Option<&str> {
         match &self.life {
-            Life::Finishing(reason) | Life::Closed(reason, _) => Some(reason),
-            Life::Open | Life::Lingering | Life::ShutDown(_) | Life::Gone => None,
+            Life::Closed(reason, log::Level::Info) => Some(reason),
+            _ => None,
         }
     }
 

@@ -17,6 +17,7 @@ use super::config::AppId;
 use super::ctx::Now;
 use super::gop::Gop;
 use super::headers::Headers;
+use super::key_frames::KeyFrames;
 use super::memory::MemoryFiles;
 use super::module::{Finish, Sink};
 use super::name::StreamName;
@@ -25,6 +26,7 @@ use super::panics::Panics;
 use super::role::Endpoint;
 use super::tally::Tally;
 use super::timeline::Timeline;
+use super::warnings::Warnings;
 
 /// A stream: a slot and a serial, so that a late id never finds the slot's next owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,6 +115,10 @@ pub struct Stream {
     pub(super) tally: Tally,
     /// The codecs, written by the codec module.
     pub codec: StreamFacts,
+    /// How far apart its publisher's key frames are.
+    pub key_frames: KeyFrames,
+    /// What is wrong with it, written by the advice module.
+    pub warnings: Warnings,
     /// The headers, written by the codec module.
     pub headers: Headers,
     /// The frames since the last key frame, written by the gop module.
@@ -235,6 +241,7 @@ impl Stream {
         self.pace.change_publisher();
         self.headers = Headers::default();
         self.codec = StreamFacts::default();
+        self.key_frames = KeyFrames::default();
         self.gop.clear();
         if self.waits_until.take().is_none() {
             self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity()).is_some());
@@ -245,6 +252,7 @@ impl Stream {
     /// along it. The sinks have ended.
     pub(super) fn clear(&mut self, panics: &mut Panics) {
         self.change_publisher(panics);
+        self.warnings.clear();
         self.publisher = None;
         self.started = None;
         self.publisher_since = None;
@@ -338,6 +346,8 @@ impl Streams {
             was_paced: false,
             tally: Tally::default(),
             codec: StreamFacts::default(),
+            key_frames: KeyFrames::default(),
+            warnings: Warnings::default(),
             headers: Headers::default(),
             gop: Gop::default(),
             bytes_in: 0,

@@ -1,5 +1,6 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
+mod advice;
 mod answered;
 mod bounds;
 mod budgets;

@@ -8,6 +8,7 @@
 mod packet;
 mod psi;
 
+use super::flv::Codec;
 use packet::{Packets, Start};
 
 /// Length of a transport packet.
@@ -40,6 +41,15 @@ const STREAM_ID_PRIVATE: u8 = 0xbd;
 /// Milliseconds in ticks of 90 kHz. It wraps where u64 does, which the 33 bits on the wire do not see.
 pub fn ticks(ms: u64) -> u64 {
     ms.wrapping_mul(TICKS_PER_MS)
+}
+
+/// Whether pictures or sound of a codec are carried here.
+pub fn carries(codec: Codec) -> bool {
+    match codec {
+        Codec::Avc | Codec::Hevc | Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3 => true,
+        Codec::Vvc | Codec::Av1 | Codec::Vp8 | Codec::Vp9 | Codec::Opus | Codec::Flac => false,
+        Codec::Other(_) | Codec::Unknown(_) | Codec::None => false,
+    }
 }
 
 /// A video codec that is carried here.

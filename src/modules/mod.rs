@@ -1,5 +1,6 @@
 //! The features, one file or folder each.
 
+mod advice;
 mod codec;
 mod gop_cache;
 mod hls;
@@ -26,6 +27,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
         Box::<shared_object::SharedObjects>::default(),
         Box::<record::Record>::default(),
         Box::<hls::Hls>::default(),
+        // What is wrong with a stream, as far as those above have found out.
+        Box::<advice::Advice>::default(),
         // Of what answers HTTP, the page before the files.
         Box::<page::Page>::default(),
         Box::<http::Http>::default(),

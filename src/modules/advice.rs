@@ -1,0 +1,229 @@
+//! Advice: what who publishes or watches should know of a stream, and only the server can see.
+//!
+//! It stands among the stream's warnings, for the page. What no other line tells is in the log, too, once for each
+//! publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::conf::{self, Directive, Scope};
+use crate::engine::{Config, Ctx, KeyFrames, Location, Module, Playlists, Stream, StreamId, Warning};
+use crate::media::flv::Codec;
+use crate::media::{Frame, Kind, ts};
+
+/// The key frame interval that encoders are advised to have; fragments that are shorter want a shorter one.
+const ADVISED: Duration = Duration::from_secs(2);
+/// How much further apart than `hls_fragment` key frames may be: encoders are not exact.
+const TOLERANCE: f64 = 1.25;
+/// The same where there is no HLS. With 250 pictures between key frames, as x264 has it by default, it is 10.4 s at 24
+/// pictures a second.
+const LONG: Duration = Duration::from_secs(12);
+/// A key frame is missed after this time, if not later.
+const MISSED: Duration = Duration::from_secs(20);
+/// How many fragments players of HLS are behind, as most of them are.
+const BEHIND: u32 = 3;
+
+/// The module.
+#[derive(Debug, Default)]
+pub struct Advice {
+    apps: Vec<App>,
+    streams: HashMap<StreamId, Known>,
+}
+
+/// What matters of an application.
+#[derive(Debug)]
+struct App {
+    hls: Option<Hls>,
+    gop_cache: bool,
+}
+
+#[derive(Debug)]
+struct Hls {
+    path: String,
+    fragment: Duration,
+    /// Whether a location of an HTTP server has its files.
+    is_served: bool,
+}
+
+/// What is known of a publisher.
+#[derive(Debug, Default)]
+struct Known {
+    publisher_since: Option<Instant>,
+    video: Codec,
+    audio: Codec,
+    /// Whether a key frame is missed.
+    is_missed: bool,
+    /// Whether the log has a line on its key frames.
+    is_logged: bool,
+}
+
+impl Module for Advice {
+    fn name(&self) -> &'static str {
+        "advice"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        &[]
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+        self.apps = config.applications.iter().map(|app| App::read(config, &app.scope)).collect();
+        Ok(())
+    }
+
+    fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
+        let Some(stream) = cx.streams.get_mut(id) else { return };
+        let hls = self.apps.get(stream.app.0).and_then(|app| app.hls.as_ref());
+        let unserved = hls.filter(|hls| !hls.is_served);
+        let text = unserved.map(|hls| format!("HLS has no URL: no location serves {}", hls.path));
+        stream.warnings.set(Warning::HlsUnserved, text);
+    }
+
+    fn on_stream_end(&mut self, _cx: &mut Ctx, id: StreamId) {
+        self.streams.remove(&id);
+    }
+
+    fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
+        let Some(stream) = cx.streams.get_mut(id).filter(|_| !frame.kind.is_data()) else { return };
+        let Some(app) = self.apps.get(stream.app.0) else { return };
+        let known = self.streams.entry(id).or_default();
+        if known.publisher_since != stream.publisher_since {
+            *known = Known { publisher_since: stream.publisher_since, ..Known::default() };
+            for of_publisher in [Warning::HlsPicture, Warning::HlsSound, Warning::KeyFrames] {
+                stream.warnings.set(of_publisher, None);
+            }
+        }
+        known.judge_codecs(app, stream);
+        if frame.kind == Kind::Video {
+            known.judge_key_frames(app, stream, frame.is_video_key());
+        }
+    }
+}
+
+impl App {
+    fn read(config: &Config<'_>, scope: &Scope<'_>) -> Self {
+        let hls = scope.flag("hls").then(|| {
+            let path = scope.text("hls_path");
+            let is_served = is_served(config, &path);
+            Hls { path, fragment: scope.time("hls_fragment"), is_served }
+        });
+        Self { hls, gop_cache: scope.flag("gop_cache") }
+    }
+}
+
+impl Known {
+    /// Tells what HLS leaves out. The log has a line of HLS for it.
+    fn judge_codecs(&mut self, app: &App, stream: &mut Stream) {
+        let (video, audio) = (stream.codec.video_codec, stream.codec.audio_codec);
+        if (video, audio) == (self.video, self.audio) || app.hls.is_none() {
+            return;
+        }
+        (self.video, self.audio) = (video, audio);
+        let left_out = |codec: Codec| codec != Codec::None && !ts::carries(codec);
+        let picture = left_out(video).then(|| {
+            let but = if ts::carries(audio) { ", only the sound" } else { "" };
+            format!("HLS has no {}{but}: play over RTMP", name(video, Kind::Video))
+        });
+        let sound = left_out(audio).then(|| {
+            let but = if ts::carries(video) { " and no sound" } else { "" };
+            format!("HLS has no {}{but}: play over RTMP", name(audio, Kind::Audio))
+        });
+        stream.warnings.set(Warning::HlsPicture, picture);
+        stream.warnings.set(Warning::HlsSound, sound);
+    }
+
+    /// Tells of key frames that are too far apart, at each of them and where one is missed.
+    fn judge_key_frames(&mut self, app: &App, stream: &mut Stream, is_key: bool) {
+        let hls = app.hls.as_ref().filter(|_| ts::carries(stream.codec.video_codec));
+        let limit = hls.map_or(LONG, |hls| hls.fragment.mul_f64(TOLERANCE));
+        let frames = &stream.key_frames;
+        let is_missed = frames.missing_for() >= MISSED.max(limit);
+        if !is_key && is_missed == self.is_missed {
+            return;
+        }
+        self.is_missed = is_missed;
+        let what = if is_missed { Some(missed(app, hls, limit)) } else { far_apart(app, hls, frames, limit) };
+        let advised = seconds(hls.map_or(ADVISED, |hls| hls.fragment.min(ADVISED)));
+        let text = what.map(|what| format!("{what}; set the encoder's key frame interval to {advised} s"));
+        if let (Some(text), false) = (&text, self.is_logged) {
+            self.is_logged = true;
+            let publisher = stream.publisher.map(|publisher| format!("{} ", publisher.session));
+            log::warn!("{}{}: {text}", publisher.unwrap_or_default(), stream.label);
+        }
+        stream.warnings.set(Warning::KeyFrames, text);
+    }
+}
+
+fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
+    let what = format!("no key frame for {} s", seconds(MISSED.max(limit)));
+    match hls {
+        Some(_) => format!("{what}: HLS viewers are later than that"),
+        None if app.gop_cache => format!("{what}: players that join are as late"),
+        None => format!("{what}: players that join wait for a picture"),
+    }
+}
+
+fn far_apart(app: &App, hls: Option<&Hls>, frames: &KeyFrames, limit: Duration) -> Option<String> {
+    // Where each picture is one, they come as seldom as the camera sends pictures.
+    let interval = frames.interval().filter(|interval| *interval > limit && frames.are_among_others())?;
+    let what = format!("key frames every {} s", seconds(interval));
+    Some(match hls {
+        Some(_) => format!("{what}: HLS viewers are about {:.0} s late", (interval * BEHIND).as_secs_f64()),
+        None if app.gop_cache => format!("{what}: players that join are up to as late"),
+        None => format!("{what}: players that join wait as long for a picture"),
+    })
+}
+
+/// "2", "16.7".
+fn seconds(time: Duration) -> String {
+    let text = format!("{:.1}", time.as_secs_f64());
+    text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
+/// What people call a codec, or how it is numbered.
+fn name(codec: Codec, kind: Kind) -> String {
+    match (codec, codec.name(kind)) {
+        (Codec::Unknown(four_cc), _) => format!("codec {}", four_cc.escape_ascii()),
+        (Codec::Other(number), "unknown") => format!("FLV codec {number}"),
+        (_, name) => name.to_owned(),
+    }
+}
+
+/// Whether an HTTP server has the files of a folder. Of locations that do not match by the beginning of a path it is
+/// taken that they do, if they have the folder's files at all.
+fn is_served(config: &Config<'_>, folder: &str) -> bool {
+    let locations = || config.locations.iter();
+    locations().any(|location| Playlists::on_server(config, location.server, folder, false).is_some())
+        || locations().any(|location| !location.kind.is_prefix() && has_files(location, folder))
+}
+
+fn has_files(location: &Location<'_>, folder: &str) -> bool {
+    let places = ["root", "alias"].map(|name| location.scope.text(name));
+    places.iter().any(|place| {
+        // What stands behind a variable is not known.
+        let known = place.split('$').next().unwrap_or_default();
+        !known.is_empty() && (Path::new(folder).starts_with(known) || Path::new(known).starts_with(folder))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_have_a_fraction_where_they_need_one() {
+        for (time, text) in [(2000, "2"), (16_683, "16.7"), (500, "0.5"), (19_990, "20")] {
+            assert_eq!(seconds(Duration::from_millis(time)), text);
+        }
+    }
+
+    #[test]
+    fn a_codec_without_a_name_has_its_number() {
+        assert_eq!(name(Codec::Av1, Kind::Video), "AV1");
+        assert_eq!(name(Codec::Other(7), Kind::Audio), "G711A");
+        assert_eq!(name(Codec::Other(9), Kind::Video), "FLV codec 9");
+        assert_eq!(name(Codec::Unknown(*b"abc\n"), Kind::Video), "codec abc\\n");
+    }
+}
