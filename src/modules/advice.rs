@@ -68,7 +68,7 @@ impl Module for Advice {
         &[]
     }
 
-    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Error> {
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.apps = config.applications.iter().map(|app| App::read(config, &app.scope)).collect();
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! The document that tells the page what is live.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use crate::engine::StreamFacts;
-use crate::media::Kind;
+use crate::engine::{StreamFacts, Warnings};
+use crate::media::{Kind, ts};
 
 /// What closes a document.
 pub const END: &str = "]}\n";
@@ -17,6 +18,8 @@ pub struct App {
     pub is_live: bool,
     /// The port of its server.
     pub rtmp_port: u16,
+    /// Whether its streams are made HLS of.
+    pub has_hls: bool,
 }
 
 /// One live stream.
@@ -34,10 +37,14 @@ pub struct Live<'a> {
     pub players: usize,
     /// Its codecs.
     pub codec: &'a StreamFacts,
+    /// From one key frame to the next.
+    pub key_interval: Option<Duration>,
     /// Path of its playlist on this server.
     pub hls: Option<String>,
     /// For how long it waits for a publisher that was lost, ms.
     pub ends_in_ms: Option<u128>,
+    /// What is wrong with it.
+    pub warnings: &'a Warnings,
 }
 
 /// The beginning of a document, up to the first of `total` streams.
@@ -76,26 +83,45 @@ fn app_object(app: &App) -> String {
 }
 
 fn stream_object(stream: &Live<'_>) -> String {
-    let codec = stream.codec;
-    let frame_rate = if codec.frame_rate.is_finite() { codec.frame_rate } else { 0.0 };
     format!(
-        "{{\"app\":{},\"name\":{},\"uptime_ms\":{},\"bytes_in\":{},\"players\":{},\
-         \"video\":{{\"codec\":{},\"width\":{},\"height\":{},\"frame_rate\":{frame_rate}}},\
-         \"audio\":{{\"codec\":{},\"sample_rate\":{},\"channels\":{}}},\"rtmp_port\":{},\"hls\":{}{}}}",
+        "{{\"app\":{},\"name\":{},\"uptime_ms\":{},\"bytes_in\":{},\"players\":{},\"video\":{},\"audio\":{},\
+         \"rtmp_port\":{},\"hls\":{}{},\"warnings\":[{}]}}",
         quote(&stream.app.name),
         quote(stream.name),
         stream.uptime_ms,
         stream.bytes_in,
         stream.players,
-        quote(&joined(codec.video_codec.name(Kind::Video), codec.video_profile)),
-        codec.width,
-        codec.height,
-        quote(&joined(codec.audio_codec.name(Kind::Audio), codec.audio_profile)),
-        codec.sample_rate,
-        codec.channels,
+        video_object(stream),
+        audio_object(stream),
         stream.app.rtmp_port,
         stream.hls.as_deref().map_or_else(|| "null".to_owned(), quote),
         stream.ends_in_ms.map_or_else(String::new, |ms| format!(",\"ends_in_ms\":{ms}")),
+        stream.warnings.iter().map(quote).collect::<Vec<_>>().join(","),
+    )
+}
+
+fn video_object(stream: &Live<'_>) -> String {
+    let codec = stream.codec;
+    let frame_rate = if codec.frame_rate.is_finite() { codec.frame_rate } else { 0.0 };
+    let key_interval = stream.key_interval.unwrap_or_default().as_secs_f64();
+    format!(
+        "{{\"codec\":{},\"width\":{},\"height\":{},\"frame_rate\":{frame_rate},\"key_interval\":{key_interval},\
+         \"in_hls\":{}}}",
+        quote(&joined(codec.video_codec.name(Kind::Video), codec.video_profile)),
+        codec.width,
+        codec.height,
+        stream.app.has_hls && ts::carries(codec.video_codec),
+    )
+}
+
+fn audio_object(stream: &Live<'_>) -> String {
+    let codec = stream.codec;
+    format!(
+        "{{\"codec\":{},\"sample_rate\":{},\"channels\":{},\"in_hls\":{}}}",
+        quote(&joined(codec.audio_codec.name(Kind::Audio), codec.audio_profile)),
+        codec.sample_rate,
+        codec.channels,
+        stream.app.has_hls && ts::carries(codec.audio_codec),
     )
 }
 
@@ -129,6 +155,7 @@ fn push_escape(text: &mut String, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Warning;
     use crate::media::flv::Codec;
 
     #[test]
@@ -142,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_document_lists_what_is_live() {
-        let app = App { name: "live".into(), is_live: true, rtmp_port: 1935 };
+        let app = App { name: "live".into(), is_live: true, rtmp_port: 1935, has_hls: true };
         let codec = StreamFacts {
             video_codec: Codec::Avc,
             video_profile: "High",
@@ -155,22 +182,28 @@ mod tests {
             ..StreamFacts::default()
         };
         let none = StreamFacts { frame_rate: f64::NAN, ..StreamFacts::default() };
-        let live = |name, codec, hls: Option<&str>| Live {
+        let (well, mut warnings) = (Warnings::default(), Warnings::default());
+        warnings.set(Warning::HlsUnserved, Some("HLS has no \"URL\"".into()));
+        warnings.set(Warning::KeyFrames, Some("far apart".into()));
+        let live = |name, codec, hls: Option<&str>, warnings| Live {
             app: &app,
             name,
             uptime_ms: 1500,
             bytes_in: 7,
             players: 2,
             codec,
+            key_interval: hls.map(|_| Duration::from_millis(1980)),
             hls: hls.map(str::to_owned),
             ends_in_ms: None,
+            warnings,
         };
         let mut text = begin([&app].into_iter(), 2);
-        push_stream(&mut text, &live("a", &codec, Some("/hls/a.m3u8")), false);
-        push_stream(&mut text, &Live { ends_in_ms: Some(9000), ..live("b", &none, None) }, true);
+        push_stream(&mut text, &live("a", &codec, Some("/hls/a.m3u8"), &well), false);
+        let lost = Live { ends_in_ms: Some(9000), ..live("b", &none, None, &warnings) };
+        push_stream(&mut text, &lost, true);
         push_waiting(&mut text, [("live", "c", 1), ("live", "d", 2)].into_iter());
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97},"audio":{"codec":"AAC","sample_rate":48000,"channels":2},"rtmp_port":1935,"hls":"/hls/a.m3u8"},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0},"audio":{"codec":"","sample_rate":0,"channels":0},"rtmp_port":1935,"hls":null,"ends_in_ms":9000}],"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0,"key_interval":0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

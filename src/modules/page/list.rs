@@ -58,6 +58,8 @@ impl List {
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
             codec: &stream.codec,
+            key_interval: stream.key_frames.interval(),
+            warnings: &stream.warnings,
             hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: ends_in.map(|time| time.as_millis()),
         })

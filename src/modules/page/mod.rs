@@ -110,6 +110,7 @@ fn read_app(application: &Application<'_>) -> App {
         name: application.name.clone(),
         is_live: application.scope.flag("live"),
         rtmp_port: port.unwrap_or(RTMP_PORT),
+        has_hls: application.scope.flag("hls"),
     }
 }
 

@@ -116,8 +116,10 @@ function updateCard(card, stream) {
   say(part.rtmp, `${rtmpBase(stream.app, stream.rtmp_port)}/${stream.name}`);
   card.hls = stream.hls === null ? null : new URL(stream.hls, location.href).href;
   say(part.hls, card.hls ?? "");
-  part.hls.parentElement.hidden = card.hls === null;
-  card.watch.hidden = card.hls === null;
+  const isEmpty = showWhatHlsHas(card, stream);
+  part.hls.parentElement.hidden = card.hls === null || isEmpty;
+  card.watch.hidden = card.hls === null || isEmpty;
+  showWarnings(card, stream.warnings);
   showWaiting(card, "ends_in_ms" in stream);
 }
 
@@ -130,6 +132,25 @@ function showWaiting(card, isWaiting) {
     hint(card, "");
   }
   card.isWaiting = isWaiting;
+}
+
+// Sound without its picture is played below a note in the picture's place. Returns whether HLS has neither.
+function showWhatHlsHas(card, { video, audio }) {
+  const lacksPicture = video.codec !== "" && !video.in_hls;
+  const isEmpty = (lacksPicture || audio.codec !== "") && !video.in_hls && !audio.in_hls;
+  const codec = video.codec === "unknown" ? "this codec" : video.codec;
+  say(card.part.absent, lacksPicture ? `No picture: HLS has no ${codec}` : "");
+  card.screen.classList.toggle("soundonly", lacksPicture);
+  if (isEmpty && !card.screen.hidden) stopWatching(card);
+  return isEmpty;
+}
+
+function showWarnings(card, texts) {
+  const list = card.part.warnings;
+  list.hidden = texts.length === 0;
+  if (texts.join() === card.warnings) return;
+  card.warnings = texts.join();
+  list.replaceChildren(...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
 }
 
 function picture(video) {
