@@ -4,11 +4,11 @@
 
 use std::net::SocketAddr;
 
-use crate::common::http::Connection;
+use crate::common::http::{Connection, get};
 use crate::common::media;
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
-use crate::common::{Server, free_port};
+use crate::common::{SOON, Server, free_port, until, wait};
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -147,7 +147,34 @@ fn what_comes_to_the_port_of_another_protocol_is_named() {
             knock(address, bytes);
             server.lines(&expected).into_iter().next()
         };
-        let line = crate::common::until(&expected, crate::common::SOON, told);
+        let line = until(&expected, SOON, told);
         assert!(text(&line).starts_with(&format!("127.0.0.1: {expected}")), "{line}");
     }
+}
+
+#[test]
+fn key_frames_that_are_too_far_apart_are_told_once_and_on_the_page_until_they_are_closer() {
+    let server = Server::start(
+        "rtmp { server { listen 127.0.0.1:0; application live { live on; hls on; hls_path FOLDER/hls; } } }
+         http { server { listen 127.0.0.1:0; location / { page on; } location /hls { root FOLDER; } } }",
+    );
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    let picture = |second: u32, interval: u32| media::video_frame(second * 1000, second % interval == 0, 50);
+    let pictures =
+        |seconds: std::ops::Range<u32>, interval| seconds.map(move |second| picture(second, interval));
+    pictures(0..19, 9).for_each(|packet| publisher.send(&packet));
+    let text =
+        "key frames every 9 s: HLS viewers are about 27 s late; set the encoder's key frame interval to 2 s";
+    let line = server.wait_log("key frames every");
+    assert!(line.contains("[warn] #1 live/cam: ") && line.ends_with(text), "{line}");
+    let page = || get(server.http(), "/streams.json").text();
+    let on_page = text.replace('\'', "\\u0027");
+    assert!(page().contains(&format!("\"warnings\":[\"{on_page}\"]")), "{}", page());
+    assert!(page().contains("\"key_interval\":9,\"in_hls\":true"), "{}", page());
+    pictures(19..26, 2).for_each(|packet| publisher.send(&packet));
+    wait("the page is content", || {
+        page().contains("\"key_interval\":2,") && page().contains("\"warnings\":[]")
+    });
+    server.expect_lines("key frames every", 1);
 }

@@ -157,7 +157,7 @@ impl Known {
 }
 
 fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
-    let what = format!("no key frame for {} s", seconds(MISSED.max(limit)));
+    let what = format!("no key frame for more than {} s", seconds(MISSED.max(limit)));
     match hls {
         Some(_) => format!("{what}: HLS viewers are later than that"),
         None if app.gop_cache => format!("{what}: players that join are as late"),

@@ -101,7 +101,7 @@ fn a_key_frame_that_does_not_come_is_missed_until_it_does() {
     pictures(&mut world, &mut publisher, 0..20, 1000);
     assert_eq!(warnings(&world), [""; 0]);
     pictures(&mut world, &mut publisher, 20..30, 1000);
-    let expected = format!("no key frame for 20 s: HLS viewers are later than that{ADVICE}");
+    let expected = format!("no key frame for more than 20 s: HLS viewers are later than that{ADVICE}");
     assert_eq!(warnings(&world), [expected]);
     publisher.frame(&mut world, Kind::Video, 30_000, KEY);
     assert_eq!(warnings(&world), [""; 0], "one interval is not enough to tell");
