@@ -109,6 +109,8 @@ pub(super) struct ServerSettings {
     pub out_queue: usize,
     /// Messages at which held frames are sent, whatever `buffer` says.
     pub out_cork: usize,
+    /// The position of the application whose streams are named by applications that there are none of.
+    pub stream_from_app: Option<usize>,
 }
 
 impl<'t> Config<'t> {
@@ -164,6 +166,10 @@ impl<'t> Config<'t> {
             }
             self.applications.push(Application { name, server, scope: application });
         }
+        let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
+        if let Some(settings) = self.servers.last_mut() {
+            settings.stream_from_app = stream_from_app;
+        }
     }
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
@@ -171,6 +177,20 @@ impl<'t> Config<'t> {
         self.web.push(WebServer { names: faults.keep_or_default(hosts::read_names(scope)) });
         self.add_listeners(Protocol::Http, server, 80, scope, faults);
         self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
+    }
+
+    /// The position of the application that `stream_from_app` names in an RTMP server that has been read.
+    fn stream_from_app(&self, server: usize, scope: &Scope<'t>) -> Result<Option<usize>, Error> {
+        let Some(node) = scope.find("stream_from_app") else { return Ok(None) };
+        let name = node.args.first().map(String::as_str).unwrap_or_default();
+        let is_it = |app: &Application<'_>| app.server == server && app.name == name;
+        match self.applications.iter().position(is_it) {
+            None if name != "off" => {
+                let why = "\"stream_from_app\" takes an application of this server, and there is none called";
+                Err(Error::at(node, format!("{why} \"{name}\"")).for_lack_in(scope.node()))
+            }
+            found => Ok(found),
+        }
     }
 
     fn add_listeners(
@@ -322,6 +342,7 @@ impl ServerSettings {
                 0 => scope.number("out_queue") as usize / 8,
                 messages => messages as usize,
             },
+            stream_from_app: None,
         }
     }
 }

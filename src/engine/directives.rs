@@ -98,6 +98,15 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         doc: "An application: the first part of a stream's URL, and what happens to streams in it.",
     },
     Directive {
+        name: "stream_from_app",
+        contexts: &[Context::RtmpServer],
+        takes: Takes::Custom { syntax: "application|off", check: check_stream_from_app },
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "The application of streams with an address of one part, `rtmp://HOST/NAME`: where no application is called \
+              NAME, the stream NAME of this application is meant, and a further name is refused.",
+    },
+    Directive {
         name: "chunk_size",
         contexts: RTMP_AND_SERVER,
         takes: Takes::Number(128, 0xff_ffff),
@@ -273,3 +282,10 @@ pub(super) const DIRECTIVES: &[Directive] = &[
               error_page and try_files only. Expressions have no look-around and no back references.",
     },
 ];
+
+fn check_stream_from_app(args: &[String]) -> Result<(), String> {
+    match args {
+        [name] if !name.is_empty() => Ok(()),
+        _ => Err("the name of one application, or off".into()),
+    }
+}

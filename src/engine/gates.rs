@@ -6,7 +6,7 @@ use super::ctx::Ctx;
 use super::module::Verdict;
 use super::name::StreamName;
 use super::session::{Ask, Life, Request, SessionId};
-use crate::rtmp::command::{Level, Play, Publish};
+use crate::rtmp::command::{PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish};
 
 /// A request that a module has suspended.
 #[derive(Debug)]
@@ -105,19 +105,17 @@ impl Engine {
     /// Tells the peer why not, and ends a session that does nothing else.
     pub(super) fn refuse(&mut self, request: &Request, why: &str) {
         let id = request.session;
-        let (what, code) = match &request.ask {
-            Ask::Connect(_) => ("connect", ""),
-            Ask::Publish(_) => ("publish", "NetStream.Publish.BadName"),
-            Ask::Play(_) => ("play", "NetStream.Play.Failed"),
-        };
         self.cx.reply(id, |protocol, out| match &request.ask {
             Ask::Connect(connect) => protocol.reject_connect(connect, why, out),
-            Ask::Publish(Publish { msid, .. }) | Ask::Play(Play { msid, .. }) => {
-                protocol.write_status(out, *msid, (Level::Error, code), why);
-            }
+            Ask::Publish(Publish { msid, .. }) => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
+            Ask::Play(Play { msid, .. }) => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
-        let app = self.app_name(request.app);
-        let reason = format!("{what} {app}/{} refused: {why}", request.name.escape_debug());
+        let (app, name) = (self.app_name(request.app), shown(&request.name));
+        let reason = match &request.ask {
+            Ask::Connect(_) => format!("connect {app} refused: {why}"),
+            Ask::Publish(_) => format!("publish {app}/{name} refused: {why}"),
+            Ask::Play(_) => format!("play {app}/{name} refused: {why}"),
+        };
         self.finish_if_idle(id, &reason);
     }
 
@@ -125,3 +123,14 @@ impl Engine {
         self.cx.apps.get(app.0).map_or("", |app| &app.name)
     }
 }
+
+/// A name for the log: as any stream's, or in quotes if it is none.
+fn shown(name: &str) -> String {
+    match StreamName::new(name) {
+        Ok(name) => name.to_string(),
+        Err(_) => format!("{:?}", name.chars().take(MAX_SHOWN).collect::<String>()),
+    }
+}
+
+/// Characters that the log shows of a name that is none.
+const MAX_SHOWN: usize = StreamName::MAX_BYTES;

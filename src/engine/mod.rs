@@ -5,6 +5,7 @@
 //! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
 //! stream that is gone finds nobody.
 
+mod address;
 mod answered;
 mod awaited;
 mod budgets;

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::address::Address;
 use super::config::AppId;
+use super::ctx::{AppFacts, Ctx};
+use super::name::{NameError, StreamName};
 use super::publish::Parting;
 use super::role::{Endpoint, MAX_ROLES, Role};
-use super::session::{Ask, Life, Request, SessionId};
+use super::session::{Ask, Life, Request, Session, SessionId};
 use super::strays::Spoken;
 use super::stream::StreamId;
 use crate::media::Frame;
@@ -77,7 +80,10 @@ impl Engine {
     }
 
     fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
-        let asks = matches!(event, Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_));
+        let asks = matches!(
+            event,
+            Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_) | Event::Refused { .. }
+        );
         if asks || matches!(event, Event::Control { .. }) {
             self.cx.hear_command(id);
         }
@@ -97,6 +103,7 @@ impl Engine {
                 let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
                 self.ask_for_stream(id, msid, &name, args, Ask::Play(play));
             }
+            Event::Refused { what, why } => self.note_refusal(id, what, &why),
             Event::Stop(stop) => self.stop_role(id, &stop),
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
             Event::Frame { msid, frame } => return self.handle_frame(id, msid, frame),
@@ -107,21 +114,28 @@ impl Engine {
         if asks { Effort::Long } else { Effort::Little }
     }
 
-    /// Finds the application: the one of that name, or, of "app/instance", the one of the first part. The
-    /// streams of an instance are the application's, with the instance in front of their names.
+    /// Finds the application: the one of that name, or, of "app/instance", the one of the first part, or that of
+    /// `stream_from_app`.
     fn connect(&mut self, id: SessionId, connect: Connect) {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let server = session.server;
         let find = |name: &str| self.cx.apps.iter().position(|app| app.server == server && app.name == name);
-        let whole = find(&connect.app).map(|app| (app, ""));
-        let parts = || connect.app.split_once('/').and_then(|(app, instance)| Some((find(app)?, instance)));
-        let Some((app, instance)) = whole.or_else(parts) else {
-            let why = format!("no application \"{}\"", connect.app.escape_debug());
+        let whole = find(&connect.app).map(|app| (app, Address::default()));
+        let parts = || {
+            let (app, instance) = connect.app.split_once('/')?;
+            Some((find(app)?, Address::Instance(instance.into())))
+        };
+        let alone = || {
+            let app = self.cx.servers.get(server)?.stream_from_app.filter(|_| !connect.app.contains('/'))?;
+            Some((app, Address::Stream(connect.app.as_str().into())))
+        };
+        let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
+            let why = no_application(&connect.app, self.cx.apps.iter().find(|app| app.server == server));
             self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &why, out));
             return self.cx.finish(id, &format!("connect refused: {why}"));
         };
         if let Some(state) = session.rtmp_mut() {
-            state.instance = instance.into();
+            state.address = address;
             state.capabilities = connect.capabilities.clone();
         }
         let args = connect.args.clone();
@@ -131,36 +145,58 @@ impl Engine {
 
     fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: &str, args: String, ask: Ask) {
         self.leave(Endpoint { session: id, msid }, Parting::Stopped);
+        let may_ask = self.count_ask(id);
+        let Some(app) = self.cx.app_of(id).filter(|_| may_ask) else { return };
+        let named = self.cx.name_of(id, name);
+        let sent = || name.to_owned();
+        let full = named.as_ref().map_or_else(|_| sent(), |name| name.as_str().to_owned());
+        let request = Request { session: id, app, name: full, args, ask };
+        match named {
+            Ok(_) => self.ask(request),
+            Err(error) => self.refuse(&request, &error.to_string()),
+        }
+    }
+
+    /// Counts one more request to publish or play; false if there are too many, which ends the session.
+    fn count_ask(&mut self, id: SessionId) -> bool {
         let now = self.cx.now.instant;
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let seconds = (now - session.opened).as_secs();
         let roles = session.roles.len();
-        let Some(state) = session.rtmp_mut() else { return };
+        let Some(state) = session.rtmp_mut() else { return false };
         state.asks += 1;
         if state.asks > FREE_ASKS + seconds {
-            return self.cx.fail(id, "asks to publish or play too often");
+            self.cx.fail(id, "asks to publish or play too often");
+            return false;
         }
         if roles >= MAX_ROLES {
-            return self.cx.fail(id, "publishes and plays too much at once");
+            self.cx.fail(id, "publishes and plays too much at once");
+            return false;
         }
-        let app = state.app;
-        let name = session.name_in_instance(name);
-        if let Some(app) = app {
-            self.ask(Request { session: id, app, name, args, ask });
+        true
+    }
+
+    /// A request has been refused before it could be read as one.
+    fn note_refusal(&mut self, id: SessionId, what: &str, why: &str) {
+        if self.count_ask(id) {
+            let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
+            let space = if app.is_empty() { "" } else { " " };
+            let reason = format!("{what}{space}{app} refused: {why}");
+            self.finish_if_idle(id, &reason);
         }
     }
 
     /// The client ends something that it published or played, but not the connection.
     fn stop_role(&mut self, id: SessionId, stop: &Stop) {
         let Some(session) = self.cx.sessions.get(id) else { return };
-        let named = |role: &&Role, name: &str| {
-            self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name.as_str() == name)
+        let named = |role: &&Role, name: &StreamName| {
+            self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name == *name)
         };
         let msid = match stop {
             Stop::Stream(msid) => session.roles.on(*msid).map(Role::msid),
             Stop::Published(name) => {
-                let name = session.name_in_instance(name);
-                let own = session.roles.publishers().find(|role| named(role, &name));
+                let name = self.cx.name_of(id, name).ok();
+                let own = name.and_then(|name| session.roles.publishers().find(|role| named(role, &name)));
                 own.or_else(|| session.roles.only_publisher()).map(Role::msid)
             }
         };
@@ -244,5 +280,33 @@ impl Engine {
             self.cx.hold_pace(id, until);
         }
         advance
+    }
+}
+
+impl Ctx {
+    /// The application that an RTMP session is connected to.
+    fn app_of(&self, id: SessionId) -> Option<AppId> {
+        self.sessions.get(id)?.rtmp()?.app
+    }
+
+    /// The name of the stream that an RTMP session means by the name that it has sent.
+    fn name_of(&self, id: SessionId, sent: &str) -> Result<StreamName, NameError> {
+        let state = self.sessions.get(id).and_then(Session::rtmp).ok_or(NameError::Empty)?;
+        let app = state.app.and_then(|app| self.apps.get(app.0)).map_or("", |app| &app.name);
+        state.address.name(app, sent)
+    }
+}
+
+/// Why there is no application of that name, and what to do about it in a server that has this one.
+fn no_application(asked: &str, has: Option<&AppFacts>) -> String {
+    let shown = asked.escape_debug();
+    match has {
+        Some(AppFacts { name, .. }) if !asked.contains('/') => {
+            let key = if asked.is_empty() { "NAME".to_owned() } else { shown.to_string() };
+            format!(
+                "no application \"{shown}\" here; publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\""
+            )
+        }
+        _ => format!("no application \"{shown}\" here"),
     }
 }

@@ -12,6 +12,7 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 use crate::rtmp::command::{Connect, Play, Publish};
 
+use super::address::Address;
 use super::config::AppId;
 use super::exchange::{Exchange, SendLimits};
 use super::gates::Gate;
@@ -42,7 +43,7 @@ pub struct Request {
     pub session: SessionId,
     /// The application; for a connect, the one that was found.
     pub app: AppId,
-    /// The stream's name, which a gate may change; empty for a connect.
+    /// The stream's name by the one rule for names, which a gate may change; empty for a connect.
     pub name: String,
     /// The arguments after "?".
     pub args: String,
@@ -72,8 +73,8 @@ pub(super) enum Speaks {
 pub(super) struct RtmpState {
     pub protocol: ServerSession,
     pub app: Option<AppId>,
-    /// What stood behind the application's name: "instance/" of "app/instance".
-    pub instance: Box<str>,
+    /// What it has connected to beside the application.
+    pub address: Address,
     /// What the client has said that it can do.
     pub capabilities: Capabilities,
     /// Since when it owes a connect, a publish or a play.
@@ -92,7 +93,7 @@ impl RtmpState {
         Self {
             protocol: ServerSession::new(seed),
             app: None,
-            instance: "".into(),
+            address: Address::default(),
             capabilities: Capabilities::default(),
             owes_since: now,
             asks: 0,
@@ -263,16 +264,6 @@ impl Session {
         &self.roles
     }
 
-    /// The name of a stream in the instance of the application that the session is connected to.
-    pub(super) fn name_in_instance(&self, name: &str) -> String {
-        match &self.speaks {
-            Speaks::Rtmp(state) if !state.instance.is_empty() => {
-                format!("{}{INSTANCE_MARK}{name}", state.instance.replace('/', INSTANCE_MARK))
-            }
-            _ => name.to_owned(),
-        }
-    }
-
     /// What an RTMP client has said that it can do.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         match &self.speaks {
@@ -367,6 +358,13 @@ impl Session {
         }
     }
 
+    pub(super) fn rtmp(&self) -> Option<&RtmpState> {
+        match &self.speaks {
+            Speaks::Rtmp(state) => Some(state),
+            Speaks::Http(_) => None,
+        }
+    }
+
     pub(super) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
         match &mut self.speaks {
             Speaks::Rtmp(state) => Some(state),
@@ -442,9 +440,6 @@ impl Sessions {
         }
     }
 }
-
-/// What stands between instance and name in a stream's name; a slash would be a folder's.
-const INSTANCE_MARK: &str = "~";
 
 /// How long an RTMP client may take nothing of the answer that ends its session.
 const REFUSAL: Duration = Duration::from_secs(2);

@@ -79,20 +79,22 @@ pub fn escape_location(url: &str) -> String {
     escaped
 }
 
-fn decode(segment: &str) -> Result<String, BadPath> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.bytes();
+/// Decodes the escapes of a text, once; none if one is broken, or if the bytes are no UTF-8.
+pub fn unescape(raw: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
     while let Some(byte) = rest.next() {
         let decoded = match byte {
-            b'%' => match (rest.next().and_then(hex_value), rest.next().and_then(hex_value)) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Err(BadPath),
-            },
+            b'%' => rest.next().and_then(hex_value)? << 4 | rest.next().and_then(hex_value)?,
             plain => plain,
         };
         bytes.push(decoded);
     }
-    let text = String::from_utf8(bytes).map_err(|_| BadPath)?;
+    String::from_utf8(bytes).ok()
+}
+
+fn decode(segment: &str) -> Result<String, BadPath> {
+    let text = unescape(segment).ok_or(BadPath)?;
     if text.chars().any(|c| c.is_control() || c == '/' || c == '\\') {
         return Err(BadPath);
     }

@@ -1,13 +1,35 @@
 //! Commands (specification 7.2): what a client asks, and the answers.
 
+use std::fmt;
+
 use crate::media::amf::{AmfError, Object, Value, amf0};
 
 use super::RtmpError;
 use super::capabilities::Capabilities;
 
-/// Longest application, name, argument string or URL taken from a command, bytes. Longer is refused,
-/// never cut.
+/// Longest `app`, `tcUrl` or stream name that is taken from a command, each with its arguments, bytes: some tokens have
+/// more than 4000. Longer is refused, never cut.
+pub const MAX_ADDRESS: usize = 8 * 1024;
+/// Longest other text, such as the application without its arguments, bytes.
 pub const MAX_TEXT: usize = 1024;
+
+/// A text of a command that is longer than what is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong {
+    /// What it is.
+    pub what: &'static str,
+    /// Its length, bytes.
+    pub length: usize,
+    /// The limit, bytes.
+    pub limit: usize,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, length, limit } = self;
+        write!(f, "{what} has {length} bytes, and at most {limit} are taken")
+    }
+}
 
 /// Any command: name, transaction id, and the rest of its values.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,13 +69,15 @@ impl Command {
     }
 
     /// The text at `index`, counted from the command object; "" when there is none.
-    fn text(&self, index: usize) -> Result<&str, RtmpError> {
-        bounded(self.arguments.get(index).and_then(Value::as_str).unwrap_or_default())
+    pub fn text(&self, index: usize) -> &str {
+        self.arguments.get(index).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-fn bounded(text: &str) -> Result<&str, RtmpError> {
-    if text.len() > MAX_TEXT { Err(RtmpError::Protocol("command with a text too long")) } else { Ok(text) }
+/// The text, if it is no longer than the limit; `what` it is, for the refusal.
+fn bounded<'a>(what: &'static str, text: &'a str, limit: usize) -> Result<&'a str, TooLong> {
+    let length = text.len();
+    if length > limit { Err(TooLong { what, length, limit }) } else { Ok(text) }
 }
 
 /// `connect` (7.2.1.1).
@@ -78,24 +102,24 @@ pub struct Connect {
 
 impl Connect {
     /// Reads a `connect`. The application is `app`, or the path of `tcUrl` when that is missing.
-    pub fn read(command: &Command) -> Result<Self, RtmpError> {
+    pub fn read(command: &Command) -> Result<Self, TooLong> {
         let empty = Object::default();
         let object = command.arguments.first().and_then(Value::as_object).unwrap_or(&empty);
-        let text = |name: &str| bounded(object.str(name).unwrap_or_default());
-        let tc_url = text("tcUrl")?;
-        let app = match text("app")? {
+        let text = |name, limit| bounded(name, object.str(name).unwrap_or_default(), limit);
+        let tc_url = text("tcUrl", MAX_ADDRESS)?;
+        let app = match text("app", MAX_ADDRESS)? {
             "" => url_path(tc_url),
             app => app,
         };
         let (app, args) = app.split_once('?').unwrap_or((app, ""));
-        let app = app.trim_matches('/');
+        let app = bounded("the application", app.trim_matches('/'), MAX_TEXT)?;
         let app = app.strip_suffix("/_definst_").unwrap_or(app);
         Ok(Self {
             transaction: command.transaction,
             app: app.to_owned(),
             args: args.to_owned(),
             tc_url: tc_url.to_owned(),
-            flash_ver: text("flashVer")?.to_owned(),
+            flash_ver: text("flashVer", MAX_TEXT)?.to_owned(),
             object_encoding: object.number("objectEncoding").unwrap_or_default(),
             capabilities: Capabilities::read(object),
         })
@@ -135,9 +159,9 @@ pub struct Publish {
 
 impl Publish {
     /// Reads a `publish`.
-    pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
-        let (name, args) = stream_name(command.text(1)?);
-        let publish_type = match command.text(2)? {
+    pub fn read(command: &Command, msid: u32) -> Result<Self, TooLong> {
+        let (name, args) = stream_name(command.text(1))?;
+        let publish_type = match bounded("the publishing type", command.text(2), MAX_TEXT)? {
             "record" => PublishType::Record,
             "append" => PublishType::Append,
             _ => PublishType::Live,
@@ -175,26 +199,27 @@ pub enum After {
 
 impl Play {
     /// Reads a `play`.
-    pub fn read(command: &Command, msid: u32) -> Result<Self, RtmpError> {
-        let (name, args) = stream_name(command.text(1)?);
+    pub fn read(command: &Command, msid: u32) -> Result<Self, TooLong> {
+        let (name, args) = stream_name(command.text(1))?;
         let duration = command.number(3).filter(|duration| *duration >= 1.0).map(|duration| duration as u32);
         let after = if command.flag(4) { After::Reset } else { After::Replace };
         Ok(Self { msid, name, args, duration, after })
     }
 
     /// Reads a `play2`, whose parameters are an object's properties.
-    pub fn read_play2(command: &Command, msid: u32) -> Result<Self, RtmpError> {
+    pub fn read_play2(command: &Command, msid: u32) -> Result<Self, TooLong> {
         let object = command.arguments.get(1).and_then(Value::as_object);
         let text = object.and_then(|object| object.str("streamName")).unwrap_or_default();
-        let (name, args) = stream_name(bounded(text)?);
+        let (name, args) = stream_name(text)?;
         Ok(Self { msid, name, args, duration: None, after: After::Transition })
     }
 }
 
 /// A name and what stands after "?" in it.
-fn stream_name(text: &str) -> (String, String) {
+fn stream_name(text: &str) -> Result<(String, String), TooLong> {
+    let text = bounded("the stream name with its arguments", text, MAX_ADDRESS)?;
     let (name, args) = text.split_once('?').unwrap_or((text, ""));
-    (name.to_owned(), args.to_owned())
+    Ok((name.to_owned(), args.to_owned()))
 }
 
 /// A status level (7.2.2).
@@ -205,6 +230,11 @@ pub enum Level {
     /// It is not.
     Error,
 }
+
+/// How a publisher is told that it is refused.
+pub const PUBLISH_REFUSED: (Level, &str) = (Level::Error, "NetStream.Publish.BadName");
+/// How a player is told that it is refused.
+pub const PLAY_REFUSED: (Level, &str) = (Level::Error, "NetStream.Play.Failed");
 
 /// The information object of a status or a result.
 pub fn information(level: Level, code: &str, description: &str) -> Object {
@@ -219,11 +249,11 @@ pub fn information(level: Level, code: &str, description: &str) -> Object {
 mod tests {
     use super::*;
 
-    fn connect(properties: &[(&str, &str)]) -> Result<Connect, RtmpError> {
+    fn connect(properties: &[(&str, &str)]) -> Result<Connect, TooLong> {
         let object =
             properties.iter().fold(Object::default(), |object, (name, text)| object.with(name, *text));
         let payload = amf0::encode_all(&["connect".into(), 1.0.into(), Value::Object(object)]);
-        Connect::read(&Command::read(&payload)?)
+        Connect::read(&Command::read(&payload).unwrap())
     }
 
     #[test]
@@ -246,8 +276,26 @@ mod tests {
 
     #[test]
     fn texts_are_taken_to_the_limit_and_refused_beyond() {
-        assert_eq!(connect(&[("app", &"a".repeat(MAX_TEXT))]).unwrap().app.len(), MAX_TEXT);
-        assert!(connect(&[("app", &"a".repeat(MAX_TEXT + 1))]).is_err());
+        let url = format!("rtmp://host/live?{}", "t".repeat(MAX_ADDRESS - 17));
+        assert_eq!(connect(&[("tcUrl", &url)]).unwrap().args.len(), MAX_ADDRESS - 17);
+        let app = format!("live?{}", "t".repeat(MAX_ADDRESS - 5));
+        assert_eq!(connect(&[("tcUrl", &url), ("app", &app)]).unwrap().args.len(), MAX_ADDRESS - 5);
+        for (name, value, what, limit) in [
+            ("tcUrl", url + "t", "tcUrl", MAX_ADDRESS),
+            ("app", app + "t", "app", MAX_ADDRESS),
+            ("app", "a".repeat(MAX_TEXT + 1), "the application", MAX_TEXT),
+            ("flashVer", "f".repeat(MAX_TEXT + 1), "flashVer", MAX_TEXT),
+        ] {
+            let error = connect(&[(name, &value)]).unwrap_err();
+            assert_eq!(error, TooLong { what, length: limit + 1, limit });
+            assert!(error.to_string().contains(&format!("at most {limit}")), "{error}");
+        }
+        let publish = |length| {
+            let values = ["publish".into(), 4.0.into(), Value::Null, "n".repeat(length).as_str().into()];
+            Publish::read(&Command::read(&amf0::encode_all(&values)).unwrap(), 1)
+        };
+        assert_eq!(publish(MAX_ADDRESS).unwrap().name.len(), MAX_ADDRESS);
+        assert_eq!(publish(MAX_ADDRESS + 1).unwrap_err().limit, MAX_ADDRESS);
     }
 
     #[test]

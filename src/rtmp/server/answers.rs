@@ -45,8 +45,12 @@ impl ServerSession {
 
     /// Refuses `connect`.
     pub fn reject_connect(&self, connect: &Connect, why: &str, out: &mut Vec<u8>) {
+        self.reject(connect.transaction, why, out);
+    }
+
+    pub(super) fn reject(&self, transaction: f64, why: &str, out: &mut Vec<u8>) {
         let info = information(Level::Error, "NetConnection.Connect.Rejected", why);
-        self.write_answer(out, "_error", connect.transaction, Value::Null, Value::Object(info));
+        self.write_answer(out, "_error", transaction, Value::Null, Value::Object(info));
     }
 
     /// Sends an `onStatus` on the message stream `msid`.

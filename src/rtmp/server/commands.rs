@@ -5,7 +5,9 @@ use crate::media::frame::Kind;
 
 use super::super::RtmpError;
 use super::super::chunk::Message;
-use super::super::command::{Command, Connect, Level, Play, Publish, information};
+use super::super::command::{
+    Command, Connect, Level, PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish, TooLong, information,
+};
 use super::data;
 use super::{Control, Event, ServerSession, Stop};
 
@@ -27,15 +29,21 @@ impl ServerSession {
             return if self.is_connected() {
                 Err(RtmpError::Protocol("connect twice"))
             } else {
-                Ok(Some(Event::Connect(Connect::read(&command)?)))
+                let read = Connect::read(&command).map(Event::Connect);
+                Ok(Some(read.unwrap_or_else(|error| self.refuse_too_long(&command, msid, &error, out))))
             };
         }
         self.require_connected()?;
         let control = |control| Some(Event::Control { msid, control });
         let event = match command.name.as_str() {
-            "publish" => Some(Event::Publish(Publish::read(&command, msid)?)),
-            "play" => Some(Event::Play(Play::read(&command, msid)?)),
-            "play2" => Some(Event::Play(Play::read_play2(&command, msid)?)),
+            "publish" | "play" | "play2" => {
+                let read = match command.name.as_str() {
+                    "publish" => Publish::read(&command, msid).map(Event::Publish),
+                    "play" => Play::read(&command, msid).map(Event::Play),
+                    _ => Play::read_play2(&command, msid).map(Event::Play),
+                };
+                Some(read.unwrap_or_else(|error| self.refuse_too_long(&command, msid, &error, out)))
+            }
             "closeStream" => Some(Event::Stop(Stop::Stream(msid))),
             "deleteStream" => {
                 let id = command.number(1).map_or(msid, |number| number as u32);
@@ -45,7 +53,9 @@ impl ServerSession {
             "FCUnpublish" => {
                 let info = information(Level::Status, "NetStream.Unpublish.Success", "Stopped publishing");
                 self.write_notice(out, "onFCUnpublish", info);
-                Some(Event::Stop(Stop::Published(Publish::read(&command, msid)?.name)))
+                // A name that is too long is nobody's: it stops what is published, as a wrong one does.
+                let name = Publish::read(&command, msid).map(|publish| publish.name);
+                Some(Event::Stop(Stop::Published(name.unwrap_or_default())))
             }
             "pause" | "pauseRaw" | "pauseraw" => {
                 control(if command.flag(1) { Control::Pause } else { Control::Unpause })
@@ -59,6 +69,26 @@ impl ServerSession {
             }
         };
         Ok(event)
+    }
+
+    /// Refuses a request with a text that is too long.
+    fn refuse_too_long(&self, command: &Command, msid: u32, error: &TooLong, out: &mut Vec<u8>) -> Event {
+        let why = error.to_string();
+        let what = match command.name.as_str() {
+            "connect" => {
+                self.reject(command.transaction, &why, out);
+                "connect"
+            }
+            "publish" => {
+                self.write_status(out, msid, PUBLISH_REFUSED, &why);
+                "publish"
+            }
+            _ => {
+                self.write_status(out, msid, PLAY_REFUSED, &why);
+                "play"
+            }
+        };
+        Event::Refused { what, why }
     }
 
     /// Answers what needs no decision.

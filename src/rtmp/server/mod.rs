@@ -46,6 +46,13 @@ pub enum Event {
     Publish(Publish),
     /// `play` or `play2`; to be answered.
     Play(Play),
+    /// A request that cannot be taken has been refused.
+    Refused {
+        /// "connect", "publish" or "play".
+        what: &'static str,
+        /// The reason, as it was answered.
+        why: String,
+    },
     /// The end of something published or played.
     Stop(Stop),
     /// A player wants its stream otherwise; to be answered.

@@ -37,6 +37,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
                 }
                 Event::Publish(publish) => format!("publish {}", publish.name),
                 Event::Play(play) => format!("play {}", play.name),
+                Event::Refused { what, why } => format!("{what} refused: {why}"),
                 Event::Stop(stop) => format!("stop {stop:?}"),
                 Event::Control { msid, control } => format!("{control:?} on {msid}"),
                 Event::Nothing => "nothing".to_owned(),
