@@ -32,6 +32,7 @@ mod limits;
 mod log_lines;
 mod logging;
 mod memory;
+mod names;
 mod play_answer;
 mod publish_play;
 mod record;

@@ -57,7 +57,7 @@ fn a_gate_sees_the_name_and_not_what_was_sent() {
             &[]
         }
 
-        fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Error> {
+        fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
             Ok(())
         }
 

@@ -1,6 +1,6 @@
 //! Which streams have files below an `hls_path`: a hidden file there, with a line for each that comes and
 //! each that goes. A server that starts finds in it what an earlier run has left to delete, so nothing is
-//! ever searched for or judged by its age.
+//! ever searched for or judged by its age. Names are percent-encoded there: each is one word of its line.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -12,6 +12,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use super::files;
 use super::settings::Layout;
+use crate::http::path;
 
 /// The file's name.
 const NAME: &str = ".millstream-hls";
@@ -35,7 +36,7 @@ impl Entry {
             Layout::Flat => "flat",
             Layout::Nested => "nested",
         };
-        format!("{sign} {layout} {}\n", self.name)
+        format!("{sign} {layout} {}\n", path::encode(&self.name))
     }
 
     /// An entry and its sign; `None` for what a power cut has left of a line.
@@ -47,7 +48,7 @@ impl Entry {
             "nested" => Layout::Nested,
             _ => return None,
         };
-        let name = words.next()?.to_owned();
+        let name = path::unescape(words.next()?)?;
         let is_safe = !name.is_empty() && !name.starts_with('.') && !name.contains('/');
         (is_safe && words.next().is_none()).then_some((sign, Self { layout, name }))
     }
@@ -169,6 +170,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_one_word_of_its_line() {
+        let scratch = Scratch::new();
+        let mut ledger = Ledger::open(scratch.path());
+        ledger.add(entry("мой [x] \u{2603}"));
+        ledger.add(entry("a.b_c~d+e=f@g,h-1"));
+        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        assert_eq!(text, "+ flat %D0%BC%D0%BE%D0%B9%20%5Bx%5D%20%E2%98%83\n+ flat a.b_c~d+e=f@g,h-1\n");
+        assert_eq!(Ledger::open(scratch.path()).entries(), ledger.entries());
+    }
+
+    #[test]
     fn a_file_that_was_removed_is_written_again() {
         let scratch = Scratch::new();
         let mut ledger = Ledger::open(scratch.path());
@@ -198,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_no_entry_is_passed_over() {
         let scratch = Scratch::new();
-        let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ fl";
+        let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ flat %2e%2e%2fx\n+ flat %g\n+ fl";
         fs::write(scratch.path().join(NAME), text).unwrap();
         assert_eq!(Ledger::open(scratch.path()).entries(), &[entry("a")].into());
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::settings::{Layout, Settings};
+use crate::engine::StreamName;
+use crate::http::path;
 
 /// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
 const MAX_ID: u64 = 9_999_999_999_999_999;
@@ -21,6 +23,8 @@ pub struct Naming {
     name: String,
     /// `APPLICATION/NAME`, for the log.
     label: String,
+    /// The name in a URL.
+    escaped: String,
     settings: Rc<Settings>,
 }
 
@@ -28,8 +32,10 @@ impl Naming {
     /// The names of the files of the stream `name`, which is safe as a file name, below `root`.
     pub fn new(root: &Path, name: &str, settings: &Rc<Settings>) -> Self {
         debug_assert!(!name.is_empty() && !name.starts_with('.') && !name.contains('/'), "an unsafe name");
-        let label = format!("{}/{name}", settings.app);
-        Self { root: root.to_path_buf(), name: name.to_owned(), label, settings: Rc::clone(settings) }
+        let shown = StreamName::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string());
+        let label = format!("{}/{shown}", settings.app);
+        let (root, name, escaped) = (root.to_path_buf(), name.to_owned(), path::encode(name));
+        Self { root, name, label, escaped, settings: Rc::clone(settings) }
     }
 
     /// The stream's name.
@@ -132,8 +138,7 @@ impl Naming {
         }
     }
 
-    /// A fragment as the playlist calls it, relative to the playlist if there is no `hls_base_url`. The
-    /// bytes allowed in names need no escape in a path (RFC 3986 3.3).
+    /// A fragment as the playlist calls it, relative to the playlist if there is no `hls_base_url`.
     pub fn uri(&self, id: u64) -> String {
         self.locator(&self.settings.base_url, id, "ts")
     }
@@ -145,7 +150,7 @@ impl Naming {
 
     /// The playlist as the master playlist calls it.
     pub fn playlist_uri(&self) -> String {
-        let (base, name) = (&self.settings.base_url, &self.name);
+        let (base, name) = (&self.settings.base_url, &self.escaped);
         match self.settings.layout {
             Layout::Flat => format!("{base}{name}.m3u8"),
             Layout::Nested => format!("{base}{name}/index.m3u8"),
@@ -153,7 +158,7 @@ impl Naming {
     }
 
     fn locator(&self, base: &str, id: u64, extension: &str) -> String {
-        let name = &self.name;
+        let name = &self.escaped;
         match self.settings.layout {
             Layout::Flat => format!("{base}{name}-{id}.{extension}"),
             Layout::Nested if base.is_empty() => format!("{id}.{extension}"),
@@ -176,7 +181,7 @@ impl Naming {
         // What stands before the file's name is where it is fetched from, and never where it is.
         let file = uri.rsplit('/').next()?;
         let rest = match self.settings.layout {
-            Layout::Flat => file.strip_prefix(self.name.as_str())?.strip_prefix('-')?,
+            Layout::Flat => file.strip_prefix(self.escaped.as_str())?.strip_prefix('-')?,
             Layout::Nested => file,
         };
         let digits = rest.strip_suffix(extension)?.strip_suffix('.')?;
@@ -232,6 +237,24 @@ mod tests {
             assert!(naming.key(7).starts_with("/keys") && naming.fragment(7).starts_with("/hls"));
             assert_eq!(naming.parse_uri(&naming.uri(12)), Some(12));
             assert_eq!(naming.own_directories().len(), if layout == Layout::Nested { 2 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn names_stand_on_the_disk_as_they_are_and_are_escaped_in_urls() {
+        for layout in [Layout::Flat, Layout::Nested] {
+            let settings = Settings { layout, keys: keys(None, "/k/"), ..Settings::for_tests() };
+            let naming = Naming::new(Path::new("/hls"), "☃ [x]", &Rc::new(settings));
+            let (dash, end) = if layout == Layout::Flat { ("-", ".m3u8") } else { ("/", "/index.m3u8") };
+            assert_eq!(naming.playlist(), PathBuf::from(format!("/hls/☃ [x]{end}")));
+            assert_eq!(naming.fragment(7), PathBuf::from(format!("/hls/☃ [x]{dash}7.ts")));
+            assert_eq!(naming.playlist_uri(), format!("%E2%98%83%20%5Bx%5D{end}"));
+            assert_eq!(naming.key_uri(7), format!("/k/%E2%98%83%20%5Bx%5D{dash}7.key"));
+            assert_eq!(
+                (naming.parse_uri(&naming.uri(7)), naming.parse_key_uri(&naming.key_uri(7))),
+                (Some(7), Some(7))
+            );
+            assert!(naming.uri(7).bytes().all(|byte| byte.is_ascii_graphic()), "{}", naming.uri(7));
         }
     }
 

@@ -44,8 +44,9 @@ impl Variant {
 /// Judges the arguments of `hls_variant`.
 pub fn check(args: &[String]) -> Result<(), String> {
     let [suffix, given @ ..] = args else { return Err("nothing is given".to_owned()) };
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+=@,".contains(&byte);
-    if suffix.is_empty() || suffix.len() >= StreamName::MAX_BYTES || !suffix.bytes().all(fits) {
+    let whole = format!("n{suffix}");
+    let ends_a_name = StreamName::new(&whole).is_ok_and(|name| name.as_str() == whole);
+    if suffix.is_empty() || !ends_a_name {
         return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
     }
     let mut names: Vec<&str> = Vec::new();

@@ -113,7 +113,7 @@ function updateCard(card, stream) {
   say(part.picture, picture(stream.video));
   say(part.video, stream.video.codec || "–");
   say(part.audio, sound(stream.audio));
-  say(part.rtmp, `${rtmpBase(stream.app, stream.rtmp_port)}/${stream.name}`);
+  say(part.rtmp, `${rtmpBase(stream.app, stream.rtmp_port)}/${encodeURI(stream.name)}`);
   card.hls = stream.hls === null ? null : new URL(stream.hls, location.href).href;
   say(part.hls, card.hls ?? "");
   const isEmpty = showWhatHlsHas(card, stream);

@@ -125,7 +125,7 @@ struct Trouble {
 }
 
 impl<'a> Scene<'a> {
-    /// The stream as log lines name it: "live/cam".
+    /// The stream as log lines and the heads of files name it, "live/cam": the name is one word.
     fn label(&self) -> &'a str {
         &self.stream.label
     }

@@ -22,7 +22,7 @@ const NUMBER: usize = 9;
 const ROOM: usize = MAX_ENTRIES * 2 * NUMBER + 64;
 
 /// What the recording itself says, whatever the publisher does.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "duration",
     "filesize",
     "hasVideo",
@@ -31,12 +31,15 @@ const OURS: [&str; 11] = [
     "videocodecid",
     "audiocodecid",
     IDENTITY,
+    IDENTITY_REST,
     "keyframes",
     PADDING,
     FILLER,
 ];
 /// Which stream is recorded, and by which recorder.
 const IDENTITY: &str = "recordingOf";
+/// What of that is longer than a string may be.
+const IDENTITY_REST: &str = "recordingOfRest";
 /// Padding in numbers.
 const PADDING: &str = "padding";
 /// Padding of less than a number.
@@ -86,7 +89,8 @@ impl Script {
                 properties.0.push((name.to_owned(), number.into()));
             }
         }
-        let identity = cut(identity).to_owned();
+        let (identity, rest) = split(identity);
+        let identity = [identity, split(rest).0].concat();
         let mut script = Self { identity, properties, length: 0 };
         script.length = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len() + ROOM;
         script
@@ -111,7 +115,7 @@ impl Script {
         contents.index = Index::new(entries.collect());
         let properties = object.0.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
         let script = Self {
-            identity: object.str(IDENTITY)?.to_owned(),
+            identity: [object.str(IDENTITY)?, object.str(IDENTITY_REST).unwrap_or_default()].concat(),
             properties: Object(properties.cloned().collect()),
             length: payload.len(),
         };
@@ -124,7 +128,7 @@ impl Script {
     /// Which stream is recorded, and by which recorder.
     pub fn is_of(&self, identity: &str) -> bool {
         let is_short_one = || self.identity.chars().count() == SHORT_IDENTITY;
-        cut(identity) == self.identity
+        identity == self.identity
             || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
     }
 
@@ -168,7 +172,11 @@ impl Script {
             object.0.extend(codec.map(|id| (name.to_owned(), id.into())));
         }
         object.0.extend(self.properties.0.iter().cloned());
-        object.0.push((IDENTITY.into(), self.identity.as_str().into()));
+        let (identity, rest) = split(&self.identity);
+        object.0.push((IDENTITY.into(), identity.into()));
+        if !rest.is_empty() {
+            object.0.push((IDENTITY_REST.into(), rest.into()));
+        }
         object.0.push(("keyframes".into(), Value::Object(keyframes)));
         object.0.push((PADDING.into(), Value::StrictArray(vec![Value::Number(0.0); padding.0])));
         object.0.push((FILLER.into(), " ".repeat(padding.1).as_str().into()));
@@ -176,11 +184,11 @@ impl Script {
     }
 }
 
-/// As much of an identity as a string may have.
-fn cut(identity: &str) -> &str {
+/// As much of an identity as a string may have, and the rest.
+fn split(identity: &str) -> (&str, &str) {
     let ends = identity.char_indices().map(|(at, character)| at + character.len_utf8());
     let end = ends.take_while(|end| *end <= MAX_STRING).last();
-    identity.get(..end.unwrap_or_default()).unwrap_or_default()
+    identity.split_at(end.unwrap_or_default())
 }
 
 /// Whether a publisher's property is one that every player can read and reckon with, or one that tells of further tracks.
@@ -275,6 +283,20 @@ mod tests {
         }
         let other = Object::default().with("duration", 1.0).with("filesize", 1.0);
         assert!(Script::read(&amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(other)])).is_none());
+    }
+
+    #[test]
+    fn an_identity_of_two_strings_is_read_back() {
+        let long = format!("live/{}", "%20".repeat(100));
+        for identity in [&*long, &long[..255], "live/cam"] {
+            let payload =
+                Script::new(identity, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
+            let (again, ..) = Script::read(&payload).unwrap();
+            assert!(again.is_of(identity) && !again.is_of(&format!("{long}x")), "{}", again.identity());
+            let values = amf0::decode(&payload).unwrap();
+            let texts = values[1].as_object().unwrap().0.iter().filter_map(|(_, value)| value.as_str());
+            assert!(texts.map(str::len).max() <= Some(MAX_STRING), "FFmpeg gives up on a longer one");
+        }
     }
 
     #[test]

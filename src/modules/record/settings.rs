@@ -142,7 +142,8 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// What the head of a file says that it is a recording of: the stream, "live/cam", and the recorder.
+    /// What the head of a file says that it is a recording of: the stream, "live/cam" with the name as one word, and the
+    /// recorder.
     pub fn identity(&self, stream: &str) -> String {
         match self.recorder.as_str() {
             "" => stream.to_owned(),

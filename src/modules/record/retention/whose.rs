@@ -1,8 +1,9 @@
 //! Whether a file is a recording of a certain recorder: by its name, and by what its head says.
 //!
-//! The head names application, stream and recorder. The name has to be one that the recorder gives to a recording of
+//! The head names application, stream (percent-encoded: one word) and recorder. The name has to be one that the recorder gives to a recording of
 //! that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
+use crate::http::path::unescape;
 use crate::modules::record::names::MAX_NUMBER;
 
 /// Digits of a time that has been since 2001: fewer, behind a name that needs no time, are somebody else's number.
@@ -43,7 +44,9 @@ impl Signature {
             "" => rest,
             recorder => rest.strip_suffix(recorder)?.strip_suffix(' ')?,
         };
-        let behind = file.strip_prefix(stream).filter(|_| !stream.is_empty())?;
+        // It is one word there, and what it is in the file's name.
+        let name = unescape(stream).filter(|name| !name.is_empty() && !stream.contains(' '))?;
+        let behind = file.strip_prefix(name.as_str())?;
         // The time, then the number, as names.rs makes them: each may be there.
         let is_time = |digits: &str| self.unique || digits.len() >= TIME_DIGITS;
         let is_number = |digits: &str| digits.parse().is_ok_and(|number: u32| number <= MAX_NUMBER);
@@ -139,6 +142,9 @@ mod tests {
             Some("live/cam".to_owned())
         );
         assert_eq!(stream_of("", ".flv", "cam.1.flv", "live/cam.1"), Some("live/cam.1".to_owned()));
+        let stream = Some("live/мой%20поток".to_owned());
+        assert_eq!(stream_of("", ".flv", "мой поток.2.flv", "live/мой%20поток"), stream);
+        assert_eq!(stream_of("two words", ".flv", "мой поток.flv", "live/мой%20поток two words"), stream);
     }
 
     #[test]
@@ -161,6 +167,8 @@ mod tests {
             ("", ".flv", "cam-12.flv", "live/cam"),
             ("", ".flv", "cam-01700000000.flv", "live/cam"),
             ("", "-%Y.flv", "cam.flv", "live/cam"),
+            ("", ".flv", "cam sound.flv", "live/cam sound"),
+            ("", ".flv", "cam.flv", "live/cam%"),
             ("sound", ".flv", "cam.flv", "live/cam"),
             ("sound", ".flv", "cam.flv", "live/cam pictures"),
             ("sound", ".flv", "cam.flv", "live/camsound"),
