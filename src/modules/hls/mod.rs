@@ -8,6 +8,7 @@
 mod advice;
 mod attributes;
 mod audio;
+mod case;
 mod clock;
 mod decoding;
 mod directives;
@@ -43,6 +44,7 @@ use crate::engine::{
     Ask, Config, Ctx, MemoryFiles, Module, Playlists, Probe, Request, StreamId, StreamName, Verdict,
 };
 
+use case::Case;
 use directives::DIRECTIVES;
 use ledger::{Entry, Ledger};
 use naming::Naming;
@@ -181,12 +183,18 @@ impl Hls {
     /// Why a stream may not be published under a name, unless it is `own`.
     fn refusal(&self, app: usize, name: &str, own: Option<StreamId>) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
-        let naming = Naming::new(&settings.known_root(), name, &settings.settings);
+        let naming = Naming::new(&settings.known_root(), name, &settings.settings).looked_at();
         if self.crowded.get(app).is_some_and(|is_crowded| *is_crowded) && naming.is_like_a_file() {
             return Some("the name is that of another stream's HLS file".to_owned());
         }
         self.writing.conflict(&naming, own)?;
-        Some("another stream has the HLS files of this name".to_owned())
+        Some(match naming.case() {
+            Case::Counts => "another stream has the HLS files of this name".to_owned(),
+            Case::Folds => {
+                "another stream has the HLS files of this name: on their disk, upper and lower case are one"
+                    .to_owned()
+            }
+        })
     }
 
     /// Finds what an earlier run has left to delete; returns the timers after which it goes.
@@ -200,7 +208,7 @@ impl Hls {
             let ledger = Ledger::open(&root);
             for entry in ledger.entries() {
                 let settings = Settings { layout: entry.layout, ..Settings::clone(&app.settings) };
-                left.push(Naming::new(&root, &entry.name, &Rc::new(settings)));
+                left.push(Naming::new(&root, &entry.name, &Rc::new(settings)).looked_at());
             }
             self.ledgers.insert(root, ledger);
         }
@@ -222,7 +230,7 @@ impl Hls {
         wall: SystemTime,
     ) -> Result<Segmenter, String> {
         let root = app.root().map_err(|error| error.to_string())?;
-        let mut naming = Naming::new(&root, name, &app.settings);
+        let mut naming = Naming::new(&root, name, &app.settings).looked_at();
         if let Some(claim) = self.writing.conflict(&naming, None) {
             return Err(format!("another stream is writing {}", claim.display()));
         }
@@ -489,9 +497,9 @@ fn entry(naming: &Naming) -> Entry {
     Entry { layout: naming.settings().layout, name: naming.name().to_owned() }
 }
 
-/// The master playlist that lists a stream.
+/// The claim of the master playlist that lists a stream.
 fn master_of(naming: &Naming) -> Option<PathBuf> {
-    variants::base_of(naming.name(), naming.settings()).map(|base| naming.master(base))
+    variants::base_of(naming.name(), naming.settings()).map(|base| naming.master_claim(base))
 }
 
 /// The same stream, which goes on with its list whatever `hls_continuous` says.
@@ -502,7 +510,7 @@ fn continuing(naming: &Naming) -> Naming {
 
 fn without_variants(naming: &Naming) -> Naming {
     let settings = Settings { variants: Vec::new(), ..Settings::clone(naming.settings()) };
-    Naming::new(naming.root(), naming.name(), &Rc::new(settings))
+    naming.with_settings(&Rc::new(settings))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::settings::{Layout, Settings};
+use super::case::Case;
+use super::settings::{Layout, Place, Settings};
 use crate::engine::StreamName;
 use crate::http::path;
 
@@ -26,6 +27,8 @@ pub struct Naming {
     /// The name in a URL.
     escaped: String,
     settings: Rc<Settings>,
+    /// What case is to the file systems of its files.
+    case: Case,
 }
 
 impl Naming {
@@ -35,7 +38,19 @@ impl Naming {
         let shown = StreamName::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string());
         let label = format!("{}/{shown}", settings.app);
         let (root, name, escaped) = (root.to_path_buf(), name.to_owned(), path::encode(name));
-        Self { root, name, label, escaped, settings: Rc::clone(settings) }
+        Self { root, name, label, escaped, settings: Rc::clone(settings), case: Case::Counts }
+    }
+
+    /// The same with other settings.
+    pub fn with_settings(&self, settings: &Rc<Settings>) -> Self {
+        Self { settings: Rc::clone(settings), ..self.clone() }
+    }
+
+    /// The same on file systems that are looked at now.
+    pub fn looked_at(self) -> Self {
+        let on_disk = self.settings.place == Place::Disk;
+        let folds = on_disk && [self.root(), self.key_root()].map(Case::of).contains(&Case::Folds);
+        Self { case: if folds { Case::Folds } else { Case::Counts }, ..self }
     }
 
     /// The stream's name.
@@ -76,8 +91,25 @@ impl Naming {
     }
 
     /// What no other stream may have: playlist and directories, and in place of all keys of a flat layout, a path
-    /// that no file has.
+    /// that no file has. Where case does not count, in lower case.
     pub fn claims(&self) -> Vec<PathBuf> {
+        match self.case {
+            Case::Counts => self.own_claims(),
+            Case::Folds => Self { name: self.case.key(&self.name), ..self.clone() }.own_claims(),
+        }
+    }
+
+    /// What no other stream may have in the place of a [master playlist](Self::master).
+    pub fn master_claim(&self, base: &str) -> PathBuf {
+        self.master(&self.case.key(base))
+    }
+
+    /// What case is to the file systems of its files.
+    pub fn case(&self) -> Case {
+        self.case
+    }
+
+    fn own_claims(&self) -> Vec<PathBuf> {
         let mut claims = self.own_directories();
         if self.settings.layout == Layout::Flat {
             claims.push(self.playlist());
@@ -96,7 +128,7 @@ impl Naming {
             !stem.is_empty() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
         };
         self.settings.layout == Layout::Nested
-            && match self.name.rsplit_once('.') {
+            && match self.case.key(&self.name).rsplit_once('.') {
                 Some((_, "m3u8")) => true,
                 Some((stem, "ts" | "key")) => is_numbered(stem),
                 _ => false,

@@ -7,7 +7,7 @@ use super::super::settings::KeySettings;
 use super::*;
 
 /// Names that differ by what the files of streams are called.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "cam",
     "cam-1",
     "cam-1.ts",
@@ -19,6 +19,8 @@ const NAMES: [&str; 11] = [
     "cam_low-1.ts",
     "index.m3u8",
     "cam_low_low",
+    "cam 1",
+    "мой поток-1.ts",
 ];
 
 /// An application below `root`: its layout, its variants, and where its keys are.
@@ -104,7 +106,8 @@ fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
     };
     assert!(refused(&app(Layout::Flat, &["_low"])).is_empty());
     assert!(refused(&app(Layout::Nested, &[])).is_empty());
-    let like_files = ["cam-1.ts", "cam-1.key", "cam.m3u8", "cam_low.m3u8", "cam_low-1.ts", "index.m3u8"];
+    let like_files =
+        ["cam-1.ts", "cam-1.key", "cam.m3u8", "cam_low.m3u8", "cam_low-1.ts", "index.m3u8", "мой поток-1.ts"];
     assert_eq!(refused(&app(Layout::Nested, &["_low"])), like_files);
 }
 
@@ -150,4 +153,86 @@ fn a_master_playlist_is_made_from_one_list_of_variants() {
     publish_as(&mut hls, 2, &two, "cam_mid");
     let master = fs::read_to_string(scratch.path().join("hls/cam.m3u8")).unwrap();
     assert!(master.contains("cam_low.m3u8") && !master.contains("cam_mid"), "{master}");
+}
+
+/// Lets a folder look as it does where case does not count: each of its files has the name in the other case, too.
+fn fold_case(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("probe"), "").unwrap();
+    let swap = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap).collect::<Vec<_>>() {
+        let name = entry.file_name().into_string().unwrap();
+        let other: String = name.chars().map(swap).collect();
+        if entry.path().is_file() && !folder.join(&other).exists() {
+            fs::hard_link(entry.path(), folder.join(other)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn where_case_counts_names_that_differ_in_it_are_two() {
+    let scratch = Scratch::new();
+    let app = application(scratch.path(), Layout::Flat, &[], None);
+    let mut hls = module(&[&app]);
+    publish_as(&mut hls, 1, &app, "Cam");
+    assert_eq!(hls.refusal(0, "cam", None), None);
+}
+
+#[test]
+fn where_case_does_not_count_names_that_differ_in_it_are_one() {
+    for layout in [Layout::Flat, Layout::Nested] {
+        let scratch = Scratch::new();
+        let app = application(scratch.path(), layout, &[], None);
+        fold_case(&app.path);
+        let mut hls = module(&[&app]);
+        publish_as(&mut hls, 1, &app, "Поток");
+        fold_case(&app.path);
+        let why = hls.refusal(0, "поток", None).unwrap();
+        assert!(why.ends_with("upper and lower case are one"), "{why}");
+        assert_eq!(hls.refusal(0, "поток 2", None), None);
+        assert_eq!(hls.refusal(0, "Поток", Some(StreamId::of_nothing(1))), None);
+        // Its files are still there after its end, and would be the other's.
+        finish(&mut hls, 1).unwrap();
+        publish_as(&mut hls, 2, &app, "поток");
+        assert!(["Поток-0.ts", "Поток.m3u8", "Поток"].iter().all(|name| !app.path.join(name).exists()));
+    }
+}
+
+#[test]
+fn where_case_does_not_count_master_playlists_are_not_another_streams() {
+    let scratch = Scratch::new();
+    let app = application(scratch.path(), Layout::Flat, &["_low"], None);
+    fold_case(&app.path);
+    let mut hls = module(&[&app]);
+    publish_as(&mut hls, 1, &app, "Cam_low");
+    fold_case(&app.path);
+    assert!(hls.refusal(0, "cam", None).is_some() && hls.refusal(0, "cams", None).is_none());
+    let nested = application(scratch.path(), Layout::Nested, &["_low"], None);
+    assert!(module(&[&nested]).refusal(0, "Cam.M3U8", None).is_some());
+}
+
+mod random {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Names that are near each other, as the files of streams are called.
+    fn name() -> impl Strategy<Value = String> {
+        "(cam|мой|a b)([-. ~]?[0-9]{0,2}(\\.ts|\\.key|\\.m3u8|_low)?){0,2}[^\\p{C}\\p{Z}\\p{ASCII}]{0,3}"
+    }
+
+    proptest! {
+        #[test]
+        fn distinct_names_never_share_a_file(one in name(), two in name()) {
+            let (Ok(one), Ok(two)) = (StreamName::new(&one), StreamName::new(&two)) else { return Ok(()) };
+            prop_assume!(one != two);
+            for layout in [Layout::Flat, Layout::Nested] {
+                let keys = Some(KeySettings { path: None, url: String::new(), fragments: 0 });
+                let settings = Rc::new(Settings { layout, keys, ..Settings::for_tests() });
+                let [one, two] = [&one, &two].map(|name| Naming::new(Path::new("/hls"), name.as_str(), &settings));
+                prop_assert!(files(&one).is_disjoint(&files(&two)));
+                prop_assert_eq!(two.parse_uri(&one.uri(7)).filter(|_| layout == Layout::Flat), None);
+            }
+        }
+    }
 }
