@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use m3u8_rs::MediaPlaylist;
 use nix::sys::signal::Signal;
@@ -11,7 +11,7 @@ use crate::common::hls::{Watch, playlist};
 use crate::common::http::get;
 use crate::common::media;
 use crate::common::player::Client;
-use crate::common::{Folder, SOON, Server, until, wait};
+use crate::common::{Folder, SOON, Server, is_done_within, until, wait};
 
 /// Publishes some seconds, and stops as an encoder does whose user presses Stop.
 fn publish(server: &Server, seconds: u32) {
@@ -50,10 +50,25 @@ fn after_the_wait_the_playlist_ends_and_the_files_stay_for_a_while() {
     let server =
         Server::live("hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_playlist_length 1s; hls_endlist 1s;");
     publish(&server, 3);
-    assert!(!list(&server).end_list);
     assert_eq!(ends(&server).segments.len(), 3);
     server.wait_log("live/cam: hls ends: nobody has come back");
     until("the files go", Duration::from_secs(30), || server.folder.list("hls").is_empty().then_some(()));
+}
+
+#[test]
+fn a_lost_publisher_is_waited_for_once() {
+    is_done_within(Duration::from_secs(2), || {
+        let server =
+            Server::live("hls on; hls_path FOLDER/hls; hls_fragment 1s; publish_grace 3s; hls_endlist 3s;");
+        let mut publisher = Client::publish(server.rtmp(), "cam");
+        publisher.send_all(&media::both(0, 3000));
+        wait("fragments", || get(server.http(), "/hls/cam.m3u8").status == 200);
+        drop(publisher);
+        server.wait_log("nobody goes on with live/cam");
+        let over = Instant::now();
+        ends(&server);
+        over.elapsed()
+    });
 }
 
 #[test]
@@ -77,7 +92,7 @@ fn after_a_kill_the_playlist_ends_even_where_files_are_kept() {
     ends(&second);
     wait("nothing is left to do", || !folder.list("hls").contains(&".millstream-hls".to_owned()));
     publish(&second, 3);
-    assert!(!list(&second).end_list && list(&second).segments.iter().any(|segment| segment.discontinuity));
+    assert!(list(&second).segments.iter().any(|segment| segment.discontinuity), "it goes on");
 }
 
 #[test]
