@@ -46,7 +46,7 @@ fn a_publisher_that_comes_back_in_time_is_one_discontinuity() {
         });
         // Its connection is lost.
         drop(publisher);
-        server.wait_lines("which waits 10 s for it", round + 1);
+        server.wait_lines("the name is kept for 10 s", round + 1);
     }
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&packets);

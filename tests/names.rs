@@ -72,7 +72,8 @@ fn what_an_earlier_run_has_left_of_such_a_name_is_deleted() {
     let path = folder.to_str().unwrap();
     let configuration = format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; application live {{
-             live on; hls on; hls_path {path}/hls; hls_fragment 500ms; hls_playlist_length 500ms; }} }} }}"
+             live on; hls on; hls_path {path}/hls; hls_fragment 500ms; hls_playlist_length 500ms;
+             hls_endlist 0; }} }} }}"
     );
     let server = Server::start(&configuration);
     let mut publisher = Client::publish(server.rtmp(), "мой поток");
