@@ -62,7 +62,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rtmp { server {\napplication a {\nlive yes; } } }", "3: \"live\" takes on or off, not \"yes\""),
     (
         "rtmp { server {\nchunk_size 4k; } }",
-        "2: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"",
+        "2: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"; write \"4096\"",
     ),
     ("rtmp {\ntimeout soon; }", "2: \"timeout\" takes a time such as 30s or 500ms, not \"soon\""),
     (
@@ -237,7 +237,7 @@ http {
 const OF_MANY_MISTAKES: &str = "\
 millstream: c.conf:1: unknown directive \"usr\" in the top level; did you mean \"user\"?
 millstream: c.conf:4: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
-millstream: c.conf:5: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"
+millstream: c.conf:5: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"; write \"4096\"
 millstream: c.conf:7: \"live\" takes on or off, not \"yes\"
 millstream: c.conf:9: \"record\" is off or something, not both
 millstream: c.conf:11: application \"a\" stands in this server twice

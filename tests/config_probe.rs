@@ -176,11 +176,15 @@ const STRANGE: &[(&str, &[&str])] = &[
         &["c.conf:2: \"max_message\" is taken for 16 MiB less a byte: a message's length has 24 bits"],
     ),
     (
+        "rtmp { server { listen 127.0.0.1:0;\napplication a { } application b { live on; } } }",
+        &["c.conf:2: warning: nothing can be published or played here without \"live on\""],
+    ),
+    (
         "rtmp { server { listen 127.0.0.1:0; application a {\nrecord all; record_unique on; } } }",
         &["c.conf:2: warning: \"record\" without \"live on\": nothing can be published here, so nothing is recorded"],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on;\nrecord all; } } }",
+        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on;\nrecord all; } } }",
         &["c.conf:2: differs from nginx: a recording does not take the place of an older one: NAME.flv is followed by \
            NAME.1.flv; record_unique, or a date in record_suffix, makes names that differ"],
     ),
@@ -217,13 +221,13 @@ const STRANGE: &[(&str, &[&str])] = &[
         &[],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
+        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; } } }
          http { server { listen 127.0.0.1:0; root FOLDER;\nlocation /hls { } } }",
         &["c.conf:3: differs from nginx: playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that \
            pages of other hosts can play them; an add_header of that name takes its place"],
     ),
     (
-        "rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; }
+        "events { } rtmp { server { listen 127.0.0.1:0; application a { live on; hls on; hls_path FOLDER/hls; }
          application b { live on; hls on;\nhls_path FOLDER/hls/; hls_variant _low BANDWIDTH=1; } } }
          http { server { listen 127.0.0.1:0; root FOLDER; add_header Access-Control-Allow-Origin *; } }",
         &[
@@ -245,7 +249,7 @@ fn what_is_strange_in_a_good_file_is_told() {
 fn a_link_in_a_root_is_told_of_since_nginx_follows_it() {
     let folder = Folder::new();
     folder.write("www/index.html", "");
-    let text = "http { server { listen 127.0.0.1:0;\nroot FOLDER/www; location /a { } } }";
+    let text = "events { } http { server { listen 127.0.0.1:0;\nroot FOLDER/www; location /a { } } }";
     let (_, said) = test_in(&folder, text);
     assert!(!said.contains("link"), "{said}");
     std::os::unix::fs::symlink("/srv/films", folder.join("www/films")).unwrap();
@@ -253,6 +257,9 @@ fn a_link_in_a_root_is_told_of_since_nginx_follows_it() {
     let expected =
         "c.conf:2: differs from nginx: links below a root are not followed, such as FOLDER/www/films\n";
     assert!(is_good && said.matches(expected).count() == 1, "{said}");
+    // nginx takes no file without events: this one was not written for it.
+    let (_, said) = test_in(&folder, &text.replace("events { }", ""));
+    assert!(!said.contains("differs"), "{said}");
 }
 
 #[test]

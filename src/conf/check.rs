@@ -201,6 +201,19 @@ mod tests {
             ("rtmp { live; }", "f:1: \"live\" takes on or off, not nothing"),
             ("rtmp { live on off; }", "f:1: \"live\" takes on or off, not 2 arguments"),
             ("rtmp { chunk_size 12k; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"12k\""),
+            (
+                "rtmp { chunk_size 4k; }",
+                "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"4k\"; write \"4096\"",
+            ),
+            (
+                "rtmp { timeout 3 s; }",
+                "f:1: \"timeout\" takes a time such as 30s or 500ms, not 2 arguments; write \"3s\"",
+            ),
+            ("rtmp { timeout 3 4; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not 2 arguments"),
+            (
+                "rtmp { timeout 3 m 4; }",
+                "f:1: \"timeout\" takes a time such as 30s or 500ms, not 3 arguments",
+            ),
             ("rtmp { chunk_size 127; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"127\""),
             ("rtmp { timeout -1; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not \"-1\""),
             ("rtmp { max_message 1t; }", "f:1: \"max_message\" takes a size such as 64k or 1m, not \"1t\""),

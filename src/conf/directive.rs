@@ -168,9 +168,16 @@ impl Directive {
             Takes::TimeOrOff => self
                 .one(args, "a time such as 30s, or off", |text| text == "off" || value::time(text).is_some()),
             Takes::Size => self.one(args, "a size such as 64k or 1m", |text| value::size(text).is_some()),
-            Takes::Number(low, high) => self.one(args, &format!("a number from {low} to {high}"), |text| {
-                value::number(text).is_some_and(|number| (low..=high).contains(&number))
-            }),
+            Takes::Number(low, high) => {
+                let fits = |number: u64| (low..=high).contains(&number);
+                let checked = self.one(args, &format!("a number from {low} to {high}"), |text| {
+                    value::number(text).is_some_and(fits)
+                });
+                checked.map_err(|why| match args.first().and_then(|arg| value::size(arg)) {
+                    Some(size) if args.len() == 1 && fits(size) => format!("{why}; write \"{size}\""),
+                    _ => why,
+                })
+            }
             Takes::OneOf(words) => self.one(args, &words.join(", "), |text| words.contains(&text)),
             Takes::AnyOf(words) => match args.iter().find(|arg| !words.contains(&arg.as_str())) {
                 None if !args.is_empty() => Ok(()),
@@ -216,6 +223,10 @@ impl Directive {
         match args {
             [arg] if holds(arg) => Ok(()),
             [arg] => self.wrong(expected, &quote(arg)),
+            // "3 s" where "3s" is meant.
+            [_, unit] if !unit.starts_with(|c: char| c.is_ascii_digit()) && holds(&args.concat()) => {
+                self.wrong(expected, &format!("2 arguments; write {}", quote(&args.concat())))
+            }
             _ => self.wrong(expected, &count(args)),
         }
     }

@@ -154,6 +154,7 @@ impl Engine {
         for module in &self.modules {
             module.probe(&config, probe);
         }
+        probe::keep_what_concerns(root, probe);
     }
 
     /// Opens what is to be open before the process goes into the background and becomes another user.

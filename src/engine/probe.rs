@@ -192,6 +192,13 @@ pub(super) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mut Probe) {
     }
 }
 
+/// Drops what differs from nginx if the file was not written for that, which takes none without `events`.
+pub(super) fn keep_what_concerns(root: &Scope<'_>, probe: &mut Probe) {
+    if root.own("events").next().is_none() {
+        probe.notices.retain(|notice| notice.kind != NoticeKind::Differs);
+    }
+}
+
 /// The `max_message` of a block and its servers that are more than a message can have.
 fn max_messages<'t>(rtmp: &Scope<'t>) -> Vec<&'t Node> {
     let scopes = std::iter::once(rtmp.clone()).chain(rtmp.blocks("server"));

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Ask, Config, Ctx, Endpoint, MAX_QUEUED_BYTES, Module, Player, Request, Seat, Stream,
-    StreamId, Track, Verdict,
+    Allowance, AppId, Ask, Config, Ctx, Endpoint, MAX_QUEUED_BYTES, Module, Player, Probe, Request, Seat,
+    Stream, StreamId, Track, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -134,6 +134,16 @@ impl Module for Live {
         });
         self.apps = settings.collect();
         Ok(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        for scope in config.applications.iter().map(|application| &application.scope) {
+            // What these two want to do tells more.
+            let is_told = scope.flag("hls") || scope.text("record") != "off";
+            if !scope.flag("live") && !is_told {
+                probe.warn(scope.node(), "nothing can be published or played here without \"live on\"");
+            }
+        }
     }
 
     fn gate(&mut self, _cx: &mut Ctx, request: &mut Request) -> Verdict {
