@@ -28,10 +28,7 @@ pub fn user(root: &Scope<'_>, found: &mut Probe) {
     match (identity(root), root.find("user")) {
         (Some(Err(error)), _) => found.faults.push(error),
         (Some(Ok(identity)), Some(node)) if !identity.is_own() && !Identity::can_be_assumed() => {
-            found.warn(
-                node,
-                "only root can become another user: \"user\" means nothing to a server that is started so",
-            );
+            found.warn(node, "\"user\" has no effect: only root can become another user");
         }
         _ => {}
     }

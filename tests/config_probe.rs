@@ -149,7 +149,10 @@ fn who_is_not_root_is_told_what_only_root_can() {
     };
     let text = "user root;\nrtmp { server {\nlisten 127.0.0.1:1; application live { live on; } } }";
     let (is_good, said) = test_with(command, &Folder::new(), text);
-    assert!(said.contains("c.conf:1: warning: only root can become another user"), "{said}");
+    assert!(
+        said.contains("c.conf:1: warning: \"user\" has no effect: only root can become another user"),
+        "{said}"
+    );
     let refused =
         said.contains("c.conf:3: cannot listen on 127.0.0.1:1: ports below 1024 are root's: start as root");
     // Some containers open all ports to everybody.

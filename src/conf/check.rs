@@ -6,6 +6,7 @@ use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::foreign::{self, Fate};
 use super::notice::{Notice, NoticeKind};
 use super::suggest::meant;
+use super::template::{fill_in, unfilled};
 use super::{Error, Errors, Faults, Node, Place, Tree};
 
 /// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
@@ -104,7 +105,9 @@ impl<'a> Checker<'a> {
     fn planned(&mut self, node: &Node, instead: &'static str) {
         let name = &node.name;
         let message = match self.advised.get(instead) {
-            Some((first, place)) => format!("\"{name}\" is not there yet, like \"{first}\" in {place}"),
+            Some((first, place)) => {
+                format!("\"{name}\" is not there yet, like \"{first}\" in {}", place.seen_from(node))
+            }
             None => format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE),
         };
         if instead != foreign::LEAVE_OUT {
@@ -127,6 +130,9 @@ impl<'a> Checker<'a> {
             places = foreign::homes(name);
         }
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+        if let Some(variable) = unfilled(name) {
+            return format!("unknown directive \"{name}\" in {context}; {}", fill_in(variable));
+        }
         match places.as_slice() {
             [] => {
                 let here: Vec<_> = self.table.names(Some(context)).collect();
@@ -149,19 +155,10 @@ impl<'a> Checker<'a> {
 /// What has most likely happened to a directive with wrong arguments.
 fn hint(node: &Node) -> String {
     match node.args.iter().find_map(|arg| unfilled(arg)) {
-        Some(variable) => format!("; {variable} is to be filled in before, such as by envsubst"),
+        Some(variable) => format!("; {}", fill_in(variable)),
         None if node.last_line > node.line => "; is a \";\" missing?".to_owned(),
         None => String::new(),
     }
-}
-
-/// The first `${NAME}` of a template that nobody has filled in: nginx's own variables have small letters.
-fn unfilled(arg: &str) -> Option<&str> {
-    let begin = arg.find("${")?;
-    let length = arg.get(begin..)?.find('}')? + 1;
-    let variable = arg.get(begin..begin + length)?;
-    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    variable.get(2..length - 1).filter(|name| name.bytes().all(is_name)).map(|_| variable)
 }
 
 #[cfg(test)]
@@ -257,8 +254,8 @@ mod tests {
     fn what_to_do_instead_is_said_once() {
         let text = "rtmp { dash on;\n dash_path x;\n dash on; resolver x; merge_slashes on; }";
         let expected = "f:1: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more\n\
-                        f:2: \"dash_path\" is not there yet, like \"dash\" in f:1\n\
-                        f:3: \"dash\" is not there yet, like \"dash\" in f:1\n\
+                        f:2: \"dash_path\" is not there yet, like \"dash\" in line 1\n\
+                        f:3: \"dash\" is not there yet, like \"dash\" in line 1\n\
                         f:3: \"resolver\" is not there yet: leave it out; docs/nginx-rtmp.md has more\n\
                         f:3: \"merge_slashes\" is not there yet: leave it out; docs/nginx-rtmp.md has more";
         assert_eq!(run(text), Err(expected.to_owned()));
@@ -273,9 +270,6 @@ mod tests {
         let told =
             "f:1: warning: ${NAME} is taken as it is; it is to be filled in before, such as by envsubst";
         assert_eq!(notices.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
-        for (arg, variable) in [("${A", None), ("$A", None), ("${a}", None), ("}${A_1}{", Some("${A_1}"))] {
-            assert_eq!(unfilled(arg), variable, "{arg}");
-        }
     }
 
     #[test]

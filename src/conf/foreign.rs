@@ -77,14 +77,14 @@ const GROUPS: &[Group] = &[
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
     Group { homes: RTMP, fate: Fate::Planned(
         "run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the server"
-    ), names: &["push", "push_reconnect", "relay_buffer", "session_relay", "exec_push"] },
+    ), names: &["push", "push_reconnect", "relay_buffer", "session_relay"] },
     Group { homes: RTMP, fate: Fate::Planned(
         "run \"ffmpeg -i URL -c copy -f flv rtmp://localhost/live/NAME\" beside the server"
     ), names: &["pull", "pull_reconnect", "exec_pull", "exec_static"] },
     Group { homes: RTMP, fate: Fate::Planned(
         "run the program beside the server, such as \"ffmpeg -i rtmp://localhost/live/NAME ... -f flv rtmp://localhost/hls/NAME_low\""
     ), names: &[
-        "exec", "exec_publish", "exec_publish_done", "exec_play", "exec_play_done", "exec_kill_signal", "exec_options",
+        "exec", "exec_push", "exec_publish", "exec_publish_done", "exec_play", "exec_play_done", "exec_kill_signal", "exec_options",
         "respawn", "respawn_timeout",
     ] },
     Group { homes: RECORDERS, fate: Fate::Planned(

@@ -14,6 +14,7 @@ mod place;
 mod reference;
 mod scope;
 mod suggest;
+mod template;
 mod tree;
 pub mod value;
 

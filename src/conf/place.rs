@@ -30,6 +30,11 @@ impl Place {
         Self { file: Rc::clone(file), line, position: 0 }
     }
 
+    /// "line 7" for a reader of the same file, else "file:line".
+    pub(super) fn seen_from(&self, node: &Node) -> String {
+        if self.file == node.file { format!("line {}", self.line) } else { self.to_string() }
+    }
+
     /// The position of the directive among all, in the order in which they are read.
     pub(super) fn position(&self) -> u32 {
         self.position

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::lexer::{Lexer, Token};
+use super::template::{fill_in, unfilled};
 use super::{Error, Errors};
 
 /// The largest file, bytes.
@@ -252,8 +253,10 @@ impl Parser {
                     return Ok(node);
                 }
                 Some((Token::Close, _)) | None => {
-                    let message =
-                        format!("directive \"{}\" is not terminated by \";\"", node.name.escape_debug());
+                    let name = node.name.escape_debug();
+                    let hint = unfilled(&node.name).map(|variable| format!("; {}", fill_in(variable)));
+                    let hint = hint.unwrap_or_default();
+                    let message = format!("directive \"{name}\" is not terminated by \";\"{hint}");
                     return Err(Error::at(&node, message));
                 }
             }
@@ -332,6 +335,8 @@ mod tests {
     fn faults_of_form_name_the_line() {
         assert_eq!(error("a;\nb {\n c;\n"), "f:2: no closing \"}\" for the block that begins here");
         assert_eq!(error("a"), "f:1: directive \"a\" is not terminated by \";\"");
+        let template = "f:1: directive \"${A}\" is not terminated by \";\"; ${A} is to be filled in before, such as by envsubst";
+        assert_eq!(error("x { ${A}\n }"), template);
         assert_eq!(error("x {\n a }"), "f:2: directive \"a\" is not terminated by \";\"");
         assert_eq!(error("a;\n;"), "f:2: unexpected \";\": no directive stands before it");
         assert_eq!(error("}"), "f:1: unexpected \"}\": no block is open here");
