@@ -74,7 +74,7 @@ fn a_publisher_beyond_a_limit_hears_why_and_its_stream_is_over() {
     assert!(line.contains(" closed: live/cam: 150x150"), "{line}");
     let received = player.receive_rest();
     assert!(received.iter().all(|packet| packet.kind == 8), "no picture goes out: {received:?}");
-    assert!(server.lines("waits").is_empty(), "{}", server.log());
+    assert!(server.lines("is kept for").is_empty(), "{}", server.log());
     let recorded = flv::read(&server.folder.join("rec/cam.flv"));
     assert!(recorded.iter().all(|tag| tag.kind != 9));
 }

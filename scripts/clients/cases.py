@@ -38,6 +38,7 @@ GROUPS = [
      ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
+HEARD = ("ffmpeg9-long", "av1+aac")  # there is no picture in HLS
 SHAPED = "shape"  # in place of the publisher, for what cameras send that is unusual
 SLOW = "slow"  # the same, for pictures that come seldom
 STOPPED = ("ffmpeg-stopped", "h264+aac")
@@ -67,6 +68,7 @@ def table():
             if client.plays:
                 cases.append(Case(publisher, clip, client, True, word))
     cases += [Case(*BROWSED, client, True, f"chromium-{word}") for word, client in browsers.BROWSERS.items()]
+    cases.append(Case(*HEARD, browsers.browser("page-sound"), True, "chromium-page-sound"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
     cases += [Case(*STOPPED, stopped, False, f"chromium-{word}") for word in stopped.PLAYERS]

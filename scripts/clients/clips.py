@@ -83,7 +83,7 @@ class Clip:
 
     def long(self):
         """The same for as long as browsers may want to watch."""
-        path = self.folder / f"long.{self.recipe.suffix}"
+        path = self.folder / f"{self.name}.long.{self.recipe.suffix}"
         if not path.exists():
             self.make(path, LONG_SECONDS)
         return path

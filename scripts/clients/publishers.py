@@ -98,11 +98,18 @@ class FfmpegLong(Ffmpeg):
     """The long clip, until it is stopped."""
 
     def command(self):
-        return ["ffmpeg", "-v", "warning", "-re", "-i", self.clip.long(), "-c", "copy", "-f", "flv", self.url]
+        return [self.program, "-v", "warning", "-re", "-i", self.clip.long(), "-c", "copy", "-f", "flv", self.url]
 
     def finish(self):
         self.process.interrupt()
         self.process.wait(10)
+
+
+class Ffmpeg9Long(FfmpegLong):
+    """The same of codecs that want Enhanced RTMP."""
+
+    title = Ffmpeg9.title
+    program = FFMPEG9
 
 
 class FfmpegLocked(Ffmpeg):
@@ -223,7 +230,7 @@ class RawEverything(RawData):
 PUBLISHERS = {
     "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
     "ffmpeg-locked": FfmpegLocked, "ffmpeg-ts": FfmpegTs,
-    "ffmpeg9": Ffmpeg9, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
+    "ffmpeg9": Ffmpeg9, "ffmpeg9-long": Ffmpeg9Long, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
     "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
     "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,
 }
