@@ -112,6 +112,22 @@ fn what_is_asked_for_and_not_there_is_told_once_a_minute_without_its_query() {
 }
 
 #[test]
+fn what_is_not_to_be_told_when_it_is_not_there_is_not_even_with_a_page_of_its_own() {
+    let server = Server::start(
+        "http { server { listen 127.0.0.1:0; root FOLDER; error_page 404 /404.html;
+            location = /favicon.ico { log_not_found off; }
+            location = /404.html { internal; } } }",
+    );
+    server.folder.write("404.html", "not here");
+    let mut connection = Connection::open(server.http());
+    for path in ["/favicon.ico", "/favicon.ico?v=2", "/other"] {
+        assert_eq!(connection.get(path).status, 404, "{path}");
+    }
+    let line = server.wait_log("is not there");
+    assert_eq!(text(&line), "127.0.0.1: GET /other is not there (404)");
+}
+
+#[test]
 fn what_comes_to_the_port_of_another_protocol_is_named() {
     let (rtmp, http) = (free_port(), free_port());
     let server = Server::start(&format!(
@@ -160,7 +176,8 @@ fn key_frames_that_are_too_far_apart_are_told_once_and_on_the_page_until_they_ar
     );
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send(&media::video_header(0));
-    let picture = |second: u32, interval: u32| media::video_frame(second * 1000, second % interval == 0, 50);
+    let picture =
+        |second: u32, interval: u32| media::video_frame(second * 1000, second.is_multiple_of(interval), 50);
     let pictures =
         |seconds: std::ops::Range<u32>, interval| seconds.map(move |second| picture(second, interval));
     pictures(0..19, 9).for_each(|packet| publisher.send(&packet));

@@ -67,7 +67,7 @@ const GROUPS: &[Group] = &[
         "client_body_buffer_size", "client_body_temp_path", "client_body_in_file_only",
         "client_body_in_single_buffer", "connection_pool_size", "request_pool_size", "server_tokens",
         "server_names_hash_*", "types_hash_*", "variables_hash_*", "map_hash_*",
-        "log_not_found", "log_subrequest", "open_log_file_cache", "charset", "charset_types", "override_charset",
+        "log_subrequest", "open_log_file_cache", "charset", "charset_types", "override_charset",
         "source_charset", "etag", "if_modified_since", "chunked_transfer_encoding", "absolute_redirect",
         "port_in_redirect", "server_name_in_redirect", "msie_padding", "msie_refresh", "ignore_invalid_headers",
         "underscores_in_headers", "subrequest_output_buffer_size", "resolver", "resolver_timeout", "http2",

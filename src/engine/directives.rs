@@ -268,6 +268,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
               its length at this rate. 0 is any rate.",
     },
     Directive {
+        name: "log_not_found",
+        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether the log tells of requests for what is not there (404), each path once a minute.",
+    },
+    Directive {
         name: "location",
         contexts: &[Context::HttpServer],
         takes: Takes::Block {

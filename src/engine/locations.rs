@@ -137,6 +137,8 @@ pub(super) struct Locations {
     patience: Vec<Patience>,
     /// By location id: whether it has a name in place of a path.
     named: Vec<bool>,
+    /// By location id: `log_not_found`.
+    logs_not_found: Vec<bool>,
 }
 
 /// `keepalive_timeout`.
@@ -177,6 +179,7 @@ impl Locations {
             locations.keep_alive.push(KeepAlive::read(&location.scope));
             locations.patience.push(Patience::read(&location.scope));
             locations.named.push(location.kind == Kind::Named);
+            locations.logs_not_found.push(location.scope.flag("log_not_found"));
             if location.kind == Kind::Server {
                 locations.servers.push(ServerLocations {
                     own: id,
@@ -216,6 +219,11 @@ impl Locations {
     /// How long connections stay after an answer from a location.
     pub(super) fn keep_alive(&self, id: LocationId) -> Option<KeepAlive> {
         self.keep_alive.get(id.0).copied()
+    }
+
+    /// Whether the log tells of what is not there in a location.
+    pub(super) fn logs_not_found(&self, id: LocationId) -> bool {
+        self.logs_not_found.get(id.0).copied().unwrap_or_default()
     }
 
     /// How long a client may take over an answer of so many bytes from a location.

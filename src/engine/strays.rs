@@ -10,6 +10,7 @@ use super::config::Protocol;
 use super::ctx::Ctx;
 use super::module::HttpRequest;
 use super::session::SessionId;
+use crate::http::path;
 
 /// How long nothing more of a kind is logged after a line.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -117,6 +118,11 @@ impl Ctx {
     /// An HTTP request is answered with 404.
     pub(super) fn note_not_found(&mut self, asked: &HttpRequest) {
         let (path, _) = asked.request.target.split_once('?').unwrap_or((&asked.request.target, ""));
+        // Not where an error page is, to which the request may have been sent.
+        let found = path::resolve(path).ok().and_then(|path| self.locations.find(asked.server, &path));
+        if !self.locations.logs_not_found(found.map_or(asked.location, |(location, _)| location)) {
+            return;
+        }
         let path = shortened(path, MAX_PATH);
         let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
         let (id, peer): (SessionId, IpAddr) = (asked.session, asked.peer.ip());
