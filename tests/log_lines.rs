@@ -85,6 +85,17 @@ fn a_publisher_that_is_lost_is_told_with_how_long_its_name_is_kept() {
 }
 
 #[test]
+fn a_publisher_whose_place_another_takes_is_told_with_who_goes_on() {
+    let server = Server::live("publish_conflict replace;");
+    let _first = Client::publish(server.rtmp(), "cam");
+    let _second = Client::publish(server.rtmp(), "cam");
+    let line = server.wait_log("stops publishing");
+    assert!(text(&line).starts_with("stops publishing live/cam after "), "{line}");
+    assert!(line.ends_with(": nothing; #2 goes on with it"), "{line}");
+    server.wait_log("#1 closed: replaced by another publisher");
+}
+
+#[test]
 fn a_recording_is_told_when_it_begins_and_with_length_and_size_when_it_ends() {
     let server = Server::live("record all; record_path FOLDER/rec;");
     let path = server.folder.join("rec/cam.flv");

@@ -36,6 +36,7 @@ pub struct Advice {
 #[derive(Debug)]
 struct App {
     hls: Option<Hls>,
+    /// With it players join with the last key frame, unless the group behind that has grown too long to be kept.
     gop_cache: bool,
 }
 
@@ -160,8 +161,8 @@ fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
     let what = format!("no key frame for more than {} s", seconds(MISSED.max(limit)));
     match hls {
         Some(_) => format!("{what}: HLS viewers are later than that"),
-        None if app.gop_cache => format!("{what}: players that join are as late"),
-        None => format!("{what}: players that join wait for a picture"),
+        None if app.gop_cache => format!("{what}: players that join are later than that, or wait for one"),
+        None => format!("{what}: players that join wait for one"),
     }
 }
 
@@ -171,8 +172,8 @@ fn far_apart(app: &App, hls: Option<&Hls>, frames: &KeyFrames, limit: Duration) 
     let what = format!("key frames every {} s", seconds(interval));
     Some(match hls {
         Some(_) => format!("{what}: HLS viewers are about {:.0} s late", (interval * BEHIND).as_secs_f64()),
-        None if app.gop_cache => format!("{what}: players that join are up to as late"),
-        None => format!("{what}: players that join wait as long for a picture"),
+        None if app.gop_cache => format!("{what}: players that join are up to as late, or wait for the next"),
+        None => format!("{what}: players that join wait for the next"),
     })
 }
 

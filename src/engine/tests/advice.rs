@@ -80,8 +80,8 @@ fn shorter_fragments_want_a_shorter_interval() {
 #[test]
 fn without_hls_it_is_players_that_join_who_are_late_or_wait() {
     for (directives, what) in [
-        ("", "players that join are up to as late"),
-        ("gop_cache off;", "players that join wait as long for a picture"),
+        ("", "players that join are up to as late, or wait for the next"),
+        ("gop_cache off;", "players that join wait for the next"),
     ] {
         let mut usual = world(directives, "");
         let mut publisher = begin(&mut usual);
