@@ -156,6 +156,18 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: application \"a\" stands in this server twice",
     ),
     (
+        "rtmp { server {\nstream_from_app b;\napplication a { } } server { application b { } } }",
+        "2: \"stream_from_app\" takes an application of this server, and there is none called \"b\"",
+    ),
+    (
+        "rtmp { server {\nstream_from_app a b; } }",
+        "2: \"stream_from_app\" takes application|off: the name of one application, or off",
+    ),
+    (
+        "rtmp {\nstream_from_app a; }",
+        "2: \"stream_from_app\" is not allowed in rtmp; it belongs in server in rtmp",
+    ),
+    (
         "rtmp { server { listen 1935; }\nserver { listen 1935; } }",
         "2: 0.0.0.0:1935 is already listened on, by c.conf:1",
     ),

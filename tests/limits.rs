@@ -51,7 +51,7 @@ fn an_application_that_is_full_says_so() {
     let first = Client::publish(server.rtmp(), "cam");
     let refused = Client::connect(server.rtmp(), "live").err();
     assert_eq!(refused.as_deref(), Some("live is full (max_connections 1)"));
-    server.wait_log("connect live/ refused: live is full (max_connections 1)");
+    server.wait_log("connect live refused: live is full (max_connections 1)");
     drop(first);
     wait("a place is free", || Client::connect(server.rtmp(), "live").is_ok());
 }

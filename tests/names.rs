@@ -172,7 +172,7 @@ fn wait_published(server: &Server, name: &str) {
 #[test]
 fn ffmpeg_publishes_to_addresses_of_all_kinds() {
     let server = Server::live("");
-    // FFmpeg itself takes no more than some 1000 bytes of a tcUrl, and 500 of a key in a URL.
+    // FFmpeg itself takes no more than some 1000 bytes of a URL.
     let jwt = "j".repeat(4000);
     let (key, url) =
         (format!("token?jwt={jwt}"), format!("rtmp://{}/live?jwt={}", server.rtmp(), &jwt[..900]));

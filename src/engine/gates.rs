@@ -133,4 +133,4 @@ fn shown(name: &str) -> String {
 }
 
 /// Characters that the log shows of a name that is none.
-const MAX_SHOWN: usize = StreamName::MAX_BYTES;
+pub(super) const MAX_SHOWN: usize = StreamName::MAX_BYTES;

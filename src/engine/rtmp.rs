@@ -6,6 +6,7 @@ use super::Engine;
 use super::address::Address;
 use super::config::AppId;
 use super::ctx::{AppFacts, Ctx};
+use super::gates::MAX_SHOWN;
 use super::name::{NameError, StreamName};
 use super::publish::Parting;
 use super::role::{Endpoint, MAX_ROLES, Role};
@@ -299,14 +300,11 @@ impl Ctx {
 
 /// Why there is no application of that name, and what to do about it in a server that has this one.
 fn no_application(asked: &str, has: Option<&AppFacts>) -> String {
-    let shown = asked.escape_debug();
-    match has {
-        Some(AppFacts { name, .. }) if !asked.contains('/') => {
-            let key = if asked.is_empty() { "NAME".to_owned() } else { shown.to_string() };
-            format!(
-                "no application \"{shown}\" here; publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\""
-            )
-        }
-        _ => format!("no application \"{shown}\" here"),
-    }
+    let cut: String = asked.chars().take(MAX_SHOWN).collect();
+    let why = format!("no application \"{}\" here", cut.escape_debug());
+    let Some(AppFacts { name, .. }) = has.filter(|_| cut == asked && !asked.contains('/')) else {
+        return why;
+    };
+    let key = if asked.is_empty() { "NAME".into() } else { asked.escape_debug().to_string() };
+    format!("{why}; publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\"")
 }
