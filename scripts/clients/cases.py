@@ -35,7 +35,8 @@ GROUPS = [
      ("raw-everything", "hevc+aac", ["raw", "record"])],
     [("ffmpeg-loop", "h264+aac", ["hls-times"])],
     [("ffmpeg-ts", "h264+aac", ["raw", "ffmpeg9", "ffplay", "record", "hls-ffmpeg"]),
-     ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"])],
+     ("ffmpeg9", "hevc-open+aac", [*ENHANCED, "hls-ffmpeg"]),
+     ("ffmpeg-named", "h264+aac", ["raw", "ffmpeg9", "rtmpdump", "vlc", "record", "hls-ffmpeg"])],
 ]
 BROWSED = ("ffmpeg-long", "h264+aac")
 HEARD = ("ffmpeg9-long", "av1+aac")  # there is no picture in HLS

@@ -3,7 +3,7 @@
 import re
 
 from . import clips, compare, flv
-from .lab import FFMPEG9, Failure, run_to_end, wait
+from .lab import FFMPEG9, Failure, escape, run_to_end, wait
 from .players import DUMMY_SCREEN, Client, ffplay, judge_ffplay
 
 FOLDERS = {"live": "hls", "locked": "locked"}  # where an application's playlists are
@@ -89,7 +89,7 @@ class Hls(Client):
     title = "HLS in ffmpeg"
 
     def start(self):
-        self.playlist = f"{FOLDERS[self.broadcast.application]}/{self.broadcast.name}.m3u8"
+        self.playlist = f"{FOLDERS[self.broadcast.application]}/{escape(self.broadcast.stream)}.m3u8"
         wait(10, "the playlist", lambda: self.lab.get(self.playlist))
         self.path = self.lab.folder / f"{self.label}.framehash"
         self.process = self.lab.run(self.label,
@@ -119,7 +119,7 @@ class HlsTimes(Client):
     """In the fragments, the decoding time of each track only ever grows: browsers insist on it."""
 
     def finish(self):
-        playlist = f"hls/{self.broadcast.name}.m3u8"
+        playlist = f"hls/{escape(self.broadcast.stream)}.m3u8"
         wait(5, "the playlist's end", lambda: b"ENDLIST" in (self.lab.get(playlist) or b""))
         output = run_to_end(["ffprobe", "-v", "error", "-show_entries", "packet=stream_index,dts", "-of", "csv=p=0",
                              self.lab.http(playlist)], self.lab.folder)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -68,6 +69,11 @@ http {{
 
 class Failure(Exception):
     """Why a case fails, in words for its line of the report."""
+
+
+def escape(stream):
+    """A stream's name in a URL."""
+    return urllib.parse.quote(stream, safe="~!()+,=@")
 
 
 class Lab:

@@ -15,6 +15,7 @@ class Publisher:
 
     title = ""  # as the table names it
     application = "live"
+    stream = "{}"  # the stream's name, made of the broadcast's
     is_exact = True  # whether what it says it has sent is so in order and to the last message
     rounding = 0  # milliseconds by which the times may be off
 
@@ -117,6 +118,13 @@ class FfmpegLocked(Ffmpeg):
 
     title = "ffmpeg 5.1, with hls_keys"
     application = "locked"
+
+
+class FfmpegNamed(Ffmpeg):
+    """To a name with blanks, brackets and letters of two alphabets."""
+
+    title = "ffmpeg 5.1, a name in Cyrillic"
+    stream = "Мой поток [1] {}"
 
 
 class FfmpegTs(Ffmpeg):
@@ -229,7 +237,7 @@ class RawEverything(RawData):
 
 PUBLISHERS = {
     "ffmpeg": Ffmpeg, "ffmpeg-long": FfmpegLong, "ffmpeg-loop": FfmpegLoop,
-    "ffmpeg-locked": FfmpegLocked, "ffmpeg-ts": FfmpegTs,
+    "ffmpeg-locked": FfmpegLocked, "ffmpeg-named": FfmpegNamed, "ffmpeg-ts": FfmpegTs,
     "ffmpeg9": Ffmpeg9, "ffmpeg9-long": Ffmpeg9Long, "ffmpeg9-says": Ffmpeg9Says, "ffmpeg9-rolls24": FfmpegRolls24, "ffmpeg9-rolls31": FfmpegRolls31,
     "rtmp2sink": Rtmp2Sink, "librtmp": RtmpSink,
     "raw": Raw, "raw-rolls32": RawRolls32, "raw-data": RawData, "raw-everything": RawEverything,
