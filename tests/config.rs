@@ -156,7 +156,7 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: application \"a\" stands in this server twice",
     ),
     (
-        "rtmp { server {\nstream_from_app b;\napplication a { } } server { application b { } } }",
+        "rtmp { server {\nstream_from_app b;\napplication a { } } server { listen 1936; application b { } } }",
         "2: \"stream_from_app\" takes an application of this server, and there is none called \"b\"",
     ),
     (
