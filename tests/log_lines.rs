@@ -9,6 +9,7 @@ use crate::common::media;
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
 use crate::common::{SOON, Server, free_port, until, wait};
+use millstream::rtmp::message::MessageType;
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -93,6 +94,18 @@ fn a_publisher_whose_place_another_takes_is_told_with_who_goes_on() {
     assert!(text(&line).starts_with("stops publishing live/cam after "), "{line}");
     assert!(line.ends_with(": nothing; #2 goes on with it"), "{line}");
     server.wait_log("#1 closed: replaced by another publisher");
+}
+
+#[test]
+fn what_is_left_out_of_a_publisher_is_told_with_its_stream() {
+    let server = Server::live("");
+    let mut publisher = Raw::connected(server.rtmp(), "live");
+    publisher.publish("cam");
+    // A message with the payload 0x27, as a tag of FLV.
+    let part = [9, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x27, 0, 0, 0, 12];
+    publisher.send(MessageType::Aggregate, 1, 0, &part.repeat(257));
+    let line = server.wait_log("is left out");
+    assert!(text(&line).starts_with("live/cam: an aggregate of more than 256 messages"), "{line}");
 }
 
 #[test]

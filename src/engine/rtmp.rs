@@ -109,10 +109,17 @@ impl Engine {
             Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
             Event::Frame { msid, frame } => return self.handle_frame(id, msid, frame),
             Event::Nothing => {}
-            Event::LeftOut(what) => log::warn!("{id} {what} is left out, and others of the kind"),
+            Event::LeftOut(what) => self.note_left_out(id, &what),
             Event::SharedObject(message) => self.handle_shared_object(id, &message),
         }
         if asks { Effort::Long } else { Effort::Little }
+    }
+
+    fn note_left_out(&self, id: SessionId, what: &str) {
+        let publisher = self.cx.sessions.get(id).and_then(|session| session.roles.only_publisher());
+        let stream = publisher.and_then(|role| self.cx.streams.get(role.stream()));
+        let label = stream.map(|stream| format!(" {}:", stream.label)).unwrap_or_default();
+        log::warn!("{id}{label} {what} is left out, and others of the kind");
     }
 
     /// Finds the application: the one of that name, or, of "app/instance", the one of the first part, or that of
