@@ -226,7 +226,10 @@ rtmp {
             hls_pth /x;
         }
         application c {
-            hls on;
+            hls on; hls_fragment soon;
+        }
+        application d {
+            hls on; hls_path;
         }
     }
     server {
@@ -250,22 +253,26 @@ const OF_MANY_MISTAKES: &str = "\
 millstream: c.conf:1: unknown directive \"usr\" in the top level; did you mean \"user\"?
 millstream: c.conf:4: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
 millstream: c.conf:5: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"; write \"4096\"
+millstream: c.conf:6: \"hls on\" needs \"hls_path\"
 millstream: c.conf:7: \"live\" takes on or off, not \"yes\"
 millstream: c.conf:9: \"record\" is off or something, not both
 millstream: c.conf:11: application \"a\" stands in this server twice
 millstream: c.conf:13: unknown directive \"hls_pth\" in application; did you mean \"hls_path\"?
-millstream: c.conf:23: \"log_format\" takes name [escape=default|json|none] text ...: variable \"$nope\" is not known here
-millstream: c.conf:24: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address, a network such as 192.168.0.0/16, or all
-millstream: c.conf:28: \"nonsense\" is no media type
-millstream: c.conf:28: which extensions have the type a/b?
-millstream: c.conf:29: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*
-millstream: c.conf:29: \"nowhere\" is neither a status nor a URL
-millstream: c.conf:30: \"expires\" takes [modified] time|@time|epoch|max|off: expected: a time such as 1h or -1, @18h, modified TIME, epoch, max or off
-millstream: c.conf:31: location \"/\" stands in this server twice
-millstream: c.conf:31: \"root\" begins with a variable; it begins with a folder, such as /srv/$host
-millstream: c.conf:32: \"alias\" has no meaning in a location without a path
-millstream: c.conf:32: a page needs a location with the beginning of a path, for it has more than one file
-millstream: configuration c.conf test failed: 18 errors
+millstream: c.conf:15: \"hls on\" needs \"hls_path\"
+millstream: c.conf:16: \"hls_fragment\" takes a time such as 30s or 500ms, not \"soon\"
+millstream: c.conf:19: \"hls_path\" takes one path, not nothing
+millstream: c.conf:26: \"log_format\" takes name [escape=default|json|none] text ...: variable \"$nope\" is not known here
+millstream: c.conf:27: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address, a network such as 192.168.0.0/16, or all
+millstream: c.conf:31: \"nonsense\" is no media type
+millstream: c.conf:31: which extensions have the type a/b?
+millstream: c.conf:32: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*
+millstream: c.conf:32: \"nowhere\" is neither a status nor a URL
+millstream: c.conf:33: \"expires\" takes [modified] time|@time|epoch|max|off: expected: a time such as 1h or -1, @18h, modified TIME, epoch, max or off
+millstream: c.conf:34: location \"/\" stands in this server twice
+millstream: c.conf:34: \"root\" begins with a variable; it begins with a folder, such as /srv/$host
+millstream: c.conf:35: \"alias\" has no meaning in a location without a path
+millstream: c.conf:35: a page needs a location with the beginning of a path, for it has more than one file
+millstream: configuration c.conf test failed: 22 errors
 ";
 
 #[test]

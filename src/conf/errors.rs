@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::{Node, Place};
+use super::{Node, Place, Scope};
 
 /// Errors that are shown; of the rest the number is.
 const MAX_SHOWN: usize = 100;
@@ -35,10 +35,10 @@ impl Error {
         Self::in_place(Place::in_line(file, line), message)
     }
 
-    /// The same error, which is about something that a block or those around it lack. It is not reported if directives
-    /// have been left out there, for what is missing may be among them.
-    pub fn for_lack_in(mut self, block: &Node) -> Self {
-        self.is_doubtful = block.is_incomplete;
+    /// The same error, which is about a directive that a block and those around it lack. It is not reported if the
+    /// directive may have been left out as wrong.
+    pub fn for_lack_of(mut self, name: &str, scope: &Scope<'_>) -> Self {
+        self.is_doubtful = scope.may_have_lost(name);
         self
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::directive::{Context, Directive, Table, Takes};
+use super::suggest::meant;
 use super::{Node, Place, Tree, value};
 
 /// A block, seen with what it inherits. Values that are not given are the table's defaults, so no code
@@ -81,6 +82,13 @@ impl<'t> Scope<'t> {
     /// The nearest directive of a name.
     pub fn find(&self, name: &str) -> Option<&'t Node> {
         self.all(name).first().copied()
+    }
+
+    /// Whether a directive of a name may be missing here because it has been left out as wrong, by that name or one that
+    /// was meant for it.
+    pub fn may_have_lost(&self, name: &str) -> bool {
+        let mut lost = self.chain.iter().flat_map(|(block, _)| &block.left_out);
+        lost.any(|lost| meant(lost, &[name]).is_some())
     }
 
     /// Where the nearest directive of a name stands; the block itself if there is none.

@@ -43,21 +43,16 @@ pub struct Node {
     pub last_line: u32,
     /// Its position among all directives, in the order in which they are read.
     pub(super) position: u32,
-    /// Whether directives of this block, or of one around it, have been left out because they are wrong.
-    pub is_incomplete: bool,
+    /// The names of the directives of this block that have been left out because they are wrong.
+    pub(super) left_out: Vec<String>,
 }
 
 impl Node {
     fn leave_out(&mut self, wrong: &HashSet<u32>) {
         let Some(children) = &mut self.children else { return };
-        let before = children.len();
-        children.retain(|child| !wrong.contains(&child.position));
-        // Nothing that the top level lacks is missed in its blocks.
-        self.is_incomplete |= children.len() < before && self.position > 0;
-        for child in children {
-            child.is_incomplete |= self.is_incomplete;
-            child.leave_out(wrong);
-        }
+        let lost = children.extract_if(.., |child| wrong.contains(&child.position));
+        self.left_out.extend(lost.map(|child| child.name));
+        children.iter_mut().for_each(|child| child.leave_out(wrong));
     }
 }
 
@@ -158,7 +153,7 @@ impl Parser {
             line: 0,
             last_line: 0,
             position: 0,
-            is_incomplete: false,
+            left_out: Vec::new(),
         };
         Tree { root, files: self.files, unread: self.unread }
     }
@@ -237,7 +232,7 @@ impl Parser {
             line,
             last_line: line,
             position: self.nodes,
-            is_incomplete: false,
+            left_out: Vec::new(),
         };
         loop {
             let next = lexer.next();

@@ -205,7 +205,7 @@ impl<'t> Config<'t> {
             faults.keep(self.add_listener(protocol, server, default_port, node));
         }
         // Where a wrong "listen" was left out, the default is not what is meant.
-        if scope.own("listen").next().is_none() && !scope.node().is_incomplete {
+        if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
             faults.keep(self.add_address(protocol, server, address, scope.node()));
         }

@@ -213,7 +213,7 @@ impl App {
         let path = scope.text("hls_path");
         if path.is_empty() {
             let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
-            return Err(error.for_lack_in(scope.node()));
+            return Err(error.for_lack_of("hls_path", scope));
         }
         let settings = Settings { app: name.to_owned(), ..Settings::read(scope)? };
         let path = match settings.place {

@@ -68,7 +68,7 @@ impl Logs {
             }
             let known = formats.get(format);
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
-            let known = known.ok_or_else(|| unknown().for_lack_in(scope.node()))?;
+            let known = known.ok_or_else(|| unknown().for_lack_of("log_format", scope))?;
             all.push(Access { log: self.id(path.as_ref(), node), format: known.clone() });
         }
         Ok(all)
