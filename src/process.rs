@@ -90,7 +90,11 @@ fn lock(file: File) -> Result<Flock<File>, Errno> {
 fn open_pid_file(path: &Path, write: bool) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(write).create(write).truncate(false);
-    let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY).open(path);
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
+    let opened = options.open(path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound if write => log_file::make_folder(path).and_then(|()| options.open(path)),
+        _ => Err(error),
+    });
     let file = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::other("a link, which is not followed"),
         _ => error,
@@ -169,7 +173,9 @@ pub struct Identity {
 impl Identity {
     /// Looks a user up, and a group if it is not the user's own.
     pub fn find(name: &str, group: Option<&str>) -> Result<Self, String> {
-        let user = User::from_name(name).ok().flatten().ok_or_else(|| format!("no user \"{name}\""))?;
+        let user = User::from_name(name).ok().flatten().ok_or_else(|| {
+            format!("no user \"{name}\" here: make one, or take \"user\" out to stay who starts the server")
+        })?;
         let group = match group {
             None => user.gid,
             Some(group) => {

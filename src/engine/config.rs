@@ -187,7 +187,7 @@ impl<'t> Config<'t> {
         match self.applications.iter().position(is_it) {
             None if name != "off" => {
                 let why = "\"stream_from_app\" takes an application of this server, and there is none called";
-                Err(Error::at(node, format!("{why} \"{name}\"")).for_lack_in(scope.node()))
+                Err(Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope))
             }
             found => Ok(found),
         }

@@ -2,8 +2,8 @@
 //! adds to (CVE-2016-1247), and a FIFO without a reader must not stop the server.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions, read_link};
-use std::io;
+use std::fs::{File, OpenOptions, create_dir_all, read_link};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -54,7 +54,13 @@ pub struct LogFile {
     pub lacks_reader: bool,
 }
 
-/// Opens a log, which is made if it is missing: a regular file, a FIFO or a character device. No link is followed
+/// Makes the folder of a log or pid file that is to be made. Files that were written for nginx name `logs/error.log`, which
+/// is there only below nginx's own prefix.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), create_dir_all)
+}
+
+/// Opens a log, which is made with its folder if it is missing: a regular file, a FIFO or a character device. No link is followed
 /// but one to a [`Standard`] stream.
 pub fn open(path: &Path) -> io::Result<LogFile> {
     let mut options = OpenOptions::new();
@@ -64,7 +70,11 @@ pub fn open(path: &Path) -> io::Result<LogFile> {
         let file = options.custom_flags(O_NONBLOCK | O_NOCTTY).open(standard.path())?;
         return Ok(LogFile { file, lacks_reader: false });
     }
-    let opened = options.custom_flags(O_NONBLOCK | O_NOCTTY | O_NOFOLLOW).open(path);
+    options.custom_flags(O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    let opened = options.open(path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => make_folder(path).and_then(|()| options.open(path)),
+        _ => Err(error),
+    });
     match opened {
         Ok(file) => accept(path, file),
         Err(error) if error.raw_os_error() == Some(ENXIO) => {
@@ -99,7 +109,7 @@ fn open_fifo(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::{ErrorKind, Read, Write};
+    use std::io::{Read, Write};
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
@@ -158,6 +168,15 @@ mod tests {
         assert!(!folder.0.join("none").exists());
         let error = open(&folder.0.join("link.log")).unwrap_err();
         assert!(error.to_string().contains("a link, which is followed only to"), "{error}");
+    }
+
+    #[test]
+    fn the_folder_of_a_log_is_made() {
+        let folder = Folder::new("folder");
+        let path = folder.0.join("logs/of/nginx.log");
+        open(&path).unwrap();
+        assert!(path.is_file());
+        assert!(open(&path.join("below")).is_err());
     }
 
     #[test]

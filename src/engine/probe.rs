@@ -140,7 +140,9 @@ fn judge_log(path: &Path) -> Result<(), String> {
     }
     let facts = match fs::symlink_metadata(path) {
         Ok(facts) => facts,
-        Err(error) if error.kind() == ErrorKind::NotFound => return judge_new_log(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Account::Own.judge_folder(path.parent().unwrap_or(Path::new("")));
+        }
         Err(error) => return Err(error.to_string()),
     };
     let kind = facts.file_type();
@@ -151,18 +153,6 @@ fn judge_log(path: &Path) -> Result<(), String> {
         return Err("not a regular file, a FIFO or a character device".to_owned());
     }
     may(AccessFlags::W_OK, path).map_err(|error| error.to_string())
-}
-
-/// A log is made, its folder is not.
-fn judge_new_log(path: &Path) -> Result<(), String> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    may(AccessFlags::W_OK | AccessFlags::X_OK, folder).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => format!("{error}; its folder is not made by the server"),
-        _ => error.to_string(),
-    })
 }
 
 /// Whether this process may do something with a file.
@@ -273,7 +263,7 @@ mod tests {
             ("new", ""),
             ("link", "a link, which is followed only to"),
             ("there/a", "Not a directory (os error 20)"),
-            ("none/a", "No such file or directory (os error 2); its folder is not made by the server"),
+            ("none/a", ""),
             (".", "not a regular file, a FIFO or a character device"),
         ] {
             let found = judge_log(&folder.0.join(name)).err().unwrap_or_default();
