@@ -53,16 +53,16 @@ fn what_fails_at_the_start_fails_in_a_test_in_the_same_words() {
     let folder = Folder::new();
     folder.write("file", "");
     for (directives, expected) in [
-        ("user nobody-is-called-so;", "c.conf:2: no user \"nobody-is-called-so\" here: make one, or take \"user\" out to stay who starts the server"),
+        (
+            "user nobody-is-called-so;",
+            "c.conf:2: no user \"nobody-is-called-so\" here: make one, or take \"user\" out to stay who starts the server",
+        ),
         ("user root nobody-is-called-so;", "c.conf:2: no group \"nobody-is-called-so\""),
         (
             "error_log FOLDER/file/a.log;",
             "c.conf:2: error log FOLDER/file/a.log: Not a directory (os error 20)",
         ),
-        (
-            "pid FOLDER/file/a.pid;",
-            "c.conf:2: pid file FOLDER/file/a.pid: Not a directory (os error 20)",
-        ),
+        ("pid FOLDER/file/a.pid;", "c.conf:2: pid file FOLDER/file/a.pid: Not a directory (os error 20)"),
         (
             "http { server { listen 127.0.0.1:0; access_log FOLDER/file/a.log; } }",
             "c.conf:2: access log FOLDER/file/a.log: Not a directory (os error 20)",

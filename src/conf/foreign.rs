@@ -104,7 +104,7 @@ const GROUPS: &[Group] = &[
         "play", "play_temp_path", "play_local_path",
     ] },
     Group { homes: RTMP, fate: Fate::Planned("use hls, which browsers play with hls.js"), names: &[
-        "dash", "dash_path", "dash_fragment", "dash_playlist_length", "dash_cleanup", "dash_nested",
+        "dash", "dash_*",
     ] },
     Group { homes: RTMP, fate: Fate::Planned("use gop_max_frame_count, gop_max_size and gop_max_time"), names: &[
         "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
@@ -127,6 +127,7 @@ const GROUPS: &[Group] = &[
     ] },
 
     // Without these, something else would be served, or to someone else.
+    Group { homes: &[Context::Location], fate: Fate::Refused("locations do not nest; write it beside the outer one"), names: &["location"] },
     Group { homes: MAIN, fate: Fate::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
     Group { homes: HTTP, fate: Fate::Refused("it forwards no requests; a proxy in front can"), names: &[
         "proxy_*", "fastcgi_*", "uwsgi_*", "scgi_*", "grpc_*", "memcached_*", "upstream", "mirror", "mirror_*",
@@ -140,7 +141,7 @@ const GROUPS: &[Group] = &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
     ] },
     Group { homes: HTTP, fate: Fate::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
-        "rewrite", "rewrite_log", "break", "random_index", "post_action",
+        "rewrite", "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",
     ] },
     Group { homes: HTTP, fate: Fate::Refused("it has no variables of the user's; write the value where it is used"), names: &[
         "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*", "set_real_ip_from", "real_ip_*",
