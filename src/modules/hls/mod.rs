@@ -121,7 +121,7 @@ impl Module for Hls {
         let Some(stream) = cx.streams.get_mut(id) else { return };
         let Some(Some(app)) = self.apps.get(stream.app.0).cloned() else { return };
         let name = stream.name.as_str();
-        let label = format!("{}/{name}", app.settings.app);
+        let label = Rc::clone(&stream.label);
         match self.begin(id, &app, name, &mut cx.memory, cx.now.wall) {
             Ok(segmenter) => {
                 cx.awaited.remove(&app.settings.app, name);

@@ -77,7 +77,11 @@ fn mistaken_root<'t>(location: &Location<'t>, folder: &Path) -> Option<(&'t Node
 }
 
 fn unserved(config: &Config<'_>, path: &str) -> String {
-    let add = format!("location /hls {{ alias {path}; }}");
+    let is_taken =
+        |url: &str| config.locations.iter().any(|location| location.path.trim_end_matches('/') == url);
+    let folder = Path::new(path).file_name().map(|name| format!("/{}", name.to_string_lossy()));
+    let url = folder.filter(|url| is_taken("/hls") && !is_taken(url)).unwrap_or_else(|| "/hls".to_owned());
+    let add = format!("location {url} {{ alias {path}; }}");
     let instead = match config.locations.is_empty() {
         true => format!("add \"http {{ server {{ listen 8080; {add} }} }}\""),
         false => format!("add \"{add}\" to a server of http"),
