@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{self, Directive, Scope};
 use crate::engine::{Config, Ctx, KeyFrames, Location, Module, Playlists, Stream, StreamId, Warning};
 use crate::media::flv::Codec;
-use crate::media::{Frame, Kind, ts};
+use crate::media::{Frame, Kind, Role, ts};
 
 /// The key frame interval that encoders are advised to have; fragments that are shorter want a shorter one.
 const ADVISED: Duration = Duration::from_secs(2);
@@ -88,6 +88,11 @@ impl Module for Advice {
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
         let Some(stream) = cx.streams.get_mut(id).filter(|_| !frame.kind.is_data()) else { return };
+        // Nearly all frames tell nothing new.
+        let is_news = frame.kind != Kind::Video || frame.role == Role::Header || frame.is_video_key();
+        if !is_news && stream.key_frames.missing_for() < MISSED {
+            return;
+        }
         let Some(app) = self.apps.get(stream.app.0) else { return };
         let known = self.streams.entry(id).or_default();
         if known.publisher_since != stream.publisher_since {
