@@ -70,9 +70,9 @@ fn write_operating_points(s: &mut Syntax, shape: Shape) {
 
 /// The sequence header as an OBU with its size, behind a temporal delimiter.
 fn obus(sequence: &[u8]) -> Vec<u8> {
-    let length = sequence.len() as u8;
-    let low = [length & 0x7f | 0x80, length >> 7];
-    [&[0x12, 0, 0x0a][..], &low, sequence, &[0x32, 1, 0]].concat()
+    let length = sequence.len();
+    let size = [(length & 0x7f) as u8 | 0x80, (length >> 7) as u8];
+    [&[0x12, 0, 0x0a][..], &size, sequence, &[0x32, 1, 0]].concat()
 }
 
 /// VP9 specification 6.2 `uncompressed_header` of a key frame, as far as the size: what it is, if that is told.
