@@ -37,7 +37,8 @@ impl Engine {
     /// Takes what has been read of sessions and is held only because others have had their turns.
     fn take_last_input(&mut self) {
         for _ in 0..LAST_STEPS {
-            let Some(id) = self.cx.work.publishing.pop_front() else { return };
+            let work = &mut self.cx.work;
+            let Some(id) = work.streaming.pop_front().or_else(|| work.joining.pop_front()) else { return };
             self.contain_for(id, |engine| engine.resume(id));
         }
     }

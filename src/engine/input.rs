@@ -136,10 +136,11 @@ impl Engine {
 impl Ctx {
     /// Lets a session's input go on in a step to come, unless something holds it still.
     pub(super) fn resume_input(&mut self, id: SessionId) {
-        match self.sessions.get(id).map(|session| &session.speaks) {
-            Some(Speaks::Rtmp(_)) => self.work.publishing.push_back(id),
-            Some(Speaks::Http(_)) => self.work.asking.push_back(id),
-            None => {}
+        let Some(session) = self.sessions.get(id) else { return };
+        match session.speaks {
+            Speaks::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
+            Speaks::Rtmp(_) => self.work.streaming.push_back(id),
+            Speaks::Http(_) => self.work.asking.push_back(id),
         }
     }
 }

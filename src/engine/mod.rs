@@ -271,6 +271,11 @@ impl Engine {
         self.cx.work.is_ending()
     }
 
+    /// RTMP clients without a stream whose input waits for its step.
+    pub fn joining(&self) -> usize {
+        self.cx.work.joining.len()
+    }
+
     /// When [`Engine::expire`] wants to be called next.
     pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
         [self.cx.timers.next(), self.cx.answered.next()].into_iter().flatten().min()

@@ -87,7 +87,8 @@ impl World {
         loop {
             let work = &self.engine.cx.work;
             if !work.is_ending() && work.composing.is_empty() {
-                let left = resumes.get_or_insert(work.publishing.len() + work.asking.len());
+                let waiting = work.streaming.len() + work.joining.len() + work.asking.len();
+                let left = resumes.get_or_insert(waiting);
                 let Some(fewer) = left.checked_sub(1) else { break };
                 *left = fewer;
             }

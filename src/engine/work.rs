@@ -11,9 +11,9 @@ use super::session::SessionId;
 /// Work that waits for [`Engine::step`](super::Engine::step). Entries are taken one by one: whoever polls the
 /// sockets may stop between two of them, and one that panics takes no other along.
 ///
-/// What ends comes first, in the order of the fields: it is soon done, and memory waits for it. Then, by turns, a session
-/// that goes on with what it publishes, an answer that is composed, and a client that goes on asking: none of them waits for
-/// the others to have nothing more.
+/// Every other step is of a session that publishes or plays, if one of them goes on. Of the rest, what ends comes first, in
+/// the order of the fields: it is soon done, and memory waits for it. Then, by turns, an answer that is composed, a client
+/// of RTMP that has no stream yet, and a client that goes on asking: none of them waits for the others to have nothing more.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     /// Sessions with something new to send, each once. They are no steps: the sockets are written to first.
@@ -34,12 +34,16 @@ pub(super) struct Work {
     pub lingering: VecDeque<SessionId>,
     /// HTTP answers that have been sent, or never will be, to be accounted for.
     pub exchanged: VecDeque<Exchange>,
-    /// RTMP sessions that may have nothing left to hold their input.
-    pub publishing: VecDeque<SessionId>,
+    /// RTMP sessions with a stream that may have nothing left to hold their input.
+    pub streaming: VecDeque<SessionId>,
+    /// RTMP sessions without one, likewise: a flood of them delays no stream.
+    pub joining: VecDeque<SessionId>,
     /// HTTP sessions whose answer is being composed.
     pub composing: VecDeque<SessionId>,
     /// HTTP sessions that may have nothing left to hold their input.
     pub asking: VecDeque<SessionId>,
+    /// Whether the last step was of a session with a stream.
+    has_streamed: bool,
     /// Which of the last three has its turn.
     turn: u8,
 }
@@ -60,6 +64,17 @@ pub(super) enum Task {
 impl Work {
     /// Takes the next step.
     pub fn next(&mut self) -> Option<Task> {
+        let may_stream = !std::mem::take(&mut self.has_streamed);
+        self.streamed(may_stream).or_else(|| self.other()).or_else(|| self.streamed(true))
+    }
+
+    fn streamed(&mut self, may_stream: bool) -> Option<Task> {
+        let id = may_stream.then(|| self.streaming.pop_front())??;
+        self.has_streamed = true;
+        Some(Task::Resume(id))
+    }
+
+    fn other(&mut self) -> Option<Task> {
         if let Some((id, verdict)) = self.answers.pop_front() {
             return Some(Task::Answer(id, verdict));
         }
@@ -74,16 +89,16 @@ impl Work {
     fn by_turns(&mut self) -> Option<Task> {
         self.turn = (self.turn + 1) % 3;
         match self.turn {
-            0 => self.publishing.pop_front().map(Task::Resume),
-            1 => self.composing.pop_front().map(Task::Compose),
+            0 => self.composing.pop_front().map(Task::Compose),
+            1 => self.joining.pop_front().map(Task::Resume),
             _ => self.asking.pop_front().map(Task::Resume),
         }
     }
 
     /// Whether there is something to do before any socket or timer says so.
     pub fn is_pending(&self) -> bool {
-        let waits =
-            [&self.publishing, &self.composing, &self.asking].into_iter().any(|list| !list.is_empty());
+        let lists = [&self.streaming, &self.composing, &self.joining, &self.asking];
+        let waits = lists.into_iter().any(|list| !list.is_empty());
         waits || self.is_ending() || !(self.dirty.is_empty() && self.actions.is_empty())
     }
 
@@ -103,21 +118,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_comes_first_and_nobody_who_goes_on_waits_for_the_others_to_have_nothing_more() {
+    fn no_stream_waits_for_those_who_come_and_go_and_none_of_these_for_the_others_to_have_nothing_more() {
         let (id, mut work) = (SessionId::default(), Work::default());
-        let mut resumed = 0;
-        for _ in 0..30 {
-            // A flood of lists and requests, each of which comes again at once.
-            work.composing.push_back(id);
-            work.asking.push_back(id);
-            work.publishing.extend(work.publishing.is_empty().then_some(id));
-            let before = work.publishing.len();
-            assert!(matches!(work.next(), Some(Task::Compose(_) | Task::Resume(_))));
-            resumed += before - work.publishing.len();
+        let (mut streamed, mut joined) = (0, 0);
+        for step in 0..60 {
+            // A flood of everything, each of which comes again at once, and now and then something that ends.
+            for list in [&mut work.composing, &mut work.joining, &mut work.asking, &mut work.streaming] {
+                list.push_back(id);
+            }
+            work.ended.extend((step % 4 == 0).then_some(id));
+            let (streams, joins) = (work.streaming.len(), work.joining.len());
+            assert!(work.next().is_some());
+            streamed += streams - work.streaming.len();
+            joined += joins - work.joining.len();
         }
-        assert_eq!(resumed, 10, "a third of the steps");
+        assert_eq!((streamed, joined), (30, 5), "half of all, and of the rest a third of what ends leaves");
+    }
+
+    #[test]
+    fn what_ends_comes_before_those_who_come() {
+        let (id, mut work) = (SessionId::default(), Work::default());
+        work.joining.push_back(id);
         work.ended.push_back(id);
         assert!(work.is_ending() && matches!(work.next(), Some(Task::End(_))) && !work.is_ending());
-        assert!(work.is_pending());
+        assert!(work.is_pending() && matches!(work.next(), Some(Task::Resume(_))));
+        assert!(work.next().is_none() && !work.is_pending());
     }
 }

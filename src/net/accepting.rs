@@ -20,6 +20,9 @@ use crate::engine::{Descriptors, Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
 const ACCEPTS: usize = 64;
+/// RTMP clients without a stream whose input waits; while there are more, others wait to be accepted. So a flood of clients
+/// that are refused takes no memory, and an encoder that comes behind it waits for half a thousand and not for all.
+const MAX_JOINING: usize = 512;
 /// How long accepting rests at most.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often that is said.
@@ -99,6 +102,9 @@ impl Server {
             return self.accepting.later(index);
         }
         for _ in 0..ACCEPTS {
+            if self.engine.joining() > MAX_JOINING && self.speaks_rtmp(index) {
+                return self.accepting.later(index);
+            }
             let Some(Some(listener)) = self.listeners.get(index) else { return };
             match listener.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
@@ -137,6 +143,10 @@ impl Server {
         }
     }
 
+    fn speaks_rtmp(&self, listener: usize) -> bool {
+        self.engine.listeners().get(listener).is_some_and(|listener| listener.protocol == Protocol::Rtmp)
+    }
+
     /// Takes the socket of a new session into the poll.
     fn adopt(&mut self, id: SessionId, mut stream: TcpStream, listener: usize, now: Now) {
         let index = id.index as usize;
@@ -144,8 +154,7 @@ impl Server {
         if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
             return self.engine.disconnected(id, &error.to_string(), now);
         }
-        let protocol = self.engine.listeners().get(listener).map(|listener| listener.protocol);
-        let traffic = if protocol == Some(Protocol::Rtmp) { Traffic::Media } else { Traffic::Files };
+        let traffic = if self.speaks_rtmp(listener) { Traffic::Media } else { Traffic::Files };
         let socket = Socket::new(id, stream, traffic);
         if self.sockets.len() <= index {
             self.sockets.resize_with(index + 1, || None);
