@@ -134,6 +134,10 @@ impl<'a> Checker<'a> {
             return format!("unknown directive \"{name}\" in {context}; {}", fill_in(variable));
         }
         match places.as_slice() {
+            // Of so many errors, these are not shown.
+            [] if self.faults.are_many() => {
+                format!("unknown directive \"{}\" in {context}", name.escape_debug())
+            }
             [] => {
                 let here: Vec<_> = self.table.names(Some(context)).collect();
                 let anywhere: Vec<_> = self.table.names(None).chain(foreign::names()).collect();

@@ -104,6 +104,11 @@ impl Faults {
         self.0.push(error);
     }
 
+    /// Whether there are more than are shown.
+    pub(super) fn are_many(&self) -> bool {
+        self.0.len() > MAX_SHOWN
+    }
+
     /// The value of a result, or nothing, once its errors are added.
     pub fn keep<T>(&mut self, result: Result<T, impl Into<Errors>>) -> Option<T> {
         result.map_err(|errors| self.0.extend(errors.into().0)).ok()

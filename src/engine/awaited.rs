@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// The most that are remembered; beyond this, no more are.
-const MAX: usize = 4096;
+/// The most that are remembered; beyond this, no more are. HLS lets half as many wait, and ends the oldest early.
+const MAX: usize = 8192;
 
 /// By application and name, until when their viewers wait.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use super::connections::Limits;
 use super::hosts::{self, HostName, Hosts};
 use super::listen;
 use super::locations::{self, Location};
+use super::playlists::Site;
 
 /// An RTMP application: a position in [`Config::applications`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub struct Config<'t> {
     pub applications: Vec<Application<'t>>,
     /// Every HTTP server, each block read as the location of what no location matches, followed by its own.
     pub locations: Vec<Location<'t>>,
+    /// Where the HTTP servers find files.
+    pub sites: Vec<Site>,
     /// Every address that is listened on.
     pub listeners: Vec<Listener>,
     /// The session settings of each RTMP server.
@@ -119,6 +122,7 @@ impl<'t> Config<'t> {
         let mut config = Self {
             applications: Vec::new(),
             locations: Vec::new(),
+            sites: Vec::new(),
             listeners: Vec::new(),
             servers: Vec::new(),
             web: Vec::new(),
@@ -140,6 +144,7 @@ impl<'t> Config<'t> {
                 config.add_http_server(&server, faults);
             }
         }
+        config.sites = Site::all(&config.locations);
         config.fold_listeners();
         config
     }

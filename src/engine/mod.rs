@@ -37,7 +37,7 @@ mod out_queue;
 mod pace;
 mod panics;
 mod play;
-pub mod playlists;
+mod playlists;
 mod policy;
 mod probe;
 mod publish;

@@ -1,6 +1,6 @@
 //! Which URL an application's playlists have, found by where its files and the locations' folders are.
 
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use crate::http::path;
 
@@ -19,13 +19,59 @@ pub struct Place {
 }
 
 impl Place {
-    /// What a location says of itself.
+    /// What a location says of itself, with whole paths.
     pub fn of(location: &Location<'_>) -> Self {
-        Self {
-            path: location.path.clone(),
-            root: location.scope.text("root"),
-            alias: location.scope.text("alias"),
+        let folder = |name| {
+            let text = location.scope.text(name);
+            if text.is_empty() { text } else { whole(&text) }
+        };
+        Self { path: location.path.clone(), root: folder("root"), alias: folder("alias") }
+    }
+}
+
+/// A path from the root on.
+fn whole(path: &str) -> String {
+    absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// The locations of an HTTP server that match by the beginning of a path, and where they find files. Made once: there
+/// may be hundreds of them, and as many applications that look for theirs.
+#[derive(Debug)]
+pub struct Site {
+    server: usize,
+    /// Positions among all locations.
+    locations: Vec<usize>,
+    /// The place of each of them.
+    places: Vec<Place>,
+}
+
+impl Site {
+    /// Those of all servers. The locations of one stand behind each other.
+    pub(super) fn all(locations: &[Location<'_>]) -> Vec<Self> {
+        let mut sites: Vec<Self> = Vec::new();
+        for (index, location) in locations.iter().enumerate() {
+            if sites.last().is_none_or(|site| site.server != location.server) {
+                sites.push(Self { server: location.server, locations: Vec::new(), places: Vec::new() });
+            }
+            if let Some(site) = sites.last_mut().filter(|_| location.kind.is_prefix()) {
+                site.locations.push(index);
+                site.places.push(Place::of(location));
+            }
         }
+        sites
+    }
+
+    /// The position of the location by whose `root` or `alias` the files in a folder are found.
+    pub fn serving(&self, folder: &str) -> Option<usize> {
+        let folder = whole(folder);
+        let (place, _) = serving(&self.places, Path::new(&folder))?;
+        let position = self.places.iter().rposition(|other| other == place)?;
+        self.locations.get(position).copied()
+    }
+
+    /// Where the playlists in a folder are on this server, if they are.
+    pub fn playlists(&self, hls_path: &str, nested: bool) -> Option<Playlists> {
+        if hls_path.is_empty() { None } else { Playlists::find(&self.places, &whole(hls_path), nested) }
     }
 }
 
@@ -39,15 +85,18 @@ pub struct Playlists {
 }
 
 impl Playlists {
-    /// Finds the location of an HTTP server that serves `hls_path`.
+    /// Those in `hls_path` as an HTTP server has them.
     pub fn on_server(config: &Config<'_>, server: usize, hls_path: &str, nested: bool) -> Option<Self> {
-        let of_server = |location: &&Location<'_>| location.server == server && location.kind.is_prefix();
-        let places: Vec<Place> = config.locations.iter().filter(of_server).map(Place::of).collect();
-        Self::find(&places, hls_path, nested)
+        config.sites.iter().find(|site| site.server == server)?.playlists(hls_path, nested)
+    }
+
+    /// The same of the first server that has them.
+    pub fn on_any_server(config: &Config<'_>, hls_path: &str, nested: bool) -> Option<Self> {
+        config.sites.iter().find_map(|site| site.playlists(hls_path, nested))
     }
 
     /// Finds, among the locations of one server, the one that serves `hls_path`.
-    pub fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
+    fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
         let (_, url) = serving(places, Path::new(hls_path))?;
         Some(Self { folder: path::encode(&url), nested })
     }
@@ -61,7 +110,7 @@ impl Playlists {
 }
 
 /// The location of a server that serves the files in a folder, and the folder's URL path there, ending with '/'.
-pub fn serving<'a>(places: &'a [Place], folder: &Path) -> Option<(&'a Place, String)> {
+fn serving<'a>(places: &'a [Place], folder: &Path) -> Option<(&'a Place, String)> {
     let found = places.iter().filter_map(|place| Some((place, folder_url(place, folder)?)));
     found.into_iter().find(|(place, url)| longest_prefix(places, url) == Some(place))
 }

@@ -145,6 +145,10 @@ impl Module for Hls {
             // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
             return;
         }
+        // It may end before its time, where too many wait.
+        if let Some(ended) = self.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
+            cx.awaited.remove(&ended.naming.settings().app, ended.naming.name());
+        }
         let wait = self.advance(token, &mut cx.memory, cx.now.wall);
         self.set_timers(cx, wait.map(|wait| (token, wait)));
     }
@@ -206,9 +210,16 @@ impl Hls {
                 continue;
             }
             let ledger = Ledger::open(&root);
+            let mut first: Option<Naming> = None;
             for entry in ledger.entries() {
                 let settings = Settings { layout: entry.layout, ..Settings::clone(&app.settings) };
-                left.push(Naming::new(&root, &entry.name, &Rc::new(settings)).looked_at());
+                let naming = Naming::new(&root, &entry.name, &Rc::new(settings));
+                // Thousands of streams are in one folder, which is looked at once.
+                let naming = match &first {
+                    Some(first) => naming.on_file_system_of(first),
+                    None => first.insert(naming.looked_at()).clone(),
+                };
+                left.push(naming);
             }
             self.ledgers.insert(root, ledger);
         }
@@ -445,12 +456,7 @@ impl App {
 
     /// Where its playlists are on the web: on the first HTTP server that serves them.
     fn playlists(&self, config: &Config<'_>) -> Option<Playlists> {
-        let nested = self.settings.layout == Layout::Nested;
-        let mut servers: Vec<_> = config.locations.iter().map(|location| location.server).collect();
-        servers.dedup();
-        servers
-            .into_iter()
-            .find_map(|server| Playlists::on_server(config, server, self.path.to_str()?, nested))
+        Playlists::on_any_server(config, self.path.to_str()?, self.settings.layout == Layout::Nested)
     }
 }
 

@@ -53,6 +53,11 @@ impl Naming {
         Self { case: if folds { Case::Folds } else { Case::Counts }, ..self }
     }
 
+    /// The same on the file systems of another stream of the application.
+    pub fn on_file_system_of(self, other: &Self) -> Self {
+        Self { case: other.case, ..self }
+    }
+
     /// The stream's name.
     pub fn name(&self) -> &str {
         &self.name

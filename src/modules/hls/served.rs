@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf, absolute};
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Config, Location, LocationKind, Probe};
 
-use crate::engine::playlists::{Place, serving};
-
 /// Looks for a location that serves the `hls_path` of each application.
 pub fn probe(config: &Config<'_>, probe: &mut Probe) {
+    let open: Vec<OpenPlace> = config.locations.iter().filter_map(OpenPlace::of).collect();
     for application in config.applications.iter().map(|application| &application.scope) {
         let path = application.text("hls_path");
         if !application.flag("hls") || !application.flag("live") || path.is_empty() {
             continue;
         }
         let folder = whole(&path);
-        let found = serving_locations(config, &folder);
-        if found.is_empty() && !config.locations.iter().any(|location| may_serve(location, &folder)) {
+        let found = config.sites.iter().filter_map(|site| config.locations.get(site.serving(&path)?));
+        let found: Vec<_> = found.collect();
+        if found.is_empty() && !open.iter().any(|place| place.may_serve(&folder)) {
             let node = application.find("hls_path").unwrap_or(application.node());
             match config.locations.iter().find_map(|location| mistaken_root(location, &folder)) {
                 Some((root, message)) => probe.warn(root, message),
@@ -31,32 +31,28 @@ pub fn probe(config: &Config<'_>, probe: &mut Probe) {
     }
 }
 
-/// In each server the location by whose `root` or `alias` the files in a folder are found.
-fn serving_locations<'c, 't>(config: &'c Config<'t>, folder: &Path) -> Vec<&'c Location<'t>> {
-    let servers = config.locations.chunk_by(|a, b| a.server == b.server);
-    let found = servers.filter_map(|locations| {
-        let (locations, places): (Vec<_>, Vec<_>) = locations
-            .iter()
-            .filter(|location| location.kind.is_prefix())
-            .map(|l| (l, whole_place(l)))
-            .unzip();
-        let (place, _) = serving(&places, folder)?;
-        let position = places.iter().rposition(|other| other == place)?;
-        locations.get(position).copied()
-    });
-    found.collect()
+/// Where a location finds files that is not decided by the beginning of a path alone.
+struct OpenPlace {
+    /// The folder, as far as it is known.
+    base: PathBuf,
 }
 
-/// Whether a location may serve files in a folder which is not decided by the beginning of a path alone.
-fn may_serve(location: &Location<'_>, folder: &Path) -> bool {
-    let Place { root, alias, .. } = Place::of(location);
-    let text = if alias.is_empty() { root } else { alias };
-    let (base, has_variable) = match text.split_once('$') {
-        Some((before, _)) => (before.rsplit_once('/').map_or("", |(folder, _)| folder), true),
-        None => (text.as_str(), false),
-    };
-    let is_open = has_variable || location.kind.is_regex() || location.kind == LocationKind::Named;
-    is_open && !base.is_empty() && (folder.starts_with(whole(base)) || whole(base).starts_with(folder))
+impl OpenPlace {
+    fn of(location: &Location<'_>) -> Option<Self> {
+        let alias = location.scope.text("alias");
+        let text = if alias.is_empty() { location.scope.text("root") } else { alias };
+        let (base, has_variable) = match text.split_once('$') {
+            Some((before, _)) => (before.rsplit_once('/').map_or("", |(folder, _)| folder), true),
+            None => (text.as_str(), false),
+        };
+        let is_open = has_variable || location.kind.is_regex() || location.kind == LocationKind::Named;
+        (is_open && !base.is_empty()).then(|| Self { base: whole(base) })
+    }
+
+    /// Whether a location may serve files in a folder.
+    fn may_serve(&self, folder: &Path) -> bool {
+        folder.starts_with(&self.base) || self.base.starts_with(folder)
+    }
 }
 
 /// A `root` that names the folder itself where an `alias` is meant, and what to write.
@@ -96,12 +92,4 @@ fn allows_origins(scope: &Scope<'_>) -> bool {
 
 fn whole(path: &str) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.into())
-}
-
-/// A location with whole paths.
-fn whole_place(location: &Location<'_>) -> Place {
-    let place = Place::of(location);
-    let whole =
-        |path: &str| if path.is_empty() { String::new() } else { whole(path).to_string_lossy().into_owned() };
-    Place { root: whole(&place.root), alias: whole(&place.alias), path: place.path }
 }

@@ -67,13 +67,18 @@ pub fn push_stream(text: &mut String, stream: &Live<'_>, follows: bool) {
     text.push_str(&stream_object(stream));
 }
 
-/// Goes from the live streams to those that have ended and are waited for: application, name, and for how long, ms.
-pub fn push_waiting<'a>(text: &mut String, waiting: impl Iterator<Item = (&'a str, &'a str, u128)>) {
-    text.push_str("],\"waiting\":[");
+/// Goes from the live streams to those that have ended and are waited for, the first of `total`: application, name, and
+/// for how long, ms.
+pub fn push_waiting<'a>(
+    text: &mut String,
+    waiting: impl Iterator<Item = (&'a str, &'a str, u128)>,
+    total: usize,
+) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "],\"waiting_total\":{total},\"waiting\":[");
     for (index, (app, name, ends_in_ms)) in waiting.enumerate() {
         text.push_str(if index > 0 { "," } else { "" });
         let (app, name) = (quote(app), quote(name));
-        // Writing to a String cannot fail.
         let _ = write!(text, "{{\"app\":{app},\"name\":{name},\"ends_in_ms\":{ends_in_ms}}}");
     }
 }
@@ -201,9 +206,9 @@ mod tests {
         push_stream(&mut text, &live("a", &codec, Some("/hls/a.m3u8"), &well), false);
         let lost = Live { ends_in_ms: Some(9000), ..live("b", &none, None, &warnings) };
         push_stream(&mut text, &lost, true);
-        push_waiting(&mut text, [("live", "c", 1), ("live", "d", 2)].into_iter());
+        push_waiting(&mut text, [("live", "c", 1), ("live", "d", 2)].into_iter(), 3);
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0,"key_interval":0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0,"key_interval":0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

@@ -100,7 +100,8 @@ impl Compose for List {
                     }
                 }
                 if is_over {
-                    json::push_waiting(&mut text, waiting(cx));
+                    let total = cx.awaited.iter(cx.now.instant).count();
+                    json::push_waiting(&mut text, waiting(cx), total);
                     text.push_str(json::END);
                     return Some(super::document("application/json", text.as_bytes()));
                 }

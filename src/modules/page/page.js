@@ -48,7 +48,9 @@ function show(state) {
   const waiting = new Set(state.waiting.map(keyOf));
   for (const [key, card] of cards) {
     if (present.has(key)) continue;
-    if (waiting.has(key)) {
+    // Of more than are listed, one that is being watched may be among those left out.
+    const mayWait = state.waiting_total > state.waiting.length && !card.screen.hidden;
+    if (waiting.has(key) || mayWait) {
       showWaiting(card, true);
       continue;
     }

@@ -289,7 +289,8 @@ impl Output {
         // The rest of a picture belongs to what is there, and a file has one picture at least.
         let begins = frame.role != Role::Header && !matches!(frame.slices, Slices::Continue { .. });
         let frames = self.extent.frames();
-        let is_large = limits.size != 0 && frames > 0 && self.size() + tag_length(frame) > limits.size;
+        let has_any = frames > 0 || self.offset > 0;
+        let is_large = limits.size != 0 && has_any && self.size() + tag_length(frame) > limits.size;
         let is_long = limits.frames != 0 && frames >= limits.frames;
         limits.interval.is_some() && begins && (is_large || is_long)
     }
