@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use millstream::conf::{Error, Place, Scope};
+use millstream::engine::log_file::Standard;
 use millstream::engine::{Account, Engine, Probe};
 use millstream::net;
 
@@ -54,9 +55,15 @@ pub fn logs(logs: &[LogOutput], found: &mut Probe) {
 
 /// Whether the pid file can be written, unless a server has it.
 pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
-    if !process::is_held(path) {
-        found.log("pid file", path, place);
-    }
+    let facts = std::fs::symlink_metadata(path).map(|facts| facts.file_type());
+    let why = match facts {
+        Ok(kind) if Standard::named(path).is_none() && kind.is_symlink() => "a link, which is not followed",
+        Ok(kind) if Standard::named(path).is_none() && !kind.is_file() => "not a regular file",
+        _ if process::is_held(path) => return,
+        _ => return found.log("pid file", path, place),
+    };
+    let message = format!("pid file {}: {why}", path.display());
+    found.faults.push(Error::in_place(place.clone(), message));
 }
 
 /// Whether the addresses can be listened on. While a server has the pid file, those in use are taken for its own.

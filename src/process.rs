@@ -97,6 +97,7 @@ fn open_pid_file(path: &Path, write: bool) -> io::Result<File> {
     });
     let file = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::other("a link, which is not followed"),
+        Some(libc::EISDIR) => io::Error::other("not a regular file"),
         _ => error,
     })?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }

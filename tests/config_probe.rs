@@ -63,6 +63,7 @@ fn what_fails_at_the_start_fails_in_a_test_in_the_same_words() {
             "c.conf:2: error log FOLDER/file/a.log: Not a directory (os error 20)",
         ),
         ("pid FOLDER/file/a.pid;", "c.conf:2: pid file FOLDER/file/a.pid: Not a directory (os error 20)"),
+        ("pid FOLDER;", "c.conf:2: pid file FOLDER: not a regular file"),
         (
             "http { server { listen 127.0.0.1:0; access_log FOLDER/file/a.log; } }",
             "c.conf:2: access log FOLDER/file/a.log: Not a directory (os error 20)",

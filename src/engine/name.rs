@@ -78,6 +78,10 @@ fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(
     use GeneralCategory as Category;
     let is_letter = |neighbour: Option<char>| neighbour.is_some_and(is_of_a_letter);
     match character.general_category() {
+        _ if is_invisible(before, character) => Err(NameError::Format(character)),
+        Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark if before.is_none() => {
+            Err(NameError::Mark(character))
+        }
         Category::Control => Err(NameError::Control(character)),
         _ if character.is_ascii() => {
             let is_allowed =
@@ -97,6 +101,19 @@ fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(
             Err(NameError::Unassigned(character))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether a character that is no format character cannot be seen either: Unicode's default ignorable code points, and the
+/// blank pattern of Braille. Names that look alike would be two streams. An emoji may be followed by its variation selector.
+fn is_invisible(before: Option<char>, character: char) -> bool {
+    let is_selector = matches!(character, '\u{fe0e}' | '\u{fe0f}');
+    let is_emoji = |symbol: char| symbol.general_category() == GeneralCategory::OtherSymbol;
+    match character {
+        _ if is_selector && before.is_some_and(is_emoji) => false,
+        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
+        '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}' => true,
+        _ => false,
     }
 }
 
@@ -136,6 +153,8 @@ pub enum NameError {
     Control(char),
     /// Holds an invisible character that is no joiner.
     Format(char),
+    /// Begins with a mark, which would stand on what is in front of the name.
+    Mark(char),
     /// Holds a joiner that does not stand between two letters.
     Joiner(char),
     /// Holds a separator that is not the ASCII blank.
@@ -173,6 +192,13 @@ impl fmt::Display for NameError {
             }
             Self::Format(character) => {
                 write!(f, "a stream name has no invisible characters such as U+{:04X}", number(character))
+            }
+            Self::Mark(character) => {
+                write!(
+                    f,
+                    "a stream name may not begin with a combining mark such as U+{:04X}",
+                    number(character)
+                )
             }
             Self::Joiner(character) => {
                 write!(f, "a stream name has U+{:04X} between two letters only", number(character))
@@ -220,6 +246,8 @@ mod tests {
             "كاميرا",
             "☃",
             "📷",
+            "☎\u{fe0f} 1",
+            "é",
             "Straße–Süd №5",
             "می\u{200c}خواهم",
             "क्\u{200d}ष",
@@ -273,6 +301,12 @@ mod tests {
             ("a\u{202e}b", E::Format('\u{202e}')),
             ("a\u{feff}b", E::Format('\u{feff}')),
             ("a\u{ad}b", E::Format('\u{ad}')),
+            ("\u{3164}", E::Format('\u{3164}')),
+            ("\u{2800}", E::Format('\u{2800}')),
+            ("cam\u{fe0f}", E::Format('\u{fe0f}')),
+            ("cam\u{34f}", E::Format('\u{34f}')),
+            ("cam\u{e0100}", E::Format('\u{e0100}')),
+            ("\u{301}", E::Mark('\u{301}')),
             ("\u{200d}a", E::Joiner('\u{200d}')),
             ("a\u{200c}", E::Joiner('\u{200c}')),
             ("1\u{200d}2", E::Joiner('\u{200d}')),
