@@ -511,7 +511,7 @@ fn master_of(naming: &Naming) -> Option<PathBuf> {
 /// The same stream, which goes on with its list whatever `hls_continuous` says.
 fn continuing(naming: &Naming) -> Naming {
     let settings = Settings { continuation: Continuation::Continue, ..Settings::clone(naming.settings()) };
-    Naming::new(naming.root(), naming.name(), &Rc::new(settings))
+    naming.with_settings(&Rc::new(settings))
 }
 
 fn without_variants(naming: &Naming) -> Naming {

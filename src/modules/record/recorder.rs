@@ -205,7 +205,9 @@ impl Recorder {
     /// Ends a file that has reached a limit within its interval, and waits for the next one once the interval is over.
     fn keep_to_interval(&mut self, scene: &mut Scene<'_>, frame: &Frame) {
         match &self.state {
-            State::Writing(output) if output.is_full(frame, scene.settings.limits) => {
+            State::Writing(output)
+                if scene.settings.selection.wants(frame) && output.is_full(frame, scene.settings.limits) =>
+            {
                 let Some(end) = output.interval_end() else { return };
                 self.close(scene);
                 self.state = State::Full(end);
