@@ -63,6 +63,8 @@ pub struct Tree {
     files: Vec<(Rc<str>, String)>,
     /// One for each `include` in the tree whose file cannot be read.
     unread: Vec<Error>,
+    /// How many directives have been read.
+    nodes: u32,
 }
 
 impl Tree {
@@ -86,10 +88,11 @@ impl Tree {
 
     /// Adds directives at the top level, as `-g` does. They replace those of the same name.
     pub fn append_globals(&mut self, text: &str) -> Result<(), Error> {
-        let mut parser = Parser::new(PathBuf::new());
+        let mut parser = Parser { nodes: self.nodes, ..Parser::new(PathBuf::new()) };
         // nginx takes the last directive without its semicolon, too. It may be followed by a comment.
         let terminator = if text.trim_end().ends_with([';', '}']) { "" } else { "\n;" };
         let added = parser.parse(&Rc::from("-g"), format!("{text}{terminator}"), 0)?;
+        self.nodes = parser.nodes;
         let children = self.root.children.get_or_insert_default();
         children.retain(|old| !added.iter().any(|new| new.name == old.name && old.children.is_none()));
         children.extend(added);
@@ -155,7 +158,7 @@ impl Parser {
             position: 0,
             left_out: Vec::new(),
         };
-        Tree { root, files: self.files, unread: self.unread }
+        Tree { root, files: self.files, unread: self.unread, nodes: self.nodes }
     }
 
     /// Parses one file that stands `depth` blocks deep.
