@@ -8,7 +8,7 @@ import puppeteer from "puppeteer-core";
 
 const SECONDS = 8; // to watch, if it is not said
 const FRAME_RATE = 25; // of the clip that scripts/interop publishes
-const AMPLE = 1; // seconds ahead; with less, a player that falls behind may have waited for data
+export const AMPLE = 1; // seconds ahead; with less, a player that falls behind may have waited for data
 const SLOWEST = 0.75; // of the speed that a player with that much ahead may fall to: its machine is busy
 export const SLOW_RATE = 2; // pictures a second; fewer come seldom
 const DECODED_AHEAD = 4; // pictures that Chromium wants before it begins
