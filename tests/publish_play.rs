@@ -179,6 +179,9 @@ fn an_unknown_application_is_an_error_and_the_end() {
     assert_eq!(information.str("code"), Some("NetConnection.Connect.Rejected"));
     raw.expect_end();
     server.wait_lines("connect refused: no application", 2);
+    // What stands in the wrong place may be a key.
+    server
+        .expect_lines("no application \"othe...\" (5 characters) here; publish to rtmp://HOST/live/NAME", 1);
 }
 
 #[test]

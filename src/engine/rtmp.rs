@@ -138,9 +138,10 @@ impl Engine {
             Some((app, Address::Stream(connect.app.as_str().into())))
         };
         let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
-            let why = no_application(&connect.app, self.cx.apps.iter().find(|app| app.server == server));
-            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &why, out));
-            return self.cx.finish(id, &format!("connect refused: {why}"));
+            let [told, logged] =
+                no_application(&connect.app, self.cx.apps.iter().find(|app| app.server == server));
+            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &told, out));
+            return self.cx.finish(id, &format!("connect refused: {logged}"));
         };
         if let Some(state) = session.rtmp_mut() {
             state.address = address;
@@ -305,13 +306,29 @@ impl Ctx {
     }
 }
 
-/// Why there is no application of that name, and what to do about it in a server that has this one.
-fn no_application(asked: &str, has: Option<&AppFacts>) -> String {
+/// Why there is no application of that name, and what to do about it in a server that has this one: for the client, and
+/// for the log, which is not to have all of what may be a stream's key.
+fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
     let cut: String = asked.chars().take(MAX_SHOWN).collect();
-    let why = format!("no application \"{}\" here", cut.escape_debug());
+    let told = format!("no application \"{}\" here", cut.escape_debug());
+    let logged = format!("no application \"{} here", start_of(asked));
     let Some(AppFacts { name, .. }) = has.filter(|_| cut == asked && !asked.contains('/')) else {
-        return why;
+        return [told, logged];
     };
     let key = if asked.is_empty() { "NAME".into() } else { asked.escape_debug().to_string() };
-    format!("{why}; publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\"")
+    let instead =
+        |key: &str| format!("publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\"");
+    [format!("{told}; {}", instead(&key)), format!("{logged}; {}", instead("NAME"))]
+}
+
+/// Characters that the log shows of what may be a key.
+const SHOWN_OF_SECRET: usize = 4;
+
+/// The beginning of what may be a key, and how long it is.
+fn start_of(secret: &str) -> String {
+    let start: String = secret.chars().take(SHOWN_OF_SECRET).flat_map(char::escape_debug).collect();
+    match secret.chars().count() {
+        count if count > SHOWN_OF_SECRET => format!("{start}...\" ({count} characters)"),
+        _ => format!("{start}\""),
+    }
 }
