@@ -224,7 +224,10 @@ impl Hls {
             self.ledgers.insert(root, ledger);
         }
         let take = |naming: Naming| {
-            let (written, open_for) = (files::modified(&naming.playlist()), open_after_restart(&naming));
+            let files = Files::of(naming.settings().place, memory);
+            let is_open = recovery::is_open(&naming, &files);
+            let open_for = open_after_restart(&naming).filter(|_| is_open);
+            let written = files::modified(&naming.playlist());
             self.outlast(naming, open_for, written, memory)
         };
         left.into_iter().flat_map(take).collect()
@@ -494,7 +497,8 @@ fn open_after_restart(naming: &Naming) -> Option<Duration> {
 fn end(naming: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
     let mut files = Files::of(naming.settings().place, memory);
     match recovery::end(naming, &mut files, wall) {
-        Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
+        Ok(true) => log::info!("{}: hls ends: nobody has come back", naming.label()),
+        Ok(false) => {}
         Err(error) => log::error!("{}: hls: {error}", naming.label()),
     }
 }

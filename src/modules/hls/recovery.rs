@@ -40,15 +40,25 @@ pub fn remove_last(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     }
 }
 
-/// Says in the playlist of a stream that it has ended, if anything is listed and it does not say so already.
-pub fn end(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) -> io::Result<()> {
-    let path = naming.playlist();
-    let Some(before) = files.read(&path, MAX_TEXT)?.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-        return Ok(());
-    };
-    let Ok(Some((mut playlist, retired))) = read_back(naming, files) else { return Ok(()) };
+/// Says in the playlist of a stream that it has ended. False if nothing is listed, or it says so already.
+pub fn end(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) -> io::Result<bool> {
+    let Some(text) = with_end(naming, files)? else { return Ok(false) };
+    files.replace(&naming.playlist(), text.as_bytes(), wall)?;
+    Ok(true)
+}
+
+/// Whether the playlist of a stream lists something and does not say that the stream has ended.
+pub fn is_open(naming: &Naming, files: &Files<'_>) -> bool {
+    with_end(naming, files).is_ok_and(|text| text.is_some())
+}
+
+/// The playlist of a stream with its end, if that is to be added.
+fn with_end(naming: &Naming, files: &Files<'_>) -> io::Result<Option<String>> {
+    let bytes = files.read(&naming.playlist(), MAX_TEXT)?;
+    let Some(before) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Ok(None) };
+    let Ok(Some((mut playlist, retired))) = read_back(naming, files) else { return Ok(None) };
     let text = playlist.render(naming, &retired, stream_inf_line(&before), End::Ended);
-    if playlist.is_empty() || text == before { Ok(()) } else { files.replace(&path, text.as_bytes(), wall) }
+    Ok(Some(text).filter(|text| !playlist.is_empty() && *text != before))
 }
 
 /// The fragments and keys that a stream's playlist names, the oldest first; `None` if it is not ours.

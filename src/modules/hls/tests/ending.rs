@@ -135,6 +135,28 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
 }
 
 #[test]
+fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
+    for (cleanup, left) in [(Cleanup::Delete, 1), (Cleanup::Keep, 0)] {
+        let scratch = Scratch::new();
+        let app = waiting(scratch.path(), |settings| settings.cleanup = cleanup);
+        let mut first = Hls::default();
+        publish_as(&mut first, 1, &app, "a");
+        let (token, _) = finish(&mut first, 1).unwrap();
+        // The ledger of a server that is killed right after it has ended the list.
+        let ledger = fs::read(scratch.path().join(LEDGER)).unwrap();
+        advance(&mut first, token);
+        fs::write(scratch.path().join(LEDGER), ledger).unwrap();
+        assert!(list(&scratch).ends_with(ENDLIST));
+        let mut second = Hls { apps: vec![Some(app)], ..Hls::default() };
+        let timers = second.take_up(&mut MemoryFiles::default());
+        assert_eq!(timers.len(), left);
+        for (token, _) in timers {
+            assert_eq!(second.ended.get(token).unwrap().stage, Stage::Over);
+        }
+    }
+}
+
+#[test]
 fn what_another_server_writes_is_not_ended() {
     let scratch = Scratch::new();
     let app = waiting(scratch.path(), |_| {});
