@@ -5,25 +5,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
-use super::answered::Answered;
-use super::awaited::Awaited;
-use super::budgets::Budgets;
-use super::config::{AppId, Config, Listener, Protocol, ServerSettings};
-use super::connections::{Connections, Limits};
-use super::descriptors::Descriptors;
-use super::hosts::Hosts;
-use super::locations::Locations;
-use super::memory::MemoryFiles;
-use super::name::StreamName;
-use super::out_queue::OutQueue;
-use super::panics::Panics;
-use super::policy::Policy;
-use super::refusals::Refusals;
-use super::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
-use super::strays::Strays;
-use super::stream::{StreamId, Streams};
-use super::timers::{Timer, Timers};
-use super::work::Work;
+use crate::engine::config::policy::Policy;
+use crate::engine::config::{AppId, Config, Listener, Protocol, ServerSettings};
+use crate::engine::http::hosts::Hosts;
+use crate::engine::http::locations::Locations;
+use crate::engine::limits::budgets::Budgets;
+use crate::engine::limits::connections::{Connections, Limits};
+use crate::engine::limits::descriptors::Descriptors;
+use crate::engine::limits::refusals::Refusals;
+use crate::engine::memory::MemoryFiles;
+use crate::engine::panics::Panics;
+use crate::engine::rtmp::answered::Answered;
+use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::strays::Strays;
+use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
+use crate::engine::stream::awaited::Awaited;
+use crate::engine::stream::name::StreamName;
+use crate::engine::stream::{StreamId, Streams};
+use crate::engine::timers::{Timer, Timers};
+use crate::engine::work::Work;
 
 /// The time, as whoever polls the sockets read it for this turn.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ pub struct Now {
 pub enum Action {
     /// Read this session again, though no new bytes have been announced.
     Read(SessionId),
-    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](super::Engine::send_unasked), unless there
+    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](crate::engine::Engine::send_unasked), unless there
     /// is more of it to be read.
     SendUnasked(SessionId),
     /// Give up on this session when its peer's host has been heard of in no way for so long.
@@ -74,7 +74,7 @@ pub struct Ctx {
     pub streams: Streams,
     /// Streams that have ended and whose viewers wait for them.
     pub awaited: Awaited,
-    /// All applications, by [`AppId`](super::AppId).
+    /// All applications, by [`AppId`].
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,

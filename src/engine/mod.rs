@@ -5,58 +5,19 @@
 //! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
 //! stream that is gone finds nobody.
 
-mod address;
-mod answered;
-mod awaited;
-mod budgets;
 mod config;
-mod connections;
 mod ctx;
-mod deadlines;
-mod descriptors;
-mod directives;
-mod dismissal;
-mod ending;
-mod exchange;
-mod fifo;
-mod gates;
-mod gop;
-mod headers;
-mod hosts;
 mod http;
-mod input;
-mod key_frames;
-mod listen;
-mod locations;
+mod limits;
 pub mod log_file;
 mod memory;
 mod module;
-mod name;
-mod network;
-mod out_queue;
-mod pace;
 mod panics;
-mod play;
-mod playlists;
-mod policy;
-mod probe;
-mod publish;
 pub mod quantities;
-mod reclaim;
-mod refusals;
-mod relief;
-mod role;
 mod rtmp;
-mod sending;
 mod session;
-mod shared_object;
-mod strays;
 mod stream;
-mod tally;
-mod timeline;
 mod timers;
-mod unasked;
-mod warnings;
 mod work;
 
 #[cfg(test)]
@@ -64,37 +25,37 @@ mod tests;
 
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
-pub use awaited::Awaited;
+pub use config::network::Network;
+pub use config::probe::{Account, Probe};
 pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
 pub use ctx::{Action, AppFacts, Ctx, Now};
-pub use descriptors::Descriptors;
-pub use exchange::Exchange;
-pub use gop::{Gop, GopLimits};
-pub use headers::Headers;
-pub use key_frames::KeyFrames;
-pub use locations::{Kind as LocationKind, Location};
+pub use http::exchange::Exchange;
+pub use http::locations::{Kind as LocationKind, Location};
+pub use http::playlists::Playlists;
+pub use limits::descriptors::Descriptors;
+pub use limits::refusals::Refusals;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
 pub use module::{
     Answer, COMPOSED_AT_ONCE, Compose, Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target,
     Verdict,
 };
-pub use name::{NameError, StreamName};
-pub use network::Network;
-pub use out_queue::{Allowance, Body, OutQueue};
 pub use panics::Panics;
-pub use playlists::Playlists;
-pub use probe::{Account, Probe};
-pub use refusals::Refusals;
-pub use role::{Endpoint, Player, Role, Roles, Seat, Track, Until};
-pub use sending::MAX_QUEUED_BYTES;
+pub use session::out_queue::{Allowance, Body, OutQueue};
+pub use session::roles::{Endpoint, Player, Role, Roles, Seat, Track, Until};
+pub use session::sending::MAX_QUEUED_BYTES;
 pub use session::{Ask, Request, Session, SessionId};
+pub use stream::awaited::Awaited;
+pub use stream::gop::{Gop, GopLimits};
+pub use stream::headers::Headers;
+pub use stream::key_frames::KeyFrames;
+pub use stream::name::{NameError, StreamName};
+pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, StreamId, Streams};
-pub use warnings::{Warning, Warnings};
 
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
-use budgets::Budgets;
+use limits::budgets::Budgets;
 use session::{Life, Speaks};
 use timers::Timer;
 use work::Task;
@@ -107,10 +68,10 @@ const CONNECTION_LOST: &str = "the connection was lost";
 /// The directives of all modules and of the engine itself, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
     let own = [
-        ("core", directives::DIRECTIVES),
-        ("memory", budgets::DIRECTIVES),
-        ("connections", connections::DIRECTIVES),
-        ("streams", policy::DIRECTIVES),
+        ("core", config::directives::DIRECTIVES),
+        ("memory", limits::budgets::DIRECTIVES),
+        ("connections", limits::connections::DIRECTIVES),
+        ("streams", config::policy::DIRECTIVES),
     ];
     let all = own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives())));
     all.filter(|(_, directives)| !directives.is_empty()).collect()
@@ -150,11 +111,11 @@ impl Engine {
     /// Tries what the start will do, and tells what will fail or surprise. `root` is the configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
         let config = Config::read(root, &mut conf::Faults::default());
-        probe::whole(root, &config, probe);
+        config::probe::whole(root, &config, probe);
         for module in &self.modules {
             module.probe(&config, probe);
         }
-        probe::keep_what_concerns(root, probe);
+        config::probe::keep_what_concerns(root, probe);
     }
 
     /// Opens what is to be open before the process goes into the background and becomes another user.
@@ -223,7 +184,7 @@ impl Engine {
         session.last_output = now.instant;
         let next_due = match session.speaks {
             Speaks::Rtmp(_) => None,
-            Speaks::Http(_) => exchange::settle(session, &mut self.cx.work.exchanged, now.instant),
+            Speaks::Http(_) => http::exchange::settle(session, &mut self.cx.work.exchanged, now.instant),
         };
         self.cx.budgets.count_replies(session);
         if session.out.is_waiting() {

@@ -10,15 +10,15 @@ use crate::http;
 use crate::media::Frame;
 use crate::rtmp::shared_object::SharedObject;
 
-use super::config::{AppId, Config, LocationId};
-use super::ctx::{Ctx, Now};
-use super::exchange::Exchange;
-use super::memory::MemoryFiles;
-use super::out_queue::Body;
-use super::probe::Probe;
-use super::role::Endpoint;
-use super::session::{Request, SessionId};
-use super::stream::StreamId;
+use crate::engine::config::probe::Probe;
+use crate::engine::config::{AppId, Config, LocationId};
+use crate::engine::ctx::{Ctx, Now};
+use crate::engine::http::exchange::Exchange;
+use crate::engine::memory::MemoryFiles;
+use crate::engine::session::out_queue::Body;
+use crate::engine::session::roles::Endpoint;
+use crate::engine::session::{Request, SessionId};
+use crate::engine::stream::StreamId;
 
 /// What a gate says to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::ctx::Action;
-use super::exchange::Exchange;
-use super::module::Verdict;
-use super::role::Endpoint;
-use super::session::SessionId;
+use crate::engine::ctx::Action;
+use crate::engine::http::exchange::Exchange;
+use crate::engine::module::Verdict;
+use crate::engine::session::SessionId;
+use crate::engine::session::roles::Endpoint;
 
-/// Work that waits for [`Engine::step`](super::Engine::step). Entries are taken one by one: whoever polls the
+/// Work that waits for [`Engine::step`](crate::engine::Engine::step). Entries are taken one by one: whoever polls the
 /// sockets may stop between two of them, and one that panics takes no other along.
 ///
 /// Every other step is of a session that publishes or plays, if one of them goes on. Of the rest, what ends comes first, in

@@ -5,6 +5,8 @@
 //! is being sent it. Whoever puts files here has a limit in mind and asks for room first; where there is none,
 //! late readers and what has ended give way.
 
+pub(in crate::engine) mod reclaim;
+
 mod owners;
 mod space;
 
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use super::out_queue::Body;
+use crate::engine::session::out_queue::Body;
 use owners::Owners;
 pub use space::Extent;
 use space::Space;

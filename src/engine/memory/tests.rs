@@ -1,4 +1,4 @@
-use super::*;
+use crate::engine::memory::*;
 
 /// As the kernel counts.
 fn real(files: &mut MemoryFiles) -> u64 {

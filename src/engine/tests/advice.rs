@@ -1,6 +1,6 @@
 //! What is said of a stream, in virtual time: what its publisher should do, and what its HLS lacks.
 
-use super::*;
+use crate::engine::tests::*;
 
 const AV1: (&[u8], &[u8]) = (b"\x90av01\x81\0\0\0", b"\x91av01\x12\0");
 const OPUS: (&[u8], &[u8]) = (b"\x90OpusOpusHead\x01\x02\0\0\x80\xbb\0\0\0\0\0", b"\x91Opus\xfc\xff\xfe");

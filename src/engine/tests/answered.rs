@@ -1,6 +1,6 @@
 //! What follows the answer to a play: not in the same read.
 
-use super::*;
+use crate::engine::tests::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -1,6 +1,6 @@
 //! What one client can make the server hold or do at once, and what a client that reads may have waiting.
 
-use super::*;
+use crate::engine::tests::*;
 
 const BURST: u32 = 8000;
 

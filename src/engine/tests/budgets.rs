@@ -1,7 +1,7 @@
 //! What all sessions together may take, and what is given up beyond that.
 
-use super::*;
-use crate::engine::relief::RELIEF_INTERVAL;
+use crate::engine::limits::relief::RELIEF_INTERVAL;
+use crate::engine::tests::*;
 
 fn world(main: &str) -> World {
     let config = format!(

@@ -1,6 +1,6 @@
 //! How many connections are taken: in all, of a protocol, a server, an application and an address.
 
-use super::*;
+use crate::engine::tests::*;
 
 /// Two RTMP servers and an HTTP server, with these directives in the blocks of each.
 fn world(all: &str, rtmp: &str, server: &str, application: &str, http: &str) -> World {

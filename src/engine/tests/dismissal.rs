@@ -1,6 +1,6 @@
 //! Publishers beyond a limit: refused or ended with the reason, before what they send has reached anybody.
 
-use super::*;
+use crate::engine::tests::*;
 
 /// x264's, for 160x120.
 const SMALL: &[u8] = &[

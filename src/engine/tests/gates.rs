@@ -1,6 +1,6 @@
 //! Requests that a gate suspends or denies, and sinks that fail.
 
-use super::*;
+use crate::engine::tests::*;
 
 /// Suspends every publish until the test answers, and gives each stream a sink that fails.
 struct Hesitant {

@@ -1,6 +1,6 @@
 //! Headers with the edges of each of their fields, through all that a publisher's frames go through.
 
-use super::*;
+use crate::engine::tests::*;
 use crate::media::tests::messages;
 
 #[test]

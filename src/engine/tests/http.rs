@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::*;
+use crate::engine::tests::*;
 
 const FILE: usize = 200_000;
 

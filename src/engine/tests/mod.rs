@@ -23,8 +23,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::*;
 use crate::conf::Tree;
+use crate::engine::*;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::{Frame, Kind};
 use crate::modules::table;

@@ -1,6 +1,6 @@
 //! What clients ask for and what streams are called.
 
-use super::*;
+use crate::engine::tests::*;
 
 const STREAM_FROM_APP: &str = "
     rtmp { server { listen 127.0.0.1:0; gop_cache off; stream_from_app live; application live { live on; } } }

@@ -1,6 +1,6 @@
 //! Publishers whose media time runs faster than the clock.
 
-use super::*;
+use crate::engine::tests::*;
 
 fn world() -> World {
     World::configured(

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::*;
+use crate::engine::tests::*;
 
 /// Where the module or its sink panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

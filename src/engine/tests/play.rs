@@ -1,6 +1,6 @@
 //! Players: what they are told, what they ask for otherwise, and what they are spared.
 
-use super::*;
+use crate::engine::tests::*;
 
 fn world(directives: &str) -> World {
     let config = format!(

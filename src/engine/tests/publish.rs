@@ -1,6 +1,6 @@
 //! Publishers: who takes whose place, who is waited for, and what outputs hear of it.
 
-use super::*;
+use crate::engine::tests::*;
 
 /// An application with these directives, and a sink that counts what it hears.
 fn world(directives: &str) -> (World, Rc<Heard>) {

@@ -1,6 +1,6 @@
 //! Shared objects between clients: what each is told, and what ends.
 
-use super::*;
+use crate::engine::tests::*;
 use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 
 const CONFIG: &str = "

@@ -1,6 +1,6 @@
 //! When clients are sent what they have not asked for: acknowledgements and notices.
 
-use super::*;
+use crate::engine::tests::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 /// What is owed an acknowledgement by a client that has announced no window, bytes.

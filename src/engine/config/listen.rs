@@ -1,0 +1,109 @@
+//! `listen`: what it takes, and which addresses it means.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use crate::conf::MORE;
+
+/// How `listen` is written for RTMP.
+pub(in crate::engine) const RTMP_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] [reuseport] ...";
+/// How `listen` is written for HTTP.
+pub(in crate::engine) const HTTP_SYNTAX: &str =
+    "address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...";
+
+/// nginx's options of `listen`; most mean nothing here, or are how it is anyway.
+const LISTEN_OPTIONS: [&str; 10] = [
+    "default_server",
+    "default",
+    "bind",
+    "reuseport",
+    "deferred",
+    "so_keepalive=",
+    "backlog=",
+    "rcvbuf=",
+    "sndbuf=",
+    "ipv6only=",
+];
+
+/// Checks the arguments of `listen`, but for names, which are looked up at the start.
+pub(in crate::engine) fn check_listen(args: &[String]) -> Result<(), String> {
+    let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
+    for option in options {
+        match option.as_str() {
+            "ssl" | "http2" => {
+                let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
+                return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
+            }
+            "proxy_protocol" => return Err(format!("\"{option}\" is not there yet: leave it out; {MORE}")),
+            _ => {}
+        }
+        let known = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
+        if !LISTEN_OPTIONS.iter().any(known) {
+            return Err(format!("no option \"{option}\""));
+        }
+    }
+    if address.starts_with("unix:") {
+        return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
+    }
+    split_address(address, 0).map(|_| ())
+}
+
+/// Splits "host:port", "host" or "port"; the host "*" or none is every IPv4 address.
+fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
+    let bad = || format!("\"{text}\" is not an address, a port, or both with a colon between");
+    let port = |digits: &str| digits.parse::<u16>().map_err(|_| format!("\"{digits}\" is not a port"));
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(("*", port(text)?));
+    }
+    if text.contains(['$', '{', '/']) {
+        return Err(bad());
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
+        return match rest.strip_prefix(':') {
+            Some(digits) => Ok((host, port(digits)?)),
+            None if rest.is_empty() => Ok((host, default_port)),
+            None => Err(bad()),
+        };
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, digits)) => (host, port(digits)?),
+        None => (text, default_port),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    if !host.is_empty() && host.bytes().all(is_host) { Ok((host, port)) } else { Err(bad()) }
+}
+
+/// All addresses that are meant: a name may have several.
+pub(in crate::engine) fn resolve(text: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
+    let (host, port) = split_address(text, default_port)?;
+    if host == "*" {
+        return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
+    }
+    let found = (host, port).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
+    let mut addresses: Vec<_> = found.collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_nginx_has_them() {
+        for (text, address) in [
+            ("1935", "0.0.0.0:1935"),
+            ("*:80", "0.0.0.0:80"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("127.0.0.1", "127.0.0.1:7"),
+            ("[::]:1935", "[::]:1935"),
+            ("[::1]", "[::1]:7"),
+        ] {
+            assert_eq!(resolve(text, 7), Ok(vec![address.parse().unwrap()]), "{text}");
+        }
+        for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999", "${PORT}", "http://a"] {
+            assert!(split_address(text, 7).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! The checked configuration as the engine and the modules read it: servers, applications, locations.
+//!
+//! Ids are positions in these lists. A module reads its own directives through each [`Scope`] in
+//! [`Module::configure`](crate::engine::Module::configure) and keeps plain values, indexed by those ids.
+
+pub(in crate::engine) mod directives;
+pub(in crate::engine) mod listen;
+pub(in crate::engine) mod network;
+pub(in crate::engine) mod policy;
+pub(in crate::engine) mod probe;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
+use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
+
+use crate::engine::http::hosts::{self, HostName, Hosts};
+use crate::engine::http::locations::{self, Location};
+use crate::engine::http::playlists::Site;
+use crate::engine::limits::connections::Limits;
+
+/// An RTMP application: a position in [`Config::applications`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AppId(pub usize);
+
+/// An HTTP location: a position in [`Config::locations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LocationId(pub usize);
+
+/// A whole configuration, borrowed from its tree.
+#[derive(Debug)]
+pub struct Config<'t> {
+    /// Every `application` of every RTMP server, in the order of the file.
+    pub applications: Vec<Application<'t>>,
+    /// Every HTTP server, each block read as the location of what no location matches, followed by its own.
+    pub locations: Vec<Location<'t>>,
+    /// Where the HTTP servers find files.
+    pub sites: Vec<Site>,
+    /// Every address that is listened on.
+    pub listeners: Vec<Listener>,
+    /// The session settings of each RTMP server.
+    pub(in crate::engine) servers: Vec<ServerSettings>,
+    /// Every HTTP server.
+    web: Vec<WebServer>,
+    /// Which HTTP servers answer on an address, and for which hosts.
+    pub(in crate::engine) hosts: Vec<Hosts>,
+    /// How many connections there may be.
+    pub(in crate::engine) limits: BlockLimits,
+}
+
+/// The limits of connections, by block.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct BlockLimits {
+    pub all: Limits,
+    pub rtmp: Limits,
+    pub http: Limits,
+    /// Of each RTMP server.
+    pub servers: Vec<Limits>,
+}
+
+/// One `application` block.
+#[derive(Debug)]
+pub struct Application<'t> {
+    /// The name that `connect` asks for.
+    pub name: String,
+    /// The position of its RTMP server among the servers.
+    pub server: usize,
+    /// Its directives, with those inherited from `server` and `rtmp`.
+    pub scope: Scope<'t>,
+}
+
+/// What is spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP.
+    Rtmp,
+    /// HTTP.
+    Http,
+}
+
+/// One address to accept connections on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// The address.
+    pub address: SocketAddr,
+    /// The position of the RTMP server, or of the hosts that HTTP servers answer for there.
+    pub server: usize,
+    /// Whether an IPv6 address is for IPv6 only.
+    pub ipv6_only: bool,
+    /// Whether another process may listen there, too.
+    pub reuse_port: bool,
+    /// Where the configuration says so.
+    pub origin: Place,
+    /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
+    pub(in crate::engine) apart: Vec<(IpAddr, usize)>,
+}
+
+/// One HTTP server.
+#[derive(Debug)]
+struct WebServer {
+    names: Vec<HostName>,
+}
+
+/// What bounds the sessions of one RTMP server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct ServerSettings {
+    pub rtmp: crate::rtmp::server::Settings,
+    pub timeout: Duration,
+    pub ping: Duration,
+    pub ping_timeout: Duration,
+    /// Whether a silent client is closed in place of being asked.
+    pub busy: bool,
+    pub out_queue: usize,
+    /// Messages at which held frames are sent, whatever `buffer` says.
+    pub out_cork: usize,
+    /// The position of the application whose streams are named by applications that there are none of.
+    pub stream_from_app: Option<usize>,
+}
+
+impl<'t> Config<'t> {
+    /// Reads the blocks of a checked configuration. What is wrong is added to `faults`, and left out.
+    pub(in crate::engine) fn read(root: &Scope<'t>, faults: &mut Faults) -> Self {
+        let mut config = Self {
+            applications: Vec::new(),
+            locations: Vec::new(),
+            sites: Vec::new(),
+            listeners: Vec::new(),
+            servers: Vec::new(),
+            web: Vec::new(),
+            hosts: Vec::new(),
+            limits: BlockLimits { all: Limits::of(root), ..BlockLimits::default() },
+        };
+        if let Some(node) = root.own("error_log").nth(MAX_ERROR_LOGS) {
+            faults.push(Error::at(node, format!("more than {MAX_ERROR_LOGS} error logs")));
+        }
+        for rtmp in root.blocks("rtmp") {
+            config.limits.rtmp = Limits::of(&rtmp);
+            for server in rtmp.blocks("server") {
+                config.add_rtmp_server(&server, faults);
+            }
+        }
+        for http in root.blocks("http") {
+            config.limits.http = Limits::of(&http);
+            for server in http.blocks("server") {
+                config.add_http_server(&server, faults);
+            }
+        }
+        config.sites = Site::all(&config.locations);
+        config.fold_listeners();
+        config
+    }
+
+    /// Reads the blocks of a checked configuration; all that is wrong with them is the error.
+    #[cfg(test)]
+    pub fn new(root: &Scope<'t>) -> Result<Self, crate::conf::Errors> {
+        let mut faults = Faults::default();
+        let config = Self::read(root, &mut faults);
+        faults.into_result(config)
+    }
+
+    fn add_rtmp_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
+        let server = self.servers.len();
+        self.servers.push(ServerSettings::new(scope));
+        self.limits.servers.push(Limits::of(scope));
+        self.add_listeners(Protocol::Rtmp, server, 1935, scope, faults);
+        for application in scope.blocks("application") {
+            let node = application.node();
+            let name = node.args.first().cloned().unwrap_or_default();
+            if self.applications.iter().any(|other| other.server == server && other.name == name) {
+                let why = format!("application \"{name}\" stands in this server twice");
+                faults.push(Error::at(node, why));
+            }
+            self.applications.push(Application { name, server, scope: application });
+        }
+        let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
+        if let Some(settings) = self.servers.last_mut() {
+            settings.stream_from_app = stream_from_app;
+        }
+    }
+
+    fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
+        let server = self.web.len();
+        self.web.push(WebServer { names: faults.keep_or_default(hosts::read_names(scope)) });
+        self.add_listeners(Protocol::Http, server, 80, scope, faults);
+        self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
+    }
+
+    /// The position of the application that `stream_from_app` names in an RTMP server that has been read.
+    fn stream_from_app(&self, server: usize, scope: &Scope<'t>) -> Result<Option<usize>, Error> {
+        let Some(node) = scope.find("stream_from_app") else { return Ok(None) };
+        let name = node.args.first().map(String::as_str).unwrap_or_default();
+        let is_it = |app: &Application<'_>| app.server == server && app.name == name;
+        match self.applications.iter().position(is_it) {
+            None if name != "off" => {
+                let why = "\"stream_from_app\" takes an application of this server, and there is none called";
+                Err(Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn add_listeners(
+        &mut self,
+        protocol: Protocol,
+        server: usize,
+        default_port: u16,
+        scope: &Scope<'t>,
+        faults: &mut Faults,
+    ) {
+        for node in scope.own("listen") {
+            faults.keep(self.add_listener(protocol, server, default_port, node));
+        }
+        // Where a wrong "listen" was left out, the default is not what is meant.
+        if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
+            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
+            faults.keep(self.add_address(protocol, server, address, scope.node()));
+        }
+    }
+
+    fn add_listener(
+        &mut self,
+        protocol: Protocol,
+        server: usize,
+        default_port: u16,
+        node: &Node,
+    ) -> Result<(), Error> {
+        let text = node.args.first().map(String::as_str).unwrap_or_default();
+        for address in listen::resolve(text, default_port).map_err(|why| Error::at(node, why))? {
+            self.add_address(protocol, server, address, node)?;
+        }
+        Ok(())
+    }
+
+    /// An address of a server. HTTP servers may share one: the request's host decides.
+    fn add_address(
+        &mut self,
+        protocol: Protocol,
+        server: usize,
+        address: SocketAddr,
+        node: &Node,
+    ) -> Result<(), Error> {
+        let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
+        let is_default = says("default_server") || says("default");
+        let taken = |other: &&Listener| other.address == address && address.port() != 0;
+        let shared = match self.listeners.iter().find(taken) {
+            None => None,
+            Some(other) if protocol == Protocol::Http && other.protocol == protocol => Some(other.server),
+            Some(other) => {
+                return Err(Error::at(
+                    node,
+                    format!("{address} is already listened on, by {}", other.origin),
+                ));
+            }
+        };
+        let position = match (protocol, shared) {
+            (Protocol::Rtmp, _) => server,
+            (Protocol::Http, Some(hosts)) => hosts,
+            (Protocol::Http, None) => {
+                self.hosts.push(Hosts::default());
+                self.hosts.len() - 1
+            }
+        };
+        if let (Protocol::Http, Some(hosts)) = (protocol, self.hosts.get_mut(position)) {
+            let names = self.web.get(server).map(|web| web.names.as_slice()).unwrap_or_default();
+            hosts
+                .add(server, names, is_default)
+                .map_err(|why| Error::at(node, format!("{address} {why}")))?;
+        }
+        if shared.is_none() {
+            self.listeners.push(Listener {
+                protocol,
+                address,
+                server: position,
+                ipv6_only: !says("ipv6only=off"),
+                reuse_port: says("reuseport"),
+                origin: Place::of(node),
+                apart: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    /// An address beside all addresses, at the same port, cannot be opened: what comes to it comes to the
+    /// listener for all, which then tells them apart.
+    fn fold_listeners(&mut self) {
+        let all = self.listeners.clone();
+        let is_covered = |one: &Listener| all.iter().any(|wide| wide.covers(one));
+        let (covered, kept): (Vec<_>, Vec<_>) = self.listeners.drain(..).partition(is_covered);
+        self.listeners = kept;
+        for one in covered {
+            if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
+                wide.apart.push((one.address.ip(), one.server));
+            }
+        }
+    }
+}
+
+impl Listener {
+    /// Whether it is for all addresses of the machine at a port, and `one` is for one of them.
+    fn covers(&self, one: &Self) -> bool {
+        let (all, ip) = (self.address.ip(), one.address.ip());
+        let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
+        let same_kind = all.is_ipv4() == ip.is_ipv4() && self.protocol == one.protocol;
+        all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
+    }
+
+    /// Whose a connection is that has come to this address of the machine.
+    pub(in crate::engine) fn server_at(&self, local: SocketAddr) -> usize {
+        self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
+    }
+}
+
+impl ServerSettings {
+    /// Messages at which a session that does not read is given up: frames stop at half of it, so this
+    /// is reached by answers and headers only.
+    pub(in crate::engine) fn longest_queue(&self) -> usize {
+        2 * self.out_queue
+    }
+
+    fn new(scope: &Scope<'_>) -> Self {
+        let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
+        let limits = crate::rtmp::chunk::Limits {
+            message,
+            streams: scope.number("max_streams") as usize,
+            // One message and what may be interleaved with it.
+            held: message as usize + (1 << 20),
+        };
+        Self {
+            rtmp: crate::rtmp::server::Settings {
+                chunking: Chunking {
+                    size: scope.number("chunk_size") as u32,
+                    extended: if scope.flag("play_time_fix") { Extended::Repeated } else { Extended::Once },
+                },
+                ack_window: scope.number("ack_window") as u32,
+                extended_habit: if scope.flag("publish_time_fix") {
+                    ExtendedHabit::Unknown
+                } else {
+                    ExtendedHabit::Omits
+                },
+                limits,
+            },
+            timeout: or_never(scope.time("timeout")),
+            ping: or_never(scope.time("ping")),
+            ping_timeout: or_never(scope.time("ping_timeout")),
+            busy: scope.flag("busy"),
+            out_queue: scope.number("out_queue") as usize,
+            out_cork: match scope.number("out_cork") {
+                0 => scope.number("out_queue") as usize / 8,
+                messages => messages as usize,
+            },
+            stream_from_app: None,
+        }
+    }
+}
+
+/// Longer than any server runs, and still to be added to any time.
+pub(in crate::engine) const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// A wait of zero is one without an end, or with one that nobody sees.
+pub(in crate::engine) fn or_never(time: Duration) -> Duration {
+    if time.is_zero() { NEVER } else { time }
+}
+
+/// Checks the arguments of `worker_processes`.
+pub(in crate::engine) fn check_worker_processes(args: &[String]) -> Result<(), String> {
+    match args {
+        [word] if word == "auto" || value::number(word).is_some_and(|number| number > 0) => Ok(()),
+        [word] => Err(format!("\"{word}\" is no number from 1 on, or auto")),
+        _ => Err("a number from 1 on, or auto".to_owned()),
+    }
+}
+
+/// The longest message there is, bytes: its length is written in 24 bits.
+pub(in crate::engine) const MAX_MESSAGE: u64 = 0xff_ffff;
+/// What `max_message` may be. nginx-rtmp takes more than there is, too.
+const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
+
+/// Checks the arguments of `max_message`.
+pub(in crate::engine) fn check_max_message(args: &[String]) -> Result<(), String> {
+    match args {
+        [size] => match value::size(size) {
+            Some(bytes) if MESSAGE_SIZES.contains(&bytes) => Ok(()),
+            Some(_) => Err(format!("\"{size}\" is not from 1k to 256m")),
+            None => Err(format!("\"{size}\" is no size such as 8m")),
+        },
+        _ => Err("one size such as 8m".to_owned()),
+    }
+}
+
+/// The most error logs: each has a thread.
+const MAX_ERROR_LOGS: usize = 8;
+
+/// Checks the arguments of `error_log`.
+pub(in crate::engine) fn check_error_log(args: &[String]) -> Result<(), String> {
+    args.first().map_or(Ok(()), |file| path::check(file))?;
+    match args {
+        [_] => Ok(()),
+        [_, level] if log_level(level).is_some() => Ok(()),
+        [_, level] => Err(format!("no level \"{level}\"")),
+        _ => Err("a file and perhaps a level".into()),
+    }
+}
+
+/// The level that nginx's word means.
+pub fn log_level(word: &str) -> Option<log::LevelFilter> {
+    Some(match word {
+        "trace" => log::LevelFilter::Trace,
+        "debug" => log::LevelFilter::Debug,
+        "info" | "notice" => log::LevelFilter::Info,
+        "warn" => log::LevelFilter::Warn,
+        "error" | "crit" | "alert" | "emerg" => log::LevelFilter::Error,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::http::locations::Kind;
+
+    #[test]
+    fn a_server_that_nginx_would_take_is_taken_and_serves_what_no_location_matches() {
+        let modules = crate::modules::table();
+        let text = "http { error_log off; server { server_name localhost; root /srv; error_page 404 /x;
+            location /hls { } location = / { } } }";
+        let tree = crate::conf::Tree::from_text("f", text).unwrap();
+        let table = crate::engine::directive_table(&modules);
+        crate::conf::check(&tree, &table).unwrap();
+        let config = Config::new(&Scope::root(&tree, &table)).unwrap();
+        let locations = config.locations.iter().map(|l| (l.path.as_str(), l.kind, l.scope.text("root")));
+        let locations: Vec<_> = locations.collect();
+        let root = || "/srv".to_owned();
+        let expected = [("/", Kind::Server), ("/hls", Kind::Prefix), ("/", Kind::Exact)];
+        assert_eq!(locations, expected.map(|(path, kind)| (path, kind, root())));
+    }
+
+    #[test]
+    fn more_than_a_message_can_have_is_taken_for_the_most_it_can() {
+        let modules = crate::modules::table();
+        let table = crate::engine::directive_table(&modules);
+        for (size, bytes) in [("1m", 1 << 20), ("16m", 0xff_ffff), ("256m", 0xff_ffff)] {
+            let text = format!("rtmp {{ server {{ max_message {size}; }} }}");
+            let tree = crate::conf::Tree::from_text("f", &text).unwrap();
+            crate::conf::check(&tree, &table).unwrap();
+            let config = Config::new(&Scope::root(&tree, &table)).unwrap();
+            assert_eq!(config.servers[0].rtmp.limits.message, bytes, "{size}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What an application makes of its publishers and players: who takes whose place, who waits how long, who
+//! is told what.
+
+use std::time::Duration;
+
+use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::rtmp::chunk::Mux;
+
+use crate::engine::config::or_never;
+
+const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
+
+/// The rows of the table.
+pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "publish_conflict",
+        contexts: EVERYWHERE,
+        takes: Takes::Custom { syntax: "refuse|replace|replace_idle time", check: check_conflict },
+        default: "replace_idle 5s",
+        repeat: Repeat::Once,
+        doc: "What becomes of a second publisher of a name: it is refused, takes the first one's place, or takes \
+              it if the first has sent nothing for that long. Players and outputs go on through a replacement.",
+    },
+    Directive {
+        name: "publish_grace",
+        contexts: EVERYWHERE,
+        takes: Takes::Time,
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "How long a stream waits for a publisher whose connection was lost. Players and outputs go on with \
+              whoever publishes the name within that time, and hear of the end only after it.",
+    },
+    Directive {
+        name: "drop_idle_publisher",
+        contexts: EVERYWHERE,
+        takes: Takes::TimeOrOff,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "How long a publisher may send neither audio nor video, from its publish on.",
+    },
+    Directive {
+        name: "publish_notify",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether players are told by NetStream.Play.PublishNotify and UnpublishNotify that a stream begins and ends.",
+    },
+    Directive {
+        name: "play_restart",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether NetStream.Play.Start and Stop are sent each time a stream begins and ends, not only at the play.",
+    },
+    Directive {
+        name: "idle_streams",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "on",
+        repeat: Repeat::Once,
+        doc: "Whether players may wait for a stream that nobody publishes. When off they get \
+              NetStream.Play.StreamNotFound, and go with the publisher.",
+    },
+    Directive {
+        name: "interleave",
+        contexts: EVERYWHERE,
+        takes: Takes::Flag,
+        default: "off",
+        repeat: Repeat::Once,
+        doc: "Whether audio and video are sent to players on one chunk stream. With wait_key on, their sound then \
+              begins with the picture.",
+    },
+    Directive {
+        name: "buffer",
+        contexts: EVERYWHERE,
+        takes: Takes::Time,
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "How long frames may be held back to be sent to a player together, out_cork of them at most: fewer \
+              system calls for more latency.",
+    },
+    Directive {
+        name: "merge_write",
+        contexts: EVERYWHERE,
+        takes: Takes::Time,
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "The same by the name that other servers have for it: 350ms is what SRS does. The longer of the two \
+              holds.",
+    },
+];
+
+/// What becomes of a second publisher of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Conflict {
+    Refuse,
+    Replace,
+    /// Replace one that has sent no audio or video for so long.
+    ReplaceIdle(Duration),
+}
+
+impl Conflict {
+    fn parse(words: &[String]) -> Result<Self, String> {
+        match words {
+            [word] if word == "refuse" => Ok(Self::Refuse),
+            [word] if word == "replace" => Ok(Self::Replace),
+            [word, time] if word == "replace_idle" => {
+                value::time(time).map(Self::ReplaceIdle).ok_or_else(|| format!("\"{time}\" is not a time"))
+            }
+            _ => Err("refuse, replace, or replace_idle and a time".into()),
+        }
+    }
+}
+
+fn check_conflict(args: &[String]) -> Result<(), String> {
+    Conflict::parse(args).map(|_| ())
+}
+
+/// An application's settings.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Policy {
+    pub conflict: Conflict,
+    pub grace: Duration,
+    pub drop_idle: Duration,
+    pub publish_notify: bool,
+    pub play_restart: bool,
+    pub idle_streams: bool,
+    pub mux: Mux,
+    /// `buffer`.
+    pub hold: Duration,
+}
+
+impl Policy {
+    /// Reads a checked application.
+    pub fn new(scope: &Scope<'_>) -> Self {
+        Self {
+            conflict: Conflict::parse(&scope.words("publish_conflict")).unwrap_or(Conflict::Refuse),
+            grace: scope.time("publish_grace"),
+            drop_idle: or_never(scope.time("drop_idle_publisher")),
+            publish_notify: scope.flag("publish_notify"),
+            play_restart: scope.flag("play_restart"),
+            idle_streams: scope.flag("idle_streams"),
+            mux: if scope.flag("interleave") { Mux::Interleaved } else { Mux::Separate },
+            hold: scope.time("buffer").max(scope.time("merge_write")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_is_settled_in_one_of_three_ways() {
+        let parse = |text: &str| Conflict::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(parse("refuse"), Ok(Conflict::Refuse));
+        assert_eq!(parse("replace"), Ok(Conflict::Replace));
+        assert_eq!(parse("replace_idle 500ms"), Ok(Conflict::ReplaceIdle(Duration::from_millis(500))));
+        for wrong in ["", "keep", "replace 5s", "replace_idle", "replace_idle soon"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What is looked at before the start, by `-t` too: whether folders, logs and the like can be used by whoever is to run,
+//! and what in the file does most likely not do what is meant.
+//!
+//! A probe changes nothing and opens nothing for writing. What it finds may have changed when the server starts.
+
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
+
+use crate::conf::{Error, Faults, Node, Notice, NoticeKind, Place, Scope};
+
+use crate::engine::config::{Config, MAX_MESSAGE};
+use crate::engine::log_file::Standard;
+
+/// Whose rights count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    /// Those of this process.
+    Own,
+    /// Those of another user, whom this process is to become.
+    Other {
+        /// The user's name.
+        name: String,
+        /// The user's id.
+        user: u32,
+        /// The ids of all its groups.
+        groups: Vec<u32>,
+    },
+}
+
+/// What is found, and for whom.
+#[derive(Debug)]
+pub struct Probe {
+    /// Who serves.
+    account: Account,
+    /// What should be known.
+    pub notices: Vec<Notice>,
+    /// What the start would fail at.
+    pub faults: Faults,
+}
+
+impl Probe {
+    /// A probe for what is done as this user.
+    pub fn new(account: Account) -> Self {
+        Self { account, notices: Vec::new(), faults: Faults::default() }
+    }
+
+    /// Tells something of a directive.
+    pub fn tell(&mut self, node: &Node, kind: NoticeKind, message: impl Into<String>) {
+        self.notices.push(Notice::at(node, kind, message));
+    }
+
+    /// Tells of a directive that most likely does not do what is meant.
+    pub fn warn(&mut self, node: &Node, message: impl Into<String>) {
+        self.tell(node, NoticeKind::Warning, message);
+    }
+
+    /// Warns if whoever serves cannot make the folder of a directive, or files in it.
+    pub fn folder(&mut self, node: &Node, directive: &str, path: &Path) {
+        if let Err(why) = self.account.judge_folder(path) {
+            self.warn(node, format!("{directive} {}: {why}", path.display()));
+        }
+    }
+
+    /// Tells of a log that cannot be opened, which is done before the process becomes another user. `what` begins the
+    /// message.
+    pub fn log(&mut self, what: &str, path: &Path, place: &Place) {
+        if let Err(why) = judge_log(path) {
+            let message = format!("{what} {}: {why}", path.display());
+            self.faults.push(Error::in_place(place.clone(), message));
+        }
+    }
+
+    /// Does the same for a log that is begun anew when it has been moved, which whoever serves does.
+    pub fn moving_log(&mut self, what: &str, path: &Path, place: &Place) {
+        self.log(what, path, place);
+        let is_moved = Standard::of_log(path).is_none() && self.account != Account::Own;
+        let Some(folder) = path.parent().filter(|_| is_moved) else { return };
+        if let Err(why) = self.account.judge_folder(folder) {
+            let path = path.display();
+            let message = format!("{what} {path} cannot be begun anew once it has been moved: {why}");
+            self.notices.push(Notice::in_place(place.clone(), NoticeKind::Warning, message));
+        }
+    }
+}
+
+impl Account {
+    /// Whether files can be made in a folder, which may have to be made itself; why not is the error.
+    fn judge_folder(&self, path: &Path) -> Result<(), String> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let mut existing = path.as_path();
+        loop {
+            match fs::metadata(existing) {
+                Ok(facts) if facts.is_dir() => return self.judge_writing(existing, &facts),
+                Ok(_) => return Err(format!("{} is no folder", existing.display())),
+                // What is above it decides.
+                Err(_) => existing = existing.parent().ok_or("there is no such folder")?,
+            }
+        }
+    }
+
+    fn judge_writing(&self, folder: &Path, facts: &Metadata) -> Result<(), String> {
+        let denied = |who: &str| Err(format!("{who} may not write to {}", folder.display()));
+        match self {
+            Self::Own => match may(AccessFlags::W_OK | AccessFlags::X_OK, folder) {
+                Ok(()) => Ok(()),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => denied("this user"),
+                Err(error) => Err(format!("{}: {error}", folder.display())),
+            },
+            Self::Other { name, user, groups } => {
+                let way = folder.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok());
+                let mut rights = way.map(|above| rights(&above, *user, groups));
+                let may = rights.all(|rights| rights & 1 != 0) && self::rights(facts, *user, groups) & 3 == 3;
+                if may { Ok(()) } else { denied(name) }
+            }
+        }
+    }
+}
+
+/// What a user may do, as in one digit of a mode: 4 read, 2 write, 1 enter.
+fn rights(facts: &Metadata, user: u32, groups: &[u32]) -> u32 {
+    let mode = facts.mode();
+    match facts.uid() {
+        _ if user == 0 => 7,
+        owner if owner == user => mode >> 6 & 7,
+        _ if groups.contains(&facts.gid()) => mode >> 3 & 7,
+        _ => mode & 7,
+    }
+}
+
+/// Whether a log can be opened or made by this process, as [`log_file::open`](crate::engine::log_file::open) does.
+fn judge_log(path: &Path) -> Result<(), String> {
+    if Standard::of_log(path).is_some() {
+        return Ok(());
+    }
+    let facts = match fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Account::Own.judge_folder(path.parent().unwrap_or(Path::new("")));
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let kind = facts.file_type();
+    if kind.is_symlink() {
+        return Err("a link, which is followed only to /dev/stdout, /dev/stderr and /dev/null".to_owned());
+    }
+    if !(kind.is_file() || kind.is_fifo() || kind.is_char_device()) {
+        return Err("not a regular file, a FIFO or a character device".to_owned());
+    }
+    may(AccessFlags::W_OK, path).map_err(|error| error.to_string())
+}
+
+/// Whether this process may do something with a file.
+fn may(wanted: AccessFlags, path: &Path) -> io::Result<()> {
+    Ok(faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS)?)
+}
+
+/// Tells of the file as a whole and of the engine's own directives.
+pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mut Probe) {
+    let blocks = root.blocks("rtmp").chain(root.blocks("http"));
+    if blocks.count() == 0 {
+        probe.warn(root.node(), "there is no \"rtmp\" and no \"http\" block, so nothing is served");
+    } else if config.listeners.is_empty() {
+        probe.warn(root.node(), "there is no \"server\" block, so nothing is served");
+    }
+    let processes = root.text("worker_processes");
+    if let (Some(node), true) = (root.find("worker_processes"), processes.parse::<u32>().is_ok_and(|n| n > 1))
+    {
+        let message = format!(
+            "there is one process; \"worker_processes {processes}\" is accepted and means nothing here"
+        );
+        probe.tell(node, NoticeKind::Ignored, message);
+    }
+    for node in root.blocks("rtmp").flat_map(|rtmp| max_messages(&rtmp)) {
+        let message = "\"max_message\" is taken for 16 MiB less a byte: a message's length has 24 bits";
+        probe.tell(node, NoticeKind::Ignored, message);
+    }
+}
+
+/// Drops what differs from nginx if the file was not written for that, which takes none without `events`.
+pub(in crate::engine) fn keep_what_concerns(root: &Scope<'_>, probe: &mut Probe) {
+    if root.own("events").next().is_none() {
+        probe.notices.retain(|notice| notice.kind != NoticeKind::Differs);
+    }
+}
+
+/// The `max_message` of a block and its servers that are more than a message can have.
+fn max_messages<'t>(rtmp: &Scope<'t>) -> Vec<&'t Node> {
+    let scopes = std::iter::once(rtmp.clone()).chain(rtmp.blocks("server"));
+    let large = scopes.filter(|scope| scope.size("max_message") > MAX_MESSAGE + 1);
+    large.filter_map(|scope| scope.own("max_message").next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{DirBuilderExt, symlink};
+    use std::path::PathBuf;
+
+    use super::*;
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("millstream-probe-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn other(user: u32, groups: &[u32]) -> Account {
+        Account::Other { name: "somebody".to_owned(), user, groups: groups.to_vec() }
+    }
+
+    #[test]
+    fn a_folder_is_made_where_its_parent_may_be_written() {
+        let folder = Folder::new("folder");
+        assert_eq!(Account::Own.judge_folder(&folder.0.join("a/b/c")), Ok(()));
+        fs::write(folder.0.join("file"), "").unwrap();
+        let why = Account::Own.judge_folder(&folder.0.join("file/a")).unwrap_err();
+        assert!(why.ends_with("file is no folder"), "{why}");
+        assert!(!folder.0.join("a").exists());
+    }
+
+    #[test]
+    fn the_rights_of_another_user_are_those_of_its_id_and_groups() {
+        let folder = Folder::new("rights");
+        let closed = folder.0.join("closed");
+        fs::DirBuilder::new().mode(0o750).create(&closed).unwrap();
+        let facts = fs::metadata(&closed).unwrap();
+        let (owner, group) = (facts.uid(), facts.gid());
+        assert_eq!(other(owner, &[]).judge_folder(&closed.join("a")), Ok(()));
+        assert_eq!(other(0, &[]).judge_folder(&closed), Ok(()));
+        for account in [other(owner + 7, &[]), other(owner + 7, &[group])] {
+            let why = account.judge_folder(&closed.join("a")).unwrap_err();
+            assert_eq!(why, format!("somebody may not write to {}", closed.display()));
+        }
+        assert_eq!(rights(&facts, owner + 7, &[group]), 5);
+        assert_eq!(rights(&facts, owner + 7, &[group + 7]), 0);
+    }
+
+    #[test]
+    fn a_log_is_judged_as_it_would_be_opened_and_not_made() {
+        let folder = Folder::new("log");
+        symlink("/dev/stdout", folder.0.join("stdout")).unwrap();
+        symlink("elsewhere", folder.0.join("link")).unwrap();
+        fs::write(folder.0.join("there"), "").unwrap();
+        for (name, why) in [
+            ("stdout", ""),
+            ("there", ""),
+            ("new", ""),
+            ("link", "a link, which is followed only to"),
+            ("there/a", "Not a directory (os error 20)"),
+            ("none/a", ""),
+            (".", "not a regular file, a FIFO or a character device"),
+        ] {
+            let found = judge_log(&folder.0.join(name)).err().unwrap_or_default();
+            assert!(found.starts_with(why) && found.is_empty() == why.is_empty(), "{name}: {found}");
+        }
+        assert!(!folder.0.join("new").exists());
+    }
+}

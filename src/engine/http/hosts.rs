@@ -1,0 +1,231 @@
+//! `server_name`: which of the HTTP servers at one address answers for a host.
+
+use std::collections::HashMap;
+
+use regex_lite::Regex;
+
+use crate::conf::{Error, Scope};
+
+/// A name of a server, as `server_name` has it.
+#[derive(Debug, Clone)]
+pub enum HostName {
+    /// This host.
+    Exact(String),
+    /// Every host below this domain, which begins with a dot: `*.example.com`.
+    Below(String),
+    /// Every host that begins so, which ends with a dot: `www.example.*`.
+    Above(String),
+    /// Every host that matches: `~^cam\d+\.`.
+    Matching(Regex),
+}
+
+/// The servers at one address.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    /// Who answers for every other host: the first, unless one says that it is it.
+    default: Option<usize>,
+    /// Whether one has said so.
+    declared: bool,
+    /// Each once.
+    servers: Vec<usize>,
+    exact: HashMap<String, usize>,
+    /// With their dot, the longest first.
+    below: Vec<(String, usize)>,
+    /// With their dot, the longest first.
+    above: Vec<(String, usize)>,
+    /// In the order of the file.
+    matching: Vec<(Regex, usize)>,
+}
+
+impl Hosts {
+    /// Adds a server. Of two with the same name the first keeps it, as in nginx.
+    pub fn add(&mut self, server: usize, names: &[HostName], is_default: bool) -> Result<(), String> {
+        if self.servers.contains(&server) {
+            return Err("stands in this server twice".to_owned());
+        }
+        if is_default && self.declared {
+            return Err("has a default_server already".to_owned());
+        }
+        self.servers.push(server);
+        self.declared |= is_default;
+        if is_default || self.default.is_none() {
+            self.default = Some(server);
+        }
+        for name in names {
+            match name.clone() {
+                HostName::Exact(name) => {
+                    self.exact.entry(name).or_insert(server);
+                }
+                HostName::Below(domain) => add_longest_first(&mut self.below, domain, server),
+                HostName::Above(start) => add_longest_first(&mut self.above, start, server),
+                HostName::Matching(regex) => self.matching.push((regex, server)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The server for a host, in lower case and without a port: an exact name goes before a domain, that
+    /// before a beginning, that before a regular expression.
+    pub fn find(&self, host: &str) -> Option<usize> {
+        if self.servers.len() < 2 || host.is_empty() && !self.exact.contains_key("") {
+            return self.default;
+        }
+        let exact = self.exact.get(host).copied();
+        let below = || {
+            let mut domains = self.below.iter();
+            // nginx's *.example.com has at least one letter more.
+            domains.find(|(domain, _)| host.len() > domain.len() && host.ends_with(domain.as_str()))
+        };
+        let above = || {
+            let mut starts = self.above.iter();
+            starts.find(|(start, _)| host.len() > start.len() && host.starts_with(start.as_str()))
+        };
+        let matching = || self.matching.iter().find(|(regex, _)| regex.is_match(host));
+        exact
+            .or_else(|| below().or_else(above).map(|(_, server)| *server))
+            .or_else(|| matching().map(|(_, server)| *server))
+            .or(self.default)
+    }
+}
+
+fn add_longest_first(names: &mut Vec<(String, usize)>, name: String, server: usize) {
+    if names.iter().any(|(known, _)| *known == name) {
+        return;
+    }
+    let position = names.partition_point(|(known, _)| known.len() >= name.len());
+    names.insert(position, (name, server));
+}
+
+/// Checks the arguments of `server_name`.
+pub(in crate::engine) fn check_server_name(args: &[String]) -> Result<(), String> {
+    if args.is_empty() {
+        return Err("one name at least".to_owned());
+    }
+    args.iter().try_for_each(|arg| parse(arg).map(|_| ()))
+}
+
+/// All names of a server.
+pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Result<Vec<HostName>, Error> {
+    let mut names = Vec::new();
+    for node in server.own("server_name") {
+        for arg in &node.args {
+            names.extend(parse(arg).map_err(|why| Error::at(node, why))?);
+        }
+    }
+    Ok(names)
+}
+
+/// The names that one argument means: ".example.com" is two.
+fn parse(text: &str) -> Result<Vec<HostName>, String> {
+    if let Some(pattern) = text.strip_prefix('~') {
+        let regex = compile(pattern, Letters::AnyCase)?;
+        return Ok(vec![HostName::Matching(regex)]);
+    }
+    let name = text.to_ascii_lowercase();
+    let plain = |rest: &str| !rest.contains('*') && !rest.contains(['/', ' ', '$']);
+    let bad = || format!("\"{text}\" is no host name; a * stands only for the whole first or last part");
+    if let Some(domain) = name.strip_prefix('*') {
+        let fine = domain.starts_with('.') && domain.len() > 1 && plain(domain);
+        return if fine { Ok(vec![HostName::Below(domain.to_owned())]) } else { Err(bad()) };
+    }
+    if let Some(start) = name.strip_suffix('*') {
+        let fine = start.ends_with('.') && start.len() > 1 && plain(start);
+        return if fine { Ok(vec![HostName::Above(start.to_owned())]) } else { Err(bad()) };
+    }
+    if !plain(&name) {
+        return Err(bad());
+    }
+    match name.strip_prefix('.') {
+        Some(domain) if !domain.is_empty() => {
+            Ok(vec![HostName::Exact(domain.to_owned()), HostName::Below(name)])
+        }
+        _ => Ok(vec![HostName::Exact(name)]),
+    }
+}
+
+/// Whether capital letters are others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Letters {
+    /// They are.
+    AsWritten,
+    /// They are not.
+    AnyCase,
+}
+
+/// The largest a compiled expression may be, bytes.
+const MAX_REGEX: usize = 256 * 1024;
+
+/// Compiles a regular expression; an error names it.
+pub(in crate::engine) fn compile(pattern: &str, letters: Letters) -> Result<Regex, String> {
+    let built = regex_lite::RegexBuilder::new(pattern)
+        .case_insensitive(letters == Letters::AnyCase)
+        .size_limit(MAX_REGEX)
+        .build();
+    built.map_err(|error| format!("the regular expression \"{pattern}\" is not understood: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(servers: &[&[&str]]) -> Hosts {
+        let mut hosts = Hosts::default();
+        for (index, names) in servers.iter().enumerate() {
+            let names: Vec<_> = names.iter().flat_map(|name| parse(name).unwrap()).collect();
+            hosts.add(index, &names, false).unwrap();
+        }
+        hosts
+    }
+
+    #[test]
+    fn the_most_exact_name_wins() {
+        let hosts = hosts(&[
+            &["first"],
+            &["example.com", "www.example.*"],
+            &["*.example.com", "*.b.example.com"],
+            &[".dot.org"],
+            &["~^cam\\d+\\.", "~zzz"],
+            &["EXAMPLE.net", "example.com"],
+            &["*.b.example.com", ""],
+        ]);
+        for (host, server) in [
+            ("first", 0),
+            ("example.com", 1),
+            ("www.example.org", 1),
+            ("www.example.com", 2),
+            ("a.b.example.com", 2),
+            ("dot.org", 3),
+            ("a.dot.org", 3),
+            ("adot.org", 0),
+            ("cam7.anywhere", 4),
+            ("example.net", 5),
+            ("", 6),
+            ("unknown", 0),
+            (".example.com", 0),
+        ] {
+            assert_eq!(hosts.find(host), Some(server), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_first_unless_one_says_so() {
+        let mut hosts = hosts(&[&["a"], &["b"]]);
+        assert_eq!(hosts.find("c"), Some(0));
+        hosts.add(2, &[], true).unwrap();
+        assert_eq!((hosts.find("c"), hosts.find("")), (Some(2), Some(2)));
+        assert!(hosts.add(3, &[], true).unwrap_err().contains("default_server"));
+        assert!(hosts.add(2, &[], false).unwrap_err().contains("twice"));
+        assert_eq!(Hosts::default().find("a"), None);
+    }
+
+    #[test]
+    fn names_that_are_none_are_mistakes() {
+        for name in ["a*.example.com", "*", "*.", "*example.com", "www.*.com", "www*", "a/b", "~(", "$host"] {
+            assert!(check_server_name(&[name.to_owned()]).is_err(), "{name}");
+        }
+        for name in ["_", "", "localhost", "192.0.2.1", "[::1]", "~^(www\\.)?a\\.b$"] {
+            assert!(check_server_name(&[name.to_owned()]).is_ok(), "{name}");
+        }
+        assert!(check_server_name(&[]).is_err());
+    }
+}

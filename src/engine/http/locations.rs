@@ -1,0 +1,378 @@
+//! `location`: how it is written, and which one a path falls into.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use regex_lite::Regex;
+
+use crate::conf::{Context, Error, Faults, Scope, value};
+
+use crate::engine::config::{LocationId, NEVER, or_never};
+use crate::engine::http::exchange::SendLimits;
+use crate::engine::http::hosts::{Letters, compile};
+
+/// One `location` block.
+#[derive(Debug)]
+pub struct Location<'t> {
+    /// What it matches: a path, a regular expression, a name; as it is written.
+    pub path: String,
+    /// How it matches.
+    pub kind: Kind,
+    /// The position of its HTTP server among the servers.
+    pub server: usize,
+    /// Its directives, with those inherited from `server` and `http`.
+    pub scope: Scope<'t>,
+}
+
+/// How a location matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is the server block itself, for what no location matches. Its path is "/".
+    Server,
+    /// The whole path: `=`.
+    Exact,
+    /// The beginning of the path.
+    Prefix,
+    /// The same, and no regular expression is asked then: `^~`.
+    FirmPrefix,
+    /// A regular expression: `~`.
+    Regex,
+    /// A regular expression that does not mind capital letters: `~*`.
+    AnyCaseRegex,
+    /// No path: requests are sent there by `error_page` and `try_files`. `@name`.
+    Named,
+}
+
+impl Kind {
+    /// Whether it matches by the beginning of a path.
+    pub fn is_prefix(self) -> bool {
+        matches!(self, Self::Server | Self::Prefix | Self::FirmPrefix)
+    }
+
+    /// Whether it matches by a regular expression.
+    pub fn is_regex(self) -> bool {
+        matches!(self, Self::Regex | Self::AnyCaseRegex)
+    }
+}
+
+/// How `location` is written.
+pub(in crate::engine) const LOCATION_SYNTAX: &str = "[=|^~] /path or ~|~* regex or @name";
+
+/// Checks the arguments of `location`.
+pub(in crate::engine) fn check_location(args: &[String]) -> Result<(), String> {
+    parse(args).map(|_| ())
+}
+
+fn parse(args: &[String]) -> Result<(Kind, String), String> {
+    // nginx takes "=/path" in one word, too.
+    let (modifier, pattern) = match args {
+        [modifier, pattern] => (modifier.as_str(), pattern.as_str()),
+        [word] => ["=", "^~", "~*", "~"]
+            .into_iter()
+            .find_map(|modifier| Some((modifier, word.strip_prefix(modifier)?)))
+            .unwrap_or(("", word)),
+        _ => return Err("a path that begins with /".to_owned()),
+    };
+    let kind = match modifier {
+        "" if pattern.starts_with('@') && pattern.len() > 1 => Kind::Named,
+        "" => Kind::Prefix,
+        "=" => Kind::Exact,
+        "^~" => Kind::FirmPrefix,
+        "~" => Kind::Regex,
+        "~*" => Kind::AnyCaseRegex,
+        _ => return Err(format!("no \"{modifier}\" before a path")),
+    };
+    if kind.is_regex() {
+        compile_for(kind, pattern)?;
+    } else if kind != Kind::Named && !pattern.starts_with('/') {
+        return Err("a path that begins with /".to_owned());
+    }
+    Ok((kind, pattern.to_owned()))
+}
+
+fn compile_for(kind: Kind, pattern: &str) -> Result<Regex, String> {
+    compile(pattern, if kind == Kind::AnyCaseRegex { Letters::AnyCase } else { Letters::AsWritten })
+}
+
+/// The most locations of all servers; each prefix and expression is tried in turn.
+const MAX_LOCATIONS: usize = 1024;
+
+/// The locations of a server, itself first. `before` is how many there are of others. What is wrong is added to `faults`,
+/// and left out.
+pub(in crate::engine) fn read<'t>(
+    before: usize,
+    server: usize,
+    scope: &Scope<'t>,
+    faults: &mut Faults,
+) -> Vec<Location<'t>> {
+    let own = scope.read_as(Context::Location);
+    let mut locations = vec![Location { path: "/".into(), kind: Kind::Server, server, scope: own }];
+    for location in scope.blocks("location") {
+        let node = location.node();
+        if before + locations.len() >= MAX_LOCATIONS {
+            faults.push(Error::at(node, format!("more than {MAX_LOCATIONS} locations")));
+            break;
+        }
+        let parsed = parse(&node.args).map_err(|why| Error::at(node, why));
+        let Some((kind, path)) = faults.keep(parsed) else { continue };
+        let same = |other: &Location<'_>| {
+            let rank = |kind| if kind == Kind::FirmPrefix { Kind::Prefix } else { kind };
+            other.path == path && rank(other.kind) == rank(kind)
+        };
+        if !kind.is_regex() && locations.iter().any(same) {
+            faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
+        }
+        locations.push(Location { path, kind, server, scope: location });
+    }
+    locations
+}
+
+/// What the engine keeps of all locations.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Locations {
+    servers: Vec<ServerLocations>,
+    /// By location id.
+    keep_alive: Vec<KeepAlive>,
+    /// By location id.
+    patience: Vec<Patience>,
+    /// By location id: whether it has a name in place of a path.
+    named: Vec<bool>,
+    /// By location id: `log_not_found`.
+    logs_not_found: Vec<bool>,
+}
+
+/// `keepalive_timeout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct KeepAlive {
+    /// How long a connection may be idle after an answer; none if it ends with the answer.
+    pub idle: Option<Duration>,
+    /// Seconds that are told to the client, if any are.
+    pub told: Option<u64>,
+}
+
+/// `send_timeout` and `send_min_rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Patience {
+    /// How long a client may take nothing of an answer.
+    pause: Duration,
+    /// Bytes a second that it must take on the whole; 0 for any.
+    min_rate: u64,
+}
+
+#[derive(Debug)]
+struct ServerLocations {
+    own: LocationId,
+    exact: HashMap<String, LocationId>,
+    /// The longest first.
+    prefixes: Vec<(String, Kind, LocationId)>,
+    /// In the order of the file.
+    regexes: Vec<(Regex, LocationId)>,
+    named: HashMap<String, LocationId>,
+}
+
+impl Locations {
+    /// All locations of a checked configuration, those of a server behind the server itself.
+    pub(in crate::engine) fn new(all: &[Location<'_>]) -> Self {
+        let mut locations = Self::default();
+        for (index, location) in all.iter().enumerate() {
+            let id = LocationId(index);
+            locations.keep_alive.push(KeepAlive::read(&location.scope));
+            locations.patience.push(Patience::read(&location.scope));
+            locations.named.push(location.kind == Kind::Named);
+            locations.logs_not_found.push(location.scope.flag("log_not_found"));
+            if location.kind == Kind::Server {
+                locations.servers.push(ServerLocations {
+                    own: id,
+                    exact: HashMap::new(),
+                    prefixes: Vec::new(),
+                    regexes: Vec::new(),
+                    named: HashMap::new(),
+                });
+            }
+            if let Some(server) = locations.servers.last_mut() {
+                server.add(id, location);
+            }
+        }
+        locations
+    }
+
+    /// The server itself.
+    pub(in crate::engine) fn own(&self, server: usize) -> Option<LocationId> {
+        self.servers.get(server).map(|server| server.own)
+    }
+
+    /// The location that a path falls into, and what the groups of its regular expression have caught.
+    pub(in crate::engine) fn find(&self, server: usize, path: &str) -> Option<(LocationId, Vec<String>)> {
+        self.servers.get(server).map(|server| server.find(path))
+    }
+
+    /// The location of a name, with its "@".
+    pub(in crate::engine) fn named(&self, server: usize, name: &str) -> Option<LocationId> {
+        self.servers.get(server)?.named.get(name).copied()
+    }
+
+    /// Whether only an internal redirect leads there.
+    pub(in crate::engine) fn is_named(&self, id: LocationId) -> bool {
+        self.named.get(id.0).copied().unwrap_or_default()
+    }
+
+    /// How long connections stay after an answer from a location.
+    pub(in crate::engine) fn keep_alive(&self, id: LocationId) -> Option<KeepAlive> {
+        self.keep_alive.get(id.0).copied()
+    }
+
+    /// Whether the log tells of what is not there in a location.
+    pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
+        self.logs_not_found.get(id.0).copied().unwrap_or_default()
+    }
+
+    /// How long a client may take over an answer of so many bytes from a location.
+    pub(in crate::engine) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
+        let never = SendLimits { pause: NEVER, whole: NEVER };
+        self.patience.get(id.0).map_or(never, |patience| patience.limits(length))
+    }
+}
+
+impl ServerLocations {
+    fn add(&mut self, id: LocationId, location: &Location<'_>) {
+        let path = location.path.clone();
+        match location.kind {
+            Kind::Server => {}
+            Kind::Exact => {
+                self.exact.insert(path, id);
+            }
+            Kind::Named => {
+                self.named.insert(path, id);
+            }
+            Kind::Prefix | Kind::FirmPrefix => {
+                let position = self.prefixes.partition_point(|(other, ..)| other.len() >= path.len());
+                self.prefixes.insert(position, (path, location.kind, id));
+            }
+            Kind::Regex | Kind::AnyCaseRegex => {
+                // It has been compiled before, when the configuration was checked.
+                if let Ok(regex) = compile_for(location.kind, &path) {
+                    self.regexes.push((regex, id));
+                }
+            }
+        }
+    }
+
+    /// nginx's order: an exact path; the longest prefix, if it is firm; the first regular expression; the
+    /// longest prefix.
+    fn find(&self, path: &str) -> (LocationId, Vec<String>) {
+        if let Some(&id) = self.exact.get(path) {
+            return (id, Vec::new());
+        }
+        let prefix = self.prefixes.iter().find(|(prefix, ..)| path.starts_with(prefix.as_str()));
+        if !matches!(prefix, Some((_, Kind::FirmPrefix, _))) {
+            for (regex, id) in &self.regexes {
+                // What is caught costs more to find, and hardly ever is.
+                if regex.captures_len() == 1 && regex.is_match(path) {
+                    return (*id, Vec::new());
+                }
+                if regex.captures_len() > 1
+                    && let Some(caught) = regex.captures(path)
+                {
+                    let group =
+                        |group: Option<regex_lite::Match<'_>>| group.map_or("", |m| m.as_str()).to_owned();
+                    return (*id, caught.iter().map(group).collect());
+                }
+            }
+        }
+        (prefix.map_or(self.own, |(.., id)| *id), Vec::new())
+    }
+}
+
+impl KeepAlive {
+    fn read(scope: &Scope<'_>) -> Self {
+        let words = scope.words("keepalive_timeout");
+        let idle = words.first().and_then(|word| value::time(word)).filter(|time| !time.is_zero());
+        Self {
+            idle: idle.map(or_never),
+            told: words.get(1).and_then(|word| value::time(word)).map(|time| time.as_secs()),
+        }
+    }
+}
+
+impl Patience {
+    fn read(scope: &Scope<'_>) -> Self {
+        Self { pause: or_never(scope.time("send_timeout")), min_rate: scope.size("send_min_rate") }
+    }
+
+    fn limits(self, length: u64) -> SendLimits {
+        let at_min_rate = length.checked_div(self.min_rate).map_or(NEVER, Duration::from_secs);
+        SendLimits { pause: self.pause, whole: self.pause.saturating_add(at_min_rate).min(NEVER) }
+    }
+}
+
+/// Checks the arguments of `keepalive_timeout`.
+pub(in crate::engine) fn check_keepalive(args: &[String]) -> Result<(), String> {
+    let wrong = args.iter().find(|arg| value::time(arg).is_none());
+    match (args.len(), wrong) {
+        (1 | 2, None) => Ok(()),
+        (1 | 2, Some(wrong)) => Err(format!("\"{wrong}\" is no time such as 75s")),
+        _ => Err("a time, and perhaps one that clients are told".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::{Tree, check};
+
+    fn found(block: &str, paths: &[&str]) -> Vec<String> {
+        let text = format!("http {{ server {{ {block} }} }}");
+        let tree = Tree::from_text("f", &text).unwrap();
+        let table = crate::engine::directive_table(&crate::modules::table());
+        check(&tree, &table).unwrap();
+        let config = crate::engine::Config::new(&Scope::root(&tree, &table)).unwrap();
+        let locations = Locations::new(&config.locations);
+        let name = |path: &&str| {
+            let (id, caught) = locations.find(0, path).unwrap();
+            let args = &config.locations[id.0].scope.node().args;
+            [args.join(" "), caught.get(1..).unwrap_or_default().join(",")].join("|")
+        };
+        paths.iter().map(name).collect()
+    }
+
+    #[test]
+    fn an_exact_path_goes_before_a_firm_prefix_before_an_expression_before_a_prefix() {
+        let block = "location / {} location = / {} location /img/ {} location ^~ /img/firm/ {}
+            location ~ \\.(png|GIF)$ {} location ~* ^/(.)(x)?.*\\.jpe?g$ {} location = /a.png {} location @b {}";
+        let cases = [
+            ("/", "= /|"),
+            ("/index", "/|"),
+            ("/img/a", "/img/|"),
+            ("/img/a.png", "~ \\.(png|GIF)$|png"),
+            ("/img/a.gif", "/img/|"),
+            ("/img/firm/a.png", "^~ /img/firm/|"),
+            ("/img/a.JPG", "~* ^/(.)(x)?.*\\.jpe?g$|i,"),
+            ("/a.png", "= /a.png|"),
+            ("/@b", "/|"),
+        ];
+        let paths = cases.map(|(path, _)| path);
+        assert_eq!(found(block, &paths), cases.map(|(_, location)| location));
+        assert_eq!(found("location /a {}", &["/b"]), ["|"], "the server itself");
+    }
+
+    #[test]
+    fn locations_are_written_as_nginx_has_them() {
+        let parse = |words: &[&str]| parse(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(parse(&["=/a"]), Ok((Kind::Exact, "/a".into())));
+        assert_eq!(parse(&["~*\\.ts$"]), Ok((Kind::AnyCaseRegex, "\\.ts$".into())));
+        assert_eq!(parse(&["^~", "/a"]), Ok((Kind::FirmPrefix, "/a".into())));
+        assert_eq!(parse(&["@a"]), Ok((Kind::Named, "@a".into())));
+        for wrong in [
+            &["a"][..],
+            &["=", "a"],
+            &["!", "/a"],
+            &["~", "("],
+            &["~", "(?!a)"],
+            &["@"],
+            &[],
+            &["~", "a", "b"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

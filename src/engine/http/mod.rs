@@ -1,0 +1,343 @@
+//! HTTP requests to the engine: server and location are found, the modules are asked, the answer is queued.
+
+pub(in crate::engine) mod exchange;
+pub(in crate::engine) mod hosts;
+pub(in crate::engine) mod locations;
+pub(in crate::engine) mod playlists;
+
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+use crate::engine::Engine;
+use crate::engine::ctx::{Ctx, Now};
+use crate::engine::http::exchange::{Exchange, SendLimits};
+use crate::engine::module::{Answer, Compose, HttpReply, HttpRequest, Redirect, Route, Target};
+use crate::engine::session::out_queue::Body;
+use crate::engine::session::strays::Spoken;
+use crate::engine::session::{Life, STEP_DEADLINE, Session, SessionId};
+use crate::http::{HttpError, Method, Request, conditional, response};
+
+/// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
+const MAX_WAITING: usize = 16;
+
+/// Bytes of answers that may wait for one client, files included, before the next request is looked at: a
+/// list of a folder may have a megabyte, and a file is open until it has been sent.
+const MAX_WAITING_BYTES: u64 = 256 * 1024;
+
+/// Internal redirects of one request; more of them are a circle.
+const MAX_REDIRECTS: usize = 10;
+
+/// What is written to the log where a connection is closed without an answer.
+const NO_ANSWER: u16 = 444;
+
+/// An answer that is being made.
+#[derive(Debug)]
+pub(in crate::engine) struct Composing {
+    asked: HttpRequest,
+    work: Box<dyn Compose>,
+    /// The status that it is to have, in place of a good one of its own.
+    forced: Option<u16>,
+}
+
+impl Engine {
+    /// Feeds bytes to an HTTP session and answers its next request. What stands behind that waits for another
+    /// step: a request may take a millisecond, and one piece of input holds hundreds.
+    pub(in crate::engine) fn http_input(&mut self, id: SessionId, mut input: &[u8]) {
+        for count in 0.. {
+            let now = self.cx.now.instant;
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.life != Life::Open {
+                return;
+            }
+            let (messages, sent) = (session.out.len(), session.bytes_out);
+            let Some(state) = session.http_mut() else { return };
+            let waiting = state.queued.saturating_sub(sent);
+            session.backlogged = messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES;
+            session.has_more = count > 0 && !input.is_empty();
+            if session.has_more {
+                self.cx.resume_input(id);
+            }
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.is_held() {
+                session.pending = input.to_vec();
+                return;
+            }
+            let Some(state) = session.http_mut() else { return };
+            let begun = if state.protocol.in_head() { state.waits_since } else { now };
+            let waited = std::mem::replace(&mut state.in_head, true);
+            match state.protocol.next(&mut input) {
+                Ok(Some(request)) => {
+                    state.in_head = false;
+                    state.waits_since = now;
+                    self.answer(id, request, begun);
+                }
+                Ok(None) => {
+                    state.in_head = state.protocol.in_head();
+                    if state.in_head && !waited {
+                        state.waits_since = now;
+                        self.cx.look_by(id, now + STEP_DEADLINE);
+                    }
+                    return;
+                }
+                Err(error) => return self.reject(id, error, begun),
+            }
+        }
+    }
+
+    /// Answers a request that cannot be read, and closes.
+    pub(in crate::engine) fn reject(&mut self, id: SessionId, error: HttpError, begun: Instant) {
+        match error {
+            HttpError::RTMP => self.note_wrong_port(id, Spoken::Rtmp),
+            HttpError::TLS => self.note_wrong_port(id, Spoken::Tls),
+            _ => {}
+        }
+        let Some(asked) = self.cx.receive(id, Request::unreadable(), begun) else { return };
+        self.send_reply(asked, error_reply(error.status), false);
+        self.cx.finish(id, &format!("{} {}", error.status, error.reason));
+    }
+
+    /// Tells those who keep accounts of what has been sent.
+    pub(in crate::engine) fn account(&mut self, mut exchange: Exchange) {
+        exchange.ended = self.cx.now;
+        // Nobody may be sent what this one was, and it may have been gone for a while.
+        self.cx.memory.sweep();
+        for module in &mut self.modules {
+            module.on_http_done(&mut self.cx, &exchange);
+        }
+    }
+
+    fn answer(&mut self, id: SessionId, request: Request, begun: Instant) {
+        let Some(mut asked) = self.cx.receive(id, request, begun) else { return };
+        match self.find_answer(&mut asked) {
+            Some((Answer::Reply(reply), forced)) => self.deliver(asked, reply, forced),
+            Some((Answer::Later(work), forced)) => self.cx.begin_composing(Composing { asked, work, forced }),
+            None => {
+                self.cx.finish(id, "closed without an answer");
+                let limits = self.cx.locations.send_limits(asked.location, 0);
+                self.cx.keep(asked, NO_ANSWER, (0, 0), limits);
+            }
+        }
+    }
+
+    /// Does one step of the answer that is being made for a session.
+    pub(in crate::engine) fn compose(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
+        let Some(mut composing) = session.http_mut().and_then(|state| state.composing.take()) else { return };
+        if let Some(reply) = composing.work.step(&self.cx) {
+            self.cx.resume_input(id);
+            let Composing { asked, forced, .. } = *composing;
+            self.deliver(asked, reply, forced);
+        } else if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.composing = Some(composing);
+            // One is finished before the next begins: what is half done takes memory.
+            self.cx.work.composing.push_front(id);
+        }
+    }
+
+    /// Sends an answer, with another status than its own if it is a good one and another is forced.
+    fn deliver(&mut self, asked: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
+        let id = asked.session;
+        if reply.head.status < 300 {
+            reply.head.status = forced.unwrap_or(reply.head.status);
+        }
+        let (method, target, status) =
+            (asked.method.as_str(), asked.request.target.escape_debug(), reply.head.status);
+        log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
+        if status == 404 {
+            self.cx.note_not_found(&asked);
+        }
+        let persistent = asked.request.persistent && !self.cx.draining;
+        if !self.send_reply(asked, reply, persistent) {
+            self.cx.finish(id, "answered");
+        }
+    }
+
+    /// Lets the modules find an answer where the request goes, or where they send it, and the status that a good
+    /// one is to have. None to hang up.
+    fn find_answer(&mut self, asked: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
+        let (mut forced, mut error_page) = (None, false);
+        for _ in 0..=MAX_REDIRECTS {
+            let mut route = self.visit(asked);
+            // As in nginx, an error on the way to an error page has no other.
+            if let (Route::Reply(reply), false) = (&route, error_page) {
+                let (status, modules) = (reply.head.status, &mut self.modules);
+                let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, asked, status));
+                if status >= 300
+                    && let Some(better) = better.find(|route| !matches!(route, Route::Continue))
+                {
+                    error_page = matches!(better, Route::Redirect(_));
+                    route = better;
+                }
+            }
+            let answer = match route {
+                Route::Close => return None,
+                Route::Redirect(Redirect { target, status }) => {
+                    forced = forced.or(status);
+                    self.cx.redirect(asked, target, error_page);
+                    continue;
+                }
+                Route::Continue => Answer::Reply(error_reply(404)),
+                Route::Reply(reply) | Route::Verbatim(reply) => Answer::Reply(reply),
+                Route::Later(work) => Answer::Later(work),
+            };
+            return Some((answer, forced));
+        }
+        log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", asked.session, asked.request.path);
+        Some((Answer::Reply(error_reply(500)), None))
+    }
+
+    /// Asks the modules at one place.
+    fn visit(&mut self, asked: &mut HttpRequest) -> Route {
+        let cx = &mut self.cx;
+        if !cx.locations.is_named(asked.location) {
+            for module in &mut self.modules {
+                match module.on_http_server(cx, asked) {
+                    Route::Continue => {}
+                    decided => return decided,
+                }
+            }
+            cx.locate(asked);
+        }
+        for module in &mut self.modules {
+            match module.on_http_location(cx, asked) {
+                Route::Continue => {}
+                decided => return decided,
+            }
+        }
+        let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
+        answer.map_or_else(|| Route::Reply(error_reply(404)), Route::from)
+    }
+
+    /// Queues an answer. Returns whether the connection goes on.
+    fn send_reply(&mut self, mut asked: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
+        let id = asked.session;
+        for module in &mut self.modules {
+            module.on_http_reply(&mut self.cx, &asked, &mut reply.head);
+        }
+        let keep_alive = self.cx.locations.keep_alive(asked.location);
+        let idle = keep_alive.and_then(|keep| keep.idle).filter(|_| persistent);
+        if let (Some(_), Some(told)) = (idle, keep_alive.and_then(|keep| keep.told)) {
+            reply.head = reply.head.with("Keep-Alive", format!("timeout={told}"));
+        }
+        let head = reply.head.encode(Some(reply.body.len()), idle.is_some(), self.cx.date());
+        if asked.method == Method::Head || !response::has_body(reply.head.status) {
+            reply.body = Body::Empty;
+        }
+        let sizes = (head.len() as u64, reply.body.len());
+        let mut limits = self.cx.locations.send_limits(asked.location, sizes.0 + sizes.1);
+        limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
+        if self.cx.send_bytes(id, &head)
+            && let Some(session) = self.cx.sessions.get_mut(id)
+        {
+            session.out.push_body(reply.body);
+            if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
+                state.keep_alive = idle;
+            }
+            self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut asked));
+            self.cx.keep(asked, reply.head.status, sizes, limits);
+        }
+        if let Some(idle) = idle {
+            // Whichever may be due first: nothing more comes, nothing of this is taken, or it is taken too slowly.
+            self.cx.look_by(id, self.cx.now.instant + idle.min(limits.pause).min(limits.whole));
+        }
+        idle.is_some()
+    }
+}
+
+impl Ctx {
+    /// A request with all that is known of it; it has come to its server and to no location yet.
+    fn receive(&mut self, id: SessionId, request: Request, begun: Instant) -> Option<HttpRequest> {
+        let now = self.now;
+        let session = self.sessions.get_mut(id)?;
+        let (peer, hosts) = (session.peer, session.server);
+        let state = session.http_mut()?;
+        state.requests += 1;
+        let server = self.hosts.get(hosts)?.find(&request.host)?;
+        let since = now.instant.saturating_duration_since(begun);
+        Some(HttpRequest {
+            session: id,
+            peer,
+            local: state.local,
+            number: state.requests,
+            begun: Now { instant: begun, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
+            location: self.locations.own(server)?,
+            server,
+            caught: Vec::new(),
+            method: request.method.clone(),
+            request,
+            internal: false,
+        })
+    }
+
+    /// Holds a session until its answer has been made.
+    fn begin_composing(&mut self, composing: Composing) {
+        let id = composing.asked.session;
+        if let Some(state) = self.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.composing = Some(Box::new(composing));
+            self.work.composing.push_back(id);
+        }
+    }
+
+    /// Finds the location of a request.
+    fn locate(&self, asked: &mut HttpRequest) {
+        if let Some((location, caught)) = self.locations.find(asked.server, &asked.request.path) {
+            (asked.location, asked.caught) = (location, caught);
+        }
+    }
+
+    /// Sends a request to another place. To an error page it goes without what made it conditional.
+    fn redirect(&self, asked: &mut HttpRequest, target: Target, error_page: bool) {
+        asked.internal = true;
+        if error_page {
+            asked.request.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
+            asked.request.headers.remove(&["if-modified-since", "if-unmodified-since"]);
+            if asked.request.method != Method::Head {
+                asked.request.method = Method::Get;
+            }
+        }
+        let own = self.locations.own(asked.server);
+        match target {
+            Target::Path { path, query } => {
+                (asked.request.path, asked.request.query) = (path, query);
+                asked.location = own.unwrap_or(asked.location);
+            }
+            Target::Named(name) => {
+                let named = self.locations.named(asked.server, &name).or(own);
+                asked.location = named.unwrap_or(asked.location);
+            }
+        }
+    }
+
+    /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
+    fn keep(&mut self, asked: HttpRequest, status: u16, (head, body): (u64, u64), limits: SendLimits) {
+        let (id, ended) = (asked.session, self.now);
+        let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
+        let begins = state.queued;
+        state.queued += head + body;
+        if state.exchanges.is_empty() {
+            state.front_since = ended.instant;
+        }
+        let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
+        state.exchanges.push_back(Box::new(exchange));
+        if let Some(session) = self.sessions.get_mut(id) {
+            self.budgets.count_replies(session);
+        }
+    }
+
+    /// The IMF-fixdate of now, made once a second.
+    fn date(&mut self) -> &str {
+        let wall = self.now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.date.0 != wall || self.date.1.is_empty() {
+            self.date = (wall, conditional::format_date(wall));
+        }
+        &self.date.1
+    }
+}
+
+/// The answer to a request that nobody can meet.
+fn error_reply(status: u16) -> HttpReply {
+    let (head, page) = response::error_page(status);
+    HttpReply { head, body: Body::Bytes(Rc::from(page)) }
+}

@@ -1,0 +1,176 @@
+//! The memory that all sessions take together, by two budgets: what clients have begun to send, and what waits to be
+//! sent. This counts; `relief` frees memory beyond a budget.
+//!
+//! Limits of each session bound what one client may take; there may be ten thousand of them.
+
+use std::time::Instant;
+
+use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::limits::relief::MediaRelief;
+use crate::engine::session::{Session, SessionId};
+use crate::media::Meter;
+
+/// The rows of the table.
+pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "input_memory_size",
+        contexts: &[Context::Main],
+        takes: Takes::Custom { syntax: "size|auto", check: check_size },
+        default: "auto",
+        repeat: Repeat::Once,
+        doc: "Memory for all messages and requests that clients have begun to send. Beyond it the clients that do not \
+              publish are closed first, those with the longest unfinished messages before others, and publishers \
+              last. auto is a sixteenth of the memory of the machine or of the server's control group, at most 256m.",
+    },
+    Directive {
+        name: "media_memory_size",
+        contexts: &[Context::Main],
+        takes: Takes::Custom { syntax: "size|auto", check: check_size },
+        default: "auto",
+        repeat: Repeat::Once,
+        doc: "Memory for all frames, cached or waiting for players, and for all answers that wait for clients. Beyond it \
+              GOP caches are emptied, the largest first; then frames that wait for slow players are left out; then \
+              clients are closed for which the most is waiting. auto is as for input_memory_size.",
+    },
+];
+
+/// `auto` is the memory of the machine divided by this, and at most so many bytes.
+const AUTO_DIVISOR: u64 = 16;
+const LARGEST_AUTO: u64 = 256 << 20;
+/// The smallest budget, in bytes: less would not hold what a few clients need.
+const SMALLEST: u64 = 1 << 20;
+
+/// Both budgets, and what counts for them.
+#[derive(Debug)]
+pub(in crate::engine) struct Budgets {
+    /// Unfinished messages and requests.
+    pub input: Budget,
+    /// Replies, and beside them `frames`.
+    pub media: Budget,
+    /// All frames that live.
+    pub frames: Meter,
+    /// Beyond this, memory of media is freed: the limit, or more where outputs hold frames.
+    pub media_bound: usize,
+    /// Until when no client is closed for its input again.
+    pub input_rests_until: Option<Instant>,
+    /// What has been freed of media.
+    pub relief: MediaRelief,
+}
+
+/// One budget, in bytes.
+#[derive(Debug)]
+pub(in crate::engine) struct Budget {
+    pub limit: usize,
+    /// Whether `limit` is to follow from the machine's memory.
+    is_auto: bool,
+    /// What all sessions have of it.
+    pub used: usize,
+}
+
+impl Budget {
+    fn new(root: &Scope<'_>, name: &str) -> Self {
+        let size = value::size(&root.text(name));
+        let limit = usize::try_from(size.unwrap_or(LARGEST_AUTO)).unwrap_or(usize::MAX);
+        Self { limit, is_auto: size.is_none(), used: 0 }
+    }
+
+    fn limit_to_share_of(&mut self, memory: u64) {
+        if self.is_auto {
+            let share = (memory / AUTO_DIVISOR).clamp(SMALLEST, LARGEST_AUTO);
+            self.limit = usize::try_from(share).unwrap_or(usize::MAX);
+        }
+    }
+
+    /// Replaces what a session has of the budget.
+    fn replace(&mut self, counted: &mut usize, now: usize) {
+        self.used = (self.used + now).saturating_sub(*counted);
+        *counted = now;
+    }
+}
+
+impl Budgets {
+    /// Reads a checked configuration.
+    pub fn new(root: &Scope<'_>) -> Self {
+        let media = Budget::new(root, "media_memory_size");
+        Self {
+            input: Budget::new(root, "input_memory_size"),
+            media_bound: media.limit,
+            media,
+            frames: Meter::default(),
+            input_rests_until: None,
+            relief: MediaRelief::default(),
+        }
+    }
+
+    /// Counts what a session holds of its client's input.
+    #[inline]
+    pub fn count_input(&mut self, session: &mut Session) {
+        let held = session.held_input();
+        if held != session.counted_input {
+            self.input.replace(&mut session.counted_input, held);
+        }
+    }
+
+    /// Counts the replies that wait for a session.
+    #[inline]
+    pub fn count_replies(&mut self, session: &mut Session) {
+        let waiting = session.waiting_bytes();
+        if waiting != session.counted_replies {
+            self.media.replace(&mut session.counted_replies, waiting);
+        }
+    }
+
+    /// Counts nothing more of a session, which is about to be freed.
+    pub fn count_out(&mut self, session: &mut Session) {
+        self.input.replace(&mut session.counted_input, 0);
+        self.media.replace(&mut session.counted_replies, 0);
+    }
+
+    /// Bytes of frames and replies.
+    pub fn media_used(&self) -> usize {
+        self.frames.bytes() + self.media.used
+    }
+}
+
+impl Engine {
+    /// Sets the budgets that follow from the memory of the machine, in bytes.
+    pub fn set_memory(&mut self, memory: u64) {
+        let budgets = &mut self.cx.budgets;
+        budgets.input.limit_to_share_of(memory);
+        budgets.media.limit_to_share_of(memory);
+        budgets.media_bound = budgets.media.limit;
+        let (input, media) = (budgets.input.limit >> 20, budgets.media.limit >> 20);
+        log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
+    }
+}
+
+impl Ctx {
+    /// Counts what a session holds of its client's input.
+    pub(in crate::engine) fn count_input(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            self.budgets.count_input(session);
+        }
+    }
+
+    /// Frees what a session holds of its client's input: it ends, and takes no more.
+    pub(in crate::engine) fn release_input(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.release_input();
+            self.budgets.count_input(session);
+        }
+    }
+}
+
+fn check_size(args: &[String]) -> Result<(), String> {
+    match args {
+        [word] if word == "auto" => Ok(()),
+        [size] => match value::size(size) {
+            Some(bytes) if bytes >= SMALLEST => Ok(()),
+            Some(_) => Err(format!("\"{size}\" is less than 1m")),
+            None => Err(format!("\"{size}\" is no size")),
+        },
+        _ => Err("one size such as 64m, or auto".into()),
+    }
+}

@@ -1,0 +1,330 @@
+//! How many connections there may be: in all, of a protocol, of an RTMP server, of one address.
+//!
+//! A limit counts what belongs to the block that it stands in. A connection beyond one is never a session: its socket is
+//! closed as soon as it is accepted. (What an application lets in is decided at `connect`, in `rtmp.rs`.)
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::http::response::NO_ROOM;
+
+use crate::engine::Engine;
+use crate::engine::config::{AppId, Config, Listener, Protocol};
+use crate::engine::ctx::Ctx;
+use crate::engine::limits::descriptors::Descriptors;
+use crate::engine::session::{Ask, Request, Session, SessionId, Speaks};
+
+/// The rows of the table.
+pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
+    Directive {
+        name: "max_connections",
+        contexts: &[Context::Main, Context::Rtmp, Context::RtmpServer, Context::Application, Context::Http],
+        takes: Takes::Number(0, 0xffff_ffff),
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "The most connections of the block that it stands in: all, those of RTMP or HTTP, those of an RTMP server, \
+              the clients of an application; the limits of outer blocks hold as well. 0 is no limit. Beyond it \
+              connections are closed at once, HTTP with a 503; an application refuses the connect.",
+    },
+    Directive {
+        name: "max_connections_per_address",
+        contexts: &[Context::Main, Context::Rtmp, Context::Http],
+        takes: Takes::Number(0, 0xffff_ffff),
+        default: "0",
+        repeat: Repeat::Once,
+        doc: "The same for one address, of IPv6 for one network of 64 bits: the most connections of all kinds, of RTMP, of \
+              HTTP. Behind a proxy, all have the proxy's address. Loopback has no limit.",
+    },
+];
+
+/// The limits that a block itself sets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::engine) struct Limits {
+    connections: Option<usize>,
+    per_address: Option<usize>,
+}
+
+impl Limits {
+    /// Those of a checked block, without what it inherits: the outer block's limit is the outer block's to count.
+    pub fn of(scope: &Scope<'_>) -> Self {
+        let limit = |name: &str| {
+            let node = scope.own(name).next()?;
+            let limit = value::number(node.args.first()?)?;
+            usize::try_from(limit).ok().filter(|limit| *limit > 0)
+        };
+        Self { connections: limit("max_connections"), per_address: limit("max_connections_per_address") }
+    }
+
+    /// How many clients an application may have.
+    pub fn clients(self) -> Option<usize> {
+        self.connections
+    }
+}
+
+/// The connections of a block.
+#[derive(Debug, Default)]
+struct Block {
+    name: &'static str,
+    limits: Limits,
+    count: usize,
+}
+
+/// Why a connection is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    Connections(&'static str, usize),
+    PerAddress(&'static str, usize),
+}
+
+/// Whom connections of one address are counted for: an IPv4 address, or the network of an IPv6 one, of which each of its
+/// hosts has as many addresses as it likes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+impl Origin {
+    /// Of a peer; none for the machine itself.
+    fn of(peer: IpAddr) -> Option<Self> {
+        match peer.to_canonical() {
+            ip if ip.is_loopback() => None,
+            IpAddr::V4(ip) => Some(Self::V4(ip.octets())),
+            IpAddr::V6(ip) => ip.octets().first_chunk().copied().map(Self::V6),
+        }
+    }
+}
+
+/// The connections of one address.
+#[derive(Debug, Default, Clone, Copy)]
+struct Share {
+    rtmp: usize,
+    http: usize,
+}
+
+impl Share {
+    fn of(&mut self, protocol: Protocol) -> &mut usize {
+        match protocol {
+            Protocol::Rtmp => &mut self.rtmp,
+            Protocol::Http => &mut self.http,
+        }
+    }
+}
+
+/// Addresses for which the table keeps its room when most have gone.
+const USUAL_ADDRESSES: usize = 1024;
+
+/// All connections, counted for each limit.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Connections {
+    all: Block,
+    rtmp: Block,
+    http: Block,
+    servers: Vec<Block>,
+    /// Only of addresses that have any. Invariant: empty where no limit is for one address.
+    addresses: HashMap<Origin, Share>,
+}
+
+impl Connections {
+    /// None yet.
+    pub fn new(config: &Config<'_>) -> Self {
+        let block = |name, limits| Block { name, limits, count: 0 };
+        Self {
+            all: block("the top level", config.limits.all),
+            rtmp: block("rtmp", config.limits.rtmp),
+            http: block("http", config.limits.http),
+            servers: config.limits.servers.iter().map(|limits| block("its server", *limits)).collect(),
+            addresses: HashMap::new(),
+        }
+    }
+
+    /// Counts a connection, unless there are too many.
+    fn enter(&mut self, protocol: Protocol, server: usize, peer: IpAddr) -> Result<(), Excess> {
+        let origin = Origin::of(peer).filter(|_| self.counts_addresses());
+        if let Some(origin) = origin {
+            let share = self.addresses.get(&origin).copied().unwrap_or_default();
+            self.check_share(protocol, share)?;
+        }
+        for block in self.blocks(protocol, server) {
+            if let Some(most) = block.limits.connections.filter(|most| block.count >= *most) {
+                return Err(Excess::Connections(block.name, most));
+            }
+        }
+        self.blocks(protocol, server).for_each(|block| block.count += 1);
+        if let Some(origin) = origin {
+            *self.addresses.entry(origin).or_default().of(protocol) += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts a connection no more.
+    fn leave(&mut self, protocol: Protocol, server: usize, peer: IpAddr) {
+        for block in self.blocks(protocol, server) {
+            debug_assert!(block.count > 0, "who leaves {} was counted", block.name);
+            block.count = block.count.saturating_sub(1);
+        }
+        let Some(origin) = Origin::of(peer).filter(|_| self.counts_addresses()) else { return };
+        let Some(share) = self.addresses.get_mut(&origin) else { return };
+        let count = share.of(protocol);
+        *count = count.saturating_sub(1);
+        if share.rtmp + share.http == 0 {
+            self.addresses.remove(&origin);
+            if self.addresses.capacity() / 8 > self.addresses.len().max(USUAL_ADDRESSES) {
+                self.addresses.shrink_to(USUAL_ADDRESSES);
+            }
+        }
+    }
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.all.count == 0 && self.addresses.is_empty()
+    }
+
+    fn counts_addresses(&self) -> bool {
+        [&self.all, &self.rtmp, &self.http].iter().any(|block| block.limits.per_address.is_some())
+    }
+
+    fn check_share(&self, protocol: Protocol, mut share: Share) -> Result<(), Excess> {
+        let own = if protocol == Protocol::Rtmp { &self.rtmp } else { &self.http };
+        for (block, count) in [(&self.all, share.rtmp + share.http), (own, *share.of(protocol))] {
+            if let Some(most) = block.limits.per_address.filter(|most| count >= *most) {
+                return Err(Excess::PerAddress(block.name, most));
+            }
+        }
+        Ok(())
+    }
+
+    /// The blocks that a connection belongs to.
+    fn blocks(&mut self, protocol: Protocol, server: usize) -> impl Iterator<Item = &mut Block> {
+        let (own, server) = match protocol {
+            Protocol::Rtmp => (&mut self.rtmp, self.servers.get_mut(server)),
+            Protocol::Http => (&mut self.http, None),
+        };
+        [Some(&mut self.all), Some(own), server].into_iter().flatten()
+    }
+}
+
+impl Engine {
+    /// Says how many descriptors there are; without this, none are kept for files.
+    pub fn limit_descriptors(&mut self, descriptors: Descriptors) {
+        self.cx.descriptors = descriptors;
+    }
+
+    /// The descriptors of the process.
+    pub fn descriptors(&self) -> Descriptors {
+        self.cx.descriptors
+    }
+
+    /// Counts a peer of a listener for which there is no descriptor. What it is to be told.
+    pub fn turn_away(&mut self, listener: usize) -> &'static [u8] {
+        self.cx.refusals.descriptors += 1;
+        self.listeners.get(listener).map_or(&[], |listener| farewell(listener.protocol))
+    }
+
+    /// Refuses a connect to an application that has all the clients it may have. Whether it does.
+    pub(in crate::engine) fn refuse_if_full(&mut self, request: &Request) -> bool {
+        let Ask::Connect(_) = request.ask else { return false };
+        let Some(app) = self.cx.apps.get(request.app.0) else { return false };
+        let Some(most) = app.most_clients.filter(|most| app.clients >= *most) else { return false };
+        let why = format!("{} is full (max_connections {most})", app.name);
+        self.cx.refusals.clients += 1;
+        self.refuse(request, &why);
+        true
+    }
+}
+
+impl Ctx {
+    /// Counts a connection; one that is too many gets nothing but this farewell.
+    pub(in crate::engine) fn admit(
+        &mut self,
+        listener: &Listener,
+        (peer, local): (SocketAddr, SocketAddr),
+    ) -> Result<(), &'static [u8]> {
+        let (protocol, server) = (listener.protocol, listener.server_at(local));
+        let Err(excess) = self.connections.enter(protocol, server, peer.ip()) else { return Ok(()) };
+        match excess {
+            Excess::Connections(block, most) => {
+                self.refusals.connections += 1;
+                log::warn!("{} is refused: max_connections {most} in {block}", peer.ip());
+            }
+            Excess::PerAddress(block, most) => {
+                self.refusals.per_address += 1;
+                log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.ip());
+            }
+        }
+        Err(farewell(protocol))
+    }
+
+    /// Counts the connection of a session, and what it is to its application, no more.
+    pub(in crate::engine) fn discharge(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let (server, peer) = (session.server, session.peer.ip());
+        let (protocol, app) = match &session.speaks {
+            Speaks::Rtmp(state) => (Protocol::Rtmp, state.app),
+            Speaks::Http(_) => (Protocol::Http, None),
+        };
+        self.connections.leave(protocol, server, peer);
+        if let Some(app) = app.and_then(|app| self.apps.get_mut(app.0)) {
+            debug_assert!(app.clients > 0, "who leaves {} was counted", app.name);
+            app.clients = app.clients.saturating_sub(1);
+        }
+        debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
+    }
+
+    /// Makes a session a client of an application.
+    pub(in crate::engine) fn enroll(&mut self, id: SessionId, app: AppId) {
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        debug_assert!(state.app.is_none(), "a session connects once");
+        if state.app.is_none()
+            && let Some(facts) = self.apps.get_mut(app.0)
+        {
+            state.app = Some(app);
+            facts.clients += 1;
+        }
+    }
+}
+
+/// What a peer is told that gets no session. In RTMP nothing can be said before a handshake.
+fn farewell(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Rtmp => &[],
+        Protocol::Http => NO_ROOM,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_that_of_its_network_and_the_machine_itself_has_none() {
+        let origin = |text: &str| Origin::of(text.parse().unwrap());
+        assert_eq!(origin("2001:db8:0:1::1"), origin("2001:db8:0:1:ffff::"));
+        assert_ne!(origin("2001:db8:0:1::1"), origin("2001:db8:0:2::1"));
+        assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
+        assert_ne!(origin("192.0.2.2"), origin("192.0.2.1"));
+        for own in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(origin(own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn the_table_holds_only_addresses_that_are_connected_and_gives_its_room_back() {
+        let limits = Limits { connections: None, per_address: Some(2) };
+        let mut connections =
+            Connections { all: Block { name: "all", limits, count: 0 }, ..Connections::default() };
+        let peers: Vec<IpAddr> =
+            (0..20_000u32).map(|number| IpAddr::V4((0x0a00_0000 + number).into())).collect();
+        for peer in peers.iter().chain(&peers) {
+            assert_eq!(connections.enter(Protocol::Http, 0, *peer), Ok(()));
+        }
+        for peer in &peers {
+            assert_eq!(connections.enter(Protocol::Http, 0, *peer), Err(Excess::PerAddress("all", 2)));
+        }
+        for peer in peers.iter().chain(&peers) {
+            connections.leave(Protocol::Http, 0, *peer);
+        }
+        assert!(connections.is_empty() && connections.addresses.capacity() < 10 * USUAL_ADDRESSES);
+    }
+}

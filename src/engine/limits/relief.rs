@@ -1,0 +1,289 @@
+//! Frees memory when all sessions together take more than a budget allows.
+//!
+//! Of input, the clients that do not publish are closed first, those with the longest unfinished messages before others, and
+//! publishers last. Of media, GOP caches are emptied first, the largest before others; then frames are left out for players
+//! that are behind; and only then are clients closed. Who takes little is left alone: closing it would free nothing to speak of.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::http::exchange;
+use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::roles::Role;
+use crate::engine::session::{Life, Session, SessionId, Speaks};
+use crate::engine::stream::Streams;
+
+/// When a budget is exceeded, this part of it is freed as well: each time all sessions are looked at.
+const SPARE_DIVISOR: usize = 8;
+/// How long no more memory is freed of one kind after some has been.
+pub(in crate::engine) const RELIEF_INTERVAL: Duration = Duration::from_millis(100);
+/// How often what has been freed of media is logged.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Bytes of unfinished messages below which a client takes little.
+const LITTLE_INPUT: usize = 8192;
+/// Bytes that wait for a client alone below which it takes little.
+const LITTLE_WAITING: usize = 16 * 1024;
+/// A player is behind with so many messages, or bytes, waiting: those of the current turn are fewer.
+const BEHIND_MESSAGES: usize = 32;
+const BEHIND_BYTES: usize = 256 * 1024;
+
+/// What has been freed of media, and not been logged yet.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct MediaRelief {
+    rests_until: Option<Instant>,
+    silent_until: Option<Instant>,
+    caches: usize,
+    frames: usize,
+    clients: usize,
+}
+
+/// In which order clients are closed for their unfinished messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// It does not publish.
+    First,
+    /// The same, with little; but all those together have most of it.
+    Many,
+    Publisher,
+    /// It has little.
+    Last,
+}
+
+impl Engine {
+    /// Frees memory if a budget is exceeded. Of media not before what has just been queued has been written: players that keep
+    /// up have nothing waiting then.
+    #[inline]
+    pub(in crate::engine) fn keep_budgets(&mut self) {
+        let budgets = &mut self.cx.budgets;
+        let media = budgets.media_used();
+        if budgets.media_bound > budgets.media.limit {
+            budgets.media_bound = budgets.media_bound.min(next_bound(budgets.media.limit, media));
+        }
+        if budgets.input.used > budgets.input.limit {
+            self.contain(|engine| engine.cx.relieve_input());
+        }
+        if media > self.cx.budgets.media_bound {
+            if self.cx.work.dirty.is_empty() {
+                self.contain(|engine| engine.cx.relieve_media());
+            } else {
+                self.cx.work.pressed = true;
+            }
+        }
+    }
+}
+
+impl Ctx {
+    /// Closes clients until their unfinished messages fit the budget.
+    fn relieve_input(&mut self) {
+        let now = self.now.instant;
+        if self.budgets.input_rests_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.budgets.input_rests_until = Some(now + RELIEF_INTERVAL);
+        let (limit, used) = (self.budgets.input.limit, self.budgets.input.used);
+        let open =
+            || self.sessions.iter().filter(|session| session.life == Life::Open && session.counted_input > 0);
+        let has_little =
+            |session: &Session| !session.roles.publishes() && session.counted_input < LITTLE_INPUT;
+        let little =
+            open().filter(|session| has_little(session)).map(|session| session.counted_input).sum::<usize>();
+        let turn = |session: &Session| match has_little(session) {
+            false if session.roles.publishes() => Turn::Publisher,
+            false => Turn::First,
+            true if little > used / 2 => Turn::Many,
+            true => Turn::Last,
+        };
+        let mut clients: Vec<_> =
+            open().map(|session| (turn(session), Reverse(session.counted_input), session.id)).collect();
+        clients.sort_unstable();
+        let mut closed = 0;
+        for (turn, _, id) in clients {
+            // No more publishers than need be.
+            let enough = if turn == Turn::Publisher { limit } else { with_spare(limit) };
+            if self.budgets.input.used <= enough {
+                break;
+            }
+            self.close(id, "unfinished messages of all clients take more than input_memory_size");
+            closed += 1;
+        }
+        log::warn!(
+            "unfinished messages of all clients took {used} bytes, more than input_memory_size: {closed} are closed"
+        );
+    }
+
+    /// Frees frames and replies until they fit the budget.
+    fn relieve_media(&mut self) {
+        let (now, limit) = (self.now.instant, self.budgets.media.limit);
+        if self.budgets.relief.rests_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.budgets.relief.rests_until = Some(now + RELIEF_INTERVAL);
+        if self.budgets.media.used > limit / 2 {
+            self.close_for_replies();
+        }
+        self.empty_caches();
+        self.leave_frames_out();
+        if self.is_media_over() {
+            self.close_for_frames();
+        }
+        self.close_for_outputs();
+        // What is left is what outputs hold, which have limits of their own: players cannot help it, and are not to
+        // suffer from it again and again.
+        self.budgets.media_bound = next_bound(limit, self.budgets.media_used());
+        self.report_relief();
+    }
+
+    /// Whether more media is to be freed.
+    fn is_media_over(&self) -> bool {
+        self.budgets.media_used() > with_spare(self.budgets.media.limit)
+    }
+
+    /// Sessions with at least so much by some count, those with the most first.
+    fn sessions_by(&self, least: usize, count: impl Fn(&Session) -> usize) -> Vec<SessionId> {
+        let counted = self.sessions.iter().map(|session| (count(session), session.id));
+        let mut counted: Vec<_> = counted.filter(|(bytes, _)| *bytes >= least).collect();
+        counted.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        counted.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Closes clients that do not read their replies, where those alone take most of the budget.
+    fn close_for_replies(&mut self) {
+        for id in self.sessions_by(LITTLE_WAITING, Session::waiting_bytes) {
+            if self.budgets.media.used <= self.budgets.media.limit / 4 {
+                return;
+            }
+            self.close_for_media(id);
+        }
+    }
+
+    fn empty_caches(&mut self) {
+        let cached = self.streams.iter().map(|stream| (stream.gop.bytes(), stream.id));
+        let mut cached: Vec<_> = cached.filter(|(bytes, _)| *bytes > 0).collect();
+        cached.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        for (_, id) in cached {
+            if !self.is_media_over() {
+                return;
+            }
+            if let Some(stream) = self.streams.get_mut(id) {
+                stream.gop.clear();
+                self.budgets.relief.caches += 1;
+            }
+        }
+    }
+
+    fn leave_frames_out(&mut self) {
+        let behind = |session: &Session| match session.speaks {
+            Speaks::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => session.out.bytes().max(BEHIND_BYTES),
+            Speaks::Rtmp(_) => session.out.bytes(),
+            Speaks::Http(_) => 0,
+        };
+        for id in self.sessions_by(BEHIND_BYTES, behind) {
+            if !self.is_media_over() {
+                return;
+            }
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            let count = session.out.leave_frames_out();
+            if count == 0 {
+                continue;
+            }
+            session.roles.restart_players(count as u64);
+            self.budgets.relief.frames += count;
+            if session.out.is_empty() {
+                self.queue_emptied(id);
+            }
+        }
+    }
+
+    /// Closes clients for which frames wait that cannot be left out (they have begun to be sent, or are headers), and
+    /// publishers with many headers; but only if all those together take most of the budget.
+    fn close_for_frames(&mut self) {
+        let mut frames = HashMap::new();
+        self.sessions.iter().for_each(|session| session.out.find_frames(&mut frames));
+        let waiting = frames.into_values().sum::<usize>() + self.budgets.media.used;
+        let headers = self.streams.iter().map(|stream| stream.headers.bytes()).sum::<usize>();
+        if waiting + headers <= self.budgets.media.limit / 2 {
+            return;
+        }
+        let pinned = |session: &Session| pinned_bytes(session, &self.streams);
+        let mut clients = self.sessions_by(LITTLE_WAITING, pinned);
+        clients.sort_by_key(|id| self.sessions.get(*id).is_some_and(|session| session.roles.publishes()));
+        for id in clients {
+            if !self.is_media_over() {
+                return;
+            }
+            self.close_for_media(id);
+        }
+    }
+
+    /// Closes publishers whose frames take most, if what outputs hold takes as much again as the budget.
+    fn close_for_outputs(&mut self) {
+        let mut excess = self.budgets.media_used().saturating_sub(self.budgets.media.limit.saturating_mul(2));
+        let streams = &self.streams;
+        let held = |session: &Session| {
+            let published = session.roles.publishers().filter_map(|role| streams.get(role.stream()));
+            published.map(|stream| stream.meter.bytes()).sum::<usize>()
+        };
+        let publishers = self.sessions_by(LITTLE_WAITING, held);
+        let publishers: Vec<_> =
+            publishers.into_iter().map(|id| (id, self.sessions.get(id).map_or(0, held))).collect();
+        for (id, bytes) in publishers {
+            if excess == 0 {
+                return;
+            }
+            // Its frames go with its outputs, in the steps that end it.
+            self.close(id, "the frames of all streams take more than twice media_memory_size");
+            excess = excess.saturating_sub(bytes);
+            self.budgets.relief.clients += 1;
+        }
+    }
+
+    /// Closes a client for what waits for it, which is freed at once.
+    fn close_for_media(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.out = OutQueue::new(session.out.chunking());
+        exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
+        self.budgets.count_replies(session);
+        self.close(id, "what waits for all clients takes more than media_memory_size");
+        self.budgets.relief.clients += 1;
+    }
+
+    fn report_relief(&mut self) {
+        let (now, relief) = (self.now.instant, &mut self.budgets.relief);
+        if relief.silent_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let MediaRelief { caches, frames, clients, rests_until, .. } = std::mem::take(relief);
+        *relief =
+            MediaRelief { rests_until, silent_until: Some(now + REPORT_INTERVAL), ..MediaRelief::default() };
+        log::warn!(
+            "frames and replies take more than the {} bytes of media_memory_size: {caches} GOP caches emptied, \
+             {frames} frames left out for slow players, {clients} clients closed",
+            self.budgets.media.limit
+        );
+    }
+}
+
+/// What is left of a budget with its spare part free.
+fn with_spare(limit: usize) -> usize {
+    limit - limit / SPARE_DIVISOR
+}
+
+/// What media is to have reached before memory is freed next, when so much is used that cannot be freed. Outputs may have as
+/// much again as the budget.
+fn next_bound(limit: usize, used: usize) -> usize {
+    (used + limit / SPARE_DIVISOR).clamp(limit, limit.saturating_mul(2))
+}
+
+/// Bytes that would be free without a session, unless others have them as well: what waits for it, and the headers of what it
+/// publishes. Files that HTTP clients share are counted where they are kept.
+fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
+    let waiting = match session.speaks {
+        Speaks::Rtmp(_) => session.out.bytes(),
+        Speaks::Http(_) => session.waiting_bytes(),
+    };
+    let published = session.roles.publishers().filter_map(|role: &Role| streams.get(role.stream()));
+    waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()
+}

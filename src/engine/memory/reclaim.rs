@@ -1,0 +1,43 @@
+//! Memory that is wanted back: from streams that have more than their share, and from readers that are late.
+
+use std::collections::HashMap;
+
+use crate::engine::ctx::Ctx;
+use crate::engine::session::SessionId;
+
+impl Ctx {
+    /// Sees to it that nobody keeps memory that others want.
+    pub(in crate::engine) fn reclaim_memory(&mut self) {
+        if self.memory.is_crowded() {
+            let (memory, panics) = (&mut self.memory, &mut self.panics);
+            self.streams.iter_mut().for_each(|stream| stream.settle_sinks(self.now, memory, panics));
+            self.memory.relieved();
+        }
+        let wanted = self.memory.take_wanted();
+        if wanted > 0 {
+            self.hang_up_on_late_readers(wanted);
+        }
+    }
+
+    /// Hangs up on clients that are still being sent files that are gone from memory, until as much is free as is wanted:
+    /// those of the file first that has been gone for longest. Who reads it then is slower than all others.
+    fn hang_up_on_late_readers(&mut self, wanted: u64) {
+        let mut readers: HashMap<u32, Vec<SessionId>> = HashMap::new();
+        for session in self.sessions.iter() {
+            for extent in session.out.extents() {
+                readers.entry(extent.number()).or_default().push(session.id);
+            }
+        }
+        let (mut late, mut freed) = (Vec::new(), 0);
+        for (extent, bytes) in self.memory.removed() {
+            if freed >= wanted {
+                break;
+            }
+            late.extend(readers.remove(&extent.number()).unwrap_or_default());
+            freed += bytes;
+        }
+        for id in late {
+            self.close(id, "is late with a file whose memory is wanted");
+        }
+    }
+}

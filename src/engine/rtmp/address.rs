@@ -1,0 +1,184 @@
+//! From an address to a stream's name. Clients split `rtmp://host/live/room/cam` in several ways into what they connect
+//! to and what they publish or play; whoever asks for the same address gets the same name.
+
+use crate::engine::stream::name::{NameError, StreamName};
+use crate::http::path::unescape;
+
+/// What a client's `connect` has named beside the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) enum Address {
+    /// An instance of the application, "room" or "house/room", or none: "". The stream's name is its end.
+    Instance(Box<str>),
+    /// No application that there is: by `stream_from_app` this is the stream, or with "" what is published or played.
+    Stream(Box<str>),
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self::Instance("".into())
+    }
+}
+
+impl Address {
+    /// The name of the stream that the client means by `sent`, without its arguments, in the application `app`.
+    pub fn name(&self, app: &str, sent: &str) -> Result<StreamName, NameError> {
+        let sent = decode(sent)?;
+        let path = match self {
+            Self::Stream(stream) => match (decode(stream)?, sent) {
+                (stream, sent) if sent.is_empty() => stream,
+                (stream, sent) if stream.is_empty() && !sent.contains('/') => sent,
+                (stream, _) if stream.is_empty() => return Err(NameError::TwoParts),
+                _ => return Err(NameError::SecondName),
+            },
+            Self::Instance(instance) => match path_of_url(&sent) {
+                Some(path) => below(app, path).ok_or(NameError::OtherApplication)?.to_owned(),
+                None => [&*decode(instance)?, &*sent].join("/"),
+            },
+        };
+        StreamName::new(&joined(&path))
+    }
+}
+
+fn decode(text: &str) -> Result<String, NameError> {
+    unescape(text).ok_or(NameError::Escape)
+}
+
+/// What follows the host, if a text is a URL.
+fn path_of_url(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_scheme.then(|| rest.split_once('/').map_or("", |(_, path)| path))
+}
+
+/// What follows an application in a URL's path.
+fn below<'a>(app: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.trim_start_matches('/').strip_prefix(app)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+/// A path as a name: its parts with `~` between them, without empty ones, the instance that is none, and what says how a
+/// file is packed: FFmpeg and Flash Player put "mp4:" and "flv:" in front by themselves.
+fn joined(path: &str) -> String {
+    let without_prefix = |part| {
+        let rest = ["mp4:", "flv:"].into_iter().find_map(|prefix| str::strip_prefix(part, prefix));
+        rest.unwrap_or(part)
+    };
+    let parts = path.split('/').map(without_prefix).filter(|part| !part.is_empty());
+    let parts: Vec<_> =
+        parts.enumerate().filter(|part| *part != (0, DEFAULT_INSTANCE)).map(|(_, part)| part).collect();
+    parts.join(INSTANCE_MARK)
+}
+
+/// What stands in a name where the address has a slash, which would be a folder's.
+const INSTANCE_MARK: &str = "~";
+
+/// What Flash Player calls the instance of an application without instances.
+const DEFAULT_INSTANCE: &str = "_definst_";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn instance(instance: &str) -> Address {
+        Address::Instance(instance.into())
+    }
+
+    fn named(address: &Address, sent: &str) -> Result<String, NameError> {
+        address.name("live", sent).map(|name| name.as_str().to_owned())
+    }
+
+    #[test]
+    fn an_address_has_one_name_however_it_is_split() {
+        for (parts, name) in [
+            (
+                &[("", "cam"), ("", "mp4:cam"), ("", "flv:cam"), ("_definst_", "cam"), ("", "_definst_/cam")]
+                    [..],
+                "cam",
+            ),
+            (&[("cam", ""), ("", "/cam"), ("", "cam/"), ("", "rtmp://host/live/cam")], "cam"),
+            (&[("", "cam.mp4"), ("", "mp4:cam.mp4"), ("cam.mp4", "")], "cam.mp4"),
+            (&[("room", "cam"), ("", "room/cam"), ("room", "/cam"), ("", "room//cam")], "room~cam"),
+            (
+                &[("room", "mp4:cam"), ("", "mp4:room/cam"), ("", "room/mp4:cam"), ("", "room~cam")],
+                "room~cam",
+            ),
+            (&[("", "rtmp://host:1935/live/room/cam"), ("other", "rtmps://host/live/room/cam")], "room~cam"),
+            (
+                &[("a", "b/cam"), ("a/b", "cam"), ("a/b/cam", ""), ("", "a/b/cam"), ("", "a%2fb%2Fcam")],
+                "a~b~cam",
+            ),
+            (&[("", "мой поток"), ("", "%D0%BC%D0%BE%D0%B9%20%d0%bf%d0%be%d1%82%d0%be%d0%ba")], "мой поток"),
+            (&[("%D0%B0", "b"), ("а", "b")], "а~b"),
+            (&[("", "a/../b"), ("a", "../b")], "a~..~b"),
+        ] {
+            for (app, sent) in parts {
+                assert_eq!(named(&instance(app), sent).as_deref(), Ok(name), "{app:?} and {sent:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_the_reason() {
+        for (app, sent, error) in [
+            ("", "", NameError::Empty),
+            ("", "/", NameError::Empty),
+            ("", "mp4:", NameError::Empty),
+            ("", "rtmp://host/live", NameError::Empty),
+            ("_definst_", "", NameError::Empty),
+            ("", "../../tmp/EVIL", NameError::Beginning),
+            ("", "%2e%2e%2f", NameError::Beginning),
+            ("", "%252e", NameError::Ascii('%')),
+            ("", "50%", NameError::Escape),
+            ("", "a%zz", NameError::Escape),
+            ("", "a%ff", NameError::Escape),
+            ("%ff", "a", NameError::Escape),
+            ("", "a%00", NameError::Control('\0')),
+            ("", "a%3Fb", NameError::Ascii('?')),
+            ("", "avi:cam", NameError::Ascii(':')),
+            ("", "rtmp://host/other/cam", NameError::OtherApplication),
+            ("", "rtmp://host/lively/cam", NameError::OtherApplication),
+            ("", "rtmp://host", NameError::OtherApplication),
+        ] {
+            assert_eq!(named(&instance(app), sent), Err(error), "{app:?} and {sent:?}");
+        }
+    }
+
+    #[test]
+    fn an_application_that_is_the_stream_takes_no_second_name() {
+        let stream = |stream: &str| Address::Stream(stream.into());
+        assert_eq!(named(&stream("key"), "").as_deref(), Ok("key"));
+        assert_eq!(named(&stream("%D0%B0"), "").as_deref(), Ok("а"));
+        assert_eq!(named(&stream(""), "key").as_deref(), Ok("key"), "FFmpeg leaves the application empty");
+        assert_eq!(named(&stream(""), "mp4:key").as_deref(), Ok("key"));
+        assert_eq!(named(&stream("key"), "cam"), Err(NameError::SecondName));
+        assert_eq!(named(&stream("key"), "key"), Err(NameError::SecondName));
+        assert_eq!(named(&stream(""), "room/cam"), Err(NameError::TwoParts));
+        assert_eq!(named(&stream(""), ""), Err(NameError::Empty));
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_has_one_name_wherever_it_is_split(path in "[a-c/é~]{1,24}", at in 0usize..24) {
+            let whole = named(&instance(""), &path);
+            let slashes: Vec<_> = path.match_indices('/').map(|(at, _)| at).collect();
+            if let Some(&at) = slashes.get(at % slashes.len().max(1)) {
+                let (app, sent) = (&path[..at], &path[at + 1..]);
+                prop_assert_eq!(named(&instance(app), sent), whole.clone());
+            }
+            prop_assert_eq!(named(&instance(""), &format!("rtmp://h/live/{path}")), whole.clone());
+            let escaped = crate::http::path::encode(&path);
+            prop_assert_eq!(named(&instance(""), &escaped), whole);
+        }
+
+        #[test]
+        fn any_text_is_a_safe_name_or_none(instance in any::<String>(), sent in any::<String>()) {
+            if let Ok(name) = Address::Instance(instance.into()).name("live", &sent) {
+                prop_assert!(!name.as_str().contains(|c: char| c == '/' || c.is_control()));
+                let again = named(&Address::default(), name.as_str());
+                prop_assert_eq!(again.as_deref(), Ok(name.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The answer to a play goes out alone: what follows it waits until the client has read it.
+//!
+//! Some clients attach what takes media only when they have read that answer, and lose all that comes in the same read
+//! (node-media-server's pull). So headers, cached group and frames wait in the player's queue behind an
+//! [`OutQueue`](crate::engine::OutQueue) wait, which begins when the answer has been given to the socket and ends 20 ms later, or with
+//! the client's next command: one that was read after the answer was out. Set Buffer Length is none: clients send it right behind
+//! play, before they can have the answer. All waits are equally long, so they end in the order in which they begin and one
+//! list does for all.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::engine::ctx::Ctx;
+use crate::engine::session::sending::{PRESSED, mark_dirty};
+use crate::engine::session::{Life, SessionId};
+
+/// How long what follows the answer waits at most.
+const ALONE: Duration = Duration::from_millis(20);
+
+/// Sessions whose answer is out, the first first. As bounded as what clients may ask for.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Answered(VecDeque<(Instant, SessionId)>);
+
+impl Answered {
+    /// When the nearest wait ends.
+    pub fn next(&self) -> Option<Instant> {
+        self.0.front().map(|(until, _)| *until)
+    }
+
+    /// Takes a session whose wait is over; it may have ended before.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<SessionId> {
+        if self.next()? > now {
+            return None;
+        }
+        self.0.pop_front().map(|(_, id)| id)
+    }
+}
+
+impl Ctx {
+    /// Begins the wait of a session whose queue has come to one.
+    #[cold]
+    pub(in crate::engine) fn answer_is_out(&mut self, id: SessionId) {
+        let until = self.now.instant + ALONE;
+        if self.sessions.get_mut(id).is_some_and(|session| session.out.begin_wait(until)) {
+            self.answered.0.push_back((until, id));
+        }
+    }
+
+    /// Ends the wait of a session for which the time is up.
+    pub(in crate::engine) fn end_expired_wait(&mut self, id: SessionId) {
+        let ends = self.sessions.get(id).and_then(|session| session.out.waits_until());
+        if ends.is_some_and(|until| until <= self.now.instant) {
+            self.end_wait(id);
+        }
+    }
+
+    /// Ends the wait of a session whose client has sent a command, if it came after the answer was out.
+    pub(in crate::engine) fn hear_command(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.out.waits_until().is_some_and(|until| session.last_input + ALONE > until) {
+            self.end_wait(id);
+        }
+    }
+
+    /// Ends the waits of players for which a burst of frames waits: what is left out for them would be lost.
+    pub(in crate::engine) fn end_full_waits(&mut self) {
+        let is_full = |id: &SessionId| {
+            let session = self.sessions.get(*id);
+            session.is_some_and(|session| session.out.len() >= PRESSED + session.out.allowance().messages)
+        };
+        let full: Vec<_> = self.answered.0.iter().map(|(_, id)| *id).filter(is_full).collect();
+        full.into_iter().for_each(|id| self.end_wait(id));
+    }
+
+    fn end_wait(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.out.end_wait();
+        if !session.out.is_empty() {
+            mark_dirty(&mut self.work.dirty, session);
+        } else if session.life != Life::Open || self.draining {
+            self.queue_emptied(id);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What the events of an RTMP session mean to the engine.
+
+pub(in crate::engine) mod address;
+pub(in crate::engine) mod answered;
+pub(in crate::engine) mod dismissal;
+pub(in crate::engine) mod gates;
+pub(in crate::engine) mod play;
+pub(in crate::engine) mod publish;
+pub(in crate::engine) mod shared_object;
+pub(in crate::engine) mod unasked;
+
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::engine::config::AppId;
+use crate::engine::ctx::{AppFacts, Ctx};
+use crate::engine::rtmp::address::Address;
+use crate::engine::rtmp::gates::MAX_SHOWN;
+use crate::engine::rtmp::publish::Parting;
+use crate::engine::session::roles::{Endpoint, MAX_ROLES, Role};
+use crate::engine::session::strays::Spoken;
+use crate::engine::session::{Ask, Life, Request, Session, SessionId};
+use crate::engine::stream::StreamId;
+use crate::engine::stream::name::{NameError, StreamName};
+use crate::media::Frame;
+use crate::rtmp::command::Connect;
+use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
+
+/// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
+/// the smallest message has one byte.
+const EVENTS_AT_ONCE: usize = 32;
+
+/// A message by which media time goes on by so much may end a file, as a key frame may.
+const LONG_ADVANCE: Duration = Duration::from_millis(500);
+
+/// How much an event takes of what a session may have done at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    Little,
+    /// Files may have been made and ended: others come first.
+    Long,
+}
+
+/// How often a session may ask to publish or play, beside once a second: each makes and ends files.
+const FREE_ASKS: u64 = 32;
+
+impl Engine {
+    /// Feeds bytes to an RTMP session and acts on what comes out.
+    pub(in crate::engine) fn rtmp_input(&mut self, id: SessionId, mut input: &[u8]) {
+        let (mut out, mut left) = (Vec::new(), EVENTS_AT_ONCE);
+        loop {
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.life != Life::Open {
+                return;
+            }
+            session.has_more = left == 0;
+            if session.has_more {
+                self.cx.resume_input(id);
+            }
+            let Some(session) = self.cx.sessions.get_mut(id) else { return };
+            if session.is_held() {
+                session.pending = input.to_vec();
+                return;
+            }
+            let Some(state) = session.rtmp_mut() else { return };
+            let event = state.protocol.next(&mut input, &mut out);
+            self.cx.send_bytes(id, &out);
+            out.clear();
+            match event {
+                Ok(Some(event)) => match self.rtmp_event(id, event) {
+                    Effort::Little => left -= 1,
+                    Effort::Long => left = 0,
+                },
+                Ok(None) => return,
+                // Port scanners are no news; a client that got through the handshake is.
+                Err(RtmpError::Handshake(error)) => return self.end_handshake(id, error),
+                Err(error) => return self.cx.fail(id, &error.to_string()),
+            }
+        }
+    }
+
+    /// Closes a session that does not speak RTMP.
+    fn end_handshake(&mut self, id: SessionId, error: HandshakeError) {
+        match error {
+            HandshakeError::Http => self.note_wrong_port(id, Spoken::Http),
+            HandshakeError::Tls => self.note_wrong_port(id, Spoken::Tls),
+            HandshakeError::NotRtmp(_) => {}
+        }
+        self.cx.close(id, &error.to_string());
+    }
+
+    fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
+        let asks = matches!(
+            event,
+            Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_) | Event::Refused { .. }
+        );
+        if asks || matches!(event, Event::Control { .. }) {
+            self.cx.hear_command(id);
+        }
+        match event {
+            Event::HandshakeDone => {
+                let now = self.cx.now.instant;
+                if let Some(state) = self.cx.sessions.get_mut(id).and_then(|session| session.rtmp_mut()) {
+                    state.owes_since = now;
+                }
+            }
+            Event::Connect(connect) => self.connect(id, connect),
+            Event::Publish(publish) => {
+                let (msid, name, args) = (publish.msid, publish.name.clone(), publish.args.clone());
+                self.ask_for_stream(id, msid, &name, args, Ask::Publish(publish));
+            }
+            Event::Play(play) => {
+                let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
+                self.ask_for_stream(id, msid, &name, args, Ask::Play(play));
+            }
+            Event::Refused { what, why } => self.note_refusal(id, what, &why),
+            Event::Stop(stop) => self.stop_role(id, &stop),
+            Event::Control { msid, control } => self.control(Endpoint { session: id, msid }, control),
+            Event::Frame { msid, frame } => return self.handle_frame(id, msid, frame),
+            Event::Nothing => {}
+            Event::LeftOut(what) => self.note_left_out(id, &what),
+            Event::SharedObject(message) => self.handle_shared_object(id, &message),
+        }
+        if asks { Effort::Long } else { Effort::Little }
+    }
+
+    fn note_left_out(&self, id: SessionId, what: &str) {
+        let publisher = self.cx.sessions.get(id).and_then(|session| session.roles.only_publisher());
+        let stream = publisher.and_then(|role| self.cx.streams.get(role.stream()));
+        let label = stream.map(|stream| format!(" {}:", stream.label)).unwrap_or_default();
+        log::warn!("{id}{label} {what} is left out, and others of the kind");
+    }
+
+    /// Finds the application: the one of that name, or, of "app/instance", the one of the first part, or that of
+    /// `stream_from_app`.
+    fn connect(&mut self, id: SessionId, connect: Connect) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let server = session.server;
+        let find = |name: &str| self.cx.apps.iter().position(|app| app.server == server && app.name == name);
+        let whole = find(&connect.app).map(|app| (app, Address::default()));
+        let parts = || {
+            let (app, instance) = connect.app.split_once('/')?;
+            Some((find(app)?, Address::Instance(instance.into())))
+        };
+        let alone = || {
+            let app = self.cx.servers.get(server)?.stream_from_app.filter(|_| !connect.app.contains('/'))?;
+            Some((app, Address::Stream(connect.app.as_str().into())))
+        };
+        let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
+            let [told, logged] =
+                no_application(&connect.app, self.cx.apps.iter().find(|app| app.server == server));
+            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &told, out));
+            return self.cx.finish(id, &format!("connect refused: {logged}"));
+        };
+        if let Some(state) = session.rtmp_mut() {
+            state.address = address;
+            state.capabilities = connect.capabilities.clone();
+        }
+        let args = connect.args.clone();
+        let ask = Ask::Connect(connect);
+        self.ask(Request { session: id, app: AppId(app), name: String::new(), args, ask });
+    }
+
+    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: &str, args: String, ask: Ask) {
+        self.leave(Endpoint { session: id, msid }, Parting::Stopped);
+        let may_ask = self.count_ask(id);
+        let Some(app) = self.cx.app_of(id).filter(|_| may_ask) else { return };
+        let named = self.cx.name_of(id, name);
+        let sent = || name.to_owned();
+        let full = named.as_ref().map_or_else(|_| sent(), |name| name.as_str().to_owned());
+        let request = Request { session: id, app, name: full, args, ask };
+        match named {
+            Ok(_) => self.ask(request),
+            Err(error) => self.refuse(&request, &error.to_string()),
+        }
+    }
+
+    /// Counts one more request to publish or play; false if there are too many, which ends the session.
+    fn count_ask(&mut self, id: SessionId) -> bool {
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return false };
+        let seconds = (now - session.opened).as_secs();
+        let roles = session.roles.len();
+        let Some(state) = session.rtmp_mut() else { return false };
+        state.asks += 1;
+        if state.asks > FREE_ASKS + seconds {
+            self.cx.fail(id, "asks to publish or play too often");
+            return false;
+        }
+        if roles >= MAX_ROLES {
+            self.cx.fail(id, "publishes and plays too much at once");
+            return false;
+        }
+        true
+    }
+
+    /// A request has been refused before it could be read as one.
+    fn note_refusal(&mut self, id: SessionId, what: &str, why: &str) {
+        if self.count_ask(id) {
+            let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
+            let space = if app.is_empty() { "" } else { " " };
+            let reason = format!("{what}{space}{app} refused: {why}");
+            self.finish_if_idle(id, &reason);
+        }
+    }
+
+    /// The client ends something that it published or played, but not the connection.
+    fn stop_role(&mut self, id: SessionId, stop: &Stop) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let named = |role: &&Role, name: &StreamName| {
+            self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name == *name)
+        };
+        let msid = match stop {
+            Stop::Stream(msid) => session.roles.on(*msid).map(Role::msid),
+            Stop::Published(name) => {
+                let name = self.cx.name_of(id, name).ok();
+                let own = name.and_then(|name| session.roles.publishers().find(|role| named(role, &name)));
+                own.or_else(|| session.roles.only_publisher()).map(Role::msid)
+            }
+        };
+        if let Some(msid) = msid {
+            self.leave(Endpoint { session: id, msid }, Parting::Asked);
+        }
+    }
+
+    /// A frame of a publisher. From a session that does not publish it means nothing.
+    fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
+        let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
+        let Some(stream_id) = stream_id.filter(|stream| !self.cx.is_dismissed(*stream)) else {
+            return Effort::Little;
+        };
+        let advance = self.place_frame(id, stream_id, &mut frame);
+        let configuration = self.read_picture(id, stream_id, &mut frame);
+        let effort =
+            if frame.is_video_key() || advance >= LONG_ADVANCE { Effort::Long } else { Effort::Little };
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return effort };
+        stream.bytes_in += frame.payload().len() as u64;
+        stream.frames_in += 1;
+        stream.tally.add(&frame);
+        stream.key_frames.add(&frame);
+        let is_dismissed = configuration.is_some_and(|configuration| !self.pass_on(stream_id, configuration));
+        if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
+    }
+
+    /// Hands a frame to the outputs of its stream: the modules first, in their order, then the sinks. False if its
+    /// publisher is to go.
+    fn pass_on(&mut self, stream_id: StreamId, frame: Frame) -> bool {
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return true };
+        let frame = stream.stamped(frame);
+        for module in &mut self.modules {
+            module.on_frame(&mut self.cx, stream_id, &frame);
+            if self.cx.is_dismissed(stream_id) {
+                return false;
+            }
+        }
+        if let Some(stream) = self.cx.streams.get_mut(stream_id) {
+            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+        }
+        true
+    }
+
+    /// Notes in a frame what its NAL units are. Returns the configuration that is to be in front of it, if that of the
+    /// stream does not hold any more.
+    fn read_picture(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Option<Frame> {
+        let stream = self.cx.streams.get_mut(stream)?;
+        let findings = stream.pictures.read(frame);
+        for oddity in findings.oddities {
+            log::warn!("{id} {}: {oddity}", stream.label);
+        }
+        findings.configuration
+    }
+
+    /// Puts a frame on its stream's line of time, and holds its session if media time runs too fast. By how much the
+    /// line has gone on.
+    fn place_frame(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Duration {
+        let now = self.cx.now.instant;
+        let Some(stream) = self.cx.streams.get_mut(stream) else { return Duration::ZERO };
+        if !frame.kind.is_data() {
+            stream.heard = Some(now);
+        }
+        let before = stream.timeline.newest();
+        if let Some(jump) = stream.timeline.place(frame, now) {
+            stream.tally.jumps += 1;
+            if stream.tally.jumps == 1 {
+                let (label, by) = (&stream.label, jump.by);
+                log::warn!(
+                    "{id} {label}: the publisher's time jumps by {by} ms; the stream's goes on without a gap"
+                );
+            }
+        }
+        let steps = before.zip(stream.timeline.newest());
+        let advance = Duration::from_millis(steps.map_or(0, |(before, after)| after.saturating_sub(before)));
+        if let Some(until) = stream.pace.advance(advance, now) {
+            if !std::mem::replace(&mut stream.was_paced, true) {
+                let label = &stream.label;
+                log::info!("{id} {label}: media time is 30 s ahead of the clock; the publisher is slowed");
+            }
+            self.cx.hold_pace(id, until);
+        }
+        advance
+    }
+}
+
+impl Ctx {
+    /// The application that an RTMP session is connected to.
+    fn app_of(&self, id: SessionId) -> Option<AppId> {
+        self.sessions.get(id)?.rtmp()?.app
+    }
+
+    /// The name of the stream that an RTMP session means by the name that it has sent.
+    fn name_of(&self, id: SessionId, sent: &str) -> Result<StreamName, NameError> {
+        let state = self.sessions.get(id).and_then(Session::rtmp).ok_or(NameError::Empty)?;
+        let app = state.app.and_then(|app| self.apps.get(app.0)).map_or("", |app| &app.name);
+        state.address.name(app, sent)
+    }
+}
+
+/// Why there is no application of that name, and what to do about it in a server that has this one: for the client, and
+/// for the log, which is not to have all of what may be a stream's key.
+fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
+    let cut: String = asked.chars().take(MAX_SHOWN).collect();
+    let told = format!("no application \"{}\" here", cut.escape_debug());
+    let logged = format!("no application \"{} here", start_of(asked));
+    let Some(AppFacts { name, .. }) = has.filter(|_| cut == asked && !asked.contains('/')) else {
+        return [told, logged];
+    };
+    let key = if asked.is_empty() { "NAME".into() } else { asked.escape_debug().to_string() };
+    let instead =
+        |key: &str| format!("publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\"");
+    [format!("{told}; {}", instead(&key)), format!("{logged}; {}", instead("NAME"))]
+}
+
+/// Characters that the log shows of what may be a key.
+const SHOWN_OF_SECRET: usize = 4;
+
+/// The beginning of what may be a key, and how long it is.
+fn start_of(secret: &str) -> String {
+    let start: String = secret.chars().take(SHOWN_OF_SECRET).flat_map(char::escape_debug).collect();
+    match secret.chars().count() {
+        count if count > SHOWN_OF_SECRET => format!("{start}...\" ({count} characters)"),
+        _ => format!("{start}\""),
+    }
+}

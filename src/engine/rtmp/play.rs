@@ -1,0 +1,222 @@
+//! Players: how one joins a stream, asks for it otherwise, hears of its publishers, and leaves.
+
+use crate::engine::Engine;
+use crate::engine::quantities::{count, duration};
+use crate::engine::rtmp::publish::Parting;
+use crate::engine::session::Request;
+use crate::engine::session::roles::{Endpoint, Player, Role, Track, Until};
+use crate::engine::stream::name::StreamName;
+use crate::engine::stream::{Stream, StreamId};
+use crate::media::Kind;
+use crate::rtmp::Control;
+use crate::rtmp::command::{After, Level, Play};
+use crate::rtmp::message::UserControl;
+
+type Code = (Level, &'static str);
+
+const START: Code = (Level::Status, "NetStream.Play.Start");
+const STOP: Code = (Level::Status, "NetStream.Play.Stop");
+const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
+const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
+
+impl Engine {
+    pub(in crate::engine) fn grant_play(&mut self, request: &Request, play: &Play, name: &StreamName) {
+        let (id, msid) = (request.session, play.msid);
+        let endpoint = Endpoint { session: id, msid };
+        let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
+        let live = self.cx.streams.find(request.app, name).is_some_and(Stream::is_live);
+        if !live && !policy.idle_streams {
+            self.cx.status(endpoint, NOT_FOUND, "No such stream");
+            let app = self.app_name(request.app);
+            let reason = format!("play {app}/{name} refused: nobody publishes it");
+            return self.finish_if_idle(id, &reason);
+        }
+        let stream_id = self.cx.find_or_create_stream(request.app, name);
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        stream.players.push(endpoint);
+        let until = play.duration.map_or(Until::End, Until::Duration);
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.add(Role::Player(Player::new(stream_id, msid, until, self.cx.now.instant)));
+        self.cx.watch_silence(id);
+        let wait = if live { "" } else { ", not live yet" };
+        log::info!("{id} play {}/{name}{wait}", self.app_name(request.app));
+        if live {
+            self.cx.user_control(endpoint, UserControl::StreamBegin);
+        }
+        match play.after {
+            After::Replace => {}
+            After::Reset => {
+                self.cx.status(endpoint, (Level::Status, "NetStream.Play.Reset"), "Playing and resetting");
+            }
+            After::Transition => {
+                self.cx.status(endpoint, (Level::Status, "NetStream.Play.Transition"), "Changing the stream");
+            }
+        }
+        let starts = live || !policy.play_restart;
+        if starts {
+            self.tell_start(endpoint);
+        }
+        if live && policy.publish_notify {
+            self.cx.status(endpoint, (Level::Status, "NetStream.Play.PublishNotify"), "Start publishing");
+        }
+        if starts {
+            self.end_answer(endpoint);
+        }
+        for module in &mut self.modules {
+            module.on_join(&mut self.cx, stream_id, endpoint);
+        }
+    }
+
+    /// Acts on a player's command and answers it. A live stream can only be left out of and joined again
+    /// where it is now, so that is what seeking does too: FFmpeg drops all it gets until a seek has
+    /// succeeded, and gives up on one that has failed.
+    pub(in crate::engine) fn control(&mut self, endpoint: Endpoint, control: Control) {
+        let Endpoint { session: id, msid } = endpoint;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(msid) = session.roles.on(msid).map(Role::msid) else { return };
+        let endpoint = Endpoint { session: id, msid };
+        let Some(player) = session.roles.player_mut(msid) else { return };
+        let live = self.cx.streams.get(player.stream).is_some_and(Stream::is_live);
+        match control {
+            Control::Pause => player.paused = true,
+            Control::Unpause => {
+                player.paused = false;
+                player.restart();
+            }
+            Control::Seek => player.restart(),
+            Control::Receive { kind, wanted } => {
+                let track = if kind == Kind::Audio { &mut player.audio } else { &mut player.video };
+                *track = match (wanted, *track) {
+                    (false, _) => Track::Unwanted,
+                    (true, Track::Unwanted) => Track::Waiting,
+                    (true, track) => track,
+                };
+            }
+        }
+        match control {
+            Control::Pause => {
+                self.cx.status(endpoint, (Level::Status, "NetStream.Pause.Notify"), "Paused live");
+                self.cx.user_control(endpoint, UserControl::StreamEof);
+            }
+            Control::Unpause => {
+                self.cx.status(endpoint, (Level::Status, "NetStream.Unpause.Notify"), "Unpaused live");
+                if live {
+                    self.cx.user_control(endpoint, UserControl::StreamBegin);
+                }
+            }
+            Control::Seek => {
+                self.cx.status(endpoint, SEEK, "A live stream is where it is");
+                if live {
+                    self.cx.user_control(endpoint, UserControl::StreamBegin);
+                }
+            }
+            // 7.2.2.4 and 7.2.2.5: true is answered, false is not.
+            Control::Receive { wanted: true, .. } => {
+                self.cx.status(endpoint, SEEK, "Start live");
+                self.cx.status(endpoint, START, "Start live");
+            }
+            Control::Receive { wanted: false, .. } => {}
+        }
+    }
+
+    /// A player has had as much as it asked for.
+    pub(in crate::engine) fn complete_play(&mut self, endpoint: Endpoint) {
+        let Endpoint { session: id, msid } = endpoint;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        // It may play something else by now.
+        if session.roles.player_mut(msid).is_none_or(|player| player.until != Until::Done) {
+            return;
+        }
+        self.cx.user_control(endpoint, UserControl::StreamEof);
+        self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
+        self.leave(endpoint, Parting::Asked);
+    }
+
+    pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
+        self.each_module(|module, cx| module.on_leave(cx, player.stream, endpoint));
+        if let Some(stream) = self.cx.streams.get_mut(player.stream) {
+            stream.players.retain(|&other| other != endpoint);
+            let lost = match player.dropped {
+                0 => String::new(),
+                dropped => format!(", {} frames left out", count(dropped)),
+            };
+            let time = duration(self.cx.now.instant.saturating_duration_since(player.since));
+            log::info!("{} stops playing {} after {time}{lost}", endpoint.session, stream.label);
+        }
+        self.cx.streams.remove_if_idle(player.stream);
+    }
+
+    /// Tells the players that have waited for a stream that it begins.
+    pub(in crate::engine) fn tell_players_of_begin(&mut self, stream: StreamId) {
+        for endpoint in self.players(stream) {
+            self.cx.user_control(endpoint, UserControl::StreamBegin);
+            let Some(policy) = self.policy_of(stream) else { continue };
+            if policy.play_restart {
+                self.tell_start(endpoint);
+            }
+            if policy.publish_notify {
+                let code = (Level::Status, "NetStream.Play.PublishNotify");
+                self.cx.status(endpoint, code, "Start publishing");
+            }
+            if policy.play_restart {
+                self.end_answer(endpoint);
+            }
+        }
+    }
+
+    /// Tells the players of a stream that it has ended. They wait for its return, if they may.
+    pub(in crate::engine) fn tell_players_of_end(&mut self, stream: StreamId) {
+        self.restart_players(stream);
+        for endpoint in self.players(stream) {
+            let id = endpoint.session;
+            self.cx.user_control(endpoint, UserControl::StreamEof);
+            let Some(policy) = self.policy_of(stream) else { continue };
+            if policy.play_restart {
+                self.cx.status(endpoint, STOP, "Stop live");
+            }
+            if policy.publish_notify {
+                let code = (Level::Status, "NetStream.Play.UnpublishNotify");
+                self.cx.status(endpoint, code, "Stop publishing");
+            }
+            if self.cx.draining {
+                self.cx.finish(id, "server stops");
+            } else if !policy.idle_streams {
+                self.cx.status(endpoint, NOT_FOUND, "The stream has ended");
+                self.leave(endpoint, Parting::Stopped);
+                self.finish_if_idle(id, "its stream has ended");
+            }
+        }
+    }
+
+    /// Lets the players of a stream begin again, at what its next publisher sends.
+    pub(in crate::engine) fn restart_players(&mut self, stream: StreamId) {
+        for endpoint in self.players(stream) {
+            let session = self.cx.sessions.get_mut(endpoint.session);
+            if let Some(player) = session.and_then(|session| session.roles.player_mut(endpoint.msid)) {
+                player.restart();
+            }
+        }
+    }
+
+    fn players(&self, stream: StreamId) -> Vec<Endpoint> {
+        self.cx.streams.get(stream).map(|stream| stream.players.clone()).unwrap_or_default()
+    }
+
+    fn policy_of(&self, stream: StreamId) -> Option<crate::engine::config::policy::Policy> {
+        let app = self.cx.streams.get(stream)?.app;
+        self.cx.apps.get(app.0).map(|app| app.policy)
+    }
+
+    fn tell_start(&mut self, endpoint: Endpoint) {
+        let Endpoint { session: id, msid } = endpoint;
+        self.cx.status(endpoint, START, "Start live");
+        self.cx.reply(id, |protocol, out| protocol.write_sample_access(out, msid));
+    }
+
+    /// Has what follows the answer to a play wait until the client has read it.
+    fn end_answer(&mut self, endpoint: Endpoint) {
+        if let Some(session) = self.cx.sessions.get_mut(endpoint.session) {
+            session.out.push_wait();
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Publishers: how one gets a stream, takes another's place, and leaves.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::config::policy::Conflict;
+use crate::engine::ctx::{Action, Ctx};
+use crate::engine::module::Finish;
+use crate::engine::quantities::duration;
+use crate::engine::session::roles::{Endpoint, Role};
+use crate::engine::session::{Request, STEP_DEADLINE, Session, SessionId};
+use crate::engine::stream::StreamId;
+use crate::engine::stream::name::StreamName;
+use crate::engine::timers::Timer;
+use crate::rtmp::command::{Level, Publish};
+
+/// How long nothing at all may come from a publisher's host. Its name is free again after that; the
+/// kernel's probes tell a host that is gone from an encoder that pauses.
+const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
+
+/// Streams that wait for a publisher at once: they have no session that would count them. More than all the
+/// cameras of a site that lose their network together.
+const MAX_WAITING_STREAMS: usize = 512;
+
+/// How a publisher or player leaves its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Parting {
+    /// It has asked to, and is answered.
+    Asked,
+    /// It does something else instead.
+    Stopped,
+    /// Its connection has ended, and it may not have wanted that.
+    Lost,
+}
+
+impl Engine {
+    pub(in crate::engine) fn grant_publish(
+        &mut self,
+        request: &Request,
+        publish: &Publish,
+        name: &StreamName,
+    ) {
+        let (id, msid, now) = (request.session, publish.msid, self.cx.now.instant);
+        let endpoint = Endpoint { session: id, msid };
+        let holder = self.cx.streams.find(request.app, name).and_then(|stream| stream.publisher);
+        if let Some(holder) = holder {
+            if !self.may_replace(request, name) {
+                return self.refuse(request, "already publishing");
+            }
+            self.displace(holder, id);
+        }
+        let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
+        let stream_id = self.cx.find_or_create_stream(request.app, name);
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let goes_on = stream.is_live();
+        stream.begin(endpoint, publish.publish_type, now, &mut self.cx.panics);
+        stream.mux = policy.mux;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.add(Role::Publisher { stream: stream_id, msid });
+        self.cx.fit_input_limits(id);
+        self.cx.work.actions.push_back(Action::LimitSilence(id, DEAD_PUBLISHER));
+        self.cx.watch_silence(id);
+        self.cx.look_by(id, now + policy.drop_idle);
+        let how = if goes_on { ", and goes on with it" } else { "" };
+        log::info!("{id} publish {}/{name}{how}", self.app_name(request.app));
+        self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
+        if goes_on {
+            self.restart_players(stream_id);
+            return;
+        }
+        self.tell_players_of_begin(stream_id);
+        for module in &mut self.modules {
+            module.on_stream_start(&mut self.cx, stream_id);
+        }
+    }
+
+    /// Whether the publisher of a name has to give way to another.
+    fn may_replace(&self, request: &Request, name: &StreamName) -> bool {
+        let conflict = self.cx.apps.get(request.app.0).map(|app| app.policy.conflict);
+        match conflict {
+            Some(Conflict::Replace) => true,
+            Some(Conflict::ReplaceIdle(idle)) => {
+                let Some(stream) = self.cx.streams.find(request.app, name) else { return true };
+                let holder = stream.publisher.and_then(|holder| self.cx.sessions.get(holder.session));
+                let is_idle = || stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle);
+                // Whom we do not read is not silent, unless nobody is there any more.
+                holder.is_none_or(|session| {
+                    session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
+                })
+            }
+            Some(Conflict::Refuse) | None => false,
+        }
+    }
+
+    /// Takes the stream from a publisher; a session, which may be its own, goes on with it.
+    fn displace(&mut self, holder: Endpoint, by: SessionId) {
+        let Endpoint { session: id, msid } = holder;
+        self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
+        let published = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
+        if let Some(stream) = published {
+            log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
+        }
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.remove(msid);
+        self.cx.fit_input_limits(id);
+        if id != by {
+            self.finish_if_idle(id, "replaced by another publisher");
+        }
+    }
+
+    /// Takes a session out of one of its streams; true if there are others.
+    pub(in crate::engine) fn leave_next(&mut self, id: SessionId, parting: Parting) -> bool {
+        let next = self.cx.sessions.get(id).and_then(|session| session.roles.iter().next());
+        if let Some(msid) = next.map(Role::msid) {
+            self.leave(Endpoint { session: id, msid }, parting);
+        }
+        self.cx.sessions.get(id).is_some_and(|session| !session.roles.is_empty())
+    }
+
+    /// Takes what is published or played on a message stream out of its stream, and tells those who care.
+    pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, parting: Parting) {
+        let Endpoint { session: id, msid } = endpoint;
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(role) = session.roles.on(msid).filter(|role| role.msid() == msid).copied() else { return };
+        match role {
+            Role::Publisher { stream, .. } if parting == Parting::Lost => self.lose(id, stream),
+            Role::Publisher { stream, .. } => {
+                log::info!("{id} stops publishing {}", self.publisher_summary(stream));
+                self.end_stream(stream);
+            }
+            Role::Player(player) => self.leave_player(endpoint, &player),
+        }
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.roles.remove(msid);
+        let publishes = session.roles.publishes();
+        let server = session.server;
+        if let Some(state) = session.rtmp_mut() {
+            state.owes_since = now;
+        }
+        if matches!(role, Role::Publisher { .. }) && !publishes {
+            // What it does next may be silent for as long as any client.
+            let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
+            self.cx.work.actions.push_back(Action::LimitSilence(id, timeout));
+            self.cx.fit_input_limits(id);
+        }
+        if parting == Parting::Asked {
+            let (code, text) = match role {
+                Role::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
+                Role::Player(_) => ("NetStream.Play.Stop", "Stop live"),
+            };
+            self.cx.status(endpoint, (Level::Status, code), text);
+            // It owes its next step from now on.
+            self.cx.look_by(id, now + STEP_DEADLINE);
+        }
+    }
+
+    /// The session of a publisher has ended without its saying so.
+    fn lose(&mut self, id: SessionId, stream_id: StreamId) {
+        let (summary, waiting) = (self.publisher_summary(stream_id), self.waiting_streams().count());
+        let why = self.cx.sessions.get(id).and_then(Session::loss);
+        let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
+        let may_wait = !grace.is_zero() && !self.cx.draining;
+        if !may_wait || waiting >= MAX_WAITING_STREAMS {
+            let full = if may_wait { "; too many streams wait for publishers already" } else { "" };
+            log::info!("{id} stops publishing {summary}{why}{full}");
+            return self.end_stream(stream_id);
+        }
+        let (kept, and) = (grace.as_secs_f32(), if why.is_empty() { ";" } else { ", and" });
+        log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
+        let until = self.cx.now.instant + grace;
+        stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+        self.cx.timers.add(until, Timer::Stream(stream_id));
+    }
+
+    /// No publisher has come to go on with a stream.
+    pub(in crate::engine) fn give_up(&mut self, id: StreamId) {
+        if let Some(stream) = self.cx.streams.get(id) {
+            let time = self.cx.time_since(stream.started);
+            log::info!("nobody goes on with {}, which was live for {}", stream.label, duration(time));
+        }
+        self.end_stream(id);
+    }
+
+    /// The streams that wait for a publisher.
+    fn waiting_streams(&self) -> impl Iterator<Item = StreamId> {
+        self.cx.streams.iter().filter(|stream| stream.waits_until.is_some()).map(|stream| stream.id)
+    }
+
+    /// Ends the streams that wait for a publisher.
+    pub(in crate::engine) fn end_waiting_streams(&mut self) {
+        for id in self.waiting_streams().collect::<Vec<_>>() {
+            self.end_stream(id);
+        }
+    }
+
+    fn end_stream(&mut self, stream_id: StreamId) {
+        self.each_module(|module, cx| module.on_stream_end(cx, stream_id));
+        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
+        let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
+        stream.end_sinks(why, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+        stream.clear(&mut self.cx.panics);
+        self.tell_players_of_end(stream_id);
+        self.cx.streams.remove_if_idle(stream_id);
+    }
+
+    /// "live/cam after 12 s: 300 pictures, 4.2 Mbit/s", of the publisher that it has.
+    fn publisher_summary(&self, id: StreamId) -> String {
+        let Some(stream) = self.cx.streams.get(id) else { return String::new() };
+        let time = self.cx.time_since(stream.publisher_since);
+        format!("{} after {}: {}", stream.label, duration(time), stream.tally.summary(time))
+    }
+}
+
+impl Ctx {
+    fn time_since(&self, since: Option<Instant>) -> Duration {
+        since.map(|since| self.now.instant.saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    /// Lets a session hold as much of its client's input as one that publishes may, or less if it does not.
+    fn fit_input_limits(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (publishes, server) = (session.roles.publishes(), self.servers.get(session.server));
+        match (session.rtmp_mut(), server) {
+            (Some(state), Some(server)) if publishes => state.protocol.begin_publishing(server.rtmp.limits),
+            (Some(state), Some(server)) => state.protocol.end_publishing(server.rtmp.limits),
+            _ => {}
+        }
+    }
+}

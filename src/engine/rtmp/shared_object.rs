@@ -1,0 +1,47 @@
+//! Shared object messages on their way between a session and the modules.
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::{STEP_DEADLINE, SessionId};
+use crate::rtmp::shared_object::{Encoding, SharedObject};
+
+/// Bytes waiting for one user of shared objects at which what is queued is sent before more is read: a
+/// burst of one user must not overflow the queues of those that read.
+const PRESSED_BYTES: usize = 64 * 1024;
+
+impl Engine {
+    /// A shared object message of a connected client.
+    pub(in crate::engine) fn handle_shared_object(&mut self, id: SessionId, message: &SharedObject) {
+        let state = self.cx.sessions.get_mut(id).and_then(|session| session.rtmp_mut());
+        let Some(app) = state.and_then(|state| state.app) else { return };
+        for module in &mut self.modules {
+            module.on_shared_object(&mut self.cx, id, app, message);
+        }
+    }
+}
+
+impl Ctx {
+    /// Sends a shared object message's payload, made for this encoding, to a session.
+    pub fn send_shared_object(&mut self, id: SessionId, encoding: Encoding, payload: &[u8]) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(state) = session.rtmp_mut() else { return };
+        let mut out = Vec::new();
+        state.protocol.write_shared_object(&mut out, encoding, payload);
+        self.work.pressed |= session.out.bytes() + out.len() >= PRESSED_BYTES;
+        self.queue(id, &out, OutQueue::join_bytes);
+    }
+
+    /// Says how many bytes of shared objects may wait for a session, beside replies: 0 if it uses none.
+    /// While it uses some it need neither publish nor play; after the last it owes that anew.
+    pub fn set_shared_object_room(&mut self, id: SessionId, room: usize) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let ended = room == 0 && session.shared_object_room > 0;
+        session.shared_object_room = room;
+        if let Some(state) = session.rtmp_mut().filter(|_| ended) {
+            state.owes_since = now;
+            self.look_by(id, now + STEP_DEADLINE);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What a session owes by when: its handshake, its next command, an answer to a ping, room in its
+//! queue. One timer entry a session; when it expires this decides what is due and when to look again.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::config::ServerSettings;
+use crate::engine::ctx::{Action, AppFacts, Ctx};
+use crate::engine::session::roles::Role;
+use crate::engine::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
+use crate::engine::stream::{StreamId, Streams};
+use crate::engine::timers::Timer;
+use crate::http::HttpError;
+use crate::rtmp::message::UserControl;
+
+/// What is said to an HTTP client that does not finish its request.
+const TOO_SLOW: HttpError = HttpError { status: 408, reason: "no whole request in time" };
+
+/// A session on its way out is not looked at more often than this.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+/// How long media is taken that a peer sent ahead before it hung up: some minutes of sound fit in a socket's buffer.
+const LAST_OF_MEDIA: Duration = Duration::from_secs(600);
+
+/// What is to be done about a session now.
+enum Due {
+    /// Nothing before this time.
+    Later(Instant),
+    /// Ask whether it is there, and look again at this time.
+    Ping(Instant),
+    /// Close it, for this reason.
+    Close(&'static str),
+    /// Tell an HTTP client that it is too slow with its request, and close.
+    TimedOut,
+}
+
+impl Engine {
+    /// A session's timer entry for `at` has expired.
+    pub(in crate::engine) fn check_session(&mut self, id: SessionId, at: Instant) {
+        let cx = &mut self.cx;
+        let now = cx.now.instant;
+        let Some(session) = cx.sessions.get_mut(id) else { return };
+        if session.timer_at != at {
+            return; // an entry that a nearer one has replaced
+        }
+        if session.life != Life::Open {
+            let at = session.lingers_until().max(now + SHORTEST_WAIT);
+            cx.work.lingering.push_back(id);
+            return cx.look_again(id, at);
+        }
+        if session.paced_until.is_some() && session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
+            return cx.close(id, "hung up after sending more media than may be taken in ten minutes");
+        }
+        if session.paced_until.is_some_and(|until| until <= now) {
+            cx.resume_pace(id);
+        }
+        let Some(session) = cx.sessions.get_mut(id) else { return };
+        if session.unasked_due().is_some_and(|due| due <= now) {
+            cx.work.actions.push_back(Action::SendUnasked(id));
+        }
+        let due = match &session.speaks {
+            Speaks::Rtmp(state) => match cx.servers.get(session.server) {
+                Some(settings) => {
+                    let silence = silence_ends(session, &cx.streams, &cx.apps);
+                    rtmp_due(session, state, settings, (silence, now))
+                }
+                None => return,
+            },
+            Speaks::Http(state) => http_due(session, state, now),
+        };
+        match due {
+            Due::Later(at) => cx.look_again(id, at),
+            Due::Ping(at) => {
+                if let Some(state) = session.rtmp_mut() {
+                    state.pinged = Some(now);
+                }
+                let mut ping = Vec::new();
+                let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
+                UserControl::PingRequest(milliseconds as u32).write(&mut ping);
+                cx.send_bytes(id, &ping);
+                cx.look_again(id, at);
+            }
+            Due::Close(reason) => cx.close(id, reason),
+            Due::TimedOut => {
+                self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at));
+            }
+        }
+    }
+
+    /// A timer of a stream has expired: the wait for its publisher, or for more frames to send together.
+    pub(in crate::engine) fn check_stream(&mut self, id: StreamId) {
+        let now = self.cx.now.instant;
+        let Some(stream) = self.cx.streams.get(id) else { return };
+        if stream.held_until.is_some_and(|until| until <= now) {
+            self.cx.release(id);
+        }
+        if self.cx.streams.get(id).and_then(|stream| stream.waits_until).is_some_and(|until| until <= now) {
+            self.give_up(id);
+        }
+    }
+}
+
+impl Ctx {
+    /// Sets the timer of a session whose entry has expired, or is to count no more.
+    pub(in crate::engine) fn look_again(&mut self, id: SessionId, at: Instant) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.timer_at = at;
+            self.timers.add(at, Timer::Session { id, at });
+        }
+    }
+
+    /// Holds the input of a session until media time may go on.
+    pub(in crate::engine) fn hold_pace(&mut self, id: SessionId, until: Instant) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.paced_until = session.paced_until.max(Some(until));
+            self.look_by(id, until);
+        }
+    }
+
+    /// Goes on with a session that was held to slow it. It was silent because of that, so its silence begins now.
+    fn resume_pace(&mut self, id: SessionId) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.paced_until = None;
+        session.last_input = now;
+        for stream in session.roles.publishers().map(Role::stream) {
+            if let Some(stream) = self.streams.get_mut(stream) {
+                stream.heard = Some(now);
+            }
+        }
+        self.resume_input(id);
+    }
+
+    /// Sees to it that a session that has begun to publish or play is pinged in time.
+    pub(in crate::engine) fn watch_silence(&mut self, id: SessionId) {
+        let server = self.sessions.get(id).and_then(|session| self.servers.get(session.server));
+        if let Some(ping) = server.map(|server| server.ping) {
+            self.look_by(id, self.now.instant + ping);
+        }
+    }
+
+    /// Sees to it that a session is looked at by `at`. There is no new entry if there is a nearer
+    /// one, so a client that goes on changing its mind does not fill the heap.
+    pub(in crate::engine) fn look_by(&mut self, id: SessionId, at: Instant) {
+        if self.sessions.get(id).is_some_and(|session| at < session.timer_at) {
+            self.look_again(id, at);
+        }
+    }
+}
+
+/// Until when a session's publishers may send no audio and video, the nearest of them.
+fn silence_ends(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
+    let ends = session.roles.iter().filter_map(|role| {
+        let Role::Publisher { stream, .. } = role else { return None };
+        let stream = streams.get(*stream)?;
+        let limit = apps.get(stream.app.0)?.policy.drop_idle;
+        stream.heard?.checked_add(limit)
+    });
+    ends.min()
+}
+
+fn rtmp_due(
+    session: &Session,
+    state: &RtmpState,
+    settings: &ServerSettings,
+    (silence, now): (Option<Instant>, Instant),
+) -> Due {
+    let mut next = now + settings.timeout.max(STEP_DEADLINE);
+    if let Some(deadline) = silence.filter(|_| session.paced_until.is_none()) {
+        if now >= deadline {
+            return Due::Close("publishes neither audio nor video");
+        }
+        next = next.min(deadline);
+    }
+    let owes = session.roles.is_empty() && session.shared_object_room == 0;
+    if owes && session.gate.is_none() {
+        let deadline = state.owes_since + STEP_DEADLINE;
+        if now >= deadline {
+            return Due::Close(match state.app {
+                None => "no handshake and connect in time",
+                Some(_) => "neither publishes nor plays",
+            });
+        }
+        next = next.min(deadline);
+    }
+    if !session.out.is_empty() {
+        let deadline = session.last_output + settings.timeout;
+        if now >= deadline {
+            return Due::Close("takes nothing of what it is sent");
+        }
+        next = next.min(deadline);
+    }
+    if let Some(due) = session.unasked_due() {
+        // What is due has been proposed; it waits on, if there is more to read.
+        next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
+    }
+    if let Some(until) = session.paced_until {
+        // It is not read, so whether it answers cannot be known.
+        return Due::Later(next.min(until));
+    }
+    match state.pinged.filter(|&pinged| pinged >= session.last_input) {
+        Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
+        Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
+        None => {
+            let deadline = session.last_input + settings.ping;
+            if now < deadline {
+                Due::Later(next.min(deadline))
+            } else if settings.busy {
+                Due::Close("is silent")
+            } else {
+                Due::Ping(next.min(now + settings.ping_timeout))
+            }
+        }
+    }
+}
+
+fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
+    if session.is_composing() && session.out.is_empty() {
+        return Due::Later(now + STEP_DEADLINE);
+    }
+    let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());
+    let (deadline, reason) = if let Some((pause, whole)) = sending {
+        if whole < pause {
+            (whole, "takes what it is sent too slowly")
+        } else {
+            (pause, "takes nothing of what it is sent")
+        }
+    } else if state.in_head {
+        (state.waits_since + STEP_DEADLINE, "no request in time")
+    } else {
+        (state.waits_since.max(session.last_output) + state.keep_alive, "idle")
+    };
+    match () {
+        () if now < deadline => Due::Later(deadline),
+        // Browsers connect ahead, and must not take this for the answer to what they ask at last.
+        () if session.out.is_empty() && state.protocol.in_head() => Due::TimedOut,
+        () => Due::Close(reason),
+    }
+}

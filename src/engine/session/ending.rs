@@ -1,0 +1,243 @@
+//! The end of sessions: why, with what farewell, and when the slot is free.
+
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::engine::ctx::{Action, Ctx, Now};
+use crate::engine::http::exchange;
+use crate::engine::rtmp::publish::Parting;
+use crate::engine::session::roles::Role;
+use crate::engine::session::{Life, Session, SessionId};
+use crate::engine::stream::{Stream, StreamId};
+use crate::rtmp::ServerSession;
+use crate::rtmp::capabilities::Capabilities;
+
+/// How long a peer may take to hang up once the session has.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+/// Steps of sessions that go on with their input when the server stops. One that is flooded loses the rest.
+const LAST_STEPS: usize = 1024;
+
+impl Engine {
+    /// Ends every session now: files are finished, players are told. What is queued may still be sent.
+    pub fn stop(&mut self, now: Now) {
+        self.cx.now = now;
+        self.take_last_input();
+        self.cx.draining = true;
+        self.end_waiting_streams();
+        // First, while the players are still there to hear of it.
+        for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
+            self.contain_for(publisher.session, |engine| engine.leave(publisher, Parting::Lost));
+        }
+        for id in self.cx.sessions.ids() {
+            self.cx.finish(id, "server stops");
+        }
+    }
+
+    /// Takes what has been read of sessions and is held only because others have had their turns.
+    fn take_last_input(&mut self) {
+        for _ in 0..LAST_STEPS {
+            let work = &mut self.cx.work;
+            let Some(id) = work.streaming.pop_front().or_else(|| work.joining.pop_front()) else { return };
+            self.contain_for(id, |engine| engine.resume(id));
+        }
+    }
+
+    /// Ends the sessions that carry nothing and lets the others go on to their end, after asking those that
+    /// can to go on elsewhere.
+    pub fn drain(&mut self, now: Now) {
+        self.cx.now = now;
+        self.cx.draining = true;
+        self.end_waiting_streams();
+        for id in self.cx.sessions.ids() {
+            let session = self.cx.sessions.get(id);
+            if !self.cx.is_busy(id) {
+                self.cx.finish(id, "server stops");
+            } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
+                self.cx.ask_to_reconnect(id);
+            }
+        }
+    }
+
+    /// Ends a session that publishes and plays nothing else.
+    pub(in crate::engine) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
+        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
+            self.cx.finish(id, reason);
+        } else {
+            log::info!("{id} {reason}");
+        }
+    }
+
+    /// One step of the end of a session: it leaves a stream, whose outputs may have megabytes to write; from the last one
+    /// on its closing hooks run, and its slot is freed, or it lingers.
+    pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
+        if self.leave_next(id, Parting::Lost) {
+            self.cx.work.ended.push_back(id);
+            return;
+        }
+        self.close_hooks(id);
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let (reason, level) = match &session.life {
+            Life::Finishing(reason) => (reason.clone(), log::Level::Info),
+            Life::Closed(reason, level) => (reason.clone(), *level),
+            Life::Gone => ("".into(), log::Level::Trace),
+            Life::Open | Life::Lingering | Life::ShutDown(_) => return,
+        };
+        if !reason.is_empty() {
+            let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
+            let (received, sent) = (session.bytes_in, session.bytes_out);
+            log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
+        }
+        if matches!(session.life, Life::Finishing(_)) {
+            session.life = Life::Lingering;
+            // The queue's own deadline is the one that ends this, if the peer takes nothing.
+            let at = session.lingers_until();
+            self.cx.work.lingering.push_back(id);
+            self.cx.look_again(id, at);
+            return;
+        }
+        self.cx.forget(id);
+    }
+
+    /// Tells the modules that a session ends. One that has been lingering has been told of already.
+    fn close_hooks(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        if matches!(session.life, Life::Finishing(_) | Life::Closed(..)) {
+            self.each_module(|module, cx| module.on_close(cx, id));
+        }
+    }
+
+    /// Frees a session whose end has panicked, with the streams that it publishes.
+    pub(in crate::engine) fn bury(&mut self, id: SessionId) {
+        let roles: Vec<_> =
+            self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
+        for role in roles {
+            match role {
+                Role::Publisher { stream, .. } => self.abandon_stream(stream),
+                Role::Player(player) => {
+                    if let Some(stream) = self.cx.streams.get_mut(player.stream) {
+                        stream.players.retain(|other| other.session != id);
+                    }
+                    self.cx.streams.remove_if_idle(player.stream);
+                }
+            }
+        }
+        self.cx.forget(id);
+    }
+
+    /// Ends a stream after a panic: its players wait for another publisher, and its outputs are dropped as they
+    /// are.
+    pub(in crate::engine) fn abandon_stream(&mut self, id: StreamId) {
+        if let Some(stream) = self.cx.streams.get_mut(id) {
+            stream.drop_sinks();
+            stream.clear(&mut self.cx.panics);
+        }
+        self.restart_players(id);
+        self.cx.streams.remove_if_idle(id);
+    }
+}
+
+impl Ctx {
+    /// Closes a session at the end of this turn, at once.
+    pub fn close(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Info);
+    }
+
+    /// Closes a session whose peer broke the protocol.
+    pub fn fail(&mut self, id: SessionId, reason: &str) {
+        self.end(id, reason, log::Level::Warn);
+    }
+
+    /// Closes a session after a panic: what it has may be half done.
+    pub(in crate::engine) fn abandon(&mut self, id: SessionId) {
+        self.end(id, "an error of the server, which the log tells above", log::Level::Error);
+    }
+
+    /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
+    pub fn finish(&mut self, id: SessionId, reason: &str) {
+        self.send_notices(id);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.life == Life::Open {
+            session.life = Life::Finishing(reason.into());
+            session.drop_requests();
+            self.work.ended.push_back(id);
+            self.release_input(id);
+        }
+    }
+
+    /// One step of a session that has ended, once its queue has been sent or a deadline has passed: send, hang
+    /// up, wait for the peer to hang up too; so that an answer sent last is not lost to a reset.
+    pub(in crate::engine) fn linger(&mut self, id: SessionId) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let until = session.lingers_until();
+        if session.life == Life::Lingering && session.out.is_empty() {
+            session.life = Life::ShutDown(now + HANG_UP);
+            self.work.actions.push_back(Action::ShutDown(id));
+            self.look_by(id, now + HANG_UP);
+        } else if now >= until {
+            debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
+            self.forget(id);
+        }
+    }
+
+    /// Goes on with a session whose queue has become empty.
+    pub(in crate::engine) fn queue_emptied(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        if session.life == Life::Lingering {
+            self.work.lingering.push_back(id);
+        } else if session.backlogged {
+            self.resume_input(id);
+        } else if self.draining && !self.is_busy(id) {
+            self.finish(id, "server stops");
+        }
+    }
+
+    /// Asks a client to connect anew: a publisher as soon as it may be listening.
+    fn ask_to_reconnect(&mut self, id: SessionId) {
+        if self.sessions.get(id).is_some_and(|session| session.roles.publishes()) {
+            self.notify(id, ServerSession::write_reconnect_request);
+        } else {
+            self.reply(id, |protocol, out| protocol.write_reconnect_request(out));
+        }
+    }
+
+    /// Whether a session has something to finish: a stream that is live, an answer to send.
+    pub(in crate::engine) fn is_busy(&self, id: SessionId) -> bool {
+        let Some(session) = self.sessions.get(id) else { return false };
+        let live = session.roles.iter().any(|role| match role {
+            Role::Publisher { .. } => true,
+            Role::Player(player) => self.streams.get(player.stream).is_some_and(Stream::is_live),
+        });
+        live || !session.out.is_empty() || session.is_composing()
+    }
+
+    /// Frees a session's slot; its socket is to be closed.
+    pub(in crate::engine) fn forget(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
+            self.budgets.count_out(session);
+        }
+        self.discharge(id);
+        self.sessions.remove(id);
+        self.work.actions.push_back(Action::Drop(id));
+    }
+
+    fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
+        session.drop_requests();
+        session.life = match std::mem::replace(&mut session.life, Life::Gone) {
+            Life::Open => Life::Closed(reason.into(), level),
+            Life::Finishing(first) => Life::Closed(first, log::Level::Info),
+            Life::Closed(first, level) => Life::Closed(first, level),
+            // It has been logged already.
+            Life::Lingering | Life::ShutDown(_) | Life::Gone => Life::Gone,
+        };
+        if queued {
+            self.work.ended.push_back(id);
+        }
+        self.release_input(id);
+    }
+}

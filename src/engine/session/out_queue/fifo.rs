@@ -1,0 +1,97 @@
+//! A circular queue whose first item lies within the queue itself.
+
+use std::collections::VecDeque;
+use std::mem;
+
+/// What comes first goes first. As long as no more than one item waits, there is nothing on the heap: 0.14 kB less for
+/// each of 2000 players that keep up.
+#[derive(Debug)]
+pub(in crate::engine) struct Fifo<T> {
+    first: Option<T>,
+    /// Invariant: empty if there is no first.
+    rest: VecDeque<T>,
+}
+
+impl<T> Fifo<T> {
+    pub(in crate::engine) const fn new() -> Self {
+        Self { first: None, rest: VecDeque::new() }
+    }
+
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(in crate::engine) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub(in crate::engine) fn front(&self) -> Option<&T> {
+        self.first.as_ref()
+    }
+
+    pub(in crate::engine) fn front_mut(&mut self) -> Option<&mut T> {
+        self.first.as_mut()
+    }
+
+    /// The front, if nothing waits behind it.
+    pub(in crate::engine) fn only(&self) -> Option<&T> {
+        self.first.as_ref().filter(|_| self.rest.is_empty())
+    }
+
+    pub(in crate::engine) fn back_mut(&mut self) -> Option<&mut T> {
+        self.rest.back_mut().or(self.first.as_mut())
+    }
+
+    pub(in crate::engine) fn get(&self, index: usize) -> Option<&T> {
+        index.checked_sub(1).map_or(self.first.as_ref(), |behind| self.rest.get(behind))
+    }
+
+    pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(in crate::engine) fn push_back(&mut self, item: T) {
+        if self.first.is_none() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
+        }
+    }
+
+    /// Takes the front. A queue that has emptied keeps no room for more.
+    pub(in crate::engine) fn pop_front(&mut self) -> Option<T> {
+        let next = self.rest.pop_front();
+        if next.is_none() && self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
+        }
+        mem::replace(&mut self.first, next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_leave_in_the_order_in_which_they_came() {
+        let (mut fifo, mut expected) = (Fifo::new(), VecDeque::new());
+        for round in 0..200_u32 {
+            for item in 0..round % 4 {
+                fifo.push_back((round, item));
+                expected.push_back((round, item));
+            }
+            for _ in 0..round % 5 {
+                assert_eq!(fifo.pop_front(), expected.pop_front());
+            }
+            assert_eq!(fifo.len(), expected.len());
+            assert_eq!(fifo.is_empty(), expected.is_empty());
+            assert_eq!(fifo.front(), expected.front());
+            assert_eq!(fifo.back_mut(), expected.back_mut());
+            assert_eq!(fifo.only(), expected.front().filter(|_| expected.len() == 1));
+            assert!((0..=expected.len()).all(|index| fifo.get(index) == expected.get(index)));
+            assert!(fifo.iter().eq(&expected));
+        }
+        while fifo.pop_front().is_some() {}
+        assert!(fifo.is_empty() && fifo.rest.capacity() == 0);
+    }
+}

@@ -1,0 +1,544 @@
+//! What waits to be sent to one peer: a circular queue of references to shared bytes.
+//!
+//! Replies, frames and files wait here in order. Whoever owns the socket gathers slices from the
+//! front, sends them in one call and says how much went. The queue never copies a frame.
+
+pub(in crate::engine) mod fifo;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::IoSlice;
+use std::mem;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::media::frame::HEADROOM;
+use crate::media::{Frame, Role};
+use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
+
+use crate::engine::memory::Extent;
+use crate::engine::session::out_queue::fifo::Fifo;
+
+/// Bytes handed to one gathered write; a larger one only keeps others waiting.
+const MAX_GATHER: usize = 256 * 1024;
+
+/// Bytes up to which short messages are joined in one item.
+const MAX_JOINED: usize = 4096;
+
+/// The body of an HTTP reply.
+#[derive(Debug)]
+pub enum Body {
+    /// Nothing follows the head.
+    Empty,
+    /// Bytes.
+    Bytes(Rc<[u8]>),
+    /// A piece of a file in memory.
+    Memory {
+        /// The file.
+        extent: Rc<Extent>,
+        /// Where the piece begins, bytes.
+        offset: u64,
+        /// How long it is, bytes.
+        length: u64,
+        /// How long sending it may take.
+        within: Duration,
+    },
+    /// A piece of an open, regular file.
+    File {
+        /// The file.
+        file: File,
+        /// Where the piece begins, bytes.
+        offset: u64,
+        /// How long it is, bytes.
+        length: u64,
+    },
+}
+
+impl Body {
+    /// The `length` bytes of it from `first` on, as far as there are so many.
+    #[must_use]
+    pub fn part(self, first: u64, length: u64) -> Self {
+        let first = first.min(self.len());
+        let length = length.min(self.len() - first);
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Bytes(bytes) => {
+                let range = first as usize..(first + length) as usize;
+                Self::Bytes(bytes.get(range).unwrap_or_default().into())
+            }
+            Self::Memory { extent, offset, within, .. } => {
+                Self::Memory { extent, offset: offset + first, length, within }
+            }
+            Self::File { file, offset, .. } => Self::File { file, offset: offset + first, length },
+        }
+    }
+
+    /// How long sending it may take, if it holds what somebody may want back.
+    pub fn within(&self) -> Option<Duration> {
+        if let Self::Memory { within, .. } = self { Some(*within) } else { None }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Memory { length, .. } | Self::File { length, .. } => *length,
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[derive(Debug)]
+enum Item {
+    Bytes(Rc<[u8]>),
+    Frame(Rc<Frame>),
+    Group(Box<Group>),
+    /// A frame's header on another message stream than the usual: so many of these bytes. Few need one, and what
+    /// is rare must not make all items larger: there are as many as players.
+    Header(Box<([u8; HEADROOM], usize)>),
+    /// The frame behind it: its image without so many bytes.
+    Tail(Rc<Frame>, usize),
+    File(Box<Piece>),
+    /// What is behind it waits: until then, once it has come to the front.
+    Wait(Option<Instant>),
+}
+
+const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
+
+/// Frames that many players have waiting, in one list for all of them.
+#[derive(Debug)]
+struct Group {
+    frames: Rc<[Rc<Frame>]>,
+    /// How many are sent. Invariant: not all.
+    sent: usize,
+}
+
+impl Group {
+    fn rest(&self) -> &[Rc<Frame>] {
+        self.frames.get(self.sent..).unwrap_or_default()
+    }
+}
+
+/// What may wait beyond the usual limits, while a player takes in the group of pictures that it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allowance {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// What is still to be sent of a file.
+#[derive(Debug)]
+pub struct Piece {
+    /// The file.
+    pub source: Source,
+    /// Where to go on, bytes.
+    pub offset: u64,
+    /// How much is left, bytes.
+    pub left: u64,
+}
+
+/// Where a file is.
+#[derive(Debug)]
+pub enum Source {
+    /// On a disk.
+    Disk(File),
+    /// In memory.
+    Memory(Rc<Extent>),
+}
+
+impl Source {
+    /// What to send from.
+    pub fn file(&self) -> &File {
+        match self {
+            Self::Disk(file) => file,
+            Self::Memory(extent) => extent.file(),
+        }
+    }
+}
+
+/// A gathered write that is being put together.
+struct Slots<'a, 'b> {
+    slices: &'b mut [IoSlice<'a>],
+    /// Slices that are filled, and the bytes in them.
+    count: usize,
+    bytes: usize,
+    /// Bytes of the first that are not for it.
+    skipped: usize,
+}
+
+impl<'a> Slots<'a, '_> {
+    /// Fills the next slice, if there is one; false if that was the last.
+    #[inline]
+    fn take(&mut self, bytes: &'a [u8]) -> bool {
+        let Some(slot) = self.slices.get_mut(self.count) else { return false };
+        let bytes = bytes.get(mem::take(&mut self.skipped)..).unwrap_or_default();
+        *slot = IoSlice::new(bytes);
+        self.count += 1;
+        self.bytes += bytes.len();
+        self.bytes < MAX_GATHER
+    }
+}
+
+/// The circular queue of one session.
+#[derive(Debug)]
+pub struct OutQueue {
+    items: Fifo<Item>,
+    /// Messages in groups, beyond the one for which each counts.
+    more: usize,
+    /// Bytes of the first message that are already sent. Invariant: less than its length.
+    sent: usize,
+    /// Bytes waiting in memory (a file's do not count).
+    bytes: usize,
+    /// How many of them are no frames'.
+    reply_bytes: usize,
+    /// Invariant: no more than what waits.
+    allowance: Allowance,
+    /// How frames are cut up for this peer.
+    chunking: Chunking,
+}
+
+impl OutQueue {
+    /// An empty queue for a peer whose frames are cut up like this.
+    pub fn new(chunking: impl Into<Chunking>) -> Self {
+        let allowance = Allowance::default();
+        let chunking = chunking.into();
+        Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
+    }
+
+    /// Queues bytes of which there may be other owners.
+    pub fn push_bytes(&mut self, bytes: Rc<[u8]>) {
+        if !bytes.is_empty() {
+            self.bytes += bytes.len();
+            self.reply_bytes += bytes.len();
+            self.items.push_back(Item::Bytes(bytes));
+        }
+    }
+
+    /// Queues bytes, joined to those before them if both are short, so that a burst of short messages
+    /// does not count as a long queue.
+    pub fn join_bytes(&mut self, bytes: &[u8]) {
+        match self.items.back_mut() {
+            Some(Item::Bytes(last)) if last.len() + bytes.len() <= MAX_JOINED => {
+                self.bytes += bytes.len();
+                self.reply_bytes += bytes.len();
+                *last = [&**last, bytes].concat().into();
+            }
+            _ => self.push_bytes(bytes.into()),
+        }
+    }
+
+    /// Queues a frame.
+    pub fn push_frame(&mut self, frame: Rc<Frame>) {
+        self.bytes += image(&frame, self.chunking).len();
+        self.items.push_back(Item::Frame(frame));
+    }
+
+    /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
+    /// only the header is a copy.
+    pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
+        if msid == 0 || msid == MEDIA_STREAM {
+            return self.push_frame(Rc::clone(frame));
+        }
+        let (header, length) = header_on(frame, msid);
+        self.bytes += image(frame, self.chunking).len();
+        self.items.push_back(Item::Header(Box::new((header, length))));
+        self.items.push_back(Item::Tail(Rc::clone(frame), length));
+    }
+
+    /// Queues frames of which others have the same list. A player takes it with one slot instead of one a frame:
+    /// with 2000 that join at once, 1.1 kB less for each.
+    pub fn push_group_on(&mut self, msid: u32, frames: &Rc<[Rc<Frame>]>) {
+        if msid != 0 && msid != MEDIA_STREAM {
+            return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
+        }
+        if !frames.is_empty() {
+            self.bytes += frames.iter().map(|frame| image(frame, self.chunking).len()).sum::<usize>();
+            self.more += frames.len() - 1;
+            self.items.push_back(Item::Group(Box::new(Group { frames: Rc::clone(frames), sent: 0 })));
+        }
+    }
+
+    /// Lets so much wait beyond the usual limits, which has just been queued. It counts down with the queue.
+    pub fn allow(&mut self, more: Allowance) {
+        let messages = (self.allowance.messages + more.messages).min(self.len());
+        self.allowance = Allowance { messages, bytes: (self.allowance.bytes + more.bytes).min(self.bytes) };
+    }
+
+    /// What may wait beyond the usual limits.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// Queues the body of an HTTP reply.
+    pub fn push_body(&mut self, body: Body) {
+        match body {
+            Body::Empty => {}
+            Body::Bytes(bytes) => self.push_bytes(bytes),
+            Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
+            Body::Memory { extent, offset, length, .. } => {
+                let offset = extent.start() + offset;
+                self.push_piece(Piece { source: Source::Memory(extent), offset, left: length });
+            }
+            Body::File { file, offset, length } => {
+                self.push_piece(Piece { source: Source::Disk(file), offset, left: length });
+            }
+        }
+    }
+
+    fn push_piece(&mut self, piece: Piece) {
+        self.items.push_back(Item::File(Box::new(piece)));
+    }
+
+    /// Has what is queued from here on wait, once what is before it has gone.
+    pub(in crate::engine) fn push_wait(&mut self) {
+        self.items.push_back(Item::Wait(None));
+    }
+
+    /// Whether a wait has come to the front: nothing can be sent.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.items.front(), Some(Item::Wait(_)))
+    }
+
+    /// Begins the wait that has come to the front; false if there is none, or it has begun.
+    pub(in crate::engine) fn begin_wait(&mut self, until: Instant) -> bool {
+        match self.items.front_mut() {
+            Some(Item::Wait(end @ None)) => {
+                *end = Some(until);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// When the wait ends that has begun.
+    pub(in crate::engine) fn waits_until(&self) -> Option<Instant> {
+        match self.items.front() {
+            Some(Item::Wait(end)) => *end,
+            _ => None,
+        }
+    }
+
+    /// Ends the wait that has come to the front.
+    pub(in crate::engine) fn end_wait(&mut self) {
+        if self.is_waiting() {
+            self.items.pop_front();
+        }
+        self.fit_allowance();
+    }
+
+    /// The files in memory that are to be sent.
+    pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
+        self.items.iter().filter_map(|item| match item {
+            Item::File(piece) => match &piece.source {
+                Source::Memory(extent) => Some(extent),
+                Source::Disk(_) => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The rest of the only frame that waits: what a player that keeps up has.
+    #[inline]
+    pub fn only_frame(&self) -> Option<&[u8]> {
+        match self.items.only() {
+            Some(Item::Frame(frame)) => image(frame, self.chunking).get(self.sent..),
+            _ => None,
+        }
+    }
+
+    /// Fills `slices` from the front, up to a file, a wait or 256 KiB; returns how many it filled.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
+        for item in self.items.iter() {
+            let has_room = match item {
+                Item::Frame(frame) => slots.take(image(frame, self.chunking)),
+                Item::Group(group) => {
+                    group.rest().iter().all(|frame| slots.take(image(frame, self.chunking)))
+                }
+                item => self.bytes_of(item).is_some_and(|bytes| slots.take(bytes)),
+            };
+            if !has_room {
+                break;
+            }
+        }
+        slots.count
+    }
+
+    /// Whether a file stands behind the first `count` messages. Groups and files do not meet in one queue.
+    pub fn file_follows(&self, count: usize) -> bool {
+        matches!(self.items.get(count), Some(Item::File(_)))
+    }
+
+    /// The file at the front, if one is next.
+    pub fn file(&self) -> Option<&Piece> {
+        match self.items.front() {
+            Some(Item::File(piece)) => Some(piece),
+            _ => None,
+        }
+    }
+
+    /// Takes `count` sent bytes off the front.
+    #[inline]
+    pub fn advance(&mut self, count: usize) {
+        if count == self.bytes && matches!(self.items.only(), Some(Item::Frame(_))) {
+            self.items.pop_front();
+            (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
+        } else {
+            self.advance_over_items(count);
+        }
+    }
+
+    fn advance_over_items(&mut self, mut count: usize) {
+        while let Some(item) = self.items.front_mut() {
+            if let Item::Wait(_) = item {
+                break;
+            } else if let Item::File(piece) = item {
+                let step = (count as u64).min(piece.left);
+                (piece.offset, piece.left) = (piece.offset + step, piece.left - step);
+                count -= step as usize;
+                if piece.left > 0 {
+                    break;
+                }
+            } else {
+                let length = self.items.front().and_then(|item| self.bytes_of(item)).map_or(0, <[u8]>::len);
+                let step = count.min(length - self.sent);
+                (self.sent, self.bytes, count) = (self.sent + step, self.bytes - step, count - step);
+                if matches!(self.items.front(), Some(Item::Bytes(_))) {
+                    self.reply_bytes -= step;
+                }
+                if self.sent < length {
+                    break;
+                }
+                self.sent = 0;
+            }
+            if self.more > 0
+                && let Some(Item::Group(group)) = self.items.front_mut()
+                && group.rest().len() > 1
+            {
+                group.sent += 1;
+                self.more -= 1;
+            } else {
+                self.items.pop_front();
+            }
+        }
+        debug_assert_eq!(count, 0, "more sent than was queued");
+        self.fit_allowance();
+    }
+
+    fn fit_allowance(&mut self) {
+        self.allowance.messages = self.allowance.messages.min(self.len());
+        self.allowance.bytes = self.allowance.bytes.min(self.bytes);
+    }
+
+    /// Adds the frames that wait to a map, by their addresses, with the bytes that they take.
+    pub(in crate::engine) fn find_frames(&self, found: &mut HashMap<*const Frame, usize>) {
+        let mut find = |frame: &Rc<Frame>| found.insert(Rc::as_ptr(frame), frame.memory());
+        for item in self.items.iter() {
+            match item {
+                Item::Frame(frame) | Item::Tail(frame, _) => {
+                    find(frame);
+                }
+                Item::Group(group) => group.frames.iter().for_each(|frame| {
+                    find(frame);
+                }),
+                Item::Bytes(_) | Item::Header(_) | Item::File(_) | Item::Wait(_) => {}
+            }
+        }
+    }
+
+    /// How frames are cut up for this peer.
+    pub(in crate::engine) fn chunking(&self) -> Chunking {
+        self.chunking
+    }
+
+    /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
+    pub fn leave_frames_out(&mut self) -> usize {
+        let before = self.len();
+        let mut waiting = mem::replace(&mut self.items, Fifo::new());
+        self.more = 0;
+        let mut begun = self.sent > 0;
+        // The header of a frame that has not been decided on yet, or has gone without the rest of its frame.
+        let mut header = None;
+        let mut rest_is_owed = matches!(waiting.front(), Some(Item::Tail(..)));
+        while let Some(item) = waiting.pop_front() {
+            match item {
+                Item::Frame(frame) => {
+                    if begun || is_kept(&frame) {
+                        self.items.push_back(Item::Frame(frame));
+                    }
+                }
+                Item::Group(group) => {
+                    let rest = group.rest().iter().enumerate();
+                    let kept = rest.filter(|(index, frame)| begun && *index == 0 || is_kept(frame));
+                    kept.for_each(|(_, frame)| self.items.push_back(Item::Frame(Rc::clone(frame))));
+                }
+                Item::Header(_) => {
+                    rest_is_owed = begun;
+                    header = Some(item);
+                }
+                Item::Tail(frame, skipped) => {
+                    let header = header.take();
+                    if rest_is_owed || is_kept(&frame) {
+                        header.into_iter().for_each(|header| self.items.push_back(header));
+                        self.items.push_back(Item::Tail(frame, skipped));
+                    }
+                    rest_is_owed = false;
+                }
+                Item::Bytes(_) | Item::File(_) | Item::Wait(_) => self.items.push_back(item),
+            }
+            begun = false;
+        }
+        let all = self.items.iter().filter_map(|item| self.bytes_of(item)).map(<[u8]>::len).sum::<usize>();
+        self.bytes = all - self.sent;
+        self.fit_allowance();
+        before - self.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Messages waiting.
+    pub fn len(&self) -> usize {
+        self.items.len() + self.more
+    }
+
+    /// Bytes waiting in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Those of them that are no frames'.
+    #[inline]
+    pub fn reply_bytes(&self) -> usize {
+        self.reply_bytes
+    }
+
+    fn bytes_of<'a>(&self, item: &'a Item) -> Option<&'a [u8]> {
+        match item {
+            Item::Bytes(bytes) => Some(bytes),
+            Item::Frame(frame) => Some(image(frame, self.chunking)),
+            Item::Group(group) => group.rest().first().map(|frame| image(frame, self.chunking)),
+            Item::Header(header) => header.0.get(..header.1),
+            Item::Tail(frame, skipped) => image(frame, self.chunking).get(*skipped..),
+            Item::File(_) | Item::Wait(_) => None,
+        }
+    }
+}
+
+/// Whether a player needs a frame for what comes later, and not for what comes with it.
+fn is_kept(frame: &Frame) -> bool {
+    frame.role == Role::Header || frame.is_metadata()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What sessions are sent: frames for a stream's players, bytes for one session.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use crate::engine::config::ServerSettings;
+use crate::engine::ctx::Ctx;
+use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::roles::{Endpoint, Seat, Until};
+use crate::engine::session::{Life, Session, SessionId, Sessions, Speaks};
+use crate::engine::stream::{Stream, StreamId};
+use crate::engine::timers::Timer;
+use crate::engine::work::Work;
+use crate::rtmp::ServerSession;
+use crate::rtmp::command::Level;
+use crate::rtmp::message::UserControl;
+
+/// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
+/// number. (A frame of more than one chunk takes up twice its length, with its image.)
+pub const MAX_QUEUED_BYTES: usize = 8 << 20;
+
+/// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
+/// publisher must not overflow the queue of a player that reads.
+pub(in crate::engine) const PRESSED: usize = 64;
+
+/// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
+const MAX_REPLY_BYTES: usize = 256 * 1024;
+/// The same before its `connect` is accepted.
+const MAX_FIRST_BYTES: usize = 16 * 1024;
+const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
+
+impl Ctx {
+    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent. A player for
+    /// which it breaks has had all it wanted, and leaves; one for which it panics is closed.
+    pub fn for_each_player(
+        &mut self,
+        stream: StreamId,
+        mut offer: impl FnMut(&mut Seat<'_>, &Stream) -> ControlFlow<()>,
+    ) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
+        let (sessions, servers, work) = (&mut self.sessions, &self.servers, &mut self.work);
+        let mut round =
+            Round { sessions, servers, work, now: self.now.instant, hold, held: false, stuck: Vec::new() };
+        let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
+        // One net for all of them, spread anew behind a player that needed it: for each it would cost the fan-out.
+        while next < stream.players.len() {
+            let serve = || {
+                while let Some(&player) = stream.players.get(next) {
+                    next += 1;
+                    round.serve(player, |seat| offer(seat, stream));
+                }
+            };
+            if self.panics.contain(serve).is_none() {
+                broken.extend(next.checked_sub(1).and_then(|last| stream.players.get(last)));
+            }
+        }
+        let Round { held, stuck, .. } = round;
+        if held && stream.held_until.is_none() {
+            let until = self.now.instant + hold;
+            stream.held_until = Some(until);
+            self.timers.add(until, Timer::Stream(stream.id));
+        }
+        for id in stuck {
+            self.close(id, "does not read what it is sent");
+        }
+        for player in broken {
+            self.abandon(player.session);
+        }
+    }
+
+    /// Runs `offer` on one player of a stream.
+    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut Seat<'_>)) {
+        let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
+        let Some(session) = found else { return };
+        session.touch_output(self.now.instant);
+        let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
+        offer(&mut Seat { player, out: &mut session.out });
+        if !session.out.is_empty() {
+            mark_dirty(&mut self.work.dirty, session);
+        }
+    }
+
+    /// Lets the frames of a stream go that have been held back.
+    pub(in crate::engine) fn release(&mut self, stream: StreamId) {
+        let Some(stream) = self.streams.get_mut(stream) else { return };
+        stream.held_until = None;
+        for &endpoint in &stream.players {
+            let found = self.sessions.get_mut(endpoint.session);
+            if let Some(session) = found.filter(|session| !session.out.is_empty()) {
+                mark_dirty(&mut self.work.dirty, session);
+            }
+        }
+    }
+
+    /// Queues bytes for a session, unless it is past that. An RTMP peer that lets replies pile up is
+    /// closed; what HTTP clients ask ahead waits.
+    pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
+        self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
+    }
+
+    /// The same, with the way the bytes are put in the queue.
+    pub(in crate::engine) fn queue(
+        &mut self,
+        id: SessionId,
+        bytes: &[u8],
+        push: fn(&mut OutQueue, &[u8]),
+    ) -> bool {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| session.life.may_send()) else {
+            return false;
+        };
+        if !bytes.is_empty() {
+            session.touch_output(self.now.instant);
+            push(&mut session.out, bytes);
+            mark_dirty(&mut self.work.dirty, session);
+            self.budgets.count_replies(session);
+            if is_overfull(session, self.servers.get(session.server)) {
+                self.close(id, "does not read what it is sent");
+            }
+        }
+        true
+    }
+
+    /// Lets the protocol of an RTMP session write an answer.
+    pub(in crate::engine) fn reply(
+        &mut self,
+        id: SessionId,
+        write: impl FnOnce(&mut ServerSession, &mut Vec<u8>),
+    ) {
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        let mut out = state.unasked.take();
+        write(&mut state.protocol, &mut out);
+        self.send_bytes(id, &out);
+    }
+
+    /// Sends an `onStatus`: its level and code, and a description.
+    pub(in crate::engine) fn status(&mut self, endpoint: Endpoint, status: (Level, &str), description: &str) {
+        let Endpoint { session, msid } = endpoint;
+        self.reply(session, |protocol, out| protocol.write_status(out, msid, status, description));
+    }
+
+    /// Sends a user control event of a message stream.
+    pub(in crate::engine) fn user_control(&mut self, endpoint: Endpoint, event: fn(u32) -> UserControl) {
+        let mut out = Vec::new();
+        event(endpoint.msid).write(&mut out);
+        self.send_bytes(endpoint.session, &out);
+    }
+
+    /// Tells a stream's publisher what it has not asked for, in an `onStatus`, as soon as it may be listening; unless it is
+    /// gone.
+    pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
+        if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
+            let Endpoint { session, msid } = publisher;
+            self.notify(session, |protocol, out| protocol.write_status(out, msid, status, description));
+        }
+    }
+}
+
+/// One frame's way to the players of a stream.
+struct Round<'a> {
+    sessions: &'a mut Sessions,
+    servers: &'a [ServerSettings],
+    work: &'a mut Work,
+    now: Instant,
+    /// How long frames may be held back, to be sent together.
+    hold: Duration,
+    /// Whether some are.
+    held: bool,
+    /// Players that do not read.
+    stuck: Vec<SessionId>,
+}
+
+impl Round<'_> {
+    #[inline]
+    fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut Seat<'_>) -> ControlFlow<()>) {
+        let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);
+        let Some(session) = found else { return };
+        session.touch_output(self.now);
+        let before = session.out.len();
+        let pressed = PRESSED + session.out.allowance().messages;
+        let Some(facts) = session.roles.player_mut(player.msid) else { return };
+        let mut seat = Seat { player: facts, out: &mut session.out };
+        if offer(&mut seat).is_break() && seat.player.until != Until::Done {
+            seat.player.until = Until::Done;
+            self.work.satisfied.push_back(player);
+        }
+        let settings = self.servers.get(session.server);
+        if !self.hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
+            self.held = true;
+        } else if !session.out.is_empty() {
+            mark_dirty(&mut self.work.dirty, session);
+        }
+        // A queue that stays full is one of a player that does not read.
+        self.work.pressed |= before < pressed && session.out.len() >= pressed;
+        if is_overfull(session, settings) {
+            self.stuck.push(session.id);
+        }
+    }
+}
+
+/// Whether more waits for an RTMP session than there can be if its peer reads. Frames stop at the limits of
+/// the live module, so only replies and headers come to this. What it publishes and plays does not count: a
+/// player whose stream has ended still takes in what waits.
+fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
+    let Speaks::Rtmp(state) = &session.speaks else { return false };
+    let (out, more) = (&session.out, session.out.allowance());
+    let is_over = |replies: usize| {
+        let own = replies + session.shared_object_room;
+        out.reply_bytes() > own || out.bytes() > 2 * MAX_QUEUED_BYTES + own + more.bytes
+    };
+    let messages = settings.map_or(0, ServerSettings::longest_queue);
+    out.len() > messages + more.messages
+        // The state of the protocol is looked at last: nearly never, as it lies elsewhere.
+        || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
+}
+
+pub(in crate::engine) fn mark_dirty(dirty: &mut Vec<SessionId>, session: &mut Session) {
+    if !session.dirty {
+        session.dirty = true;
+        dirty.push(session.id);
+    }
+}

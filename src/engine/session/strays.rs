@@ -1,0 +1,187 @@
+//! Clients that have come to the wrong place: to a port of another protocol, or for what is not there. The log names
+//! them, and none of them can flood it: a line of each kind a second, a path once a minute.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::config::Protocol;
+use crate::engine::ctx::Ctx;
+use crate::engine::module::HttpRequest;
+use crate::engine::session::SessionId;
+use crate::http::path;
+
+/// How long nothing more of a kind is logged after a line.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long a path is not named again: players ask again and again for a playlist that is not there yet.
+const PATH_PAUSE: Duration = Duration::from_secs(60);
+/// Paths that are remembered for that.
+const MAX_PATHS: usize = 64;
+/// Characters of a path, and of a method, in a line.
+const MAX_PATH: usize = 200;
+const MAX_METHOD: usize = 16;
+
+/// What has been said of clients in the wrong place.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Strays {
+    ports: Occasional,
+    not_found: NotFound,
+}
+
+/// Lines that are written once in a while.
+#[derive(Debug, Default)]
+struct Occasional {
+    written: Option<Instant>,
+    left_out: u64,
+}
+
+/// Paths that nothing has been found at.
+#[derive(Debug, Default)]
+struct NotFound {
+    lines: Occasional,
+    /// Those that have been named lately, and when: the oldest first.
+    named: VecDeque<(Instant, String)>,
+}
+
+/// What a client speaks to a port of another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Spoken {
+    Rtmp,
+    Http,
+    Tls,
+}
+
+impl Occasional {
+    /// Whether a line may be written now: if so, what it says of those that were not.
+    fn admit(&mut self, now: Instant) -> Option<String> {
+        if self.written.is_some_and(|at| now < at + PAUSE) {
+            self.left_out += 1;
+            return None;
+        }
+        self.written = Some(now);
+        Some(match std::mem::take(&mut self.left_out) {
+            0 => String::new(),
+            1 => " (and one more since the last line like this)".to_owned(),
+            count => format!(" (and {count} more since the last line like this)"),
+        })
+    }
+}
+
+impl NotFound {
+    /// The same of a path.
+    fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
+        while self.named.front().is_some_and(|(at, _)| now >= *at + PATH_PAUSE) {
+            self.named.pop_front();
+        }
+        if self.named.iter().any(|(_, named)| named == path) {
+            self.lines.left_out += 1;
+            return None;
+        }
+        let others = self.lines.admit(now)?;
+        if self.named.len() == MAX_PATHS {
+            self.named.pop_front();
+        }
+        self.named.push_back((now, path.to_owned()));
+        Some(others)
+    }
+}
+
+impl Engine {
+    /// A client has turned out to speak another protocol than its port does.
+    pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: Spoken) {
+        let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
+        let Some(others) = self.cx.strays.ports.admit(self.cx.now.instant) else { return };
+        let hint = match spoken {
+            Spoken::Rtmp => self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}")),
+            Spoken::Http => self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}")),
+            Spoken::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
+        };
+        let (is, not) = match (spoken, self.is_http(id)) {
+            (Spoken::Rtmp, _) => ("RTMP", "HTTP"),
+            (Spoken::Http, _) => ("HTTP", "RTMP"),
+            (Spoken::Tls, true) => ("TLS", "HTTP"),
+            (Spoken::Tls, false) => ("TLS", "RTMP"),
+        };
+        let hint = hint.unwrap_or_default();
+        log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
+    }
+
+    /// The first port, as the configuration has it, at which a protocol is spoken.
+    fn port_of(&self, protocol: Protocol) -> Option<u16> {
+        let mut listeners = self.listeners.iter().filter(|listener| listener.protocol == protocol);
+        listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
+    }
+}
+
+impl Ctx {
+    /// An HTTP request is answered with 404.
+    pub(in crate::engine) fn note_not_found(&mut self, asked: &HttpRequest) {
+        let (path, _) = asked.request.target.split_once('?').unwrap_or((&asked.request.target, ""));
+        // Not where an error page is, to which the request may have been sent.
+        let found = path::resolve(path).ok().and_then(|path| self.locations.find(asked.server, &path));
+        if !self.locations.logs_not_found(found.map_or(asked.location, |(location, _)| location)) {
+            return;
+        }
+        let path = shortened(path, MAX_PATH);
+        let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
+        let (id, peer): (SessionId, IpAddr) = (asked.session, asked.peer.ip());
+        let method = shortened(asked.method.as_str(), MAX_METHOD);
+        log::info!("{id} {peer}: {method} {path} is not there (404){others}");
+    }
+}
+
+/// What a client has sent, fit for a log line.
+fn shortened(text: &str, most: usize) -> String {
+    let mut start: String = text.chars().take(most).flat_map(char::escape_debug).collect();
+    if text.chars().nth(most).is_some() {
+        start.push_str("...");
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn a_line_a_second_is_written_and_the_others_are_counted() {
+        let (mut lines, now) = (Occasional::default(), Instant::now());
+        assert_eq!(lines.admit(now).as_deref(), Some(""));
+        assert!((0..1000).all(|_| lines.admit(now + PAUSE - Duration::from_nanos(1)).is_none()));
+        let more = " (and 1000 more since the last line like this)";
+        assert_eq!(lines.admit(now + PAUSE).as_deref(), Some(more));
+        assert_eq!(lines.admit(now + PAUSE * 2).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_path_that_is_asked_for_again_and_again_is_named_once_a_minute() {
+        let (mut found, now) = (NotFound::default(), Instant::now());
+        assert_eq!(found.admit("/hls/cam.m3u8", now).as_deref(), Some(""));
+        assert!((0..59).all(|second| found.admit("/hls/cam.m3u8", now + seconds(second)).is_none()));
+        let more = " (and 59 more since the last line like this)";
+        assert_eq!(found.admit("/favicon.ico", now + seconds(59)).as_deref(), Some(more));
+        assert_eq!(found.admit("/hls/cam.m3u8", now + seconds(60)).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn the_paths_of_a_scanner_are_forgotten_before_they_take_memory() {
+        let (mut found, now) = (NotFound::default(), Instant::now());
+        let lines = (0..1000).filter(|n| found.admit(&n.to_string(), now + PAUSE / 100 * *n).is_some());
+        assert_eq!(lines.count(), 10);
+        for count in 0..59 {
+            found.admit(&format!("a{count}"), now + seconds(20 + count));
+        }
+        assert!(found.named.len() <= MAX_PATHS, "{}", found.named.len());
+    }
+
+    #[test]
+    fn what_a_client_sends_is_escaped_and_cut() {
+        assert_eq!(shortened("/a\n\u{1b}[0m", 20), "/a\\n\\u{1b}[0m");
+        assert_eq!(shortened(&"é".repeat(201), 200), format!("{}...", "é".repeat(200)));
+    }
+}

@@ -1,0 +1,147 @@
+//! The frames since the last key frame, for players that join between two.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use crate::media::{Frame, Kind};
+
+use crate::engine::stream::headers::Headers;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GopLimits {
+    /// Bytes of payload.
+    pub bytes: usize,
+    /// Frames.
+    pub frames: usize,
+    /// Milliseconds of media.
+    pub time: u64,
+}
+
+/// A group of pictures with the sound and data among them, from its key frame to now. A group that grows
+/// over a limit is given up whole: without its beginning it could not be decoded.
+#[derive(Debug, Default)]
+pub struct Gop {
+    /// The headers that its first frame was made with; later ones are among the frames.
+    headers: Vec<Rc<Frame>>,
+    frames: Vec<Rc<Frame>>,
+    bytes: usize,
+    /// See [`opening`](Self::opening).
+    opening: OnceCell<Rc<[Rc<Frame>]>>,
+}
+
+impl Gop {
+    /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
+    /// `headers` are the stream's as they are now.
+    pub fn push(&mut self, frame: &Rc<Frame>, headers: &Headers, limits: GopLimits) {
+        self.reopen();
+        if frame.is_video_key() {
+            self.clear();
+            self.headers.extend(headers.of(Kind::Video).chain(headers.of(Kind::Audio)).cloned());
+        } else if self.frames.is_empty() {
+            return;
+        }
+        self.bytes += frame.payload().len();
+        self.frames.push(Rc::clone(frame));
+        let first = self.frames.first().map_or(0, |first| first.timestamp);
+        let time = frame.timestamp.saturating_sub(first);
+        if self.bytes > limits.bytes || self.frames.len() > limits.frames || time > limits.time {
+            self.clear();
+        }
+    }
+
+    /// Bytes of payload in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Forgets all frames, and gives their room back if that is more than usual.
+    pub fn clear(&mut self) {
+        self.reopen();
+        self.headers.clear();
+        self.frames.clear();
+        self.frames.shrink_to(USUAL);
+        self.bytes = 0;
+    }
+
+    /// The headers that the key frame was made with.
+    pub fn headers(&self) -> &[Rc<Frame>] {
+        &self.headers
+    }
+
+    /// Players begin otherwise from now on.
+    pub fn reopen(&mut self) {
+        self.opening.take();
+    }
+
+    /// What players begin with who join now: one list for all of them, until there is something new.
+    pub fn opening(&self, make: impl FnOnce() -> Rc<[Rc<Frame>]>) -> Rc<[Rc<Frame>]> {
+        Rc::clone(self.opening.get_or_init(make))
+    }
+
+    /// The frames, the key frame first.
+    pub fn frames(&self) -> &[Rc<Frame>] {
+        &self.frames
+    }
+}
+
+/// Frames of a group of two seconds, about.
+const USUAL: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: GopLimits = GopLimits { bytes: 1000, frames: 10, time: 500 };
+
+    fn frame(kind: Kind, timestamp: u64, payload: &[u8]) -> Rc<Frame> {
+        Rc::new(Frame::from_payload(kind, timestamp, payload))
+    }
+
+    fn key(timestamp: u64) -> Rc<Frame> {
+        frame(Kind::Video, timestamp, &[0x17, 1, 0, 0, 0, 9])
+    }
+
+    fn sound(timestamp: u64, length: usize) -> Rc<Frame> {
+        frame(Kind::Audio, timestamp, &[&[0xaf, 1][..], &vec![0; length]].concat())
+    }
+
+    fn push(gop: &mut Gop, frame: &Rc<Frame>) {
+        gop.push(frame, &Headers::default(), LIMITS);
+    }
+
+    fn times(gop: &Gop) -> Vec<u64> {
+        gop.frames().iter().map(|frame| frame.timestamp).collect()
+    }
+
+    #[test]
+    fn frames_are_kept_from_the_last_key_frame_on() {
+        let mut gop = Gop::default();
+        push(&mut gop, &sound(1, 10));
+        assert_eq!(times(&gop), []);
+        for frame in [key(2), sound(3, 10), sound(4, 10)] {
+            push(&mut gop, &frame);
+        }
+        assert_eq!((times(&gop), gop.bytes), (vec![2, 3, 4], 6 + 12 + 12));
+        push(&mut gop, &key(5));
+        assert_eq!((times(&gop), gop.bytes), (vec![5], 6));
+    }
+
+    #[test]
+    fn a_group_over_a_limit_is_given_up_until_the_next_key_frame() {
+        let over_bytes = vec![sound(1, 990), sound(2, 10)];
+        let over_frames = (1..=10).map(|time| sound(time, 1)).collect();
+        let over_time = vec![sound(501, 1)];
+        for frames in [over_bytes, over_frames, over_time] {
+            let mut gop = Gop::default();
+            push(&mut gop, &key(0));
+            for frame in frames {
+                push(&mut gop, &frame);
+            }
+            push(&mut gop, &sound(502, 1));
+            assert_eq!((times(&gop), gop.bytes), (vec![], 0));
+            push(&mut gop, &key(600));
+            assert_eq!(times(&gop), [600]);
+        }
+    }
+}

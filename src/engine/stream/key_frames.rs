@@ -1,0 +1,161 @@
+//! How far apart a publisher's key frames are, in the time of its stream.
+//!
+//! Of the last few intervals the middle one counts: encoders put a key frame where the scene changes, too, and one
+//! interval may have a pause in it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::media::{Frame, Kind, Role, Slices};
+
+/// Intervals that are remembered.
+const KEPT: usize = 5;
+/// Intervals that must be known before one of them is told.
+const ENOUGH: usize = 2;
+
+/// The key frames of one publisher.
+#[derive(Debug, Default)]
+pub struct KeyFrames {
+    /// The time of the last key frame, or of the first picture if there has been none, milliseconds.
+    since: Option<u64>,
+    /// The time of the newest picture.
+    newest: u64,
+    /// Whether there has been a key frame.
+    has_any: bool,
+    /// Pictures since then that are none.
+    others: bool,
+    /// The last intervals, the oldest first. Invariant: at most [`KEPT`].
+    intervals: VecDeque<Interval>,
+}
+
+/// From one key frame to the next.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    /// Milliseconds.
+    length: u64,
+    /// Whether there are pictures between.
+    has_others: bool,
+}
+
+impl KeyFrames {
+    /// Takes a frame that has been read; only pictures of the default track count.
+    pub(in crate::engine) fn add(&mut self, frame: &Frame) {
+        let begins = matches!(frame.slices, Slices::Begin | Slices::Unread);
+        if frame.kind != Kind::Video || !begins || !frame.is_default_track() {
+            return;
+        }
+        match frame.role {
+            Role::Key => self.add_key(frame.timestamp),
+            Role::Inter | Role::Disposable => self.others = true,
+            Role::Header | Role::Empty => return,
+        }
+        self.since.get_or_insert(frame.timestamp);
+        self.newest = self.newest.max(frame.timestamp);
+    }
+
+    fn add_key(&mut self, time: u64) {
+        let length = time.saturating_sub(self.since.unwrap_or(time));
+        if self.has_any && length > 0 {
+            if self.intervals.len() == KEPT {
+                self.intervals.pop_front();
+            }
+            self.intervals.push_back(Interval { length, has_others: self.others });
+        }
+        (self.since, self.has_any, self.others) = (Some(time), true, false);
+    }
+
+    /// The time from one key frame to the next, once three have come.
+    pub fn interval(&self) -> Option<Duration> {
+        if self.intervals.len() < ENOUGH {
+            return None;
+        }
+        let mut lengths: Vec<u64> = self.intervals.iter().map(|interval| interval.length).collect();
+        lengths.sort_unstable();
+        lengths.get((lengths.len() - 1) / 2).map(|length| Duration::from_millis(*length))
+    }
+
+    /// For how long pictures have come without a key frame among them.
+    pub fn missing_for(&self) -> Duration {
+        Duration::from_millis(self.newest.saturating_sub(self.since.unwrap_or(self.newest)))
+    }
+
+    /// Whether there are other pictures beside them.
+    pub fn are_among_others(&self) -> bool {
+        self.others || self.intervals.iter().any(|interval| interval.has_others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1000;
+
+    fn picture(role: Role, timestamp: u64) -> Frame {
+        let mut frame = Frame::from_payload(Kind::Video, timestamp, &[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]);
+        frame.role = role;
+        frame
+    }
+
+    /// Pictures that come each half second, with key frames at these seconds.
+    fn pictures(keys: &[u64]) -> KeyFrames {
+        let mut frames = KeyFrames::default();
+        for time in (0..=keys.last().copied().unwrap_or_default() * SECOND).step_by(500) {
+            let is_key = time % SECOND == 0 && keys.contains(&(time / SECOND));
+            frames.add(&picture(if is_key { Role::Key } else { Role::Inter }, time));
+        }
+        frames
+    }
+
+    fn interval(keys: &[u64]) -> Option<u64> {
+        pictures(keys).interval().map(|interval| interval.as_secs())
+    }
+
+    #[test]
+    fn the_interval_is_known_from_the_third_key_frame_on() {
+        assert_eq!(interval(&[0]), None);
+        assert_eq!(interval(&[0, 10]), None);
+        assert_eq!(interval(&[0, 10, 20]), Some(10));
+        assert_eq!(interval(&[7, 9, 11]), Some(2), "what comes before the first is no interval");
+    }
+
+    #[test]
+    fn neither_a_change_of_scene_nor_a_pause_counts() {
+        assert_eq!(interval(&[0, 10, 11]), Some(1), "the shorter one, while there are two");
+        assert_eq!(interval(&[0, 10, 20, 21, 30, 40]), Some(10));
+        assert_eq!(interval(&[0, 2, 4, 34, 36]), Some(2));
+    }
+
+    #[test]
+    fn what_was_long_ago_does_not_count() {
+        assert_eq!(interval(&[0, 10, 20, 30, 40, 42, 44, 46]), Some(2));
+    }
+
+    #[test]
+    fn slices_and_further_tracks_are_no_key_frames_of_their_own() {
+        let mut frames = KeyFrames::default();
+        for time in [0, 2, 4] {
+            frames.add(&picture(Role::Key, time * SECOND));
+            frames.add(&picture(Role::Key, time * SECOND));
+            let mut slice = picture(Role::Key, time * SECOND + 1);
+            slice.slices = Slices::Continue { of_key: true };
+            frames.add(&slice);
+        }
+        assert_eq!(frames.interval(), Some(Duration::from_secs(2)));
+        assert!(!frames.are_among_others(), "all pictures are key frames");
+    }
+
+    #[test]
+    fn a_key_frame_that_does_not_come_is_missed() {
+        let mut frames = pictures(&[0, 2]);
+        assert_eq!(frames.missing_for(), Duration::ZERO);
+        frames.add(&picture(Role::Inter, 12 * SECOND));
+        assert_eq!(frames.missing_for(), Duration::from_secs(10));
+        assert!(frames.are_among_others());
+        frames.add(&picture(Role::Key, 12 * SECOND));
+        assert_eq!(frames.missing_for(), Duration::ZERO);
+        let mut never = KeyFrames::default();
+        (5..=30).for_each(|time| never.add(&picture(Role::Inter, time * SECOND)));
+        assert_eq!(never.missing_for(), Duration::from_secs(25), "since the first picture");
+    }
+}

@@ -1,0 +1,83 @@
+//! What one publisher has sent to a stream, for the line that tells its end.
+
+use std::time::Duration;
+
+use crate::engine::quantities::{bit_rate, count};
+use crate::media::{Frame, Kind, Role, Slices};
+
+/// Counts since a publisher began.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Tally {
+    bytes: u64,
+    /// Pictures of the default track.
+    pictures: u64,
+    /// Messages of sound.
+    sounds: u64,
+    /// Jumps of its time.
+    pub jumps: u64,
+}
+
+impl Tally {
+    /// Counts a frame that has been read.
+    pub fn add(&mut self, frame: &Frame) {
+        self.bytes += frame.payload().len() as u64;
+        let has_media = matches!(frame.role, Role::Key | Role::Inter | Role::Disposable);
+        match frame.kind {
+            Kind::Video if has_media && begins_picture(frame) => self.pictures += 1,
+            Kind::Audio if has_media => self.sounds += 1,
+            _ => {}
+        }
+    }
+
+    /// "111 600 pictures, 4.2 Mbit/s", and how its time behaved.
+    pub fn summary(&self, time: Duration) -> String {
+        let media = match (self.pictures, self.sounds) {
+            (0, 0) => return "nothing".to_owned(),
+            (0, 1) => "1 message of sound".to_owned(),
+            (0, sounds) => format!("{} messages of sound", count(sounds)),
+            (1, _) => "1 picture".to_owned(),
+            (pictures, _) => format!("{} pictures", count(pictures)),
+        };
+        let jumps = match self.jumps {
+            0 => String::new(),
+            1 => ", its time jumped once".to_owned(),
+            jumps => format!(", its time jumped {} times", count(jumps)),
+        };
+        format!("{media}, {}{jumps}", bit_rate(self.bytes, time))
+    }
+}
+
+/// Whether a picture begins in it: encoders may send a message for each slice.
+fn begins_picture(frame: &Frame) -> bool {
+    frame.is_default_track() && matches!(frame.slices, Slices::Begin | Slices::Unread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn frame(kind: Kind, payload: &[u8]) -> Frame {
+        Frame::from_payload(kind, 0, payload)
+    }
+
+    #[test]
+    fn pictures_are_counted_and_not_their_headers_and_slices() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.summary(SECOND), "nothing");
+        tally.add(&frame(Kind::Video, &[0x17, 0, 0, 0, 0, 1]));
+        tally.add(&frame(Kind::Audio, &[0xaf, 0, 0x12, 0x10]));
+        assert_eq!(tally.summary(SECOND), "nothing");
+        tally.add(&frame(Kind::Audio, &[0xaf, 1, 1]));
+        assert_eq!(tally.summary(SECOND), "1 message of sound, 0.1 kbit/s");
+        tally.add(&frame(Kind::Video, &[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]));
+        let mut slice = frame(Kind::Video, &[0x17, 1, 0, 0, 0, 0, 0, 0, 1, 0x65]);
+        slice.slices = Slices::Continue { of_key: true };
+        tally.add(&slice);
+        assert_eq!(tally.summary(SECOND), "1 picture, 0.3 kbit/s");
+        tally.jumps = 2;
+        (0..1199).for_each(|_| tally.add(&frame(Kind::Video, &[0x27, 1, 0, 0, 0, 0, 0, 0, 1, 0x41])));
+        assert_eq!(tally.summary(SECOND * 40), "1 200 pictures, 2.4 kbit/s, its time jumped 2 times");
+    }
+}
