@@ -50,6 +50,14 @@ pub fn flag(text: &str) -> Option<bool> {
     }
 }
 
+/// Longer than any server runs, and still to be added to any time.
+pub const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// A wait of zero is one without an end, or with one that nobody sees.
+pub fn or_never(time: Duration) -> Duration {
+    if time.is_zero() { NEVER } else { time }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

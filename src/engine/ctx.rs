@@ -1,14 +1,18 @@
 //! The context: all that the modules may see and ask for while a turn runs.
 
+use crate::engine::now::Now;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use crate::engine::config::policy::Policy;
-use crate::engine::config::{AppId, Config, Listener, Protocol, ServerSettings};
+use crate::engine::config::{Config, Listener, Protocol, ServerSettings};
 use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
+use crate::engine::ids::AppId;
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{Connections, Limits};
 use crate::engine::limits::descriptors::Descriptors;
@@ -18,37 +22,12 @@ use crate::engine::panics::Panics;
 use crate::engine::rtmp::answered::Answered;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::strays::Strays;
-use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, SessionId, Sessions, Speaks};
+use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessions, Speaks};
+use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
-use crate::engine::stream::{StreamId, Streams};
 use crate::engine::timers::{Timer, Timers};
 use crate::engine::work::Work;
-
-/// The time, as whoever polls the sockets read it for this turn.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// For deadlines and durations.
-    pub instant: Instant,
-    /// For dates and file names.
-    pub wall: SystemTime,
-}
-
-/// What the end of a turn asks of whoever owns the sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Read this session again, though no new bytes have been announced.
-    Read(SessionId),
-    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](crate::engine::Engine::send_unasked), unless there
-    /// is more of it to be read.
-    SendUnasked(SessionId),
-    /// Give up on this session when its peer's host has been heard of in no way for so long.
-    LimitSilence(SessionId, Duration),
-    /// Say that nothing more will be sent; the peer may still send.
-    ShutDown(SessionId),
-    /// Close the socket; the session is gone.
-    Drop(SessionId),
-}
 
 /// What the engine keeps of an application.
 #[derive(Debug, Clone)]

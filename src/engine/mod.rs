@@ -8,14 +8,18 @@
 mod config;
 mod ctx;
 mod http;
+mod ids;
 mod limits;
 pub mod log_file;
 mod memory;
 mod module;
+mod now;
 mod panics;
 pub mod quantities;
+mod request;
 mod rtmp;
 mod session;
+mod sink;
 mod stream;
 mod timers;
 mod work;
@@ -27,30 +31,34 @@ pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
-pub use config::{AppId, Application, Config, Listener, LocationId, Protocol, log_level};
-pub use ctx::{Action, AppFacts, Ctx, Now};
+pub use config::{Application, Config, Listener, Protocol, log_level};
+pub use ctx::{AppFacts, Ctx};
+pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
 pub use http::exchange::Exchange;
 pub use http::locations::{Kind as LocationKind, Location};
 pub use http::playlists::Playlists;
+pub use http::request::HttpRequest;
+pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
 pub use limits::descriptors::Descriptors;
 pub use limits::refusals::Refusals;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
-pub use module::{
-    Answer, COMPOSED_AT_ONCE, Compose, Finish, HttpReply, HttpRequest, Module, Redirect, Route, Sink, Target,
-    Verdict,
-};
+pub use module::Module;
+pub use now::Now;
 pub use panics::Panics;
+pub use request::{Ask, Request, Verdict};
+pub use session::Session;
 pub use session::out_queue::{Allowance, Body, OutQueue};
-pub use session::roles::{Endpoint, Player, Role, Roles, Seat, Track, Until};
+pub use session::roles::{Player, Role, Roles, Seat, Track, Until};
 pub use session::sending::MAX_QUEUED_BYTES;
-pub use session::{Ask, Request, Session, SessionId};
+pub use sink::{Finish, Sink};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::Headers;
 pub use stream::key_frames::KeyFrames;
 pub use stream::name::{NameError, StreamName};
 pub use stream::warnings::{Warning, Warnings};
-pub use stream::{Stream, StreamFacts, StreamId, Streams};
+pub use stream::{Stream, StreamFacts, Streams};
+pub use work::Action;
 
 use std::net::SocketAddr;
 

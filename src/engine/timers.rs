@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use crate::engine::session::SessionId;
-use crate::engine::stream::StreamId;
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,28 @@
 //! What the engine has left to do, one step at a time.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::engine::ctx::Action;
 use crate::engine::http::exchange::Exchange;
-use crate::engine::module::Verdict;
-use crate::engine::session::SessionId;
-use crate::engine::session::roles::Endpoint;
+use crate::engine::ids::Endpoint;
+use crate::engine::ids::SessionId;
+use crate::engine::request::Verdict;
+
+/// What the end of a turn asks of whoever owns the sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Read this session again, though no new bytes have been announced.
+    Read(SessionId),
+    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](crate::engine::Engine::send_unasked), unless there
+    /// is more of it to be read.
+    SendUnasked(SessionId),
+    /// Give up on this session when its peer's host has been heard of in no way for so long.
+    LimitSilence(SessionId, Duration),
+    /// Say that nothing more will be sent; the peer may still send.
+    ShutDown(SessionId),
+    /// Close the socket; the session is gone.
+    Drop(SessionId),
+}
 
 /// Work that waits for [`Engine::step`](crate::engine::Engine::step). Entries are taken one by one: whoever polls the
 /// sockets may stop between two of them, and one that panics takes no other along.

@@ -9,6 +9,7 @@ pub(in crate::engine) mod network;
 pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
 
+use crate::conf::value::or_never;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,14 +21,6 @@ use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
 use crate::engine::limits::connections::Limits;
-
-/// An RTMP application: a position in [`Config::applications`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AppId(pub usize);
-
-/// An HTTP location: a position in [`Config::locations`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LocationId(pub usize);
 
 /// A whole configuration, borrowed from its tree.
 #[derive(Debug)]
@@ -355,14 +348,6 @@ impl ServerSettings {
             stream_from_app: None,
         }
     }
-}
-
-/// Longer than any server runs, and still to be added to any time.
-pub(in crate::engine) const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
-
-/// A wait of zero is one without an end, or with one that nobody sees.
-pub(in crate::engine) fn or_never(time: Duration) -> Duration {
-    if time.is_zero() { NEVER } else { time }
 }
 
 /// Checks the arguments of `worker_processes`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::rtmp::chunk::Mux;
 
-use crate::engine::config::or_never;
+use crate::conf::value::or_never;
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::engine::ctx::Now;
-use crate::engine::module::HttpRequest;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::now::Now;
 use crate::engine::session::{Session, Speaks};
 
 /// How long a client may take over an answer.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use crate::conf::{Context, Error, Faults, Scope, value};
+use crate::conf::value::{self, NEVER, or_never};
+use crate::conf::{Context, Error, Faults, Scope};
 
-use crate::engine::config::{LocationId, NEVER, or_never};
+use crate::engine::ids::LocationId;
+
 use crate::engine::http::exchange::SendLimits;
 use crate::engine::http::hosts::{Letters, compile};
 

@@ -1,20 +1,26 @@
 //! HTTP requests to the engine: server and location are found, the modules are asked, the answer is queued.
 
+pub(in crate::engine) mod answer;
 pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod hosts;
 pub(in crate::engine) mod locations;
 pub(in crate::engine) mod playlists;
+pub(in crate::engine) mod request;
 
+use crate::engine::http::answer::Composing;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
-use crate::engine::ctx::{Ctx, Now};
+use crate::engine::ctx::Ctx;
+use crate::engine::http::answer::{Answer, HttpReply, Redirect, Route, Target};
 use crate::engine::http::exchange::{Exchange, SendLimits};
-use crate::engine::module::{Answer, Compose, HttpReply, HttpRequest, Redirect, Route, Target};
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
+use crate::engine::now::Now;
 use crate::engine::session::out_queue::Body;
 use crate::engine::session::strays::Spoken;
-use crate::engine::session::{Life, STEP_DEADLINE, Session, SessionId};
+use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
@@ -29,15 +35,6 @@ const MAX_REDIRECTS: usize = 10;
 
 /// What is written to the log where a connection is closed without an answer.
 const NO_ANSWER: u16 = 444;
-
-/// An answer that is being made.
-#[derive(Debug)]
-pub(in crate::engine) struct Composing {
-    asked: HttpRequest,
-    work: Box<dyn Compose>,
-    /// The status that it is to have, in place of a good one of its own.
-    forced: Option<u16>,
-}
 
 impl Engine {
     /// Feeds bytes to an HTTP session and answers its next request. What stands behind that waits for another

@@ -8,8 +8,9 @@ use std::time::Instant;
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
 use crate::engine::limits::relief::MediaRelief;
-use crate::engine::session::{Session, SessionId};
+use crate::engine::session::Session;
 use crate::media::Meter;
 
 /// The rows of the table.

@@ -10,10 +10,13 @@ use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::http::response::NO_ROOM;
 
 use crate::engine::Engine;
-use crate::engine::config::{AppId, Config, Listener, Protocol};
+use crate::engine::config::{Config, Listener, Protocol};
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::AppId;
+use crate::engine::ids::SessionId;
 use crate::engine::limits::descriptors::Descriptors;
-use crate::engine::session::{Ask, Request, Session, SessionId, Speaks};
+use crate::engine::request::{Ask, Request};
+use crate::engine::session::{Session, Speaks};
 
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::exchange;
+use crate::engine::ids::SessionId;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Role;
-use crate::engine::session::{Life, Session, SessionId, Speaks};
+use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
 
 /// When a budget is exceeded, this part of it is freed as well: each time all sessions are looked at.

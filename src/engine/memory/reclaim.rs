@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::engine::ctx::Ctx;
-use crate::engine::session::SessionId;
+use crate::engine::ids::SessionId;
 
 impl Ctx {
     /// Sees to it that nobody keeps memory that others want.

@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::session::Life;
 use crate::engine::session::sending::{PRESSED, mark_dirty};
-use crate::engine::session::{Life, SessionId};
 
 /// How long what follows the answer waits at most.
 const ALONE: Duration = Duration::from_millis(20);

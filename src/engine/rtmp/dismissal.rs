@@ -2,9 +2,9 @@
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::Endpoint;
+use crate::engine::ids::StreamId;
 use crate::engine::rtmp::publish::Parting;
-use crate::engine::session::roles::Endpoint;
-use crate::engine::stream::StreamId;
 use crate::rtmp::command::Level;
 
 impl Ctx {

@@ -1,20 +1,15 @@
 //! Requests on their way through the modules' gates, and what granting or refusing one does.
 
 use crate::engine::Engine;
-use crate::engine::config::AppId;
 use crate::engine::ctx::Ctx;
-use crate::engine::module::Verdict;
-use crate::engine::session::{Ask, Life, Request, SessionId};
+use crate::engine::ids::AppId;
+use crate::engine::ids::SessionId;
+use crate::engine::request::Gate;
+use crate::engine::request::Verdict;
+use crate::engine::request::{Ask, Request};
+use crate::engine::session::Life;
 use crate::engine::stream::name::StreamName;
 use crate::rtmp::command::{PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish};
-
-/// A request that a module has suspended.
-#[derive(Debug)]
-pub(in crate::engine) struct Gate {
-    /// The module's position.
-    pub module: usize,
-    pub request: Box<Request>,
-}
 
 impl Ctx {
     /// Answers a request that a gate has suspended.

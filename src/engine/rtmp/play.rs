@@ -1,12 +1,14 @@
 //! Players: how one joins a stream, asks for it otherwise, hears of its publishers, and leaves.
 
 use crate::engine::Engine;
+use crate::engine::ids::Endpoint;
+use crate::engine::ids::StreamId;
 use crate::engine::quantities::{count, duration};
+use crate::engine::request::Request;
 use crate::engine::rtmp::publish::Parting;
-use crate::engine::session::Request;
-use crate::engine::session::roles::{Endpoint, Player, Role, Track, Until};
+use crate::engine::session::roles::{Player, Role, Track, Until};
+use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
-use crate::engine::stream::{Stream, StreamId};
 use crate::media::Kind;
 use crate::rtmp::Control;
 use crate::rtmp::command::{After, Level, Play};

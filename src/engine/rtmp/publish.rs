@@ -4,14 +4,18 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::config::policy::Conflict;
-use crate::engine::ctx::{Action, Ctx};
-use crate::engine::module::Finish;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::Endpoint;
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
 use crate::engine::quantities::duration;
-use crate::engine::session::roles::{Endpoint, Role};
-use crate::engine::session::{Request, STEP_DEADLINE, Session, SessionId};
-use crate::engine::stream::StreamId;
+use crate::engine::request::Request;
+use crate::engine::session::roles::Role;
+use crate::engine::session::{STEP_DEADLINE, Session};
+use crate::engine::sink::Finish;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::Timer;
+use crate::engine::work::Action;
 use crate::rtmp::command::{Level, Publish};
 
 /// How long nothing at all may come from a publisher's host. Its name is free again after that; the

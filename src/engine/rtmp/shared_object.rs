@@ -2,8 +2,9 @@
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::session::STEP_DEADLINE;
 use crate::engine::session::out_queue::OutQueue;
-use crate::engine::session::{STEP_DEADLINE, SessionId};
 use crate::rtmp::shared_object::{Encoding, SharedObject};
 
 /// Bytes waiting for one user of shared objects at which what is queued is sent before more is read: a

@@ -15,9 +15,11 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::engine::ctx::{Ctx, Now};
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::now::Now;
 use crate::engine::session::roles::Role;
-use crate::engine::session::{Life, Session, SessionId, Speaks};
+use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
 use crate::rtmp::ServerSession;
 

@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::config::ServerSettings;
-use crate::engine::ctx::{Action, AppFacts, Ctx};
+use crate::engine::ctx::{AppFacts, Ctx};
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
 use crate::engine::session::roles::Role;
-use crate::engine::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, SessionId, Speaks};
-use crate::engine::stream::{StreamId, Streams};
+use crate::engine::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, Speaks};
+use crate::engine::stream::Streams;
 use crate::engine::timers::Timer;
+use crate::engine::work::Action;
 use crate::http::HttpError;
 use crate::rtmp::message::UserControl;
 

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::ctx::{Action, Ctx, Now};
+use crate::engine::ctx::Ctx;
 use crate::engine::http::exchange;
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
+use crate::engine::now::Now;
 use crate::engine::rtmp::publish::Parting;
 use crate::engine::session::roles::Role;
-use crate::engine::session::{Life, Session, SessionId};
-use crate::engine::stream::{Stream, StreamId};
+use crate::engine::session::{Life, Session};
+use crate::engine::stream::Stream;
+use crate::engine::work::Action;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 

@@ -1,8 +1,11 @@
 //! What sessions send: to what they speak, at once or when nothing holds it any more.
 
-use crate::engine::ctx::{Action, Ctx, Now};
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::now::Now;
 use crate::engine::session::roles::Role;
-use crate::engine::session::{Life, Session, SessionId, Speaks};
+use crate::engine::session::{Life, Session, Speaks};
+use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
 
 /// Bytes of unfinished messages that a prompt session may have. A hundred that complete so many at the same moment take

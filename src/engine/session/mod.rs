@@ -8,8 +8,8 @@ pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 pub(in crate::engine) mod strays;
 
+use crate::engine::ids::SessionId;
 use std::collections::VecDeque;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -18,57 +18,15 @@ use slab::Slab;
 use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
-use crate::rtmp::command::{Connect, Play, Publish};
 
-use crate::engine::config::AppId;
-use crate::engine::http::Composing;
+use crate::engine::http::answer::Composing;
 use crate::engine::http::exchange::{Exchange, SendLimits};
+use crate::engine::ids::AppId;
+use crate::engine::request::Gate;
 use crate::engine::rtmp::address::Address;
-use crate::engine::rtmp::gates::Gate;
 use crate::engine::rtmp::unasked::Unasked;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Roles;
-
-/// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
-/// "#serial", as every log line begins.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId {
-    /// The slot; whoever owns the sockets may use it as an index.
-    pub index: u32,
-    serial: u32,
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.serial)
-    }
-}
-
-/// What a session asks for, on its way through the gates.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// Who asks.
-    pub session: SessionId,
-    /// The application; for a connect, the one that was found.
-    pub app: AppId,
-    /// The stream's name by the one rule for names, which a gate may change; empty for a connect.
-    pub name: String,
-    /// The arguments after "?".
-    pub args: String,
-    /// What is asked.
-    pub ask: Ask,
-}
-
-/// The three things that are asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
-    /// To be let in.
-    Connect(Connect),
-    /// To publish.
-    Publish(Publish),
-    /// To play.
-    Play(Play),
-}
 
 /// What a session speaks.
 #[derive(Debug)]
@@ -437,7 +395,7 @@ impl Sessions {
     pub(in crate::engine) fn insert(&mut self, make: impl FnOnce(SessionId) -> Session) -> SessionId {
         self.serial = self.serial.wrapping_add(1);
         let entry = self.slab.vacant_entry();
-        let id = SessionId { index: entry.key() as u32, serial: self.serial };
+        let id = SessionId::new(entry.key() as u32, self.serial);
         entry.insert(make(id));
         id
     }

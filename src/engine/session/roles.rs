@@ -5,21 +5,11 @@ use std::time::Instant;
 
 use crate::media::Frame;
 
-use crate::engine::session::SessionId;
+use crate::engine::ids::StreamId;
 use crate::engine::session::out_queue::{Allowance, OutQueue};
-use crate::engine::stream::StreamId;
 
 /// Roles of one session; it has as many message streams.
 pub(in crate::engine) const MAX_ROLES: usize = 16;
-
-/// One message stream of one session: what publishes or plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// The session.
-    pub session: SessionId,
-    /// The message stream.
-    pub msid: u32,
-}
 
 /// Where a player stands with one track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

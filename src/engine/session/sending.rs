@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use crate::engine::config::ServerSettings;
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::Endpoint;
+use crate::engine::ids::SessionId;
+use crate::engine::ids::StreamId;
 use crate::engine::session::out_queue::OutQueue;
-use crate::engine::session::roles::{Endpoint, Seat, Until};
-use crate::engine::session::{Life, Session, SessionId, Sessions, Speaks};
-use crate::engine::stream::{Stream, StreamId};
+use crate::engine::session::roles::{Seat, Until};
+use crate::engine::session::{Life, Session, Sessions, Speaks};
+use crate::engine::stream::Stream;
 use crate::engine::timers::Timer;
 use crate::engine::work::Work;
 use crate::rtmp::ServerSession;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::engine::config::Protocol;
 use crate::engine::ctx::Ctx;
-use crate::engine::module::HttpRequest;
-use crate::engine::session::SessionId;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
 use crate::http::path;
 
 /// How long nothing more of a kind is logged after a line.

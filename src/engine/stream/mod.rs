@@ -10,6 +10,7 @@ pub(in crate::engine) mod tally;
 pub(in crate::engine) mod timeline;
 pub(in crate::engine) mod warnings;
 
+use crate::engine::ids::StreamId;
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
@@ -23,12 +24,12 @@ use crate::media::{Frame, Meter, Pictures};
 use crate::rtmp::chunk::{Mux, stamp};
 use crate::rtmp::command::PublishType;
 
-use crate::engine::config::AppId;
-use crate::engine::ctx::Now;
+use crate::engine::ids::AppId;
+use crate::engine::ids::Endpoint;
 use crate::engine::memory::MemoryFiles;
-use crate::engine::module::{Finish, Sink};
+use crate::engine::now::Now;
 use crate::engine::panics::Panics;
-use crate::engine::session::roles::Endpoint;
+use crate::engine::sink::{Finish, Sink};
 use crate::engine::stream::gop::Gop;
 use crate::engine::stream::headers::Headers;
 use crate::engine::stream::key_frames::KeyFrames;
@@ -37,21 +38,6 @@ use crate::engine::stream::pace::Pace;
 use crate::engine::stream::tally::Tally;
 use crate::engine::stream::timeline::Timeline;
 use crate::engine::stream::warnings::Warnings;
-
-/// A stream: a slot and a serial, so that a late id never finds the slot's next owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId {
-    index: u32,
-    serial: u32,
-}
-
-#[cfg(test)]
-impl StreamId {
-    /// An id of no stream, for tests that only tell streams apart.
-    pub(crate) fn of_nothing(index: u32) -> Self {
-        Self { index, serial: u32::MAX }
-    }
-}
 
 /// What is known of a stream's codecs; zero or empty where nothing is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -305,12 +291,12 @@ impl Streams {
 
     /// The stream, unless it is gone.
     pub fn get(&self, id: StreamId) -> Option<&Stream> {
-        self.slab.get(id.index as usize).filter(|stream| stream.id == id)
+        self.slab.get(id.slot()).filter(|stream| stream.id == id)
     }
 
     /// The stream, unless it is gone.
     pub fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.slab.get_mut(id.index as usize).filter(|stream| stream.id == id)
+        self.slab.get_mut(id.slot()).filter(|stream| stream.id == id)
     }
 
     /// The stream of that name.
@@ -350,7 +336,7 @@ impl Streams {
         }
         self.serial = self.serial.wrapping_add(1);
         let entry = self.slab.vacant_entry();
-        let id = StreamId { index: entry.key() as u32, serial: self.serial };
+        let id = StreamId::new(entry.key() as u32, self.serial);
         entry.insert(Stream {
             id,
             app,
@@ -389,7 +375,7 @@ impl Streams {
     pub(in crate::engine) fn remove_if_idle(&mut self, id: StreamId) {
         let idle = |stream: &Stream| !stream.is_live() && stream.players.is_empty();
         if self.get(id).is_some_and(idle) {
-            let stream = self.slab.remove(id.index as usize);
+            let stream = self.slab.remove(id.slot());
             self.names.remove(&(stream.app, stream.name));
         }
     }
