@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
+use crate::engine::config::Config;
+use crate::engine::config::listener::{Listener, Protocol};
 use crate::engine::config::policy::Policy;
-use crate::engine::config::{Config, Listener, Protocol, ServerSettings};
+use crate::engine::config::server::ServerSettings;
 use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
 use crate::engine::ids::AppId;
@@ -19,7 +21,6 @@ use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
 use crate::engine::panics::Panics;
-use crate::engine::rtmp::answered::Answered;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::strays::Strays;
 use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessions, Speaks};
@@ -67,8 +68,6 @@ pub struct Ctx {
     pub(super) hosts: Vec<Hosts>,
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
-    /// Sessions whose answer to a play is out, and what follows it waits.
-    pub(super) answered: Answered,
     pub(super) budgets: Budgets,
     pub(super) strays: Strays,
     /// What is left to do.
@@ -102,12 +101,11 @@ impl Ctx {
             memory: MemoryFiles::default(),
             descriptors: Descriptors::default(),
             refusals: Refusals::default(),
-            connections: Connections::new(config),
+            connections: Connections::new(&config.limits),
             locations: Locations::new(&config.locations),
             hosts: std::mem::take(&mut config.hosts),
             servers: config.servers.clone(),
             timers: Timers::default(),
-            answered: Answered::default(),
             budgets,
             strays: Strays::default(),
             work: Work::default(),

@@ -29,9 +29,10 @@ mod tests;
 
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
+pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
-pub use config::{Application, Config, Listener, Protocol, log_level};
+pub use config::{Application, Config, log_level};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
 pub use http::exchange::Exchange;
@@ -60,9 +61,11 @@ pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use work::Action;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
+use http::answer::Composing;
 use limits::budgets::Budgets;
 use session::{Life, Speaks};
 use timers::Timer;
@@ -96,6 +99,8 @@ pub struct Engine {
     modules: Vec<Box<dyn Module>>,
     cx: Ctx,
     listeners: Vec<Listener>,
+    /// HTTP answers that are being composed; their sessions are held.
+    composing: HashMap<SessionId, Composing>,
 }
 
 impl Engine {
@@ -113,7 +118,7 @@ impl Engine {
         }
         faults.into_result(())?;
         let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
-        Ok(Self { modules, cx, listeners: config.listeners })
+        Ok(Self { modules, cx, listeners: config.listeners, composing: HashMap::new() })
     }
 
     /// Tries what the start will do, and tells what will fail or surprise. `root` is the configuration of this engine.
@@ -192,7 +197,7 @@ impl Engine {
         session.last_output = now.instant;
         let next_due = match session.speaks {
             Speaks::Rtmp(_) => None,
-            Speaks::Http(_) => http::exchange::settle(session, &mut self.cx.work.exchanged, now.instant),
+            Speaks::Http(_) => session.settle_exchanges(&mut self.cx.work.exchanged, now.instant),
         };
         self.cx.budgets.count_replies(session);
         if session.out.is_waiting() {
@@ -247,13 +252,13 @@ impl Engine {
 
     /// When [`Engine::expire`] wants to be called next.
     pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
-        [self.cx.timers.next(), self.cx.answered.next()].into_iter().flatten().min()
+        self.cx.timers.next()
     }
 
     /// Lets one expired timer act; false if there is none.
     pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        if let Some(id) = self.cx.answered.pop_expired(now.instant) {
+        if let Some(id) = self.cx.timers.pop_expired_wait(now.instant) {
             self.contain_for(id, |engine| engine.cx.end_expired_wait(id));
             return true;
         }

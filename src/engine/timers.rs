@@ -2,7 +2,7 @@
 //! expires, whether it still means anything.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Instant;
 
 use crate::engine::ids::SessionId;
@@ -33,6 +33,9 @@ pub enum Timer {
 #[derive(Debug, Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// Sessions whose answer to a play is out, and what follows it waits. All wait equally long, so the first is the first
+    /// to expire. As bounded as what clients may ask for.
+    waits: VecDeque<(Instant, SessionId)>,
 }
 
 impl Timers {
@@ -41,17 +44,41 @@ impl Timers {
         self.heap.push(Reverse((at, timer)));
     }
 
+    /// Adds the wait behind a session's answer to a play. Every wait is as long as the others.
+    pub fn add_wait(&mut self, until: Instant, id: SessionId) {
+        debug_assert!(self.waits.back().is_none_or(|(last, _)| *last <= until), "waits end in their order");
+        self.waits.push_back((until, id));
+    }
+
+    /// The sessions that wait behind an answer to a play, and some that have ended.
+    pub fn waits(&self) -> impl Iterator<Item = SessionId> {
+        self.waits.iter().map(|(_, id)| *id)
+    }
+
     /// The nearest deadline.
     pub fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+        let wait = self.waits.front().map(|(until, _)| *until);
+        [self.next_timer(), wait].into_iter().flatten().min()
     }
 
     /// Takes one timer whose deadline has come.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
-        if self.next()? > now {
+        if self.next_timer()? > now {
             return None;
         }
         self.heap.pop().map(|Reverse((_, timer))| timer)
+    }
+
+    /// Takes a session whose wait is over; it may have ended before.
+    pub fn pop_expired_wait(&mut self, now: Instant) -> Option<SessionId> {
+        if self.waits.front()?.0 > now {
+            return None;
+        }
+        self.waits.pop_front().map(|(_, id)| id)
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
     }
 }
 

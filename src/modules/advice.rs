@@ -201,7 +201,7 @@ fn name(codec: Codec, kind: Kind) -> String {
 /// taken that they do, if they have the folder's files at all.
 fn is_served(config: &Config<'_>, folder: &str) -> bool {
     let locations = || config.locations.iter();
-    Playlists::on_any_server(config, folder, false).is_some()
+    Playlists::on_any_server(&config.sites, folder, false).is_some()
         || locations().any(|location| !location.kind.is_prefix() && has_files(location, folder))
 }
 

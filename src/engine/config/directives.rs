@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-use crate::engine::config::{self, listen};
+use crate::engine::config::{self, listen, server};
 use crate::engine::http::{hosts, locations};
 
 const RTMP_AND_SERVER: &[Context] = &[Context::Rtmp, Context::RtmpServer];
@@ -118,7 +118,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "max_message",
         contexts: RTMP_AND_SERVER,
-        takes: Takes::Custom { syntax: "size", check: config::check_max_message },
+        takes: Takes::Custom { syntax: "size", check: server::check_max_message },
         default: "8m",
         repeat: Repeat::Once,
         doc: "The longest message taken from a publisher; a longer one ends its session. Up to 256m are accepted, but no message \

@@ -5,17 +5,19 @@
 
 pub(in crate::engine) mod directives;
 pub(in crate::engine) mod listen;
+pub(in crate::engine) mod listener;
 pub(in crate::engine) mod network;
 pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
+pub(in crate::engine) mod server;
 
-use crate::conf::value::or_never;
+use crate::engine::config::listener::Listener;
+use crate::engine::config::listener::Protocol;
+use crate::engine::config::server::ServerSettings;
+use crate::engine::limits::connections::BlockLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
-use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
@@ -43,16 +45,6 @@ pub struct Config<'t> {
     pub(in crate::engine) limits: BlockLimits,
 }
 
-/// The limits of connections, by block.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct BlockLimits {
-    pub all: Limits,
-    pub rtmp: Limits,
-    pub http: Limits,
-    /// Of each RTMP server.
-    pub servers: Vec<Limits>,
-}
-
 /// One `application` block.
 #[derive(Debug)]
 pub struct Application<'t> {
@@ -64,54 +56,10 @@ pub struct Application<'t> {
     pub scope: Scope<'t>,
 }
 
-/// What is spoken on a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    /// RTMP.
-    Rtmp,
-    /// HTTP.
-    Http,
-}
-
-/// One address to accept connections on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// What is spoken there.
-    pub protocol: Protocol,
-    /// The address.
-    pub address: SocketAddr,
-    /// The position of the RTMP server, or of the hosts that HTTP servers answer for there.
-    pub server: usize,
-    /// Whether an IPv6 address is for IPv6 only.
-    pub ipv6_only: bool,
-    /// Whether another process may listen there, too.
-    pub reuse_port: bool,
-    /// Where the configuration says so.
-    pub origin: Place,
-    /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
-    pub(in crate::engine) apart: Vec<(IpAddr, usize)>,
-}
-
 /// One HTTP server.
 #[derive(Debug)]
 struct WebServer {
     names: Vec<HostName>,
-}
-
-/// What bounds the sessions of one RTMP server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct ServerSettings {
-    pub rtmp: crate::rtmp::server::Settings,
-    pub timeout: Duration,
-    pub ping: Duration,
-    pub ping_timeout: Duration,
-    /// Whether a silent client is closed in place of being asked.
-    pub busy: bool,
-    pub out_queue: usize,
-    /// Messages at which held frames are sent, whatever `buffer` says.
-    pub out_cork: usize,
-    /// The position of the application whose streams are named by applications that there are none of.
-    pub stream_from_app: Option<usize>,
 }
 
 impl<'t> Config<'t> {
@@ -292,87 +240,12 @@ impl<'t> Config<'t> {
     }
 }
 
-impl Listener {
-    /// Whether it is for all addresses of the machine at a port, and `one` is for one of them.
-    fn covers(&self, one: &Self) -> bool {
-        let (all, ip) = (self.address.ip(), one.address.ip());
-        let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
-        let same_kind = all.is_ipv4() == ip.is_ipv4() && self.protocol == one.protocol;
-        all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
-    }
-
-    /// Whose a connection is that has come to this address of the machine.
-    pub(in crate::engine) fn server_at(&self, local: SocketAddr) -> usize {
-        self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
-    }
-}
-
-impl ServerSettings {
-    /// Messages at which a session that does not read is given up: frames stop at half of it, so this
-    /// is reached by answers and headers only.
-    pub(in crate::engine) fn longest_queue(&self) -> usize {
-        2 * self.out_queue
-    }
-
-    fn new(scope: &Scope<'_>) -> Self {
-        let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
-        let limits = crate::rtmp::chunk::Limits {
-            message,
-            streams: scope.number("max_streams") as usize,
-            // One message and what may be interleaved with it.
-            held: message as usize + (1 << 20),
-        };
-        Self {
-            rtmp: crate::rtmp::server::Settings {
-                chunking: Chunking {
-                    size: scope.number("chunk_size") as u32,
-                    extended: if scope.flag("play_time_fix") { Extended::Repeated } else { Extended::Once },
-                },
-                ack_window: scope.number("ack_window") as u32,
-                extended_habit: if scope.flag("publish_time_fix") {
-                    ExtendedHabit::Unknown
-                } else {
-                    ExtendedHabit::Omits
-                },
-                limits,
-            },
-            timeout: or_never(scope.time("timeout")),
-            ping: or_never(scope.time("ping")),
-            ping_timeout: or_never(scope.time("ping_timeout")),
-            busy: scope.flag("busy"),
-            out_queue: scope.number("out_queue") as usize,
-            out_cork: match scope.number("out_cork") {
-                0 => scope.number("out_queue") as usize / 8,
-                messages => messages as usize,
-            },
-            stream_from_app: None,
-        }
-    }
-}
-
 /// Checks the arguments of `worker_processes`.
 pub(in crate::engine) fn check_worker_processes(args: &[String]) -> Result<(), String> {
     match args {
         [word] if word == "auto" || value::number(word).is_some_and(|number| number > 0) => Ok(()),
         [word] => Err(format!("\"{word}\" is no number from 1 on, or auto")),
         _ => Err("a number from 1 on, or auto".to_owned()),
-    }
-}
-
-/// The longest message there is, bytes: its length is written in 24 bits.
-pub(in crate::engine) const MAX_MESSAGE: u64 = 0xff_ffff;
-/// What `max_message` may be. nginx-rtmp takes more than there is, too.
-const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
-
-/// Checks the arguments of `max_message`.
-pub(in crate::engine) fn check_max_message(args: &[String]) -> Result<(), String> {
-    match args {
-        [size] => match value::size(size) {
-            Some(bytes) if MESSAGE_SIZES.contains(&bytes) => Ok(()),
-            Some(_) => Err(format!("\"{size}\" is not from 1k to 256m")),
-            None => Err(format!("\"{size}\" is no size such as 8m")),
-        },
-        _ => Err("one size such as 8m".to_owned()),
     }
 }
 

@@ -13,7 +13,8 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use crate::conf::{Error, Faults, Node, Notice, NoticeKind, Place, Scope};
 
-use crate::engine::config::{Config, MAX_MESSAGE};
+use crate::engine::config::Config;
+use crate::engine::config::server::MAX_MESSAGE;
 use crate::engine::log_file::Standard;
 
 /// Whose rights count.

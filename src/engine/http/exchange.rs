@@ -1,11 +1,9 @@
 //! A request and what became of it, for whoever keeps an account: it is complete once the answer is sent.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::http::request::HttpRequest;
 use crate::engine::now::Now;
-use crate::engine::session::{Session, Speaks};
 
 /// How long a client may take over an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,38 +48,8 @@ impl Exchange {
         2 * self.asked.request.length
     }
 
-    fn count(&mut self, bytes_out: u64) {
+    pub(in crate::engine) fn count(&mut self, bytes_out: u64) {
         self.sent = bytes_out.saturating_sub(self.begins).min(self.head + self.body);
         self.body_sent = self.sent.saturating_sub(self.head);
-    }
-}
-
-/// Moves what has been sent of a session's answers to `done`. Returns by when the next one must be sent, if that is at
-/// the front since now.
-pub(in crate::engine) fn settle(
-    session: &mut Session,
-    done: &mut VecDeque<Exchange>,
-    now: Instant,
-) -> Option<Instant> {
-    let bytes_out = session.bytes_out;
-    let Speaks::Http(state) = &mut session.speaks else { return None };
-    let mut next_due = None;
-    while let Some(exchange) = state.exchanges.front_mut() {
-        exchange.count(bytes_out);
-        if !exchange.is_complete() {
-            return next_due.map(|()| now + exchange.limits.whole);
-        }
-        done.extend(state.exchanges.pop_front().map(|exchange| *exchange));
-        state.front_since = now;
-        next_due = Some(());
-    }
-    None
-}
-
-/// Moves all of a session's answers to `done`: nothing more will be sent.
-pub(in crate::engine) fn give_up(session: &mut Session, done: &mut VecDeque<Exchange>, now: Instant) {
-    settle(session, done, now);
-    if let Speaks::Http(state) = &mut session.speaks {
-        done.extend(state.exchanges.drain(..).map(|exchange| *exchange));
     }
 }

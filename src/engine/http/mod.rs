@@ -107,7 +107,7 @@ impl Engine {
         let Some(mut asked) = self.cx.receive(id, request, begun) else { return };
         match self.find_answer(&mut asked) {
             Some((Answer::Reply(reply), forced)) => self.deliver(asked, reply, forced),
-            Some((Answer::Later(work), forced)) => self.cx.begin_composing(Composing { asked, work, forced }),
+            Some((Answer::Later(work), forced)) => self.begin_composing(Composing { asked, work, forced }),
             None => {
                 self.cx.finish(id, "closed without an answer");
                 let limits = self.cx.locations.send_limits(asked.location, 0);
@@ -118,18 +118,31 @@ impl Engine {
 
     /// Does one step of the answer that is being made for a session.
     pub(in crate::engine) fn compose(&mut self, id: SessionId) {
-        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+        let Some(mut composing) = self.composing.remove(&id) else { return };
+        // One that ends meanwhile waits for no answer.
+        if !self.cx.sessions.get(id).is_some_and(Session::is_composing) {
             return;
-        };
-        let Some(mut composing) = session.http_mut().and_then(|state| state.composing.take()) else { return };
+        }
         if let Some(reply) = composing.work.step(&self.cx) {
+            if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+                state.composing = false;
+            }
             self.cx.resume_input(id);
-            let Composing { asked, forced, .. } = *composing;
-            self.deliver(asked, reply, forced);
-        } else if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
-            state.composing = Some(composing);
+            self.deliver(composing.asked, reply, composing.forced);
+        } else {
+            self.composing.insert(id, composing);
             // One is finished before the next begins: what is half done takes memory.
             self.cx.work.composing.push_front(id);
+        }
+    }
+
+    /// Holds a session until its answer has been made.
+    fn begin_composing(&mut self, composing: Composing) {
+        let id = composing.asked.session;
+        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.composing = true;
+            self.composing.insert(id, composing);
+            self.cx.work.composing.push_back(id);
         }
     }
 
@@ -266,15 +279,6 @@ impl Ctx {
             request,
             internal: false,
         })
-    }
-
-    /// Holds a session until its answer has been made.
-    fn begin_composing(&mut self, composing: Composing) {
-        let id = composing.asked.session;
-        if let Some(state) = self.sessions.get_mut(id).and_then(Session::http_mut) {
-            state.composing = Some(Box::new(composing));
-            self.work.composing.push_back(id);
-        }
     }
 
     /// Finds the location of a request.

@@ -4,7 +4,6 @@ use std::path::{Path, absolute};
 
 use crate::http::path;
 
-use crate::engine::config::Config;
 use crate::engine::http::locations::Location;
 
 /// A location that serves files, as far as URLs go; the server itself stands first.
@@ -86,13 +85,13 @@ pub struct Playlists {
 
 impl Playlists {
     /// Those in `hls_path` as an HTTP server has them.
-    pub fn on_server(config: &Config<'_>, server: usize, hls_path: &str, nested: bool) -> Option<Self> {
-        config.sites.iter().find(|site| site.server == server)?.playlists(hls_path, nested)
+    pub fn on_server(sites: &[Site], server: usize, hls_path: &str, nested: bool) -> Option<Self> {
+        sites.iter().find(|site| site.server == server)?.playlists(hls_path, nested)
     }
 
     /// The same of the first server that has them.
-    pub fn on_any_server(config: &Config<'_>, hls_path: &str, nested: bool) -> Option<Self> {
-        config.sites.iter().find_map(|site| site.playlists(hls_path, nested))
+    pub fn on_any_server(sites: &[Site], hls_path: &str, nested: bool) -> Option<Self> {
+        sites.iter().find_map(|site| site.playlists(hls_path, nested))
     }
 
     /// Finds, among the locations of one server, the one that serves `hls_path`.

@@ -6,10 +6,7 @@
 use std::time::Instant;
 
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
-use crate::engine::Engine;
-use crate::engine::ctx::Ctx;
-use crate::engine::ids::SessionId;
-use crate::engine::limits::relief::MediaRelief;
+
 use crate::engine::session::Session;
 use crate::media::Meter;
 
@@ -60,6 +57,16 @@ pub(in crate::engine) struct Budgets {
     pub relief: MediaRelief,
 }
 
+/// What has been freed of media, and not been logged yet.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct MediaRelief {
+    pub rests_until: Option<Instant>,
+    pub silent_until: Option<Instant>,
+    pub caches: usize,
+    pub frames: usize,
+    pub clients: usize,
+}
+
 /// One budget, in bytes.
 #[derive(Debug)]
 pub(in crate::engine) struct Budget {
@@ -77,7 +84,7 @@ impl Budget {
         Self { limit, is_auto: size.is_none(), used: 0 }
     }
 
-    fn limit_to_share_of(&mut self, memory: u64) {
+    pub fn limit_to_share_of(&mut self, memory: u64) {
         if self.is_auto {
             let share = (memory / AUTO_DIVISOR).clamp(SMALLEST, LARGEST_AUTO);
             self.limit = usize::try_from(share).unwrap_or(usize::MAX);
@@ -132,35 +139,6 @@ impl Budgets {
     /// Bytes of frames and replies.
     pub fn media_used(&self) -> usize {
         self.frames.bytes() + self.media.used
-    }
-}
-
-impl Engine {
-    /// Sets the budgets that follow from the memory of the machine, in bytes.
-    pub fn set_memory(&mut self, memory: u64) {
-        let budgets = &mut self.cx.budgets;
-        budgets.input.limit_to_share_of(memory);
-        budgets.media.limit_to_share_of(memory);
-        budgets.media_bound = budgets.media.limit;
-        let (input, media) = (budgets.input.limit >> 20, budgets.media.limit >> 20);
-        log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
-    }
-}
-
-impl Ctx {
-    /// Counts what a session holds of its client's input.
-    pub(in crate::engine) fn count_input(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id) {
-            self.budgets.count_input(session);
-        }
-    }
-
-    /// Frees what a session holds of its client's input: it ends, and takes no more.
-    pub(in crate::engine) fn release_input(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.release_input();
-            self.budgets.count_input(session);
-        }
     }
 }
 

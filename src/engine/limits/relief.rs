@@ -4,13 +4,13 @@
 //! publishers last. Of media, GOP caches are emptied first, the largest before others; then frames are left out for players
 //! that are behind; and only then are clients closed. Who takes little is left alone: closing it would free nothing to speak of.
 
+use crate::engine::limits::budgets::MediaRelief;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::http::exchange;
 use crate::engine::ids::SessionId;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Role;
@@ -31,16 +31,6 @@ const LITTLE_WAITING: usize = 16 * 1024;
 const BEHIND_MESSAGES: usize = 32;
 const BEHIND_BYTES: usize = 256 * 1024;
 
-/// What has been freed of media, and not been logged yet.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct MediaRelief {
-    rests_until: Option<Instant>,
-    silent_until: Option<Instant>,
-    caches: usize,
-    frames: usize,
-    clients: usize,
-}
-
 /// In which order clients are closed for their unfinished messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
@@ -54,6 +44,16 @@ enum Turn {
 }
 
 impl Engine {
+    /// Sets the budgets that follow from the memory of the machine, in bytes.
+    pub fn set_memory(&mut self, memory: u64) {
+        let budgets = &mut self.cx.budgets;
+        budgets.input.limit_to_share_of(memory);
+        budgets.media.limit_to_share_of(memory);
+        budgets.media_bound = budgets.media.limit;
+        let (input, media) = (budgets.input.limit >> 20, budgets.media.limit >> 20);
+        log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
+    }
+
     /// Frees memory if a budget is exceeded. Of media not before what has just been queued has been written: players that keep
     /// up have nothing waiting then.
     #[inline]
@@ -245,7 +245,7 @@ impl Ctx {
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.out = OutQueue::new(session.out.chunking());
-        exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
+        session.give_up_exchanges(&mut self.work.exchanged, self.now.instant);
         self.budgets.count_replies(session);
         self.close(id, "what waits for all clients takes more than media_memory_size");
         self.budgets.relief.clients += 1;

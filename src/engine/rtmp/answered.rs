@@ -7,8 +7,7 @@
 //! play, before they can have the answer. All waits are equally long, so they end in the order in which they begin and one
 //! list does for all.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
@@ -18,32 +17,13 @@ use crate::engine::session::sending::{PRESSED, mark_dirty};
 /// How long what follows the answer waits at most.
 const ALONE: Duration = Duration::from_millis(20);
 
-/// Sessions whose answer is out, the first first. As bounded as what clients may ask for.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct Answered(VecDeque<(Instant, SessionId)>);
-
-impl Answered {
-    /// When the nearest wait ends.
-    pub fn next(&self) -> Option<Instant> {
-        self.0.front().map(|(until, _)| *until)
-    }
-
-    /// Takes a session whose wait is over; it may have ended before.
-    pub fn pop_expired(&mut self, now: Instant) -> Option<SessionId> {
-        if self.next()? > now {
-            return None;
-        }
-        self.0.pop_front().map(|(_, id)| id)
-    }
-}
-
 impl Ctx {
     /// Begins the wait of a session whose queue has come to one.
     #[cold]
     pub(in crate::engine) fn answer_is_out(&mut self, id: SessionId) {
         let until = self.now.instant + ALONE;
         if self.sessions.get_mut(id).is_some_and(|session| session.out.begin_wait(until)) {
-            self.answered.0.push_back((until, id));
+            self.timers.add_wait(until, id);
         }
     }
 
@@ -69,7 +49,7 @@ impl Ctx {
             let session = self.sessions.get(*id);
             session.is_some_and(|session| session.out.len() >= PRESSED + session.out.allowance().messages)
         };
-        let full: Vec<_> = self.answered.0.iter().map(|(_, id)| *id).filter(is_full).collect();
+        let full: Vec<_> = self.timers.waits().filter(is_full).collect();
         full.into_iter().for_each(|id| self.end_wait(id));
     }
 

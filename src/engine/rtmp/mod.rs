@@ -4,6 +4,7 @@ pub(in crate::engine) mod address;
 pub(in crate::engine) mod answered;
 pub(in crate::engine) mod dismissal;
 pub(in crate::engine) mod gates;
+pub(in crate::engine) mod notices;
 pub(in crate::engine) mod play;
 pub(in crate::engine) mod publish;
 pub(in crate::engine) mod shared_object;

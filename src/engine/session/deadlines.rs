@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::engine::config::ServerSettings;
+use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::http::exchange;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::now::Now;
@@ -75,6 +74,7 @@ impl Engine {
     /// One step of the end of a session: it leaves a stream, whose outputs may have megabytes to write; from the last one
     /// on its closing hooks run, and its slot is freed, or it lingers.
     pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
+        self.composing.remove(&id);
         if self.leave_next(id, Parting::Lost) {
             self.cx.work.ended.push_back(id);
             return;
@@ -220,7 +220,7 @@ impl Ctx {
     /// Frees a session's slot; its socket is to be closed.
     pub(in crate::engine) fn forget(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
-            exchange::give_up(session, &mut self.work.exchanged, self.now.instant);
+            session.give_up_exchanges(&mut self.work.exchanged, self.now.instant);
             self.budgets.count_out(session);
         }
         self.discharge(id);

@@ -137,6 +137,21 @@ impl Engine {
 }
 
 impl Ctx {
+    /// Counts what a session holds of its client's input.
+    pub(in crate::engine) fn count_input(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            self.budgets.count_input(session);
+        }
+    }
+
+    /// Frees what a session holds of its client's input: it ends, and takes no more.
+    pub(in crate::engine) fn release_input(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.release_input();
+            self.budgets.count_input(session);
+        }
+    }
+
     /// Lets a session's input go on in a step to come, unless something holds it still.
     pub(in crate::engine) fn resume_input(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };

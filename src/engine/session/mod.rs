@@ -7,6 +7,7 @@ pub(in crate::engine) mod out_queue;
 pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 pub(in crate::engine) mod strays;
+pub(in crate::engine) mod wrong_place;
 
 use crate::engine::ids::SessionId;
 use std::collections::VecDeque;
@@ -19,7 +20,6 @@ use crate::http;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 
-use crate::engine::http::answer::Composing;
 use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::ids::AppId;
 use crate::engine::request::Gate;
@@ -84,8 +84,8 @@ pub(in crate::engine) struct HttpState {
     pub requests: u64,
     /// Bytes queued so far.
     pub queued: u64,
-    /// The answer that is being made; until then nothing more is taken.
-    pub composing: Option<Box<Composing>>,
+    /// Whether an answer is being composed; until then nothing more is taken.
+    pub composing: bool,
     /// What has been answered and not yet sent, in order; as bounded as the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
     /// Since when the first of them has been the first.
@@ -103,7 +103,7 @@ impl HttpState {
             local,
             requests: 0,
             queued: 0,
-            composing: None,
+            composing: false,
             exchanges: VecDeque::new(),
             front_since: now,
         }
@@ -269,7 +269,7 @@ impl Session {
 
     /// Whether an answer is being made for it.
     pub(in crate::engine) fn is_composing(&self) -> bool {
-        matches!(&self.speaks, Speaks::Http(state) if state.composing.is_some())
+        matches!(&self.speaks, Speaks::Http(state) if state.composing)
     }
 
     /// Whether its input is to wait: something holds it, or earlier input has not been gone on with.
@@ -320,7 +320,36 @@ impl Session {
     pub(in crate::engine) fn drop_requests(&mut self) {
         self.gate = None;
         if let Speaks::Http(state) = &mut self.speaks {
-            state.composing = None;
+            state.composing = false;
+        }
+    }
+
+    /// Moves the answers that have been sent to `done`. Returns by when the next one must be sent, if it is at the front
+    /// since now.
+    pub(in crate::engine) fn settle_exchanges(
+        &mut self,
+        done: &mut VecDeque<Exchange>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Speaks::Http(state) = &mut self.speaks else { return None };
+        let mut next_due = None;
+        while let Some(exchange) = state.exchanges.front_mut() {
+            exchange.count(self.bytes_out);
+            if !exchange.is_complete() {
+                return next_due.map(|()| now + exchange.limits.whole);
+            }
+            done.extend(state.exchanges.pop_front().map(|exchange| *exchange));
+            state.front_since = now;
+            next_due = Some(());
+        }
+        None
+    }
+
+    /// Moves all of its answers to `done`: nothing more will be sent.
+    pub(in crate::engine) fn give_up_exchanges(&mut self, done: &mut VecDeque<Exchange>, now: Instant) {
+        self.settle_exchanges(done, now);
+        if let Speaks::Http(state) = &mut self.speaks {
+            done.extend(state.exchanges.drain(..).map(|exchange| *exchange));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::engine::config::ServerSettings;
+use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;

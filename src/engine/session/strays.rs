@@ -2,15 +2,7 @@
 //! them, and none of them can flood it: a line of each kind a second, a path once a minute.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-use crate::engine::Engine;
-use crate::engine::config::Protocol;
-use crate::engine::ctx::Ctx;
-use crate::engine::http::request::HttpRequest;
-use crate::engine::ids::SessionId;
-use crate::http::path;
 
 /// How long nothing more of a kind is logged after a line.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,26 +11,26 @@ const PATH_PAUSE: Duration = Duration::from_secs(60);
 /// Paths that are remembered for that.
 const MAX_PATHS: usize = 64;
 /// Characters of a path, and of a method, in a line.
-const MAX_PATH: usize = 200;
-const MAX_METHOD: usize = 16;
+pub(in crate::engine) const MAX_PATH: usize = 200;
+pub(in crate::engine) const MAX_METHOD: usize = 16;
 
 /// What has been said of clients in the wrong place.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Strays {
-    ports: Occasional,
-    not_found: NotFound,
+    pub(in crate::engine) ports: Occasional,
+    pub(in crate::engine) not_found: NotFound,
 }
 
 /// Lines that are written once in a while.
 #[derive(Debug, Default)]
-struct Occasional {
+pub(in crate::engine) struct Occasional {
     written: Option<Instant>,
     left_out: u64,
 }
 
 /// Paths that nothing has been found at.
 #[derive(Debug, Default)]
-struct NotFound {
+pub(in crate::engine) struct NotFound {
     lines: Occasional,
     /// Those that have been named lately, and when: the oldest first.
     named: VecDeque<(Instant, String)>,
@@ -54,7 +46,7 @@ pub(in crate::engine) enum Spoken {
 
 impl Occasional {
     /// Whether a line may be written now: if so, what it says of those that were not.
-    fn admit(&mut self, now: Instant) -> Option<String> {
+    pub(in crate::engine) fn admit(&mut self, now: Instant) -> Option<String> {
         if self.written.is_some_and(|at| now < at + PAUSE) {
             self.left_out += 1;
             return None;
@@ -70,7 +62,7 @@ impl Occasional {
 
 impl NotFound {
     /// The same of a path.
-    fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
+    pub(in crate::engine) fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
         while self.named.front().is_some_and(|(at, _)| now >= *at + PATH_PAUSE) {
             self.named.pop_front();
         }
@@ -87,52 +79,8 @@ impl NotFound {
     }
 }
 
-impl Engine {
-    /// A client has turned out to speak another protocol than its port does.
-    pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: Spoken) {
-        let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
-        let Some(others) = self.cx.strays.ports.admit(self.cx.now.instant) else { return };
-        let hint = match spoken {
-            Spoken::Rtmp => self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}")),
-            Spoken::Http => self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}")),
-            Spoken::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
-        };
-        let (is, not) = match (spoken, self.is_http(id)) {
-            (Spoken::Rtmp, _) => ("RTMP", "HTTP"),
-            (Spoken::Http, _) => ("HTTP", "RTMP"),
-            (Spoken::Tls, true) => ("TLS", "HTTP"),
-            (Spoken::Tls, false) => ("TLS", "RTMP"),
-        };
-        let hint = hint.unwrap_or_default();
-        log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
-    }
-
-    /// The first port, as the configuration has it, at which a protocol is spoken.
-    fn port_of(&self, protocol: Protocol) -> Option<u16> {
-        let mut listeners = self.listeners.iter().filter(|listener| listener.protocol == protocol);
-        listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
-    }
-}
-
-impl Ctx {
-    /// An HTTP request is answered with 404.
-    pub(in crate::engine) fn note_not_found(&mut self, asked: &HttpRequest) {
-        let (path, _) = asked.request.target.split_once('?').unwrap_or((&asked.request.target, ""));
-        // Not where an error page is, to which the request may have been sent.
-        let found = path::resolve(path).ok().and_then(|path| self.locations.find(asked.server, &path));
-        if !self.locations.logs_not_found(found.map_or(asked.location, |(location, _)| location)) {
-            return;
-        }
-        let path = shortened(path, MAX_PATH);
-        let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
-        let (id, peer): (SessionId, IpAddr) = (asked.session, asked.peer.ip());
-        let method = shortened(asked.method.as_str(), MAX_METHOD);
-        log::info!("{id} {peer}: {method} {path} is not there (404){others}");
-    }
-}
-
 /// What a client has sent, fit for a log line.
-fn shortened(text: &str, most: usize) -> String {
+pub(in crate::engine) fn shortened(text: &str, most: usize) -> String {
     let mut start: String = text.chars().take(most).flat_map(char::escape_debug).collect();
     if text.chars().nth(most).is_some() {
         start.push_str("...");

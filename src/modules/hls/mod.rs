@@ -459,7 +459,7 @@ impl App {
 
     /// Where its playlists are on the web: on the first HTTP server that serves them.
     fn playlists(&self, config: &Config<'_>) -> Option<Playlists> {
-        Playlists::on_any_server(config, self.path.to_str()?, self.settings.layout == Layout::Nested)
+        Playlists::on_any_server(&config.sites, self.path.to_str()?, self.settings.layout == Layout::Nested)
     }
 }
 

@@ -132,7 +132,7 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
     }
     let playlists = |scope: &Scope<'_>| {
         let hls_path = scope.flag("hls").then(|| scope.text("hls_path"))?;
-        Playlists::on_server(config, location.server, &hls_path, scope.flag("hls_nested"))
+        Playlists::on_server(&config.sites, location.server, &hls_path, scope.flag("hls_nested"))
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),

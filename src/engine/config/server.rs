@@ -1,0 +1,85 @@
+//! What bounds the sessions of one RTMP server.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::conf::Scope;
+use crate::conf::value::{self, or_never};
+use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
+
+/// What bounds the sessions of one RTMP server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct ServerSettings {
+    pub rtmp: crate::rtmp::server::Settings,
+    pub timeout: Duration,
+    pub ping: Duration,
+    pub ping_timeout: Duration,
+    /// Whether a silent client is closed in place of being asked.
+    pub busy: bool,
+    pub out_queue: usize,
+    /// Messages at which held frames are sent, whatever `buffer` says.
+    pub out_cork: usize,
+    /// The position of the application whose streams are named by applications that there are none of.
+    pub stream_from_app: Option<usize>,
+}
+
+impl ServerSettings {
+    /// Messages at which a session that does not read is given up: frames stop at half of it, so this
+    /// is reached by answers and headers only.
+    pub(in crate::engine) fn longest_queue(&self) -> usize {
+        2 * self.out_queue
+    }
+
+    pub(in crate::engine) fn new(scope: &Scope<'_>) -> Self {
+        let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
+        let limits = crate::rtmp::chunk::Limits {
+            message,
+            streams: scope.number("max_streams") as usize,
+            // One message and what may be interleaved with it.
+            held: message as usize + (1 << 20),
+        };
+        Self {
+            rtmp: crate::rtmp::server::Settings {
+                chunking: Chunking {
+                    size: scope.number("chunk_size") as u32,
+                    extended: if scope.flag("play_time_fix") { Extended::Repeated } else { Extended::Once },
+                },
+                ack_window: scope.number("ack_window") as u32,
+                extended_habit: if scope.flag("publish_time_fix") {
+                    ExtendedHabit::Unknown
+                } else {
+                    ExtendedHabit::Omits
+                },
+                limits,
+            },
+            timeout: or_never(scope.time("timeout")),
+            ping: or_never(scope.time("ping")),
+            ping_timeout: or_never(scope.time("ping_timeout")),
+            busy: scope.flag("busy"),
+            out_queue: scope.number("out_queue") as usize,
+            out_cork: match scope.number("out_cork") {
+                0 => scope.number("out_queue") as usize / 8,
+                messages => messages as usize,
+            },
+            stream_from_app: None,
+        }
+    }
+}
+
+/// The longest message there is, bytes: its length is written in 24 bits.
+pub(in crate::engine) const MAX_MESSAGE: u64 = 0xff_ffff;
+
+/// What `max_message` may be. nginx-rtmp takes more than there is, too.
+const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
+
+/// Checks the arguments of `max_message`.
+pub(in crate::engine) fn check_max_message(args: &[String]) -> Result<(), String> {
+    match args {
+        [size] => match value::size(size) {
+            Some(bytes) if MESSAGE_SIZES.contains(&bytes) => Ok(()),
+            Some(_) => Err(format!("\"{size}\" is not from 1k to 256m")),
+            None => Err(format!("\"{size}\" is no size such as 8m")),
+        },
+        _ => Err("one size such as 8m".to_owned()),
+    }
+}

@@ -1,0 +1,105 @@
+//! Who is let in: connections and clients are counted, and those beyond a limit refused.
+
+use crate::engine::Engine;
+use crate::engine::config::listener::Listener;
+use crate::engine::config::listener::Protocol;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::AppId;
+use crate::engine::ids::SessionId;
+use crate::engine::request::Ask;
+use crate::engine::request::Request;
+use crate::engine::session::Session;
+use crate::engine::session::Speaks;
+use std::net::SocketAddr;
+
+use crate::engine::limits::connections::Excess;
+use crate::engine::limits::descriptors::Descriptors;
+use crate::http::response::NO_ROOM;
+
+impl Engine {
+    /// Says how many descriptors there are; without this, none are kept for files.
+    pub fn limit_descriptors(&mut self, descriptors: Descriptors) {
+        self.cx.descriptors = descriptors;
+    }
+
+    /// The descriptors of the process.
+    pub fn descriptors(&self) -> Descriptors {
+        self.cx.descriptors
+    }
+
+    /// Counts a peer of a listener for which there is no descriptor. What it is to be told.
+    pub fn turn_away(&mut self, listener: usize) -> &'static [u8] {
+        self.cx.refusals.descriptors += 1;
+        self.listeners.get(listener).map_or(&[], |listener| farewell(listener.protocol))
+    }
+
+    /// Refuses a connect to an application that has all the clients it may have. Whether it does.
+    pub(in crate::engine) fn refuse_if_full(&mut self, request: &Request) -> bool {
+        let Ask::Connect(_) = request.ask else { return false };
+        let Some(app) = self.cx.apps.get(request.app.0) else { return false };
+        let Some(most) = app.most_clients.filter(|most| app.clients >= *most) else { return false };
+        let why = format!("{} is full (max_connections {most})", app.name);
+        self.cx.refusals.clients += 1;
+        self.refuse(request, &why);
+        true
+    }
+}
+
+impl Ctx {
+    /// Counts a connection; one that is too many gets nothing but this farewell.
+    pub(in crate::engine) fn admit(
+        &mut self,
+        listener: &Listener,
+        (peer, local): (SocketAddr, SocketAddr),
+    ) -> Result<(), &'static [u8]> {
+        let (protocol, server) = (listener.protocol, listener.server_at(local));
+        let Err(excess) = self.connections.enter(protocol, server, peer.ip()) else { return Ok(()) };
+        match excess {
+            Excess::Connections(block, most) => {
+                self.refusals.connections += 1;
+                log::warn!("{} is refused: max_connections {most} in {block}", peer.ip());
+            }
+            Excess::PerAddress(block, most) => {
+                self.refusals.per_address += 1;
+                log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.ip());
+            }
+        }
+        Err(farewell(protocol))
+    }
+
+    /// Counts the connection of a session, and what it is to its application, no more.
+    pub(in crate::engine) fn discharge(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let (server, peer) = (session.server, session.peer.ip());
+        let (protocol, app) = match &session.speaks {
+            Speaks::Rtmp(state) => (Protocol::Rtmp, state.app),
+            Speaks::Http(_) => (Protocol::Http, None),
+        };
+        self.connections.leave(protocol, server, peer);
+        if let Some(app) = app.and_then(|app| self.apps.get_mut(app.0)) {
+            debug_assert!(app.clients > 0, "who leaves {} was counted", app.name);
+            app.clients = app.clients.saturating_sub(1);
+        }
+        debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
+    }
+
+    /// Makes a session a client of an application.
+    pub(in crate::engine) fn enroll(&mut self, id: SessionId, app: AppId) {
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        debug_assert!(state.app.is_none(), "a session connects once");
+        if state.app.is_none()
+            && let Some(facts) = self.apps.get_mut(app.0)
+        {
+            state.app = Some(app);
+            facts.clients += 1;
+        }
+    }
+}
+
+/// What a peer is told that gets no session. In RTMP nothing can be said before a handshake.
+fn farewell(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Rtmp => &[],
+        Protocol::Http => NO_ROOM,
+    }
+}

@@ -1,0 +1,55 @@
+//! What the log says of clients that have come to a port of another protocol, or for what is not there.
+
+use crate::engine::Engine;
+use crate::engine::config::listener::Protocol;
+use crate::engine::ctx::Ctx;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
+use std::net::IpAddr;
+
+use crate::engine::session::strays::{MAX_METHOD, MAX_PATH, Spoken, shortened};
+use crate::http::path;
+
+impl Engine {
+    /// A client has turned out to speak another protocol than its port does.
+    pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: Spoken) {
+        let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
+        let Some(others) = self.cx.strays.ports.admit(self.cx.now.instant) else { return };
+        let hint = match spoken {
+            Spoken::Rtmp => self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}")),
+            Spoken::Http => self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}")),
+            Spoken::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
+        };
+        let (is, not) = match (spoken, self.is_http(id)) {
+            (Spoken::Rtmp, _) => ("RTMP", "HTTP"),
+            (Spoken::Http, _) => ("HTTP", "RTMP"),
+            (Spoken::Tls, true) => ("TLS", "HTTP"),
+            (Spoken::Tls, false) => ("TLS", "RTMP"),
+        };
+        let hint = hint.unwrap_or_default();
+        log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
+    }
+
+    /// The first port, as the configuration has it, at which a protocol is spoken.
+    fn port_of(&self, protocol: Protocol) -> Option<u16> {
+        let mut listeners = self.listeners.iter().filter(|listener| listener.protocol == protocol);
+        listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
+    }
+}
+
+impl Ctx {
+    /// An HTTP request is answered with 404.
+    pub(in crate::engine) fn note_not_found(&mut self, asked: &HttpRequest) {
+        let (path, _) = asked.request.target.split_once('?').unwrap_or((&asked.request.target, ""));
+        // Not where an error page is, to which the request may have been sent.
+        let found = path::resolve(path).ok().and_then(|path| self.locations.find(asked.server, &path));
+        if !self.locations.logs_not_found(found.map_or(asked.location, |(location, _)| location)) {
+            return;
+        }
+        let path = shortened(path, MAX_PATH);
+        let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
+        let (id, peer): (SessionId, IpAddr) = (asked.session, asked.peer.ip());
+        let method = shortened(asked.method.as_str(), MAX_METHOD);
+        log::info!("{id} {peer}: {method} {path} is not there (404){others}");
+    }
+}
