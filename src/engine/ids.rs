@@ -56,10 +56,10 @@ pub struct Endpoint {
     pub msid: u32,
 }
 
-/// An RTMP application: a position in [`Config::applications`].
+/// An RTMP application: a position in [`Config::applications`](super::Config::applications).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AppId(pub usize);
 
-/// An HTTP location: a position in [`Config::locations`].
+/// An HTTP location: a position in [`Config::locations`](super::Config::locations).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LocationId(pub usize);

@@ -1,4 +1,4 @@
-//! The two kinds of hook: [`Module`], one per process and feature, and [`Sink`], one per stream and output.
+//! The hooks of a feature: [`Module`], one per process. The other kind of hook is `Sink`, one per stream and output.
 
 use crate::engine::http::answer::Answer;
 use crate::engine::http::answer::Route;

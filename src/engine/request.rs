@@ -36,7 +36,7 @@ pub enum Verdict {
     Continue,
     /// Refuse; the peer and the log get the reason.
     Deny(String),
-    /// Wait: neither read nor parse this session until [`Ctx::answer`] says more.
+    /// Wait: neither read nor parse this session until [`Ctx::answer`](super::Ctx::answer) says more.
     Suspend,
 }
 

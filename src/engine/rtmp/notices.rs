@@ -1,4 +1,4 @@
-//! Sends clients what they have not asked for, when the time has come: see [`Unasked`].
+//! Sends clients what they have not asked for, when the time has come: see `unasked`.
 
 use std::time::Instant;
 
