@@ -21,7 +21,7 @@ use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
 use crate::engine::panics::Panics;
-use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::strays::Strays;
 use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessions, Speaks};
 use crate::engine::stream::Streams;
@@ -29,6 +29,9 @@ use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{Timer, Timers};
 use crate::engine::work::Work;
+
+/// The queue of an HTTP session: it holds no frames.
+const NO_FRAMES: QueueLimits = QueueLimits { messages: 0, cork: 0 };
 
 /// What the engine keeps of an application.
 #[derive(Debug, Clone)]
@@ -72,6 +75,9 @@ pub struct Ctx {
     pub(super) strays: Strays,
     /// What is left to do.
     pub(super) work: Work,
+    /// Requests that are suspended.
+    pub(super) suspended: usize,
+    pub(super) last_ticket: u64,
     /// What becomes of panics, and how many there have been.
     pub panics: Panics,
     /// Whether the server is only finishing what it has.
@@ -109,6 +115,8 @@ impl Ctx {
             budgets,
             strays: Strays::default(),
             work: Work::default(),
+            suspended: 0,
+            last_ticket: 0,
             panics: Panics::default(),
             draining: false,
             date: (0, String::new()),
@@ -140,16 +148,18 @@ impl Ctx {
         local: SocketAddr,
     ) -> SessionId {
         let (now, server) = (self.now.instant, listener.server_at(local));
-        let (speaks, chunking) = match listener.protocol {
+        let settings = self.servers.get(server).filter(|_| listener.protocol == Protocol::Rtmp);
+        let (chunking, limits) =
+            settings.map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |s| (s.rtmp.chunking, s.queue));
+        let speaks = match listener.protocol {
             Protocol::Rtmp => {
                 self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-                let chunking = self.servers.get(server).map(|server| server.rtmp.chunking);
-                (Speaks::Rtmp(Box::new(RtmpState::new(self.seed, now))), chunking)
+                Speaks::Rtmp(Box::new(RtmpState::new(self.seed, server, now)))
             }
-            Protocol::Http => (Speaks::Http(Box::new(HttpState::new(local, now))), None),
+            Protocol::Http => Speaks::Http(Box::new(HttpState::new(local, server, now))),
         };
-        let out = OutQueue::new(chunking.unwrap_or(DEFAULT_CHUNK_SIZE.into()));
-        let id = self.sessions.insert(|id| Session::new(id, peer, server, speaks, out, now));
+        let out = OutQueue::new(chunking, limits);
+        let id = self.sessions.insert(|id| Session::new(id, peer, speaks, out, now));
         self.look_again(id, now + STEP_DEADLINE);
         id
     }

@@ -27,6 +27,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::listener::{Listener, Protocol};
@@ -46,8 +47,9 @@ pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
 pub use module::Module;
 pub use now::Now;
 pub use panics::Panics;
-pub use request::{Ask, Request, Verdict};
+pub use request::{Ask, Gate, Reply, Request, Ticket, Verdict};
 pub use session::Session;
+pub use session::client::Client;
 pub use session::out_queue::{Allowance, Body, OutQueue};
 pub use session::roles::{Player, Role, Roles, Seat, Track, Until};
 pub use session::sending::MAX_QUEUED_BYTES;
@@ -67,6 +69,7 @@ use std::net::SocketAddr;
 use crate::conf::{self, Directive, Scope, Table};
 use http::answer::Composing;
 use limits::budgets::Budgets;
+use request::Suspended;
 use session::{Life, Speaks};
 use timers::Timer;
 use work::Task;
@@ -173,8 +176,17 @@ impl Engine {
     /// A session's peer has closed the connection, or it has been reset. Those who play leave in either way; who
     /// publishes says so before.
     pub fn lost(&mut self, id: SessionId, now: Now) {
-        let why = if self.publishes(id) { CONNECTION_LOST } else { CLIENT_LEFT };
-        self.disconnected(id, why, now);
+        let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
+        match suspended {
+            Some(Suspended { request, module, .. }) => {
+                let what = self.describe(request);
+                self.disconnected(id, &format!("{CLIENT_LEFT} while {what} waited for {module}"), now);
+            }
+            None => {
+                let why = if self.publishes(id) { CONNECTION_LOST } else { CLIENT_LEFT };
+                self.disconnected(id, why, now);
+            }
+        }
     }
 
     /// A session's socket has failed.
@@ -299,7 +311,9 @@ impl Engine {
         self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
-            Task::Answer(id, verdict) => self.contain_for(id, |engine| engine.settle_gate(id, verdict)),
+            Task::Answer(ticket, reply) => {
+                self.contain_for(ticket.session, |engine| engine.settle_gate(ticket, reply));
+            }
             Task::Dismiss(publisher) => {
                 self.contain_for(publisher.session, |engine| engine.let_go(publisher));
             }

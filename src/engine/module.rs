@@ -3,7 +3,10 @@
 use crate::engine::http::answer::Answer;
 use crate::engine::http::answer::Route;
 use crate::engine::http::request::HttpRequest;
+use crate::engine::request::Gate;
+use crate::engine::request::Reply;
 use crate::engine::request::Verdict;
+use crate::rtmp::Control;
 use std::rc::Rc;
 
 use crate::conf::{self, Directive};
@@ -47,9 +50,23 @@ pub trait Module {
     /// The server begins to serve; before, nothing else on a disk is touched.
     fn on_start(&mut self, _cx: &mut Ctx) {}
 
-    /// Judges a connect, publish or play before anything is created for it; may rename the stream.
-    fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request) -> Verdict {
+    /// Judges a connect, publish or play before anything is created for it; may rename the stream. Called at each
+    /// [`Gate`]: a module judges at the one that is its own.
+    fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request, _gate: Gate) -> Verdict {
         Verdict::Continue
+    }
+
+    /// Goes on with a request that this module has suspended; may rename the stream, or suspend it again.
+    fn resume(&mut self, _cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+        match reply {
+            Reply::Grant => Verdict::Continue,
+            Reply::Rename(name) => {
+                request.name = name;
+                Verdict::Continue
+            }
+            Reply::Refuse(why) => Verdict::Deny(why),
+            Reply::TimedOut => Verdict::Deny(format!("{} has got no answer in time", self.name())),
+        }
     }
 
     /// A stream has begun. (Its publisher may change later, without an end.)
@@ -58,11 +75,21 @@ pub trait Module {
     /// A stream is about to end; its sinks are still there.
     fn on_stream_end(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
 
+    /// A publisher has begun, the first one of a stream or one that goes on with it. Of a stream that begins,
+    /// [`on_stream_start`](Self::on_stream_start) has been called before.
+    fn on_publish_start(&mut self, _cx: &mut Ctx, _stream: StreamId, _publisher: Endpoint) {}
+
+    /// A publisher has stopped, is lost, or gives way to another; the stream may go on.
+    fn on_publish_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _publisher: Endpoint) {}
+
     /// A player has joined a stream, which need not have a publisher yet.
-    fn on_join(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
+    fn on_play_start(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
     /// A player is about to leave its stream.
-    fn on_leave(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
+    fn on_play_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
+
+    /// A player has paused, gone on, sought, or asked for audio or video or for none; it has been answered.
+    fn on_play_control(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint, _control: Control) {}
 
     /// A session is about to end: it has left its stream and is sent nothing more. Called once.
     fn on_close(&mut self, _cx: &mut Ctx, _session: SessionId) {}

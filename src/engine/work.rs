@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
-use crate::engine::request::Verdict;
+use crate::engine::request::{Reply, Ticket};
 
 /// What the end of a turn asks of whoever owns the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) struct Work {
     /// What is asked of whoever owns the sockets.
     pub actions: VecDeque<Action>,
     /// Answers to suspended requests.
-    pub answers: VecDeque<(SessionId, Verdict)>,
+    pub answers: VecDeque<(Ticket, Reply)>,
     /// Publishers that are to go.
     pub dismissed: VecDeque<Endpoint>,
     /// Players that have had all they wanted.
@@ -67,7 +67,7 @@ pub(super) struct Work {
 /// One step.
 #[derive(Debug)]
 pub(super) enum Task {
-    Answer(SessionId, Verdict),
+    Answer(Ticket, Reply),
     Dismiss(Endpoint),
     Complete(Endpoint),
     End(SessionId),
@@ -91,8 +91,8 @@ impl Work {
     }
 
     fn other(&mut self) -> Option<Task> {
-        if let Some((id, verdict)) = self.answers.pop_front() {
-            return Some(Task::Answer(id, verdict));
+        if let Some((ticket, reply)) = self.answers.pop_front() {
+            return Some(Task::Answer(ticket, reply));
         }
         None.or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.satisfied.pop_front().map(Task::Complete))

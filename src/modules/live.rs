@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Ask, Config, Ctx, Endpoint, MAX_QUEUED_BYTES, Module, Player, Probe, Request, Seat,
-    Stream, StreamId, Track, Verdict,
+    Allowance, AppId, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, Player, Probe, Request,
+    Seat, Stream, StreamId, Track, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -85,8 +85,6 @@ struct Settings {
     interleave: bool,
     data_messages: bool,
     multitrack: bool,
-    /// Messages that may wait for one player.
-    out_queue: usize,
 }
 
 impl Settings {
@@ -130,7 +128,6 @@ impl Module for Live {
             interleave: application.scope.flag("interleave"),
             data_messages: application.scope.flag("data_messages"),
             multitrack: application.scope.flag("multitrack"),
-            out_queue: application.scope.number("out_queue") as usize,
         });
         self.apps = settings.collect();
         Ok(())
@@ -146,15 +143,17 @@ impl Module for Live {
         }
     }
 
-    fn gate(&mut self, _cx: &mut Ctx, request: &mut Request) -> Verdict {
+    fn gate(&mut self, _cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let live = self.settings(request.app).is_some_and(|settings| settings.live);
         match request.ask {
-            Ask::Publish(_) | Ask::Play(_) if !live => Verdict::Deny("live is off here".into()),
+            Ask::Publish { .. } | Ask::Play { .. } if gate == Gate::Service && !live => {
+                Verdict::Deny("live is off here".into())
+            }
             _ => Verdict::Continue,
         }
     }
 
-    fn on_join(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
         let Some(found) = cx.streams.get(stream) else { return };
         let Some(settings) = self.settings(found.app) else { return };
         warn_of_codecs(cx, found, player);
@@ -165,7 +164,7 @@ impl Module for Live {
             let all = lead.chain(found.gop.frames().iter().cloned());
             all.filter_map(|frame| settings.fit(&frame, found)).collect()
         });
-        cx.for_player(player, |seat| replay(seat, &frames, settings.out_queue));
+        cx.for_player(player, |seat| replay(seat, &frames));
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
@@ -214,10 +213,10 @@ fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>
 }
 
 /// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
-fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>, out_queue: usize) {
+fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>) {
     let (before, bytes_before) = (seat.messages(), seat.bytes());
     let Some(first) = frames.first() else { return };
-    if before >= out_queue || bytes_before >= MAX_QUEUED_BYTES {
+    if before >= seat.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
         return;
     }
     seat.player.begin_clock(first.timestamp);
@@ -340,7 +339,7 @@ impl Cast {
 
     /// How much may still be queued for a player.
     fn room(&self, seat: &Seat<'_>) -> Room {
-        let (messages, limit) = (seat.messages(), self.settings.out_queue);
+        let (messages, limit) = (seat.messages(), seat.most_messages());
         let Allowance { messages: more, bytes } = seat.allowance();
         if messages >= limit + more || seat.bytes() >= MAX_QUEUED_BYTES + bytes {
             Room::None

@@ -81,7 +81,7 @@ fn bounded<'a>(what: &'static str, text: &'a str, limit: usize) -> Result<&'a st
 }
 
 /// `connect` (7.2.1.1).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Connect {
     /// The transaction to answer.
     pub transaction: f64,
@@ -94,6 +94,10 @@ pub struct Connect {
     pub tc_url: String,
     /// The client's name and version.
     pub flash_ver: String,
+    /// The page that a client in a browser stands in.
+    pub page_url: String,
+    /// The file that such a client was loaded from.
+    pub swf_url: String,
     /// The AMF version the client would like, echoed to it.
     pub object_encoding: f64,
     /// What it can do of Enhanced RTMP.
@@ -120,6 +124,8 @@ impl Connect {
             args: args.to_owned(),
             tc_url: tc_url.to_owned(),
             flash_ver: text("flashVer", MAX_TEXT)?.to_owned(),
+            page_url: text("pageUrl", MAX_ADDRESS)?.to_owned(),
+            swf_url: text("swfUrl", MAX_ADDRESS)?.to_owned(),
             object_encoding: object.number("objectEncoding").unwrap_or_default(),
             capabilities: Capabilities::read(object),
         })

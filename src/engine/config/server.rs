@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::conf::Scope;
 use crate::conf::value::{self, or_never};
+use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
 /// What bounds the sessions of one RTMP server.
@@ -16,20 +17,12 @@ pub(in crate::engine) struct ServerSettings {
     pub ping_timeout: Duration,
     /// Whether a silent client is closed in place of being asked.
     pub busy: bool,
-    pub out_queue: usize,
-    /// Messages at which held frames are sent, whatever `buffer` says.
-    pub out_cork: usize,
+    pub queue: QueueLimits,
     /// The position of the application whose streams are named by applications that there are none of.
     pub stream_from_app: Option<usize>,
 }
 
 impl ServerSettings {
-    /// Messages at which a session that does not read is given up: frames stop at half of it, so this
-    /// is reached by answers and headers only.
-    pub(in crate::engine) fn longest_queue(&self) -> usize {
-        2 * self.out_queue
-    }
-
     pub(in crate::engine) fn new(scope: &Scope<'_>) -> Self {
         let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
         let limits = crate::rtmp::chunk::Limits {
@@ -56,10 +49,12 @@ impl ServerSettings {
             ping: or_never(scope.time("ping")),
             ping_timeout: or_never(scope.time("ping_timeout")),
             busy: scope.flag("busy"),
-            out_queue: scope.number("out_queue") as usize,
-            out_cork: match scope.number("out_cork") {
-                0 => scope.number("out_queue") as usize / 8,
-                messages => messages as usize,
+            queue: QueueLimits {
+                messages: scope.number("out_queue") as u32,
+                cork: match scope.number("out_cork") {
+                    0 => scope.number("out_queue") as u32 / 8,
+                    messages => messages as u32,
+                },
             },
             stream_from_app: None,
         }

@@ -261,10 +261,10 @@ impl Ctx {
     fn receive(&mut self, id: SessionId, request: Request, begun: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
-        let (peer, hosts) = (session.peer, session.server);
+        let peer = session.peer;
         let state = session.http_mut()?;
         state.requests += 1;
-        let server = self.hosts.get(hosts)?.find(&request.host)?;
+        let server = self.hosts.get(state.hosts)?.find(&request.host)?;
         let since = now.instant.saturating_duration_since(begun);
         Some(HttpRequest {
             session: id,

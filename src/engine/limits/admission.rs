@@ -6,8 +6,6 @@ use crate::engine::config::listener::Protocol;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::AppId;
 use crate::engine::ids::SessionId;
-use crate::engine::request::Ask;
-use crate::engine::request::Request;
 use crate::engine::session::Session;
 use crate::engine::session::Speaks;
 use std::net::SocketAddr;
@@ -32,20 +30,17 @@ impl Engine {
         self.cx.refusals.descriptors += 1;
         self.listeners.get(listener).map_or(&[], |listener| farewell(listener.protocol))
     }
-
-    /// Refuses a connect to an application that has all the clients it may have. Whether it does.
-    pub(in crate::engine) fn refuse_if_full(&mut self, request: &Request) -> bool {
-        let Ask::Connect(_) = request.ask else { return false };
-        let Some(app) = self.cx.apps.get(request.app.0) else { return false };
-        let Some(most) = app.most_clients.filter(|most| app.clients >= *most) else { return false };
-        let why = format!("{} is full (max_connections {most})", app.name);
-        self.cx.refusals.clients += 1;
-        self.refuse(request, &why);
-        true
-    }
 }
 
 impl Ctx {
+    /// Why one more client cannot connect to an application, which is counted as a refusal, or nothing.
+    pub(in crate::engine) fn excess_client(&mut self, app: AppId) -> Option<String> {
+        let app = self.apps.get(app.0)?;
+        let most = app.most_clients.filter(|most| app.clients >= *most)?;
+        self.refusals.clients += 1;
+        Some(format!("{} is full (max_connections {most})", app.name))
+    }
+
     /// Counts a connection; one that is too many gets nothing but this farewell.
     pub(in crate::engine) fn admit(
         &mut self,
@@ -70,10 +65,10 @@ impl Ctx {
     /// Counts the connection of a session, and what it is to its application, no more.
     pub(in crate::engine) fn discharge(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        let (server, peer) = (session.server, session.peer.ip());
-        let (protocol, app) = match &session.speaks {
-            Speaks::Rtmp(state) => (Protocol::Rtmp, state.app),
-            Speaks::Http(_) => (Protocol::Http, None),
+        let peer = session.peer.ip();
+        let (protocol, server, app) = match &session.speaks {
+            Speaks::Rtmp(state) => (Protocol::Rtmp, state.server, state.app),
+            Speaks::Http(state) => (Protocol::Http, state.hosts, None),
         };
         self.connections.leave(protocol, server, peer);
         if let Some(app) = app.and_then(|app| self.apps.get_mut(app.0)) {

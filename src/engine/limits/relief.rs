@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
-use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Role;
 use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
@@ -244,7 +243,7 @@ impl Ctx {
     /// Closes a client for what waits for it, which is freed at once.
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.out = OutQueue::new(session.out.chunking());
+        session.out.clear();
         session.give_up_exchanges(&mut self.work.exchanged, self.now.instant);
         self.budgets.count_replies(session);
         self.close(id, "what waits for all clients takes more than media_memory_size");

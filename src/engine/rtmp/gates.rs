@@ -1,100 +1,188 @@
-//! Requests on their way through the modules' gates, and what granting or refusing one does.
+//! Requests on their way through the modules' gates: gate by gate, suspended, resumed, granted or refused.
 
 use crate::engine::Engine;
+use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::AppId;
-use crate::engine::ids::SessionId;
-use crate::engine::request::Gate;
-use crate::engine::request::Verdict;
-use crate::engine::request::{Ask, Request};
+use crate::engine::ids::{AppId, Endpoint, SessionId};
+use crate::engine::request::{Ask, Gate, Position, Reply, Request, Suspended, Ticket, Verdict};
 use crate::engine::session::Life;
+use crate::engine::session::client::Client;
 use crate::engine::stream::name::StreamName;
-use crate::rtmp::command::{PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish};
+use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED};
+
+/// Requests that are suspended at once. Who asks others has room for fewer.
+pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
 
 impl Ctx {
-    /// Answers a request that a gate has suspended.
-    pub fn answer(&mut self, id: SessionId, verdict: Verdict) {
-        self.work.answers.push_back((id, verdict));
+    /// Answers a request that a module has suspended. An answer that comes too late finds nobody.
+    pub fn answer(&mut self, ticket: Ticket, reply: Reply) {
+        self.work.answers.push_back((ticket, reply));
+    }
+
+    /// A ticket for the module that is asked next.
+    fn next_ticket(&mut self, session: SessionId) -> Ticket {
+        self.last_ticket += 1;
+        Ticket { session, serial: self.last_ticket }
+    }
+
+    /// Takes the request for which a ticket has been issued, if it is suspended still.
+    fn take_suspended(&mut self, ticket: Ticket) -> Option<Suspended> {
+        let session = self.sessions.get_mut(ticket.session)?;
+        let suspended = session.suspended.take_if(|suspended| suspended.request.ticket == ticket)?;
+        self.suspended -= 1;
+        Some(*suspended)
     }
 }
 
 impl Engine {
     /// Sends a request through all gates.
     pub(in crate::engine) fn ask(&mut self, request: Request) {
-        if !self.refuse_if_full(&request) {
-            self.run_gates(0, request);
-        }
+        self.run_gates(Position { gate: Gate::Access, module: 0 }, request);
     }
 
-    /// Goes on with a request that the module at `module` had suspended.
-    pub(in crate::engine) fn settle(&mut self, module: usize, request: Request, verdict: Verdict) {
-        match verdict {
-            Verdict::Continue => self.run_gates(module + 1, request),
-            Verdict::Deny(why) => self.refuse(&request, &why),
-            Verdict::Suspend => self.suspend(module, request),
-        }
-    }
-
-    fn run_gates(&mut self, first: usize, mut request: Request) {
-        for (index, module) in self.modules.iter_mut().enumerate().skip(first) {
-            match module.gate(&mut self.cx, &mut request) {
-                Verdict::Continue => {}
-                Verdict::Deny(why) => return self.refuse(&request, &why),
-                Verdict::Suspend => return self.suspend(index, request),
+    /// Answers a suspended request.
+    pub(in crate::engine) fn settle_gate(&mut self, ticket: Ticket, reply: Reply) {
+        let Some(suspended) = self.cx.take_suspended(ticket) else {
+            return log::debug!("{}: an answer comes too late for its request", ticket.session);
+        };
+        let Suspended { mut request, position, since, .. } = suspended;
+        let (id, now) = (request.session, self.cx.now.instant);
+        if let Some(session) = self.cx.sessions.get_mut(id) {
+            // The client was silent because it was not read, and owes nothing for that time.
+            session.last_input = now;
+            if let Some(state) = session.rtmp_mut() {
+                state.owes_since += now.saturating_duration_since(since);
             }
         }
-        self.grant(&request);
+        self.cx.resume_input(id);
+        request.ticket = self.cx.next_ticket(id);
+        let Some(module) = self.modules.get_mut(position.module) else { return };
+        let verdict = module.resume(&mut self.cx, &mut request, reply);
+        self.decide(position, request, verdict);
     }
 
-    fn suspend(&mut self, module: usize, request: Request) {
-        if let Some(session) = self.cx.sessions.get_mut(request.session) {
-            session.gate = Some(Gate { module, request: Box::new(request) });
+    /// Gives up the wait of a session for an answer, if its time is over.
+    pub(in crate::engine) fn expire_gate(&mut self, id: SessionId) {
+        let now = self.cx.now.instant;
+        let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_ref());
+        if let Some(ticket) = suspended.filter(|s| s.until <= now).map(|s| s.request.ticket) {
+            self.settle_gate(ticket, Reply::TimedOut);
         }
     }
 
-    /// Lets a request go on whose gate has been answered.
-    pub(in crate::engine) fn settle_gate(&mut self, id: SessionId, verdict: Verdict) {
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        // One that has ended meanwhile asks for nothing any more.
-        let Some(Gate { module, request }) = session.gate.take() else { return };
-        if session.life == Life::Open {
-            self.cx.resume_input(id);
-            self.settle(module, *request, verdict);
+    /// Asks the modules from a position on, gate by gate.
+    fn run_gates(&mut self, mut position: Position, mut request: Request) {
+        loop {
+            while let Some(module) = self.modules.get_mut(position.module) {
+                request.ticket = self.cx.next_ticket(request.session);
+                match module.gate(&mut self.cx, &mut request, position.gate) {
+                    Verdict::Continue => position.module += 1,
+                    decided => return self.decide(position, request, decided),
+                }
+            }
+            if let Some(why) = self.objection(&request, position.gate) {
+                return self.refuse(&request, &why);
+            }
+            let Some(gate) = position.gate.next() else { return self.grant(&request) };
+            position = Position { gate, module: 0 };
+        }
+    }
+
+    /// Acts on what the module at `position` has said.
+    fn decide(&mut self, position: Position, request: Request, verdict: Verdict) {
+        match verdict {
+            Verdict::Continue => {
+                self.run_gates(Position { module: position.module + 1, ..position }, request);
+            }
+            Verdict::Deny(why) => self.refuse(&request, &why),
+            Verdict::Suspend { until } => {
+                let module = self.modules.get(position.module).map_or("", |module| module.name());
+                let since = self.cx.now.instant;
+                self.suspend(Suspended { request, position, module, since, until });
+            }
+        }
+    }
+
+    fn suspend(&mut self, suspended: Suspended) {
+        if self.cx.suspended >= MAX_SUSPENDED {
+            return self.refuse(&suspended.request, "too many requests wait for answers already");
+        }
+        let (id, until) = (suspended.request.session, suspended.until);
+        let what = self.describe(&suspended.request);
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
+        log::debug!("{id} {what} waits for an answer of {}", suspended.module);
+        session.suspended = Some(Box::new(suspended));
+        self.cx.suspended += 1;
+        self.cx.look_by(id, until);
+    }
+
+    /// What the engine itself has against a request that has come through a gate.
+    fn objection(&mut self, request: &Request, gate: Gate) -> Option<String> {
+        let is_decisive = matches!(gate, Gate::Service | Gate::Name);
+        match request.ask {
+            Ask::Connect(_) => is_decisive.then(|| self.cx.excess_client(request.app)).flatten(),
+            Ask::Publish { .. } => match StreamName::new(&request.name) {
+                Ok(name) => {
+                    (is_decisive && self.is_taken(request, &name)).then(|| "already publishing".into())
+                }
+                Err(error) => Some(error.to_string()),
+            },
+            Ask::Play { .. } => StreamName::new(&request.name).err().map(|error| error.to_string()),
+        }
+    }
+
+    /// Whether another publishes the stream who need not give way.
+    fn is_taken(&self, request: &Request, name: &StreamName) -> bool {
+        let Some(stream) = self.cx.streams.find(request.app, name) else { return false };
+        let Some(holder) = stream.publisher.filter(|holder| Some(*holder) != request.endpoint()) else {
+            return false;
+        };
+        match self.cx.apps.get(request.app.0).map(|app| app.policy.conflict) {
+            Some(Conflict::Replace) => false,
+            Some(Conflict::ReplaceIdle(idle)) => {
+                let is_idle = || stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle);
+                // Whom we do not read is not silent, unless nobody is there any more.
+                !self.cx.sessions.get(holder.session).is_none_or(|session| {
+                    session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
+                })
+            }
+            Some(Conflict::Refuse) | None => true,
         }
     }
 
     fn grant(&mut self, request: &Request) {
-        match &request.ask {
-            Ask::Connect(connect) => {
-                let now = self.cx.now.instant;
-                // Others may have come while a gate suspended it.
-                if self.refuse_if_full(request) {
-                    return;
-                }
-                self.cx.enroll(request.session, request.app);
-                let Some(session) = self.cx.sessions.get_mut(request.session) else { return };
-                let peer = session.peer;
-                let settings = self.cx.servers.get(session.server).map(|server| server.rtmp);
-                let (Some(settings), Some(state)) = (settings, session.rtmp_mut()) else { return };
-                state.owes_since = now;
-                self.cx
-                    .reply(request.session, |protocol, out| protocol.accept_connect(connect, &settings, out));
-                let client = &connect.flash_ver;
-                log::info!(
-                    "{} connect {} from {peer} ({client:?})",
-                    request.session,
-                    self.app_name(request.app)
-                );
-            }
-            Ask::Publish(publish) => match StreamName::new(&request.name) {
-                Ok(name) => self.grant_publish(request, publish, &name),
-                Err(error) => self.refuse(request, &error.to_string()),
-            },
-            Ask::Play(play) => match StreamName::new(&request.name) {
-                Ok(name) => self.grant_play(request, play, &name),
-                Err(error) => self.refuse(request, &error.to_string()),
-            },
+        let (id, app) = (request.session, request.app);
+        if self.cx.sessions.get(id).is_none_or(|session| session.life != Life::Open) {
+            return;
         }
+        let name = StreamName::new(&request.name);
+        match (&request.ask, name) {
+            (Ask::Connect(connect), _) => self.grant_connect(id, app, connect, &request.args),
+            (&Ask::Publish { msid, publish_type }, Ok(name)) => {
+                self.grant_publish(Endpoint { session: id, msid }, app, publish_type, &name);
+            }
+            (&Ask::Play { msid, duration, after }, Ok(name)) => {
+                self.grant_play(Endpoint { session: id, msid }, app, (duration, after), &name);
+            }
+            (_, Err(error)) => {
+                debug_assert!(false, "a name that is none has come through the gates: {error}")
+            }
+        }
+    }
+
+    fn grant_connect(&mut self, id: SessionId, app: AppId, connect: &Connect, args: &str) {
+        self.cx.enroll(id, app);
+        let now = self.cx.now.instant;
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let peer = session.peer;
+        let Some(state) = session.rtmp_mut() else { return };
+        let Some(settings) = self.cx.servers.get(state.server).map(|server| server.rtmp) else { return };
+        state.owes_since = now;
+        state.client = Client::new(connect, args);
+        self.cx.reply(id, |protocol, out| protocol.accept_connect(connect, &settings, out));
+        log::info!("{id} connect {} from {peer} ({:?})", self.app_name(app), connect.flash_ver);
     }
 
     /// Tells the peer why not, and ends a session that does nothing else.
@@ -102,16 +190,20 @@ impl Engine {
         let id = request.session;
         self.cx.reply(id, |protocol, out| match &request.ask {
             Ask::Connect(connect) => protocol.reject_connect(connect, why, out),
-            Ask::Publish(Publish { msid, .. }) => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
-            Ask::Play(Play { msid, .. }) => protocol.write_status(out, *msid, PLAY_REFUSED, why),
+            Ask::Publish { msid, .. } => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
+            Ask::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
-        let (app, name) = (self.app_name(request.app), shown(&request.name));
-        let reason = match &request.ask {
-            Ask::Connect(_) => format!("connect {app} refused: {why}"),
-            Ask::Publish(_) => format!("publish {app}/{name} refused: {why}"),
-            Ask::Play(_) => format!("play {app}/{name} refused: {why}"),
-        };
+        let reason = format!("{} refused: {why}", self.describe(request));
         self.finish_if_idle(id, &reason);
+    }
+
+    /// A request for the log: "connect live", "publish live/cam".
+    pub(in crate::engine) fn describe(&self, request: &Request) -> String {
+        let (verb, app) = (request.verb(), self.app_name(request.app));
+        match request.ask {
+            Ask::Connect(_) => format!("{verb} {app}"),
+            _ => format!("{verb} {app}/{}", shown(&request.name)),
+        }
     }
 
     pub(in crate::engine) fn app_name(&self, app: AppId) -> &str {

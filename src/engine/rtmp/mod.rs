@@ -27,7 +27,7 @@ use crate::engine::session::strays::Spoken;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::name::{NameError, StreamName};
 use crate::media::Frame;
-use crate::rtmp::command::Connect;
+use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
 
 /// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
@@ -110,12 +110,12 @@ impl Engine {
             }
             Event::Connect(connect) => self.connect(id, connect),
             Event::Publish(publish) => {
-                let (msid, name, args) = (publish.msid, publish.name.clone(), publish.args.clone());
-                self.ask_for_stream(id, msid, &name, args, Ask::Publish(publish));
+                let Publish { msid, name, args, publish_type } = publish;
+                self.ask_for_stream(id, (msid, name, args), Ask::Publish { msid, publish_type });
             }
             Event::Play(play) => {
-                let (msid, name, args) = (play.msid, play.name.clone(), play.args.clone());
-                self.ask_for_stream(id, msid, &name, args, Ask::Play(play));
+                let Play { msid, name, args, duration, after } = play;
+                self.ask_for_stream(id, (msid, name, args), Ask::Play { msid, duration, after });
             }
             Event::Refused { what, why } => self.note_refusal(id, what, &why),
             Event::Stop(stop) => self.stop_role(id, &stop),
@@ -137,9 +137,9 @@ impl Engine {
 
     /// Finds the application: the one of that name, or, of "app/instance", the one of the first part, or that of
     /// `stream_from_app`.
-    fn connect(&mut self, id: SessionId, connect: Connect) {
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let server = session.server;
+    fn connect(&mut self, id: SessionId, mut connect: Connect) {
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
+        let server = state.server;
         let find = |name: &str| self.cx.apps.iter().position(|app| app.server == server && app.name == name);
         let whole = find(&connect.app).map(|app| (app, Address::default()));
         let parts = || {
@@ -156,42 +156,37 @@ impl Engine {
             self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &told, out));
             return self.cx.finish(id, &format!("connect refused: {logged}"));
         };
-        if let Some(state) = session.rtmp_mut() {
-            state.address = address;
-            state.capabilities = connect.capabilities.clone();
-        }
-        let args = connect.args.clone();
-        let ask = Ask::Connect(connect);
-        self.ask(Request { session: id, app: AppId(app), name: String::new(), args, ask });
+        state.address = address;
+        state.capabilities = connect.capabilities.clone();
+        let args = std::mem::take(&mut connect.args);
+        self.ask(Request::new(id, AppId(app), (String::new(), args), Ask::Connect(Box::new(connect))));
     }
 
-    fn ask_for_stream(&mut self, id: SessionId, msid: u32, name: &str, args: String, ask: Ask) {
-        self.leave(Endpoint { session: id, msid }, Parting::Stopped);
-        let may_ask = self.count_ask(id);
+    /// Asks for the stream of a name, as the client has sent it. What the client does on that message stream goes on until this
+    /// is granted.
+    fn ask_for_stream(&mut self, id: SessionId, (msid, sent, args): (u32, String, String), ask: Ask) {
+        let may_ask = self.count_ask(id, Some(msid));
         let Some(app) = self.cx.app_of(id).filter(|_| may_ask) else { return };
-        let named = self.cx.name_of(id, name);
-        let sent = || name.to_owned();
-        let full = named.as_ref().map_or_else(|_| sent(), |name| name.as_str().to_owned());
-        let request = Request { session: id, app, name: full, args, ask };
-        match named {
-            Ok(_) => self.ask(request),
-            Err(error) => self.refuse(&request, &error.to_string()),
+        match self.cx.name_of(id, &sent) {
+            Ok(name) => self.ask(Request::new(id, app, (name.as_str().to_owned(), args), ask)),
+            Err(error) => self.refuse(&Request::new(id, app, (sent, args), ask), &error.to_string()),
         }
     }
 
-    /// Counts one more request to publish or play; false if there are too many, which ends the session.
-    fn count_ask(&mut self, id: SessionId) -> bool {
+    /// Counts one more request to publish or play, perhaps in place of what is done on a message stream; false if there are too
+    /// many, which ends the session.
+    fn count_ask(&mut self, id: SessionId, msid: Option<u32>) -> bool {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let seconds = (now - session.opened).as_secs();
-        let roles = session.roles.len();
+        let others = session.roles.iter().filter(|role| Some(role.msid()) != msid).count();
         let Some(state) = session.rtmp_mut() else { return false };
         state.asks += 1;
         if state.asks > FREE_ASKS + seconds {
             self.cx.fail(id, "asks to publish or play too often");
             return false;
         }
-        if roles >= MAX_ROLES {
+        if others >= MAX_ROLES {
             self.cx.fail(id, "publishes and plays too much at once");
             return false;
         }
@@ -200,7 +195,7 @@ impl Engine {
 
     /// A request has been refused before it could be read as one.
     fn note_refusal(&mut self, id: SessionId, what: &str, why: &str) {
-        if self.count_ask(id) {
+        if self.count_ask(id, None) {
             let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
             let space = if app.is_empty() { "" } else { " " };
             let reason = format!("{what}{space}{app} refused: {why}");

@@ -1,17 +1,18 @@
 //! Players: how one joins a stream, asks for it otherwise, hears of its publishers, and leaves.
 
 use crate::engine::Engine;
+use crate::engine::config::policy::Policy;
+use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::{count, duration};
-use crate::engine::request::Request;
 use crate::engine::rtmp::publish::Parting;
 use crate::engine::session::roles::{Player, Role, Track, Until};
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
 use crate::media::Kind;
 use crate::rtmp::Control;
-use crate::rtmp::command::{After, Level, Play};
+use crate::rtmp::command::{After, Level};
 use crate::rtmp::message::UserControl;
 
 type Code = (Level, &'static str);
@@ -22,30 +23,37 @@ const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
-    pub(in crate::engine) fn grant_play(&mut self, request: &Request, play: &Play, name: &StreamName) {
-        let (id, msid) = (request.session, play.msid);
-        let endpoint = Endpoint { session: id, msid };
-        let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
-        let live = self.cx.streams.find(request.app, name).is_some_and(Stream::is_live);
+    /// Makes a message stream a player of a stream; what it did before ends.
+    pub(in crate::engine) fn grant_play(
+        &mut self,
+        endpoint: Endpoint,
+        app: AppId,
+        (duration, after): (Option<u32>, After),
+        name: &StreamName,
+    ) {
+        let Endpoint { session: id, msid } = endpoint;
+        let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
+        let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         if !live && !policy.idle_streams {
             self.cx.status(endpoint, NOT_FOUND, "No such stream");
-            let app = self.app_name(request.app);
-            let reason = format!("play {app}/{name} refused: nobody publishes it");
+            let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             return self.finish_if_idle(id, &reason);
         }
-        let stream_id = self.cx.find_or_create_stream(request.app, name);
+        self.leave(endpoint, Parting::Stopped);
+        let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
+        let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         stream.players.push(endpoint);
-        let until = play.duration.map_or(Until::End, Until::Duration);
+        let until = duration.map_or(Until::End, Until::Duration);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Player(Player::new(stream_id, msid, until, self.cx.now.instant)));
         self.cx.watch_silence(id);
         let wait = if live { "" } else { ", not live yet" };
-        log::info!("{id} play {}/{name}{wait}", self.app_name(request.app));
+        log::info!("{id} play {}/{name}{wait}", self.app_name(app));
         if live {
             self.cx.user_control(endpoint, UserControl::StreamBegin);
         }
-        match play.after {
+        match after {
             After::Replace => {}
             After::Reset => {
                 self.cx.status(endpoint, (Level::Status, "NetStream.Play.Reset"), "Playing and resetting");
@@ -65,7 +73,7 @@ impl Engine {
             self.end_answer(endpoint);
         }
         for module in &mut self.modules {
-            module.on_join(&mut self.cx, stream_id, endpoint);
+            module.on_play_start(&mut self.cx, stream_id, endpoint);
         }
     }
 
@@ -78,7 +86,8 @@ impl Engine {
         let Some(msid) = session.roles.on(msid).map(Role::msid) else { return };
         let endpoint = Endpoint { session: id, msid };
         let Some(player) = session.roles.player_mut(msid) else { return };
-        let live = self.cx.streams.get(player.stream).is_some_and(Stream::is_live);
+        let stream = player.stream;
+        let live = self.cx.streams.get(stream).is_some_and(Stream::is_live);
         match control {
             Control::Pause => player.paused = true,
             Control::Unpause => {
@@ -119,6 +128,9 @@ impl Engine {
             }
             Control::Receive { wanted: false, .. } => {}
         }
+        for module in &mut self.modules {
+            module.on_play_control(&mut self.cx, stream, endpoint, control);
+        }
     }
 
     /// A player has had as much as it asked for.
@@ -135,7 +147,7 @@ impl Engine {
     }
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
-        self.each_module(|module, cx| module.on_leave(cx, player.stream, endpoint));
+        self.each_module(|module, cx| module.on_play_end(cx, player.stream, endpoint));
         if let Some(stream) = self.cx.streams.get_mut(player.stream) {
             stream.players.retain(|&other| other != endpoint);
             let lost = match player.dropped {
@@ -204,7 +216,7 @@ impl Engine {
         self.cx.streams.get(stream).map(|stream| stream.players.clone()).unwrap_or_default()
     }
 
-    fn policy_of(&self, stream: StreamId) -> Option<crate::engine::config::policy::Policy> {
+    fn policy_of(&self, stream: StreamId) -> Option<Policy> {
         let app = self.cx.streams.get(stream)?.app;
         self.cx.apps.get(app.0).map(|app| app.policy)
     }

@@ -3,20 +3,19 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
+use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::duration;
-use crate::engine::request::Request;
 use crate::engine::session::roles::Role;
 use crate::engine::session::{STEP_DEADLINE, Session};
 use crate::engine::sink::Finish;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
-use crate::rtmp::command::{Level, Publish};
+use crate::rtmp::command::{Level, PublishType};
 
 /// How long nothing at all may come from a publisher's host. Its name is free again after that; the
 /// kernel's probes tell a host that is gone from an encoder that pauses.
@@ -38,26 +37,25 @@ pub(in crate::engine) enum Parting {
 }
 
 impl Engine {
+    /// Makes a message stream the publisher of a stream; what it did before ends, and another publisher of the name gives way.
     pub(in crate::engine) fn grant_publish(
         &mut self,
-        request: &Request,
-        publish: &Publish,
+        endpoint: Endpoint,
+        app: AppId,
+        publish_type: PublishType,
         name: &StreamName,
     ) {
-        let (id, msid, now) = (request.session, publish.msid, self.cx.now.instant);
-        let endpoint = Endpoint { session: id, msid };
-        let holder = self.cx.streams.find(request.app, name).and_then(|stream| stream.publisher);
-        if let Some(holder) = holder {
-            if !self.may_replace(request, name) {
-                return self.refuse(request, "already publishing");
-            }
+        let Endpoint { session: id, msid } = endpoint;
+        let now = self.cx.now.instant;
+        self.leave(endpoint, Parting::Stopped);
+        if let Some(holder) = self.cx.streams.find(app, name).and_then(|stream| stream.publisher) {
             self.displace(holder, id);
         }
-        let Some(policy) = self.cx.apps.get(request.app.0).map(|app| app.policy) else { return };
-        let stream_id = self.cx.find_or_create_stream(request.app, name);
+        let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
+        let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let goes_on = stream.is_live();
-        stream.begin(endpoint, publish.publish_type, now, &mut self.cx.panics);
+        stream.begin(endpoint, publish_type, now, &mut self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
@@ -66,33 +64,18 @@ impl Engine {
         self.cx.watch_silence(id);
         self.cx.look_by(id, now + policy.drop_idle);
         let how = if goes_on { ", and goes on with it" } else { "" };
-        log::info!("{id} publish {}/{name}{how}", self.app_name(request.app));
+        log::info!("{id} publish {}/{name}{how}", self.app_name(app));
         self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
         if goes_on {
             self.restart_players(stream_id);
-            return;
-        }
-        self.tell_players_of_begin(stream_id);
-        for module in &mut self.modules {
-            module.on_stream_start(&mut self.cx, stream_id);
-        }
-    }
-
-    /// Whether the publisher of a name has to give way to another.
-    fn may_replace(&self, request: &Request, name: &StreamName) -> bool {
-        let conflict = self.cx.apps.get(request.app.0).map(|app| app.policy.conflict);
-        match conflict {
-            Some(Conflict::Replace) => true,
-            Some(Conflict::ReplaceIdle(idle)) => {
-                let Some(stream) = self.cx.streams.find(request.app, name) else { return true };
-                let holder = stream.publisher.and_then(|holder| self.cx.sessions.get(holder.session));
-                let is_idle = || stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle);
-                // Whom we do not read is not silent, unless nobody is there any more.
-                holder.is_none_or(|session| {
-                    session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
-                })
+        } else {
+            self.tell_players_of_begin(stream_id);
+            for module in &mut self.modules {
+                module.on_stream_start(&mut self.cx, stream_id);
             }
-            Some(Conflict::Refuse) | None => false,
+        }
+        for module in &mut self.modules {
+            module.on_publish_start(&mut self.cx, stream_id, endpoint);
         }
     }
 
@@ -102,6 +85,7 @@ impl Engine {
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
         let published = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
         if let Some(stream) = published {
+            self.each_module(|module, cx| module.on_publish_end(cx, stream, holder));
             log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
         }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -127,6 +111,9 @@ impl Engine {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let Some(role) = session.roles.on(msid).filter(|role| role.msid() == msid).copied() else { return };
+        if let Role::Publisher { stream, .. } = role {
+            self.each_module(|module, cx| module.on_publish_end(cx, stream, endpoint));
+        }
         match role {
             Role::Publisher { stream, .. } if parting == Parting::Lost => self.lose(id, stream),
             Role::Publisher { stream, .. } => {
@@ -138,10 +125,9 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
         let publishes = session.roles.publishes();
-        let server = session.server;
-        if let Some(state) = session.rtmp_mut() {
-            state.owes_since = now;
-        }
+        let Some(state) = session.rtmp_mut() else { return };
+        state.owes_since = now;
+        let server = state.server;
         if matches!(role, Role::Publisher { .. }) && !publishes {
             // What it does next may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
@@ -226,11 +212,12 @@ impl Ctx {
     /// Lets a session hold as much of its client's input as one that publishes may, or less if it does not.
     fn fit_input_limits(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let (publishes, server) = (session.roles.publishes(), self.servers.get(session.server));
-        match (session.rtmp_mut(), server) {
-            (Some(state), Some(server)) if publishes => state.protocol.begin_publishing(server.rtmp.limits),
-            (Some(state), Some(server)) => state.protocol.end_publishing(server.rtmp.limits),
-            _ => {}
+        let publishes = session.roles.publishes();
+        let Some(state) = session.rtmp_mut() else { return };
+        match self.servers.get(state.server) {
+            Some(server) if publishes => state.protocol.begin_publishing(server.rtmp.limits),
+            Some(server) => state.protocol.end_publishing(server.rtmp.limits),
+            None => {}
         }
     }
 }

@@ -51,6 +51,12 @@ impl Engine {
             cx.work.lingering.push_back(id);
             return cx.look_again(id, at);
         }
+        self.expire_gate(id);
+        let cx = &mut self.cx;
+        // The end of one that this has ended is on its way.
+        let Some(session) = cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
         if session.paced_until.is_some() && session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
             return cx.close(id, "hung up after sending more media than may be taken in ten minutes");
         }
@@ -62,7 +68,7 @@ impl Engine {
             cx.work.actions.push_back(Action::SendUnasked(id));
         }
         let due = match &session.speaks {
-            Speaks::Rtmp(state) => match cx.servers.get(session.server) {
+            Speaks::Rtmp(state) => match cx.servers.get(state.server) {
                 Some(settings) => {
                     let silence = silence_ends(session, &cx.streams, &cx.apps);
                     rtmp_due(session, state, settings, (silence, now))
@@ -136,7 +142,8 @@ impl Ctx {
 
     /// Sees to it that a session that has begun to publish or play is pinged in time.
     pub(in crate::engine) fn watch_silence(&mut self, id: SessionId) {
-        let server = self.sessions.get(id).and_then(|session| self.servers.get(session.server));
+        let state = self.sessions.get(id).and_then(Session::rtmp);
+        let server = state.and_then(|state| self.servers.get(state.server));
         if let Some(ping) = server.map(|server| server.ping) {
             self.look_by(id, self.now.instant + ping);
         }
@@ -176,7 +183,7 @@ fn rtmp_due(
         next = next.min(deadline);
     }
     let owes = session.roles.is_empty() && session.shared_object_room == 0;
-    if owes && session.gate.is_none() {
+    if owes && session.suspended.is_none() {
         let deadline = state.owes_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {
@@ -197,8 +204,11 @@ fn rtmp_due(
         // What is due has been proposed; it waits on, if there is more to read.
         next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }
+    // Who is not read cannot be seen to answer a ping.
+    if let Some(suspended) = &session.suspended {
+        return Due::Later(next.min(suspended.until));
+    }
     if let Some(until) = session.paced_until {
-        // It is not read, so whether it answers cannot be known.
         return Due::Later(next.min(until));
     }
     match state.pinged.filter(|&pinged| pinged >= session.last_input) {

@@ -164,8 +164,8 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
-            session.drop_requests();
             self.work.ended.push_back(id);
+            self.drop_requests(id);
             self.release_input(id);
         }
     }
@@ -231,7 +231,6 @@ impl Ctx {
     fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
-        session.drop_requests();
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {
             Life::Open => Life::Closed(reason.into(), level),
             Life::Finishing(first) => Life::Closed(first, log::Level::Info),
@@ -242,6 +241,16 @@ impl Ctx {
         if queued {
             self.work.ended.push_back(id);
         }
+        self.drop_requests(id);
         self.release_input(id);
+    }
+
+    /// Gives up what a session has asked for, as it ends.
+    fn drop_requests(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        self.suspended -= usize::from(session.suspended.take().is_some());
+        if let Some(state) = session.http_mut() {
+            state.composing = false;
+        }
     }
 }

@@ -48,8 +48,11 @@ impl Engine {
 
     /// A session's peer has hung up. What it has sent before may still be to be read.
     pub fn hung_up(&mut self, id: SessionId, now: Now) {
-        if let Some(session) = self.cx.sessions.get_mut(id) {
-            session.hung_up.get_or_insert(now.instant);
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        session.hung_up.get_or_insert(now.instant);
+        // Nobody is left to hear the answer. What is published meanwhile is still taken.
+        if session.suspended.is_some() && !session.roles.publishes() {
+            self.lost(id, now);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Sessions: one for each connection, in a slab.
 
+pub(in crate::engine) mod client;
 pub(in crate::engine) mod deadlines;
 pub(in crate::engine) mod ending;
 pub(in crate::engine) mod input;
@@ -22,9 +23,10 @@ use crate::rtmp::capabilities::Capabilities;
 
 use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::ids::AppId;
-use crate::engine::request::Gate;
+use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unasked::Unasked;
+use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Roles;
 
@@ -38,11 +40,15 @@ pub(in crate::engine) enum Speaks {
 #[derive(Debug)]
 pub(in crate::engine) struct RtmpState {
     pub protocol: ServerSession,
+    /// The position of its server among `Ctx::servers`.
+    pub server: usize,
     pub app: Option<AppId>,
     /// What it has connected to beside the application.
     pub address: Address,
     /// What the client has said that it can do.
     pub capabilities: Capabilities,
+    /// What else it has said of itself.
+    pub client: Client,
     /// Since when it owes a connect, a publish or a play.
     pub owes_since: Instant,
     /// How often it has asked to publish or play.
@@ -55,12 +61,14 @@ pub(in crate::engine) struct RtmpState {
 
 impl RtmpState {
     /// Of a client that has said nothing yet; `seed` is what its handshake is made of.
-    pub fn new(seed: u64, now: Instant) -> Self {
+    pub fn new(seed: u64, server: usize, now: Instant) -> Self {
         Self {
             protocol: ServerSession::new(seed),
+            server,
             app: None,
             address: Address::default(),
             capabilities: Capabilities::default(),
+            client: Client::default(),
             owes_since: now,
             asks: 0,
             pinged: None,
@@ -80,6 +88,8 @@ pub(in crate::engine) struct HttpState {
     pub keep_alive: Duration,
     /// Where the peer has connected to.
     pub local: SocketAddr,
+    /// The position of the hosts that it may ask for among `Ctx::hosts`.
+    pub hosts: usize,
     /// Requests so far.
     pub requests: u64,
     /// Bytes queued so far.
@@ -94,13 +104,14 @@ pub(in crate::engine) struct HttpState {
 
 impl HttpState {
     /// Of a client that has asked for nothing yet.
-    pub fn new(local: SocketAddr, now: Instant) -> Self {
+    pub fn new(local: SocketAddr, hosts: usize, now: Instant) -> Self {
         Self {
             protocol: http::ServerSession::new(),
             waits_since: now,
             in_head: true,
             keep_alive: STEP_DEADLINE,
             local,
+            hosts,
             requests: 0,
             queued: 0,
             composing: false,
@@ -160,14 +171,11 @@ pub struct Session {
     pub out: OutQueue,
     pub(in crate::engine) roles: Roles,
     pub(in crate::engine) speaks: Speaks,
-    /// Position of an RTMP session's server among [`Ctx::servers`](crate::engine::Ctx), or of the hosts that an
-    /// HTTP session may ask for among `Ctx::hosts`.
-    pub(in crate::engine) server: usize,
     pub(in crate::engine) life: Life,
     /// Whether it is on the list of those with something to send.
     pub(in crate::engine) dirty: bool,
-    /// The request that waits for a gate's answer.
-    pub(in crate::engine) gate: Option<Gate>,
+    /// The request that waits for an answer.
+    pub(in crate::engine) suspended: Option<Box<Suspended>>,
     /// Until when it is held because it publishes faster than media time may run.
     pub(in crate::engine) paced_until: Option<Instant>,
     /// When its peer hung up, though what it has sent may not all have been read.
@@ -193,7 +201,6 @@ impl Session {
     pub(in crate::engine) fn new(
         id: SessionId,
         peer: SocketAddr,
-        server: usize,
         speaks: Speaks,
         out: OutQueue,
         now: Instant,
@@ -209,10 +216,9 @@ impl Session {
             out,
             roles: Roles::default(),
             speaks,
-            server,
             life: Life::Open,
             dirty: false,
-            gate: None,
+            suspended: None,
             paced_until: None,
             hung_up: None,
             pending: Vec::new(),
@@ -236,6 +242,11 @@ impl Session {
             Speaks::Rtmp(state) => Some(&state.capabilities),
             Speaks::Http(_) => None,
         }
+    }
+
+    /// What an RTMP client has said of itself, once it has connected.
+    pub fn client(&self) -> Option<&Client> {
+        self.rtmp().filter(|state| state.app.is_some()).map(|state| &state.client)
     }
 
     /// Starts the clock of a queue that has been empty.
@@ -284,13 +295,13 @@ impl Session {
 
     /// Whether its input waits for what its client must be there for: an answer, room in its queue.
     pub(in crate::engine) fn needs_its_client(&self) -> bool {
-        self.backlogged || self.gate.is_some() || self.is_composing()
+        self.backlogged || self.suspended.is_some() || self.is_composing()
     }
 
-    /// Bytes of its client's input that are held: not yet parsed, or no whole message.
+    /// Bytes of its client's input that are held: not yet parsed, no whole message, or what it has said of itself.
     pub(in crate::engine) fn held_input(&self) -> usize {
         let unfinished = match &self.speaks {
-            Speaks::Rtmp(state) => state.protocol.held(),
+            Speaks::Rtmp(state) => state.protocol.held() + state.client.bytes(),
             Speaks::Http(state) => state.protocol.held(),
         };
         self.pending.capacity() + unfinished
@@ -313,14 +324,6 @@ impl Session {
         match &mut self.speaks {
             Speaks::Rtmp(state) => state.protocol.release(),
             Speaks::Http(state) => state.protocol.release(),
-        }
-    }
-
-    /// Gives up what it has asked for, as it ends.
-    pub(in crate::engine) fn drop_requests(&mut self) {
-        self.gate = None;
-        if let Speaks::Http(state) = &mut self.speaks {
-            state.composing = false;
         }
     }
 

@@ -252,6 +252,11 @@ impl Seat<'_> {
         self.out.push_group_on(self.player.msid, frames);
     }
 
+    /// Messages that may wait before frames are left out.
+    pub fn most_messages(&self) -> usize {
+        self.out.limits().messages as usize
+    }
+
     /// Messages that wait for the player's session.
     pub fn messages(&self) -> usize {
         self.out.len()

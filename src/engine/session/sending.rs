@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
@@ -42,9 +41,8 @@ impl Ctx {
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
-        let (sessions, servers, work) = (&mut self.sessions, &self.servers, &mut self.work);
-        let mut round =
-            Round { sessions, servers, work, now: self.now.instant, hold, held: false, stuck: Vec::new() };
+        let (sessions, work) = (&mut self.sessions, &mut self.work);
+        let mut round = Round { sessions, work, now: self.now.instant, hold, held: false, stuck: Vec::new() };
         let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
         // One net for all of them, spread anew behind a player that needed it: for each it would cost the fan-out.
         while next < stream.players.len() {
@@ -117,7 +115,7 @@ impl Ctx {
             push(&mut session.out, bytes);
             mark_dirty(&mut self.work.dirty, session);
             self.budgets.count_replies(session);
-            if is_overfull(session, self.servers.get(session.server)) {
+            if is_overfull(session) {
                 self.close(id, "does not read what it is sent");
             }
         }
@@ -162,7 +160,6 @@ impl Ctx {
 /// One frame's way to the players of a stream.
 struct Round<'a> {
     sessions: &'a mut Sessions,
-    servers: &'a [ServerSettings],
     work: &'a mut Work,
     now: Instant,
     /// How long frames may be held back, to be sent together.
@@ -187,15 +184,14 @@ impl Round<'_> {
             seat.player.until = Until::Done;
             self.work.satisfied.push_back(player);
         }
-        let settings = self.servers.get(session.server);
-        if !self.hold.is_zero() && settings.is_some_and(|s| session.out.len() < s.out_cork) {
+        if !self.hold.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.held = true;
         } else if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
         // A queue that stays full is one of a player that does not read.
         self.work.pressed |= before < pressed && session.out.len() >= pressed;
-        if is_overfull(session, settings) {
+        if is_overfull(session) {
             self.stuck.push(session.id);
         }
     }
@@ -204,15 +200,14 @@ impl Round<'_> {
 /// Whether more waits for an RTMP session than there can be if its peer reads. Frames stop at the limits of
 /// the live module, so only replies and headers come to this. What it publishes and plays does not count: a
 /// player whose stream has ended still takes in what waits.
-fn is_overfull(session: &Session, settings: Option<&ServerSettings>) -> bool {
+fn is_overfull(session: &Session) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
     let (out, more) = (&session.out, session.out.allowance());
     let is_over = |replies: usize| {
         let own = replies + session.shared_object_room;
         out.reply_bytes() > own || out.bytes() > 2 * MAX_QUEUED_BYTES + own + more.bytes
     };
-    let messages = settings.map_or(0, ServerSettings::longest_queue);
-    out.len() > messages + more.messages
+    out.len() > out.limits().most() + more.messages
         // The state of the protocol is looked at last: nearly never, as it lies elsewhere.
         || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
 }

@@ -1,12 +1,365 @@
-//! Requests that a gate suspends or denies, and sinks that fail.
+//! Requests that a module suspends, renames or denies: every answer finds the request that it is for, or nobody.
 
+use std::cell::RefCell;
+
+use crate::engine::rtmp::gates::MAX_SUSPENDED;
 use crate::engine::tests::*;
 
-/// Suspends every publish until the test answers, and gives each stream a sink that fails.
-struct Hesitant {
-    frames: Rc<Cell<usize>>,
+const WAIT: Duration = Duration::from_secs(30);
+
+/// What a module has been called for, in order.
+type Calls = Rc<RefCell<Vec<String>>>;
+
+/// Suspends every publish, and every play of "paid", at the gate of callbacks, until the test answers.
+#[derive(Default)]
+struct Doorman {
+    tickets: Rc<RefCell<Vec<Ticket>>>,
+    calls: Calls,
 }
 
+impl Module for Doorman {
+    fn name(&self) -> &'static str {
+        "doorman"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        &[]
+    }
+
+    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
+        Ok(())
+    }
+
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
+        if gate == Gate::Access && request.name == "key" {
+            request.name = "from-key".into();
+        }
+        let suspends = matches!(request.ask, Ask::Publish { .. }) || request.name == "paid";
+        if gate != Gate::Callback || !suspends {
+            return Verdict::Continue;
+        }
+        self.calls.borrow_mut().push(format!("ask {}", request.name));
+        self.tickets.borrow_mut().push(request.ticket);
+        Verdict::Suspend { until: cx.now.instant + WAIT }
+    }
+
+    fn on_stream_start(&mut self, _: &mut Ctx, _: StreamId) {
+        self.calls.borrow_mut().push("stream".into());
+    }
+
+    fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
+        self.calls.borrow_mut().push(format!("publish {}", cx.streams.get(stream).unwrap().name));
+    }
+
+    fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
+        self.calls.borrow_mut().push(format!("unpublish {}", cx.streams.get(stream).unwrap().name));
+    }
+
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
+        self.calls.borrow_mut().push(format!("play {}", cx.streams.get(stream).unwrap().name));
+    }
+
+    fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
+        self.calls.borrow_mut().push(format!("stop {}", cx.streams.get(stream).unwrap().name));
+    }
+
+    fn on_play_control(&mut self, _: &mut Ctx, _: StreamId, _: Endpoint, control: Control) {
+        self.calls.borrow_mut().push(format!("{control:?}"));
+    }
+}
+
+/// An engine with a doorman, and what he notes.
+struct House {
+    world: World,
+    tickets: Rc<RefCell<Vec<Ticket>>>,
+    calls: Calls,
+}
+
+impl House {
+    fn new() -> Self {
+        let doorman = Doorman::default();
+        let (tickets, calls) = (Rc::clone(&doorman.tickets), Rc::clone(&doorman.calls));
+        let mut modules = table();
+        modules.insert(0, Box::new(doorman));
+        Self { world: World::new(modules), tickets, calls }
+    }
+
+    /// The ticket of the latest suspension.
+    fn ticket(&self) -> Ticket {
+        *self.tickets.borrow().last().unwrap()
+    }
+
+    fn answer(&mut self, ticket: Ticket, reply: Reply) -> Vec<Action> {
+        self.world.engine.cx.answer(ticket, reply);
+        assert!(self.world.engine.has_work());
+        self.world.end_turn()
+    }
+
+    fn publish(&mut self, name: &str) -> Client {
+        let mut client = Client::publish(&mut self.world, name);
+        client.receive(&mut self.world);
+        client
+    }
+
+    /// A publisher that has been let in.
+    fn publisher(&mut self, name: &str) -> Client {
+        let mut client = self.publish(name);
+        self.answer(self.ticket(), Reply::Grant);
+        assert_eq!(client.codes(&mut self.world), ["NetStream.Publish.Start"]);
+        client
+    }
+
+    fn codes(&mut self, client: &mut Client) -> Vec<String> {
+        client.codes(&mut self.world)
+    }
+
+    fn take_calls(&self) -> Vec<String> {
+        self.calls.take()
+    }
+
+    /// Whether a session is suspended; the count of the context says the same of all.
+    fn is_suspended(&self, id: SessionId) -> bool {
+        let cx = &self.world.engine.cx;
+        assert_eq!(cx.suspended, cx.sessions.iter().filter(|session| session.suspended.is_some()).count());
+        cx.sessions.get(id).is_some_and(|session| session.suspended.is_some())
+    }
+
+    fn streams(&self) -> Vec<String> {
+        self.world.engine.cx.streams.iter().map(|stream| stream.name.to_string()).collect()
+    }
+}
+
+fn ask(client: &mut Client, house: &mut House, verb: &str, name: &str) {
+    client.command(&mut house.world, &[verb.into(), 2.0.into(), Value::Null, name.into()]);
+}
+
+#[test]
+fn a_suspended_request_loses_nothing_that_came_meanwhile() {
+    let mut house = House::new();
+    let mut player = Client::play(&mut house.world, "a-renamed");
+    let mut publisher = house.publish("a");
+    assert!(house.world.engine.is_held(publisher.id) && house.is_suspended(publisher.id));
+    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut house.world, Kind::Video, 1, KEY);
+    assert_eq!(player.media(&mut house.world), []);
+    let actions = house.answer(house.ticket(), Reply::Rename("a-renamed".into()));
+    assert!(actions.contains(&Action::Read(publisher.id)));
+    publisher.frame(&mut house.world, Kind::Video, 2, INTER);
+    assert_eq!(player.media(&mut house.world).len(), 3);
+    assert_eq!(house.streams(), ["a-renamed"]);
+}
+
+#[test]
+fn a_refused_request_ends_the_session_with_the_reason() {
+    let mut house = House::new();
+    let mut publisher = house.publish("a");
+    house.answer(house.ticket(), Reply::Refuse("not you".into()));
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(!house.world.is_open(publisher.id));
+}
+
+#[test]
+fn a_second_answer_finds_nobody_even_if_the_session_has_asked_again() {
+    let mut house = House::new();
+    let mut publisher = house.publisher("a");
+    let first = house.ticket();
+    house.answer(first, Reply::Refuse("late".into()));
+    assert!(house.world.is_open(publisher.id));
+    ask(&mut publisher, &mut house, "publish", "b");
+    assert!(house.is_suspended(publisher.id));
+    house.answer(first, Reply::Grant);
+    assert!(house.is_suspended(publisher.id), "the answer was for another request");
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams(), ["b"]);
+}
+
+#[test]
+fn two_answers_in_one_turn_decide_once() {
+    let mut house = House::new();
+    let publisher = house.publish("a");
+    let ticket = house.ticket();
+    house.world.engine.cx.answer(ticket, Reply::Grant);
+    house.world.engine.cx.answer(ticket, Reply::Refuse("changed my mind".into()));
+    house.world.end_turn();
+    assert!(house.world.is_open(publisher.id));
+    assert_eq!(house.streams(), ["a"]);
+}
+
+#[test]
+fn an_answer_to_a_session_that_has_gone_grants_nothing() {
+    let mut house = House::new();
+    let mut publisher = house.publish("a");
+    house.world.engine.cx.finish(publisher.id, "over");
+    assert!(!house.is_suspended(publisher.id));
+    house.world.end_turn();
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams(), [""; 0]);
+    publisher.receive(&mut house.world);
+    house.world.pass(3);
+    assert_eq!(house.world.engine.session_count(), 0);
+    let next = house.publish("b");
+    assert_eq!(next.id.index, publisher.id.index, "it has the slot");
+    let first = house.tickets.borrow()[0];
+    house.answer(first, Reply::Grant);
+    assert!(house.is_suspended(next.id));
+}
+
+#[test]
+fn without_an_answer_in_time_a_request_is_refused_and_a_late_answer_changes_nothing() {
+    let mut house = House::new();
+    let mut publisher = house.publish("a");
+    house.world.pass(29);
+    assert!(house.is_suspended(publisher.id), "neither the first step's deadline nor a ping has ended it");
+    assert!(publisher.receive(&mut house.world).is_empty(), "and it is not pinged");
+    house.world.pass(1);
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(!house.world.is_open(publisher.id) && !house.is_suspended(publisher.id));
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams(), [""; 0]);
+}
+
+#[test]
+fn a_long_wait_is_neither_silence_nor_a_step_that_is_owed() {
+    let mut house = House::new();
+    let mut publisher = house.publish("a");
+    house.world.pass(29);
+    house.answer(house.ticket(), Reply::Grant);
+    house.world.pass(20);
+    assert!(house.world.is_open(publisher.id));
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
+}
+
+#[test]
+fn a_client_that_goes_away_while_it_waits_is_noticed() {
+    let mut house = House::new();
+    let publisher = house.publish("a");
+    house.world.engine.hung_up(publisher.id, house.world.now);
+    house.world.end_turn();
+    assert!(!house.world.is_open(publisher.id) && !house.is_suspended(publisher.id));
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams(), [""; 0]);
+}
+
+#[test]
+fn what_a_message_stream_did_goes_on_until_another_request_is_granted() {
+    let mut house = House::new();
+    let mut player = Client::play(&mut house.world, "a");
+    let mut publisher = house.publisher("a");
+    player.receive(&mut house.world);
+    ask(&mut publisher, &mut house, "publish", "b");
+    assert_eq!(house.streams(), ["a"], "it is published still");
+    house.answer(house.ticket(), Reply::Refuse("not there".into()));
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(house.world.is_open(publisher.id));
+    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut house.world, Kind::Video, 1, KEY);
+    assert_eq!(player.media(&mut house.world).len(), 2);
+    ask(&mut publisher, &mut house, "publish", "b");
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams().len(), 2, "the player waits for a");
+    assert_eq!(
+        house.take_calls(),
+        ["play a", "ask a", "stream", "publish a", "ask b", "ask b", "unpublish a", "stream", "publish b"]
+    );
+}
+
+#[test]
+fn a_name_is_not_taken_for_whom_has_it_and_asks_again() {
+    let mut house = House::new();
+    let mut publisher = house.publisher("a");
+    ask(&mut publisher, &mut house, "publish", "a");
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
+    assert_eq!(house.streams(), ["a"]);
+}
+
+#[test]
+fn a_taken_name_is_refused_before_anybody_is_asked_and_again_behind_a_rename() {
+    let mut house = House::new();
+    let mut first = house.publisher("a");
+    let second = house.publish("a");
+    assert!(!house.world.is_open(second.id));
+    assert_eq!(house.tickets.borrow().len(), 1, "nobody was asked about the second");
+
+    let mut third = house.publish("b");
+    house.answer(house.ticket(), Reply::Rename("a".into()));
+    assert_eq!(house.codes(&mut third), ["NetStream.Publish.BadName"]);
+    assert!(house.world.is_open(first.id));
+    first.frame(&mut house.world, Kind::Video, 0, HEADER);
+}
+
+#[test]
+fn two_that_wait_for_the_same_name_do_not_both_get_it() {
+    let mut house = House::new();
+    let (first, mut second) = (house.publish("a"), house.publish("a"));
+    let tickets = house.tickets.borrow().clone();
+    house.answer(tickets[0], Reply::Grant);
+    house.answer(tickets[1], Reply::Grant);
+    assert_eq!(house.codes(&mut second), ["NetStream.Publish.BadName"]);
+    assert!(house.world.is_open(first.id) && !house.world.is_open(second.id));
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_behind_a_rename() {
+    let mut house = House::new();
+    let mut publisher = house.publish("a");
+    house.answer(house.ticket(), Reply::Rename("../a".into()));
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert_eq!(house.streams(), [""; 0]);
+}
+
+#[test]
+fn the_gates_are_passed_in_their_order() {
+    let mut house = House::new();
+    let mut client = Client::connect(&mut house.world, "closed");
+    client.receive(&mut house.world);
+    ask(&mut client, &mut house, "publish", "a");
+    assert_eq!(house.take_calls(), [""; 0], "live is off, so nobody is asked");
+    house.publish("key");
+    assert_eq!(house.take_calls(), ["ask from-key"], "a key has become a name before");
+}
+
+#[test]
+fn players_are_suspended_like_publishers_and_their_controls_are_told() {
+    let mut house = House::new();
+    house.publisher("paid");
+    let mut player = Client::play(&mut house.world, "paid");
+    assert!(house.is_suspended(player.id));
+    house.answer(house.ticket(), Reply::Grant);
+    player.receive(&mut house.world);
+    let pause = ["pause".into(), 0.0.into(), Value::Null, true.into(), 0.0.into()];
+    player.command(&mut house.world, &pause);
+    house.world.engine.disconnected(player.id, "gone", house.world.now);
+    house.world.end_turn();
+    assert_eq!(house.take_calls()[3..], ["ask paid", "play paid", "Pause", "stop paid"]);
+}
+
+#[test]
+fn publishers_that_take_a_stream_over_begin_and_end_within_it() {
+    let mut house = House::new();
+    let mut first = house.publisher("a");
+    first.frame(&mut house.world, Kind::Video, 0, HEADER);
+    house.take_calls();
+    house.world.pass(6);
+    house.publisher("a");
+    assert_eq!(house.take_calls(), ["ask a", "unpublish a", "publish a"], "the stream has not ended");
+}
+
+#[test]
+fn no_more_than_a_bounded_number_of_requests_waits() {
+    let mut house = House::new();
+    for count in 0..MAX_SUSPENDED {
+        house.publish(&format!("s{count}"));
+    }
+    let last = house.publish("last");
+    assert!(!house.world.is_open(last.id));
+    let first = house.tickets.borrow()[0];
+    house.answer(first, Reply::Refuse("no".into()));
+    let next = house.publish("next");
+    assert!(house.is_suspended(next.id));
+}
+
+/// Fails after some frames.
 struct Failing {
     frames: Rc<Cell<usize>>,
 }
@@ -18,83 +371,17 @@ impl Sink for Failing {
     }
 }
 
-impl Module for Hesitant {
-    fn name(&self) -> &'static str {
-        "hesitant"
-    }
-
-    fn directives(&self) -> &'static [Directive] {
-        &[]
-    }
-
-    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
-        Ok(())
-    }
-
-    fn gate(&mut self, _: &mut Ctx, request: &mut Request) -> Verdict {
-        match request.ask {
-            Ask::Publish(_) => {
-                request.name = format!("{}-renamed", request.name);
-                Verdict::Suspend
-            }
-            _ => Verdict::Continue,
-        }
-    }
-
-    fn on_stream_start(&mut self, cx: &mut Ctx, stream: StreamId) {
-        let sink = Failing { frames: Rc::clone(&self.frames) };
-        cx.streams.get_mut(stream).unwrap().add_sink("failing", Box::new(sink));
-    }
-}
-
 #[test]
-fn a_suspended_request_loses_nothing_that_came_meanwhile() {
-    let frames = Rc::new(Cell::new(0));
-    let mut modules = table();
-    modules.insert(0, Box::new(Hesitant { frames: Rc::clone(&frames) }));
-    let mut world = World::new(modules);
-    let mut player = Client::play(&mut world, "a-renamed");
+fn a_sink_that_fails_is_dropped_and_the_publisher_lives_on() {
+    let mut world = World::standard();
     let mut publisher = Client::publish(&mut world, "a");
-    assert!(world.engine.is_held(publisher.id));
-    publisher.frame(&mut world, Kind::Video, 0, HEADER);
-    publisher.frame(&mut world, Kind::Video, 1, KEY);
-    assert_eq!(player.media(&mut world), []);
-    world.engine.cx.answer(publisher.id, Verdict::Continue);
-    assert!(world.engine.has_work());
-    assert!(world.end_turn().contains(&Action::Read(publisher.id)));
-    publisher.frame(&mut world, Kind::Video, 2, INTER);
-    assert_eq!(player.media(&mut world).len(), 3);
-
-    // A sink that fails is dropped after its error; the publisher lives on.
-    publisher.frame(&mut world, Kind::Video, 3, INTER);
+    let frames = Rc::new(Cell::new(0));
+    let id = world.engine.cx.streams.iter().next().unwrap().id;
+    let sink = Failing { frames: Rc::clone(&frames) };
+    world.engine.cx.streams.get_mut(id).unwrap().add_sink("failing", Box::new(sink));
+    for time in 0..5 {
+        publisher.frame(&mut world, Kind::Video, time, if time == 0 { HEADER } else { KEY });
+    }
     assert_eq!(frames.get(), 3);
     assert!(world.is_open(publisher.id));
-}
-
-#[test]
-fn a_denied_request_ends_the_session_with_the_reason() {
-    let mut modules = table();
-    modules.insert(0, Box::new(Hesitant { frames: Rc::new(Cell::new(0)) }));
-    let mut world = World::new(modules);
-    let mut publisher = Client::publish(&mut world, "a");
-    world.engine.cx.answer(publisher.id, Verdict::Deny("not you".into()));
-    world.end_turn();
-    assert_eq!(publisher.codes(&mut world)[1..], ["NetStream.Publish.BadName"]);
-    assert!(!world.is_open(publisher.id));
-}
-
-#[test]
-fn an_answer_to_a_session_that_ends_grants_nothing() {
-    let mut modules = table();
-    modules.insert(0, Box::new(Hesitant { frames: Rc::new(Cell::new(0)) }));
-    let mut world = World::new(modules);
-    let mut publisher = Client::publish(&mut world, "a");
-    world.engine.cx.finish(publisher.id, "over");
-    world.end_turn();
-    world.engine.cx.answer(publisher.id, Verdict::Continue);
-    world.end_turn();
-    assert_eq!(world.engine.cx.streams.iter().count(), 0);
-    publisher.receive(&mut world);
-    world.pass(3);
-    assert_eq!(world.engine.session_count(), 0);
 }

@@ -461,7 +461,7 @@ fn a_late_answer_does_not_reach_the_next_owner_of_a_slot() {
     assert_eq!(first.id.index, second.id.index);
     world.engine.input(first.id, b"late", world.now);
     world.engine.disconnected(first.id, "late", world.now);
-    world.engine.cx.answer(first.id, Verdict::Continue);
+    world.engine.cx.answer(Ticket { session: first.id, serial: 1 }, Reply::Grant);
     world.end_turn();
     assert!(world.is_open(second.id));
 }

@@ -61,7 +61,7 @@ fn a_gate_sees_the_name_and_not_what_was_sent() {
             Ok(())
         }
 
-        fn gate(&mut self, _: &mut Ctx, request: &mut Request) -> Verdict {
+        fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
             match request.ask {
                 Ask::Connect(_) => Verdict::Continue,
                 _ => Verdict::Deny(format!("it is {} with {}", request.name, request.args)),

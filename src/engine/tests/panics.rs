@@ -69,7 +69,7 @@ impl Module for Faulty {
         Ok(())
     }
 
-    fn gate(&mut self, _: &mut Ctx, request: &mut Request) -> Verdict {
+    fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
         assert!(request.name != "bad" || self.at.get() != Point::Gate, "Gate");
         Verdict::Continue
     }
@@ -86,7 +86,7 @@ impl Module for Faulty {
         self.fail_for(cx, stream, Point::StreamEnd);
     }
 
-    fn on_join(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
         self.fail_for(cx, stream, Point::Join);
     }
 

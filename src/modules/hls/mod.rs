@@ -41,7 +41,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Ask, Config, Ctx, MemoryFiles, Module, Playlists, Probe, Request, StreamId, StreamName, Verdict,
+    Ask, Config, Ctx, Gate, MemoryFiles, Module, Playlists, Probe, Request, StreamId, StreamName, Verdict,
 };
 
 use case::Case;
@@ -101,8 +101,10 @@ impl Module for Hls {
     }
 
     /// Refuses names whose files would be another stream's.
-    fn gate(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
-        let (Ask::Publish(_), Ok(name)) = (&request.ask, StreamName::new(&request.name)) else {
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
+        let (Ask::Publish { .. }, Gate::Name, Ok(name)) =
+            (&request.ask, gate, StreamName::new(&request.name))
+        else {
             return Verdict::Continue;
         };
         let own = cx.streams.find(request.app, &name).map(|stream| stream.id);

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Ask, Config, Ctx, Module, Request, StreamId, StreamName, Verdict};
+use crate::engine::{Ask, Config, Ctx, Gate, Module, Request, StreamId, StreamName, Verdict};
 use crate::media::Frame;
 
 use meter::Meter;
@@ -101,9 +101,11 @@ impl Module for PublishLimits {
         }
     }
 
-    fn gate(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let limit = self.apps.get(request.app.0).and_then(|limits| limits.bitrate.as_ref());
-        let (Some(limit), Ask::Publish(_)) = (limit, &request.ask) else { return Verdict::Continue };
+        let (Some(limit), Ask::Publish { .. }, Gate::Service) = (limit, &request.ask, gate) else {
+            return Verdict::Continue;
+        };
         let Ok(name) = StreamName::new(&request.name) else { return Verdict::Continue };
         let now = cx.now.instant;
         match self.past.get(request.app, &name, now).filter(|meter| meter.is_over(limit.value)) {

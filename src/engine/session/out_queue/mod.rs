@@ -133,6 +133,22 @@ pub struct Allowance {
     pub bytes: usize,
 }
 
+/// Messages that may wait for one session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Beyond so many, frames are left out.
+    pub messages: u32,
+    /// With so many, frames are sent that could be held back.
+    pub cork: u32,
+}
+
+impl QueueLimits {
+    /// With so many the session is given up: frames stop at half of it, so only replies and headers come to this.
+    pub fn most(self) -> usize {
+        2 * self.messages as usize
+    }
+}
+
 /// What is still to be sent of a file.
 #[derive(Debug)]
 pub struct Piece {
@@ -202,14 +218,25 @@ pub struct OutQueue {
     allowance: Allowance,
     /// How frames are cut up for this peer.
     chunking: Chunking,
+    limits: QueueLimits,
 }
 
 impl OutQueue {
     /// An empty queue for a peer whose frames are cut up like this.
-    pub fn new(chunking: impl Into<Chunking>) -> Self {
+    pub fn new(chunking: impl Into<Chunking>, limits: QueueLimits) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
-        Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking }
+        Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking, limits }
+    }
+
+    /// How many messages may wait.
+    pub fn limits(&self) -> QueueLimits {
+        self.limits
+    }
+
+    /// Drops all that waits.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.chunking, self.limits);
     }
 
     /// Queues bytes of which there may be other owners.
@@ -452,11 +479,6 @@ impl OutQueue {
                 Item::Bytes(_) | Item::Header(_) | Item::File(_) | Item::Wait(_) => {}
             }
         }
-    }
-
-    /// How frames are cut up for this peer.
-    pub(in crate::engine) fn chunking(&self) -> Chunking {
-        self.chunking
     }
 
     /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.

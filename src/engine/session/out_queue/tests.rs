@@ -15,10 +15,12 @@ fn gathered(queue: &OutQueue) -> Vec<u8> {
     slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
 }
 
+const LIMITS: QueueLimits = QueueLimits { messages: 256, cork: 32 };
+
 #[test]
 fn what_is_sent_in_pieces_of_any_size_is_what_was_queued() {
     for step in 1..60 {
-        let mut queue = OutQueue::new(16);
+        let mut queue = OutQueue::new(16, LIMITS);
         queue.push_bytes(b"reply".as_slice().into());
         queue.push_frame(frame(40));
         queue.push_frame(frame(1));
@@ -39,7 +41,7 @@ fn what_is_sent_in_pieces_of_any_size_is_what_was_queued() {
 
 #[test]
 fn short_bytes_are_joined_also_to_what_is_being_sent() {
-    let mut queue = OutQueue::new(128);
+    let mut queue = OutQueue::new(128, LIMITS);
     queue.join_bytes(b"abc");
     queue.advance(2);
     queue.join_bytes(b"def");
@@ -56,7 +58,7 @@ fn short_bytes_are_joined_also_to_what_is_being_sent() {
 fn a_part_of_a_body_is_cut_to_it_and_sent_from_where_it_lies() {
     let bytes: Rc<[u8]> = b"0123456789".as_slice().into();
     let sent = |body: Body| {
-        let mut queue = OutQueue::new(128);
+        let mut queue = OutQueue::new(128, LIMITS);
         queue.push_body(body);
         assert_eq!(queue.is_empty(), queue.bytes() == 0);
         let sent = gathered(&queue);
@@ -78,7 +80,7 @@ fn a_part_of_a_body_is_cut_to_it_and_sent_from_where_it_lies() {
 #[test]
 fn on_another_message_stream_a_frame_is_shared_but_for_its_header() {
     for length in [1, 40] {
-        let (mut usual, mut other) = (OutQueue::new(16), OutQueue::new(16));
+        let (mut usual, mut other) = (OutQueue::new(16, LIMITS), OutQueue::new(16, LIMITS));
         let shared = frame(length);
         usual.push_frame_on(1, &shared);
         other.push_frame_on(3, &shared);
@@ -95,7 +97,7 @@ fn on_another_message_stream_a_frame_is_shared_but_for_its_header() {
 fn a_group_is_sent_in_pieces_of_any_size_like_its_frames() {
     let frames: Rc<[_]> = (1..5).map(|length| frame(length * 9)).collect();
     for (msid, step) in [1, 3].into_iter().flat_map(|msid| (1..70).map(move |step| (msid, step))) {
-        let (mut single, mut group) = (OutQueue::new(16), OutQueue::new(16));
+        let (mut single, mut group) = (OutQueue::new(16, LIMITS), OutQueue::new(16, LIMITS));
         for queue in [&mut single, &mut group] {
             queue.push_bytes(b"reply".as_slice().into());
         }
@@ -120,7 +122,7 @@ fn a_group_is_sent_in_pieces_of_any_size_like_its_frames() {
 
 #[test]
 fn an_allowance_counts_down_with_the_queue() {
-    let mut queue = OutQueue::new(4096);
+    let mut queue = OutQueue::new(4096, LIMITS);
     (0..10).for_each(|_| queue.push_frame(frame(88)));
     let whole = Allowance { messages: 10, bytes: 1000 };
     queue.allow(whole);
@@ -136,7 +138,7 @@ fn an_allowance_counts_down_with_the_queue() {
 
 #[test]
 fn a_file_waits_its_turn_and_is_counted_down() {
-    let mut queue = OutQueue::new(128);
+    let mut queue = OutQueue::new(128, LIMITS);
     queue.push_bytes(b"head".as_slice().into());
     queue.push_body(Body::File { file: File::open("/dev/null").unwrap(), offset: 10, length: 7 });
     assert!(queue.file().is_none());
@@ -160,7 +162,7 @@ fn mixed() -> OutQueue {
         (|| video(&[0x17, 0, 0, 0, 0, 1, 66, 0, 30, 0xff, 0xe0, 0]), || video(&[0x27; 40]));
     let mut reply = Vec::new();
     write_control(&mut reply, MessageType::Acknowledgement, &[0; 4]);
-    let mut queue = OutQueue::new(16);
+    let mut queue = OutQueue::new(16, LIMITS);
     queue.push_group_on(1, &[picture(), header(), picture()].into());
     queue.push_bytes(reply.into());
     queue.push_frame_on(3, &picture());
