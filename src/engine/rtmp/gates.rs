@@ -167,7 +167,7 @@ impl Engine {
                 self.grant_play(Endpoint { session: id, msid }, app, (duration, after), &name);
             }
             (_, Err(error)) => {
-                debug_assert!(false, "a name that is none has come through the gates: {error}")
+                debug_assert!(false, "a name that is none has come through the gates: {error}");
             }
         }
     }
