@@ -90,15 +90,16 @@ fn beside_a_flood_of_connections_streams_are_published_cut_listed_and_recorded()
     let mut broadcast = Broadcast::start(&server);
     let recorded = Raw::connected(server.rtmp(), "rec");
     let crowd = flood(&server);
-    server.wait_log("accepting rests");
+    server.wait_log("no connections are accepted");
     broadcast.cut();
     record(recorded, &server, "late");
     broadcast.cut();
 
     // Who waits to be accepted costs nothing, and is told of now and then.
-    let (begun, before, told) = (Instant::now(), ticks(&server), server.lines("accepting rests").len());
+    let (begun, before, told) =
+        (Instant::now(), ticks(&server), server.lines("no connections are accepted").len());
     std::thread::sleep(Duration::from_millis(1500));
-    let (spent, lines) = (ticks(&server) - before, server.lines("accepting rests").len() - told);
+    let (spent, lines) = (ticks(&server) - before, server.lines("no connections are accepted").len() - told);
     assert!(spent < 50, "{spent} ticks in {:?}", begun.elapsed());
     assert!(lines <= 1, "{lines} lines in {:?}", begun.elapsed());
     drop(crowd);
@@ -110,13 +111,13 @@ fn when_a_flood_ends_the_next_one_is_served_within_a_second() {
     let mut seen = 0;
     is_done_within(Duration::from_secs(1), || {
         let crowd = flood(&server);
-        wait("accepting rests again", || server.lines("accepting rests").len() > seen);
+        wait("accepting pauses again", || server.lines("no connections are accepted").len() > seen);
         drop(crowd);
         let begun = Instant::now();
         // One that is still refused comes again.
         while !Raw::may_shake_hands(server.rtmp()) {}
         let took = begun.elapsed();
-        seen = server.lines("accepting rests").len();
+        seen = server.lines("no connections are accepted").len();
         took
     });
 }
@@ -128,7 +129,7 @@ fn downloads_that_nobody_reads_leave_descriptors_for_fragments_and_recordings() 
     let mut broadcast = Broadcast::start(&server);
     let recorded = Raw::connected(server.rtmp(), "rec");
     let mut crowd: Vec<_> = Vec::new();
-    while server.lines("accepting rests").is_empty() && crowd.len() < FLOOD {
+    while server.lines("no connections are accepted").is_empty() && crowd.len() < FLOOD {
         crowd.push(Connection::open(server.http()));
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -153,7 +154,7 @@ fn downloads_that_nobody_reads_leave_descriptors_for_fragments_and_recordings() 
 fn a_flood_of_one_listener_does_not_keep_places_from_the_others() {
     let server = Server::with_descriptors(LIMIT, CONFIGURATION);
     let flood: Vec<_> = (0..FLOOD).map(|_| TcpStream::connect(server.rtmp()).unwrap()).collect();
-    server.wait_log("accepting rests");
+    server.wait_log("no connections are accepted");
     let mut asking = Connection::open(server.http());
     asking.send("GET /missing HTTP/1.1\r\nHost: a\r\n\r\n");
     // They are accepted in their order, so a place becomes free with each.

@@ -1,141 +1,90 @@
-//! Accepting connections, and resting when there are no file descriptors left for them.
+//! Accepting connections, with a pause when there are no file descriptors left for them.
 //!
-//! Some descriptors are kept for files: a connection that gets one of those is hung up on, and accepting rests until one
-//! below them is free again.
+//! Some descriptors are kept for files (the reserve): a connection that gets one of those is closed at once, and no more are
+//! accepted until a descriptor below the reserve is free.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Interest, Token};
-use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
-use nix::sys::resource::{Resource, getrlimit};
 
+use super::backlog::{Shortage, descriptors};
 use super::server::{FIRST_SESSION, Server};
 use super::socket::{Socket, Traffic};
-use crate::engine::{Descriptors, Now, Protocol, SessionId};
+use crate::engine::{Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
 const ACCEPTS: usize = 64;
-/// RTMP clients without a stream whose input waits; while there are more, others wait to be accepted. So a flood of clients
-/// that are refused takes no memory, and an encoder that comes behind it waits for half a thousand and not for all.
+/// While more RTMP clients than this wait for their first step (they have no stream yet), no other is accepted. So a flood of
+/// clients that are refused takes no memory, and an encoder that comes behind it waits for half a thousand and not for all.
 const MAX_JOINING: usize = 512;
-/// How long accepting rests at most.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How often that is said.
-const TELLING: Duration = Duration::from_secs(10);
-
-/// What keeps listeners from being accepted from.
-#[derive(Debug, Default)]
-pub(super) struct Accepting {
-    /// Listeners that have not been accepted from until they would block, each once. Whose turn has come last is the last:
-    /// a flood of one listener takes no places from the others.
-    waiting: VecDeque<usize>,
-    /// Why accepting rests, and until when at most.
-    pause: Option<(Shortage, Instant)>,
-    /// When it was last said that it does.
-    told: Option<Instant>,
-}
-
-/// What there is too little of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shortage {
-    /// Descriptors of this process.
-    Own,
-    /// What all processes share.
-    Shared,
-}
-
-impl Accepting {
-    /// Whether there is somebody to accept now.
-    pub(super) fn is_due(&self) -> bool {
-        !self.waiting.is_empty() && self.pause.is_none()
-    }
-
-    /// Until when it rests.
-    pub(super) fn paused_until(&self) -> Option<Instant> {
-        self.pause.map(|(_, until)| until)
-    }
-
-    /// Nobody is to be accepted any more.
-    pub(super) fn stop(&mut self) {
-        *self = Self::default();
-    }
-
-    fn later(&mut self, index: usize) {
-        if !self.waiting.contains(&index) {
-            self.waiting.push_back(index);
-        }
-    }
-}
 
 impl Server {
-    /// Goes on with what has been left, unless accepting rests.
-    pub(super) fn resume_accepting(&mut self, now: Now) {
-        if self.accepting.paused_until().is_some_and(|until| now.instant < until) {
-            return;
-        }
-        self.accepting.pause = None;
-        for _ in 0..self.accepting.waiting.len() {
-            if self.accepting.pause.is_some() {
-                return;
-            }
-            let Some(index) = self.accepting.waiting.pop_front() else { return };
+    /// Accepts the connections that wait, unless there is a pause.
+    pub(super) fn accept_waiting(&mut self, now: Now) {
+        self.backlog.end_expired_pause(now.instant);
+        for _ in 0..self.backlog.len() {
+            let Some(index) = self.backlog.pop() else { return };
             self.accept(index, now);
         }
     }
 
-    /// Ends a rest before its time if a descriptor is free again: a session or a file has been closed.
+    /// Ends the pause if a descriptor is free again, since a session or a file has been closed.
     pub(super) fn shorten_pause(&mut self) {
-        if matches!(self.accepting.pause, Some((Shortage::Own, _)))
+        if self.backlog.lacks_descriptors()
             && self.lowest_free().is_some_and(|free| self.engine.descriptors().may_connect(free))
         {
-            self.accepting.pause = None;
+            self.backlog.end_pause();
         }
     }
 
+    /// Accepts connections of a listener.
     pub(super) fn accept(&mut self, index: usize, now: Now) {
-        if self.accepting.pause.is_some() {
-            return self.accepting.later(index);
+        if self.backlog.is_paused() {
+            return self.backlog.push(index);
         }
         for _ in 0..ACCEPTS {
             if self.engine.joining() > MAX_JOINING && self.speaks_rtmp(index) {
-                return self.accepting.later(index);
+                return self.backlog.push(index);
             }
             let Some(Some(listener)) = self.listeners.get(index) else { return };
             match listener.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
-                    let farewell = self.engine.turn_away(index);
-                    self.hang_up(stream, farewell);
-                    return self.pause_accepting(index, Shortage::Own, "too many files are open", now);
+                    let refusal = self.engine.turn_away(index);
+                    self.hang_up(stream, refusal);
+                    return self.pause_accepting(
+                        index,
+                        Shortage::OwnDescriptors,
+                        "too many files are open",
+                        now,
+                    );
                 }
                 Ok((stream, peer)) => {
                     let Ok(local) = self.local_end(index, &stream) else { continue };
                     match self.engine.accept(index, (peer, local), now) {
                         Ok(id) => self.adopt(id, stream, index, now),
-                        Err(farewell) => self.hang_up(stream, farewell),
+                        Err(refusal) => self.hang_up(stream, refusal),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => match shortage(&error) {
+                Err(error) => match Shortage::of(&error) {
                     Some(shortage) => {
                         return self.pause_accepting(index, shortage, &error.to_string(), now);
                     }
-                    // The peer was gone before we came.
+                    // The peer has left before it was accepted.
                     None => log::debug!("accept: {error}"),
                 },
             }
         }
-        self.accepting.later(index);
+        self.backlog.push(index);
     }
 
-    /// The address that a peer has connected to.
+    /// The address of this machine that a peer has connected to.
     fn local_end(&self, listener: usize, stream: &TcpStream) -> io::Result<SocketAddr> {
         match self.engine.listeners().get(listener) {
-            // What is listened on says it, and saves a call.
+            // The listener's own address, which saves a system call.
             Some(known) if known.address.port() != 0 && !known.address.ip().is_unspecified() => {
                 Ok(known.address)
             }
@@ -164,28 +113,26 @@ impl Server {
         }
     }
 
-    /// Closes a connection that gets no session, after a word for its peer. What the peer has sent already is read: a
-    /// socket with unread bytes is reset, and the word might be lost.
-    fn hang_up(&mut self, mut stream: TcpStream, farewell: &[u8]) {
-        if !farewell.is_empty() {
-            // What cannot be done at once is not done.
-            let _ = stream.write(farewell);
+    /// Closes a connection that gets no session, after an answer for its peer. What the peer has sent already is read: a
+    /// socket with unread bytes is reset, and the answer might be lost.
+    fn hang_up(&mut self, mut stream: TcpStream, refusal: &[u8]) {
+        if !refusal.is_empty() {
+            // Errors are ignored: the connection is closed in any case.
+            let _ = stream.write(refusal);
             let _ = stream.read(&mut self.scratch);
         }
     }
 
     fn pause_accepting(&mut self, index: usize, shortage: Shortage, why: &str, now: Now) {
-        if self.accepting.told.is_none_or(|told| now.instant >= told + TELLING) {
+        self.backlog.push(index);
+        if self.backlog.pause(shortage, now.instant) {
             let descriptors = self.engine.descriptors();
             let (reserve, limit) = (descriptors.reserve(), descriptors.limit());
             log::error!(
-                "accepting rests: {why} (the limit is {limit}, and the last {reserve} are for files of ours)"
+                "no connections are accepted for now: {why} (the limit of open files is {limit}, and the last {reserve} are kept for files)"
             );
-            self.accepting.told = Some(now.instant);
         }
-        self.accepting.later(index);
-        self.accepting.pause = Some((shortage, now.instant + PAUSE));
-        // It may have been changed from outside.
+        // The limit may have been changed from outside (prlimit).
         self.engine.limit_descriptors(descriptors());
     }
 
@@ -194,18 +141,5 @@ impl Server {
         let listener = self.listeners.iter().flatten().next()?;
         let copy = listener.as_fd().try_clone_to_owned().ok()?;
         Some(copy.as_raw_fd())
-    }
-}
-
-/// The descriptors that this process may have; all that can be thought of, if that cannot be known.
-pub(super) fn descriptors() -> Descriptors {
-    getrlimit(Resource::RLIMIT_NOFILE).map(|(limit, _)| Descriptors::new(limit)).unwrap_or_default()
-}
-
-fn shortage(error: &io::Error) -> Option<Shortage> {
-    match error.raw_os_error()? {
-        EMFILE => Some(Shortage::Own),
-        ENFILE | ENOBUFS | ENOMEM => Some(Shortage::Shared),
-        _ => None,
     }
 }

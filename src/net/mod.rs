@@ -2,6 +2,7 @@
 
 mod accepting;
 mod agenda;
+mod backlog;
 mod listener;
 mod log_writer;
 mod server;

@@ -12,8 +12,8 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 
-use super::accepting::{Accepting, descriptors};
 use super::agenda::{Agenda, Place, SHARE, SLOW_SHARE, TURN};
+use super::backlog::{Backlog, descriptors};
 use super::listener::bind;
 use super::socket::Socket;
 
@@ -53,7 +53,7 @@ pub struct Server {
     pub(super) agenda: Agenda,
     pub(super) scratch: Box<[u8]>,
     phase: Phase,
-    pub(super) accepting: Accepting,
+    pub(super) backlog: Backlog,
     /// When something last came that somebody may wait for.
     hurried_at: Instant,
 }
@@ -96,7 +96,7 @@ impl Server {
             agenda: Agenda::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
-            accepting: Accepting::default(),
+            backlog: Backlog::default(),
             hurried_at: Instant::now(),
         })
     }
@@ -134,7 +134,7 @@ impl Server {
             is_signalled |= event.token() == SIGNALS;
             self.handle_event(event, now);
         }
-        self.resume_accepting(now);
+        self.accept_waiting(now);
         let (end, mut clock) = (now.instant + TURN, Instant::now());
         while self.serve_next(Place::Prompt, &mut clock, now) && clock < end {}
         self.agenda.put_off();
@@ -190,14 +190,14 @@ impl Server {
 
     /// How long polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.agenda.is_empty() || self.accepting.is_due() || self.engine.has_work() {
+        if !self.agenda.is_empty() || self.backlog.is_ready() || self.engine.has_work() {
             return Some(Duration::ZERO);
         }
         let stop = match self.phase {
             Phase::Stopping(deadline) => Some(deadline),
             _ => None,
         };
-        let accept = self.accepting.paused_until();
+        let accept = self.backlog.paused_until();
         let deadline = [self.engine.next_deadline(), accept, stop].into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
@@ -255,7 +255,7 @@ impl Server {
 
     fn close_listeners(&mut self) {
         self.listeners.iter_mut().for_each(|listener| *listener = None);
-        self.accepting.stop();
+        self.backlog.clear();
     }
 
     pub(super) fn socket(&mut self, id: SessionId) -> Option<&mut Socket> {

@@ -57,8 +57,6 @@ pub const CIRCLES: &[&[&str]] = &[
         "modules/http/try_files.rs",
     ],
     &["modules/page/list.rs", "modules/page/mod.rs"],
-    &["net/accepting.rs", "net/server.rs"],
-    &["net/log_writer/mod.rs", "net/log_writer/output.rs", "net/log_writer/queue.rs"],
     &["rtmp/chunk/writer.rs", "rtmp/message.rs"],
 ];
 

@@ -10,7 +10,6 @@ mod limits;
 mod output;
 mod queue;
 
-use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,6 +19,7 @@ use std::time::{Duration, Instant};
 use log::{Level, LevelFilter, Record};
 
 use limits::{Admission, CallSite, LeftOut, Limits};
+pub use output::Format;
 use output::Output;
 use queue::Queue;
 
@@ -27,9 +27,6 @@ use queue::Queue;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's stack: it formats a line and writes.
 const STACK: usize = 256 * 1024;
-
-/// Makes a line of a text, with its end.
-pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
 
 /// A log that is written by a thread. Clones are the same log.
 #[derive(Debug, Clone)]

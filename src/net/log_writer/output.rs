@@ -9,11 +9,12 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
-use super::Format;
-
 /// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and that there is
 /// room for as many once there is any.
 const PIECE: usize = 4096;
+
+/// Makes a line of the log, with its end.
+pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
 
 /// Where lines go, and how many could not be written.
 pub struct Output {

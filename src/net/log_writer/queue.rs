@@ -4,7 +4,7 @@ use std::mem;
 
 use log::Level;
 
-use super::Format;
+use super::output::Format;
 
 /// Bytes that wait or are being written.
 pub const MAX_BYTES: usize = 256 * 1024;
