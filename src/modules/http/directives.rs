@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-use super::{access, access_log, added, error_page, log_format, rewrite, try_files};
+use super::{access, access_log, added, error_page, rewrite, try_files};
 
 const EVERYWHERE: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
 const INNER: &[Context] = &[Context::HttpServer, Context::Location];
@@ -205,7 +205,7 @@ fn check_return(args: &[String]) -> Result<(), String> {
 fn check_log_format(args: &[String]) -> Result<(), String> {
     match args.split_first() {
         Some((name, _)) if name == "combined" => Err("another name; combined is there already".to_owned()),
-        Some((_, format)) => log_format::Format::parse(format).map(|_| ()),
+        Some((_, format)) => access_log::Format::parse(format).map(|_| ()),
         None => Err("a name and what a line has".to_owned()),
     }
 }

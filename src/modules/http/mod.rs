@@ -7,14 +7,9 @@
 mod access;
 mod access_log;
 mod added;
-mod advice;
-mod autoindex;
 mod directives;
 mod error_page;
 mod files;
-mod folder;
-mod log_format;
-mod lookup;
 mod rewrite;
 mod settings;
 mod template;
@@ -26,9 +21,9 @@ use crate::conf::{self, Directive};
 use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Location, Module, Probe, Route};
 use crate::http::{Request, ResponseHead};
 
-use access_log::{DELAY, Logs};
-use log_format::Format;
-use lookup::Sources;
+use access_log::{DELAY, Format, Logs};
+use files::links;
+use files::lookup::Sources;
 use settings::Settings;
 use template::View;
 
@@ -76,7 +71,7 @@ impl Module for Http {
         for (path, place) in self.logs.files() {
             probe.moving_log("access log", path, place);
         }
-        advice::probe(config, &self.locations, probe);
+        links::probe(config, &self.locations, probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {

@@ -7,9 +7,9 @@ use crate::http::{Request, mime, response};
 use super::access::Rules;
 use super::access_log::Access;
 use super::added::{AddedHeader, Expires};
-use super::autoindex::{Format, Listing, Sizes, Times};
 use super::error_page::ErrorPages;
-use super::folder::Folder;
+use super::files::autoindex::{Format, Listing, Sizes, Times};
+use super::files::folder::Folder;
 use super::rewrite::Rewrite;
 use super::try_files::TryFiles;
 

@@ -6,7 +6,7 @@ use crate::http::path;
 
 use super::error_page::place;
 use super::files;
-use super::lookup::Sources;
+use super::files::lookup::Sources;
 use super::settings::Settings;
 use super::template::{Template, View, When};
 

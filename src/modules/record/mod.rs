@@ -5,21 +5,12 @@
 //! what they have gathered when a publisher pauses.
 
 mod advice;
-mod contents;
 mod directives;
+mod file;
 mod interval;
-mod names;
-mod open;
-mod output;
 mod recorder;
-mod release;
-mod resume;
 mod retention;
-mod scan;
-mod script;
-mod search;
 mod settings;
-mod space;
 #[cfg(test)]
 mod tests;
 mod wait;

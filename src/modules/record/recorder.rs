@@ -6,10 +6,10 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::open::{OpenFiles, Opened, with_path};
-use super::output::{Finished, IntervalEnd, Output, Place};
-use super::script::Script;
-use super::search::Search;
+use super::file::open::{OpenFiles, Opened, with_path};
+use super::file::script::Script;
+use super::file::search::Search;
+use super::file::{Finished, IntervalEnd, Output, Place};
 use super::settings::{Settings, Start};
 use super::wait::{Beginning, Opening, Wait};
 use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::civil;
 use jiff::tz::TimeZone;
 
+use super::file::names::{MAX_SUFFIX, Names};
 use super::interval::Interval;
-use super::names::{MAX_SUFFIX, Names};
+use super::retention::space::Space;
 use super::retention::{Rule, Signature};
-use super::space::Space;
 use crate::conf::{Error, Scope, value};
 use crate::media::{Frame, Kind, Role, Slices};
 

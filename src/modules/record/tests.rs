@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Record;
-use super::contents::{Contents, Entry};
-use super::names::Names;
-use super::open::{OpenFiles, Opened};
-use super::output::{Output, Place};
-use super::script::{Script, Stage};
-use super::search::Search;
+use super::file::contents::{Contents, Entry};
+use super::file::names::Names;
+use super::file::open::{OpenFiles, Opened};
+use super::file::script::{Script, Stage};
+use super::file::search::Search;
+use super::file::{Output, Place};
 use super::settings::{Limits, Settings};
 use crate::conf::{Scope, Tree};
 use crate::engine::{Module, Now, StreamFacts, directive_table};

@@ -1,5 +1,10 @@
 //! The answer to a request for a file.
 
+pub(super) mod autoindex;
+pub(super) mod folder;
+pub(super) mod links;
+pub(super) mod lookup;
+
 use std::fs::File;
 use std::time::UNIX_EPOCH;
 
@@ -11,10 +16,9 @@ use crate::http::range::{self, Selection};
 use crate::http::response::{self, RETRY_AFTER};
 use crate::http::{Method, Request, ResponseHead, mime, path};
 
-use super::autoindex;
-use super::lookup::{self, Content, Found, Sources};
-use super::settings::Settings;
-use super::template::View;
+use crate::modules::http::settings::Settings;
+use crate::modules::http::template::View;
+use lookup::{Content, Found, Sources};
 
 /// The status where there are no descriptors left.
 const SHORTAGE: u16 = 503;

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use crate::conf::{Scope, Tree, check};
 use crate::engine::{Config, Descriptors, HttpRequest, MemoryFiles, directive_table};
 
-use super::super::{Http, added};
 use super::*;
+use crate::modules::http::{Http, added};
 
 struct Site(PathBuf);
 

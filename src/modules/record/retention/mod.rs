@@ -7,6 +7,8 @@
 mod age;
 mod hidden;
 mod pass;
+mod release;
+pub(super) mod space;
 #[cfg(test)]
 mod tests;
 mod whose;
@@ -18,14 +20,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::open::{OpenFiles, id_of, is_locked, with_path};
-use super::release::Releases;
-use super::resume::script_of;
-use super::space::Space;
 use crate::engine::Now;
+use crate::modules::record::file::open::{OpenFiles, id_of, is_locked, with_path};
+use crate::modules::record::file::resume::script_of;
 use age::Clock;
 use hidden::Hidden;
 use pass::{Candidate, Next, Pass};
+use release::Releases;
+use space::Space;
 pub use whose::Signature;
 
 /// How often it is looked whether the disk has room, while anything is recorded.

@@ -7,8 +7,8 @@ use std::time::UNIX_EPOCH;
 use super::*;
 use crate::engine::StreamFacts;
 use crate::media::{Kind, flv};
-use crate::modules::record::contents::Contents;
-use crate::modules::record::script::{Script, Stage};
+use crate::modules::record::file::contents::Contents;
+use crate::modules::record::file::script::{Script, Stage};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// More than any disk has.
@@ -124,7 +124,7 @@ fn what_is_written_locked_or_about_to_be_appended_to_stays() {
     let mut files = OpenFiles::default();
     files.open(id_of(&fs::metadata(scratch.0.join("written.flv")).unwrap()));
     let locked = File::options().write(true).open(scratch.0.join("locked.flv")).unwrap();
-    super::super::open::lock_file(&locked).unwrap();
+    crate::modules::record::file::open::lock_file(&locked).unwrap();
     for rule in [rule("", Some(7), 0), rule("", None, ENDLESS)] {
         let mut retention = scratch.retention(vec![rule]);
         run(&mut retention, &files, "live/awaited", now());

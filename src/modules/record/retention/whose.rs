@@ -4,7 +4,7 @@
 //! that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
 use crate::http::path::unescape;
-use crate::modules::record::names::MAX_NUMBER;
+use crate::modules::record::file::names::MAX_NUMBER;
 
 /// Digits of a time that has been since 2001: fewer, behind a name that needs no time, are somebody else's number.
 const TIME_DIGITS: usize = 10;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::autoindex::escape_json;
-use super::template::{Template, View, When};
+use crate::modules::http::files::autoindex::escape_json;
+use crate::modules::http::template::{Template, View, When};
 
 /// nginx's own format, which needs no `log_format`.
 pub const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \

@@ -6,7 +6,7 @@ use std::path::{self, Path, PathBuf};
 use crate::conf;
 use crate::engine::{Location, LocationKind};
 
-use super::template::{Template, View, When};
+use crate::modules::http::template::{Template, View, When};
 
 /// Where a location's files are. The part with variables is looked up as a path that a client sends is:
 /// without links and hidden names, so nothing that a client says leads out of the part before.

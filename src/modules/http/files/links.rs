@@ -8,7 +8,7 @@ use crate::conf::NoticeKind;
 use crate::engine::{Config, Probe};
 
 use super::folder::Folder;
-use super::settings::Settings;
+use crate::modules::http::settings::Settings;
 
 /// Entries of a folder that are looked at: what is told is an example.
 const MAX_LOOKED_AT: usize = 1024;

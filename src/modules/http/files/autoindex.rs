@@ -13,7 +13,8 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
 use crate::http::{ResponseHead, path};
 
-use super::{files, lookup};
+use super::lookup;
+use crate::modules::http::files;
 
 /// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;

@@ -4,6 +4,14 @@
 //! more than that and flash is spared. Every piece ends with a whole tag. The file's first tag is written
 //! anew, in place, once a minute and when the file is closed.
 
+pub(super) mod contents;
+pub(super) mod names;
+pub(super) mod open;
+pub(super) mod resume;
+mod scan;
+pub(super) mod script;
+pub(super) mod search;
+
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -11,14 +19,14 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::contents::Contents;
-use super::interval::Deadline;
-use super::open::{FileId, Opened, id_of, with_path};
-use super::script::{Script, Stage};
-use super::settings::Limits;
 use crate::engine::Now;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
 use crate::media::{Frame, Kind, Role, Slices};
+use crate::modules::record::interval::Deadline;
+use crate::modules::record::settings::Limits;
+use contents::Contents;
+use open::{FileId, Opened, id_of, with_path};
+use script::{Script, Stage};
 
 /// Bytes gathered before they are written.
 const PIECE: usize = 64 * 1024;

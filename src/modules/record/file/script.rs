@@ -132,7 +132,7 @@ impl Script {
             || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
     }
 
-    /// Which stream is recorded, and by which recorder: [`Settings::identity`](super::settings::Settings::identity).
+    /// Which stream is recorded, and by which recorder: [`Settings::identity`](crate::modules::record::settings::Settings::identity).
     pub fn identity(&self) -> &str {
         &self.identity
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::names::Names;
 use super::open::{FileId, OpenFiles, Opened, id_of, lock_file, open_existing, with_path};
 use super::resume::{Examination, Found, Refusal};
-use super::settings::Settings;
+use crate::modules::record::settings::Settings;
 
 /// Names tried in a step. Each may cost the reading of a head, 0.1 ms or with many properties 0.5 ms.
 const NAMES_A_STEP: usize = 8;

@@ -3,6 +3,8 @@
 //!
 //! A disk that is full and a reader that does not read cost lines, never time.
 
+mod format;
+
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{self, Node, Place, Scope, value};
 use crate::engine::log_file;
 
-use super::log_format::Format;
+pub use format::Format;
 
 /// How long lines wait to be written.
 pub const DELAY: Duration = Duration::from_secs(1);
