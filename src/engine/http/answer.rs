@@ -84,6 +84,21 @@ pub struct HttpReply {
     pub body: Body,
 }
 
+impl HttpReply {
+    /// An error or a redirect, with the page that explains its status.
+    pub fn error(status: u16) -> Self {
+        let (head, page) = http::response::error_page(status);
+        Self { head, body: Body::Bytes(page.into()) }
+    }
+
+    /// The same with a further header field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.head = self.head.with(name, value);
+        self
+    }
+}
+
 /// An answer that is being made.
 #[derive(Debug)]
 pub(in crate::engine) struct Composing {

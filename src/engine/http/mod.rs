@@ -8,7 +8,6 @@ pub(in crate::engine) mod playlists;
 pub(in crate::engine) mod request;
 
 use crate::engine::http::answer::Composing;
-use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
@@ -89,7 +88,7 @@ impl Engine {
             _ => {}
         }
         let Some(asked) = self.cx.receive(id, Request::unreadable(), begun) else { return };
-        self.send_reply(asked, error_reply(error.status), false);
+        self.send_reply(asked, HttpReply::error(error.status), false);
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
     }
 
@@ -188,14 +187,14 @@ impl Engine {
                     self.cx.redirect(asked, target, error_page);
                     continue;
                 }
-                Route::Continue => Answer::Reply(error_reply(404)),
+                Route::Continue => Answer::Reply(HttpReply::error(404)),
                 Route::Reply(reply) | Route::Verbatim(reply) => Answer::Reply(reply),
                 Route::Later(work) => Answer::Later(work),
             };
             return Some((answer, forced));
         }
         log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", asked.session, asked.request.path);
-        Some((Answer::Reply(error_reply(500)), None))
+        Some((Answer::Reply(HttpReply::error(500)), None))
     }
 
     /// Asks the modules at one place.
@@ -217,7 +216,7 @@ impl Engine {
             }
         }
         let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
-        answer.map_or_else(|| Route::Reply(error_reply(404)), Route::from)
+        answer.map_or_else(|| Route::Reply(HttpReply::error(404)), Route::from)
     }
 
     /// Queues an answer. Returns whether the connection goes on.
@@ -335,10 +334,4 @@ impl Ctx {
         }
         &self.date.1
     }
-}
-
-/// The answer to a request that nobody can meet.
-fn error_reply(status: u16) -> HttpReply {
-    let (head, page) = response::error_page(status);
-    HttpReply { head, body: Body::Bytes(Rc::from(page)) }
 }

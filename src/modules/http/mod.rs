@@ -18,7 +18,7 @@ mod try_files;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
-use crate::engine::{Answer, Config, Ctx, Exchange, HttpRequest, Location, Module, Probe, Route};
+use crate::engine::{Answer, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, Module, Probe, Route};
 use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Format, Logs};
@@ -82,18 +82,18 @@ impl Module for Http {
     fn on_http_location(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Route {
         let Some((settings, view)) = self.at(asked) else { return Route::Continue };
         if settings.internal && !asked.internal {
-            return Route::Reply(files::error(404));
+            return Route::Reply(HttpReply::error(404));
         }
         match settings.rewrite.route(&view, || settings.mime(&asked.request.path)) {
             Route::Continue => {}
             decided => return decided,
         }
         if !settings.rules.admit(asked) {
-            return Route::Reply(files::error(403));
+            return Route::Reply(HttpReply::error(403));
         }
         let Some(try_files) = &settings.try_files else { return Route::Continue };
         let sources = Sources::new(cx);
-        let route = try_files.route(settings, &view, &sources);
+        let route = files::serve_first(try_files, settings, &view, &sources);
         cx.refusals.downloads += sources.shortages.get();
         route
     }

@@ -58,10 +58,7 @@ impl Return {
             Self::Status(code) if *code < 300 => {
                 Route::Verbatim(HttpReply { head: ResponseHead::new(*code), body: Body::Empty })
             }
-            Self::Status(code) => {
-                let (head, page) = response::error_page(*code);
-                Route::Reply(HttpReply { head, body: Body::Bytes(page.into()) })
-            }
+            Self::Status(code) => Route::Reply(HttpReply::error(*code)),
             Self::Text(code, text) => {
                 let text = text.fill(view);
                 let mut head = ResponseHead::new(*code);
@@ -77,9 +74,7 @@ impl Return {
 
 /// An answer that sends a client on.
 pub fn elsewhere(code: u16, url: &str) -> HttpReply {
-    let (head, page) = response::error_page(code);
-    let head = head.with("Location", path::escape_location(url));
-    HttpReply { head, body: Body::Bytes(page.into()) }
+    HttpReply::error(code).with("Location", path::escape_location(url))
 }
 
 /// Whether it is an address rather than a status or a word.

@@ -1,32 +1,26 @@
 //! `try_files`: the first of several files that is there, else something else.
 
 use crate::conf::{self, Scope};
-use crate::engine::{Redirect, Route};
-use crate::http::path;
 
-use super::error_page::place;
-use super::files;
-use super::files::lookup::Sources;
-use super::settings::Settings;
-use super::template::{Template, View, When};
+use super::template::{Template, When};
 
 /// What is tried in a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryFiles {
-    candidates: Vec<Candidate>,
-    last: Last,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) last: Last,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Candidate {
-    path: Template,
+pub(super) struct Candidate {
+    pub(super) path: Template,
     /// Whether it is written with a slash at the end; what a variable has there does not count.
-    is_folder: bool,
+    pub(super) is_folder: bool,
 }
 
 /// What is done if nothing is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Last {
+pub(super) enum Last {
     /// This status: `=404`.
     Status(u16),
     /// The request goes on at this path or location.
@@ -38,27 +32,6 @@ impl TryFiles {
     pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
         let Some(node) = scope.own("try_files").next() else { return Ok(None) };
         parse(&node.args).map(Some).map_err(|why| conf::Error::at(node, why))
-    }
-
-    /// Where a request goes.
-    pub fn route(&self, settings: &Settings, view: &View<'_>, sources: &Sources<'_>) -> Route {
-        for candidate in &self.candidates {
-            let filled = candidate.path.fill(view);
-            let Some(path) = path::tidy(&filled) else { continue };
-            if path.ends_with('/') == candidate.is_folder && files::exists(settings, view, sources, &path) {
-                // As in nginx, the slash only says what is looked for: who asks for a folder without one is
-                // sent to it, so that links in its page are those of the folder.
-                let asked = if candidate.is_folder { filled.strip_suffix('/') } else { None };
-                let path = asked.and_then(path::tidy).unwrap_or(path);
-                return files::serve(settings, view, sources, &path).into();
-            }
-        }
-        match &self.last {
-            Last::Status(code) => Route::Reply(files::error(*code)),
-            Last::Place(template) => {
-                Route::Redirect(Redirect { target: place(&template.fill(view)), status: None })
-            }
-        }
     }
 }
 

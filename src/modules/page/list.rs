@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
+use super::documents::document;
 use super::json::{self, App, Live};
 
 /// Most streams in a list; the page says how many more there are.
@@ -103,7 +104,7 @@ impl Compose for List {
                     let total = cx.awaited.iter(cx.now.instant).count();
                     json::push_waiting(&mut text, waiting(cx), total);
                     text.push_str(json::END);
-                    return Some(super::document("application/json", text.as_bytes()));
+                    return Some(document("application/json", text.as_bytes()));
                 }
                 if let Stage::Writing { text: place, written: count, .. } = &mut self.stage {
                     (*place, *count) = (text, written);

@@ -14,7 +14,6 @@ use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply
 use crate::http::{ResponseHead, path};
 
 use super::lookup;
-use crate::modules::http::files;
 
 /// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;
@@ -143,7 +142,7 @@ impl Compose for List {
             Stage::Reading { names, entries } => {
                 let end = match read(&self.folder, names, entries) {
                     Ok(end) => end?,
-                    Err(errno) => return Some(files::failure(&self.path, errno)),
+                    Err(errno) => return Some(lookup::failure(&self.path, errno)),
                 };
                 let entries = std::mem::take(entries);
                 self.write(entries, end == End::Complete);

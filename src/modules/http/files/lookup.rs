@@ -15,10 +15,14 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
 
-use crate::engine::{Body, Ctx, Descriptors, MemoryFiles};
+use crate::engine::{Body, Ctx, Descriptors, HttpReply, MemoryFiles};
+use crate::http::response::RETRY_AFTER;
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
+
+/// The status where there are no descriptors left.
+pub const SHORTAGE: u16 = 503;
 
 /// What answers are made from.
 #[derive(Debug)]
@@ -127,6 +131,22 @@ pub fn find_in(folder: &File, name: &str) -> Result<Found, Errno> {
         return Err(Errno::ENOENT);
     }
     inspect(openat(folder, name, to_read(), Mode::empty())?)
+}
+
+/// The answer where a lookup has failed.
+pub fn failure(path: &str, errno: Errno) -> HttpReply {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => HttpReply::error(404),
+        Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => HttpReply::error(403),
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
+            log::warn!("{path}: {errno}");
+            HttpReply::error(SHORTAGE).with("Retry-After", RETRY_AFTER)
+        }
+        _ => {
+            log::error!("{path}: {errno}");
+            HttpReply::error(500)
+        }
+    }
 }
 
 /// Whether a name stays in its folder, is not hidden (unfinished files have a leading dot) and can be asked

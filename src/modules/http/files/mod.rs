@@ -10,18 +10,16 @@ use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Answer, Body, HttpReply};
+use crate::engine::{Answer, Body, HttpReply, Redirect, Route};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
-use crate::http::response::{self, RETRY_AFTER};
 use crate::http::{Method, Request, ResponseHead, mime, path};
 
+use crate::modules::http::error_page::place;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::View;
-use lookup::{Content, Found, Sources};
-
-/// The status where there are no descriptors left.
-const SHORTAGE: u16 = 503;
+use crate::modules::http::try_files::{Last, TryFiles};
+use lookup::{Content, Found, SHORTAGE, Sources};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
@@ -46,11 +44,7 @@ pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: 
             later @ Answer::Later(_) => return later,
         },
         Method::Options => options(settings, request, path),
-        Method::Other(_) => {
-            let mut reply = error(405);
-            reply.head = reply.head.with("Allow", ALLOWED);
-            reply
-        }
+        Method::Other(_) => HttpReply::error(405).with("Allow", ALLOWED),
     };
     if reply.head.status == SHORTAGE {
         sources.shortages.update(|count| count + 1);
@@ -59,8 +53,34 @@ pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: 
     Answer::Reply(reply)
 }
 
+/// Answers with the first candidate of `try_files` that is there, or goes on where it says.
+pub fn serve_first(
+    try_files: &TryFiles,
+    settings: &Settings,
+    view: &View<'_>,
+    sources: &Sources<'_>,
+) -> Route {
+    for candidate in &try_files.candidates {
+        let filled = candidate.path.fill(view);
+        let Some(path) = path::tidy(&filled) else { continue };
+        if path.ends_with('/') == candidate.is_folder && exists(settings, view, sources, &path) {
+            // As in nginx, the slash only says what is looked for: a request for a folder without one is
+            // redirected to it, so that links in its page are those of the folder.
+            let requested = if candidate.is_folder { filled.strip_suffix('/') } else { None };
+            let path = requested.and_then(path::tidy).unwrap_or(path);
+            return serve(settings, view, sources, &path).into();
+        }
+    }
+    match &try_files.last {
+        Last::Status(code) => Route::Reply(HttpReply::error(*code)),
+        Last::Place(template) => {
+            Route::Redirect(Redirect { target: place(&template.fill(view)), status: None })
+        }
+    }
+}
+
 /// Whether there is a file at `path`, or a folder if it ends with a slash.
-pub fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> bool {
+fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> bool {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return false };
     let is_folder = path.ends_with('/');
@@ -74,12 +94,6 @@ pub fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path:
     }
 }
 
-/// An error with the page that explains it.
-pub fn error(status: u16) -> HttpReply {
-    let (head, page) = response::error_page(status);
-    HttpReply { head, body: Body::Bytes(page.into()) }
-}
-
 fn has_extension(path: &str, among: &[&str]) -> bool {
     mime::extension(path).is_some_and(|own| among.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }
@@ -87,7 +101,7 @@ fn has_extension(path: &str, among: &[&str]) -> bool {
 fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
     let request = &view.asked.request;
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
-    let Some((base, rest)) = located else { return Answer::Reply(error(404)) };
+    let Some((base, rest)) = located else { return Answer::Reply(HttpReply::error(404)) };
     if path.ends_with('/') {
         let names = settings.index.iter();
         let mut found =
@@ -99,11 +113,11 @@ fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) 
         return Answer::Reply(send(file, path, settings, (request, sources)));
     }
     Answer::Reply(match lookup::find(base, &rest) {
-        Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => error(404),
+        Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => HttpReply::error(404),
         Ok(Found::File(file)) => send(file, path, settings, (request, sources)),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
         Ok(Found::Folder(folder)) => return index(settings, folder, (request, sources), path),
-        Err(errno) => failure(path, errno),
+        Err(errno) => lookup::failure(path, errno),
     })
 }
 
@@ -117,14 +131,14 @@ fn index(
         match lookup::find_in(&folder, name) {
             Ok(Found::File(file)) => return Answer::Reply(send(file, name, settings, (request, sources))),
             Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Answer::Reply(failure(path, errno)),
+            Err(errno) => return Answer::Reply(lookup::failure(path, errno)),
         }
     }
-    let Some(listing) = settings.listing else { return Answer::Reply(error(403)) };
+    let Some(listing) = settings.listing else { return Answer::Reply(HttpReply::error(403)) };
     let head = with_defaults(settings, request, path, autoindex::head(listing.format));
     match autoindex::List::new(listing, folder, (path, head), sources.descriptors) {
         Ok(list) => Answer::Later(Box::new(list)),
-        Err(errno) => Answer::Reply(failure(path, errno)),
+        Err(errno) => Answer::Reply(lookup::failure(path, errno)),
     }
 }
 
@@ -134,9 +148,7 @@ fn redirect(request: &Request, path: &str) -> HttpReply {
     if !request.query.is_empty() && request.query.is_ascii() {
         location.extend(["?", &request.query]);
     }
-    let mut reply = error(301);
-    reply.head = reply.head.with("Location", location);
-    reply
+    HttpReply::error(301).with("Location", location)
 }
 
 fn options(settings: &Settings, request: &Request, path: &str) -> HttpReply {
@@ -170,7 +182,7 @@ fn send(
     match conditional::evaluate(&request.headers, &etag, modified) {
         Outcome::Proceed => {}
         Outcome::NotModified => return HttpReply { head: head(304), body: Body::Empty },
-        Outcome::Failed => return error(412),
+        Outcome::Failed => return HttpReply::error(412),
     }
     // A player that gets a playlist in parts, as Chromium's own does, would join those of two versions.
     let units = if has_extension(name, &PLAYLISTS) { "none" } else { "bytes" };
@@ -190,32 +202,10 @@ fn send(
             let head = head(206).with("Content-Range", format!("bytes {first}-{last}/{size}"));
             HttpReply { head, body: body(content.body.part(first, last - first + 1)) }
         }
-        Selection::Unsatisfiable => {
-            let mut reply = error(416);
-            reply.head = reply.head.with("Content-Range", format!("bytes */{size}"));
-            reply
-        }
+        Selection::Unsatisfiable => HttpReply::error(416).with("Content-Range", format!("bytes */{size}")),
     };
     let may_send = request.method != Method::Get || sources.may_send(&reply.body);
-    if may_send { reply } else { failure(name, Errno::EMFILE) }
-}
-
-/// The status for what a lookup says.
-pub fn failure(path: &str, errno: Errno) -> HttpReply {
-    match errno {
-        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => error(404),
-        Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => error(403),
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
-            log::warn!("{path}: {errno}");
-            let mut reply = error(SHORTAGE);
-            reply.head = reply.head.with("Retry-After", RETRY_AFTER);
-            reply
-        }
-        _ => {
-            log::error!("{path}: {errno}");
-            error(500)
-        }
-    }
+    if may_send { reply } else { lookup::failure(name, Errno::EMFILE) }
 }
 
 /// The headers of our own that the configuration does not set.
