@@ -96,7 +96,7 @@ fn a_folder_is_listed_with_what_is_served_of_it() {
     assert_eq!(get(server.http(), "/sub/").text(), "index");
     let json = get(server.http(), "/json/");
     assert_eq!(json.header("content-type"), "application/json");
-    assert!(json.text().contains("{ \"name\":\"a.txt\", \"type\":\"file\", \"mtime\":\""), "{}", json.text());
+    assert!(json.text().contains("{\"name\":\"a.txt\",\"type\":\"file\",\"mtime\":\""), "{}", json.text());
     assert!(get(server.http(), "/round/").text().contains(" 3K\n"));
     assert_eq!(get(server.http(), "/off/").status, 403);
 }

@@ -153,7 +153,7 @@ mod tests {
         assert!(gathering.keep_non_vcl(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
         assert!(gathering.keep_non_vcl(&message(80, b"next")));
         let waiting = [&b"sets"[..], b"one", b"filler", b"two", b"next"];
-        assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum());
+        assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum::<usize>());
         assert_eq!(bodies(gathering.take()), [&b"sets"[..], b"one", b"filler", b"two"]);
         gathering.begin(&message(80, b"three"), 0, Start::Within, 0);
         assert_eq!(bodies(gathering.take()), [&b"next"[..], b"three"]);

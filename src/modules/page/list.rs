@@ -2,12 +2,12 @@
 
 use std::collections::BinaryHeap;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
 use super::documents::document;
-use super::json::{self, App, Live};
+use super::json::{self, App, Audio, Live, Video, Waiting};
 
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
@@ -48,21 +48,20 @@ impl List {
     }
 
     fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<Live<'a>> {
-        let name = stream.name.as_str();
-        let now = cx.now.instant;
+        let (app, name, now) = (self.apps.get(stream.app.0)?, stream.name.as_str(), cx.now.instant);
         let started = stream.started.unwrap_or(now);
-        let ends_in = stream.waits_until().map(|until| until.saturating_duration_since(now));
         Some(Live {
-            app: self.apps.get(stream.app.0)?,
+            app: &app.name,
             name,
-            uptime_ms: now.saturating_duration_since(started).as_millis(),
+            uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
-            codec: &stream.codec,
-            key_interval: stream.key_frames.interval(),
-            warnings: &stream.warnings,
+            video: Video::new(&stream.codec, stream.key_frames.interval(), app.has_hls),
+            audio: Audio::new(&stream.codec, app.has_hls),
+            rtmp_port: app.rtmp_port,
             hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
-            ends_in_ms: ends_in.map(|time| time.as_millis()),
+            ends_in_ms: stream.waits_until().map(|until| milliseconds(until.saturating_duration_since(now))),
+            warnings: stream.warnings.iter().collect(),
         })
     }
 }
@@ -96,7 +95,7 @@ impl Compose for List {
                 let is_over = streams.as_slice().is_empty();
                 for (_, _, id) in part {
                     if let Some(live) = cx.streams.get(id).and_then(|stream| self.live(cx, stream)) {
-                        json::push_stream(&mut text, &live, written > 0);
+                        json::push(&mut text, &live, written > 0);
                         written += 1;
                     }
                 }
@@ -115,9 +114,16 @@ impl Compose for List {
     }
 }
 
-/// The streams that have ended and are waited for, in the order of their names: application, name, and for how long, ms.
-fn waiting(cx: &Ctx) -> impl Iterator<Item = (&str, &str, u128)> {
+/// The streams that have ended and whose publishers are waited for, in the order of their names.
+fn waiting(cx: &Ctx) -> impl Iterator<Item = Waiting<'_>> {
     let now = cx.now.instant;
-    let left = move |until: Instant| until.saturating_duration_since(now).as_millis();
-    cx.awaited.iter(now).take(MAX_LISTED).map(move |(app, name, until)| (app, name, left(until)))
+    let waiting = cx.awaited.iter(now).take(MAX_LISTED);
+    waiting.map(move |(app, name, until)| {
+        let ends_in_ms = milliseconds(until.saturating_duration_since(now));
+        Waiting { app, name, ends_in_ms }
+    })
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::modules::http::files::autoindex::escape_json;
 use crate::modules::http::template::{Template, View, When};
 
 /// nginx's own format, which needs no `log_format`.
@@ -58,7 +57,7 @@ impl Format {
         let mut line = self.template.fill_with(view, |value, line| match self.escape {
             Escape::Default if value.is_empty() => line.push('-'),
             Escape::Default => escape_plain(value, line),
-            Escape::Json => line.push_str(&escape_json(value)),
+            Escape::Json => escape_json(value, line),
             Escape::None => line.push_str(&value.replace(['\r', '\n'], " ")),
         });
         let end = (0..=MAX_LINE.min(line.len())).rev().find(|&end| line.is_char_boundary(end));
@@ -66,6 +65,12 @@ impl Format {
         line.push('\n');
         line
     }
+}
+
+/// Adds what stands between the quotes of a JSON string.
+fn escape_json(value: &str, line: &mut String) {
+    let quoted = serde_json::to_string(value).unwrap_or_default();
+    line.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
 }
 
 fn escape_plain(value: &str, line: &mut String) {

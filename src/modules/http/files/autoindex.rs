@@ -9,6 +9,7 @@ use nix::dir::{Dir, OwningIter, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstatat};
+use serde::Serialize;
 
 use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
 use crate::http::{ResponseHead, path};
@@ -237,12 +238,23 @@ fn push_line(page: &mut String, entry: &Entry, sizes: Sizes, zone: &TimeZone) {
     let _ = writeln!(page, "<a href=\"./{href}{slash}\">{}</a>{pad}{time} {size:>19}", escape(&shown));
 }
 
+/// An entry as nginx has it in JSON.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    mtime: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+}
+
 fn push_object(list: &mut String, entry: &Entry, follows: bool) {
-    let comma = if follows { ",\n" } else { "" };
-    let kind = if entry.is_folder { "directory" } else { "file" };
-    let size = if entry.is_folder { String::new() } else { format!(", \"size\":{}", entry.size) };
-    let (name, time) = (escape_json(&entry.name), timestamp(entry.modified));
-    let _ = write!(list, "{comma}{{ \"name\":\"{name}\", \"type\":\"{kind}\", \"mtime\":\"{time}\"{size} }}");
+    let (kind, size) = if entry.is_folder { ("directory", None) } else { ("file", Some(entry.size)) };
+    let object = Object { name: &entry.name, kind, mtime: timestamp(entry.modified).to_string(), size };
+    list.push_str(if follows { ",\n" } else { "" });
+    // Texts and numbers can always be written.
+    list.push_str(&serde_json::to_string(&object).unwrap_or_default());
 }
 
 fn timestamp(seconds: i64) -> Timestamp {
@@ -267,19 +279,6 @@ fn size(entry: &Entry, sizes: Sizes) -> String {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// Escapes a text for a JSON string (RFC 8259, section 7).
-pub fn escape_json(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => escaped.extend(['\\', c]),
-            c if c.is_control() => escaped.extend(format!("\\u{:04x}", u32::from(c)).chars()),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -309,8 +308,8 @@ mod tests {
         push_object(&mut list, &entry("d", true, 0), true);
         assert_eq!(
             list,
-            "{ \"name\":\"a\\\"\\u000a\", \"type\":\"file\", \"mtime\":\"1994-11-06T08:49:37Z\", \"size\":7 },\n\
-             { \"name\":\"d\", \"type\":\"directory\", \"mtime\":\"1994-11-06T08:49:37Z\" }"
+            "{\"name\":\"a\\\"\\n\",\"type\":\"file\",\"mtime\":\"1994-11-06T08:49:37Z\",\"size\":7},\n\
+             {\"name\":\"d\",\"type\":\"directory\",\"mtime\":\"1994-11-06T08:49:37Z\"}"
         );
     }
 
