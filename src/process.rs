@@ -3,15 +3,14 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use millstream::engine::Account;
+use millstream::engine::files;
 use millstream::engine::log_file::{self, Standard};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Group, Pid, Uid, User, geteuid, getgrouplist, initgroups, setgid, setuid};
@@ -85,22 +84,17 @@ fn lock(file: File) -> Result<Flock<File>, Errno> {
     locked.map_err(|(_, errno)| errno)
 }
 
-/// Opens a regular file, through no link: whoever may write to its folder must not choose which file the server
-/// empties.
+/// Opens the pid file; to be written it is made, with its folder, if it is missing.
 fn open_pid_file(path: &Path, write: bool) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(write).create(write).truncate(false);
-    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
-    let opened = options.open(path).or_else(|error| match error.kind() {
-        ErrorKind::NotFound if write => log_file::make_folder(path).and_then(|()| options.open(path)),
+    let opened = files::open(&mut options, path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound if write => {
+            log_file::make_folder(path).and_then(|()| files::open(&mut options, path))
+        }
         _ => Err(error),
     });
-    let file = opened.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => io::Error::other("a link, which is not followed"),
-        Some(libc::EISDIR) => io::Error::other("not a regular file"),
-        _ => error,
-    })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    opened.map(|(file, _)| file)
 }
 
 /// Bytes of a pid file that are read.

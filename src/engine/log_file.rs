@@ -7,7 +7,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK};
+use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NONBLOCK};
+
+use super::files::open_any;
 
 /// Where a process' output goes anyway, or nowhere. These are devices or links, and safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +72,8 @@ pub fn open(path: &Path) -> io::Result<LogFile> {
         let file = options.custom_flags(O_NONBLOCK | O_NOCTTY).open(standard.path())?;
         return Ok(LogFile { file, lacks_reader: false });
     }
-    options.custom_flags(O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-    let opened = options.open(path).or_else(|error| match error.kind() {
-        ErrorKind::NotFound => make_folder(path).and_then(|()| options.open(path)),
+    let opened = open_any(&mut options, path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => make_folder(path).and_then(|()| open_any(&mut options, path)),
         _ => Err(error),
     });
     match opened {
@@ -101,8 +102,7 @@ fn accept(path: &Path, file: File) -> io::Result<LogFile> {
 
 /// Opens a FIFO for reading, too, so that what is written waits while it has no reader.
 fn open_fifo(path: &Path) -> io::Result<File> {
-    let flags = O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
+    let file = open_any(OpenOptions::new().read(true).write(true), path)?;
     if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(io::Error::other("not a FIFO")) }
 }
 

@@ -7,6 +7,7 @@
 
 mod config;
 mod ctx;
+pub mod files;
 mod http;
 mod ids;
 mod limits;

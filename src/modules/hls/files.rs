@@ -1,13 +1,12 @@
 //! Files that appear whole: written under a hidden name beside their own, then renamed. Nothing here
 //! follows a link or opens anything but a regular file, and every error names its path.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use crate::engine::files::{self, with_path};
 
 /// A file being written under a hidden name. Dropped before it is published, it is removed.
 #[derive(Debug)]
@@ -27,18 +26,18 @@ impl Part {
     /// Starts a file under its hidden name. One that a crash left behind is replaced; anything else in
     /// its place (a link, a FIFO, a directory) is an error.
     pub fn create(part: PathBuf) -> io::Result<Self> {
-        let file = create_new(&part).map_err(|error| named(&part, &error))?;
+        let file = create_new(&part).map_err(|error| with_path(&part, &error))?;
         Ok(Self { file, part, state: State::Writing })
     }
 
     /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes).map_err(|error| named(&self.part, &error))
+        self.file.write_all(bytes).map_err(|error| with_path(&self.part, &error))
     }
 
     /// Lets the file appear under its own name, in place of any file that has it.
     pub fn publish(mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.part, path).map_err(|error| named(path, &error))?;
+        fs::rename(&self.part, path).map_err(|error| with_path(path, &error))?;
         self.state = State::Published;
         Ok(())
     }
@@ -52,17 +51,15 @@ impl Drop for Part {
     }
 }
 
-/// Opens without following: O_EXCL takes neither a link nor a FIFO for a new file.
+/// Makes a file, in place of one that is there.
 fn create_new(part: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o644);
-    match options.open(part) {
+    match files::create_new(part, 0o644) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             if !fs::symlink_metadata(part)?.is_file() {
                 return Err(io::Error::new(ErrorKind::AlreadyExists, "not a regular file"));
             }
             fs::remove_file(part)?;
-            options.open(part)
+            files::create_new(part, 0o644)
         }
         result => result,
     }
@@ -88,18 +85,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Reads a regular file of at most `limit` bytes; `None` if there is no file. Never blocks on a FIFO.
 pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut options = OpenOptions::new();
-    let file = match options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
-        Ok(file) => file,
+    let (file, metadata) = match files::open(File::options().read(true), path) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(named(path, &error)),
+        Err(error) => return Err(with_path(path, &error)),
     };
-    let metadata = file.metadata().map_err(|error| named(path, &error))?;
-    if !metadata.is_file() || metadata.len() > limit {
-        return Err(named(path, &io::Error::new(ErrorKind::InvalidData, "not a regular file, or too long")));
+    if metadata.len() > limit {
+        return Err(with_path(path, &io::Error::new(ErrorKind::InvalidData, "too long")));
     }
     let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| named(path, &error))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| with_path(path, &error))?;
     Ok(Some(bytes))
 }
 
@@ -130,11 +125,11 @@ pub fn remove(path: &Path) {
 /// own directory must be a directory itself, not a link to one.
 pub fn make_directory(path: &Path, parents: Parents) -> io::Result<()> {
     match parents {
-        Parents::Make => fs::create_dir_all(path).map_err(|error| named(path, &error)),
+        Parents::Make => fs::create_dir_all(path).map_err(|error| with_path(path, &error)),
         Parents::Exist => match fs::create_dir(path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(named(path, &error)),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(with_path(path, &error)),
             _ if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) => Ok(()),
-            _ => Err(named(path, &io::Error::new(ErrorKind::NotADirectory, "not a directory"))),
+            _ => Err(with_path(path, &io::Error::new(ErrorKind::NotADirectory, "not a directory"))),
         },
     }
 }
@@ -146,11 +141,6 @@ pub enum Parents {
     Make,
     /// They are there.
     Exist,
-}
-
-/// An error with its path in front.
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 //! ever searched for or judged by its age. Names are percent-encoded there: each is one word of its line.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use crate::engine::files::open;
 
 use super::files;
 use super::settings::Layout;
@@ -131,12 +131,7 @@ impl Ledger {
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o644).custom_flags(O_NOFOLLOW | O_NONBLOCK);
-    let mut file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    let (mut file, _) = open(File::options().append(true).create(true).mode(0o644), path)?;
     file.write_all(line.as_bytes())
 }
 

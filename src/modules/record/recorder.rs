@@ -6,12 +6,13 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::file::open::{OpenFiles, Opened, with_path};
+use super::file::open::{OpenFiles, Opened};
 use super::file::script::Script;
 use super::file::search::Search;
 use super::file::{Finished, IntervalEnd, Output, Place};
 use super::settings::{Settings, Start};
 use super::wait::{Beginning, Opening, Wait};
+use crate::engine::files::with_path;
 use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};
 use crate::media::Frame;
 

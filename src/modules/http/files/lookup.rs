@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
 
+use crate::engine::files::CAREFUL;
 use crate::engine::{Body, Ctx, Descriptors, HttpReply, MemoryFiles};
 use crate::http::response::RETRY_AFTER;
 
@@ -161,7 +162,7 @@ fn to_pass() -> OFlag {
 }
 
 fn to_read() -> OFlag {
-    OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC
+    OFlag::O_RDONLY | CAREFUL
 }
 
 fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {

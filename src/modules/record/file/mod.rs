@@ -20,12 +20,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::engine::Now;
+use crate::engine::files::with_path;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
 use crate::media::{Frame, Kind, Role, Slices};
 use crate::modules::record::interval::Deadline;
 use crate::modules::record::settings::Limits;
 use contents::Contents;
-use open::{FileId, Opened, id_of, with_path};
+use open::{FileId, Opened, id_of};
 use script::{Script, Stage};
 
 /// Bytes gathered before they are written.

@@ -2,9 +2,9 @@
 //! a regular file.
 
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -12,6 +12,7 @@ use nix::libc;
 
 use super::names::Names;
 use super::resume::Tail;
+use crate::engine::files::{create_new, with_path};
 
 /// A file, whatever its names are.
 pub type FileId = (u64, u64);
@@ -47,9 +48,7 @@ impl OpenFiles {
 
     /// Makes a file; `None` if there is one of that name.
     pub fn create_at(&mut self, path: &Path, lock: bool) -> io::Result<Option<Opened>> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).custom_flags(libc::O_CLOEXEC);
-        let file = match options.open(path) {
+        let file = match create_new(path, 0o666) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
             Err(error) => return Err(with_path(path, &error)),
@@ -83,17 +82,6 @@ impl OpenFiles {
     }
 }
 
-/// Opens a file that is there, for reading and writing. A FIFO does not hold it up.
-pub fn open_existing(path: &Path) -> io::Result<(File, Metadata)> {
-    let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    Ok((file, metadata))
-}
-
 /// Which file it is.
 pub fn id_of(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
@@ -121,11 +109,6 @@ const WHOLE: libc::flock = libc::flock {
     l_len: 0,
     l_pid: 0,
 };
-
-/// An error that names its file.
-pub fn with_path(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}
 
 impl Names {
     /// Makes the folder, with those above it, if it is missing.

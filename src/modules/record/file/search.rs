@@ -7,8 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::names::Names;
-use super::open::{FileId, OpenFiles, Opened, id_of, lock_file, open_existing, with_path};
+use super::open::{FileId, OpenFiles, Opened, id_of, lock_file};
 use super::resume::{Examination, Found, Refusal};
+use crate::engine::files::{open, with_path};
 use crate::modules::record::settings::Settings;
 
 /// Names tried in a step. Each may cost the reading of a head, 0.1 ms or with many properties 0.5 ms.
@@ -95,7 +96,8 @@ impl Search {
 
     /// Opens a file that is there; `None` if it is not to be appended to.
     fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Candidate> {
-        let (file, metadata) = open_existing(&path).inspect_err(|error| self.log_left(&path, error)).ok()?;
+        let opened = open(File::options().read(true).write(true), &path);
+        let (file, metadata) = opened.inspect_err(|error| self.log_left(&path, error)).ok()?;
         let id = id_of(&metadata);
         if metadata.len() >= self.below || !files.open(id) {
             return None;

@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::Now;
-use crate::modules::record::file::open::{OpenFiles, id_of, is_locked, with_path};
+use crate::engine::files::with_path;
+use crate::modules::record::file::open::{OpenFiles, id_of, is_locked};
 use crate::modules::record::file::resume::script_of;
 use age::Clock;
 use hidden::Hidden;

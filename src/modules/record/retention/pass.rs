@@ -11,9 +11,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::dir::{Dir, OwningIter, Type};
-use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use crate::engine::files::open_in;
 
 /// Entries of the folder that are looked at in a step.
 const ENTRIES_A_STEP: usize = 64;
@@ -108,14 +110,8 @@ impl Pass {
     /// Opens a candidate, if it is still a regular file; to be shortened, where that is permitted. A FIFO does not hold it
     /// up.
     pub fn open(&self, candidate: &Candidate) -> io::Result<(File, Metadata)> {
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let open = |access| openat(&self.folder, &*candidate.name, access | flags, Mode::empty());
-        let file = File::from(open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_RDONLY))?);
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        Ok((file, metadata))
+        let open = |access| open_in(&self.folder, &candidate.name, access);
+        open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_RDONLY))
     }
 
     /// Removes the name of a candidate, if it is still that of the file that was opened.
