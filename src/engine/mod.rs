@@ -54,7 +54,7 @@ pub use session::client::Client;
 pub use session::out_queue::{Allowance, Body, OutQueue};
 pub use session::roles::{Player, Role, Roles, Seat, Track, Until};
 pub use session::sending::MAX_QUEUED_BYTES;
-pub use sink::{Finish, Sink};
+pub use sink::{Finish, Outlet, Sink};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
 pub use stream::headers::Headers;

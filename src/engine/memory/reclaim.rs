@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
+use crate::engine::sink::Outlet;
 
 impl Ctx {
     /// Sees to it that nobody keeps memory that others want.
     pub(in crate::engine) fn reclaim_memory(&mut self) {
         if self.memory.is_crowded() {
-            let (memory, panics) = (&mut self.memory, &mut self.panics);
-            self.streams.iter_mut().for_each(|stream| stream.settle_sinks(self.now, memory, panics));
+            let outlet = &mut Outlet { now: self.now, memory: &mut self.memory };
+            let streams = self.streams.iter_mut();
+            streams.for_each(|stream| stream.let_sinks_give_way(outlet, &mut self.panics));
             self.memory.relieved();
         }
         let wanted = self.memory.take_wanted();

@@ -25,6 +25,7 @@ use crate::engine::rtmp::publish::Parting;
 use crate::engine::session::roles::{MAX_ROLES, Role};
 use crate::engine::session::strays::Spoken;
 use crate::engine::session::{Life, Session};
+use crate::engine::sink::Outlet;
 use crate::engine::stream::name::{NameError, StreamName};
 use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
@@ -253,7 +254,8 @@ impl Engine {
             }
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            stream.feed_sinks(&frame, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+            let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
+            stream.feed_sinks(&frame, outlet, &mut self.cx.panics);
         }
         true
     }

@@ -11,7 +11,7 @@ use crate::engine::ids::StreamId;
 use crate::engine::quantities::duration;
 use crate::engine::session::roles::Role;
 use crate::engine::session::{STEP_DEADLINE, Session};
-use crate::engine::sink::Finish;
+use crate::engine::sink::{Finish, Outlet};
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
@@ -55,7 +55,8 @@ impl Engine {
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let goes_on = stream.is_live();
-        stream.begin(endpoint, publish_type, now, &mut self.cx.panics);
+        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
+        stream.begin(endpoint, publish_type, outlet, &mut self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(Role::Publisher { stream: stream_id, msid });
@@ -161,7 +162,8 @@ impl Engine {
         let (kept, and) = (grace.as_secs_f32(), if why.is_empty() { ";" } else { ", and" });
         log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
-        stream.wait_for_publisher(until, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
+        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
+        stream.wait_for_publisher(until, outlet, &mut self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
@@ -190,8 +192,9 @@ impl Engine {
         self.each_module(|module, cx| module.on_stream_end(cx, stream_id));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
-        stream.end_sinks(why, self.cx.now, &mut self.cx.memory, &mut self.cx.panics);
-        stream.clear(&mut self.cx.panics);
+        let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
+        stream.finish_sinks(why, outlet, &mut self.cx.panics);
+        stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);
     }

@@ -135,7 +135,7 @@ impl Engine {
     pub(in crate::engine) fn abandon_stream(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
-            stream.clear(&mut self.cx.panics);
+            stream.clear();
         }
         self.restart_players(id);
         self.cx.streams.remove_if_idle(id);

@@ -26,10 +26,8 @@ use crate::rtmp::command::PublishType;
 
 use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
-use crate::engine::memory::MemoryFiles;
-use crate::engine::now::Now;
 use crate::engine::panics::Panics;
-use crate::engine::sink::{Finish, Sink};
+use crate::engine::sink::{Finish, Outlet, Sink};
 use crate::engine::stream::gop::Gop;
 use crate::engine::stream::headers::Headers;
 use crate::engine::stream::key_frames::KeyFrames;
@@ -138,47 +136,41 @@ impl Stream {
     pub(in crate::engine) fn feed_sinks(
         &mut self,
         frame: &Rc<Frame>,
-        now: Now,
-        memory: &mut MemoryFiles,
+        outlet: &mut Outlet<'_>,
         panics: &mut Panics,
     ) {
         let label = &self.label;
         self.sinks.retain_mut(|(name, sink)| {
             let feed = || {
-                let result = sink.frame(frame);
+                let result = sink.frame(frame, outlet);
                 if result.is_err() {
-                    sink.finish(Finish::StreamEnded);
+                    sink.finish(Finish::StreamEnded, outlet);
                 }
-                sink.settle(now, memory);
                 result.inspect_err(|error| log_sink(name, label, error)).is_ok()
             };
             panics.contain(feed).unwrap_or(false)
         });
     }
 
-    /// Lets the sinks see to their files in memory, of which others want some room.
-    pub(in crate::engine) fn settle_sinks(
-        &mut self,
-        now: Now,
-        memory: &mut MemoryFiles,
-        panics: &mut Panics,
-    ) {
-        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.settle(now, memory)).is_some());
+    /// Tells the sinks that what follows does not continue what came before.
+    fn mark_discontinuity(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
+        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity(outlet)).is_some());
+    }
+
+    /// Has the sinks give back the memory that they have beyond a share.
+    pub(in crate::engine) fn let_sinks_give_way(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
+        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.give_way(outlet)).is_some());
     }
 
     /// Lets the sinks finish, and drops them.
-    pub(in crate::engine) fn end_sinks(
+    pub(in crate::engine) fn finish_sinks(
         &mut self,
         why: Finish,
-        now: Now,
-        memory: &mut MemoryFiles,
+        outlet: &mut Outlet<'_>,
         panics: &mut Panics,
     ) {
         for (_, mut sink) in self.sinks.drain(..) {
-            panics.contain(|| {
-                sink.finish(why);
-                sink.settle(now, memory);
-            });
+            panics.contain(|| sink.finish(why, outlet));
         }
     }
 
@@ -209,10 +201,15 @@ impl Stream {
         &mut self,
         publisher: Endpoint,
         publish_type: PublishType,
-        now: Instant,
+        outlet: &mut Outlet<'_>,
         panics: &mut Panics,
     ) {
-        self.change_publisher(panics);
+        // The loss of a publisher has been a discontinuity already.
+        if self.waits_until.is_none() {
+            self.mark_discontinuity(outlet, panics);
+        }
+        self.forget_publisher();
+        let now = outlet.now.instant;
         self.publisher = Some(publisher);
         self.publish_type = publish_type;
         self.started.get_or_insert(now);
@@ -224,23 +221,17 @@ impl Stream {
     pub(in crate::engine) fn wait_for_publisher(
         &mut self,
         until: Instant,
-        now: Now,
-        memory: &mut MemoryFiles,
+        outlet: &mut Outlet<'_>,
         panics: &mut Panics,
     ) {
         self.publisher = None;
         self.waits_until = Some(until);
-        self.sinks.retain_mut(|(_, sink)| {
-            let interrupt = || {
-                sink.discontinuity();
-                sink.settle(now, memory);
-            };
-            panics.contain(interrupt).is_some()
-        });
+        self.mark_discontinuity(outlet, panics);
     }
 
-    /// What follows is another publisher's: nothing that came from the last one describes it.
-    fn change_publisher(&mut self, panics: &mut Panics) {
+    /// Forgets what describes the publisher and what came from it.
+    fn forget_publisher(&mut self) {
+        self.waits_until = None;
         self.dismissed = None;
         self.tally = Tally::default();
         self.timeline.change_publisher();
@@ -250,15 +241,12 @@ impl Stream {
         self.codec = StreamFacts::default();
         self.key_frames = KeyFrames::default();
         self.gop.clear();
-        if self.waits_until.take().is_none() {
-            self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity()).is_some());
-        }
     }
 
     /// Forgets the publisher and all that came from it, but for the line of time: players that stay go on
-    /// along it. The sinks have ended.
-    pub(in crate::engine) fn clear(&mut self, panics: &mut Panics) {
-        self.change_publisher(panics);
+    /// along it. The sinks have finished.
+    pub(in crate::engine) fn clear(&mut self) {
+        self.forget_publisher();
         self.warnings.clear();
         self.publisher = None;
         self.started = None;

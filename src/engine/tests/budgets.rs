@@ -315,7 +315,7 @@ fn players_are_not_deprived_again_and_again_for_what_others_hold() {
 struct Hoard(Vec<Rc<Frame>>);
 
 impl Sink for Hoard {
-    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+    fn frame(&mut self, frame: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         self.0.push(Rc::clone(frame));
         Ok(())
     }

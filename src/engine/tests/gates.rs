@@ -365,7 +365,7 @@ struct Failing {
 }
 
 impl Sink for Failing {
-    fn frame(&mut self, _: &Rc<Frame>) -> io::Result<()> {
+    fn frame(&mut self, _: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         self.frames.set(self.frames.get() + 1);
         if self.frames.get() < 3 { Ok(()) } else { Err(io::Error::other("disk full")) }
     }

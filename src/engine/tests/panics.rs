@@ -34,16 +34,16 @@ struct FaultySink {
 }
 
 impl Sink for FaultySink {
-    fn frame(&mut self, _: &Rc<Frame>) -> io::Result<()> {
+    fn frame(&mut self, _: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         assert_ne!(self.at.get(), Point::SinkFrame);
         Ok(())
     }
 
-    fn discontinuity(&mut self) {
+    fn discontinuity(&mut self, _: &mut Outlet<'_>) {
         assert_ne!(self.at.get(), Point::SinkDiscontinuity);
     }
 
-    fn finish(&mut self, _: Finish) {
+    fn finish(&mut self, _: Finish, _: &mut Outlet<'_>) {
         assert_ne!(self.at.get(), Point::SinkFinish);
         self.finished.set(self.finished.get() + 1);
     }

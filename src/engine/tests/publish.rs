@@ -47,12 +47,12 @@ impl Module for Listening {
 }
 
 impl Sink for Listener {
-    fn frame(&mut self, _: &Rc<Frame>) -> io::Result<()> {
+    fn frame(&mut self, _: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         self.0.frames.set(self.0.frames.get() + 1);
         Ok(())
     }
 
-    fn discontinuity(&mut self) {
+    fn discontinuity(&mut self, _: &mut Outlet<'_>) {
         self.0.breaks.set(self.0.breaks.get() + 1);
     }
 }

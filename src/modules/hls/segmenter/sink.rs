@@ -5,7 +5,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
-use crate::engine::{Finish, MemoryFiles, Now, Sink};
+use crate::engine::{Finish, Outlet, Sink};
 use crate::media::Frame;
 
 use super::super::early::EarlySound;
@@ -66,7 +66,7 @@ impl Segmenter {
         self.slicer.restart();
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {
-            self.finish(Finish::StreamEnded);
+            self.end(Finish::StreamEnded);
         }
     }
 
@@ -88,17 +88,10 @@ impl Segmenter {
     }
 }
 
-impl Sink for Segmenter {
-    fn frame(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
-        if let Err(error) = self.take(frame) {
-            self.fail(frame.timestamp, &error);
-        }
-        Ok(())
-    }
-
+impl Segmenter {
     /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
     /// publisher has, and where its first picture is.
-    fn discontinuity(&mut self) {
+    fn interrupt(&mut self) {
         if matches!(self.state, State::Over | State::Resting(_)) {
             return;
         }
@@ -114,7 +107,7 @@ impl Sink for Segmenter {
         self.state = State::Probing(Probe::default());
     }
 
-    fn finish(&mut self, why: Finish) {
+    fn end(&mut self, why: Finish) {
         if matches!(self.state, State::Over) {
             return;
         }
@@ -134,14 +127,39 @@ impl Sink for Segmenter {
         }
     }
 
-    fn settle(&mut self, now: Now, memory: &mut MemoryFiles) {
+    fn settle(&mut self, outlet: &mut Outlet<'_>) {
+        let Outlet { now, memory } = outlet;
         self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
         let frames = self.waiting();
         let unpublished = Unpublished { open: self.open.as_mut(), frames };
-        if let Err(error) = self.publication.settle(now, memory, unpublished) {
+        if let Err(error) = self.publication.settle(*now, memory, unpublished) {
             self.fail(self.seen, &error);
             // Nothing is left that could fail; what has been given up is removed.
-            let _ = self.publication.settle(now, memory, Unpublished::default());
+            let _ = self.publication.settle(*now, memory, Unpublished::default());
         }
+    }
+}
+
+impl Sink for Segmenter {
+    fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        if let Err(error) = self.take(frame) {
+            self.fail(frame.timestamp, &error);
+        }
+        self.settle(outlet);
+        Ok(())
+    }
+
+    fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
+        self.interrupt();
+        self.settle(outlet);
+    }
+
+    fn finish(&mut self, why: Finish, outlet: &mut Outlet<'_>) {
+        self.end(why);
+        self.settle(outlet);
+    }
+
+    fn give_way(&mut self, outlet: &mut Outlet<'_>) {
+        self.settle(outlet);
     }
 }

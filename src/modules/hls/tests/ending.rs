@@ -109,10 +109,7 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
             (settings.cleanup, settings.ending) = (cleanup, Ending::After(ending));
         });
         let mut killed = begin(&mut Hls::default(), 1, &app, "a").unwrap();
-        for index in 0..90 {
-            let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
-            killed.frame(&Rc::new(frame)).unwrap();
-        }
+        send(&mut killed, 90, 26, &mut MemoryFiles::default());
         drop(killed);
         // It was about to list another fragment.
         let prepared = list(&scratch) + "#EXTINF:2.000,\na-1.ts\n";
@@ -175,15 +172,9 @@ fn a_list_in_memory_ends_and_stays_its_streams() {
     let (mut hls, mut memory) = (Hls::default(), MemoryFiles::default());
     let app = waiting(Path::new("/hls"), |settings| settings.place = Place::Memory { limit: 1 << 20 });
     let id = StreamId::of_nothing(1);
-    let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
     let mut segmenter = hls.begin(id, &app, "a", &mut memory, UNIX_EPOCH).unwrap();
-    for index in 0..40 {
-        let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
-        segmenter.frame(&Rc::new(frame)).unwrap();
-        segmenter.settle(now, &mut memory);
-    }
-    segmenter.finish(Finish::StreamEnded);
-    segmenter.settle(now, &mut memory);
+    send(&mut segmenter, 40, 26, &mut memory);
+    end(&mut segmenter, &mut memory);
     let (token, _) = hls.finish(id, Duration::ZERO, &mut memory)[0];
     let list = |memory: &MemoryFiles| {
         String::from_utf8(memory.get(Path::new("/hls/a.m3u8")).unwrap().read().unwrap()).unwrap()

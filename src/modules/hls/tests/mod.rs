@@ -6,12 +6,12 @@ mod names;
 use std::fs;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use super::files::tests::Scratch;
 use super::variants::Variant;
 use super::*;
-use crate::engine::{Finish, Sink};
+use crate::engine::{Finish, Now, Outlet, Sink};
 use crate::media::{Frame, Kind};
 
 const LEDGER: &str = ".millstream-hls";
@@ -37,16 +37,28 @@ fn remove(hls: &mut Hls, token: u64) {
     assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), None);
 }
 
+/// Sends so many frames of MP3, that far apart.
+fn send(segmenter: &mut Segmenter, frames: u64, step: u64, memory: &mut MemoryFiles) {
+    let mut outlet = outlet(memory);
+    for index in 0..frames {
+        let frame = Frame::from_payload(Kind::Audio, index * step, &[0x2f, 0xff, 0xfb, 1, 2]);
+        segmenter.frame(&Rc::new(frame), &mut outlet).unwrap();
+    }
+}
+
+fn end(segmenter: &mut Segmenter, memory: &mut MemoryFiles) {
+    segmenter.finish(Finish::StreamEnded, &mut outlet(memory));
+}
+
+fn outlet(memory: &mut MemoryFiles) -> Outlet<'_> {
+    Outlet { now: Now { instant: Instant::now(), wall: UNIX_EPOCH }, memory }
+}
+
 /// A stream of one second of MP3.
 fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
-    let mut segmenter = begin(hls, id, app, name).unwrap();
-    for index in 0..40 {
-        let frame = Frame::from_payload(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb, 1, 2]);
-        segmenter.frame(&Rc::new(frame)).unwrap();
-    }
-    segmenter.finish(Finish::StreamEnded);
-    let now = crate::engine::Now { instant: std::time::Instant::now(), wall: UNIX_EPOCH };
-    segmenter.settle(now, &mut MemoryFiles::default());
+    let (mut segmenter, mut memory) = (begin(hls, id, app, name).unwrap(), MemoryFiles::default());
+    send(&mut segmenter, 40, 26, &mut memory);
+    end(&mut segmenter, &mut memory);
 }
 
 fn publish(hls: &mut Hls, id: u32, path: &Path) {
@@ -87,12 +99,9 @@ fn files_go_some_time_after_the_end() {
 fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
     let settings = Settings { playlist_length: 200_000, ..Settings::for_tests() };
     let app = App { path: path.to_path_buf(), settings: Rc::new(settings) };
-    let mut segmenter = begin(hls, 1, &app, "a").unwrap();
-    for index in 0..400 * 40 {
-        let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
-        segmenter.frame(&Rc::new(frame)).unwrap();
-    }
-    segmenter.finish(Finish::StreamEnded);
+    let (mut segmenter, mut memory) = (begin(hls, 1, &app, "a").unwrap(), MemoryFiles::default());
+    send(&mut segmenter, 400 * 40, 25, &mut memory);
+    end(&mut segmenter, &mut memory);
     finish(hls, 1).unwrap().0
 }
 

@@ -74,24 +74,23 @@ fn a_publisher_who_pauses_behind_every_frame_makes_no_file_of_each() {
 #[test]
 fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
     let mut rig = Rig::new();
-    let mut memory = MemoryFiles::default();
-    let mut settle = |rig: &mut Rig, seconds: u64| {
-        let wall = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
-        rig.segmenter.as_mut().unwrap().settle(Now { instant: std::time::Instant::now(), wall }, &mut memory);
+    let set = |rig: &mut Rig, seconds: u64| {
+        rig.now.wall = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
     };
+    set(&mut rig, 0);
     rig.headers();
-    settle(&mut rig, 0);
+    set(&mut rig, 10);
     rig.key(500_000);
-    settle(&mut rig, 10);
+    set(&mut rig, 20);
     rig.second(500_000);
     rig.second(501_000);
     rig.second(502_000);
-    settle(&mut rig, 99);
-    rig.segmenter.as_mut().unwrap().discontinuity();
-    settle(&mut rig, 30);
+    set(&mut rig, 30);
+    rig.discontinuity();
     rig.headers();
+    set(&mut rig, 60);
     rig.key(503_000);
-    settle(&mut rig, 60);
+    set(&mut rig, 70);
     rig.second(503_000);
     rig.end();
     let dates: Vec<_> = rig
@@ -108,7 +107,7 @@ fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
 fn a_break_before_the_first_key_frame_loses_nothing() {
     let mut rig = Rig::new();
     rig.headers();
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     rig.headers();
     rig.second(0);
     rig.end();
@@ -123,7 +122,7 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
         rig.headers();
         for from in [0, next] {
             if from > 0 {
-                rig.segmenter.as_mut().unwrap().discontinuity();
+                rig.discontinuity();
                 rig.headers();
             }
             for number in 0..100 {
@@ -150,7 +149,7 @@ fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     assert_eq!(rig.shape(), [(1000, false)], "what there was is shown at once");
     rig.headers();
     rig.audio(2480);
@@ -178,7 +177,7 @@ fn times_go_on_over_restarts_of_the_server() {
     rig.headers();
     rig.second(0);
     for start in [50_000, 0] {
-        rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+        rig.finish(Finish::ServerStops);
         rig.restart();
         rig.headers();
         rig.second(start);
@@ -222,10 +221,10 @@ fn silence_fills_the_holes_in_the_sound_that_a_break_makes() {
             let [.., high, low] = u32::to_be_bytes(delay);
             rig.send(Kind::Video, 960, &[0x27, 1, 0, high, low, 0, 0, 0, 3, 0x41, 1, 2]);
             if restarts {
-                rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+                rig.finish(Finish::ServerStops);
                 rig.restart();
             } else {
-                rig.segmenter.as_mut().unwrap().discontinuity();
+                rig.discontinuity();
             }
             rig.headers();
             rig.key(5000);
@@ -262,10 +261,10 @@ fn what_is_shorter_than_a_second_is_not_the_last_in_a_list_that_waits() {
                 rig.audio(2000 + index * 40);
             }
             if restarts {
-                rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+                rig.finish(Finish::ServerStops);
                 rig.restart();
             } else {
-                rig.segmenter.as_mut().unwrap().discontinuity();
+                rig.discontinuity();
             }
             assert_eq!(rig.shape().len(), if shown { 2 } else { 1 }, "{pictures} {restarts}");
             rig.headers();
@@ -282,7 +281,7 @@ fn another_publisher_may_have_other_tracks() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     rig.aac_header();
     for number in 0..200 {
         rig.audio(2000 + number * 20);
@@ -298,14 +297,14 @@ fn a_server_that_stops_ends_no_stream() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
-    rig.segmenter.as_mut().unwrap().finish(Finish::ServerStops);
+    rig.finish(Finish::ServerStops);
     assert!(rig.playlist().contains("#EXTINF") && !rig.playlist().contains("ENDLIST"));
 }
 
 #[test]
 fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
     let mut rig = Rig::new();
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     rig.headers();
     for number in 0..250 {
         if number % 100 == 0 {

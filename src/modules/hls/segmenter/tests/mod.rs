@@ -8,7 +8,7 @@ mod sound;
 mod times;
 
 use std::fs;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use super::super::files::tests::Scratch;
 use super::super::keys::Cipher;
@@ -16,7 +16,7 @@ use super::super::naming::Naming;
 use super::super::settings::{KeySettings, ListKind, Pace, Slicing};
 use super::super::store::Files;
 use super::*;
-use crate::engine::{Finish, MemoryFiles, Now, Sink};
+use crate::engine::{Finish, MemoryFiles, Now, Outlet, Sink};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
 
@@ -35,6 +35,8 @@ struct Rig {
     scratch: Scratch,
     settings: Rc<Settings>,
     segmenter: Option<Segmenter>,
+    memory: MemoryFiles,
+    now: Now,
     /// What ingest knows.
     pictures: Pictures,
 }
@@ -52,6 +54,8 @@ impl Rig {
             scratch: Scratch::new(),
             settings: Rc::new(settings),
             segmenter: None,
+            memory: MemoryFiles::default(),
+            now: Now { instant: Instant::now(), wall: UNIX_EPOCH },
             pictures: Pictures::default(),
         };
         rig.restart();
@@ -70,8 +74,21 @@ impl Rig {
         let mut frame = Frame::from_payload(kind, timestamp, payload);
         let findings = self.pictures.read(&mut frame);
         for frame in findings.configuration.into_iter().chain([frame]) {
-            self.segmenter.as_mut().unwrap().frame(&Rc::new(frame)).unwrap();
+            self.call(|segmenter, outlet| segmenter.frame(&Rc::new(frame), outlet).unwrap());
         }
+    }
+
+    fn call(&mut self, act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>)) {
+        let mut outlet = Outlet { now: self.now, memory: &mut self.memory };
+        act(self.segmenter.as_mut().unwrap(), &mut outlet);
+    }
+
+    fn discontinuity(&mut self) {
+        self.call(|segmenter, outlet| segmenter.discontinuity(outlet));
+    }
+
+    fn finish(&mut self, why: Finish) {
+        self.call(|segmenter, outlet| segmenter.finish(why, outlet));
     }
 
     fn avc_header(&mut self, sps: &[u8]) {
@@ -119,7 +136,8 @@ impl Rig {
     }
 
     fn end(&mut self) {
-        self.segmenter.take().into_iter().for_each(|mut segmenter| segmenter.finish(Finish::StreamEnded));
+        self.finish(Finish::StreamEnded);
+        self.segmenter = None;
     }
 
     fn playlist(&self) -> String {

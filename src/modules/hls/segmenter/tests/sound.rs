@@ -161,7 +161,7 @@ fn expect_no_loss(interrupt: impl Fn(&mut Rig)) {
 #[test]
 fn sound_ahead_of_another_publishers_picture_is_no_less_whole() {
     expect_no_loss(|rig| {
-        rig.segmenter.as_mut().unwrap().discontinuity();
+        rig.discontinuity();
         rig.headers();
         (59_000..60_000).step_by(20).for_each(|time| rig.audio(time));
     });
@@ -247,7 +247,7 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
         most = most.max(rig.segmenter.as_ref().unwrap().waiting());
     }
     assert!((1_000_000..=1 << 20).contains(&most), "{most}");
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     assert_eq!(rig.segmenter.as_ref().unwrap().waiting(), 0);
 }
 

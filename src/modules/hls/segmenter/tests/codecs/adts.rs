@@ -160,7 +160,7 @@ fn frames_without_a_channel_configuration_begin_with_the_program_configuration()
     two_seconds(&mut rig, 2000, &[&[0xaf, 1], program.bytes(), &[0x21, 7, 7]].concat());
     assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
     // Nothing silent is made of it.
-    rig.segmenter.as_mut().unwrap().discontinuity();
+    rig.discontinuity();
     rig.end();
     assert_eq!(rig.shape(), [(2000, false); 2]);
     let frame = framed(SURROUND);
