@@ -57,7 +57,7 @@ pub struct Endpoint {
 }
 
 /// An RTMP application: a position in [`Config::applications`](super::Config::applications).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId(pub usize);
 
 /// An HTTP location: a position in [`Config::locations`](super::Config::locations).

@@ -39,7 +39,7 @@ pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
 pub use http::exchange::Exchange;
 pub use http::locations::{Kind as LocationKind, Location};
-pub use http::playlists::Playlists;
+pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
 pub use limits::descriptors::Descriptors;

@@ -4,12 +4,11 @@
 //! publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive, Scope};
-use crate::engine::{Config, Ctx, KeyFrames, Location, Module, Playlists, Stream, StreamId, Warning};
+use crate::engine::{Config, Ctx, KeyFrames, Module, Served, Stream, StreamId, Warning};
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Role, ts};
 
@@ -44,8 +43,7 @@ struct App {
 struct Hls {
     path: String,
     fragment: Duration,
-    /// Whether a location of an HTTP server has its files.
-    is_served: bool,
+    served: Served,
 }
 
 /// What is known of a publisher.
@@ -77,7 +75,7 @@ impl Module for Advice {
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(stream) = cx.streams.get_mut(id) else { return };
         let hls = self.apps.get(stream.app.0).and_then(|app| app.hls.as_ref());
-        let unserved = hls.filter(|hls| !hls.is_served);
+        let unserved = hls.filter(|hls| hls.served == Served::Nowhere);
         let text = unserved.map(|hls| format!("HLS has no URL: no location serves {}", hls.path));
         stream.warnings.set(Warning::HlsUnserved, text);
     }
@@ -112,8 +110,8 @@ impl App {
     fn read(config: &Config<'_>, scope: &Scope<'_>) -> Self {
         let hls = scope.flag("hls").then(|| {
             let path = scope.text("hls_path");
-            let is_served = is_served(config, &path);
-            Hls { path, fragment: scope.time("hls_fragment"), is_served }
+            let served = Served::of(&config.sites, &path, scope.flag("hls_nested"));
+            Hls { path, fragment: scope.time("hls_fragment"), served }
         });
         Self { hls, gop_cache: scope.flag("gop_cache") }
     }
@@ -195,23 +193,6 @@ fn name(codec: Codec, kind: Kind) -> String {
         (Codec::Other(number), "unknown") => format!("FLV codec {number}"),
         (_, name) => name.to_owned(),
     }
-}
-
-/// Whether an HTTP server has the files of a folder. Of locations that do not match by the beginning of a path it is
-/// taken that they do, if they have the folder's files at all.
-fn is_served(config: &Config<'_>, folder: &str) -> bool {
-    let locations = || config.locations.iter();
-    Playlists::on_any_server(&config.sites, folder, false).is_some()
-        || locations().any(|location| !location.kind.is_prefix() && has_files(location, folder))
-}
-
-fn has_files(location: &Location<'_>, folder: &str) -> bool {
-    let places = ["root", "alias"].map(|name| location.scope.text(name));
-    places.iter().any(|place| {
-        // What stands behind a variable is not known.
-        let known = place.split('$').next().unwrap_or_default();
-        !known.is_empty() && (Path::new(folder).starts_with(known) || Path::new(known).starts_with(folder))
-    })
 }
 
 #[cfg(test)]

@@ -1,31 +1,70 @@
-//! Which URL an application's playlists have, found by where its files and the locations' folders are.
+//! Whether the files of a folder are on the web, and at which URL: found by the folders that locations have.
 
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use crate::http::path;
 
 use crate::engine::http::locations::Location;
 
-/// A location that serves files, as far as URLs go; the server itself stands first.
+/// Whether an HTTP server serves the playlists of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The beginning of the paths that it matches.
-    pub path: String,
-    /// Its `root`, or empty.
-    pub root: String,
-    /// Its `alias`, or empty.
-    pub alias: String,
+pub enum Served {
+    /// It does, at these URLs.
+    At(Playlists),
+    /// A location may, whose folder is not decided by the beginning of a path alone: its `root` or `alias` has variables,
+    /// or it matches by a regular expression, or requests are redirected to it.
+    Perhaps,
+    /// No location can.
+    Nowhere,
 }
 
-impl Place {
+impl Served {
+    /// Looks through all locations. `nested` says whether each stream has its own folder in `hls_path`.
+    pub fn of(sites: &[Site], hls_path: &str, nested: bool) -> Self {
+        let playlists = sites.iter().find_map(|site| site.playlists(hls_path, nested));
+        let may_serve = |site: &Site| site.may_serve(Path::new(&whole(hls_path)));
+        match playlists {
+            Some(playlists) => Self::At(playlists),
+            None if !hls_path.is_empty() && sites.iter().any(may_serve) => Self::Perhaps,
+            None => Self::Nowhere,
+        }
+    }
+}
+
+/// A location that serves files and matches by the beginning of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileLocation {
+    /// Its position among all locations.
+    index: usize,
+    /// The beginning of the paths that it matches.
+    path: String,
+    /// Its `root`, or empty.
+    root: String,
+    /// Its `alias`, or empty.
+    alias: String,
+}
+
+impl FileLocation {
     /// What a location says of itself, with whole paths.
-    pub fn of(location: &Location<'_>) -> Self {
+    fn of(index: usize, location: &Location<'_>) -> Self {
         let folder = |name| {
             let text = location.scope.text(name);
             if text.is_empty() { text } else { whole(&text) }
         };
-        Self { path: location.path.clone(), root: folder("root"), alias: folder("alias") }
+        Self { index, path: location.path.clone(), root: folder("root"), alias: folder("alias") }
     }
+}
+
+/// The folder below which a location finds files, where that is not decided by the beginning of a path alone.
+fn open_folder(location: &Location<'_>) -> Option<PathBuf> {
+    let alias = location.scope.text("alias");
+    let text = if alias.is_empty() { location.scope.text("root") } else { alias };
+    let (known, has_variable) = match text.split_once('$') {
+        Some((before, _)) => (before.rsplit_once('/').map_or("", |(folder, _)| folder), true),
+        None => (text.as_str(), false),
+    };
+    let is_open = has_variable || !location.kind.is_prefix();
+    (is_open && !known.is_empty()).then(|| whole(known).into())
 }
 
 /// A path from the root on.
@@ -33,15 +72,15 @@ fn whole(path: &str) -> String {
     absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
-/// The locations of an HTTP server that match by the beginning of a path, and where they find files. Made once: there
-/// may be hundreds of them, and as many applications that look for theirs.
+/// The locations of an HTTP server that serve files. Made once: there may be hundreds of them, and as many applications
+/// that look for theirs.
 #[derive(Debug)]
 pub struct Site {
     server: usize,
-    /// Positions among all locations.
-    locations: Vec<usize>,
-    /// The place of each of them.
-    places: Vec<Place>,
+    /// Those that match by the beginning of a path.
+    locations: Vec<FileLocation>,
+    /// The folders of the others.
+    open_folders: Vec<PathBuf>,
 }
 
 impl Site {
@@ -50,11 +89,12 @@ impl Site {
         let mut sites: Vec<Self> = Vec::new();
         for (index, location) in locations.iter().enumerate() {
             if sites.last().is_none_or(|site| site.server != location.server) {
-                sites.push(Self { server: location.server, locations: Vec::new(), places: Vec::new() });
+                sites.push(Self { server: location.server, locations: Vec::new(), open_folders: Vec::new() });
             }
-            if let Some(site) = sites.last_mut().filter(|_| location.kind.is_prefix()) {
-                site.locations.push(index);
-                site.places.push(Place::of(location));
+            let Some(site) = sites.last_mut() else { continue };
+            site.open_folders.extend(open_folder(location));
+            if location.kind.is_prefix() {
+                site.locations.push(FileLocation::of(index, location));
             }
         }
         sites
@@ -62,15 +102,17 @@ impl Site {
 
     /// The position of the location by whose `root` or `alias` the files in a folder are found.
     pub fn serving(&self, folder: &str) -> Option<usize> {
-        let folder = whole(folder);
-        let (place, _) = serving(&self.places, Path::new(&folder))?;
-        let position = self.places.iter().rposition(|other| other == place)?;
-        self.locations.get(position).copied()
+        let (location, _) = serving(&self.locations, Path::new(&whole(folder)))?;
+        Some(location.index)
     }
 
     /// Where the playlists in a folder are on this server, if they are.
-    pub fn playlists(&self, hls_path: &str, nested: bool) -> Option<Playlists> {
-        if hls_path.is_empty() { None } else { Playlists::find(&self.places, &whole(hls_path), nested) }
+    fn playlists(&self, hls_path: &str, nested: bool) -> Option<Playlists> {
+        if hls_path.is_empty() { None } else { Playlists::find(&self.locations, &whole(hls_path), nested) }
+    }
+
+    fn may_serve(&self, folder: &Path) -> bool {
+        self.open_folders.iter().any(|open| folder.starts_with(open) || open.starts_with(folder))
     }
 }
 
@@ -89,14 +131,9 @@ impl Playlists {
         sites.iter().find(|site| site.server == server)?.playlists(hls_path, nested)
     }
 
-    /// The same of the first server that has them.
-    pub fn on_any_server(sites: &[Site], hls_path: &str, nested: bool) -> Option<Self> {
-        sites.iter().find_map(|site| site.playlists(hls_path, nested))
-    }
-
     /// Finds, among the locations of one server, the one that serves `hls_path`.
-    fn find(places: &[Place], hls_path: &str, nested: bool) -> Option<Self> {
-        let (_, url) = serving(places, Path::new(hls_path))?;
+    fn find(locations: &[FileLocation], hls_path: &str, nested: bool) -> Option<Self> {
+        let (_, url) = serving(locations, Path::new(hls_path))?;
         Some(Self { folder: path::encode(&url), nested })
     }
 
@@ -109,47 +146,47 @@ impl Playlists {
 }
 
 /// The location of a server that serves the files in a folder, and the folder's URL path there, ending with '/'.
-fn serving<'a>(places: &'a [Place], folder: &Path) -> Option<(&'a Place, String)> {
-    let found = places.iter().filter_map(|place| Some((place, folder_url(place, folder)?)));
-    found.into_iter().find(|(place, url)| longest_prefix(places, url) == Some(place))
+fn serving<'a>(locations: &'a [FileLocation], folder: &Path) -> Option<(&'a FileLocation, String)> {
+    let mut found = locations.iter().filter_map(|location| Some((location, folder_url(location, folder)?)));
+    found.find(|(location, url)| longest_prefix(locations, url) == Some(location))
 }
 
 /// The URL path of a folder in a location, ending with '/'.
-fn folder_url(place: &Place, folder: &Path) -> Option<String> {
+fn folder_url(location: &FileLocation, folder: &Path) -> Option<String> {
     if folder.as_os_str().is_empty() {
         return None;
     }
-    let (base, prefix) = match (place.alias.as_str(), place.root.as_str()) {
+    let (base, prefix) = match (location.alias.as_str(), location.root.as_str()) {
         ("", "") => return None,
         ("", root) => (root, "/"),
-        (alias, _) => (alias, place.path.as_str()),
+        (alias, _) => (alias, location.path.as_str()),
     };
     let rest = folder.strip_prefix(base).ok()?.to_str()?;
     let joined = [prefix.trim_end_matches('/'), rest].join("/");
     let url = format!("{}/", joined.trim_end_matches('/'));
-    url.starts_with(&place.path).then_some(url)
+    url.starts_with(&location.path).then_some(url)
 }
 
 /// The location that a URL in this folder falls into.
-fn longest_prefix<'a>(places: &'a [Place], url: &str) -> Option<&'a Place> {
-    let matching = places.iter().filter(|place| url.starts_with(&place.path));
-    matching.max_by_key(|place| place.path.len())
+fn longest_prefix<'a>(locations: &'a [FileLocation], url: &str) -> Option<&'a FileLocation> {
+    let matching = locations.iter().filter(|location| url.starts_with(&location.path));
+    matching.max_by_key(|location| location.path.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn root(path: &str, folder: &str) -> Place {
-        Place { path: path.into(), root: folder.into(), alias: String::new() }
+    fn root(path: &str, folder: &str) -> FileLocation {
+        FileLocation { index: 0, path: path.into(), root: folder.into(), alias: String::new() }
     }
 
-    fn alias(path: &str, folder: &str) -> Place {
-        Place { alias: folder.into(), ..root(path, "/inherited") }
+    fn alias(path: &str, folder: &str) -> FileLocation {
+        FileLocation { alias: folder.into(), ..root(path, "/inherited") }
     }
 
-    fn url(places: &[Place], hls_path: &str) -> Option<String> {
-        Playlists::find(places, hls_path, false).map(|playlists| playlists.of("a"))
+    fn url(locations: &[FileLocation], hls_path: &str) -> Option<String> {
+        Playlists::find(locations, hls_path, false).map(|playlists| playlists.of("a"))
     }
 
     #[test]
@@ -172,10 +209,10 @@ mod tests {
 
     #[test]
     fn a_location_that_never_gets_the_request_does_not_count() {
-        let places = [root("/", "/tmp"), root("/hls", "/elsewhere")];
-        assert_eq!(url(&places, "/tmp/hls"), None);
-        let places = [root("/", "/tmp"), root("/hls", "/elsewhere"), alias("/v/", "/tmp/hls")];
-        assert_eq!(url(&places, "/tmp/hls").as_deref(), Some("/v/a.m3u8"));
+        let locations = [root("/", "/tmp"), root("/hls", "/elsewhere")];
+        assert_eq!(url(&locations, "/tmp/hls"), None);
+        let locations = [root("/", "/tmp"), root("/hls", "/elsewhere"), alias("/v/", "/tmp/hls")];
+        assert_eq!(url(&locations, "/tmp/hls").as_deref(), Some("/v/a.m3u8"));
         assert_eq!(url(&[root("/", "/tmp")], ""), None);
         assert_eq!(url(&[root("/", "")], "/tmp/hls"), None);
     }

@@ -4,33 +4,40 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::engine::ids::AppId;
+
 /// The most that are remembered; beyond this, no more are. HLS lets half as many wait, and ends the oldest early.
 const MAX: usize = 8192;
 
-/// By application and name, until when their viewers wait.
+/// By application and stream name, until when their viewers wait.
 #[derive(Debug, Default)]
-pub struct Awaited(BTreeMap<(String, String), Instant>);
+pub struct Awaited(BTreeMap<(AppId, String), Instant>);
 
 impl Awaited {
     /// A stream has ended, and its viewers wait for it.
-    pub fn add(&mut self, app: &str, name: &str, until: Instant, now: Instant) {
+    pub fn add(&mut self, app: AppId, name: &str, until: Instant, now: Instant) {
         if self.0.len() >= MAX {
             self.0.retain(|_, until| *until > now);
         }
         if self.0.len() < MAX {
-            self.0.insert((app.to_owned(), name.to_owned()), until);
+            self.0.insert((app, name.to_owned()), until);
         }
     }
 
     /// A stream is published again.
-    pub fn remove(&mut self, app: &str, name: &str) {
-        self.0.remove(&(app.to_owned(), name.to_owned()));
+    pub fn remove(&mut self, app: AppId, name: &str) {
+        self.0.remove(&(app, name.to_owned()));
     }
 
-    /// Application, name and the end of the wait, in the order of names.
-    pub fn iter(&self, now: Instant) -> impl Iterator<Item = (&str, &str, Instant)> {
-        let waiting = self.0.iter().filter(move |(_, until)| **until > now);
-        waiting.map(|((app, name), until)| (app.as_str(), name.as_str(), *until))
+    /// Those of an application in the order of their names, each with the end of the wait.
+    pub fn of(&self, app: AppId, now: Instant) -> impl Iterator<Item = (&str, Instant)> {
+        let all = self.0.range((app, String::new())..).take_while(move |((other, _), _)| *other == app);
+        all.filter(move |(_, until)| **until > now).map(|((_, name), until)| (name.as_str(), *until))
+    }
+
+    /// The number of all.
+    pub fn count(&self, now: Instant) -> usize {
+        self.0.values().filter(|until| **until > now).count()
     }
 }
 
@@ -45,12 +52,14 @@ mod tests {
         let (mut awaited, now) = (Awaited::default(), Instant::now());
         let second = Duration::from_secs(1);
         for (name, wait) in [("b", 2), ("a", 9), ("c", 9)] {
-            awaited.add("live", name, now + second * wait, now);
+            awaited.add(AppId(1), name, now + second * wait, now);
         }
-        awaited.remove("live", "c");
-        let names = |now| awaited.iter(now).map(|(_, name, _)| name).collect::<Vec<_>>();
-        assert_eq!(names(now), ["a", "b"]);
-        assert_eq!(names(now + second * 2), ["a"]);
+        awaited.remove(AppId(1), "c");
+        awaited.add(AppId(0), "other", now + second, now);
+        awaited.add(AppId(2), "other", now + second, now);
+        let names = |now| awaited.of(AppId(1), now).map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!((names(now), awaited.count(now)), (vec!["a", "b"], 4));
+        assert_eq!((names(now + second * 2), awaited.count(now + second * 2)), (vec!["a"], 1));
     }
 
     #[test]
@@ -58,10 +67,10 @@ mod tests {
         let (mut awaited, now) = (Awaited::default(), Instant::now());
         let second = Duration::from_secs(1);
         for number in 0..MAX + 10 {
-            awaited.add("live", &number.to_string(), now + second, now);
+            awaited.add(AppId(0), &number.to_string(), now + second, now);
         }
-        assert_eq!(awaited.iter(now).count(), MAX);
-        awaited.add("live", "late", now + second * 3, now + second * 2);
-        assert_eq!(awaited.iter(now).count(), 1);
+        assert_eq!(awaited.count(now), MAX);
+        awaited.add(AppId(0), "late", now + second * 3, now + second * 2);
+        assert_eq!(awaited.count(now), 1);
     }
 }

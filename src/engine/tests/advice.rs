@@ -164,6 +164,8 @@ fn hls_that_no_location_serves_is_told_from_the_beginning() {
         ("location /tv/ { alias /x/hls/; }", None),
         ("location ~ ^/tv/(.*)$ { alias /x/hls/$1; }", None),
         ("location ~ \\.m3u8$ { root /x; }", None),
+        ("location /tv/ { root /x/$host; }", None),
+        ("location ~ \\.m3u8$ { root /y; }", Some(unserved)),
         // The classic `root` in place of `alias`.
         ("location /hls { root /x/hls; }", Some(unserved)),
         ("location / { root /y; }", Some(unserved)),

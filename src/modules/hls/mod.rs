@@ -41,7 +41,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Ask, Config, Ctx, Gate, MemoryFiles, Module, Playlists, Probe, Request, StreamId, StreamName, Verdict,
+    AppId, Ask, Config, Ctx, Gate, MemoryFiles, Module, Probe, Request, Served, StreamId, StreamName, Verdict,
 };
 
 use case::Case;
@@ -66,8 +66,8 @@ const NEXT_TURN: Duration = Duration::from_millis(1);
 pub struct Hls {
     /// By application; `None` where HLS is off.
     apps: Vec<Option<App>>,
-    /// By application, where its playlists are on the web, if a location serves them.
-    playlists: Vec<Option<Playlists>>,
+    /// By application, where its playlists are on the web.
+    served: Vec<Served>,
     /// Whether there may be files beside the directories of an application's streams.
     crowded: Vec<bool>,
     writing: Writing,
@@ -87,9 +87,10 @@ impl Module for Hls {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        let apps = config.applications.iter();
-        self.apps = apps.map(|app| faults.keep_or_default(App::read(&app.name, &app.scope))).collect();
-        self.playlists = self.apps.iter().map(|app| app.as_ref()?.playlists(config)).collect();
+        let apps = config.applications.iter().enumerate();
+        self.apps = apps.map(|(id, app)| faults.keep_or_default(App::read(AppId(id), app))).collect();
+        let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
+        self.served = self.apps.iter().map(served).collect();
         self.crowded =
             self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
         faults.into_result(())
@@ -126,8 +127,8 @@ impl Module for Hls {
         let label = Rc::clone(&stream.label);
         match self.begin(id, &app, name, &mut cx.memory, cx.now.wall) {
             Ok(segmenter) => {
-                cx.awaited.remove(&app.settings.app, name);
-                log::info!("{label}: hls is {}", self.place_of(stream.app.0, &app, name));
+                cx.awaited.remove(app.settings.app_id, name);
+                log::info!("{label}: hls is {}", self.place_of(&app, name));
                 stream.add_sink("hls", Box::new(segmenter));
             }
             Err(why) => log::error!("{label}: no hls: {why}"),
@@ -149,7 +150,7 @@ impl Module for Hls {
         }
         // It may end before its time, where too many wait.
         if let Some(ended) = self.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
-            cx.awaited.remove(&ended.naming.settings().app, ended.naming.name());
+            cx.awaited.remove(ended.naming.settings().app_id, ended.naming.name());
         }
         let wait = self.advance(token, &mut cx.memory, cx.now.wall);
         self.set_timers(cx, wait.map(|wait| (token, wait)));
@@ -162,19 +163,20 @@ impl Hls {
             let Some(at) = cx.now.instant.checked_add(wait) else { continue };
             cx.set_module_timer(self.name(), at, token);
             if let Some(ended) = self.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
-                let (app, name) = (&ended.naming.settings().app, ended.naming.name());
+                let (app, name) = (ended.naming.settings().app_id, ended.naming.name());
                 cx.awaited.add(app, name, at, cx.now.instant);
             }
         }
     }
 
     /// Where viewers find a stream: "at /hls/cam.m3u8", or in which file.
-    fn place_of(&self, index: usize, app: &App, name: &str) -> String {
-        match self.playlists.get(index).and_then(Option::as_ref) {
-            Some(playlists) => format!("at {}", playlists.of(name)),
-            None => {
-                let playlist = Naming::new(&app.known_root(), name, &app.settings).playlist();
-                format!("in {}, which no location serves", playlist.display())
+    fn place_of(&self, app: &App, name: &str) -> String {
+        let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
+        match self.served.get(app.settings.app_id.0) {
+            Some(Served::At(playlists)) => format!("at {}", playlists.of(name)),
+            Some(Served::Perhaps) => format!("in {}", playlist().display()),
+            Some(Served::Nowhere) | None => {
+                format!("in {}, which no location serves", playlist().display())
             }
         }
     }
@@ -460,8 +462,9 @@ impl App {
     }
 
     /// Where its playlists are on the web: on the first HTTP server that serves them.
-    fn playlists(&self, config: &Config<'_>) -> Option<Playlists> {
-        Playlists::on_any_server(&config.sites, self.path.to_str()?, self.settings.layout == Layout::Nested)
+    fn served(&self, config: &Config<'_>) -> Served {
+        let path = self.path.to_str().unwrap_or_default();
+        Served::of(&config.sites, path, self.settings.layout == Layout::Nested)
     }
 }
 

@@ -3,55 +3,28 @@
 use std::path::{Path, PathBuf, absolute};
 
 use crate::conf::{Node, NoticeKind, Scope};
-use crate::engine::{Config, Location, LocationKind, Probe};
+use crate::engine::{Config, Location, Probe, Served};
 
 /// Looks for a location that serves the `hls_path` of each application.
 pub fn probe(config: &Config<'_>, probe: &mut Probe) {
-    let open: Vec<OpenPlace> = config.locations.iter().filter_map(OpenPlace::of).collect();
     for application in config.applications.iter().map(|application| &application.scope) {
         let path = application.text("hls_path");
         if !application.flag("hls") || !application.flag("live") || path.is_empty() {
             continue;
         }
-        let folder = whole(&path);
         let found = config.sites.iter().filter_map(|site| config.locations.get(site.serving(&path)?));
-        let found: Vec<_> = found.collect();
-        if found.is_empty() && !open.iter().any(|place| place.may_serve(&folder)) {
-            let node = application.find("hls_path").unwrap_or(application.node());
+        if Served::of(&config.sites, &path, application.flag("hls_nested")) == Served::Nowhere {
+            let (node, folder) = (application.find("hls_path").unwrap_or(application.node()), whole(&path));
             match config.locations.iter().find_map(|location| mistaken_root(location, &folder)) {
                 Some((root, message)) => probe.warn(root, message),
                 None => probe.warn(node, unserved(config, &path)),
             }
         }
-        for location in found.iter().filter(|location| !allows_origins(&location.scope)) {
+        for location in found.filter(|location| !allows_origins(&location.scope)) {
             let message = "playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that pages of other \
                            hosts can play them; an add_header of that name takes its place";
             probe.tell(location.scope.node(), NoticeKind::Differs, message);
         }
-    }
-}
-
-/// Where a location finds files that is not decided by the beginning of a path alone.
-struct OpenPlace {
-    /// The folder, as far as it is known.
-    base: PathBuf,
-}
-
-impl OpenPlace {
-    fn of(location: &Location<'_>) -> Option<Self> {
-        let alias = location.scope.text("alias");
-        let text = if alias.is_empty() { location.scope.text("root") } else { alias };
-        let (base, has_variable) = match text.split_once('$') {
-            Some((before, _)) => (before.rsplit_once('/').map_or("", |(folder, _)| folder), true),
-            None => (text.as_str(), false),
-        };
-        let is_open = has_variable || location.kind.is_regex() || location.kind == LocationKind::Named;
-        (is_open && !base.is_empty()).then(|| Self { base: whole(base) })
-    }
-
-    /// Whether a location may serve files in a folder.
-    fn may_serve(&self, folder: &Path) -> bool {
-        folder.starts_with(&self.base) || self.base.starts_with(folder)
     }
 }
 

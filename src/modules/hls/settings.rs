@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::conf::{self, Scope, value};
+use crate::engine::{AppId, Application};
 
 use super::fragment::MAX_BYTES;
 use super::variants::Variant;
@@ -151,6 +152,8 @@ pub struct KeySettings {
 /// The settings of an application's streams. Times are in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The application.
+    pub app_id: AppId,
     /// The application's name.
     pub app: String,
     /// `hls_fragment`.
@@ -205,8 +208,9 @@ pub struct App {
 }
 
 impl App {
-    /// What the block of the application `name` says; `None` where HLS is off.
-    pub fn read(name: &str, scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
+    /// What the block of an application says; `None` where HLS is off.
+    pub fn read(id: AppId, application: &Application<'_>) -> Result<Option<Self>, conf::Error> {
+        let scope = &application.scope;
         if !scope.flag("hls") {
             return Ok(None);
         }
@@ -215,7 +219,7 @@ impl App {
             let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
             return Err(error.for_lack_of("hls_path", scope));
         }
-        let settings = Settings { app: name.to_owned(), ..Settings::read(scope)? };
+        let settings = Settings { app_id: id, app: application.name.clone(), ..Settings::read(scope)? };
         let path = match settings.place {
             Place::Disk => PathBuf::from(path),
             // Found again by name alone: HTTP asks for the path that a file would have.
@@ -258,6 +262,7 @@ impl Settings {
         }
         let grace = scope.time("publish_grace");
         Ok(Self {
+            app_id: AppId(0),
             app: String::new(),
             fragment,
             max_fragment,
@@ -360,6 +365,7 @@ impl Settings {
     /// at once.
     pub fn for_tests() -> Self {
         Self {
+            app_id: AppId(0),
             app: "live".to_owned(),
             fragment: 2000,
             max_fragment: 20_000,

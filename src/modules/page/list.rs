@@ -2,9 +2,9 @@
 
 use std::collections::BinaryHeap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::engine::{COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
+use crate::engine::{AppId, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
 use super::documents::document;
 use super::json::{self, App, Audio, Live, Video, Waiting};
@@ -100,8 +100,8 @@ impl Compose for List {
                     }
                 }
                 if is_over {
-                    let total = cx.awaited.iter(cx.now.instant).count();
-                    json::push_waiting(&mut text, waiting(cx), total);
+                    let total = cx.awaited.count(cx.now.instant);
+                    json::push_waiting(&mut text, waiting(&self.apps, cx), total);
                     text.push_str(json::END);
                     return Some(document("application/json", text.as_bytes()));
                 }
@@ -115,13 +115,17 @@ impl Compose for List {
 }
 
 /// The streams that have ended and whose publishers are waited for, in the order of their names.
-fn waiting(cx: &Ctx) -> impl Iterator<Item = Waiting<'_>> {
+fn waiting<'a>(apps: &'a [App], cx: &'a Ctx) -> impl Iterator<Item = Waiting<'a>> {
     let now = cx.now.instant;
-    let waiting = cx.awaited.iter(now).take(MAX_LISTED);
-    waiting.map(move |(app, name, until)| {
-        let ends_in_ms = milliseconds(until.saturating_duration_since(now));
-        Waiting { app, name, ends_in_ms }
-    })
+    let left = move |until: Instant| milliseconds(until.saturating_duration_since(now));
+    let mut by_name: Vec<_> =
+        apps.iter().enumerate().map(|(id, app)| (app.name.as_str(), AppId(id))).collect();
+    by_name.sort_unstable();
+    let waiting = by_name.into_iter().flat_map(move |(app, id)| {
+        let streams = cx.awaited.of(id, now);
+        streams.map(move |(name, until)| Waiting { app, name, ends_in_ms: left(until) })
+    });
+    waiting.take(MAX_LISTED)
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -236,3 +236,11 @@ mod random {
         }
     }
 }
+
+#[test]
+fn the_log_says_where_a_playlist_is_and_no_more_than_is_known() {
+    let app = application(Path::new("/x"), Layout::Flat, &[], None);
+    let at = |served| Hls { served: vec![served], ..Hls::default() }.place_of(&app, "cam");
+    assert_eq!(at(Served::Nowhere), "in /x/hls/cam.m3u8, which no location serves");
+    assert_eq!(at(Served::Perhaps), "in /x/hls/cam.m3u8", "a regular expression may match it");
+}
