@@ -18,6 +18,7 @@ pub mod parts;
 pub mod pictures;
 pub mod reader;
 pub mod rfc6381;
+pub mod segment;
 pub mod ts;
 pub mod vpx;
 

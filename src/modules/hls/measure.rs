@@ -8,7 +8,7 @@ use crate::media::rfc6381::codec_string;
 
 use super::attributes::Attributes;
 use super::playlist::Playlist;
-use super::tracks::AudioTrack;
+use crate::media::segment::tracks::AudioTrack;
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.

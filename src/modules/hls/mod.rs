@@ -7,22 +7,15 @@
 
 mod advice;
 mod attributes;
-mod audio;
 mod case;
-mod clock;
-mod decoding;
 mod directives;
-mod early;
 mod files;
 mod fragment;
 mod keys;
 mod ledger;
-mod line;
 mod measure;
 mod naming;
-mod picture;
 mod playlist;
-mod probe;
 mod publication;
 mod recovery;
 mod segmenter;
@@ -31,7 +24,6 @@ mod settings;
 mod slicer;
 mod store;
 mod streams;
-mod tracks;
 mod variants;
 
 use std::collections::HashMap;

@@ -12,9 +12,9 @@ use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::keys;
-use super::line::Ends;
 use super::naming::Naming;
 use super::settings::ListKind;
+use crate::media::segment::line::Ends;
 use entries::Entries;
 
 pub use read::{stream_inf, stream_inf_line};

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::super::attributes::Attributes;
 use super::super::keys;
-use super::super::line::Ends;
 use super::super::naming::Naming;
 use super::{Begins, Fragment, Lock, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
+use crate::media::segment::line::Ends;
 
 /// The longest EXTINF that is read back, in milliseconds.
 const MAX_DURATION: u64 = 24 * 3600 * 1000;

@@ -18,7 +18,6 @@ use crate::engine::{Growth, MemoryFiles, Now, SHORTEST_HOLD};
 use super::files::{self, Parents};
 use super::fragment::OpenFragment;
 use super::keys::{self, Cipher};
-use super::line::Ends;
 use super::measure::{Facts, Measure};
 use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
@@ -26,6 +25,7 @@ use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
 use super::store::{Draft, Files, Part, Store};
 use super::variants;
+use crate::media::segment::line::Ends;
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;

@@ -14,20 +14,20 @@ use std::rc::Rc;
 use crate::media::ts::{Muxer, Tracks, ticks};
 use crate::media::{Frame, Kind, Packet, Role};
 
-use super::audio::AudioBuffer;
-use super::clock::{AudioGate, Clock, Dates};
-use super::decoding::DecodingOffset;
-use super::early::EarlySound;
 use super::fragment::OpenFragment;
-use super::line::{Ends, Line, MAX_HOLE};
 use super::measure::Facts;
-use super::picture::Gathering;
 use super::playlist::Begins;
-use super::probe::{Findings, Known, Probe};
 use super::publication::Publication;
 use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
-use super::tracks::{Codecs, Content};
+use crate::media::segment::audio::AudioBuffer;
+use crate::media::segment::clock::{AudioGate, Clock, Dates};
+use crate::media::segment::decoding::DecodingOffset;
+use crate::media::segment::early::EarlySound;
+use crate::media::segment::line::{Ends, Line, MAX_HOLE};
+use crate::media::segment::picture::Gathering;
+use crate::media::segment::probe::{Findings, Known, Probe};
+use crate::media::segment::tracks::{Codecs, Content};
 use repeat::Repeated;
 
 /// A fragment shorter than this, in milliseconds, is thrown away where other codecs or its size end it: a

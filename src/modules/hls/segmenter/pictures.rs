@@ -8,10 +8,10 @@ use crate::media::ts::{Timing, ticks};
 use crate::media::{Frame, Slices};
 
 use super::super::fragment::MAX_KEPT;
-use super::super::picture::Picture;
 use super::super::playlist::Begins;
 use super::super::slicer::Place;
 use super::{Cut, Segmenter};
+use crate::media::segment::picture::Picture;
 
 impl Segmenter {
     /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.

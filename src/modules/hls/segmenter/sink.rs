@@ -8,14 +8,14 @@ use std::time::UNIX_EPOCH;
 use crate::engine::{Finish, Outlet, Sink};
 use crate::media::Frame;
 
-use super::super::early::EarlySound;
 use super::super::fragment::OpenFragment;
-use super::super::line::Ends;
-use super::super::probe::Probe;
 use super::super::publication::{Finished, Unpublished};
 use super::super::slicer::TURN;
 use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
+use crate::media::segment::early::EarlySound;
+use crate::media::segment::line::Ends;
+use crate::media::segment::probe::Probe;
 
 impl Segmenter {
     /// Lets a fragment that is whole appear, of `duration` milliseconds.

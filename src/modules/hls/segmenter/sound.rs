@@ -6,15 +6,15 @@ use std::rc::Rc;
 use crate::media::Frame;
 use crate::media::ts::{Muxer, ticks};
 
-use super::super::audio::AudioFrame;
-use super::super::clock::Passage;
-use super::super::early::{Early, MAX_LEAD};
 use super::super::fragment::OpenFragment;
-use super::super::line::{Ends, Joint, MAX_HOLE};
 use super::super::playlist::Begins;
 use super::super::slicer::Place;
-use super::super::tracks::{AudioTrack, Told};
 use super::{Cut, Segmenter};
+use crate::media::segment::audio::AudioFrame;
+use crate::media::segment::clock::Passage;
+use crate::media::segment::early::{Early, MAX_LEAD};
+use crate::media::segment::line::{Ends, Joint, MAX_HOLE};
+use crate::media::segment::tracks::{AudioTrack, Told};
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.

@@ -1,0 +1,10 @@
+//! What becomes of a stream's frames on their way into segments.
+
+pub mod audio;
+pub mod clock;
+pub mod decoding;
+pub mod early;
+pub mod line;
+pub mod picture;
+pub mod probe;
+pub mod tracks;
