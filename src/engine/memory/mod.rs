@@ -310,6 +310,9 @@ impl MemoryFiles {
     fn charge(&mut self, number: u32, charge: u64) {
         let Some(stock) = self.stock.get_mut(&number) else { return };
         let before = std::mem::replace(&mut stock.charge, charge);
+        if before == charge {
+            return;
+        }
         self.bytes = self.bytes + charge - before;
         if let Some(owner) = &stock.owner {
             self.owners.charge(owner, before, charge);

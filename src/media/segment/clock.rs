@@ -47,23 +47,14 @@ impl Clock {
 /// agree with durations.
 #[derive(Debug, Default)]
 pub struct Dates {
-    /// The time whose date is asked for next.
-    waits: Option<u64>,
     /// Milliseconds from media time to the time since 1970.
     offset: Option<i64>,
 }
 
 impl Dates {
-    /// A frame of that time has come.
-    pub fn see(&mut self, timestamp: u64) {
+    /// A frame of that time has come, and it is now so long after 1970.
+    pub fn see(&mut self, timestamp: u64, wall: Duration) {
         if self.offset.is_none() {
-            self.waits = Some(timestamp);
-        }
-    }
-
-    /// It is now, as long after 1970.
-    pub fn now(&mut self, wall: Duration) {
-        if let Some(timestamp) = self.waits.take() {
             let (wall, timestamp) = (i64::try_from(wall.as_millis()).ok(), i64::try_from(timestamp).ok());
             self.offset = wall.zip(timestamp).map(|(wall, timestamp)| wall.saturating_sub(timestamp));
         }
@@ -167,17 +158,13 @@ mod tests {
     #[test]
     fn dates_run_with_the_media_from_where_they_were_set() {
         let mut dates = Dates::default();
-        dates.now(Duration::from_secs(1));
         assert_eq!(dates.of(0), None);
-        dates.see(5000);
-        dates.now(Duration::from_secs(1_700_000_000));
-        dates.see(7000);
-        dates.now(Duration::from_secs(1_700_000_009));
+        dates.see(5000, Duration::from_secs(1_700_000_000));
+        dates.see(7000, Duration::from_secs(1_700_000_009));
         assert_eq!((dates.of(4000), dates.of(7000)), (Some(1_699_999_999_000), Some(1_700_000_002_000)));
         dates.restart();
         assert_eq!(dates.of(5000), None);
-        dates.see(1_000_000);
-        dates.now(Duration::from_secs(1_700_000_010));
+        dates.see(1_000_000, Duration::from_secs(1_700_000_010));
         assert_eq!(dates.of(1_000_000), Some(1_700_000_010_000));
         assert_eq!((dates.of(u64::MAX), Dates::default().of(0)), (None, None));
     }

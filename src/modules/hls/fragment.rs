@@ -1,12 +1,10 @@
 //! The fragment being written: its file, the bytes on their way there, and how long it is.
 
 use std::io;
-use std::path::Path;
-use std::rc::Rc;
 
 use super::keys::Cipher;
 use super::playlist::Begins;
-use super::store::Part;
+use super::store::{Files, Part};
 use crate::engine::{Growth, MemoryFiles};
 
 /// Bytes that are gathered before they go to the file.
@@ -135,25 +133,18 @@ impl OpenFragment {
         self.first_audio.map_or(0, |first| timestamp.saturating_sub(first))
     }
 
-    /// Lets full buffers go to the file.
-    pub fn drain(&mut self) -> io::Result<()> {
-        if self.buffer.len() >= BUFFER { self.write_out() } else { Ok(()) }
+    /// Lets a full buffer go to the file. What stays in it is counted as memory that the file takes up.
+    pub fn drain(&mut self, files: &mut Files<'_>) -> io::Result<()> {
+        if self.buffer.len() >= BUFFER {
+            self.write_out(files)
+        } else {
+            files.append(&mut self.part, &[], self.buffer.capacity())
+        }
     }
 
-    /// How it grows in memory, if it is there.
+    /// How it grows in memory with what is in its buffer.
     pub fn growth(&self, memory: &MemoryFiles) -> Growth {
-        match &self.part {
-            Part::Memory(draft) => draft.growth(memory, self.buffer.capacity()),
-            Part::File(_) => Growth::default(),
-        }
-    }
-
-    /// Stores what waits for the memory.
-    pub fn store(&mut self, memory: &mut MemoryFiles, owner: &Rc<Path>) -> io::Result<()> {
-        match &mut self.part {
-            Part::Memory(draft) => draft.store(memory, owner, self.buffer.capacity()).map(drop),
-            Part::File(_) => Ok(()),
-        }
+        self.part.growth(memory, self.buffer.capacity())
     }
 
     /// Milliseconds from the first frame to one that is decoded at `time`.
@@ -213,22 +204,22 @@ impl OpenFragment {
 
     /// Writes the rest; gives the file, which is still hidden, its length, and the buffer for the next
     /// fragment.
-    pub fn finish(mut self) -> io::Result<(Part, u64, Vec<u8>)> {
+    pub fn finish(mut self, files: &mut Files<'_>) -> io::Result<(Part, u64, Vec<u8>)> {
         if self.cipher.is_some() {
             Cipher::pad(&mut self.buffer);
         }
-        self.write_out()?;
+        self.write_out(files)?;
         Ok((self.part, self.written, self.buffer))
     }
 
     /// Writes the buffer, all but what is no whole block where there is a cipher.
-    fn write_out(&mut self) -> io::Result<()> {
+    fn write_out(&mut self, files: &mut Files<'_>) -> io::Result<()> {
         let length = match &mut self.cipher {
             Some(cipher) => cipher.encrypt(&mut self.buffer),
             None => self.buffer.len(),
         };
-        let (whole, _) = self.buffer.split_at(length);
-        self.part.write(whole)?;
+        let (whole, rest) = self.buffer.split_at(length);
+        files.append(&mut self.part, whole, rest.len())?;
         self.written = self.written.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         self.buffer.drain(..length);
         self.buffer.shrink_to(MAX_KEPT);

@@ -1,8 +1,6 @@
-//! Where files go: on the disk, or into memory. A sink does not have the memory at hand, so its changes
-//! wait in a [`Store`] until the engine hands it over; whoever has it uses [`Files`].
+//! Files on the disk, or in memory: one set of operations for both.
 
 use std::io;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -12,13 +10,31 @@ use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 use super::files;
 use super::settings::Place;
 
-/// Files, with the memory at hand.
+/// Where the files of a stream are.
 #[derive(Debug)]
 pub enum Files<'a> {
     /// On the disk.
     Disk,
     /// In memory.
     Memory(&'a mut MemoryFiles),
+}
+
+/// A file being written, which nobody sees yet. Dropped before it is published, it is removed.
+#[derive(Debug)]
+pub enum Part {
+    /// On the disk.
+    Disk(files::Part),
+    /// In memory.
+    Memory(Rc<Extent>),
+}
+
+/// What HTTP says of a file in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// Its date.
+    pub modified: SystemTime,
+    /// How long a client may take over it.
+    pub hold: Duration,
 }
 
 impl<'a> Files<'a> {
@@ -48,15 +64,51 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Writes a whole file.
-    pub fn write(&mut self, path: PathBuf, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
+    /// Begins a file: on the disk under this hidden name, in memory as the owner's.
+    pub fn begin(&mut self, hidden: PathBuf, owner: &Rc<Path>) -> io::Result<Part> {
         match self {
-            Self::Disk => files::write(&path, bytes),
-            Self::Memory(memory) => memory.put(path, bytes, modified),
+            Self::Disk => files::Part::create(hidden).map(Part::Disk),
+            Self::Memory(memory) => memory.begin_draft(Some(owner)).map(Part::Memory),
         }
     }
 
-    /// Writes a file anew that is there.
+    /// Appends bytes. The writer has `buffered` more, which count as memory that the file takes up.
+    pub fn append(&mut self, part: &mut Part, bytes: &[u8], buffered: usize) -> io::Result<()> {
+        match (self, part) {
+            (_, Part::Disk(part)) => part.write(bytes),
+            (Self::Memory(memory), Part::Memory(extent)) => memory.append(extent, bytes, buffered as u64),
+            (Self::Disk, Part::Memory(_)) => Ok(()),
+        }
+    }
+
+    /// Makes a whole file ready to appear at a path.
+    pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Part> {
+        let mut part = self.begin(files::part_of(path), owner)?;
+        self.append(&mut part, bytes, 0)?;
+        Ok(part)
+    }
+
+    /// Lets a file appear at a path, in place of any that was there.
+    pub fn publish(&mut self, part: Part, path: &Path, stamp: Stamp) -> io::Result<()> {
+        match (self, part) {
+            (_, Part::Disk(part)) => return part.publish(path),
+            (Self::Memory(memory), Part::Memory(extent)) => {
+                memory.publish(extent, path.to_owned(), stamp.modified, stamp.hold);
+            }
+            (Self::Disk, Part::Memory(_)) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes a whole file that no stream owns.
+    pub fn write(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
+        match self {
+            Self::Disk => files::write(path, bytes),
+            Self::Memory(memory) => memory.put(path.to_owned(), bytes, modified),
+        }
+    }
+
+    /// Writes a file anew that is there, and stays its owner's.
     pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
             Self::Disk => files::write(path, bytes),
@@ -73,183 +125,13 @@ impl<'a> Files<'a> {
     }
 }
 
-/// A fragment being written, which nobody sees yet.
-#[derive(Debug)]
-pub enum Part {
-    /// A hidden file.
-    File(files::Part),
-    /// On its way into memory.
-    Memory(Draft),
-}
-
 impl Part {
-    /// Appends bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// What is counted for it in memory now, and what will be with so many bytes more.
+    pub fn growth(&self, memory: &MemoryFiles, more: usize) -> Growth {
         match self {
-            Self::File(part) => part.write(bytes),
-            Self::Memory(draft) => {
-                draft.tail.extend_from_slice(bytes);
-                Ok(())
-            }
+            Self::Disk(_) => Growth::default(),
+            Self::Memory(extent) => memory.growth(Some(extent), more as u64),
         }
-    }
-}
-
-/// A file on its way into memory.
-#[derive(Debug, Default)]
-pub struct Draft {
-    /// Where its beginning is, once some of it has been stored.
-    extent: Option<Rc<Extent>>,
-    /// The rest, which waits for the memory.
-    tail: Vec<u8>,
-}
-
-impl Draft {
-    /// How it grows if all of it is stored while its writer has so many bytes more.
-    pub fn growth(&self, memory: &MemoryFiles, buffered: usize) -> Growth {
-        memory.growth(self.extent.as_deref(), (self.tail.len() + buffered) as u64)
-    }
-
-    /// Stores what waits.
-    pub fn store(
-        &mut self,
-        memory: &mut MemoryFiles,
-        owner: &Rc<Path>,
-        buffered: usize,
-    ) -> io::Result<Rc<Extent>> {
-        let extent = match &self.extent {
-            Some(extent) => Rc::clone(extent),
-            None => Rc::clone(self.extent.insert(memory.begin_draft(Some(owner))?)),
-        };
-        memory.append(&extent, &mem::take(&mut self.tail), buffered as u64)?;
-        Ok(extent)
-    }
-}
-
-/// A change to files in memory.
-#[derive(Debug)]
-enum Change {
-    Put(PathBuf, Draft),
-    Remove(PathBuf),
-}
-
-impl Change {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Put(path, _) | Self::Remove(path) => path,
-        }
-    }
-
-    fn growth(&self, memory: &MemoryFiles) -> Growth {
-        let replaced = Growth { from: memory.bytes_at(self.path()), to: 0 };
-        match self {
-            Self::Put(_, draft) => replaced + draft.growth(memory, 0),
-            Self::Remove(_) => replaced,
-        }
-    }
-}
-
-/// A sink's way to its files: the disk at once, or changes that wait for the memory.
-#[derive(Debug)]
-pub enum Store {
-    /// On the disk.
-    Disk,
-    /// In memory.
-    Memory(Changes),
-}
-
-/// Changes that wait, at most one for each path; a fragment's worth, as they are handed over after each
-/// frame.
-#[derive(Debug, Default)]
-pub struct Changes(Vec<Change>);
-
-impl Store {
-    /// The way to a place.
-    pub fn new(place: Place) -> Self {
-        match place {
-            Place::Disk => Self::Disk,
-            Place::Memory { .. } => Self::Memory(Changes::default()),
-        }
-    }
-
-    /// Starts a file, on the disk under this hidden name.
-    pub fn create(&self, part: PathBuf) -> io::Result<Part> {
-        match self {
-            Self::Disk => files::Part::create(part).map(Part::File),
-            Self::Memory(_) => Ok(Part::Memory(Draft::default())),
-        }
-    }
-
-    /// Lets a file appear.
-    pub fn publish(&mut self, part: Part, path: PathBuf) -> io::Result<()> {
-        match (self, part) {
-            (_, Part::File(part)) => return part.publish(&path),
-            (Self::Memory(changes), Part::Memory(draft)) => changes.add(Change::Put(path, draft)),
-            (Self::Disk, Part::Memory(draft)) => return files::write(&path, &draft.tail),
-        }
-        Ok(())
-    }
-
-    /// Makes a whole file ready to appear.
-    pub fn prepare(&self, path: &Path, bytes: &[u8]) -> io::Result<Part> {
-        match self {
-            Self::Disk => files::prepare(path, bytes).map(Part::File),
-            Self::Memory(_) => Ok(Part::Memory(Draft { extent: None, tail: bytes.to_vec() })),
-        }
-    }
-
-    /// Writes a whole file.
-    pub fn write(&mut self, path: PathBuf, bytes: &[u8]) -> io::Result<()> {
-        let part = self.prepare(&path, bytes)?;
-        self.publish(part, path)
-    }
-
-    /// Removes a file, if it is there.
-    pub fn remove(&mut self, path: PathBuf) {
-        match self {
-            Self::Disk => files::remove(&path),
-            Self::Memory(changes) => changes.add(Change::Remove(path)),
-        }
-    }
-}
-
-impl Changes {
-    /// True if nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What they make of the memory.
-    pub fn growth(&self, memory: &MemoryFiles) -> Growth {
-        self.0.iter().fold(Growth::default(), |sum, change| sum + change.growth(memory))
-    }
-
-    /// Makes the changes: removes first. Files are the owner's, and a reader may take so long over one.
-    pub fn apply(
-        &mut self,
-        memory: &mut MemoryFiles,
-        owner: &Rc<Path>,
-        (modified, hold): (SystemTime, Duration),
-    ) -> io::Result<()> {
-        let mut drafts = Vec::new();
-        for change in mem::take(&mut self.0) {
-            match change {
-                Change::Put(path, draft) => drafts.push((path, draft)),
-                Change::Remove(path) => memory.remove(&path),
-            }
-        }
-        for (path, mut draft) in drafts {
-            let extent = draft.store(memory, owner, 0)?;
-            drop(draft);
-            memory.publish(extent, path, modified, hold);
-        }
-        Ok(())
-    }
-
-    /// What was to become of the path before does not matter any more.
-    fn add(&mut self, change: Change) {
-        self.0.retain(|waiting| waiting.path() != change.path());
-        self.0.push(change);
     }
 }
 
@@ -258,23 +140,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_wait_for_the_memory_and_the_last_of_a_path_counts() {
+    fn a_part_in_memory_counts_with_what_its_writer_has_and_goes_when_it_is_dropped() {
         let (mut memory, owner) = (MemoryFiles::default(), Rc::from(Path::new("/list")));
-        memory.put("/a".into(), b"12345", SystemTime::UNIX_EPOCH).unwrap();
-        let mut store = Store::new(Place::Memory { limit: 0 });
-        store.write("/a".into(), b"1").unwrap();
-        store.write("/b".into(), b"123").unwrap();
-        store.write("/b".into(), b"12").unwrap();
-        store.remove("/c".into());
-        let part = store.create("/.c".into()).unwrap();
-        store.publish(part, "/c".into()).unwrap();
-        let Store::Memory(changes) = &mut store else { panic!("not the disk") };
-        assert_eq!(changes.growth(&memory), Growth { from: 4096, to: 2 * 4096 });
-        changes.apply(&mut memory, &owner, (SystemTime::UNIX_EPOCH, Duration::ZERO)).unwrap();
-        assert!(changes.is_empty() && memory.get(Path::new("/c")).is_some());
+        let mut files = Files::Memory(&mut memory);
+        let mut part = files.begin("/.a".into(), &owner).unwrap();
+        files.append(&mut part, b"12345", 5000).unwrap();
         assert_eq!(memory.bytes(), 2 * 4096);
-        let files = Files::Memory(&mut memory);
-        assert_eq!(files.read(Path::new("/b"), 10).unwrap().as_deref(), Some(&b"12"[..]));
-        assert_eq!((files.size(Path::new("/a")), files.size(Path::new("/d"))), (Some(1), None));
+        assert_eq!(part.growth(&memory, 9000), Growth { from: 2 * 4096, to: 3 * 4096 });
+        let stamp = Stamp { modified: SystemTime::UNIX_EPOCH, hold: Duration::ZERO };
+        let mut files = Files::Memory(&mut memory);
+        files.publish(part, Path::new("/a"), stamp).unwrap();
+        assert_eq!(files.read(Path::new("/a"), 10).unwrap().as_deref(), Some(&b"12345"[..]));
+        assert_eq!((files.size(Path::new("/a")), files.size(Path::new("/d"))), (Some(5), None));
+        drop(files.prepare(Path::new("/b"), b"1", &owner).unwrap());
+        memory.sweep();
+        assert_eq!(memory.bytes(), 4096);
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{Growth, MemoryFiles, Now, SHORTEST_HOLD};
+use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HOLD};
 
 use super::files::{self, Parents};
 use super::fragment::OpenFragment;
@@ -23,7 +23,7 @@ use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
-use super::store::{Draft, Files, Part, Store};
+use super::store::{Files, Part, Stamp};
 use super::variants;
 use crate::media::segment::line::Ends;
 
@@ -32,6 +32,10 @@ const MAX_RETIRED: usize = MAX_LISTED + 1;
 
 /// The most files that are deleted at a time, which should last some milliseconds at most.
 pub const MAX_AT_ONCE: usize = 64;
+
+/// More than a playlist has before its first entry, and than an entry has beside its names, in bytes.
+const HEAD_BYTES: u64 = 512;
+const ENTRY_BYTES: u64 = 256;
 
 /// How the next fragment relates to the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,21 +89,6 @@ pub struct Finished<'a> {
     pub frames: u64,
 }
 
-/// What a stream has that is not published yet.
-#[derive(Debug, Default)]
-pub struct Unpublished<'a> {
-    /// The fragment that is being written.
-    pub open: Option<&'a mut OpenFragment>,
-    /// Bytes of frames that wait until it is known what to write.
-    pub frames: usize,
-}
-
-impl Unpublished<'_> {
-    fn is_empty(&self) -> bool {
-        self.open.is_none() && self.frames == 0
-    }
-}
-
 /// The files of one stream.
 #[derive(Debug)]
 pub struct Publication {
@@ -107,9 +96,9 @@ pub struct Publication {
     /// Whose its files in memory are: the playlist's path.
     owner: Rc<Path>,
     settings: Rc<Settings>,
-    store: Store,
-    /// Stands for frames that wait until it is known what to write.
-    frames: Draft,
+    /// An empty file that stands for frames which wait until it is known what to write: they are counted as memory that
+    /// the stream takes up.
+    waiting: Option<Rc<Extent>>,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
@@ -125,8 +114,6 @@ pub struct Publication {
     /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
-    /// Whether the master playlist does not say what is known.
-    is_master_stale: bool,
     has_warned: bool,
 }
 
@@ -146,8 +133,7 @@ impl Publication {
         };
         let is_starting = !playlist.can_start();
         let mut publication = Self {
-            store: Store::new(settings.place),
-            frames: Draft::default(),
+            waiting: None,
             playlist,
             join: Join::Broken,
             retired: VecDeque::new(),
@@ -158,7 +144,6 @@ impl Publication {
             is_starting,
             end: End::Open,
             measure: Measure::default(),
-            is_master_stale: false,
             has_warned: false,
             owner: naming.playlist().into(),
             naming,
@@ -179,11 +164,11 @@ impl Publication {
 
     /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
     /// encryption, if there is any. Makes the directories, if they may be missing.
-    pub fn start_fragment(&mut self) -> io::Result<(Part, Option<Cipher>)> {
+    pub fn start_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<(Part, Option<Cipher>)> {
         if self.ground == Ground::Unsure {
             self.make_sure()?;
         }
-        let part = self.store.create(self.naming.open_fragment())?;
+        let part = self.files(outlet.memory).begin(self.naming.open_fragment(), &self.owner)?;
         let Some(settings) = &self.settings.keys else { return Ok((part, None)) };
         let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
         let key = match self.key.take().filter(|key| !is_worn(key)) {
@@ -198,44 +183,56 @@ impl Publication {
 
     /// Lets a fragment appear, lists it, and deletes some of what has been out of the list for long enough. After
     /// an error it is as if the fragment had never been.
-    pub fn add(&mut self, finished: Finished<'_>) -> io::Result<()> {
+    pub fn add(&mut self, finished: Finished<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_full() {
             return Err(io::Error::other("the event lists as many fragments as it can"));
         }
+        let clock = self.clock;
+        self.clock = clock.saturating_add(finished.duration);
+        self.delete_retired(self.clock, outlet.memory);
+        let shown = self
+            .reserve(self.growth_of_list(outlet.memory), outlet.memory)
+            .and_then(|()| self.list(finished, outlet));
+        if shown.is_err() {
+            self.clock = clock;
+        }
+        shown
+    }
+
+    fn list(&mut self, finished: Finished<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let fragment = self.describe(&finished);
         let change = self.playlist.push(fragment, self.settings.playlist_length, finished.expected);
         self.playlist.ends_at(finished.ends);
-        let (waiting, clock) = (self.retired.len(), self.clock);
-        self.clock = self.clock.saturating_add(fragment.duration);
+        let waiting = self.retired.len();
         for fragment in &change.out {
             self.retire(fragment);
         }
         let has_news = self.measure.take(&self.playlist, finished.facts, finished.frames);
-        if let Err(error) = self.show(finished.part, &fragment) {
+        if let Err(error) = self.show(finished.part, &fragment, outlet) {
             self.retired.truncate(waiting);
             self.playlist.take_back(change);
-            self.clock = clock;
             return Err(error);
         }
         self.join = Join::Follows;
         self.is_starting &= change.out.is_empty() && !self.playlist.can_start();
-        self.is_master_stale |= has_news;
         if let Some(key) = &mut self.key {
             key.id = key.id.or(Some(fragment.id));
             key.fragments = key.fragments.saturating_add(1);
         }
-        self.delete_retired(self.clock);
+        if has_news {
+            self.write_master(outlet);
+        }
         Ok(())
     }
 
     /// Writes the end into the playlist, if anything is listed.
-    pub fn end(&mut self) -> io::Result<()> {
+    pub fn end(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_empty() || self.settings.ending == Ending::Never {
             return Ok(());
         }
         self.end = End::Ended;
-        let text = self.render();
-        self.store.write(self.naming.playlist(), text.as_bytes())
+        self.reserve(self.growth_of_list(outlet.memory), outlet.memory)?;
+        self.write_list(outlet)
     }
 
     /// True if nothing more can be listed: an event that is as long as it may be.
@@ -250,69 +247,119 @@ impl Publication {
 
     /// Nothing can be written: for want of room, for which some of what is no longer listed goes at once, or because
     /// somebody has removed the directories, and what is listed with them.
-    pub fn recover(&mut self) {
-        self.delete_retired(u64::MAX);
+    pub fn recover(&mut self, memory: &mut MemoryFiles) {
+        self.delete_retired(u64::MAX, memory);
+        // The fragment that was being written has been dropped.
+        memory.sweep();
         self.ground = Ground::Unsure;
     }
 
-    /// Hands over what waits for the memory, and sees to the master playlist. An error is one of what is not published yet.
-    pub fn settle(
-        &mut self,
-        now: Now,
-        memory: &mut MemoryFiles,
-        unpublished: Unpublished<'_>,
-    ) -> io::Result<()> {
-        let settled = match self.settings.place {
-            Place::Memory { limit } => self.settle_in_memory(limit as u64, now.wall, memory, unpublished),
-            Place::Disk => Ok(()),
-        };
-        if mem::take(&mut self.is_master_stale)
-            && let Some(base) = variants::base_of(self.naming.name(), &self.settings)
-        {
-            let mut files = Files::of(self.settings.place, memory);
-            if let Err(error) = variants::update(&mut files, &self.naming, base, now.wall) {
-                log::error!("{}: hls master playlist: {error}", self.label());
-            }
-        }
-        settled
+    /// The files of the place where the stream's are.
+    pub fn files<'a>(&self, memory: &'a mut MemoryFiles) -> Files<'a> {
+        Files::of(self.settings.place, memory)
     }
 
-    fn settle_in_memory(
+    /// Makes room in memory for the fragment that is being written, and for so many bytes of frames that wait until it is
+    /// known what to write. An error if there is none: nothing of them may be written.
+    pub fn make_room(
         &mut self,
-        limit: u64,
-        wall: SystemTime,
+        open: Option<&OpenFragment>,
+        frames: usize,
         memory: &mut MemoryFiles,
-        unpublished: Unpublished<'_>,
     ) -> io::Result<()> {
-        let fits = self.fit(limit, memory, &unpublished);
-        let hold = self.hold();
-        if let Store::Memory(changes) = &mut self.store
-            && !changes.is_empty()
-        {
-            changes.apply(memory, &self.owner, (wall, hold))?;
-            memory.sweep();
+        if self.settings.place == Place::Disk {
+            return Ok(());
         }
-        let stored = if fits || unpublished.is_empty() {
-            self.store_unpublished(memory, unpublished)
-        } else {
-            Err(io::Error::other("hls_memory_size is used up"))
+        let waiting = memory.growth(self.waiting.as_deref(), frames as u64);
+        let open = open.map_or(Growth::default(), |open| open.growth(memory));
+        self.reserve(waiting + open, memory)?;
+        if waiting.is_none() {
+            return Ok(());
+        }
+        let extent = match &self.waiting {
+            Some(extent) => Rc::clone(extent),
+            None => Rc::clone(self.waiting.insert(memory.begin_draft(Some(&self.owner))?)),
         };
+        memory.append(&extent, &[], frames as u64)
+    }
+
+    /// Makes room in memory for what is about to be written: the oldest of this stream goes first. If not even the
+    /// newest fragment can stay, nothing is listed, and there is no room.
+    fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
+        let Place::Memory { limit } = self.settings.place else { return Ok(()) };
+        let (limit, listed) = (limit as u64, self.playlist.len());
+        let is_asked = growth.to > growth.from || memory.is_crowded();
+        let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
+        while !has_room && self.give_up_oldest(memory) {
+            has_room = memory.make_room(limit, &self.owner, growth);
+        }
+        if self.playlist.len() < listed {
+            self.list_less(memory);
+        }
         memory.want_back(limit);
-        stored
+        if has_room { Ok(()) } else { Err(io::Error::other("hls_memory_size is used up")) }
     }
 
-    fn store_unpublished(
-        &mut self,
-        memory: &mut MemoryFiles,
-        Unpublished { open, frames }: Unpublished<'_>,
-    ) -> io::Result<()> {
-        if !self.frames.growth(memory, frames).is_none() {
-            self.frames.store(memory, &self.owner, frames)?;
+    /// Deletes the oldest fragment, one that is not listed first. False if there is none.
+    fn give_up_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
+        if !mem::replace(&mut self.has_warned, true) {
+            log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
         }
-        match open {
-            Some(open) if !open.growth(memory).is_none() => open.store(memory, &self.owner),
-            _ => Ok(()),
+        self.is_starting = false;
+        if self.retired.is_empty()
+            && let Some(fragment) = self.playlist.slide()
+        {
+            self.retired.push_back(fragment.retired());
         }
+        self.delete_oldest(memory)
+    }
+
+    /// Writes a list in memory that has become shorter, in the room of the one that was there.
+    fn list_less(&mut self, memory: &mut MemoryFiles) {
+        let path = self.naming.playlist();
+        if self.playlist.is_empty() {
+            self.join = Join::Broken;
+            return memory.remove(&path);
+        }
+        let modified = memory.get(&path).map_or(SystemTime::UNIX_EPOCH, |file| file.modified);
+        if let Err(error) = memory.replace(&path, self.render().as_bytes(), modified) {
+            log::error!("{}: hls: {error}", self.label());
+        }
+    }
+
+    /// How the list grows with one more fragment and its key, at most.
+    fn growth_of_list(&self, memory: &MemoryFiles) -> Growth {
+        let path = self.naming.playlist();
+        let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);
+        let next = self.playlist.next_id();
+        let names = self.naming.uri(next).len() + self.naming.key_uri(next).len();
+        let more = memory.growth(None, text + names as u64 + ENTRY_BYTES);
+        let key = if self.settings.keys.is_some() {
+            memory.growth(None, keys::BLOCK as u64)
+        } else {
+            Growth::default()
+        };
+        Growth { from: memory.bytes_at(&path), to: 0 } + more + key
+    }
+
+    fn write_list(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let (text, path) = (self.render(), self.naming.playlist());
+        let stamp = self.stamp(outlet);
+        let mut files = self.files(outlet.memory);
+        let list = files.prepare(&path, text.as_bytes(), &self.owner)?;
+        files.publish(list, &path, stamp)
+    }
+
+    fn write_master(&self, outlet: &mut Outlet<'_>) {
+        let Some(base) = variants::base_of(self.naming.name(), &self.settings) else { return };
+        let mut files = self.files(outlet.memory);
+        if let Err(error) = variants::update(&mut files, &self.naming, base, outlet.now.wall) {
+            log::error!("{}: hls master playlist: {error}", self.label());
+        }
+    }
+
+    fn stamp(&self, outlet: &Outlet<'_>) -> Stamp {
+        Stamp { modified: outlet.now.wall, hold: self.hold() }
     }
 
     /// How long a reader may take over a fragment: as long as it is listed.
@@ -398,19 +445,25 @@ impl Publication {
     }
 
     /// Key, fragment and playlist appear.
-    fn show(&mut self, part: Part, fragment: &Fragment) -> io::Result<()> {
-        let text = self.render();
-        let list = self.store.prepare(&self.naming.playlist(), text.as_bytes())?;
-        let fresh_key = self.key.as_ref().filter(|key| key.id.is_none()).map(|key| key.bytes);
+    fn show(&mut self, part: Part, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let (text, stamp) = (self.render(), self.stamp(outlet));
+        let playlist = self.naming.playlist();
         let (path, key) = (self.naming.fragment(fragment.id), self.naming.key(fragment.id));
-        let written = fresh_key.map_or(Ok(()), |bytes| self.store.write(key.clone(), &bytes));
-        let shown = written
-            .and_then(|()| self.store.publish(part, path.clone()))
-            .and_then(|()| self.store.publish(list, self.naming.playlist()));
+        let fresh_key = self.key.as_ref().filter(|key| key.id.is_none()).map(|key| key.bytes);
+        let (mut files, owner) = (self.files(outlet.memory), &self.owner);
+        let list = files.prepare(&playlist, text.as_bytes(), owner)?;
+        let mut show_key = |bytes: keys::Bytes| {
+            let part = files.prepare(&key, &bytes, owner)?;
+            files.publish(part, &key, stamp)
+        };
+        let shown = fresh_key
+            .map_or(Ok(()), &mut show_key)
+            .and_then(|()| files.publish(part, &path, stamp))
+            .and_then(|()| files.publish(list, &playlist, stamp));
         if shown.is_err() {
-            self.store.remove(path);
+            files.remove(&path);
             if fresh_key.is_some() {
-                self.store.remove(key);
+                files.remove(&key);
             }
         }
         shown
@@ -436,75 +489,31 @@ impl Publication {
         self.clock.saturating_add(listed).saturating_add(duration)
     }
 
-    fn delete_retired(&mut self, clock: u64) {
+    fn delete_retired(&mut self, clock: u64, memory: &mut MemoryFiles) {
         let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
         for place in 0..MAX_AT_ONCE {
             let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
             if self.retired.front().filter(is_due).is_none() {
                 break;
             }
-            self.delete_oldest();
+            self.delete_oldest(memory);
         }
     }
 
     /// Deletes the oldest fragment that is no longer listed, and its key, if no other needs that.
-    fn delete_oldest(&mut self) -> bool {
+    fn delete_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
         let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
-        self.store.remove(self.naming.fragment(id));
+        let mut files = self.files(memory);
+        files.remove(&self.naming.fragment(id));
         if let Some(key) = key {
             let waits = self.retired.iter().any(|retired| retired.key == Some(key));
             let is_listed = || self.playlist.fragments().any(|f| f.lock.is_some_and(|lock| lock.key == key));
             let is_current = self.key.as_ref().is_some_and(|current| current.id == Some(key));
             if !waits && !is_current && !is_listed() {
-                self.store.remove(self.naming.key(key));
+                files.remove(&self.naming.key(key));
             }
         }
         true
-    }
-
-    /// Gives up the oldest of this stream until all that waits fits into the memory, and what is open. If not even the
-    /// newest fragment does, nothing is listed. False if that does not suffice.
-    fn fit(&mut self, limit: u64, memory: &mut MemoryFiles, unpublished: &Unpublished<'_>) -> bool {
-        let mut has_changed = false;
-        let fits = loop {
-            let growth = self.growth(memory, unpublished);
-            let is_asked = growth.to > growth.from || memory.is_crowded();
-            if !is_asked || memory.make_room(limit, &self.owner, growth) {
-                break true;
-            }
-            if !mem::replace(&mut self.has_warned, true) {
-                log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
-            }
-            self.is_starting = false;
-            if self.delete_oldest() {
-                continue;
-            }
-            let Some(fragment) = self.playlist.slide() else { break false };
-            self.retired.push_back(fragment.retired());
-            self.delete_oldest();
-            has_changed = !self.playlist.is_empty();
-            if !has_changed {
-                self.join = Join::Broken;
-                self.store.remove(self.naming.playlist());
-            }
-        };
-        // Once, and not for each that slides out: a shorter list fits where the one before did.
-        if has_changed {
-            let text = self.render();
-            // In memory this cannot fail.
-            let _ = self.store.write(self.naming.playlist(), text.as_bytes());
-        }
-        fits
-    }
-
-    /// How all that waits for the memory grows.
-    fn growth(&self, memory: &MemoryFiles, Unpublished { open, frames }: &Unpublished<'_>) -> Growth {
-        let changes = match &self.store {
-            Store::Memory(changes) => changes.growth(memory),
-            Store::Disk => Growth::default(),
-        };
-        let open = open.as_ref().map_or(Growth::default(), |open| open.growth(memory));
-        changes + open + self.frames.growth(memory, *frames)
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::files::tests::Scratch;
 use super::super::recovery::remove_all;
 use super::super::settings::{KeySettings, Layout, ListKind};
 use super::*;
+use crate::engine::Now;
 
 /// Fragments of 2 s, 6 s listed.
 fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
@@ -49,12 +50,30 @@ fn finished(part: Part, facts: &Facts) -> Finished<'_> {
     }
 }
 
+/// Calls a publication on the disk.
+fn on_disk<T>(act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
+    let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
+    act(&mut Outlet { now, memory: &mut MemoryFiles::default() })
+}
+
+fn start(publication: &mut Publication) -> io::Result<Part> {
+    on_disk(|outlet| publication.start_fragment(outlet)).map(|(part, _)| part)
+}
+
+fn add_part(publication: &mut Publication, part: Part) -> io::Result<()> {
+    on_disk(|outlet| publication.add(finished(part, &Facts::default()), outlet))
+}
+
 fn add(publication: &mut Publication, count: usize) {
     for _ in 0..count {
-        let (mut part, _) = publication.start_fragment().unwrap();
-        part.write(b"media").unwrap();
-        publication.add(finished(part, &Facts::default())).unwrap();
+        let mut part = start(publication).unwrap();
+        Files::Disk.append(&mut part, b"media", 0).unwrap();
+        add_part(publication, part).unwrap();
     }
+}
+
+fn end(publication: &mut Publication) {
+    on_disk(|outlet| publication.end(outlet)).unwrap();
 }
 
 fn remove(naming: &Naming) {
@@ -76,19 +95,19 @@ fn ids(list: impl IntoIterator<Item = u64>) -> Vec<String> {
 fn nothing_is_seen_before_the_first_fragment_is_whole() {
     let scratch = Scratch::new();
     let mut publication = open(&scratch);
-    let (part, _) = publication.start_fragment().unwrap();
+    let part = start(&mut publication).unwrap();
     assert_eq!(scratch.list(), [".a.ts.part"]);
-    publication.add(finished(part, &Facts::default())).unwrap();
+    add_part(&mut publication, part).unwrap();
     assert_eq!(scratch.list(), ids([0]));
-    publication.end().unwrap();
+    end(&mut publication);
     assert!(text(&scratch).ends_with("a-0.ts\n#EXT-X-ENDLIST\n"));
 }
 
 #[test]
 fn a_stream_without_fragments_leaves_nothing() {
     let scratch = Scratch::new();
-    drop(open(&scratch).start_fragment().unwrap());
-    open(&scratch).end().unwrap();
+    drop(start(&mut open(&scratch)).unwrap());
+    end(&mut open(&scratch));
     assert!(scratch.list().is_empty());
 }
 
@@ -229,7 +248,7 @@ fn an_error_names_the_file() {
     let scratch = Scratch::new();
     let mut publication = open(&scratch);
     fs::create_dir(scratch.path().join(".a.ts.part")).unwrap();
-    let error = publication.start_fragment().unwrap_err().to_string();
+    let error = start(&mut publication).unwrap_err().to_string();
     assert!(error.contains("/.a.ts.part: "), "{error}");
 }
 
@@ -240,7 +259,7 @@ fn a_directory_that_cannot_be_made_is_tried_again() {
     let directory = scratch.path().join("a");
     fs::write(&directory, "a file").unwrap();
     let mut publication = open_as(&Naming::new(scratch.path(), "a", &settings));
-    assert!(publication.start_fragment().is_err());
+    assert!(start(&mut publication).is_err());
     fs::remove_file(&directory).unwrap();
     add(&mut publication, 1);
     assert!(directory.join("0.ts").is_file() && directory.join("index.m3u8").is_file());
@@ -252,8 +271,8 @@ fn directories_that_are_removed_are_made_again_and_what_was_in_them_is_not_liste
     let mut publication = open_as(&Naming::new(&scratch.path().join("hls"), "a", &settings(|_| {})));
     add(&mut publication, 2);
     fs::remove_dir_all(scratch.path().join("hls")).unwrap();
-    assert!(publication.start_fragment().is_err());
-    publication.recover();
+    assert!(start(&mut publication).is_err());
+    publication.recover(&mut MemoryFiles::default());
     add(&mut publication, 1);
     let text = fs::read_to_string(scratch.path().join("hls/a.m3u8")).unwrap();
     assert!(text.contains("MEDIA-SEQUENCE:2\n") && text.matches("#EXTINF").count() == 1, "{text}");
@@ -270,8 +289,8 @@ fn what_could_not_be_shown_has_never_been() {
     let before = (text(&scratch), scratch.list());
     for obstacle in [".a.m3u8.part", ".a-1.key.part", "a-1.ts"] {
         fs::create_dir(scratch.path().join(obstacle)).unwrap();
-        let (part, _) = publication.start_fragment().unwrap();
-        publication.add(finished(part, &Facts::default())).unwrap_err();
+        let part = start(&mut publication).unwrap();
+        add_part(&mut publication, part).unwrap_err();
         fs::remove_dir(scratch.path().join(obstacle)).unwrap();
         assert_eq!((text(&scratch), scratch.list()), before, "{obstacle}");
     }
@@ -331,7 +350,7 @@ fn nothing_says_that_a_stream_has_ended_unless_it_should() {
     let scratch = Scratch::new();
     let mut publication = open_with(&scratch, |settings| settings.ending = Ending::Never);
     add(&mut publication, 1);
-    publication.end().unwrap();
+    end(&mut publication);
     assert!(!text(&scratch).contains("ENDLIST"));
 }
 
@@ -343,9 +362,9 @@ fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64>
         adjust(settings);
     });
     for &(timestamp, date) in times {
-        let (part, _) = publication.start_fragment().unwrap();
-        let facts = Facts::default();
-        publication.add(Finished { timestamp, date: Some(date), ..finished(part, &facts) }).unwrap();
+        let (part, facts) = (start(&mut publication).unwrap(), Facts::default());
+        let finished = Finished { timestamp, date: Some(date), ..finished(part, &facts) };
+        on_disk(|outlet| publication.add(finished, outlet)).unwrap();
     }
     publication.playlist.fragments().map(|fragment| fragment.id).collect()
 }
@@ -387,12 +406,15 @@ fn a_key_is_there_as_long_as_a_fragment_needs_it() {
     assert_eq!(keys(), ["a-0.key", "a-2.key", "a-4.key", "a-6.key"]);
     add(&mut publication, 1);
     assert_eq!(keys(), ["a-2.key", "a-4.key", "a-6.key", "a-8.key"]);
-    publication.end().unwrap();
+    end(&mut publication);
     let naming = publication.naming.clone();
     drop(publication);
     remove(&naming);
     assert_eq!((keys().len(), scratch.list()), (0, vec!["k".to_owned()]));
 }
+
+/// What is written at a time: a page.
+const PIECE: usize = 4096;
 
 /// A stream in a memory of so many bytes.
 fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
@@ -404,11 +426,25 @@ fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
     (Publication::open(naming, &files, now.wall), memory, now)
 }
 
-fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) {
-    let (mut part, _) = publication.start_fragment().unwrap();
-    part.write(&vec![7; bytes]).unwrap();
-    publication.add(finished(part, &Facts::default())).unwrap();
-    publication.settle(now, memory, Unpublished::default()).unwrap();
+/// A fragment of so many bytes, as it is written: what there is no room for is not. Whether it is listed.
+fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
+    let mut outlet = Outlet { now, memory };
+    let part = publication.start_fragment(&mut outlet).unwrap();
+    let mut open = OpenFragment::new(part, 0, Vec::new());
+    for _ in 0..bytes.div_ceil(PIECE) {
+        open.buffer().extend([7; PIECE]);
+        if let Err(error) = publication.make_room(Some(&open), 0, outlet.memory) {
+            assert_eq!(error.to_string(), "hls_memory_size is used up");
+            drop(open);
+            publication.break_off();
+            publication.recover(outlet.memory);
+            return false;
+        }
+        open.drain(&mut publication.files(outlet.memory)).unwrap();
+    }
+    let (part, _, _) = open.finish(&mut publication.files(outlet.memory)).unwrap();
+    publication.add(finished(part, &Facts::default()), &mut outlet).unwrap();
+    true
 }
 
 fn list_in(memory: &MemoryFiles) -> String {
@@ -430,8 +466,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
     for id in first - 4..first + 3 {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
     }
-    publication.end().unwrap();
-    publication.settle(now, &mut memory, Unpublished::default()).unwrap();
+    publication.end(&mut Outlet { now, memory: &mut memory }).unwrap();
     assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();
@@ -445,20 +480,46 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
 
 #[test]
 fn a_memory_that_is_full_makes_the_list_shorter_and_never_grows() {
-    let (mut publication, mut memory, now) = in_memory(50 * 4096);
-    for (pages, listed) in [(10, 3), (20, 2), (49, 1), (60, 0), (10, 1)] {
+    let limit = 64 * 4096;
+    let (mut publication, mut memory, now) = in_memory(limit);
+    // With the buffer of the fragment that is being written, 16 pages, and one page for the list.
+    for (pages, listed) in [(10, 3), (20, 2), (47, 1), (70, 0), (10, 1)] {
         for _ in 0..6 {
-            add_in_memory(&mut publication, &mut memory, now, pages * 4096);
-            assert!(memory.bytes() <= 50 * 4096, "{} bytes", memory.bytes());
-            for line in list_in(&memory).lines().filter(|line| line.ends_with(".ts")) {
-                assert!(memory.get(&Path::new("/hls").join(line)).is_some(), "{line}");
+            let is_added = add_in_memory(&mut publication, &mut memory, now, pages * 4096);
+            assert!(memory.bytes() <= limit as u64, "{} bytes", memory.bytes());
+            let list = list_in(&memory);
+            let names: Vec<_> = list.lines().filter(|line| line.ends_with(".ts")).collect();
+            for name in &names {
+                assert!(memory.get(&Path::new("/hls").join(name)).is_some(), "{name}");
             }
+            assert_eq!(is_added, !names.is_empty(), "what has been added is listed");
         }
-        if listed != 1 || pages == 49 {
+        if listed != 1 || pages == 47 {
             assert_eq!(list_in(&memory).matches("#EXTINF").count(), listed, "{pages}");
         }
     }
     assert!(list_in(&memory).contains("#EXT-X-DISCONTINUITY-SEQUENCE:500\n"), "{}", list_in(&memory));
+}
+
+#[test]
+fn there_is_room_before_anything_is_written() {
+    let limit = 64 * 4096;
+    let (mut publication, mut memory, now) = in_memory(limit);
+    while list_in(&memory).matches("#EXTINF").count() < 3 {
+        assert!(add_in_memory(&mut publication, &mut memory, now, 10 * 4096));
+    }
+    let mut outlet = Outlet { now, memory: &mut memory };
+    let part = publication.start_fragment(&mut outlet).unwrap();
+    let mut open = OpenFragment::new(part, 0, Vec::new());
+    open.buffer().extend([7; 50 * 4096]);
+    publication.make_room(Some(&open), 0, outlet.memory).unwrap();
+    let before = outlet.memory.bytes();
+    let listed = list_in(outlet.memory).matches("#EXTINF").count();
+    assert_eq!((before, listed), (11 * 4096, 1), "the newest fragment and the list stay");
+    // There is none for a longer one, whatever is given up for it, so nothing of it is written.
+    open.buffer().extend([7; 30 * 4096]);
+    publication.make_room(Some(&open), 0, outlet.memory).unwrap_err();
+    assert_eq!(outlet.memory.bytes(), 0);
 }
 
 #[test]
@@ -478,5 +539,5 @@ fn what_waits_for_its_deletion_goes_some_files_at_a_time() {
     let steps: Vec<_> = counts.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect();
     assert!(steps.contains(&(MAX_AT_ONCE - 1)) && steps.iter().all(|step| *step < MAX_AT_ONCE), "{steps:?}");
     assert!(counts.last().is_some_and(|count| *count < 20), "{counts:?}");
-    publication.recover();
+    publication.recover(&mut MemoryFiles::default());
 }

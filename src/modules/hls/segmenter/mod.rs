@@ -10,7 +10,9 @@ mod sound;
 use std::io;
 use std::mem;
 use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
 
+use crate::engine::{Now, Outlet};
 use crate::media::ts::{Muxer, Tracks, ticks};
 use crate::media::{Frame, Kind, Packet, Role};
 
@@ -160,15 +162,15 @@ impl Segmenter {
         }
     }
 
-    fn take(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+    fn take(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let is_configuration = frame.role == Role::Header && frame.packet == Packet::Configuration;
         if frame.kind == Kind::Video && is_configuration && frame.is_default_track() {
             // The picture before it was made with the configuration before.
-            self.finish_picture()?;
+            self.finish_picture();
         }
         let content = self.codecs.learn(frame);
         if content != Content::Nothing {
-            self.dates.see(frame.timestamp);
+            self.dates.see(frame.timestamp, since_1970(outlet.now));
             self.seen = frame.timestamp;
             if matches!(self.state, State::Resting(since) if frame.timestamp.abs_diff(since) >= REST) {
                 self.state = State::Running;
@@ -176,21 +178,21 @@ impl Segmenter {
         }
         match &mut self.state {
             State::Over | State::Resting(_) => Ok(()),
-            State::Running => self.write(frame, content),
+            State::Running => self.write(frame, content, outlet),
             State::Probing(probe) => {
                 if content != Content::Nothing && !self.codecs.contradicts(frame) {
                     probe.push(frame, content);
                 }
                 let known = known(&self.codecs, probe);
                 let patience = self.publication.longest().map_or(SLOWEST, |longest| longest.min(SLOWEST));
-                if probe.is_over(known, patience) { self.start() } else { Ok(()) }
+                if probe.is_over(known, patience) { self.start(outlet) } else { Ok(()) }
             }
         }
     }
 
     /// Ends the probing: the tracks are those that are known now. Pictures that are announced and have not
     /// come wait for the first one; until then sound goes alone.
-    fn start(&mut self) -> io::Result<()> {
+    fn start(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let State::Probing(probe) = mem::replace(&mut self.state, State::Running) else { return Ok(()) };
         match known(&self.codecs, &probe) {
             Known::Announced => self.codecs.take_over_audio(),
@@ -201,16 +203,16 @@ impl Segmenter {
         (self.decoding, self.first_step) = (decoding, step.unwrap_or(0));
         self.line.make_room(ticks(self.decoding.milliseconds()));
         for (frame, content) in frames {
-            self.write(&frame, content)?;
+            self.write(&frame, content, outlet)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, frame: &Rc<Frame>, content: Content) -> io::Result<()> {
+    fn write(&mut self, frame: &Rc<Frame>, content: Content, outlet: &mut Outlet<'_>) -> io::Result<()> {
         match content {
-            Content::Video => self.write_video(frame),
-            Content::Audio(told) if self.codecs.has_video() => self.write_audio(frame, told),
-            Content::Audio(told) => self.lead_with_audio(frame, told),
+            Content::Video => self.write_video(frame, outlet),
+            Content::Audio(told) if self.codecs.has_video() => self.write_audio(frame, told, outlet),
+            Content::Audio(told) => self.lead_with_audio(frame, told, outlet),
             Content::Nothing => Ok(()),
         }
     }
@@ -239,8 +241,8 @@ impl Segmenter {
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
-    fn open(&mut self, start: u64) -> io::Result<()> {
-        let part = self.publication.start_fragment()?;
+    fn open(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let part = self.publication.start_fragment(outlet)?;
         self.line.begin(start);
         self.muxer_before = self.muxer.clone();
         self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
@@ -262,9 +264,9 @@ impl Segmenter {
     }
 
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
-    fn close(&mut self, cut: Cut, next: u64) -> io::Result<()> {
-        self.finish_picture()?;
-        self.write_early_until(cut, next)?;
+    fn close(&mut self, cut: Cut, next: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        self.finish_picture();
+        self.write_early_until(cut, next);
         self.flush_audio();
         let is_broken = cut.breaks();
         if let Some(mut open) = self.open.take() {
@@ -287,18 +289,22 @@ impl Segmenter {
             if open.is_empty() || (is_broken || open.is_full()) && duration < least {
                 self.muxer = self.muxer_before.clone();
             } else {
-                self.publish(open, duration.max(1), ends)?;
+                self.publish(open, duration.max(1), ends, outlet)?;
             }
         }
         if is_broken {
             self.break_off();
         }
-        if matches!(cut, Cut::Break | Cut::Gap) {
+        if cut == Cut::Gap {
             self.dates.restart();
-            self.dates.see(next / 90);
+            self.dates.see(next / 90, since_1970(outlet.now));
         }
         Ok(())
     }
+}
+
+fn since_1970(now: Now) -> Duration {
+    now.wall.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What a stream that begins has shown of its tracks.

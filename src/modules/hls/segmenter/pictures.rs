@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
+use crate::engine::Outlet;
 use crate::media::nal::{AccessUnit, Start};
 use crate::media::ts::{Timing, ticks};
 use crate::media::{Frame, Slices};
@@ -15,11 +16,11 @@ use crate::media::segment::picture::Picture;
 
 impl Segmenter {
     /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.
-    pub(super) fn write_video(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+    pub(super) fn write_video(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let is_kept = match frame.slices {
             Slices::Begin => {
-                self.finish_picture()?;
-                return self.begin_picture(frame);
+                self.finish_picture();
+                return self.begin_picture(frame, outlet);
             }
             Slices::Continue { .. } => self.gathering.go_on(frame),
             Slices::None => self.gathering.keep_non_vcl(frame),
@@ -46,7 +47,7 @@ impl Segmenter {
     }
 
     /// Begins a picture, with a fragment if one is to begin with it.
-    fn begin_picture(&mut self, frame: &Rc<Frame>) -> io::Result<()> {
+    fn begin_picture(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.codecs.video_for(frame).is_none() {
             self.skipped += 1;
             self.gathering.forget_non_vcl();
@@ -66,12 +67,12 @@ impl Segmenter {
         let dts = ticks(frame.timestamp);
         let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
         if let Some(cut) = cut {
-            self.close(cut, dts)?;
+            self.close(cut, dts, outlet)?;
             self.codecs.take_over_audio();
             if frame.is_video_key() {
                 self.codecs.take_over_video();
             }
-            self.open(dts)?;
+            self.open(dts, outlet)?;
             self.forget_older_sound(frame.timestamp);
         }
         if self.clock.pauses_before(frame.timestamp) {
@@ -105,24 +106,22 @@ impl Segmenter {
     }
 
     /// Writes the picture that has been gathered, if there is one.
-    pub(super) fn finish_picture(&mut self) -> io::Result<()> {
-        let Some(picture) = self.gathering.take() else { return Ok(()) };
-        let Some(track) = self.codecs.video() else { return Ok(()) };
-        let written = match track.rewriter().write(picture.messages(), picture.start, &mut self.access_unit) {
+    pub(super) fn finish_picture(&mut self) {
+        let Some(picture) = self.gathering.take() else { return };
+        let Some(track) = self.codecs.video() else { return };
+        match track.rewriter().write(picture.messages(), picture.start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
-            Ok(AccessUnit::Empty) => Ok(()),
+            Ok(AccessUnit::Empty) => {}
             Err(error) => {
                 self.codecs.note(error);
                 self.skipped += 1;
-                Ok(())
             }
-        };
+        }
         self.access_unit.clear();
         self.access_unit.shrink_to(MAX_KEPT);
-        written
     }
 
-    fn mux_video(&mut self, picture: &Picture) -> io::Result<()> {
+    fn mux_video(&mut self, picture: &Picture) {
         let (frame, dts) = (&picture.first, picture.dts);
         if self.audio.is_due(frame.timestamp, 0) {
             self.flush_audio();
@@ -131,18 +130,17 @@ impl Segmenter {
         if self.has_keys_only {
             self.keep_for_repetition(frame.timestamp, frame.composition_time);
         }
-        self.mux_picture(dts, ticks(frame.presentation_time()), frame.is_video_key())
+        self.mux_picture(dts, ticks(frame.presentation_time()), frame.is_video_key());
     }
 
     /// Writes the access unit, which is decoded at `dts` and shown at `pts`, in ticks.
-    pub(super) fn mux_picture(&mut self, dts: u64, pts: u64, random_access: bool) -> io::Result<()> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+    pub(super) fn mux_picture(&mut self, dts: u64, pts: u64, random_access: bool) {
+        let Some(open) = &mut self.open else { return };
         open.led_to(dts, if random_access { Begins::Independent } else { Begins::Within });
         open.shows(dts, pts);
         let (dts, pts) = (self.line.written(dts), self.line.written(pts));
         self.muxer.video(Timing { dts, pts, random_access }, &self.access_unit, open.buffer());
-        open.drain()?;
-        self.write_sound_of_picture()
+        self.write_sound_of_picture();
     }
 
     /// Sees to it that no picture is decoded after it is shown.

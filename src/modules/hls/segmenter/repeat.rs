@@ -5,6 +5,7 @@
 
 use std::io;
 
+use crate::engine::Outlet;
 use crate::media::pictures::Configuration;
 use crate::media::ts::ticks;
 
@@ -76,7 +77,7 @@ impl Segmenter {
     }
 
     /// Repeats the last key frame where sound has gone on since, and the next picture has not come.
-    pub(super) fn repeat_picture(&mut self) -> io::Result<()> {
+    pub(super) fn repeat_picture(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         while self.open.is_some() && !self.codecs.is_changing() {
             let Some(repeated) = &mut self.repeated else { return Ok(()) };
             let Some(time) = repeated.due(self.early.time_of_pictures()) else { return Ok(()) };
@@ -85,25 +86,31 @@ impl Segmenter {
                 self.repeated = None;
                 return Ok(());
             };
-            self.repeat(access_unit, time, delay)?;
+            self.repeat(access_unit, time, delay, outlet)?;
         }
         Ok(())
     }
 
-    fn repeat(&mut self, access_unit: Vec<u8>, time: u64, delay: i32) -> io::Result<()> {
+    fn repeat(
+        &mut self,
+        access_unit: Vec<u8>,
+        time: u64,
+        delay: i32,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         let dts = ticks(time);
         let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
         if self.open.as_ref().is_some_and(|open| self.is_enough(open, Place::Key, time)) {
-            self.close(Cut::Length, dts)?;
-            self.open(dts)?;
+            self.close(Cut::Length, dts, outlet)?;
+            self.open(dts, outlet)?;
         }
         self.slicer.key(time);
         self.last_dts = Some(dts);
         self.early.see_repetition(time);
         self.access_unit = access_unit;
-        let muxed = self.mux_picture(dts, ticks(time.saturating_add_signed(delay.into())), true);
+        self.mux_picture(dts, ticks(time.saturating_add_signed(delay.into())), true);
         self.access_unit = Vec::new();
-        muxed
+        Ok(())
     }
 }
 

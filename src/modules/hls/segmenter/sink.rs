@@ -3,13 +3,12 @@
 use std::io;
 use std::mem;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
 use crate::engine::{Finish, Outlet, Sink};
 use crate::media::Frame;
 
 use super::super::fragment::OpenFragment;
-use super::super::publication::{Finished, Unpublished};
+use super::super::publication::Finished;
 use super::super::slicer::TURN;
 use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
@@ -19,12 +18,20 @@ use crate::media::segment::probe::Probe;
 
 impl Segmenter {
     /// Lets a fragment that is whole appear, of `duration` milliseconds.
-    pub(super) fn publish(&mut self, open: OpenFragment, duration: u64, ends: Ends) -> io::Result<()> {
+    pub(super) fn publish(
+        &mut self,
+        open: OpenFragment,
+        duration: u64,
+        ends: Ends,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
         let expected = self.slicer.expected_with(duration, open.step());
-        let (part, bytes, spare) = open.finish()?;
+        let waiting = self.waiting();
+        self.publication.make_room(Some(&open), waiting, outlet.memory)?;
+        let (part, bytes, spare) = open.finish(&mut self.publication.files(outlet.memory))?;
         self.spare = spare;
-        self.publication.add(Finished {
+        let finished = Finished {
             part,
             bytes,
             duration,
@@ -35,11 +42,20 @@ impl Segmenter {
             expected,
             facts: &self.facts,
             frames,
-        })?;
+        };
+        self.publication.add(finished, outlet)?;
         if mem::take(&mut self.is_failing) {
             log::info!("{}: hls goes on", self.publication.label());
         }
         Ok(())
+    }
+
+    /// Writes what the open fragment has gathered, once there is room for it.
+    fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let waiting = self.waiting();
+        self.publication.make_room(self.open.as_ref(), waiting, outlet.memory)?;
+        let mut files = self.publication.files(outlet.memory);
+        self.open.as_mut().map_or(Ok(()), |open| open.drain(&mut files))
     }
 
     /// What comes next does not follow from what is published.
@@ -49,7 +65,7 @@ impl Segmenter {
     }
 
     /// Gives up what is open, and rests.
-    fn fail(&mut self, timestamp: u64, error: &io::Error) {
+    fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
         if !mem::replace(&mut self.is_failing, true) {
             log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
         }
@@ -61,12 +77,12 @@ impl Segmenter {
         self.audio.flush(|_, _| {});
         self.audio.restart();
         self.break_off();
-        self.publication.recover();
+        self.publication.recover(outlet.memory);
         self.dates.restart();
         self.slicer.restart();
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {
-            self.end(Finish::StreamEnded);
+            self.finish(Finish::StreamEnded, outlet);
         }
     }
 
@@ -79,24 +95,31 @@ impl Segmenter {
             + self.repeated.as_ref().map_or(0, Repeated::bytes)
     }
 
-    fn write_rest(&mut self, cut: Cut) -> io::Result<()> {
+    fn write_rest(&mut self, cut: Cut, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if matches!(self.state, State::Probing(_) | State::Running) {
-            self.start()?;
-            self.close(cut, 0)?;
+            self.start(outlet)?;
+            self.close(cut, 0, outlet)?;
         }
         Ok(())
     }
 }
 
-impl Segmenter {
+impl Sink for Segmenter {
+    fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        if let Err(error) = self.take(frame, outlet).and_then(|()| self.store(outlet)) {
+            self.fail(frame.timestamp, &error, outlet);
+        }
+        Ok(())
+    }
+
     /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
     /// publisher has, and where its first picture is.
-    fn interrupt(&mut self) {
+    fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
         if matches!(self.state, State::Over | State::Resting(_)) {
             return;
         }
-        if let Err(error) = self.write_rest(Cut::Break) {
-            return self.fail(self.seen, &error);
+        if let Err(error) = self.write_rest(Cut::Break, outlet) {
+            return self.fail(self.seen, &error, outlet);
         }
         self.codecs.restart();
         self.gathering.clear();
@@ -105,19 +128,22 @@ impl Segmenter {
         self.dates.restart();
         self.slicer.restart();
         self.state = State::Probing(Probe::default());
+        self.give_way(outlet);
     }
 
-    fn end(&mut self, why: Finish) {
+    fn finish(&mut self, why: Finish, outlet: &mut Outlet<'_>) {
         if matches!(self.state, State::Over) {
             return;
         }
         // Where the stream may come back, its list waits as that of a publisher that was lost.
         let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
-        let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break });
+        let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break }, outlet);
         self.open = None;
+        self.gathering.clear();
+        self.repeated = None;
         self.early = EarlySound::default();
         self.state = State::Over;
-        let end = if is_over { self.publication.end() } else { Ok(()) };
+        let end = if is_over { self.publication.end(outlet) } else { Ok(()) };
         if let Err(error) = rest.and(end) {
             log::error!("{}: hls: {error}", self.publication.label());
         }
@@ -125,41 +151,12 @@ impl Segmenter {
             let (name, skipped) = (self.publication.label(), self.skipped);
             log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
         }
-    }
-
-    fn settle(&mut self, outlet: &mut Outlet<'_>) {
-        let Outlet { now, memory } = outlet;
-        self.dates.now(now.wall.duration_since(UNIX_EPOCH).unwrap_or_default());
-        let frames = self.waiting();
-        let unpublished = Unpublished { open: self.open.as_mut(), frames };
-        if let Err(error) = self.publication.settle(*now, memory, unpublished) {
-            self.fail(self.seen, &error);
-            // Nothing is left that could fail; what has been given up is removed.
-            let _ = self.publication.settle(*now, memory, Unpublished::default());
-        }
-    }
-}
-
-impl Sink for Segmenter {
-    fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        if let Err(error) = self.take(frame) {
-            self.fail(frame.timestamp, &error);
-        }
-        self.settle(outlet);
-        Ok(())
-    }
-
-    fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
-        self.interrupt();
-        self.settle(outlet);
-    }
-
-    fn finish(&mut self, why: Finish, outlet: &mut Outlet<'_>) {
-        self.end(why);
-        self.settle(outlet);
+        self.give_way(outlet);
     }
 
     fn give_way(&mut self, outlet: &mut Outlet<'_>) {
-        self.settle(outlet);
+        if let Err(error) = self.store(outlet) {
+            self.fail(self.seen, &error, outlet);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
+use crate::engine::Outlet;
 use crate::media::Frame;
 use crate::media::ts::{Muxer, ticks};
 
@@ -18,9 +19,14 @@ use crate::media::segment::tracks::{AudioTrack, Told};
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
-    pub(super) fn write_audio(&mut self, frame: &Rc<Frame>, told: Option<Told>) -> io::Result<()> {
+    pub(super) fn write_audio(
+        &mut self,
+        frame: &Rc<Frame>,
+        told: Option<Told>,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         if self.gathering.is_complete_at(frame.timestamp) {
-            self.finish_picture()?;
+            self.finish_picture();
         }
         let passage = self.gate.judge(frame.timestamp);
         if passage == Passage::Late {
@@ -34,7 +40,7 @@ impl Segmenter {
         }
         let early = Early { frame: Rc::clone(frame), told, track };
         if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
-            self.cut_without_picture(frame.timestamp)?;
+            self.cut_without_picture(frame.timestamp, outlet)?;
         }
         // What comes before its picture, and a track that takes over, wait for the next cut.
         let is_ahead = self.open.is_none() || self.gathering.has_first() || self.codecs.is_audio_changing();
@@ -44,8 +50,9 @@ impl Segmenter {
             return Ok(());
         }
         self.early.push(early);
-        self.repeat_picture()?;
-        self.write_early()
+        self.repeat_picture(outlet)?;
+        self.write_early();
+        Ok(())
     }
 
     /// True if video has stopped, and the open fragment has to end without it.
@@ -66,7 +73,7 @@ impl Segmenter {
         is_alone || open.audio_span(timestamp) >= wait
     }
 
-    fn cut_without_picture(&mut self, timestamp: u64) -> io::Result<()> {
+    fn cut_without_picture(&mut self, timestamp: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let Some(open) = &self.open else { return Ok(()) };
         // A track that takes over begins with what has waited for the cut.
         let timestamp = self.early.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
@@ -81,9 +88,9 @@ impl Segmenter {
         if cut.breaks() {
             self.slicer.restart();
         }
-        self.close(cut, start)?;
+        self.close(cut, start, outlet)?;
         self.codecs.take_over_audio();
-        self.open(start)?;
+        self.open(start, outlet)?;
         self.early.go_alone(timestamp);
         self.clock.take(timestamp);
         Ok(())
@@ -95,38 +102,37 @@ impl Segmenter {
     }
 
     /// A picture is written: the sound that has waited for it follows.
-    pub(super) fn write_sound_of_picture(&mut self) -> io::Result<()> {
-        if self.codecs.is_audio_changing() { Ok(()) } else { self.write_early() }
+    pub(super) fn write_sound_of_picture(&mut self) {
+        if !self.codecs.is_audio_changing() {
+            self.write_early();
+        }
     }
 
     /// Writes the sound that waits for nothing any more.
-    fn write_early(&mut self) -> io::Result<()> {
+    fn write_early(&mut self) {
         while let Some(early) = self.early.take_near() {
-            self.join(&early)?;
+            self.join(&early);
         }
-        Ok(())
     }
 
     /// Writes the sound that belongs to a fragment which ends at `next`, in ticks.
-    pub(super) fn write_early_until(&mut self, cut: Cut, next: u64) -> io::Result<()> {
+    pub(super) fn write_early_until(&mut self, cut: Cut, next: u64) {
         let next = if matches!(cut, Cut::Break | Cut::End) { u64::MAX } else { next / 90 };
         while self.open.is_some()
             && self.gate.is_open()
             && let Some(early) = self.early.take_older(next)
         {
-            self.join(&early)?;
+            self.join(&early);
         }
-        Ok(())
     }
 
     /// Writes a frame of sound, if it is of the track in use and can follow from what is written.
-    fn join(&mut self, early: &Early) -> io::Result<()> {
-        let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return Ok(()) };
-        let Some(audio) = track.elementary(&early.frame, early.told) else { return Ok(()) };
+    fn join(&mut self, early: &Early) {
+        let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return };
+        let Some(audio) = track.elementary(&early.frame, early.told) else { return };
         if self.joins(track, &audio) {
-            self.gather(&audio)?;
+            self.gather(&audio);
         }
-        Ok(())
     }
 
     /// False for sound that begins before that of the publisher before has ended. Where it begins later, silence
@@ -146,7 +152,12 @@ impl Segmenter {
     }
 
     /// Audio without video: it makes the fragments.
-    pub(super) fn lead_with_audio(&mut self, frame: &Frame, told: Option<Told>) -> io::Result<()> {
+    pub(super) fn lead_with_audio(
+        &mut self,
+        frame: &Frame,
+        told: Option<Told>,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         let time = ticks(frame.timestamp);
         let is_due = match &self.open {
             Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
@@ -164,12 +175,12 @@ impl Segmenter {
             return Ok(());
         };
         if let Some(cut) = cut {
-            self.close(cut, time)?;
+            self.close(cut, time, outlet)?;
             self.codecs.take_over_audio();
-            self.open(time)?;
+            self.open(time, outlet)?;
         }
         self.clock.take(frame.timestamp);
-        let time = self.gather(&audio)?;
+        let time = self.gather(&audio);
         if let Some(open) = &mut self.open {
             open.led_to(time, Begins::Independent);
         }
@@ -177,16 +188,15 @@ impl Segmenter {
     }
 
     /// Adds a frame to those that wait for their packet; its time in ticks.
-    fn gather(&mut self, audio: &AudioFrame<'_>) -> io::Result<u64> {
+    fn gather(&mut self, audio: &AudioFrame<'_>) -> u64 {
         if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
             self.flush_audio();
         }
         let time = self.audio.push(audio);
         if let Some(open) = &mut self.open {
             open.hears(audio.timestamp);
-            open.drain()?;
         }
-        Ok(time)
+        time
     }
 
     pub(super) fn flush_audio(&mut self) {

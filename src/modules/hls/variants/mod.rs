@@ -137,7 +137,7 @@ pub fn update(files: &mut Files<'_>, naming: &Naming, base: &str, modified: Syst
     }
     let path = naming.master(base);
     if has_any {
-        files.write(path, text.as_bytes(), modified)
+        files.write(&path, text.as_bytes(), modified)
     } else {
         files.remove(&path);
         Ok(())

@@ -75,7 +75,7 @@ fn a_publisher_who_pauses_behind_every_frame_makes_no_file_of_each() {
 fn dates_are_those_of_the_first_frame_on_and_are_set_again_at_a_break() {
     let mut rig = Rig::new();
     let set = |rig: &mut Rig, seconds: u64| {
-        rig.now.wall = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + seconds);
+        rig.now.wall = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
     };
     set(&mut rig, 0);
     rig.headers();

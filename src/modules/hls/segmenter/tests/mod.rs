@@ -84,7 +84,7 @@ impl Rig {
     }
 
     fn discontinuity(&mut self) {
-        self.call(|segmenter, outlet| segmenter.discontinuity(outlet));
+        self.call(Sink::discontinuity);
     }
 
     fn finish(&mut self, why: Finish) {
