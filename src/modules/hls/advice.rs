@@ -3,8 +3,7 @@
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Application, Config, Probe};
 
-use super::settings::Place;
-use super::{App, absolute};
+use super::settings::{App, Place, absolute};
 
 /// Looks at all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {

@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Repeat, Takes};
 
-use super::{settings, variants};
+use super::{settings, variant};
 
 const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -109,7 +109,7 @@ pub const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Many,
         ..row(
             "hls_variant",
-            Takes::Custom { syntax: variants::SYNTAX, check: variants::check },
+            Takes::Custom { syntax: variant::SYNTAX, check: variant::check },
             "",
             "Makes a stream whose name ends in the suffix a variant in the master playlist of the name without \
              it, BASE.m3u8. Attributes of EXT-X-STREAM-INF that are not given are measured.",

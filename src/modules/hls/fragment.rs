@@ -4,6 +4,7 @@ use std::io;
 
 use super::keys::Cipher;
 use super::playlist::Begins;
+use super::settings::MAX_BYTES;
 use super::store::{Files, Part};
 use crate::engine::{Growth, MemoryFiles};
 
@@ -11,8 +12,6 @@ use crate::engine::{Growth, MemoryFiles};
 const BUFFER: usize = 64 * 1024;
 /// A buffer keeps no more than this after a large key frame.
 pub const MAX_KEPT: usize = BUFFER;
-/// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
-pub const MAX_BYTES: u64 = 512 << 20;
 /// A step between two frames that is longer than this, in ticks, is a frame's duration only if the one before was, too.
 const MAX_INTERVAL: u64 = 90_000;
 /// The duration of a frame that nothing tells: 40 ms, in ticks.

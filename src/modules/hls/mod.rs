@@ -13,6 +13,7 @@ mod files;
 mod fragment;
 mod keys;
 mod ledger;
+mod master;
 mod measure;
 mod naming;
 mod playlist;
@@ -24,7 +25,7 @@ mod settings;
 mod slicer;
 mod store;
 mod streams;
-mod variants;
+mod variant;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ use ledger::{Entry, Ledger};
 use naming::Naming;
 use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
-use settings::{App, Cleanup, Continuation, Ending, Layout, Place, Settings};
+use settings::{App, Cleanup, Continuation, Ending, Place, Settings};
 use store::Files;
 use streams::{Ended, Stage, Waiting, Writing};
 
@@ -247,7 +248,7 @@ impl Hls {
         if self.is_awaited(&naming) {
             naming = continuing(&naming);
         }
-        if let Some(master) = master_of(&naming) {
+        if let Some(master) = naming.master_claim() {
             if self.writing.is_taken(&master, &naming) {
                 let (label, master) = (naming.label(), master.display());
                 log::error!("{label}: no hls master playlist: another stream is writing {master}");
@@ -395,7 +396,7 @@ impl Hls {
     ) {
         let mut files = Files::of(naming.settings().place, memory);
         // A stream of the master playlist's own name may have come.
-        match master_of(naming) {
+        match naming.master_claim() {
             Some(master) if self.writing.has_claim(&master) => {
                 remove(&without_variants(naming), &mut files, wall);
             }
@@ -410,58 +411,6 @@ impl Hls {
             ledger.remove(&entry(naming));
         }
     }
-}
-
-impl App {
-    /// The directory by its one name: two spellings of it are one directory.
-    fn root(&self) -> std::io::Result<PathBuf> {
-        match self.settings.place {
-            Place::Memory { .. } => Ok(self.path.clone()),
-            Place::Disk => {
-                files::make_directory(&self.path, files::Parents::Make)?;
-                self.path.canonicalize()
-            }
-        }
-    }
-
-    /// The directory by the name that [`root`](Self::root) gives it, or is going to give it; nothing is made.
-    fn known_root(&self) -> PathBuf {
-        match self.settings.place {
-            Place::Memory { .. } => self.path.clone(),
-            Place::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
-        }
-    }
-
-    /// Where its streams have files or directories.
-    fn places(&self) -> Vec<PathBuf> {
-        let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
-        [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
-    }
-
-    /// Where there are files of all its streams side by side.
-    fn file_places(&self) -> Vec<PathBuf> {
-        match self.settings.layout {
-            Layout::Flat => self.places(),
-            Layout::Nested if self.settings.variants.is_empty() => Vec::new(),
-            Layout::Nested => vec![absolute(&self.path)],
-        }
-    }
-
-    /// Whether an end of the server leaves something to do: lists to be ended, or files to be deleted.
-    fn keeps_ledger(&self) -> bool {
-        let Settings { place, cleanup, ending, .. } = *self.settings;
-        place == Place::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
-    }
-
-    /// Where its playlists are on the web: on the first HTTP server that serves them.
-    fn served(&self, config: &Config<'_>) -> Served {
-        let path = self.path.to_str().unwrap_or_default();
-        Served::of(&config.sites, path, self.settings.layout == Layout::Nested)
-    }
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// How long the files of a stream that has ended stay: also until those who wait for it have seen that it has.
@@ -502,11 +451,6 @@ fn end(naming: &Naming, memory: &mut MemoryFiles, wall: SystemTime) {
 
 fn entry(naming: &Naming) -> Entry {
     Entry { layout: naming.settings().layout, name: naming.name().to_owned() }
-}
-
-/// The claim of the master playlist that lists a stream.
-fn master_of(naming: &Naming) -> Option<PathBuf> {
-    variants::base_of(naming.name(), naming.settings()).map(|base| naming.master_claim(base))
 }
 
 /// The same stream, which goes on with its list whatever `hls_continuous` says.

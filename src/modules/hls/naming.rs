@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::case::Case;
 use super::settings::{Layout, Place, Settings};
+use super::variant::Variant;
 use crate::engine::StreamName;
 use crate::http::path;
 
@@ -78,6 +79,13 @@ impl Naming {
         &self.settings
     }
 
+    /// The name without the longest suffix of a variant that it ends in; `None` if the stream is no variant.
+    pub fn base(&self) -> Option<&str> {
+        let suffixes = self.settings.variants.iter().map(Variant::suffix);
+        let bases = suffixes.filter_map(|suffix| self.name.strip_suffix(suffix));
+        bases.filter(|base| !base.is_empty()).min_by_key(|base| base.len())
+    }
+
     /// Where keys are: `hls_key_path`, or `hls_path`.
     pub fn key_root(&self) -> &Path {
         self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref()).unwrap_or(&self.root)
@@ -104,9 +112,9 @@ impl Naming {
         }
     }
 
-    /// What no other stream may have in the place of a [master playlist](Self::master).
-    pub fn master_claim(&self, base: &str) -> PathBuf {
-        self.master(&self.case.key(base))
+    /// What no other stream may have in the place of its [master playlist](Self::master), if it is a variant.
+    pub fn master_claim(&self) -> Option<PathBuf> {
+        self.base().map(|base| self.master(&self.case.key(base)))
     }
 
     /// What case is to the file systems of its files.
@@ -342,5 +350,14 @@ mod tests {
         }
         let nested = naming(|settings| settings.layout = Layout::Nested);
         assert_eq!((nested.parse_uri("12.ts"), nested.parse_uri("a-12.ts")), (Some(12), None));
+    }
+
+    #[test]
+    fn the_longest_suffix_of_a_variant_counts() {
+        let variants = ["_low", "_very_low"].map(|suffix| Variant::read(&[suffix.to_owned()])).to_vec();
+        let settings = Rc::new(Settings { variants, ..Settings::for_tests() });
+        let base = |name| Naming::new(Path::new("/hls"), name, &settings).base().map(str::to_owned);
+        assert_eq!((base("cam_low").as_deref(), base("cam_very_low").as_deref()), (Some("cam"), Some("cam")));
+        assert_eq!((base("cam"), base("_low")), (None, None));
     }
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::files;
+use super::master;
 use super::naming::Naming;
 use super::playlist::{End, Fragment, MAX_TEXT, Playlist, Retired, stream_inf_line};
 use super::store::Files;
-use super::variants;
 
 /// Deletes what a stream that has ended left: all that its playlist names, and a playlist that was about to
 /// appear; then the playlist, and the stream's own directories if nothing else is in them. The master
@@ -33,11 +33,7 @@ pub fn remove_last(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
             let _ = std::fs::remove_dir(directory);
         }
     }
-    if let Some(base) = variants::base_of(naming.name(), naming.settings())
-        && let Err(error) = variants::update(files, naming, base, wall)
-    {
-        log::error!("{}: hls master playlist: {error}", naming.label());
-    }
+    master::update(files, naming, wall);
 }
 
 /// Says in the playlist of a stream that it has ended. False if nothing is listed, or it says so already.

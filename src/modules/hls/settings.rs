@@ -1,17 +1,21 @@
 //! The settings of an application, out of its directives.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::conf::{self, Scope, value};
-use crate::engine::{AppId, Application};
+use crate::engine::{AppId, Application, Config, Served};
 
-use super::fragment::MAX_BYTES;
-use super::variants::Variant;
+use super::files;
+use super::variant::Variant;
 
 /// How long `hls_endlist on` waits at least: people press Stop and Start.
 const LEAST_WAIT: Duration = Duration::from_secs(30);
+
+/// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
+pub const MAX_BYTES: u64 = 512 << 20;
 
 /// How `hls_endlist` is written.
 pub(super) const ENDLIST_SYNTAX: &str = "on|off|time";
@@ -223,9 +227,55 @@ impl App {
         let path = match settings.place {
             Place::Disk => PathBuf::from(path),
             // Found again by name alone: HTTP asks for the path that a file would have.
-            Place::Memory { .. } => absolute(scope, "hls_path", Path::new(&path))?,
+            Place::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
         };
         Ok(Some(Self { path, settings: Rc::new(settings) }))
+    }
+
+    /// The directory by its one name: two spellings of it are one directory.
+    pub fn root(&self) -> io::Result<PathBuf> {
+        match self.settings.place {
+            Place::Memory { .. } => Ok(self.path.clone()),
+            Place::Disk => {
+                files::make_directory(&self.path, files::Parents::Make)?;
+                self.path.canonicalize()
+            }
+        }
+    }
+
+    /// The directory by the name that [`root`](Self::root) gives it, or is going to give it; nothing is made.
+    pub fn known_root(&self) -> PathBuf {
+        match self.settings.place {
+            Place::Memory { .. } => self.path.clone(),
+            Place::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
+        }
+    }
+
+    /// Where its streams have files or directories.
+    pub fn places(&self) -> Vec<PathBuf> {
+        let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
+        [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
+    }
+
+    /// Where there are files of all its streams side by side.
+    pub fn file_places(&self) -> Vec<PathBuf> {
+        match self.settings.layout {
+            Layout::Flat => self.places(),
+            Layout::Nested if self.settings.variants.is_empty() => Vec::new(),
+            Layout::Nested => vec![absolute(&self.path)],
+        }
+    }
+
+    /// Whether an end of the server leaves something to do: lists to be ended, or files to be deleted.
+    pub fn keeps_ledger(&self) -> bool {
+        let Settings { place, cleanup, ending, .. } = *self.settings;
+        place == Place::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
+    }
+
+    /// Where its playlists are on the web: on the first HTTP server that serves them.
+    pub fn served(&self, config: &Config<'_>) -> Served {
+        let path = self.path.to_str().unwrap_or_default();
+        Served::of(&config.sites, path, self.settings.layout == Layout::Nested)
     }
 }
 
@@ -325,7 +375,7 @@ impl KeySettings {
         let path = match place {
             _ if path.as_os_str().is_empty() => None,
             Place::Disk => Some(path),
-            Place::Memory { .. } => Some(absolute(scope, "hls_key_path", &path)?),
+            Place::Memory { .. } => Some(whole(scope, "hls_key_path", &path)?),
         };
         Ok(Self { path, url: url(scope, "hls_key_url")?, fragments: scope.number("hls_fragments_per_key") })
     }
@@ -350,8 +400,13 @@ fn url(scope: &Scope<'_>, name: &str) -> Result<String, conf::Error> {
     if is_plain { Ok(url) } else { Err(wrong(scope, name, "takes a URL without spaces and quotes")) }
 }
 
-fn absolute(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Error> {
+fn whole(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Error> {
     std::path::absolute(path).map_err(|error| wrong(scope, name, &error.to_string()))
+}
+
+/// A path from the root on.
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// An error at the directive, or at the block if the directive is not given.

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use crate::engine::StreamId;
 
-use super::master_of;
 use super::naming::Naming;
 
 /// The streams that are being written. No two have a claim in common.
@@ -23,7 +22,7 @@ pub struct Writing {
 impl Writing {
     /// Adds a stream.
     pub fn add(&mut self, stream: StreamId, naming: Naming) {
-        if let Some(master) = master_of(&naming) {
+        if let Some(master) = naming.master_claim() {
             self.masters.entry(master).or_default().push(stream);
         }
         self.claims.extend(naming.claims().into_iter().map(|claim| (claim, stream)));
@@ -41,7 +40,7 @@ impl Writing {
         for claim in naming.claims() {
             self.claims.remove(&claim);
         }
-        if let Some(master) = master_of(&naming)
+        if let Some(master) = naming.master_claim()
             && let Some(listed) = self.masters.get_mut(&master)
         {
             listed.retain(|other| *other != stream);

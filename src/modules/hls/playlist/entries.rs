@@ -7,7 +7,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::super::naming::Naming;
-use super::{Fragment, Lock};
+use super::listed::{Fragment, Lock};
 
 /// Entries one behind the other. They are rendered when their text is asked for.
 #[derive(Debug, Clone, Default)]

@@ -5,18 +5,19 @@
 //! a server that was killed finds all it needs in the one file that appears with each fragment.
 
 mod entries;
+mod listed;
 mod read;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::keys;
 use super::naming::Naming;
 use super::settings::ListKind;
 use crate::media::segment::line::Ends;
 use entries::Entries;
 
+pub use listed::{Begins, Fragment, Lock, Retired};
 pub use read::{stream_inf, stream_inf_line};
 
 /// The longest playlist that is read back, in bytes.
@@ -37,61 +38,6 @@ const RETIRED: &str = "#millstream retired";
 /// So does this one: where the last fragment ended, and where its sound did, in ticks.
 const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
-
-/// How a fragment begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
-    /// It can be decoded by itself.
-    Independent,
-    /// It was cut off from the one before without a key frame.
-    Within,
-}
-
-/// With what a fragment is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lock {
-    /// The number in the key's name.
-    pub key: u64,
-    /// The fragment's own initialization vector.
-    pub iv: keys::Bytes,
-}
-
-/// One listed fragment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fragment {
-    /// The number in its name.
-    pub id: u64,
-    /// Its EXTINF in milliseconds.
-    pub duration: u64,
-    /// Whether its times or codecs do not follow from the one before.
-    pub discontinuity: bool,
-    /// How it begins.
-    pub begins: Begins,
-    /// When it was live, in milliseconds since 1970.
-    pub date: Option<u64>,
-    /// With what it is encrypted.
-    pub lock: Option<Lock>,
-    /// Its length.
-    pub bytes: u64,
-}
-
-impl Fragment {
-    /// The same as one that may be deleted at once.
-    pub fn retired(&self) -> Retired {
-        Retired { id: self.id, key: self.lock.map(|lock| lock.key), until: 0 }
-    }
-}
-
-/// A fragment that is no longer listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retired {
-    /// The number in its name.
-    pub id: u64,
-    /// That of its key.
-    pub key: Option<u64>,
-    /// When to delete it, on the publication's media clock.
-    pub until: u64,
-}
 
 /// What a playlist says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,13 +18,13 @@ use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HO
 use super::files::{self, Parents};
 use super::fragment::OpenFragment;
 use super::keys::{self, Cipher};
+use super::master;
 use super::measure::{Facts, Measure};
 use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use super::recovery::read_back;
 use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
 use super::store::{Files, Part, Stamp};
-use super::variants;
 use crate::media::segment::line::Ends;
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
@@ -220,7 +220,7 @@ impl Publication {
             key.fragments = key.fragments.saturating_add(1);
         }
         if has_news {
-            self.write_master(outlet);
+            master::update(&mut self.files(outlet.memory), &self.naming, outlet.now.wall);
         }
         Ok(())
     }
@@ -350,14 +350,6 @@ impl Publication {
         files.publish(list, &path, stamp)
     }
 
-    fn write_master(&self, outlet: &mut Outlet<'_>) {
-        let Some(base) = variants::base_of(self.naming.name(), &self.settings) else { return };
-        let mut files = self.files(outlet.memory);
-        if let Err(error) = variants::update(&mut files, &self.naming, base, outlet.now.wall) {
-            log::error!("{}: hls master playlist: {error}", self.label());
-        }
-    }
-
     fn stamp(&self, outlet: &Outlet<'_>) -> Stamp {
         Stamp { modified: outlet.now.wall, hold: self.hold() }
     }
@@ -470,7 +462,7 @@ impl Publication {
     }
 
     fn render(&mut self) -> String {
-        let is_variant = variants::base_of(self.naming.name(), &self.settings).is_some();
+        let is_variant = self.naming.base().is_some();
         let inf = self.measure.attributes().filter(|_| is_variant);
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::files::tests::Scratch;
-use super::variants::Variant;
+use super::variant::Variant;
 use super::*;
 use crate::engine::{Finish, Now, Outlet, Sink};
 use crate::media::{Frame, Kind};

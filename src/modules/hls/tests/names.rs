@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::files::part_of;
-use super::super::settings::KeySettings;
+use super::super::settings::{KeySettings, Layout};
 use super::*;
 
 /// Names that differ by what the files of streams are called.
@@ -87,7 +87,7 @@ fn what_is_let_in_never_has_another_streams_files() {
                 format!("{one} and {two}, {:?} and {:?}", first.settings.layout, second.settings.layout);
             assert!(files(&a).is_disjoint(&files(&b)), "{what}");
             for (listed, other) in [(&a, &b), (&b, &a)] {
-                if let Some(master) = master_of(listed) {
+                if let Some(master) = listed.master_claim() {
                     assert!(!files(other).contains(&master) && !files(listed).contains(&master), "{what}");
                 }
             }

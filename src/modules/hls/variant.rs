@@ -1,16 +1,6 @@
-//! Master playlists: the streams whose names differ in a suffix, each with what it needs to be played.
-//!
-//! What is known of a variant stands in its own playlist, as a comment, so the master playlist is made
-//! from what is there and nothing else: those that are live or still listed, also after a restart.
-
-use std::io;
-use std::time::SystemTime;
+//! `hls_variant`: a suffix of streams' names, and what the master playlist says of the streams that have it.
 
 use super::attributes::Attributes;
-use super::naming::Naming;
-use super::playlist::{self, MAX_TEXT};
-use super::settings::Settings;
-use super::store::Files;
 use crate::engine::StreamName;
 
 /// How `hls_variant` is written.
@@ -38,6 +28,11 @@ impl Variant {
     /// What the streams' names end in.
     pub fn suffix(&self) -> &str {
         &self.suffix
+    }
+
+    /// The attributes of EXT-X-STREAM-INF that are given.
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
     }
 }
 
@@ -112,37 +107,62 @@ fn judge(name: &str, value: &str) -> Option<&'static str> {
     (!fits).then_some(expected)
 }
 
-/// The name without the longest suffix of a variant that it ends in; `None` if it is no variant.
-pub fn base_of<'a>(name: &'a str, settings: &Settings) -> Option<&'a str> {
-    let bases = settings.variants.iter().filter_map(|variant| name.strip_suffix(variant.suffix.as_str()));
-    bases.filter(|base| !base.is_empty()).min_by_key(|base| base.len())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Writes the master playlist of the variants of `base` anew, from those whose playlists list anything;
-/// without any there is none.
-pub fn update(files: &mut Files<'_>, naming: &Naming, base: &str, modified: SystemTime) -> io::Result<()> {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
-    let mut has_any = false;
-    for variant in &naming.settings().variants {
-        let naming = Naming::new(naming.root(), &format!("{base}{}", variant.suffix), naming.settings());
-        let Ok(Some(list)) = files.read(&naming.playlist(), MAX_TEXT) else { continue };
-        let Some(mut attributes) = std::str::from_utf8(&list).ok().and_then(playlist::stream_inf) else {
-            continue;
-        };
-        attributes.set_all(&variant.attributes);
-        if attributes.get("BANDWIDTH").is_some() {
-            has_any = true;
-            text.extend(["#EXT-X-STREAM-INF:", &attributes.to_string(), "\n", &naming.playlist_uri(), "\n"]);
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn attributes_are_judged() {
+        for text in [
+            "_low",
+            "_low BANDWIDTH=288000",
+            "_720p BANDWIDTH=1 RESOLUTION=1280x720 CODECS=avc1.4d401f,mp4a.40.2 FRAME-RATE=29.97",
+            "_a AUDIO=\"x\" VIDEO-RANGE=SDR",
+        ] {
+            assert_eq!(check(&words(text)), Ok(()), "{text}");
+        }
+        for (text, why) in [
+            ("", "nothing is given"),
+            ("../x", "ends no stream's name"),
+            ("_low BANDWIDTH", "\"BANDWIDTH\" is not ATTRIBUTE=value"),
+            ("_low BANDWIDTH=1m", "BANDWIDTH takes a number, not \"1m\""),
+            ("_low RESOLUTION=720p", "RESOLUTION takes WIDTHxHEIGHT, not \"720p\""),
+            ("_low bandwidth=1", "capital letters"),
+            ("_low A=", "a value"),
+            ("_low A=1 A=2", "A is given twice"),
+        ] {
+            let error = check(&words(text)).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        assert!(check(&["_low".to_owned(), "A=b\nc".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn attributes_may_stand_in_one_argument_with_commas_between() {
+        for (text, expected) in [
+            ("_x BANDWIDTH=1,RESOLUTION=1280x720", "BANDWIDTH=1,RESOLUTION=1280x720"),
+            ("_x BANDWIDTH=1, RESOLUTION=1280x720", "BANDWIDTH=1,RESOLUTION=1280x720"),
+            (
+                "_x BANDWIDTH=1,CODECS=avc1.4d401f,mp4a.40.2,FRAME-RATE=25",
+                "BANDWIDTH=1,CODECS=\"avc1.4d401f,mp4a.40.2\",FRAME-RATE=25",
+            ),
+            ("_x CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1", "CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1"),
+            ("_x BANDWIDTH=1 CODECS=\"a,b\"", "BANDWIDTH=1,CODECS=\"a,b\""),
+        ] {
+            assert_eq!(check(&words(text)), Ok(()), "{text}");
+            assert_eq!(Variant::read(&words(text)).attributes.to_string(), expected, "{text}");
+        }
+        for (text, why) in [
+            ("_x BANDWIDTH=1,BANDWIDTH=2", "BANDWIDTH is given twice"),
+            ("_x BANDWIDTH=1,RESOLUTION=720p", "RESOLUTION takes WIDTHxHEIGHT, not \"720p\""),
+            ("_x BANDWIDTH=1,720p", "BANDWIDTH takes a number, not \"1,720p\""),
+        ] {
+            let error = check(&words(text)).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
         }
     }
-    let path = naming.master(base);
-    if has_any {
-        files.write(&path, text.as_bytes(), modified)
-    } else {
-        files.remove(&path);
-        Ok(())
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,96 @@
+//! The master playlist: the streams whose names differ in a suffix, each with what it needs to be played.
+//!
+//! What is known of a variant stands in its own playlist, as a comment, so the master playlist is made
+//! from what is there and nothing else: those that are live or still listed, also after a restart.
+
+use std::time::SystemTime;
+
+use super::naming::Naming;
+use super::playlist::{self, MAX_TEXT};
+use super::store::Files;
+
+/// Writes the master playlist of a variant anew, from those variants whose playlists list anything; without any there is
+/// none. A failure is a line in the log: the variant goes on.
+pub fn update(files: &mut Files<'_>, naming: &Naming, modified: SystemTime) {
+    let Some(base) = naming.base() else { return };
+    let path = naming.master(base);
+    match render(files, naming, base) {
+        None => files.remove(&path),
+        Some(text) => {
+            if let Err(error) = files.write(&path, text.as_bytes(), modified) {
+                log::error!("{}: hls master playlist: {error}", naming.label());
+            }
+        }
+    }
+}
+
+fn render(files: &Files<'_>, naming: &Naming, base: &str) -> Option<String> {
+    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
+    let before = text.len();
+    for variant in &naming.settings().variants {
+        let naming = Naming::new(naming.root(), &format!("{base}{}", variant.suffix()), naming.settings());
+        let Ok(Some(list)) = files.read(&naming.playlist(), MAX_TEXT) else { continue };
+        let Some(mut attributes) = std::str::from_utf8(&list).ok().and_then(playlist::stream_inf) else {
+            continue;
+        };
+        attributes.set_all(variant.attributes());
+        if attributes.get("BANDWIDTH").is_some() {
+            text.extend(["#EXT-X-STREAM-INF:", &attributes.to_string(), "\n", &naming.playlist_uri(), "\n"]);
+        }
+    }
+    (text.len() > before).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::rc::Rc;
+    use std::time::UNIX_EPOCH;
+
+    use super::super::settings::{Layout, Place, Settings};
+    use super::super::variant::Variant;
+    use super::*;
+    use crate::engine::MemoryFiles;
+
+    fn settings(layout: Layout) -> Rc<Settings> {
+        let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];
+        Rc::new(Settings {
+            variants: variants
+                .map(|text| Variant::read(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()))
+                .to_vec(),
+            layout,
+            place: Place::Memory { limit: 1 << 20 },
+            ..Settings::for_tests()
+        })
+    }
+
+    #[test]
+    fn what_is_given_takes_the_place_of_what_is_measured() {
+        for (layout, path, uri) in [
+            (Layout::Flat, "/hls/cam_low.m3u8", "cam_low.m3u8"),
+            (Layout::Nested, "/hls/cam_low/index.m3u8", "cam_low/index.m3u8"),
+        ] {
+            let mut memory = MemoryFiles::default();
+            let mut put =
+                |path: &str, text: &str| memory.put(path.into(), text.as_bytes(), UNIX_EPOCH).unwrap();
+            put(
+                path,
+                "#EXTM3U\n#millstream stream-inf BANDWIDTH=7,CODECS=\"a,b\"\n#EXTINF:1.000,\ncam_low-1.ts\n",
+            );
+            // One that lists nothing, and one of which too little is known.
+            put("/hls/cam_very_low.m3u8", "#EXTM3U\n#millstream stream-inf BANDWIDTH=7\n");
+            put("/hls/cam_high.m3u8", "#EXTM3U\n#EXTINF:1.000,\ncam_high-1.ts\n");
+            let naming = Naming::new(Path::new("/hls"), "cam_low", &settings(layout));
+            let mut files = Files::Memory(&mut memory);
+            update(&mut files, &naming, UNIX_EPOCH);
+            let text =
+                String::from_utf8(files.read(Path::new("/hls/cam.m3u8"), 1000).unwrap().unwrap()).unwrap();
+            let expected =
+                format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=100,CODECS=\"a,b\"\n{uri}\n");
+            assert_eq!(text, expected);
+            files.remove(Path::new(path));
+            update(&mut files, &naming, UNIX_EPOCH);
+            assert!(files.read(Path::new("/hls/cam.m3u8"), 1000).unwrap().is_none());
+        }
+    }
+}
