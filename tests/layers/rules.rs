@@ -68,7 +68,7 @@ const ADDRESSES: &[&str] = &[
 /// a breach.
 pub const EXCEPTIONS: &[(&str, &str)] = &[
     // Keys must not be guessed. All else that differs from run to run follows from a seed that is passed in.
-    ("modules/hls/keys.rs", "getrandom"),
+    ("modules/hls/files/keys.rs", "getrandom"),
     // Threads carry only calls that block; nothing of the server's state may be touched outside the loop.
     ("net/log_writer/mod.rs", "std::thread"),
     // The only thread rests: in the loop, and before it.

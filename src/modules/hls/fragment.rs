@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::keys::Cipher;
 use super::playlist::Begins;
-use super::settings::MAX_BYTES;
-use super::store::{Files, Part};
 use crate::engine::{Growth, MemoryFiles};
+use crate::modules::hls::files::keys::Cipher;
+use crate::modules::hls::files::{Files, Part};
+use crate::modules::hls::settings::MAX_BYTES;
 
 /// Bytes that are gathered before they go to the file.
 const BUFFER: usize = 64 * 1024;

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use crate::media::pictures::Configuration;
 use crate::media::rfc6381::codec_string;
 
-use super::attributes::Attributes;
 use super::playlist::Playlist;
 use crate::media::segment::tracks::AudioTrack;
+use crate::modules::hls::settings::attributes::Attributes;
 
 /// A measured value is told anew when it has moved by one part in this many; a master playlist is not
 /// written with each fragment.
@@ -166,8 +166,8 @@ fn round_up(rate: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::playlist::{Begins, Fragment};
-    use super::super::settings::ListKind;
     use super::*;
+    use crate::modules::hls::settings::ListKind;
 
     fn facts(resolution: Option<(u32, u32)>) -> Facts {
         Facts { codecs: "avc1.4d401f,mp4a.40.2".to_owned(), resolution, frame_rate: Some(25.0) }

@@ -5,27 +5,15 @@
 //! share files), and what is to be removed after a stream's end, also by an earlier run of the server.
 //! The rest is a [`Segmenter`] a stream. Names, units and defaults are those of nginx-rtmp.
 
-mod advice;
-mod attributes;
-mod case;
-mod directives;
 mod files;
 mod fragment;
-mod keys;
-mod ledger;
-mod master;
 mod measure;
-mod naming;
 mod playlist;
 mod publication;
-mod recovery;
 mod segmenter;
-mod served;
 mod settings;
 mod slicer;
-mod store;
 mod streams;
-mod variant;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -37,14 +25,17 @@ use crate::engine::{
     AppId, Ask, Config, Ctx, Gate, MemoryFiles, Module, Probe, Request, Served, StreamId, StreamName, Verdict,
 };
 
-use case::Case;
-use directives::DIRECTIVES;
-use ledger::{Entry, Ledger};
-use naming::Naming;
+use files::Files;
+use files::case::Case;
+use files::disk;
+use files::naming::Naming;
 use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
+use settings::directives::DIRECTIVES;
 use settings::{App, Cleanup, Continuation, Ending, Place, Settings};
-use store::Files;
+use settings::{advice, served};
+use streams::ledger::{Entry, Ledger};
+use streams::recovery;
 use streams::{Ended, Stage, Waiting, Writing};
 
 /// Streams that have ended and whose lists are open, or whose files wait for removal; beyond this the oldest begin to
@@ -224,7 +215,7 @@ impl Hls {
             let files = Files::of(naming.settings().place, memory);
             let is_open = recovery::is_open(&naming, &files);
             let open_for = open_after_restart(&naming).filter(|_| is_open);
-            let written = files::modified(&naming.playlist());
+            let written = disk::modified(&naming.playlist());
             self.outlast(naming, open_for, written, memory)
         };
         left.into_iter().flat_map(take).collect()
@@ -314,7 +305,7 @@ impl Hls {
     fn advance(&mut self, token: u64, memory: &mut MemoryFiles, wall: SystemTime) -> Option<Duration> {
         let ended = self.ended.get_mut(token)?;
         let files = Files::of(ended.naming.settings().place, memory);
-        let written = ended.written.and_then(|_| files::modified(&ended.naming.playlist()));
+        let written = ended.written.and_then(|_| disk::modified(&ended.naming.playlist()));
         if !matches!(ended.stage, Stage::Going(_)) && written != ended.written {
             log::info!("{}: hls files stay: another server writes them", ended.naming.label());
             ended.written = written;
@@ -333,7 +324,7 @@ impl Hls {
         let naming = ended.naming.clone();
         end(&naming, memory, wall);
         ended.stage = Stage::Over;
-        ended.written = ended.written.and_then(|_| files::modified(&naming.playlist()));
+        ended.written = ended.written.and_then(|_| disk::modified(&naming.playlist()));
         if naming.settings().cleanup == Cleanup::Keep {
             self.ended.take(token);
             self.forget(&naming);

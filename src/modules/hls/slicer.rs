@@ -1,6 +1,6 @@
 //! Where fragments end: at key frames, as long as those come in time for the target duration.
 
-use super::settings::{Pace, Settings, Slicing};
+use crate::modules::hls::settings::{Pace, Settings, Slicing};
 
 /// The shortest fragment of a fast start, in milliseconds. Chromium's own player reads a shorter one that is the
 /// last of a list a second time, and stops.

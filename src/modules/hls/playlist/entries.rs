@@ -6,8 +6,8 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use super::super::naming::Naming;
 use super::listed::{Fragment, Lock};
+use crate::modules::hls::files::naming::Naming;
 
 /// Entries one behind the other. They are rendered when their text is asked for.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,6 @@
 //! What a playlist knows of each fragment.
 
-use super::super::keys;
+use crate::modules::hls::files::keys;
 
 /// How a fragment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

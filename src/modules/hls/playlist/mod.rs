@@ -6,15 +6,16 @@
 
 mod entries;
 mod listed;
+pub mod master;
 mod read;
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::naming::Naming;
-use super::settings::ListKind;
 use crate::media::segment::line::Ends;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::settings::ListKind;
 use entries::Entries;
 
 pub use listed::{Begins, Fragment, Lock, Retired};

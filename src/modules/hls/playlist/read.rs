@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::attributes::Attributes;
-use super::super::keys;
-use super::super::naming::Naming;
 use super::{Begins, Fragment, Lock, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 use crate::media::segment::line::Ends;
+use crate::modules::hls::files::keys;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::settings::attributes::Attributes;
 
 /// The longest EXTINF that is read back, in milliseconds.
 const MAX_DURATION: u64 = 24 * 3600 * 1000;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use proptest::prelude::*;
 
-use super::super::settings::{KeySettings, Settings};
 use super::*;
+use crate::modules::hls::settings::{KeySettings, Settings};
 
 /// For fragments of 2 s.
 fn naming() -> Naming {

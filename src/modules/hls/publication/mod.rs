@@ -15,17 +15,17 @@ use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HOLD};
 
-use super::files::{self, Parents};
 use super::fragment::OpenFragment;
-use super::keys::{self, Cipher};
-use super::master;
 use super::measure::{Facts, Measure};
-use super::naming::Naming;
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
-use super::recovery::read_back;
-use super::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
-use super::store::{Files, Part, Stamp};
 use crate::media::segment::line::Ends;
+use crate::modules::hls::files::disk::{self, Parents};
+use crate::modules::hls::files::keys::{self, Cipher};
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::files::{Files, Part, Stamp};
+use crate::modules::hls::playlist::master;
+use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
+use crate::modules::hls::streams::recovery::read_back;
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
@@ -401,7 +401,7 @@ impl Publication {
     fn make_sure(&mut self) -> io::Result<()> {
         if self.settings.place == Place::Disk {
             make_directories(&self.naming)?;
-            for gone in self.playlist.keep_existing(|id| files::size(&self.naming.fragment(id))) {
+            for gone in self.playlist.keep_existing(|id| disk::size(&self.naming.fragment(id))) {
                 self.retire(&gone);
             }
         }
@@ -510,11 +510,11 @@ impl Publication {
 }
 
 fn make_directories(naming: &Naming) -> io::Result<()> {
-    files::make_directory(naming.root(), Parents::Make)?;
+    disk::make_directory(naming.root(), Parents::Make)?;
     if naming.settings().keys.is_some() {
-        files::make_directory(naming.key_root(), Parents::Make)?;
+        disk::make_directory(naming.key_root(), Parents::Make)?;
     }
-    naming.own_directories().iter().try_for_each(|directory| files::make_directory(directory, Parents::Exist))
+    naming.own_directories().iter().try_for_each(|directory| disk::make_directory(directory, Parents::Exist))
 }
 
 #[cfg(test)]

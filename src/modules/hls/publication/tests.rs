@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::super::files::tests::Scratch;
-use super::super::recovery::remove_all;
-use super::super::settings::{KeySettings, Layout, ListKind};
 use super::*;
 use crate::engine::Now;
+use crate::modules::hls::files::disk::tests::Scratch;
+use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
+use crate::modules::hls::streams::recovery::remove_all;
 
 /// Fragments of 2 s, 6 s listed.
 fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {

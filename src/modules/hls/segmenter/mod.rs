@@ -20,7 +20,6 @@ use super::fragment::OpenFragment;
 use super::measure::Facts;
 use super::playlist::Begins;
 use super::publication::Publication;
-use super::settings::Settings;
 use super::slicer::{Place, Slice, Slicer};
 use crate::media::segment::audio::AudioBuffer;
 use crate::media::segment::clock::{AudioGate, Clock, Dates};
@@ -30,6 +29,7 @@ use crate::media::segment::line::{Ends, Line, MAX_HOLE};
 use crate::media::segment::picture::Gathering;
 use crate::media::segment::probe::{Findings, Known, Probe};
 use crate::media::segment::tracks::{Codecs, Content};
+use crate::modules::hls::settings::Settings;
 use repeat::Repeated;
 
 /// A fragment shorter than this, in milliseconds, is thrown away where other codecs or its size end it: a

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Instant, UNIX_EPOCH};
 
-use super::files::tests::Scratch;
-use super::variant::Variant;
 use super::*;
 use crate::engine::{Finish, Now, Outlet, Sink};
 use crate::media::{Frame, Kind};
+use crate::modules::hls::files::disk::tests::Scratch;
+use crate::modules::hls::settings::variant::Variant;
 
 const LEDGER: &str = ".millstream-hls";
 

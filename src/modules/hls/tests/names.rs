@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::files::part_of;
-use super::super::settings::{KeySettings, Layout};
 use super::*;
+use crate::modules::hls::files::disk::part_of;
+use crate::modules::hls::settings::{KeySettings, Layout};
 
 /// Names that differ by what the files of streams are called.
 const NAMES: [&str; 13] = [

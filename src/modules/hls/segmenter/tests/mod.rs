@@ -10,15 +10,15 @@ mod times;
 use std::fs;
 use std::time::{Instant, UNIX_EPOCH};
 
-use super::super::files::tests::Scratch;
-use super::super::keys::Cipher;
-use super::super::naming::Naming;
-use super::super::settings::{KeySettings, ListKind, Pace, Slicing};
-use super::super::store::Files;
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Outlet, Sink};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
+use crate::modules::hls::files::Files;
+use crate::modules::hls::files::disk::tests::Scratch;
+use crate::modules::hls::files::keys::Cipher;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::settings::{KeySettings, ListKind, Pace, Slicing};
 
 const SPS: &[u8] =
     b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";

@@ -1,5 +1,11 @@
 //! The settings of an application, out of its directives.
 
+pub mod advice;
+pub mod attributes;
+pub mod directives;
+pub mod served;
+pub mod variant;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,8 +14,8 @@ use std::time::Duration;
 use crate::conf::{self, Scope, value};
 use crate::engine::{AppId, Application, Config, Served};
 
-use super::files;
-use super::variant::Variant;
+use crate::modules::hls::files::disk;
+use crate::modules::hls::settings::variant::Variant;
 
 /// How long `hls_endlist on` waits at least: people press Stop and Start.
 const LEAST_WAIT: Duration = Duration::from_secs(30);
@@ -237,7 +243,7 @@ impl App {
         match self.settings.place {
             Place::Memory { .. } => Ok(self.path.clone()),
             Place::Disk => {
-                files::make_directory(&self.path, files::Parents::Make)?;
+                disk::make_directory(&self.path, disk::Parents::Make)?;
                 self.path.canonicalize()
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::conf::{Context, Directive, Repeat, Takes};
 
-use super::{settings, variant};
+use crate::modules::hls::settings::{self, variant};
 
 const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::files;
-use super::master;
-use super::naming::Naming;
-use super::playlist::{End, Fragment, MAX_TEXT, Playlist, Retired, stream_inf_line};
-use super::store::Files;
+use crate::modules::hls::files::Files;
+use crate::modules::hls::files::disk;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::playlist::master;
+use crate::modules::hls::playlist::{End, Fragment, MAX_TEXT, Playlist, Retired, stream_inf_line};
 
 /// Deletes what a stream that has ended left: all that its playlist names, and a playlist that was about to
 /// appear; then the playlist, and the stream's own directories if nothing else is in them. The master
@@ -25,7 +25,7 @@ pub fn remove_all(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
 pub fn remove_last(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
     files.remove(&naming.playlist());
     // What a crash left half written.
-    files.remove(&files::part_of(&naming.playlist()));
+    files.remove(&disk::part_of(&naming.playlist()));
     files.remove(&naming.open_fragment());
     if matches!(files, Files::Disk) {
         for directory in naming.own_directories() {
@@ -101,7 +101,7 @@ fn read(naming: &Naming, files: &Files<'_>) -> Result<Option<Found>, String> {
         parsed.map(Some).ok_or_else(|| format!("{}: not a playlist of this server", path.display()))
     };
     let found = parse(&path)?;
-    let prepared = parse(&files::part_of(&path)).ok().flatten();
+    let prepared = parse(&disk::part_of(&path)).ok().flatten();
     let is_seen = found.is_some();
     let Some((mut playlist, mut retired)) = found.or_else(|| prepared.clone()) else { return Ok(None) };
     let listed: HashSet<u64> = playlist.fragments().map(|fragment| fragment.id).collect();

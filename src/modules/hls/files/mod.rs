@@ -1,5 +1,10 @@
 //! Files on the disk, or in memory: one set of operations for both.
 
+pub mod case;
+pub mod disk;
+pub mod keys;
+pub mod naming;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -7,8 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 
-use super::files;
-use super::settings::Place;
+use crate::modules::hls::settings::Place;
 
 /// Where the files of a stream are.
 #[derive(Debug)]
@@ -23,7 +27,7 @@ pub enum Files<'a> {
 #[derive(Debug)]
 pub enum Part {
     /// On the disk.
-    Disk(files::Part),
+    Disk(disk::Part),
     /// In memory.
     Memory(Rc<Extent>),
 }
@@ -49,7 +53,7 @@ impl<'a> Files<'a> {
     /// Reads a file of at most `limit` bytes; `None` if there is none.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         match self {
-            Self::Disk => files::read(path, limit),
+            Self::Disk => disk::read(path, limit),
             Self::Memory(memory) => {
                 memory.get(path).filter(|file| file.len() <= limit).map(MemoryFile::read).transpose()
             }
@@ -59,7 +63,7 @@ impl<'a> Files<'a> {
     /// The length of a file that is there.
     pub fn size(&self, path: &Path) -> Option<u64> {
         match self {
-            Self::Disk => files::size(path),
+            Self::Disk => disk::size(path),
             Self::Memory(memory) => memory.get(path).map(MemoryFile::len),
         }
     }
@@ -67,7 +71,7 @@ impl<'a> Files<'a> {
     /// Begins a file: on the disk under this hidden name, in memory as the owner's.
     pub fn begin(&mut self, hidden: PathBuf, owner: &Rc<Path>) -> io::Result<Part> {
         match self {
-            Self::Disk => files::Part::create(hidden).map(Part::Disk),
+            Self::Disk => disk::Part::create(hidden).map(Part::Disk),
             Self::Memory(memory) => memory.begin_draft(Some(owner)).map(Part::Memory),
         }
     }
@@ -83,7 +87,7 @@ impl<'a> Files<'a> {
 
     /// Makes a whole file ready to appear at a path.
     pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Part> {
-        let mut part = self.begin(files::part_of(path), owner)?;
+        let mut part = self.begin(disk::part_of(path), owner)?;
         self.append(&mut part, bytes, 0)?;
         Ok(part)
     }
@@ -103,7 +107,7 @@ impl<'a> Files<'a> {
     /// Writes a whole file that no stream owns.
     pub fn write(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
-            Self::Disk => files::write(path, bytes),
+            Self::Disk => disk::write(path, bytes),
             Self::Memory(memory) => memory.put(path.to_owned(), bytes, modified),
         }
     }
@@ -111,7 +115,7 @@ impl<'a> Files<'a> {
     /// Writes a file anew that is there, and stays its owner's.
     pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
-            Self::Disk => files::write(path, bytes),
+            Self::Disk => disk::write(path, bytes),
             Self::Memory(memory) => memory.replace(path, bytes, modified),
         }
     }
@@ -119,7 +123,7 @@ impl<'a> Files<'a> {
     /// Removes a file, if it is there.
     pub fn remove(&mut self, path: &Path) {
         match self {
-            Self::Disk => files::remove(path),
+            Self::Disk => disk::remove(path),
             Self::Memory(memory) => memory.remove(path),
         }
     }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::files::open;
 
-use super::files;
-use super::settings::Layout;
 use crate::http::path;
+use crate::modules::hls::files::disk;
+use crate::modules::hls::settings::Layout;
 
 /// The file's name.
 const NAME: &str = ".millstream-hls";
@@ -67,7 +67,7 @@ impl Ledger {
     /// The ledger of a directory, with what is in its file.
     pub fn open(root: &Path) -> Self {
         let path = root.join(NAME);
-        let bytes = files::read(&path, MAX_TEXT).unwrap_or_else(|error| {
+        let bytes = disk::read(&path, MAX_TEXT).unwrap_or_else(|error| {
             log::warn!("hls: what an earlier run has left stays: {error}");
             None
         });
@@ -109,18 +109,18 @@ impl Ledger {
 
     /// Somebody has removed the file, perhaps with its directory.
     fn is_lost(&self) -> bool {
-        files::size(&self.path).is_none()
+        disk::size(&self.path).is_none()
     }
 
     fn write(&mut self, line: &str) {
         let result = if self.entries.is_empty() {
-            files::remove(&self.path);
+            disk::remove(&self.path);
             self.stale = 0;
             Ok(())
         } else if self.stale > MAX_STALE.max(self.entries.len()) || self.is_lost() {
             self.stale = 0;
             let text: String = self.entries.iter().map(|entry| entry.line('+')).collect();
-            files::write(&self.path, text.as_bytes())
+            disk::write(&self.path, text.as_bytes())
         } else {
             append(&self.path, line)
         };
@@ -139,8 +139,8 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
 mod tests {
     use std::fs;
 
-    use super::super::files::tests::Scratch;
     use super::*;
+    use crate::modules::hls::files::disk::tests::Scratch;
 
     fn entry(name: &str) -> Entry {
         Entry { layout: Layout::Flat, name: name.to_owned() }

@@ -7,11 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::case::Case;
-use super::settings::{Layout, Place, Settings};
-use super::variant::Variant;
 use crate::engine::StreamName;
 use crate::http::path;
+use crate::modules::hls::files::case::Case;
+use crate::modules::hls::settings::variant::Variant;
+use crate::modules::hls::settings::{Layout, Place, Settings};
 
 /// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
 const MAX_ID: u64 = 9_999_999_999_999_999;
@@ -238,8 +238,8 @@ impl Naming {
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::KeySettings;
     use super::*;
+    use crate::modules::hls::settings::KeySettings;
 
     fn naming(adjust: impl FnOnce(&mut Settings)) -> Naming {
         let mut settings = Settings::for_tests();
@@ -305,9 +305,9 @@ mod tests {
 
     #[test]
     fn the_longest_names_are_those_of_files() {
-        use super::super::files::part_of;
         use crate::conf::path::NAME_MAX;
         use crate::engine::StreamName;
+        use crate::modules::hls::files::disk::part_of;
         let longest = "n".repeat(StreamName::MAX_BYTES);
         for layout in [Layout::Flat, Layout::Nested] {
             let settings = Settings { layout, keys: keys(None, ""), ..Settings::for_tests() };

@@ -5,9 +5,9 @@
 
 use std::time::SystemTime;
 
-use super::naming::Naming;
-use super::playlist::{self, MAX_TEXT};
-use super::store::Files;
+use crate::modules::hls::files::Files;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::playlist::{self, MAX_TEXT};
 
 /// Writes the master playlist of a variant anew, from those variants whose playlists list anything; without any there is
 /// none. A failure is a line in the log: the variant goes on.
@@ -47,10 +47,10 @@ mod tests {
     use std::rc::Rc;
     use std::time::UNIX_EPOCH;
 
-    use super::super::settings::{Layout, Place, Settings};
-    use super::super::variant::Variant;
     use super::*;
     use crate::engine::MemoryFiles;
+    use crate::modules::hls::settings::variant::Variant;
+    use crate::modules::hls::settings::{Layout, Place, Settings};
 
     fn settings(layout: Layout) -> Rc<Settings> {
         let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];

@@ -1,7 +1,7 @@
 //! `hls_variant`: a suffix of streams' names, and what the master playlist says of the streams that have it.
 
-use super::attributes::Attributes;
 use crate::engine::StreamName;
+use crate::modules::hls::settings::attributes::Attributes;
 
 /// How `hls_variant` is written.
 pub const SYNTAX: &str = "suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]";

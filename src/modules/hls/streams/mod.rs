@@ -1,13 +1,16 @@
 //! The streams that are being written and those whose files wait for their removal, found by what is asked for: there
 //! may be thousands of each.
 
+pub mod ledger;
+pub mod recovery;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::engine::StreamId;
 
-use super::naming::Naming;
+use crate::modules::hls::files::naming::Naming;
 
 /// The streams that are being written. No two have a claim in common.
 #[derive(Debug, Default)]

@@ -80,8 +80,8 @@ fn is_one(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::tests::Scratch;
     use super::*;
+    use crate::modules::hls::files::disk::tests::Scratch;
 
     #[test]
     fn the_first_name_with_a_letter_tells() {

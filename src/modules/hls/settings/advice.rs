@@ -3,7 +3,7 @@
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Application, Config, Probe};
 
-use super::settings::{App, Place, absolute};
+use crate::modules::hls::settings::{App, Place, absolute};
 
 /// Looks at all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
