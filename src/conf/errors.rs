@@ -3,7 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::{Node, Place, Scope};
+use super::node::Node;
+use super::place::Place;
 
 /// Errors that are shown; of the rest the number is.
 const MAX_SHOWN: usize = 100;
@@ -16,7 +17,7 @@ pub struct Error {
     /// What is wrong.
     pub message: String,
     /// Whether it is about something missing that may have been left out as wrong.
-    is_doubtful: bool,
+    pub(super) is_doubtful: bool,
 }
 
 impl Error {
@@ -33,13 +34,6 @@ impl Error {
     /// An error about a line of a file; line 0 is the file as a whole.
     pub(super) fn in_line(file: &Rc<str>, line: u32, message: impl Into<String>) -> Self {
         Self::in_place(Place::in_line(file, line), message)
-    }
-
-    /// The same error, which is about a directive that a block and those around it lack. It is not reported if the
-    /// directive may have been left out as wrong.
-    pub fn for_lack_of(mut self, name: &str, scope: &Scope<'_>) -> Self {
-        self.is_doubtful = scope.may_have_lost(name);
-        self
     }
 }
 

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use super::directive::{Context, Directive, Table, Takes};
+use super::errors::Error;
+use super::node::Node;
+use super::place::Place;
 use super::suggest::meant;
-use super::{Node, Place, Tree, value};
+use super::tree::Tree;
+use super::value;
 
 /// A block, seen with what it inherits. Values that are not given are the table's defaults, so no code
 /// repeats a default; a value that was not checked reads as nothing, zero or off.
@@ -134,6 +138,15 @@ impl<'t> Scope<'t> {
     /// The directive of a name that counts here: the one that may stand here or nearest around.
     fn row(&self, name: &str) -> Option<&'static Directive> {
         self.chain.iter().find_map(|(_, context)| self.table.find(name, *context))
+    }
+}
+
+impl Error {
+    /// The same error, which is about a directive that a block and those around it lack. It is not reported if the
+    /// directive may have been left out as wrong.
+    pub fn for_lack_of(mut self, name: &str, scope: &Scope<'_>) -> Self {
+        self.is_doubtful = scope.may_have_lost(name);
+        self
     }
 }
 

@@ -6,9 +6,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::errors::{Error, Errors};
 use super::lexer::{Lexer, Token};
+use super::node::Node;
 use super::template::{fill_in, unfilled};
-use super::{Error, Errors};
 
 /// The largest file, bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -25,36 +26,6 @@ const MAX_NODES: u32 = 65_536;
 /// that are errors by themselves.
 const OPTIONAL: [&str; 6] =
     ["mime.types", "fastcgi_params", "fastcgi.conf", "uwsgi_params", "scgi_params", "proxy_params"];
-
-/// A directive, with its block if it has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// The directive's name.
-    pub name: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// What stands in its braces, if it has them.
-    pub children: Option<Vec<Node>>,
-    /// The file it stands in.
-    pub file: Rc<str>,
-    /// Its line, from 1.
-    pub line: u32,
-    /// The line of its last argument.
-    pub last_line: u32,
-    /// Its position among all directives, in the order in which they are read.
-    pub(super) position: u32,
-    /// The names of the directives of this block that have been left out because they are wrong.
-    pub(super) left_out: Vec<String>,
-}
-
-impl Node {
-    fn leave_out(&mut self, wrong: &HashSet<u32>) {
-        let Some(children) = &mut self.children else { return };
-        let lost = children.extract_if(.., |child| wrong.contains(&child.position));
-        self.left_out.extend(lost.map(|child| child.name));
-        children.iter_mut().for_each(|child| child.leave_out(wrong));
-    }
-}
 
 /// A whole configuration as it was written.
 #[derive(Debug)]
@@ -101,7 +72,7 @@ impl Tree {
 
     /// Leaves out the directives that have errors, so that what depends on their values is not judged by wrong ones.
     pub fn leave_out(&mut self, errors: &Errors) {
-        let wrong: HashSet<u32> = errors.iter().map(|error| error.place.position()).collect();
+        let wrong: HashSet<u32> = errors.iter().map(|error| error.place.position).collect();
         self.root.leave_out(&wrong);
     }
 
