@@ -5,7 +5,7 @@ use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
-use super::request::Headers;
+use super::headers::Headers;
 
 /// What the preconditions of a GET or HEAD say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

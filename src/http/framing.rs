@@ -2,7 +2,7 @@
 //!
 //! A body is refused with the head that announces it, so what follows a head is always the next head.
 
-use super::request::{Headers, HttpError, Method};
+use super::headers::{Headers, HttpError, Method};
 
 /// Refuses bodies, and every head whose body another parser could see elsewhere (RFC 9112, section 6.3).
 pub(super) fn check(method: &Method, headers: &Headers, version_minor: u8) -> Result<(), HttpError> {

@@ -5,6 +5,7 @@
 
 pub mod conditional;
 mod framing;
+mod headers;
 pub mod mime;
 pub mod path;
 pub mod range;
@@ -12,6 +13,7 @@ pub mod request;
 pub mod response;
 pub mod server;
 
-pub use request::{Headers, HttpError, Method, Request};
+pub use headers::{Headers, HttpError, Method};
+pub use request::Request;
 pub use response::ResponseHead;
 pub use server::ServerSession;

@@ -3,7 +3,8 @@
 //! It takes bytes only up to the end of a head, so that what a peer sends ahead stays with the caller,
 //! who decides when to go on. Between requests it holds no buffer.
 
-use super::request::{HttpError, MAX_HEAD, Request};
+use super::headers::HttpError;
+use super::request::{MAX_HEAD, Request};
 
 /// What is known of the line that is being received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
