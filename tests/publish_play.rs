@@ -8,7 +8,8 @@ use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
 use crate::common::{Server, until};
 use millstream::media::amf::Value;
-use millstream::rtmp::message::{MessageType, UserControl};
+use millstream::rtmp::control::UserControl;
+use millstream::rtmp::message::MessageType;
 
 #[test]
 fn every_packet_reaches_every_player_byte_for_byte_with_its_time() {

@@ -10,6 +10,7 @@ pub mod flac;
 pub mod flv;
 pub mod frame;
 pub mod hevc;
+pub mod kind;
 pub mod meter;
 pub mod mp3;
 pub mod nal;
@@ -22,7 +23,8 @@ pub mod segment;
 pub mod ts;
 pub mod vpx;
 
-pub use frame::{Frame, Kind, Packet, Role, Slices, Tracks};
+pub use frame::{Frame, Slices};
+pub use kind::{Kind, Packet, Role, Tracks};
 pub use meter::Meter;
 pub use parts::PartsError;
 pub use pictures::Pictures;

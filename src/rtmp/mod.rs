@@ -1,13 +1,14 @@
 //! RTMP (Adobe's Real Time Messaging Protocol specification, 1.0): bytes in, events and bytes out.
 //!
 //! From the wire upwards: [`handshake`], [`chunk`] (reader, writer and the image of a frame that all
-//! players share), [`message`] (types and control messages), [`command`] (connect, publish, play and
+//! players share), [`message`] (types), [`control`] (control messages), [`command`] (connect, publish, play and
 //! their answers), [`capabilities`] (Enhanced RTMP's), [`shared_object`], [`server`] (a session of the
 //! server side). No sockets, clocks or randomness.
 
 pub mod capabilities;
 pub mod chunk;
 pub mod command;
+pub mod control;
 pub mod handshake;
 pub mod message;
 pub mod server;

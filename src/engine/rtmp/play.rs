@@ -13,7 +13,7 @@ use crate::engine::stream::name::StreamName;
 use crate::media::Kind;
 use crate::rtmp::Control;
 use crate::rtmp::command::{After, Level};
-use crate::rtmp::message::UserControl;
+use crate::rtmp::control::UserControl;
 
 type Code = (Level, &'static str);
 

@@ -14,7 +14,7 @@ use crate::engine::stream::Streams;
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::http::HttpError;
-use crate::rtmp::message::UserControl;
+use crate::rtmp::control::UserControl;
 
 /// What is said to an HTTP client that does not finish its request.
 const TOO_SLOW: HttpError = HttpError { status: 408, reason: "no whole request in time" };

@@ -15,7 +15,7 @@ use crate::engine::timers::Timer;
 use crate::engine::work::Work;
 use crate::rtmp::ServerSession;
 use crate::rtmp::command::Level;
-use crate::rtmp::message::UserControl;
+use crate::rtmp::control::UserControl;
 
 /// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
 /// number. (A frame of more than one chunk takes up twice its length, with its image.)

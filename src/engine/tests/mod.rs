@@ -29,7 +29,8 @@ use crate::media::amf::{Object, Value, amf0};
 use crate::media::{Frame, Kind};
 use crate::modules::table;
 use crate::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
-use crate::rtmp::message::{MessageType, UserControl, write_control};
+use crate::rtmp::control::{UserControl, write_control};
+use crate::rtmp::message::MessageType;
 
 const CONFIG: &str = "
     rtmp {

@@ -6,13 +6,14 @@
 
 mod codec;
 mod enhanced;
+mod tag;
 
 pub use codec::Codec;
+pub use tag::Tag;
 
-use std::ops::Range;
-
-use super::frame::{Kind, Packet, Role, Tracks};
+use super::kind::{Kind, Packet, Role};
 use super::reader::{Reader, Truncated};
+use tag::video_role;
 
 /// Length of the file header and the first PreviousTagSize.
 pub const FILE_HEADER: usize = 13;
@@ -62,42 +63,6 @@ impl TagHeader {
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
         };
         (stream == [0; 3]).then_some(header)
-    }
-}
-
-/// What a tag header says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
-    /// The codec.
-    pub codec: Codec,
-    /// What is in the tag.
-    pub packet: Packet,
-    /// What depends on the tag.
-    pub role: Role,
-    /// Presentation minus decoding time, milliseconds.
-    pub composition_time: i32,
-    /// What the presentation time has beyond its milliseconds: 0 to 999 999 ns (Enhanced RTMP ModEx).
-    pub nanoseconds: u32,
-    /// The tracks that have a part of it; of a configuration, those that it configures.
-    pub tracks: Tracks,
-    /// Where the elementary data lies in the tag. Invariant: within it.
-    pub body: Range<usize>,
-}
-
-impl Tag {
-    const EMPTY: Self = Self {
-        codec: Codec::None,
-        packet: Packet::Other,
-        role: Role::Empty,
-        composition_time: 0,
-        nanoseconds: 0,
-        tracks: Tracks::DEFAULT,
-        body: 0..0,
-    };
-
-    /// Whether it is to configure its codec and does not.
-    fn lacks_configuration(&self) -> bool {
-        self.packet == Packet::Configuration && self.codec.needs_configuration() && self.body.is_empty()
     }
 }
 
@@ -219,16 +184,6 @@ fn inspect_video(payload: &[u8]) -> Result<Tag, Truncated> {
         _ => (Packet::Other, Role::Empty, 0),
     };
     Ok(Tag { codec, packet, role, composition_time, body: 5..payload.len(), ..Tag::EMPTY })
-}
-
-/// What a video frame type says (E.4.3.1 FrameType).
-fn video_role(frame_type: u8) -> Role {
-    match frame_type {
-        1 | 4 => Role::Key,
-        2 => Role::Inter,
-        3 => Role::Disposable,
-        _ => Role::Empty,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which pictures a decoder can start at.
 
-use super::super::frame::Role;
-use super::Contents;
+use super::super::kind::Role;
+use super::contents::Contents;
 
 /// How long a stream may have no key frame, milliseconds, before its tags are believed.
 const PATIENCE: u64 = 5000;

@@ -5,6 +5,7 @@
 //! message itself is never changed: what is learnt stands in its [`Frame`]. It knows the default track of one publisher.
 
 mod configuration;
+mod contents;
 mod keys;
 
 use std::fmt;
@@ -13,15 +14,12 @@ use std::mem;
 pub use configuration::Configuration;
 
 use super::flv;
-use super::frame::{Frame, Kind, Packet, Role, Slices};
-use super::nal::{Framing, Nals, Unit};
+use super::frame::{Frame, Slices};
+use super::kind::{Kind, Packet, Role};
+use super::nal::Framing;
+use contents::{Contents, MAX_SET_BYTES, MAX_SETS};
 use keys::Keys;
 
-use super::parts::{MAX_PARAMETER_SETS, PartsError};
-
-/// The most parameter sets, and bytes of them, that are kept until their picture comes.
-const MAX_SETS: usize = 64;
-const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
 /// How far the times of a picture's messages may be apart, milliseconds.
 const SPREAD: u64 = 5;
 /// How long a stream may have no parameter sets before that is odd, milliseconds.
@@ -240,60 +238,6 @@ impl Pictures {
             self.odd.push(oddity);
             findings.oddities.push(oddity);
         }
-    }
-}
-
-/// What the NAL units of a message are.
-struct Contents<'a> {
-    /// Whether the first slice begins a picture; none without a slice.
-    begins: Option<bool>,
-    /// Whether there is a slice of a picture that decoding can start at.
-    is_random_access: bool,
-    /// Whether all slices need no other picture.
-    is_intra: bool,
-    has_recovery_point: bool,
-    /// Parameter sets.
-    sets: Vec<&'a [u8]>,
-}
-
-impl<'a> Contents<'a> {
-    fn read(body: &'a [u8], configuration: &Configuration) -> Result<(Framing, Self), PartsError> {
-        let walk = |framing| Self::of(Nals::new(body, framing), configuration);
-        Framing::find(body, configuration.length_size(), configuration.unit(), walk)
-    }
-
-    fn of(nals: Nals<'a>, configuration: &Configuration) -> Result<Self, PartsError> {
-        let mut contents = Self {
-            begins: None,
-            is_random_access: false,
-            is_intra: true,
-            has_recovery_point: false,
-            sets: Vec::new(),
-        };
-        let mut parameters = 0;
-        for nal in nals {
-            let nal = nal?;
-            let unit = configuration.unit()(nal);
-            if unit.is_slice() {
-                contents.begins.get_or_insert_with(|| configuration.is_first_slice(nal));
-                contents.is_random_access |= unit == Unit::RandomAccess;
-                contents.is_intra &= unit != Unit::Slice;
-            }
-            match unit {
-                Unit::RecoveryPoint => contents.has_recovery_point = true,
-                Unit::Parameters(_) if parameters == MAX_PARAMETER_SETS => {
-                    return Err(PartsError::TooManyParameterSets);
-                }
-                Unit::Parameters(_) => {
-                    parameters += 1;
-                    if contents.sets.len() < MAX_SETS && nal.len() <= MAX_SET_BYTES {
-                        contents.sets.push(nal);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(contents)
     }
 }
 

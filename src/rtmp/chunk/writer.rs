@@ -1,7 +1,8 @@
 //! Messages out: always a full (type 0) header and then type 3 chunks, so that any message may be
 //! left out and a player may begin with any.
 
-use crate::media::frame::{Frame, HEADROOM, Kind};
+use crate::media::frame::HEADROOM;
+use crate::media::{Frame, Kind};
 use crate::rtmp::message::{MessageType, csid};
 
 use super::EXTENDED;

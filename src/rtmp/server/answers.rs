@@ -5,7 +5,8 @@ use crate::media::amf::{Object, Value, amf0};
 use super::super::capabilities::announce;
 use super::super::chunk::write_message;
 use super::super::command::{Connect, Level, information};
-use super::super::message::{MessageType, csid, write_control};
+use super::super::control::write_control;
+use super::super::message::{MessageType, csid};
 use super::super::shared_object::Encoding;
 use super::{Phase, ServerSession, Settings};
 

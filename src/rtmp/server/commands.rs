@@ -1,7 +1,7 @@
 //! The commands of a client (specification 7.2): answered here, or made an event.
 
+use crate::media::Kind;
 use crate::media::amf::Value;
-use crate::media::frame::Kind;
 
 use super::super::RtmpError;
 use super::super::chunk::Message;

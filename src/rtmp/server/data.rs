@@ -2,7 +2,7 @@
 
 use crate::media::amf::{Value, amf0};
 use crate::media::flv;
-use crate::media::frame::{Frame, Kind};
+use crate::media::{Frame, Kind};
 
 use super::super::RtmpError;
 use super::super::chunk::Message;

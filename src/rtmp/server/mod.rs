@@ -11,14 +11,14 @@ mod streams;
 
 use std::mem;
 
-use crate::media::frame::{Frame, Kind};
-use crate::media::{Reader, Truncated};
+use crate::media::{Frame, Kind, Reader, Truncated};
 
 use super::RtmpError;
 use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
 use super::command::{Connect, Play, Publish};
+use super::control::{UserControl, write_control};
 use super::handshake::Handshake;
-use super::message::{MessageType, UserControl, write_control};
+use super::message::MessageType;
 use super::shared_object::{Encoding, SharedObject};
 use aggregate::{Aggregate, MAX_PARTS};
 use streams::MessageStreams;

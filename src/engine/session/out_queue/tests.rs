@@ -1,7 +1,8 @@
 use crate::engine::session::out_queue::*;
 use crate::media::Kind;
 use crate::rtmp::chunk::{ChunkReader, Limits, Mux, stamp};
-use crate::rtmp::message::{MessageType, write_control};
+use crate::rtmp::control::write_control;
+use crate::rtmp::message::MessageType;
 
 fn frame(length: usize) -> Rc<Frame> {
     let mut frame = Frame::from_payload(Kind::Audio, 0, &vec![0xaf; length]);

@@ -3,9 +3,10 @@
 //! Audio and video headers have the same form: packet types, ModEx, Multitrack. Whatever does not fit
 //! the form costs its message, which goes to players as it came and is nothing to the server.
 
-use super::super::frame::{Kind, Packet, Role, Tracks};
+use super::super::kind::{Kind, Packet, Role, Tracks};
 use super::super::reader::{Reader, Truncated};
-use super::{Codec, Tag};
+use super::codec::Codec;
+use super::tag::{Tag, video_role};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
@@ -218,7 +219,7 @@ fn judge(kind: Kind, packet_type: u8, frame_type: u8) -> (Packet, Role) {
         (Kind::Video, MPEG2_TS_SEQUENCE_START) => (Packet::Configuration, Role::Header),
         // The frame type of metadata means nothing: FFmpeg sends that of commands.
         (_, METADATA) => (Packet::Description, Role::Header),
-        (Kind::Video, CODED_FRAMES | CODED_FRAMES_X) => (Packet::Frames, super::video_role(frame_type)),
+        (Kind::Video, CODED_FRAMES | CODED_FRAMES_X) => (Packet::Frames, video_role(frame_type)),
         (_, CODED_FRAMES) => (Packet::Frames, Role::Key),
         _ => (Packet::Other, Role::Empty),
     }

@@ -4,8 +4,8 @@
 //! from the input into the message being put together, so a session keeps no input buffer. A message
 //! is allocated as its bytes arrive, never by what its header promises.
 
-use crate::media::Reader;
-use crate::media::frame::{Frame, HEADROOM, Kind};
+use crate::media::frame::HEADROOM;
+use crate::media::{Frame, Kind, Reader};
 
 use super::extended::{self, ExtendedHabit};
 use super::stream::ChunkStream;
