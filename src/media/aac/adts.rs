@@ -1,8 +1,8 @@
 //! ADTS (ISO 14496-3 1.A.3): the header that each raw frame needs in MPEG-TS, and the frames of encoders that send it
 //! where a raw frame belongs.
 
+use super::config::{AacError, AudioConfig, RATES};
 use super::program::Program;
-use super::{AacError, AudioConfig, RATES};
 use crate::media::parts::{MAX_AUDIO_FRAMES, PartsError};
 
 /// Length of the headers written here: without a checksum.
@@ -103,6 +103,30 @@ impl Adts {
     }
 }
 
+impl AudioConfig {
+    /// Reads a configuration. An ADTS header, which encoders of ADTS may send in its place, is no configuration of a coder
+    /// that exists, and says as much.
+    pub fn parse(config: &[u8]) -> Result<Self, AacError> {
+        match Header::parse(config) {
+            Some(header) => Ok(header.adts.config()),
+            None => Self::parse_fields(config),
+        }
+    }
+
+    /// How to put this coder's frames into ADTS, if ADTS can tell all that a decoder must know: one of
+    /// the first four object types, a tabled rate, 1 to 7 as channels or a program configuration, 1024 samples.
+    /// HE-AAC is carried as its core; decoders find SBR and PS in the frames.
+    pub fn adts(&self) -> Option<Adts> {
+        let profile = u8::try_from(self.object_type.checked_sub(1)?).ok().filter(|&profile| profile < 4)?;
+        let rate = RATES.iter().position(|&rate| rate == self.sample_rate)?;
+        let rate_index = u8::try_from(rate).ok()?;
+        let channels = u8::try_from(self.channel_configuration).ok().filter(|&count| count <= 7)?;
+        let program = self.program.filter(|_| channels == 0);
+        let is_told = (channels > 0 || program.is_some()) && self.frame_samples == 1024;
+        is_told.then_some(Adts { profile, rate_index, channels, program })
+    }
+}
+
 /// The ADTS frames of a message: nearly always one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frames {
@@ -140,11 +164,6 @@ impl Frames {
 /// Whether a frame begins as ADTS does: no raw one starts like that, because its first element would be the end.
 pub fn is_adts(frame: &[u8]) -> bool {
     matches!(frame, [0xff, second, ..] if second & 0xf6 == 0xf0)
-}
-
-/// The configuration that a header tells, whether its frame is there or not.
-pub(super) fn config(header: &[u8]) -> Option<AudioConfig> {
-    Header::parse(header).map(|header| header.adts.config())
 }
 
 /// One frame's header.

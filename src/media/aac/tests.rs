@@ -1,5 +1,6 @@
 //! Configurations by the tables of ISO 14496-3, and as encoders write them.
 
+use super::config::{AOT_ESCAPE, AOT_PS, AOT_SBR, RATES};
 use super::*;
 use crate::media::parts::{MAX_AUDIO_FRAMES, PartsError};
 

@@ -195,7 +195,7 @@ fn parse_frame_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
 }
 
 #[cfg(test)]
-pub(in crate::media) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// x264 --profile baseline, 320x240, 25 frames a second.

@@ -3,27 +3,20 @@
 
 mod record;
 mod sps;
+mod syntax;
 mod vps;
 
 use std::error::Error;
 use std::fmt;
 
-use super::bits::Bits;
 use super::nal::{Picture, Rewriter, Unit, begins_with_start_code, has_recovery_point, sets_in, trim};
 use super::{Reader, Truncated};
+use syntax::{NAL_AUD, NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, nal_type};
 
-/// NAL unit types (ISO 23008-2 table 7-1).
-const NAL_VPS: u8 = 32;
-const NAL_SPS: u8 = 33;
-const NAL_PPS: u8 = 34;
-const NAL_AUD: u8 = 35;
-const NAL_PREFIX_SEI: u8 = 39;
 /// An access unit delimiter that allows every slice type (7.4.3.5).
 const DELIMITER: [u8; 3] = [NAL_AUD << 1, 1, 0x50];
 /// The most parameter sets of a type: as many as picture parameter sets can have numbers (7.4.3.3.1).
 const MAX_SETS: usize = 64;
-/// The most pictures that a decoder holds: MaxDpbSize (A.4.1).
-const MAX_DECODED_PICTURES: u32 = 16;
 /// SEI messages that describe all pictures (D.2.28, D.2.35, D.2.38): the mastering display, light levels, the
 /// transfer characteristics of HLG. What else is found in records, such as the encoder's name and options or
 /// the first picture's timing, is not for every key frame.
@@ -182,11 +175,6 @@ impl DecoderConfig {
     }
 }
 
-/// The type of a NAL unit, from its header (7.3.1.2); `None` for one that is shorter.
-fn nal_type(nal: &[u8]) -> Option<u8> {
-    nal.first_chunk().map(|[header, _]| header >> 1 & 0x3f)
-}
-
 /// Whether an SEI unit's first message describes all pictures.
 fn is_lasting_sei(nal: &[u8]) -> bool {
     nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
@@ -226,55 +214,6 @@ pub(super) fn is_first_slice(nal: &[u8]) -> bool {
 pub(super) fn repeat(nal: &[u8]) -> Option<Vec<u8>> {
     const IDR: std::ops::RangeInclusive<u8> = 19..=20;
     nal_type(nal).is_some_and(|kind| IDR.contains(&kind)).then(|| nal.to_vec())
-}
-
-/// `max_sub_layers_minus1`, which is at most 6 (7.4.3.1), and one more.
-fn parse_max_sub_layers(bits: &mut Bits<'_>) -> Result<u32, Truncated> {
-    let minus1 = bits.u(3)?;
-    if minus1 <= 6 { Ok(minus1 + 1) } else { Err(Truncated) }
-}
-
-/// Steps over `profile_tier_level` with a general profile (7.3.3).
-fn skip_profile(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
-    const PROFILE: u32 = 88;
-    const LEVEL: u32 = 8;
-    skip(bits, PROFILE + LEVEL)?;
-    let below = max_sub_layers.saturating_sub(1);
-    let mut left = 0;
-    for _ in 0..below {
-        left += if bits.flag()? { PROFILE } else { 0 };
-        left += if bits.flag()? { LEVEL } else { 0 };
-    }
-    if below > 0 {
-        bits.u(2 * (8 - below))?; // reserved
-    }
-    skip(bits, left)
-}
-
-fn skip(bits: &mut Bits<'_>, count: u32) -> Result<(), Truncated> {
-    for _ in 0..count {
-        bits.flag()?;
-    }
-    Ok(())
-}
-
-/// Steps over what each sub-layer needs of buffers, or the highest one (7.3.2.1, 7.3.2.2).
-fn skip_sub_layer_ordering(bits: &mut Bits<'_>, max_sub_layers: u32) -> Result<(), Truncated> {
-    let count = if bits.flag()? { max_sub_layers } else { 1 };
-    for _ in 0..count {
-        bits.ue(MAX_DECODED_PICTURES - 1)?; // max_dec_pic_buffering_minus1
-        bits.ue(MAX_DECODED_PICTURES - 1)?; // max_num_reorder_pics
-        bits.ue(u32::MAX)?; // max_latency_increase_plus1
-    }
-    Ok(())
-}
-
-/// A rate of 32 bits over 32 bits, if it is one.
-fn parse_rate(bits: &mut Bits<'_>) -> Result<Option<f64>, Truncated> {
-    let units_in_tick = bits.u(32)?;
-    let time_scale = bits.u(32)?;
-    let is_rate = units_in_tick > 0 && time_scale > 0;
-    Ok(is_rate.then(|| f64::from(time_scale) / f64::from(units_in_tick)))
 }
 
 #[cfg(test)]

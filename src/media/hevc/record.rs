@@ -1,7 +1,8 @@
 //! The decoder configuration record of parameter sets that came among the pictures.
 
 use super::super::nal::{Framing, Nals, Syntax, codes, merge, unescape};
-use super::{DecoderConfig, MAX_SETS, NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, Tier, nal_type, sps, unit};
+use super::syntax::{NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, nal_type};
+use super::{DecoderConfig, MAX_SETS, Tier, sps, unit};
 
 const SETS: Syntax = Syntax { unit, most: &[MAX_SETS; 3], number, sequence };
 

@@ -1,6 +1,6 @@
 //! The sequence parameter set, as far as the picture's size and rate (ISO 23008-2 7.3.2.2, E.2.1).
 
-use super::{
+use super::syntax::{
     MAX_DECODED_PICTURES, NAL_SPS, nal_type, parse_max_sub_layers, parse_rate, skip_profile,
     skip_sub_layer_ordering,
 };

@@ -1,6 +1,8 @@
 //! The video parameter set, as far as its timing (ISO 23008-2 7.3.2.1).
 
-use super::{NAL_VPS, nal_type, parse_max_sub_layers, parse_rate, skip_profile, skip_sub_layer_ordering};
+use super::syntax::{
+    NAL_VPS, nal_type, parse_max_sub_layers, parse_rate, skip_profile, skip_sub_layer_ordering,
+};
 use crate::media::Truncated;
 use crate::media::bits::Bits;
 use crate::media::nal::unescape;

@@ -2,7 +2,7 @@
 
 use super::super::parts::{MAX_NAL_UNITS, PartsError};
 use super::super::reader::Reader;
-use super::Unit;
+use super::unit::Unit;
 
 /// The start code of three bytes (annex B of both codecs), with which that of four bytes ends.
 const START_CODE: [u8; 3] = [0, 0, 1];

@@ -2,7 +2,9 @@
 
 use super::super::bits::Bits;
 use super::super::flv::MAX_CONFIGURATION;
-use super::{Unit, unescape};
+use super::super::parts::PartsError;
+use super::framing::{Framing, Nals};
+use super::unit::{Unit, unescape};
 
 /// How a codec tells its parameter sets apart.
 pub struct Syntax {
@@ -81,6 +83,22 @@ pub fn codes<const COUNT: usize>(nal: &[u8], from: usize) -> Option<[u32; COUNT]
         *code = bits.ue(u32::MAX).ok()?;
     }
     Some(codes)
+}
+
+/// The parameter sets in a message's body; None, as the last one, for what is behind too many units.
+pub(in crate::media) fn sets_in(
+    body: &[u8],
+    length_size: usize,
+    unit: fn(&[u8]) -> Unit,
+) -> impl Iterator<Item = Option<&[u8]>> {
+    let (framing, is_cut) = match Framing::of(body, length_size, unit) {
+        Ok(framing) => (framing, false),
+        Err(PartsError::Malformed) => (Framing::Lengths(length_size), false),
+        Err(_) => (Framing::Lengths(length_size), true),
+    };
+    let nals = Nals::new(body, framing).map_while(Result::ok);
+    let sets = nals.filter(move |nal| matches!(unit(nal), Unit::Parameters(_)));
+    sets.map(Some).chain(is_cut.then_some(None))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! NAL units behind lengths of every size, and frames as access units.
 
+use super::super::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};
 use super::*;
 
 fn walk(length_size: usize, body: &[u8]) -> Vec<Result<&[u8], PartsError>> {

@@ -7,12 +7,14 @@
 
 mod packet;
 mod psi;
+mod tracks;
 
-use super::flv::Codec;
+pub use packet::PACKET;
+pub use tracks::{Audio, Tracks, Video, carries};
+
 use packet::{Packets, Start};
+use tracks::{PID_AUDIO, PID_VIDEO};
 
-/// Length of a transport packet.
-pub const PACKET: usize = 188;
 /// The longest payload of one audio PES packet: its length field is 16 bits and counts 8 header bytes.
 pub const MAX_AUDIO_PAYLOAD: usize = 0xffff - 8;
 /// Ticks of the clock of PTS, DTS and PCR base (2.4.2.1) in a millisecond.
@@ -31,8 +33,6 @@ const MAX_STEP_BACK: u64 = 360_000;
 /// time for a clock: half of [`DELAY`].
 const MAX_LEAD: u64 = DELAY / 2;
 
-const PID_VIDEO: u16 = 0x100;
-const PID_AUDIO: u16 = 0x101;
 const STREAM_ID_VIDEO: u8 = 0xe0;
 const STREAM_ID_AUDIO: u8 = 0xc0;
 /// `private_stream_1`, which AC-3 and E-AC-3 have (ATSC A/52 A3.4, G3.4).
@@ -41,48 +41,6 @@ const STREAM_ID_PRIVATE: u8 = 0xbd;
 /// Milliseconds in ticks of 90 kHz. It wraps where u64 does, which the 33 bits on the wire do not see.
 pub fn ticks(ms: u64) -> u64 {
     ms.wrapping_mul(TICKS_PER_MS)
-}
-
-/// Whether pictures or sound of a codec are carried here.
-pub fn carries(codec: Codec) -> bool {
-    match codec {
-        Codec::Avc | Codec::Hevc | Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3 => true,
-        Codec::Vvc | Codec::Av1 | Codec::Vp8 | Codec::Vp9 | Codec::Opus | Codec::Flac => false,
-        Codec::Other(_) | Codec::Unknown(_) | Codec::None => false,
-    }
-}
-
-/// A video codec that is carried here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Video {
-    /// H.264, as a byte stream.
-    Avc,
-    /// H.265, as a byte stream.
-    Hevc,
-}
-
-/// An audio codec that is carried here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audio {
-    /// AAC in ADTS.
-    Aac,
-    /// MPEG-1 audio.
-    Mpeg1,
-    /// MPEG-2 audio: the lower sampling frequencies.
-    Mpeg2,
-    /// AC-3.
-    Ac3,
-    /// Enhanced AC-3.
-    Eac3,
-}
-
-/// The tracks that exist; the tables name these and no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tracks {
-    /// The video track, on PID 0x100.
-    pub video: Option<Video>,
-    /// The audio track, on PID 0x101.
-    pub audio: Option<Audio>,
 }
 
 /// When a picture is decoded and shown, in ticks of 90 kHz.

@@ -1,7 +1,7 @@
 //! Transport packets (ISO 13818-1 2.4.3.2): headers, continuity counters, adaptation fields, stuffing.
 
-use super::PACKET;
-
+/// Length of a transport packet.
+pub const PACKET: usize = 188;
 /// Bytes behind the header of a packet: adaptation field and payload.
 const ROOM: usize = PACKET - 4;
 const SYNC: u8 = 0x47;

@@ -1,6 +1,6 @@
 //! The two tables of a transport stream of one program (ISO 13818-1 2.4.4), and their checksum.
 
-use super::{Audio, PID_AUDIO, PID_VIDEO, Tracks, Video};
+use super::tracks::{Audio, PID_AUDIO, PID_VIDEO, Tracks, Video};
 
 /// PID of the program association table.
 pub const PID_PAT: u16 = 0;
