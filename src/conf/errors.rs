@@ -3,8 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::node::Node;
-use super::place::Place;
+use super::syntax::node::Node;
+use super::syntax::place::Place;
 
 /// Errors that are shown; of the rest the number is.
 const MAX_SHOWN: usize = 100;

@@ -3,30 +3,16 @@
 //!
 //! Opens files only for `include`. Knows the name of no directive but that and nginx's own.
 
-mod check;
-mod directive;
 mod errors;
-mod foreign;
-mod lexer;
-mod node;
 mod notice;
 pub mod path;
-mod place;
-mod reference;
 mod scope;
-mod suggest;
-mod template;
-mod tree;
+mod syntax;
+mod table;
 pub mod value;
 
-pub use check::check;
-pub use directive::{Context, Directive, Label, Repeat, Table, Takes};
 pub use errors::{Error, Errors, Faults};
-pub use foreign::{MORE, planned};
-pub use node::Node;
 pub use notice::{Notice, NoticeKind};
-pub use place::Place;
-pub use reference::markdown;
 pub use scope::Scope;
-pub use suggest::nearest;
-pub use tree::Tree;
+pub use syntax::{Node, Place, Tree};
+pub use table::{Context, Directive, Label, MORE, Repeat, Table, Takes, check, markdown, nearest, planned};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Node, Place};
+use super::syntax::{Node, Place};
 
 /// Why something is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

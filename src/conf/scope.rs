@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::directive::{Context, Directive, Table, Takes};
 use super::errors::Error;
-use super::node::Node;
-use super::place::Place;
-use super::suggest::meant;
-use super::tree::Tree;
+use super::syntax::node::Node;
+use super::syntax::place::Place;
+use super::syntax::tree::Tree;
+use super::table::directive::{Context, Directive, Table, Takes};
+use super::table::suggest::meant;
 use super::value;
 
 /// A block, seen with what it inherits. Values that are not given are the table's defaults, so no code
@@ -152,7 +152,7 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::directive::{Label, Repeat, row};
+    use super::super::table::directive::{Label, Repeat, row};
     use super::*;
 
     const ROWS: &[Directive] = &[

@@ -1,34 +1,27 @@
 //! Pure formats: frames, AMF, codec headers, FLV and MPEG-TS. Bytes in, bytes out; no I/O, no clock.
 
-pub mod aac;
-pub mod ac3;
 pub mod amf;
-pub mod av1;
-pub mod avc;
+mod audio;
 pub mod bits;
-pub mod flac;
 pub mod flv;
 pub mod frame;
-pub mod hevc;
 pub mod kind;
 pub mod meter;
-pub mod mp3;
-pub mod nal;
-pub mod opus;
 pub mod parts;
-pub mod pictures;
 pub mod reader;
 pub mod rfc6381;
 pub mod segment;
 pub mod ts;
-pub mod vpx;
+mod video;
 
+pub use audio::{aac, ac3, flac, mp3, opus};
 pub use frame::{Frame, Slices};
 pub use kind::{Kind, Packet, Role, Tracks};
 pub use meter::Meter;
 pub use parts::PartsError;
-pub use pictures::Pictures;
 pub use reader::{Reader, Truncated};
+pub use video::pictures::Pictures;
+pub use video::{av1, avc, hevc, nal, pictures, vpx};
 
 #[cfg(test)]
 pub(crate) mod tests;

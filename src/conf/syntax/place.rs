@@ -1,0 +1,39 @@
+//! Where something stands in a configuration.
+
+use std::fmt;
+use std::rc::Rc;
+
+/// A line of a file, shown as "file:line", and the position of its directive among all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub(in crate::conf) file: Rc<str>,
+    /// From 1; 0 is the file as a whole.
+    pub(in crate::conf) line: u32,
+    pub(in crate::conf) position: u32,
+}
+
+impl Place {
+    /// The options that the program is started with.
+    pub fn command_line() -> Self {
+        Self::in_line(&"the command line".into(), 0)
+    }
+
+    /// A line of a file, before all directives.
+    pub(in crate::conf) fn in_line(file: &Rc<str>, line: u32) -> Self {
+        Self { file: Rc::clone(file), line, position: 0 }
+    }
+
+    /// What things are put in order by.
+    pub(in crate::conf) fn order(&self) -> (u32, u32) {
+        (self.position, self.line)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! A tree held against the table: names, places, arguments, blocks, repetition.
+
+use std::collections::{HashMap, HashSet};
+
+use super::directive::{Context, Directive, Repeat, Table, Takes};
+use super::foreign::{self, Fate};
+use super::suggest::meant;
+use crate::conf::notice::{Notice, NoticeKind};
+use crate::conf::syntax::template::{fill_in, unfilled};
+use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
+
+/// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
+pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
+    let mut checker = Checker::new(table);
+    tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
+    checker.block(tree.root(), Context::Main);
+    checker.faults.into_result(checker.notices)
+}
+
+struct Checker<'a> {
+    table: &'a Table,
+    notices: Vec<Notice>,
+    noticed: HashSet<String>,
+    /// What has been said of planned directives: what to do instead, and of which, where.
+    advised: HashMap<&'static str, (String, Place)>,
+    faults: Faults,
+}
+
+impl<'a> Checker<'a> {
+    fn new(table: &'a Table) -> Self {
+        let (notices, noticed, advised) = (Vec::new(), HashSet::new(), HashMap::new());
+        Self { table, notices, noticed, advised, faults: Faults::default() }
+    }
+
+    fn block(&mut self, block: &Node, context: Context) {
+        let mut seen = HashSet::new();
+        for node in block.children.iter().flatten() {
+            let is_unread = node.name == "include" && node.children.is_none();
+            if is_unread {
+                continue;
+            }
+            let Some(row) = self.table.find(&node.name, context) else {
+                self.unowned(node, context);
+                continue;
+            };
+            if !seen.insert(&node.name) && row.repeat == Repeat::Once {
+                self.fault(node, format!("\"{}\" stands in this block twice", node.name));
+            }
+            match row.check_args(&node.args) {
+                Err(why) => self.fault(node, format!("{why}{}", hint(node))),
+                Ok(()) => self.look_for_templates(node),
+            }
+            self.form(node, row);
+        }
+    }
+
+    fn fault(&mut self, node: &Node, message: String) {
+        self.faults.push(Error::at(node, message));
+    }
+
+    fn look_for_templates(&mut self, node: &Node) {
+        if let Some(variable) = node.args.iter().find_map(|arg| unfilled(arg)) {
+            let message =
+                format!("{variable} is taken as it is; it is to be filled in before, such as by envsubst");
+            self.notices.push(Notice::at(node, NoticeKind::Warning, message));
+        }
+    }
+
+    /// A block where a block belongs, and none elsewhere.
+    fn form(&mut self, node: &Node, row: &Directive) {
+        match (row.takes, &node.children) {
+            (Takes::Block { opens, .. }, Some(_)) => self.block(node, opens),
+            (Takes::Block { .. } | Takes::Free(_), None) => {
+                self.fault(node, format!("\"{}\" has a block in braces, not \";\"", node.name));
+            }
+            (Takes::Free(_), Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let hint = hint(node);
+                self.fault(node, format!("\"{}\" ends with \";\" and has no block{hint}", node.name));
+            }
+        }
+    }
+
+    /// A directive that does not belong here: misplaced, nginx's, or nobody's.
+    fn unowned(&mut self, node: &Node, context: Context) {
+        let name = &node.name;
+        match foreign::fate(name, context) {
+            Some(Fate::Ignored) => {
+                let message = format!("\"{name}\" is accepted and means nothing here");
+                self.notice(node, NoticeKind::Ignored, message);
+            }
+            Some(Fate::NotYet(what)) => {
+                let message = format!("\"{name}\" is accepted, and {what}");
+                self.notice(node, NoticeKind::NotYet, message);
+            }
+            Some(Fate::Planned(instead)) => self.planned(node, instead),
+            Some(Fate::Refused(why)) => {
+                self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
+            }
+            None => self.fault(node, self.misplaced(name, context)),
+        }
+    }
+
+    /// A directive that is planned. What to do instead is said of the first that it is true of.
+    fn planned(&mut self, node: &Node, instead: &'static str) {
+        let name = &node.name;
+        let message = match self.advised.get(instead) {
+            Some((first, place)) => {
+                format!("\"{name}\" is not there yet, like \"{first}\" in {}", place.seen_from(node))
+            }
+            None => format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE),
+        };
+        if instead != foreign::LEAVE_OUT {
+            self.advised.entry(instead).or_insert_with(|| (name.clone(), Place::of(node)));
+        }
+        self.fault(node, message);
+    }
+
+    /// Tells something of a name, once.
+    fn notice(&mut self, node: &Node, kind: NoticeKind, message: String) {
+        if self.noticed.insert(node.name.clone()) {
+            self.notices.push(Notice::at(node, kind, message));
+        }
+    }
+
+    /// What to say of a name that means nothing in a context: where it belongs, or what may be meant.
+    fn misplaced(&self, name: &str, context: Context) -> String {
+        let mut places: Vec<Context> = self.table.named(name).flat_map(|row| row.contexts).copied().collect();
+        if places.is_empty() {
+            places = foreign::homes(name);
+        }
+        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+        if let Some(variable) = unfilled(name) {
+            return format!("unknown directive \"{name}\" in {context}; {}", fill_in(variable));
+        }
+        match places.as_slice() {
+            // Of so many errors, these are not shown.
+            [] if self.faults.are_many() => {
+                format!("unknown directive \"{}\" in {context}", name.escape_debug())
+            }
+            [] => {
+                let here: Vec<_> = self.table.names(Some(context)).collect();
+                let anywhere: Vec<_> = self.table.names(None).chain(foreign::names()).collect();
+                let meant = meant(name, &here).or_else(|| meant(name, &anywhere));
+                let hint = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+                format!("unknown directive \"{}\" in {context}{hint}", name.escape_debug())
+            }
+            [place] => format!("\"{name}\" is not allowed in {context}; it belongs in {place}"),
+            [first @ .., last] => {
+                format!(
+                    "\"{name}\" is not allowed in {context}; it belongs in {} or {last}",
+                    first.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// What has most likely happened to a directive with wrong arguments.
+fn hint(node: &Node) -> String {
+    match node.args.iter().find_map(|arg| unfilled(arg)) {
+        Some(variable) => format!("; {}", fill_in(variable)),
+        None if node.last_line > node.line => "; is a \";\" missing?".to_owned(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::directive::{Label, row};
+    use super::*;
+
+    const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::Application];
+    const ROWS: &[Directive] = &[
+        row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),
+        row(
+            "application",
+            &[Context::Rtmp],
+            Takes::Block { opens: Context::Application, label: Label::Name },
+            "",
+        ),
+        row("live", EVERYWHERE, Takes::Flag, "off"),
+        row("chunk_size", &[Context::Rtmp], Takes::Number(128, 4096), "4096"),
+        row("timeout", EVERYWHERE, Takes::Time, "60s"),
+        row("max_message", EVERYWHERE, Takes::Size, "1m"),
+        row("record", EVERYWHERE, Takes::AnyOf(&["off", "all"]), "off"),
+        row("types", EVERYWHERE, Takes::Free(Label::None), ""),
+    ];
+
+    fn run(text: &str) -> Result<Vec<Notice>, String> {
+        let tree = Tree::from_text("f", text).unwrap();
+        check(&tree, &Table::new(&[ROWS])).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn faults_say_where_what_was_expected_and_what_may_be_meant() {
+        for (text, message) in [
+            ("rtmp {\n liv on;\n}", "f:2: unknown directive \"liv\" in rtmp; did you mean \"live\"?"),
+            ("banana;", "f:1: unknown directive \"banana\" in the top level"),
+            ("live on;", "f:1: \"live\" is not allowed in the top level; it belongs in rtmp or application"),
+            ("rtmp { live yes; }", "f:1: \"live\" takes on or off, not \"yes\""),
+            ("rtmp { live; }", "f:1: \"live\" takes on or off, not nothing"),
+            ("rtmp { live on off; }", "f:1: \"live\" takes on or off, not 2 arguments"),
+            ("rtmp { chunk_size 12k; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"12k\""),
+            (
+                "rtmp { chunk_size 4k; }",
+                "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"4k\"; write \"4096\"",
+            ),
+            (
+                "rtmp { timeout 3 s; }",
+                "f:1: \"timeout\" takes a time such as 30s or 500ms, not 2 arguments; write \"3s\"",
+            ),
+            ("rtmp { timeout 3 4; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not 2 arguments"),
+            (
+                "rtmp { timeout 3 m 4; }",
+                "f:1: \"timeout\" takes a time such as 30s or 500ms, not 3 arguments",
+            ),
+            ("rtmp { chunk_size 127; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"127\""),
+            ("rtmp { timeout -1; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not \"-1\""),
+            ("rtmp { max_message 1t; }", "f:1: \"max_message\" takes a size such as 64k or 1m, not \"1t\""),
+            ("rtmp { record all x; }", "f:1: \"record\" takes any of off, all, not \"x\""),
+            ("rtmp;", "f:1: \"rtmp\" has a block in braces, not \";\""),
+            ("rtmp { live on { } }", "f:1: \"live\" ends with \";\" and has no block"),
+            ("rtmp x { }", "f:1: \"rtmp\" takes nothing before \"{\", not \"x\""),
+            ("rtmp { application { } }", "f:1: \"application\" takes a name, not nothing"),
+            ("rtmp { live on; live off; }", "f:1: \"live\" stands in this block twice"),
+            (
+                "rtmp { live on\n chunk_size 128; }",
+                "f:1: \"live\" takes on or off, not 3 arguments; is a \";\" missing?",
+            ),
+            (
+                "worker_connections 1;",
+                "f:1: \"worker_connections\" is not allowed in the top level; it belongs in events",
+            ),
+            (
+                "rtmp {\n dash on;\n}",
+                "f:2: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more",
+            ),
+        ] {
+            assert_eq!(run(text), Err(message.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_accepted_and_named_once() {
+        let text =
+            "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x; } worker_rlimit_nofile 2;";
+        let notices: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
+        let expected = [
+            "f:1: \"worker_rlimit_nofile\" is accepted and means nothing here",
+            "f:2: \"tcp_nodelay\" is accepted and means nothing here",
+            "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
+        ];
+        assert_eq!(notices, expected);
+    }
+
+    #[test]
+    fn what_to_do_instead_is_said_once() {
+        let text = "rtmp { dash on;\n dash_path x;\n dash on; resolver x; merge_slashes on; }";
+        let expected = "f:1: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more\n\
+                        f:2: \"dash_path\" is not there yet, like \"dash\" in line 1\n\
+                        f:3: \"dash\" is not there yet, like \"dash\" in line 1\n\
+                        f:3: \"resolver\" is not there yet: leave it out; docs/nginx-rtmp.md has more\n\
+                        f:3: \"merge_slashes\" is not there yet: leave it out; docs/nginx-rtmp.md has more";
+        assert_eq!(run(text), Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn a_template_that_is_not_filled_in_is_pointed_at() {
+        let error = "f:1: \"live\" takes on or off, not \"${LIVE}\"; ${LIVE} is to be filled in before, such as by envsubst";
+        assert_eq!(run("rtmp { live ${LIVE}; }"), Err(error.to_owned()));
+        assert_eq!(run("rtmp { application ${small} { } }"), Ok(vec![]));
+        let notices = run("rtmp { application a-${NAME}-b { } }").unwrap();
+        let told =
+            "f:1: warning: ${NAME} is taken as it is; it is to be filled in before, such as by envsubst";
+        assert_eq!(notices.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+    }
+
+    #[test]
+    fn a_good_file_passes() {
+        let text = "rtmp { chunk_size 128; application a { live on; timeout 1m30s; types { x y; } } }";
+        assert_eq!(run(text), Ok(vec![]));
+        assert_eq!(Table::new(&[ROWS]).check_defaults(), Ok(()));
+    }
+}
