@@ -32,6 +32,7 @@ mod limits;
 mod log_lines;
 mod logging;
 mod memory;
+mod module_directives;
 mod names;
 mod play_answer;
 mod publish_play;

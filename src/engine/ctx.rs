@@ -101,7 +101,7 @@ impl Ctx {
                     server: app.server,
                     clients: 0,
                     most_clients: Limits::of(&app.scope).clients(),
-                    policy: Policy::new(&app.scope),
+                    policy: app.policy,
                 })
                 .collect(),
             memory: MemoryFiles::default(),

@@ -31,6 +31,7 @@ mod tests;
 pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
+pub use config::features::{Features, HlsFeature, HlsLayout, LocationFiles};
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
@@ -98,6 +99,14 @@ pub fn directive_table(modules: &[Box<dyn Module>]) -> Table {
     Table::new(&parts)
 }
 
+/// Reads a checked configuration, with what the modules declare.
+fn read<'t>(root: &Scope<'t>, modules: &[Box<dyn Module>], faults: &mut conf::Faults) -> Config<'t> {
+    let mut config = Config::read(root, faults);
+    modules.iter().for_each(|module| module.declare(&mut config));
+    config.find_sites();
+    config
+}
+
 /// The server without its sockets.
 pub struct Engine {
     modules: Vec<Box<dyn Module>>,
@@ -116,7 +125,7 @@ impl Engine {
         now: Now,
     ) -> Result<Self, conf::Errors> {
         let mut faults = conf::Faults::default();
-        let mut config = Config::read(root, &mut faults);
+        let mut config = read(root, &modules, &mut faults);
         for module in &mut modules {
             faults.keep(module.configure(&config));
         }
@@ -127,7 +136,7 @@ impl Engine {
 
     /// Tries what the start will do, and tells what will fail or surprise. `root` is the configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
-        let config = Config::read(root, &mut conf::Faults::default());
+        let config = read(root, &self.modules, &mut conf::Faults::default());
         config::probe::whole(root, &config, probe);
         for module in &self.modules {
             module.probe(&config, probe);

@@ -35,6 +35,9 @@ pub trait Module {
     /// The module's directives, the only place where they are declared.
     fn directives(&self) -> &'static [Directive];
 
+    /// Says of each application and location what other modules have to know of this one's directives.
+    fn declare(&self, _config: &mut Config<'_>) {}
+
     /// Takes the module's settings out of a checked configuration; all that is wrong with them is the error.
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors>;
 

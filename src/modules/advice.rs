@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::conf::{self, Directive, Scope};
-use crate::engine::{Config, Ctx, KeyFrames, Module, Served, Stream, StreamId, Warning};
+use crate::conf::{self, Directive};
+use crate::engine::{Application, Config, Ctx, KeyFrames, Module, Served, Stream, StreamId, Warning};
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Role, ts};
 
@@ -68,7 +68,7 @@ impl Module for Advice {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|app| App::read(config, &app.scope)).collect();
+        self.apps = config.applications.iter().map(|app| App::of(config, app)).collect();
         Ok(())
     }
 
@@ -107,13 +107,14 @@ impl Module for Advice {
 }
 
 impl App {
-    fn read(config: &Config<'_>, scope: &Scope<'_>) -> Self {
-        let hls = scope.flag("hls").then(|| {
-            let path = scope.text("hls_path");
-            let served = Served::of(&config.sites, &path, scope.flag("hls_nested"));
-            Hls { path, fragment: scope.time("hls_fragment"), served }
+    fn of(config: &Config<'_>, application: &Application<'_>) -> Self {
+        let features = &application.features;
+        let hls = features.hls.as_ref().map(|hls| Hls {
+            path: hls.path.clone(),
+            fragment: hls.fragment,
+            served: Served::of(&config.sites, &hls.path, hls.layout),
         });
-        Self { hls, gop_cache: scope.flag("gop_cache") }
+        Self { hls, gop_cache: features.gop_cache }
     }
 }
 

@@ -66,6 +66,10 @@ impl Module for GopCache {
         DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        config.applications.iter_mut().for_each(|app| app.features.gop_cache = app.scope.flag("gop_cache"));
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         let apps = config.applications.iter();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, Player, Probe, Request,
-    Seat, Stream, StreamId, Track, Verdict,
+    Allowance, AppId, Application, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, Player, Probe,
+    Request, Seat, Stream, StreamId, Track, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -88,6 +88,18 @@ struct Settings {
 }
 
 impl Settings {
+    fn of(application: &Application<'_>) -> Self {
+        let scope = &application.scope;
+        Self {
+            live: application.features.live,
+            wait_key: scope.flag("wait_key"),
+            wait_video: scope.flag("wait_video"),
+            interleave: application.is_interleaved(),
+            data_messages: scope.flag("data_messages"),
+            multitrack: scope.flag("multitrack"),
+        }
+    }
+
     /// The frame as players get it, if they do.
     fn fit(&self, frame: &Rc<Frame>, stream: &Stream) -> Option<Rc<Frame>> {
         match frame.kind {
@@ -120,25 +132,23 @@ impl Module for Live {
         DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        config.applications.iter_mut().for_each(|app| app.features.live = app.scope.flag("live"));
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        let settings = config.applications.iter().map(|application| Settings {
-            live: application.scope.flag("live"),
-            wait_key: application.scope.flag("wait_key"),
-            wait_video: application.scope.flag("wait_video"),
-            interleave: application.scope.flag("interleave"),
-            data_messages: application.scope.flag("data_messages"),
-            multitrack: application.scope.flag("multitrack"),
-        });
-        self.apps = settings.collect();
+        self.apps = config.applications.iter().map(Settings::of).collect();
         Ok(())
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        for scope in config.applications.iter().map(|application| &application.scope) {
+        for application in &config.applications {
+            let features = &application.features;
             // What these two want to do tells more.
-            let is_told = scope.flag("hls") || scope.text("record") != "off";
-            if !scope.flag("live") && !is_told {
-                probe.warn(scope.node(), "nothing can be published or played here without \"live on\"");
+            let is_told = features.hls.is_some() || features.record;
+            if !features.live && !is_told {
+                let message = "nothing can be published or played here without \"live on\"";
+                probe.warn(application.scope.node(), message);
             }
         }
     }

@@ -73,6 +73,11 @@ fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
     if !host.is_empty() && host.bytes().all(is_host) { Ok((host, port)) } else { Err(bad()) }
 }
 
+/// The port in an argument of `listen`.
+pub(in crate::engine) fn port(text: &str, default_port: u16) -> Option<u16> {
+    split_address(text, default_port).ok().map(|(_, port)| port)
+}
+
 /// All addresses that are meant: a name may have several.
 pub(in crate::engine) fn resolve(text: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
     let (host, port) = split_address(text, default_port)?;
@@ -89,6 +94,20 @@ pub(in crate::engine) fn resolve(text: &str, default_port: u16) -> Result<Vec<So
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_what_follows_the_address_or_the_default() {
+        for (text, expected) in [
+            ("1935", 1935),
+            ("127.0.0.1:1936", 1936),
+            ("[::]:1937", 1937),
+            ("*:80", 80),
+            ("[::]", 7),
+            ("host", 7),
+        ] {
+            assert_eq!(port(text, 7), Some(expected), "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_written_as_nginx_has_them() {

@@ -4,6 +4,7 @@
 //! [`Module::configure`](crate::engine::Module::configure) and keeps plain values, indexed by those ids.
 
 pub(in crate::engine) mod directives;
+pub(in crate::engine) mod features;
 pub(in crate::engine) mod listen;
 pub(in crate::engine) mod listener;
 pub(in crate::engine) mod network;
@@ -11,8 +12,10 @@ pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
 pub(in crate::engine) mod server;
 
+use crate::engine::config::features::Features;
 use crate::engine::config::listener::Listener;
 use crate::engine::config::listener::Protocol;
+use crate::engine::config::policy::Policy;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::limits::connections::BlockLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,6 +26,10 @@ use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
 use crate::engine::limits::connections::Limits;
+use crate::rtmp::chunk::Mux;
+
+/// The port of RTMP, where `listen` names none.
+const RTMP_PORT: u16 = 1935;
 
 /// A whole configuration, borrowed from its tree.
 #[derive(Debug)]
@@ -52,8 +59,20 @@ pub struct Application<'t> {
     pub name: String,
     /// The position of its RTMP server among the servers.
     pub server: usize,
+    /// The port of its server.
+    pub port: u16,
+    /// Its features.
+    pub features: Features<'t>,
     /// Its directives, with those inherited from `server` and `rtmp`.
     pub scope: Scope<'t>,
+    pub(in crate::engine) policy: Policy,
+}
+
+impl Application<'_> {
+    /// Whether players get audio and video on one chunk stream.
+    pub fn is_interleaved(&self) -> bool {
+        self.policy.mux == Mux::Interleaved
+    }
 }
 
 /// One HTTP server.
@@ -90,9 +109,13 @@ impl<'t> Config<'t> {
                 config.add_http_server(&server, faults);
             }
         }
-        config.sites = Site::all(&config.locations);
         config.fold_listeners();
         config
+    }
+
+    /// Finds where files are on the web, once all locations have declared where they find them.
+    pub(in crate::engine) fn find_sites(&mut self) {
+        self.sites = Site::all(&self.locations);
     }
 
     /// Reads the blocks of a checked configuration; all that is wrong with them is the error.
@@ -105,9 +128,11 @@ impl<'t> Config<'t> {
 
     fn add_rtmp_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.servers.len();
-        self.servers.push(ServerSettings::new(scope));
+        let settings = ServerSettings::new(scope);
+        self.servers.push(settings);
         self.limits.servers.push(Limits::of(scope));
-        self.add_listeners(Protocol::Rtmp, server, 1935, scope, faults);
+        self.add_listeners(Protocol::Rtmp, server, RTMP_PORT, scope, faults);
+        let port = scope.own("listen").next().and_then(|node| listen::port(node.args.first()?, RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
@@ -115,7 +140,14 @@ impl<'t> Config<'t> {
                 let why = format!("application \"{name}\" stands in this server twice");
                 faults.push(Error::at(node, why));
             }
-            self.applications.push(Application { name, server, scope: application });
+            self.applications.push(Application {
+                name,
+                server,
+                port: port.unwrap_or(RTMP_PORT),
+                features: Features::default(),
+                policy: Policy::new(&application),
+                scope: application,
+            });
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
         if let Some(settings) = self.servers.last_mut() {

@@ -8,6 +8,7 @@ use regex_lite::Regex;
 use crate::conf::value::{self, NEVER, or_never};
 use crate::conf::{Context, Error, Faults, Scope};
 
+use crate::engine::config::features::LocationFiles;
 use crate::engine::ids::LocationId;
 
 use crate::engine::http::exchange::SendLimits;
@@ -22,6 +23,8 @@ pub struct Location<'t> {
     pub kind: Kind,
     /// The position of its HTTP server among the servers.
     pub server: usize,
+    /// Where it finds files.
+    pub files: LocationFiles,
     /// Its directives, with those inherited from `server` and `http`.
     pub scope: Scope<'t>,
 }
@@ -108,7 +111,13 @@ pub(in crate::engine) fn read<'t>(
     faults: &mut Faults,
 ) -> Vec<Location<'t>> {
     let own = scope.read_as(Context::Location);
-    let mut locations = vec![Location { path: "/".into(), kind: Kind::Server, server, scope: own }];
+    let mut locations = vec![Location {
+        path: "/".into(),
+        kind: Kind::Server,
+        server,
+        files: LocationFiles::default(),
+        scope: own,
+    }];
     for location in scope.blocks("location") {
         let node = location.node();
         if before + locations.len() >= MAX_LOCATIONS {
@@ -124,7 +133,7 @@ pub(in crate::engine) fn read<'t>(
         if !kind.is_regex() && locations.iter().any(same) {
             faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
         }
-        locations.push(Location { path, kind, server, scope: location });
+        locations.push(Location { path, kind, server, files: LocationFiles::default(), scope: location });
     }
     locations
 }

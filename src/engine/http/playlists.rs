@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use crate::http::path;
 
+use crate::engine::config::features::{HlsLayout, LocationFiles};
 use crate::engine::http::locations::Location;
 
 /// Whether an HTTP server serves the playlists of an application.
@@ -19,9 +20,9 @@ pub enum Served {
 }
 
 impl Served {
-    /// Looks through all locations. `nested` says whether each stream has its own folder in `hls_path`.
-    pub fn of(sites: &[Site], hls_path: &str, nested: bool) -> Self {
-        let playlists = sites.iter().find_map(|site| site.playlists(hls_path, nested));
+    /// Looks through the locations of all servers.
+    pub fn of(sites: &[Site], hls_path: &str, layout: HlsLayout) -> Self {
+        let playlists = sites.iter().find_map(|site| site.playlists(hls_path, layout));
         let may_serve = |site: &Site| site.may_serve(Path::new(&whole(hls_path)));
         match playlists {
             Some(playlists) => Self::At(playlists),
@@ -47,18 +48,16 @@ struct FileLocation {
 impl FileLocation {
     /// What a location says of itself, with whole paths.
     fn of(index: usize, location: &Location<'_>) -> Self {
-        let folder = |name| {
-            let text = location.scope.text(name);
-            if text.is_empty() { text } else { whole(&text) }
-        };
-        Self { index, path: location.path.clone(), root: folder("root"), alias: folder("alias") }
+        let folder = |text: &str| if text.is_empty() { String::new() } else { whole(text) };
+        let LocationFiles { root, alias } = &location.files;
+        Self { index, path: location.path.clone(), root: folder(root), alias: folder(alias) }
     }
 }
 
 /// The folder below which a location finds files, where that is not decided by the beginning of a path alone.
 fn open_folder(location: &Location<'_>) -> Option<PathBuf> {
-    let alias = location.scope.text("alias");
-    let text = if alias.is_empty() { location.scope.text("root") } else { alias };
+    let LocationFiles { root, alias } = &location.files;
+    let text = if alias.is_empty() { root } else { alias };
     let (known, has_variable) = match text.split_once('$') {
         Some((before, _)) => (before.rsplit_once('/').map_or("", |(folder, _)| folder), true),
         None => (text.as_str(), false),
@@ -107,8 +106,8 @@ impl Site {
     }
 
     /// Where the playlists in a folder are on this server, if they are.
-    fn playlists(&self, hls_path: &str, nested: bool) -> Option<Playlists> {
-        if hls_path.is_empty() { None } else { Playlists::find(&self.locations, &whole(hls_path), nested) }
+    fn playlists(&self, hls_path: &str, layout: HlsLayout) -> Option<Playlists> {
+        if hls_path.is_empty() { None } else { Playlists::find(&self.locations, &whole(hls_path), layout) }
     }
 
     fn may_serve(&self, folder: &Path) -> bool {
@@ -121,27 +120,25 @@ impl Site {
 pub struct Playlists {
     /// The folder's path, escaped, ending with '/'.
     folder: String,
-    /// Whether each stream has its own folder.
-    nested: bool,
+    layout: HlsLayout,
 }
 
 impl Playlists {
     /// Those in `hls_path` as an HTTP server has them.
-    pub fn on_server(sites: &[Site], server: usize, hls_path: &str, nested: bool) -> Option<Self> {
-        sites.iter().find(|site| site.server == server)?.playlists(hls_path, nested)
+    pub fn on_server(sites: &[Site], server: usize, hls_path: &str, layout: HlsLayout) -> Option<Self> {
+        sites.iter().find(|site| site.server == server)?.playlists(hls_path, layout)
     }
 
     /// Finds, among the locations of one server, the one that serves `hls_path`.
-    fn find(locations: &[FileLocation], hls_path: &str, nested: bool) -> Option<Self> {
+    fn find(locations: &[FileLocation], hls_path: &str, layout: HlsLayout) -> Option<Self> {
         let (_, url) = serving(locations, Path::new(hls_path))?;
-        Some(Self { folder: path::encode(&url), nested })
+        Some(Self { folder: path::encode(&url), layout })
     }
 
     /// The path of a stream's playlist.
     pub fn of(&self, name: &str) -> String {
         let name = path::encode(name).replace('/', "%2F");
-        let end = if self.nested { "/index.m3u8" } else { ".m3u8" };
-        [&self.folder, name.as_str(), end].concat()
+        self.folder.clone() + &self.layout.playlist(&name)
     }
 }
 
@@ -186,7 +183,7 @@ mod tests {
     }
 
     fn url(locations: &[FileLocation], hls_path: &str) -> Option<String> {
-        Playlists::find(locations, hls_path, false).map(|playlists| playlists.of("a"))
+        Playlists::find(locations, hls_path, HlsLayout::Flat).map(|playlists| playlists.of("a"))
     }
 
     #[test]
@@ -219,7 +216,7 @@ mod tests {
 
     #[test]
     fn nested_playlists_have_a_folder_each() {
-        let playlists = Playlists::find(&[root("/hls", "/tmp")], "/tmp/hls", true).unwrap();
+        let playlists = Playlists::find(&[root("/hls", "/tmp")], "/tmp/hls", HlsLayout::Nested).unwrap();
         assert_eq!(playlists.of("a b/c"), "/hls/a%20b%2Fc/index.m3u8");
     }
 }

@@ -31,9 +31,9 @@ use files::disk;
 use files::naming::Naming;
 use publication::{MAX_AT_ONCE, Publication};
 use segmenter::Segmenter;
+use settings::advice;
 use settings::directives::DIRECTIVES;
 use settings::{App, Cleanup, Continuation, Ending, Place, Settings};
-use settings::{advice, served};
 use streams::ledger::{Entry, Ledger};
 use streams::recovery;
 use streams::{Ended, Stage, Waiting, Writing};
@@ -69,6 +69,10 @@ impl Module for Hls {
         DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        config.applications.iter_mut().for_each(|app| app.features.hls = App::feature(&app.scope));
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         let apps = config.applications.iter().enumerate();
@@ -82,7 +86,6 @@ impl Module for Hls {
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         advice::probe(config, &self.apps, probe);
-        served::probe(config, probe);
     }
 
     /// Refuses names whose files would be another stream's.

@@ -18,12 +18,14 @@ mod try_files;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
-use crate::engine::{Answer, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, Module, Probe, Route};
+use crate::engine::{
+    Answer, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles, Module, Probe, Route,
+};
 use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Format, Logs};
-use files::links;
 use files::lookup::Sources;
+use files::{links, served};
 use settings::Settings;
 use template::View;
 
@@ -51,6 +53,13 @@ impl Module for Http {
         directives::DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        for location in &mut config.locations {
+            let (root, alias) = (location.scope.text("root"), location.scope.text("alias"));
+            location.files = LocationFiles { root, alias };
+        }
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         self.locations.clear();
         let mut faults = conf::Faults::default();
@@ -72,6 +81,7 @@ impl Module for Http {
             probe.moving_log("access log", path, place);
         }
         links::probe(config, &self.locations, probe);
+        served::probe(config, probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {

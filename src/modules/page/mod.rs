@@ -10,7 +10,7 @@ mod list;
 
 use std::rc::Rc;
 
-use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
+use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{Answer, Application, Config, Ctx, HttpReply, HttpRequest, Location, Module, Playlists};
 use crate::http::{Method, path};
 
@@ -27,9 +27,6 @@ const DIRECTIVES: &[Directive] = &[Directive {
     doc: "A page at the location's path that shows the live streams of all applications, plays them and says \
           how to publish; what it shows is at `streams.json` below that path.",
 }];
-
-/// The port of RTMP, where `listen` names none.
-const RTMP_PORT: u16 = 1935;
 
 /// The module.
 #[derive(Debug, Default)]
@@ -85,19 +82,12 @@ impl Module for Page {
 }
 
 fn read_app(application: &Application<'_>) -> App {
-    let port = application.scope.find("listen").and_then(|node| port_of(node.args.first()?));
     App {
         name: application.name.clone(),
-        is_live: application.scope.flag("live"),
-        rtmp_port: port.unwrap_or(RTMP_PORT),
-        has_hls: application.scope.flag("hls"),
+        is_live: application.features.live,
+        rtmp_port: application.port,
+        has_hls: application.features.hls.is_some(),
     }
-}
-
-/// The port in an argument of `listen`: "1935", "*:1935", "\[::\]:1935".
-fn port_of(address: &str) -> Option<u16> {
-    let (_, port) = address.rsplit_once(':').unwrap_or(("", address));
-    port.parse().ok()
 }
 
 fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Settings>, conf::Error> {
@@ -110,29 +100,12 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
             "a page needs a location with the beginning of a path, for it has more than one file",
         ));
     }
-    let playlists = |scope: &Scope<'_>| {
-        let hls_path = scope.flag("hls").then(|| scope.text("hls_path"))?;
-        Playlists::on_server(&config.sites, location.server, &hls_path, scope.flag("hls_nested"))
+    let playlists = |application: &Application<'_>| {
+        let hls = application.features.hls.as_ref()?;
+        Playlists::on_server(&config.sites, location.server, &hls.path, hls.layout)
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
-        playlists: config.applications.iter().map(|application| playlists(&application.scope)).collect(),
+        playlists: config.applications.iter().map(playlists).collect(),
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_is_what_follows_the_last_colon() {
-        for (address, port) in [
-            ("1935", Some(1935)),
-            ("127.0.0.1:1936", Some(1936)),
-            ("[::]:1937", Some(1937)),
-            ("unix:/run/x", None),
-        ] {
-            assert_eq!(port_of(address), port, "{address}");
-        }
-    }
 }

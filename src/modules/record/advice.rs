@@ -10,13 +10,13 @@ pub fn probe(application: &Application<'_>, probe: &mut Probe) {
     let scope = &application.scope;
     for recorder in std::iter::once(scope.clone()).chain(scope.blocks("recorder")) {
         if let Ok(Some(settings)) = Settings::read(&recorder, "") {
-            look_at(&recorder, &settings, probe);
+            look_at(application, &recorder, &settings, probe);
         }
     }
 }
 
-fn look_at(scope: &Scope<'_>, settings: &Settings, probe: &mut Probe) {
-    if !scope.flag("live") {
+fn look_at(application: &Application<'_>, scope: &Scope<'_>, settings: &Settings, probe: &mut Probe) {
+    if !application.features.live {
         let node = scope.own("record").next().unwrap_or(scope.node());
         probe.warn(
             node,

@@ -78,6 +78,13 @@ impl Module for Record {
         DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        config
+            .applications
+            .iter_mut()
+            .for_each(|app| app.features.record = app.scope.text("record") != "off");
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         for application in &config.applications {

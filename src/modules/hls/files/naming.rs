@@ -150,7 +150,7 @@ impl Naming {
 
     /// The playlist's file.
     pub fn playlist(&self) -> PathBuf {
-        self.file(&self.root, ".m3u8", "index.m3u8")
+        self.root.join(self.settings.layout.playlist(&self.name))
     }
 
     /// A fragment's file.
@@ -195,11 +195,7 @@ impl Naming {
 
     /// The playlist as the master playlist calls it.
     pub fn playlist_uri(&self) -> String {
-        let (base, name) = (&self.settings.base_url, &self.escaped);
-        match self.settings.layout {
-            Layout::Flat => format!("{base}{name}.m3u8"),
-            Layout::Nested => format!("{base}{name}/index.m3u8"),
-        }
+        self.settings.base_url.clone() + &self.settings.layout.playlist(&self.escaped)
     }
 
     fn locator(&self, base: &str, id: u64, extension: &str) -> String {

@@ -10,7 +10,7 @@ pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
     let apps = config.applications.iter().zip(apps);
     let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
     for (application, app) in apps.filter_map(|(application, app)| Some((application, app.as_ref()?))) {
-        look_at(&application.scope, app, probe);
+        look_at(application, app, probe);
         let has_path = |other: &&(&Application<'_>, &App)| absolute(&other.1.path) == absolute(&app.path);
         if let Some((first, _)) = before.iter().find(has_path) {
             let message = format!(
@@ -26,8 +26,9 @@ pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
     }
 }
 
-fn look_at(scope: &Scope<'_>, app: &App, probe: &mut Probe) {
-    if !scope.flag("live") {
+fn look_at(application: &Application<'_>, app: &App, probe: &mut Probe) {
+    let scope = &application.scope;
+    if !application.features.live {
         let message = "\"hls on\" without \"live on\": nothing can be published here, so there is no HLS";
         probe.warn(own_or_block(scope, "hls"), message);
     }

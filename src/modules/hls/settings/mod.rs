@@ -3,7 +3,6 @@
 pub mod advice;
 pub mod attributes;
 pub mod directives;
-pub mod served;
 pub mod variant;
 
 use std::io;
@@ -12,7 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::conf::{self, Scope, value};
-use crate::engine::{AppId, Application, Config, Served};
+pub use crate::engine::HlsLayout as Layout;
+use crate::engine::{AppId, Application, Config, HlsFeature, Served};
 
 use crate::modules::hls::files::disk;
 use crate::modules::hls::settings::variant::Variant;
@@ -48,15 +48,6 @@ pub(super) fn check_memory_size(args: &[String]) -> Result<(), String> {
         },
         _ => Err("one size such as 128m".into()),
     }
-}
-
-/// `hls_nested`: how a stream's files are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layout {
-    /// All streams in one directory.
-    Flat,
-    /// A directory for each stream.
-    Nested,
 }
 
 /// `hls_fragment_naming`: what a fragment's number is.
@@ -218,6 +209,16 @@ pub struct App {
 }
 
 impl App {
+    /// What other modules have to know of an application's HLS; none where it is off.
+    pub fn feature<'t>(scope: &Scope<'t>) -> Option<HlsFeature<'t>> {
+        scope.flag("hls").then(|| HlsFeature {
+            path: scope.text("hls_path"),
+            layout: layout(scope),
+            fragment: scope.time("hls_fragment"),
+            node: scope.find("hls_path").unwrap_or(scope.node()),
+        })
+    }
+
     /// What the block of an application says; `None` where HLS is off.
     pub fn read(id: AppId, application: &Application<'_>) -> Result<Option<Self>, conf::Error> {
         let scope = &application.scope;
@@ -281,8 +282,12 @@ impl App {
     /// Where its playlists are on the web: on the first HTTP server that serves them.
     pub fn served(&self, config: &Config<'_>) -> Served {
         let path = self.path.to_str().unwrap_or_default();
-        Served::of(&config.sites, path, self.settings.layout == Layout::Nested)
+        Served::of(&config.sites, path, self.settings.layout)
     }
+}
+
+fn layout(scope: &Scope<'_>) -> Layout {
+    either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat)
 }
 
 impl Settings {
@@ -309,7 +314,7 @@ impl Settings {
         }
         // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
         let keeps = place == Place::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
-        let layout = either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat);
+        let layout = layout(scope);
         let variants: Vec<_> =
             scope.all("hls_variant").into_iter().map(|node| Variant::read(&node.args)).collect();
         if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {

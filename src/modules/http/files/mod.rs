@@ -4,6 +4,7 @@ pub(super) mod autoindex;
 pub(super) mod folder;
 pub(super) mod links;
 pub(super) mod lookup;
+pub(super) mod served;
 
 use std::fs::File;
 use std::time::UNIX_EPOCH;

@@ -7,17 +7,15 @@ use crate::engine::{Config, Location, Probe, Served};
 
 /// Looks for a location that serves the `hls_path` of each application.
 pub fn probe(config: &Config<'_>, probe: &mut Probe) {
-    for application in config.applications.iter().map(|application| &application.scope) {
-        let path = application.text("hls_path");
-        if !application.flag("hls") || !application.flag("live") || path.is_empty() {
-            continue;
-        }
-        let found = config.sites.iter().filter_map(|site| config.locations.get(site.serving(&path)?));
-        if Served::of(&config.sites, &path, application.flag("hls_nested")) == Served::Nowhere {
-            let (node, folder) = (application.find("hls_path").unwrap_or(application.node()), whole(&path));
+    for application in &config.applications {
+        let hls = application.features.hls.as_ref().filter(|hls| !hls.path.is_empty());
+        let Some(hls) = hls.filter(|_| application.features.live) else { continue };
+        let found = config.sites.iter().filter_map(|site| config.locations.get(site.serving(&hls.path)?));
+        if Served::of(&config.sites, &hls.path, hls.layout) == Served::Nowhere {
+            let folder = whole(&hls.path);
             match config.locations.iter().find_map(|location| mistaken_root(location, &folder)) {
                 Some((root, message)) => probe.warn(root, message),
-                None => probe.warn(node, unserved(config, &path)),
+                None => probe.warn(hls.node, unserved(config, &hls.path)),
             }
         }
         for location in found.filter(|location| !allows_origins(&location.scope)) {

@@ -1,0 +1,62 @@
+//! What of one module's directives other modules have to know.
+//!
+//! A module reads its own directives and the engine's. What more than one has to know stands here: the module whose
+//! directive it is sets it in [`Module::declare`](crate::engine::Module::declare), before any module is configured.
+
+use std::time::Duration;
+
+use crate::conf::Node;
+
+/// The features of an application.
+#[derive(Debug, Clone, Default)]
+pub struct Features<'t> {
+    /// `live`: streams may be published and played.
+    pub live: bool,
+    /// `gop_cache`: players begin with the last key frame, unless its group has grown too long to be kept.
+    pub gop_cache: bool,
+    /// `record` is not off.
+    pub record: bool,
+    /// `hls`: none if it is off.
+    pub hls: Option<HlsFeature<'t>>,
+}
+
+/// The HLS of an application.
+#[derive(Debug, Clone)]
+pub struct HlsFeature<'t> {
+    /// `hls_path`, as it is written; it may be missing.
+    pub path: String,
+    /// `hls_nested`.
+    pub layout: HlsLayout,
+    /// `hls_fragment`.
+    pub fragment: Duration,
+    /// The directive `hls_path`, or the application without one.
+    pub node: &'t Node,
+}
+
+/// How the files of HLS are laid out in `hls_path`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HlsLayout {
+    /// All streams in one directory.
+    Flat,
+    /// A directory for each stream.
+    Nested,
+}
+
+impl HlsLayout {
+    /// A stream's playlist below `hls_path`.
+    pub fn playlist(self, name: &str) -> String {
+        match self {
+            Self::Flat => format!("{name}.m3u8"),
+            Self::Nested => format!("{name}/index.m3u8"),
+        }
+    }
+}
+
+/// Where a location finds files, as it is written.
+#[derive(Debug, Clone, Default)]
+pub struct LocationFiles {
+    /// `root`, or empty.
+    pub root: String,
+    /// `alias`, or empty.
+    pub alias: String,
+}

@@ -1,0 +1,67 @@
+//! No module reads another module's directives: a module names those of its own table and the engine's. What several have
+//! to know is declared by its owner (`src/engine/config/features.rs`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use millstream::{engine, modules};
+
+/// The sections of the engine's own directives; all others have the name of their module.
+const ENGINE: [&str; 4] = ["core", "memory", "connections", "streams"];
+
+#[test]
+fn a_module_names_no_directive_of_another() {
+    let modules = modules::table();
+    let sections = engine::sections(&modules);
+    let names = |wanted: &dyn Fn(&str) -> bool| -> BTreeSet<&str> {
+        let wanted = sections.iter().filter(|(section, _)| wanted(section));
+        wanted.flat_map(|(_, rows)| rows.iter().map(|row| row.name)).collect()
+    };
+    let engines = names(&|section| ENGINE.contains(&section));
+    let mut breaches = Vec::new();
+    for module in &modules {
+        let own = names(&|section| section == module.name());
+        let foreign = names(&|section| section != module.name() && !ENGINE.contains(&section));
+        for (file, text) in sources(module.name()) {
+            let named = texts(&text).filter(|name| foreign.contains(name));
+            let named = named.filter(|name| !own.contains(name) && !engines.contains(name));
+            breaches.extend(named.map(|name| format!("{file}: \"{name}\"")));
+        }
+    }
+    assert!(breaches.is_empty(), "directives of other modules:\n{}", breaches.join("\n"));
+}
+
+/// The files of a module, without its tests and its table.
+fn sources(module: &str) -> Vec<(String, String)> {
+    const OTHERS: [&str; 3] = ["tests", "tests.rs", "directives.rs"];
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/modules");
+    let mut found = Vec::new();
+    let mut left = vec![modules.join(format!("{module}.rs")), modules.join(module)];
+    while let Some(path) = left.pop() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if OTHERS.contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if name.ends_with(".rs") && path.exists() {
+            found.push((path.display().to_string(), without_tests(&fs::read_to_string(&path).unwrap())));
+        }
+    }
+    assert!(!found.is_empty(), "no source of {module}");
+    found
+}
+
+/// A file up to what is compiled for tests alone.
+fn without_tests(text: &str) -> String {
+    let parts = text.split("#[cfg(test)]\n");
+    let code = parts.enumerate().take_while(|(index, part)| *index == 0 || part.starts_with("mod tests;"));
+    code.map(|(_, part)| part).collect()
+}
+
+/// The whole texts between quotes, of lines that are no comments.
+fn texts(code: &str) -> impl Iterator<Item = &str> {
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2))
+}
