@@ -171,7 +171,7 @@ impl House {
         let imports = &source.imports.imports;
         if let Some(import) = imports.iter().find(|import| import.name.as_ref() == Some(name)) {
             return Some(self.absolute(source, &import.path))
-                .filter(|path| *path != [&source.module[..], &[name.clone()]].concat());
+                .filter(|path| *path != [&source.module[..], std::slice::from_ref(name)].concat());
         }
         if source.definitions.contains(name) {
             return None;
