@@ -1,18 +1,15 @@
 //! The server without its sockets, with one publisher and its players; time goes as it is told to.
 
+use std::convert::Infallible;
 use std::error::Error;
-use std::io::IoSlice;
 use std::time::{Duration, Instant, SystemTime};
 
 use millstream::conf::{self, Scope, Tree};
-use millstream::engine::{Engine, Now, OutQueue, SessionId, directive_table};
+use millstream::engine::{Engine, Now, Outgoing, SessionId, directive_table};
 use millstream::modules;
 
 use super::clip::VIDEO_HEADER;
 use super::wire;
-
-/// As many slices as the server gathers in one write.
-const SLICES: usize = 64;
 
 /// An engine, its clock and its publisher.
 pub struct World {
@@ -70,10 +67,17 @@ impl World {
         let ends = (([127, 0, 0, 1], 9).into(), ([127, 0, 0, 1], 1935).into());
         let id = self.engine.accept(0, ends, now).map_err(|_| "no listener")?;
         self.engine.input(id, &wire::hello(), now);
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let queue = self.engine.out_queue(id).ok_or("no session")?;
-        let count = queue.gather(&mut slices);
-        let answer: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+        let mut answer = Vec::new();
+        let _ = self.engine.send(id, now, |outgoing| {
+            match outgoing {
+                Outgoing::Bytes(bytes) => answer.extend_from_slice(bytes),
+                Outgoing::Slices { slices, .. } => {
+                    slices.iter().for_each(|slice| answer.extend_from_slice(slice))
+                }
+                Outgoing::File(_) => {}
+            }
+            Ok::<_, Infallible>(answer.len())
+        });
         self.turn(now);
         self.engine.input(id, &words(&answer), now);
         self.turn(now);
@@ -84,13 +88,11 @@ impl World {
     fn turn(&mut self, now: Now) {
         while self.engine.has_work() {
             for id in self.engine.take_dirty() {
-                let Some(mut queue) = self.engine.out_queue(id) else { continue };
-                while !queue.is_empty() {
-                    let bytes = queue.only_frame().map_or_else(|| gathered(queue), <[u8]>::len);
+                while let Ok(Some(_)) = self.engine.send(id, now, |outgoing| {
+                    let bytes = length(&outgoing);
                     self.sent += bytes as u64;
-                    let Some(rest) = self.engine.sent(id, bytes, now) else { break };
-                    queue = rest;
-                }
+                    Ok::<_, Infallible>(bytes)
+                }) {}
             }
             while self.engine.step(now) {}
             while self.engine.next_action().is_some() {}
@@ -98,9 +100,11 @@ impl World {
     }
 }
 
-/// Bytes of one gathered write.
-fn gathered(queue: &OutQueue) -> usize {
-    let mut slices = [IoSlice::new(&[]); SLICES];
-    let count = queue.gather(&mut slices);
-    slices[..count].iter().map(|slice| slice.len()).sum()
+/// Bytes of one write.
+fn length(outgoing: &Outgoing<'_>) -> usize {
+    match outgoing {
+        Outgoing::Bytes(bytes) => bytes.len(),
+        Outgoing::Slices { slices, .. } => slices.iter().map(|slice| slice.len()).sum(),
+        Outgoing::File(_) => 0,
+    }
 }

@@ -52,7 +52,7 @@ pub use panics::Panics;
 pub use request::{Ask, Gate, Reply, Request, Ticket, Verdict};
 pub use session::Session;
 pub use session::client::Client;
-pub use session::out_queue::{Allowance, Body, OutQueue};
+pub use session::out_queue::{Allowance, Body, OutQueue, Outgoing, Piece};
 pub use session::roles::{Player, Role, Roles, Seat, Track, Until};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
@@ -205,16 +205,23 @@ impl Engine {
         self.cx.close(id, why);
     }
 
-    /// The queue of a session that may have something to send; none while what it has is to wait.
-    pub fn out_queue(&mut self, id: SessionId) -> Option<&mut OutQueue> {
-        self.cx.sessions.get_mut(id).map(|session| &mut session.out).filter(|out| !out.is_waiting())
+    /// Whether a session has something that can be sent now.
+    pub fn has_output(&self, id: SessionId) -> bool {
+        self.cx.sessions.get(id).is_some_and(|session| session.out.can_send())
     }
 
-    /// `count` bytes of a session's queue have been sent. Returns the queue if there is more in it.
+    /// Sends what is at the front of a session's queue: `write` gets it, and returns how many bytes it has sent; it is not
+    /// called if there is nothing to send. Returns these bytes if there is more to send.
     #[inline]
-    pub fn sent(&mut self, id: SessionId, count: usize, now: Now) -> Option<&mut OutQueue> {
-        let session = self.cx.sessions.get_mut(id)?;
-        session.out.advance(count);
+    pub fn send<E>(
+        &mut self,
+        id: SessionId,
+        now: Now,
+        write: impl FnOnce(Outgoing<'_>) -> Result<usize, E>,
+    ) -> Result<Option<usize>, E> {
+        let found = self.cx.sessions.get_mut(id).filter(|session| session.out.can_send());
+        let Some(session) = found else { return Ok(None) };
+        let count = session.out.write(write)?;
         session.bytes_out += count as u64;
         session.last_output = now.instant;
         let next_due = match session.speaks {
@@ -224,18 +231,18 @@ impl Engine {
         self.cx.budgets.count_replies(session);
         if session.out.is_waiting() {
             self.cx.answer_is_out(id);
-            return None;
+            return Ok(None);
         }
         if !session.out.is_empty() {
             if let Some(due) = next_due {
                 self.cx.look_by(id, due);
             }
-            return self.out_queue(id);
+            return Ok(Some(count));
         }
         if session.life != Life::Open || session.backlogged || self.cx.draining {
             self.cx.queue_emptied(id);
         }
-        None
+        Ok(None)
     }
 
     /// Whether queues are filling up, so that they should be written before more is read.

@@ -1,4 +1,4 @@
-//! One connection's socket: reading into the shared buffer, gathered writing out of the queue.
+//! One connection's socket: reading into the shared buffer, writing what a queue hands out.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::AsRawFd;
@@ -10,11 +10,7 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 
-use crate::engine::{OutQueue, SessionId};
-
-/// Slices in one gathered write. A turn seldom queues more for a player, and what is left goes with
-/// the next call; an array of the kernel's limit of 1024 would cost more to set up than it saves.
-const SLICES: usize = 64;
+use crate::engine::{Outgoing, Piece, SessionId};
 
 /// Bytes of a file handed to one sendfile: most fragments.
 const FILE_PIECE: u64 = 512 * 1024;
@@ -36,19 +32,17 @@ sockopt_impl!(
     u32
 );
 
-/// How a call on a socket ended.
+/// Why a call on a socket moved no bytes.
 #[derive(Debug)]
-pub enum Progress {
-    /// So many bytes went through.
-    Bytes(usize),
-    /// The kernel has none, or has no room, for now.
+pub enum Stop {
+    /// The kernel has no bytes, or no room, for now.
     Blocked,
     /// The peer sends nothing more.
     Closed,
-    /// The peer takes nothing more, either: it has left.
+    /// The peer has left: it neither sends nor takes anything more.
     Gone,
-    /// The connection is at an end, and why.
-    Ended(String),
+    /// The connection has failed, for this reason.
+    Failed(String),
 }
 
 /// What a socket carries.
@@ -109,43 +103,52 @@ impl Socket {
         socket
     }
 
-    /// Reads once into `buffer`.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Progress {
+    /// Reads once into `buffer`; returns how many bytes.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
         loop {
             match self.stream.read(buffer) {
-                Ok(0) => return Progress::Closed,
-                Ok(count) => return Progress::Bytes(count),
+                Ok(0) => return Err(Stop::Closed),
+                Ok(count) => return Ok(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return failed(&error),
+                Err(error) => return Err(stop(&error)),
             }
         }
     }
 
-    /// Sends once from the front of the queue.
-    pub fn write(&mut self, queue: &OutQueue) -> Progress {
+    /// Sends once; returns how many bytes.
+    #[inline]
+    pub fn write(&mut self, outgoing: &Outgoing<'_>) -> Result<usize, Stop> {
         loop {
-            // What a player that keeps up gets; one piece is less work for the kernel than an array of one.
-            let result = if let Some(frame) = queue.only_frame() {
-                self.stream.write(frame)
-            } else if let Some(piece) = queue.file() {
-                let mut offset = piece.offset.cast_signed();
-                let count = piece.left.min(FILE_PIECE) as usize;
-                match sendfile64(&self.stream, piece.source.file(), Some(&mut offset), count) {
-                    Ok(0) => return Progress::Ended("the file being sent became shorter".into()),
-                    other => other.map_err(io::Error::from),
-                }
-            } else {
-                self.write_gathered(queue)
+            let result = match outgoing {
+                Outgoing::Bytes(bytes) => self.stream.write(bytes),
+                Outgoing::Slices { slices, file_follows: false } => self.stream.write_vectored(slices),
+                Outgoing::Slices { slices, file_follows: true } => self.write_before_file(slices),
+                Outgoing::File(piece) => self.send_file(piece),
             };
             match result {
-                Ok(0) => return Progress::Blocked,
+                Ok(0) => return Err(Stop::Blocked),
                 Ok(count) => {
                     self.count_taken(count);
-                    return Progress::Bytes(count);
+                    return Ok(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return failed(&error),
+                Err(error) => return Err(stop(&error)),
             }
+        }
+    }
+
+    /// Sends the head of an answer, which goes in one packet with the beginning of its file.
+    fn write_before_file(&self, head: &[IoSlice<'_>]) -> io::Result<usize> {
+        let flags = MsgFlags::from_bits_retain(libc::MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
+        sendmsg::<()>(self.stream.as_raw_fd(), head, &[], flags, None).map_err(io::Error::from)
+    }
+
+    fn send_file(&self, piece: &Piece) -> io::Result<usize> {
+        let mut offset = piece.offset.cast_signed();
+        let count = piece.left.min(FILE_PIECE) as usize;
+        match sendfile64(&self.stream, piece.source.file(), Some(&mut offset), count) {
+            Ok(0) => Err(io::Error::other("the file being sent became shorter")),
+            sent => sent.map_err(io::Error::from),
         }
     }
 
@@ -157,21 +160,6 @@ impl Socket {
             if self.taken >= PROVEN {
                 self.limit_unsent(UNSENT);
             }
-        }
-    }
-
-    fn write_gathered(&mut self, queue: &OutQueue) -> io::Result<usize> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let count = queue.gather(&mut slices);
-        let slices = slices.get(..count).unwrap_or_default();
-        if queue.file_follows(count) {
-            // A head need not go in a packet of its own.
-            let flags = MsgFlags::from_bits_retain(libc::MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
-            sendmsg::<()>(self.stream.as_raw_fd(), slices, &[], flags, None).map_err(io::Error::from)
-        } else if let [only] = slices {
-            self.stream.write(only)
-        } else {
-            self.stream.write_vectored(slices)
         }
     }
 
@@ -197,14 +185,14 @@ impl Socket {
     }
 }
 
-fn failed(error: &io::Error) -> Progress {
+fn stop(error: &io::Error) -> Stop {
     match error.kind() {
-        ErrorKind::WouldBlock => Progress::Blocked,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Progress::Gone,
-        ErrorKind::TimedOut => Progress::Ended("its host does not answer any more".into()),
+        ErrorKind::WouldBlock => Stop::Blocked,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Stop::Gone,
+        ErrorKind::TimedOut => Stop::Failed("its host does not answer any more".into()),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Progress::Ended("its host cannot be reached any more".into())
+            Stop::Failed("its host cannot be reached any more".into())
         }
-        _ => Progress::Ended(error.to_string()),
+        _ => Stop::Failed(error.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 
 use super::agenda::{Place, STEP};
 use super::server::{FIRST_SESSION, Server};
-use super::socket::{Progress, Traffic};
+use super::socket::{Stop, Traffic};
 use crate::engine::{Now, SessionId};
 
 /// Bytes read from one session in a turn before the others have theirs.
@@ -95,7 +95,7 @@ impl Server {
                 return self.go_on(id);
             }
             match socket.read(&mut self.scratch) {
-                Progress::Bytes(count) => {
+                Ok(count) => {
                     left = left.saturating_sub(count);
                     socket.readable = socket.hung_up || count == self.scratch.len();
                     let more = socket.readable;
@@ -104,19 +104,19 @@ impl Server {
                         return;
                     }
                 }
-                Progress::Blocked => {
+                Err(Stop::Blocked) => {
                     socket.readable = false;
                     return;
                 }
-                Progress::Closed => {
+                Err(Stop::Closed) => {
                     socket.readable = false;
                     return self.engine.end_of_input(id, now);
                 }
-                Progress::Gone => {
+                Err(Stop::Gone) => {
                     socket.readable = false;
                     return self.engine.lost(id, now);
                 }
-                Progress::Ended(why) => {
+                Err(Stop::Failed(why)) => {
                     socket.readable = false;
                     return self.engine.disconnected(id, &why, now);
                 }
@@ -171,7 +171,7 @@ impl Server {
 
     /// Has a session written to when it is its turn, unless it waits for room or has written all.
     fn write_later(&mut self, id: SessionId) {
-        let has_more = self.engine.out_queue(id).is_some_and(|queue| !queue.is_empty());
+        let has_more = self.engine.has_output(id);
         if let Some(socket) = self.socket(id).filter(|socket| has_more && !socket.blocked) {
             socket.has_to_write = true;
             self.go_on(id);
@@ -191,21 +191,18 @@ impl Server {
         if socket.id != id || socket.blocked {
             return;
         }
-        let Some(mut queue) = self.engine.out_queue(id).filter(|queue| !queue.is_empty()) else { return };
         let mut left = WRITE_BUDGET;
         let why = loop {
-            match socket.write(queue) {
-                Progress::Bytes(count) => match self.engine.sent(id, count, now) {
-                    None => return,
-                    Some(_) if count >= left => return self.write_later(id),
-                    Some(rest) => (queue, left) = (rest, left - count),
-                },
-                Progress::Blocked => {
+            match self.engine.send(id, now, |outgoing| socket.write(&outgoing)) {
+                Ok(None) => return,
+                Ok(Some(count)) if count >= left => return self.write_later(id),
+                Ok(Some(count)) => left -= count,
+                Err(Stop::Blocked) => {
                     socket.blocked = true;
                     return self.ask_for_room(id, now);
                 }
-                Progress::Closed | Progress::Gone => break None,
-                Progress::Ended(why) => break Some(why),
+                Err(Stop::Closed | Stop::Gone) => break None,
+                Err(Stop::Failed(why)) => break Some(why),
             }
         };
         if self.engine.publishes(id) && !self.engine.needs_its_client(id) {

@@ -30,7 +30,7 @@ fn play_on(world: &mut World, name: &str, arguments: &[Value]) -> Client {
 }
 
 fn queued(world: &mut World, client: &Client) -> usize {
-    world.engine.out_queue(client.id).unwrap().bytes()
+    world.queue(client.id).bytes()
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn tiny_messages_are_taken_some_a_turn_and_none_is_lost() {
     let mut bytes = vec![6, 0, 0, 1, 0, 0, 1, 8, 1, 0, 0, 0, 0x2f];
     bytes.extend([0xc6, 0x2f].repeat(BURST as usize - 1));
     world.engine.input(publisher.id, &bytes, world.now);
-    let taken = world.engine.out_queue(player.id).unwrap().len();
+    let taken = world.queue(player.id).len();
     assert!(taken <= 32 && world.engine.is_held(publisher.id), "{taken} in one turn");
     let mut received = 0;
     while world.engine.is_held(publisher.id) {

@@ -227,8 +227,7 @@ fn a_player_that_keeps_up_loses_nothing_to_clients_that_do_not_read_their_replie
 impl Client {
     /// Takes so many bytes of what waits, and no more.
     fn take(&mut self, world: &mut World, bytes: usize) {
-        let waiting = world.engine.out_queue(self.id).map_or(0, |queue| queue.bytes());
-        world.engine.sent(self.id, bytes.min(waiting), world.now);
+        world.take(self.id, bytes);
     }
 }
 

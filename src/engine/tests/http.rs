@@ -44,7 +44,7 @@ fn ask(world: &mut World, id: SessionId, times: usize) {
 /// Lets the client read what is queued for it; returns how many bytes.
 fn read_all(world: &mut World, id: SessionId) -> usize {
     let waiting = waiting(world, id);
-    world.engine.sent(id, waiting, world.now);
+    world.take(id, waiting);
     world.end_turn();
     waiting
 }
@@ -86,7 +86,7 @@ fn read_slowly(world: &mut World, id: SessionId, rate: usize, most: u64) -> u64 
         if waiting == 0 || !world.is_open(id) {
             return second;
         }
-        world.engine.sent(id, rate.min(waiting), world.now);
+        world.take(id, rate.min(waiting));
         world.pass(1);
     }
     most
@@ -129,7 +129,7 @@ fn the_next_answer_is_late_from_its_own_beginning_on() {
     world.end_turn();
     world.end_turn();
     world.pass(300);
-    world.engine.sent(id, FILE / 4 + 500, world.now);
+    world.take(id, FILE / 4 + 500);
     let seconds = read_slowly(&mut world, id, 1, 1000);
     assert!(!world.is_open(id) && (600 + 19..600 + 22).contains(&seconds), "{seconds} s");
 }
@@ -187,9 +187,9 @@ fn what_is_asked_ahead_is_answered_one_request_a_step() {
     let (mut world, id) = world();
     let requests = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(7);
     world.engine.input(id, requests.as_bytes(), world.now);
-    let mut answered = vec![world.engine.out_queue(id).unwrap().len()];
+    let mut answered = vec![world.queue(id).len()];
     while world.engine.step(world.now) {
-        answered.push(world.engine.out_queue(id).unwrap().len());
+        answered.push(world.queue(id).len());
     }
     // Each has a head and a page.
     assert_eq!(answered, (1..=7).map(|count| 2 * count).collect::<Vec<_>>());
@@ -211,21 +211,18 @@ fn a_list_of_thousands_of_streams_is_made_in_steps_while_others_are_served() {
     for id in [first, second] {
         let request = "GET /streams.json HTTP/1.1\r\nHost: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n";
         world.engine.input(id, request.as_bytes(), world.now);
-        assert!(world.engine.is_held(id) && world.engine.out_queue(id).unwrap().is_empty());
+        assert!(world.engine.is_held(id) && world.queue(id).is_empty());
     }
     let mut steps = 0;
-    while world.engine.out_queue(first).unwrap().is_empty() {
+    while world.queue(first).is_empty() {
         assert!(world.engine.step(world.now));
         steps += 1;
     }
     assert!((2000 / 256..20).contains(&steps), "{steps} steps");
-    assert!(world.engine.out_queue(second).unwrap().is_empty(), "one is finished before the next begins");
+    assert!(world.queue(second).is_empty(), "one is finished before the next begins");
     world.end_turn();
     for id in [first, second] {
-        let mut slices = [io::IoSlice::new(&[]); 8];
-        let count = world.engine.out_queue(id).unwrap().gather(&mut slices);
-        let text: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
-        let text = String::from_utf8(text).unwrap();
+        let text = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
         assert!(text.contains("\"total\":2000,") && text.contains("\"name\":\"s00001\""));
         assert_eq!(text.matches("\"uptime_ms\"").count(), 500);
         assert!(text.contains("\"name\":\"s00500\"") && !text.contains("\"name\":\"s00501\""));
@@ -241,16 +238,13 @@ fn what_comes_when_an_answer_has_just_been_composed_is_answered_behind_what_was_
     let id = world.engine.accept(0, ENDS, world.now).unwrap();
     let held = b"GET /streams.json HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP/1.1\r\nHo";
     world.engine.input(id, held, world.now);
-    while world.engine.out_queue(id).unwrap().is_empty() {
+    while world.queue(id).is_empty() {
         assert!(world.engine.step(world.now));
     }
     world.engine.input(id, b"st: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n", world.now);
     world.end_turn();
     world.end_turn();
-    let mut slices = [io::IoSlice::new(&[]); 8];
-    let count = world.engine.out_queue(id).unwrap().gather(&mut slices);
-    let text: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
-    let text = String::from_utf8(text).unwrap();
+    let text = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
     let statuses: Vec<_> =
         text.match_indices("HTTP/1.1 ").map(|(at, found)| &text[at + found.len()..][..3]).collect();
     assert_eq!(statuses, ["200", "200", "404"], "{text}");

@@ -18,6 +18,7 @@ mod shared_object;
 mod unasked;
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -79,6 +80,37 @@ impl World {
 
     fn standard() -> Self {
         Self::new(table())
+    }
+
+    /// What waits for a client.
+    fn queue(&self, id: SessionId) -> &OutQueue {
+        &self.engine.cx.sessions.get(id).unwrap().out
+    }
+
+    /// Lets a client take so many bytes of what waits for it at most. Returns the pieces; a file's are zeros.
+    fn take(&mut self, id: SessionId, most: usize) -> Vec<Vec<u8>> {
+        let mut taken = Vec::new();
+        let mut left = most;
+        while left > 0 {
+            let sent = self.engine.send(id, self.now, |outgoing| {
+                let begun = left;
+                let mut take = |piece: &[u8]| {
+                    let piece = &piece[..piece.len().min(left)];
+                    left -= piece.len();
+                    taken.extend((!piece.is_empty()).then(|| piece.to_vec()));
+                };
+                match outgoing {
+                    Outgoing::Bytes(bytes) => take(bytes),
+                    Outgoing::Slices { slices, .. } => slices.iter().for_each(|slice| take(slice)),
+                    Outgoing::File(piece) => take(&vec![0; piece.left as usize]),
+                }
+                Ok::<_, Infallible>(begun - left)
+            });
+            if sent == Ok(None) {
+                break;
+            }
+        }
+        taken
     }
 
     /// Does all that is left to do, step by step, but lets each session go on with its input only once. What that
@@ -220,17 +252,7 @@ impl Client {
 
     /// Takes what the engine has for this client now.
     fn receive_now(&mut self, world: &mut World) -> Vec<Message> {
-        let mut bytes = Vec::new();
-        while let Some(queue) = world.engine.out_queue(self.id) {
-            let mut slices = [io::IoSlice::new(&[]); 8];
-            let count = queue.gather(&mut slices);
-            let piece: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect();
-            if piece.is_empty() {
-                break;
-            }
-            world.engine.sent(self.id, piece.len(), world.now);
-            bytes.extend(piece);
-        }
+        let bytes = world.take(self.id, usize::MAX).concat();
         world.end_turn();
         let skipped = bytes.len().min(self.handshake_left);
         self.handshake_left -= skipped;

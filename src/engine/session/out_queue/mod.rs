@@ -1,7 +1,7 @@
 //! What waits to be sent to one peer: a circular queue of references to shared bytes.
 //!
-//! Replies, frames and files wait here in order. Whoever owns the socket gathers slices from the
-//! front, sends them in one call and says how much went. The queue never copies a frame.
+//! Replies, frames and files wait here in order. [`OutQueue::write`] hands what is at the front to whoever owns the socket,
+//! as one system call can take it, and takes off what has been sent. The queue never copies a frame.
 
 pub(in crate::engine) mod fifo;
 
@@ -21,6 +21,10 @@ use crate::engine::session::out_queue::fifo::Fifo;
 
 /// Bytes handed to one gathered write; a larger one only keeps others waiting.
 const MAX_GATHER: usize = 256 * 1024;
+
+/// Slices in one gathered write. A turn seldom queues more for a player, and what is left goes with
+/// the next call; an array of the kernel's limit of 1024 would cost more to set up than it saves.
+const SLICES: usize = 64;
 
 /// Bytes up to which short messages are joined in one item.
 const MAX_JOINED: usize = 4096;
@@ -177,6 +181,22 @@ impl Source {
             Self::Memory(extent) => extent.file(),
         }
     }
+}
+
+/// What is at the front of a queue, as one system call can take it.
+#[derive(Debug)]
+pub enum Outgoing<'a> {
+    /// Bytes in one piece: what a player that keeps up has, and less work for the kernel than an array of one.
+    Bytes(&'a [u8]),
+    /// Bytes in pieces.
+    Slices {
+        /// The pieces.
+        slices: &'a [IoSlice<'a>],
+        /// Whether a file is sent next, so that these need no packet of their own.
+        file_follows: bool,
+    },
+    /// A file.
+    File(&'a Piece),
 }
 
 /// A gathered write that is being put together.
@@ -372,9 +392,39 @@ impl OutQueue {
         })
     }
 
-    /// The rest of the only frame that waits: what a player that keeps up has.
+    /// Hands what is at the front to `write`, and takes off as many bytes as that says have been sent. To be called with
+    /// something to send: the queue is neither empty nor waiting.
     #[inline]
-    pub fn only_frame(&self) -> Option<&[u8]> {
+    pub(in crate::engine) fn write<E>(
+        &mut self,
+        write: impl FnOnce(Outgoing<'_>) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let count = match self.only_frame() {
+            Some(frame) => write(Outgoing::Bytes(frame)),
+            None => match self.file() {
+                Some(piece) => write(Outgoing::File(piece)),
+                None => self.write_gathered(write),
+            },
+        }?;
+        self.advance(count);
+        Ok(count)
+    }
+
+    /// Has the array of slices in a frame of its own, so that a frame alone does without.
+    #[inline(never)]
+    fn write_gathered<T>(&self, write: impl FnOnce(Outgoing<'_>) -> T) -> T {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.gather(&mut slices);
+        let file_follows = self.file_follows(count);
+        match slices.get(..count).unwrap_or_default() {
+            [only] if !file_follows => write(Outgoing::Bytes(only)),
+            slices => write(Outgoing::Slices { slices, file_follows }),
+        }
+    }
+
+    /// The rest of the only frame that waits.
+    #[inline]
+    fn only_frame(&self) -> Option<&[u8]> {
         match self.items.only() {
             Some(Item::Frame(frame)) => image(frame, self.chunking).get(self.sent..),
             _ => None,
@@ -382,7 +432,7 @@ impl OutQueue {
     }
 
     /// Fills `slices` from the front, up to a file, a wait or 256 KiB; returns how many it filled.
-    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+    fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
         for item in self.items.iter() {
             let has_room = match item {
@@ -400,12 +450,11 @@ impl OutQueue {
     }
 
     /// Whether a file stands behind the first `count` messages. Groups and files do not meet in one queue.
-    pub fn file_follows(&self, count: usize) -> bool {
+    fn file_follows(&self, count: usize) -> bool {
         matches!(self.items.get(count), Some(Item::File(_)))
     }
 
-    /// The file at the front, if one is next.
-    pub fn file(&self) -> Option<&Piece> {
+    fn file(&self) -> Option<&Piece> {
         match self.items.front() {
             Some(Item::File(piece)) => Some(piece),
             _ => None,
@@ -414,7 +463,7 @@ impl OutQueue {
 
     /// Takes `count` sent bytes off the front.
     #[inline]
-    pub fn advance(&mut self, count: usize) {
+    fn advance(&mut self, count: usize) {
         if count == self.bytes && matches!(self.items.only(), Some(Item::Frame(_))) {
             self.items.pop_front();
             (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
@@ -522,6 +571,12 @@ impl OutQueue {
         self.bytes = all - self.sent;
         self.fit_allowance();
         before - self.len()
+    }
+
+    /// Whether something can be sent now.
+    #[inline]
+    pub(in crate::engine) fn can_send(&self) -> bool {
+        !self.is_empty() && !self.is_waiting()
     }
 
     /// Whether nothing waits.
