@@ -13,3 +13,6 @@ pub mod engine;
 
 pub mod modules;
 pub mod net;
+
+#[cfg(test)]
+mod test_folder;

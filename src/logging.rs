@@ -144,6 +144,7 @@ fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::Folder;
 
     fn output(path: impl Into<PathBuf>, level: LevelFilter) -> LogOutput {
         LogOutput { path: path.into(), level, origin: None }
@@ -161,7 +162,8 @@ mod tests {
 
     #[test]
     fn where_a_panic_came_from_is_in_the_log() {
-        let path = std::env::temp_dir().join(format!("millstream-panic-{}", std::process::id()));
+        let folder = Folder::new();
+        let path = folder.join("error.log");
         let ours = std::panic::take_hook();
         let logs = begin(&[output(&path, LevelFilter::Info)]).unwrap();
         logs.start().unwrap();
@@ -170,7 +172,6 @@ mod tests {
         assert!(panic.is_err());
         logs.0[0].writer.flush(Duration::from_secs(15));
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
         let begins = " [error] a fault of the server, please report it: panicked at src/logging.rs";
         assert!(text.contains(begins) && text.ends_with("of a test\n"), "{text:?}");
     }

@@ -44,6 +44,7 @@ fn group_limit(groups: &str, mount: &Path) -> Option<u64> {
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
+    use crate::test_folder::Folder;
 
     #[test]
     fn the_machines_memory_is_read_in_bytes() {
@@ -54,15 +55,12 @@ mod tests {
 
     #[test]
     fn the_least_limit_of_a_group_and_those_around_it_counts() {
-        let mount = std::env::temp_dir().join(format!("millstream-machine-{}", std::process::id()));
-        fs::create_dir_all(mount.join("a/b")).unwrap();
-        fs::create_dir_all(mount.join("memory/c")).unwrap();
-        fs::write(mount.join("a/memory.max"), "1000\n").unwrap();
-        fs::write(mount.join("a/b/memory.max"), "max\n").unwrap();
-        fs::write(mount.join("memory/c/memory.limit_in_bytes"), "500\n").unwrap();
+        let mount = Folder::new();
+        mount.write("a/memory.max", "1000\n");
+        mount.write("a/b/memory.max", "max\n");
+        mount.write("memory/c/memory.limit_in_bytes", "500\n");
         let limits = ["0::/a/b\n", "4:cpu,memory:/c\n", "0::/a\n4:memory:/c\n", "0::/\n", "2:cpu:/c\n", ""];
         let limits = limits.map(|groups| group_limit(groups, &mount));
-        fs::remove_dir_all(&mount).unwrap();
         assert_eq!(limits, [Some(1000), Some(500), Some(500), None, None, None]);
     }
 }

@@ -5,6 +5,8 @@ mod machine;
 mod options;
 mod probe;
 mod process;
+#[cfg(test)]
+mod test_folder;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{User, geteuid};
 use regex_lite::{Captures, Regex};
 
-use crate::common::{Folder, free_port, millstream, run};
+use crate::common::{Folder, free_port, millstream, run, stderr};
 
 /// Folders of a machine that are there. Whatever begins with one of the first names is in the test's folder.
 const THERE: [&str; 8] =
@@ -55,7 +55,7 @@ fn said_of(file: &Path) -> String {
         fs::copy(included.path(), folder.join("etc/nginx").join(included.file_name())).unwrap();
     }
     let output = run(millstream().current_dir(&*folder).args(["-t", "-c"]).arg(&path));
-    let said = String::from_utf8(output.stderr).unwrap().replace(&folder.display().to_string(), "");
+    let said = stderr(&output).replace(&folder.display().to_string(), "");
     let said = said.replace("/etc/nginx/", "");
     assert!(output.stdout.is_empty());
     assert_eq!(output.status.success(), said.ends_with("test successful\n"), "{said}");

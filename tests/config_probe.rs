@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::common::{Folder, Server, millstream, millstream_as_nobody, not_tested, run, wait};
+use crate::common::{Folder, Server, millstream, millstream_as_nobody, not_tested, run, stderr, wait};
 
 const RTMP: &str = "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
 
@@ -16,7 +16,7 @@ fn test_with(mut command: Command, folder: &Folder, text: &str) -> (bool, String
     let shown = folder.display().to_string();
     folder.write("c.conf", text.replace("FOLDER", &shown));
     let output = run(command.current_dir(&**folder).args(["-t", "-c", "c.conf"]));
-    (output.status.success(), String::from_utf8(output.stderr).unwrap().replace(&shown, "FOLDER"))
+    (output.status.success(), stderr(&output).replace(&shown, "FOLDER"))
 }
 
 fn test_in(folder: &Folder, text: &str) -> (bool, String) {
@@ -44,7 +44,7 @@ fn error_in(folder: &Folder, text: &str) -> String {
 fn failing_start(folder: &Folder) -> String {
     let output = run(millstream().current_dir(&**folder).args(["-c", "c.conf"]));
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap().replace(&folder.display().to_string(), "FOLDER");
+    let said = stderr(&output).replace(&folder.display().to_string(), "FOLDER");
     said.lines().last().unwrap_or_default().trim_start_matches("millstream: ").to_owned()
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::common::http::{Connection, get};
-use crate::common::{Folder, Server, millstream, not_tested, run, wait};
+use crate::common::{Folder, Server, millstream, not_tested, run, stderr, wait};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -263,7 +263,7 @@ fn a_log_or_format_that_cannot_be_is_a_mistake_in_its_line() {
         let line = line.replace("FOLDER", folder.to_str().unwrap());
         let file = folder.write("c.conf", format!("http {{\n{line}\nserver {{ listen 127.0.0.1:0; }} }}"));
         let output = run(millstream().args(["-t", "-c"]).arg(&file));
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = stderr(&output);
         assert!(!output.status.success() && said.contains(expected), "{line}: {said}");
     }
 }

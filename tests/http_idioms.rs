@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::common::http::{Connection, get};
-use crate::common::{Folder, Server, millstream, run};
+use crate::common::{Folder, Server, millstream, run, stderr};
 
 /// A server of a folder with HLS in it; FOLDER stands for the folder.
 fn site(http: &str) -> Server {
@@ -241,7 +241,7 @@ fn what_would_serve_something_else_is_an_error_that_says_so() {
         let text = format!("http {{ server {{ listen 127.0.0.1:0; location / {{\n{directive}\n}} }} }}");
         let file = folder.write("c.conf", text);
         let output = run(millstream().args(["-t", "-c"]).arg(&file));
-        let said = String::from_utf8(output.stderr).unwrap();
+        let said = stderr(&output);
         assert!(
             !output.status.success() && said.contains("c.conf:2: ") && said.contains(expected),
             "{directive}: {said}"

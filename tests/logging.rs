@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::player::{Client, relay};
 use crate::common::raw::Raw;
-use crate::common::{Folder, LEFT_OUT, SOON, Server, media, millstream, run, until, wait};
+use crate::common::{Folder, LEFT_OUT, SOON, Server, media, millstream, run, stderr, until, wait};
 use nix::libc::O_NONBLOCK;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -147,7 +147,7 @@ fn refused(folder: &Folder, directives: &str) -> String {
     let text = format!("{directives} {LIVE}").replace("FOLDER", folder.to_str().unwrap());
     let output = run(millstream().arg("-c").arg(folder.write("c.conf", text)));
     assert_eq!(output.status.code(), Some(1), "{directives}");
-    String::from_utf8(output.stderr).unwrap()
+    stderr(&output)
 }
 
 fn address_in(log: &str) -> Option<SocketAddr> {
@@ -294,7 +294,7 @@ fn the_pid_file_is_a_regular_file_and_no_link() {
         let said = refused(&folder, &format!("pid FOLDER/{name};"));
         assert!(said.contains(&format!("pid file {}/{name}: {why}", folder.display())), "{said}");
         let stop = run(millstream().args(["-s", "stop", "-c"]).arg(folder.join("c.conf")));
-        assert!(String::from_utf8(stop.stderr).unwrap().contains(why), "{name}");
+        assert!(stderr(&stop).contains(why), "{name}");
     }
     assert_eq!(fs::read_to_string(victim).unwrap(), "mine\n");
     assert_eq!(folder.list(""), ["c.conf", "fifo", "link", "loose", "victim"]);

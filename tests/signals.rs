@@ -9,7 +9,7 @@ use crate::common::http::Connection;
 use crate::common::media;
 use crate::common::player::{Client, relay};
 use crate::common::{
-    Folder, SOON, Server, is_done_within, millstream, millstream_as_nobody, not_tested, run, wait,
+    Folder, SOON, Server, is_done_within, millstream, millstream_as_nobody, not_tested, run, stderr, wait,
 };
 use nix::sys::signal::Signal;
 
@@ -195,7 +195,7 @@ fn a_second_server_with_the_same_pid_file_is_refused() {
     let mut server = with_pid_file();
     let output = run(millstream().arg("-c").arg(server.folder.join("millstream.conf")));
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = stderr(&output);
     let expected = "another server is running";
     assert!(said.lines().any(|line| line.starts_with("millstream: ") && line.contains(expected)), "{said}");
     assert!(server.is_running());
@@ -265,6 +265,6 @@ fn a_stop_of_somebody_elses_server_says_whose_right_it_is() {
         .args(["-s", "stop"])
         .output()
         .unwrap();
-    let said = String::from_utf8(own.stderr).unwrap();
+    let said = stderr(&own);
     assert!(said.contains("is not yours") && said.contains("is found with its -c"), "{said}");
 }

@@ -111,34 +111,17 @@ mod tests {
     use std::fs;
     use std::io::{Read, Write};
     use std::os::unix::fs::symlink;
-    use std::path::PathBuf;
 
     use nix::sys::stat::Mode;
     use nix::unistd::mkfifo;
 
     use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("millstream-log-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::test_folder::Folder;
 
     #[test]
     fn a_regular_file_is_made_and_added_to() {
-        let folder = Folder::new("file");
-        let path = folder.0.join("a.log");
+        let folder = Folder::new();
+        let path = folder.join("a.log");
         for line in [b"a\n", b"b\n"] {
             open(&path).unwrap().file.write_all(line).unwrap();
         }
@@ -147,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_link_is_followed_to_the_standard_streams_and_to_nothing_else() {
-        let folder = Folder::new("link");
-        fs::write(folder.0.join("victim"), "v").unwrap();
+        let folder = Folder::new();
+        fs::write(folder.join("victim"), "v").unwrap();
         for (target, may_be) in [
             ("/dev/stdout", true),
             ("/dev/stderr", true),
@@ -156,7 +139,7 @@ mod tests {
             ("victim", false),
             ("none", false),
         ] {
-            let path = folder.0.join("link.log");
+            let path = folder.join("link.log");
             let _ = fs::remove_file(&path);
             symlink(target, &path).unwrap();
             let opened = open(&path);
@@ -165,15 +148,15 @@ mod tests {
             assert!(opened.is_ok() == may_be || may_be && is_socket, "{target}: {opened:?}");
             assert_eq!(Standard::of_log(&path).is_some(), may_be, "{target}");
         }
-        assert!(!folder.0.join("none").exists());
-        let error = open(&folder.0.join("link.log")).unwrap_err();
+        assert!(!folder.join("none").exists());
+        let error = open(&folder.join("link.log")).unwrap_err();
         assert!(error.to_string().contains("a link, which is followed only to"), "{error}");
     }
 
     #[test]
     fn the_folder_of_a_log_is_made() {
-        let folder = Folder::new("folder");
-        let path = folder.0.join("logs/of/nginx.log");
+        let folder = Folder::new();
+        let path = folder.join("logs/of/nginx.log");
         open(&path).unwrap();
         assert!(path.is_file());
         assert!(open(&path.join("below")).is_err());
@@ -181,17 +164,17 @@ mod tests {
 
     #[test]
     fn a_folder_and_a_socket_are_refused() {
-        let folder = Folder::new("kind");
-        let socket = folder.0.join("socket");
+        let folder = Folder::new();
+        let socket = folder.join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(open(&socket).is_err());
-        assert!(open(&folder.0).is_err());
+        assert!(open(&folder).is_err());
     }
 
     #[test]
     fn a_fifo_keeps_what_is_written_until_somebody_reads() {
-        let folder = Folder::new("fifo");
-        let path = folder.0.join("fifo.log");
+        let folder = Folder::new();
+        let path = folder.join("fifo.log");
         mkfifo(&path, Mode::S_IRWXU).unwrap();
         let mut log = open(&path).unwrap();
         assert!(log.lacks_reader);

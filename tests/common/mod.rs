@@ -9,6 +9,8 @@
 pub mod captures;
 pub mod ffmpeg;
 pub mod flv;
+#[path = "../../src/test_folder.rs"]
+mod folder;
 pub mod hls;
 pub mod http;
 pub mod media;
@@ -21,16 +23,16 @@ pub mod ts;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use folder::Folder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -96,54 +98,9 @@ pub fn read_once(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize>
     }
 }
 
-/// A folder that goes away, unless the test fails.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A fresh, empty folder.
-    pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("millstream-test-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// Writes a file, with the folders it needs; returns its path.
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, contents).unwrap();
-        path
-    }
-
-    /// The names of what is in a folder below it, sorted; nothing if it is not there.
-    pub fn list(&self, name: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.join(name)) else { return Vec::new() };
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-impl Deref for Folder {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("kept: {}", self.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+/// What a program has written to standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// The binary, ready to get arguments.

@@ -200,26 +200,9 @@ fn max_messages<'t>(rtmp: &Scope<'t>) -> Vec<&'t Node> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{DirBuilderExt, symlink};
-    use std::path::PathBuf;
 
     use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("millstream-probe-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::test_folder::Folder;
 
     fn other(user: u32, groups: &[u32]) -> Account {
         Account::Other { name: "somebody".to_owned(), user, groups: groups.to_vec() }
@@ -227,18 +210,18 @@ mod tests {
 
     #[test]
     fn a_folder_is_made_where_its_parent_may_be_written() {
-        let folder = Folder::new("folder");
-        assert_eq!(Account::Own.judge_folder(&folder.0.join("a/b/c")), Ok(()));
-        fs::write(folder.0.join("file"), "").unwrap();
-        let why = Account::Own.judge_folder(&folder.0.join("file/a")).unwrap_err();
+        let folder = Folder::new();
+        assert_eq!(Account::Own.judge_folder(&folder.join("a/b/c")), Ok(()));
+        fs::write(folder.join("file"), "").unwrap();
+        let why = Account::Own.judge_folder(&folder.join("file/a")).unwrap_err();
         assert!(why.ends_with("file is no folder"), "{why}");
-        assert!(!folder.0.join("a").exists());
+        assert!(!folder.join("a").exists());
     }
 
     #[test]
     fn the_rights_of_another_user_are_those_of_its_id_and_groups() {
-        let folder = Folder::new("rights");
-        let closed = folder.0.join("closed");
+        let folder = Folder::new();
+        let closed = folder.join("closed");
         fs::DirBuilder::new().mode(0o750).create(&closed).unwrap();
         let facts = fs::metadata(&closed).unwrap();
         let (owner, group) = (facts.uid(), facts.gid());
@@ -254,10 +237,10 @@ mod tests {
 
     #[test]
     fn a_log_is_judged_as_it_would_be_opened_and_not_made() {
-        let folder = Folder::new("log");
-        symlink("/dev/stdout", folder.0.join("stdout")).unwrap();
-        symlink("elsewhere", folder.0.join("link")).unwrap();
-        fs::write(folder.0.join("there"), "").unwrap();
+        let folder = Folder::new();
+        symlink("/dev/stdout", folder.join("stdout")).unwrap();
+        symlink("elsewhere", folder.join("link")).unwrap();
+        fs::write(folder.join("there"), "").unwrap();
         for (name, why) in [
             ("stdout", ""),
             ("there", ""),
@@ -267,9 +250,9 @@ mod tests {
             ("none/a", ""),
             (".", "not a regular file, a FIFO or a character device"),
         ] {
-            let found = judge_log(&folder.0.join(name)).err().unwrap_or_default();
+            let found = judge_log(&folder.join(name)).err().unwrap_or_default();
             assert!(found.starts_with(why) && found.is_empty() == why.is_empty(), "{name}: {found}");
         }
-        assert!(!folder.0.join("new").exists());
+        assert!(!folder.join("new").exists());
     }
 }

@@ -182,31 +182,24 @@ fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::Folder;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
-    struct TempDir(PathBuf);
+    struct Site(Folder);
 
-    impl TempDir {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("millstream-lookup-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir_all(path.join("root/sub")).unwrap();
-            fs::write(path.join("secret"), "secret").unwrap();
-            fs::write(path.join("root/a.txt"), "a").unwrap();
-            fs::write(path.join("root/sub/b.txt"), "b").unwrap();
-            Self(path)
+    impl Site {
+        fn new() -> Self {
+            let folder = Folder::new();
+            folder.write("secret", "secret");
+            folder.write("root/a.txt", "a");
+            folder.write("root/sub/b.txt", "b");
+            Self(folder)
         }
 
         fn root(&self) -> PathBuf {
             self.0.join("root")
-        }
-    }
-
-    impl Drop for TempDir {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -216,7 +209,7 @@ mod tests {
 
     #[test]
     fn files_and_folders_below_the_base_are_found() {
-        let dir = TempDir::new("found");
+        let dir = Site::new();
         let root = dir.root();
         assert!(is_file(&find(&root, "/a.txt")));
         assert!(is_file(&find(&root, "sub/b.txt")));
@@ -233,7 +226,7 @@ mod tests {
 
     #[test]
     fn no_path_leaves_the_base() {
-        let dir = TempDir::new("escape");
+        let dir = Site::new();
         let root = dir.root();
         symlink("../secret", root.join("link")).unwrap();
         symlink("..", root.join("up")).unwrap();
@@ -256,14 +249,14 @@ mod tests {
 
     #[test]
     fn the_base_itself_may_be_a_link() {
-        let dir = TempDir::new("base");
+        let dir = Site::new();
         symlink("root", dir.0.join("www")).unwrap();
         assert!(is_file(&find(&dir.0.join("www"), "/a.txt")));
     }
 
     #[test]
     fn a_fifo_neither_blocks_nor_is_served() {
-        let dir = TempDir::new("fifo");
+        let dir = Site::new();
         nix::unistd::mkfifo(&dir.root().join("fifo"), Mode::S_IRWXU).unwrap();
         assert_eq!(find(&dir.root(), "/fifo").err(), Some(Errno::EACCES));
         assert!(find(&dir.root(), "/fifo/x").is_err());
@@ -271,7 +264,7 @@ mod tests {
 
     #[test]
     fn hidden_files_are_not_there() {
-        let dir = TempDir::new("hidden");
+        let dir = Site::new();
         let root = dir.root();
         fs::create_dir_all(root.join(".well-known")).unwrap();
         fs::create_dir_all(root.join(".git")).unwrap();
@@ -285,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_path_of_the_greatest_depth_is_looked_up_and_one_deeper_is_not() {
-        let dir = TempDir::new("depth");
+        let dir = Site::new();
         let deep = vec!["d"; MAX_DEPTH - 1].join("/");
         fs::create_dir_all(dir.root().join(&deep).join("d")).unwrap();
         fs::write(dir.root().join(&deep).join("f"), "x").unwrap();

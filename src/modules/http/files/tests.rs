@@ -3,27 +3,26 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
 
 use crate::conf::{Scope, Tree, check};
 use crate::engine::{Config, Descriptors, HttpRequest, MemoryFiles, directive_table};
+use crate::test_folder::Folder;
 
 use super::*;
 use crate::modules::http::{Http, added};
 
-struct Site(PathBuf);
+struct Site(Folder);
 
 impl Site {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("millstream-reply-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("hls/empty")).unwrap();
+    fn new() -> Self {
+        let folder = Folder::new();
+        fs::create_dir_all(folder.join("hls/empty")).unwrap();
         for (file, text) in
             [("index.html", "<p>"), ("hls/a.m3u8", "#EXTM3U\n"), ("hls/a-1.ts", "0123456789"), ("zero", "")]
         {
-            fs::write(path.join(file), text).unwrap();
+            folder.write(file, text);
         }
-        Self(path)
+        Self(folder)
     }
 
     /// A location for all paths, with these directives.
@@ -39,12 +38,6 @@ impl Site {
 
     fn ask(&self, line: &str, fields: &str) -> HttpReply {
         ask(&self.settings(""), line, fields)
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -89,7 +82,7 @@ fn body(reply: HttpReply) -> String {
 
 #[test]
 fn a_file_is_sent_with_its_type_and_validators() {
-    let site = Site::new("file");
+    let site = Site::new();
     let reply = site.ask("GET /hls/a.m3u8", "");
     assert_eq!(status(&reply), 200);
     let get = |name| reply.head.get(name);
@@ -108,7 +101,7 @@ fn a_file_is_sent_with_its_type_and_validators() {
 
 #[test]
 fn a_file_in_memory_is_served_like_one_on_the_disk_and_before_it() {
-    let site = Site::new("memory");
+    let site = Site::new();
     let mut memory = MemoryFiles::default();
     let modified = UNIX_EPOCH + std::time::Duration::new(784_111_777, 5);
     for (path, text) in [("hls/a-1.ts", "memory"), ("hls/deep/index.html", "deep"), ("hls/.x.ts", "hidden")] {
@@ -131,7 +124,7 @@ fn a_file_in_memory_is_served_like_one_on_the_disk_and_before_it() {
 
 #[test]
 fn a_folder_is_its_index_or_a_redirect_or_forbidden() {
-    let site = Site::new("folder");
+    let site = Site::new();
     let reply = site.ask("GET /", "");
     assert_eq!((status(&reply), reply.head.get("content-type")), (200, Some("text/html")));
     assert_eq!(body(reply), "<p>");
@@ -150,7 +143,7 @@ fn a_folder_is_its_index_or_a_redirect_or_forbidden() {
 
 #[test]
 fn the_methods_are_get_head_and_options() {
-    let site = Site::new("methods");
+    let site = Site::new();
     let reply = site.ask("HEAD /hls/a-1.ts", "Range: bytes=0-1\r\n");
     assert_eq!((status(&reply), reply.body.len()), (200, 10));
     for method in ["POST", "DELETE", "TRACE", "get"] {
@@ -164,7 +157,7 @@ fn the_methods_are_get_head_and_options() {
 
 #[test]
 fn ranges_are_parts_or_416() {
-    let site = Site::new("ranges");
+    let site = Site::new();
     let reply = |path: &str, range: &str| site.ask(&format!("GET {path}"), &format!("Range: {range}\r\n"));
     let part = reply("/hls/a-1.ts", "bytes=2-4");
     assert_eq!((status(&part), part.head.get("content-range")), (206, Some("bytes 2-4/10")));
@@ -181,7 +174,7 @@ fn ranges_are_parts_or_416() {
 
 #[test]
 fn a_current_copy_is_not_sent_again() {
-    let site = Site::new("conditional");
+    let site = Site::new();
     let first = site.ask("GET /hls/a.m3u8", "");
     let etag = first.head.get("etag").unwrap();
     let reply = site.ask("GET /hls/a.m3u8", &format!("If-None-Match: {etag}\r\nRange: bytes=0-1\r\n"));
@@ -196,7 +189,7 @@ fn a_current_copy_is_not_sent_again() {
 
 #[test]
 fn a_playlist_of_the_same_second_and_size_is_sent_again() {
-    let site = Site::new("second");
+    let site = Site::new();
     let tag = || site.ask("GET /hls/a.m3u8", "").head.get("etag").unwrap().to_owned();
     let at = |nanoseconds| {
         let file = File::options().write(true).open(site.0.join("hls/a.m3u8")).unwrap();
@@ -208,7 +201,7 @@ fn a_playlist_of_the_same_second_and_size_is_sent_again() {
 
 #[test]
 fn a_player_on_another_site_may_ask_even_for_what_is_not_there() {
-    let site = Site::new("cors");
+    let site = Site::new();
     let reply = site.ask("OPTIONS /hls/a.m3u8", "Origin: http://b\r\n");
     assert_eq!(reply.head.get("access-control-allow-origin"), Some("*"));
     assert_eq!(reply.head.get("access-control-allow-headers"), Some("Range"));
@@ -219,7 +212,7 @@ fn a_player_on_another_site_may_ask_even_for_what_is_not_there() {
 
 #[test]
 fn added_headers_take_the_place_of_our_own() {
-    let site = Site::new("added");
+    let site = Site::new();
     let settings = site.settings(
         "add_header Access-Control-Allow-Origin $http_origin; add_header cache-control no-store;
          add_header X-All 1 always; add_header X-Empty $http_x;",
@@ -243,7 +236,7 @@ fn added_headers_take_the_place_of_our_own() {
 
 #[test]
 fn what_is_sent_from_an_open_file_needs_a_descriptor_and_what_is_small_or_listed_at_once_does_not_keep_one() {
-    let site = Site::new("descriptors");
+    let site = Site::new();
     fs::write(site.0.join("hls/large.ts"), vec![7; 9000]).unwrap();
     let none = (&MemoryFiles::default(), Descriptors::new(0));
     let (plain, listed) = (site.settings(""), site.settings("autoindex on;"));
