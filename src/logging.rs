@@ -1,4 +1,4 @@
-//! The log: lines as nginx writes them, to standard error or files.
+//! The log: lines in the form of nginx, to standard error or files.
 
 use std::fmt;
 use std::io;
@@ -12,30 +12,29 @@ use millstream::conf::Place;
 use millstream::engine::log_file::{self, Standard};
 use millstream::net::LogWriter;
 
-/// How long the end waits for a log that nobody reads.
+/// The longest time that the end of the server waits for a log that nobody reads.
 const END: Duration = Duration::from_secs(1);
-/// How long whatever follows a panic waits, which may be the end.
+/// The same after a panic, which may be followed by the end.
 const PANIC: Duration = Duration::from_millis(100);
 
 /// A file that the log goes to, or standard error for "stderr".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogOutput {
-    /// The file.
     pub path: PathBuf,
-    /// The least that is written, unless RUST_LOG says otherwise.
+    /// The lowest level that is written, unless RUST_LOG has another.
     pub level: LevelFilter,
-    /// Where the configuration names it; the command line has no such place.
+    /// The place of its directive; `None` for `-e`.
     pub origin: Option<Place>,
 }
 
-/// Begins to log.
+/// Opens the logs and begins to log.
 pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
     let logs = each_once(outputs).iter().map(ErrorLog::open).collect::<Result<_, _>>();
     let logs = ErrorLogs(logs?);
     let levels = logs.0.iter().map(|log| log.filter.filter());
     log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
     log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
-    // What a panic ends is the engine's to say; where it came from is here.
+    // The engine logs which session a panic has ended; this logs where in the source it came from.
     let of_panics = logs.clone();
     std::panic::set_hook(Box::new(move |panic| {
         let line = panic.to_string().replace(char::is_control, " ");
@@ -45,7 +44,7 @@ pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
     Ok(logs)
 }
 
-/// A file that is named several times is written once, with all that goes to it.
+/// Each file once: of a file that is named several times, with the level that writes most.
 fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
     let mut all: Vec<LogOutput> = Vec::new();
     for output in outputs {
@@ -57,13 +56,13 @@ fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
     all
 }
 
-/// All that the log is written to. Clones are the same logs.
+/// All error logs. Clones are the same logs.
 #[derive(Clone)]
 pub struct ErrorLogs(Vec<ErrorLog>);
 
 #[derive(Clone)]
 struct ErrorLog {
-    /// Used for what RUST_LOG says, not to write.
+    /// Decides, with RUST_LOG, which lines are written; writes nothing itself.
     filter: Arc<env_logger::Logger>,
     writer: LogWriter,
 }
@@ -85,14 +84,14 @@ impl ErrorLog {
 }
 
 impl ErrorLogs {
-    /// Starts a thread for each, once the process is in the background, if it goes there.
+    /// Starts a thread for each log. To be called when the process is in the background, if it goes there.
     pub fn start(&self) -> Result<(), String> {
         let mut started = self.0.iter().map(|log| log.writer.start());
         started.try_for_each(|result| result.map_err(|error| format!("no thread for the log: {error}")))
     }
 }
 
-/// Logs that are written to their end when this goes, whatever it is that ends.
+/// Writes what waits in the logs when it is dropped, at a normal end and after an error.
 pub struct FlushedAtEnd(pub ErrorLogs);
 
 impl Drop for FlushedAtEnd {
@@ -123,8 +122,8 @@ fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
     format!("{time} [{level}] {text}\n")
 }
 
-/// Standard streams are used as they are, since they may be sockets, which cannot be opened. Only "stderr" goes to
-/// /dev/null with the process that goes to the background.
+/// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr" turns
+/// into /dev/null when the process goes into the background.
 fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
     if file == Path::new("stderr") {
         return Ok(Box::new(io::stderr()));

@@ -1,4 +1,4 @@
-//! What the machine has: the memory that the server may count on.
+//! The memory of the machine that the server may use.
 
 use std::fs;
 use std::path::Path;

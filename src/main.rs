@@ -22,7 +22,7 @@ use millstream::{modules, net};
 use nix::sys::signal::Signal;
 use options::{CommandLine, Task};
 
-/// What is served when no file is given.
+/// The configuration without `-c`.
 const BUILT_IN: &str = include_str!("../conf/millstream.conf");
 
 const VERSION: &str = concat!("millstream version: millstream/", env!("CARGO_PKG_VERSION"));
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong, which may be several things, each in a line.
+/// Prints a message, which may have several lines, to standard error.
 fn complain(message: &str) {
     for line in message.lines() {
         eprintln!("millstream: {line}");
@@ -87,14 +87,13 @@ fn source_name(line: &CommandLine) -> &str {
 /// Why a configuration cannot be served.
 #[derive(Debug)]
 enum Failure {
-    /// Its directives are wrong.
+    /// Errors of its directives.
     Errors(conf::Errors),
-    /// Something else.
     Other(String),
 }
 
 impl Failure {
-    /// How many errors there are, to be appended to what says so.
+    /// The number of errors, to be appended to the line that says that the test has failed.
     fn count(&self) -> String {
         match self {
             Self::Errors(errors) => format!(": {}", errors.count()),
@@ -160,7 +159,7 @@ impl Loaded {
             Some(file) => Tree::load(&prefix.join(file)),
             None => Tree::from_text("(built in)", BUILT_IN),
         };
-        // Errors of syntax are not gathered: behind the first, nothing stands where it was meant to.
+        // Only the first error of syntax is told: behind it, nothing stands where it was meant to.
         let mut tree = tree?;
         if let Some(globals) = &line.globals {
             tree.append_globals(globals)?;
@@ -177,7 +176,7 @@ impl Loaded {
         }
     }
 
-    /// The errors that a check has found, with those of the settings that are not concerned by them.
+    /// The errors that the check has found, together with those of all settings that are not affected by them.
     fn all_errors(mut self, errors: conf::Errors) -> conf::Errors {
         self.tree.leave_out(&errors);
         let mut faults = conf::Faults::default();
@@ -186,7 +185,7 @@ impl Loaded {
         faults.into_result(()).err().unwrap_or(errors)
     }
 
-    /// What can be told of the settings, the user and the folders before the start.
+    /// Tries, before the start, what the settings, the user and the folders allow.
     fn probe(&self, engine: &Engine, line: &CommandLine) -> Probe {
         let (root, logs) = (self.root(), self.error_logs(line));
         let mut found = Probe::new(probe::account(&root));
@@ -199,7 +198,7 @@ impl Loaded {
         found
     }
 
-    /// What the check has found, and these, in the order of the file.
+    /// The notices of the check and these, in the order of the file.
     fn all_notices(&self, mut notices: Vec<conf::Notice>) -> Vec<conf::Notice> {
         notices.extend(self.notices.iter().cloned());
         conf::Notice::sort(&mut notices);
@@ -215,7 +214,7 @@ impl Loaded {
         Engine::new(&self.root(), modules::table(), seed, net::now())
     }
 
-    /// The pid file, and whether the configuration names it.
+    /// The pid file, and true if the configuration names it.
     fn pid_path(&self) -> (Option<PathBuf>, bool) {
         match self.root().text("pid").as_str() {
             "" => (process::default_pid_path(), false),
@@ -233,12 +232,12 @@ impl Loaded {
         })
     }
 
-    /// What the log is written to.
+    /// The files of the log.
     fn error_logs(&self, line: &CommandLine) -> Vec<LogOutput> {
         let root = self.root();
         let output = |args: &[String], origin| LogOutput {
             path: args.first().map_or("stderr", String::as_str).into(),
-            // nginx's own default would be error, which hides that anything happens at all.
+            // The default of nginx is error, which would hide publishers and players.
             level: args.get(1).and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info),
             origin,
         };
@@ -257,7 +256,7 @@ impl Loaded {
     fn serve(&self, line: &CommandLine) -> Result<(), String> {
         let logs = logging::begin(&self.error_logs(line))?;
         let _flushed = FlushedAtEnd(logs.clone());
-        // Once in the background, the log is where a failure can be read.
+        // In the background, a failure can be read in the log only.
         let result = self.serve_logged(line, &logs);
         if let (Err(error), true) = (&result, self.root().flag("daemon")) {
             error.lines().for_each(|line| log::error!("{line}"));
@@ -265,12 +264,12 @@ impl Loaded {
         result
     }
 
-    /// Whatever may fail is done before the process goes into the background, if it does.
+    /// All that may fail is done before the process goes into the background.
     fn serve_logged(&self, line: &CommandLine, logs: &ErrorLogs) -> Result<(), String> {
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();
         let mut engine = self.engine().map_err(|errors| errors.to_string())?;
-        // What fails is told by what fails.
+        // Only the notices: what cannot be done is reported when the start tries it.
         for notice in self.all_notices(self.probe(&engine, line).notices) {
             log::log!(notice.kind.level(), "{notice}");
         }
@@ -297,7 +296,7 @@ impl Loaded {
         Ok(())
     }
 
-    /// Only a pid file that was asked for is worth refusing to start.
+    /// The start fails only for a pid file that the configuration names.
     fn take_pid_file(&self) -> Result<Option<process::PidFile>, String> {
         let (Some(path), asked) = self.pid_path() else { return Ok(None) };
         match process::PidFile::take(&path) {
@@ -310,7 +309,7 @@ impl Loaded {
         }
     }
 
-    /// Tells a new user of the built-in configuration what to do next.
+    /// Logs for a new user of the built-in configuration what to do next.
     fn announce(&self) {
         if self.tree.files().iter().any(|(name, _)| &**name == "(built in)") {
             log::info!("publish to rtmp://localhost/live/NAME, any NAME");

@@ -1,49 +1,46 @@
-//! The command line, as nginx has it.
+//! The command line, with the options of nginx.
 
 use getopts::{Fail, Options};
 
-/// What the command line asks for.
+/// The job that the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Serve.
     Serve,
-    /// Test the configuration; with `true` print it too.
+    /// Test the configuration.
     Test {
-        /// Whether to print it.
+        /// Whether to print it, too.
         dump: bool,
     },
     /// Send a signal to the running server.
     Signal(Signal),
-    /// Print the version; with `true` also how it was built.
+    /// Print the version.
     Version {
-        /// Whether to print how it was built.
+        /// Whether to print the build, too: machine, system and profile.
         verbose: bool,
     },
-    /// Print the usage.
     Help,
 }
 
-/// What `-s` may send.
+/// The signals of `-s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Finish files and stop.
+    /// Finish all files and stop.
     Stop,
-    /// Take no more connections and stop with the last session.
+    /// Accept no more connections, and stop when the last session has ended.
     Quit,
 }
 
 /// The command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CommandLine {
-    /// What to do.
     pub task: Task,
     /// `-c`: the configuration file; without it, the built-in configuration.
     pub file: Option<String>,
-    /// `-p`: where relative paths begin.
+    /// `-p`: the folder in which relative paths begin.
     pub prefix: Option<String>,
-    /// `-g`: directives at the top level, added to the file's.
+    /// `-g`: directives at the top level, in addition to the file's.
     pub globals: Option<String>,
-    /// `-e`: the error log, whatever the file says.
+    /// `-e`: the error log, in place of those of the file.
     pub error_log: Option<String>,
 }
 
@@ -55,8 +52,8 @@ fn options() -> Options {
     options.optflag("t", "", "test the configuration and exit");
     options.optflag("T", "", "test the configuration, print it, and exit");
     options.optopt("s", "", "send the running server a signal", "stop|quit");
-    options.optopt("p", "", "the folder where relative paths begin (default: the current one)", "prefix");
-    options.optopt("e", "", "the error log, whatever the configuration says", "file|stderr");
+    options.optopt("p", "", "the folder in which relative paths begin (default: the current one)", "prefix");
+    options.optopt("e", "", "the error log, in place of those of the configuration", "file|stderr");
     options.optopt("c", "", "the configuration file (default: the one built in)", "file");
     options.optopt("g", "", "directives to add at the top level", "directives");
     options
@@ -106,7 +103,7 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
     })
 }
 
-/// What is wrong with an option, and where to look.
+/// The error of an option, with where to look for more.
 fn explain(fail: &Fail) -> String {
     let dashed = |name: &str| format!("{}{name}", if name.len() == 1 { "-" } else { "--" });
     match fail {

@@ -1,4 +1,4 @@
-//! What `-t` and the start look at that is the process's own: its user, its logs, its pid file, its addresses.
+//! The part of `-t` that concerns the process: user, logs, pid file and addresses.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,20 +11,20 @@ use millstream::net;
 use crate::logging::LogOutput;
 use crate::process::{self, Identity};
 
-/// The user to become, if there is one to be.
+/// The user of the directive `user`; `None` without one.
 pub fn identity(root: &Scope<'_>) -> Option<Result<Identity, Error>> {
     let node = root.find("user")?;
     let (name, group) = (node.args.first()?, node.args.get(1).map(String::as_str));
     Some(Identity::find(name, group).map_err(|why| Error::at(node, why)))
 }
 
-/// Who will serve.
+/// The account as which the server will run.
 pub fn account(root: &Scope<'_>) -> Account {
     let identity = identity(root).and_then(Result::ok).filter(|_| Identity::can_be_assumed());
     identity.filter(|identity| !identity.is_own()).map_or(Account::Own, |identity| identity.account())
 }
 
-/// Whether the user is there and can be become.
+/// Checks that the user exists and that this process can run as it.
 pub fn user(root: &Scope<'_>, found: &mut Probe) {
     match (identity(root), root.find("user")) {
         (Some(Err(error)), _) => found.faults.push(error),
@@ -35,7 +35,7 @@ pub fn user(root: &Scope<'_>, found: &mut Probe) {
     }
 }
 
-/// Whether there is somewhere to read the log of a process in the background.
+/// Warns if the log of a process in the background goes nowhere.
 pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
     let to_stderr = logs.iter().any(|log| log.path == Path::new("stderr"));
     if let (Some(node), true, true) = (root.find("daemon"), root.flag("daemon"), to_stderr) {
@@ -45,7 +45,7 @@ pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
     }
 }
 
-/// Whether the error logs can be opened.
+/// Checks that the error logs can be opened.
 pub fn logs(logs: &[LogOutput], found: &mut Probe) {
     for log in logs.iter().filter(|log| log.path != Path::new("stderr")) {
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
@@ -53,7 +53,7 @@ pub fn logs(logs: &[LogOutput], found: &mut Probe) {
     }
 }
 
-/// Whether the pid file can be written, unless a server has it.
+/// Checks that the pid file can be written, unless a running server has it.
 pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
     let facts = std::fs::symlink_metadata(path).map(|facts| facts.file_type());
     let why = match facts {
@@ -66,7 +66,7 @@ pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
     found.faults.push(Error::in_place(place.clone(), message));
 }
 
-/// Whether the addresses can be listened on. While a server has the pid file, those in use are taken for its own.
+/// Checks that the addresses can be listened on. While a server has the pid file, addresses in use are taken for its own.
 pub fn listeners(engine: &Engine, pid_file: Option<&Path>, found: &mut Probe) {
     let is_running = pid_file.is_some_and(process::is_held);
     let failed = net::probe(engine).into_iter();

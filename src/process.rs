@@ -1,4 +1,4 @@
-//! The process: its id in a file, its user, its way into the background, and signals to another one.
+//! The process: its pid file, its user, going into the background, and signals to another server.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -24,15 +24,15 @@ pub struct PidFile {
 
 #[derive(Debug)]
 enum PidOutput {
-    /// Locked as long as the process lives and removed when it ends. The lock, not the number, tells whether a
-    /// server runs: numbers are used again.
+    /// Locked while the process lives, and removed when it ends. The lock, not the number, shows that a server runs:
+    /// numbers are used again.
     Regular(Flock<File>),
-    /// A standard stream or /dev/null, which is written to and nothing else.
+    /// A standard stream or /dev/null, which is only written to.
     Standard(File),
 }
 
 impl PidFile {
-    /// Takes the file, unless another server has it.
+    /// Locks the file. An error if another server has it.
     pub fn take(path: &Path) -> Result<Self, String> {
         let explain = |why: &dyn std::fmt::Display| format!("pid file {}: {why}", path.display());
         let file = if Standard::named(path).is_some() {
@@ -48,7 +48,7 @@ impl PidFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Writes the id of this process; to be done when that has settled.
+    /// Writes the id of this process. To be called after the fork of `daemon`, which changes it.
     pub fn write(&mut self) -> Result<(), String> {
         let text = format!("{}\n", std::process::id());
         let written = match &mut self.file {
@@ -62,21 +62,21 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if let PidOutput::Regular(_) = self.file {
-            // The right to do so may have been given up with the user: then it is stale, and harmless.
+            // Another user may not be allowed to: then the file stays, and does no harm without its lock.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// How long `-s` and `-t` may take to look whether a pid file is locked, for which they lock it themselves.
-const GLANCE: Duration = Duration::from_millis(50);
+/// The time for which `-s` and `-t` may hold the lock, since they try it to see whether a server runs.
+const SHORT_LOCK: Duration = Duration::from_millis(50);
 
 /// Locks a pid file for as long as the process lives.
 fn lock(file: File) -> Result<Flock<File>, Errno> {
     let lock = |file| Flock::lock(file, FlockArg::LockExclusiveNonblock);
     let locked = lock(file).or_else(|(file, errno)| match errno {
         Errno::EWOULDBLOCK => {
-            std::thread::sleep(GLANCE);
+            std::thread::sleep(SHORT_LOCK);
             lock(file)
         }
         _ => Err((file, errno)),
@@ -122,16 +122,16 @@ pub fn signal(path: &Path, signal: Signal) -> Result<(), String> {
     })
 }
 
-/// What to do about a server that is another user's.
+/// The advice for a server of another user.
 const AS_ITS_USER: &str = "send signals as root or as the user who has started it";
 
-/// Whether a server runs that holds a pid file. Where it cannot be read, none is known.
+/// Whether a running server holds a pid file. False if the file cannot be read.
 pub fn is_held(path: &Path) -> bool {
     let file = open_pid_file(path, false).ok();
     file.is_some_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
 }
 
-/// The pid file when the configuration names none.
+/// The pid file of a configuration that names none.
 pub fn default_pid_path() -> Option<PathBuf> {
     if geteuid().is_root() {
         return Some("/run/millstream.pid".into());
@@ -139,8 +139,8 @@ pub fn default_pid_path() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("millstream.pid"))
 }
 
-/// Raises the limit of open files as far as it goes: each connection is one. The usual limit of 1024
-/// is there for programs that still use select().
+/// Raises the limit of open files to the highest that is allowed: each connection is one. The usual limit of 1024
+/// is meant for programs that use select().
 pub fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST_FILES), hard));
@@ -149,7 +149,7 @@ pub fn raise_file_limit() {
     }
 }
 
-/// More open files than anybody will need; some systems' hard limit is 2^30.
+/// The highest limit that is set; some systems would allow 2^30.
 const MOST_FILES: u64 = 1 << 20;
 
 /// Goes into the background; standard input, output and error go to /dev/null.
@@ -157,7 +157,7 @@ pub fn daemonize() -> Result<(), String> {
     nix::unistd::daemon(true, false).map_err(|error| format!("daemon: {error}"))
 }
 
-/// A user to become.
+/// The user as which the server runs.
 #[derive(Debug)]
 pub struct Identity {
     name: CString,
@@ -181,17 +181,17 @@ impl Identity {
         Ok(Self { name, user: user.uid, group })
     }
 
-    /// Whether this process can become that user.
+    /// Whether this process can change its user.
     pub fn can_be_assumed() -> bool {
         geteuid().is_root()
     }
 
-    /// Whether this process is that user already.
+    /// Whether this process runs as that user already.
     pub fn is_own(&self) -> bool {
         geteuid() == self.user
     }
 
-    /// The user's rights.
+    /// The user's id and groups, to judge what the user may read and write.
     pub fn account(&self) -> Account {
         let groups = getgrouplist(&self.name, self.group).unwrap_or_else(|_| vec![self.group]);
         Account::Other {
@@ -201,7 +201,7 @@ impl Identity {
         }
     }
 
-    /// Becomes that user, for good. Only root can; for others it is a wish that is not heard, as in nginx.
+    /// Makes the process run as that user from now on. Without effect unless root calls it, as in nginx.
     pub fn assume(&self) -> Result<(), String> {
         if !Self::can_be_assumed() {
             return Ok(());

@@ -64,7 +64,7 @@ impl Server {
                 Ok((stream, peer)) => {
                     let Ok(local) = self.local_end(index, &stream) else { continue };
                     match self.engine.accept(index, (peer, local), now) {
-                        Ok(id) => self.adopt(id, stream, index, now),
+                        Ok(id) => self.keep_socket(id, stream, index, now),
                         Err(refusal) => self.hang_up(stream, refusal),
                     }
                 }
@@ -96,8 +96,8 @@ impl Server {
         self.engine.listeners().get(listener).is_some_and(|listener| listener.protocol == Protocol::Rtmp)
     }
 
-    /// Takes the socket of a new session into the poll.
-    fn adopt(&mut self, id: SessionId, mut stream: TcpStream, listener: usize, now: Now) {
+    /// Keeps the socket of a new session, and polls it.
+    fn keep_socket(&mut self, id: SessionId, mut stream: TcpStream, listener: usize, now: Now) {
         let index = id.index as usize;
         let token = Token(FIRST_SESSION + index);
         if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
@@ -136,7 +136,7 @@ impl Server {
         self.engine.limit_descriptors(descriptors());
     }
 
-    /// The number that the next descriptor gets.
+    /// The number that the next descriptor would get.
     fn lowest_free(&self) -> Option<RawFd> {
         let listener = self.listeners.iter().flatten().next()?;
         let copy = listener.as_fd().try_clone_to_owned().ok()?;

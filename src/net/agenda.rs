@@ -1,8 +1,8 @@
-//! In which order sessions are served, and for how long.
+//! The order in which sessions are served, and the time that each kind of them gets.
 //!
-//! Media comes first: what an event announces of a session that publishes or plays is served before all else. Media
-//! that takes long stands behind it, and files and lists for HTTP behind both. All is done in steps, a few
-//! milliseconds of them between two polls; so a frame waits for little more than the step that is under way.
+//! Media comes first: a session that publishes or plays is served before all others. Sessions of media that take long follow,
+//! then files and lists for HTTP. Everything is done in steps, for a few milliseconds between two polls, so a frame waits
+//! for little more than the step that is under way.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,28 +10,28 @@ use std::time::Duration;
 use super::socket::Traffic;
 use crate::engine::SessionId;
 
-/// How long a turn may take before the sockets are polled again.
+/// The longest time from one poll of the sockets to the next.
 pub const TURN: Duration = Duration::from_millis(5);
-/// How long media that takes long has in any turn.
+/// The least time of a turn for slow sessions.
 pub const SLOW_SHARE: Duration = Duration::from_millis(2);
-/// How long files, and what the engine has left to do, have in any turn, however long media has taken.
+/// The least time of a turn for files and for the engine's own work, however long media has taken.
 pub const SHARE: Duration = Duration::from_millis(1);
-/// How long one session is read; one that takes longer is slow the next time.
+/// The time for which one session is read. A session that takes longer is slow the next time.
 pub const STEP: Duration = Duration::from_millis(1);
 
-/// A place on the agenda.
+/// The queues of the agenda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Media that takes no time to speak of.
+    /// Media that is served in a moment.
     Prompt,
-    /// Media that has more than its share, whose next step may take long, or that has not had its turn in time.
+    /// Media that has used up its share, whose next step may take long, or whose turn did not come in time.
     Slow,
-    /// HTTP.
+    /// Files and lists for HTTP.
     Files,
 }
 
 impl Place {
-    /// Where a session stands that goes on with what it has begun.
+    /// The queue of a session that has more to do than it could in its last step.
     pub fn to_go_on(traffic: Traffic) -> Self {
         match traffic {
             Traffic::Media => Self::Slow,
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-/// The sessions to be served. Whoever adds them sees to it that each is on it once.
+/// The sessions to be served. The caller adds each of them once only.
 #[derive(Debug, Default)]
 pub struct Agenda {
     prompt: VecDeque<SessionId>,
@@ -49,22 +49,19 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// Adds a session.
     pub fn add(&mut self, id: SessionId, place: Place) {
         self.at(place).push_back(id);
     }
 
-    /// Takes the next session of a place.
     pub fn next(&mut self, place: Place) -> Option<SessionId> {
         self.at(place).pop_front()
     }
 
-    /// Puts those of the first place who have not had their turn behind all who come now.
+    /// Makes prompt sessions slow whose turn has not come: sessions with new events go before them.
     pub fn put_off(&mut self) {
         self.slow.append(&mut self.prompt);
     }
 
-    /// Whether there is nobody to serve.
     pub fn is_empty(&self) -> bool {
         self.prompt.is_empty() && self.slow.is_empty() && self.files.is_empty()
     }

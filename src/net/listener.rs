@@ -23,7 +23,7 @@ pub fn bind(wanted: &Listener) -> io::Result<TcpListener> {
     listening.map_err(|error| explain(wanted, &error))
 }
 
-/// The listeners whose addresses cannot be bound now, each with the reason. Nothing is accepted meanwhile.
+/// The listeners whose addresses cannot be bound now, each with the reason. No connection is accepted meanwhile.
 pub fn probe(engine: &Engine) -> Vec<(&Listener, io::Error)> {
     let tried = engine.listeners().iter().map(|wanted| (wanted, bound(wanted)));
     let failed = tried.filter_map(|(wanted, bound)| Some((wanted, explain(wanted, &bound.err()?))));
@@ -44,7 +44,7 @@ fn bound(wanted: &Listener) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The error as a user can act on it.
+/// The error, with what to do about it.
 fn explain(wanted: &Listener, error: &io::Error) -> io::Error {
     let address = wanted.address;
     let why = match error.kind() {

@@ -1,4 +1,4 @@
-//! The outer ring: sockets, signals and the loop, the only code that names mio; and the threads.
+//! The outer ring: sockets, signals and the loop, the only code that names mio; and the thread of the log.
 
 mod accepting;
 mod agenda;

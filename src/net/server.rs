@@ -21,24 +21,25 @@ use super::socket::Socket;
 const SCRATCH: usize = 64 * 1024;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
-/// How long a stopping server goes on sending what is queued.
+/// The longest time for which a stopping server goes on sending what is queued.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// How long frames that nobody plays may gather, and how long nothing else must have come before.
+/// The time for which frames that nobody plays may gather in the kernel.
 const NAP: Duration = Duration::from_millis(60);
+/// The time before a nap in which nothing but such frames has come.
 const CALM: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(usize::MAX);
 /// Listeners have the tokens below this, sessions those from here on.
 pub(super) const FIRST_SESSION: usize = 1024;
 
-/// How far the server is from its end.
+/// Whether the server serves or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,
-    /// No new connections; the others go on to their own end.
+    /// No new connections are accepted; the others go on until they end by themselves.
     Draining,
-    /// Everything has been told to end; what is queued may go until the deadline.
+    /// All sessions have been closed; what is queued may be sent until the deadline.
     Stopping(Instant),
 }
 
@@ -49,13 +50,13 @@ pub struct Server {
     signals: Signals,
     pub(super) listeners: Vec<Option<TcpListener>>,
     pub(super) sockets: Vec<Option<Socket>>,
-    /// Sessions to be served; polling does not wait for more.
+    /// Sessions to be served. While there are some, polling does not wait.
     pub(super) agenda: Agenda,
     pub(super) scratch: Box<[u8]>,
     phase: Phase,
     pub(super) backlog: Backlog,
-    /// When something last came that somebody may wait for.
-    hurried_at: Instant,
+    /// When an event last came that somebody may wait for: anything but frames that nobody plays.
+    last_urgent: Instant,
 }
 
 /// Reads the clocks.
@@ -64,7 +65,7 @@ pub fn now() -> Now {
 }
 
 impl Server {
-    /// Opens everything: the listeners of the engine, and the signals.
+    /// Opens the listeners of the engine, and takes the signals.
     pub fn new(mut engine: Engine) -> io::Result<Self> {
         engine.limit_descriptors(descriptors());
         let poll = Poll::new()?;
@@ -97,11 +98,11 @@ impl Server {
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
             backlog: Backlog::default(),
-            hurried_at: Instant::now(),
+            last_urgent: Instant::now(),
         })
     }
 
-    /// Serves until a signal ends it.
+    /// Serves until a signal ends the server.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         self.engine.start(now());
@@ -111,7 +112,7 @@ impl Server {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    // Recordings are finished all the same.
+                    // Recordings are finished in any case.
                     self.engine.stop(now());
                     return Err(error);
                 }
@@ -127,7 +128,7 @@ impl Server {
         }
     }
 
-    /// One turn. Between its steps the clock is read, and what is left when time is up goes on in the next.
+    /// One turn. The clock is read between its steps; what is left when its time is up is done in the next turn.
     fn turn(&mut self, events: &Events, now: Now) {
         let mut is_signalled = false;
         for event in events {
@@ -153,7 +154,7 @@ impl Server {
         self.shorten_pause();
     }
 
-    /// By turns an HTTP session and a step of the engine's own work; no session while others wait for their end.
+    /// By turns an HTTP session and a step of the engine's own work; no session while others wait to be ended.
     fn serve_files(&mut self, end: Instant, now: Now) {
         let mut clock = Instant::now();
         let end = end.max(clock + SHARE);
@@ -167,7 +168,7 @@ impl Server {
         }
     }
 
-    /// One step of the engine's own work, and what it asks for; false if there is none.
+    /// One step of the engine's own work, and the actions that it asks for; false if there is none.
     fn work(&mut self, now: Now) -> bool {
         let worked = self.engine.step(now);
         while let Some(action) = self.engine.next_action() {
@@ -179,16 +180,16 @@ impl Server {
         worked
     }
 
-    /// Lets frames gather in the kernel while all that comes is frames that nobody plays: recordings and HLS
-    /// do not mind, and 200 publishers take half the processor (scripts/bench ingest-200).
+    /// Sleeps while nothing comes but frames that nobody plays: recordings and HLS can wait for them, and read together, the
+    /// frames of 200 publishers take half the processor time (scripts/bench ingest-200).
     fn nap(&mut self, now: Now) {
-        let is_calm = now.instant >= self.hurried_at + CALM && self.phase == Phase::Serving;
+        let is_calm = now.instant >= self.last_urgent + CALM && self.phase == Phase::Serving;
         if is_calm && self.timeout().is_none_or(|timeout| timeout >= NAP) {
             std::thread::sleep(NAP);
         }
     }
 
-    /// How long polling may wait.
+    /// The longest time that polling may wait.
     fn timeout(&mut self) -> Option<Duration> {
         if !self.agenda.is_empty() || self.backlog.is_ready() || self.engine.has_work() {
             return Some(Duration::ZERO);
@@ -214,14 +215,14 @@ impl Server {
         let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
         let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
         if !id.is_some_and(|id| self.engine.may_wait(id)) {
-            self.hurried_at = now.instant;
+            self.last_urgent = now.instant;
         }
         match (event.token(), id) {
-            // What came with them is taken first.
+            // Signals are handled at the end of the turn, after the other events that came with them.
             (SIGNALS, _) => {}
             (_, Some(id)) => self.note(id, event, now),
             (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
-            // A session that has just gone.
+            // A session that has just ended.
             (_, None) => {}
         }
     }
@@ -232,7 +233,7 @@ impl Server {
             match signal {
                 SIGTERM | SIGINT => {
                     log::info!("stopping");
-                    // A second one does not wait.
+                    // A second signal does not wait for what is queued.
                     let grace =
                         if matches!(self.phase, Phase::Stopping(_)) { Duration::ZERO } else { STOP_GRACE };
                     self.close_listeners();
@@ -242,12 +243,12 @@ impl Server {
                 SIGQUIT if self.phase == Phase::Serving => {
                     self.close_listeners();
                     self.engine.drain(now);
-                    log::info!("draining: {} sessions go on to their end", self.engine.session_count());
+                    log::info!("draining: {} sessions go on until they end", self.engine.session_count());
                     self.phase = Phase::Draining;
                 }
                 SIGHUP => log::warn!("SIGHUP: reloading is not built yet; nothing changes"),
                 SIGUSR1 => log::warn!("SIGUSR1: reopening log files is not built yet; nothing changes"),
-                // A file at its size limit says so when it is written; the others have no meaning.
+                // SIGXFSZ: the write that hits the limit reports it. The others have no meaning.
                 _ => {}
             }
         }

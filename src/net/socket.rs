@@ -12,19 +12,20 @@ use nix::{setsockopt_impl, sockopt_impl};
 
 use crate::engine::{Outgoing, Piece, SessionId};
 
-/// Bytes of a file handed to one sendfile: most fragments.
+/// Bytes of a file in one sendfile: more than most fragments have.
 const FILE_PIECE: u64 = 512 * 1024;
 
-/// Bytes that the kernel takes for a client beyond what is under way to it: half a second of 2 Mbit/s. Its own limit is
-/// 4 MB: a player that is too slow would have everything 16 s late, a few hundred clients that do not read would have all
-/// the memory that the kernel spends on TCP, and a deleted file would live on in it. (For files, 1 MiB took a tenth less CPU.)
+/// Unsent bytes that the kernel takes for a client: half a second of 2 Mbit/s. Without this it takes 4 MB: a player that is
+/// too slow would get everything 16 s late, a few hundred clients that do not read would use up the kernel's memory for TCP,
+/// and deleted files would stay in it. (For files, 1 MiB took a tenth less CPU.)
 const UNSENT: u32 = 128 * 1024;
-/// The same for a client that has not yet taken so many bytes: ten thousand that never read have 160 MB.
+/// The same for a client that has not yet read [`PROVEN`] bytes: ten thousand that never read take 160 MB.
 const FIRST_UNSENT: u32 = 16 * 1024;
+/// Bytes after which a client is known to read.
 const PROVEN: usize = 512 * 1024;
 
 sockopt_impl!(
-    /// How much the kernel takes that it cannot send yet (tcp_notsent_lowat in its ip-sysctl).
+    /// Bytes that the kernel takes and cannot send yet (tcp_notsent_lowat in its ip-sysctl).
     NotSentLowWater,
     SetOnly,
     libc::IPPROTO_TCP,
@@ -48,55 +49,52 @@ pub enum Stop {
 /// What a socket carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// Frames that somebody waits for.
+    /// RTMP: frames that somebody waits for.
     Media,
-    /// Files and lists, which may come a few milliseconds later.
+    /// HTTP: files and lists, which may come a few milliseconds later.
     Files,
 }
 
 /// A connected socket.
 #[derive(Debug)]
 pub struct Socket {
-    /// Whose it is.
     pub id: SessionId,
-    /// The socket itself.
     pub stream: TcpStream,
-    /// Whether the last write found no room; cleared when room is announced.
+    /// Whether the last write found no room in the kernel. Cleared by the event that announces room.
     pub blocked: bool,
-    /// Whether room is announced at all: asked for only once a write has found none.
-    pub asked_for_room: bool,
-    /// What it carries.
+    /// Whether such events are asked for: from the first write on that found no room.
+    pub announces_room: bool,
     pub traffic: Traffic,
     /// Whether it is on the agenda.
     pub on_agenda: bool,
-    /// Whether its last step took longer than one should.
+    /// Whether its last step took longer than [`super::agenda::STEP`].
     pub is_slow: bool,
-    /// Whether there may be something to read, so that nothing announces it again.
+    /// Whether there may be something to read: an event has said so, and no read has found nothing since.
     pub readable: bool,
-    /// Whether the peer has hung up: what is read ends with that, and nothing announces it again.
+    /// Whether the peer has closed its side: there is an end to be read, and no further event will announce it.
     pub hung_up: bool,
-    /// Whether it is to be written to when it is served.
-    pub has_to_write: bool,
-    /// Bytes that it has taken; counted up to [`PROVEN`].
+    /// Whether to write when the session is served.
+    pub write_when_served: bool,
+    /// Bytes that the client has taken; counted up to [`PROVEN`].
     taken: usize,
 }
 
 impl Socket {
-    /// Wraps an accepted connection. What is sent is gathered here, so the kernel need not wait.
+    /// Wraps an accepted connection, without delay of short packets: what is sent together is gathered in the queue.
     pub fn new(id: SessionId, stream: TcpStream, traffic: Traffic) -> Self {
-        // A socket whose peer has already gone refuses options; reading it will tell.
+        // A socket whose peer has already left refuses options; the first read reports it.
         let _ = stream.set_nodelay(true);
         let socket = Self {
             id,
             stream,
             traffic,
             blocked: false,
-            asked_for_room: false,
+            announces_room: false,
             on_agenda: false,
             is_slow: false,
             readable: false,
             hung_up: false,
-            has_to_write: false,
+            write_when_served: false,
             taken: 0,
         };
         socket.limit_unsent(FIRST_UNSENT);
@@ -163,14 +161,14 @@ impl Socket {
         }
     }
 
-    /// Leaves what is not under way to the peer in its queue, where frames that are too late can still be left out.
+    /// Has the rest stay in the queue, where frames that are too late can still be dropped.
     fn limit_unsent(&self, bytes: u32) {
         if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &bytes) {
-            log::debug!("{}: what the kernel takes for it has no limit: {error}", self.id);
+            log::debug!("{}: the kernel's buffer for it cannot be limited: {error}", self.id);
         }
     }
 
-    /// Makes the kernel probe a silent peer, and give up when it has heard nothing for so long.
+    /// Makes the kernel probe a silent peer, and fail the connection when its host has not answered for `limit`.
     pub fn limit_silence(&self, limit: Duration) {
         // The kernel takes 32767 s and 2^31 ms at most.
         let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).clamp(1, 32_767);
@@ -180,7 +178,7 @@ impl Socket {
             .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepInterval, &step))
             .and_then(|()| setsockopt(&self.stream, sockopt::TcpUserTimeout, &milliseconds));
         if let Err(error) = result {
-            log::debug!("{} cannot be probed: {error}", self.id);
+            log::debug!("{}: a vanished host cannot be detected: {error}", self.id);
         }
     }
 }

@@ -10,24 +10,24 @@ use super::server::{FIRST_SESSION, Server};
 use super::socket::{Stop, Traffic};
 use crate::engine::{Now, SessionId};
 
-/// Bytes read from one session in a turn before the others have theirs.
+/// Bytes read from one session in a step.
 const READ_BUDGET: usize = 256 * 1024;
-/// Bytes written to one session in a turn: most fragments go in one, and no call is needed to go on.
+/// Bytes written to one session in a step: most fragments go at once.
 const WRITE_BUDGET: usize = 512 * 1024;
-/// Bytes given to the engine at once: less than a queue's worth of messages, unless they are tiny.
+/// Bytes given to the engine at once: unless messages are tiny, fewer of them than a queue of a player holds.
 const PIECE: usize = 16 * 1024;
 
 impl Server {
-    /// Notes what an event says of a session, and has the session served.
+    /// Notes what an event says of a session, and puts the session on the agenda.
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
         if event.is_error() && self.engine.needs_its_client(id) {
-            // Nobody is there any more to be answered. What only waits for its turn, or for the time, is still taken.
+            // Nobody is there any more to be answered. What others have sent before they left is still taken.
             return self.engine.lost(id, now);
         }
         let Some(socket) = self.socket(id) else { return };
         if event.is_writable() {
             socket.blocked = false;
-            socket.has_to_write = true;
+            socket.write_when_served = true;
         }
         socket.hung_up |= event.is_read_closed() || event.is_error();
         socket.readable |= event.is_readable() || socket.hung_up;
@@ -39,7 +39,7 @@ impl Server {
         self.put_on_agenda(id, if is_prompt { Place::Prompt } else { later });
     }
 
-    /// Has a session served that goes on with what it has begun.
+    /// Puts a session on the agenda that has more to do than it could in its last step.
     pub(super) fn go_on(&mut self, id: SessionId) {
         if let Some(socket) = self.socket(id) {
             let place = Place::to_go_on(socket.traffic);
@@ -54,14 +54,14 @@ impl Server {
         }
     }
 
-    /// Serves one session of a place on the agenda: writes, reads, and writes what that has brought about. `clock` is
-    /// when that begins, and is set to when it has ended. False if there is none.
+    /// Serves one session of a queue of the agenda: writes, reads, and writes what it has answered. `clock` is the time of
+    /// the beginning, and is set to that of the end. False if there is no session.
     pub(super) fn serve_next(&mut self, place: Place, clock: &mut Instant, now: Now) -> bool {
         let Some(id) = self.agenda.next(place) else { return false };
         let Some(socket) = self.socket(id) else { return true };
         socket.on_agenda = false;
         let (readable, traffic) = (socket.readable, socket.traffic);
-        if std::mem::take(&mut socket.has_to_write) {
+        if std::mem::take(&mut socket.write_when_served) {
             self.write(id, now);
         }
         if readable {
@@ -78,8 +78,8 @@ impl Server {
         true
     }
 
-    /// Reads a session until it would block, its budget or the time is spent or the engine holds it. A read that
-    /// does not fill the buffer has taken all there is, unless the peer has hung up behind it.
+    /// Reads a session until it would block, its bytes or its time are used up, or the engine holds it. A read that
+    /// does not fill the buffer has taken all there is, unless the peer has closed its side behind it.
     fn read(&mut self, id: SessionId, end: Instant, now: Now) {
         let mut left = READ_BUDGET;
         loop {
@@ -89,7 +89,7 @@ impl Server {
                 return;
             }
             if held {
-                return; // Action::Read comes when it goes on
+                return; // Action::Read comes when it is held no more
             }
             if left == 0 || left < READ_BUDGET && Instant::now() >= end {
                 return self.go_on(id);
@@ -124,8 +124,8 @@ impl Server {
         }
     }
 
-    /// Hands what has been read to the engine, in pieces, between which a burst may be written on. What the time does
-    /// not suffice for waits in the engine.
+    /// Hands what has been read to the engine in pieces, and writes between them if queues of players fill up. What is left
+    /// when the time is over waits in the engine.
     fn feed(&mut self, id: SessionId, count: usize, end: Instant, now: Now) {
         let mut start = 0;
         while start < count {
@@ -141,11 +141,11 @@ impl Server {
         }
     }
 
-    /// Writes every session that has something new. Files go when their session is served. One for which that panics,
-    /// which would be an error of ours, ends.
+    /// Writes every session that has something new; files are written when their session is served. A panic, which would be
+    /// a fault of the server, ends the session that was written.
     pub(super) fn flush(&mut self, now: Now) {
         let (dirty, mut panics, mut next) = (self.engine.take_dirty(), self.engine.panics(), 0);
-        // One net for all of them, spread anew behind a session that needed it.
+        // One catch for all of them, begun again behind a session that has panicked: one for each would cost the fan-out.
         while next < dirty.len() {
             let write = || {
                 while let Some(&id) = dirty.get(next) {
@@ -169,23 +169,23 @@ impl Server {
         }
     }
 
-    /// Has a session written to when it is its turn, unless it waits for room or has written all.
+    /// Puts a session on the agenda to be written, unless it waits for room or has nothing to send.
     fn write_later(&mut self, id: SessionId) {
         let has_more = self.engine.has_output(id);
         if let Some(socket) = self.socket(id).filter(|socket| has_more && !socket.blocked) {
-            socket.has_to_write = true;
+            socket.write_when_served = true;
             self.go_on(id);
         }
     }
 
-    /// Writes a session, which ends if that panics.
+    /// Writes a session. A panic ends it.
     fn write(&mut self, id: SessionId, now: Now) {
         if self.engine.panics().contain(|| self.write_some(id, now)).is_none() {
             self.engine.panicked(id);
         }
     }
 
-    /// Writes a session until its queue is empty, there is no room or its budget is spent.
+    /// Writes a session until its queue is empty, the kernel has no room or its bytes are used up.
     fn write_some(&mut self, id: SessionId, now: Now) {
         let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
         if socket.id != id || socket.blocked {
@@ -214,8 +214,8 @@ impl Server {
         }
     }
 
-    /// Has a publisher read on to which nothing can be written any more: what it sent before its connection was reset
-    /// is still there, and reading it comes to the same end.
+    /// Goes on reading a publisher to which nothing can be written any more: what it sent before its connection was reset
+    /// is still there, and behind it reading finds the same end.
     fn read_to_end(&mut self, id: SessionId, now: Now) {
         self.engine.hung_up(id, now);
         if let Some(socket) = self.socket(id) {
@@ -224,13 +224,13 @@ impl Server {
         }
     }
 
-    /// Has room in a socket announced from now on.
+    /// Asks for an event when a socket has room again.
     fn ask_for_room(&mut self, id: SessionId, now: Now) {
         let Some(Some(socket)) = self.sockets.get_mut(id.index as usize) else { return };
-        if socket.asked_for_room {
+        if socket.announces_room {
             return;
         }
-        socket.asked_for_room = true;
+        socket.announces_room = true;
         let token = Token(FIRST_SESSION + id.index as usize);
         let both = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().reregister(&mut socket.stream, token, both) {

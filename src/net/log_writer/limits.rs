@@ -1,4 +1,4 @@
-//! How much each place in the source may log: 20 lines a second. The rest is counted, and the count is logged.
+//! The limit of 20 lines a second for each place in the source. The rest is counted, and the count is logged.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use log::{Level, Record};
 
 /// Lines of one place in each [`PERIOD`].
 const MAX_LINES: u32 = 20;
-/// How long a place's lines are counted.
+/// The time for which the lines of a place are counted.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Places that are counted at a time; about 130 log anything. Any others would be counted as one.
 const MAX_CALL_SITES: usize = 1024;
-/// Bytes of a line that stands for those left out.
+/// Bytes of the line that is shown for those left out.
 const MAX_EXAMPLE: usize = 256;
 
 /// A place in the source that logs: its file and line.
@@ -19,20 +19,17 @@ const MAX_EXAMPLE: usize = 256;
 pub struct CallSite(Option<&'static str>, Option<u32>);
 
 impl CallSite {
-    /// Where a record comes from.
     pub fn of(record: &Record<'_>) -> Self {
         Self(record.file_static(), record.line())
     }
 }
 
-/// What becomes of a line.
+/// Whether a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is written.
     Written,
-    /// It is left out, as the first of its place in this period: [`Limits::describe`] wants to know it.
+    /// The first of its place that is left out in this period: its text is to be given to [`Limits::describe`].
     FirstLeftOut,
-    /// It is left out.
     LeftOut,
 }
 
@@ -41,7 +38,6 @@ pub enum Admission {
 pub struct LeftOut {
     /// The level of the first.
     pub level: Level,
-    /// How many there are.
     pub count: u64,
     /// The first of them.
     pub example: String,
@@ -83,7 +79,7 @@ impl Limits {
         Admission::FirstLeftOut
     }
 
-    /// Says what the first line was that a place has left out.
+    /// Keeps the text of the first line that a place has left out.
     pub fn describe(&mut self, site: CallSite, mut line: String) {
         let site = if self.periods.contains_key(&site) { site } else { CallSite::default() };
         if let Some(left_out) = self.periods.get_mut(&site).and_then(|period| period.left_out.as_mut()) {

@@ -1,7 +1,7 @@
-//! The log's own thread: the loop adds lines and never waits for whoever reads the log, nor for its disk.
+//! The thread that writes a log: the loop adds lines, and waits neither for a program that reads the log nor for a disk.
 //!
-//! A queue of 256 KiB lies between the two; beyond it lines are dropped and counted. From error to info, each place
-//! in the source may log 20 lines a second; the rest is counted. Whoever asks for debug or trace wants all of it.
+//! A queue of 256 KiB lies between loop and thread; lines beyond it are dropped and counted. From error to info, each place
+//! in the source may log 20 lines a second, and the rest is counted. A log for debug or trace has no such limit.
 //!
 //! Before the thread is started, lines are written at once: they are few, they must not be lost if the start fails,
 //! and a thread would not survive the fork of a process that goes to the background.
@@ -23,7 +23,7 @@ pub use output::Format;
 use output::Output;
 use queue::Queue;
 
-/// How long a line may take before there is a thread: a start does not wait for ever for a log that nobody reads.
+/// The longest time for a line before there is a thread: a start does not wait for ever for a log that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's stack: it formats a line and writes.
 const STACK: usize = 256 * 1024;
@@ -35,12 +35,12 @@ pub struct LogWriter(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     format: Format,
-    /// Whether all is written, and nothing is left out.
+    /// Whether no place in the source has a limit.
     is_complete: bool,
     state: Mutex<State>,
-    /// For the thread: there is something to write, or something new to wait for.
+    /// Tells the thread that there is something to write, or another time to wait for.
     has_work: Condvar,
-    /// All has been written, or the thread has begun.
+    /// Tells the others that all has been written, or that the thread has begun.
     is_idle: Condvar,
 }
 
@@ -48,13 +48,13 @@ struct Shared {
 struct State {
     queue: Queue,
     limits: Limits,
-    /// Where lines go, until the thread has it.
+    /// Until the thread takes it.
     output: Option<Output>,
 }
 
 impl LogWriter {
-    /// A log that has no thread yet. Of one for debug or trace nothing is left out: whoever has these lines written is
-    /// looking for one of them, or for the order of all.
+    /// A log that has no thread yet. At `level` debug or trace no line is left out: who reads such a log looks for one line, or
+    /// for the order of all.
     pub fn new(file: Box<dyn AsFd + Send>, level: LevelFilter, format: Format) -> Self {
         let output = Some(Output::new(file, format));
         let state = State { queue: Queue::new(format), limits: Limits::default(), output };
@@ -63,7 +63,7 @@ impl LogWriter {
         Self(Arc::new(Shared { format, is_complete, state: Mutex::new(state), has_work, is_idle }))
     }
 
-    /// Starts the thread; once this returns nobody waits for the log. To be called once, after any fork.
+    /// Starts the thread; from then on nobody waits for the log. To be called once, after any fork.
     pub fn start(&self) -> io::Result<()> {
         let shared = Arc::clone(&self.0);
         thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || shared.serve())?;
@@ -72,7 +72,7 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Adds a line.
+    /// Adds a line, or counts it if its place in the source has logged too many.
     pub fn add(&self, record: &Record<'_>, now: Instant) {
         let site = CallSite::of(record);
         match self.0.admit(site, record.level(), now) {
@@ -80,7 +80,7 @@ impl LogWriter {
             Admission::FirstLeftOut => {
                 let example = record.args().to_string();
                 self.0.state().limits.describe(site, example);
-                // The thread is to know when the count is due.
+                // The thread has to write the count when it is due.
                 self.0.has_work.notify_one();
             }
             Admission::LeftOut => {}
@@ -93,7 +93,7 @@ impl LogWriter {
         drop(self.0.is_idle.wait_timeout_while(self.0.state(), limit, is_busy));
     }
 
-    /// Ends the log: tells all that has been left out so far, and flushes.
+    /// Ends the log: adds the counts of the lines left out so far, and flushes.
     pub fn finish(&self, limit: Duration) {
         let mut state = self.0.state();
         let left_out = state.limits.take_all();
@@ -106,7 +106,7 @@ impl LogWriter {
 }
 
 impl Shared {
-    /// Nothing panics while it has the state; even if something did, each change to it is whole.
+    /// A poisoned lock is used on: nothing panics while it holds the state, and each change of it is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,7 +135,7 @@ impl Shared {
         }
     }
 
-    /// What the thread does for as long as the process lives.
+    /// Runs in the thread for as long as the process lives.
     fn serve(&self) {
         let Some(mut output) = self.state().output.take() else { return };
         self.is_idle.notify_all();

@@ -1,4 +1,4 @@
-//! Writing lines to where the log goes: a file, a pipe, a terminal, a socket.
+//! Writing lines to a file, a pipe, a terminal or a socket.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -9,14 +9,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
-/// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and that there is
-/// room for as many once there is any.
+/// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and a pipe that has room has
+/// room for all of them.
 const PIECE: usize = 4096;
 
 /// Makes a line of the log, with its end.
 pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
 
-/// Where lines go, and how many could not be written.
+/// What lines are written to, and the count of those that could not be written.
 pub struct Output {
     file: Box<dyn AsFd + Send>,
     lost: u64,
@@ -32,13 +32,13 @@ impl fmt::Debug for Output {
 }
 
 impl Output {
-    /// Writes to a file. `format` makes the line that says how many lines were lost, and why.
+    /// `format` makes the line that says how many lines were lost, and why.
     pub fn new(file: Box<dyn AsFd + Send>, format: Format) -> Self {
         Self { file, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
     }
 
-    /// Writes lines, waiting as long as is needed for room, or for at most `patience`, and not again once that was in
-    /// vain. What cannot be written is lost and counted; the count comes before the next lines that can be written.
+    /// Writes lines, and waits for room: for `patience` at most if there is one, and not again after a wait in vain. Lines that
+    /// cannot be written are lost and counted; the count is written before the next lines that can be.
     pub fn write(&mut self, lines: &[u8], patience: Option<Duration>) {
         let is_patient = self.lost == 0;
         let deadline = patience.map(|most| Instant::now() + if is_patient { most } else { Duration::ZERO });
@@ -70,7 +70,7 @@ impl Output {
         Ok(())
     }
 
-    /// Waits for room and writes; both kinds of descriptors, those that block and those that do not, do the same.
+    /// Waits for room and writes; the same for descriptors that block and those that do not.
     fn write_piece(&mut self, piece: &[u8], deadline: Option<Instant>) -> Result<usize, Errno> {
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -87,7 +87,7 @@ impl Output {
     }
 }
 
-/// What is written at once: whole lines, if one is short enough.
+/// The bytes to write at once: whole lines, if one is short enough.
 fn piece(bytes: &[u8]) -> &[u8] {
     let Some(most) = bytes.get(..PIECE) else { return bytes };
     match most.iter().rposition(|&byte| byte == b'\n') {

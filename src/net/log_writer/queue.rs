@@ -1,4 +1,4 @@
-//! What waits to be written to the log: whole lines, up to a limit in bytes. What is too much is counted.
+//! Lines that wait to be written to the log, up to a limit in bytes. Lines beyond it are dropped and counted.
 
 use std::mem;
 
@@ -8,12 +8,12 @@ use super::output::Format;
 
 /// Bytes that wait or are being written.
 pub const MAX_BYTES: usize = 256 * 1024;
-/// Room that the line with the count takes.
+/// Bytes that the line with the count takes at most.
 const NOTICE: usize = 256;
-/// Bytes of a buffer that are kept for the next lines.
+/// A larger buffer is not kept for the next lines.
 const MAX_KEPT: usize = 16 * 1024;
 
-/// The queue. One at a time takes all that waits, and says when it has been written.
+/// The queue. Whoever writes takes all that waits, and says when it has been written.
 #[derive(Debug)]
 pub struct Queue {
     waiting: Vec<u8>,
@@ -23,7 +23,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty one. `format` makes the line that says how many have been dropped.
+    /// `format` makes the line that says how many lines have been dropped.
     pub fn new(format: Format) -> Self {
         Self { waiting: Vec::new(), being_written: 0, dropped: 0, format }
     }
@@ -39,7 +39,7 @@ impl Queue {
         self.waiting.extend_from_slice(line.as_bytes());
     }
 
-    /// Takes all that waits into a buffer, whose contents are gone; false if there is nothing.
+    /// Moves all that waits into a buffer, in place of what was in it; false if there is nothing.
     pub fn take(&mut self, buffer: &mut Vec<u8>) -> bool {
         buffer.clear();
         if buffer.capacity() > MAX_KEPT {
@@ -53,17 +53,17 @@ impl Queue {
         !buffer.is_empty()
     }
 
-    /// What was taken has been written.
+    /// To be called when what was taken has been written.
     pub fn written(&mut self) {
         self.being_written = 0;
     }
 
-    /// Whether nothing waits to be taken.
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.dropped == 0
     }
 
-    /// Whether all has been written.
+    /// Whether nothing waits and all that was taken has been written.
     pub fn is_idle(&self) -> bool {
         self.is_empty() && self.being_written == 0
     }
