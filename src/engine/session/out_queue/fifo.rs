@@ -58,6 +58,16 @@ impl<T> Fifo<T> {
         }
     }
 
+    /// Removes the only item. A queue that has emptied keeps no room for more.
+    #[inline]
+    pub(in crate::engine) fn remove_only(&mut self) {
+        debug_assert!(self.rest.is_empty());
+        self.first = None;
+        if self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
+        }
+    }
+
     /// Takes the front. A queue that has emptied keeps no room for more.
     pub(in crate::engine) fn pop_front(&mut self) -> Option<T> {
         let next = self.rest.pop_front();

@@ -399,15 +399,28 @@ impl OutQueue {
         &mut self,
         write: impl FnOnce(Outgoing<'_>) -> Result<usize, E>,
     ) -> Result<usize, E> {
-        let count = match self.only_frame() {
-            Some(frame) => write(Outgoing::Bytes(frame)),
-            None => match self.file() {
-                Some(piece) => write(Outgoing::File(piece)),
-                None => self.write_gathered(write),
-            },
+        if let Some(frame) = self.only_frame() {
+            let length = frame.len();
+            let count = write(Outgoing::Bytes(frame))?;
+            if count == length {
+                self.remove_only_frame();
+            } else {
+                self.advance(count);
+            }
+            return Ok(count);
+        }
+        let count = match self.file() {
+            Some(piece) => write(Outgoing::File(piece)),
+            None => self.write_gathered(write),
         }?;
         self.advance(count);
         Ok(count)
+    }
+
+    #[inline]
+    fn remove_only_frame(&mut self) {
+        self.items.remove_only();
+        (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
     }
 
     /// Has the array of slices in a frame of its own, so that a frame alone does without.
@@ -462,17 +475,7 @@ impl OutQueue {
     }
 
     /// Takes `count` sent bytes off the front.
-    #[inline]
-    fn advance(&mut self, count: usize) {
-        if count == self.bytes && matches!(self.items.only(), Some(Item::Frame(_))) {
-            self.items.pop_front();
-            (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
-        } else {
-            self.advance_over_items(count);
-        }
-    }
-
-    fn advance_over_items(&mut self, mut count: usize) {
+    fn advance(&mut self, mut count: usize) {
         while let Some(item) = self.items.front_mut() {
             if let Item::Wait(_) = item {
                 break;
