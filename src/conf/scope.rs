@@ -152,8 +152,8 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::directive::{Label, Repeat, row};
     use super::*;
+    use crate::conf::table::directive::{Label, Repeat, row};
 
     const ROWS: &[Directive] = &[
         row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),

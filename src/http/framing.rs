@@ -50,7 +50,7 @@ fn refuse_coding(coding: &str, refused: HttpError) -> HttpError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request::Request;
+    use crate::http::request::Request;
 
     fn status(head: &str) -> u16 {
         Request::parse(head.as_bytes()).map_or_else(|error| error.status, |_| 200)

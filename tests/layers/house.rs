@@ -22,6 +22,8 @@ pub struct Source {
     pub module: Path,
     /// Whether it holds tests and nothing else.
     pub is_test: bool,
+    /// All of it, with its unit tests.
+    pub all: Vec<Token>,
     /// Whether it has a module without a file of its own, whose paths would be taken for the file's.
     pub misleads: bool,
     imports: Imports,
@@ -57,7 +59,7 @@ impl House {
             tests.extend(test_modules.into_iter().map(|name| [&module[..], &[name]].concat()));
             let (imports, definitions) = (Imports::of(&code), definitions(&code));
             let misleads = has_relative_inline_module(&code);
-            sources.push(Source { file, module, is_test: false, misleads, imports, definitions });
+            sources.push(Source { file, module, is_test: false, all, misleads, imports, definitions });
         }
         for source in &mut sources {
             source.is_test = tests.iter().any(|test| source.module.starts_with(test));

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use house::House;
 use known::{CIRCLES, FULL_FOLDERS};
+use lexer::tokens;
 use rules::{EXCEPTIONS, LAYERS};
 
 fn house() -> House {
@@ -52,6 +53,17 @@ fn a_folder_holds_a_dozen_files_at_most_and_a_module_has_one_layout() {
     let (known, unknown): (Vec<_>, Vec<_>) = breaches.iter().partition(is_known);
     assert!(unknown.is_empty(), "{unknown:?}");
     assert_eq!(known.len(), FULL_FOLDERS.len(), "take out of known.rs what is gone: {known:?} are left");
+}
+
+/// Where a path like super::super leads depends on where its file is; one that begins at the crate says it.
+#[test]
+fn paths_to_another_folder_begin_at_the_crate() {
+    let chain = tokens("super::super");
+    let house = house();
+    let climbs =
+        house.sources.iter().filter(|source| source.all.windows(chain.len()).any(|part| part == chain));
+    let files: Vec<_> = climbs.map(|source| source.file.as_str()).collect();
+    assert!(files.is_empty(), "these have super::super:\n{}", files.join("\n"));
 }
 
 /// The rows of the table behind a heading: the words between commas, cell by cell.

@@ -167,8 +167,8 @@ fn hint(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::directive::{Label, row};
     use super::*;
+    use crate::conf::table::directive::{Label, row};
 
     const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::Application];
     const ROWS: &[Directive] = &[

@@ -1,6 +1,6 @@
 //! The codecs that FLV and RTMP name, by number or by FourCC.
 
-use super::super::kind::Kind;
+use crate::media::kind::Kind;
 
 /// A codec as a tag header names it (FLV E.4.2.1 SoundFormat, E.4.3.1 CodecID; Enhanced RTMP FourCC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

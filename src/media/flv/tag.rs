@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::kind::{Packet, Role, Tracks};
 use super::codec::Codec;
+use crate::media::kind::{Packet, Role, Tracks};
 
 /// What a tag header says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -124,9 +124,9 @@ impl Probe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::early::Early;
     use super::*;
     use crate::media::frame::HEADROOM;
+    use crate::media::segment::early::Early;
 
     #[test]
     fn a_frame_counts_as_more_than_it_takes_up() {

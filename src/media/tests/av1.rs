@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::{Kind, av1, vpx};
 use super::{MAX_CODE, Syntax, each_edge, some_edges};
+use crate::media::{Kind, av1, vpx};
 
 /// Which of the optional parts a header has.
 #[derive(Debug, Clone, Copy)]

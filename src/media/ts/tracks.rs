@@ -1,6 +1,6 @@
 //! The tracks of a transport stream: which codecs it carries, and on which PIDs.
 
-use super::super::flv::Codec;
+use crate::media::flv::Codec;
 
 /// PID of the video track.
 pub const PID_VIDEO: u16 = 0x100;

@@ -165,8 +165,8 @@ fn round_up(rate: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::playlist::{Begins, Fragment};
     use super::*;
+    use crate::modules::hls::playlist::{Begins, Fragment};
     use crate::modules::hls::settings::ListKind;
 
     fn facts(resolution: Option<(u32, u32)>) -> Facts {

@@ -2,7 +2,7 @@
 
 use crate::media::{Reader, Truncated};
 
-use super::super::chunk::Message;
+use crate::rtmp::chunk::Message;
 
 /// The most parts of an aggregate. Servers gather a second or less of some tens of messages; 8 MiB have room for half
 /// a million empty ones.

@@ -2,13 +2,13 @@
 
 use crate::media::amf::{Object, Value, amf0};
 
-use super::super::capabilities::announce;
-use super::super::chunk::write_message;
-use super::super::command::{Connect, Level, information};
-use super::super::control::write_control;
-use super::super::message::{MessageType, csid};
-use super::super::shared_object::Encoding;
 use super::{Phase, ServerSession, Settings};
+use crate::rtmp::capabilities::announce;
+use crate::rtmp::chunk::write_message;
+use crate::rtmp::command::{Connect, Level, information};
+use crate::rtmp::control::write_control;
+use crate::rtmp::message::{MessageType, csid};
+use crate::rtmp::shared_object::Encoding;
 
 impl ServerSession {
     /// Grants `connect`: announces window, bandwidth and chunk size, and sets the limits of a client that

@@ -3,13 +3,13 @@
 use crate::media::Kind;
 use crate::media::amf::Value;
 
-use super::super::RtmpError;
-use super::super::chunk::Message;
-use super::super::command::{
-    Command, Connect, Level, PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish, TooLong, information,
-};
 use super::data;
 use super::{Control, Event, ServerSession, Stop};
+use crate::rtmp::RtmpError;
+use crate::rtmp::chunk::Message;
+use crate::rtmp::command::{
+    Command, Connect, Level, PLAY_REFUSED, PUBLISH_REFUSED, Play, Publish, TooLong, information,
+};
 
 impl ServerSession {
     /// Acts on a command message whose values begin at `start`.

@@ -4,9 +4,9 @@ use crate::media::amf::{Value, amf0};
 use crate::media::flv;
 use crate::media::{Frame, Kind};
 
-use super::super::RtmpError;
-use super::super::chunk::Message;
 use super::{Event, ServerSession};
+use crate::rtmp::RtmpError;
+use crate::rtmp::chunk::Message;
 
 /// What data messages begin with that the server acts on itself.
 const SET_DATA_FRAME: &str = "@setDataFrame";

@@ -1,10 +1,10 @@
 //! Sessions fed with what real clients sent, and with what none should.
 
-use super::super::message::csid;
 use super::*;
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flv;
 use crate::rtmp::chunk::{ChunkError, Extended, write_message};
+use crate::rtmp::message::csid;
 
 const FFMPEG: &[u8] = include_bytes!("../../../tests/captures/ffmpeg-publish.bin");
 const GSTREAMER: &[u8] = include_bytes!("../../../tests/captures/gstreamer-publish.bin");

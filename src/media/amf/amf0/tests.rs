@@ -1,8 +1,8 @@
 //! AMF0, marker by marker.
 
-use super::super::strategy::values;
-use super::super::{MAX_DEPTH, MAX_REPAIRS, MAX_VALUES};
 use super::*;
+use crate::media::amf::strategy::values;
+use crate::media::amf::{MAX_DEPTH, MAX_REPAIRS, MAX_VALUES};
 use proptest::prelude::*;
 
 fn round_trip(value: &Value) {

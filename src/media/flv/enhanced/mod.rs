@@ -3,10 +3,10 @@
 //! Audio and video headers have the same form: packet types, ModEx, Multitrack. Whatever does not fit
 //! the form costs its message, which goes to players as it came and is nothing to the server.
 
-use super::super::kind::{Kind, Packet, Role, Tracks};
-use super::super::reader::{Reader, Truncated};
 use super::codec::Codec;
 use super::tag::{Tag, video_role};
+use crate::media::kind::{Kind, Packet, Role, Tracks};
+use crate::media::reader::{Reader, Truncated};
 
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;

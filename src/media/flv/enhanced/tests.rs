@@ -1,5 +1,5 @@
-use super::super::inspect;
 use super::*;
+use crate::media::flv::inspect;
 use proptest::prelude::*;
 
 fn video(payload: &[u8]) -> Tag {
@@ -135,17 +135,17 @@ fn a_configuration_without_a_body_is_none_where_frames_need_it() {
 #[test]
 fn the_default_track_can_be_taken_out_of_a_message_of_several() {
     let many = join(&[&[0xa6, 0x11], b"hvc1", &[1, 0, 0, 1, 9], &[0, 0, 0, 4, 0, 0, 40, 7]]);
-    let alone = super::super::default_track(Kind::Video, &many).unwrap();
+    let alone = crate::media::flv::default_track(Kind::Video, &many).unwrap();
     assert_eq!(alone, join(&[&[0xa1], b"hvc1", &[0, 0, 40, 7]]));
     assert_eq!(video(&alone).composition_time, 40);
     let codecs = join(&[&[0x95, 0x20], b"Opus", &[1, 0, 0, 1, 9], b"mp4a", &[0, 0, 0, 1, 8]]);
-    let alone = super::super::default_track(Kind::Audio, &codecs).unwrap();
+    let alone = crate::media::flv::default_track(Kind::Audio, &codecs).unwrap();
     assert_eq!(alone, join(&[&[0x90], b"mp4a", &[8]]));
-    assert_eq!(super::super::default_track(Kind::Video, b"\x96\x00hvc1\x01x"), None);
+    assert_eq!(crate::media::flv::default_track(Kind::Video, b"\x96\x00hvc1\x01x"), None);
     for (payload, multitrack) in
         [(&many[..], true), (b"\x96\x00hvc1\x00x", true), (b"\xa1hvc1", false), (b"\x17\x01", false)]
     {
-        assert_eq!(super::super::is_multitrack(Kind::Video, payload), multitrack);
+        assert_eq!(crate::media::flv::is_multitrack(Kind::Video, payload), multitrack);
     }
 }
 

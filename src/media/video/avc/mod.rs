@@ -164,10 +164,10 @@ fn nal_type(nal: &[u8]) -> Option<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::nal::{AccessUnit, Framing, Nals, Start};
     use super::sps::tests::CROPPED;
     pub(in crate::media) use super::sps::tests::{BASELINE, HIGH};
     use super::*;
+    use crate::media::video::nal::{AccessUnit, Framing, Nals, Start};
 
     pub(in crate::media) const PPS: &[u8] = b"\x68\xeb\xe3\xcb\x22\xc0";
 

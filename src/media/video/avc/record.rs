@@ -1,7 +1,7 @@
 //! The decoder configuration record of parameter sets that came among the pictures.
 
-use super::super::nal::{Framing, Nals, Syntax, codes, merge};
 use super::{DecoderConfig, NAL_SPS, nal_type, sps, unit};
+use crate::media::video::nal::{Framing, Nals, Syntax, codes, merge};
 
 /// As many sets as a record has room for.
 const SETS: Syntax = Syntax { unit, most: &[31, 255], number, sequence };
@@ -79,8 +79,8 @@ fn write_sets(record: &mut Vec<u8>, sets: &[Vec<u8>]) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{BASELINE, HIGH, PPS};
     use super::*;
+    use crate::media::video::avc::tests::{BASELINE, HIGH, PPS};
 
     #[test]
     fn a_record_is_read_as_it_was_written() {

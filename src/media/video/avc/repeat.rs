@@ -1,11 +1,11 @@
 //! An IDR picture once more. Two IDR pictures in a row must have different numbers (`idr_pic_id`, ISO 14496-10 7.4.3), so the
 //! number in each slice's header is replaced; all else stays, and so does what is decoded.
 
-use super::super::nal::{escape, unescape};
 use super::sps::{self, SliceFields};
 use super::{DecoderConfig, NAL_IDR, nal_type};
 use crate::media::Truncated;
 use crate::media::bits::{BitWriter, Bits};
+use crate::media::video::nal::{escape, unescape};
 
 /// The most that the fields may hold (7.4.2.2, 7.4.3).
 const MAX_PPS_ID: u32 = 255;
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn sets_of_x264_are_read() {
-        let config = DecoderConfig::empty().with_sets(&[super::super::tests::HIGH, super::super::tests::PPS]);
+        let config = DecoderConfig::empty()
+            .with_sets(&[crate::media::video::avc::tests::HIGH, crate::media::video::avc::tests::PPS]);
         let repeater = config.unwrap().repeater().unwrap();
         assert!(repeater.pictures.is_arithmetic && repeater.pictures.has_deblocking);
         assert!(repeater.slices.frames_only && repeater.slices.order_lsb.is_some());

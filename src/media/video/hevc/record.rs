@@ -1,8 +1,8 @@
 //! The decoder configuration record of parameter sets that came among the pictures.
 
-use super::super::nal::{Framing, Nals, Syntax, codes, merge, unescape};
 use super::syntax::{NAL_PPS, NAL_PREFIX_SEI, NAL_SPS, NAL_VPS, nal_type};
 use super::{DecoderConfig, MAX_SETS, Tier, sps, unit};
+use crate::media::video::nal::{Framing, Nals, Syntax, codes, merge, unescape};
 
 const SETS: Syntax = Syntax { unit, most: &[MAX_SETS; 3], number, sequence };
 
@@ -127,8 +127,8 @@ impl DecoderConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{HDR, LIGHT, MAIN, PPS, SUB_LAYERS, VPS, config, hex};
     use super::*;
+    use crate::media::video::hevc::tests::{HDR, LIGHT, MAIN, PPS, SUB_LAYERS, VPS, config, hex};
 
     #[test]
     fn a_record_is_read_as_it_was_written() {

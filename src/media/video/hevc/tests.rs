@@ -1,8 +1,8 @@
 //! Records, parameter sets and frames as x265 makes them.
 
-use super::super::nal::{AccessUnit, Framing, Nals, Start};
 use super::*;
 use crate::media::parts::PartsError;
+use crate::media::video::nal::{AccessUnit, Framing, Nals, Start};
 
 /// x265, Main, 640x360, 29.97 frames a second.
 pub(in crate::media) const MAIN: &str =

@@ -1,8 +1,8 @@
 //! The decoder configuration of a video track whose messages carry NAL units.
 
-use super::super::nal::{Framing, Nals, Picture, Rewriter, Unit, write_nal};
-use super::super::{avc, hevc};
 use crate::media::flv::Codec;
+use crate::media::video::nal::{Framing, Nals, Picture, Rewriter, Unit, write_nal};
+use crate::media::video::{avc, hevc};
 
 /// A configuration of H.264 or H.265.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What the NAL units of a message are.
 
-use super::super::nal::{Framing, Nals, Unit};
 use super::configuration::Configuration;
 use crate::media::flv;
 use crate::media::parts::{MAX_PARAMETER_SETS, PartsError};
+use crate::media::video::nal::{Framing, Nals, Unit};
 
 /// The most parameter sets, and bytes of them, that are kept until their picture comes.
 pub(super) const MAX_SETS: usize = 64;

@@ -1,10 +1,10 @@
 //! Messages as encoders and cameras send them, of pictures made by hand.
 
-use super::super::avc;
-use super::super::avc::tests::{BASELINE, HIGH, PPS};
-use super::super::hevc;
-use super::super::hevc::tests::{HDR, MAIN, PPS as HEVC_PPS, VPS, hex};
 use super::*;
+use crate::media::video::avc;
+use crate::media::video::avc::tests::{BASELINE, HIGH, PPS};
+use crate::media::video::hevc;
+use crate::media::video::hevc::tests::{HDR, MAIN, PPS as HEVC_PPS, VPS, hex};
 
 /// First slices: of an IDR picture, of a P picture, of an I picture; and a further slice of an IDR and a P picture.
 const IDR: &[u8] = &[0x65, 0x88, 0x84];

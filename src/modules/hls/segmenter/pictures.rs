@@ -8,11 +8,11 @@ use crate::media::nal::{AccessUnit, Start};
 use crate::media::ts::{Timing, ticks};
 use crate::media::{Frame, Slices};
 
-use super::super::fragment::MAX_KEPT;
-use super::super::playlist::Begins;
-use super::super::slicer::Place;
 use super::{Cut, Segmenter};
 use crate::media::segment::picture::Picture;
+use crate::modules::hls::fragment::MAX_KEPT;
+use crate::modules::hls::playlist::Begins;
+use crate::modules::hls::slicer::Place;
 
 impl Segmenter {
     /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.

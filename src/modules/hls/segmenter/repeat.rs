@@ -9,8 +9,8 @@ use crate::engine::Outlet;
 use crate::media::pictures::Configuration;
 use crate::media::ts::ticks;
 
-use super::super::slicer::Place;
 use super::{Cut, SLOWEST, Segmenter};
+use crate::modules::hls::slicer::Place;
 
 /// From a picture to its repetition, and from there to the next, in milliseconds.
 const STEP: u64 = 2000;

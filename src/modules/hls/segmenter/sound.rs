@@ -7,15 +7,15 @@ use crate::engine::Outlet;
 use crate::media::Frame;
 use crate::media::ts::{Muxer, ticks};
 
-use super::super::fragment::OpenFragment;
-use super::super::playlist::Begins;
-use super::super::slicer::Place;
 use super::{Cut, Segmenter};
 use crate::media::segment::audio::AudioFrame;
 use crate::media::segment::clock::Passage;
 use crate::media::segment::early::{Early, MAX_LEAD};
 use crate::media::segment::line::{Ends, Joint, MAX_HOLE};
 use crate::media::segment::tracks::{AudioTrack, Told};
+use crate::modules::hls::fragment::OpenFragment;
+use crate::modules::hls::playlist::Begins;
+use crate::modules::hls::slicer::Place;
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.

@@ -1,8 +1,8 @@
 //! Extended timestamps as different programs write them, read back exactly.
 
-use super::super::write_message;
 use super::*;
 use crate::rtmp::chunk::EXTENDED;
+use crate::rtmp::chunk::write_message;
 use crate::rtmp::message::MessageType;
 use proptest::prelude::*;
 use proptest::sample::Index;

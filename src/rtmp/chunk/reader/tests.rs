@@ -1,7 +1,7 @@
 //! Messages as real senders cut them, at every split and every limit.
 
-use super::super::write_message;
 use super::*;
+use crate::rtmp::chunk::write_message;
 use crate::rtmp::message::MessageType;
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Pictures whose NAL units come in several messages, behind start codes, or with parameter sets of their own.
 
-use super::super::super::fragment::MAX_KEPT;
 use super::*;
+use crate::modules::hls::fragment::MAX_KEPT;
 
 /// Further slices of an IDR and another picture.
 const MORE_KEY: &[u8] = &[0x65, 0x22, 3];

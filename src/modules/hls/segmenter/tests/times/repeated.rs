@@ -1,6 +1,6 @@
 //! Key frames that are repeated, as nothing else is to come for long.
 
-use super::super::*;
+use crate::modules::hls::segmenter::tests::*;
 
 /// An IDR slice with its number at 0, and room for a longer one.
 const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 6, 0x65, 0x88, 0x84, 0x21, 0xa0, 0x55];

@@ -1,6 +1,6 @@
 //! Pictures that come seldom, with sound beside them.
 
-use super::super::*;
+use crate::modules::hls::segmenter::tests::*;
 
 /// The default lengths.
 fn rig() -> Rig {
