@@ -72,7 +72,7 @@ impl World {
             match outgoing {
                 Outgoing::Bytes(bytes) => answer.extend_from_slice(bytes),
                 Outgoing::Slices { slices, .. } => {
-                    slices.iter().for_each(|slice| answer.extend_from_slice(slice))
+                    slices.iter().for_each(|slice| answer.extend_from_slice(slice));
                 }
                 Outgoing::File(_) => {}
             }
