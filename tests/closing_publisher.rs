@@ -65,7 +65,7 @@ fn a_publisher_that_never_reads_and_closes_at_once_loses_nothing() {
 }
 
 #[test]
-fn nor_does_one_that_would_be_told_of_each_of_many_recordings() {
+fn a_publisher_with_notices_of_many_recordings_loses_nothing_either() {
     let server = Server::live("record all; record_path FOLDER/rec; record_notify on; record_max_frames 20;");
     let sent = clip();
     for round in 0..6 {
@@ -97,7 +97,7 @@ fn what_ffmpeg_sends_at_full_speed_is_recorded_whole() {
 }
 
 #[test]
-fn what_came_of_a_publisher_that_is_held_is_taken_when_its_connection_is_reset() {
+fn input_of_a_held_publisher_is_read_to_its_end_after_a_reset() {
     let server = Server::live(RECORDED);
     let mut raw = publisher(&server, "cam");
     let frames = (0..170).map(|number| media::video_frame(number * 200, true, 200));

@@ -16,7 +16,7 @@ fn test(text: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_good_file_passes_and_says_so() {
+fn a_good_configuration_passes_the_test() {
     let (code, said) = test("rtmp { server { listen 127.0.0.1:0; application live { live on; } } }");
     assert_eq!(code, Some(0), "{said}");
     let expected = "millstream: the configuration c.conf syntax is ok\n\
@@ -185,7 +185,7 @@ const MISTAKES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_mistake_is_pointed_at_with_file_line_and_what_was_expected() {
+fn a_mistake_is_reported_with_file_line_and_advice() {
     for (text, message) in MISTAKES {
         let (code, said) = test(text);
         assert_eq!(code, Some(1), "{text}");
@@ -262,14 +262,14 @@ millstream: configuration c.conf test failed: 22 errors
 ";
 
 #[test]
-fn every_mistake_is_pointed_at_and_none_that_only_follows_from_another() {
+fn every_mistake_is_reported_but_none_that_only_follows_from_another() {
     let (code, said) = test(MANY_MISTAKES);
     assert_eq!(code, Some(1));
     assert_eq!(said, OF_MANY_MISTAKES);
 }
 
 #[test]
-fn a_start_points_at_every_mistake_too() {
+fn a_start_reports_every_mistake_too() {
     let folder = Folder::new();
     let file =
         folder.write("c.conf", "rtmp { server { application a {\nhls on; }\napplication b {\nhls on; } } }");
@@ -354,7 +354,7 @@ fn a_file_that_is_not_there_or_no_file_is_an_error() {
 }
 
 #[test]
-fn what_means_nothing_here_is_named_once() {
+fn a_directive_without_effect_is_named_once() {
     let (code, said) = test(
         "worker_rlimit_nofile 1024;\nhttp {\nsendfile on;\nserver {\nlisten 127.0.0.1:0;\nsendfile off;\ntcp_nopush on;\n} }",
     );
@@ -367,7 +367,7 @@ fn what_means_nothing_here_is_named_once() {
 }
 
 #[test]
-fn included_files_are_read_and_their_mistakes_are_theirs() {
+fn mistakes_in_included_files_are_reported_with_that_file() {
     let folder = Folder::new();
     folder.write(
         "main.conf",

@@ -75,7 +75,7 @@ fn files() -> Vec<PathBuf> {
 
 /// To write what is said anew: BLESS=1 cargo test config_files
 #[test]
-fn all_that_is_said_of_a_file_is_as_it_is_written_down() {
+fn the_test_of_a_file_for_nginx_prints_the_expected_lines() {
     assert!(files().len() >= 14);
     for file in files() {
         let (said, written) = (said_of(&file), file.with_extension("txt"));

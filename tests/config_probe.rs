@@ -108,7 +108,7 @@ fn an_address_in_use_is_an_error_unless_the_server_itself_uses_it() {
 }
 
 #[test]
-fn a_test_makes_nothing() {
+fn a_test_makes_no_files() {
     let folder = Folder::new();
     let text = "pid FOLDER/a.pid; error_log FOLDER/a.log;
         rtmp { server { listen 127.0.0.1:0; application live { live on; record all; record_path FOLDER/rec; hls on;
@@ -143,7 +143,7 @@ fn folders_are_judged_by_the_rights_of_the_user_that_will_serve() {
 }
 
 #[test]
-fn who_is_not_root_is_told_what_only_root_can() {
+fn a_user_who_is_not_root_is_warned_of_what_only_root_can_do() {
     let Some(command) = millstream_as_nobody() else {
         return not_tested("only root runs programs as somebody else");
     };
@@ -242,14 +242,14 @@ const STRANGE: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn what_is_strange_in_a_good_file_is_told() {
+fn a_valid_file_that_is_probably_not_meant_gets_warnings() {
     for (text, expected) in STRANGE {
         assert_eq!(notices(text), *expected, "{text}");
     }
 }
 
 #[test]
-fn a_link_in_a_root_is_told_of_since_nginx_follows_it() {
+fn a_link_in_a_root_gets_a_warning_since_nginx_follows_it() {
     let folder = Folder::new();
     folder.write("www/index.html", "");
     let text = "events { } http { server { listen 127.0.0.1:0;\nroot FOLDER/www; location /a { } } }";
@@ -266,7 +266,7 @@ fn a_link_in_a_root_is_told_of_since_nginx_follows_it() {
 }
 
 #[test]
-fn an_access_log_that_cannot_be_begun_anew_after_user_is_told_of() {
+fn an_access_log_that_user_cannot_reopen_gets_a_warning() {
     if millstream_as_nobody().is_none() {
         return not_tested("only root runs programs as somebody else");
     }
@@ -283,7 +283,7 @@ fn an_access_log_that_cannot_be_begun_anew_after_user_is_told_of() {
 }
 
 #[test]
-fn a_start_logs_what_a_test_would_tell() {
+fn a_start_logs_the_warnings_of_a_test() {
     let server = Server::start(
         "worker_processes 4; rtmp { access_log x; server { listen 127.0.0.1:0; application live { live on; hls on;
             hls_path FOLDER/hls; } } }",

@@ -17,7 +17,7 @@ fn table() -> Table {
 
 /// To write the page anew: BLESS=1 cargo test --test directives
 #[test]
-fn the_reference_is_what_the_tables_say() {
+fn the_reference_is_made_from_the_tables() {
     let path = repository().join("docs/directives.md");
     let page = markdown(&engine::sections(&modules::table()));
     if std::env::var_os("BLESS").is_some() {

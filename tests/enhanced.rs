@@ -190,7 +190,7 @@ fn several_tracks_come_in_all_three_forms_and_late_players_get_the_headers_of_ea
 }
 
 #[test]
-fn what_is_wrong_costs_itself_and_not_the_connection() {
+fn a_wrong_message_is_left_out_and_the_connection_stays() {
     let server = Server::live("");
     let mut player = play(&server, "cam");
     let mut publisher = publish(&server, "cam");

@@ -54,7 +54,7 @@ fn each_error_log_is_written_at_its_own_level() {
 }
 
 #[test]
-fn the_level_of_the_log_is_heeded() {
+fn a_log_has_no_lines_below_its_level() {
     let quiet = Server::start(
         "error_log stderr debug; rtmp { server { listen 127.0.0.1:0; application live { live on; } } }",
     );

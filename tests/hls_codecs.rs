@@ -162,7 +162,7 @@ fn avc_with_mp3_of_all_rates_decodes() {
 }
 
 #[test]
-fn sound_alone_and_hevc_alone_decode_with_a_clock_that_never_rests() {
+fn sound_alone_and_hevc_alone_decode_with_a_clock_that_never_stops() {
     let server = Server::live(HLS);
     for (name, rate, encoder) in [("ac3", 32_000, "-c:a ac3"), ("eac3", 44_100, "-c:a eac3")] {
         let tracks = encode(&server, "", Some((rate, encoder)));
@@ -180,7 +180,7 @@ fn sound_alone_and_hevc_alone_decode_with_a_clock_that_never_rests() {
 }
 
 #[test]
-fn what_a_transport_stream_cannot_carry_is_named_once_and_the_other_track_goes_on() {
+fn a_codec_that_hls_cannot_carry_is_named_once_and_the_other_track_is_played() {
     let server = Server::live(HLS);
     let tracks = encode(&server, AVC, Some((48_000, "-c:a aac")));
     let foreign = |kind: u8, four_cc: &[u8; 4]| {

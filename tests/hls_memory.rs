@@ -38,7 +38,7 @@ fn nested_streams_keys_and_variants_are_in_memory_too() {
 }
 
 #[test]
-fn it_all_goes_some_time_after_the_end() {
+fn files_in_memory_are_removed_some_time_after_the_end() {
     let server = Server::live(&format!("{HLS} hls_playlist_length 1s;"));
     let list = publish(&server, "cam", &media::both(0, 20_000));
     let uri = format!("/hls/{}", list.segments[0].uri);
@@ -125,7 +125,7 @@ fn forty_fragments_that_are_being_written_have_no_more_than_the_memory_may_have(
 }
 
 #[test]
-fn a_stream_that_finds_no_room_rests_and_goes_on_when_there_is() {
+fn a_stream_that_finds_no_room_pauses_and_continues_when_there_is() {
     let server = bounded("1m", "hls_fragment 1s; hls_playlist_length 3s;");
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&pictures(10, (1_500_000, 1, 1000)));

@@ -44,7 +44,7 @@ fn an_event_lists_everything_and_is_kept() {
 }
 
 #[test]
-fn the_end_is_told_unless_it_should_not_be() {
+fn the_end_is_written_unless_endlist_is_off() {
     let server = Server::live(&HLS.replace("hls_endlist 0", "hls_endlist off"));
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&media::both(0, 3000));
@@ -53,7 +53,7 @@ fn the_end_is_told_unless_it_should_not_be() {
 }
 
 #[test]
-fn fragments_are_named_as_told() {
+fn fragments_are_named_as_the_directive_says() {
     let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     for (naming, granularity) in [("timestamp", 1), ("timestamp", 1000), ("system", 1), ("system", 500)] {
         let server = Server::live(&format!(
@@ -110,7 +110,7 @@ fn audio_is_gathered_by_bytes_too() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_its_place() {
+fn an_impossible_setting_is_refused_with_its_line() {
     for (directive, why) in [
         ("hls_fragment 0;", "\"hls_fragment\" must not be 0"),
         (

@@ -126,7 +126,7 @@ fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
 }
 
 #[test]
-fn a_restart_in_the_wait_after_a_streams_end_forgets_nothing() {
+fn a_restart_in_the_wait_after_a_streams_end_keeps_the_wait() {
     let folder = Folder::new();
     let directives = "hls on; hls_endlist 0; hls_fragment 1s; hls_playlist_length 1s; hls_nested on;";
     let mut first = server(&folder, directives);

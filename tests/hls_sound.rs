@@ -39,7 +39,7 @@ fn decode(server: &Server, name: &str) {
 }
 
 #[test]
-fn aac_without_a_header_is_told_after_a_while_and_once() {
+fn aac_without_a_header_is_logged_once_after_a_while() {
     let server = Server::live(HLS);
     for (name, seconds) in [("short", 1), ("long", 5)] {
         let frames = (0..seconds * 40).map(|index| media::audio_frame(index * 25, 20));

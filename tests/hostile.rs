@@ -88,7 +88,7 @@ fn sent(address: SocketAddr, bytes: &[u8]) -> Raw {
 }
 
 #[test]
-fn strangers_to_the_protocol_are_hung_up_on() {
+fn connections_that_do_not_speak_rtmp_are_closed() {
     let http = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
     let tls = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &noise(1, 500)].concat();
     let attempts =
@@ -154,7 +154,7 @@ fn the_limit_of_messages_is_that_of_the_configuration() {
 }
 
 #[test]
-fn before_connect_little_is_taken() {
+fn before_connect_a_client_may_send_little() {
     survives(8, |server| {
         let mut raw = Raw::handshaken(server.rtmp());
         raw.send(MessageType::CommandAmf0, 0, 0, &noise(1, 60_000));
@@ -287,7 +287,7 @@ fn commands_with_broken_or_bottomless_values_are_survived() {
 }
 
 #[test]
-fn media_that_is_no_media_is_passed_on_and_harms_nobody() {
+fn broken_media_is_passed_on_and_does_no_harm() {
     let server = Server::live("record all; record_path FOLDER/rec; hls on; hls_path FOLDER/hls;");
     let canary = Canary::start(server.rtmp());
     let mut raw = Raw::connected(server.rtmp(), "live");
@@ -310,7 +310,7 @@ fn media_that_is_no_media_is_passed_on_and_harms_nobody() {
 }
 
 #[test]
-fn metadata_of_many_properties_costs_only_itself() {
+fn metadata_of_too_many_properties_is_left_out_and_nothing_else() {
     survives(12, |server| {
         let mut raw = Raw::connected(server.rtmp(), "live");
         raw.publish("cam");
@@ -325,7 +325,7 @@ fn metadata_of_many_properties_costs_only_itself() {
 }
 
 #[test]
-fn who_does_not_get_on_is_hung_up_on_after_ten_seconds() {
+fn a_client_that_does_not_go_on_is_closed_after_ten_seconds() {
     survives(12, |server| {
         let begun = Instant::now();
         let silent = Raw::open(server.rtmp());
@@ -415,7 +415,7 @@ fn connections_that_come_and_go_leave_nothing_behind() {
 }
 
 #[test]
-fn when_descriptors_run_out_those_who_are_there_are_served_on() {
+fn when_descriptors_run_out_connected_clients_are_still_served() {
     let server =
         Server::with_descriptors(40, "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }");
     let canary = Canary::start(server.rtmp());

@@ -370,7 +370,7 @@ fn the_page_shows_what_is_live() {
 }
 
 #[test]
-fn a_head_that_is_never_finished_is_given_up_after_ten_seconds() {
+fn a_head_that_does_not_end_closes_the_connection_after_ten_seconds() {
     let server = site("");
     let begun = Instant::now();
     let mut silent = Connection::open(server.http());
@@ -430,7 +430,7 @@ fn ten_thousand_requests_whose_answers_nobody_reads_stay_bounded() {
 }
 
 #[test]
-fn nonsense_is_answered_once_and_hung_up_on() {
+fn nonsense_is_answered_once_and_closes_the_connection() {
     let server = site("");
     for (bytes, status) in [
         ("\x16\x03\x01\x02\x00\x01\x00\x01", 400),

@@ -119,7 +119,7 @@ fn a_folder_of_thousands_is_listed_up_to_a_limit_and_in_order() {
 }
 
 #[test]
-fn caches_are_told_how_long_they_may_keep_what() {
+fn answers_say_how_long_caches_may_keep_them() {
     let server = site(
         "",
         "location /own/ { alias FOLDER/www/; expires 1h; add_header Cache-Control public; }

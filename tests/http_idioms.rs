@@ -227,7 +227,7 @@ fn nginxs_file_of_media_types_is_taken_as_it_is() {
 }
 
 #[test]
-fn what_would_serve_something_else_is_an_error_that_says_so() {
+fn a_directive_that_would_serve_something_else_is_an_error() {
     let folder = Folder::new();
     for (directive, expected) in [
         ("if ($http_origin ~* x) { add_header A b; }", "the only `if` known is"),

@@ -57,7 +57,7 @@ fn an_application_that_is_full_says_so() {
 }
 
 #[test]
-fn a_publisher_beyond_a_limit_hears_why_and_its_stream_is_over() {
+fn a_publisher_beyond_a_limit_gets_the_reason_and_its_stream_ends() {
     let server = Server::live(
         "publish_max_resolution 150x150; publish_grace 1h; record all; record_path FOLDER/rec; idle_streams off;",
     );

@@ -97,7 +97,7 @@ fn a_publisher_whose_place_another_takes_is_told_with_who_goes_on() {
 }
 
 #[test]
-fn what_is_left_out_of_a_publisher_is_told_with_its_stream() {
+fn frames_that_are_left_out_are_logged_with_the_stream() {
     let server = Server::live("");
     let mut publisher = Raw::connected(server.rtmp(), "live");
     publisher.publish("cam");
@@ -122,7 +122,7 @@ fn a_recording_is_told_when_it_begins_and_with_length_and_size_when_it_ends() {
 }
 
 #[test]
-fn what_is_asked_for_and_not_there_is_told_once_a_minute_without_its_query() {
+fn a_missing_path_is_logged_once_a_minute_without_its_query() {
     let server = Server::live("");
     let mut connection = Connection::open(server.http());
     for _ in 0..10 {
@@ -136,7 +136,7 @@ fn what_is_asked_for_and_not_there_is_told_once_a_minute_without_its_query() {
 }
 
 #[test]
-fn what_is_not_to_be_told_when_it_is_not_there_is_not_even_with_a_page_of_its_own() {
+fn a_missing_path_with_log_not_found_off_is_not_logged_even_with_an_error_page() {
     let server = Server::start(
         "http { server { listen 127.0.0.1:0; root FOLDER; error_page 404 /404.html;
             location = /favicon.ico { log_not_found off; }
@@ -152,7 +152,7 @@ fn what_is_not_to_be_told_when_it_is_not_there_is_not_even_with_a_page_of_its_ow
 }
 
 #[test]
-fn what_comes_to_the_port_of_another_protocol_is_named() {
+fn a_client_at_the_port_of_another_protocol_is_logged() {
     let (rtmp, http) = (free_port(), free_port());
     let server = Server::start(&format!(
         "rtmp {{ server {{ listen 127.0.0.1:{rtmp}; application live {{ live on; }} }} }}

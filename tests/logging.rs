@@ -83,7 +83,7 @@ fn a_standard_error_that_nobody_reads_stops_nothing() {
 }
 
 #[test]
-fn what_a_late_reader_has_missed_is_counted() {
+fn lines_that_a_late_reader_has_missed_are_counted() {
     let mut server = Unread::start("error_log stderr debug;");
     knock(server.rtmp, 4000);
     serves(server.rtmp);
@@ -107,7 +107,7 @@ fn what_a_late_reader_has_missed_is_counted() {
 }
 
 #[test]
-fn connections_without_a_handshake_are_no_news() {
+fn connections_without_a_handshake_are_not_logged_at_info() {
     let mut server = Server::live("");
     knock(server.rtmp(), 100);
     let mut scanner = Raw::open(server.rtmp());

@@ -225,7 +225,7 @@ fn an_empty_key_behind_an_instance_is_the_stream_of_the_whole_url() {
 }
 
 #[test]
-fn streams_json_tells_such_names_and_where_they_are() {
+fn streams_json_has_such_names_and_their_addresses() {
     let server = Server::start(
         "rtmp { server { listen 127.0.0.1:0; application live { live on; hls on; hls_path FOLDER/hls; } } }
          http { server { listen 127.0.0.1:0; location / { page on; root FOLDER; } } }",

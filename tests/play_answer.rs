@@ -42,7 +42,7 @@ fn a_client_that_reads_once_for_the_answer_gets_the_headers_and_the_group_in_the
 }
 
 #[test]
-fn what_follows_the_answer_is_all_there_and_soon() {
+fn all_that_follows_the_answer_to_a_play_comes_soon() {
     let server = Server::live("");
     let packets = media::video_only(0, 1000);
     let mut publisher = Client::publish(server.rtmp(), "cam");

@@ -233,7 +233,7 @@ fn streams_of_one_name_in_two_applications_are_two_streams() {
 }
 
 #[test]
-fn a_player_that_does_not_read_harms_nobody() {
+fn a_player_that_does_not_read_does_not_delay_others() {
     let server = Server::live("");
     let stuck = Client::play(server.rtmp(), "cam");
     let mut players = [Client::play(server.rtmp(), "cam")];

@@ -190,7 +190,7 @@ fn a_file_that_is_truncated_while_it_is_recorded_is_left_and_another_begun() {
 }
 
 #[test]
-fn a_folder_that_is_none_is_said_with_what_cannot_be_done_there() {
+fn a_path_that_is_no_folder_is_logged_with_the_reason() {
     let folder = Folder::new();
     folder.write("rec", "a file");
     let server = Server::start_in(

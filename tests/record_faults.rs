@@ -146,7 +146,7 @@ fn a_file_that_may_not_have_the_cached_group_begins_with_the_next_key_frame() {
 }
 
 #[test]
-fn a_failed_search_for_a_name_rests_for_a_second() {
+fn a_failed_search_for_a_name_is_tried_again_after_a_second() {
     let server = Server::live(&format!("{ALL} record_max_frames 1;"));
     let (folder, aside) = (server.folder.join("rec"), server.folder.join("aside"));
     let mut players = [Client::play(server.rtmp(), "cam")];
@@ -416,7 +416,7 @@ fn a_publisher_says_whether_its_recording_is_a_new_one() {
 }
 
 #[test]
-fn what_is_gathered_is_written_when_the_publisher_pauses() {
+fn frames_in_the_buffer_are_written_when_the_publisher_pauses() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let sent = media::both(0, 900);

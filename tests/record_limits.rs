@@ -170,7 +170,7 @@ fn an_aligned_interval_ends_files_by_the_clock() {
 }
 
 #[test]
-fn several_recorders_record_at_once_and_have_from_the_application_what_they_do_not_say() {
+fn several_recorders_record_at_once_with_the_settings_of_the_application() {
     let server = Server::live(
         "record off; record_path FOLDER/rec; record_suffix .all.flv;
          recorder everything { record all; }
@@ -205,7 +205,7 @@ fn recorders_with_one_name_for_their_files_have_a_file_each() {
 }
 
 #[test]
-fn a_publisher_is_told_what_becomes_of_its_recordings() {
+fn a_publisher_is_told_when_its_recordings_start_stop_and_fail() {
     let server = Server::live(
         "recorder good { record video; record_path FOLDER/rec; record_notify on; record_max_frames 1; }
          recorder bad { record video; record_path FOLDER/millstream.conf/rec; record_notify on; }

@@ -110,7 +110,7 @@ fn another_publisher_while_a_file_is_repaired_goes_on_behind_the_first_ones_soun
 }
 
 #[test]
-fn what_is_more_than_may_wait_for_a_repair_is_in_a_file_of_its_own() {
+fn frames_beyond_what_may_wait_for_a_repair_go_into_another_file() {
     let server = Server::live(APPEND);
     let torn = leave_torn(&server, MANY);
     let (mut publisher, mut sent) = publish_sound(&server);

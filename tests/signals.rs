@@ -99,7 +99,7 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
-fn quit_lets_streams_go_on_to_their_own_end() {
+fn quit_waits_until_streams_end_by_themselves() {
     let mut server = Server::live("");
     let mut players = [Client::play(server.rtmp(), "cam")];
     let mut publisher = Client::publish(server.rtmp(), "cam");
@@ -153,7 +153,7 @@ fn term_ends_a_drain() {
 }
 
 #[test]
-fn signals_that_mean_nothing_yet_change_nothing() {
+fn signals_without_a_meaning_change_nothing() {
     let mut server = Server::live("");
     let mut players = [Client::play(server.rtmp(), "cam")];
     let mut publisher = Client::publish(server.rtmp(), "cam");

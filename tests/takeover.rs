@@ -54,7 +54,7 @@ fn go_on_over(directives: &str, between: impl FnOnce(Client)) {
 }
 
 #[test]
-fn an_encoder_that_lost_its_network_goes_on_where_it_was() {
+fn an_encoder_that_lost_its_network_continues_its_stream() {
     go_on_over("publish_grace 10s;", |first| {
         drop(first);
         std::thread::sleep(Duration::from_millis(200));
