@@ -23,8 +23,8 @@ use crate::conf::{self, Directive};
 use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
-use recorder::{Event, Recorder, Scene, Shared};
-use retention::{REST, Retention, Step};
+use recorder::{Event, Recorder, RecorderAt, Shared};
+use retention::{InUse, REST, Retention, Step};
 use settings::Settings;
 
 /// The module's name, and that of its timers.
@@ -123,13 +123,13 @@ impl Module for Record {
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
-        self.for_each(cx, id, |recorder, scene| recorder.frame(scene, frame));
+        self.for_each(cx, id, |recorder| recorder.frame(frame));
         self.set_timer(cx, id);
         self.queue_search(cx, id);
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        self.for_each(cx, id, Recorder::end);
+        self.for_each(cx, id, |recorder| recorder.end());
         if let Some(recorders) = self.streams.remove(&id) {
             self.abandon(recorders);
         }
@@ -150,25 +150,27 @@ impl Module for Record {
             return;
         }
         recorders.timer = None;
-        self.for_each(cx, id, Recorder::flush);
+        self.for_each(cx, id, |recorder| recorder.flush());
         self.set_timer(cx, id);
     }
 }
 
 impl Record {
     /// Lets each recorder of a stream act, and tells its publisher what has come of it.
-    fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut Recorder, &mut Scene<'_>)) {
+    fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>)) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(stream) = cx.streams.get(id) else { return };
         let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
-        let mut told = Vec::new();
+        let mut notices = Vec::new();
         for (recorder, settings) in recorders.all.iter_mut().zip(all) {
             let shared = &mut self.shared;
-            let mut scene = Scene { settings, stream, now: cx.now, shared, events: Vec::new() };
-            act(recorder, &mut scene);
-            told.extend(scene.events.into_iter().filter(|_| settings.notify).map(|event| (event, settings)));
+            let mut recorder =
+                RecorderAt { recorder, settings, stream, now: cx.now, shared, events: Vec::new() };
+            act(&mut recorder);
+            let events = recorder.events.into_iter().filter(|_| settings.notify);
+            notices.extend(events.map(|event| (event, settings)));
         }
-        for (event, settings) in told {
+        for (event, settings) in notices {
             let status = match event {
                 Event::Started => (Level::Status, "NetStream.Record.Start"),
                 Event::Stopped => (Level::Status, "NetStream.Record.Stop"),
@@ -227,12 +229,7 @@ impl Record {
                 return self.queue_search(cx, id);
             }
             let mut is_stepped = false;
-            self.for_each(cx, id, |recorder, scene| {
-                if !is_stepped && recorder.is_searching() {
-                    is_stepped = true;
-                    recorder.step(scene);
-                }
-            });
+            self.for_each(cx, id, |recorder| is_stepped = is_stepped || recorder.step());
             self.set_timer(cx, id);
             return self.queue_search(cx, id);
         }
@@ -261,7 +258,7 @@ impl Record {
         if shared.allows_step(cx.now.instant) {
             let is_awaited = |identity: &str| is_awaited(streams, apps, cx, identity);
             let (now, files) = (cx.now, &shared.files);
-            if retention.step(&retention::Scene { now, files, is_awaited: &is_awaited }) == Step::Deleted {
+            if retention.step(now, &InUse { files, is_awaited: &is_awaited }) == Step::Deleted {
                 wait = REST;
             }
         }

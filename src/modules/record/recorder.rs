@@ -35,15 +35,12 @@ pub enum Event {
     Failed,
 }
 
-/// A stream at a time, as one of its recorders sees it.
-pub struct Scene<'a> {
-    /// The recorder's settings.
+/// A recorder with what it works on: its stream and its settings, at a time.
+pub struct RecorderAt<'a> {
+    pub recorder: &'a mut Recorder,
     pub settings: &'a Settings,
-    /// The stream.
     pub stream: &'a Stream,
-    /// The time.
     pub now: Now,
-    /// What it shares with the others.
     pub shared: &'a mut Shared,
     /// What has happened to it.
     pub events: Vec<Event>,
@@ -75,8 +72,8 @@ pub struct Recorder {
     publisher: Option<Endpoint>,
     /// Whether the next file may be one that is there; the first one only.
     appends: bool,
-    rest: Rest,
-    trouble: Option<Trouble>,
+    retry: Retry,
+    last_error: Option<LastError>,
 }
 
 #[derive(Debug)]
@@ -102,34 +99,28 @@ struct Searching {
     pending: (usize, usize),
 }
 
-/// No file is begun for a while, because the last one could not be.
+/// When a file is begun again, after one could not be.
 #[derive(Debug, Default)]
-struct Rest {
-    until: Option<Instant>,
-    lacks: Lack,
+struct Retry {
+    /// Not before; none if nothing has failed.
+    at: Option<Instant>,
+    when: RetryWhen,
 }
 
-/// What there must be before it is worth trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Lack {
+enum RetryWhen {
+    /// As soon as the time has come.
     #[default]
-    Nothing,
-    /// Room on the disk.
-    Room,
+    Due,
+    /// Once the disk has room.
+    HasRoom,
 }
 
-/// An error that lasts.
+/// An error that may last.
 #[derive(Debug)]
-struct Trouble {
+struct LastError {
     text: String,
     logged: Option<Instant>,
-}
-
-impl<'a> Scene<'a> {
-    /// The stream as log lines and the heads of files name it, "live/cam": the name is one word.
-    fn label(&self) -> &'a str {
-        &self.stream.label
-    }
 }
 
 impl Shared {
@@ -148,8 +139,8 @@ impl Recorder {
             metadata: None,
             publisher: stream.publisher,
             appends: false,
-            rest: Rest::default(),
-            trouble: None,
+            retry: Retry::default(),
+            last_error: None,
         };
         recorder.start(settings, stream.publish_type);
         recorder
@@ -164,139 +155,8 @@ impl Recorder {
             Start::Always => settings.append,
             Start::Asked => publish_type == PublishType::Append,
         };
-        self.rest = Rest::default();
+        self.retry = Retry::default();
         self.state = State::Waiting(Wait::default());
-    }
-
-    /// Takes the stream's next frame.
-    pub fn frame(&mut self, scene: &mut Scene<'_>, frame: &Rc<Frame>) {
-        if frame.is_metadata() {
-            self.metadata = Some(Rc::clone(frame));
-        }
-        if self.publisher != scene.stream.publisher {
-            self.publisher = scene.stream.publisher;
-            self.change_publisher(scene);
-        }
-        let (settings, now) = (scene.settings, scene.now);
-        self.look(scene);
-        self.keep_to_interval(scene, frame);
-        if !settings.selection.wants(frame) {
-            return;
-        }
-        match &mut self.state {
-            State::Idle | State::Full(_) => {}
-            State::Waiting(_) if !self.rest.is_over(settings, now.instant) => {}
-            State::Waiting(wait) => {
-                if let Some(opening) = wait.next(settings, scene.stream, frame, now.instant) {
-                    self.begin(scene, opening);
-                }
-            }
-            State::Searching(searching) => {
-                if !searching.add(frame, now.instant) {
-                    self.stop_searching(scene, "it takes too long to repair it");
-                }
-            }
-            State::Writing(output) if output.ends_before(frame, settings.limits, now) => {
-                self.rotate(scene, frame);
-            }
-            State::Writing(_) => self.write(scene, frame),
-        }
-    }
-
-    /// Ends a file that has reached a limit within its interval, and waits for the next one once the interval is over.
-    fn keep_to_interval(&mut self, scene: &mut Scene<'_>, frame: &Frame) {
-        match &self.state {
-            State::Writing(output)
-                if scene.settings.selection.wants(frame) && output.is_full(frame, scene.settings.limits) =>
-            {
-                let Some(end) = output.interval_end() else { return };
-                self.close(scene);
-                self.state = State::Full(end);
-            }
-            State::Full(end) if end.is_past(scene.now, frame.timestamp) => {
-                self.state = State::Waiting(Wait::new(Beginning::KeyFrame));
-            }
-            _ => {}
-        }
-    }
-
-    /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
-    fn change_publisher(&mut self, scene: &mut Scene<'_>) {
-        let publish_type = scene.stream.publish_type;
-        self.stop_searching(scene, "another publisher came before it was repaired");
-        if !is_wanted(scene.settings, publish_type) {
-            return self.close(scene);
-        }
-        match &mut self.state {
-            State::Idle => self.start(scene.settings, publish_type),
-            State::Writing(output) => output.discontinuity(),
-            State::Waiting(_) | State::Searching(_) | State::Full(_) => {}
-        }
-    }
-
-    /// Looks whether the file is where it was, as it was. What is written to a removed or truncated file is lost, so
-    /// another begins at once, with the cached group; a moved one goes on up to the next key frame, so nothing is.
-    fn look(&mut self, scene: &mut Scene<'_>) {
-        let State::Writing(output) = &mut self.state else { return };
-        let Some(place) = output.look(scene.now.instant) else { return };
-        let path = output.path().display();
-        let how = match place {
-            Place::Removed => "removed",
-            Place::Truncated => "truncated by another program",
-            Place::Kept | Place::Moved | Place::Unknown => {
-                let then = "the next key frame begins another file";
-                return log::info!("{}: {path} has been moved away; {then}", scene.label());
-            }
-        };
-        log::warn!("{}: {path} has been {how} while it was recorded; another file is begun", scene.label());
-        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
-            scene.shared.files.close(output.id());
-            scene.shared.removed.push(output.into_lost());
-            scene.events.push(Event::Stopped);
-        }
-    }
-
-    /// Writes what has been gathered for long enough.
-    pub fn flush(&mut self, scene: &mut Scene<'_>) {
-        if let State::Writing(output) = &mut self.state
-            && let Err(error) = output.flush_if_due(scene.now.instant)
-        {
-            self.fail(scene, &error, Beginning::CachedGroup);
-        }
-    }
-
-    /// The search for a file goes one step further.
-    pub fn step(&mut self, scene: &mut Scene<'_>) {
-        let State::Searching(searching) = &mut self.state else { return };
-        match searching.search.step(&mut scene.shared.files) {
-            Ok(None) => {}
-            Ok(Some(opened)) => {
-                let Some(searching) = self.take_searching() else { return };
-                if opened.tail.is_none() {
-                    return self.write_to(scene, opened, &searching.opening);
-                }
-                match self.output(scene, opened, &searching.opening) {
-                    Ok(output) => self.started(scene, output),
-                    Err(error) => {
-                        log::warn!("{}: not appended to: {error}", scene.label());
-                        self.create(scene, &searching);
-                    }
-                }
-            }
-            Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
-        }
-    }
-
-    /// The stream ends, and what is recorded of it.
-    pub fn end(&mut self, scene: &mut Scene<'_>) {
-        if let State::Waiting(wait) = &mut self.state
-            && self.rest.until.is_none()
-            && let Some(opening) = wait.take_held(scene.stream)
-        {
-            self.begin(scene, opening);
-        }
-        self.stop_searching(scene, "the stream ended before it was repaired");
-        self.close(scene);
     }
 
     /// Closes what is open of a stream that is gone.
@@ -327,73 +187,216 @@ impl Recorder {
     pub fn waits_to_append(&self) -> bool {
         self.appends && matches!(self.state, State::Waiting(_) | State::Searching(_))
     }
+}
+
+impl RecorderAt<'_> {
+    /// Takes the stream's next frame.
+    pub fn frame(&mut self, frame: &Rc<Frame>) {
+        if frame.is_metadata() {
+            self.recorder.metadata = Some(Rc::clone(frame));
+        }
+        if self.recorder.publisher != self.stream.publisher {
+            self.recorder.publisher = self.stream.publisher;
+            self.change_publisher();
+        }
+        let (settings, now) = (self.settings, self.now);
+        self.look();
+        self.keep_to_interval(frame);
+        if !settings.selection.wants(frame) {
+            return;
+        }
+        match &mut self.recorder.state {
+            State::Idle | State::Full(_) => {}
+            State::Waiting(_) if !self.recorder.retry.is_due(settings, now.instant) => {}
+            State::Waiting(wait) => {
+                if let Some(opening) = wait.next(settings, self.stream, frame, now.instant) {
+                    self.begin(opening);
+                }
+            }
+            State::Searching(searching) => {
+                if !searching.add(frame, now.instant) {
+                    self.stop_searching("it takes too long to repair it");
+                }
+            }
+            State::Writing(output) if output.ends_before(frame, settings.limits, now) => {
+                self.rotate(frame);
+            }
+            State::Writing(_) => self.write(frame),
+        }
+    }
+
+    /// Ends a file that has reached a limit within its interval, and waits for the next one once the interval is over.
+    fn keep_to_interval(&mut self, frame: &Frame) {
+        match &self.recorder.state {
+            State::Writing(output)
+                if self.settings.selection.wants(frame) && output.is_full(frame, self.settings.limits) =>
+            {
+                let Some(end) = output.interval_end() else { return };
+                self.close();
+                self.recorder.state = State::Full(end);
+            }
+            State::Full(end) if end.is_past(self.now, frame.timestamp) => {
+                self.recorder.state = State::Waiting(Wait::new(Beginning::KeyFrame));
+            }
+            _ => {}
+        }
+    }
+
+    /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
+    fn change_publisher(&mut self) {
+        let publish_type = self.stream.publish_type;
+        self.stop_searching("another publisher came before it was repaired");
+        if !is_wanted(self.settings, publish_type) {
+            return self.close();
+        }
+        match &mut self.recorder.state {
+            State::Idle => self.recorder.start(self.settings, publish_type),
+            State::Writing(output) => output.discontinuity(),
+            State::Waiting(_) | State::Searching(_) | State::Full(_) => {}
+        }
+    }
+
+    /// Looks whether the file is where it was, as it was. What is written to a removed or truncated file is lost, so
+    /// another begins at once, with the cached group; a moved one goes on up to the next key frame, so nothing is.
+    fn look(&mut self) {
+        let State::Writing(output) = &mut self.recorder.state else { return };
+        let Some(place) = output.look(self.now.instant) else { return };
+        let path = output.path().display();
+        let how = match place {
+            Place::Removed => "removed",
+            Place::Truncated => "truncated by another program",
+            Place::Kept | Place::Moved | Place::Unknown => {
+                let then = "the next key frame begins another file";
+                return log::info!("{}: {path} has been moved away; {then}", self.stream.label);
+            }
+        };
+        log::warn!(
+            "{}: {path} has been {how} while it was recorded; another file is begun",
+            self.stream.label
+        );
+        if let State::Writing(output) =
+            std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::default()))
+        {
+            self.shared.files.close(output.id());
+            self.shared.removed.push(output.into_lost());
+            self.events.push(Event::Stopped);
+        }
+    }
+
+    /// Writes what has been gathered for long enough.
+    pub fn flush(&mut self) {
+        if let State::Writing(output) = &mut self.recorder.state
+            && let Err(error) = output.flush_if_due(self.now.instant)
+        {
+            self.fail(&error, Beginning::CachedGroup);
+        }
+    }
+
+    /// Takes the search for a file one step further, if there is one. Returns whether there was.
+    pub fn step(&mut self) -> bool {
+        let State::Searching(searching) = &mut self.recorder.state else { return false };
+        match searching.search.step(&mut self.shared.files) {
+            Ok(None) => {}
+            Ok(Some(opened)) => self.end_search(opened),
+            Err(error) => self.fail(&error, Beginning::CachedGroup),
+        }
+        true
+    }
+
+    /// Records to the file that a search has found or made.
+    fn end_search(&mut self, opened: Opened) {
+        let Some(searching) = self.take_searching() else { return };
+        if opened.tail.is_none() {
+            return self.write_to(opened, &searching.opening);
+        }
+        match self.output(opened, &searching.opening) {
+            Ok(output) => self.started(output),
+            Err(error) => {
+                log::warn!("{}: not appended to: {error}", self.stream.label);
+                self.create(&searching);
+            }
+        }
+    }
+
+    /// The stream ends, and what is recorded of it.
+    pub fn end(&mut self) {
+        if let State::Waiting(wait) = &mut self.recorder.state
+            && self.recorder.retry.at.is_none()
+            && let Some(opening) = wait.take_held(self.stream)
+        {
+            self.begin(opening);
+        }
+        self.stop_searching("the stream ended before it was repaired");
+        self.close();
+    }
 
     /// Begins a file, a new one or one that is there.
-    fn begin(&mut self, scene: &mut Scene<'_>, opening: Opening) {
-        let settings = scene.settings;
-        let names = settings.names(scene.stream.name.as_str(), scene.now.wall);
-        if !self.appends {
-            return match scene.shared.files.create(&names, settings.lock) {
-                Ok(opened) => self.write_to(scene, opened, &opening),
-                Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
+    fn begin(&mut self, opening: Opening) {
+        let settings = self.settings;
+        let names = settings.names(self.stream.name.as_str(), self.now.wall);
+        if !self.recorder.appends {
+            return match self.shared.files.create(&names, settings.lock) {
+                Ok(opened) => self.write_to(opened, &opening),
+                Err(error) => self.fail(&error, Beginning::CachedGroup),
             };
         }
-        let level = if self.trouble.is_some() { log::Level::Debug } else { log::Level::Warn };
-        let search = Search::new(names, settings, scene.label().to_owned(), level);
-        let since = scene.now.instant;
-        self.state = State::Searching(Box::new(Searching { search, opening, since, pending: (0, 0) }));
-        self.step(scene);
-        if self.is_searching() && scene.shared.allows_step(since) {
-            self.step(scene);
+        let level = if self.recorder.last_error.is_some() { log::Level::Debug } else { log::Level::Warn };
+        let search = Search::new(names, settings, self.stream.label.to_string(), level);
+        let since = self.now.instant;
+        self.recorder.state =
+            State::Searching(Box::new(Searching { search, opening, since, pending: (0, 0) }));
+        self.step();
+        if self.recorder.is_searching() && self.shared.allows_step(since) {
+            self.step();
         }
     }
 
     /// Gives up the search for a file to append to, if there is one: a new file gets what waits.
-    fn stop_searching(&mut self, scene: &mut Scene<'_>, why: &str) {
+    fn stop_searching(&mut self, why: &str) {
         let Some(mut searching) = self.take_searching() else { return };
-        searching.search.give_up(&mut scene.shared.files, why);
-        self.create(scene, &searching);
+        searching.search.give_up(&mut self.shared.files, why);
+        self.create(&searching);
     }
 
     /// Records what waits for the end of a search to a new file.
-    fn create(&mut self, scene: &mut Scene<'_>, searching: &Searching) {
-        match scene.shared.files.create(searching.search.names(), scene.settings.lock) {
-            Ok(opened) => self.write_to(scene, opened, &searching.opening),
-            Err(error) => self.fail(scene, &error, Beginning::CachedGroup),
+    fn create(&mut self, searching: &Searching) {
+        match self.shared.files.create(searching.search.names(), self.settings.lock) {
+            Ok(opened) => self.write_to(opened, &searching.opening),
+            Err(error) => self.fail(&error, Beginning::CachedGroup),
         }
     }
 
     fn take_searching(&mut self) -> Option<Box<Searching>> {
-        if !self.is_searching() {
+        if !self.recorder.is_searching() {
             return None;
         }
-        match std::mem::replace(&mut self.state, State::Waiting(Wait::default())) {
+        match std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::default())) {
             State::Searching(searching) => Some(searching),
             State::Idle | State::Waiting(_) | State::Writing(_) | State::Full(_) => None,
         }
     }
 
     /// Records to an open file.
-    fn write_to(&mut self, scene: &mut Scene<'_>, opened: Opened, opening: &Opening) {
-        match self.output(scene, opened, opening) {
-            Ok(output) => self.started(scene, output),
+    fn write_to(&mut self, opened: Opened, opening: &Opening) {
+        match self.output(opened, opening) {
+            Ok(output) => self.started(output),
             // The next attempt is made with less, or what limits the size of a file would end every one.
-            Err(error) => self.fail(scene, &error, Beginning::KeyFrame),
+            Err(error) => self.fail(&error, Beginning::KeyFrame),
         }
     }
 
-    fn started(&mut self, scene: &mut Scene<'_>, output: Output) {
-        self.state = State::Writing(Box::new(output));
-        scene.events.push(Event::Started);
+    fn started(&mut self, output: Output) {
+        self.recorder.state = State::Writing(Box::new(output));
+        self.events.push(Event::Started);
     }
 
     /// The recording in an open file, with its first frames in it and written to the disk: there is room
     /// for more than its name.
-    fn output(&mut self, scene: &mut Scene<'_>, opened: Opened, opening: &Opening) -> io::Result<Output> {
-        let (settings, now) = (scene.settings, scene.now);
+    fn output(&mut self, opened: Opened, opening: &Opening) -> io::Result<Output> {
+        let (settings, now) = (self.settings, self.now);
         let goes_on = if opened.tail.is_some() { ", behind what is there" } else { "" };
-        let metadata = self.metadata.as_deref().map(Frame::amf0);
-        let script = Script::new(&settings.identity(scene.label()), metadata, &scene.stream.codec);
+        let metadata = self.recorder.metadata.as_deref().map(Frame::amf0);
+        let script = Script::new(&settings.identity(&self.stream.label), metadata, &self.stream.codec);
         let mut output = Output::new(opened, script, settings.limits, now);
         let wanted = |frame: &&Rc<Frame>| settings.selection.wants(frame);
         opening.headers.iter().filter(wanted).for_each(|header| output.add_header(header));
@@ -403,84 +406,86 @@ impl Recorder {
             || Err(with_path(output.path(), &io::Error::new(io::ErrorKind::NotFound, "it has been removed")));
         let begun = if output.is_removed() { removed() } else { output.flush(now.instant) };
         if let Err(error) = begun {
-            finish(output, scene.label(), scene.shared, log::Level::Debug);
+            finish(output, &self.stream.label, self.shared, log::Level::Debug);
             return Err(error);
         }
-        log::info!("{} is recorded to {}{goes_on}", scene.label(), output.path().display());
-        self.appends = false;
-        self.rest = Rest::default();
-        self.trouble = None;
-        scene.shared.needs_room = true;
+        log::info!("{} is recorded to {}{goes_on}", self.stream.label, output.path().display());
+        self.recorder.appends = false;
+        self.recorder.retry = Retry::default();
+        self.recorder.last_error = None;
+        self.shared.needs_room = true;
         Ok(output)
     }
 
     /// Goes on in another file. If there can be none, the one that is there will do for another while.
-    fn rotate(&mut self, scene: &mut Scene<'_>, frame: &Rc<Frame>) {
-        if !self.rest.is_over(scene.settings, scene.now.instant) {
-            return self.write(scene, frame);
+    fn rotate(&mut self, frame: &Rc<Frame>) {
+        if !self.recorder.retry.is_due(self.settings, self.now.instant) {
+            return self.write(frame);
         }
-        let names = scene.settings.names(scene.stream.name.as_str(), scene.now.wall);
-        let opening = Opening::now(scene.stream, vec![Rc::clone(frame)]);
-        let opened = scene.shared.files.create(&names, scene.settings.lock);
-        match opened.and_then(|opened| self.output(scene, opened, &opening)) {
+        let names = self.settings.names(self.stream.name.as_str(), self.now.wall);
+        let opening = Opening::now(self.stream, vec![Rc::clone(frame)]);
+        let opened = self.shared.files.create(&names, self.settings.lock);
+        match opened.and_then(|opened| self.output(opened, &opening)) {
             Ok(next) => {
-                self.close(scene);
-                self.state = State::Writing(Box::new(next));
-                scene.events.push(Event::Started);
+                self.close();
+                self.recorder.state = State::Writing(Box::new(next));
+                self.events.push(Event::Started);
             }
             Err(error) => {
-                self.log_error(scene, &error);
-                self.rest = Rest::after(&error, scene.now.instant);
-                self.write(scene, frame);
+                self.log_error(&error);
+                self.recorder.retry = Retry::after(&error, self.now.instant);
+                self.write(frame);
             }
         }
     }
 
-    fn write(&mut self, scene: &mut Scene<'_>, frame: &Frame) {
-        if let State::Writing(output) = &mut self.state
-            && let Err(error) = output.write(frame, scene.now.instant)
+    fn write(&mut self, frame: &Frame) {
+        if let State::Writing(output) = &mut self.recorder.state
+            && let Err(error) = output.write(frame, self.now.instant)
         {
-            self.fail(scene, &error, Beginning::CachedGroup);
+            self.fail(&error, Beginning::CachedGroup);
         }
     }
 
     /// Finishes the file, if there is one.
-    fn close(&mut self, scene: &mut Scene<'_>) {
-        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Idle) {
-            finish(*output, scene.label(), scene.shared, log::Level::Error);
-            scene.events.push(Event::Stopped);
+    fn close(&mut self) {
+        if let State::Writing(output) = std::mem::replace(&mut self.recorder.state, State::Idle) {
+            finish(*output, &self.stream.label, self.shared, log::Level::Error);
+            self.events.push(Event::Stopped);
         }
     }
 
     /// Gives up the file, if there is one, and tries again soon.
-    fn fail(&mut self, scene: &mut Scene<'_>, error: &io::Error, from: Beginning) {
-        self.log_error(scene, error);
-        let mut is_first = self.rest.until.is_none();
-        if let State::Writing(output) = std::mem::replace(&mut self.state, State::Waiting(Wait::new(from))) {
-            finish(*output, scene.label(), scene.shared, log::Level::Debug);
-            scene.events.push(Event::Stopped);
+    fn fail(&mut self, error: &io::Error, from: Beginning) {
+        self.log_error(error);
+        let mut is_first = self.recorder.retry.at.is_none();
+        if let State::Writing(output) =
+            std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::new(from)))
+        {
+            finish(*output, &self.stream.label, self.shared, log::Level::Debug);
+            self.events.push(Event::Stopped);
             is_first = true;
         }
-        self.rest = Rest::after(error, scene.now.instant);
+        self.recorder.retry = Retry::after(error, self.now.instant);
         if is_first {
-            scene.events.push(Event::Failed);
+            self.events.push(Event::Failed);
         }
     }
 
     /// Logs an error when it is new, or has lasted for long; never more than one a second of all recorders.
-    fn log_error(&mut self, scene: &mut Scene<'_>, error: &io::Error) {
-        scene.shared.needs_room |= error.kind() == io::ErrorKind::StorageFull;
-        let (now, text) = (scene.now.instant, error.to_string());
+    fn log_error(&mut self, error: &io::Error) {
+        self.shared.needs_room |= error.kind() == io::ErrorKind::StorageFull;
+        let (now, text) = (self.now.instant, error.to_string());
         let logged =
-            self.trouble.take().filter(|trouble| trouble.text == text).and_then(|trouble| trouble.logged);
+            self.recorder.last_error.take().filter(|error| error.text == text).and_then(|error| error.logged);
         let is_due = logged.is_none_or(|at| now >= at + REPEAT);
-        let may = scene.shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1));
+        let may = self.shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1));
         let logs = is_due && may;
         if logs {
-            scene.shared.logged = Some(now);
-            log::error!("{}: recording fails, and is tried again: {text}", scene.label());
+            self.shared.logged = Some(now);
+            log::error!("{}: recording fails, and is tried again: {text}", self.stream.label);
         }
-        self.trouble = Some(Trouble { text, logged: if logs { Some(now) } else { logged } });
+        self.recorder.last_error = Some(LastError { text, logged: if logs { Some(now) } else { logged } });
     }
 }
 
@@ -489,19 +494,20 @@ fn is_wanted(settings: &Settings, publish_type: PublishType) -> bool {
     settings.start == Start::Always || publish_type != PublishType::Live
 }
 
-impl Rest {
+impl Retry {
     fn after(error: &io::Error, now: Instant) -> Self {
-        let lacks = if error.kind() == io::ErrorKind::StorageFull { Lack::Room } else { Lack::Nothing };
-        Self { until: Some(now + RETRY), lacks }
+        let is_full = error.kind() == io::ErrorKind::StorageFull;
+        let when = if is_full { RetryWhen::HasRoom } else { RetryWhen::Due };
+        Self { at: Some(now + RETRY), when }
     }
 
     /// Whether it is worth trying again; if not, that is looked at again in a while.
-    fn is_over(&mut self, settings: &Settings, now: Instant) -> bool {
-        if self.until.is_some_and(|until| now < until) {
+    fn is_due(&mut self, settings: &Settings, now: Instant) -> bool {
+        if self.at.is_some_and(|at| now < at) {
             return false;
         }
-        if self.lacks == Lack::Room && !settings.has_room() {
-            self.until = Some(now + RETRY);
+        if self.when == RetryWhen::HasRoom && !settings.has_room() {
+            self.at = Some(now + RETRY);
             return false;
         }
         true

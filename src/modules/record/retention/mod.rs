@@ -96,13 +96,11 @@ struct Running {
     has_deleted: bool,
 }
 
-/// What a step has to know.
-pub struct Scene<'a> {
-    /// The time.
-    pub now: Now,
+/// What must not be deleted.
+pub struct InUse<'a> {
     /// The files that are being written.
     pub files: &'a OpenFiles,
-    /// Whether a stream waits for a picture to go on with, in the recording with this identity.
+    /// Whether a stream waits for a picture to append to the recording with this identity.
     pub is_awaited: &'a dyn Fn(&str) -> bool,
 }
 
@@ -200,7 +198,7 @@ impl Retention {
 
     /// Goes one step further, with a file that has been deleted or with one pass; the folders take turns. Returns what
     /// that was.
-    pub fn step(&mut self, scene: &Scene<'_>) -> Step {
+    pub fn step(&mut self, now: Now, in_use: &InUse<'_>) -> Step {
         if !self.releases.is_empty() {
             self.releases.step();
             return Step::Deleted;
@@ -210,7 +208,7 @@ impl Retention {
         };
         self.folders.rotate_left(next + 1);
         let Some(folder) = self.folders.last_mut() else { return Step::Looked };
-        folder.step(&self.clock, scene, &mut self.releases)
+        folder.step((&self.clock, now), in_use, &mut self.releases)
     }
 }
 
@@ -302,18 +300,18 @@ impl Folder {
         }
     }
 
-    fn step(&mut self, clock: &Clock, scene: &Scene<'_>, releases: &mut Releases) -> Step {
-        let free = self.room(scene.now.instant);
+    fn step(&mut self, (clock, now): (&Clock, Now), in_use: &InUse<'_>, releases: &mut Releases) -> Step {
+        let free = self.room(now.instant);
         let Some(running) = &mut self.pass else { return Step::Looked };
-        let moment = Moment { clock, now: scene.now, free };
+        let moment = Moment { clock, now, free };
         running.steps = running.steps.saturating_add(1);
         match running.next(&self.rules, &moment) {
             Ok(Next::More) => {}
-            Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, scene, releases),
-            Ok(Next::End) => self.end(scene.now.instant),
+            Ok(Next::Candidate(candidate)) => return self.judge(&candidate, &moment, in_use, releases),
+            Ok(Next::End) => self.end(now.instant),
             Err(error) => {
-                self.complain_of_folder(scene.now.instant, &error);
-                self.end(scene.now.instant);
+                self.complain_of_folder(now.instant, &error);
+                self.end(now.instant);
             }
         }
         Step::Looked
@@ -324,20 +322,20 @@ impl Folder {
         &mut self,
         candidate: &Candidate,
         moment: &Moment<'_>,
-        scene: &Scene<'_>,
+        in_use: &InUse<'_>,
         releases: &mut Releases,
     ) -> Step {
         let Some(running) = &mut self.pass else { return Step::Looked };
         let path = self.path.join(candidate.name());
-        match running.judge(candidate, &self.rules, moment, scene) {
+        match running.judge(candidate, &self.rules, moment, in_use) {
             Ok(Some(deleted)) => {
                 log::info!("{}: {} is deleted: {}", deleted.stream, path.display(), deleted.why);
-                self.hidden.delete(scene.now.instant, deleted.bytes);
+                self.hidden.delete(moment.now.instant, deleted.bytes);
                 releases.add(deleted.file);
                 return Step::Deleted;
             }
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                self.complain(scene.now.instant, &format!("{} is not deleted: {error}", path.display()));
+                self.complain(moment.now.instant, &format!("{} is not deleted: {error}", path.display()));
             }
             Ok(None) | Err(_) => {}
         }
@@ -376,10 +374,10 @@ impl Running {
         candidate: &Candidate,
         rules: &[Rule],
         moment: &Moment<'_>,
-        scene: &Scene<'_>,
+        in_use: &InUse<'_>,
     ) -> io::Result<Option<Deleted>> {
         let (file, metadata) = self.pass.open(candidate)?;
-        if scene.files.contains(id_of(&metadata)) || is_locked(&file) {
+        if in_use.files.contains(id_of(&metadata)) || is_locked(&file) {
             return Ok(None);
         }
         let (modified, script) = (metadata.modified()?, script_of(&file)?);
@@ -388,7 +386,8 @@ impl Running {
             let stream = rule.signature.stream_of(candidate.name(), identity)?;
             Some((stream, rule.reason(modified, moment)?))
         });
-        let Some((stream, why)) = reasons.into_iter().next().filter(|_| !(scene.is_awaited)(identity)) else {
+        let Some((stream, why)) = reasons.into_iter().next().filter(|_| !(in_use.is_awaited)(identity))
+        else {
             return Ok(None);
         };
         self.pass.remove(candidate, &file)?;

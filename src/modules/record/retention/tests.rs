@@ -85,7 +85,7 @@ fn run(retention: &mut Retention, files: &OpenFiles, awaited: &str, now: Now) ->
     let is_awaited = |identity: &str| identity == awaited;
     let mut steps = 0;
     while retention.is_running() {
-        retention.step(&Scene { now, files, is_awaited: &is_awaited });
+        retention.step(now, &InUse { files, is_awaited: &is_awaited });
         steps += 1;
     }
     steps
@@ -164,7 +164,7 @@ fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
     let mut gone = Vec::new();
     while retention.is_running() {
         let before = scratch.names();
-        retention.step(&Scene { now: now(), files: &OpenFiles::default(), is_awaited: &|_| false });
+        retention.step(now(), &InUse { files: &OpenFiles::default(), is_awaited: &|_| false });
         gone.extend(before.into_iter().filter(|name| !scratch.names().contains(name)));
     }
     assert_eq!(gone, ["b.flv", "c.flv", "a.flv", "future.flv"]);
@@ -209,7 +209,7 @@ fn a_folder_does_not_wait_for_another() {
     retention.look(now());
     let (files, is_awaited) = (OpenFiles::default(), |_: &str| false);
     for _ in 0..10 {
-        retention.step(&Scene { now: now(), files: &files, is_awaited: &is_awaited });
+        retention.step(now(), &InUse { files: &files, is_awaited: &is_awaited });
     }
     assert!(short.names().is_empty() && long.names().len() > 40);
 }
