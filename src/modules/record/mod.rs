@@ -23,6 +23,7 @@ use crate::conf::{self, Directive};
 use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
+use file::script::stored;
 use recorder::{Event, Recorder, RecorderAt, Shared};
 use retention::{InUse, REST, Retention, Step};
 use settings::Settings;
@@ -304,6 +305,6 @@ fn is_awaited(
         let Some(stream) = cx.streams.get(*id) else { return false };
         let all = apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
         let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
-        waiting.any(|(_, settings)| settings.identity(&stream.label) == identity)
+        waiting.any(|(_, settings)| stored(&settings.identity(&stream.label)) == identity)
     })
 }

@@ -89,8 +89,7 @@ impl Script {
                 properties.0.push((name.to_owned(), number.into()));
             }
         }
-        let (identity, rest) = split(identity);
-        let identity = [identity, split(rest).0].concat();
+        let identity = stored(identity).to_owned();
         let mut script = Self { identity, properties, length: 0 };
         script.length = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len() + ROOM;
         script
@@ -125,8 +124,9 @@ impl Script {
         (is_ours && empty + ROOM == payload.len()).then_some((script, contents, size))
     }
 
-    /// Which stream is recorded, and by which recorder.
+    /// Whether it is of a recording with this identity, of which a head has the beginning only if it is very long.
     pub fn is_of(&self, identity: &str) -> bool {
+        let identity = stored(identity);
         let is_short_one = || self.identity.chars().count() == SHORT_IDENTITY;
         identity == self.identity
             || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
@@ -182,6 +182,12 @@ impl Script {
         object.0.push((FILLER.into(), " ".repeat(padding.1).as_str().into()));
         amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)])
     }
+}
+
+/// As much of an identity as a head has: two strings.
+pub fn stored(identity: &str) -> &str {
+    let (first, rest) = split(identity);
+    identity.get(..first.len() + split(rest).0.len()).unwrap_or(identity)
 }
 
 /// As much of an identity as a string may have, and the rest.
@@ -297,6 +303,16 @@ mod tests {
             let texts = values[1].as_object().unwrap().0.iter().filter_map(|(_, value)| value.as_str());
             assert!(texts.map(str::len).max() <= Some(MAX_STRING), "FFmpeg gives up on a longer one");
         }
+    }
+
+    #[test]
+    fn an_identity_that_is_longer_than_a_head_has_room_for_is_its_own() {
+        let long = format!("live/cam {}", "r".repeat(600));
+        let payload =
+            Script::new(&long, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
+        let (again, ..) = Script::read(&payload).unwrap();
+        assert!(again.is_of(&long) && !again.is_of("live/cam") && !again.is_of(&long.replace("cam", "dog")));
+        assert_eq!(again.identity(), stored(&long));
     }
 
     #[test]
