@@ -4,10 +4,10 @@
 //! Recorders are no sinks: they tell publishers how they fare, need the time of day for names, and write
 //! what they have gathered when a publisher pauses.
 
-mod advice;
 mod directives;
 mod file;
 mod interval;
+mod probe;
 mod recorder;
 mod retention;
 mod settings;
@@ -101,7 +101,7 @@ impl Module for Record {
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
-        config.applications.iter().for_each(|application| advice::probe(application, probe));
+        config.applications.iter().for_each(|application| probe::probe(application, probe));
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
@@ -130,7 +130,9 @@ impl Module for Record {
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        self.for_each(cx, id, |recorder| recorder.end());
+        self.for_each(cx, id, |recorder| {
+            recorder.end();
+        });
         if let Some(recorders) = self.streams.remove(&id) {
             self.abandon(recorders);
         }
@@ -151,7 +153,9 @@ impl Module for Record {
             return;
         }
         recorders.timer = None;
-        self.for_each(cx, id, |recorder| recorder.flush());
+        self.for_each(cx, id, |recorder| {
+            recorder.flush();
+        });
         self.set_timer(cx, id);
     }
 }

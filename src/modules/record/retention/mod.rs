@@ -5,13 +5,14 @@
 //! about to be appended to, and nothing else. A pass is made in short steps, one a turn.
 
 mod age;
-mod hidden;
+
 mod pass;
+mod pending;
 mod release;
+mod signature;
 pub(super) mod space;
 #[cfg(test)]
 mod tests;
-mod whose;
 
 use std::fmt;
 use std::fs::File;
@@ -25,11 +26,11 @@ use crate::engine::files::with_path;
 use crate::modules::record::file::open::{OpenFiles, id_of, is_locked};
 use crate::modules::record::file::resume::script_of;
 use age::Clock;
-use hidden::Hidden;
 use pass::{Candidate, Next, Pass};
+use pending::PendingSpace;
 use release::Releases;
+pub use signature::Signature;
 use space::Space;
-pub use whose::Signature;
 
 /// How often it is looked whether the disk has room, while anything is recorded.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ struct Folder {
     /// No pass before that is of use.
     rests_until: Option<Instant>,
     /// What has been deleted and is to become free.
-    hidden: Hidden,
+    pending: PendingSpace,
     complained: Option<Instant>,
 }
 
@@ -148,14 +149,14 @@ impl Retention {
             return folder.rules.push(rule);
         }
         let (path, rules) = (path.to_owned(), vec![rule]);
-        let (hidden, complained) = (Hidden::default(), None);
+        let (pending, complained) = (PendingSpace::default(), None);
         self.folders.push(Folder {
             path,
             rules,
             pass: None,
             due: None,
             rests_until: None,
-            hidden,
+            pending,
             complained,
         });
     }
@@ -230,8 +231,8 @@ impl Folder {
     /// What is free or will be, as far as anybody needs to know; what has been deleted counts before it is seen.
     fn room(&mut self, now: Instant) -> Option<u64> {
         let free = Space::of(&self.path).filter(|_| self.needs_room())?.free;
-        self.hidden.look(now, free);
-        Some(free.saturating_add(self.hidden.bytes()))
+        self.pending.look(now, free);
+        Some(free.saturating_add(self.pending.bytes()))
     }
 
     /// What is free, and what should be, where that is less.
@@ -330,7 +331,7 @@ impl Folder {
         match running.judge(candidate, &self.rules, moment, in_use) {
             Ok(Some(deleted)) => {
                 log::info!("{}: {} is deleted: {}", deleted.stream, path.display(), deleted.why);
-                self.hidden.delete(moment.now.instant, deleted.bytes);
+                self.pending.delete(moment.now.instant, deleted.bytes);
                 releases.add(deleted.file);
                 return Step::Deleted;
             }

@@ -179,7 +179,7 @@ fn room_that_is_not_seen_yet_is_waited_for() {
     let start = now();
     let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
     // As if enough had been deleted just now, and could not be seen.
-    retention.folders[0].hidden.delete(at(0).instant, ENDLESS);
+    retention.folders[0].pending.delete(at(0).instant, ENDLESS);
     assert_eq!(run(&mut retention, &OpenFiles::default(), "", at(29)), 0);
     assert!(run(&mut retention, &OpenFiles::default(), "", at(30)) > 0 && scratch.names().is_empty());
 }

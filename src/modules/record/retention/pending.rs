@@ -7,7 +7,7 @@ const SETTLING: Duration = Duration::from_secs(30);
 
 /// The room that a file system is still to show.
 #[derive(Debug, Default)]
-pub struct Hidden {
+pub struct PendingSpace {
     /// Bytes that have been deleted, and those of them that have been seen to be free since.
     deleted: u64,
     seen: u64,
@@ -17,7 +17,7 @@ pub struct Hidden {
     until: Option<Instant>,
 }
 
-impl Hidden {
+impl PendingSpace {
     /// Something has been deleted.
     pub fn delete(&mut self, now: Instant, bytes: u64) {
         self.deleted = self.deleted.saturating_add(bytes);
@@ -45,30 +45,30 @@ mod tests {
 
     #[test]
     fn what_is_seen_to_be_free_is_not_waited_for() {
-        let (now, mut hidden) = (Instant::now(), Hidden::default());
-        hidden.look(now, 1000);
-        hidden.delete(now, 100);
-        assert_eq!(hidden.bytes(), 100);
+        let (now, mut pending) = (Instant::now(), PendingSpace::default());
+        pending.look(now, 1000);
+        pending.delete(now, 100);
+        assert_eq!(pending.bytes(), 100);
         // While it was deleted, somebody wrote 30 bytes.
-        hidden.look(now, 1070);
-        assert_eq!(hidden.bytes(), 0);
-        hidden.look(now, 500);
-        assert_eq!(hidden.bytes(), 0, "what is written then is nothing that was deleted");
+        pending.look(now, 1070);
+        assert_eq!(pending.bytes(), 0);
+        pending.look(now, 500);
+        assert_eq!(pending.bytes(), 0, "what is written then is nothing that was deleted");
     }
 
     #[test]
     fn what_is_not_seen_is_waited_for_and_given_up() {
-        let (start, mut hidden) = (Instant::now(), Hidden::default());
+        let (start, mut pending) = (Instant::now(), PendingSpace::default());
         let at = |seconds| start + Duration::from_secs(seconds);
-        hidden.look(at(0), 1000);
-        hidden.delete(at(0), 50);
-        hidden.look(at(1), 1000);
-        hidden.delete(at(1), 50);
-        hidden.look(at(2), 1010);
-        assert_eq!(hidden.bytes(), 90);
-        hidden.look(at(30), 900);
-        assert_eq!(hidden.bytes(), 90);
-        hidden.look(at(31), 900);
-        assert_eq!(hidden.bytes(), 0);
+        pending.look(at(0), 1000);
+        pending.delete(at(0), 50);
+        pending.look(at(1), 1000);
+        pending.delete(at(1), 50);
+        pending.look(at(2), 1010);
+        assert_eq!(pending.bytes(), 90);
+        pending.look(at(30), 900);
+        assert_eq!(pending.bytes(), 90);
+        pending.look(at(31), 900);
+        assert_eq!(pending.bytes(), 0);
     }
 }
