@@ -1,6 +1,6 @@
-//! Advice: what who publishes or watches should know of a stream, and only the server can see.
+//! Warnings of streams, for those who publish or watch: key frames too far apart, codecs that HLS leaves out, HLS without a URL.
 //!
-//! It stands among the stream's warnings, for the page. What no other line tells is in the log, too, once for each
+//! They stand among the stream's warnings, for the page. Those that no other line has are in the log, too, once for each
 //! publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
 
 use std::collections::HashMap;
@@ -14,14 +14,14 @@ use crate::media::{Frame, Kind, Role, ts};
 
 /// The key frame interval that encoders are advised to have; fragments that are shorter want a shorter one.
 const ADVISED: Duration = Duration::from_secs(2);
-/// How much further apart than `hls_fragment` key frames may be: encoders are not exact.
+/// The factor by which key frames may be further apart than `hls_fragment`: encoders are not exact.
 const TOLERANCE: f64 = 1.25;
 /// The same where there is no HLS. With 250 pictures between key frames, as x264 has it by default, it is 10.4 s at 24
 /// pictures a second.
 const LONG: Duration = Duration::from_secs(12);
 /// A key frame is missed after this time, if not later.
 const MISSED: Duration = Duration::from_secs(20);
-/// How many fragments players of HLS are behind, as most of them are.
+/// The fragments by which most players of HLS are behind.
 const BEHIND: u32 = 3;
 
 /// The module.
@@ -31,7 +31,7 @@ pub struct Advice {
     streams: HashMap<StreamId, Known>,
 }
 
-/// What matters of an application.
+/// The features of an application that the warnings depend on.
 #[derive(Debug)]
 struct App {
     hls: Option<Hls>,
@@ -46,15 +46,15 @@ struct Hls {
     served: Served,
 }
 
-/// What is known of a publisher.
+/// The state of a publisher.
 #[derive(Debug, Default)]
 struct Known {
     publisher_since: Option<Instant>,
     video: Codec,
     audio: Codec,
-    /// Whether a key frame is missed.
+    /// A key frame is missed.
     is_missed: bool,
-    /// Whether the log has a line on its key frames.
+    /// The log has a line on its key frames.
     is_logged: bool,
 }
 
@@ -119,7 +119,7 @@ impl App {
 }
 
 impl Known {
-    /// Tells what HLS leaves out. The log has a line of HLS for it.
+    /// Warns of codecs that HLS leaves out. The log has a line of HLS for it.
     fn judge_codecs(&mut self, app: &App, stream: &mut Stream) {
         let (video, audio) = (stream.codec.video_codec, stream.codec.audio_codec);
         if (video, audio) == (self.video, self.audio) || app.hls.is_none() {
@@ -139,7 +139,7 @@ impl Known {
         stream.warnings.set(Warning::HlsSound, sound);
     }
 
-    /// Tells of key frames that are too far apart, at each of them and where one is missed.
+    /// Warns of key frames that are too far apart, at each of them and where one is missed.
     fn judge_key_frames(&mut self, app: &App, stream: &mut Stream, is_key: bool) {
         let hls = app.hls.as_ref().filter(|_| ts::carries(stream.codec.video_codec));
         let limit = hls.map_or(LONG, |hls| hls.fragment.mul_f64(TOLERANCE));
@@ -187,7 +187,7 @@ fn seconds(time: Duration) -> String {
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
-/// What people call a codec, or how it is numbered.
+/// The name of a codec, or its number.
 fn name(codec: Codec, kind: Kind) -> String {
     match (codec, codec.name(kind)) {
         (Codec::Unknown(four_cc), _) => format!("codec {}", four_cc.escape_ascii()),

@@ -26,7 +26,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     doc: "The metadata players get: made anew from what is known of the stream, copied from the publisher, or none.",
 }];
 
-/// What players get for metadata.
+/// The metadata that players get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meta {
     Rebuilt,
@@ -41,7 +41,7 @@ pub struct Codec {
     said: HashMap<StreamId, Said>,
 }
 
-/// What has been said of a publisher's media: once, and not for every frame.
+/// The warnings of a publisher's media that have been logged: once, and not for every frame.
 #[derive(Debug, Default)]
 struct Said {
     /// When the publisher began.
@@ -217,7 +217,7 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What frames of ADTS say.
+/// The facts that frames of ADTS have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Adts {
     /// What is known already.
@@ -321,7 +321,7 @@ fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What Enhanced RTMP's metadata says of further tracks, if it is of a sane size.
+/// Enhanced RTMP's metadata of further tracks, if it is of a sane size.
 fn track_maps(object: &Object) -> Vec<(String, Value)> {
     let mut size = 0;
     let maps = ["videoTrackIdInfoMap", "audioTrackIdInfoMap"].iter().filter_map(|name| {

@@ -67,7 +67,7 @@ const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-/// How long a stream may take to show that it has a picture.
+/// The time in which a stream shows that it has a picture.
 const PICTURE_COMES: Duration = Duration::from_secs(1);
 
 /// The module.
@@ -115,7 +115,7 @@ impl Settings {
         }
     }
 
-    /// Whether the sound of a player that has no picture yet is to wait for it.
+    /// True if the sound of a player that has no picture yet is to wait for it.
     fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
         let has_picture = stream.codec.video_codec != Codec::None;
         let may_have = has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_COMES);
@@ -195,7 +195,7 @@ impl Live {
     }
 }
 
-/// Says whom a black picture is to be expected of. It gets the stream all the same: not all that players
+/// Warns of a player that may not decode the stream. It gets the stream all the same: not all that players
 /// can do is in what they say.
 fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
     let Some(session) = cx.sessions.get(player.session) else { return };
@@ -207,14 +207,14 @@ fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
     }
 }
 
-/// Whether a decoder could begin with this frame, as far as configurations go.
+/// True if the stream has the configurations that a decoder needs to begin with this frame.
 fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
     let configures =
         |header: &Rc<Frame>| header.packet == Packet::Configuration && header.tracks.meets(frame.tracks);
     !frame.needs_configuration() || stream.headers.of(frame.kind).any(configures)
 }
 
-/// What a player gets before the first frame of a track: metadata and the track's headers. They come with
+/// The messages before a player's first frame of a track: metadata and the track's headers. They come with
 /// that frame's time, as if they had just been sent.
 fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>> {
     let parts = stream.headers.metadata.iter().chain(stream.headers.of(first.kind));
@@ -275,9 +275,9 @@ struct Cast {
     settings: Settings,
     frame: Rc<Frame>,
     preamble: OnceCell<Vec<Rc<Frame>>>,
-    /// Whether a track may begin with this frame.
+    /// A track may begin with this frame.
     begins: bool,
-    /// Whether it is sound that waits for the picture of a player that has none yet.
+    /// It is sound, and waits for the picture of a player that has none yet.
     waits_for_picture: bool,
 }
 
@@ -347,7 +347,7 @@ impl Cast {
         ControlFlow::Continue(())
     }
 
-    /// How much may still be queued for a player.
+    /// The room in a player's queue.
     fn room(&self, seat: &Seat<'_>) -> Room {
         let (messages, limit) = (seat.messages(), seat.most_messages());
         let Allowance { messages: more, bytes } = seat.allowance();
@@ -361,7 +361,7 @@ impl Cast {
     }
 }
 
-/// How much may be queued.
+/// The room in a player's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
     Ample,

@@ -2,7 +2,7 @@
 //! in step with each other.
 //!
 //! An object lives in memory, from its first user to its last. The last to set an attribute wins; the
-//! version, which each message of changes raises by one, is told and never asked for. Objects that are to
+//! version, which each message of changes raises by one, is sent and never compared. Objects that are to
 //! outlive their users are refused, not quietly forgotten: there is nowhere they would be kept.
 
 use std::collections::BTreeMap;
@@ -73,10 +73,10 @@ struct User {
     encoding: Encoding,
 }
 
-/// What a message leads to.
+/// The outcome of a message.
 #[derive(Debug, Default)]
 struct Answers {
-    /// Whether the sender is to be told all attributes, and why: at most an answer to `Use` and a refusal.
+    /// The sender is sent all attributes, and why: at most an answer to `Use` and a refusal.
     state: Vec<Change>,
     /// For the sender.
     own: Vec<Change>,
@@ -116,7 +116,7 @@ impl Module for SharedObjects {
             }
             return;
         }
-        // A client that comes and goes within one message is told all only once.
+        // A client that comes and goes within one message is sent all attributes only once.
         let mut asked = false;
         for event in &message.events {
             match event {
@@ -245,7 +245,7 @@ impl Object {
                     answers.own.push(Change::Success(name.clone()));
                     answers.others.push(Change::Change(name.clone(), value.clone()));
                 } else {
-                    // It believes to have set it, so it is told once more what there is.
+                    // It believes to have set it, so it is sent the attribute as it is.
                     let refusal = refusal("SharedObject.NoWriteAccess");
                     if !answers.state.contains(&refusal) {
                         answers.state.push(refusal);

@@ -1,4 +1,4 @@
-//! `allow` and `deny`: who may ask.
+//! `allow` and `deny`: the addresses that may ask.
 
 use crate::conf::{self, Scope};
 use crate::engine::{HttpRequest, Network};
@@ -25,7 +25,7 @@ impl Rules {
         scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a request may pass: the first rule that its address fits decides; without one it may.
+    /// True if a request may pass: the first rule that fits its address decides; without one it may.
     pub fn admit(&self, asked: &HttpRequest) -> bool {
         let rule = self.0.iter().find(|(_, network)| network.contains(asked.peer.ip()));
         rule.is_none_or(|(verdict, _)| *verdict == Verdict::Allow)

@@ -37,7 +37,7 @@ impl ErrorPages {
         pages.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Where a request goes on with an error.
+    /// The route of a request that has ended in an error.
     pub fn route(&self, view: &View<'_>, error: u16) -> Route {
         let Some(page) = self.0.iter().find(|page| page.codes.contains(&error)) else {
             return Route::Continue;
@@ -59,7 +59,7 @@ impl ErrorPages {
     }
 }
 
-/// The place on this server that a path with a query, or a location's name, means.
+/// The target on this server of a path with a query, or of a location's name.
 pub fn place(text: &str) -> Target {
     if text.starts_with('@') {
         return Target::Named(text.to_owned());

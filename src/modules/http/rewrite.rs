@@ -1,4 +1,4 @@
-//! What is decided before anything is looked up: `return`, and `if` on the method.
+//! `return`, and `if` on the method, which are decided before anything is looked up.
 //!
 //! nginx's `if` is a programming language; this is the part of it that published configurations use to
 //! answer the preflight of a browser and to turn methods away. Any other condition is refused, for
@@ -20,7 +20,7 @@ pub enum Return {
     Status(u16),
     /// This status and this text.
     Text(u16, Template),
-    /// This status and this address to go on at.
+    /// A redirect with this status to this address.
     Elsewhere(u16, Template),
     /// Nothing: the connection closes. 444.
     Nothing,
@@ -50,7 +50,7 @@ impl Return {
         }
     }
 
-    /// What becomes of the request. `mime` is the type that its path would have.
+    /// The route of a request. `mime` is the media type of its path.
     fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self {
             Self::Nothing => Route::Close,
@@ -72,12 +72,12 @@ impl Return {
     }
 }
 
-/// An answer that sends a client on.
+/// A redirect.
 pub fn elsewhere(code: u16, url: &str) -> HttpReply {
     HttpReply::error(code).with("Location", path::escape_location(url))
 }
 
-/// Whether it is an address rather than a status or a word.
+/// True for an address, false for a status or a word.
 pub fn is_url(text: &str) -> bool {
     ["http://", "https://", "/", "$scheme"].iter().any(|start| text.starts_with(start))
 }
@@ -95,7 +95,7 @@ pub struct Condition {
     action: Option<Return>,
 }
 
-/// What is asked of the method.
+/// The condition on the method.
 #[derive(Debug, Clone)]
 enum Test {
     Is(String),
@@ -177,7 +177,7 @@ enum Step {
 }
 
 impl Rewrite {
-    /// Reads what a block itself says.
+    /// Reads the directives of the block itself.
     pub fn read(scope: &Scope<'_>, faults: &mut conf::Faults) -> Self {
         let mut steps = Vec::new();
         for node in scope.node().children.iter().flatten() {
@@ -193,7 +193,7 @@ impl Rewrite {
         Self { steps }
     }
 
-    /// Decides about a request. `mime` is the type that its path would have.
+    /// The route of a request. `mime` is the media type of its path.
     pub fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self.follow(view.asked.request.method.as_str()) {
             (_, Some(action)) => action.route(view, mime),

@@ -13,41 +13,34 @@ use super::files::folder::Folder;
 use super::rewrite::Rewrite;
 use super::try_files::TryFiles;
 
-/// How the requests of a location are answered.
+/// The settings of a location.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where its files are, if it has any.
+    /// The folder of its files.
     pub folder: Option<Folder>,
-    /// Names to try for a folder.
+    /// The files to look for in a folder.
     pub index: Vec<String>,
-    /// How a folder without any of them is listed, if it is.
+    /// The listing of a folder without any of them.
     pub listing: Option<Listing>,
-    /// Extensions (lower case) and types in place of the built-in ones.
+    /// Extensions (lower case) and media types in place of the built-in ones.
     pub types: Option<Vec<(String, String)>>,
-    /// The type of all other files.
     pub default_type: String,
-    /// Headers to add.
     pub added: Vec<AddedHeader>,
-    /// How long answers may be kept.
     pub expires: Expires,
-    /// What is decided at once.
+    /// Its `return` and `if`.
     pub rewrite: Rewrite,
-    /// Who may ask.
+    /// Its `allow` and `deny`.
     pub rules: Rules,
-    /// Whether only internal redirects lead here.
+    /// Only internal redirects lead here.
     pub internal: bool,
-    /// What is tried in place of the one file.
     pub try_files: Option<TryFiles>,
-    /// What is sent in place of errors.
     pub error_pages: ErrorPages,
-    /// Where requests are logged.
     pub logs: Vec<Access>,
     /// The server's first name.
     pub server_name: String,
 }
 
 impl Settings {
-    /// Reads a location.
     pub fn read(location: &Location<'_>, logs: Vec<Access>) -> Result<Self, conf::Errors> {
         let scope = &location.scope;
         let mut faults = conf::Faults::default();
@@ -88,12 +81,12 @@ impl Settings {
         known.unwrap_or(&self.default_type)
     }
 
-    /// The headers that are added to the answer to a request.
+    /// The headers that the configuration adds to the answer to a request.
     pub fn added_for(&self, request: &Request) -> &[AddedHeader] {
         self.rewrite.added(request.method.as_str()).unwrap_or(&self.added)
     }
 
-    /// Whether the configuration adds a header of that name.
+    /// True if the configuration adds a header of that name.
     pub fn adds(&self, name: &str, request: &Request) -> bool {
         self.added_for(request).iter().any(|added| added.name.eq_ignore_ascii_case(name))
     }

@@ -6,14 +6,13 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::engine::{Exchange, HttpRequest};
 
-/// What a text is filled in from.
+/// The values that a text is filled in from.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    /// The request.
     pub asked: &'a HttpRequest,
     /// The server's first name.
     pub server_name: &'a str,
-    /// What became of the request, once that is known.
+    /// The answer, once it has been sent.
     pub done: Option<&'a Exchange>,
 }
 
@@ -58,7 +57,7 @@ enum Variable {
     Header(String),
     /// An argument of the query, as it came.
     Argument(String),
-    /// What a group of the location's regular expression has caught.
+    /// A group of the location's regular expression.
     Caught(usize),
     /// Something that only nginx has, and that is empty there, too, where it does not apply.
     Nothing,

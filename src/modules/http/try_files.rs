@@ -4,7 +4,7 @@ use crate::conf::{self, Scope};
 
 use super::template::{Template, When};
 
-/// What is tried in a location.
+/// The `try_files` of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryFiles {
     pub(super) candidates: Vec<Candidate>,
@@ -14,11 +14,11 @@ pub struct TryFiles {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) path: Template,
-    /// Whether it is written with a slash at the end; what a variable has there does not count.
+    /// It is written with a slash at the end; a slash that a variable has there does not count.
     pub(super) is_folder: bool,
 }
 
-/// What is done if nothing is there.
+/// The last argument: what is done if nothing is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Last {
     /// This status: `=404`.
@@ -28,7 +28,7 @@ pub(super) enum Last {
 }
 
 impl TryFiles {
-    /// What a block itself says: nginx does not inherit it.
+    /// The directive of the block itself: nginx does not inherit it.
     pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
         let Some(node) = scope.own("try_files").next() else { return Ok(None) };
         parse(&node.args).map(Some).map_err(|why| conf::Error::at(node, why))

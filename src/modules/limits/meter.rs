@@ -5,21 +5,20 @@ use std::time::{Duration, Instant};
 use crate::engine::Endpoint;
 use crate::media::Frame;
 
-/// How much media the bitrate is the average of: a key frame, or what an encoder has gathered while its network
+/// The window over which the bitrate is averaged: a key frame, or what an encoder has gathered while its network
 /// was gone, is not more than it may be only because it comes at once.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// How much a publisher has sent since a time, of its media and of the clock.
+/// The bytes that a publisher has sent in the present window.
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
-    /// Whose it is.
     pub publisher: Endpoint,
     begun: Instant,
     /// Where its media was then, and where it is.
     first: u64,
     newest: u64,
     bytes: u64,
-    /// Whether others have sent some of it. Each may have its first frames at any time, so media time is believed only
+    /// Some of it is an earlier publisher's. Each may have its first frames at any time, so media time is believed only
     /// as far as it runs at twice the clock's speed.
     is_inherited: bool,
 }
@@ -37,7 +36,7 @@ impl Meter {
         }
     }
 
-    /// Counts a frame. Whether as many bits a second have been exceeded.
+    /// Counts a frame. True if the publisher has exceeded this bitrate.
     ///
     /// A file that is sent faster than it plays counts by its own time, and who stamps all frames alike by the clock's.
     pub fn exceeds(&mut self, bitrate: u64, frame: &Frame, now: Instant) -> bool {
@@ -54,19 +53,19 @@ impl Meter {
         self.is_over(bitrate)
     }
 
-    /// The same for a successor, whose first frame this is: what is used up stays so.
+    /// The meter of a successor, whose first frame this is: what is used up stays so.
     pub fn inherit(self, publisher: Endpoint, frame: &Frame) -> Self {
         let media = self.newest.saturating_sub(self.first);
         let first = frame.timestamp.saturating_sub(media);
         Self { publisher, first, newest: frame.timestamp, is_inherited: true, ..self }
     }
 
-    /// How long the window lasts by the clock, if it has not ended.
+    /// The rest of the window by the clock, if it has not ended.
     pub fn left(&self, now: Instant) -> Option<Duration> {
         WINDOW.checked_sub(now.saturating_duration_since(self.begun)).filter(|left| !left.is_zero())
     }
 
-    /// Whether more has been sent than as many bits a second allow.
+    /// True if more has been sent in the window than this bitrate allows.
     pub fn is_over(&self, bitrate: u64) -> bool {
         u128::from(self.bytes) * 8 > u128::from(bitrate) * u128::from(WINDOW.as_secs())
     }

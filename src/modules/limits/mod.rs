@@ -63,7 +63,7 @@ const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-/// Publishes are looked at for their length this often at most.
+/// The shortest time between two checks of the length of publishes.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The module.
@@ -75,7 +75,7 @@ pub struct PublishLimits {
     meters: HashMap<StreamId, Meter>,
     /// Of streams that have ended: publishing again is no way to a new window.
     past: Past,
-    /// When publishes are looked at for their length; nothing before that counts.
+    /// The next check of the length of publishes.
     looks_at: Option<Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! What publishers that have ended have used of their bitrate, for as long as it counts.
+//! The bitrate meters of streams that have ended, for as long as they count.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -20,7 +20,6 @@ pub struct Past {
 }
 
 impl Past {
-    /// Remembers what a stream has used up.
     pub fn remember(&mut self, app: AppId, name: StreamName, meter: Meter, now: Instant) {
         self.last += 1;
         self.meters.insert((app, name.clone()), (meter, self.last));
@@ -28,13 +27,13 @@ impl Past {
         self.prune(now);
     }
 
-    /// What counts of a stream at present.
+    /// The meter of a stream, if it still counts.
     pub fn get(&self, app: AppId, name: &StreamName, now: Instant) -> Option<&Meter> {
         let meter = self.meters.get(&(app, name.clone())).map(|(meter, _)| meter);
         meter.filter(|meter| meter.left(now).is_some())
     }
 
-    /// Forgets from the oldest on what does not count any more, or is too much.
+    /// Removes, from the oldest on, meters that do not count any more or are too many.
     fn prune(&mut self, now: Instant) {
         while let Some((app, name, number)) = self.ends.front() {
             let key = (*app, name.clone());

@@ -24,7 +24,7 @@ fn length_size_of(codec: Codec, configuration: &[u8]) -> Option<usize> {
     configuration.get(at).map(|byte| usize::from(byte & 3) + 1)
 }
 
-/// Whether a configuration, if it says how long lengths are, says 4 bytes.
+/// True if a configuration has lengths of 4 bytes, or says none.
 pub fn has_usual_length_size(codec: Codec, configuration: &[u8]) -> bool {
     length_size_of(codec, configuration).is_none_or(|size| size == LENGTH_SIZE)
 }
@@ -38,7 +38,7 @@ pub fn length_size(configuration: Option<&Frame>, frame: &Frame) -> Option<usize
     (size == LENGTH_SIZE || !frame.is_multitrack()).then_some(size)
 }
 
-/// What the parameter sets in a frame say of the size of its pictures. None where one cannot be read, or there are more
+/// The sizes in the parameter sets of a frame. None where one cannot be read, or there are more
 /// than are looked at.
 pub fn sizes_of_sets(codec: Codec, length_size: usize, body: &[u8]) -> Option<Vec<Size>> {
     let limited = |pictures: &mut dyn Iterator<Item = Option<Picture>>| {
@@ -52,7 +52,7 @@ pub fn sizes_of_sets(codec: Codec, length_size: usize, body: &[u8]) -> Option<Ve
     }
 }
 
-/// What a frame that is not flagged as a key frame says of the size of its pictures nevertheless.
+/// The sizes in a frame that is not flagged as a key frame.
 pub fn sizes_of_unflagged(codec: Codec, body: &[u8]) -> Vec<Size> {
     let size = match codec {
         Codec::Av1 => av1::size(body).ok().flatten(),
@@ -67,7 +67,7 @@ fn sides(picture: Option<Picture>) -> Option<Size> {
     picture.map(|picture| (picture.width, picture.height))
 }
 
-/// What a frame's elementary data says of the size of its pictures; nothing if it need not say it. None where it should and
+/// The sizes in a frame's elementary data; nothing if it need not say one. None where it should and
 /// does not, or cannot be read.
 pub fn sizes(codec: Codec, packet: Packet, body: &[u8]) -> Option<Vec<Size>> {
     match (codec, packet) {

@@ -1,4 +1,4 @@
-//! What an application lets be published, as its directives say it.
+//! The limits of what may be published in an application.
 
 use std::time::Duration;
 
@@ -18,13 +18,12 @@ const COMMAND: usize = 2;
 /// A limit, and how it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit<T> {
-    /// What it means.
     pub value: T,
-    /// How it is written.
+    /// As the directive has it.
     pub text: String,
 }
 
-/// What may be published in an application; `None` is no limit.
+/// The limits of an application; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Bits a second.
@@ -55,7 +54,7 @@ impl Limits {
         }
     }
 
-    /// Whether a frame may have its codecs and the size of its picture; why not is the error. What it is flagged as does
+    /// Checks the codecs of a frame and the size of its picture; the error is the reason. Its flags do
     /// not count: players get it whatever that is.
     pub fn check(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
         let sized = self.resolution.is_some() && frame.kind == Kind::Video;
@@ -114,7 +113,7 @@ impl Limits {
     }
 }
 
-/// What a track's part of a frame says of the size of its pictures; None where it should and does not.
+/// The size of the pictures in a track's part of a frame; None where it should say one and does not.
 fn sizes_in(frame: &Frame, codec: Codec, length_size: Option<usize>, body: &[u8]) -> Option<Vec<Size>> {
     let is_configuration = frame.packet == Packet::Configuration;
     if is_configuration && body.is_empty() {

@@ -14,7 +14,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       media-src 'self' blob:; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'self'";
 
-/// What a path asks for.
+/// A document of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asset {
     Html,
@@ -41,17 +41,14 @@ impl Asset {
     }
 }
 
-/// The page.
 pub fn html() -> HttpReply {
     document("text/html; charset=utf-8", HTML.as_bytes())
 }
 
-/// The page's script.
 pub fn script() -> HttpReply {
     document("text/javascript; charset=utf-8", SCRIPT.as_bytes())
 }
 
-/// The page's style.
 pub fn style() -> HttpReply {
     document("text/css; charset=utf-8", STYLE.as_bytes())
 }

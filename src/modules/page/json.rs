@@ -42,7 +42,7 @@ pub struct Live<'a> {
     pub rtmp_port: u16,
     /// The path of its playlist on this server.
     pub hls: Option<String>,
-    /// For how long it waits for a lost publisher, ms.
+    /// The rest of the wait for a lost publisher, ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_in_ms: Option<u64>,
     pub warnings: Vec<&'a str>,
@@ -76,7 +76,7 @@ pub struct Audio {
 pub struct Waiting<'a> {
     pub app: &'a str,
     pub name: &'a str,
-    /// How long it is waited for, ms.
+    /// The rest of the wait, ms.
     pub ends_in_ms: u64,
 }
 

@@ -41,7 +41,7 @@ enum Stage {
 }
 
 impl List {
-    /// The list of all streams; `playlists` are those of the server that is asked.
+    /// The list of all streams; `playlists` are those of the page's server.
     pub fn new(apps: Rc<[App]>, playlists: Rc<[Option<Playlists>]>) -> Self {
         let stage = Stage::Reading { slot: 0, total: 0, first: BinaryHeap::new() };
         Self { apps, playlists, stage }

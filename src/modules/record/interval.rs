@@ -1,4 +1,4 @@
-//! When a recording goes on in another file: after a time, or when the clock says so.
+//! `record_interval`: a recording continues in another file after a time, or at a time of the clock.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,10 +8,10 @@ use jiff::tz::TimeZone;
 use crate::conf::value;
 use crate::engine::Now;
 
-/// How `record_interval` is written.
+/// The syntax of `record_interval`.
 pub const SYNTAX: &str = "time|off [aligned]";
 
-/// How long a file is, never zero.
+/// The length of a file, never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interval {
     /// So long from its beginning.
@@ -92,7 +92,7 @@ pub enum Deadline {
 }
 
 impl Deadline {
-    /// Whether it is past for a file with so many milliseconds in it.
+    /// True if it is past for a file of so many milliseconds.
     pub fn is_past(self, now: Now, duration: u64) -> bool {
         match self {
             Self::After { at, length } => now.instant >= at || duration >= length,

@@ -43,7 +43,7 @@ const NEXT_TURN: Duration = Duration::from_nanos(1);
 pub struct Record {
     /// The recorders of each application.
     apps: Vec<Vec<Settings>>,
-    /// What records each live stream.
+    /// The recorders of each live stream.
     streams: HashMap<StreamId, Recorders>,
     /// The streams by the tokens of their timers.
     tokens: HashMap<u64, StreamId>,
@@ -55,7 +55,7 @@ pub struct Record {
     retention: Retention,
     /// When the timer expires that looks at the disk.
     looks_at: Option<Instant>,
-    /// Whether there is a timer for the deletions.
+    /// There is a timer for the deletions.
     is_deleting: bool,
 }
 
@@ -66,7 +66,7 @@ struct Recorders {
     token: u64,
     /// When the timer expires that lets them write.
     timer: Option<Instant>,
-    /// Whether the stream is among the searches.
+    /// The stream is among the searches.
     is_queued: bool,
 }
 
@@ -161,7 +161,7 @@ impl Module for Record {
 }
 
 impl Record {
-    /// Lets each recorder of a stream act, and tells its publisher what has come of it.
+    /// Lets each recorder of a stream act, and sends its publisher the events.
     fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>)) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(stream) = cx.streams.get(id) else { return };
@@ -192,13 +192,13 @@ impl Record {
         }
     }
 
-    /// Forgets the recorders of a stream that is gone. What they still write is closed.
+    /// Removes the recorders of a stream that is gone, and closes their files.
     fn abandon(&mut self, mut recorders: Recorders) {
         self.tokens.remove(&recorders.token);
         recorders.all.iter_mut().for_each(|recorder| recorder.abandon(&mut self.shared));
     }
 
-    /// Sees to it that what a stream's recorders have gathered is written in time, whatever its publisher
+    /// Sets the timer by which what a stream's recorders have gathered is written, whatever its publisher
     /// does.
     fn set_timer(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
@@ -222,7 +222,7 @@ impl Record {
         self.searches.push_back(id);
     }
 
-    /// Lets the next search go one step further: one in a turn, so that other streams are served between.
+    /// Takes the next search one step further: one in a turn, so that other streams are served between.
     fn step_search(&mut self, cx: &mut Ctx) {
         while let Some(id) = self.searches.pop_front() {
             let Some(recorders) = self.streams.get_mut(&id) else { continue };
@@ -255,7 +255,7 @@ impl Record {
         }
     }
 
-    /// Goes one step further with what is to be deleted: one in a turn, and none in which a search has.
+    /// Takes the deletions one step further: one in a turn, and none in which a search has had one.
     fn step_deletion(&mut self, cx: &mut Ctx) {
         self.is_deleting = false;
         let mut wait = NEXT_TURN;
@@ -298,7 +298,7 @@ fn read_recorders(application: &Application<'_>, faults: &mut conf::Faults) -> V
     recorders
 }
 
-/// Whether a stream waits for a picture or a repair, to go on in the recording with this identity.
+/// True if a stream waits for a picture or a repair, to append to the recording with this identity.
 fn is_awaited(
     streams: &HashMap<StreamId, Recorders>,
     apps: &[Vec<Settings>],

@@ -1,4 +1,4 @@
-//! What should be known of the recorders of a configuration before it is served.
+//! Warns of recorders that will fail or surprise.
 
 use crate::conf::{NoticeKind, Scope};
 use crate::engine::{Application, Probe};

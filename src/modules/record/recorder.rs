@@ -16,15 +16,15 @@ use crate::engine::files::with_path;
 use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};
 use crate::media::Frame;
 
-/// How soon it is tried again to write after that has failed.
+/// The time after which a failed attempt to write is repeated.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often an error is logged that stays the same.
+/// The time after which an error that stays the same is logged again.
 const REPEAT: Duration = Duration::from_secs(60);
 /// Frames, bytes of payload and time that wait for a file to be repaired; with more, the next free name is
 /// taken, so nothing is lost. One repair takes a tenth of this time, those of all cameras after a crash longer.
 const MAX_PENDING: (usize, usize, Duration) = (2048, 2 << 20, Duration::from_secs(5));
 
-/// What has happened, for who wants to know.
+/// An event that the publisher may be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A file has begun.
@@ -42,35 +42,34 @@ pub struct RecorderAt<'a> {
     pub stream: &'a Stream,
     pub now: Now,
     pub shared: &'a mut Shared,
-    /// What has happened to it.
+    /// Its events so far.
     pub events: Vec<Event>,
 }
 
-/// What the recorders of all streams share.
+/// The state that the recorders of all streams share.
 #[derive(Debug, Default)]
 pub struct Shared {
     /// The files that are being written.
     pub files: OpenFiles,
     /// When an error was last logged.
     logged: Option<Instant>,
-    /// The turn in which a search last went a step further.
+    /// The turn of the last step of a search.
     stepped: Option<Instant>,
-    /// Whether a file has begun or the disk is full: it is to be looked whether there is room.
+    /// A file has begun or the disk is full: the room on the disk is to be looked at.
     pub needs_room: bool,
-    /// Files that somebody has removed while they were written.
+    /// Files that another program has removed while they were written.
     pub removed: Vec<File>,
 }
 
 /// A recorder.
 #[derive(Debug)]
 pub struct Recorder {
-    /// The stream as log lines name it.
     label: Rc<str>,
     state: State,
     /// The publisher's last `onMetaData`.
     metadata: Option<Rc<Frame>>,
     publisher: Option<Endpoint>,
-    /// Whether the next file may be one that is there; the first one only.
+    /// The next file may be one that is there; the first one only.
     appends: bool,
     retry: Retry,
     last_error: Option<LastError>,
@@ -78,11 +77,11 @@ pub struct Recorder {
 
 #[derive(Debug)]
 enum State {
-    /// Nobody has started it.
+    /// It has not been started.
     Idle,
-    /// For something that a file can begin with.
+    /// Waiting for a frame that a file can begin with.
     Waiting(Wait),
-    /// For a file to append to, while it is found and repaired.
+    /// Searching for a file to append to, and repairing it.
     Searching(Box<Searching>),
     Writing(Box<Output>),
     /// The file has reached its limit, and the next one begins when the interval ends.
@@ -92,14 +91,14 @@ enum State {
 #[derive(Debug)]
 struct Searching {
     search: Search,
-    /// What the file is to begin with; what comes meanwhile is added.
+    /// The first frames of the file; those that come meanwhile are added.
     opening: Opening,
     since: Instant,
-    /// Frames and bytes that have come meanwhile.
+    /// Frames and bytes that have been added.
     pending: (usize, usize),
 }
 
-/// When a file is begun again, after one could not be.
+/// The next attempt to begin a file, after one has failed.
 #[derive(Debug, Default)]
 struct Retry {
     /// Not before; none if nothing has failed.
@@ -170,7 +169,7 @@ impl Recorder {
         }
     }
 
-    /// When it wants [`Recorder::flush`] to be called.
+    /// When [`RecorderAt::flush`] is due.
     pub fn flush_at(&self) -> Option<Instant> {
         match &self.state {
             State::Writing(output) => output.flush_at(),
@@ -178,12 +177,11 @@ impl Recorder {
         }
     }
 
-    /// Whether it wants [`Recorder::step`] to be called.
     pub fn is_searching(&self) -> bool {
         matches!(self.state, State::Searching(_))
     }
 
-    /// Whether it waits for what a file that is there goes on with.
+    /// True if it waits for the first frame that is appended to a file.
     pub fn waits_to_append(&self) -> bool {
         self.appends && matches!(self.state, State::Waiting(_) | State::Searching(_))
     }
@@ -242,7 +240,7 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Another publisher goes on with the stream: in the same file, if it is to be recorded, too.
+    /// Another publisher continues the stream: in the same file, if it is to be recorded, too.
     fn change_publisher(&mut self) {
         let publish_type = self.stream.publish_type;
         self.stop_searching("another publisher came before it was repaired");
@@ -256,8 +254,8 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Looks whether the file is where it was, as it was. What is written to a removed or truncated file is lost, so
-    /// another begins at once, with the cached group; a moved one goes on up to the next key frame, so nothing is.
+    /// Looks for the file at its path. What is written to a removed or truncated file is lost, so
+    /// another begins at once, with the cached group; a moved one is written up to the next key frame, so nothing is lost.
     fn look(&mut self) {
         let State::Writing(output) = &mut self.recorder.state else { return };
         let Some(place) = output.look(self.now.instant) else { return };
@@ -318,7 +316,7 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// The stream ends, and what is recorded of it.
+    /// The stream ends: writes what is held, and closes the file.
     pub fn end(&mut self) {
         if let State::Waiting(wait) = &mut self.recorder.state
             && self.recorder.retry.at.is_none()
@@ -351,14 +349,14 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Gives up the search for a file to append to, if there is one: a new file gets what waits.
+    /// Stops the search for a file to append to, if there is one: a new file gets the frames that wait.
     fn stop_searching(&mut self, why: &str) {
         let Some(mut searching) = self.take_searching() else { return };
         searching.search.give_up(&mut self.shared.files, why);
         self.create(&searching);
     }
 
-    /// Records what waits for the end of a search to a new file.
+    /// Records the frames that wait for a search to a new file.
     fn create(&mut self, searching: &Searching) {
         match self.shared.files.create(searching.search.names(), self.settings.lock) {
             Ok(opened) => self.write_to(opened, &searching.opening),
@@ -417,7 +415,7 @@ impl RecorderAt<'_> {
         Ok(output)
     }
 
-    /// Goes on in another file. If there can be none, the one that is there will do for another while.
+    /// Begins the next file. If that fails, the present one is written for another while.
     fn rotate(&mut self, frame: &Rc<Frame>) {
         if !self.recorder.retry.is_due(self.settings, self.now.instant) {
             return self.write(frame);
@@ -455,7 +453,7 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Gives up the file, if there is one, and tries again soon.
+    /// Closes the file, if there is one, after an error; another attempt follows.
     fn fail(&mut self, error: &io::Error, from: Beginning) {
         self.log_error(error);
         let mut is_first = self.recorder.retry.at.is_none();
@@ -489,7 +487,7 @@ impl RecorderAt<'_> {
     }
 }
 
-/// Whether a publisher is to be recorded.
+/// True if a publisher is to be recorded.
 fn is_wanted(settings: &Settings, publish_type: PublishType) -> bool {
     settings.start == Start::Always || publish_type != PublishType::Live
 }
@@ -501,7 +499,7 @@ impl Retry {
         Self { at: Some(now + RETRY), when }
     }
 
-    /// Whether it is worth trying again; if not, that is looked at again in a while.
+    /// True if another attempt is worth while; if not, that is looked at again later.
     fn is_due(&mut self, settings: &Settings, now: Instant) -> bool {
         if self.at.is_some_and(|at| now < at) {
             return false;
@@ -525,7 +523,7 @@ impl Searching {
     }
 }
 
-/// Closes a file for good, and tells what has been recorded. If its head cannot be written, that is logged at a level.
+/// Closes a file, and logs what has been recorded; at `level`, if its head cannot be written.
 fn finish(output: Output, label: &str, shared: &mut Shared, level: log::Level) {
     shared.files.close(output.id());
     match output.close() {

@@ -1,4 +1,4 @@
-//! What one recorder is told by the configuration: an application's own, or a `recorder` block.
+//! The settings of a recorder: an application's own, or a `recorder` block.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,22 +18,19 @@ use crate::media::{Frame, Kind, Role, Slices};
 const ROOM: u64 = 256 * 1024;
 /// The shortest time that recordings are kept: for less they would be gone as soon as they are finished.
 const SHORTEST_KEPT: Duration = Duration::from_secs(1);
-/// What the files of HLS end in, which take the place of any that is there.
+/// The ends of the names of HLS files, which replace any that is there.
 const OF_HLS: [&str; 4] = [".m3u8", ".ts", ".key", ".part"];
 
-/// What is recorded of a stream. Data messages are, with anything.
+/// The frames of a stream that are recorded. Data messages always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Selection {
-    /// Audio.
     pub audio: bool,
-    /// Video.
     pub video: bool,
     /// Of the video, key frames at least.
     pub keyframes: bool,
 }
 
 impl Selection {
-    /// Whether a frame is recorded.
     pub fn wants(self, frame: &Frame) -> bool {
         match frame.kind {
             Kind::Audio => self.audio,
@@ -46,18 +43,18 @@ impl Selection {
         }
     }
 
-    /// Whether there is to be a picture.
+    /// True if pictures are recorded.
     pub fn has_picture(self) -> bool {
         self.video || self.keyframes
     }
 }
 
-/// Who starts a recorder.
+/// The start of a recorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// Every stream.
+    /// With every stream.
     Always,
-    /// A publisher that asks for it.
+    /// By a publisher that asks for it.
     Asked,
 }
 
@@ -72,26 +69,24 @@ pub struct Limits {
     pub interval: Option<Interval>,
 }
 
-/// What a recorder does.
+/// The settings of a recorder.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its name; empty for the application's own.
     pub recorder: String,
-    /// What is recorded.
     pub selection: Selection,
-    /// What starts it.
     pub start: Start,
     /// When its files end.
     pub limits: Limits,
-    /// Whether it goes on in a file that is there.
+    /// It appends to a file that is there.
     pub append: bool,
-    /// Whether its files are locked.
+    /// Its files are locked.
     pub lock: bool,
-    /// Whether the publisher is told.
+    /// The publisher is told of events.
     pub notify: bool,
-    /// How long its files are kept, if not for ever.
+    /// The time for which its files are kept; none is for ever.
     keep: Option<Duration>,
-    /// What is to be free on the disk, bytes; 0 is off.
+    /// The bytes that are to be free on the disk; 0 is off.
     min_free: u64,
     folder: PathBuf,
     suffix: String,
@@ -142,7 +137,7 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// What the head of a file says that it is a recording of: the stream, "live/cam" with the name as one word, and the
+    /// The identity in the head of a file: the stream, "live/cam" with the name as one word, and the
     /// recorder.
     pub fn identity(&self, stream: &str) -> String {
         match self.recorder.as_str() {
@@ -151,7 +146,7 @@ impl Settings {
         }
     }
 
-    /// Whether the disk has room for more than the beginning of a file. One that can not tell has.
+    /// True if the disk has room for more than the beginning of a file, or does not say.
     pub fn has_room(&self) -> bool {
         Space::of(&self.folder).is_none_or(|space| space.free >= ROOM)
     }
@@ -169,7 +164,7 @@ impl Settings {
         &self.folder
     }
 
-    /// Whether each file of a stream has the name of the one before, which nginx writes over.
+    /// True if each file of a stream has the name of the one before, which nginx overwrites.
     pub fn reuses_names(&self) -> bool {
         !self.unique && !self.append && !self.suffix.contains('%')
     }

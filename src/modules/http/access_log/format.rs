@@ -18,7 +18,7 @@ pub struct Format {
     escape: Escape,
 }
 
-/// What is done to a value, so that a client cannot write lines of its own.
+/// The escaping of values, so that a client cannot write lines of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Escape {
     /// `\x22` for what is no plain text; "-" for nothing.

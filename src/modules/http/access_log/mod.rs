@@ -17,13 +17,13 @@ use crate::engine::log_file;
 
 pub use format::Format;
 
-/// How long lines wait to be written.
+/// The time after which lines are written.
 pub const DELAY: Duration = Duration::from_secs(1);
 
 /// Bytes that wait at most; then they are written at once.
 const MAX_WAITING: usize = 64 * 1024;
 
-/// Trouble with a log is told as often as this.
+/// An error of a log is reported once in this time.
 const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// All log files, each once, however many locations write to it.
@@ -39,14 +39,14 @@ pub struct LogId(usize);
 pub struct Access {
     /// The file.
     pub log: LogId,
-    /// What is written there.
+    /// The format of its lines.
     pub format: Format,
 }
 
 #[derive(Debug)]
 struct LogFile {
     path: PathBuf,
-    /// Where the configuration names it first.
+    /// The first directive that names it.
     origin: Place,
     /// None until it is opened.
     file: Option<File>,
@@ -163,13 +163,13 @@ impl LogFile {
 impl Drop for Logs {
     fn drop(&mut self) {
         for log in &mut self.0 {
-            // Nobody is left to be told.
+            // Nobody is left to report an error to.
             let _ = log.file.as_mut().map(|file| file.write_all(&log.waiting));
         }
     }
 }
 
-/// Opens a log to be added to. A FIFO without a reader is told of.
+/// Opens a log for appending; warns of a FIFO without a reader.
 fn open(path: &Path) -> io::Result<File> {
     let opened = log_file::open(path)?;
     if opened.lacks_reader {

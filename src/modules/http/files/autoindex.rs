@@ -21,14 +21,11 @@ const MAX_ENTRIES: usize = 4096;
 /// Letters of a name that are shown, as in nginx.
 const MAX_SHOWN: usize = 50;
 
-/// How a folder is listed.
+/// The settings of a folder's listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
-    /// The format.
     pub format: Format,
-    /// How sizes are written.
     pub sizes: Sizes,
-    /// How times are written.
     pub times: Times,
 }
 
@@ -168,7 +165,7 @@ impl Compose for List {
     }
 }
 
-/// How the reading of a folder has ended.
+/// The end of reading a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Complete,

@@ -19,7 +19,7 @@ pub struct Folder {
     join: Join,
 }
 
-/// What of a path is looked for in the folder.
+/// The part of a URL's path that is looked up in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Join {
     /// All of it: `root`.

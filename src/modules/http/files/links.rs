@@ -1,4 +1,4 @@
-//! What should be known of the files of a configuration before they are served.
+//! Warns of links in the folders of files, which nginx would follow.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::engine::{Config, Probe};
 use super::folder::Folder;
 use crate::modules::http::settings::Settings;
 
-/// Entries of a folder that are looked at: what is told is an example.
+/// Entries of a folder that are looked at; the link that is reported is an example.
 const MAX_LOOKED_AT: usize = 1024;
 
 /// Looks for a link in each folder of files, which nginx would follow.

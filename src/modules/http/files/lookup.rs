@@ -22,27 +22,25 @@ use crate::http::response::RETRY_AFTER;
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
 
-/// The status where there are no descriptors left.
+/// The status of an answer for which no descriptor is left.
 pub const SHORTAGE: u16 = 503;
 
-/// What answers are made from.
+/// The files in memory and the descriptors that answers are made from.
 #[derive(Debug)]
 pub struct Sources<'a> {
-    /// Files in memory.
     pub memory: &'a MemoryFiles,
-    /// Which descriptors files on the disk may have.
+    /// The descriptors that files on the disk may have.
     pub descriptors: Descriptors,
-    /// Answers for which there was none.
+    /// Answers for which no descriptor was left.
     pub shortages: Cell<u64>,
 }
 
 impl<'a> Sources<'a> {
-    /// All there are.
     pub fn new(cx: &'a Ctx) -> Self {
         Self { memory: &cx.memory, descriptors: cx.descriptors, shortages: Cell::new(0) }
     }
 
-    /// Whether a body may be sent: a file is open until its client has taken all of it.
+    /// True if a body may be sent: a file stays open until its client has taken all of it.
     pub fn may_send(&self, body: &Body) -> bool {
         match body {
             Body::File { file, .. } => self.descriptors.may_download(file.as_raw_fd()),
@@ -51,21 +49,18 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// What a path names.
+/// The file or folder at a path.
 #[derive(Debug)]
 pub enum Found {
-    /// A file.
     File(Content),
-    /// A folder.
     Folder(File),
 }
 
 /// A file that can be sent.
 #[derive(Debug)]
 pub struct Content {
-    /// All of it.
+    /// The whole file.
     pub body: Body,
-    /// When it was last changed.
     pub modified: SystemTime,
 }
 
@@ -150,7 +145,7 @@ pub fn failure(path: &str, errno: Errno) -> HttpReply {
     }
 }
 
-/// Whether a name stays in its folder, is not hidden (unfinished files have a leading dot) and can be asked
+/// True if a name stays in its folder, is not hidden (unfinished files have a leading dot) and can stand
 /// for in a URL.
 pub fn is_plain(name: &str) -> bool {
     let shown = !name.starts_with('.') || name == ".well-known";

@@ -24,14 +24,14 @@ use lookup::{Content, Found, SHORTAGE, Sources};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
-/// How caches may keep a fragment: for every player of the same moment, behind any proxy, without asking
+/// Cache-Control of a fragment: kept for all players of the same moment, behind any proxy, without asking
 /// again. Not for longer, because after a cleanup a stream's numbers may begin anew.
 const FRAGMENT_CACHE: &str = "max-age=60, immutable";
 
-/// How long a browser may remember that it may ask; no browser keeps it for longer than a day.
+/// Seconds for which a browser may keep the answer to a preflight; none keeps it for longer than a day.
 const PREFLIGHT_SECONDS: &str = "86400";
 
-/// What is streamed, and so may be asked for by a player on any site.
+/// Extensions of what is streamed, which players on any site may fetch.
 const STREAMED: [&str; 9] = ["m3u8", "ts", "m4s", "mp4", "m4a", "aac", "vtt", "key", "mpd"];
 const PLAYLISTS: [&str; 2] = ["m3u8", "mpd"];
 const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
@@ -54,7 +54,7 @@ pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: 
     Answer::Reply(reply)
 }
 
-/// Answers with the first candidate of `try_files` that is there, or goes on where it says.
+/// Answers with the first candidate of `try_files` that is there, else as its last argument says.
 pub fn serve_first(
     try_files: &TryFiles,
     settings: &Settings,
@@ -80,7 +80,7 @@ pub fn serve_first(
     }
 }
 
-/// Whether there is a file at `path`, or a folder if it ends with a slash.
+/// True if there is a file at `path`, or a folder if it ends with a slash.
 fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> bool {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return false };

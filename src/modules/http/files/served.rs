@@ -1,4 +1,4 @@
-//! Whether what HLS writes can be had over HTTP, told before it is served.
+//! Warns of HLS that no location serves, or not to other sites.
 
 use std::path::{Path, PathBuf, absolute};
 

@@ -1,4 +1,4 @@
-//! What is in a recording, learnt tag by tag: its length, its codecs and where a player may start.
+//! The contents of a recording, gathered tag by tag: its length, its codecs and where a player may start.
 
 use crate::media::flv::{self, Codec};
 use crate::media::{Frame, Kind, Role};
@@ -56,7 +56,7 @@ impl Index {
     }
 }
 
-/// What is in a file.
+/// The contents of a file.
 #[derive(Debug)]
 pub struct Contents {
     /// Time of the last tag, milliseconds.

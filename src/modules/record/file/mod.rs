@@ -33,13 +33,13 @@ use script::{Script, Stage};
 const PIECE: usize = 64 * 1024;
 /// Time, of media or of the day, after which what is gathered is written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// How often the head is written, with the seek index up to then.
+/// The time after which the head is written again, with the seek index up to then.
 const HEAD_EVERY: Duration = Duration::from_secs(60);
 /// After so many bytes it is written sooner, so that what a repair has to go through is short at any rate.
 /// Above 2.2 Mbit/s that is more than once a minute, and 0.06 % more to write; even where flash rewrites a
 /// whole erase block of 4 MiB for it, that is a quarter more.
 const HEAD_BYTES: u64 = 16 << 20;
-/// How often it is looked whether the file is still at its path, as it was written.
+/// The time after which the file is looked for again at its path.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After so much time without a picture, a file may end as one without any, milliseconds.
 const PICTURE_GONE: u64 = 10_000;
@@ -52,7 +52,7 @@ pub struct Output {
     file: File,
     path: PathBuf,
     id: FileId,
-    /// What stands in the first tag; `None` if it is not ours to write.
+    /// The first tag; `None` if it is not ours to write.
     script: Option<Script>,
     contents: Contents,
     /// Whole tags that are not yet written, and since when there are any.
@@ -75,14 +75,14 @@ pub struct Output {
     extent: Extent,
     deadline: Option<Deadline>,
     place: Place,
-    /// When that was last looked at.
+    /// When it was last looked for.
     looked: Instant,
 }
 
 /// A file that has been finished.
 #[derive(Debug)]
 pub struct Finished {
-    /// Where it was begun.
+    /// Its path at the beginning.
     pub path: PathBuf,
     /// Of media, with what was there before.
     pub length: Duration,
@@ -90,7 +90,7 @@ pub struct Finished {
     pub size: u64,
 }
 
-/// Where the file is.
+/// The state of the file at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// At its path.
@@ -101,7 +101,7 @@ pub enum Place {
     Removed,
     /// It has lost a part of what was written, by another program: to write behind that would leave a hole.
     Truncated,
-    /// That cannot be told: on its file system, a path does not lead to what is written.
+    /// On its file system a path does not lead to what is written, so it cannot be found out.
     Unknown,
 }
 
@@ -112,7 +112,6 @@ pub struct IntervalEnd {
     base: Option<u64>,
 }
 
-/// Whether pictures can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Picture {
     /// Not before a key frame.
@@ -120,7 +119,7 @@ enum Picture {
     Running,
 }
 
-/// How much has been recorded, and how much of it at the last place where a file may end.
+/// The size of the recording, and its size at the last place where a file may end.
 #[derive(Debug, Default)]
 struct Extent {
     video_frames: u64,
@@ -131,14 +130,14 @@ struct Extent {
 }
 
 impl IntervalEnd {
-    /// Whether it is past at `timestamp` of the stream, milliseconds.
+    /// True if it is past at `timestamp` of the stream, milliseconds.
     pub fn is_past(self, now: Now, timestamp: u64) -> bool {
         self.deadline.is_past(now, timestamp.saturating_sub(self.base.unwrap_or(timestamp)))
     }
 }
 
 impl Output {
-    /// Begins a file, or goes on in it. Nothing is written yet.
+    /// Begins a file, or appends to it. Nothing is written yet.
     pub fn new(opened: Opened, script: Script, limits: Limits, now: Now) -> Self {
         let mut output = Self {
             file: opened.file,
@@ -268,12 +267,12 @@ impl Output {
         self.file
     }
 
-    /// What follows does not continue what came before: pictures wait for a key frame.
+    /// The next frames do not continue the last ones: pictures wait for a key frame.
     pub fn discontinuity(&mut self) {
         self.picture = Picture::Waiting;
     }
 
-    /// Whether the next file is to begin with this frame.
+    /// True if the next file is to begin with this frame.
     pub fn ends_before(&self, frame: &Frame, limits: Limits, now: Now) -> bool {
         if !self.is_entry(frame) {
             return false;
@@ -282,7 +281,7 @@ impl Output {
         self.place == Place::Moved || interval_is_over || !self.has_room_for_group(frame, limits)
     }
 
-    /// Whether a group of pictures as large as the largest so far stays below the limits. With an interval the file
+    /// True if a group of pictures as large as the largest so far stays below the limits. With an interval the file
     /// may end within a group, see [`Output::is_full`].
     fn has_room_for_group(&self, frame: &Frame, limits: Limits) -> bool {
         let (size, frames) = (self.size(), self.extent.frames());
@@ -292,7 +291,7 @@ impl Output {
             || fits(size + more_bytes, limits.size) && fits(frames + more_frames, limits.frames)
     }
 
-    /// Whether the file has reached a limit within its interval before this frame, so that nothing is recorded until
+    /// True if the file has reached a limit within its interval before this frame, so that nothing is recorded until
     /// the interval ends. Without an interval, the next file begins instead: see [`Output::ends_before`].
     pub fn is_full(&self, frame: &Frame, limits: Limits) -> bool {
         // The rest of a picture belongs to what is there, and a file has one picture at least.
@@ -336,7 +335,7 @@ impl Output {
         self.gathers_since.map(|since| since + FLUSH_EVERY)
     }
 
-    /// Whether the file had been removed when it was last looked for.
+    /// True if the file had been removed when it was last looked for.
     pub fn is_removed(&self) -> bool {
         self.place == Place::Removed
     }
@@ -365,7 +364,7 @@ impl Output {
         }
     }
 
-    /// Whether a file can begin with this frame: a key frame, or anything where there is no picture.
+    /// True if a file can begin with this frame: a key frame, or anything where there is no picture.
     fn is_entry(&self, frame: &Frame) -> bool {
         let has_picture = || {
             let gone = self.contents.duration > self.pictured + PICTURE_GONE;
@@ -470,7 +469,7 @@ impl Extent {
         (size - self.at_entry.0, self.frames().saturating_sub(self.at_entry.1))
     }
 
-    /// What the next group will have at least: as much as the largest so far, the first frame of `length`
+    /// The least that the next group will have: as much as the largest so far, the first frame of `length`
     /// included.
     fn next_group(&self, size: u64, length: u64) -> (u64, u64) {
         let group = self.group(size);

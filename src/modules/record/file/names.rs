@@ -1,16 +1,16 @@
-//! What a recording's file is called.
+//! The names of a recording's file.
 
 use std::path::PathBuf;
 
 use crate::conf::path::NAME_MAX;
 use crate::engine::StreamName;
 
-/// How many numbers are tried with one name.
+/// The numbers that are tried with one name.
 pub const MAX_NUMBER: u32 = 99;
 /// Bytes that a suffix may have: with the longest name of a stream, a time of eleven digits and a number in front.
 pub const MAX_SUFFIX: usize = NAME_MAX - StreamName::MAX_BYTES - "-12345678901".len() - ".99".len();
 
-/// What goes into a file's name.
+/// The parts of a file's name.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The folder; made when missing.
@@ -19,9 +19,8 @@ pub struct Names {
     pub stem: String,
     /// The time of the beginning, seconds since 1970.
     pub time: u64,
-    /// What comes last.
     pub suffix: String,
-    /// Whether the time is always in the name.
+    /// The time is always in the name.
     pub unique: bool,
 }
 

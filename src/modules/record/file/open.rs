@@ -14,7 +14,7 @@ use super::names::Names;
 use super::resume::Tail;
 use crate::engine::files::{create_new, with_path};
 
-/// A file, whatever its names are.
+/// A file by device and inode, whatever its names are.
 pub type FileId = (u64, u64);
 
 /// The files that are being written or repaired, so that none is opened twice.
@@ -24,13 +24,10 @@ pub struct OpenFiles(HashSet<FileId>);
 /// A file, ready to be written to.
 #[derive(Debug)]
 pub struct Opened {
-    /// The file.
     pub file: File,
-    /// Its name.
     pub path: PathBuf,
-    /// What is in it already.
+    /// The recording that is in it already.
     pub tail: Option<Box<Tail>>,
-    /// What [`OpenFiles::close`] wants.
     pub id: FileId,
 }
 
@@ -61,28 +58,25 @@ impl OpenFiles {
         Ok(Some(Opened { file, path: path.to_owned(), tail: None, id }))
     }
 
-    /// A file is written to from now on; false if it is already.
+    /// Adds a file that is written to from now on; false if it is already.
     pub fn open(&mut self, id: FileId) -> bool {
         self.0.insert(id)
     }
 
-    /// Whether a file is written to.
     pub fn contains(&self, id: FileId) -> bool {
         self.0.contains(&id)
     }
 
-    /// Whether none is written to.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A file is no longer written to.
+    /// Removes a file that is no longer written to.
     pub fn close(&mut self, id: FileId) {
         self.0.remove(&id);
     }
 }
 
-/// Which file it is.
 pub fn id_of(metadata: &Metadata) -> FileId {
     (metadata.dev(), metadata.ino())
 }
@@ -94,7 +88,7 @@ pub fn lock_file(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file is locked by whoever has it open elsewhere. Where there are no locks, it is not.
+/// True if another program has locked the file; false where there are no locks.
 pub fn is_locked(file: &File) -> bool {
     let mut lock = WHOLE;
     let asked = fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock));
@@ -116,7 +110,6 @@ impl Names {
         fs::create_dir_all(&self.folder).map_err(|error| with_path(&self.folder, &error))
     }
 
-    /// The error where every name is taken.
     pub fn used_up(&self) -> io::Error {
         let error = io::Error::other(format!("too many recordings of {}", self.stem));
         with_path(&self.folder, &error)

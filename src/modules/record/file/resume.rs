@@ -1,6 +1,6 @@
-//! What there is in a file that may be appended to, and where its last whole tag ends.
+//! The examination of a file that may be appended to: its identity, its contents, the end of its last whole tag.
 //!
-//! A file that was written here says in its head whose recording it is, and how far it had come at some
+//! A file that was written here says in its head which stream it is of, and how far it had come at some
 //! time, within the last minute and 16 MiB of what it holds; only what is behind that is gone through, tag by tag, in
 //! steps. Where a power cut has taken more than that, the head's index says where to begin.
 
@@ -28,7 +28,7 @@ const MAX_SCRIPT: u32 = 16 * 1024;
 /// So many tags from the end, the latest time is among them.
 const LAST_TAGS: usize = 16;
 
-/// What a file is that may be written to.
+/// A file that may be written to.
 #[derive(Debug)]
 pub enum Found {
     /// An FLV file with some whole tags.
@@ -46,7 +46,7 @@ pub enum Refusal {
     Foreign(&'static str),
 }
 
-/// Where and how to go on.
+/// The recording in a file that is appended to.
 #[derive(Debug)]
 pub struct Tail {
     /// Where the last whole tag ends.
@@ -55,7 +55,7 @@ pub struct Tail {
     pub torn: u64,
     /// The latest time in it, milliseconds.
     pub time: u64,
-    /// What it holds; known only if it was written here.
+    /// Its contents; known only if it was written here.
     pub contents: Contents,
     /// Up to where that stands in its head.
     pub head_size: u64,
@@ -82,7 +82,7 @@ enum Stage {
 }
 
 impl Examination {
-    /// Looks at a regular file's head: whose it is.
+    /// Reads the identity in a regular file's head.
     pub fn begin(file: &File, identity: &str) -> io::Result<Result<Self, Refusal>> {
         let length = file.metadata()?.len();
         if !is_flv(file, length)? {
@@ -146,7 +146,7 @@ impl Examination {
         Ok(())
     }
 
-    /// What the file is, now that it is known where its last whole tag ends.
+    /// The result, once the end of the last whole tag is known.
     fn conclude(&mut self, file: &File) -> io::Result<Result<Found, &'static str>> {
         let (length, tail) = (self.length, &mut self.tail);
         if file.metadata()?.len() != length {

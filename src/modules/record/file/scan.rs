@@ -8,7 +8,7 @@ use crate::media::flv::{TAG_HEADER, TagHeader};
 
 /// Bytes read at once.
 const PIECE: u64 = 64 * 1024;
-/// So much of a payload tells what a tag is.
+/// The bytes of a payload that tell what a tag is.
 pub const PREFIX: usize = 32;
 /// Bytes of PreviousTagSize.
 pub const LINK: u64 = 4;

@@ -2,7 +2,7 @@
 //!
 //! The tag has one length whenever it is written: at the beginning, now and then on the way, and at the
 //! close, with the duration, the size and the seek index. What these do not use is padding, by which the
-//! tag is known again when a recording goes on in its file.
+//! tag is recognized when a recording is appended to its file.
 
 use super::contents::{Contents, Entry, Index, MAX_ENTRIES};
 use crate::engine::StreamFacts;
@@ -21,7 +21,7 @@ const NUMBER: usize = 9;
 /// Room for the index and the codec ids.
 const ROOM: usize = MAX_ENTRIES * 2 * NUMBER + 64;
 
-/// What the recording itself says, whatever the publisher does.
+/// The properties that are the recording's own, whatever the publisher sends.
 const OURS: [&str; 12] = [
     "duration",
     "filesize",
@@ -38,14 +38,14 @@ const OURS: [&str; 12] = [
 ];
 /// Which stream is recorded, and by which recorder.
 const IDENTITY: &str = "recordingOf";
-/// What of that is longer than a string may be.
+/// The rest of an identity that is longer than a string may be.
 const IDENTITY_REST: &str = "recordingOfRest";
 /// Padding in numbers.
 const PADDING: &str = "padding";
 /// Padding of less than a number.
 const FILLER: &str = "filler";
 
-/// Whether a file is being written or is complete.
+/// The stage of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Players find out the duration by the last tag.
@@ -54,14 +54,13 @@ pub enum Stage {
     Complete,
 }
 
-/// What the script tag says.
+/// The contents of the script tag.
 #[derive(Debug, PartialEq)]
 pub struct Script {
     /// Which stream is recorded, and by which recorder.
     identity: String,
     /// The publisher's properties, without those that the recording decides.
     properties: Object,
-    /// Length of the payload.
     length: usize,
 }
 
@@ -124,7 +123,7 @@ impl Script {
         (is_ours && empty + ROOM == payload.len()).then_some((script, contents, size))
     }
 
-    /// Whether it is of a recording with this identity, of which a head has the beginning only if it is very long.
+    /// True if it has this identity, of which a head has only the beginning if it is very long.
     pub fn is_of(&self, identity: &str) -> bool {
         let identity = stored(identity);
         let is_short_one = || self.identity.chars().count() == SHORT_IDENTITY;
@@ -132,12 +131,11 @@ impl Script {
             || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
     }
 
-    /// Which stream is recorded, and by which recorder: [`Settings::identity`](crate::modules::record::settings::Settings::identity).
+    /// Which stream is recorded, and by which recorder, as `Settings::identity` has it.
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// Length of the payload.
     pub fn len(&self) -> usize {
         self.length
     }
@@ -197,7 +195,7 @@ fn split(identity: &str) -> (&str, &str) {
     identity.split_at(end.unwrap_or_default())
 }
 
-/// Whether a publisher's property is one that every player can read and reckon with, or one that tells of further tracks.
+/// True for a publisher's property that every player can read, or that describes further tracks.
 fn is_plain(name: &str, value: &Value) -> bool {
     let plain = match value {
         Value::Number(_) | Value::Boolean(_) => true,

@@ -1,5 +1,5 @@
 //! The search for a file to append to, in short steps: name by name, and through what a crash has left of a
-//! file. Nothing is changed in a file before it is known whose it is and where its last whole tag ends.
+//! file. Nothing is changed in a file before its identity and the end of its last whole tag are known.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -22,7 +22,7 @@ const MAX_SCAN: u64 = 64 << 20;
 #[derive(Debug)]
 pub struct Search {
     names: Names,
-    /// How many of the names have been tried.
+    /// The number of names that have been tried.
     tried: usize,
     /// The file that is being examined.
     candidate: Option<Candidate>,
@@ -30,10 +30,10 @@ pub struct Search {
     /// The stream, as log lines name it.
     stream: String,
     identity: String,
-    /// A file of so many bytes is full.
+    /// The size at which a file is full, bytes.
     below: u64,
     lock: bool,
-    /// At which level it is logged why a file is left alone.
+    /// The level of the log line on a file that is not appended to.
     level: log::Level,
 }
 

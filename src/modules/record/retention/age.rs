@@ -25,9 +25,9 @@ pub struct Clock {
 /// The clock was set.
 #[derive(Debug)]
 struct Step {
-    /// What it would have told.
+    /// The time that it would have shown.
     before: SystemTime,
-    /// When it was noticed, with what the clock told then.
+    /// When it was noticed, with the clock's time then.
     noticed: Now,
 }
 
@@ -46,7 +46,7 @@ impl Clock {
         }
     }
 
-    /// How old a file is at least that was written last at `modified`, by the clock as it is and as it was before each
+    /// The least age of a file that was last written at `modified`, by the clock as it is and as it was before each
     /// step. `None` if that was in the future, or if no clock can tell.
     pub fn age(&self, modified: SystemTime, now: Now) -> Option<Duration> {
         let first = UNIX_EPOCH + FIRST_DATE;

@@ -32,9 +32,9 @@ use release::Releases;
 pub use signature::Signature;
 use space::Space;
 
-/// How often it is looked whether the disk has room, while anything is recorded.
+/// The time after which the room on the disk is looked at again, while anything is recorded.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How often a folder is gone through for what is too old: sixteen times in `record_keep`, within these bounds.
+/// The passes over a folder for what is too old: sixteen in `record_keep`, within these bounds.
 const PASS_EVERY: (u32, Duration, Duration) = (16, Duration::from_secs(1), Duration::from_secs(600));
 /// For each step in which a pass has looked at something, the next one comes so much later: twenty times what such a step
 /// takes.
@@ -43,30 +43,30 @@ const PAUSE: Duration = Duration::from_millis(4);
 const FRESH: Duration = Duration::from_secs(10);
 /// Candidates that are passed over in a step, because they need not go any more.
 const PASSED_OVER_A_STEP: usize = 64;
-/// How long the disk rests after each deletion, and after each piece of one: where a journal is full, deleting waits.
+/// The pause after each deletion, and after each piece of one: where a journal is full, deleting waits.
 pub const REST: Duration = Duration::from_millis(10);
-/// How often it is logged that something cannot be deleted, or that nothing is left to delete.
+/// The time after which it is logged again that something cannot be deleted, or that nothing is left to delete.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// What a recorder keeps.
+/// The recordings that a recorder keeps.
 #[derive(Debug)]
 pub struct Rule {
-    /// What tells its files.
+    /// Recognizes its files.
     pub signature: Signature,
     /// `record_keep`.
     pub keep: Option<Duration>,
     /// `record_min_free`; 0 is off.
     pub min_free: u64,
-    /// Whether a file ends before its stream does.
+    /// Its files end before their stream does.
     pub ends: bool,
 }
 
-/// What recordings are kept, in all folders.
+/// The deletion of old recordings in all folders.
 #[derive(Debug, Default)]
 pub struct Retention {
     folders: Vec<Folder>,
     clock: Clock,
-    /// What has been deleted, also by somebody else while it was recorded. No pass goes on before it is gone.
+    /// Deleted files, also those that another program has deleted while they were recorded. No pass continues before they are gone.
     releases: Releases,
 }
 
@@ -80,7 +80,7 @@ struct Folder {
     due: Option<Instant>,
     /// No pass before that is of use.
     rests_until: Option<Instant>,
-    /// What has been deleted and is to become free.
+    /// The space of deleted files that is not seen to be free yet.
     pending: PendingSpace,
     complained: Option<Instant>,
 }
@@ -89,19 +89,18 @@ struct Folder {
 #[derive(Debug)]
 struct Running {
     pass: Pass,
-    /// Whether it began because there was too little room, so all files are candidates.
+    /// It began for lack of room, so all files are candidates.
     is_for_room: bool,
     /// The steps in which something was looked at and not deleted.
     steps: u32,
-    /// Whether it has deleted anything.
     has_deleted: bool,
 }
 
-/// What must not be deleted.
+/// The recordings that must not be deleted.
 pub struct InUse<'a> {
     /// The files that are being written.
     pub files: &'a OpenFiles,
-    /// Whether a stream waits for a picture to append to the recording with this identity.
+    /// True if a stream waits for a picture to append to the recording with this identity.
     pub is_awaited: &'a dyn Fn(&str) -> bool,
 }
 
@@ -113,7 +112,7 @@ struct Moment<'a> {
     free: Option<u64>,
 }
 
-/// What has been done.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Names or a file were looked at.
@@ -126,7 +125,7 @@ pub enum Step {
 #[derive(Debug)]
 struct Deleted {
     file: File,
-    /// What it took up on the disk.
+    /// The bytes that it took up on the disk.
     bytes: u64,
     /// The stream that it was of, "live/cam".
     stream: String,
@@ -161,7 +160,7 @@ impl Retention {
         });
     }
 
-    /// Whether nothing is ever deleted.
+    /// True if nothing is ever deleted.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty()
     }
@@ -192,7 +191,7 @@ impl Retention {
         self.releases.add(file);
     }
 
-    /// Whether there is something to go on with.
+    /// True if there are steps to do.
     pub fn is_running(&self) -> bool {
         !self.releases.is_empty() || self.folders.iter().any(|folder| folder.pass.is_some())
     }
@@ -228,21 +227,21 @@ impl Folder {
         self.rules.iter().any(|rule| rule.min_free > 0)
     }
 
-    /// What is free or will be, as far as anybody needs to know; what has been deleted counts before it is seen.
+    /// The bytes that are free, if a rule needs to know; deleted files count before their space is seen.
     fn room(&mut self, now: Instant) -> Option<u64> {
         let free = Space::of(&self.path).filter(|_| self.needs_room())?.free;
         self.pending.look(now, free);
         Some(free.saturating_add(self.pending.bytes()))
     }
 
-    /// What is free, and what should be, where that is less.
+    /// The free bytes and the wanted ones, where there are fewer.
     fn shortage(&mut self, now: Instant) -> Option<(u64, u64)> {
         let free = self.room(now)?;
         let wanted = self.rules.iter().map(|rule| rule.min_free).max()?;
         (free < wanted).then_some((free, wanted))
     }
 
-    /// What its file system can never have.
+    /// The warning of a limit that its file system can never meet.
     fn impossible(&self) -> Option<String> {
         let wanted = self.rules.iter().map(|rule| rule.min_free).max().filter(|wanted| *wanted > 0)?;
         let total = Space::of(&self.path)?.total;
@@ -252,7 +251,7 @@ impl Folder {
             .then(|| format!("{path} is on a disk of {all}, and record_min_free is {least}: {why}"))
     }
 
-    /// What in it is finished with its stream only, and so may never be deleted.
+    /// The warning of recordings that end with their stream only, and so may never be deleted.
     fn endless(&self) -> Option<String> {
         let path = self.path.display();
         let why = "record_keep and record_min_free delete finished recordings only, and without record_interval and \
@@ -318,7 +317,7 @@ impl Folder {
         Step::Looked
     }
 
-    /// Deletes a file if it is to go.
+    /// Deletes a file if a rule wants it.
     fn judge(
         &mut self,
         candidate: &Candidate,
@@ -369,7 +368,7 @@ impl Running {
         Ok(Next::More)
     }
 
-    /// Deletes a file if it is to go.
+    /// Deletes a file if a rule wants it.
     fn judge(
         &mut self,
         candidate: &Candidate,
@@ -399,13 +398,13 @@ impl Running {
 }
 
 impl Rule {
-    /// Whether a file may be one that has to go, by its name, and by its time if that is known.
+    /// True if a file may have to be deleted, by its name, and by its time if that is known.
     fn wants(&self, name: &str, modified: Option<SystemTime>, moment: &Moment<'_>) -> bool {
         self.signature.may_have_named(name)
             && modified.is_none_or(|modified| self.reason(modified, moment).is_some())
     }
 
-    /// Why a file of the recorder has to go; `None` if it may stay.
+    /// The reason to delete a file of the recorder; `None` if it may stay.
     fn reason(&self, modified: SystemTime, moment: &Moment<'_>) -> Option<Reason> {
         let age = moment.clock.age(modified, moment.now);
         if let (Some(keep), Some(age)) = (self.keep, age)

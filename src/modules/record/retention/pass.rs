@@ -60,7 +60,7 @@ enum Rest {
     Some,
 }
 
-/// What a pass has come to.
+/// The result of a step.
 #[derive(Debug)]
 pub enum Next {
     /// There is more to go through.

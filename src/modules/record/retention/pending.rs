@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long the room of what has been deleted may take to be seen.
+/// The time in which the room of deleted files is seen at the latest.
 const SETTLING: Duration = Duration::from_secs(30);
 
 /// The room that a file system is still to show.
@@ -11,9 +11,9 @@ pub struct PendingSpace {
     /// Bytes that have been deleted, and those of them that have been seen to be free since.
     deleted: u64,
     seen: u64,
-    /// What was free when it was last looked.
+    /// The free bytes at the last look.
     free: Option<u64>,
-    /// When what is not seen is given up.
+    /// After this time nothing is expected any more.
     until: Option<Instant>,
 }
 

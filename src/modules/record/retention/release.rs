@@ -10,10 +10,10 @@ use std::os::unix::fs::MetadataExt;
 const PIECE: u64 = 16 << 20;
 /// A file with more than so many pieces goes in larger ones: it may be all holes.
 const MAX_PIECES: u64 = 4096;
-/// What [`MetadataExt::blocks`] counts.
+/// Bytes of a block of [`MetadataExt::blocks`].
 const BLOCK: u64 = 512;
 
-/// Files on their way out.
+/// Files that are being given back.
 #[derive(Debug, Default)]
 pub struct Releases(VecDeque<File>);
 
@@ -25,12 +25,11 @@ impl Releases {
         }
     }
 
-    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Gives a piece back. Whoever reads the file meanwhile finds its end.
+    /// Gives a piece back. A reader of the file finds its end there.
     pub fn step(&mut self) {
         if let Some(file) = self.0.front()
             && shorten(file).is_err()

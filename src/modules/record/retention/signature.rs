@@ -1,4 +1,4 @@
-//! Whether a file is a recording of a certain recorder: by its name, and by what its head says.
+//! Which files are recordings of a certain recorder: by the name and by the identity in the head.
 //!
 //! The head names application, stream (percent-encoded: one word) and recorder. The name has to be one that the recorder gives to a recording of
 //! that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
@@ -9,7 +9,7 @@ use crate::modules::record::file::names::MAX_NUMBER;
 /// Digits of a time that has been since 2001: fewer, behind a name that needs no time, are somebody else's number.
 const TIME_DIGITS: usize = 10;
 
-/// What tells a recorder's files.
+/// The name pattern and identity of a recorder's files.
 #[derive(Debug, PartialEq)]
 pub struct Signature {
     /// The application's name.
@@ -17,7 +17,7 @@ pub struct Signature {
     /// The recorder's; empty for the application's own.
     recorder: String,
     suffix: Pattern,
-    /// Whether each name has a time, by `record_unique`; if not, those do for which the numbers are used up.
+    /// Each name has a time, by `record_unique`; if not, those have one for which the numbers are used up.
     unique: bool,
 }
 
@@ -31,7 +31,7 @@ impl Signature {
         Self { app: app.to_owned(), recorder: recorder.to_owned(), suffix: Pattern::of(suffix), unique }
     }
 
-    /// Whether a file's name may be one of the recorder's. If not, its head need not be looked at.
+    /// True if a file's name may be one of the recorder's. If not, its head need not be read.
     pub fn may_have_named(&self, file: &str) -> bool {
         self.suffix.ends(file)
     }
@@ -85,17 +85,17 @@ impl Pattern {
         Self(texts)
     }
 
-    /// Whether it could be this text.
+    /// True if this text matches.
     fn is(&self, text: &str) -> bool {
         self.fits(text, None)
     }
 
-    /// Whether a text could end with it.
+    /// True if a text may end with it.
     fn ends(&self, text: &str) -> bool {
         self.fits(text, Some(""))
     }
 
-    /// Whether a text is made of these texts, with anything between them; and in front, behind `begin`.
+    /// True if a text is made of these texts, with anything between them; and in front, behind `begin`.
     fn fits(&self, text: &str, begin: Option<&str>) -> bool {
         let mut texts = begin.into_iter().chain(self.0.iter().map(String::as_str));
         let Some(mut rest) = texts.next().and_then(|first| text.strip_prefix(first)) else { return false };

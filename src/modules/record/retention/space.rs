@@ -4,17 +4,16 @@ use std::path::Path;
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 
-/// How much a file system has, bytes.
+/// The space of a file system, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// What may still be written, by who is not root.
+    /// The bytes that users but root may still write.
     pub free: u64,
-    /// All of it.
     pub total: u64,
 }
 
 impl Space {
-    /// The file system of a folder, which need not be there yet. `None` if that cannot be told.
+    /// The file system of a folder, which need not be there yet. `None` if it cannot be found out.
     pub fn of(folder: &Path) -> Option<Self> {
         let here = |path: &Path| if path.as_os_str().is_empty() { statvfs(".") } else { statvfs(path) };
         let disk = folder.ancestors().find_map(|path| here(path).ok())?;
