@@ -5,10 +5,10 @@ use crate::engine::{HttpRequest, Network};
 
 /// The rules of a location, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rules(Vec<(Verdict, Network)>);
+pub struct Rules(Vec<(Rule, Network)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Rule {
     Allow,
     Deny,
 }
@@ -17,10 +17,10 @@ impl Rules {
     /// The rules of the nearest level that has any.
     pub fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
         let rule = |node: &conf::Node| {
-            let verdict = if node.name == "allow" { Verdict::Allow } else { Verdict::Deny };
+            let rule = if node.name == "allow" { Rule::Allow } else { Rule::Deny };
             let text = node.args.first().map(String::as_str).unwrap_or_default();
             let network = Network::parse(text).map_err(|why| conf::Error::at(node, why))?;
-            Ok((verdict, network))
+            Ok((rule, network))
         };
         scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect::<Result<_, _>>().map(Self)
     }
@@ -28,7 +28,7 @@ impl Rules {
     /// True if a request may pass: the first rule that fits its address decides; without one it may.
     pub fn admit(&self, asked: &HttpRequest) -> bool {
         let rule = self.0.iter().find(|(_, network)| network.contains(asked.peer.ip()));
-        rule.is_none_or(|(verdict, _)| *verdict == Verdict::Allow)
+        rule.is_none_or(|(rule, _)| *rule == Rule::Allow)
     }
 }
 

@@ -8,7 +8,7 @@ use super::access::Rules;
 use super::access_log::Access;
 use super::added::{AddedHeader, Expires};
 use super::error_page::ErrorPages;
-use super::files::autoindex::{Format, Listing, Sizes, Times};
+use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
 use super::files::folder::Folder;
 use super::rewrite::Rewrite;
 use super::try_files::TryFiles;
@@ -98,7 +98,7 @@ fn at<T>(node: &Node, result: Result<T, String>) -> Result<T, conf::Error> {
 
 fn read_listing(scope: &Scope<'_>) -> Listing {
     Listing {
-        format: if scope.text("autoindex_format") == "json" { Format::Json } else { Format::Html },
+        format: if scope.text("autoindex_format") == "json" { ListFormat::Json } else { ListFormat::Html },
         sizes: if scope.flag("autoindex_exact_size") { Sizes::Exact } else { Sizes::Rounded },
         times: if scope.flag("autoindex_localtime") { Times::Local } else { Times::Utc },
     }

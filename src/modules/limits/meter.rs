@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
     pub publisher: Endpoint,
-    begun: Instant,
+    window_start: Instant,
     /// Where its media was then, and where it is.
     first: u64,
     newest: u64,
@@ -28,7 +28,7 @@ impl Meter {
     pub fn new(publisher: Endpoint, frame: &Frame, now: Instant) -> Self {
         Self {
             publisher,
-            begun: now,
+            window_start: now,
             first: frame.timestamp,
             newest: frame.timestamp,
             bytes: 0,
@@ -44,10 +44,10 @@ impl Meter {
             self.newest = self.newest.max(frame.timestamp);
         }
         let media = Duration::from_millis(self.newest.saturating_sub(self.first));
-        let clock = now.saturating_duration_since(self.begun);
+        let clock = now.saturating_duration_since(self.window_start);
         let media = if self.is_inherited { media.min(clock * 2) } else { media };
         if media.max(clock) >= WINDOW {
-            *self = Self { begun: now, first: self.newest, bytes: 0, is_inherited: false, ..*self };
+            *self = Self { window_start: now, first: self.newest, bytes: 0, is_inherited: false, ..*self };
         }
         self.bytes += frame.payload().len() as u64;
         self.is_over(bitrate)
@@ -62,7 +62,7 @@ impl Meter {
 
     /// The rest of the window by the clock, if it has not ended.
     pub fn left(&self, now: Instant) -> Option<Duration> {
-        WINDOW.checked_sub(now.saturating_duration_since(self.begun)).filter(|left| !left.is_zero())
+        WINDOW.checked_sub(now.saturating_duration_since(self.window_start)).filter(|left| !left.is_zero())
     }
 
     /// True if more has been sent in the window than this bitrate allows.

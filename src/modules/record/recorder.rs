@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::file::open::{OpenFiles, Opened};
 use super::file::script::Script;
 use super::file::search::Search;
-use super::file::{Finished, IntervalEnd, Output, Place};
-use super::settings::{Settings, Start};
+use super::file::{FileState, Finished, IntervalEnd, Output};
+use super::settings::{Settings, Trigger};
 use super::wait::{Beginning, Opening, Wait};
 use crate::engine::files::with_path;
 use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};
@@ -150,9 +150,9 @@ impl Recorder {
         if !is_wanted(settings, publish_type) {
             return;
         }
-        self.appends = match settings.start {
-            Start::Always => settings.append,
-            Start::Asked => publish_type == PublishType::Append,
+        self.appends = match settings.trigger {
+            Trigger::Always => settings.append,
+            Trigger::Requested => publish_type == PublishType::Append,
         };
         self.retry = Retry::default();
         self.state = State::Waiting(Wait::default());
@@ -258,12 +258,12 @@ impl RecorderAt<'_> {
     /// another begins at once, with the cached group; a moved one is written up to the next key frame, so nothing is lost.
     fn look(&mut self) {
         let State::Writing(output) = &mut self.recorder.state else { return };
-        let Some(place) = output.look(self.now.instant) else { return };
+        let Some(state) = output.look(self.now.instant) else { return };
         let path = output.path().display();
-        let how = match place {
-            Place::Removed => "removed",
-            Place::Truncated => "truncated by another program",
-            Place::Kept | Place::Moved | Place::Unknown => {
+        let how = match state {
+            FileState::Removed => "removed",
+            FileState::Truncated => "truncated by another program",
+            FileState::Kept | FileState::Moved | FileState::Unknown => {
                 let then = "the next key frame begins another file";
                 return log::info!("{}: {path} has been moved away; {then}", self.stream.label);
             }
@@ -489,7 +489,7 @@ impl RecorderAt<'_> {
 
 /// True if a publisher is to be recorded.
 fn is_wanted(settings: &Settings, publish_type: PublishType) -> bool {
-    settings.start == Start::Always || publish_type != PublishType::Live
+    settings.trigger == Trigger::Always || publish_type != PublishType::Live
 }
 
 impl Retry {

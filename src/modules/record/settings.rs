@@ -51,11 +51,11 @@ impl Selection {
 
 /// The start of a recorder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum Trigger {
     /// With every stream.
     Always,
     /// By a publisher that asks for it.
-    Asked,
+    Requested,
 }
 
 /// When a file ends and the next one begins; 0 is never.
@@ -75,7 +75,7 @@ pub struct Settings {
     /// Its name; empty for the application's own.
     pub recorder: String,
     pub selection: Selection,
-    pub start: Start,
+    pub trigger: Trigger,
     /// When its files end.
     pub limits: Limits,
     /// It appends to a file that is there.
@@ -116,7 +116,7 @@ impl Settings {
         let settings = Self {
             recorder: recorder.to_owned(),
             selection,
-            start: if has("manual") { Start::Asked } else { Start::Always },
+            trigger: if has("manual") { Trigger::Requested } else { Trigger::Always },
             limits: Limits {
                 size: scope.size("record_max_size"),
                 frames: scope.number("record_max_frames"),

@@ -12,7 +12,7 @@ use super::file::names::Names;
 use super::file::open::{OpenFiles, Opened};
 use super::file::script::{Script, Stage};
 use super::file::search::Search;
-use super::file::{Output, Place};
+use super::file::{FileState, Output};
 use super::settings::{Limits, Settings};
 use crate::conf::{Scope, Tree};
 use crate::engine::{Module, Now, StreamFacts, directive_table};
@@ -165,7 +165,9 @@ fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame(
 
 #[test]
 fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
-    for (name, place) in [("removed", Place::Removed), ("moved", Place::Moved), ("replaced", Place::Moved)] {
+    for (name, place) in
+        [("removed", FileState::Removed), ("moved", FileState::Moved), ("replaced", FileState::Moved)]
+    {
         let folder = Folder::new(name);
         let start = now();
         let mut output = folder.open(&mut OpenFiles::default(), start);
@@ -186,7 +188,7 @@ fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
         assert_eq!(output.look(at(3000)), None, "told once");
         let limits = UNLIMITED;
         let now = Now { instant: at(3000), wall: UNIX_EPOCH };
-        assert_eq!(output.ends_before(&key(3), limits, now), place == Place::Moved);
+        assert_eq!(output.ends_before(&key(3), limits, now), place == FileState::Moved);
         output.close().unwrap();
         let others = fs::read_to_string(&path).unwrap_or_default();
         assert_eq!(others, if name == "replaced" { "another" } else { "" });
@@ -206,7 +208,7 @@ fn a_file_that_is_truncated_is_noticed_and_nothing_is_written_behind_the_hole() 
     fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     output.write(&key(1), at(1000)).unwrap();
     output.flush(at(1500)).unwrap();
-    assert_eq!(output.look(at(2000)), Some(Place::Truncated));
+    assert_eq!(output.look(at(2000)), Some(FileState::Truncated));
     assert_eq!(output.look(at(3000)), None, "told once");
     output.close().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().len(), 0);

@@ -24,14 +24,14 @@ const MAX_SHOWN: usize = 50;
 /// The settings of a folder's listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
-    pub format: Format,
+    pub format: ListFormat,
     pub sizes: Sizes,
     pub times: Times,
 }
 
 /// `autoindex_format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ListFormat {
     /// A page with links.
     Html,
     /// An array of objects.
@@ -84,10 +84,10 @@ enum Stage {
 }
 
 /// The head of a list's answer.
-pub fn head(format: Format) -> ResponseHead {
+pub fn head(format: ListFormat) -> ResponseHead {
     let mime = match format {
-        Format::Html => "text/html; charset=utf-8",
-        Format::Json => "application/json",
+        ListFormat::Html => "text/html; charset=utf-8",
+        ListFormat::Json => "application/json",
     };
     ResponseHead::new(200)
         .with("Content-Type", mime)
@@ -118,16 +118,16 @@ impl List {
     fn write(&mut self, mut entries: Vec<Entry>, is_complete: bool) {
         entries.sort_by(|a, b| (!a.is_folder, &a.name).cmp(&(!b.is_folder, &b.name)));
         let text = match self.listing.format {
-            Format::Html => page_begin(&self.path),
-            Format::Json => "[\n".to_owned(),
+            ListFormat::Html => page_begin(&self.path),
+            ListFormat::Json => "[\n".to_owned(),
         };
         self.stage = Stage::Writing { entries, written: 0, text, is_complete };
     }
 
     fn reply(&mut self, mut text: String, is_complete: bool) -> HttpReply {
         match self.listing.format {
-            Format::Html => push_page_end(&mut text, is_complete),
-            Format::Json => text.push_str("\n]\n"),
+            ListFormat::Html => push_page_end(&mut text, is_complete),
+            ListFormat::Json => text.push_str("\n]\n"),
         }
         let head = std::mem::replace(&mut self.head, ResponseHead::new(200));
         HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
@@ -150,8 +150,8 @@ impl Compose for List {
                 let part = entries.iter().enumerate().skip(*written).take(COMPOSED_AT_ONCE);
                 for (index, entry) in part {
                     match self.listing.format {
-                        Format::Html => push_line(text, entry, self.listing.sizes, &self.zone),
-                        Format::Json => push_object(text, entry, index > 0),
+                        ListFormat::Html => push_line(text, entry, self.listing.sizes, &self.zone),
+                        ListFormat::Json => push_object(text, entry, index > 0),
                     }
                 }
                 *written += COMPOSED_AT_ONCE;

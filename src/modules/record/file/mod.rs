@@ -74,7 +74,7 @@ pub struct Output {
     pictured: u64,
     extent: Extent,
     deadline: Option<Deadline>,
-    place: Place,
+    state: FileState,
     /// When it was last looked for.
     looked: Instant,
 }
@@ -92,7 +92,7 @@ pub struct Finished {
 
 /// The state of the file at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum FileState {
     /// At its path.
     Kept,
     /// Somewhere else: its name has been changed, or that of a folder above it, and another may have its path.
@@ -157,13 +157,13 @@ impl Output {
             pictured: 0,
             extent: Extent::default(),
             deadline: limits.interval.map(|interval| interval.deadline(now)),
-            place: Place::Kept,
+            state: FileState::Kept,
             looked: now.instant,
         };
-        output.place = match output.find() {
+        output.state = match output.find() {
             // It was just opened by its path.
-            Place::Moved => Place::Unknown,
-            place => place,
+            FileState::Moved => FileState::Unknown,
+            state => state,
         };
         match opened.tail {
             None => output.buffer = output.head(Stage::Growing),
@@ -253,7 +253,7 @@ impl Output {
         let gathered = if self.buffer.is_empty() { Ok(()) } else { self.write_gathered() };
         let last = if self.written == 0 {
             // Another file may have its path.
-            if self.find() == Place::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
+            if self.find() == FileState::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
         } else {
             self.write_head(Stage::Complete)
         };
@@ -278,7 +278,7 @@ impl Output {
             return false;
         }
         let interval_is_over = self.interval_end().is_some_and(|end| end.is_past(now, frame.timestamp));
-        self.place == Place::Moved || interval_is_over || !self.has_room_for_group(frame, limits)
+        self.state == FileState::Moved || interval_is_over || !self.has_room_for_group(frame, limits)
     }
 
     /// True if a group of pictures as large as the largest so far stays below the limits. With an interval the file
@@ -310,20 +310,20 @@ impl Output {
 
     /// Looks once a second whether the file is still at its path, with all that was written. Returns where it is when
     /// that has changed.
-    pub fn look(&mut self, now: Instant) -> Option<Place> {
+    pub fn look(&mut self, now: Instant) -> Option<FileState> {
         if now < self.looked + LOOK_EVERY {
             return None;
         }
         self.looked = now;
-        let before = self.place;
-        self.place = match before {
-            Place::Kept => self.find(),
-            place => place,
+        let before = self.state;
+        self.state = match before {
+            FileState::Kept => self.find(),
+            state => state,
         };
-        if self.place != Place::Removed && self.is_truncated() {
-            self.place = Place::Truncated;
+        if self.state != FileState::Removed && self.is_truncated() {
+            self.state = FileState::Truncated;
         }
-        (self.place != before).then_some(self.place)
+        (self.state != before).then_some(self.state)
     }
 
     fn is_truncated(&self) -> bool {
@@ -337,7 +337,7 @@ impl Output {
 
     /// True if the file had been removed when it was last looked for.
     pub fn is_removed(&self) -> bool {
-        self.place == Place::Removed
+        self.state == FileState::Removed
     }
 
     /// Its name.
@@ -351,16 +351,16 @@ impl Output {
     }
 
     /// Where the file is. What cannot be looked at now is taken to be where it was.
-    fn find(&self) -> Place {
+    fn find(&self) -> FileState {
         if self.file.metadata().is_ok_and(|file| file.nlink() == 0) {
-            return Place::Removed;
+            return FileState::Removed;
         }
         match std::fs::symlink_metadata(&self.path) {
-            Ok(there) if id_of(&there) != self.id => Place::Moved,
+            Ok(there) if id_of(&there) != self.id => FileState::Moved,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Place::Moved
+                FileState::Moved
             }
-            Ok(_) | Err(_) => Place::Kept,
+            Ok(_) | Err(_) => FileState::Kept,
         }
     }
 

@@ -44,18 +44,18 @@ pub struct Pass {
 enum Stage {
     Listing(Listing),
     /// The oldest first, and whether there are younger ones that could not be remembered.
-    Looking(VecDeque<Candidate>, Rest),
+    Looking(VecDeque<Candidate>, Younger),
 }
 
 struct Listing {
     names: OwningIter,
     /// The youngest on top.
     oldest: BinaryHeap<Candidate>,
-    rest: Rest,
+    younger: Younger,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
+enum Younger {
     None,
     Some,
 }
@@ -89,16 +89,16 @@ impl Pass {
             Stage::Listing(listing) => {
                 if listing.step(&self.folder, self.after.as_ref(), wants)? {
                     let oldest = std::mem::take(&mut listing.oldest).into_sorted_vec();
-                    self.stage = Stage::Looking(oldest.into(), listing.rest);
+                    self.stage = Stage::Looking(oldest.into(), listing.younger);
                 }
                 Ok(Next::More)
             }
-            Stage::Looking(candidates, rest) => {
+            Stage::Looking(candidates, younger) => {
                 if let Some(candidate) = candidates.pop_front() {
                     self.after = Some(candidate.clone());
                     return Ok(Next::Candidate(candidate));
                 }
-                if *rest == Rest::None {
+                if *younger == Younger::None {
                     return Ok(Next::End);
                 }
                 self.stage = Stage::Listing(Listing::of(&self.folder)?);
@@ -136,7 +136,7 @@ impl Listing {
     fn of(folder: &File) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let names = Dir::openat(folder, ".", flags, Mode::empty())?.into_iter();
-        Ok(Self { names, oldest: BinaryHeap::new(), rest: Rest::None })
+        Ok(Self { names, oldest: BinaryHeap::new(), younger: Younger::None })
     }
 
     /// Goes through some entries, and remembers the oldest files behind `after`. Returns whether that was all.
@@ -169,7 +169,7 @@ impl Listing {
         self.oldest.push(candidate);
         if self.oldest.len() > MAX_CANDIDATES {
             self.oldest.pop();
-            self.rest = Rest::Some;
+            self.younger = Younger::Some;
         }
     }
 }
