@@ -109,32 +109,32 @@ pub trait Module {
 
     /// An HTTP request has come to a server; where it goes has not been looked for. The first module that
     /// does not continue decides.
-    fn on_http_server(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Route {
+    fn on_http_server(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
 
     /// An HTTP request has come to a location; nobody has been asked for an answer. The first module that
     /// does not continue decides.
-    fn on_http_location(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Route {
+    fn on_http_location(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
 
     /// An HTTP request that has been let through to its location; the first module that answers wins.
-    fn on_http(&mut self, _cx: &mut Ctx, _asked: &HttpRequest) -> Option<Answer> {
+    fn on_http(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Option<Answer> {
         None
     }
 
     /// The answer to an HTTP request is an error of this status; there may be a better one.
-    fn on_http_error(&mut self, _cx: &mut Ctx, _asked: &HttpRequest, _status: u16) -> Route {
+    fn on_http_error(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _status: u16) -> Route {
         Route::Continue
     }
 
     /// An answer is about to be sent; its head may be changed.
-    fn on_http_reply(&mut self, _cx: &mut Ctx, _asked: &HttpRequest, _head: &mut http::ResponseHead) {}
+    fn on_http_reply(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _head: &mut http::ResponseHead) {}
 
     /// An answer waits to be sent, for as long as the client likes to take: what
     /// [`on_http_done`](Self::on_http_done) does not look at may be dropped.
-    fn on_http_queued(&mut self, _asked: &mut HttpRequest) {}
+    fn on_http_queued(&mut self, _request: &mut HttpRequest) {}
 
     /// An answer has been sent, or never will be.
     fn on_http_done(&mut self, _cx: &mut Ctx, _done: &Exchange) {}

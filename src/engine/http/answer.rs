@@ -102,7 +102,7 @@ impl HttpReply {
 /// An answer that is being made.
 #[derive(Debug)]
 pub(in crate::engine) struct Composing {
-    pub asked: HttpRequest,
+    pub request: HttpRequest,
     pub work: Box<dyn Compose>,
     /// The status that it is to have, in place of a good one of its own.
     pub forced: Option<u16>,

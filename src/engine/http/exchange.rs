@@ -17,8 +17,8 @@ pub(in crate::engine) struct SendLimits {
 /// An answered HTTP request.
 #[derive(Debug)]
 pub struct Exchange {
-    /// What was asked, as it was answered: an internal redirect has changed its path and location.
-    pub asked: HttpRequest,
+    /// The request as it was answered: an internal redirect has changed its path and location.
+    pub request: HttpRequest,
     /// The answer's status; 444 where the connection was closed without one.
     pub status: u16,
     /// Bytes of the answer that were sent.
@@ -45,7 +45,7 @@ impl Exchange {
 
     /// Bytes of memory that the request takes, about: its path and its fields are copies of its head.
     pub(in crate::engine) fn memory(&self) -> usize {
-        2 * self.asked.request.length
+        2 * self.request.head.length
     }
 
     pub(in crate::engine) fn count(&mut self, bytes_out: u64) {

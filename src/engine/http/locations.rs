@@ -157,8 +157,8 @@ pub(in crate::engine) struct Locations {
 pub(in crate::engine) struct KeepAlive {
     /// How long a connection may be idle after an answer; none if it ends with the answer.
     pub idle: Option<Duration>,
-    /// Seconds that are told to the client, if any are.
-    pub told: Option<u64>,
+    /// Seconds that clients are told in Keep-Alive.
+    pub advertised: Option<u64>,
 }
 
 /// `send_timeout` and `send_min_rate`.
@@ -212,7 +212,7 @@ impl Locations {
         self.servers.get(server).map(|server| server.own)
     }
 
-    /// The location that a path falls into, and what the groups of its regular expression have caught.
+    /// The location that a path falls into, and the captures of its regular expression.
     pub(in crate::engine) fn find(&self, server: usize, path: &str) -> Option<(LocationId, Vec<String>)> {
         self.servers.get(server).map(|server| server.find(path))
     }
@@ -277,16 +277,16 @@ impl ServerLocations {
         let prefix = self.prefixes.iter().find(|(prefix, ..)| path.starts_with(prefix.as_str()));
         if !matches!(prefix, Some((_, Kind::FirmPrefix, _))) {
             for (regex, id) in &self.regexes {
-                // What is caught costs more to find, and hardly ever is.
+                // Captures cost more to find, and there are hardly ever any.
                 if regex.captures_len() == 1 && regex.is_match(path) {
                     return (*id, Vec::new());
                 }
                 if regex.captures_len() > 1
-                    && let Some(caught) = regex.captures(path)
+                    && let Some(captures) = regex.captures(path)
                 {
                     let group =
                         |group: Option<regex_lite::Match<'_>>| group.map_or("", |m| m.as_str()).to_owned();
-                    return (*id, caught.iter().map(group).collect());
+                    return (*id, captures.iter().map(group).collect());
                 }
             }
         }
@@ -300,7 +300,7 @@ impl KeepAlive {
         let idle = words.first().and_then(|word| value::time(word)).filter(|time| !time.is_zero());
         Self {
             idle: idle.map(or_never),
-            told: words.get(1).and_then(|word| value::time(word)).map(|time| time.as_secs()),
+            advertised: words.get(1).and_then(|word| value::time(word)).map(|time| time.as_secs()),
         }
     }
 }
@@ -339,9 +339,9 @@ mod tests {
         let config = crate::engine::Config::new(&Scope::root(&tree, &table)).unwrap();
         let locations = Locations::new(&config.locations);
         let name = |path: &&str| {
-            let (id, caught) = locations.find(0, path).unwrap();
+            let (id, captures) = locations.find(0, path).unwrap();
             let args = &config.locations[id.0].scope.node().args;
-            [args.join(" "), caught.get(1..).unwrap_or_default().join(",")].join("|")
+            [args.join(" "), captures.get(1..).unwrap_or_default().join(",")].join("|")
         };
         paths.iter().map(name).collect()
     }

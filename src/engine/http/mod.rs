@@ -59,13 +59,13 @@ impl Engine {
                 return;
             }
             let Some(state) = session.http_mut() else { return };
-            let begun = if state.protocol.in_head() { state.waits_since } else { now };
+            let received_at = if state.protocol.in_head() { state.waits_since } else { now };
             let waited = std::mem::replace(&mut state.in_head, true);
             match state.protocol.next(&mut input) {
                 Ok(Some(request)) => {
                     state.in_head = false;
                     state.waits_since = now;
-                    self.answer(id, request, begun);
+                    self.answer(id, request, received_at);
                 }
                 Ok(None) => {
                     state.in_head = state.protocol.in_head();
@@ -75,20 +75,20 @@ impl Engine {
                     }
                     return;
                 }
-                Err(error) => return self.reject(id, error, begun),
+                Err(error) => return self.reject(id, error, received_at),
             }
         }
     }
 
     /// Answers a request that cannot be read, and closes.
-    pub(in crate::engine) fn reject(&mut self, id: SessionId, error: HttpError, begun: Instant) {
+    pub(in crate::engine) fn reject(&mut self, id: SessionId, error: HttpError, received_at: Instant) {
         match error {
             HttpError::RTMP => self.note_wrong_port(id, Spoken::Rtmp),
             HttpError::TLS => self.note_wrong_port(id, Spoken::Tls),
             _ => {}
         }
-        let Some(asked) = self.cx.receive(id, Request::unreadable(), begun) else { return };
-        self.send_reply(asked, HttpReply::error(error.status), false);
+        let Some(request) = self.cx.receive(id, Request::unreadable(), received_at) else { return };
+        self.send_reply(request, HttpReply::error(error.status), false);
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
     }
 
@@ -102,15 +102,15 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, id: SessionId, request: Request, begun: Instant) {
-        let Some(mut asked) = self.cx.receive(id, request, begun) else { return };
-        match self.find_answer(&mut asked) {
-            Some((Answer::Reply(reply), forced)) => self.deliver(asked, reply, forced),
-            Some((Answer::Later(work), forced)) => self.begin_composing(Composing { asked, work, forced }),
+    fn answer(&mut self, id: SessionId, request: Request, received_at: Instant) {
+        let Some(mut request) = self.cx.receive(id, request, received_at) else { return };
+        match self.find_answer(&mut request) {
+            Some((Answer::Reply(reply), forced)) => self.deliver(request, reply, forced),
+            Some((Answer::Later(work), forced)) => self.begin_composing(Composing { request, work, forced }),
             None => {
                 self.cx.finish(id, "closed without an answer");
-                let limits = self.cx.locations.send_limits(asked.location, 0);
-                self.cx.keep(asked, NO_ANSWER, (0, 0), limits);
+                let limits = self.cx.locations.send_limits(request.location, 0);
+                self.cx.keep(request, NO_ANSWER, (0, 0), limits);
             }
         }
     }
@@ -127,7 +127,7 @@ impl Engine {
                 state.composing = false;
             }
             self.cx.resume_input(id);
-            self.deliver(composing.asked, reply, composing.forced);
+            self.deliver(composing.request, reply, composing.forced);
         } else {
             self.composing.insert(id, composing);
             // One is finished before the next begins: what is half done takes memory.
@@ -137,7 +137,7 @@ impl Engine {
 
     /// Holds a session until its answer has been made.
     fn begin_composing(&mut self, composing: Composing) {
-        let id = composing.asked.session;
+        let id = composing.request.session;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
             state.composing = true;
             self.composing.insert(id, composing);
@@ -146,33 +146,33 @@ impl Engine {
     }
 
     /// Sends an answer, with another status than its own if it is a good one and another is forced.
-    fn deliver(&mut self, asked: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
-        let id = asked.session;
+    fn deliver(&mut self, request: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
+        let id = request.session;
         if reply.head.status < 300 {
             reply.head.status = forced.unwrap_or(reply.head.status);
         }
         let (method, target, status) =
-            (asked.method.as_str(), asked.request.target.escape_debug(), reply.head.status);
+            (request.method.as_str(), request.head.target.escape_debug(), reply.head.status);
         log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
         if status == 404 {
-            self.cx.note_not_found(&asked);
+            self.cx.note_not_found(&request);
         }
-        let persistent = asked.request.persistent && !self.cx.draining;
-        if !self.send_reply(asked, reply, persistent) {
+        let persistent = request.head.persistent && !self.cx.draining;
+        if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }
     }
 
     /// Lets the modules find an answer where the request goes, or where they send it, and the status that a good
     /// one is to have. None to hang up.
-    fn find_answer(&mut self, asked: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
+    fn find_answer(&mut self, request: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
         let (mut forced, mut error_page) = (None, false);
         for _ in 0..=MAX_REDIRECTS {
-            let mut route = self.visit(asked);
+            let mut route = self.visit(request);
             // As in nginx, an error on the way to an error page has no other.
             if let (Route::Reply(reply), false) = (&route, error_page) {
                 let (status, modules) = (reply.head.status, &mut self.modules);
-                let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, asked, status));
+                let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, request, status));
                 if status >= 300
                     && let Some(better) = better.find(|route| !matches!(route, Route::Continue))
                 {
@@ -184,7 +184,7 @@ impl Engine {
                 Route::Close => return None,
                 Route::Redirect(Redirect { target, status }) => {
                     forced = forced.or(status);
-                    self.cx.redirect(asked, target, error_page);
+                    self.cx.redirect(request, target, error_page);
                     continue;
                 }
                 Route::Continue => Answer::Reply(HttpReply::error(404)),
@@ -193,49 +193,49 @@ impl Engine {
             };
             return Some((answer, forced));
         }
-        log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", asked.session, asked.request.path);
+        log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", request.session, request.head.path);
         Some((Answer::Reply(HttpReply::error(500)), None))
     }
 
     /// Asks the modules at one place.
-    fn visit(&mut self, asked: &mut HttpRequest) -> Route {
+    fn visit(&mut self, request: &mut HttpRequest) -> Route {
         let cx = &mut self.cx;
-        if !cx.locations.is_named(asked.location) {
+        if !cx.locations.is_named(request.location) {
             for module in &mut self.modules {
-                match module.on_http_server(cx, asked) {
+                match module.on_http_server(cx, request) {
                     Route::Continue => {}
                     decided => return decided,
                 }
             }
-            cx.locate(asked);
+            cx.locate(request);
         }
         for module in &mut self.modules {
-            match module.on_http_location(cx, asked) {
+            match module.on_http_location(cx, request) {
                 Route::Continue => {}
                 decided => return decided,
             }
         }
-        let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, asked));
+        let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, request));
         answer.map_or_else(|| Route::Reply(HttpReply::error(404)), Route::from)
     }
 
     /// Queues an answer. Returns whether the connection goes on.
-    fn send_reply(&mut self, mut asked: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
-        let id = asked.session;
+    fn send_reply(&mut self, mut request: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
+        let id = request.session;
         for module in &mut self.modules {
-            module.on_http_reply(&mut self.cx, &asked, &mut reply.head);
+            module.on_http_reply(&mut self.cx, &request, &mut reply.head);
         }
-        let keep_alive = self.cx.locations.keep_alive(asked.location);
+        let keep_alive = self.cx.locations.keep_alive(request.location);
         let idle = keep_alive.and_then(|keep| keep.idle).filter(|_| persistent);
-        if let (Some(_), Some(told)) = (idle, keep_alive.and_then(|keep| keep.told)) {
-            reply.head = reply.head.with("Keep-Alive", format!("timeout={told}"));
+        if let (Some(_), Some(seconds)) = (idle, keep_alive.and_then(|keep| keep.advertised)) {
+            reply.head = reply.head.with("Keep-Alive", format!("timeout={seconds}"));
         }
         let head = reply.head.encode(Some(reply.body.len()), idle.is_some(), self.cx.date());
-        if asked.method == Method::Head || !response::has_body(reply.head.status) {
+        if request.method == Method::Head || !response::has_body(reply.head.status) {
             reply.body = Body::Empty;
         }
         let sizes = (head.len() as u64, reply.body.len());
-        let mut limits = self.cx.locations.send_limits(asked.location, sizes.0 + sizes.1);
+        let mut limits = self.cx.locations.send_limits(request.location, sizes.0 + sizes.1);
         limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
         if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
@@ -244,8 +244,8 @@ impl Engine {
             if let (Some(state), Some(idle)) = (session.http_mut(), idle) {
                 state.keep_alive = idle;
             }
-            self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut asked));
-            self.cx.keep(asked, reply.head.status, sizes, limits);
+            self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut request));
+            self.cx.keep(request, reply.head.status, sizes, limits);
         }
         if let Some(idle) = idle {
             // Whichever may be due first: nothing more comes, nothing of this is taken, or it is taken too slowly.
@@ -257,69 +257,69 @@ impl Engine {
 
 impl Ctx {
     /// A request with all that is known of it; it has come to its server and to no location yet.
-    fn receive(&mut self, id: SessionId, request: Request, begun: Instant) -> Option<HttpRequest> {
+    fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
         let peer = session.peer;
         let state = session.http_mut()?;
         state.requests += 1;
         let server = self.hosts.get(state.hosts)?.find(&request.host)?;
-        let since = now.instant.saturating_duration_since(begun);
+        let since = now.instant.saturating_duration_since(received_at);
         Some(HttpRequest {
             session: id,
             peer,
             local: state.local,
             number: state.requests,
-            begun: Now { instant: begun, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
+            received_at: Now { instant: received_at, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
             location: self.locations.own(server)?,
             server,
-            caught: Vec::new(),
+            captures: Vec::new(),
             method: request.method.clone(),
-            request,
+            head: request,
             internal: false,
         })
     }
 
     /// Finds the location of a request.
-    fn locate(&self, asked: &mut HttpRequest) {
-        if let Some((location, caught)) = self.locations.find(asked.server, &asked.request.path) {
-            (asked.location, asked.caught) = (location, caught);
+    fn locate(&self, request: &mut HttpRequest) {
+        if let Some((location, captures)) = self.locations.find(request.server, &request.head.path) {
+            (request.location, request.captures) = (location, captures);
         }
     }
 
     /// Sends a request to another place. To an error page it goes without what made it conditional.
-    fn redirect(&self, asked: &mut HttpRequest, target: Target, error_page: bool) {
-        asked.internal = true;
+    fn redirect(&self, request: &mut HttpRequest, target: Target, error_page: bool) {
+        request.internal = true;
         if error_page {
-            asked.request.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
-            asked.request.headers.remove(&["if-modified-since", "if-unmodified-since"]);
-            if asked.request.method != Method::Head {
-                asked.request.method = Method::Get;
+            request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
+            request.head.headers.remove(&["if-modified-since", "if-unmodified-since"]);
+            if request.head.method != Method::Head {
+                request.head.method = Method::Get;
             }
         }
-        let own = self.locations.own(asked.server);
+        let own = self.locations.own(request.server);
         match target {
             Target::Path { path, query } => {
-                (asked.request.path, asked.request.query) = (path, query);
-                asked.location = own.unwrap_or(asked.location);
+                (request.head.path, request.head.query) = (path, query);
+                request.location = own.unwrap_or(request.location);
             }
             Target::Named(name) => {
-                let named = self.locations.named(asked.server, &name).or(own);
-                asked.location = named.unwrap_or(asked.location);
+                let named = self.locations.named(request.server, &name).or(own);
+                request.location = named.unwrap_or(request.location);
             }
         }
     }
 
     /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
-    fn keep(&mut self, asked: HttpRequest, status: u16, (head, body): (u64, u64), limits: SendLimits) {
-        let (id, ended) = (asked.session, self.now);
+    fn keep(&mut self, request: HttpRequest, status: u16, (head, body): (u64, u64), limits: SendLimits) {
+        let (id, ended) = (request.session, self.now);
         let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
         let begins = state.queued;
         state.queued += head + body;
         if state.exchanges.is_empty() {
             state.front_since = ended.instant;
         }
-        let exchange = Exchange { asked, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
+        let exchange = Exchange { request, status, sent: 0, body_sent: 0, ended, begins, head, body, limits };
         state.exchanges.push_back(Box::new(exchange));
         if let Some(session) = self.sessions.get_mut(id) {
             self.budgets.count_replies(session);

@@ -9,27 +9,27 @@ use crate::http;
 /// An HTTP request and what is known of it.
 #[derive(Debug)]
 pub struct HttpRequest {
-    /// Who asks.
+    /// The session that it has come on.
     pub session: SessionId,
-    /// The address that asks.
+    /// The client's address.
     pub peer: SocketAddr,
-    /// The address that is asked, as it is listened on.
+    /// The address that it has connected to, as it is listened on.
     pub local: SocketAddr,
     /// The number of the request on its connection, from 1.
     pub number: u64,
     /// When its first byte was read.
-    pub begun: Now,
+    pub received_at: Now,
     /// The position of the server that answers.
     pub server: usize,
     /// The location block.
     pub location: LocationId,
-    /// What the location's regular expression has caught, the whole first; empty without groups.
-    pub caught: Vec<String>,
-    /// The method that came, whatever an error page's request has.
+    /// The captures of the location's regular expression, the whole match first; empty without groups.
+    pub captures: Vec<String>,
+    /// The method that came: a request for an error page has another.
     pub method: http::Method,
-    /// The request itself. An internal redirect changes its path and query.
-    pub request: http::Request,
-    /// Whether an internal redirect has led here.
+    /// Its head. An internal redirect changes its path and query.
+    pub head: http::Request,
+    /// An internal redirect has led here.
     pub internal: bool,
 }
 
@@ -40,19 +40,20 @@ mod tests {
     impl HttpRequest {
         /// What a head asks of the first server, from 192.0.2.1.
         pub fn for_test(head: &str) -> Self {
-            let request = http::Request::parse(head.as_bytes()).unwrap();
-            let begun = Now { instant: std::time::Instant::now(), wall: std::time::SystemTime::UNIX_EPOCH };
+            let head = http::Request::parse(head.as_bytes()).unwrap();
+            let received_at =
+                Now { instant: std::time::Instant::now(), wall: std::time::SystemTime::UNIX_EPOCH };
             Self {
                 session: SessionId::default(),
                 peer: ([192, 0, 2, 1], 1000).into(),
                 local: ([127, 0, 0, 1], 80).into(),
                 number: 1,
-                begun,
+                received_at,
                 server: 0,
                 location: LocationId(0),
-                caught: Vec::new(),
-                method: request.method.clone(),
-                request,
+                captures: Vec::new(),
+                method: head.method.clone(),
+                head,
                 internal: false,
             }
         }

@@ -39,17 +39,17 @@ impl Engine {
 
 impl Ctx {
     /// An HTTP request is answered with 404.
-    pub(in crate::engine) fn note_not_found(&mut self, asked: &HttpRequest) {
-        let (path, _) = asked.request.target.split_once('?').unwrap_or((&asked.request.target, ""));
+    pub(in crate::engine) fn note_not_found(&mut self, request: &HttpRequest) {
+        let (path, _) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
         // Not where an error page is, to which the request may have been sent.
-        let found = path::resolve(path).ok().and_then(|path| self.locations.find(asked.server, &path));
-        if !self.locations.logs_not_found(found.map_or(asked.location, |(location, _)| location)) {
+        let found = path::resolve(path).ok().and_then(|path| self.locations.find(request.server, &path));
+        if !self.locations.logs_not_found(found.map_or(request.location, |(location, _)| location)) {
             return;
         }
         let path = shortened(path, MAX_PATH);
         let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
-        let (id, peer): (SessionId, IpAddr) = (asked.session, asked.peer.ip());
-        let method = shortened(asked.method.as_str(), MAX_METHOD);
+        let (id, peer): (SessionId, IpAddr) = (request.session, request.peer.ip());
+        let method = shortened(request.method.as_str(), MAX_METHOD);
         log::info!("{id} {peer}: {method} {path} is not there (404){others}");
     }
 }

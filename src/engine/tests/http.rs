@@ -177,7 +177,7 @@ fn the_head_of_a_request_is_kept_beside_its_answer_only_where_it_is_logged() {
         let (mut world, id) = world_with(settings);
         ask(&mut world, id, 1);
         let state = world.engine.cx.sessions.get_mut(id).and_then(Session::http_mut).unwrap();
-        let request = &state.exchanges.front().unwrap().asked.request;
+        let request = &state.exchanges.front().unwrap().request.head;
         assert_eq!(request.headers.get("host").is_some(), is_logged, "{settings}");
     }
 }

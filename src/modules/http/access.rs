@@ -26,8 +26,8 @@ impl Rules {
     }
 
     /// True if a request may pass: the first rule that fits its address decides; without one it may.
-    pub fn admit(&self, asked: &HttpRequest) -> bool {
-        let rule = self.0.iter().find(|(_, network)| network.contains(asked.peer.ip()));
+    pub fn admit(&self, request: &HttpRequest) -> bool {
+        let rule = self.0.iter().find(|(_, network)| network.contains(request.peer.ip()));
         rule.is_none_or(|(rule, _)| *rule == Rule::Allow)
     }
 }

@@ -34,7 +34,7 @@ impl AddedHeader {
         if !response::is_value(value) {
             return Err("a header's value is one line without control characters".to_owned());
         }
-        Ok(Self { name: name.clone(), always, value: Template::parse(value, When::Asked)? })
+        Ok(Self { name: name.clone(), always, value: Template::parse(value, When::Request)? })
     }
 }
 
@@ -113,7 +113,7 @@ pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, v
     let headers: Vec<_> = added.iter().filter(applies).collect();
     head.headers.retain(|(name, _)| !headers.iter().any(|added| added.name.eq_ignore_ascii_case(name)));
     if GOOD.contains(&status) {
-        expire(head, expires, seconds_of(view.asked.begun.wall));
+        expire(head, expires, seconds_of(view.request.received_at.wall));
     }
     for header in headers {
         let value = header.value.fill(view);

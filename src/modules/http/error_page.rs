@@ -92,7 +92,7 @@ fn parse(args: &[String]) -> Result<ErrorPage, String> {
     Ok(ErrorPage {
         codes: codes.iter().map(code).collect::<Result<_, _>>()?,
         status,
-        target: Template::parse(target, When::Asked)?,
+        target: Template::parse(target, When::Request)?,
     })
 }
 

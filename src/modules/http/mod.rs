@@ -38,9 +38,9 @@ pub struct Http {
 }
 
 impl Http {
-    fn at<'a>(&'a self, asked: &'a HttpRequest) -> Option<(&'a Settings, View<'a>)> {
-        let settings = self.locations.get(asked.location.0)?;
-        Some((settings, View { asked, server_name: &settings.server_name, done: None }))
+    fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, View<'a>)> {
+        let settings = self.locations.get(request.location.0)?;
+        Some((settings, View { request, server_name: &settings.server_name, done: None }))
     }
 }
 
@@ -84,21 +84,21 @@ impl Module for Http {
         served::probe(config, probe);
     }
 
-    fn on_http_server(&mut self, _cx: &mut Ctx, asked: &HttpRequest) -> Route {
-        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
-        settings.rewrite.route(&view, || settings.mime(&asked.request.path))
+    fn on_http_server(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Route {
+        let Some((settings, view)) = self.at(request) else { return Route::Continue };
+        settings.rewrite.route(&view, || settings.mime(&request.head.path))
     }
 
-    fn on_http_location(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Route {
-        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
-        if settings.internal && !asked.internal {
+    fn on_http_location(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Route {
+        let Some((settings, view)) = self.at(request) else { return Route::Continue };
+        if settings.internal && !request.internal {
             return Route::Reply(HttpReply::error(404));
         }
-        match settings.rewrite.route(&view, || settings.mime(&asked.request.path)) {
+        match settings.rewrite.route(&view, || settings.mime(&request.head.path)) {
             Route::Continue => {}
             decided => return decided,
         }
-        if !settings.rules.admit(asked) {
+        if !settings.rules.admit(request) {
             return Route::Reply(HttpReply::error(403));
         }
         let Some(try_files) = &settings.try_files else { return Route::Continue };
@@ -108,40 +108,40 @@ impl Module for Http {
         route
     }
 
-    fn on_http(&mut self, cx: &mut Ctx, asked: &HttpRequest) -> Option<Answer> {
-        let (settings, view) = self.at(asked)?;
+    fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
+        let (settings, view) = self.at(request)?;
         settings.folder.as_ref()?;
         let sources = Sources::new(cx);
-        let answer = files::serve(settings, &view, &sources, &asked.request.path);
+        let answer = files::serve(settings, &view, &sources, &request.head.path);
         cx.refusals.downloads += sources.shortages.get();
         Some(answer)
     }
 
-    fn on_http_error(&mut self, _cx: &mut Ctx, asked: &HttpRequest, status: u16) -> Route {
-        let Some((settings, view)) = self.at(asked) else { return Route::Continue };
+    fn on_http_error(&mut self, _cx: &mut Ctx, request: &HttpRequest, status: u16) -> Route {
+        let Some((settings, view)) = self.at(request) else { return Route::Continue };
         settings.error_pages.route(&view, status)
     }
 
-    fn on_http_reply(&mut self, _cx: &mut Ctx, asked: &HttpRequest, head: &mut ResponseHead) {
-        if let Some((settings, view)) = self.at(asked) {
-            added::apply(head, settings.added_for(&asked.request), settings.expires, &view);
+    fn on_http_reply(&mut self, _cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
+        if let Some((settings, view)) = self.at(request) {
+            added::apply(head, settings.added_for(&request.head), settings.expires, &view);
         }
     }
 
     /// The head of a browser's request takes up more than all else that a client costs which does not read.
-    fn on_http_queued(&mut self, asked: &mut HttpRequest) {
+    fn on_http_queued(&mut self, request: &mut HttpRequest) {
         let is_logged =
-            self.locations.get(asked.location.0).is_some_and(|settings| !settings.logs.is_empty());
+            self.locations.get(request.location.0).is_some_and(|settings| !settings.logs.is_empty());
         if !is_logged {
-            (asked.request, asked.caught) = (Request::unreadable(), Vec::new());
+            (request.head, request.captures) = (Request::unreadable(), Vec::new());
         }
     }
 
     fn on_http_done(&mut self, cx: &mut Ctx, done: &Exchange) {
-        let Some(settings) = self.locations.get(done.asked.location.0) else { return };
+        let Some(settings) = self.locations.get(done.request.location.0) else { return };
         let now = cx.now.instant;
         for access in &settings.logs {
-            let view = View { asked: &done.asked, server_name: &settings.server_name, done: Some(done) };
+            let view = View { request: &done.request, server_name: &settings.server_name, done: Some(done) };
             if self.logs.add(access.log, &access.format.line(&view), now) {
                 cx.set_module_timer("http", now + DELAY, 0);
             }

@@ -29,7 +29,7 @@ pub enum Return {
 impl Return {
     /// Reads the arguments of the directive.
     pub fn parse(args: &[String]) -> Result<Self, String> {
-        let template = |text: &String| Template::parse(text, When::Asked);
+        let template = |text: &String| Template::parse(text, When::Request);
         match args {
             [word] => match word.parse::<u16>() {
                 Ok(444) => Ok(Self::Nothing),
@@ -195,7 +195,7 @@ impl Rewrite {
 
     /// The route of a request. `mime` is the media type of its path.
     pub fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
-        match self.follow(view.asked.request.method.as_str()) {
+        match self.follow(view.request.head.method.as_str()) {
             (_, Some(action)) => action.route(view, mime),
             (_, None) => Route::Continue,
         }
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_return_has_a_status_a_text_or_an_address() {
         let parse = |args: &[&str]| Return::parse(&words(args));
-        let text = |text: &str| Template::parse(text, When::Asked).unwrap();
+        let text = |text: &str| Template::parse(text, When::Request).unwrap();
         assert_eq!(parse(&["204"]), Ok(Return::Status(204)));
         assert_eq!(parse(&["444"]), Ok(Return::Nothing));
         assert_eq!(parse(&["200", "a $uri"]), Ok(Return::Text(200, text("a $uri"))));

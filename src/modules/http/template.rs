@@ -9,7 +9,7 @@ use crate::engine::{Exchange, HttpRequest};
 /// The values that a text is filled in from.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    pub asked: &'a HttpRequest,
+    pub request: &'a HttpRequest,
     /// The server's first name.
     pub server_name: &'a str,
     /// The answer, once it has been sent.
@@ -20,9 +20,9 @@ pub struct View<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Before the request is answered.
-    Asked,
+    Request,
     /// After it has been answered: in a log.
-    Done,
+    Log,
 }
 
 /// A text with variables.
@@ -50,7 +50,7 @@ enum Piece {
 #[derive(Debug, Clone)]
 enum Variable {
     /// Something of the request that needs no name.
-    Asked(fn(View<'_>) -> Cow<'_, str>),
+    Request(fn(View<'_>) -> Cow<'_, str>),
     /// Something of the answer.
     Done(fn(&Exchange) -> String),
     /// A header of the request, by its name in lower case.
@@ -58,7 +58,7 @@ enum Variable {
     /// An argument of the query, as it came.
     Argument(String),
     /// A group of the location's regular expression.
-    Caught(usize),
+    Capture(usize),
     /// Something that only nginx has, and that is empty there, too, where it does not apply.
     Nothing,
 }
@@ -117,13 +117,13 @@ impl Template {
 
 impl Variable {
     fn value<'a>(&self, view: &View<'a>) -> Cow<'a, str> {
-        let request = &view.asked.request;
+        let request = &view.request.head;
         match self {
-            Self::Asked(value) => value(*view),
+            Self::Request(value) => value(*view),
             Self::Done(value) => view.done.map(value).unwrap_or_default().into(),
             Self::Header(name) => request.headers.get(name).unwrap_or_default().into(),
             Self::Argument(name) => argument(&request.query, name).into(),
-            Self::Caught(group) => view.asked.caught.get(*group).map_or("", String::as_str).into(),
+            Self::Capture(group) => view.request.captures.get(*group).map_or("", String::as_str).into(),
             Self::Nothing => "".into(),
         }
     }
@@ -144,12 +144,12 @@ fn variable(name: &str, when: When) -> Option<Variable> {
         return Some(Variable::Argument(argument.to_owned()));
     }
     if let [digit @ b'1'..=b'9'] = name.as_bytes() {
-        return Some(Variable::Caught(usize::from(digit - b'0')));
+        return Some(Variable::Capture(usize::from(digit - b'0')));
     }
     if let Some(value) = of_request(name) {
-        return Some(Variable::Asked(value));
+        return Some(Variable::Request(value));
     }
-    if when == When::Asked {
+    if when == When::Request {
         return None;
     }
     if let Some(value) = of_answer(name) {
@@ -162,35 +162,35 @@ fn variable(name: &str, when: When) -> Option<Variable> {
 
 fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
     Some(match name {
-        "host" => |view| match view.asked.request.host.as_str() {
+        "host" => |view| match view.request.head.host.as_str() {
             "" => view.server_name.into(),
             host => host.into(),
         },
         "server_name" => |view| view.server_name.into(),
-        "uri" | "document_uri" => |view| view.asked.request.path.as_str().into(),
-        "request_uri" => |view| view.asked.request.uri(),
-        "args" | "query_string" => |view| view.asked.request.query.as_str().into(),
-        "is_args" => |view| if view.asked.request.query.is_empty() { "" } else { "?" }.into(),
-        "request_method" => |view| view.asked.request.method.as_str().into(),
-        "request" => |view| match view.asked.request.target.as_str() {
+        "uri" | "document_uri" => |view| view.request.head.path.as_str().into(),
+        "request_uri" => |view| view.request.head.uri(),
+        "args" | "query_string" => |view| view.request.head.query.as_str().into(),
+        "is_args" => |view| if view.request.head.query.is_empty() { "" } else { "?" }.into(),
+        "request_method" => |view| view.request.head.method.as_str().into(),
+        "request" => |view| match view.request.head.target.as_str() {
             "" => "".into(),
             target => {
-                let (method, minor) = (view.asked.method.as_str(), view.asked.request.version_minor);
+                let (method, minor) = (view.request.method.as_str(), view.request.head.version_minor);
                 format!("{method} {target} HTTP/1.{minor}").into()
             }
         },
-        "server_protocol" => |view| format!("HTTP/1.{}", view.asked.request.version_minor).into(),
+        "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
         "scheme" => |_| "http".into(),
-        "remote_addr" | "realip_remote_addr" => |view| view.asked.peer.ip().to_canonical().to_string().into(),
-        "remote_port" => |view| view.asked.peer.port().to_string().into(),
-        "server_addr" => |view| view.asked.local.ip().to_canonical().to_string().into(),
-        "server_port" => |view| view.asked.local.port().to_string().into(),
-        "connection" => |view| view.asked.session.to_string().trim_start_matches('#').to_owned().into(),
-        "connection_requests" => |view| view.asked.number.to_string().into(),
-        "content_type" => |view| view.asked.request.headers.get("content-type").unwrap_or_default().into(),
-        "content_length" => {
-            |view| view.asked.request.headers.get("content-length").unwrap_or_default().into()
+        "remote_addr" | "realip_remote_addr" => {
+            |view| view.request.peer.ip().to_canonical().to_string().into()
         }
+        "remote_port" => |view| view.request.peer.port().to_string().into(),
+        "server_addr" => |view| view.request.local.ip().to_canonical().to_string().into(),
+        "server_port" => |view| view.request.local.port().to_string().into(),
+        "connection" => |view| view.request.session.to_string().trim_start_matches('#').to_owned().into(),
+        "connection_requests" => |view| view.request.number.to_string().into(),
+        "content_type" => |view| view.request.head.headers.get("content-type").unwrap_or_default().into(),
+        "content_length" => |view| view.request.head.headers.get("content-length").unwrap_or_default().into(),
         _ => return None,
     })
 }
@@ -200,9 +200,9 @@ fn of_answer(name: &str) -> Option<fn(&Exchange) -> String> {
         "status" => |done| done.status.to_string(),
         "body_bytes_sent" => |done| done.body_sent.to_string(),
         "bytes_sent" => |done| done.sent.to_string(),
-        "request_length" => |done| done.asked.request.length.to_string(),
+        "request_length" => |done| done.request.head.length.to_string(),
         "request_time" => |done| {
-            let taken = done.ended.instant.saturating_duration_since(done.asked.begun.instant);
+            let taken = done.ended.instant.saturating_duration_since(done.request.received_at.instant);
             format!("{}.{:03}", taken.as_secs(), taken.subsec_millis())
         },
         "request_completion" => |done| if done.is_complete() { "OK" } else { "" }.to_owned(),
@@ -230,9 +230,9 @@ mod tests {
     use super::*;
 
     fn filled(template: &str, head: &str) -> String {
-        let asked = HttpRequest::for_test(head);
-        let view = View { asked: &asked, server_name: "first.example", done: None };
-        Template::parse(template, When::Asked).unwrap().fill(&view)
+        let request = HttpRequest::for_test(head);
+        let view = View { request: &request, server_name: "first.example", done: None };
+        Template::parse(template, When::Request).unwrap().fill(&view)
     }
 
     #[test]
@@ -260,19 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_group_has_caught_is_one_digit_long() {
-        let mut asked = HttpRequest::for_test("GET / HTTP/1.0\r\n\r\n");
-        asked.caught = ["ab", "a", "b"].map(str::to_owned).to_vec();
-        let view = View { asked: &asked, server_name: "", done: None };
-        assert_eq!(Template::parse("$1-$20$3.", When::Asked).unwrap().fill(&view), "a-b0.");
+    fn the_number_of_a_capture_is_one_digit_long() {
+        let mut request = HttpRequest::for_test("GET / HTTP/1.0\r\n\r\n");
+        request.captures = ["ab", "a", "b"].map(str::to_owned).to_vec();
+        let view = View { request: &request, server_name: "", done: None };
+        assert_eq!(Template::parse("$1-$20$3.", When::Request).unwrap().fill(&view), "a-b0.");
     }
 
     #[test]
     fn what_is_not_known_is_a_mistake() {
         for text in ["$", "$nope", "${uri", "$http_", "$arg_", "$0", "a$ b"] {
-            assert!(Template::parse(text, When::Done).is_err(), "{text}");
+            assert!(Template::parse(text, When::Log).is_err(), "{text}");
         }
-        assert!(Template::parse("$status", When::Asked).is_err());
-        assert!(Template::parse("$status $upstream_addr $ssl_protocol", When::Done).is_ok());
+        assert!(Template::parse("$status", When::Request).is_err());
+        assert!(Template::parse("$status $upstream_addr $ssl_protocol", When::Log).is_ok());
     }
 }

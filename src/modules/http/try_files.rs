@@ -47,15 +47,15 @@ fn parse(args: &[String]) -> Result<TryFiles, String> {
     };
     // nginx finds a name without a slash if its root ends with one: as if the slash were here.
     let template = |text: &String| match text.starts_with(['/', '$']) {
-        true => Template::parse(text, When::Asked),
-        false => Template::parse(&format!("/{text}"), When::Asked),
+        true => Template::parse(text, When::Request),
+        false => Template::parse(&format!("/{text}"), When::Request),
     };
     let last = match last.strip_prefix('=') {
         Some(code) => match code.parse() {
             Ok(code @ 200..=599) => Last::Status(code),
             _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
         },
-        None if last.starts_with('@') => Last::Place(Template::parse(last, When::Asked)?),
+        None if last.starts_with('@') => Last::Place(Template::parse(last, When::Request)?),
         None => Last::Place(template(last)?),
     };
     let candidate =

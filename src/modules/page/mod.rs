@@ -64,8 +64,8 @@ impl Module for Page {
 
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let settings = self.pages.get(request.location.0)?.as_ref()?;
-        let asset = Asset::at(&settings.base, &request.request.path)?;
-        if !matches!(request.request.method, Method::Get | Method::Head) {
+        let asset = Asset::at(&settings.base, &request.head.path)?;
+        if !matches!(request.head.method, Method::Get | Method::Head) {
             return Some(Answer::Reply(HttpReply::error(405).with("Allow", "GET, HEAD")));
         }
         Some(Answer::Reply(match asset {

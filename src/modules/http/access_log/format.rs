@@ -49,7 +49,7 @@ impl Format {
         if texts.is_empty() {
             return Err("a name and what a line has".to_owned());
         }
-        Ok(Self { template: Template::parse(&texts.concat(), When::Done)?, escape })
+        Ok(Self { template: Template::parse(&texts.concat(), When::Log)?, escape })
     }
 
     /// A line, with its end.

@@ -54,7 +54,7 @@ impl Folder {
             );
             return Err(at(&why));
         }
-        let rest = Template::parse(rest, When::Asked).map_err(|why| at(&why))?;
+        let rest = Template::parse(rest, When::Request).map_err(|why| at(&why))?;
         // Files in memory are found by the paths that they would have on the disk.
         let base = path::absolute(base).unwrap_or_else(|_| base.into());
         Ok(Some(Self { base, rest, join }))
@@ -97,16 +97,16 @@ mod tests {
     use crate::engine::HttpRequest;
 
     fn located(folder: &Folder, path: &str) -> Option<(String, String)> {
-        let mut asked = HttpRequest::for_test("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
-        asked.caught = vec![path.to_owned(), "../x".to_owned()];
-        let view = View { asked: &asked, server_name: "", done: None };
+        let mut request = HttpRequest::for_test("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
+        request.captures = vec![path.to_owned(), "../x".to_owned()];
+        let view = View { request: &request, server_name: "", done: None };
         let (base, rest) = folder.locate(&view, path)?;
         Some((base.to_str()?.to_owned(), rest.into_owned()))
     }
 
     fn folder(text: &str, join: Join) -> Folder {
         let (base, rest) = split_at_variable(text);
-        Folder { base: base.into(), rest: Template::parse(rest, When::Asked).unwrap(), join }
+        Folder { base: base.into(), rest: Template::parse(rest, When::Request).unwrap(), join }
     }
 
     fn found(base: &str, rest: &str) -> Option<(String, String)> {

@@ -38,7 +38,7 @@ const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
 
 /// Answers a request for what is at `path` in a location that serves files.
 pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
-    let request = &view.asked.request;
+    let request = &view.request.head;
     let mut reply = match request.method {
         Method::Get | Method::Head => match get(settings, view, sources, path) {
             Answer::Reply(reply) => reply,
@@ -100,7 +100,7 @@ fn has_extension(path: &str, among: &[&str]) -> bool {
 }
 
 fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
-    let request = &view.asked.request;
+    let request = &view.request.head;
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return Answer::Reply(HttpReply::error(404)) };
     if path.ends_with('/') {

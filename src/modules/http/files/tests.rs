@@ -51,13 +51,13 @@ fn ask_with(
     line: &str,
     fields: &str,
 ) -> HttpReply {
-    let asked = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-    let view = View { asked: &asked, server_name: "", done: None };
+    let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+    let view = View { request: &request, server_name: "", done: None };
     let sources = Sources { memory, descriptors, shortages: Cell::new(0) };
-    let Answer::Reply(mut reply) = serve(settings, &view, &sources, &asked.request.path) else {
+    let Answer::Reply(mut reply) = serve(settings, &view, &sources, &request.head.path) else {
         panic!("a list of a folder");
     };
-    added::apply(&mut reply.head, settings.added_for(&asked.request), settings.expires, &view);
+    added::apply(&mut reply.head, settings.added_for(&request.head), settings.expires, &view);
     reply
 }
 
