@@ -57,7 +57,7 @@ fn rewrite(body: &[u8], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8
 fn rewrite_all(bodies: &[&[u8]], start: Start) -> (Result<AccessUnit, PartsError>, Vec<u8>) {
     let unit = |nal: &[u8]| match nal[0] {
         1 => Unit::Delimiter,
-        2 => Unit::Parameters(usize::from(nal[1] == 3)),
+        2 => Unit::Parameters(usize::from(nal.get(1) == Some(&3))),
         3 => Unit::RandomAccess,
         4 => Unit::Slice,
         _ => Unit::Other,
