@@ -27,7 +27,7 @@ use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessi
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
-use crate::engine::timers::{Timer, Timers};
+use crate::engine::timers::{TimerId, Timers};
 use crate::engine::work::Work;
 
 /// The queue of an HTTP session: it holds no frames.
@@ -136,8 +136,13 @@ impl Ctx {
     }
 
     /// Calls a module's `on_timer` with `token` at `at`.
-    pub fn set_module_timer(&mut self, module: &'static str, at: Instant, token: u64) {
-        self.timers.add(at, Timer::Module { module, token });
+    pub fn set_module_timer(&mut self, module: &'static str, at: Instant, token: u64) -> TimerId {
+        self.timers.add_module(at, module, token)
+    }
+
+    /// Cancels a module's timer, unless it has expired.
+    pub fn cancel_timer(&mut self, timer: TimerId) {
+        self.timers.cancel(timer);
     }
 
     /// A peer has connected: a session that owes its first step.

@@ -63,6 +63,7 @@ pub use stream::key_frames::KeyFrames;
 pub use stream::name::{NameError, StreamName};
 pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
+pub use timers::TimerId;
 pub use work::Action;
 
 use std::collections::HashMap;
@@ -312,7 +313,7 @@ impl Engine {
         match timer {
             Timer::Session { id, at } => self.check_session(id, at),
             Timer::Stream(id) => self.check_stream(id),
-            Timer::Module { module, token } => {
+            Timer::Module { module, token, .. } => {
                 for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                     candidate.on_timer(&mut self.cx, token);
                 }

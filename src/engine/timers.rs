@@ -1,8 +1,8 @@
-//! Deadlines, nearest first. An entry is never removed before its time: who set it decides, when it
-//! expires, whether it still means anything.
+//! Deadlines, nearest first. Those of sessions and streams are not removed before their time: when one expires, the session or
+//! stream says whether it still means anything. Those of modules have ids and can be cancelled.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::time::Instant;
 
 use crate::engine::ids::SessionId;
@@ -24,15 +24,29 @@ pub enum Timer {
     Module {
         /// The module's name.
         module: &'static str,
-        /// What the module gave to know it by.
+        /// Which of the module's timers it is.
+        id: TimerId,
+        /// What the module gave to know its purpose by.
         token: u64,
     },
 }
+
+/// A timer of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerId(u64);
+
+/// Cancelled timers that may be left among the others, beside as many as there are others.
+const FREE_CANCELLED: usize = 64;
 
 /// All deadlines of the process.
 #[derive(Debug, Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// The timers of modules that have neither expired nor been cancelled.
+    set: HashSet<TimerId>,
+    /// How many of the entries are cancelled.
+    cancelled: usize,
+    last: u64,
     /// Sessions whose answer to a play is out, and what follows it waits. All wait equally long, so the first is the first
     /// to expire. As bounded as what clients may ask for.
     waits: VecDeque<(Instant, SessionId)>,
@@ -42,6 +56,28 @@ impl Timers {
     /// Adds a deadline.
     pub fn add(&mut self, at: Instant, timer: Timer) {
         self.heap.push(Reverse((at, timer)));
+    }
+
+    /// Adds a module's deadline.
+    pub fn add_module(&mut self, at: Instant, module: &'static str, token: u64) -> TimerId {
+        self.last += 1;
+        let id = TimerId(self.last);
+        self.set.insert(id);
+        self.add(at, Timer::Module { module, id, token });
+        id
+    }
+
+    /// Cancels a module's deadline, unless it has expired.
+    pub fn cancel(&mut self, id: TimerId) {
+        if !self.set.remove(&id) {
+            return;
+        }
+        self.cancelled += 1;
+        if self.cancelled > FREE_CANCELLED + self.heap.len() / 2 {
+            let set = &self.set;
+            self.heap.retain(|Reverse((_, timer))| is_set(set, timer));
+            self.cancelled = 0;
+        }
     }
 
     /// Adds the wait behind a session's answer to a play. Every wait is as long as the others.
@@ -63,10 +99,14 @@ impl Timers {
 
     /// Takes one timer whose deadline has come.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
-        if self.next_timer()? > now {
-            return None;
+        while self.next_timer()? <= now {
+            let Reverse((_, timer)) = self.heap.pop()?;
+            match timer {
+                Timer::Module { id, .. } if !self.set.remove(&id) => self.cancelled -= 1,
+                _ => return Some(timer),
+            }
         }
-        self.heap.pop().map(|Reverse((_, timer))| timer)
+        None
     }
 
     /// Takes a session whose wait is over; it may have ended before.
@@ -82,10 +122,22 @@ impl Timers {
     }
 }
 
+fn is_set(set: &HashSet<TimerId>, timer: &Timer) -> bool {
+    !matches!(timer, Timer::Module { id, .. } if !set.contains(id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    fn tokens(timers: &mut Timers, now: Instant) -> Vec<u64> {
+        let token = |timer| match timer {
+            Timer::Module { token, .. } => token,
+            other => panic!("{other:?}"),
+        };
+        std::iter::from_fn(|| timers.pop_expired(now)).map(token).collect()
+    }
 
     #[test]
     fn timers_expire_in_the_order_of_their_deadlines_and_not_before() {
@@ -93,12 +145,36 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut timers = Timers::default();
         for (token, time) in [(1, 30), (2, 10), (3, 20)] {
-            timers.add(at(time), Timer::Module { module: "test", token });
+            timers.add_module(at(time), "test", token);
         }
         assert_eq!(timers.next(), Some(at(10)));
-        assert_eq!(timers.pop_expired(at(9)), None);
-        assert_eq!(timers.pop_expired(at(20)), Some(Timer::Module { module: "test", token: 2 }));
-        assert_eq!(timers.pop_expired(at(20)), Some(Timer::Module { module: "test", token: 3 }));
-        assert_eq!(timers.pop_expired(at(20)), None);
+        assert_eq!(tokens(&mut timers, at(9)), [0; 0]);
+        assert_eq!(tokens(&mut timers, at(20)), [2, 3]);
+        assert_eq!(tokens(&mut timers, at(30)), [1]);
+    }
+
+    #[test]
+    fn a_cancelled_timer_does_not_expire_and_cancelling_again_or_late_does_nothing() {
+        let now = Instant::now();
+        let mut timers = Timers::default();
+        let ids: Vec<_> = (0..3).map(|token| timers.add_module(now, "test", token)).collect();
+        timers.cancel(ids[1]);
+        timers.cancel(ids[1]);
+        assert_eq!(tokens(&mut timers, now), [0, 2]);
+        timers.cancel(ids[0]);
+        assert_eq!((timers.cancelled, timers.set.len(), timers.heap.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_module_that_sets_and_cancels_again_and_again_fills_nothing() {
+        let (now, mut timers) = (Instant::now(), Timers::default());
+        let kept = timers.add_module(now, "test", 1);
+        for _ in 0..10_000 {
+            let id = timers.add_module(now + Duration::from_secs(3600), "test", 0);
+            timers.cancel(id);
+        }
+        assert!(timers.heap.len() <= 2 * (FREE_CANCELLED + 2), "{}", timers.heap.len());
+        assert_eq!(tokens(&mut timers, now), [1]);
+        timers.cancel(kept);
     }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Ask, Config, Ctx, Gate, Module, Request, StreamId, StreamName, Verdict};
+use crate::engine::{Ask, Config, Ctx, Gate, Module, Request, StreamId, StreamName, TimerId, Verdict};
 use crate::media::Frame;
 
 use meter::Meter;
@@ -75,8 +75,8 @@ pub struct PublishLimits {
     meters: HashMap<StreamId, Meter>,
     /// Of streams that have ended: publishing again is no way to a new window.
     past: Past,
-    /// The next check of the length of publishes.
-    looks_at: Option<Instant>,
+    /// The timer for the next check of the length of publishes, and when it expires.
+    check: Option<(Instant, TimerId)>,
 }
 
 impl Module for PublishLimits {
@@ -153,10 +153,7 @@ impl Module for PublishLimits {
 
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
         let now = cx.now.instant;
-        if self.looks_at.is_none_or(|at| now < at) {
-            return; // an entry that a nearer one has replaced
-        }
-        self.looks_at = None;
+        self.check = None;
         let (mut over, mut next) = (Vec::new(), None);
         for stream in cx.streams.iter().filter(|stream| stream.is_live()) {
             let Some(limit) = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref()) else {
@@ -181,9 +178,12 @@ impl Module for PublishLimits {
 impl PublishLimits {
     /// Sees to it that publishes are looked at by then.
     fn look_by(&mut self, cx: &mut Ctx, at: Instant) {
-        if self.looks_at.is_none_or(|next| at < next) {
-            self.looks_at = Some(at);
-            cx.set_module_timer(NAME, at, 0);
+        if self.check.is_some_and(|(earlier, _)| earlier <= at) {
+            return;
+        }
+        let timer = cx.set_module_timer(NAME, at, 0);
+        if let Some((_, later)) = self.check.replace((at, timer)) {
+            cx.cancel_timer(later);
         }
     }
 }

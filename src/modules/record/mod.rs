@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId};
+use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId, TimerId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use file::script::stored;
@@ -53,8 +53,8 @@ pub struct Record {
     searches: VecDeque<StreamId>,
     shared: Shared,
     retention: Retention,
-    /// When the timer expires that looks at the disk.
-    looks_at: Option<Instant>,
+    /// The timer that looks at the disk, and when it expires.
+    look: Option<(Instant, TimerId)>,
     /// There is a timer for the deletions.
     is_deleting: bool,
 }
@@ -64,8 +64,8 @@ pub struct Record {
 struct Recorders {
     all: Vec<Recorder>,
     token: u64,
-    /// When the timer expires that lets them write.
-    timer: Option<Instant>,
+    /// The timer that lets them write, and when it expires.
+    timer: Option<(Instant, TimerId)>,
     /// The stream is among the searches.
     is_queued: bool,
 }
@@ -119,7 +119,7 @@ impl Module for Record {
         let recorders = Recorders { all, token: self.last_token, timer: None, is_queued: false };
         self.tokens.insert(recorders.token, id);
         if let Some(lost) = self.streams.insert(id, recorders) {
-            self.abandon(lost);
+            self.abandon(cx, lost);
         }
     }
 
@@ -134,7 +134,7 @@ impl Module for Record {
             recorder.end();
         });
         if let Some(recorders) = self.streams.remove(&id) {
-            self.abandon(recorders);
+            self.abandon(cx, recorders);
         }
     }
 
@@ -142,16 +142,14 @@ impl Module for Record {
         match token {
             SEARCHES => return self.step_search(cx),
             DELETIONS => return self.step_deletion(cx),
-            LOOK if self.looks_at.is_none_or(|at| cx.now.instant < at) => return,
-            LOOK => return self.look_at_disk(cx),
+            LOOK => {
+                self.look = None;
+                return self.look_at_disk(cx);
+            }
             _ => {}
         }
         let Some(&id) = self.tokens.get(&token) else { return };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
-        // An earlier deadline may have taken this one's place.
-        if recorders.timer.is_none_or(|at| cx.now.instant < at) {
-            return;
-        }
         recorders.timer = None;
         self.for_each(cx, id, |recorder| {
             recorder.flush();
@@ -193,8 +191,11 @@ impl Record {
     }
 
     /// Removes the recorders of a stream that is gone, and closes their files.
-    fn abandon(&mut self, mut recorders: Recorders) {
+    fn abandon(&mut self, cx: &mut Ctx, mut recorders: Recorders) {
         self.tokens.remove(&recorders.token);
+        if let Some((_, timer)) = recorders.timer {
+            cx.cancel_timer(timer);
+        }
         recorders.all.iter_mut().for_each(|recorder| recorder.abandon(&mut self.shared));
     }
 
@@ -203,9 +204,12 @@ impl Record {
     fn set_timer(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(at) = recorders.all.iter().filter_map(Recorder::flush_at).min() else { return };
-        if recorders.timer.is_none_or(|timer| at < timer) {
-            recorders.timer = Some(at);
-            cx.set_module_timer(NAME, at, recorders.token);
+        if recorders.timer.is_some_and(|(earlier, _)| earlier <= at) {
+            return;
+        }
+        let timer = cx.set_module_timer(NAME, at, recorders.token);
+        if let Some((_, later)) = recorders.timer.replace((at, timer)) {
+            cx.cancel_timer(later);
         }
     }
 
@@ -247,11 +251,13 @@ impl Record {
         }
         self.retention.look(cx.now);
         self.set_deletion_timer(cx, NEXT_TURN);
-        let now = cx.now.instant;
-        let Some(next) = self.retention.next_look(now, &self.shared.files) else { return };
-        if self.looks_at.is_none_or(|at| at <= now || next < at) {
-            self.looks_at = Some(next);
-            cx.set_module_timer(NAME, next, LOOK);
+        let Some(next) = self.retention.next_look(cx.now.instant, &self.shared.files) else { return };
+        if self.look.is_some_and(|(earlier, _)| earlier <= next) {
+            return;
+        }
+        let timer = cx.set_module_timer(NAME, next, LOOK);
+        if let Some((_, later)) = self.look.replace((next, timer)) {
+            cx.cancel_timer(later);
         }
     }
 
