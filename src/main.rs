@@ -14,7 +14,6 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use log::LevelFilter;
 use logging::{ErrorLogs, FlushedAtEnd, LogOutput};
 use millstream::conf::{self, Place, Scope, Table, Tree};
 use millstream::engine::{self, Engine, Probe};
@@ -170,7 +169,7 @@ impl Loaded {
             let moved = std::env::set_current_dir(&prefix);
             moved.map_err(|error| Failure::Other(format!("{}: {error}", prefix.display())))?;
         }
-        match conf::check(&tree, &table) {
+        match conf::check(&mut tree, &table) {
             Ok(notices) => Ok(Self { tree, table, notices }),
             Err(errors) => Err(Self { tree, table, notices: Vec::new() }.all_errors(errors).into()),
         }
@@ -235,16 +234,13 @@ impl Loaded {
     /// The files of the log.
     fn error_logs(&self, line: &CommandLine) -> Vec<LogOutput> {
         let root = self.root();
-        let output = |args: &[String], origin| LogOutput {
-            path: args.first().map_or("stderr", String::as_str).into(),
-            // The default of nginx is error, which would hide publishers and players.
-            level: args.get(1).and_then(|word| engine::log_level(word)).unwrap_or(LevelFilter::Info),
-            origin,
-        };
+        let output =
+            |log: engine::ErrorLog, origin| LogOutput { path: log.path.into(), level: log.level, origin };
         let nodes = root.all("error_log");
-        let mut logs: Vec<_> = nodes.iter().map(|node| output(&node.args, Some(Place::of(node)))).collect();
+        let mut logs: Vec<_> =
+            nodes.iter().map(|node| output(node.custom(), Some(Place::of(node)))).collect();
         if logs.is_empty() {
-            logs.push(output(&root.words("error_log"), None));
+            logs.push(output(root.custom("error_log"), None));
         }
         if let Some(file) = &line.error_log {
             logs.truncate(1);

@@ -72,15 +72,16 @@ const MISTAKES: &[(&str, &str)] = &[
         "rtmp { server { application a {\nmax_connections_per_address 1; } } }",
         "2: \"max_connections_per_address\" is not allowed in application; it belongs in the top level, rtmp or http",
     ),
-    ("rtmp {\nmax_message 1t; }", "2: \"max_message\" takes size: \"1t\" is no size such as 8m"),
+    ("rtmp {\nmax_message 1t; }", "2: \"max_message\" takes a size from 1k to 256m, not \"1t\""),
     (
         "rtmp { server {\nmax_message 257m; } }",
-        "2: \"max_message\" takes size: \"257m\" is not from 1k to 256m",
+        "2: \"max_message\" takes a size from 1k to 256m, not \"257m\"",
     ),
     (
         "rtmp { server {\nmax_message 1000; } }",
-        "2: \"max_message\" takes size: \"1000\" is not from 1k to 256m",
+        "2: \"max_message\" takes a size from 1k to 256m, not \"1000\"",
     ),
+    ("rtmp {\ngop_max_size 65m; }", "2: \"gop_max_size\" takes a size from 0 to 64m, not \"65m\""),
     (
         "rtmp {\nserver {\nlisten 70000; } }",
         "3: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
@@ -305,9 +306,18 @@ fn a_name_or_path_that_no_file_can_have_is_a_mistake() {
             "\"record_keep\" takes time|off: \"1ms\" is less than 1s",
         ),
         (rtmp("record off; record_keep 0;".into()), "\"record_keep\" takes time|off: \"0\" is less than 1s"),
-        ("rtmp {\nhls_memory_size 10;\n}".into(), "\"hls_memory_size\" takes size: \"10\" is less than 1m"),
-        ("rtmp {\nhls_memory_size 0;\n}".into(), "\"hls_memory_size\" takes size: \"0\" is less than 1m"),
-        ("rtmp {\nhls_memory_size big;\n}".into(), "\"hls_memory_size\" takes size: \"big\" is no size"),
+        (
+            "rtmp {\nhls_memory_size 10;\n}".into(),
+            "\"hls_memory_size\" takes a size of at least 1m, not \"10\"",
+        ),
+        (
+            "rtmp {\nhls_memory_size 0;\n}".into(),
+            "\"hls_memory_size\" takes a size of at least 1m, not \"0\"",
+        ),
+        (
+            "rtmp {\nhls_memory_size big;\n}".into(),
+            "\"hls_memory_size\" takes a size of at least 1m, not \"big\"",
+        ),
         (rtmp("record off; record_keep soon;".into()), "\"record_keep\" takes time|off: \"soon\" is no time"),
         (
             rtmp(format!("record_path /var/{long}/rec;")),

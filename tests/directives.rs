@@ -59,8 +59,8 @@ fn no_two_modules_own_a_directive_in_one_place() {
 #[test]
 fn the_full_configuration_names_every_directive_and_is_valid() {
     let path = repository().join("conf/full.conf");
-    let tree = Tree::load(&path).unwrap();
-    assert_eq!(check(&tree, &table()).unwrap(), [], "nothing in it is without a meaning");
+    let mut tree = Tree::load(&path).unwrap();
+    assert_eq!(check(&mut tree, &table()).unwrap(), [], "nothing in it is without a meaning");
     let text = fs::read_to_string(path).unwrap();
     // A line that begins with the name, or with a "# " and the name where it has no default to stand at.
     let named = |name: &str| {

@@ -58,8 +58,8 @@ fn is_configuration(block: &str, table: &Table) -> bool {
 fn judge(block: &str, table: &Table) -> Result<(), String> {
     let judged = PLACES.map(|place| {
         let tree = Tree::from_text("example", &place.replace('%', block));
-        let tree = tree.map_err(|error| error.to_string())?;
-        conf::check(&tree, table).map(drop).map_err(|errors| errors.to_string())
+        let mut tree = tree.map_err(|error| error.to_string())?;
+        conf::check(&mut tree, table).map(drop).map_err(|errors| errors.to_string())
     });
     if judged.contains(&Ok(())) {
         return Ok(());

@@ -27,8 +27,8 @@ fn configurations() -> Vec<PathBuf> {
 fn every_configuration_in_the_repository_is_good() {
     let table = engine::directive_table(&modules::table());
     for file in configurations() {
-        let tree = Tree::load(&file).unwrap();
-        check(&tree, &table).unwrap();
+        let mut tree = Tree::load(&file).unwrap();
+        check(&mut tree, &table).unwrap();
         let engine = Engine::new(&Scope::root(&tree, &table), modules::table(), 0, net::now());
         assert_eq!(engine.err(), None, "{}", file.display());
     }

@@ -25,10 +25,10 @@ impl World {
         let text = format!(
             "rtmp {{ server {{ listen 127.0.0.1:1935; application live {{ live on; {directives} }} }} }}"
         );
-        let tree = Tree::from_text("work", &text).map_err(|error| error.to_string())?;
+        let mut tree = Tree::from_text("work", &text).map_err(|error| error.to_string())?;
         let modules = modules::table();
         let table = directive_table(&modules);
-        conf::check(&tree, &table).map_err(|error| error.to_string())?;
+        conf::check(&mut tree, &table).map_err(|error| error.to_string())?;
         let begun = Now { instant: Instant::now(), wall: SystemTime::now() };
         let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, begun);
         let mut world =

@@ -1,5 +1,6 @@
 //! A block and the blocks around it: where every setting is read from.
 
+use std::any::Any;
 use std::time::Duration;
 
 use super::errors::Error;
@@ -8,10 +9,11 @@ use super::syntax::place::Place;
 use super::syntax::tree::Tree;
 use super::table::directive::{Context, Directive, Table, Takes};
 use super::table::suggest::meant;
-use super::value;
+use super::value::Value;
 
-/// A block, seen with what it inherits. Values that are not given are the table's defaults, so no code
-/// repeats a default; a value that was not checked reads as nothing, zero or off.
+/// A block of a checked tree, seen with what it inherits. Values that are not given are the table's defaults, so no code
+/// repeats a default. A name that no table has, or a value of another kind than its table says, is a fault of the program
+/// and ends it: read as some default it would never be found.
 #[derive(Debug, Clone)]
 pub struct Scope<'t> {
     table: &'t Table,
@@ -102,22 +104,39 @@ impl<'t> Scope<'t> {
 
     /// On or off.
     pub fn flag(&self, name: &str) -> bool {
-        value::flag(&self.text(name)).unwrap_or_default()
+        match self.value(name) {
+            Value::Flag(is_on) => is_on,
+            other => unfit(name, &other),
+        }
     }
 
     /// A time; `off` is zero.
     pub fn time(&self, name: &str) -> Duration {
-        value::time(&self.text(name)).unwrap_or_default()
+        match self.value(name) {
+            Value::Time(time) => time,
+            other => unfit(name, &other),
+        }
     }
 
     /// A size in bytes.
     pub fn size(&self, name: &str) -> u64 {
-        value::size(&self.text(name)).unwrap_or_default()
+        match self.value(name) {
+            Value::Size(bytes) => bytes,
+            other => unfit(name, &other),
+        }
     }
 
     /// A number.
     pub fn number(&self, name: &str) -> u64 {
-        value::number(&self.text(name)).unwrap_or_default()
+        match self.value(name) {
+            Value::Number(number) => number,
+            other => unfit(name, &other),
+        }
+    }
+
+    /// What the owner of a directive makes of its arguments.
+    pub fn custom<T: Any + Clone>(&self, name: &str) -> T {
+        custom(name, &self.value(name))
     }
 
     /// The first argument; "" when there is none and no default.
@@ -127,18 +146,59 @@ impl<'t> Scope<'t> {
 
     /// All arguments.
     pub fn words(&self, name: &str) -> Vec<String> {
-        if let Some(node) = self.find(name) {
-            return node.args.clone();
+        match self.find(name) {
+            Some(node) => node.args.clone(),
+            None => self.known_row(name).default_words(),
         }
-        let default = self.row(name).map_or("", |row| row.default);
-        debug_assert!(self.row(name).is_some(), "no directive {name} here");
-        default.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn value(&self, name: &str) -> Value {
+        match self.find(name) {
+            Some(node) => node.checked_value().clone(),
+            None => default_value(self.known_row(name)),
+        }
+    }
+
+    fn known_row(&self, name: &str) -> &'static Directive {
+        self.row(name).unwrap_or_else(|| fault(name, "no table has it"))
     }
 
     /// The directive of a name that counts here: the one that may stand here or nearest around.
     fn row(&self, name: &str) -> Option<&'static Directive> {
         self.chain.iter().find_map(|(_, context)| self.table.find(name, *context))
     }
+}
+
+impl Node {
+    /// What the owner of the directive makes of its arguments.
+    pub fn custom<T: Any + Clone>(&self) -> T {
+        custom(&self.name, self.checked_value())
+    }
+
+    fn checked_value(&self) -> &Value {
+        self.value.as_ref().unwrap_or_else(|| fault(&self.name, "it has not been checked"))
+    }
+}
+
+fn default_value(row: &Directive) -> Value {
+    row.parse(&row.default_words()).unwrap_or_else(|why| fault(row.name, &why))
+}
+
+fn custom<T: Any + Clone>(name: &str, value: &Value) -> T {
+    match value {
+        Value::Custom(custom) => custom.get().unwrap_or_else(|| unfit(name, value)),
+        other => unfit(name, other),
+    }
+}
+
+fn unfit(name: &str, value: &Value) -> ! {
+    fault(name, &format!("its value is {value:?}"))
+}
+
+/// Ends the program: it reads a directive otherwise than its tables say.
+#[expect(clippy::panic, reason = "whatever is written in the file, each start would come here")]
+fn fault(name: &str, why: &str) -> ! {
+    panic!("the directive \"{name}\" is read in a wrong way: {why}")
 }
 
 impl Error {
@@ -153,19 +213,30 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::table::check;
     use crate::conf::table::directive::{Label, Repeat, row};
+    use crate::conf::value::Custom;
 
     const ROWS: &[Directive] = &[
         row("rtmp", &[Context::Main], Takes::Block { opens: Context::Rtmp, label: Label::None }, ""),
-        row(
-            "application",
-            &[Context::Rtmp],
-            Takes::Block { opens: Context::Application, label: Label::Name },
-            "",
-        ),
+        Directive {
+            repeat: Repeat::Many,
+            ..row(
+                "application",
+                &[Context::Rtmp],
+                Takes::Block { opens: Context::Application, label: Label::Name },
+                "",
+            )
+        },
         row("live", &[Context::Rtmp, Context::Application], Takes::Flag, "off"),
         row("ping", &[Context::Rtmp], Takes::TimeOrOff, "60s"),
-        row("max", &[Context::Rtmp, Context::Application], Takes::Size, "1m"),
+        row("max", &[Context::Rtmp, Context::Application], Takes::Size(0, u64::MAX), "1m"),
+        row(
+            "pair",
+            &[Context::Rtmp],
+            Takes::Custom { syntax: "word word", parse: |args| Custom::of(pair(args)) },
+            "a b",
+        ),
         Directive {
             repeat: Repeat::Many,
             ..row("add", &[Context::Rtmp, Context::Application], Takes::Text, "")
@@ -177,8 +248,9 @@ mod tests {
         let text = "rtmp { live on; add 1; add 2; ping off;
             application a { live OFF; max 2k; }
             application b { add 3; } }";
-        let tree = Tree::from_text("f", text).unwrap();
+        let mut tree = Tree::from_text("f", text).unwrap();
         let table = Table::new(&[ROWS]);
+        check(&mut tree, &table).unwrap();
         let root = Scope::root(&tree, &table);
         let rtmp = root.blocks("rtmp").next().unwrap();
         let apps: Vec<_> = rtmp.blocks("application").collect();
@@ -189,5 +261,48 @@ mod tests {
             |scope: &Scope<'_>| scope.all("add").iter().map(|node| node.args[0].clone()).collect::<String>();
         assert_eq!((added(&apps[0]), added(&apps[1])), ("12".to_owned(), "3".to_owned()));
         assert_eq!(apps[0].node().args, ["a"]);
+    }
+
+    fn pair(args: &[String]) -> Result<(String, String), String> {
+        let [first, second] = args else { return Err("two words".to_owned()) };
+        Ok((first.clone(), second.clone()))
+    }
+
+    fn read<T>(text: &str, read: impl FnOnce(&Scope<'_>) -> T) -> T {
+        let mut tree = Tree::from_text("f", text).unwrap();
+        let table = Table::new(&[ROWS]);
+        check(&mut tree, &table).unwrap();
+        let root = Scope::root(&tree, &table);
+        read(&root.blocks("rtmp").next().unwrap())
+    }
+
+    #[test]
+    fn what_an_owner_has_made_of_arguments_is_kept_and_read_by_its_type() {
+        let pair = |first: &str, second: &str| (first.to_owned(), second.to_owned());
+        assert_eq!(
+            read("rtmp { pair c d; }", |rtmp| rtmp.custom::<(String, String)>("pair")),
+            pair("c", "d")
+        );
+        assert_eq!(read("rtmp { }", |rtmp| rtmp.custom::<(String, String)>("pair")), pair("a", "b"));
+        let of_node = |rtmp: &Scope<'_>| rtmp.find("pair").unwrap().custom::<(String, String)>();
+        assert_eq!(read("rtmp { pair e f; }", of_node), pair("e", "f"));
+    }
+
+    #[test]
+    #[should_panic(expected = "\"liv\" is read in a wrong way: no table has it")]
+    fn a_name_that_no_table_has_is_not_read_as_a_default() {
+        read("rtmp { }", |rtmp| rtmp.text("liv"));
+    }
+
+    #[test]
+    #[should_panic(expected = "\"live\" is read in a wrong way")]
+    fn a_value_is_not_read_as_one_of_another_kind() {
+        read("rtmp { live on; }", |rtmp| rtmp.time("live"));
+    }
+
+    #[test]
+    #[should_panic(expected = "\"pair\" is read in a wrong way")]
+    fn a_value_is_not_read_as_one_of_another_type() {
+        read("rtmp { pair c d; }", |rtmp| rtmp.custom::<String>("pair"));
     }
 }

@@ -1,6 +1,48 @@
-//! The units of nginx: times and sizes.
+//! What the arguments of a directive mean: the units of nginx, and what modules make of theirs.
 
+use std::any::Any;
+use std::fmt;
+use std::rc::Rc;
 use std::time::Duration;
+
+/// What the arguments of a directive mean. It is found once, when they are checked, and kept beside them.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// On or off.
+    Flag(bool),
+    /// A time; `off` is zero.
+    Time(Duration),
+    /// A size in bytes.
+    Size(u64),
+    /// A number.
+    Number(u64),
+    /// The words as they are written.
+    Words,
+    /// What the directive's owner has made of them.
+    Custom(Custom),
+}
+
+/// A value of a type that only the directive's owner knows. Who reads it says the type.
+#[derive(Clone)]
+pub struct Custom(Rc<dyn Any>);
+
+impl Custom {
+    /// Keeps what an owner's parser has made.
+    pub fn of<T: Any>(made: Result<T, String>) -> Result<Self, String> {
+        made.map(|value| Self(Rc::new(value)))
+    }
+
+    /// The value, if it is of that type.
+    pub(super) fn get<T: Any + Clone>(&self) -> Option<T> {
+        self.0.downcast_ref().cloned()
+    }
+}
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Custom")
+    }
+}
 
 /// Reads a time as nginx does: a bare number is seconds; `ms s m h d w` may be combined, each once, the
 /// larger first. `None` for anything else, and for what does not fit.
@@ -19,9 +61,8 @@ pub fn time(text: &str) -> Option<Duration> {
         total = total.checked_add(number.checked_mul(units[position].1)?)?;
         units = &units[position + 1..];
     }
-    // A century is enough for anybody, and can be added to the time of day.
-    let sane = !text.is_empty() && total <= 100 * 366 * 86_400_000;
-    sane.then_some(Duration::from_millis(total))
+    let time = Duration::from_millis(total);
+    (!text.is_empty() && time <= NEVER).then_some(time)
 }
 
 /// Reads a size: bytes, or with `k`, `m` or `g`, in either case.
@@ -33,6 +74,13 @@ pub fn size(text: &str) -> Option<u64> {
         _ => (text, 1),
     };
     number(digits)?.checked_mul(factor)
+}
+
+/// Writes a size as [`size`] reads it, in the largest unit that it is a multiple of.
+pub(super) fn write_size(bytes: u64) -> String {
+    let units = [("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)];
+    let unit = units.into_iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor));
+    unit.map_or_else(|| bytes.to_string(), |(name, factor)| format!("{}{name}", bytes / factor))
 }
 
 /// Reads digits.
@@ -86,6 +134,7 @@ mod tests {
     fn sizes_have_k_m_and_g() {
         for (text, bytes) in [("0", 0), ("512", 512), ("4k", 4096), ("1M", 1 << 20), ("2g", 2 << 30)] {
             assert_eq!(size(text), Some(bytes), "{text}");
+            assert_eq!(write_size(bytes), text.to_lowercase());
         }
         for text in ["", "k", "-1", "+1", "1kb", "1.5m", "18446744073709551615k"] {
             assert_eq!(size(text), None, "{text}");

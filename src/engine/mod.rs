@@ -35,7 +35,7 @@ pub use config::features::{Features, HlsFeature, HlsLayout, LocationFiles};
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
-pub use config::{Application, Config, log_level};
+pub use config::{Application, Config, ErrorLog};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
 pub use http::exchange::Exchange;

@@ -24,7 +24,7 @@ const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "gop_max_size",
         contexts: EVERYWHERE,
-        takes: Takes::Size,
+        takes: Takes::Size(0, LARGEST),
         default: "4m",
         repeat: Repeat::Once,
         doc: "Bytes kept of one stream. A group of pictures that grows beyond this, or the limits below, is not kept.",
@@ -71,10 +71,8 @@ impl Module for GopCache {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        let mut faults = conf::Faults::default();
-        let apps = config.applications.iter();
-        self.apps = apps.map(|application| faults.keep_or_default(limits(&application.scope))).collect();
-        faults.into_result(())
+        self.apps = config.applications.iter().map(|application| limits(&application.scope)).collect();
+        Ok(())
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
@@ -89,15 +87,10 @@ impl Module for GopCache {
     }
 }
 
-fn limits(scope: &Scope<'_>) -> Result<Option<GopLimits>, conf::Error> {
-    if !scope.flag("gop_cache") {
-        return Ok(None);
-    }
-    let size = scope.size("gop_max_size");
-    if size > LARGEST {
-        let node = scope.find("gop_max_size").unwrap_or(scope.node());
-        return Err(conf::Error::at(node, "\"gop_max_size\" is at most 64m"));
-    }
-    let time = u64::try_from(scope.time("gop_max_time").as_millis()).unwrap_or(u64::MAX);
-    Ok(Some(GopLimits { bytes: size as usize, frames: scope.number("gop_max_frame_count") as usize, time }))
+fn limits(scope: &Scope<'_>) -> Option<GopLimits> {
+    scope.flag("gop_cache").then(|| GopLimits {
+        bytes: scope.size("gop_max_size") as usize,
+        frames: scope.number("gop_max_frame_count") as usize,
+        time: u64::try_from(scope.time("gop_max_time").as_millis()).unwrap_or(u64::MAX),
+    })
 }

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::place::Place;
+use crate::conf::value::Value;
 
 /// A directive, with its block if it has one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// The directive's name.
     pub name: String,
@@ -20,6 +21,8 @@ pub struct Node {
     pub line: u32,
     /// The line of its last argument.
     pub last_line: u32,
+    /// What its arguments mean, once they have been checked and are right.
+    pub(in crate::conf) value: Option<Value>,
     /// Its position among all directives, in the order in which they are read.
     pub(in crate::conf) position: u32,
     /// The names of the directives of this block that have been left out because they are wrong.

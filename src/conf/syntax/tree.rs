@@ -90,6 +90,11 @@ impl Tree {
     pub fn root(&self) -> &Node {
         &self.root
     }
+
+    /// The top level, for the check to add what arguments mean.
+    pub(in crate::conf) fn root_mut(&mut self) -> &mut Node {
+        &mut self.root
+    }
 }
 
 /// Reads a regular file; a FIFO or a device would stop us for ever.
@@ -126,6 +131,7 @@ impl Parser {
             file,
             line: 0,
             last_line: 0,
+            value: None,
             position: 0,
             left_out: Vec::new(),
         };
@@ -205,6 +211,7 @@ impl Parser {
             file: Rc::clone(file),
             line,
             last_line: line,
+            value: None,
             position: self.nodes,
             left_out: Vec::new(),
         };

@@ -9,11 +9,12 @@ use crate::conf::notice::{Notice, NoticeKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
 
-/// Checks a whole tree. Returns what is accepted without a meaning, each name once, or all errors.
-pub fn check(tree: &Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
+/// Checks a whole tree; each directive keeps what its arguments mean. Returns what is accepted without a meaning, each
+/// name once, or all errors.
+pub fn check(tree: &mut Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
     let mut checker = Checker::new(table);
     tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
-    checker.block(tree.root(), Context::Main);
+    checker.block(tree.root_mut(), Context::Main);
     checker.faults.into_result(checker.notices)
 }
 
@@ -32,9 +33,9 @@ impl<'a> Checker<'a> {
         Self { table, notices, noticed, advised, faults: Faults::default() }
     }
 
-    fn block(&mut self, block: &Node, context: Context) {
+    fn block(&mut self, block: &mut Node, context: Context) {
         let mut seen = HashSet::new();
-        for node in block.children.iter().flatten() {
+        for node in block.children.iter_mut().flatten() {
             let is_unread = node.name == "include" && node.children.is_none();
             if is_unread {
                 continue;
@@ -43,12 +44,15 @@ impl<'a> Checker<'a> {
                 self.unowned(node, context);
                 continue;
             };
-            if !seen.insert(&node.name) && row.repeat == Repeat::Once {
+            if !seen.insert(row.name) && row.repeat == Repeat::Once {
                 self.fault(node, format!("\"{}\" stands in this block twice", node.name));
             }
-            match row.check_args(&node.args) {
+            match row.parse(&node.args) {
                 Err(why) => self.fault(node, format!("{why}{}", hint(node))),
-                Ok(()) => self.look_for_templates(node),
+                Ok(value) => {
+                    self.look_for_templates(node);
+                    node.value = Some(value);
+                }
             }
             self.form(node, row);
         }
@@ -67,7 +71,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A block where a block belongs, and none elsewhere.
-    fn form(&mut self, node: &Node, row: &Directive) {
+    fn form(&mut self, node: &mut Node, row: &Directive) {
         match (row.takes, &node.children) {
             (Takes::Block { opens, .. }, Some(_)) => self.block(node, opens),
             (Takes::Block { .. } | Takes::Free(_), None) => {
@@ -182,14 +186,14 @@ mod tests {
         row("live", EVERYWHERE, Takes::Flag, "off"),
         row("chunk_size", &[Context::Rtmp], Takes::Number(128, 4096), "4096"),
         row("timeout", EVERYWHERE, Takes::Time, "60s"),
-        row("max_message", EVERYWHERE, Takes::Size, "1m"),
+        row("max_message", EVERYWHERE, Takes::Size(1 << 10, 16 << 20), "1m"),
         row("record", EVERYWHERE, Takes::AnyOf(&["off", "all"]), "off"),
         row("types", EVERYWHERE, Takes::Free(Label::None), ""),
     ];
 
     fn run(text: &str) -> Result<Vec<Notice>, String> {
-        let tree = Tree::from_text("f", text).unwrap();
-        check(&tree, &Table::new(&[ROWS])).map_err(|error| error.to_string())
+        let mut tree = Tree::from_text("f", text).unwrap();
+        check(&mut tree, &Table::new(&[ROWS])).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -217,7 +221,8 @@ mod tests {
             ),
             ("rtmp { chunk_size 127; }", "f:1: \"chunk_size\" takes a number from 128 to 4096, not \"127\""),
             ("rtmp { timeout -1; }", "f:1: \"timeout\" takes a time such as 30s or 500ms, not \"-1\""),
-            ("rtmp { max_message 1t; }", "f:1: \"max_message\" takes a size such as 64k or 1m, not \"1t\""),
+            ("rtmp { max_message 1t; }", "f:1: \"max_message\" takes a size from 1k to 16m, not \"1t\""),
+            ("rtmp { max_message 17m; }", "f:1: \"max_message\" takes a size from 1k to 16m, not \"17m\""),
             ("rtmp { record all x; }", "f:1: \"record\" takes any of off, all, not \"x\""),
             ("rtmp;", "f:1: \"rtmp\" has a block in braces, not \";\""),
             ("rtmp { live on { } }", "f:1: \"live\" ends with \";\" and has no block"),

@@ -1,8 +1,10 @@
 //! A directive as its owner declares it, and the table of all of them.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::conf::{path, value};
+use crate::conf::path;
+use crate::conf::value::{self, Custom, Value};
 
 /// Where a directive may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,8 +63,8 @@ pub enum Takes {
     Time,
     /// A time, or `off`.
     TimeOrOff,
-    /// A size.
-    Size,
+    /// A size from the first to the second, in bytes.
+    Size(u64, u64),
     /// A number from the first to the second.
     Number(u64, u64),
     /// One of these words.
@@ -86,8 +88,8 @@ pub enum Takes {
     Custom {
         /// How they are written.
         syntax: &'static str,
-        /// Judges them; an error completes "... takes SYNTAX: ".
-        check: fn(&[String]) -> Result<(), String>,
+        /// Reads them; an error completes "... takes SYNTAX: ".
+        parse: fn(&[String]) -> Result<Custom, String>,
     },
     /// A block.
     Block {
@@ -116,8 +118,8 @@ pub enum Label {
     Custom {
         /// How they are written.
         syntax: &'static str,
-        /// Judges them.
-        check: fn(&[String]) -> Result<(), String>,
+        /// Reads them.
+        parse: fn(&[String]) -> Result<Custom, String>,
     },
 }
 
@@ -139,13 +141,18 @@ pub struct Directive {
 }
 
 impl Directive {
+    /// The arguments that count when it is not given.
+    pub fn default_words(&self) -> Vec<String> {
+        self.default.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// How its arguments are written.
     pub fn syntax(&self) -> String {
         match self.takes {
             Takes::Flag => "on|off".into(),
             Takes::Time => "time".into(),
             Takes::TimeOrOff => "time|off".into(),
-            Takes::Size => "size".into(),
+            Takes::Size(..) => "size".into(),
             Takes::Number(..) => "number".into(),
             Takes::OneOf(words) => words.join("|"),
             Takes::AnyOf(words) => format!("{} ...", words.join("|")),
@@ -160,80 +167,103 @@ impl Directive {
         }
     }
 
-    /// Judges arguments; an error says what was expected.
-    pub fn check_args(&self, args: &[String]) -> Result<(), String> {
+    /// Reads arguments; an error says what was expected.
+    pub fn parse(&self, args: &[String]) -> Result<Value, String> {
         match self.takes {
-            Takes::Flag => self.one(args, "on or off", |text| value::flag(text).is_some()),
-            Takes::Time => self.one(args, "a time such as 30s or 500ms", |text| value::time(text).is_some()),
-            Takes::TimeOrOff => self
-                .one(args, "a time such as 30s, or off", |text| text == "off" || value::time(text).is_some()),
-            Takes::Size => self.one(args, "a size such as 64k or 1m", |text| value::size(text).is_some()),
-            Takes::Number(low, high) => {
-                let fits = |number: u64| (low..=high).contains(&number);
-                let checked = self.one(args, &format!("a number from {low} to {high}"), |text| {
-                    value::number(text).is_some_and(fits)
-                });
-                checked.map_err(|why| match args.first().and_then(|arg| value::size(arg)) {
-                    Some(size) if args.len() == 1 && fits(size) => format!("{why}; write \"{size}\""),
-                    _ => why,
-                })
+            Takes::Flag => self.one(args, "on or off", value::flag).map(Value::Flag),
+            Takes::Time => self.one(args, "a time such as 30s or 500ms", value::time).map(Value::Time),
+            Takes::TimeOrOff => {
+                let time = |text: &str| if text == "off" { Some(Duration::ZERO) } else { value::time(text) };
+                self.one(args, "a time such as 30s, or off", time).map(Value::Time)
             }
-            Takes::OneOf(words) => self.one(args, &words.join(", "), |text| words.contains(&text)),
+            Takes::Size(low, high) => self.parse_size(args, low, high).map(Value::Size),
+            Takes::Number(low, high) => self.parse_number(args, low, high).map(Value::Number),
+            Takes::OneOf(words) => {
+                let known = |text: &str| words.contains(&text).then_some(Value::Words);
+                self.one(args, &words.join(", "), known)
+            }
             Takes::AnyOf(words) => match args.iter().find(|arg| !words.contains(&arg.as_str())) {
-                None if !args.is_empty() => Ok(()),
-                None => self.wrong(&format!("one or more of {}", words.join(", ")), "nothing"),
-                Some(wrong) => self.wrong(&format!("any of {}", words.join(", ")), &quote(wrong)),
+                None if !args.is_empty() => Ok(Value::Words),
+                None => Err(self.wrong(&format!("one or more of {}", words.join(", ")), "nothing")),
+                Some(wrong) => Err(self.wrong(&format!("any of {}", words.join(", ")), &quote(wrong))),
             },
-            Takes::Text => self.one(args, "one argument", |text| !text.is_empty()),
+            Takes::Text => self.one(args, "one argument", not_empty),
             Takes::Path => {
-                self.one(args, "one path", |text| !text.is_empty())?;
-                self.judge(args, "a path", |args| args.iter().try_for_each(|arg| path::check(arg)))
+                self.one(args, "one path", not_empty)?;
+                args.iter()
+                    .try_for_each(|arg| path::check(arg))
+                    .map_err(|why| self.explain("a path", &why))?;
+                Ok(Value::Words)
             }
-            Takes::Words { min, max, syntax } => {
-                if (min..=max).contains(&args.len()) {
-                    Ok(())
-                } else {
-                    self.wrong(syntax, &count(args))
-                }
-            }
-            Takes::Custom { syntax, check } => self.judge(args, syntax, check),
-            Takes::Block { label, .. } | Takes::Free(label) => self.check_label(args, label),
+            Takes::Words { min, max, .. } if (min..=max).contains(&args.len()) => Ok(Value::Words),
+            Takes::Words { syntax, .. } => Err(self.wrong(syntax, &count(args))),
+            Takes::Custom { syntax, parse } => self.parse_custom(args, syntax, parse),
+            Takes::Block { label, .. } | Takes::Free(label) => self.parse_label(args, label),
         }
     }
 
-    fn check_label(&self, args: &[String], label: Label) -> Result<(), String> {
+    fn parse_size(&self, args: &[String], low: u64, high: u64) -> Result<u64, String> {
+        let expected = match (low, high) {
+            (0, u64::MAX) => "a size such as 64k or 1m".to_owned(),
+            (_, u64::MAX) => format!("a size of at least {}", value::write_size(low)),
+            _ => format!("a size from {} to {}", value::write_size(low), value::write_size(high)),
+        };
+        self.one(args, &expected, |text| value::size(text).filter(|size| (low..=high).contains(size)))
+    }
+
+    fn parse_number(&self, args: &[String], low: u64, high: u64) -> Result<u64, String> {
+        let fits = |number: &u64| (low..=high).contains(number);
+        let read = self
+            .one(args, &format!("a number from {low} to {high}"), |text| value::number(text).filter(fits));
+        read.map_err(|why| match args.first().and_then(|arg| value::size(arg)) {
+            Some(size) if args.len() == 1 && fits(&size) => format!("{why}; write \"{size}\""),
+            _ => why,
+        })
+    }
+
+    fn parse_label(&self, args: &[String], label: Label) -> Result<Value, String> {
         match (label, args) {
-            (Label::None, []) | (Label::Any { .. }, _) => Ok(()),
-            (Label::None, [first, ..]) => self.wrong("nothing before \"{\"", &quote(first)),
-            (Label::Name, _) => self.one(args, "a name", |_| true),
-            (Label::Custom { syntax, check }, _) => self.judge(args, syntax, check),
+            (Label::None, []) | (Label::Any { .. }, _) => Ok(Value::Words),
+            (Label::None, [first, ..]) => Err(self.wrong("nothing before \"{\"", &quote(first))),
+            (Label::Name, _) => self.one(args, "a name", |_| Some(Value::Words)),
+            (Label::Custom { syntax, parse }, _) => self.parse_custom(args, syntax, parse),
         }
     }
 
-    fn judge(
+    fn parse_custom(
         &self,
         args: &[String],
         syntax: &str,
-        check: fn(&[String]) -> Result<(), String>,
-    ) -> Result<(), String> {
-        check(args).map_err(|why| format!("\"{}\" takes {syntax}: {why}", self.name))
+        parse: fn(&[String]) -> Result<Custom, String>,
+    ) -> Result<Value, String> {
+        parse(args).map(Value::Custom).map_err(|why| self.explain(syntax, &why))
     }
 
-    fn one(&self, args: &[String], expected: &str, holds: impl Fn(&str) -> bool) -> Result<(), String> {
+    /// The meaning of the only argument.
+    fn one<T>(&self, args: &[String], expected: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, String> {
         match args {
-            [arg] if holds(arg) => Ok(()),
-            [arg] => self.wrong(expected, &quote(arg)),
+            [arg] => read(arg).ok_or_else(|| self.wrong(expected, &quote(arg))),
             // "3 s" where "3s" is meant.
-            [_, unit] if !unit.starts_with(|c: char| c.is_ascii_digit()) && holds(&args.concat()) => {
-                self.wrong(expected, &format!("2 arguments; write {}", quote(&args.concat())))
+            [_, unit]
+                if !unit.starts_with(|c: char| c.is_ascii_digit()) && read(&args.concat()).is_some() =>
+            {
+                Err(self.wrong(expected, &format!("2 arguments; write {}", quote(&args.concat()))))
             }
-            _ => self.wrong(expected, &count(args)),
+            _ => Err(self.wrong(expected, &count(args))),
         }
     }
 
-    fn wrong(&self, expected: &str, found: &str) -> Result<(), String> {
-        Err(format!("\"{}\" takes {expected}, not {found}", self.name))
+    fn wrong(&self, expected: &str, found: &str) -> String {
+        format!("\"{}\" takes {expected}, not {found}", self.name)
     }
+
+    fn explain(&self, expected: &str, why: &str) -> String {
+        format!("\"{}\" takes {expected}: {why}", self.name)
+    }
+}
+
+fn not_empty(text: &str) -> Option<Value> {
+    (!text.is_empty()).then_some(Value::Words)
 }
 
 fn quote(arg: &str) -> String {
@@ -290,8 +320,7 @@ impl Table {
     /// Whether every default is a value that its directive takes.
     pub fn check_defaults(&self) -> Result<(), String> {
         for row in self.rows.iter().filter(|row| !row.default.is_empty()) {
-            let args: Vec<String> = row.default.split_whitespace().map(str::to_owned).collect();
-            row.check_args(&args)?;
+            row.parse(&row.default_words())?;
         }
         Ok(())
     }

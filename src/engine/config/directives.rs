@@ -1,9 +1,12 @@
 //! The engine's own directives: the process, servers, applications, locations and what bounds a session.
 
+use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-use crate::engine::config::{self, listen, server};
-use crate::engine::http::{hosts, locations};
+use crate::engine::config::listen::{self, Listen};
+use crate::engine::config::{self, ErrorLog};
+use crate::engine::http::hosts;
+use crate::engine::http::locations::{self, KeepAlive, Pattern};
 
 const RTMP_AND_SERVER: &[Context] = &[Context::Rtmp, Context::RtmpServer];
 
@@ -12,7 +15,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "worker_processes",
         contexts: &[Context::Main],
-        takes: Takes::Custom { syntax: "number|auto", check: config::check_worker_processes },
+        takes: Takes::Custom {
+            syntax: "number|auto",
+            parse: |args| Custom::of(config::parse_worker_processes(args)),
+        },
         default: "1",
         repeat: Repeat::Once,
         doc: "Accepted for nginx's sake: there is always one process with one loop.",
@@ -48,7 +54,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         contexts: &[Context::Main],
         takes: Takes::Custom {
             syntax: "file|stderr [debug|info|notice|warn|error|crit|alert|emerg]",
-            check: config::check_error_log,
+            parse: |args| Custom::of(ErrorLog::parse(args)),
         },
         default: "stderr info",
         repeat: Repeat::Many,
@@ -85,7 +91,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "listen",
         contexts: &[Context::RtmpServer],
-        takes: Takes::Custom { syntax: listen::RTMP_SYNTAX, check: listen::check_listen },
+        takes: Takes::Custom { syntax: listen::RTMP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "1935",
         repeat: Repeat::Many,
         doc: "An address and port, or only one of them, to accept RTMP on.",
@@ -101,7 +107,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "stream_from_app",
         contexts: &[Context::RtmpServer],
-        takes: Takes::Custom { syntax: "application|off", check: check_stream_from_app },
+        takes: Takes::Custom {
+            syntax: "application|off",
+            parse: |args| Custom::of(parse_stream_from_app(args)),
+        },
         default: "off",
         repeat: Repeat::Once,
         doc: "The application of streams with an address of one part, `rtmp://HOST/NAME`: where no application is called \
@@ -118,7 +127,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "max_message",
         contexts: RTMP_AND_SERVER,
-        takes: Takes::Custom { syntax: "size", check: server::check_max_message },
+        // nginx-rtmp takes more than a message can have, too.
+        takes: Takes::Size(1 << 10, 256 << 20),
         default: "8m",
         repeat: Repeat::Once,
         doc: "The longest message taken from a publisher; a longer one ends its session. Up to 256m are accepted, but no message \
@@ -226,7 +236,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "listen",
         contexts: &[Context::HttpServer],
-        takes: Takes::Custom { syntax: listen::HTTP_SYNTAX, check: listen::check_listen },
+        takes: Takes::Custom { syntax: listen::HTTP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "80",
         repeat: Repeat::Many,
         doc: "An address and port, or only one of them, to accept HTTP on. Servers may share one; default_server says \
@@ -235,7 +245,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "server_name",
         contexts: &[Context::HttpServer],
-        takes: Takes::Custom { syntax: "name ...", check: hosts::check_server_name },
+        takes: Takes::Custom { syntax: "name ...", parse: |args| Custom::of(hosts::parse_names(args)) },
         default: "",
         repeat: Repeat::Many,
         doc: "The hosts this server answers for where several share an address: `example.com`, `*.example.com`, \
@@ -245,7 +255,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "keepalive_timeout",
         contexts: &[Context::Http, Context::HttpServer, Context::Location],
-        takes: Takes::Custom { syntax: "time [told]", check: locations::check_keepalive },
+        takes: Takes::Custom { syntax: "time [told]", parse: |args| Custom::of(KeepAlive::parse(args)) },
         default: "75s",
         repeat: Repeat::Once,
         doc: "How long a connection may be idle after an answer; 0 ends it with the answer. Clients are told the \
@@ -262,7 +272,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "send_min_rate",
         contexts: &[Context::Http, Context::HttpServer, Context::Location],
-        takes: Takes::Size,
+        takes: Takes::Size(0, u64::MAX),
         default: "1k",
         repeat: Repeat::Once,
         doc: "Bytes a second that a client must take on the whole: an answer must have been sent within send_timeout and \
@@ -281,7 +291,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         contexts: &[Context::HttpServer],
         takes: Takes::Block {
             opens: Context::Location,
-            label: Label::Custom { syntax: locations::LOCATION_SYNTAX, check: locations::check_location },
+            label: Label::Custom {
+                syntax: locations::LOCATION_SYNTAX,
+                parse: |args| Custom::of(Pattern::parse(args)),
+            },
         },
         default: "",
         repeat: Repeat::Many,
@@ -292,9 +305,11 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-fn check_stream_from_app(args: &[String]) -> Result<(), String> {
+/// The application's name; none for `off`.
+fn parse_stream_from_app(args: &[String]) -> Result<Option<String>, String> {
     match args {
-        [name] if !name.is_empty() => Ok(()),
+        [word] if word == "off" => Ok(None),
+        [name] if !name.is_empty() => Ok(Some(name.clone())),
         _ => Err("the name of one application, or off".into()),
     }
 }

@@ -24,35 +24,62 @@ const LISTEN_OPTIONS: [&str; 10] = [
     "ipv6only=",
 ];
 
-/// Checks the arguments of `listen`, but for names, which are looked up at the start.
-pub(in crate::engine) fn check_listen(args: &[String]) -> Result<(), String> {
-    let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
-    for option in options {
-        match option.as_str() {
-            "ssl" | "http2" => {
-                let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
-                return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
-            }
-            "proxy_protocol" => return Err(format!("\"{option}\" is not there yet: leave it out; {MORE}")),
-            _ => {}
+/// A `listen`. Names are looked up at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Listen {
+    /// An address, a name, or "*" for every IPv4 address.
+    host: String,
+    port: Option<u16>,
+}
+
+impl Listen {
+    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
+        let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
+        options.iter().try_for_each(|option| check_option(option))?;
+        if address.starts_with("unix:") {
+            return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
         }
-        let known = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
-        if !LISTEN_OPTIONS.iter().any(known) {
-            return Err(format!("no option \"{option}\""));
+        let (host, port) = split_address(address)?;
+        Ok(Self { host: host.to_owned(), port })
+    }
+
+    pub(in crate::engine) fn port(&self, default_port: u16) -> u16 {
+        self.port.unwrap_or(default_port)
+    }
+
+    /// All addresses that are meant: a name may have several.
+    pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<SocketAddr>, String> {
+        let (host, port) = (self.host.as_str(), self.port(default_port));
+        if host == "*" {
+            return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
         }
+        let found = (host, port).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
+        let mut addresses: Vec<_> = found.collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
     }
-    if address.starts_with("unix:") {
-        return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
+}
+
+fn check_option(option: &str) -> Result<(), String> {
+    match option {
+        "ssl" | "http2" => {
+            let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
+            return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
+        }
+        "proxy_protocol" => return Err(format!("\"{option}\" is not there yet: leave it out; {MORE}")),
+        _ => {}
     }
-    split_address(address, 0).map(|_| ())
+    let is_it = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
+    if LISTEN_OPTIONS.iter().any(is_it) { Ok(()) } else { Err(format!("no option \"{option}\"")) }
 }
 
 /// Splits "host:port", "host" or "port"; the host "*" or none is every IPv4 address.
-fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
+fn split_address(text: &str) -> Result<(&str, Option<u16>), String> {
     let bad = || format!("\"{text}\" is not an address, a port, or both with a colon between");
     let port = |digits: &str| digits.parse::<u16>().map_err(|_| format!("\"{digits}\" is not a port"));
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(("*", port(text)?));
+        return Ok(("*", Some(port(text)?)));
     }
     if text.contains(['$', '{', '/']) {
         return Err(bad());
@@ -60,35 +87,17 @@ fn split_address(text: &str, default_port: u16) -> Result<(&str, u16), String> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
         return match rest.strip_prefix(':') {
-            Some(digits) => Ok((host, port(digits)?)),
-            None if rest.is_empty() => Ok((host, default_port)),
+            Some(digits) => Ok((host, Some(port(digits)?))),
+            None if rest.is_empty() => Ok((host, None)),
             None => Err(bad()),
         };
     }
     let (host, port) = match text.split_once(':') {
-        Some((host, digits)) => (host, port(digits)?),
-        None => (text, default_port),
+        Some((host, digits)) => (host, Some(port(digits)?)),
+        None => (text, None),
     };
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
     if !host.is_empty() && host.bytes().all(is_host) { Ok((host, port)) } else { Err(bad()) }
-}
-
-/// The port in an argument of `listen`.
-pub(in crate::engine) fn port(text: &str, default_port: u16) -> Option<u16> {
-    split_address(text, default_port).ok().map(|(_, port)| port)
-}
-
-/// All addresses that are meant: a name may have several.
-pub(in crate::engine) fn resolve(text: &str, default_port: u16) -> Result<Vec<SocketAddr>, String> {
-    let (host, port) = split_address(text, default_port)?;
-    if host == "*" {
-        return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
-    }
-    let found = (host, port).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
-    let mut addresses: Vec<_> = found.collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
 }
 
 #[cfg(test)]
@@ -105,7 +114,7 @@ mod tests {
             ("[::]", 7),
             ("host", 7),
         ] {
-            assert_eq!(port(text, 7), Some(expected), "{text}");
+            assert_eq!(Listen::parse(&[text.to_owned()]).unwrap().port(7), expected, "{text}");
         }
     }
 
@@ -119,10 +128,11 @@ mod tests {
             ("[::]:1935", "[::]:1935"),
             ("[::1]", "[::1]:7"),
         ] {
-            assert_eq!(resolve(text, 7), Ok(vec![address.parse().unwrap()]), "{text}");
+            let listen = Listen::parse(&[text.to_owned()]).unwrap();
+            assert_eq!(listen.resolve(7), Ok(vec![address.parse().unwrap()]), "{text}");
         }
         for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999", "${PORT}", "http://a"] {
-            assert!(split_address(text, 7).is_err(), "{text}");
+            assert!(Listen::parse(&[text.to_owned()]).is_err(), "{text}");
         }
     }
 }

@@ -132,7 +132,7 @@ impl<'t> Config<'t> {
         self.servers.push(settings);
         self.limits.servers.push(Limits::of(scope));
         self.add_listeners(Protocol::Rtmp, server, RTMP_PORT, scope, faults);
-        let port = scope.own("listen").next().and_then(|node| listen::port(node.args.first()?, RTMP_PORT));
+        let port = scope.own("listen").next().map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
@@ -157,7 +157,7 @@ impl<'t> Config<'t> {
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.web.len();
-        self.web.push(WebServer { names: faults.keep_or_default(hosts::read_names(scope)) });
+        self.web.push(WebServer { names: hosts::read_names(scope) });
         self.add_listeners(Protocol::Http, server, 80, scope, faults);
         self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
     }
@@ -165,15 +165,13 @@ impl<'t> Config<'t> {
     /// The position of the application that `stream_from_app` names in an RTMP server that has been read.
     fn stream_from_app(&self, server: usize, scope: &Scope<'t>) -> Result<Option<usize>, Error> {
         let Some(node) = scope.find("stream_from_app") else { return Ok(None) };
-        let name = node.args.first().map(String::as_str).unwrap_or_default();
+        let Some(name) = node.custom::<Option<String>>() else { return Ok(None) };
         let is_it = |app: &Application<'_>| app.server == server && app.name == name;
-        match self.applications.iter().position(is_it) {
-            None if name != "off" => {
-                let why = "\"stream_from_app\" takes an application of this server, and there is none called";
-                Err(Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope))
-            }
-            found => Ok(found),
-        }
+        let found = self.applications.iter().position(is_it);
+        found.map(Some).ok_or_else(|| {
+            let why = "\"stream_from_app\" takes an application of this server, and there is none called";
+            Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope)
+        })
     }
 
     fn add_listeners(
@@ -201,8 +199,8 @@ impl<'t> Config<'t> {
         default_port: u16,
         node: &Node,
     ) -> Result<(), Error> {
-        let text = node.args.first().map(String::as_str).unwrap_or_default();
-        for address in listen::resolve(text, default_port).map_err(|why| Error::at(node, why))? {
+        let listen: listen::Listen = node.custom();
+        for address in listen.resolve(default_port).map_err(|why| Error::at(node, why))? {
             self.add_address(protocol, server, address, node)?;
         }
         Ok(())
@@ -272,11 +270,14 @@ impl<'t> Config<'t> {
     }
 }
 
-/// Checks the arguments of `worker_processes`.
-pub(in crate::engine) fn check_worker_processes(args: &[String]) -> Result<(), String> {
+/// Reads the arguments of `worker_processes`; none for `auto`.
+pub(in crate::engine) fn parse_worker_processes(args: &[String]) -> Result<Option<u64>, String> {
     match args {
-        [word] if word == "auto" || value::number(word).is_some_and(|number| number > 0) => Ok(()),
-        [word] => Err(format!("\"{word}\" is no number from 1 on, or auto")),
+        [word] if word == "auto" => Ok(None),
+        [word] => match value::number(word) {
+            Some(number @ 1..) => Ok(Some(number)),
+            _ => Err(format!("\"{word}\" is no number from 1 on, or auto")),
+        },
         _ => Err("a number from 1 on, or auto".to_owned()),
     }
 }
@@ -284,19 +285,29 @@ pub(in crate::engine) fn check_worker_processes(args: &[String]) -> Result<(), S
 /// The most error logs: each has a thread.
 const MAX_ERROR_LOGS: usize = 8;
 
-/// Checks the arguments of `error_log`.
-pub(in crate::engine) fn check_error_log(args: &[String]) -> Result<(), String> {
-    args.first().map_or(Ok(()), |file| path::check(file))?;
-    match args {
-        [_] => Ok(()),
-        [_, level] if log_level(level).is_some() => Ok(()),
-        [_, level] => Err(format!("no level \"{level}\"")),
-        _ => Err("a file and perhaps a level".into()),
+/// An `error_log`.
+#[derive(Debug, Clone)]
+pub struct ErrorLog {
+    /// A path, or `stderr`.
+    pub path: String,
+    /// What is written to it. nginx's own default would be `error`, which hides that anything happens at all.
+    pub level: log::LevelFilter,
+}
+
+impl ErrorLog {
+    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
+        args.first().map_or(Ok(()), |file| path::check(file))?;
+        let (path, level) = match args {
+            [path] => (path, log::LevelFilter::Info),
+            [path, word] => (path, log_level(word).ok_or_else(|| format!("no level \"{word}\""))?),
+            _ => return Err("a file and perhaps a level".into()),
+        };
+        Ok(Self { path: path.clone(), level })
     }
 }
 
 /// The level that nginx's word means.
-pub fn log_level(word: &str) -> Option<log::LevelFilter> {
+fn log_level(word: &str) -> Option<log::LevelFilter> {
     Some(match word {
         "trace" => log::LevelFilter::Trace,
         "debug" => log::LevelFilter::Debug,
@@ -317,9 +328,9 @@ mod tests {
         let modules = crate::modules::table();
         let text = "http { error_log off; server { server_name localhost; root /srv; error_page 404 /x;
             location /hls { } location = / { } } }";
-        let tree = crate::conf::Tree::from_text("f", text).unwrap();
+        let mut tree = crate::conf::Tree::from_text("f", text).unwrap();
         let table = crate::engine::directive_table(&modules);
-        crate::conf::check(&tree, &table).unwrap();
+        crate::conf::check(&mut tree, &table).unwrap();
         let config = Config::new(&Scope::root(&tree, &table)).unwrap();
         let locations = config.locations.iter().map(|l| (l.path.as_str(), l.kind, l.scope.text("root")));
         let locations: Vec<_> = locations.collect();
@@ -334,8 +345,8 @@ mod tests {
         let table = crate::engine::directive_table(&modules);
         for (size, bytes) in [("1m", 1 << 20), ("16m", 0xff_ffff), ("256m", 0xff_ffff)] {
             let text = format!("rtmp {{ server {{ max_message {size}; }} }}");
-            let tree = crate::conf::Tree::from_text("f", &text).unwrap();
-            crate::conf::check(&tree, &table).unwrap();
+            let mut tree = crate::conf::Tree::from_text("f", &text).unwrap();
+            crate::conf::check(&mut tree, &table).unwrap();
             let config = Config::new(&Scope::root(&tree, &table)).unwrap();
             assert_eq!(config.servers[0].rtmp.limits.message, bytes, "{size}");
         }

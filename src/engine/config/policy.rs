@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::rtmp::chunk::Mux;
 
-use crate::conf::value::or_never;
+use crate::conf::value::{Custom, or_never};
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -15,7 +15,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_conflict",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "refuse|replace|replace_idle time", check: check_conflict },
+        takes: Takes::Custom {
+            syntax: "refuse|replace|replace_idle time",
+            parse: |args| Custom::of(Conflict::parse(args)),
+        },
         default: "replace_idle 5s",
         repeat: Repeat::Once,
         doc: "What becomes of a second publisher of a name: it is refused, takes the first one's place, or takes \
@@ -114,10 +117,6 @@ impl Conflict {
     }
 }
 
-fn check_conflict(args: &[String]) -> Result<(), String> {
-    Conflict::parse(args).map(|_| ())
-}
-
 /// An application's settings.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Policy {
@@ -136,7 +135,7 @@ impl Policy {
     /// Reads a checked application.
     pub fn new(scope: &Scope<'_>) -> Self {
         Self {
-            conflict: Conflict::parse(&scope.words("publish_conflict")).unwrap_or(Conflict::Refuse),
+            conflict: scope.custom("publish_conflict"),
             grace: scope.time("publish_grace"),
             drop_idle: or_never(scope.time("drop_idle_publisher")),
             publish_notify: scope.flag("publish_notify"),

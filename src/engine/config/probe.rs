@@ -169,8 +169,8 @@ pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mu
     } else if config.listeners.is_empty() {
         probe.warn(root.node(), "there is no \"server\" block, so nothing is served");
     }
-    let processes = root.text("worker_processes");
-    if let (Some(node), true) = (root.find("worker_processes"), processes.parse::<u32>().is_ok_and(|n| n > 1))
+    if let Some(node) = root.find("worker_processes")
+        && let Some(processes @ 2..) = node.custom::<Option<u64>>()
     {
         let message = format!(
             "there is one process; \"worker_processes {processes}\" is accepted and means nothing here"

@@ -1,10 +1,9 @@
 //! What bounds the sessions of one RTMP server.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::conf::Scope;
-use crate::conf::value::{self, or_never};
+use crate::conf::value::or_never;
 use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
@@ -63,18 +62,3 @@ impl ServerSettings {
 
 /// The longest message there is, bytes: its length is written in 24 bits.
 pub(in crate::engine) const MAX_MESSAGE: u64 = 0xff_ffff;
-
-/// What `max_message` may be. nginx-rtmp takes more than there is, too.
-const MESSAGE_SIZES: RangeInclusive<u64> = 1 << 10..=256 << 20;
-
-/// Checks the arguments of `max_message`.
-pub(in crate::engine) fn check_max_message(args: &[String]) -> Result<(), String> {
-    match args {
-        [size] => match value::size(size) {
-            Some(bytes) if MESSAGE_SIZES.contains(&bytes) => Ok(()),
-            Some(_) => Err(format!("\"{size}\" is not from 1k to 256m")),
-            None => Err(format!("\"{size}\" is no size such as 8m")),
-        },
-        _ => Err("one size such as 8m".to_owned()),
-    }
-}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use regex_lite::Regex;
 
-use crate::conf::{Error, Scope};
+use crate::conf::Scope;
 
 /// A name of a server, as `server_name` has it.
 #[derive(Debug, Clone)]
@@ -96,23 +96,18 @@ fn add_longest_first(names: &mut Vec<(String, usize)>, name: String, server: usi
     names.insert(position, (name, server));
 }
 
-/// Checks the arguments of `server_name`.
-pub(in crate::engine) fn check_server_name(args: &[String]) -> Result<(), String> {
+/// Reads the arguments of `server_name`.
+pub(in crate::engine) fn parse_names(args: &[String]) -> Result<Vec<HostName>, String> {
     if args.is_empty() {
         return Err("one name at least".to_owned());
     }
-    args.iter().try_for_each(|arg| parse(arg).map(|_| ()))
+    let names: Vec<_> = args.iter().map(|arg| parse(arg)).collect::<Result<_, _>>()?;
+    Ok(names.concat())
 }
 
 /// All names of a server.
-pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Result<Vec<HostName>, Error> {
-    let mut names = Vec::new();
-    for node in server.own("server_name") {
-        for arg in &node.args {
-            names.extend(parse(arg).map_err(|why| Error::at(node, why))?);
-        }
-    }
-    Ok(names)
+pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Vec<HostName> {
+    server.own("server_name").flat_map(|node| node.custom::<Vec<HostName>>()).collect()
 }
 
 /// The names that one argument means: ".example.com" is two.
@@ -221,11 +216,11 @@ mod tests {
     #[test]
     fn names_that_are_none_are_mistakes() {
         for name in ["a*.example.com", "*", "*.", "*example.com", "www.*.com", "www*", "a/b", "~(", "$host"] {
-            assert!(check_server_name(&[name.to_owned()]).is_err(), "{name}");
+            assert!(parse_names(&[name.to_owned()]).is_err(), "{name}");
         }
         for name in ["_", "", "localhost", "192.0.2.1", "[::1]", "~^(www\\.)?a\\.b$"] {
-            assert!(check_server_name(&[name.to_owned()]).is_ok(), "{name}");
+            assert!(parse_names(&[name.to_owned()]).is_ok(), "{name}");
         }
-        assert!(check_server_name(&[]).is_err());
+        assert!(parse_names(&[]).is_err());
     }
 }

@@ -21,6 +21,8 @@ pub struct Location<'t> {
     pub path: String,
     /// How it matches.
     pub kind: Kind,
+    /// Of a kind that has one.
+    regex: Option<Regex>,
     /// The position of its HTTP server among the servers.
     pub server: usize,
     /// Where it finds files.
@@ -63,40 +65,44 @@ impl Kind {
 /// How `location` is written.
 pub(in crate::engine) const LOCATION_SYNTAX: &str = "[=|^~] /path or ~|~* regex or @name";
 
-/// Checks the arguments of `location`.
-pub(in crate::engine) fn check_location(args: &[String]) -> Result<(), String> {
-    parse(args).map(|_| ())
+/// What a `location` matches.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Pattern {
+    kind: Kind,
+    path: String,
+    /// Of a kind that has one.
+    regex: Option<Regex>,
 }
 
-fn parse(args: &[String]) -> Result<(Kind, String), String> {
-    // nginx takes "=/path" in one word, too.
-    let (modifier, pattern) = match args {
-        [modifier, pattern] => (modifier.as_str(), pattern.as_str()),
-        [word] => ["=", "^~", "~*", "~"]
-            .into_iter()
-            .find_map(|modifier| Some((modifier, word.strip_prefix(modifier)?)))
-            .unwrap_or(("", word)),
-        _ => return Err("a path that begins with /".to_owned()),
-    };
-    let kind = match modifier {
-        "" if pattern.starts_with('@') && pattern.len() > 1 => Kind::Named,
-        "" => Kind::Prefix,
-        "=" => Kind::Exact,
-        "^~" => Kind::FirmPrefix,
-        "~" => Kind::Regex,
-        "~*" => Kind::AnyCaseRegex,
-        _ => return Err(format!("no \"{modifier}\" before a path")),
-    };
-    if kind.is_regex() {
-        compile_for(kind, pattern)?;
-    } else if kind != Kind::Named && !pattern.starts_with('/') {
-        return Err("a path that begins with /".to_owned());
+impl Pattern {
+    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
+        // nginx takes "=/path" in one word, too.
+        let (modifier, path) = match args {
+            [modifier, path] => (modifier.as_str(), path.as_str()),
+            [word] => ["=", "^~", "~*", "~"]
+                .into_iter()
+                .find_map(|modifier| Some((modifier, word.strip_prefix(modifier)?)))
+                .unwrap_or(("", word)),
+            _ => return Err("a path that begins with /".to_owned()),
+        };
+        let kind = match modifier {
+            "" if path.starts_with('@') && path.len() > 1 => Kind::Named,
+            "" => Kind::Prefix,
+            "=" => Kind::Exact,
+            "^~" => Kind::FirmPrefix,
+            "~" => Kind::Regex,
+            "~*" => Kind::AnyCaseRegex,
+            _ => return Err(format!("no \"{modifier}\" before a path")),
+        };
+        let regex = match kind {
+            Kind::Regex => Some(compile(path, Letters::AsWritten)?),
+            Kind::AnyCaseRegex => Some(compile(path, Letters::AnyCase)?),
+            Kind::Named => None,
+            _ if path.starts_with('/') => None,
+            _ => return Err("a path that begins with /".to_owned()),
+        };
+        Ok(Self { kind, path: path.to_owned(), regex })
     }
-    Ok((kind, pattern.to_owned()))
-}
-
-fn compile_for(kind: Kind, pattern: &str) -> Result<Regex, String> {
-    compile(pattern, if kind == Kind::AnyCaseRegex { Letters::AnyCase } else { Letters::AsWritten })
 }
 
 /// The most locations of all servers; each prefix and expression is tried in turn.
@@ -114,6 +120,7 @@ pub(in crate::engine) fn read<'t>(
     let mut locations = vec![Location {
         path: "/".into(),
         kind: Kind::Server,
+        regex: None,
         server,
         files: LocationFiles::default(),
         scope: own,
@@ -124,8 +131,7 @@ pub(in crate::engine) fn read<'t>(
             faults.push(Error::at(node, format!("more than {MAX_LOCATIONS} locations")));
             break;
         }
-        let parsed = parse(&node.args).map_err(|why| Error::at(node, why));
-        let Some((kind, path)) = faults.keep(parsed) else { continue };
+        let Pattern { kind, path, regex } = node.custom();
         let same = |other: &Location<'_>| {
             let rank = |kind| if kind == Kind::FirmPrefix { Kind::Prefix } else { kind };
             other.path == path && rank(other.kind) == rank(kind)
@@ -133,7 +139,8 @@ pub(in crate::engine) fn read<'t>(
         if !kind.is_regex() && locations.iter().any(same) {
             faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
         }
-        locations.push(Location { path, kind, server, files: LocationFiles::default(), scope: location });
+        let files = LocationFiles::default();
+        locations.push(Location { path, kind, regex, server, files, scope: location });
     }
     locations
 }
@@ -187,7 +194,7 @@ impl Locations {
         let mut locations = Self::default();
         for (index, location) in all.iter().enumerate() {
             let id = LocationId(index);
-            locations.keep_alive.push(KeepAlive::read(&location.scope));
+            locations.keep_alive.push(location.scope.custom("keepalive_timeout"));
             locations.patience.push(Patience::read(&location.scope));
             locations.named.push(location.kind == Kind::Named);
             locations.logs_not_found.push(location.scope.flag("log_not_found"));
@@ -260,10 +267,7 @@ impl ServerLocations {
                 self.prefixes.insert(position, (path, location.kind, id));
             }
             Kind::Regex | Kind::AnyCaseRegex => {
-                // It has been compiled before, when the configuration was checked.
-                if let Ok(regex) = compile_for(location.kind, &path) {
-                    self.regexes.push((regex, id));
-                }
+                self.regexes.extend(location.regex.clone().map(|regex| (regex, id)));
             }
         }
     }
@@ -295,13 +299,15 @@ impl ServerLocations {
 }
 
 impl KeepAlive {
-    fn read(scope: &Scope<'_>) -> Self {
-        let words = scope.words("keepalive_timeout");
-        let idle = words.first().and_then(|word| value::time(word)).filter(|time| !time.is_zero());
-        Self {
-            idle: idle.map(or_never),
-            advertised: words.get(1).and_then(|word| value::time(word)).map(|time| time.as_secs()),
-        }
+    pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
+        let time =
+            |word: &String| value::time(word).ok_or_else(|| format!("\"{word}\" is no time such as 75s"));
+        let (idle, advertised) = match args {
+            [idle] => (time(idle)?, None),
+            [idle, advertised] => (time(idle)?, Some(time(advertised)?.as_secs())),
+            _ => return Err("a time, and perhaps one that clients are told".to_owned()),
+        };
+        Ok(Self { idle: Some(idle).filter(|time| !time.is_zero()), advertised })
     }
 }
 
@@ -316,16 +322,6 @@ impl Patience {
     }
 }
 
-/// Checks the arguments of `keepalive_timeout`.
-pub(in crate::engine) fn check_keepalive(args: &[String]) -> Result<(), String> {
-    let wrong = args.iter().find(|arg| value::time(arg).is_none());
-    match (args.len(), wrong) {
-        (1 | 2, None) => Ok(()),
-        (1 | 2, Some(wrong)) => Err(format!("\"{wrong}\" is no time such as 75s")),
-        _ => Err("a time, and perhaps one that clients are told".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,9 +329,9 @@ mod tests {
 
     fn found(block: &str, paths: &[&str]) -> Vec<String> {
         let text = format!("http {{ server {{ {block} }} }}");
-        let tree = Tree::from_text("f", &text).unwrap();
+        let mut tree = Tree::from_text("f", &text).unwrap();
         let table = crate::engine::directive_table(&crate::modules::table());
-        check(&tree, &table).unwrap();
+        check(&mut tree, &table).unwrap();
         let config = crate::engine::Config::new(&Scope::root(&tree, &table)).unwrap();
         let locations = Locations::new(&config.locations);
         let name = |path: &&str| {
@@ -368,7 +364,10 @@ mod tests {
 
     #[test]
     fn locations_are_written_as_nginx_has_them() {
-        let parse = |words: &[&str]| parse(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        let parse = |words: &[&str]| {
+            let pattern = Pattern::parse(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+            pattern.map(|pattern| (pattern.kind, pattern.path))
+        };
         assert_eq!(parse(&["=/a"]), Ok((Kind::Exact, "/a".into())));
         assert_eq!(parse(&["~*\\.ts$"]), Ok((Kind::AnyCaseRegex, "\\.ts$".into())));
         assert_eq!(parse(&["^~", "/a"]), Ok((Kind::FirmPrefix, "/a".into())));

@@ -5,17 +5,20 @@
 
 use std::time::Instant;
 
-use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::conf::value::{self, Custom};
+use crate::conf::{Context, Directive, Repeat, Scope, Takes};
 
 use crate::engine::session::Session;
 use crate::media::Meter;
+
+const SIZE_OR_AUTO: Takes = Takes::Custom { syntax: "size|auto", parse: |args| Custom::of(parse_size(args)) };
 
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "input_memory_size",
         contexts: &[Context::Main],
-        takes: Takes::Custom { syntax: "size|auto", check: check_size },
+        takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
         doc: "Memory for all messages and requests that clients have begun to send. Beyond it the clients that do not \
@@ -25,7 +28,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "media_memory_size",
         contexts: &[Context::Main],
-        takes: Takes::Custom { syntax: "size|auto", check: check_size },
+        takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
         doc: "Memory for all frames, cached or waiting for players, and for all answers that wait for clients. Beyond it \
@@ -79,7 +82,7 @@ pub(in crate::engine) struct Budget {
 
 impl Budget {
     fn new(root: &Scope<'_>, name: &str) -> Self {
-        let size = value::size(&root.text(name));
+        let size: Option<u64> = root.custom(name);
         let limit = usize::try_from(size.unwrap_or(LARGEST_AUTO)).unwrap_or(usize::MAX);
         Self { limit, is_auto: size.is_none(), used: 0 }
     }
@@ -142,11 +145,12 @@ impl Budgets {
     }
 }
 
-fn check_size(args: &[String]) -> Result<(), String> {
+/// Bytes; none for `auto`.
+fn parse_size(args: &[String]) -> Result<Option<u64>, String> {
     match args {
-        [word] if word == "auto" => Ok(()),
+        [word] if word == "auto" => Ok(None),
         [size] => match value::size(size) {
-            Some(bytes) if bytes >= SMALLEST => Ok(()),
+            Some(bytes) if bytes >= SMALLEST => Ok(Some(bytes)),
             Some(_) => Err(format!("\"{size}\" is less than 1m")),
             None => Err(format!("\"{size}\" is no size")),
         },

@@ -70,9 +70,9 @@ impl World {
     }
 
     fn configured(modules: Vec<Box<dyn Module>>, config: &str) -> Self {
-        let tree = Tree::from_text("test", config).unwrap();
+        let mut tree = Tree::from_text("test", config).unwrap();
         let table = directive_table(&modules);
-        conf::check(&tree, &table).unwrap();
+        conf::check(&mut tree, &table).unwrap();
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
         let engine = Engine::new(&Scope::root(&tree, &table), modules, 7, now).unwrap();
         Self { engine, now }

@@ -1,6 +1,6 @@
 //! `allow` and `deny`: the addresses that may ask.
 
-use crate::conf::{self, Scope};
+use crate::conf::{Node, Scope};
 use crate::engine::{HttpRequest, Network};
 
 /// The rules of a location, in order.
@@ -15,14 +15,12 @@ enum Rule {
 
 impl Rules {
     /// The rules of the nearest level that has any.
-    pub fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
-        let rule = |node: &conf::Node| {
+    pub fn read(scope: &Scope<'_>) -> Self {
+        let rule = |node: &Node| {
             let rule = if node.name == "allow" { Rule::Allow } else { Rule::Deny };
-            let text = node.args.first().map(String::as_str).unwrap_or_default();
-            let network = Network::parse(text).map_err(|why| conf::Error::at(node, why))?;
-            Ok((rule, network))
+            (rule, node.custom())
         };
-        scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect::<Result<_, _>>().map(Self)
+        Self(scope.all_of(&["allow", "deny"]).into_iter().map(rule).collect())
     }
 
     /// True if a request may pass: the first rule that fits its address decides; without one it may.
@@ -32,10 +30,10 @@ impl Rules {
     }
 }
 
-/// Checks the arguments of `allow` and `deny`.
-pub fn check(args: &[String]) -> Result<(), String> {
+/// Reads the arguments of `allow` and `deny`.
+pub fn parse(args: &[String]) -> Result<Network, String> {
     match args {
-        [network] => Network::parse(network).map(|_| ()),
+        [network] => Network::parse(network),
         _ => Err("one address or network".to_owned()),
     }
 }

@@ -1,13 +1,20 @@
 //! The module's directives.
 
+use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-use super::{access, access_log, added, error_page, rewrite, try_files};
+use super::access;
+use super::access_log::{Format, LogPath};
+use super::added::{AddedHeader, Expires};
+use super::error_page::ErrorPage;
+use super::rewrite::Return;
+use super::try_files::TryFiles;
 
 const EVERYWHERE: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
 const INNER: &[Context] = &[Context::HttpServer, Context::Location];
 
-const NETWORK: Takes = Takes::Custom { syntax: "address|network|all", check: access::check };
+const NETWORK: Takes =
+    Takes::Custom { syntax: "address|network|all", parse: |args| Custom::of(access::parse(args)) };
 
 /// The rows of the table.
 pub const DIRECTIVES: &[Directive] = &[
@@ -91,7 +98,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "add_header",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "name value [always]", check: check_add_header },
+        takes: Takes::Custom {
+            syntax: "name value [always]",
+            parse: |args| Custom::of(AddedHeader::parse(args)),
+        },
         default: "",
         repeat: Repeat::Many,
         doc: "A header for answers with status 200, 201, 204, 206, 301 to 304, 307 or 308; for all of them with \
@@ -102,7 +112,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "expires",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "[modified] time|@time|epoch|max|off", check: check_expires },
+        takes: Takes::Custom {
+            syntax: "[modified] time|@time|epoch|max|off",
+            parse: |args| Custom::of(Expires::parse(args)),
+        },
         default: "off",
         repeat: Repeat::Once,
         doc: "Expires and Cache-Control for the same answers: so long from now or from when the file was changed, \
@@ -112,7 +125,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "return",
         contexts: INNER,
-        takes: Takes::Custom { syntax: "code [text]|code URL|URL", check: check_return },
+        takes: Takes::Custom {
+            syntax: "code [text]|code URL|URL",
+            parse: |args| Custom::of(Return::parse(args)),
+        },
         default: "",
         repeat: Repeat::Many,
         doc: "Answers at once: with a status, a status and a text, or 301, 302, 303, 307 or 308 and where to go on \
@@ -130,7 +146,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "try_files",
         contexts: INNER,
-        takes: Takes::Custom { syntax: "file ... path|@name|=code", check: try_files::check },
+        takes: Takes::Custom {
+            syntax: "file ... path|@name|=code",
+            parse: |args| Custom::of(TryFiles::parse(args)),
+        },
         default: "",
         repeat: Repeat::Once,
         doc: "Sends the first of several files that is there, or folders if they end with a slash; if none is, the \
@@ -139,7 +158,10 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "error_page",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "code ... [=[code]] path|@name|URL", check: error_page::check },
+        takes: Takes::Custom {
+            syntax: "code ... [=[code]] path|@name|URL",
+            parse: |args| Custom::of(ErrorPage::parse(args)),
+        },
         default: "",
         repeat: Repeat::Many,
         doc: "What is sent for an error: what is at another path, with the error's status, or with another one, or \
@@ -174,7 +196,7 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "access_log",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "path [format]|off", check: access_log::check },
+        takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
         default: "off",
         repeat: Repeat::Many,
         doc: "A file to which a line is written for each request that has been answered, within a second. A file that \
@@ -183,29 +205,12 @@ pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "log_format",
         contexts: &[Context::Http],
-        takes: Takes::Custom { syntax: "name [escape=default|json|none] text ...", check: check_log_format },
+        takes: Takes::Custom {
+            syntax: "name [escape=default|json|none] text ...",
+            parse: |args| Custom::of(Format::parse_named(args)),
+        },
         default: "",
         repeat: Repeat::Many,
         doc: "What a line of an access log has; `combined`, nginx's own, is there anyway.",
     },
 ];
-
-fn check_add_header(args: &[String]) -> Result<(), String> {
-    added::AddedHeader::parse(args).map(|_| ())
-}
-
-fn check_expires(args: &[String]) -> Result<(), String> {
-    added::Expires::parse(args).map(|_| ())
-}
-
-fn check_return(args: &[String]) -> Result<(), String> {
-    rewrite::Return::parse(args).map(|_| ())
-}
-
-fn check_log_format(args: &[String]) -> Result<(), String> {
-    match args.split_first() {
-        Some((name, _)) if name == "combined" => Err("another name; combined is there already".to_owned()),
-        Some((_, format)) => access_log::Format::parse(format).map(|_| ()),
-        None => Err("a name and what a line has".to_owned()),
-    }
-}

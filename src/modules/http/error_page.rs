@@ -1,6 +1,6 @@
 //! `error_page`: what is sent in place of an error.
 
-use crate::conf::{self, Scope};
+use crate::conf::{Node, Scope};
 use crate::engine::{Redirect, Route, Target};
 use crate::http::path;
 
@@ -11,8 +11,9 @@ use super::template::{Template, View, When};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorPages(Vec<ErrorPage>);
 
+/// One `error_page`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ErrorPage {
+pub struct ErrorPage {
     codes: Vec<u16>,
     status: Status,
     target: Template,
@@ -29,12 +30,36 @@ enum Status {
     Is(u16),
 }
 
+impl ErrorPage {
+    /// Reads the arguments of the directive.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        let [codes @ .., target] = args else { return Err("codes and a URI".to_owned()) };
+        let (codes, status) = match codes.split_last() {
+            Some((last, codes)) if last.starts_with('=') => (codes, parse_status(last)?),
+            _ => (codes, Status::Kept),
+        };
+        if codes.is_empty() {
+            return Err("codes and a URI".to_owned());
+        }
+        let code = |text: &String| match text.parse() {
+            Ok(code @ 300..=599) if code != 499 => Ok(code),
+            _ => Err(format!("\"{text}\" is no status from 300 to 599")),
+        };
+        if !target.starts_with(['/', '@', '$']) && !rewrite::is_url(target) {
+            return Err(format!("\"{target}\" is no path, no URL and no @name"));
+        }
+        Ok(Self {
+            codes: codes.iter().map(code).collect::<Result<_, _>>()?,
+            status,
+            target: Template::parse(target, When::Request)?,
+        })
+    }
+}
+
 impl ErrorPages {
     /// The pages of the nearest level that has any.
-    pub fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
-        let nodes = scope.all("error_page").into_iter();
-        let pages = nodes.map(|node| parse(&node.args).map_err(|why| conf::Error::at(node, why)));
-        pages.collect::<Result<_, _>>().map(Self)
+    pub fn read(scope: &Scope<'_>) -> Self {
+        Self(scope.all("error_page").into_iter().map(Node::custom).collect())
     }
 
     /// The route of a request that has ended in an error.
@@ -68,34 +93,6 @@ pub fn place(text: &str) -> Target {
     Target::Path { path: path::tidy(path).unwrap_or_else(|| "/".to_owned()), query: query.to_owned() }
 }
 
-/// Checks the arguments of `error_page`.
-pub fn check(args: &[String]) -> Result<(), String> {
-    parse(args).map(|_| ())
-}
-
-fn parse(args: &[String]) -> Result<ErrorPage, String> {
-    let [codes @ .., target] = args else { return Err("codes and a URI".to_owned()) };
-    let (codes, status) = match codes.split_last() {
-        Some((last, codes)) if last.starts_with('=') => (codes, parse_status(last)?),
-        _ => (codes, Status::Kept),
-    };
-    if codes.is_empty() {
-        return Err("codes and a URI".to_owned());
-    }
-    let code = |text: &String| match text.parse() {
-        Ok(code @ 300..=599) if code != 499 => Ok(code),
-        _ => Err(format!("\"{text}\" is no status from 300 to 599")),
-    };
-    if !target.starts_with(['/', '@', '$']) && !rewrite::is_url(target) {
-        return Err(format!("\"{target}\" is no path, no URL and no @name"));
-    }
-    Ok(ErrorPage {
-        codes: codes.iter().map(code).collect::<Result<_, _>>()?,
-        status,
-        target: Template::parse(target, When::Request)?,
-    })
-}
-
 fn parse_status(text: &str) -> Result<Status, String> {
     match text.strip_prefix('=').unwrap_or(text) {
         "" => Ok(Status::Pages),
@@ -112,7 +109,7 @@ mod tests {
 
     #[test]
     fn pages_are_written_as_nginx_has_them() {
-        let parse = |text: &str| parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let parse = |text: &str| ErrorPage::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let page = parse("500 502 =200 /50x.html").unwrap();
         assert_eq!((page.codes, page.status), (vec![500, 502], Status::Is(200)));
         assert_eq!(parse("404 = @a").unwrap().status, Status::Pages);

@@ -157,10 +157,8 @@ impl Module for Http {
 fn read_formats(location: &Location<'_>, faults: &mut conf::Faults) -> HashMap<String, Format> {
     let mut formats = HashMap::new();
     for node in location.scope.all("log_format") {
-        let Some((name, args)) = node.args.split_first() else { continue };
-        let format = Format::parse(args).map_err(|why| conf::Error::at(node, why));
-        let Some(format) = faults.keep(format) else { continue };
-        if formats.insert(name.clone(), format).is_some() {
+        let Some(name) = node.args.first() else { continue };
+        if formats.insert(name.clone(), node.custom::<Format>()).is_some() {
             faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
         }
     }

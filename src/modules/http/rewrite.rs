@@ -183,10 +183,7 @@ impl Rewrite {
         for node in scope.node().children.iter().flatten() {
             match node.name.as_str() {
                 "if" => steps.extend(faults.keep(Condition::read(node)).map(Step::If)),
-                "return" => {
-                    let action = Return::parse(&node.args).map_err(|why| conf::Error::at(node, why));
-                    steps.extend(faults.keep(action).map(Step::Return));
-                }
+                "return" => steps.push(Step::Return(node.custom())),
                 _ => {}
             }
         }

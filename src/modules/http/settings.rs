@@ -45,20 +45,19 @@ impl Settings {
         let scope = &location.scope;
         let mut faults = conf::Faults::default();
         let added = scope.all("add_header").into_iter();
-        let expires = scope.find("expires").map(|node| at(node, Expires::parse(&node.args)));
         let settings = Self {
             folder: faults.keep_or_default(Folder::read(location)),
             index: scope.words("index"),
             listing: scope.flag("autoindex").then(|| read_listing(scope)),
             types: read_types(scope, &mut faults),
             default_type: scope.text("default_type"),
-            added: added.filter_map(|node| faults.keep(at(node, AddedHeader::parse(&node.args)))).collect(),
-            expires: expires.and_then(|expires| faults.keep(expires)).unwrap_or(Expires::Off),
+            added: added.map(Node::custom).collect(),
+            expires: scope.find("expires").map_or(Expires::Off, Node::custom),
             rewrite: Rewrite::read(scope, &mut faults),
-            rules: faults.keep_or_default(Rules::read(scope)),
+            rules: Rules::read(scope),
             internal: scope.own("internal").next().is_some(),
-            try_files: faults.keep_or_default(TryFiles::read(scope)),
-            error_pages: faults.keep_or_default(ErrorPages::read(scope)),
+            try_files: scope.own("try_files").next().map(Node::custom),
+            error_pages: ErrorPages::read(scope),
             logs,
             server_name: scope.text("server_name"),
         };
@@ -135,9 +134,9 @@ mod tests {
     use crate::engine::{Config, directive_table};
 
     fn settings(block: &str) -> Result<Settings, String> {
-        let tree = Tree::from_text("f", &format!("http {{\nserver {{\n{block} }} }}")).unwrap();
+        let mut tree = Tree::from_text("f", &format!("http {{\nserver {{\n{block} }} }}")).unwrap();
         let table = directive_table(&crate::modules::table());
-        check(&tree, &table).map_err(|error| error.to_string())?;
+        check(&mut tree, &table).map_err(|error| error.to_string())?;
         let config = Config::new(&Scope::root(&tree, &table)).map_err(|error| error.to_string())?;
         let read = Settings::read(config.locations.last().unwrap(), Vec::new());
         read.map_err(|error| error.to_string())

@@ -1,7 +1,5 @@
 //! `try_files`: the first of several files that is there, else something else.
 
-use crate::conf::{self, Scope};
-
 use super::template::{Template, When};
 
 /// The `try_files` of a location.
@@ -28,39 +26,30 @@ pub(super) enum Last {
 }
 
 impl TryFiles {
-    /// The directive of the block itself: nginx does not inherit it.
-    pub fn read(scope: &Scope<'_>) -> Result<Option<Self>, conf::Error> {
-        let Some(node) = scope.own("try_files").next() else { return Ok(None) };
-        parse(&node.args).map(Some).map_err(|why| conf::Error::at(node, why))
+    /// Reads the arguments of the directive. What a block says it says for itself: nginx does not inherit it.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        let (last, candidates) = match args {
+            [candidates @ .., last] if !candidates.is_empty() => (last, candidates),
+            _ => return Err("a file at least, and what to do without it".to_owned()),
+        };
+        // nginx finds a name without a slash if its root ends with one: as if the slash were here.
+        let template = |text: &String| match text.starts_with(['/', '$']) {
+            true => Template::parse(text, When::Request),
+            false => Template::parse(&format!("/{text}"), When::Request),
+        };
+        let last = match last.strip_prefix('=') {
+            Some(code) => match code.parse() {
+                Ok(code @ 200..=599) => Last::Status(code),
+                _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
+            },
+            None if last.starts_with('@') => Last::Place(Template::parse(last, When::Request)?),
+            None => Last::Place(template(last)?),
+        };
+        let candidate = |text: &String| {
+            Ok::<_, String>(Candidate { path: template(text)?, is_folder: text.ends_with('/') })
+        };
+        Ok(Self { candidates: candidates.iter().map(candidate).collect::<Result<_, _>>()?, last })
     }
-}
-
-/// Checks the arguments of `try_files`.
-pub fn check(args: &[String]) -> Result<(), String> {
-    parse(args).map(|_| ())
-}
-
-fn parse(args: &[String]) -> Result<TryFiles, String> {
-    let (last, candidates) = match args {
-        [candidates @ .., last] if !candidates.is_empty() => (last, candidates),
-        _ => return Err("a file at least, and what to do without it".to_owned()),
-    };
-    // nginx finds a name without a slash if its root ends with one: as if the slash were here.
-    let template = |text: &String| match text.starts_with(['/', '$']) {
-        true => Template::parse(text, When::Request),
-        false => Template::parse(&format!("/{text}"), When::Request),
-    };
-    let last = match last.strip_prefix('=') {
-        Some(code) => match code.parse() {
-            Ok(code @ 200..=599) => Last::Status(code),
-            _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
-        },
-        None if last.starts_with('@') => Last::Place(Template::parse(last, When::Request)?),
-        None => Last::Place(template(last)?),
-    };
-    let candidate =
-        |text: &String| Ok::<_, String>(Candidate { path: template(text)?, is_folder: text.ends_with('/') });
-    Ok(TryFiles { candidates: candidates.iter().map(candidate).collect::<Result<_, _>>()?, last })
 }
 
 #[cfg(test)]
@@ -69,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_last_is_a_status_a_path_or_a_location() {
-        let parse = |text: &str| parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let parse = |text: &str| TryFiles::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(parse("$uri $uri/ =404").unwrap().last, Last::Status(404));
         assert_eq!(parse("$uri $uri/ =404").unwrap().candidates.len(), 2);
         assert!(matches!(parse("$uri /index.html?x=$arg_y").unwrap().last, Last::Place(_)));

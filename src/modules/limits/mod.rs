@@ -12,13 +12,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::conf::value::Custom;
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{Ask, Config, Ctx, Gate, Module, Request, StreamId, StreamName, TimerId, Verdict};
 use crate::media::Frame;
 
 use meter::Meter;
 use past::Past;
-use settings::{Limits, check_bitrate, check_codecs, check_resolution};
+use settings::{Limits, parse_bitrate, parse_codecs, parse_resolution};
 
 /// The module's name, for its timers.
 const NAME: &str = "limits";
@@ -29,7 +30,7 @@ const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_max_bitrate",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "bitrate|off", check: check_bitrate },
+        takes: Takes::Custom { syntax: "bitrate|off", parse: |args| Custom::of(parse_bitrate(args)) },
         default: "off",
         repeat: Repeat::Once,
         doc: "The most that a publisher may send, bits a second of sound and picture together, as encoders write it: \
@@ -46,7 +47,7 @@ const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_max_resolution",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", check: check_resolution },
+        takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", parse: |args| Custom::of(parse_resolution(args)) },
         default: "off",
         repeat: Repeat::Once,
         doc: "The largest picture that may be published, upright or not: 1920x1080 takes 1080x1920, too. What counts is \
@@ -55,7 +56,7 @@ const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_codecs",
         contexts: EVERYWHERE,
-        takes: Takes::Custom { syntax: "all|codec ...", check: check_codecs },
+        takes: Takes::Custom { syntax: "all|codec ...", parse: |args| Custom::of(parse_codecs(args)) },
         default: "all",
         repeat: Repeat::Once,
         doc: "The codecs that may be published, of sound and picture: h264, hevc, vvc, av1, vp8, vp9, h263, screen, vp6; \

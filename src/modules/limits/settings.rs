@@ -41,16 +41,12 @@ impl Limits {
         fn limit<T>(scope: &Scope<'_>, name: &str, value: Option<T>) -> Option<Limit<T>> {
             value.map(|value| Limit { value, text: scope.words(name).join(" ") })
         }
-        let words = |name: &str| scope.words(name);
         let duration = Some(scope.time("publish_max_duration")).filter(|time| !time.is_zero());
-        let bitrate = parse_bitrate(&words("publish_max_bitrate")).ok().flatten();
-        let resolution = parse_resolution(&words("publish_max_resolution")).ok().flatten();
-        let codecs = parse_codecs(&words("publish_codecs")).ok().flatten();
         Self {
-            bitrate: limit(scope, "publish_max_bitrate", bitrate),
+            bitrate: limit(scope, "publish_max_bitrate", scope.custom("publish_max_bitrate")),
             duration: limit(scope, "publish_max_duration", duration),
-            resolution: limit(scope, "publish_max_resolution", resolution),
-            codecs: limit(scope, "publish_codecs", codecs),
+            resolution: limit(scope, "publish_max_resolution", scope.custom("publish_max_resolution")),
+            codecs: limit(scope, "publish_codecs", scope.custom("publish_codecs")),
         }
     }
 
@@ -130,21 +126,6 @@ fn sizes_in(frame: &Frame, codec: Codec, length_size: Option<usize>, body: &[u8]
         }
         _ => sizes(codec, frame.packet, body),
     }
-}
-
-/// Checks the arguments of `publish_max_bitrate`.
-pub fn check_bitrate(args: &[String]) -> Result<(), String> {
-    parse_bitrate(args).map(|_| ())
-}
-
-/// Checks the arguments of `publish_max_resolution`.
-pub fn check_resolution(args: &[String]) -> Result<(), String> {
-    parse_resolution(args).map(|_| ())
-}
-
-/// Checks the arguments of `publish_codecs`.
-pub fn check_codecs(args: &[String]) -> Result<(), String> {
-    parse_codecs(args).map(|_| ())
 }
 
 /// Bits a second; `k` and `m` are thousands and millions, as encoders have it, and not nginx's 1024.

@@ -1,6 +1,8 @@
 //! The directives of recording.
 
-use super::{interval, settings};
+use super::interval::{self, Interval};
+use super::settings;
+use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
 const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application, Context::Recorder];
@@ -49,7 +51,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "record_max_size",
-        Takes::Size,
+        Takes::Size(0, u64::MAX),
         "0",
         "The size at which the next file begins, at a key frame: early enough for a group of pictures as large as \
          those before it to stay below. With record_interval the file ends at this size, and nothing is recorded until \
@@ -65,14 +67,14 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "record_interval",
-        Takes::Custom { syntax: interval::SYNTAX, check: interval::check },
+        Takes::Custom { syntax: interval::SYNTAX, parse: |args| Custom::of(Interval::parse(args)) },
         "off",
         "How long a file is: the next one begins at the first key frame from then on. With aligned, files end when \
          the local time is a multiple of it, such as the full hour.",
     ),
     row(
         "record_keep",
-        Takes::Custom { syntax: "time|off", check: settings::check_keep },
+        Takes::Custom { syntax: "time|off", parse: |args| Custom::of(settings::parse_keep(args)) },
         "off",
         "How long the recordings of a recorder are kept after their end: older ones are deleted, those of streams that \
          are gone, too. Only files in record_path are, with the recorder's names, whose heads say that it has made them; \
@@ -80,7 +82,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "record_min_free",
-        Takes::Size,
+        Takes::Size(0, u64::MAX),
         "0",
         "What is to be free on the disk of record_path: while less is, the recorder's oldest finished recordings are \
          deleted, in the same way. 0 is off.",

@@ -20,35 +20,19 @@ pub enum Interval {
     Aligned(u64),
 }
 
-/// Checks the arguments of `record_interval`.
-pub fn check(args: &[String]) -> Result<(), String> {
-    let time = match args {
-        [time] => return valid(time).map(|_| ()),
-        [time, word] if word == "aligned" => valid(time)?,
-        [_, word] => return Err(format!("\"aligned\" or nothing behind the time, not \"{word}\"")),
-        _ => return Err("a time such as 1h, or off".into()),
-    };
-    match time {
-        Some(time) if time.subsec_millis() != 0 => Err("whole seconds, to be aligned".into()),
-        Some(_) => Ok(()),
-        None => Err("a time to be aligned".into()),
-    }
-}
-
-fn valid(text: &str) -> Result<Option<Duration>, String> {
-    if text == "off" {
-        return Ok(None);
-    }
-    let time = value::time(text).ok_or_else(|| format!("\"{text}\" is no time such as 1h, or off"))?;
-    Ok(Some(time).filter(|time| !time.is_zero()))
-}
-
 impl Interval {
-    /// The interval that checked arguments say, if there is one.
-    pub fn of(args: &[String]) -> Option<Self> {
-        let time = args.first().and_then(|text| valid(text).ok()).flatten()?;
-        let aligned = args.len() > 1 && time.as_secs() > 0;
-        Some(if aligned { Self::Aligned(time.as_secs()) } else { Self::Of(time) })
+    /// Reads the arguments of `record_interval`; none for `off`.
+    pub fn parse(args: &[String]) -> Result<Option<Self>, String> {
+        match args {
+            [time] => Ok(parse_time(time)?.map(Self::Of)),
+            [time, word] if word == "aligned" => match parse_time(time)? {
+                Some(time) if time.subsec_millis() != 0 => Err("whole seconds, to be aligned".into()),
+                Some(time) => Ok(Some(Self::Aligned(time.as_secs()))),
+                None => Err("a time to be aligned".into()),
+            },
+            [_, word] => Err(format!("\"aligned\" or nothing behind the time, not \"{word}\"")),
+            _ => Err("a time such as 1h, or off".into()),
+        }
     }
 
     /// When a file that begins now is to end.
@@ -70,6 +54,14 @@ impl Interval {
             }
         }
     }
+}
+
+fn parse_time(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let time = value::time(text).ok_or_else(|| format!("\"{text}\" is no time such as 1h, or off"))?;
+    Ok(Some(time).filter(|time| !time.is_zero()))
 }
 
 /// When a file ends.
@@ -137,11 +129,10 @@ mod tests {
             ("250ms", Some(Interval::Of(Duration::from_millis(250)))),
             ("1h aligned", Some(Interval::Aligned(3600))),
         ] {
-            assert_eq!(check(&args(text)), Ok(()), "{text}");
-            assert_eq!(Interval::of(&args(text)), interval, "{text}");
+            assert_eq!(Interval::parse(&args(text)), Ok(interval), "{text}");
         }
         for text in ["", "soon", "1h align", "1500ms aligned", "off aligned", "1h aligned aligned"] {
-            assert!(check(&args(text)).is_err(), "{text}");
+            assert!(Interval::parse(&args(text)).is_err(), "{text}");
         }
     }
 

@@ -120,12 +120,12 @@ impl Settings {
             limits: Limits {
                 size: scope.size("record_max_size"),
                 frames: scope.number("record_max_frames"),
-                interval: Interval::of(&scope.words("record_interval")),
+                interval: scope.custom("record_interval"),
             },
             append: scope.flag("record_append"),
             lock: scope.flag("record_lock"),
             notify: scope.flag("record_notify"),
-            keep: Some(scope.time("record_keep")).filter(|_| scope.text("record_keep") != "off"),
+            keep: scope.custom("record_keep"),
             min_free: scope.size("record_min_free"),
             folder: scope.text("record_path").into(),
             suffix: scope.text("record_suffix"),
@@ -181,12 +181,12 @@ impl Settings {
     }
 }
 
-/// Checks the arguments of `record_keep`.
-pub(super) fn check_keep(args: &[String]) -> Result<(), String> {
+/// Reads the arguments of `record_keep`; none for `off`.
+pub(super) fn parse_keep(args: &[String]) -> Result<Option<Duration>, String> {
     match args {
-        [word] if word == "off" => Ok(()),
+        [word] if word == "off" => Ok(None),
         [time] => match value::time(time) {
-            Some(keep) if keep >= SHORTEST_KEPT => Ok(()),
+            Some(keep) if keep >= SHORTEST_KEPT => Ok(Some(keep)),
             Some(_) => Err(format!("\"{time}\" is less than 1s; off keeps all")),
             None => Err(format!("\"{time}\" is no time such as 7d, or off")),
         },

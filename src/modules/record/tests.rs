@@ -14,7 +14,7 @@ use super::file::script::{Script, Stage};
 use super::file::search::Search;
 use super::file::{FileState, Output};
 use super::settings::{Limits, Settings};
-use crate::conf::{Scope, Tree};
+use crate::conf::{Scope, Tree, check};
 use crate::engine::{Module, Now, StreamFacts, directive_table};
 use crate::media::{Frame, Kind, flv};
 
@@ -61,8 +61,9 @@ impl Drop for Folder {
 /// A recorder that records everything.
 fn settings() -> Settings {
     let modules: Vec<Box<dyn Module>> = vec![Box::<Record>::default()];
-    let tree = Tree::from_text("test", "rtmp { record all; }").unwrap();
+    let mut tree = Tree::from_text("test", "rtmp { record all; }").unwrap();
     let table = directive_table(&modules);
+    check(&mut tree, &table).unwrap();
     let root = Scope::root(&tree, &table);
     Settings::read(&root.blocks("rtmp").next().unwrap(), "").unwrap().unwrap()
 }

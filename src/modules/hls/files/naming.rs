@@ -350,7 +350,8 @@ mod tests {
 
     #[test]
     fn the_longest_suffix_of_a_variant_counts() {
-        let variants = ["_low", "_very_low"].map(|suffix| Variant::read(&[suffix.to_owned()])).to_vec();
+        let variants =
+            ["_low", "_very_low"].map(|suffix| Variant::parse(&[suffix.to_owned()]).unwrap()).to_vec();
         let settings = Rc::new(Settings { variants, ..Settings::for_tests() });
         let base = |name| Naming::new(Path::new("/hls"), name, &settings).base().map(str::to_owned);
         assert_eq!((base("cam_low").as_deref(), base("cam_very_low").as_deref()), (Some("cam"), Some("cam")));

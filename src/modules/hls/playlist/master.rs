@@ -56,7 +56,7 @@ mod tests {
         let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];
         Rc::new(Settings {
             variants: variants
-                .map(|text| Variant::read(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()))
+                .map(|text| Variant::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap())
                 .to_vec(),
             layout,
             place: Place::Memory { limit: 1 << 20 },

@@ -1,8 +1,10 @@
 //! The module's directives: nginx-rtmp's names, units and defaults, and a few of our own.
 
+use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Repeat, Takes};
 
-use crate::modules::hls::settings::{self, variant};
+use crate::modules::hls::settings::variant::{self, Variant};
+use crate::modules::hls::settings::{self, Ending};
 
 const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
@@ -84,7 +86,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "hls_endlist",
-        Takes::Custom { syntax: settings::ENDLIST_SYNTAX, check: settings::check_endlist },
+        Takes::Custom { syntax: settings::ENDLIST_SYNTAX, parse: |args| Custom::of(Ending::parse(args)) },
         "on",
         "How long after its publisher has gone a playlist says, with EXT-X-ENDLIST, that the stream has ended. A stream \
          that comes back before continues its playlist behind a discontinuity, and viewers play on. on waits for \
@@ -109,7 +111,7 @@ pub const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Many,
         ..row(
             "hls_variant",
-            Takes::Custom { syntax: variant::SYNTAX, check: variant::check },
+            Takes::Custom { syntax: variant::SYNTAX, parse: |args| Custom::of(Variant::parse(args)) },
             "",
             "Makes a stream whose name ends in the suffix a variant in the master playlist of the name without \
              it, BASE.m3u8. Attributes of EXT-X-STREAM-INF that are not given are measured.",
@@ -146,7 +148,7 @@ pub const DIRECTIVES: &[Directive] = &[
         contexts: &[Context::Rtmp],
         ..row(
             "hls_memory_size",
-            Takes::Custom { syntax: "size", check: settings::check_memory_size },
+            Takes::Size(settings::SMALLEST_MEMORY, u64::MAX),
             "128m",
             "The most that all files of hls_memory take up together, also what is being written, and what has been deleted \
              while somebody is being sent it. Late clients are hung up on; a stream that finds no room lists less.",
@@ -155,7 +157,7 @@ pub const DIRECTIVES: &[Directive] = &[
     row("hls_max_audio_delay", Takes::Time, "300ms", "How much audio is gathered into one packet at most."),
     row(
         "hls_audio_buffer_size",
-        Takes::Size,
+        Takes::Size(0, u64::MAX),
         "1m",
         "How many bytes of audio are gathered into one packet at most; 64k is as much as a packet holds.",
     ),

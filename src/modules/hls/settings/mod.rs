@@ -26,29 +26,8 @@ pub const MAX_BYTES: u64 = 512 << 20;
 /// How `hls_endlist` is written.
 pub(super) const ENDLIST_SYNTAX: &str = "on|off|time";
 
-/// Checks the argument of `hls_endlist`.
-pub(super) fn check_endlist(args: &[String]) -> Result<(), String> {
-    let [word] = args else { return Err("on, off, or one time such as 2m".into()) };
-    match value::flag(word).is_some() || value::time(word).is_some() {
-        true => Ok(()),
-        false => Err(format!("\"{word}\" is neither on nor off, nor a time such as 2m")),
-    }
-}
-
 /// The least that `hls_memory_size` may be, bytes: less would not hold a few fragments.
-const SMALLEST_MEMORY: u64 = 1 << 20;
-
-/// Checks the arguments of `hls_memory_size`.
-pub(super) fn check_memory_size(args: &[String]) -> Result<(), String> {
-    match args {
-        [size] => match value::size(size) {
-            Some(bytes) if bytes >= SMALLEST_MEMORY => Ok(()),
-            Some(_) => Err(format!("\"{size}\" is less than 1m")),
-            None => Err(format!("\"{size}\" is no size such as 128m")),
-        },
-        _ => Err("one size such as 128m".into()),
-    }
-}
+pub(super) const SMALLEST_MEMORY: u64 = 1 << 20;
 
 /// `hls_fragment_naming`: what a fragment's number is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +77,20 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// What a checked `hls_endlist` says; `on` waits for a publisher that has stopped as long as for one that was lost.
-    fn read(text: &str, grace: Duration) -> Self {
-        match value::flag(text) {
-            Some(true) => Self::After(grace.max(LEAST_WAIT)),
-            Some(false) => Self::Never,
-            None => value::time(text).map_or(Self::Never, Self::After),
+    /// Reads the argument of `hls_endlist`; none for `on`, whose time depends on `publish_grace`.
+    pub(super) fn parse(args: &[String]) -> Result<Option<Self>, String> {
+        let [word] = args else { return Err("on, off, or one time such as 2m".into()) };
+        match (value::flag(word), value::time(word)) {
+            (Some(true), _) => Ok(None),
+            (Some(false), _) => Ok(Some(Self::Never)),
+            (None, Some(time)) => Ok(Some(Self::After(time))),
+            (None, None) => Err(format!("\"{word}\" is neither on nor off, nor a time such as 2m")),
         }
+    }
+
+    /// `hls_endlist on`: a publisher that has stopped is waited for as long as one that was lost.
+    fn on(grace: Duration) -> Self {
+        Self::After(grace.max(LEAST_WAIT))
     }
 }
 
@@ -315,8 +301,7 @@ impl Settings {
         // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
         let keeps = place == Place::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
         let layout = layout(scope);
-        let variants: Vec<_> =
-            scope.all("hls_variant").into_iter().map(|node| Variant::read(&node.args)).collect();
+        let variants: Vec<Variant> = scope.all("hls_variant").into_iter().map(conf::Node::custom).collect();
         if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {
             let why = "with a name that ends in .m3u8 would have the place of a playlist in hls_nested";
             return Err(wrong(scope, "hls_variant", why));
@@ -345,7 +330,7 @@ impl Settings {
             ),
             kind,
             pace: either(scope.flag("hls_fast_start"), Pace::Fast, Pace::Even),
-            ending: Ending::read(&scope.text("hls_endlist"), grace),
+            ending: scope.custom::<Option<Ending>>("hls_endlist").unwrap_or(Ending::on(grace)),
             grace,
             cleanup: either(keeps, Cleanup::Keep, Cleanup::Delete),
             continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),

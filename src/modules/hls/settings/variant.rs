@@ -14,15 +14,30 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// What a directive that has been checked says.
-    pub fn read(args: &[String]) -> Self {
-        let (suffix, given) = args.split_first().map_or(("", args), |(suffix, rest)| (suffix.as_str(), rest));
-        let mut attributes = Attributes::default();
-        let given = given.iter().flat_map(|arg| split_attributes(arg));
-        for (name, value) in given.filter_map(|attribute| attribute.split_once('=')) {
+    /// Reads the arguments of `hls_variant`.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        let [suffix, given @ ..] = args else { return Err("nothing is given".to_owned()) };
+        let whole = format!("n{suffix}");
+        let ends_a_name = StreamName::new(&whole).is_ok_and(|name| name.as_str() == whole);
+        if suffix.is_empty() || !ends_a_name {
+            return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
+        }
+        let (mut attributes, mut names) = (Attributes::default(), Vec::new());
+        for attribute in given.iter().flat_map(|arg| split_attributes(arg)) {
+            let Some((name, value)) = attribute.split_once('=') else {
+                return Err(format!("\"{}\" is not ATTRIBUTE=value", attribute.escape_debug()));
+            };
+            if names.contains(&name) {
+                return Err(format!("{name} is given twice"));
+            }
+            if let Some(expected) = judge(name, value) {
+                let (name, value) = (name.escape_debug(), value.escape_debug());
+                return Err(format!("{name} takes {expected}, not \"{value}\""));
+            }
+            names.push(name);
             attributes.set(name, value.trim_matches('"'));
         }
-        Self { suffix: suffix.to_owned(), attributes }
+        Ok(Self { suffix: suffix.clone(), attributes })
     }
 
     /// What the streams' names end in.
@@ -34,34 +49,6 @@ impl Variant {
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
-}
-
-/// Judges the arguments of `hls_variant`.
-pub fn check(args: &[String]) -> Result<(), String> {
-    let [suffix, given @ ..] = args else { return Err("nothing is given".to_owned()) };
-    let whole = format!("n{suffix}");
-    let ends_a_name = StreamName::new(&whole).is_ok_and(|name| name.as_str() == whole);
-    if suffix.is_empty() || !ends_a_name {
-        return Err(format!("\"{}\" ends no stream's name", suffix.escape_debug()));
-    }
-    let mut names: Vec<&str> = Vec::new();
-    for attribute in given.iter().flat_map(|arg| split_attributes(arg)) {
-        let Some((name, value)) = attribute.split_once('=') else {
-            return Err(format!("\"{}\" is not ATTRIBUTE=value", attribute.escape_debug()));
-        };
-        if names.contains(&name) {
-            return Err(format!("{name} is given twice"));
-        }
-        if let Some(expected) = judge(name, value) {
-            return Err(format!(
-                "{} takes {expected}, not \"{}\"",
-                name.escape_debug(),
-                value.escape_debug()
-            ));
-        }
-        names.push(name);
-    }
-    Ok(())
 }
 
 /// The attributes in an argument, which may have several, as nginx-rtmp's may. A comma parts two where the name of one
@@ -123,7 +110,7 @@ mod tests {
             "_720p BANDWIDTH=1 RESOLUTION=1280x720 CODECS=avc1.4d401f,mp4a.40.2 FRAME-RATE=29.97",
             "_a AUDIO=\"x\" VIDEO-RANGE=SDR",
         ] {
-            assert_eq!(check(&words(text)), Ok(()), "{text}");
+            assert!(Variant::parse(&words(text)).is_ok(), "{text}");
         }
         for (text, why) in [
             ("", "nothing is given"),
@@ -135,10 +122,10 @@ mod tests {
             ("_low A=", "a value"),
             ("_low A=1 A=2", "A is given twice"),
         ] {
-            let error = check(&words(text)).unwrap_err();
+            let error = Variant::parse(&words(text)).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
-        assert!(check(&["_low".to_owned(), "A=b\nc".to_owned()]).is_err());
+        assert!(Variant::parse(&["_low".to_owned(), "A=b\nc".to_owned()]).is_err());
     }
 
     #[test]
@@ -153,15 +140,14 @@ mod tests {
             ("_x CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1", "CODECS=\"avc1.4d401f,A=b\",BANDWIDTH=1"),
             ("_x BANDWIDTH=1 CODECS=\"a,b\"", "BANDWIDTH=1,CODECS=\"a,b\""),
         ] {
-            assert_eq!(check(&words(text)), Ok(()), "{text}");
-            assert_eq!(Variant::read(&words(text)).attributes.to_string(), expected, "{text}");
+            assert_eq!(Variant::parse(&words(text)).unwrap().attributes.to_string(), expected, "{text}");
         }
         for (text, why) in [
             ("_x BANDWIDTH=1,BANDWIDTH=2", "BANDWIDTH is given twice"),
             ("_x BANDWIDTH=1,RESOLUTION=720p", "RESOLUTION takes WIDTHxHEIGHT, not \"720p\""),
             ("_x BANDWIDTH=1,720p", "BANDWIDTH takes a number, not \"1,720p\""),
         ] {
-            let error = check(&words(text)).unwrap_err();
+            let error = Variant::parse(&words(text)).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

@@ -193,7 +193,9 @@ fn a_list_in_memory_ends_and_stays_its_streams() {
 fn a_variant_is_in_the_master_playlist_while_it_is_waited_for() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
-    let app = waiting(scratch.path(), |settings| settings.variants = vec![Variant::read(&["_low".into()])]);
+    let app = waiting(scratch.path(), |settings| {
+        settings.variants = vec![Variant::parse(&["_low".into()]).unwrap()]
+    });
     publish_as(&mut hls, 1, &app, "a_low");
     let (token, _) = finish(&mut hls, 1).unwrap();
     assert!(list(&scratch).contains("a_low.m3u8"));

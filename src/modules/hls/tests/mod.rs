@@ -21,7 +21,7 @@ fn app(path: &Path) -> App {
 }
 
 fn with_variants(path: &Path) -> App {
-    let variants = ["_low", "_high"].map(|suffix| Variant::read(&[suffix.to_owned()])).to_vec();
+    let variants = ["_low", "_high"].map(|suffix| Variant::parse(&[suffix.to_owned()]).unwrap()).to_vec();
     App { path: path.to_path_buf(), settings: Rc::new(Settings { variants, ..Settings::for_tests() }) }
 }
 

@@ -25,7 +25,7 @@ const NAMES: [&str; 13] = [
 
 /// An application below `root`: its layout, its variants, and where its keys are.
 fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str>) -> App {
-    let variants = variants.iter().map(|suffix| Variant::read(&[(*suffix).to_owned()])).collect();
+    let variants = variants.iter().map(|suffix| Variant::parse(&[(*suffix).to_owned()]).unwrap()).collect();
     let keys = keys.map(|path| {
         let path = (!path.is_empty()).then(|| root.join(path));
         KeySettings { path, url: String::new(), fragments: 0 }

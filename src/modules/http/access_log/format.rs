@@ -35,8 +35,19 @@ impl Format {
         Self::parse(&[COMBINED.to_owned()])
     }
 
+    /// Reads the arguments of `log_format`, of which the first is the format's name.
+    pub fn parse_named(args: &[String]) -> Result<Self, String> {
+        match args.split_first() {
+            Some((name, _)) if name == "combined" => {
+                Err("another name; combined is there already".to_owned())
+            }
+            Some((_, format)) => Self::parse(format),
+            None => Err("a name and what a line has".to_owned()),
+        }
+    }
+
     /// Reads what follows a format's name: perhaps `escape=`, and texts that are joined.
-    pub fn parse(args: &[String]) -> Result<Self, String> {
+    fn parse(args: &[String]) -> Result<Self, String> {
         let (escape, texts) = match args.split_first() {
             Some((first, texts)) if first.starts_with("escape=") => match first.as_str() {
                 "escape=default" => (Escape::Default, texts),

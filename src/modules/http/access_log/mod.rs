@@ -64,14 +64,11 @@ impl Logs {
     ) -> Result<Vec<Access>, conf::Error> {
         let mut all = Vec::new();
         for node in scope.all("access_log") {
-            let (path, format) = parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
-            if path == "off" {
-                return Ok(Vec::new());
-            }
-            let known = formats.get(format);
+            let Some(LogPath { path, format }) = node.custom() else { return Ok(Vec::new()) };
+            let known = formats.get(&format);
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
             let known = known.ok_or_else(|| unknown().for_lack_of("log_format", scope))?;
-            all.push(Access { log: self.id(path.as_ref(), node), format: known.clone() });
+            all.push(Access { log: self.id(&path, node), format: known.clone() });
         }
         Ok(all)
     }
@@ -192,50 +189,59 @@ fn write_all(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
     Ok(())
 }
 
-/// Checks the arguments of `access_log`.
-pub fn check(args: &[String]) -> Result<(), String> {
-    parse(args).map(|_| ())
+/// An `access_log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPath {
+    path: PathBuf,
+    /// The name of its format.
+    format: String,
 }
 
-/// The path and the format's name. How nginx buffers is how it is here anyway.
-fn parse(args: &[String]) -> Result<(&str, &str), String> {
-    let Some((path, rest)) = args.split_first() else { return Err("a file or off".to_owned()) };
-    if path.starts_with("syslog:") {
-        return Err("a file; it writes no syslog".to_owned());
-    }
-    conf::path::check(path)?;
-    let (mut format, mut first) = ("combined", true);
-    for arg in rest {
-        let option = |name: &str| arg.strip_prefix(name);
-        if let Some(size) = option("buffer=") {
-            value::size(size).ok_or_else(|| format!("\"{size}\" is no size"))?;
-        } else if let Some(time) = option("flush=") {
-            value::time(time).ok_or_else(|| format!("\"{time}\" is no time"))?;
-        } else if option("if=").is_some() || option("gzip").is_some() {
-            return Err(format!("\"{arg}\", which is not done here"));
-        } else if first {
-            format = arg;
-        } else {
-            return Err(format!("\"{arg}\" after the format"));
+impl LogPath {
+    /// Reads the arguments of the directive; none for `off`. How nginx buffers is how it is here anyway.
+    pub fn parse(args: &[String]) -> Result<Option<Self>, String> {
+        let Some((path, rest)) = args.split_first() else { return Err("a file or off".to_owned()) };
+        if path.starts_with("syslog:") {
+            return Err("a file; it writes no syslog".to_owned());
         }
-        first = false;
+        conf::path::check(path)?;
+        let (mut format, mut first) = ("combined", true);
+        for arg in rest {
+            let option = |name: &str| arg.strip_prefix(name);
+            if let Some(size) = option("buffer=") {
+                value::size(size).ok_or_else(|| format!("\"{size}\" is no size"))?;
+            } else if let Some(time) = option("flush=") {
+                value::time(time).ok_or_else(|| format!("\"{time}\" is no time"))?;
+            } else if option("if=").is_some() || option("gzip").is_some() {
+                return Err(format!("\"{arg}\", which is not done here"));
+            } else if first {
+                format = arg;
+            } else {
+                return Err(format!("\"{arg}\" after the format"));
+            }
+            first = false;
+        }
+        match path.as_str() {
+            "off" if rest.is_empty() => Ok(None),
+            "off" => Err("nothing after off".to_owned()),
+            _ => Ok(Some(Self { path: path.into(), format: format.to_owned() })),
+        }
     }
-    if path == "off" && !rest.is_empty() { Err("nothing after off".to_owned()) } else { Ok((path, format)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<(String, String), String> {
-        let args: Vec<_> = text.split(' ').map(str::to_owned).collect();
-        super::parse(&args).map(|(path, format)| (path.to_owned(), format.to_owned()))
+    fn parse(text: &str) -> Result<Option<LogPath>, String> {
+        LogPath::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_log_has_a_path_and_perhaps_a_format() {
-        let own = |path: &str, format: &str| Ok((path.to_owned(), format.to_owned()));
-        assert_eq!(parse("off"), own("off", "combined"));
+        let own =
+            |path: &str, format: &str| Ok(Some(LogPath { path: path.into(), format: format.to_owned() }));
+        assert_eq!(parse("off"), Ok(None));
         assert_eq!(parse("/a"), own("/a", "combined"));
         assert_eq!(parse("/a main buffer=32k flush=1m"), own("/a", "main"));
         assert_eq!(parse("/a buffer=32k"), own("/a", "combined"));

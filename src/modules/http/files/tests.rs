@@ -29,9 +29,9 @@ impl Site {
     fn settings(&self, directives: &str) -> Settings {
         let root = self.0.display();
         let text = format!("http {{ server {{ root {root}; index none.html index.html; {directives} }} }}");
-        let tree = Tree::from_text("f", &text).unwrap();
+        let mut tree = Tree::from_text("f", &text).unwrap();
         let table = directive_table(&[Box::<Http>::default()]);
-        check(&tree, &table).unwrap();
+        check(&mut tree, &table).unwrap();
         let config = Config::new(&Scope::root(&tree, &table)).unwrap();
         Settings::read(&config.locations[0], Vec::new()).unwrap()
     }
