@@ -3,6 +3,7 @@
 pub mod amf;
 mod audio;
 pub mod bits;
+pub mod codec;
 pub mod flv;
 pub mod frame;
 pub mod kind;
@@ -11,10 +12,12 @@ pub mod parts;
 pub mod reader;
 pub mod rfc6381;
 pub mod segment;
+pub mod time;
 pub mod ts;
 mod video;
 
 pub use audio::{aac, ac3, flac, mp3, opus};
+pub use codec::Codec;
 pub use frame::{Frame, Slices};
 pub use kind::{Kind, Packet, Role, Tracks};
 pub use meter::Meter;

@@ -372,12 +372,12 @@ fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Frame {
     add("framerate", facts.frame_rate);
     add("fps", facts.frame_rate);
     add("videodatarate", facts.video_rate);
-    add("videocodecid", codec_id(facts.video_codec));
+    add("videocodecid", facts.video_codec.metadata_id().into());
     add("level", f64::from(facts.video_level));
     add("audiodatarate", facts.audio_rate);
     add("audiosamplerate", f64::from(facts.sample_rate));
     add("audiochannels", f64::from(facts.channels));
-    add("audiocodecid", codec_id(facts.audio_codec));
+    add("audiocodecid", facts.audio_codec.metadata_id().into());
     if facts.channels > 0 {
         object.0.push(("stereo".to_owned(), Value::Boolean(facts.channels > 1)));
     }
@@ -389,18 +389,6 @@ fn rebuilt(facts: &StreamFacts, timestamp: u64) -> Frame {
     object.0.extend(facts.track_maps.iter().cloned());
     let payload = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(object)]);
     Frame::from_payload(Kind::Data, timestamp, &payload)
-}
-
-/// The number of a codec in metadata: FLV's, or the FourCC as one (Enhanced RTMP v2, "Metadata").
-fn codec_id(codec: Id) -> f64 {
-    match (codec, codec.four_cc()) {
-        (Id::Avc, _) => 7.0,
-        (Id::Aac, _) => 10.0,
-        (Id::Mp3, _) => 2.0,
-        (Id::Other(number), _) => f64::from(number),
-        (_, Some(four_cc)) => f64::from(u32::from_be_bytes(four_cc)),
-        (_, None) => 0.0,
-    }
 }
 
 fn avc_profile(profile: u8) -> &'static str {
@@ -456,21 +444,6 @@ mod tests {
         assert_eq!(object.number("audiocodecid"), Some(10.0));
         assert_eq!(object.get("videocodecid"), None);
         assert_eq!(object.get("stereo"), Some(&Value::Boolean(true)));
-    }
-
-    #[test]
-    fn codecs_have_the_numbers_of_flv_and_of_enhanced_rtmp() {
-        for (codec, number) in [
-            (Id::Avc, 7.0),
-            (Id::Mp3, 2.0),
-            (Id::Other(4), 4.0),
-            (Id::Av1, 1_635_135_537.0),
-            (Id::Hevc, 1_752_589_105.0),
-            (Id::Opus, 1_332_770_163.0),
-            (Id::None, 0.0),
-        ] {
-            assert_eq!(codec_id(codec), number, "{codec:?}");
-        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Capabilities {
 
     /// Whether the client has not said that it lacks this codec of audio or video.
     pub fn may_take(&self, codec: Codec, kind: Kind) -> bool {
-        let legacy = matches!(codec, Codec::Avc | Codec::Aac | Codec::Mp3 | Codec::Other(_) | Codec::None);
+        let legacy = codec == Codec::None || codec.number().is_some();
         match if kind == Kind::Video { &self.video } else { &self.audio } {
             Some(Codecs::These(codecs)) => legacy || codecs.contains(&codec),
             Some(Codecs::Any) | None => true,

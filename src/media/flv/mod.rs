@@ -4,13 +4,13 @@
 //! RTMP audio and video messages carry FLV tag bodies, so [`inspect`] is also how ingest learns what
 //! a message is.
 
-mod codec;
 mod enhanced;
 mod tag;
 
-pub use codec::Codec;
+pub use super::codec::Codec;
 pub use tag::Tag;
 
+use super::codec::{NUMBER_AAC, NUMBER_AVC, NUMBER_MP3};
 use super::kind::{Kind, Packet, Role};
 use super::reader::{Reader, Truncated};
 use tag::video_role;
@@ -77,6 +77,17 @@ const ENHANCED_VIDEO: u8 = 0x80;
 /// The code of HEVC in streams of Chinese encoders, from before Enhanced RTMP.
 const LEGACY_HEVC: u8 = 12;
 
+/// The sound format of MP3 at 8 kHz.
+const MP3_8_KHZ: u8 = 14;
+
+/// `videocodecid` or `audiocodecid` of a file whose messages have the form of this payload.
+pub fn metadata_id(codec: Codec, payload: &[u8]) -> u32 {
+    match codec {
+        Codec::Hevc if !is_enhanced(Kind::Video, payload) => LEGACY_HEVC.into(),
+        codec => codec.metadata_id(),
+    }
+}
+
 /// Whether the header of a payload of audio or video is an Enhanced one.
 pub fn is_enhanced(kind: Kind, payload: &[u8]) -> bool {
     let first = payload.first().copied().unwrap_or_default();
@@ -111,7 +122,7 @@ pub fn video_configuration(like: &[u8], codec: Codec, record: &[u8]) -> Option<V
         return Some([&[ENHANCED_VIDEO | 1 << 4][..], &codec.four_cc()?, record].concat());
     }
     let code = match codec {
-        Codec::Avc => 7,
+        Codec::Avc => NUMBER_AVC,
         Codec::Hevc => LEGACY_HEVC,
         _ => return None,
     };
@@ -154,9 +165,9 @@ fn is_clearing(kind: Kind, payload: &[u8]) -> bool {
 fn inspect_audio(payload: &[u8]) -> Result<Tag, Truncated> {
     let mut reader = Reader::new(payload);
     let (codec, packet, body) = match reader.u8()? >> 4 {
-        10 if reader.u8()? == 0 => (Codec::Aac, Packet::Configuration, 2),
-        10 => (Codec::Aac, Packet::Frames, 2),
-        2 | 14 => (Codec::Mp3, Packet::Frames, 1),
+        NUMBER_AAC if reader.u8()? == 0 => (Codec::Aac, Packet::Configuration, 2),
+        NUMBER_AAC => (Codec::Aac, Packet::Frames, 2),
+        NUMBER_MP3 | MP3_8_KHZ => (Codec::Mp3, Packet::Frames, 1),
         other => (Codec::Other(other), Packet::Frames, 1),
     };
     let role = if packet == Packet::Configuration { Role::Header } else { Role::Key };
@@ -169,7 +180,7 @@ fn inspect_video(payload: &[u8]) -> Result<Tag, Truncated> {
     let first = reader.u8()?;
     let role = video_role(first >> 4);
     let codec = match first & 0x0f {
-        7 => Codec::Avc,
+        NUMBER_AVC => Codec::Avc,
         LEGACY_HEVC => Codec::Hevc,
         other => {
             let (codec, packet) = (Codec::Other(other), Packet::Frames);

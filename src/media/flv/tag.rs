@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::codec::Codec;
+use crate::media::codec::Codec;
 use crate::media::kind::{Packet, Role, Tracks};
 
 /// What a tag header says.

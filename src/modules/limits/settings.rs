@@ -169,12 +169,13 @@ pub(super) fn parse_codecs(args: &[String]) -> Result<Option<Vec<(Kind, Codec)>>
     }
     let mut codecs = Vec::new();
     for name in args {
-        let Some((kind, meant)) = Codec::of_name(name) else {
+        let known = codecs.len();
+        codecs.extend(Codec::of_name(name));
+        if codecs.len() == known {
             let near = nearest(name, Codec::names());
             let hint = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
             return Err(format!("no codec \"{}\"{hint}", name.escape_debug()));
-        };
-        codecs.extend(meant.iter().map(|codec| (kind, *codec)));
+        }
     }
     Ok(Some(codecs))
 }

@@ -11,7 +11,7 @@ mod streams;
 
 use std::mem;
 
-use crate::media::{Frame, Kind, Reader, Truncated};
+use crate::media::{Frame, Kind, Reader, Truncated, time};
 
 use super::RtmpError;
 use super::chunk::{ChunkReader, Chunking, DEFAULT_CHUNK_SIZE, ExtendedHabit, Limits, Message};
@@ -353,10 +353,7 @@ impl ServerSession {
     /// small step back below zero stays small.
     fn unwrap(&self, timestamp: u32) -> u64 {
         let first = u64::from(timestamp) + (1 << 32);
-        self.clock.map_or(first, |last| {
-            let step = timestamp.wrapping_sub((last & u64::from(u32::MAX)) as u32).cast_signed();
-            last.checked_add_signed(i64::from(step)).unwrap_or(first)
-        })
+        self.clock.and_then(|last| time::nearest(last, timestamp)).unwrap_or(first)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Audio and video headers have the same form: packet types, ModEx, Multitrack. Whatever does not fit
 //! the form costs its message, which goes to players as it came and is nothing to the server.
 
-use super::codec::Codec;
 use super::tag::{Tag, video_role};
+use crate::media::codec::Codec;
 use crate::media::kind::{Kind, Packet, Role, Tracks};
 use crate::media::reader::{Reader, Truncated};
 

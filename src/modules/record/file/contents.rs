@@ -1,6 +1,6 @@
 //! The contents of a recording, gathered tag by tag: its length, its codecs and where a player may start.
 
-use crate::media::flv::{self, Codec};
+use crate::media::flv;
 use crate::media::{Frame, Kind, Role};
 
 /// Entries in the seek index; when it is full, every other one goes and only every other new one comes.
@@ -87,8 +87,12 @@ impl Contents {
         self.duration = self.duration.max(time);
         let is_media = frame.role != Role::Empty && frame.is_default_track();
         match frame.kind {
-            Kind::Video if is_media => self.video = Some(codec_id(frame)),
-            Kind::Audio if is_media => self.audio = Some(codec_id(frame)),
+            Kind::Video if is_media => {
+                self.video = Some(flv::metadata_id(frame.codec, frame.payload()).into())
+            }
+            Kind::Audio if is_media => {
+                self.audio = Some(flv::metadata_id(frame.codec, frame.payload()).into())
+            }
             _ => {}
         }
         let due = time >= self.indexed_at + AUDIO_INDEX_STEP;
@@ -98,24 +102,6 @@ impl Contents {
             self.index.offer(Entry { time: self.duration, position });
         }
     }
-}
-
-/// `videocodecid` and `audiocodecid`: the number of FLV (annex E) where there is one, which every player
-/// knows and encoders say whatever headers they send, or a FourCC as a number (Enhanced RTMP, "Enhancing
-/// onMetaData").
-fn codec_id(frame: &Frame) -> f64 {
-    let first = frame.payload().first().copied().unwrap_or_default();
-    let number = match (frame.codec, frame.kind) {
-        (Codec::Avc, _) => 7,
-        (Codec::Aac, _) => 10,
-        (Codec::Mp3, _) => 2,
-        (codec, kind) => match codec.four_cc().filter(|_| flv::is_enhanced(kind, frame.payload())) {
-            Some(four_cc) => u32::from_be_bytes(four_cc),
-            None if kind == Kind::Audio => u32::from(first >> 4),
-            None => u32::from(first & 0x0f),
-        },
-    };
-    number.into()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::contents::{Contents, Entry};
 use super::scan::{LINK, Pieces, end_of};
 use super::script::Script;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER, TagHeader};
-use crate::media::{Frame, Kind};
+use crate::media::{Frame, Kind, time};
 
 /// Bytes read and tags gone through in a step, which takes up to 2 ms.
 const STEP: (u64, usize) = (1 << 20, 8192);
@@ -190,7 +190,7 @@ fn believe(file: &File, length: u64, claim: Entry, tail: &Tail) -> io::Result<Op
         return Ok(None);
     }
     let last = last_time(file, claim.position)?;
-    Ok(last.map(|last| unwrap_near(claim.time, Some(last))))
+    Ok(last.map(|last| time::nearest(claim.time, last).unwrap_or_default()))
 }
 
 /// The script tag of a file that was written here; `None` of any other.
@@ -222,7 +222,7 @@ fn scan(pieces: &mut Pieces<'_>, tail: &mut Tail) -> io::Result<bool> {
             return Ok(false);
         }
         let Some(tag) = pieces.tag(tail.size)? else { return Ok(true) };
-        tail.time = tail.time.max(unwrap_near(tail.time, Some(tag.header.timestamp)));
+        tail.time = tail.time.max(time::nearest(tail.time, tag.header.timestamp).unwrap_or_default());
         // The head tells nothing of itself.
         if tail.size != FILE_HEADER as u64 {
             let frame = Frame::from_payload(tag.header.kind, tail.time, tag.prefix());
@@ -267,24 +267,4 @@ fn read_link(file: &File, end: u64) -> io::Result<u32> {
     let mut bytes = [0; LINK as usize];
     file.read_exact_at(&mut bytes, end.saturating_sub(LINK))?;
     Ok(u32::from_be_bytes(bytes))
-}
-
-/// The time that has these lower 32 bits and is nearest to another one.
-fn unwrap_near(near: u64, timestamp: Option<u32>) -> u64 {
-    let Some(timestamp) = timestamp else { return near };
-    let step = timestamp.wrapping_sub(near as u32).cast_signed();
-    near.saturating_add_signed(step.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_unwrapped_near_the_last_one() {
-        assert_eq!(unwrap_near(0, Some(1000)), 1000);
-        assert_eq!(unwrap_near(1 << 32, Some(5)), (1 << 32) + 5);
-        assert_eq!(unwrap_near((1 << 32) + 5, Some(u32::MAX)), (1 << 32) - 1);
-        assert_eq!(unwrap_near(7, None), 7);
-    }
 }
