@@ -9,11 +9,11 @@ mod headers;
 pub mod mime;
 pub mod path;
 pub mod range;
+pub mod reader;
 pub mod request;
 pub mod response;
-pub mod server;
 
 pub use headers::{Headers, HttpError, Method};
+pub use reader::RequestReader;
 pub use request::Request;
 pub use response::ResponseHead;
-pub use server::ServerSession;

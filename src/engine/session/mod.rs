@@ -79,7 +79,7 @@ impl RtmpState {
 
 #[derive(Debug)]
 pub(in crate::engine) struct HttpState {
-    pub protocol: http::ServerSession,
+    pub protocol: http::RequestReader,
     /// Since when a head is being received, or was last answered.
     pub waits_since: Instant,
     /// Whether a head is awaited or part of it has come.
@@ -106,7 +106,7 @@ impl HttpState {
     /// Of a client that has asked for nothing yet.
     pub fn new(local: SocketAddr, hosts: usize, now: Instant) -> Self {
         Self {
-            protocol: http::ServerSession::new(),
+            protocol: http::RequestReader::new(),
             waits_since: now,
             in_head: true,
             keep_alive: STEP_DEADLINE,

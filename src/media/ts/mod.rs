@@ -12,7 +12,7 @@ mod tracks;
 pub use packet::PACKET;
 pub use tracks::{Audio, Tracks, Video, carries};
 
-use packet::{Packets, Start};
+use packet::{Adaptation, Packets};
 use tracks::{PID_AUDIO, PID_VIDEO};
 
 /// The longest payload of one audio PES packet: its length field is 16 bits and counts 8 header bytes.
@@ -120,7 +120,7 @@ impl Muxer {
         self.clock = Some(clock);
         let pts = timing.pts.max(dts);
         let header = PesHeader::new(STREAM_ID_VIDEO, pts, dts, access_unit.len());
-        let start = Start { pcr: Some(clock & TIME_MASK), random_access: timing.random_access };
+        let start = Adaptation { pcr: Some(clock & TIME_MASK), random_access: timing.random_access };
         self.video.write_pes(start, header.bytes(), access_unit, out);
     }
 
@@ -143,7 +143,7 @@ impl Muxer {
             _ => STREAM_ID_AUDIO,
         };
         let header = PesHeader::new(stream_id, pts, pts, frames.len());
-        let start = Start { pcr, random_access: pcr.is_some() };
+        let start = Adaptation { pcr, random_access: pcr.is_some() };
         self.audio.write_pes(start, header.bytes(), frames, out);
     }
 

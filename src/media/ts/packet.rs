@@ -13,9 +13,9 @@ const HAS_FIELD: u8 = 0x20;
 const RANDOM_ACCESS: u8 = 0x40;
 const HAS_PCR: u8 = 0x10;
 
-/// What the first packet of a PES packet tells in its adaptation field.
+/// The adaptation field of a PES packet's first transport packet.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Start {
+pub struct Adaptation {
     /// The program clock's base, 33 bits of 90 kHz.
     pub pcr: Option<u64>,
     /// Whether decoding can start here.
@@ -48,7 +48,7 @@ impl Packets {
 
     /// Appends one PES packet; its header must fit the first transport packet. The last one, or the
     /// only one, is filled by its adaptation field.
-    pub fn write_pes(&mut self, start: Start, header: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+    pub fn write_pes(&mut self, start: Adaptation, header: &[u8], payload: &[u8], out: &mut Vec<u8>) {
         debug_assert!(header.len() + MAX_FIELD <= ROOM, "a PES header longer than a packet");
         out.reserve((header.len() + payload.len() + MAX_FIELD).div_ceil(ROOM) * PACKET);
         let room = ROOM - field_length(start) - header.len();
@@ -56,7 +56,7 @@ impl Packets {
         self.write_packet(UNIT_START, start, [header, first], out);
         while !rest.is_empty() {
             let (next, behind) = rest.split_at(ROOM.min(rest.len()));
-            self.write_packet(0, Start::default(), [next, &[]], out);
+            self.write_packet(0, Adaptation::default(), [next, &[]], out);
             rest = behind;
         }
     }
@@ -65,10 +65,10 @@ impl Packets {
     pub fn write_clock(&mut self, base: u64, out: &mut Vec<u8>) {
         let [high, low] = self.pid.to_be_bytes();
         out.extend([SYNC, high, low, HAS_FIELD | self.counter.wrapping_sub(1) & 0x0f]);
-        write_field(ROOM, Start { pcr: Some(base), random_access: false }, out);
+        write_field(ROOM, Adaptation { pcr: Some(base), random_access: false }, out);
     }
 
-    fn write_packet(&mut self, unit_start: u8, start: Start, parts: [&[u8]; 2], out: &mut Vec<u8>) {
+    fn write_packet(&mut self, unit_start: u8, start: Adaptation, parts: [&[u8]; 2], out: &mut Vec<u8>) {
         let before = out.len();
         let field = ROOM - parts[0].len() - parts[1].len();
         let control = if field > 0 { HAS_FIELD | HAS_PAYLOAD } else { HAS_PAYLOAD };
@@ -92,17 +92,17 @@ impl Packets {
 const MAX_FIELD: usize = 8;
 
 /// Bytes that `start` needs, the field's length byte included; 0 for no field.
-fn field_length(start: Start) -> usize {
+fn field_length(start: Adaptation) -> usize {
     match start {
-        Start { pcr: Some(_), .. } => MAX_FIELD,
-        Start { random_access: true, .. } => 2,
-        Start { random_access: false, .. } => 0,
+        Adaptation { pcr: Some(_), .. } => MAX_FIELD,
+        Adaptation { random_access: true, .. } => 2,
+        Adaptation { random_access: false, .. } => 0,
     }
 }
 
 /// Writes an adaptation field of `length` bytes, its length byte included: one byte of 0 is a whole
 /// field, more have flags, a PCR if there is one, and 0xff up to the length.
-fn write_field(length: usize, start: Start, out: &mut Vec<u8>) {
+fn write_field(length: usize, start: Adaptation, out: &mut Vec<u8>) {
     let end = out.len() + length;
     out.push((length - 1).to_le_bytes()[0]);
     if length > 1 {

@@ -6,7 +6,7 @@
 use super::headers::HttpError;
 use super::request::{MAX_HEAD, Request};
 
-/// What is known of the line that is being received.
+/// The state of the line that is being received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Line {
     /// It has bytes.
@@ -20,7 +20,7 @@ enum Line {
 
 /// One connection's requests.
 #[derive(Debug, Default)]
-pub struct ServerSession {
+pub struct RequestReader {
     /// The head so far; at most [`MAX_HEAD`] bytes.
     head: Vec<u8>,
     line: Line,
@@ -28,8 +28,8 @@ pub struct ServerSession {
     failed: Option<HttpError>,
 }
 
-impl ServerSession {
-    /// A session that has not received anything.
+impl RequestReader {
+    /// A reader that has not received anything.
     pub fn new() -> Self {
         Self::default()
     }
@@ -165,7 +165,7 @@ mod tests {
 
     const HEAD: &[u8] = b"GET /a HTTP/1.1\r\nHost: example\r\n\r\n";
 
-    fn feed(session: &mut ServerSession, mut bytes: &[u8]) -> Vec<Result<Request, HttpError>> {
+    fn feed(session: &mut RequestReader, mut bytes: &[u8]) -> Vec<Result<Request, HttpError>> {
         let mut requests = Vec::new();
         loop {
             match session.next(&mut bytes) {
@@ -187,22 +187,22 @@ mod tests {
             (b"\x01GET / HTTP/1.1\r\n", HttpError::new(400, "control character in the head")),
             (b"G\x03ET / HTTP/1.1\r\n", HttpError::new(400, "control character in the head")),
         ] {
-            assert_eq!(ServerSession::new().next(&mut &input[..]).unwrap_err(), error);
+            assert_eq!(RequestReader::new().next(&mut &input[..]).unwrap_err(), error);
         }
     }
 
     #[test]
     fn a_head_cut_anywhere_is_the_same_request() {
-        let whole = feed(&mut ServerSession::new(), HEAD);
+        let whole = feed(&mut RequestReader::new(), HEAD);
         assert_eq!(whole.len(), 1);
         for cut in 0..=HEAD.len() {
-            let mut session = ServerSession::new();
+            let mut session = RequestReader::new();
             let mut requests = feed(&mut session, &HEAD[..cut]);
             assert_eq!(session.in_head(), (1..HEAD.len()).contains(&cut));
             requests.extend(feed(&mut session, &HEAD[cut..]));
             assert_eq!(requests, whole, "cut at {cut}");
         }
-        let mut session = ServerSession::new();
+        let mut session = RequestReader::new();
         let bytewise: Vec<_> = HEAD.iter().flat_map(|byte| feed(&mut session, &[*byte])).collect();
         assert_eq!(bytewise, whole);
     }
@@ -211,7 +211,7 @@ mod tests {
     fn what_is_sent_ahead_stays_with_the_caller() {
         let bytes = [HEAD, b"HEAD /b HTTP/1.0\n\n", HEAD].concat();
         let mut input = bytes.as_slice();
-        let mut session = ServerSession::new();
+        let mut session = RequestReader::new();
         assert_eq!(session.next(&mut input).unwrap().unwrap().path, "/a");
         assert_eq!(input.len(), bytes.len() - HEAD.len());
         assert!(!session.in_head());
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn nothing_is_held_between_requests() {
-        let mut session = ServerSession::new();
+        let mut session = RequestReader::new();
         feed(&mut session, &HEAD[..10]);
         feed(&mut session, &HEAD[10..]);
         feed(&mut session, b"\r\n\r\n");
@@ -238,7 +238,7 @@ mod tests {
             let head = format!("GET /a HTTP/1.1\r\nHost: example\r\nX: {padding}\r\n\r\n");
             assert_eq!(head.len(), length);
             for step in [1, 100, length] {
-                let mut session = ServerSession::new();
+                let mut session = RequestReader::new();
                 let results: Vec<_> =
                     head.as_bytes().chunks(step).flat_map(|c| feed(&mut session, c)).collect();
                 assert_eq!(results.first().and_then(|r| r.as_ref().err()).map(|e| e.status), status);
@@ -249,14 +249,14 @@ mod tests {
 
     #[test]
     fn an_endless_request_line_is_refused() {
-        let mut session = ServerSession::new();
+        let mut session = RequestReader::new();
         let mut bytes: &[u8] = &[b'a'; MAX_HEAD + 1];
         assert_eq!(session.next(&mut bytes).unwrap_err().status, 414);
     }
 
     #[test]
     fn after_an_error_nothing_is_parsed() {
-        let mut session = ServerSession::new();
+        let mut session = RequestReader::new();
         let smuggled = [b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5,5\r\n\r\n", HEAD].concat();
         let mut input = smuggled.as_slice();
         assert_eq!(session.next(&mut input).unwrap_err().status, 400);
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn other_protocols_are_refused_at_their_first_byte() {
         for first in [0x16, 0x03, 0x00, 0x05] {
-            let mut session = ServerSession::new();
+            let mut session = RequestReader::new();
             let mut input: &[u8] = &[first];
             assert_eq!(session.next(&mut input).unwrap_err().status, 400);
         }
@@ -280,8 +280,8 @@ mod tests {
             step in 1_usize..50,
         ) {
             let bytes = words.concat();
-            let whole = feed(&mut ServerSession::new(), &bytes);
-            let mut session = ServerSession::new();
+            let whole = feed(&mut RequestReader::new(), &bytes);
+            let mut session = RequestReader::new();
             let mut pieces: Vec<_> = bytes.chunks(step).flat_map(|piece| feed(&mut session, piece)).collect();
             // A caller stops at the first error; this one did not.
             pieces.truncate(whole.len());
