@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use logging::{ErrorLogs, FlushedAtEnd, LogOutput};
-use millstream::conf::{self, Place, Scope, Table, Tree};
+use millstream::conf::{self, NoticeKind, Place, Scope, Table, Tree};
 use millstream::engine::{self, Engine, Probe};
 use millstream::{modules, net};
 use nix::sys::signal::Signal;
@@ -267,7 +267,7 @@ impl Loaded {
         let mut engine = self.engine().map_err(|errors| errors.to_string())?;
         // Only the notices: what cannot be done is reported when the start tries it.
         for notice in self.all_notices(self.probe(&engine, line).notices) {
-            log::log!(notice.kind.level(), "{notice}");
+            log::log!(level_of(notice.kind), "{notice}");
         }
         engine.open().map_err(|errors| errors.to_string())?;
         if let Some(memory) = machine::memory() {
@@ -311,5 +311,13 @@ impl Loaded {
             log::info!("publish to rtmp://localhost/live/NAME, any NAME");
             log::info!("look at http://localhost:8080/");
         }
+    }
+}
+
+/// The level at which the start logs a notice.
+fn level_of(kind: NoticeKind) -> log::Level {
+    match kind {
+        NoticeKind::Ignored | NoticeKind::Differs => log::Level::Debug,
+        NoticeKind::NotYet | NoticeKind::Warning => log::Level::Warn,
     }
 }

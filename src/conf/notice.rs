@@ -1,10 +1,10 @@
-//! What an operator should know of a configuration that is taken all the same.
+//! Notices: remarks on a configuration that is accepted.
 
 use std::fmt;
 
 use super::syntax::{Node, Place};
 
-/// Why something is told.
+/// The reason of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
     /// A directive has no meaning here.
@@ -17,24 +17,14 @@ pub enum NoticeKind {
     Warning,
 }
 
-impl NoticeKind {
-    /// The level at which the start logs it.
-    pub fn level(self) -> log::Level {
-        match self {
-            Self::Ignored | Self::Differs => log::Level::Debug,
-            Self::NotYet | Self::Warning => log::Level::Warn,
-        }
-    }
-}
-
-/// Something to know of a configuration, and where it stands.
+/// A remark on a place in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// Why it is told.
+    /// Its reason.
     pub kind: NoticeKind,
-    /// What is to be known.
+    /// Its text.
     pub message: String,
-    /// Where.
+    /// The place in the file.
     pub place: Place,
 }
 
@@ -44,7 +34,7 @@ impl Notice {
         Self::in_place(Place::of(node), kind, message)
     }
 
-    /// A notice of what stands somewhere.
+    /// A notice of a place.
     pub fn in_place(place: Place, kind: NoticeKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), place }
     }
