@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: one error, all of them in the order of the file, and how they are gathered.
+//! Errors of a configuration: one, all of them in the order of the file, and a collector.
 
 use std::fmt;
 use std::rc::Rc;
@@ -9,14 +9,14 @@ use super::syntax::place::Place;
 /// Errors that are shown; of the rest the number is.
 const MAX_SHOWN: usize = 100;
 
-/// What is wrong with a configuration, and where.
+/// An error at a place in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// Where.
+    /// The place in the file.
     pub place: Place,
-    /// What is wrong.
+    /// Its text.
     pub message: String,
-    /// Whether it is about something missing that may have been left out as wrong.
+    /// Whether it is about a missing directive that may have been left out as wrong.
     pub(super) is_doubtful: bool,
 }
 
@@ -26,7 +26,7 @@ impl Error {
         Self::in_place(Place::of(node), message)
     }
 
-    /// An error about what stands somewhere.
+    /// An error about a place.
     pub fn in_place(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into(), is_doubtful: false }
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// All that is wrong with a configuration: one error at least, in the order of the file, each once.
+/// All errors of a configuration: one at least, in the order of the file, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors(Vec<Error>);
 

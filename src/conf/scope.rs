@@ -97,7 +97,7 @@ impl<'t> Scope<'t> {
         lost.any(|lost| meant(lost, &[name]).is_some())
     }
 
-    /// Where the nearest directive of a name stands; the block itself if there is none.
+    /// The place of the nearest directive of a name, or of the block itself if there is none.
     pub fn place(&self, name: &str) -> Place {
         Place::of(self.find(name).unwrap_or(self.node()))
     }
@@ -134,7 +134,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// What the owner of a directive makes of its arguments.
+    /// A value of the owner's type.
     pub fn custom<T: Any + Clone>(&self, name: &str) -> T {
         custom(name, &self.value(name))
     }
@@ -170,7 +170,7 @@ impl<'t> Scope<'t> {
 }
 
 impl Node {
-    /// What the owner of the directive makes of its arguments.
+    /// The value, of the owner's type.
     pub fn custom<T: Any + Clone>(&self) -> T {
         custom(&self.name, self.checked_value())
     }

@@ -1,11 +1,11 @@
-//! What the arguments of a directive mean: the units of nginx, and what modules make of theirs.
+//! The values of directives: flags, times, sizes and numbers in nginx's units, and types of modules.
 
 use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What the arguments of a directive mean. It is found once, when they are checked, and kept beside them.
+/// The value of a directive. The check parses it from the arguments, once, and keeps it beside them.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// On or off.
@@ -18,7 +18,7 @@ pub enum Value {
     Number(u64),
     /// The words as they are written.
     Words,
-    /// What the directive's owner has made of them.
+    /// A value of the owner's type.
     Custom(Custom),
 }
 
@@ -27,7 +27,7 @@ pub enum Value {
 pub struct Custom(Rc<dyn Any>);
 
 impl Custom {
-    /// Keeps what an owner's parser has made.
+    /// Keeps the result of an owner's parser.
     pub fn of<T: Any>(made: Result<T, String>) -> Result<Self, String> {
         made.map(|value| Self(Rc::new(value)))
     }

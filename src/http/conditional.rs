@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::headers::Headers;
 
-/// What the preconditions of a GET or HEAD say.
+/// The outcome of the preconditions of a GET or HEAD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Answer as without them.

@@ -37,7 +37,7 @@ pub(super) fn check(method: &Method, headers: &Headers, version_minor: u8) -> Re
     }
 }
 
-/// What a single Transfer-Encoding deserves (RFC 9112, section 6.1).
+/// The error for a single Transfer-Encoding (RFC 9112, section 6.1).
 fn refuse_coding(coding: &str, refused: HttpError) -> HttpError {
     let mut names = coding.rsplit(',').map(str::trim);
     let last_is_chunked = names.next().is_some_and(|name| name.eq_ignore_ascii_case("chunked"));

@@ -1,4 +1,4 @@
-//! What requests and their parts have in common: methods, header fields, and why one is refused.
+//! Methods, header fields, and the errors of both.
 
 use std::error::Error;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 /// Most header fields in a head.
 pub const MAX_HEADERS: usize = 64;
 
-/// Why a request is refused: the answer's status, and what to log. The connection closes after it.
+/// An error in a request: the status of the answer, and the text for the log. The connection closes after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpError {
     /// Status to answer with.
     pub status: u16,
-    /// What was wrong.
+    /// The fault, for the log.
     pub reason: &'static str,
 }
 
@@ -37,11 +37,11 @@ impl Error for HttpError {}
 /// The method of a request (RFC 9110, section 9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
-    /// Send it.
+    /// GET: the resource is sent.
     Get,
-    /// Send its head.
+    /// HEAD: only the head of the answer is sent.
     Head,
-    /// Say what may be asked.
+    /// OPTIONS: the answer lists the methods.
     Options,
     /// Any other token.
     Other(String),

@@ -136,7 +136,7 @@ pub fn by_extension(extension: &str) -> Option<&'static str> {
     entry.map(|(_, mime)| *mime)
 }
 
-/// What follows the last dot of a path's last segment.
+/// The part behind the last dot of a path's last segment.
 pub fn extension(path: &str) -> Option<&str> {
     let (_, name) = path.rsplit_once('/').unwrap_or(("", path));
     name.rsplit_once('.').map(|(_, extension)| extension)

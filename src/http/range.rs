@@ -1,6 +1,6 @@
-//! Which part of a file a Range header asks for (RFC 9110, section 14).
+//! The part of a file that a Range header asks for (RFC 9110, section 14).
 
-/// What to send.
+/// The part to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// All of it, with 200.

@@ -18,15 +18,15 @@ pub const MAX_TARGET: usize = 4 * 1024;
 /// A request without a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What to do.
+    /// The method.
     pub method: Method,
     /// The path: decoded, resolved, beginning with '/'; see [`path::resolve`].
     pub path: String,
     /// The target as it came, at most [`MAX_TARGET`] bytes.
     pub target: String,
-    /// What follows "?", as it came; empty without one.
+    /// The query behind "?", as it came; empty without one.
     pub query: String,
-    /// The host that is asked: in lower case, without a port or a last dot; empty where it is not told.
+    /// The requested host: in lower case, without a port or a last dot; empty if the request has none.
     pub host: String,
     /// The header fields.
     pub headers: Headers,
@@ -84,7 +84,7 @@ impl Request {
         origin_form(&self.target).map_or_else(|| self.target.as_str().into(), |(_, origin)| origin)
     }
 
-    /// What stands for a request that could not be read, in the log.
+    /// The request in the log where one could not be read.
     pub fn unreadable() -> Self {
         Self {
             method: Method::Other(String::new()),

@@ -45,7 +45,8 @@ pub(super) const NUMBER_AVC: u8 = 7;
 pub(super) const NUMBER_AAC: u8 = 10;
 pub(super) const NUMBER_MP3: u8 = 2;
 
-/// What is known of a codec.
+/// The numbers and names of a codec.
+#[derive(Clone, Copy)]
 struct Row {
     codec: Codec,
     kind: Kind,
@@ -53,9 +54,9 @@ struct Row {
     four_cc: Option<[u8; 4]>,
     /// Of FLV.
     number: Option<u8>,
-    /// What configurations call it. Several numbers of FLV may be one codec to people.
+    /// Its names in configurations. Several numbers of FLV may be one codec to people.
     names: &'static [&'static str],
-    /// What people call it; FLV's own codecs as nginx-rtmp's statistics do.
+    /// Its name for people; FLV's own codecs as nginx-rtmp's statistics do.
     title: &'static str,
 }
 
@@ -148,7 +149,7 @@ impl Codec {
         self.number().map(u32::from).or_else(four_cc).unwrap_or_default()
     }
 
-    /// What people call it. The kind tells which of two codecs a number of FLV means.
+    /// Its name for people. The kind tells which of two codecs a number of FLV means.
     pub fn name(self, kind: Kind) -> &'static str {
         let is_it = |row: &&Row| row.codec == self && (row.four_cc.is_some() || row.kind == kind);
         match TABLE.iter().find(is_it) {

@@ -18,14 +18,14 @@ use super::nal::{Framing, Nals};
 /// (1 + 11) and an extended timestamp (4).
 pub const HEADROOM: usize = 16;
 
-/// Which slices of a picture are in a message of H.264 or H.265. A message of any other codec has a whole picture.
+/// The slices of a picture in a message of H.264 or H.265. A message of any other codec has a whole picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slices {
-    /// The first of a picture, or all.
+    /// The first slice of a picture, or all of it.
     Begin,
-    /// More of the picture that a message before it has begun, which is a key frame or not.
+    /// Further slices of the picture that an earlier message began.
     Continue {
-        /// Whether it is.
+        /// Whether that picture is a key frame.
         of_key: bool,
     },
     /// None: parameter sets, delimiters or SEI messages, for the picture that comes.
@@ -43,28 +43,28 @@ pub struct Frame {
     pub timestamp: u64,
     /// The codec the tag header names; of several tracks, that of the default one.
     pub codec: Codec,
-    /// What is in it.
+    /// The type of its content.
     pub packet: Packet,
-    /// What depends on it.
+    /// Its place among the frames that depend on each other.
     pub role: Role,
-    /// Which slices of a picture are in it, if [`Pictures`](super::Pictures) has read it.
+    /// The slices of a picture in it, if [`Pictures`](super::Pictures) has read it.
     pub slices: Slices,
     /// How its NAL units are separated, if it has been read and has some.
     pub framing: Framing,
     /// Presentation time minus decoding time, in milliseconds (AVC, HEVC and VVC, otherwise 0).
     pub composition_time: i32,
-    /// What the presentation time has beyond its milliseconds.
+    /// The part of the presentation time below a millisecond, in nanoseconds.
     pub nanoseconds: u32,
     /// The tracks that have a part of it.
     pub tracks: Tracks,
-    /// Where the elementary data lies in the payload. Invariant: within it.
+    /// The range of the elementary data in the payload. Invariant: within it.
     body: Range<usize>,
     /// [`HEADROOM`] bytes, then the payload. Invariant: never shorter than the headroom.
     buffer: Vec<u8>,
     /// The frame as its transport sends it, if that is not one piece of `buffer`. Made once: a stream has
     /// one server, and that one chunk size.
     image: OnceCell<Box<[u8]>>,
-    /// What it counts for where that is counted.
+    /// Its memory on a meter, if it is counted.
     charge: Option<Charge>,
 }
 

@@ -1,6 +1,6 @@
-//! What a media message is, as its tag header says: its kind, what is in it, what depends on it, which tracks it is of.
+//! The kinds, packet types, roles and tracks of media messages, as their tag headers have them.
 
-/// What a frame carries; each has one number as an FLV tag type and as an RTMP message type.
+/// The kind of a frame. Its number is the FLV tag type and the RTMP message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Audio (type 8).
@@ -30,7 +30,7 @@ impl Kind {
     }
 }
 
-/// What depends on a frame, and what it depends on.
+/// The place of a frame among those that depend on each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A decoder configuration or a description; a player needs it before anything else of the track.
@@ -45,7 +45,7 @@ pub enum Role {
     Empty,
 }
 
-/// What is in a message of audio or video.
+/// The type of a message of audio or video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Packet {
     /// A decoder configuration (a sequence header, a SequenceStart).
@@ -74,7 +74,7 @@ impl Tracks {
         self.0 |= 1 << track.min(63);
     }
 
-    /// Adds tracks.
+    /// Adds all of some tracks.
     pub fn add_all(&mut self, tracks: Self) {
         self.0 |= tracks.0;
     }

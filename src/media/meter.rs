@@ -10,7 +10,7 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     bytes: Rc<Cell<usize>>,
-    /// What it is a part of.
+    /// The meter that it is counted on.
     whole: Option<Rc<Cell<usize>>>,
 }
 
@@ -37,7 +37,7 @@ impl Meter {
     }
 }
 
-/// What one owner has on a meter; taken off when it is dropped.
+/// The bytes that one owner has on a meter; subtracted when this is dropped.
 #[derive(Debug)]
 pub struct Charge {
     meter: Meter,

@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         self.rest.first().copied()
     }
 
-    /// What has not been read yet.
+    /// The bytes that have not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }

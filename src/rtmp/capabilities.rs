@@ -1,4 +1,4 @@
-//! What a client says in `connect` that it can do, and what the server answers (Enhanced RTMP v2,
+//! The capabilities that a client announces in `connect`, and those of the server (Enhanced RTMP v2,
 //! "Enhancing NetConnection connect Command").
 //!
 //! Nothing a client publishes depends on this: FFmpeg and OBS send Enhanced RTMP without a word about
@@ -8,7 +8,7 @@ use crate::media::Kind;
 use crate::media::amf::{Object, Value};
 use crate::media::flv::Codec;
 
-/// What Enhanced RTMP adds to `connect` and its answer.
+/// The properties that Enhanced RTMP adds to `connect` and its answer.
 const PROPERTIES: [&str; 4] = ["capsEx", "fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap"];
 
 /// `capsEx`: understands `NetConnection.Connect.ReconnectRequest`.

@@ -16,7 +16,7 @@ pub const MAX_TEXT: usize = 1024;
 /// A text of a command that is longer than what is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong {
-    /// What it is.
+    /// The name of the text.
     pub what: &'static str,
     /// Its length, bytes.
     pub length: usize,
@@ -88,7 +88,7 @@ pub struct Connect {
     /// The application, perhaps with an instance behind a slash; without arguments, default instance and
     /// trailing slash.
     pub app: String,
-    /// What stood after "?" in the application.
+    /// The part behind "?" in the application.
     pub args: String,
     /// The URL the client was given.
     pub tc_url: String,
@@ -100,7 +100,7 @@ pub struct Connect {
     pub swf_url: String,
     /// The AMF version the client would like, echoed to it.
     pub object_encoding: f64,
-    /// What it can do of Enhanced RTMP.
+    /// Its capabilities of Enhanced RTMP.
     pub capabilities: Capabilities,
 }
 
@@ -132,13 +132,13 @@ impl Connect {
     }
 }
 
-/// What follows the host in a URL, without its slash.
+/// The path of a URL, without its first slash.
 fn url_path(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split_once('/').map_or("", |(_, path)| path)
 }
 
-/// What a publisher wants its stream to be (7.2.2.6).
+/// The publishing type (7.2.2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PublishType {
     /// Played, and recorded only if the configuration says so by itself.
@@ -157,9 +157,9 @@ pub struct Publish {
     pub msid: u32,
     /// The stream's name, without arguments.
     pub name: String,
-    /// What stood after "?" in the name.
+    /// The part behind "?" in the name.
     pub args: String,
-    /// What it is to be.
+    /// The publishing type.
     pub publish_type: PublishType,
 }
 
@@ -183,7 +183,7 @@ pub struct Play {
     pub msid: u32,
     /// The stream's name, without arguments.
     pub name: String,
-    /// What stood after "?" in the name.
+    /// The part behind "?" in the name.
     pub args: String,
     /// How much is wanted, milliseconds of media; `None` for all. (On the wire, 0 is all too: clients send
     /// it that mean nothing by it.)

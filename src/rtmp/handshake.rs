@@ -56,7 +56,7 @@ impl fmt::Display for HandshakeError {
 
 impl Error for HandshakeError {}
 
-/// Where in C1 or S1 the digest stands: its offset is made of four bytes of the packet.
+/// The place of the digest in C1 or S1: its offset is made of four bytes of the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     /// Digest first, key after it.
@@ -112,7 +112,7 @@ impl Handshake {
     }
 }
 
-/// What the peer speaks, if its first bytes tell that it is not RTMP. A ClientHello begins with the content type of
+/// The peer's protocol, if its first bytes show that it is not RTMP. A ClientHello begins with the content type of
 /// handshakes, 22, and the version of records, 3.0 to 3.4 (RFC 8446, section 5.1): no client of RTMP has version 22.
 fn other_protocol(received: &[u8]) -> Option<HandshakeError> {
     match received {

@@ -16,12 +16,12 @@ pub enum Token {
     Close,
 }
 
-/// What is wrong with the text, and in which line.
+/// An error in a line of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LexError {
     /// The line, from 1.
     pub line: u32,
-    /// What is wrong.
+    /// Its text.
     pub message: String,
 }
 

@@ -13,7 +13,7 @@ pub struct Node {
     pub name: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// What stands in its braces, if it has them.
+    /// The directives in its braces, if it has them.
     pub children: Option<Vec<Node>>,
     /// The file it stands in.
     pub file: Rc<str>,
@@ -21,7 +21,7 @@ pub struct Node {
     pub line: u32,
     /// The line of its last argument.
     pub last_line: u32,
-    /// What its arguments mean, once they have been checked and are right.
+    /// Its value, once the arguments have been checked and are right.
     pub(in crate::conf) value: Option<Value>,
     /// Its position among all directives, in the order in which they are read.
     pub(in crate::conf) position: u32,
@@ -39,7 +39,7 @@ impl Node {
 }
 
 impl Place {
-    /// Where a directive stands; of the root of a tree, the file as a whole.
+    /// The place of a directive; of the root of a tree, the file as a whole.
     pub fn of(node: &Node) -> Self {
         Self { file: Rc::clone(&node.file), line: node.line, position: node.position }
     }

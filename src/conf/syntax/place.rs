@@ -1,4 +1,4 @@
-//! Where something stands in a configuration.
+//! Places in a configuration.
 
 use std::fmt;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ impl Place {
         Self { file: Rc::clone(file), line, position: 0 }
     }
 
-    /// What things are put in order by.
+    /// The key by which notices and errors are sorted.
     pub(in crate::conf) fn order(&self) -> (u32, u32) {
         (self.position, self.line)
     }

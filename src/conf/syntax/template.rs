@@ -9,7 +9,7 @@ pub fn unfilled(arg: &str) -> Option<&str> {
     variable.get(2..length - 1).filter(|name| name.bytes().all(is_name)).map(|_| variable)
 }
 
-/// What to do about one.
+/// The advice for such a template.
 pub fn fill_in(variable: &str) -> String {
     format!("{variable} is to be filled in before, such as by envsubst")
 }

@@ -91,7 +91,7 @@ impl Tree {
         &self.root
     }
 
-    /// The top level, for the check to add what arguments mean.
+    /// The top level, for the check to add values.
     pub(in crate::conf) fn root_mut(&mut self) -> &mut Node {
         &mut self.root
     }
@@ -239,7 +239,7 @@ impl Parser {
         }
     }
 
-    /// What an `include` stands for; itself, where a file cannot be read, so that the rest is checked all the same.
+    /// The directives of an included file; the `include` itself if the file cannot be read, so that the rest is checked.
     fn include(&mut self, node: &Node, depth: usize) -> Result<Vec<Node>, Error> {
         let [pattern] = node.args.as_slice() else {
             return Err(Error::at(node, "\"include\" takes one file or pattern"));

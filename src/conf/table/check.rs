@@ -1,4 +1,4 @@
-//! A tree held against the table: names, places, arguments, blocks, repetition.
+//! The check of a tree against the table: names, contexts, arguments, blocks, repetition.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,8 +9,8 @@ use crate::conf::notice::{Notice, NoticeKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
 
-/// Checks a whole tree; each directive keeps what its arguments mean. Returns what is accepted without a meaning, each
-/// name once, or all errors.
+/// Checks a whole tree; each directive keeps its value. Returns notices of directives that have no effect, one for each
+/// name, or all errors.
 pub fn check(tree: &mut Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
     let mut checker = Checker::new(table);
     tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
@@ -22,7 +22,7 @@ struct Checker<'a> {
     table: &'a Table,
     notices: Vec<Notice>,
     noticed: HashSet<String>,
-    /// What has been said of planned directives: what to do instead, and of which, where.
+    /// The advice given for planned directives, with the first directive that it was given for.
     advised: HashMap<&'static str, (String, Place)>,
     faults: Faults,
 }
@@ -127,7 +127,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What to say of a name that means nothing in a context: where it belongs, or what may be meant.
+    /// The error for a name that has no meaning in a context: the blocks it belongs in, or a suggestion.
     fn misplaced(&self, name: &str, context: Context) -> String {
         let mut places: Vec<Context> = self.table.named(name).flat_map(|row| row.contexts).copied().collect();
         if places.is_empty() {
@@ -160,7 +160,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// What has most likely happened to a directive with wrong arguments.
+/// The likely cause of wrong arguments.
 fn hint(node: &Node) -> String {
     match node.args.iter().find_map(|arg| unfilled(arg)) {
         Some(variable) => format!("; {}", fill_in(variable)),

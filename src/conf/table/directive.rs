@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::conf::path;
 use crate::conf::value::{self, Custom, Value};
 
-/// Where a directive may stand.
+/// The block that a directive stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
     /// Outside all blocks.
@@ -54,7 +54,7 @@ pub enum Repeat {
     Many,
 }
 
-/// What a directive takes.
+/// The arguments of a directive.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
     /// `on` or `off`.
@@ -93,7 +93,7 @@ pub enum Takes {
     },
     /// A block.
     Block {
-        /// What the block is to the directives in it.
+        /// The context of the directives in the block.
         opens: Context,
         /// Judges what stands before the brace.
         label: Label,
@@ -102,7 +102,7 @@ pub enum Takes {
     Free(Label),
 }
 
-/// What stands between a block's name and its brace.
+/// The arguments between a block's name and its brace.
 #[derive(Debug, Clone, Copy)]
 pub enum Label {
     /// Nothing.
@@ -128,15 +128,15 @@ pub enum Label {
 pub struct Directive {
     /// Its name.
     pub name: &'static str,
-    /// Where it may stand; what is said in an outer block holds for the inner ones.
+    /// The blocks that it may stand in. A value of an outer block holds for the inner ones.
     pub contexts: &'static [Context],
-    /// What it takes.
+    /// Its arguments.
     pub takes: Takes,
     /// Its value when it is not given, written as in a file; "" for none.
     pub default: &'static str,
     /// How often it may stand in one block.
     pub repeat: Repeat,
-    /// What it does, in a sentence or two.
+    /// Its effect, in a sentence or two.
     pub doc: &'static str,
 }
 

@@ -1,11 +1,11 @@
-//! What nginx, nginx-rtmp and nginx-http-flv know and the tables here do not: to ignore, to refuse, to build.
+//! Directives of nginx, nginx-rtmp and nginx-http-flv that no table here has: ignored, refused or planned.
 //!
 //! A row of the caller's table wins over everything said here, so a feature that arrives needs no
 //! change in this file. Ignored is only what changes neither what is served nor who may do what.
 
 use super::directive::Context;
 
-/// What becomes of a directive that no module declares.
+/// The treatment of a directive that no module declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// Accepted without effect.
@@ -18,7 +18,7 @@ pub(super) enum Fate {
     Refused(&'static str),
 }
 
-/// What to do instead of a directive that hardly anybody needs.
+/// The advice for a directive that hardly anybody needs.
 pub(super) const LEAVE_OUT: &str = "leave it out";
 
 /// Ends what is said of a directive that is planned.
@@ -156,7 +156,7 @@ const GROUPS: &[Group] = &[
     ] },
 ];
 
-/// What becomes of `name` in a context, if anything is known of it there.
+/// The treatment of `name` in a context, if it is known there.
 pub(super) fn fate(name: &str, context: Context) -> Option<Fate> {
     let group = GROUPS.iter().find(|group| group.homes.contains(&context) && group.has(name))?;
     Some(group.fate)

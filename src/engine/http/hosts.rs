@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use regex_lite::Regex;
 
-use crate::conf::Scope;
+use crate::conf::{Node, Scope};
 
 /// A name of a server, as `server_name` has it.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub(in crate::engine) fn parse_names(args: &[String]) -> Result<Vec<HostName>, S
 
 /// All names of a server.
 pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Vec<HostName> {
-    server.own("server_name").flat_map(|node| node.custom::<Vec<HostName>>()).collect()
+    server.own("server_name").flat_map(Node::custom::<Vec<HostName>>).collect()
 }
 
 /// The names that one argument means: ".example.com" is two.

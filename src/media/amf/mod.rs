@@ -177,7 +177,7 @@ impl From<Truncated> for AmfError {
     }
 }
 
-/// What is left of [`MAX_DEPTH`] and [`MAX_VALUES`] while one message is read.
+/// The rest of [`MAX_DEPTH`] and [`MAX_VALUES`] while one message is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
     depth: usize,

@@ -20,7 +20,7 @@ const BLOCKS: u32 = 6;
 const MAX_AC3: u32 = 10;
 const MAX_EAC3: u32 = 16;
 
-/// Which of the two it is.
+/// AC-3 or E-AC-3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     /// AC-3, Dolby Digital.
@@ -29,10 +29,10 @@ pub enum Coding {
     Eac3,
 }
 
-/// What does not change from frame to frame.
+/// The fields that all frames of a stream share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// Which of the two.
+    /// AC-3 or E-AC-3.
     pub coding: Coding,
     /// Sampling frequency in Hz.
     pub sample_rate: u32,

@@ -3,7 +3,7 @@
 use crate::media::bits::Bits;
 use crate::media::{Reader, Truncated};
 
-/// What STREAMINFO says: the body of a FLAC sequence header.
+/// The fields of STREAMINFO, the body of a FLAC sequence header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamInfo {
     /// Sampling frequency in Hz.

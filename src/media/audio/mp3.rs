@@ -15,7 +15,7 @@ const BIT_RATES: [[u32; 14]; 5] = [
 /// Sampling frequencies of MPEG-1 in Hz by index; MPEG-2 has half of them, 2.5 a quarter.
 const RATES: [u32; 3] = [44_100, 48_000, 32_000];
 
-/// Which standard a frame is of: MPEG-TS tells them apart.
+/// The standard of a frame; MPEG-TS has a stream type for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// ISO 11172-3: 32 kHz and above.
@@ -24,10 +24,10 @@ pub enum Version {
     Mpeg2,
 }
 
-/// What does not change from frame to frame.
+/// The fields that all frames of a stream share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// Which standard.
+    /// MPEG-1 or MPEG-2.
     pub version: Version,
     /// Sampling frequency in Hz.
     pub sample_rate: u32,

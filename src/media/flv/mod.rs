@@ -43,7 +43,7 @@ pub fn write_tag(out: &mut Vec<u8>, kind: Kind, timestamp: u32, payload: &[u8]) 
 /// The header of a tag in a file (E.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagHeader {
-    /// What the tag carries.
+    /// Audio, video or data.
     pub kind: Kind,
     /// Bytes of payload.
     pub length: u32,
@@ -99,7 +99,7 @@ pub fn is_enhanced(kind: Kind, payload: &[u8]) -> bool {
 }
 
 /// The default track's part of an Enhanced message of several tracks, or of one with a number, as a message
-/// of its own: `None` for one that has no such part. Other messages are no matter of this.
+/// of its own; `None` if it has no such part, or is not Enhanced.
 pub fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
     enhanced::default_track(kind, payload)
 }

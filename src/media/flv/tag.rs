@@ -1,26 +1,26 @@
-//! What the header of a tag says.
+//! The parsed header of a tag.
 
 use std::ops::Range;
 
 use crate::media::codec::Codec;
 use crate::media::kind::{Packet, Role, Tracks};
 
-/// What a tag header says.
+/// A parsed tag header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     /// The codec.
     pub codec: Codec,
-    /// What is in the tag.
+    /// The type of its content.
     pub packet: Packet,
-    /// What depends on the tag.
+    /// Its place among the frames that depend on each other.
     pub role: Role,
     /// Presentation minus decoding time, milliseconds.
     pub composition_time: i32,
-    /// What the presentation time has beyond its milliseconds: 0 to 999 999 ns (Enhanced RTMP ModEx).
+    /// The part of the presentation time below a millisecond: 0 to 999 999 ns (Enhanced RTMP ModEx).
     pub nanoseconds: u32,
     /// The tracks that have a part of it; of a configuration, those that it configures.
     pub tracks: Tracks,
-    /// Where the elementary data lies in the tag. Invariant: within it.
+    /// The range of the elementary data in the tag. Invariant: within it.
     pub body: Range<usize>,
 }
 
@@ -35,13 +35,13 @@ impl Tag {
         body: 0..0,
     };
 
-    /// Whether it is to configure its codec and does not.
+    /// Whether it is a configuration without a body, of a codec that needs one.
     pub(super) fn lacks_configuration(&self) -> bool {
         self.packet == Packet::Configuration && self.codec.needs_configuration() && self.body.is_empty()
     }
 }
 
-/// What a video frame type says (E.4.3.1 FrameType).
+/// The role of a video frame type (E.4.3.1 FrameType).
 pub(super) fn video_role(frame_type: u8) -> Role {
     match frame_type {
         1 | 4 => Role::Key,

@@ -1,4 +1,4 @@
-//! What one chunk stream remembers from header to header, and the message it is putting together.
+//! The state of one chunk stream: the fields of its last header, and the message that is being assembled.
 
 use crate::media::frame::HEADROOM;
 
@@ -12,7 +12,7 @@ pub struct ChunkStream {
     pub csid: u32,
     /// The time of the message in progress, or else of the last.
     pub timestamp: u32,
-    /// What a type 3 header that begins a message adds: the last step, or the time of a type 0 header.
+    /// The timestamp delta of a type 3 header that begins a message: the last delta, or the time of a type 0 header.
     delta: u32,
     /// The last extended timestamp, if the last header had one.
     pub extended: Option<u32>,

@@ -16,7 +16,7 @@ pub const MEDIA_STREAM: u32 = 1;
 pub struct Chunking {
     /// Bytes of payload in a chunk.
     pub size: u32,
-    /// What type 3 chunks say of an extended timestamp.
+    /// Whether type 3 chunks repeat an extended timestamp.
     pub extended: Extended,
 }
 
@@ -35,7 +35,7 @@ impl From<u32> for Chunking {
     }
 }
 
-/// Which chunk streams audio and video are sent on.
+/// The chunk streams that audio and video are sent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mux {
     /// One for each.

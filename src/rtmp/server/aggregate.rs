@@ -8,7 +8,7 @@ use crate::rtmp::chunk::Message;
 /// a million empty ones.
 pub const MAX_PARTS: usize = 256;
 
-/// What is left of an aggregate message.
+/// The rest of an aggregate message.
 #[derive(Debug)]
 pub(super) struct Aggregate {
     message: Message,

@@ -1,4 +1,4 @@
-//! What a session writes: the answers to commands, statuses and notices.
+//! The messages that a session writes: answers to commands, statuses and notices.
 
 use crate::media::amf::{Object, Value, amf0};
 

@@ -8,7 +8,7 @@ use super::{Event, ServerSession};
 use crate::rtmp::RtmpError;
 use crate::rtmp::chunk::Message;
 
-/// What data messages begin with that the server acts on itself.
+/// The names of data messages that the server acts on itself.
 const SET_DATA_FRAME: &str = "@setDataFrame";
 const NAMES: [&str; 3] = [SET_DATA_FRAME, "@clearDataFrame", "onMetaData"];
 

@@ -23,7 +23,7 @@ use super::shared_object::{Encoding, SharedObject};
 use aggregate::{Aggregate, MAX_PARTS};
 use streams::MessageStreams;
 
-/// What a client may make a session hold before its `connect` is accepted.
+/// The limits of a session's memory before its `connect` is accepted.
 const LIMITS_BEFORE_CONNECT: Limits = Limits { message: 48 * 1024, streams: 8, held: 56 * 1024 };
 
 /// The largest window that is assumed of a client that has announced none.
@@ -35,7 +35,7 @@ const SMALLEST_WINDOW: u32 = 4096;
 /// others first. The smallest has one byte.
 pub const MAX_SILENT: usize = 64;
 
-/// What a client wants that the engine must decide, or has sent.
+/// A request of the client for the engine to decide, or data that it has sent.
 #[derive(Debug)]
 pub enum Event {
     /// The handshake is over.
@@ -59,7 +59,7 @@ pub enum Event {
     Control {
         /// The message stream it plays on.
         msid: u32,
-        /// What it wants.
+        /// The command.
         control: Control,
     },
     /// A shared object message.
@@ -77,12 +77,12 @@ pub enum Event {
     Nothing,
 }
 
-/// What ends.
+/// The publish or play that a command stops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
-    /// What goes on on a message stream: `closeStream`, `deleteStream`.
+    /// That of a message stream: `closeStream`, `deleteStream`.
     Stream(u32),
-    /// What is published by this name: `FCUnpublish`.
+    /// The publish of this name: `FCUnpublish`.
     Published(String),
 }
 
@@ -97,7 +97,7 @@ pub enum Control {
     Seek,
     /// `receiveAudio` or `receiveVideo`.
     Receive {
-        /// Which track.
+        /// Audio or video.
         kind: Kind,
         /// Whether it is wanted.
         wanted: bool,
@@ -111,9 +111,9 @@ pub struct Settings {
     pub chunking: Chunking,
     /// Window announced to the client, bytes.
     pub ack_window: u32,
-    /// What is known of clients' extended timestamps before any has come.
+    /// The habit that clients' extended timestamps are taken to have before the first has come.
     pub extended_habit: ExtendedHabit,
-    /// What a client that publishes may make the session hold.
+    /// The limits of a session's memory once it publishes.
     pub limits: Limits,
 }
 

@@ -3,7 +3,7 @@
 /// Message streams of one session. Flash players use one or two.
 const MAX_STREAMS: u32 = 16;
 
-/// Which of the ids 1 to 16 are in use.
+/// The message stream ids in use, of 1 to 16.
 #[derive(Debug, Default)]
 pub(super) struct MessageStreams(u16);
 

@@ -40,7 +40,7 @@ const REQUEST_REMOVE: u8 = 10;
 const USE_SUCCESS: u8 = 11;
 const REQUEST_CLEAR: u8 = 14;
 
-/// Which of the two message types.
+/// One of the two message types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Type 19: all values are AMF0.
@@ -195,7 +195,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), Truncated> {
     Ok((type_id, reader.take(length)?))
 }
 
-/// What an event says: nothing if it is not known, and several changes if it has several attributes.
+/// The changes of an event: none if it is not known, several if it has several attributes.
 fn changes(type_id: u8, data: &[u8], budget: &mut Budget) -> Result<Vec<Change>, AmfError> {
     let mut reader = Reader::new(data);
     Ok(vec![match type_id {

@@ -33,7 +33,7 @@ struct Traits {
     kind: Kind,
 }
 
-/// What follows the members that traits name.
+/// The members behind those that traits name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     /// Nothing.

@@ -12,7 +12,7 @@ const MAX_FRAME: usize = 0x1fff;
 /// Samples a channel in each raw data block.
 const SAMPLES: u32 = 1024;
 
-/// What all ADTS headers of a stream have in common.
+/// The fields that all ADTS headers of a stream share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Adts {
     /// `profile_ObjectType`: the object type less one.
@@ -21,11 +21,11 @@ pub struct Adts {
     pub(super) rate_index: u8,
     /// `channel_configuration`.
     pub(super) channels: u8,
-    /// What frames begin with where that is 0.
+    /// The program configuration at the beginning of frames where `channels` is 0.
     pub(super) program: Option<Program>,
 }
 
-/// What goes in front of a raw frame.
+/// The bytes in front of a raw frame: a header, perhaps a program configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
     header: [u8; HEADER],
@@ -45,7 +45,7 @@ impl Head {
 }
 
 impl Adts {
-    /// What goes in front of a raw frame: the header, and a program configuration if the frame should begin with one
+    /// Makes the bytes in front of a raw frame: the header, and a program configuration if the frame should begin with one
     /// and does not.
     pub fn head(&self, frame: &[u8]) -> Result<Head, AacError> {
         if frame.is_empty() {
@@ -130,7 +130,7 @@ impl AudioConfig {
 /// The ADTS frames of a message: nearly always one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frames {
-    /// What the header of the first says, which the others share.
+    /// The fields of the first header, which the others share.
     pub adts: Adts,
     /// Samples a channel of all of them.
     pub samples: u32,

@@ -24,7 +24,7 @@ pub(super) const AOT_PS: u32 = 29;
 const AOT_ER_AAC_ELD: u32 = 39;
 pub(super) const AOT_ESCAPE: u32 = 31;
 
-/// What is wrong with the publisher's AAC.
+/// An error in the publisher's AAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AacError {
     /// The configuration ended before its fields did.

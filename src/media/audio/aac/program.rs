@@ -6,7 +6,7 @@ use std::fmt;
 use crate::media::Truncated;
 use crate::media::bits::{BitWriter, Bits};
 
-/// What a program configuration begins with among the elements of a frame (table 4.85), in three bits.
+/// `id_syn_ele` of a program configuration (table 4.85), three bits.
 const ID: u32 = 5;
 /// The most bytes of one without its comment: 3 + 31 bits, mixdowns of 14, 45 elements of 5, 3 of low frequencies and 7 of
 /// data of 4, 15 coupling ones of 5, which are 388; and the comment's length.

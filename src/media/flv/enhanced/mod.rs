@@ -1,7 +1,7 @@
 //! Enhanced RTMP (veovera, v2-2026-01-31): the tag headers with FourCCs, several tracks and extensions.
 //!
-//! Audio and video headers have the same form: packet types, ModEx, Multitrack. Whatever does not fit
-//! the form costs its message, which goes to players as it came and is nothing to the server.
+//! Audio and video headers have the same form: packet types, ModEx, Multitrack. A message of another form is
+//! sent to players as it came; the server does not look into it.
 
 use super::tag::{Tag, video_role};
 use crate::media::codec::Codec;
@@ -42,7 +42,7 @@ enum Layout {
     ManyCodecs,
 }
 
-/// What stands before the tracks of a message.
+/// The fields before the tracks of a message.
 struct Head {
     /// Of video only.
     frame_type: u8,
@@ -82,7 +82,7 @@ struct Part<'a> {
     track: u8,
     four_cc: [u8; 4],
     body: &'a [u8],
-    /// Where the body ends in the message.
+    /// The offset of the body's end in the message.
     end: usize,
 }
 
@@ -139,7 +139,7 @@ pub(super) fn inspect(kind: Kind, payload: &[u8]) -> Result<Tag, Truncated> {
         let codec = Codec::of_four_cc(four_cc);
         let mut composition_time = 0;
         if head.packet_type == CODED_FRAMES && codec.has_composition_time() {
-            // One too short to have it has no frame either, which costs its track only.
+            // A body too short for it has no frame either: only this track is lost.
             let mut frame = Reader::new(body);
             composition_time = frame.i24().unwrap_or_default();
             body = if body.len() < 3 { &[] } else { frame.rest() };

@@ -23,7 +23,7 @@ const NAL_AUD: u8 = 9;
 /// An access unit delimiter that allows every slice type (7.4.2.4).
 const DELIMITER: [u8; 2] = [NAL_AUD, 0xf0];
 
-/// What is wrong with the publisher's H.264.
+/// An error in the publisher's H.264.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AvcError {
     /// The record ended before its fields did.
@@ -89,12 +89,12 @@ impl DecoderConfig {
         Ok(Self { profile, compatibility, level, nal_length_size, sps, pps })
     }
 
-    /// What the first sequence parameter set says of the picture, if it can be read.
+    /// The picture by the first sequence parameter set, if that can be read.
     pub fn picture(&self) -> Option<Picture> {
         self.sps.first().and_then(|nal| sps::parse(nal).ok())
     }
 
-    /// What each sequence parameter set says of the picture; none for one that cannot be read.
+    /// The picture by each sequence parameter set; none for a set that cannot be read.
     pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
@@ -106,15 +106,15 @@ impl DecoderConfig {
     }
 }
 
-/// What the sequence parameter sets in a frame's body say of their pictures: None for one that cannot be read, and at the
-/// end of one that has too many parts to be looked at.
+/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the end
+/// of a body of too many parts.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
     let sets = sets_in(body, nal_length_size, unit);
     let sets = sets.filter(|nal| nal.is_none_or(|nal| nal_type(nal) == Some(NAL_SPS)));
     sets.map(|nal| sps::parse(nal?).ok())
 }
 
-/// What a NAL unit is. Slices and slice data partitions are the types 1 to 5.
+/// The kind of a NAL unit. Slices and slice data partitions are the types 1 to 5.
 pub(super) fn unit(nal: &[u8]) -> Unit {
     match nal_type(nal) {
         Some(NAL_AUD) => Unit::Delimiter,

@@ -20,7 +20,7 @@ pub struct Repeater {
     pictures: PictureFields,
 }
 
-/// What of a set of pictures the header of a slice depends on (7.3.2.2).
+/// The fields of a picture parameter set that a slice header depends on (7.3.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PictureFields {
     is_arithmetic: bool,
@@ -30,7 +30,7 @@ struct PictureFields {
 }
 
 impl DecoderConfig {
-    /// What repeats pictures of this configuration: none for one with several sets, or with slice groups.
+    /// A repeater of this configuration's pictures; none if it has several sets, or slice groups.
     pub fn repeater(&self) -> Option<Repeater> {
         let ([sps], [pps]) = (&self.sps[..], &self.pps[..]) else { return None };
         let slices = sps::slice_fields(sps).ok()?;

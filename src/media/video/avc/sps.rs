@@ -50,7 +50,7 @@ pub fn sample_format(nal: &[u8]) -> Result<Option<[u8; 3]>, Truncated> {
     Ok(samples.map(|samples| samples.format))
 }
 
-/// What of the set the header of a slice depends on (7.3.3).
+/// The fields of the set that a slice header depends on (7.3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SliceFields {
     /// `separate_colour_plane_flag`.
@@ -65,7 +65,7 @@ pub struct SliceFields {
     pub frames_only: bool,
 }
 
-/// Reads what slices depend on.
+/// Reads the fields that slice headers depend on.
 pub fn slice_fields(nal: &[u8]) -> Result<SliceFields, Truncated> {
     let raw = payload(nal)?;
     let mut bits = Bits::new(&raw);

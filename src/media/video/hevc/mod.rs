@@ -22,7 +22,7 @@ const MAX_SETS: usize = 64;
 /// the first picture's timing, is not for every key frame.
 const LASTING_SEI: [u8; 3] = [137, 144, 147];
 
-/// What is wrong with the publisher's H.265.
+/// An error in the publisher's H.265.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HevcError {
     /// The record ended before its fields did.
@@ -54,7 +54,7 @@ impl From<Truncated> for HevcError {
 /// The tier of a level (ISO 23008-2 A.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
-    /// What most decoders have.
+    /// The tier of most decoders.
     Main,
     /// Higher bit rates at the same level.
     High,
@@ -133,7 +133,7 @@ impl DecoderConfig {
         Ok(config)
     }
 
-    /// What the first sequence parameter set says of the picture, if it can be read. The frame rate may be
+    /// The picture by the first sequence parameter set, if that can be read. The frame rate may be
     /// there, in the video parameter set, or in the record.
     pub fn picture(&self) -> Option<Picture> {
         let picture = sps::parse(self.sps.first()?).ok()?;
@@ -142,8 +142,7 @@ impl DecoderConfig {
         Some(Picture { frame_rate: picture.frame_rate.or_else(from_vps).or(average), ..picture })
     }
 
-    /// What each sequence parameter set says of the picture, but for the frame rate of the record; none for one that cannot
-    /// be read.
+    /// The picture by each sequence parameter set, without the frame rate of the record; none for a set that cannot be read.
     pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
@@ -180,15 +179,15 @@ fn is_lasting_sei(nal: &[u8]) -> bool {
     nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
 }
 
-/// What the sequence parameter sets in a frame's body say of their pictures: None for one that cannot be read, and at the
-/// end of one that has too many parts to be looked at.
+/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the end
+/// of a body of too many parts.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
     let sets = sets_in(body, nal_length_size, unit);
     let sets = sets.filter(|nal| nal.is_none_or(|nal| nal_type(nal) == Some(NAL_SPS)));
     sets.map(|nal| sps::parse(nal?).ok())
 }
 
-/// What a NAL unit is. Slices are the types 0 to 9, of IRAP pictures 16 to 21 (table 7-1); the others up to 31
+/// The kind of a NAL unit. Slices are the types 0 to 9, of IRAP pictures 16 to 21 (table 7-1); the others up to 31
 /// are reserved.
 pub(super) fn unit(nal: &[u8]) -> Unit {
     match nal_type(nal) {

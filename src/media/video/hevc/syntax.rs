@@ -1,4 +1,4 @@
-//! What parameter sets have in common: NAL unit types, and the fields that several sets have.
+//! NAL unit types, and the fields that several kinds of parameter sets have.
 
 use crate::media::Truncated;
 use crate::media::bits::Bits;

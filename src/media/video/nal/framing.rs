@@ -7,7 +7,7 @@ use crate::media::reader::Reader;
 /// The start code of three bytes (annex B of both codecs), with which that of four bytes ends.
 const START_CODE: [u8; 3] = [0, 0, 1];
 
-/// What separates the NAL units of a message.
+/// The separators of the NAL units in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// The length of each unit in front of it, in so many bytes (ISO 14496-15 5.3.4.2 and 8.3.2): 1 to 4.
@@ -56,7 +56,7 @@ pub fn begins_with_start_code(body: &[u8]) -> bool {
     body.starts_with(&START_CODE) || body.starts_with(&[0, 0, 0, 1])
 }
 
-/// Where the first start code begins. Most bytes are above 1, and none of the three that one ends is looked at.
+/// The offset of the first start code. Most bytes are above 1, and none of the three that one ends is looked at.
 fn find_start_code(bytes: &[u8]) -> Option<usize> {
     let mut last = START_CODE.len() - 1;
     while let Some(&byte) = bytes.get(last) {

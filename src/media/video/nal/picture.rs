@@ -1,4 +1,4 @@
-//! What the parameter sets of both codecs say of the picture, in the same form.
+//! The picture as the parameter sets of both codecs describe it, in the same form.
 
 use crate::media::Truncated;
 use crate::media::bits::Bits;
@@ -6,7 +6,7 @@ use crate::media::bits::Bits;
 /// The largest width or height believed, in pixels: what level 6.2 of both codecs allows.
 pub(in crate::media) const MAX_SIDE: u32 = 16_888;
 
-/// What the parameter sets say of the picture.
+/// A picture as the parameter sets describe it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Picture {
     /// Width in pixels, after cropping.

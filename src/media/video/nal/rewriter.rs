@@ -6,7 +6,7 @@ use crate::media::parts::{MAX_NAL_UNITS, MAX_PARAMETER_SETS, PartsError};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
-/// What [`Rewriter::write`] found in a frame.
+/// The access unit that [`Rewriter::write`] found in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessUnit {
     /// A picture that decoding can start at.
@@ -17,7 +17,7 @@ pub enum AccessUnit {
     Empty,
 }
 
-/// Where an access unit stands.
+/// The place of an access unit in a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// At the start of a fragment, where a player may join: with parameter sets in any case.
@@ -32,11 +32,11 @@ pub enum Start {
 pub struct Rewriter<'a> {
     /// A delimiter that allows every slice type.
     pub delimiter: &'a [u8],
-    /// What the configuration holds, in the order in which it is to be written.
+    /// The parameter sets of the configuration, in the order in which they are written.
     pub parameters: [&'a [Vec<u8>]; 4],
-    /// Which of these lists has the sets of pictures; those of sequences are before it.
+    /// The index of the list of picture parameter sets; those of sequences are before it.
     pub pictures: usize,
-    /// Tells what a NAL unit is.
+    /// Classifies a NAL unit.
     pub unit: fn(&[u8]) -> Unit,
 }
 
@@ -83,7 +83,7 @@ impl Rewriter<'_> {
         out
     }
 
-    /// Tells what messages are, without writing them.
+    /// Classifies messages without writing them.
     pub fn check<'b>(&self, messages: impl Iterator<Item = Nals<'b>>) -> Result<AccessUnit, PartsError> {
         self.classify(messages.flatten()).map(|found| found.access_unit)
     }
@@ -135,7 +135,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// What [`Rewriter::classify`] has found.
+/// The result of [`Rewriter::classify`].
 struct Found {
     access_unit: AccessUnit,
     /// The lists that have parameters in the messages, as a set of bits.

@@ -1,8 +1,8 @@
-//! What a NAL unit is, and the bytes in it.
+//! Kinds of NAL units, and the escaping of their bytes.
 
 use crate::media::{Reader, Truncated};
 
-/// What a NAL unit is to the frame that it is in.
+/// The kind of a NAL unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// A delimiter, of which each access unit gets a new one.
@@ -33,7 +33,7 @@ impl Unit {
 /// D.1.8, ISO 23008-2 7.3.5 and D.2.8: both have the same form).
 pub(in crate::media) fn has_recovery_point(messages: &[u8]) -> bool {
     const RECOVERY_POINT: usize = 6;
-    /// What may come before it in the same unit: timing, captions.
+    /// Bytes for the messages before it in the same unit: timing, captions.
     const LOOKED_AT: usize = 512;
     let messages = unescape(messages.get(..LOOKED_AT).unwrap_or(messages));
     let mut reader = Reader::new(&messages);

@@ -54,7 +54,7 @@ impl Configuration {
         }
     }
 
-    /// What the parameter sets say of the picture, if they can be read.
+    /// The picture by the parameter sets, if they can be read.
     pub fn picture(&self) -> Option<Picture> {
         match self {
             Self::Avc(config) => config.picture(),
@@ -62,7 +62,7 @@ impl Configuration {
         }
     }
 
-    /// Tells what a NAL unit is.
+    /// The function that classifies NAL units.
     pub fn unit(&self) -> fn(&[u8]) -> Unit {
         match self {
             Self::Avc(_) => avc::unit,

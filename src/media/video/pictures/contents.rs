@@ -1,4 +1,4 @@
-//! What the NAL units of a message are.
+//! The NAL units of a message, summed up.
 
 use super::configuration::Configuration;
 use crate::media::flv;
@@ -9,7 +9,7 @@ use crate::media::video::nal::{Framing, Nals, Unit};
 pub(super) const MAX_SETS: usize = 64;
 pub(super) const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
 
-/// What the NAL units of a message are.
+/// A summary of the NAL units of a message.
 pub(super) struct Contents<'a> {
     /// Whether the first slice begins a picture; none without a slice.
     pub begins: Option<bool>,

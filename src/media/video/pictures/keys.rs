@@ -1,4 +1,4 @@
-//! Which pictures a decoder can start at.
+//! Key frames: the pictures that a decoder can start at.
 
 use super::contents::Contents;
 use crate::media::kind::Role;

@@ -68,12 +68,12 @@ impl fmt::Display for Oddity {
     }
 }
 
-/// What a message was found to be, beside what is in its frame.
+/// The findings on a message that are not in its frame.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// A configuration to be put in front of the message: the one before does not hold any more.
     pub configuration: Option<Frame>,
-    /// What is odd about it, and has not been found before.
+    /// Its oddities that this publisher has not shown before.
     pub oddities: Vec<Oddity>,
 }
 
@@ -95,7 +95,7 @@ pub struct Pictures {
     /// The time of the first picture.
     first: Option<u64>,
     keys: Keys,
-    /// What has been found odd.
+    /// The oddities that have been reported.
     odd: Vec<Oddity>,
 }
 
@@ -172,7 +172,7 @@ impl Pictures {
         }
     }
 
-    /// Which slices of which picture a message has.
+    /// The slices in a message, by the picture before it.
     fn slices(&mut self, contents: &Contents<'_>, timestamp: u64) -> Slices {
         let Some(begins) = contents.begins else { return Slices::None };
         match self.picture {
@@ -195,7 +195,7 @@ impl Pictures {
         }
     }
 
-    /// What a message is to a decoder; `tagged` is what its tag says.
+    /// The role of a message to a decoder; `tagged` is that of its tag.
     fn role(
         &mut self,
         (tagged, timestamp): (Role, u64),

@@ -87,12 +87,8 @@ impl Contents {
         self.duration = self.duration.max(time);
         let is_media = frame.role != Role::Empty && frame.is_default_track();
         match frame.kind {
-            Kind::Video if is_media => {
-                self.video = Some(flv::metadata_id(frame.codec, frame.payload()).into())
-            }
-            Kind::Audio if is_media => {
-                self.audio = Some(flv::metadata_id(frame.codec, frame.payload()).into())
-            }
+            Kind::Video if is_media => self.video = Some(codec_id(frame)),
+            Kind::Audio if is_media => self.audio = Some(codec_id(frame)),
             _ => {}
         }
         let due = time >= self.indexed_at + AUDIO_INDEX_STEP;
@@ -102,6 +98,11 @@ impl Contents {
             self.index.offer(Entry { time: self.duration, position });
         }
     }
+}
+
+/// `videocodecid` and `audiocodecid`.
+fn codec_id(frame: &Frame) -> f64 {
+    flv::metadata_id(frame.codec, frame.payload()).into()
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use super::{ChunkError, DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE};
 const MAX_HEADER: usize = 18;
 /// Lengths of the message header by type (5.3.1.2).
 const MESSAGE_HEADER: [usize; 4] = [11, 7, 3, 0];
-/// What a message's buffer starts with, unless it is shorter.
+/// The first capacity of a message's buffer, unless the message is shorter.
 const FIRST_PIECE: usize = 4096;
 
-/// What a peer may make a reader hold.
+/// The limits of a reader's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Length of one message, bytes.
@@ -111,7 +111,7 @@ struct Current {
 struct Doubt {
     /// Position in `streams`.
     stream: usize,
-    /// Where in the message the chunk's payload begins.
+    /// The offset of the chunk's payload in the message.
     start: usize,
     bytes: [u8; 4],
 }
