@@ -5,6 +5,7 @@
 //! a server that was killed finds all it needs in the one file that appears with each fragment.
 
 mod entries;
+pub mod found;
 mod listed;
 pub mod master;
 mod read;

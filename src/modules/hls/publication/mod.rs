@@ -23,9 +23,9 @@ use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, Part, Stamp};
+use crate::modules::hls::playlist::found::Found;
 use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
-use crate::modules::hls::streams::recovery::read_back;
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
@@ -122,8 +122,11 @@ impl Publication {
     pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
         let settings = Rc::clone(naming.settings());
         let empty = || Playlist::new(settings.kind, settings.fragment);
-        let (playlist, retired) = match read_back(&naming, files) {
-            Ok(Some(found)) => found,
+        let (playlist, retired) = match Found::read(&naming, files) {
+            Ok(Some(found)) => {
+                let Found { playlist, retired, .. } = found.existing(&naming, files);
+                (playlist, retired)
+            }
             Ok(None) if settings.place == Place::Disk => (empty(), Vec::new()),
             Ok(None) => (empty().counting_from(wall), Vec::new()),
             Err(why) => {

@@ -8,7 +8,8 @@ use super::*;
 use crate::engine::Now;
 use crate::modules::hls::files::disk::tests::Scratch;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
-use crate::modules::hls::streams::recovery::remove_all;
+use crate::modules::hls::streams::Streams;
+use crate::modules::hls::streams::ended::{Ended, Stage};
 
 /// Fragments of 2 s, 6 s listed.
 fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
@@ -76,8 +77,13 @@ fn end(publication: &mut Publication) {
     on_disk(|outlet| publication.end(outlet)).unwrap();
 }
 
+fn remove_from(naming: &Naming, outlet: &mut Outlet<'_>) {
+    let ended = Ended { naming: naming.clone(), stage: Stage::Over, written: None };
+    Streams::default().remove_all(ended, outlet);
+}
+
 fn remove(naming: &Naming) {
-    remove_all(naming, &mut Files::Disk, UNIX_EPOCH);
+    on_disk(|outlet| remove_from(naming, outlet));
 }
 
 fn text(scratch: &Scratch) -> String {
@@ -474,7 +480,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
     let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH);
     add_in_memory(&mut again, &mut memory, now, 100);
     assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
-    remove_all(&naming, &mut Files::Memory(&mut memory), now.wall);
+    remove_from(&naming, &mut Outlet { now, memory: &mut memory });
     assert!(memory.is_empty());
 }
 

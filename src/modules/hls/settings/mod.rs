@@ -355,7 +355,7 @@ impl Settings {
     }
 
     /// How long the files of a stream stay after its end: what a viewer may still have to play, twice.
-    pub fn farewell(&self) -> Duration {
+    pub fn removal_delay(&self) -> Duration {
         Duration::from_millis(self.playlist_length).max(self.three_fragments()).saturating_mul(2)
     }
 

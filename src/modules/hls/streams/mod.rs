@@ -1,169 +1,286 @@
-//! The streams that are being written and those whose files wait for their removal, found by what is asked for: there
-//! may be thousands of each.
+//! The streams that are written and those that have ended: which may have the names of which files, and what becomes of the
+//! files after the end, also that of an earlier run of the server.
 
+pub mod ended;
 pub mod ledger;
-pub mod recovery;
+pub mod live;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
-use crate::engine::StreamId;
+use crate::engine::{MemoryFiles, Outlet, StreamId};
 
-use crate::modules::hls::files::naming::Naming;
+use super::files::naming::Naming;
+use super::files::{Files, disk};
+use super::playlist::found::Found;
+use super::playlist::master;
+use super::publication::{MAX_AT_ONCE, Publication};
+use super::segmenter::Segmenter;
+use super::settings::{App, Cleanup, Continuation, Ending, Place, Settings};
+use ended::{Ended, EndedStreams, Stage};
+use ledger::{Entry, Ledger};
+use live::LiveStreams;
 
-/// The streams that are being written. No two have a claim in common.
+/// Streams that have ended and whose lists are open, or whose files wait for removal; beyond this the oldest begin to
+/// go early.
+pub const MAX_ENDED: usize = 4096;
+
+/// How soon the next ones are.
+pub const NEXT_TURN: Duration = Duration::from_millis(1);
+
+/// A stream that has ended, by its token, and in what time it is its turn.
+pub type Turn = (u64, Duration);
+
+/// All streams of the module.
 #[derive(Debug, Default)]
-pub struct Writing {
-    namings: HashMap<StreamId, Naming>,
-    /// Whose each claim is.
-    claims: HashMap<PathBuf, StreamId>,
-    /// The streams that each master playlist lists.
-    masters: HashMap<PathBuf, Vec<StreamId>>,
+pub struct Streams {
+    pub live: LiveStreams,
+    pub ended: EndedStreams,
+    /// By directory, as far as files are deleted there.
+    ledgers: HashMap<PathBuf, Ledger>,
 }
 
-impl Writing {
-    /// Adds a stream.
-    pub fn add(&mut self, stream: StreamId, naming: Naming) {
+impl Streams {
+    /// Takes up the streams that an earlier run has left, to end their lists and to delete their files.
+    pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<Turn> {
+        let mut left = Vec::new();
+        for app in apps.filter(|app| app.keeps_ledger()) {
+            let Ok(root) = app.path.canonicalize() else { continue };
+            if self.ledgers.contains_key(&root) {
+                continue;
+            }
+            let ledger = Ledger::open(&root);
+            let mut first: Option<Naming> = None;
+            for entry in ledger.entries() {
+                let settings = Settings { layout: entry.layout, ..Settings::clone(&app.settings) };
+                let naming = Naming::new(&root, &entry.name, &Rc::new(settings));
+                // Thousands of streams are in one folder, which is looked at once.
+                let naming = match &first {
+                    Some(first) => naming.on_file_system_of(first),
+                    None => first.insert(naming.looked_at()).clone(),
+                };
+                left.push(naming);
+            }
+            self.ledgers.insert(root, ledger);
+        }
+        left.into_iter().flat_map(|naming| self.load(naming)).collect()
+    }
+
+    fn load(&mut self, naming: Naming) -> Vec<Turn> {
+        let mut found = Found::read(&naming, &Files::Disk).ok().flatten();
+        let is_open = found.as_mut().is_some_and(|found| found.with_end(&naming).is_some());
+        let listed = found.map_or(Duration::ZERO, |found| found.listed());
+        let (stage, wait) = match open_after_restart(&naming).filter(|_| is_open) {
+            Some(wait) => (Stage::Open, wait),
+            None => (Stage::Over, removal_delay(&naming, listed)),
+        };
+        let written = disk::modified(&naming.playlist());
+        self.schedule(Ended { naming, stage, written }, wait)
+    }
+
+    /// Starts the fragments of a stream, unless another stream writes the same files. What an earlier
+    /// stream of the name left is not removed any more: this one goes on from it.
+    pub fn begin(
+        &mut self,
+        stream: StreamId,
+        app: &App,
+        name: &str,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<Segmenter, String> {
+        let root = app.root().map_err(|error| error.to_string())?;
+        let mut naming = Naming::new(&root, name, &app.settings).looked_at();
+        if let Some(claim) = self.live.conflict(&naming, None) {
+            return Err(format!("another stream is writing {}", claim.display()));
+        }
+        if self.is_awaited(&naming) {
+            naming = continuing(&naming);
+        }
         if let Some(master) = naming.master_claim() {
-            self.masters.entry(master).or_default().push(stream);
+            if self.live.is_taken(&master, &naming) {
+                let (label, master) = (naming.label(), master.display());
+                log::error!("{label}: no hls master playlist: another stream is writing {master}");
+                naming = without_variants(&naming);
+            }
+            // What is about to be removed has that name, too.
+            self.remove_ended(&master, &naming, outlet);
         }
-        self.claims.extend(naming.claims().into_iter().map(|claim| (claim, stream)));
-        self.namings.insert(stream, naming);
-    }
-
-    /// The files of a stream.
-    pub fn naming(&self, stream: StreamId) -> Option<&Naming> {
-        self.namings.get(&stream)
-    }
-
-    /// Takes a stream out.
-    pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
-        let naming = self.namings.remove(&stream)?;
         for claim in naming.claims() {
-            self.claims.remove(&claim);
+            self.remove_ended(&claim, &naming, outlet);
         }
-        if let Some(master) = naming.master_claim()
-            && let Some(listed) = self.masters.get_mut(&master)
-        {
-            listed.retain(|other| *other != stream);
-            if listed.is_empty() {
-                self.masters.remove(&master);
+        if app.settings.place != Place::Disk {
+            outlet.memory.begin_owner(&naming.playlist());
+        }
+        let files = Files::of(app.settings.place, outlet.memory);
+        let publication = Publication::open(naming.clone(), &files, outlet.now.wall);
+        if app.keeps_ledger() {
+            let ledger = self.ledgers.entry(root).or_insert_with_key(|root| Ledger::open(root));
+            ledger.add(entry(&naming));
+        }
+        self.live.add(stream, naming);
+        Ok(Segmenter::new(&app.settings, publication))
+    }
+
+    /// A stream ends, whose viewers have waited so long already.
+    pub fn finish(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<Turn> {
+        let Some(naming) = self.live.take(stream) else { return Vec::new() };
+        memory.end_owner(&naming.playlist());
+        // Without a wait, the segmenter ends the list.
+        let (stage, wait) = match open_for(&naming).filter(|wait| !wait.is_zero()) {
+            Some(wait) => (Stage::Open, wait.saturating_sub(waited)),
+            None => {
+                let found = Found::read(&naming, &Files::of(naming.settings().place, memory));
+                let listed = found.ok().flatten().map_or(Duration::ZERO, |found| found.listed());
+                (Stage::Over, removal_delay(&naming, listed))
+            }
+        };
+        self.schedule(Ended { naming, stage, written: None }, wait)
+    }
+
+    /// Lets it be the turn of a stream that has ended in so much time, and that of the oldest now, if too many wait.
+    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<Turn> {
+        if ended.stage == Stage::Over && ended.naming.settings().cleanup == Cleanup::Keep {
+            self.forget(&ended.naming);
+            return Vec::new();
+        }
+        let oldest = if self.ended.len() >= MAX_ENDED { self.ended.hurry() } else { None };
+        let token = self.ended.add(ended);
+        oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
+    }
+
+    /// Does what is next for a stream that has ended, unless it has come back. Returns in what time it is its turn again,
+    /// if more is left.
+    pub fn advance(&mut self, token: u64, outlet: &mut Outlet<'_>) -> Option<Duration> {
+        let is_hurried = self.ended.is_hurried(token);
+        let ended = self.ended.get_mut(token)?;
+        let (naming, wall) = (ended.naming.clone(), outlet.now.wall);
+        let mut files = Files::of(naming.settings().place, outlet.memory);
+        if let Some(wait) = wait_for_other_server(ended, &files) {
+            return Some(wait);
+        }
+        if ended.stage == Stage::Open {
+            let listed = ended.end_list(&mut files, wall);
+            if naming.settings().cleanup == Cleanup::Keep {
+                self.ended.take(token);
+                self.forget(&naming);
+                return None;
+            }
+            let wait = removal_delay(&naming, listed).saturating_sub(open_for(&naming).unwrap_or_default());
+            return Some(if is_hurried { NEXT_TURN } else { wait });
+        }
+        if !ended.remove(&mut files, MAX_AT_ONCE) {
+            return Some(NEXT_TURN);
+        }
+        self.ended.take(token);
+        self.remove_rest(&naming, &mut files, wall);
+        None
+    }
+
+    /// Whether a stream of these files has ended in this run, and its list is still open.
+    fn is_awaited(&self, naming: &Naming) -> bool {
+        let is_same = |ended: &Ended| ended.naming.playlist() == naming.playlist();
+        let is_open = |ended: &Ended| ended.stage == Stage::Open && ended.written.is_none();
+        let claims = naming.claims();
+        claims.iter().filter_map(|claim| self.ended.find(claim)).any(|ended| is_same(ended) && is_open(ended))
+    }
+
+    /// Removes the files of a stream that has ended and has this claim, at once, unless a stream that begins goes on from
+    /// its playlist, or they are kept.
+    fn remove_ended(&mut self, claim: &Path, by: &Naming, outlet: &mut Outlet<'_>) {
+        let Some(mut ended) = self.ended.take_claim(claim) else { return };
+        if ended.naming.playlist() == by.playlist() {
+            return;
+        }
+        if ended.naming.settings().cleanup == Cleanup::Keep {
+            let mut files = Files::of(ended.naming.settings().place, outlet.memory);
+            ended.end_list(&mut files, outlet.now.wall);
+            return self.forget(&ended.naming);
+        }
+        self.remove_all(ended, outlet);
+    }
+
+    /// Removes all that a stream has left.
+    pub fn remove_all(&mut self, mut ended: Ended, outlet: &mut Outlet<'_>) {
+        let mut files = Files::of(ended.naming.settings().place, outlet.memory);
+        ended.remove(&mut files, usize::MAX);
+        self.remove_rest(&ended.naming, &mut files, outlet.now.wall);
+    }
+
+    /// Removes the directories of a stream whose files are gone, and what the master playlist and the ledger say of it.
+    fn remove_rest(&mut self, naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
+        if matches!(files, Files::Disk) {
+            for directory in naming.own_directories() {
+                // Refused by the system while anything is in it.
+                let _ = std::fs::remove_dir(directory);
             }
         }
-        Some(naming)
-    }
-
-    /// The claim that a stream would have in common with another one than `own`, or with a master playlist.
-    pub fn conflict(&self, naming: &Naming, own: Option<StreamId>) -> Option<PathBuf> {
-        let is_others = |claim: &PathBuf| self.claims.get(claim).is_some_and(|stream| Some(*stream) != own);
-        naming.claims().into_iter().find(|claim| is_others(claim) || self.masters.contains_key(claim))
-    }
-
-    /// Whether a stream's master playlist would be in the place of another file, or is made from other variants.
-    pub fn is_taken(&self, master: &Path, naming: &Naming) -> bool {
-        let listed =
-            self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));
-        let mut others = listed.map(Naming::settings);
-        self.has_claim(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
-    }
-
-    /// Whether that is a stream's own.
-    pub fn has_claim(&self, path: &Path) -> bool {
-        self.claims.contains_key(path)
-    }
-}
-
-/// How far a stream has gone that has ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Its list is open: it may come back.
-    Open,
-    /// Its list says that it has ended, or never will.
-    Over,
-    /// These fragments and keys are still to be deleted.
-    Going(Vec<PathBuf>),
-}
-
-/// A stream that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its files.
-    pub naming: Naming,
-    /// How far it has gone.
-    pub stage: Stage,
-    /// When its playlist was written last, if an earlier run did that: it may still be running.
-    pub written: Option<SystemTime>,
-}
-
-/// The streams that have ended and whose files wait for their removal. No two have a claim in common.
-#[derive(Debug, Default)]
-pub struct Waiting {
-    /// By token, so the oldest first.
-    ended: BTreeMap<u64, Ended>,
-    /// By claim.
-    tokens: HashMap<PathBuf, u64>,
-    next_token: u64,
-    /// Below this token all have been hurried.
-    hurried: u64,
-}
-
-impl Waiting {
-    /// Adds a stream; returns its token.
-    pub fn add(&mut self, naming: Naming, stage: Stage, written: Option<SystemTime>) -> u64 {
-        let token = self.next_token;
-        self.next_token = self.next_token.wrapping_add(1);
-        for claim in naming.claims() {
-            self.take_claim(&claim);
-            self.tokens.insert(claim, token);
+        // A stream of the master playlist's own name may have come.
+        if !naming.master_claim().is_some_and(|master| self.live.has_claim(&master)) {
+            master::update(files, naming, wall);
         }
-        self.ended.insert(token, Ended { naming, stage, written });
-        token
+        self.forget(naming);
     }
 
-    /// The stream of a token, unless it has come back.
-    pub fn get(&self, token: u64) -> Option<&Ended> {
-        self.ended.get(&token)
-    }
-
-    /// The same, to be changed.
-    pub fn get_mut(&mut self, token: u64) -> Option<&mut Ended> {
-        self.ended.get_mut(&token)
-    }
-
-    /// Takes the stream of a token out.
-    pub fn take(&mut self, token: u64) -> Option<Ended> {
-        let ended = self.ended.remove(&token)?;
-        for claim in ended.naming.claims() {
-            self.tokens.remove(&claim);
+    /// Nothing is left to do for a stream.
+    fn forget(&mut self, naming: &Naming) {
+        if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
+            ledger.remove(&entry(naming));
         }
-        Some(ended)
     }
+}
 
-    /// Takes the stream of a claim out.
-    pub fn take_claim(&mut self, path: &Path) -> Option<Ended> {
-        self.take(*self.tokens.get(path)?)
+/// In what time to look again at a stream that an earlier run has left, if that run still writes it.
+fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duration> {
+    let (naming, before) = (&ended.naming, ended.written?);
+    let written = disk::modified(&naming.playlist());
+    if matches!(ended.stage, Stage::Removing(_)) || written == Some(before) {
+        return None;
     }
+    log::info!("{}: hls files stay: another server writes them", naming.label());
+    ended.written = written;
+    let found = Found::read(naming, files).ok().flatten();
+    Some(removal_delay(naming, found.map_or(Duration::ZERO, |found| found.listed())))
+}
 
-    /// The token of the oldest, each only once.
-    pub fn hurry(&mut self) -> Option<u64> {
-        let (&token, _) = self.ended.range(self.hurried..).next()?;
-        self.hurried = token.wrapping_add(1);
-        Some(token)
-    }
+/// How long the files of a stream that has ended stay, whose playlist lists so much: also until those who wait for it have
+/// seen that it has.
+fn removal_delay(naming: &Naming, listed: Duration) -> Duration {
+    let settings = naming.settings();
+    let until_told = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
+    settings.removal_delay().max(listed.saturating_mul(2)).max(until_told)
+}
 
-    /// Whether the stream of a token has been hurried.
-    pub fn is_hurried(&self, token: u64) -> bool {
-        token < self.hurried
+/// How long the list of a stream that has ended is open, if its end is ever told.
+fn open_for(naming: &Naming) -> Option<Duration> {
+    match naming.settings().ending {
+        Ending::After(wait) => Some(wait),
+        Ending::Never => None,
     }
+}
 
-    /// The stream of a claim.
-    pub fn find(&self, path: &Path) -> Option<&Ended> {
-        self.ended.get(self.tokens.get(path)?)
+/// The same for a list that an earlier run has left. Where the end is told at once, encoders have as long as files stay to
+/// come back after a restart.
+fn open_after_restart(naming: &Naming) -> Option<Duration> {
+    let settings = naming.settings();
+    match open_for(naming) {
+        Some(Duration::ZERO) if settings.cleanup == Cleanup::Delete => None,
+        Some(Duration::ZERO) => Some(settings.removal_delay()),
+        wait => wait,
     }
+}
 
-    /// How many wait.
-    pub fn len(&self) -> usize {
-        self.ended.len()
-    }
+fn entry(naming: &Naming) -> Entry {
+    Entry { layout: naming.settings().layout, name: naming.name().to_owned() }
+}
+
+/// The same stream, which goes on with its list whatever `hls_continuous` says.
+fn continuing(naming: &Naming) -> Naming {
+    let settings = Settings { continuation: Continuation::Continue, ..Settings::clone(naming.settings()) };
+    naming.with_settings(&Rc::new(settings))
+}
+
+fn without_variants(naming: &Naming) -> Naming {
+    let settings = Settings { variants: Vec::new(), ..Settings::clone(naming.settings()) };
+    naming.with_settings(&Rc::new(settings))
 }

@@ -15,10 +15,6 @@ fn list(scratch: &Scratch) -> String {
     fs::read_to_string(scratch.path().join("a.m3u8")).unwrap()
 }
 
-fn advance(hls: &mut Hls, token: u64) -> Option<Duration> {
-    hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH)
-}
-
 #[test]
 fn a_list_is_open_for_the_wait_and_its_files_stay_until_viewers_have_seen_the_end() {
     let scratch = Scratch::new();
@@ -68,7 +64,7 @@ fn a_lost_publisher_has_been_waited_for_already() {
     for (waited, left) in [(10, 20), (30, 0), (60, 0)] {
         publish_as(&mut hls, 1, &waiting(scratch.path(), |_| {}), "a");
         let waited = Duration::from_secs(waited);
-        let timers = hls.finish(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
+        let timers = hls.streams.finish(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
         assert_eq!(timers[0].1, Duration::from_secs(left));
         advance(&mut hls, timers[0].0);
         assert!(list(&scratch).ends_with(ENDLIST));
@@ -83,7 +79,7 @@ fn kept_files_have_an_end_too() {
     publish_as(&mut hls, 1, &app, "a");
     let (token, wait) = finish(&mut hls, 1).unwrap();
     assert_eq!((wait, advance(&mut hls, token)), (WAIT, None));
-    assert!(list(&scratch).ends_with(ENDLIST) && hls.ended.len() == 0);
+    assert!(list(&scratch).ends_with(ENDLIST) && hls.streams.ended.len() == 0);
     assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"], "nothing is left to do");
 }
 
@@ -116,7 +112,7 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
         fs::write(scratch.path().join(".a.m3u8.part"), prepared).unwrap();
         fs::write(scratch.path().join("a-1.ts"), "hidden").unwrap();
         let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
-        let timers = hls.take_up(&mut MemoryFiles::default());
+        let timers = load(&mut hls);
         assert_eq!(timers[0].1, if ending.is_zero() { 2 * WAIT } else { WAIT });
         let next = advance(&mut hls, timers[0].0);
         assert!(list(&scratch).ends_with(ENDLIST) && !list(&scratch).contains("\na-1.ts"));
@@ -145,10 +141,10 @@ fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
         fs::write(scratch.path().join(LEDGER), ledger).unwrap();
         assert!(list(&scratch).ends_with(ENDLIST));
         let mut second = Hls { apps: vec![Some(app)], ..Hls::default() };
-        let timers = second.take_up(&mut MemoryFiles::default());
+        let timers = load(&mut second);
         assert_eq!(timers.len(), left);
         for (token, _) in timers {
-            assert_eq!(second.ended.get(token).unwrap().stage, Stage::Over);
+            assert_eq!(second.streams.ended.get(token).unwrap().stage, Stage::Over);
         }
     }
 }
@@ -159,7 +155,7 @@ fn what_another_server_writes_is_not_ended() {
     let app = waiting(scratch.path(), |_| {});
     publish_as(&mut Hls::default(), 1, &app, "a");
     let mut hls = Hls { apps: vec![Some(app.clone())], ..Hls::default() };
-    let (token, _) = hls.take_up(&mut MemoryFiles::default())[0];
+    let (token, _) = load(&mut hls)[0];
     publish_as(&mut Hls::default(), 1, &app, "a");
     assert_eq!(advance(&mut hls, token), Some(2 * WAIT));
     assert!(!list(&scratch).contains(ENDLIST));
@@ -172,16 +168,16 @@ fn a_list_in_memory_ends_and_stays_its_streams() {
     let (mut hls, mut memory) = (Hls::default(), MemoryFiles::default());
     let app = waiting(Path::new("/hls"), |settings| settings.place = Place::Memory { limit: 1 << 20 });
     let id = StreamId::of_nothing(1);
-    let mut segmenter = hls.begin(id, &app, "a", &mut memory, UNIX_EPOCH).unwrap();
+    let mut segmenter = hls.streams.begin(id, &app, "a", &mut outlet(&mut memory)).unwrap();
     send(&mut segmenter, 40, 26, &mut memory);
     end(&mut segmenter, &mut memory);
-    let (token, _) = hls.finish(id, Duration::ZERO, &mut memory)[0];
+    let (token, _) = hls.streams.finish(id, Duration::ZERO, &mut memory)[0];
     let list = |memory: &MemoryFiles| {
         String::from_utf8(memory.get(Path::new("/hls/a.m3u8")).unwrap().read().unwrap()).unwrap()
     };
     let open = list(&memory);
     assert!(open.contains(".ts\n") && !open.contains(ENDLIST), "{open}");
-    hls.advance(token, &mut memory, UNIX_EPOCH);
+    hls.streams.advance(token, &mut outlet(&mut memory));
     assert_eq!(list(&memory), open + ENDLIST);
     // Somebody else needs the room.
     let growth = crate::engine::Growth { from: 0, to: 1 << 20 };
@@ -215,7 +211,8 @@ fn too_many_that_wait_are_ended_before_they_go() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers =
+            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     assert_eq!(early, [(oldest, NEXT_TURN)]);

@@ -4,12 +4,16 @@ mod ending;
 mod names;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Instant, UNIX_EPOCH};
 
+use super::publication::MAX_AT_ONCE;
+use super::segmenter::Segmenter;
+use super::settings::{Cleanup, Continuation, Ending, Settings};
+use super::streams::{MAX_ENDED, NEXT_TURN};
 use super::*;
-use crate::engine::{Finish, Now, Outlet, Sink};
+use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
 use crate::modules::hls::files::disk::tests::Scratch;
 use crate::modules::hls::settings::variant::Variant;
@@ -26,15 +30,23 @@ fn with_variants(path: &Path) -> App {
 }
 
 fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
-    hls.begin(StreamId::of_nothing(id), app, name, &mut MemoryFiles::default(), UNIX_EPOCH)
+    hls.streams.begin(StreamId::of_nothing(id), app, name, &mut outlet(&mut MemoryFiles::default()))
 }
 
 fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
-    hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
+    hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
+}
+
+fn load(hls: &mut Hls) -> Vec<Turn> {
+    hls.streams.load_leftovers(hls.apps.iter().flatten())
+}
+
+fn advance(hls: &mut Hls, token: u64) -> Option<Duration> {
+    hls.streams.advance(token, &mut outlet(&mut MemoryFiles::default()))
 }
 
 fn remove(hls: &mut Hls, token: u64) {
-    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), None);
+    assert_eq!(advance(hls, token), None);
 }
 
 /// Sends so many frames of MP3, that far apart.
@@ -92,7 +104,7 @@ fn files_go_some_time_after_the_end() {
     remove(&mut hls, token + 1);
     assert_eq!(scratch.list().len(), 3);
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty() && hls.ended.len() == 0);
+    assert!(scratch.list().is_empty() && hls.streams.ended.len() == 0);
 }
 
 /// 200 fragments of 2 s, and what their removal needs.
@@ -113,7 +125,7 @@ fn many_files_go_a_few_at_a_time() {
     let mut before = scratch.list().len();
     assert!(before > 150, "{before}");
     let mut turns = 1;
-    while hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH) == Some(NEXT_TURN) {
+    while advance(&mut hls, token) == Some(NEXT_TURN) {
         let now = scratch.list().len();
         assert!(before - now <= MAX_AT_ONCE && scratch.list().contains(&"a.m3u8".to_owned()));
         (before, turns) = (now, turns + 1);
@@ -126,7 +138,7 @@ fn a_stream_that_comes_back_while_its_files_go_goes_on() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     let token = publish_long(&mut hls, scratch.path());
-    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
+    assert_eq!(advance(&mut hls, token), Some(NEXT_TURN));
     publish(&mut hls, 1, scratch.path());
     remove(&mut hls, token);
     let text = fs::read_to_string(scratch.path().join("a.m3u8")).unwrap();
@@ -161,7 +173,7 @@ fn what_an_earlier_run_has_left_goes_and_nothing_else() {
     }
     let app = app(scratch.path());
     let mut hls = Hls { apps: vec![None, Some(app.clone()), Some(app.clone())], ..Hls::default() };
-    let timers = hls.take_up(&mut MemoryFiles::default());
+    let timers = load(&mut hls);
     assert_eq!(timers.iter().map(|(_, wait)| wait.as_secs()).collect::<Vec<_>>(), [60, 60]);
     // One of them comes back before.
     publish_as(&mut hls, 1, &app, "b");
@@ -179,11 +191,11 @@ fn what_an_earlier_run_still_writes_stays_until_it_stops() {
     let scratch = Scratch::new();
     publish(&mut Hls::default(), 1, scratch.path());
     let mut hls = Hls { apps: vec![Some(app(scratch.path()))], ..Hls::default() };
-    let (token, wait) = hls.take_up(&mut MemoryFiles::default())[0];
+    let (token, wait) = load(&mut hls)[0];
     publish(&mut Hls::default(), 1, scratch.path());
     let all = scratch.list();
     assert!(all.contains(&"a-1.ts".to_owned()));
-    assert_eq!(hls.advance(token, &mut MemoryFiles::default(), UNIX_EPOCH), Some(wait));
+    assert_eq!(advance(&mut hls, token), Some(wait));
     assert_eq!(scratch.list(), all);
     remove(&mut hls, token);
     assert!(scratch.list().is_empty());
@@ -196,10 +208,10 @@ fn files_stay_without_cleanup() {
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
     let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
-    assert!(finish(&mut hls, 1).is_none() && hls.ended.len() == 0);
+    assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.len() == 0);
     assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"]);
     let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
-    assert!(hls.take_up(&mut MemoryFiles::default()).is_empty());
+    assert!(load(&mut hls).is_empty());
 }
 
 #[test]
@@ -208,11 +220,12 @@ fn what_waits_for_removal_is_bounded() {
     let mut hls = Hls::default();
     for id in 0..5000 {
         drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
-        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers =
+            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
-        assert!(hls.ended.len() <= MAX_ENDED);
+        assert!(hls.streams.ended.len() <= MAX_ENDED);
     }
-    assert_eq!(hls.ended.len(), MAX_ENDED);
+    assert_eq!(hls.streams.ended.len(), MAX_ENDED);
 }
 
 #[test]
@@ -283,12 +296,13 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers = hls.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers =
+            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     let second = oldest + 1;
     assert_eq!(early, [(oldest, NEXT_TURN), (second, NEXT_TURN)], "each once");
     assert!(scratch.list().len() >= before, "nothing has gone yet");
-    assert_eq!(hls.advance(oldest, &mut MemoryFiles::default(), UNIX_EPOCH), Some(NEXT_TURN));
+    assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
     assert!(before - scratch.list().len() <= MAX_AT_ONCE);
 }

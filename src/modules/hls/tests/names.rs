@@ -82,7 +82,7 @@ fn what_is_let_in_never_has_another_streams_files() {
                 assert!(is_refused, "{one} and {two}: it is let in, and gets no HLS");
                 continue;
             }
-            let [a, b] = [1, 2].map(|id| hls.writing.take(StreamId::of_nothing(id)).unwrap());
+            let [a, b] = [1, 2].map(|id| hls.streams.live.take(StreamId::of_nothing(id)).unwrap());
             let what =
                 format!("{one} and {two}, {:?} and {:?}", first.settings.layout, second.settings.layout);
             assert!(files(&a).is_disjoint(&files(&b)), "{what}");
@@ -122,7 +122,7 @@ fn who_goes_on_with_a_stream_is_not_refused() {
         hls.refusal(0, "cam", None).is_some()
             && hls.refusal(0, "cam", Some(StreamId::of_nothing(2))).is_some()
     );
-    hls.writing.take(StreamId::of_nothing(1));
+    hls.streams.live.take(StreamId::of_nothing(1));
     assert_eq!(hls.refusal(0, "cam", None), None);
 }
 

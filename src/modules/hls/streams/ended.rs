@@ -1,0 +1,140 @@
+//! The streams that have ended, whose lists are open or whose files wait for their removal, found by what they claim.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::files::{Files, disk};
+use crate::modules::hls::playlist::found::Found;
+
+/// How far the end of a stream has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its list is open: the stream may come back.
+    Open,
+    /// Its list says that the stream has ended, or never will.
+    Over,
+    /// These files are still to be deleted, the playlist at last.
+    Removing(Vec<PathBuf>),
+}
+
+/// A stream that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its files.
+    pub naming: Naming,
+    /// How far it has gone.
+    pub stage: Stage,
+    /// When its playlist was written last, if an earlier run did that: it may still be running.
+    pub written: Option<SystemTime>,
+}
+
+impl Ended {
+    /// Says in the list that the stream has ended; returns the duration that it lists.
+    pub fn end_list(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
+        self.stage = Stage::Over;
+        let naming = &self.naming;
+        let Ok(Some(found)) = Found::read(naming, files) else { return Duration::ZERO };
+        let mut found = found.existing(naming, files);
+        if let Some(text) = found.with_end(naming) {
+            match files.replace(&naming.playlist(), text.as_bytes(), wall) {
+                Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
+                Err(error) => log::error!("{}: hls: {error}", naming.label()),
+            }
+        }
+        self.written = self.written.and_then(|_| disk::modified(&naming.playlist()));
+        found.listed()
+    }
+
+    /// Removes at most so many of its files; true if none is left. A playlist that is not ours stays, with all that it names.
+    pub fn remove(&mut self, files: &mut Files<'_>, most: usize) -> bool {
+        if !matches!(self.stage, Stage::Removing(_)) {
+            self.stage = Stage::Removing(files_of(&self.naming, files));
+        }
+        let Stage::Removing(left) = &mut self.stage else { return true };
+        left.drain(..most.min(left.len())).for_each(|path| files.remove(&path));
+        left.is_empty()
+    }
+}
+
+/// The files of a stream: what its playlist names, what a crash has left half written, and the playlist. It is the last, so
+/// that a server that is killed meanwhile finds the rest.
+fn files_of(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
+    let Ok(found) = Found::read(naming, files) else { return Vec::new() };
+    let mut paths = found.map_or_else(Vec::new, |found| found.files(naming));
+    paths.extend([naming.open_fragment(), disk::part_of(&naming.playlist()), naming.playlist()]);
+    paths
+}
+
+/// The streams that have ended and whose files wait for their removal. No two have a claim in common.
+#[derive(Debug, Default)]
+pub struct EndedStreams {
+    /// By token, so the oldest first.
+    ended: BTreeMap<u64, Ended>,
+    /// By claim.
+    tokens: HashMap<PathBuf, u64>,
+    next_token: u64,
+    /// Below this token all have been hurried.
+    hurried: u64,
+}
+
+impl EndedStreams {
+    /// Adds a stream; returns its token.
+    pub fn add(&mut self, ended: Ended) -> u64 {
+        let token = self.next_token;
+        self.next_token = self.next_token.wrapping_add(1);
+        for claim in ended.naming.claims() {
+            self.take_claim(&claim);
+            self.tokens.insert(claim, token);
+        }
+        self.ended.insert(token, ended);
+        token
+    }
+
+    /// The stream of a token, unless it has come back.
+    pub fn get(&self, token: u64) -> Option<&Ended> {
+        self.ended.get(&token)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, token: u64) -> Option<&mut Ended> {
+        self.ended.get_mut(&token)
+    }
+
+    /// Takes the stream of a token out.
+    pub fn take(&mut self, token: u64) -> Option<Ended> {
+        let ended = self.ended.remove(&token)?;
+        for claim in ended.naming.claims() {
+            self.tokens.remove(&claim);
+        }
+        Some(ended)
+    }
+
+    /// Takes the stream of a claim out.
+    pub fn take_claim(&mut self, path: &Path) -> Option<Ended> {
+        self.take(*self.tokens.get(path)?)
+    }
+
+    /// The token of the oldest, each only once.
+    pub fn hurry(&mut self) -> Option<u64> {
+        let (&token, _) = self.ended.range(self.hurried..).next()?;
+        self.hurried = token.wrapping_add(1);
+        Some(token)
+    }
+
+    /// Whether the stream of a token has been hurried.
+    pub fn is_hurried(&self, token: u64) -> bool {
+        token < self.hurried
+    }
+
+    /// The stream of a claim.
+    pub fn find(&self, path: &Path) -> Option<&Ended> {
+        self.ended.get(self.tokens.get(path)?)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.ended.len()
+    }
+}

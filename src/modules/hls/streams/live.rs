@@ -1,0 +1,69 @@
+//! The streams that are being written, found by what they claim: there may be thousands.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::engine::StreamId;
+use crate::modules::hls::files::naming::Naming;
+
+/// The streams that are being written. No two have a claim in common.
+#[derive(Debug, Default)]
+pub struct LiveStreams {
+    namings: HashMap<StreamId, Naming>,
+    /// Whose each claim is.
+    claims: HashMap<PathBuf, StreamId>,
+    /// The streams that each master playlist lists.
+    masters: HashMap<PathBuf, Vec<StreamId>>,
+}
+
+impl LiveStreams {
+    /// Adds a stream.
+    pub fn add(&mut self, stream: StreamId, naming: Naming) {
+        if let Some(master) = naming.master_claim() {
+            self.masters.entry(master).or_default().push(stream);
+        }
+        self.claims.extend(naming.claims().into_iter().map(|claim| (claim, stream)));
+        self.namings.insert(stream, naming);
+    }
+
+    /// The files of a stream.
+    pub fn naming(&self, stream: StreamId) -> Option<&Naming> {
+        self.namings.get(&stream)
+    }
+
+    /// Takes a stream out.
+    pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
+        let naming = self.namings.remove(&stream)?;
+        for claim in naming.claims() {
+            self.claims.remove(&claim);
+        }
+        if let Some(master) = naming.master_claim()
+            && let Some(listed) = self.masters.get_mut(&master)
+        {
+            listed.retain(|other| *other != stream);
+            if listed.is_empty() {
+                self.masters.remove(&master);
+            }
+        }
+        Some(naming)
+    }
+
+    /// The claim that a stream would have in common with another one than `own`, or with a master playlist.
+    pub fn conflict(&self, naming: &Naming, own: Option<StreamId>) -> Option<PathBuf> {
+        let is_others = |claim: &PathBuf| self.claims.get(claim).is_some_and(|stream| Some(*stream) != own);
+        naming.claims().into_iter().find(|claim| is_others(claim) || self.masters.contains_key(claim))
+    }
+
+    /// Whether a stream's master playlist would be in the place of another file, or is made from other variants.
+    pub fn is_taken(&self, master: &Path, naming: &Naming) -> bool {
+        let listed =
+            self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));
+        let mut others = listed.map(Naming::settings);
+        self.has_claim(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
+    }
+
+    /// Whether that is a stream's own.
+    pub fn has_claim(&self, path: &Path) -> bool {
+        self.claims.contains_key(path)
+    }
+}
