@@ -5,6 +5,8 @@ pub mod clock;
 pub mod decoding;
 pub mod early;
 pub mod line;
+pub mod measure;
 pub mod picture;
 pub mod probe;
+pub mod slicer;
 pub mod tracks;

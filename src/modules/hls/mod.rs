@@ -7,12 +7,10 @@
 
 mod files;
 mod fragment;
-mod measure;
 mod playlist;
 mod publication;
 mod segmenter;
 mod settings;
-mod slicer;
 mod streams;
 
 use std::rc::Rc;

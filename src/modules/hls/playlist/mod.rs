@@ -235,7 +235,7 @@ impl Playlist {
     }
 
     /// The listed fragments, oldest first.
-    pub fn fragments(&self) -> impl DoubleEndedIterator<Item = Fragment> {
+    pub fn fragments(&self) -> impl DoubleEndedIterator<Item = Fragment> + Clone {
         self.fragments.iter().copied()
     }
 

@@ -16,15 +16,16 @@ use std::time::{Duration, SystemTime};
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HOLD};
 
 use super::fragment::OpenFragment;
-use super::measure::{Facts, Measure};
 use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
 use crate::media::segment::line::Ends;
+use crate::media::segment::measure::{Description, Listed, Measure};
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, Part, Stamp};
 use crate::modules::hls::playlist::found::Found;
 use crate::modules::hls::playlist::master;
+use crate::modules::hls::settings::attributes::Attributes;
 use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
@@ -84,7 +85,7 @@ pub struct Finished<'a> {
     /// How long fragments are expected to be, in milliseconds.
     pub expected: u64,
     /// What it holds.
-    pub facts: &'a Facts,
+    pub description: &'a Description,
     /// Pictures in it.
     pub frames: u64,
 }
@@ -210,7 +211,7 @@ impl Publication {
         for fragment in &change.out {
             self.retire(fragment);
         }
-        let has_news = self.measure.take(&self.playlist, finished.facts, finished.frames);
+        let has_news = self.measure(finished.description, finished.frames);
         if let Err(error) = self.show(finished.part, &fragment, outlet) {
             self.retired.truncate(waiting);
             self.playlist.take_back(change);
@@ -226,6 +227,14 @@ impl Publication {
             master::update(&mut self.files(outlet.memory), &self.naming, outlet.now.wall);
         }
         Ok(())
+    }
+
+    /// Takes in the newest fragment; true if what is to be advertised has changed.
+    fn measure(&mut self, description: &Description, frames: u64) -> bool {
+        let newest_first = self.playlist.fragments().rev();
+        let listed =
+            newest_first.map(|fragment| Listed { bytes: fragment.bytes, duration: fragment.duration });
+        self.measure.take(listed, self.playlist.target(), description, frames)
     }
 
     /// Writes the end into the playlist, if anything is listed.
@@ -465,8 +474,8 @@ impl Publication {
     }
 
     fn render(&mut self) -> String {
-        let is_variant = self.naming.base().is_some();
-        let inf = self.measure.attributes().filter(|_| is_variant);
+        let advertised = self.measure.advertised().filter(|_| self.naming.base().is_some());
+        let inf = advertised.map(|advertised| Attributes::of_stream(advertised).to_string());
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }
 

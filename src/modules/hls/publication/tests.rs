@@ -34,7 +34,7 @@ fn open(scratch: &Scratch) -> Publication {
     open_with(scratch, |_| {})
 }
 
-fn finished(part: Part, facts: &Facts) -> Finished<'_> {
+fn finished(part: Part, description: &Description) -> Finished<'_> {
     let (begins, timestamp) = (Begins::Independent, 0);
     let (bytes, duration, expected) = (5, 2000, 2000);
     Finished {
@@ -46,7 +46,7 @@ fn finished(part: Part, facts: &Facts) -> Finished<'_> {
         timestamp,
         date: None,
         expected,
-        facts,
+        description,
         frames: 50,
     }
 }
@@ -62,7 +62,7 @@ fn start(publication: &mut Publication) -> io::Result<Part> {
 }
 
 fn add_part(publication: &mut Publication, part: Part) -> io::Result<()> {
-    on_disk(|outlet| publication.add(finished(part, &Facts::default()), outlet))
+    on_disk(|outlet| publication.add(finished(part, &Description::default()), outlet))
 }
 
 fn add(publication: &mut Publication, count: usize) {
@@ -368,8 +368,8 @@ fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64>
         adjust(settings);
     });
     for &(timestamp, date) in times {
-        let (part, facts) = (start(&mut publication).unwrap(), Facts::default());
-        let finished = Finished { timestamp, date: Some(date), ..finished(part, &facts) };
+        let (part, description) = (start(&mut publication).unwrap(), Description::default());
+        let finished = Finished { timestamp, date: Some(date), ..finished(part, &description) };
         on_disk(|outlet| publication.add(finished, outlet)).unwrap();
     }
     publication.playlist.fragments().map(|fragment| fragment.id).collect()
@@ -449,7 +449,7 @@ fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: N
         open.drain(&mut publication.files(outlet.memory)).unwrap();
     }
     let (part, _, _) = open.finish(&mut publication.files(outlet.memory)).unwrap();
-    publication.add(finished(part, &Facts::default()), &mut outlet).unwrap();
+    publication.add(finished(part, &Description::default()), &mut outlet).unwrap();
     true
 }
 

@@ -17,17 +17,17 @@ use crate::media::ts::{Muxer, Tracks, ticks};
 use crate::media::{Frame, Kind, Packet, Role};
 
 use super::fragment::OpenFragment;
-use super::measure::Facts;
 use super::playlist::Begins;
 use super::publication::Publication;
-use super::slicer::{Place, Slice, Slicer};
 use crate::media::segment::audio::AudioBuffer;
 use crate::media::segment::clock::{AudioGate, Clock, Dates};
 use crate::media::segment::decoding::DecodingOffset;
 use crate::media::segment::early::EarlySound;
 use crate::media::segment::line::{Ends, Line, MAX_HOLE};
+use crate::media::segment::measure::Description;
 use crate::media::segment::picture::Gathering;
 use crate::media::segment::probe::{Findings, Known, Probe};
+use crate::media::segment::slicer::{Boundary, Slice, Slicer};
 use crate::media::segment::tracks::{Codecs, Content};
 use crate::modules::hls::settings::Settings;
 use repeat::Repeated;
@@ -79,7 +79,7 @@ pub struct Segmenter {
     state: State,
     codecs: Codecs,
     /// What is known of the tracks in use.
-    facts: Facts,
+    description: Description,
     slicer: Slicer,
     dates: Dates,
     muxer: Muxer,
@@ -135,8 +135,8 @@ impl Segmenter {
             max_bytes: settings.max_bytes(),
             state: State::Probing(Probe::default()),
             codecs: Codecs::new(publication.label()),
-            facts: Facts::default(),
-            slicer: Slicer::new(settings),
+            description: Description::default(),
+            slicer: Slicer::new(settings.lengths()),
             dates: Dates::default(),
             line: Line::going_on(publication.ends()),
             publication,
@@ -223,8 +223,8 @@ impl Segmenter {
     }
 
     /// True if the open fragment should end before the frame with that timestamp.
-    fn is_enough(&self, open: &OpenFragment, place: Place, timestamp: u64) -> bool {
-        self.slicer.ends(place, timestamp, &self.slice(open, timestamp)) || open.is_full()
+    fn is_enough(&self, open: &OpenFragment, boundary: Boundary, timestamp: u64) -> bool {
+        self.slicer.ends(boundary, timestamp, &self.slice(open, timestamp)) || open.is_full()
     }
 
     /// The open fragment, if it ends before the frame with that timestamp.
@@ -245,7 +245,7 @@ impl Segmenter {
         let part = self.publication.start_fragment(outlet)?;
         self.line.begin(start);
         self.muxer_before = self.muxer.clone();
-        self.facts = Facts::new(self.codecs.video(), self.codecs.audio());
+        self.description = Description::new(self.codecs.video(), self.codecs.audio());
         let open = OpenFragment::new(part, start, mem::take(&mut self.spare));
         let mut open = open.holding(self.max_bytes).stepping(ticks(self.clock.step()));
         self.muxer.set_tracks(self.codecs.tracks());

@@ -8,11 +8,11 @@ use crate::media::nal::{AccessUnit, Start};
 use crate::media::ts::{Timing, ticks};
 use crate::media::{Frame, Slices};
 
+use super::super::fragment::MAX_KEPT;
+use super::super::playlist::Begins;
 use super::{Cut, Segmenter};
 use crate::media::segment::picture::Picture;
-use crate::modules::hls::fragment::MAX_KEPT;
-use crate::modules::hls::playlist::Begins;
-use crate::modules::hls::slicer::Place;
+use crate::media::segment::slicer::Boundary;
 
 impl Segmenter {
     /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.
@@ -92,8 +92,8 @@ impl Segmenter {
     /// Whether a video frame starts a fragment, and why.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
         let Some(open) = &self.open else { return Some(Cut::Length) };
-        let place = if frame.is_video_key() { Place::Key } else { Place::Picture };
-        let is_enough = self.is_enough(open, place, frame.timestamp);
+        let boundary = if frame.is_video_key() { Boundary::Key } else { Boundary::Picture };
+        let is_enough = self.is_enough(open, boundary, frame.timestamp);
         if self.has_gap(open, frame.timestamp) {
             Some(Cut::Gap)
         } else if frame.is_video_key() && self.codecs.is_changing()

@@ -10,7 +10,7 @@ use crate::media::pictures::Configuration;
 use crate::media::ts::ticks;
 
 use super::{Cut, SLOWEST, Segmenter};
-use crate::modules::hls::slicer::Place;
+use crate::media::segment::slicer::Boundary;
 
 /// From a picture to its repetition, and from there to the next, in milliseconds.
 const STEP: u64 = 2000;
@@ -100,7 +100,7 @@ impl Segmenter {
     ) -> io::Result<()> {
         let dts = ticks(time);
         let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
-        if self.open.as_ref().is_some_and(|open| self.is_enough(open, Place::Key, time)) {
+        if self.open.as_ref().is_some_and(|open| self.is_enough(open, Boundary::Key, time)) {
             self.close(Cut::Length, dts, outlet)?;
             self.open(dts, outlet)?;
         }

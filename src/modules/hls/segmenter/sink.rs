@@ -7,14 +7,14 @@ use std::rc::Rc;
 use crate::engine::{Finish, Outlet, Sink};
 use crate::media::Frame;
 
+use super::super::fragment::OpenFragment;
+use super::super::publication::Finished;
 use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
 use crate::media::segment::early::EarlySound;
 use crate::media::segment::line::Ends;
 use crate::media::segment::probe::Probe;
-use crate::modules::hls::fragment::OpenFragment;
-use crate::modules::hls::publication::Finished;
-use crate::modules::hls::slicer::TURN;
+use crate::media::segment::slicer::TURN;
 
 impl Segmenter {
     /// Lets a fragment that is whole appear, of `duration` milliseconds.
@@ -40,7 +40,7 @@ impl Segmenter {
             timestamp: start % TURN,
             date: self.dates.of(start),
             expected,
-            facts: &self.facts,
+            description: &self.description,
             frames,
         };
         self.publication.add(finished, outlet)?;

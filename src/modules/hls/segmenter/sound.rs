@@ -7,15 +7,15 @@ use crate::engine::Outlet;
 use crate::media::Frame;
 use crate::media::ts::{Muxer, ticks};
 
+use super::super::fragment::OpenFragment;
+use super::super::playlist::Begins;
 use super::{Cut, Segmenter};
 use crate::media::segment::audio::AudioFrame;
 use crate::media::segment::clock::Passage;
 use crate::media::segment::early::{Early, MAX_LEAD};
 use crate::media::segment::line::{Ends, Joint, MAX_HOLE};
+use crate::media::segment::slicer::Boundary;
 use crate::media::segment::tracks::{AudioTrack, Told};
-use crate::modules::hls::fragment::OpenFragment;
-use crate::modules::hls::playlist::Begins;
-use crate::modules::hls::slicer::Place;
 
 impl Segmenter {
     /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
@@ -160,7 +160,7 @@ impl Segmenter {
     ) -> io::Result<()> {
         let time = ticks(frame.timestamp);
         let is_due = match &self.open {
-            Some(open) => self.is_enough(open, Place::Sound, frame.timestamp),
+            Some(open) => self.is_enough(open, Boundary::Audio, frame.timestamp),
             None => true,
         };
         let cut = if self.open.as_ref().is_some_and(|open| self.has_gap(open, frame.timestamp)) {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::media::segment::measure::Advertised;
+
 /// Attributes whose value is a quoted string.
 const QUOTED: &[&str] =
     &["CODECS", "SUPPLEMENTAL-CODECS", "AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS", "NAME", "URI"];
@@ -28,6 +30,24 @@ impl Attributes {
             };
         }
         Some(list)
+    }
+
+    /// The attributes of EXT-X-STREAM-INF.
+    pub fn of_stream(advertised: &Advertised) -> Self {
+        let mut list = Self::default();
+        list.set("BANDWIDTH", &advertised.bandwidth.to_string());
+        list.set("AVERAGE-BANDWIDTH", &advertised.average_bandwidth.to_string());
+        let description = &advertised.description;
+        if !description.codecs.is_empty() {
+            list.set("CODECS", &description.codecs);
+        }
+        if let Some((width, height)) = description.resolution {
+            list.set("RESOLUTION", &format!("{width}x{height}"));
+        }
+        if let Some(rate) = description.frame_rate {
+            list.set("FRAME-RATE", &format!("{rate:.3}"));
+        }
+        list
     }
 
     /// Sets a value, in place of the one it has.
@@ -67,6 +87,7 @@ impl fmt::Display for Attributes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::segment::measure::Description;
 
     #[test]
     fn a_list_is_read_and_written_with_its_quotes() {
@@ -79,6 +100,18 @@ mod tests {
         for text in ["BANDWIDTH", "A=1,B", "A=\"1", "A=\"1\"x"] {
             assert_eq!(Attributes::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_stream_has_its_rates_to_three_digits_and_no_more_than_is_known() {
+        let description =
+            Description { resolution: Some((640, 360)), frame_rate: Some(29.97), ..Description::default() };
+        let mut advertised = Advertised { description, bandwidth: 1_400_000, average_bandwidth: 1_222_222 };
+        let text = "BANDWIDTH=1400000,AVERAGE-BANDWIDTH=1222222,RESOLUTION=640x360,FRAME-RATE=29.970";
+        assert_eq!(Attributes::of_stream(&advertised).to_string(), text);
+        advertised.description = Description { codecs: "mp4a.40.2".to_owned(), ..Description::default() };
+        let text = "BANDWIDTH=1400000,AVERAGE-BANDWIDTH=1222222,CODECS=\"mp4a.40.2\"";
+        assert_eq!(Attributes::of_stream(&advertised).to_string(), text);
     }
 
     #[test]

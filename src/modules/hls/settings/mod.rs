@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::conf::{self, Scope, value};
 pub use crate::engine::HlsLayout as Layout;
 use crate::engine::{AppId, Application, Config, HlsFeature, Served};
+use crate::media::segment::slicer::{Lengths, Pace, Slicing};
 
 use crate::modules::hls::files::disk;
 use crate::modules::hls::settings::variant::Variant;
@@ -40,15 +41,6 @@ pub enum Numbering {
     System,
 }
 
-/// `hls_fragment_slicing`: what is measured against `hls_fragment`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slicing {
-    /// The fragment's duration.
-    Plain,
-    /// The publisher's timestamp, which passes a multiple.
-    Aligned,
-}
-
 /// `hls_type`: what becomes of old fragments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListKind {
@@ -56,15 +48,6 @@ pub enum ListKind {
     Live,
     /// They stay in it.
     Event,
-}
-
-/// `hls_fast_start`: how long the first fragments are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// As long as all others.
-    Even,
-    /// From one key frame to the next, until players can start.
-    Fast,
 }
 
 /// `hls_endlist`: when a playlist says that its stream has ended.
@@ -344,6 +327,11 @@ impl Settings {
     /// Whether a master playlist of these settings is one of those, too.
     pub fn has_master_of(&self, other: &Self) -> bool {
         (&self.variants, self.layout, &self.base_url) == (&other.variants, other.layout, &other.base_url)
+    }
+
+    /// How long fragments are to be.
+    pub fn lengths(&self) -> Lengths {
+        Lengths { wanted: self.fragment, longest: self.max_fragment, slicing: self.slicing, pace: self.pace }
     }
 
     /// The longest fragment in bytes: in memory, what is open takes up room beside what is whole.

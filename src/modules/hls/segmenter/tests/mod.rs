@@ -12,13 +12,14 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Outlet, Sink};
+use crate::media::segment::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
 use crate::modules::hls::files::Files;
 use crate::modules::hls::files::disk::tests::Scratch;
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::naming::Naming;
-use crate::modules::hls::settings::{KeySettings, ListKind, Pace, Slicing};
+use crate::modules::hls::settings::{KeySettings, ListKind};
 
 const SPS: &[u8] =
     b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";
