@@ -5,7 +5,7 @@ use std::io;
 use super::playlist::Begins;
 use crate::engine::{Growth, MemoryFiles};
 use crate::modules::hls::files::keys::Cipher;
-use crate::modules::hls::files::{Files, Part};
+use crate::modules::hls::files::{Draft, Files};
 use crate::modules::hls::settings::MAX_BYTES;
 
 /// Bytes that are gathered before they go to the file.
@@ -20,7 +20,7 @@ const DEFAULT_INTERVAL: u64 = 3600;
 /// A fragment being written.
 #[derive(Debug)]
 pub struct OpenFragment {
-    part: Part,
+    part: Draft,
     cipher: Option<Cipher>,
     begins: Begins,
     buffer: Vec<u8>,
@@ -59,7 +59,7 @@ struct Pictures {
 impl OpenFragment {
     /// A fragment whose first frame of the leading track is decoded at `start`. `buffer` is taken
     /// over for its capacity.
-    pub fn new((part, cipher): (Part, Option<Cipher>), start: u64, mut buffer: Vec<u8>) -> Self {
+    pub fn new((part, cipher): (Draft, Option<Cipher>), start: u64, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         Self {
             part,
@@ -203,7 +203,7 @@ impl OpenFragment {
 
     /// Writes the rest; gives the file, which is still hidden, its length, and the buffer for the next
     /// fragment.
-    pub fn finish(mut self, files: &mut Files<'_>) -> io::Result<(Part, u64, Vec<u8>)> {
+    pub fn finish(mut self, files: &mut Files<'_>) -> io::Result<(Draft, u64, Vec<u8>)> {
         if self.cipher.is_some() {
             Cipher::pad(&mut self.buffer);
         }

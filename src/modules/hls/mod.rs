@@ -24,9 +24,9 @@ use crate::engine::{
 use files::case::Case;
 use files::naming::Naming;
 use settings::directives::DIRECTIVES;
-use settings::{App, Place, advice};
+use settings::{App, Storage, advice};
 use streams::ended::{Ended, Stage};
-use streams::{Streams, Turn};
+use streams::{Streams, Wakeup};
 
 /// The HLS module.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ pub struct Hls {
     /// By application, where its playlists are on the web.
     served: Vec<Served>,
     /// Whether there may be files beside the directories of an application's streams.
-    crowded: Vec<bool>,
+    has_files_beside: Vec<bool>,
     streams: Streams,
 }
 
@@ -59,8 +59,8 @@ impl Module for Hls {
         self.apps = apps.map(|(id, app)| faults.keep_or_default(App::read(AppId(id), app))).collect();
         let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
         self.served = self.apps.iter().map(served).collect();
-        self.crowded =
-            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.is_crowded(app))).collect();
+        self.has_files_beside =
+            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.has_files_beside(app))).collect();
         faults.into_result(())
     }
 
@@ -96,7 +96,7 @@ impl Module for Hls {
         match self.streams.begin(id, &app, name, outlet) {
             Ok(segmenter) => {
                 cx.awaited.remove(app.settings.app_id, name);
-                log::info!("{label}: hls is {}", self.place_of(&app, name));
+                log::info!("{label}: hls is {}", self.url_or_file(&app, name));
                 stream.add_sink("hls", Box::new(segmenter));
             }
             Err(why) => log::error!("{label}: no hls: {why}"),
@@ -106,12 +106,12 @@ impl Module for Hls {
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         let was_lost = cx.streams.get(id).is_some_and(|stream| stream.waits_until().is_some());
         let grace = self.streams.live.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
-        let timers = self.streams.finish(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
+        let timers = self.streams.end(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
         self.set_timers(cx, timers);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        let is_on_disk = |ended: &Ended| ended.naming.settings().place == Place::Disk;
+        let is_on_disk = |ended: &Ended| ended.naming.settings().storage == Storage::Disk;
         if cx.is_draining() && self.streams.ended.get(token).is_some_and(is_on_disk) {
             // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
             return;
@@ -127,7 +127,7 @@ impl Module for Hls {
 }
 
 impl Hls {
-    fn set_timers(&self, cx: &mut Ctx, timers: impl IntoIterator<Item = Turn>) {
+    fn set_timers(&self, cx: &mut Ctx, timers: impl IntoIterator<Item = Wakeup>) {
         for (token, wait) in timers {
             let Some(at) = cx.now.instant.checked_add(wait) else { continue };
             cx.set_module_timer(self.name(), at, token);
@@ -139,7 +139,7 @@ impl Hls {
     }
 
     /// Where viewers find a stream: "at /hls/cam.m3u8", or in which file.
-    fn place_of(&self, app: &App, name: &str) -> String {
+    fn url_or_file(&self, app: &App, name: &str) -> String {
         let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
         match self.served.get(app.settings.app_id.0) {
             Some(Served::At(playlists)) => format!("at {}", playlists.of(name)),
@@ -152,16 +152,19 @@ impl Hls {
 
     /// Whether another application, or the application's master playlists, may have files where its streams have
     /// directories.
-    fn is_crowded(&self, app: &App) -> bool {
-        let places = app.places();
-        self.apps.iter().flatten().any(|other| other.file_places().iter().any(|place| places.contains(place)))
+    fn has_files_beside(&self, app: &App) -> bool {
+        let places = app.folders();
+        self.apps
+            .iter()
+            .flatten()
+            .any(|other| other.shared_folders().iter().any(|place| places.contains(place)))
     }
 
     /// Why a stream may not be published under a name, unless it is `own`.
     fn refusal(&self, app: usize, name: &str, own: Option<StreamId>) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
-        let naming = Naming::new(&settings.known_root(), name, &settings.settings).looked_at();
-        if self.crowded.get(app).is_some_and(|is_crowded| *is_crowded) && naming.is_like_a_file() {
+        let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();
+        if self.has_files_beside.get(app).is_some_and(|is_true| *is_true) && naming.is_like_a_file() {
             return Some("the name is that of another stream's HLS file".to_owned());
         }
         self.streams.live.conflict(&naming, own)?;

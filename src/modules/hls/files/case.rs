@@ -24,7 +24,7 @@ pub enum Case {
 impl Case {
     /// What case is in a folder, found by looking. What cannot be told, as in a folder without a name, counts.
     pub fn of(folder: &Path) -> Self {
-        let folds = is_fat(folder) || names_tell(folder).or_else(|| own_name_tells(folder)).unwrap_or(false);
+        let folds = is_fat(folder) || names_fold(folder).or_else(|| own_name_folds(folder)).unwrap_or(false);
         if folds { Self::Folds } else { Self::Counts }
     }
 
@@ -47,33 +47,33 @@ fn is_fat(folder: &Path) -> bool {
 }
 
 /// What the names in a folder tell.
-fn names_tell(folder: &Path) -> Option<bool> {
+fn names_fold(folder: &Path) -> Option<bool> {
     let entries = fs::read_dir(folder).ok()?.take(MAX_NAMES).filter_map(Result::ok);
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    told(names, |name, other| is_one(&folder.join(name), &folder.join(other)))
+    folds(names, |name, other| are_same(&folder.join(name), &folder.join(other)))
 }
 
 /// What a folder's own name tells, where the folder that it is in is on the same file system.
-fn own_name_tells(folder: &Path) -> Option<bool> {
+fn own_name_folds(folder: &Path) -> Option<bool> {
     let (name, parent) = (folder.file_name()?.to_str()?.to_owned(), folder.parent()?);
     let device = |path: &Path| fs::metadata(path).map(|facts| facts.dev()).ok();
     let is_inside = device(folder).is_some_and(|own| device(parent) == Some(own));
-    told([name].into_iter().filter(|_| is_inside), |name, other| {
-        is_one(&parent.join(name), &parent.join(other))
+    folds([name].into_iter().filter(|_| is_inside), |name, other| {
+        are_same(&parent.join(name), &parent.join(other))
     })
 }
 
 /// Whether the first name with a letter is the same file when the letters have the other case; `None` without one.
-fn told(mut names: impl Iterator<Item = String>, is_one: impl Fn(&str, &str) -> bool) -> Option<bool> {
+fn folds(mut names: impl Iterator<Item = String>, are_same: impl Fn(&str, &str) -> bool) -> Option<bool> {
     let swap = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
     names.find_map(|name| {
         let other: String = name.chars().map(swap).collect();
-        (name != other).then(|| is_one(&name, &other))
+        (name != other).then(|| are_same(&name, &other))
     })
 }
 
 /// Whether two paths lead to one file.
-fn is_one(one: &Path, other: &Path) -> bool {
+fn are_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::symlink_metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
     identity(one).is_some_and(|found| identity(other) == Some(found))
 }
@@ -87,13 +87,13 @@ mod tests {
     fn the_first_name_with_a_letter_tells() {
         let names = ["1.2", "Cam-1.ts", "other"].map(str::to_owned);
         let asked = |answer: bool| {
-            told(names.clone().into_iter(), move |name, other| {
+            folds(names.clone().into_iter(), move |name, other| {
                 assert_eq!((name, other), ("Cam-1.ts", "cAM-1.TS"));
                 answer
             })
         };
         assert_eq!((asked(true), asked(false)), (Some(true), Some(false)));
-        assert_eq!(told(["1", "☃"].map(str::to_owned).into_iter(), |_, _| true), None);
+        assert_eq!(folds(["1", "☃"].map(str::to_owned).into_iter(), |_, _| true), None);
     }
 
     #[test]

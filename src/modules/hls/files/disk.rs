@@ -10,7 +10,7 @@ use crate::engine::files::{self, with_path};
 
 /// A file being written under a hidden name. Dropped before it is published, it is removed.
 #[derive(Debug)]
-pub struct Part {
+pub struct HiddenFile {
     file: File,
     part: PathBuf,
     state: State,
@@ -22,7 +22,7 @@ enum State {
     Published,
 }
 
-impl Part {
+impl HiddenFile {
     /// Starts a file under its hidden name. One that a crash left behind is replaced; anything else in
     /// its place (a link, a FIFO, a directory) is an error.
     pub fn create(part: PathBuf) -> io::Result<Self> {
@@ -43,7 +43,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for HiddenFile {
     fn drop(&mut self) {
         if self.state == State::Writing {
             remove(&self.part);
@@ -72,8 +72,8 @@ pub fn part_of(path: &Path) -> PathBuf {
 }
 
 /// Writes a file under its hidden name, ready to be published.
-pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<Part> {
-    let mut part = Part::create(part_of(path))?;
+pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<HiddenFile> {
+    let mut part = HiddenFile::create(part_of(path))?;
     part.write(bytes)?;
     Ok(part)
 }
@@ -185,11 +185,11 @@ pub mod tests {
     #[test]
     fn a_file_appears_when_it_is_published_and_goes_when_it_is_not() {
         let scratch = Scratch::new();
-        let mut part = Part::create(scratch.path().join(".a.ts.part")).unwrap();
+        let mut part = HiddenFile::create(scratch.path().join(".a.ts.part")).unwrap();
         part.write(b"abc").unwrap();
         assert_eq!(scratch.list(), [".a.ts.part"]);
         part.publish(&scratch.path().join("a.ts")).unwrap();
-        drop(Part::create(scratch.path().join(".b.ts.part")).unwrap());
+        drop(HiddenFile::create(scratch.path().join(".b.ts.part")).unwrap());
         assert_eq!(scratch.list(), ["a.ts"]);
         assert_eq!(read(&scratch.path().join("a.ts"), 3).unwrap().unwrap(), b"abc");
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 
-use crate::modules::hls::settings::Place;
+use crate::modules::hls::settings::Storage;
 
 /// Where the files of a stream are.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ pub enum Files<'a> {
 
 /// A file being written, which nobody sees yet. Dropped before it is published, it is removed.
 #[derive(Debug)]
-pub enum Part {
+pub enum Draft {
     /// On the disk.
-    Disk(disk::Part),
+    Disk(disk::HiddenFile),
     /// In memory.
     Memory(Rc<Extent>),
 }
@@ -43,10 +43,10 @@ pub struct Stamp {
 
 impl<'a> Files<'a> {
     /// The files of a place.
-    pub fn of(place: Place, memory: &'a mut MemoryFiles) -> Self {
-        match place {
-            Place::Disk => Self::Disk,
-            Place::Memory { .. } => Self::Memory(memory),
+    pub fn of(storage: Storage, memory: &'a mut MemoryFiles) -> Self {
+        match storage {
+            Storage::Disk => Self::Disk,
+            Storage::Memory { .. } => Self::Memory(memory),
         }
     }
 
@@ -69,37 +69,37 @@ impl<'a> Files<'a> {
     }
 
     /// Begins a file: on the disk under this hidden name, in memory as the owner's.
-    pub fn begin(&mut self, hidden: PathBuf, owner: &Rc<Path>) -> io::Result<Part> {
+    pub fn begin(&mut self, hidden: PathBuf, owner: &Rc<Path>) -> io::Result<Draft> {
         match self {
-            Self::Disk => disk::Part::create(hidden).map(Part::Disk),
-            Self::Memory(memory) => memory.begin_draft(Some(owner)).map(Part::Memory),
+            Self::Disk => disk::HiddenFile::create(hidden).map(Draft::Disk),
+            Self::Memory(memory) => memory.begin_draft(Some(owner)).map(Draft::Memory),
         }
     }
 
     /// Appends bytes. The writer has `buffered` more, which count as memory that the file takes up.
-    pub fn append(&mut self, part: &mut Part, bytes: &[u8], buffered: usize) -> io::Result<()> {
-        match (self, part) {
-            (_, Part::Disk(part)) => part.write(bytes),
-            (Self::Memory(memory), Part::Memory(extent)) => memory.append(extent, bytes, buffered as u64),
-            (Self::Disk, Part::Memory(_)) => Ok(()),
+    pub fn append(&mut self, draft: &mut Draft, bytes: &[u8], buffered: usize) -> io::Result<()> {
+        match (self, draft) {
+            (_, Draft::Disk(draft)) => draft.write(bytes),
+            (Self::Memory(memory), Draft::Memory(extent)) => memory.append(extent, bytes, buffered as u64),
+            (Self::Disk, Draft::Memory(_)) => Ok(()),
         }
     }
 
     /// Makes a whole file ready to appear at a path.
-    pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Part> {
-        let mut part = self.begin(disk::part_of(path), owner)?;
-        self.append(&mut part, bytes, 0)?;
-        Ok(part)
+    pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Draft> {
+        let mut draft = self.begin(disk::part_of(path), owner)?;
+        self.append(&mut draft, bytes, 0)?;
+        Ok(draft)
     }
 
     /// Lets a file appear at a path, in place of any that was there.
-    pub fn publish(&mut self, part: Part, path: &Path, stamp: Stamp) -> io::Result<()> {
-        match (self, part) {
-            (_, Part::Disk(part)) => return part.publish(path),
-            (Self::Memory(memory), Part::Memory(extent)) => {
+    pub fn publish(&mut self, draft: Draft, path: &Path, stamp: Stamp) -> io::Result<()> {
+        match (self, draft) {
+            (_, Draft::Disk(draft)) => return draft.publish(path),
+            (Self::Memory(memory), Draft::Memory(extent)) => {
                 memory.publish(extent, path.to_owned(), stamp.modified, stamp.hold);
             }
-            (Self::Disk, Part::Memory(_)) => {}
+            (Self::Disk, Draft::Memory(_)) => {}
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl<'a> Files<'a> {
     }
 }
 
-impl Part {
+impl Draft {
     /// What is counted for it in memory now, and what will be with so many bytes more.
     pub fn growth(&self, memory: &MemoryFiles, more: usize) -> Growth {
         match self {
@@ -147,13 +147,13 @@ mod tests {
     fn a_part_in_memory_counts_with_what_its_writer_has_and_goes_when_it_is_dropped() {
         let (mut memory, owner) = (MemoryFiles::default(), Rc::from(Path::new("/list")));
         let mut files = Files::Memory(&mut memory);
-        let mut part = files.begin("/.a".into(), &owner).unwrap();
-        files.append(&mut part, b"12345", 5000).unwrap();
+        let mut draft = files.begin("/.a".into(), &owner).unwrap();
+        files.append(&mut draft, b"12345", 5000).unwrap();
         assert_eq!(memory.bytes(), 2 * 4096);
-        assert_eq!(part.growth(&memory, 9000), Growth { from: 2 * 4096, to: 3 * 4096 });
+        assert_eq!(draft.growth(&memory, 9000), Growth { from: 2 * 4096, to: 3 * 4096 });
         let stamp = Stamp { modified: SystemTime::UNIX_EPOCH, hold: Duration::ZERO };
         let mut files = Files::Memory(&mut memory);
-        files.publish(part, Path::new("/a"), stamp).unwrap();
+        files.publish(draft, Path::new("/a"), stamp).unwrap();
         assert_eq!(files.read(Path::new("/a"), 10).unwrap().as_deref(), Some(&b"12345"[..]));
         assert_eq!((files.size(Path::new("/a")), files.size(Path::new("/d"))), (Some(5), None));
         drop(files.prepare(Path::new("/b"), b"1", &owner).unwrap());

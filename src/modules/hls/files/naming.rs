@@ -11,7 +11,7 @@ use crate::engine::StreamName;
 use crate::http::path;
 use crate::modules::hls::files::case::Case;
 use crate::modules::hls::settings::variant::Variant;
-use crate::modules::hls::settings::{Layout, Place, Settings};
+use crate::modules::hls::settings::{Layout, Settings, Storage};
 
 /// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
 const MAX_ID: u64 = 9_999_999_999_999_999;
@@ -48,14 +48,14 @@ impl Naming {
     }
 
     /// The same on file systems that are looked at now.
-    pub fn looked_at(self) -> Self {
-        let on_disk = self.settings.place == Place::Disk;
+    pub fn with_case_checked(self) -> Self {
+        let on_disk = self.settings.storage == Storage::Disk;
         let folds = on_disk && [self.root(), self.key_root()].map(Case::of).contains(&Case::Folds);
         Self { case: if folds { Case::Folds } else { Case::Counts }, ..self }
     }
 
     /// The same on the file systems of another stream of the application.
-    pub fn on_file_system_of(self, other: &Self) -> Self {
+    pub fn with_case_of(self, other: &Self) -> Self {
         Self { case: other.case, ..self }
     }
 
@@ -185,12 +185,12 @@ impl Naming {
 
     /// A fragment as the playlist calls it, relative to the playlist if there is no `hls_base_url`.
     pub fn uri(&self, id: u64) -> String {
-        self.locator(&self.settings.base_url, id, "ts")
+        self.uri_of(&self.settings.base_url, id, "ts")
     }
 
     /// A key as the playlist calls it.
     pub fn key_uri(&self, id: u64) -> String {
-        self.locator(self.settings.keys.as_ref().map_or("", |keys| keys.url.as_str()), id, "key")
+        self.uri_of(self.settings.keys.as_ref().map_or("", |keys| keys.url.as_str()), id, "key")
     }
 
     /// The playlist as the master playlist calls it.
@@ -198,7 +198,7 @@ impl Naming {
         self.settings.base_url.clone() + &self.settings.layout.playlist(&self.escaped)
     }
 
-    fn locator(&self, base: &str, id: u64, extension: &str) -> String {
+    fn uri_of(&self, base: &str, id: u64, extension: &str) -> String {
         let name = &self.escaped;
         match self.settings.layout {
             Layout::Flat => format!("{base}{name}-{id}.{extension}"),

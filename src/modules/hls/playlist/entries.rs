@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use super::listed::{Fragment, Lock};
+use super::listed::{Encryption, Fragment};
 use crate::modules::hls::files::naming::Naming;
 
 /// Entries one behind the other. They are rendered when their text is asked for.
@@ -30,7 +30,7 @@ impl Entries {
     }
 
     /// The last so many that have slid out are listed again, and no more than `listed` entries are.
-    pub fn take_back(&mut self, out: usize, listed: usize) {
+    pub fn undo(&mut self, out: usize, listed: usize) {
         if self.out < out {
             *self = Self::default();
         }
@@ -65,11 +65,11 @@ impl Entries {
 
     fn render_new(&mut self, naming: &Naming, fragments: &VecDeque<Fragment>) {
         let rendered = self.lengths.len() - self.out;
-        let mut lock = rendered.checked_sub(1).and_then(|last| fragments.get(last)?.lock);
+        let mut encryption = rendered.checked_sub(1).and_then(|last| fragments.get(last)?.encryption);
         for fragment in fragments.iter().skip(rendered) {
             let before = self.text.len();
-            render(&mut self.text, naming, fragment, lock);
-            lock = fragment.lock;
+            render(&mut self.text, naming, fragment, encryption);
+            encryption = fragment.encryption;
             self.lengths.push_back(self.text.len() - before);
         }
     }
@@ -84,27 +84,27 @@ impl PartialEq for Entries {
 
 impl Eq for Entries {}
 
-/// `lock` is that of the fragment before: a key holds until the next.
-fn render(text: &mut String, naming: &Naming, fragment: &Fragment, lock: Option<Lock>) {
+/// `encryption` is that of the fragment before: a key holds until the next.
+fn render(text: &mut String, naming: &Naming, fragment: &Fragment, encryption: Option<Encryption>) {
     // Writing into a string cannot fail.
-    let _ = try_render(text, naming, fragment, lock);
+    let _ = try_render(text, naming, fragment, encryption);
 }
 
 fn try_render(
     text: &mut String,
     naming: &Naming,
     fragment: &Fragment,
-    lock: Option<Lock>,
+    encryption: Option<Encryption>,
 ) -> std::fmt::Result {
     if fragment.discontinuity {
         text.push_str("#EXT-X-DISCONTINUITY\n");
     }
-    match fragment.lock {
-        Some(Lock { key, iv }) if fragment.lock != lock => {
+    match fragment.encryption {
+        Some(Encryption { key, iv }) if fragment.encryption != encryption => {
             let (uri, iv) = (naming.key_uri(key), u128::from_be_bytes(iv));
             writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\",IV=0x{iv:032x}")?;
         }
-        None if lock.is_some() => text.push_str("#EXT-X-KEY:METHOD=NONE\n"),
+        None if encryption.is_some() => text.push_str("#EXT-X-KEY:METHOD=NONE\n"),
         _ => {}
     }
     let date = fragment.date.and_then(|date| Timestamp::from_millisecond(i64::try_from(date).ok()?).ok());

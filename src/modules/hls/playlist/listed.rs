@@ -13,7 +13,7 @@ pub enum Begins {
 
 /// With what a fragment is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lock {
+pub struct Encryption {
     /// The number in the key's name.
     pub key: u64,
     /// The fragment's own initialization vector.
@@ -34,7 +34,7 @@ pub struct Fragment {
     /// When it was live, in milliseconds since 1970.
     pub date: Option<u64>,
     /// With what it is encrypted.
-    pub lock: Option<Lock>,
+    pub encryption: Option<Encryption>,
     /// Its length.
     pub bytes: u64,
 }
@@ -42,7 +42,7 @@ pub struct Fragment {
 impl Fragment {
     /// The same as one that may be deleted at once.
     pub fn retired(&self) -> Retired {
-        Retired { id: self.id, key: self.lock.map(|lock| lock.key), until: 0 }
+        Retired { id: self.id, key: self.encryption.map(|encryption| encryption.key), until: 0 }
     }
 }
 

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::engine::MemoryFiles;
     use crate::modules::hls::settings::variant::Variant;
-    use crate::modules::hls::settings::{Layout, Place, Settings};
+    use crate::modules::hls::settings::{Layout, Settings, Storage};
 
     fn settings(layout: Layout) -> Rc<Settings> {
         let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];
@@ -59,7 +59,7 @@ mod tests {
                 .map(|text| Variant::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap())
                 .to_vec(),
             layout,
-            place: Place::Memory { limit: 1 << 20 },
+            storage: Storage::Memory { limit: 1 << 20 },
             ..Settings::for_tests()
         })
     }

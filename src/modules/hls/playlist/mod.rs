@@ -19,7 +19,7 @@ use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::ListKind;
 use entries::Entries;
 
-pub use listed::{Begins, Fragment, Lock, Retired};
+pub use listed::{Begins, Encryption, Fragment, Retired};
 pub use read::{stream_inf, stream_inf_line};
 
 /// The longest playlist that is read back, in bytes.
@@ -73,7 +73,7 @@ struct Numbers {
 
 /// What a fragment has changed, to be taken back if it cannot be shown.
 #[derive(Debug)]
-pub struct Change {
+pub struct Pushed {
     before: Numbers,
     /// The fragments that have slid out.
     pub out: Vec<Fragment>,
@@ -114,12 +114,12 @@ impl Playlist {
     /// Adds the newest fragment and returns those that slide out: all that are not needed to cover
     /// `length` milliseconds, nor three target durations (6.2.2), nor to list three. The first one to be
     /// added decides the target duration: fragments of `expected` milliseconds must fit into it.
-    pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Change {
+    pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Pushed {
         self.entries.forget_out();
         let before = self.numbers;
         let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
         let target = *self.numbers.target.get_or_insert(self.least_target.max(expected));
-        if self.bears(fragment.duration) {
+        if self.fits_target(fragment.duration) {
             fragment.duration = fragment.duration.min(longest(target));
         }
         self.numbers.target = Some(target.max(rounded(fragment.duration)));
@@ -129,14 +129,14 @@ impl Playlist {
         while self.kind == ListKind::Live && self.may_slide(length) {
             out.extend(self.slide());
         }
-        Change { before, out }
+        Pushed { before, out }
     }
 
     /// Makes it as if the newest fragment had never been.
-    pub fn take_back(&mut self, change: Change) {
+    pub fn undo(&mut self, change: Pushed) {
         self.fragments.pop_back();
         self.numbers = change.before;
-        self.entries.take_back(change.out.len(), self.fragments.len().saturating_add(change.out.len()));
+        self.entries.undo(change.out.len(), self.fragments.len().saturating_add(change.out.len()));
         change.out.into_iter().rev().for_each(|fragment| self.fragments.push_front(fragment));
     }
 
@@ -209,7 +209,7 @@ impl Playlist {
     }
 
     /// True if a fragment may be as long, in milliseconds, without another target duration.
-    pub fn bears(&self, duration: u64) -> bool {
+    pub fn fits_target(&self, duration: u64) -> bool {
         self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Begins, Fragment, Lock, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
+use super::{Begins, Encryption, Fragment, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 use crate::media::segment::line::Ends;
 use crate::modules::hls::files::keys;
 use crate::modules::hls::files::naming::Naming;
@@ -20,7 +20,7 @@ struct Tags {
     discontinuity: bool,
     date: Option<u64>,
     /// Holds until another one.
-    lock: Option<Lock>,
+    encryption: Option<Encryption>,
 }
 
 impl Playlist {
@@ -47,7 +47,7 @@ impl Playlist {
                 ("#EXT-X-DISCONTINUITY", _) => tags.discontinuity = true,
                 ("#EXT-X-PROGRAM-DATE-TIME", value) => tags.date = parse_date(value),
                 ("#EXTINF", value) => tags.duration = Some(parse_duration(value)?),
-                ("#EXT-X-KEY", value) => tags.lock = parse_lock(value, naming)?,
+                ("#EXT-X-KEY", value) => tags.encryption = parse_encryption(value, naming)?,
                 _ if line.starts_with(RETIRED) => retired = parse_retired(line)?,
                 _ if line.starts_with(TIME) => playlist.numbers.ends = parse_ends(line),
                 (tag, _) if tag.starts_with('#') => {}
@@ -71,9 +71,9 @@ impl Playlist {
             return None;
         }
         let duration = tags.duration.take()?;
-        let (date, lock) = (tags.date.take(), tags.lock);
+        let (date, encryption) = (tags.date.take(), tags.encryption);
         let discontinuity = std::mem::take(&mut tags.discontinuity);
-        self.list(Fragment { id, duration, discontinuity, begins, date, lock, bytes: 0 });
+        self.list(Fragment { id, duration, discontinuity, begins, date, encryption, bytes: 0 });
         Some(())
     }
 }
@@ -115,8 +115,8 @@ fn parse_date(value: &str) -> Option<u64> {
     u64::try_from(date.as_millisecond()).ok()
 }
 
-/// The lock of the fragments that follow, or that they have none; `None` for what we would not write.
-fn parse_lock(value: &str, naming: &Naming) -> Option<Option<Lock>> {
+/// The encryption of the fragments that follow, or that they have none; `None` for what we would not write.
+fn parse_encryption(value: &str, naming: &Naming) -> Option<Option<Encryption>> {
     let attributes = Attributes::parse(value)?;
     if attributes.get("METHOD")? == "NONE" {
         return Some(None);
@@ -128,7 +128,7 @@ fn parse_lock(value: &str, naming: &Naming) -> Option<Option<Lock>> {
     let iv = attributes.get("IV")?;
     let digits = iv.strip_prefix("0x").or(iv.strip_prefix("0X"))?;
     let iv: keys::Bytes = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
-    Some(Some(Lock { key, iv }))
+    Some(Some(Encryption { key, iv }))
 }
 
 /// The times of [`Ends`], as far as they are there.

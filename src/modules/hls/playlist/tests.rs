@@ -25,7 +25,7 @@ fn live(fragment: u64) -> Playlist {
 
 fn fragment(id: u64, duration: u64) -> Fragment {
     let begins = Begins::Independent;
-    Fragment { id, duration, discontinuity: false, begins, date: None, lock: None, bytes: 0 }
+    Fragment { id, duration, discontinuity: false, begins, date: None, encryption: None, bytes: 0 }
 }
 
 fn render(playlist: &Playlist, end: End) -> String {
@@ -226,10 +226,10 @@ fn dates_keys_and_what_is_not_independent_are_told() {
         settings.keys = Some(KeySettings { path: None, url: "/k/".to_owned(), fragments: 2 });
     });
     let mut playlist = live(2000);
-    let lock = |key, iv| Some(Lock { key, iv: [iv; 16] });
-    for (id, lock) in [(0, lock(0, 1)), (1, lock(0, 2)), (2, None)] {
+    let encryption = |key, iv| Some(Encryption { key, iv: [iv; 16] });
+    for (id, encryption) in [(0, encryption(0, 1)), (1, encryption(0, 2)), (2, None)] {
         let date = Some(1_700_000_000_123 + id * 2000);
-        playlist.push(Fragment { lock, date, ..fragment(id, 2000) }, 60_000, 2000);
+        playlist.push(Fragment { encryption, date, ..fragment(id, 2000) }, 60_000, 2000);
     }
     let text = playlist.render(&naming, &[], None, End::Open);
     let (_, parsed) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
@@ -261,8 +261,8 @@ proptest! {
             let id = playlist.next_id();
             let begins = if duration % 7 == 0 { Begins::Within } else { Begins::Independent };
             let date = (duration % 3 == 0).then_some(1_700_000_000_000 + duration);
-            let lock = (duration % 5 > 1).then_some(Lock { key: duration % 5, iv: [id as u8; 16] });
-            let fragment = Fragment { discontinuity, begins, date, lock, ..fragment(id, duration) };
+            let encryption = (duration % 5 > 1).then_some(Encryption { key: duration % 5, iv: [id as u8; 16] });
+            let fragment = Fragment { discontinuity, begins, date, encryption, ..fragment(id, duration) };
             playlist.push(fragment, length, duration);
             let told = playlist.numbers.target.unwrap();
             prop_assert!(playlist.numbers.sequence >= sequence && told >= target);
@@ -292,9 +292,9 @@ proptest! {
         let mut playlist = live(1000);
         for (duration, step) in steps {
             let id = playlist.next_id();
-            let lock = (duration % 5 > 1).then_some(Lock { key: duration % 2, iv: [(duration % 2) as u8; 16] });
+            let encryption = (duration % 5 > 1).then_some(Encryption { key: duration % 2, iv: [(duration % 2) as u8; 16] });
             let begins = if duration % 7 == 0 { Begins::Within } else { Begins::Independent };
-            let next = Fragment { lock, begins, discontinuity: duration % 3 == 0, ..fragment(id, duration) };
+            let next = Fragment { encryption, begins, discontinuity: duration % 3 == 0, ..fragment(id, duration) };
             let before = render(&playlist, End::Open);
             match step {
                 0 => drop(playlist.restart()),
@@ -305,7 +305,7 @@ proptest! {
                     if step == 3 {
                         playlist.render(&naming(), &[], None, End::Open);
                     }
-                    playlist.take_back(change);
+                    playlist.undo(change);
                     prop_assert_eq!(&render(&playlist, End::Open), &before);
                 }
                 _ => drop(playlist.push(next, length, 1000)),

@@ -16,17 +16,17 @@ use std::time::{Duration, SystemTime};
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HOLD};
 
 use super::fragment::OpenFragment;
-use super::playlist::{Begins, End, Fragment, Lock, MAX_LISTED, Playlist, Retired};
+use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
 use crate::media::segment::line::Ends;
 use crate::media::segment::measure::{Description, Listed, Measure};
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;
-use crate::modules::hls::files::{Files, Part, Stamp};
+use crate::modules::hls::files::{Draft, Files, Stamp};
 use crate::modules::hls::playlist::found::Found;
 use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::attributes::Attributes;
-use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Place, Settings};
+use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Settings, Storage};
 
 /// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
@@ -43,16 +43,16 @@ const ENTRY_BYTES: u64 = 256;
 enum Join {
     Follows,
     /// EXT-X-DISCONTINUITY stands between them.
-    Broken,
+    Discontinuity,
 }
 
 /// Whether the directories are there, and in them what is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ground {
+enum Directories {
     /// As far as we know.
-    Sure,
+    Checked,
     /// Perhaps not.
-    Unsure,
+    Unchecked,
 }
 
 /// The key in use.
@@ -67,9 +67,9 @@ struct Key {
 
 /// A fragment that is whole.
 #[derive(Debug)]
-pub struct Finished<'a> {
+pub struct CompleteFragment<'a> {
     /// The fragment.
-    pub part: Part,
+    pub draft: Draft,
     /// Its length.
     pub bytes: u64,
     /// In milliseconds.
@@ -106,7 +106,7 @@ pub struct Publication {
     retired: VecDeque<Retired>,
     /// Media that was published here, in milliseconds.
     clock: u64,
-    ground: Ground,
+    directories: Directories,
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
@@ -128,7 +128,7 @@ impl Publication {
                 let Found { playlist, retired, .. } = found.existing(&naming, files);
                 (playlist, retired)
             }
-            Ok(None) if settings.place == Place::Disk => (empty(), Vec::new()),
+            Ok(None) if settings.storage == Storage::Disk => (empty(), Vec::new()),
             Ok(None) => (empty().counting_from(wall), Vec::new()),
             Err(why) => {
                 log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.label());
@@ -139,10 +139,10 @@ impl Publication {
         let mut publication = Self {
             waiting: None,
             playlist,
-            join: Join::Broken,
+            join: Join::Discontinuity,
             retired: VecDeque::new(),
             clock: 0,
-            ground: Ground::Unsure,
+            directories: Directories::Unchecked,
             key: None,
             iv: [0; keys::BLOCK],
             is_starting,
@@ -168,12 +168,12 @@ impl Publication {
 
     /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
     /// encryption, if there is any. Makes the directories, if they may be missing.
-    pub fn start_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<(Part, Option<Cipher>)> {
-        if self.ground == Ground::Unsure {
-            self.make_sure()?;
+    pub fn start_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<(Draft, Option<Cipher>)> {
+        if self.directories == Directories::Unchecked {
+            self.check_directories()?;
         }
-        let part = self.files(outlet.memory).begin(self.naming.open_fragment(), &self.owner)?;
-        let Some(settings) = &self.settings.keys else { return Ok((part, None)) };
+        let draft = self.files(outlet.memory).begin(self.naming.open_fragment(), &self.owner)?;
+        let Some(settings) = &self.settings.keys else { return Ok((draft, None)) };
         let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
         let key = match self.key.take().filter(|key| !is_worn(key)) {
             Some(key) => key,
@@ -182,18 +182,18 @@ impl Publication {
         self.iv = keys::random()?;
         let cipher = Cipher::new(&key.bytes, &self.iv);
         self.key = Some(key);
-        Ok((part, Some(cipher)))
+        Ok((draft, Some(cipher)))
     }
 
     /// Lets a fragment appear, lists it, and deletes some of what has been out of the list for long enough. After
     /// an error it is as if the fragment had never been.
-    pub fn add(&mut self, finished: Finished<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub fn add(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_full() {
             return Err(io::Error::other("the event lists as many fragments as it can"));
         }
         let clock = self.clock;
         self.clock = clock.saturating_add(finished.duration);
-        self.delete_retired(self.clock, outlet.memory);
+        self.remove_retired(self.clock, outlet.memory);
         let shown = self
             .reserve(self.growth_of_list(outlet.memory), outlet.memory)
             .and_then(|()| self.list(finished, outlet));
@@ -203,7 +203,7 @@ impl Publication {
         shown
     }
 
-    fn list(&mut self, finished: Finished<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn list(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let fragment = self.describe(&finished);
         let change = self.playlist.push(fragment, self.settings.playlist_length, finished.expected);
         self.playlist.ends_at(finished.ends);
@@ -212,9 +212,9 @@ impl Publication {
             self.retire(fragment);
         }
         let has_news = self.measure(finished.description, finished.frames);
-        if let Err(error) = self.show(finished.part, &fragment, outlet) {
+        if let Err(error) = self.show(finished.draft, &fragment, outlet) {
             self.retired.truncate(waiting);
-            self.playlist.take_back(change);
+            self.playlist.undo(change);
             return Err(error);
         }
         self.join = Join::Follows;
@@ -238,7 +238,7 @@ impl Publication {
     }
 
     /// Writes the end into the playlist, if anything is listed.
-    pub fn end(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub fn finish(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_empty() || self.settings.ending == Ending::Never {
             return Ok(());
         }
@@ -253,22 +253,22 @@ impl Publication {
     }
 
     /// What is added next does not follow from what is listed: other times, or other codecs.
-    pub fn break_off(&mut self) {
-        self.join = Join::Broken;
+    pub fn mark_discontinuity(&mut self) {
+        self.join = Join::Discontinuity;
     }
 
     /// Nothing can be written: for want of room, for which some of what is no longer listed goes at once, or because
     /// somebody has removed the directories, and what is listed with them.
     pub fn recover(&mut self, memory: &mut MemoryFiles) {
-        self.delete_retired(u64::MAX, memory);
+        self.remove_retired(u64::MAX, memory);
         // The fragment that was being written has been dropped.
         memory.sweep();
-        self.ground = Ground::Unsure;
+        self.directories = Directories::Unchecked;
     }
 
     /// The files of the place where the stream's are.
     pub fn files<'a>(&self, memory: &'a mut MemoryFiles) -> Files<'a> {
-        Files::of(self.settings.place, memory)
+        Files::of(self.settings.storage, memory)
     }
 
     /// Makes room in memory for the fragment that is being written, and for so many bytes of frames that wait until it is
@@ -279,7 +279,7 @@ impl Publication {
         frames: usize,
         memory: &mut MemoryFiles,
     ) -> io::Result<()> {
-        if self.settings.place == Place::Disk {
+        if self.settings.storage == Storage::Disk {
             return Ok(());
         }
         let waiting = memory.growth(self.waiting.as_deref(), frames as u64);
@@ -298,7 +298,7 @@ impl Publication {
     /// Makes room in memory for what is about to be written: the oldest of this stream goes first. If not even the
     /// newest fragment can stay, nothing is listed, and there is no room.
     fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
-        let Place::Memory { limit } = self.settings.place else { return Ok(()) };
+        let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
         let (limit, listed) = (limit as u64, self.playlist.len());
         let is_asked = growth.to > growth.from || memory.is_crowded();
         let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
@@ -323,14 +323,14 @@ impl Publication {
         {
             self.retired.push_back(fragment.retired());
         }
-        self.delete_oldest(memory)
+        self.remove_oldest(memory)
     }
 
     /// Writes a list in memory that has become shorter, in the room of the one that was there.
     fn list_less(&mut self, memory: &mut MemoryFiles) {
         let path = self.naming.playlist();
         if self.playlist.is_empty() {
-            self.join = Join::Broken;
+            self.join = Join::Discontinuity;
             return memory.remove(&path);
         }
         let modified = memory.get(&path).map_or(SystemTime::UNIX_EPOCH, |file| file.modified);
@@ -388,8 +388,8 @@ impl Publication {
     }
 
     /// True if the next fragment may be as long, in milliseconds.
-    pub fn bears(&self, duration: u64) -> bool {
-        self.playlist.bears(duration)
+    pub fn fits_target(&self, duration: u64) -> bool {
+        self.playlist.fits_target(duration)
     }
 
     /// Where the last fragment ended, if anything tells.
@@ -410,34 +410,34 @@ impl Publication {
     }
 
     /// Makes the directories, and lists no more what is not there.
-    fn make_sure(&mut self) -> io::Result<()> {
-        if self.settings.place == Place::Disk {
+    fn check_directories(&mut self) -> io::Result<()> {
+        if self.settings.storage == Storage::Disk {
             make_directories(&self.naming)?;
             for gone in self.playlist.keep_existing(|id| disk::size(&self.naming.fragment(id))) {
                 self.retire(&gone);
             }
         }
-        self.ground = Ground::Sure;
+        self.directories = Directories::Checked;
         Ok(())
     }
 
-    fn describe(&self, finished: &Finished<'_>) -> Fragment {
+    fn describe(&self, finished: &CompleteFragment<'_>) -> Fragment {
         let id = self.number(finished);
         let key = self.key.as_ref().map(|key| key.id.unwrap_or(id));
         Fragment {
             id,
             duration: finished.duration,
-            discontinuity: self.join == Join::Broken && !self.playlist.is_empty(),
+            discontinuity: self.join == Join::Discontinuity && !self.playlist.is_empty(),
             begins: finished.begins,
             date: finished.date,
-            lock: key.map(|key| Lock { key, iv: self.iv }),
+            encryption: key.map(|key| Encryption { key, iv: self.iv }),
             bytes: finished.bytes,
         }
     }
 
     /// A number above all others, and as the settings want it as far as that goes: an encoder that starts
     /// over counts from 0 again, and two fragments may fall on one multiple.
-    fn number(&self, finished: &Finished<'_>) -> u64 {
+    fn number(&self, finished: &CompleteFragment<'_>) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
             Numbering::Sequential => next,
@@ -449,7 +449,7 @@ impl Publication {
     }
 
     /// Key, fragment and playlist appear.
-    fn show(&mut self, part: Part, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn show(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let (text, stamp) = (self.render(), self.stamp(outlet));
         let playlist = self.naming.playlist();
         let (path, key) = (self.naming.fragment(fragment.id), self.naming.key(fragment.id));
@@ -457,12 +457,12 @@ impl Publication {
         let (mut files, owner) = (self.files(outlet.memory), &self.owner);
         let list = files.prepare(&playlist, text.as_bytes(), owner)?;
         let mut show_key = |bytes: keys::Bytes| {
-            let part = files.prepare(&key, &bytes, owner)?;
-            files.publish(part, &key, stamp)
+            let draft = files.prepare(&key, &bytes, owner)?;
+            files.publish(draft, &key, stamp)
         };
         let shown = fresh_key
             .map_or(Ok(()), &mut show_key)
-            .and_then(|()| files.publish(part, &path, stamp))
+            .and_then(|()| files.publish(draft, &path, stamp))
             .and_then(|()| files.publish(list, &playlist, stamp));
         if shown.is_err() {
             files.remove(&path);
@@ -493,25 +493,29 @@ impl Publication {
         self.clock.saturating_add(listed).saturating_add(duration)
     }
 
-    fn delete_retired(&mut self, clock: u64, memory: &mut MemoryFiles) {
+    fn remove_retired(&mut self, clock: u64, memory: &mut MemoryFiles) {
         let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
         for place in 0..MAX_AT_ONCE {
             let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
             if self.retired.front().filter(is_due).is_none() {
                 break;
             }
-            self.delete_oldest(memory);
+            self.remove_oldest(memory);
         }
     }
 
     /// Deletes the oldest fragment that is no longer listed, and its key, if no other needs that.
-    fn delete_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
+    fn remove_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
         let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
         let mut files = self.files(memory);
         files.remove(&self.naming.fragment(id));
         if let Some(key) = key {
             let waits = self.retired.iter().any(|retired| retired.key == Some(key));
-            let is_listed = || self.playlist.fragments().any(|f| f.lock.is_some_and(|lock| lock.key == key));
+            let is_listed = || {
+                self.playlist
+                    .fragments()
+                    .any(|f| f.encryption.is_some_and(|encryption| encryption.key == key))
+            };
             let is_current = self.key.as_ref().is_some_and(|current| current.id == Some(key));
             if !waits && !is_current && !is_listed() {
                 files.remove(&self.naming.key(key));

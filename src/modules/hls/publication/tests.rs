@@ -34,11 +34,11 @@ fn open(scratch: &Scratch) -> Publication {
     open_with(scratch, |_| {})
 }
 
-fn finished(part: Part, description: &Description) -> Finished<'_> {
+fn finished(draft: Draft, description: &Description) -> CompleteFragment<'_> {
     let (begins, timestamp) = (Begins::Independent, 0);
     let (bytes, duration, expected) = (5, 2000, 2000);
-    Finished {
-        part,
+    CompleteFragment {
+        draft,
         bytes,
         duration,
         ends: Ends { next: (timestamp + duration) * 90, sound: None },
@@ -57,28 +57,28 @@ fn on_disk<T>(act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
     act(&mut Outlet { now, memory: &mut MemoryFiles::default() })
 }
 
-fn start(publication: &mut Publication) -> io::Result<Part> {
-    on_disk(|outlet| publication.start_fragment(outlet)).map(|(part, _)| part)
+fn start(publication: &mut Publication) -> io::Result<Draft> {
+    on_disk(|outlet| publication.start_fragment(outlet)).map(|(draft, _)| draft)
 }
 
-fn add_part(publication: &mut Publication, part: Part) -> io::Result<()> {
-    on_disk(|outlet| publication.add(finished(part, &Description::default()), outlet))
+fn add_draft(publication: &mut Publication, draft: Draft) -> io::Result<()> {
+    on_disk(|outlet| publication.add(finished(draft, &Description::default()), outlet))
 }
 
 fn add(publication: &mut Publication, count: usize) {
     for _ in 0..count {
-        let mut part = start(publication).unwrap();
-        Files::Disk.append(&mut part, b"media", 0).unwrap();
-        add_part(publication, part).unwrap();
+        let mut draft = start(publication).unwrap();
+        Files::Disk.append(&mut draft, b"media", 0).unwrap();
+        add_draft(publication, draft).unwrap();
     }
 }
 
 fn end(publication: &mut Publication) {
-    on_disk(|outlet| publication.end(outlet)).unwrap();
+    on_disk(|outlet| publication.finish(outlet)).unwrap();
 }
 
 fn remove_from(naming: &Naming, outlet: &mut Outlet<'_>) {
-    let ended = Ended { naming: naming.clone(), stage: Stage::Over, written: None };
+    let ended = Ended { naming: naming.clone(), stage: Stage::Ended, written: None };
     Streams::default().remove_all(ended, outlet);
 }
 
@@ -101,9 +101,9 @@ fn ids(list: impl IntoIterator<Item = u64>) -> Vec<String> {
 fn nothing_is_seen_before_the_first_fragment_is_whole() {
     let scratch = Scratch::new();
     let mut publication = open(&scratch);
-    let part = start(&mut publication).unwrap();
+    let draft = start(&mut publication).unwrap();
     assert_eq!(scratch.list(), [".a.ts.part"]);
-    add_part(&mut publication, part).unwrap();
+    add_draft(&mut publication, draft).unwrap();
     assert_eq!(scratch.list(), ids([0]));
     end(&mut publication);
     assert!(text(&scratch).ends_with("a-0.ts\n#EXT-X-ENDLIST\n"));
@@ -181,10 +181,10 @@ fn a_restart_lists_only_the_new_and_deletes_the_old_in_time() {
 fn a_break_is_a_discontinuity_but_not_on_the_first() {
     let scratch = Scratch::new();
     let mut publication = open(&scratch);
-    publication.break_off();
+    publication.mark_discontinuity();
     add(&mut publication, 2);
     assert!(!text(&scratch).contains("DISCONTINUITY"));
-    publication.break_off();
+    publication.mark_discontinuity();
     add(&mut publication, 1);
     assert!(text(&scratch).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\na-2.ts"));
 }
@@ -295,8 +295,8 @@ fn what_could_not_be_shown_has_never_been() {
     let before = (text(&scratch), scratch.list());
     for obstacle in [".a.m3u8.part", ".a-1.key.part", "a-1.ts"] {
         fs::create_dir(scratch.path().join(obstacle)).unwrap();
-        let part = start(&mut publication).unwrap();
-        add_part(&mut publication, part).unwrap_err();
+        let draft = start(&mut publication).unwrap();
+        add_draft(&mut publication, draft).unwrap_err();
         fs::remove_dir(scratch.path().join(obstacle)).unwrap();
         assert_eq!((text(&scratch), scratch.list()), before, "{obstacle}");
     }
@@ -368,8 +368,8 @@ fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64>
         adjust(settings);
     });
     for &(timestamp, date) in times {
-        let (part, description) = (start(&mut publication).unwrap(), Description::default());
-        let finished = Finished { timestamp, date: Some(date), ..finished(part, &description) };
+        let (draft, description) = (start(&mut publication).unwrap(), Description::default());
+        let finished = CompleteFragment { timestamp, date: Some(date), ..finished(draft, &description) };
         on_disk(|outlet| publication.add(finished, outlet)).unwrap();
     }
     publication.playlist.fragments().map(|fragment| fragment.id).collect()
@@ -424,32 +424,32 @@ const PIECE: usize = 4096;
 
 /// A stream in a memory of so many bytes.
 fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
-    let settings = settings(|settings| settings.place = Place::Memory { limit });
+    let settings = settings(|settings| settings.storage = Storage::Memory { limit });
     let mut memory = MemoryFiles::default();
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
     let naming = Naming::new(Path::new("/hls"), "a", &settings);
-    let files = Files::of(settings.place, &mut memory);
+    let files = Files::of(settings.storage, &mut memory);
     (Publication::open(naming, &files, now.wall), memory, now)
 }
 
 /// A fragment of so many bytes, as it is written: what there is no room for is not. Whether it is listed.
 fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
     let mut outlet = Outlet { now, memory };
-    let part = publication.start_fragment(&mut outlet).unwrap();
-    let mut open = OpenFragment::new(part, 0, Vec::new());
+    let draft = publication.start_fragment(&mut outlet).unwrap();
+    let mut open = OpenFragment::new(draft, 0, Vec::new());
     for _ in 0..bytes.div_ceil(PIECE) {
         open.buffer().extend([7; PIECE]);
         if let Err(error) = publication.make_room(Some(&open), 0, outlet.memory) {
             assert_eq!(error.to_string(), "hls_memory_size is used up");
             drop(open);
-            publication.break_off();
+            publication.mark_discontinuity();
             publication.recover(outlet.memory);
             return false;
         }
         open.drain(&mut publication.files(outlet.memory)).unwrap();
     }
-    let (part, _, _) = open.finish(&mut publication.files(outlet.memory)).unwrap();
-    publication.add(finished(part, &Description::default()), &mut outlet).unwrap();
+    let (draft, _, _) = open.finish(&mut publication.files(outlet.memory)).unwrap();
+    publication.add(finished(draft, &Description::default()), &mut outlet).unwrap();
     true
 }
 
@@ -472,7 +472,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
     for id in first - 4..first + 3 {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
     }
-    publication.end(&mut Outlet { now, memory: &mut memory }).unwrap();
+    publication.finish(&mut Outlet { now, memory: &mut memory }).unwrap();
     assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();
@@ -515,8 +515,8 @@ fn there_is_room_before_anything_is_written() {
         assert!(add_in_memory(&mut publication, &mut memory, now, 10 * 4096));
     }
     let mut outlet = Outlet { now, memory: &mut memory };
-    let part = publication.start_fragment(&mut outlet).unwrap();
-    let mut open = OpenFragment::new(part, 0, Vec::new());
+    let draft = publication.start_fragment(&mut outlet).unwrap();
+    let mut open = OpenFragment::new(draft, 0, Vec::new());
     open.buffer().extend([7; 50 * 4096]);
     publication.make_room(Some(&open), 0, outlet.memory).unwrap();
     let before = outlet.memory.bytes();

@@ -219,7 +219,8 @@ impl Segmenter {
 
     /// True if the open fragment must have ended some time before the frame with that timestamp.
     fn has_gap(&self, open: &OpenFragment, timestamp: u64) -> bool {
-        self.clock.pauses_before(timestamp) || !self.publication.bears(open.duration_to(ticks(timestamp)))
+        self.clock.pauses_before(timestamp)
+            || !self.publication.fits_target(open.duration_to(ticks(timestamp)))
     }
 
     /// True if the open fragment should end before the frame with that timestamp.

@@ -8,7 +8,7 @@ use crate::engine::{Finish, Outlet, Sink};
 use crate::media::Frame;
 
 use super::super::fragment::OpenFragment;
-use super::super::publication::Finished;
+use super::super::publication::CompleteFragment;
 use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
 use crate::media::segment::early::EarlySound;
@@ -29,10 +29,10 @@ impl Segmenter {
         let expected = self.slicer.expected_with(duration, open.step());
         let waiting = self.waiting();
         self.publication.make_room(Some(&open), waiting, outlet.memory)?;
-        let (part, bytes, spare) = open.finish(&mut self.publication.files(outlet.memory))?;
+        let (draft, bytes, spare) = open.finish(&mut self.publication.files(outlet.memory))?;
         self.spare = spare;
-        let finished = Finished {
-            part,
+        let finished = CompleteFragment {
+            draft,
             bytes,
             duration,
             ends: self.line.end(ends),
@@ -60,7 +60,7 @@ impl Segmenter {
 
     /// What comes next does not follow from what is published.
     pub(super) fn break_off(&mut self) {
-        self.publication.break_off();
+        self.publication.mark_discontinuity();
         self.line.break_off();
     }
 
@@ -143,7 +143,7 @@ impl Sink for Segmenter {
         self.repeated = None;
         self.early = EarlySound::default();
         self.state = State::Over;
-        let end = if is_over { self.publication.end(outlet) } else { Ok(()) };
+        let end = if is_over { self.publication.finish(outlet) } else { Ok(()) };
         if let Err(error) = rest.and(end) {
             log::error!("{}: hls: {error}", self.publication.label());
         }

@@ -78,7 +78,7 @@ impl Segmenter {
         // A track that takes over begins with what has waited for the cut.
         let timestamp = self.early.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
         let start = ticks(timestamp).max(self.last_dts.unwrap_or(0));
-        let cut = if !self.publication.bears(open.duration_to(start)) {
+        let cut = if !self.publication.fits_target(open.duration_to(start)) {
             Cut::Gap
         } else if self.codecs.is_audio_changing() {
             Cut::Codecs

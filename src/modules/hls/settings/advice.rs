@@ -3,7 +3,7 @@
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Application, Config, Probe};
 
-use crate::modules::hls::settings::{App, Place, absolute};
+use crate::modules::hls::settings::{App, Storage, absolute};
 
 /// Looks at all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
@@ -32,7 +32,7 @@ fn look_at(application: &Application<'_>, app: &App, probe: &mut Probe) {
         let message = "\"hls on\" without \"live on\": nothing can be published here, so there is no HLS";
         probe.warn(own_or_block(scope, "hls"), message);
     }
-    if app.settings.place == Place::Disk {
+    if app.settings.storage == Storage::Disk {
         let keys = app.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
         let folders = [("hls_path", Some(app.path.as_path())), ("hls_key_path", keys)];
         for (name, folder) in folders.into_iter().filter_map(|(name, folder)| Some((name, folder?))) {

@@ -98,7 +98,7 @@ pub enum Continuation {
 
 /// `hls_memory`: where the files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Storage {
     /// In directories.
     Disk,
     /// In memory.
@@ -165,7 +165,7 @@ pub struct Settings {
     /// `hls_keys`.
     pub keys: Option<KeySettings>,
     /// `hls_memory`.
-    pub place: Place,
+    pub storage: Storage,
 }
 
 /// An application with `hls on`.
@@ -200,19 +200,19 @@ impl App {
             return Err(error.for_lack_of("hls_path", scope));
         }
         let settings = Settings { app_id: id, app: application.name.clone(), ..Settings::read(scope)? };
-        let path = match settings.place {
-            Place::Disk => PathBuf::from(path),
+        let path = match settings.storage {
+            Storage::Disk => PathBuf::from(path),
             // Found again by name alone: HTTP asks for the path that a file would have.
-            Place::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
+            Storage::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
         };
         Ok(Some(Self { path, settings: Rc::new(settings) }))
     }
 
     /// The directory by its one name: two spellings of it are one directory.
     pub fn root(&self) -> io::Result<PathBuf> {
-        match self.settings.place {
-            Place::Memory { .. } => Ok(self.path.clone()),
-            Place::Disk => {
+        match self.settings.storage {
+            Storage::Memory { .. } => Ok(self.path.clone()),
+            Storage::Disk => {
                 disk::make_directory(&self.path, disk::Parents::Make)?;
                 self.path.canonicalize()
             }
@@ -221,22 +221,22 @@ impl App {
 
     /// The directory by the name that [`root`](Self::root) gives it, or is going to give it; nothing is made.
     pub fn known_root(&self) -> PathBuf {
-        match self.settings.place {
-            Place::Memory { .. } => self.path.clone(),
-            Place::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
+        match self.settings.storage {
+            Storage::Memory { .. } => self.path.clone(),
+            Storage::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
         }
     }
 
     /// Where its streams have files or directories.
-    pub fn places(&self) -> Vec<PathBuf> {
+    pub fn folders(&self) -> Vec<PathBuf> {
         let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
         [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
     }
 
     /// Where there are files of all its streams side by side.
-    pub fn file_places(&self) -> Vec<PathBuf> {
+    pub fn shared_folders(&self) -> Vec<PathBuf> {
         match self.settings.layout {
-            Layout::Flat => self.places(),
+            Layout::Flat => self.folders(),
             Layout::Nested if self.settings.variants.is_empty() => Vec::new(),
             Layout::Nested => vec![absolute(&self.path)],
         }
@@ -244,8 +244,8 @@ impl App {
 
     /// Whether an end of the server leaves something to do: lists to be ended, or files to be deleted.
     pub fn keeps_ledger(&self) -> bool {
-        let Settings { place, cleanup, ending, .. } = *self.settings;
-        place == Place::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
+        let Settings { storage, cleanup, ending, .. } = *self.settings;
+        storage == Storage::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
     }
 
     /// Where its playlists are on the web: on the first HTTP server that serves them.
@@ -270,11 +270,11 @@ impl Settings {
             max => max.max(fragment),
         };
         let kind = either(scope.text("hls_type") == "event", ListKind::Event, ListKind::Live);
-        let place = match scope.flag("hls_memory") {
-            true => Place::Memory { limit: bytes(scope.size("hls_memory_size")) },
-            false => Place::Disk,
+        let storage = match scope.flag("hls_memory") {
+            true => Storage::Memory { limit: bytes(scope.size("hls_memory_size")) },
+            false => Storage::Disk,
         };
-        if kind == ListKind::Event && place != Place::Disk {
+        if kind == ListKind::Event && storage != Storage::Disk {
             return Err(wrong(
                 scope,
                 "hls_memory",
@@ -282,7 +282,7 @@ impl Settings {
             ));
         }
         // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
-        let keeps = place == Place::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
+        let keeps = storage == Storage::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
         let layout = layout(scope);
         let variants: Vec<Variant> = scope.all("hls_variant").into_iter().map(conf::Node::custom).collect();
         if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {
@@ -319,8 +319,8 @@ impl Settings {
             continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),
             variants,
             base_url: url(scope, "hls_base_url")?,
-            keys: if scope.flag("hls_keys") { Some(KeySettings::read(scope, place)?) } else { None },
-            place,
+            keys: if scope.flag("hls_keys") { Some(KeySettings::read(scope, storage)?) } else { None },
+            storage,
         })
     }
 
@@ -336,9 +336,9 @@ impl Settings {
 
     /// The longest fragment in bytes: in memory, what is open takes up room beside what is whole.
     pub fn max_bytes(&self) -> u64 {
-        match self.place {
-            Place::Disk => MAX_BYTES,
-            Place::Memory { limit } => MAX_BYTES.min(u64::try_from(limit / 4).unwrap_or(MAX_BYTES)),
+        match self.storage {
+            Storage::Disk => MAX_BYTES,
+            Storage::Memory { limit } => MAX_BYTES.min(u64::try_from(limit / 4).unwrap_or(MAX_BYTES)),
         }
     }
 
@@ -354,12 +354,12 @@ impl Settings {
 }
 
 impl KeySettings {
-    fn read(scope: &Scope<'_>, place: Place) -> Result<Self, conf::Error> {
+    fn read(scope: &Scope<'_>, storage: Storage) -> Result<Self, conf::Error> {
         let path = PathBuf::from(scope.text("hls_key_path"));
-        let path = match place {
+        let path = match storage {
             _ if path.as_os_str().is_empty() => None,
-            Place::Disk => Some(path),
-            Place::Memory { .. } => Some(whole(scope, "hls_key_path", &path)?),
+            Storage::Disk => Some(path),
+            Storage::Memory { .. } => Some(whole(scope, "hls_key_path", &path)?),
         };
         Ok(Self { path, url: url(scope, "hls_key_url")?, fragments: scope.number("hls_fragments_per_key") })
     }
@@ -425,7 +425,7 @@ impl Settings {
             variants: Vec::new(),
             base_url: String::new(),
             keys: None,
-            place: Place::Disk,
+            storage: Storage::Disk,
         }
     }
 }

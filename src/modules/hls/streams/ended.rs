@@ -14,7 +14,7 @@ pub enum Stage {
     /// Its list is open: the stream may come back.
     Open,
     /// Its list says that the stream has ended, or never will.
-    Over,
+    Ended,
     /// These files are still to be deleted, the playlist at last.
     Removing(Vec<PathBuf>),
 }
@@ -33,7 +33,7 @@ pub struct Ended {
 impl Ended {
     /// Says in the list that the stream has ended; returns the duration that it lists.
     pub fn end_list(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
-        self.stage = Stage::Over;
+        self.stage = Stage::Ended;
         let naming = &self.naming;
         let Ok(Some(found)) = Found::read(naming, files) else { return Duration::ZERO };
         let mut found = found.existing(naming, files);

@@ -18,7 +18,7 @@ use super::playlist::found::Found;
 use super::playlist::master;
 use super::publication::{MAX_AT_ONCE, Publication};
 use super::segmenter::Segmenter;
-use super::settings::{App, Cleanup, Continuation, Ending, Place, Settings};
+use super::settings::{App, Cleanup, Continuation, Ending, Settings, Storage};
 use ended::{Ended, EndedStreams, Stage};
 use ledger::{Entry, Ledger};
 use live::LiveStreams;
@@ -31,7 +31,7 @@ pub const MAX_ENDED: usize = 4096;
 pub const NEXT_TURN: Duration = Duration::from_millis(1);
 
 /// A stream that has ended, by its token, and in what time it is its turn.
-pub type Turn = (u64, Duration);
+pub type Wakeup = (u64, Duration);
 
 /// All streams of the module.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub struct Streams {
 
 impl Streams {
     /// Takes up the streams that an earlier run has left, to end their lists and to delete their files.
-    pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<Turn> {
+    pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<Wakeup> {
         let mut left = Vec::new();
         for app in apps.filter(|app| app.keeps_ledger()) {
             let Ok(root) = app.path.canonicalize() else { continue };
@@ -58,8 +58,8 @@ impl Streams {
                 let naming = Naming::new(&root, &entry.name, &Rc::new(settings));
                 // Thousands of streams are in one folder, which is looked at once.
                 let naming = match &first {
-                    Some(first) => naming.on_file_system_of(first),
-                    None => first.insert(naming.looked_at()).clone(),
+                    Some(first) => naming.with_case_of(first),
+                    None => first.insert(naming.with_case_checked()).clone(),
                 };
                 left.push(naming);
             }
@@ -68,13 +68,13 @@ impl Streams {
         left.into_iter().flat_map(|naming| self.load(naming)).collect()
     }
 
-    fn load(&mut self, naming: Naming) -> Vec<Turn> {
+    fn load(&mut self, naming: Naming) -> Vec<Wakeup> {
         let mut found = Found::read(&naming, &Files::Disk).ok().flatten();
         let is_open = found.as_mut().is_some_and(|found| found.with_end(&naming).is_some());
         let listed = found.map_or(Duration::ZERO, |found| found.listed());
         let (stage, wait) = match open_after_restart(&naming).filter(|_| is_open) {
             Some(wait) => (Stage::Open, wait),
-            None => (Stage::Over, removal_delay(&naming, listed)),
+            None => (Stage::Ended, removal_delay(&naming, listed)),
         };
         let written = disk::modified(&naming.playlist());
         self.schedule(Ended { naming, stage, written }, wait)
@@ -90,7 +90,7 @@ impl Streams {
         outlet: &mut Outlet<'_>,
     ) -> Result<Segmenter, String> {
         let root = app.root().map_err(|error| error.to_string())?;
-        let mut naming = Naming::new(&root, name, &app.settings).looked_at();
+        let mut naming = Naming::new(&root, name, &app.settings).with_case_checked();
         if let Some(claim) = self.live.conflict(&naming, None) {
             return Err(format!("another stream is writing {}", claim.display()));
         }
@@ -109,10 +109,10 @@ impl Streams {
         for claim in naming.claims() {
             self.remove_ended(&claim, &naming, outlet);
         }
-        if app.settings.place != Place::Disk {
+        if app.settings.storage != Storage::Disk {
             outlet.memory.begin_owner(&naming.playlist());
         }
-        let files = Files::of(app.settings.place, outlet.memory);
+        let files = Files::of(app.settings.storage, outlet.memory);
         let publication = Publication::open(naming.clone(), &files, outlet.now.wall);
         if app.keeps_ledger() {
             let ledger = self.ledgers.entry(root).or_insert_with_key(|root| Ledger::open(root));
@@ -123,25 +123,25 @@ impl Streams {
     }
 
     /// A stream ends, whose viewers have waited so long already.
-    pub fn finish(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<Turn> {
+    pub fn end(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<Wakeup> {
         let Some(naming) = self.live.take(stream) else { return Vec::new() };
         memory.end_owner(&naming.playlist());
         // Without a wait, the segmenter ends the list.
         let (stage, wait) = match open_for(&naming).filter(|wait| !wait.is_zero()) {
             Some(wait) => (Stage::Open, wait.saturating_sub(waited)),
             None => {
-                let found = Found::read(&naming, &Files::of(naming.settings().place, memory));
+                let found = Found::read(&naming, &Files::of(naming.settings().storage, memory));
                 let listed = found.ok().flatten().map_or(Duration::ZERO, |found| found.listed());
-                (Stage::Over, removal_delay(&naming, listed))
+                (Stage::Ended, removal_delay(&naming, listed))
             }
         };
         self.schedule(Ended { naming, stage, written: None }, wait)
     }
 
     /// Lets it be the turn of a stream that has ended in so much time, and that of the oldest now, if too many wait.
-    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<Turn> {
-        if ended.stage == Stage::Over && ended.naming.settings().cleanup == Cleanup::Keep {
-            self.forget(&ended.naming);
+    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<Wakeup> {
+        if ended.stage == Stage::Ended && ended.naming.settings().cleanup == Cleanup::Keep {
+            self.remove_from_ledger(&ended.naming);
             return Vec::new();
         }
         let oldest = if self.ended.len() >= MAX_ENDED { self.ended.hurry() } else { None };
@@ -155,7 +155,7 @@ impl Streams {
         let is_hurried = self.ended.is_hurried(token);
         let ended = self.ended.get_mut(token)?;
         let (naming, wall) = (ended.naming.clone(), outlet.now.wall);
-        let mut files = Files::of(naming.settings().place, outlet.memory);
+        let mut files = Files::of(naming.settings().storage, outlet.memory);
         if let Some(wait) = wait_for_other_server(ended, &files) {
             return Some(wait);
         }
@@ -163,7 +163,7 @@ impl Streams {
             let listed = ended.end_list(&mut files, wall);
             if naming.settings().cleanup == Cleanup::Keep {
                 self.ended.take(token);
-                self.forget(&naming);
+                self.remove_from_ledger(&naming);
                 return None;
             }
             let wait = removal_delay(&naming, listed).saturating_sub(open_for(&naming).unwrap_or_default());
@@ -193,16 +193,16 @@ impl Streams {
             return;
         }
         if ended.naming.settings().cleanup == Cleanup::Keep {
-            let mut files = Files::of(ended.naming.settings().place, outlet.memory);
+            let mut files = Files::of(ended.naming.settings().storage, outlet.memory);
             ended.end_list(&mut files, outlet.now.wall);
-            return self.forget(&ended.naming);
+            return self.remove_from_ledger(&ended.naming);
         }
         self.remove_all(ended, outlet);
     }
 
     /// Removes all that a stream has left.
     pub fn remove_all(&mut self, mut ended: Ended, outlet: &mut Outlet<'_>) {
-        let mut files = Files::of(ended.naming.settings().place, outlet.memory);
+        let mut files = Files::of(ended.naming.settings().storage, outlet.memory);
         ended.remove(&mut files, usize::MAX);
         self.remove_rest(&ended.naming, &mut files, outlet.now.wall);
     }
@@ -219,11 +219,11 @@ impl Streams {
         if !naming.master_claim().is_some_and(|master| self.live.has_claim(&master)) {
             master::update(files, naming, wall);
         }
-        self.forget(naming);
+        self.remove_from_ledger(naming);
     }
 
     /// Nothing is left to do for a stream.
-    fn forget(&mut self, naming: &Naming) {
+    fn remove_from_ledger(&mut self, naming: &Naming) {
         if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
             ledger.remove(&entry(naming));
         }

@@ -64,7 +64,7 @@ fn a_lost_publisher_has_been_waited_for_already() {
     for (waited, left) in [(10, 20), (30, 0), (60, 0)] {
         publish_as(&mut hls, 1, &waiting(scratch.path(), |_| {}), "a");
         let waited = Duration::from_secs(waited);
-        let timers = hls.streams.finish(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
+        let timers = hls.streams.end(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
         assert_eq!(timers[0].1, Duration::from_secs(left));
         advance(&mut hls, timers[0].0);
         assert!(list(&scratch).ends_with(ENDLIST));
@@ -144,7 +144,7 @@ fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
         let timers = load(&mut second);
         assert_eq!(timers.len(), left);
         for (token, _) in timers {
-            assert_eq!(second.streams.ended.get(token).unwrap().stage, Stage::Over);
+            assert_eq!(second.streams.ended.get(token).unwrap().stage, Stage::Ended);
         }
     }
 }
@@ -166,12 +166,12 @@ fn what_another_server_writes_is_not_ended() {
 #[test]
 fn a_list_in_memory_ends_and_stays_its_streams() {
     let (mut hls, mut memory) = (Hls::default(), MemoryFiles::default());
-    let app = waiting(Path::new("/hls"), |settings| settings.place = Place::Memory { limit: 1 << 20 });
+    let app = waiting(Path::new("/hls"), |settings| settings.storage = Storage::Memory { limit: 1 << 20 });
     let id = StreamId::of_nothing(1);
     let mut segmenter = hls.streams.begin(id, &app, "a", &mut outlet(&mut memory)).unwrap();
     send(&mut segmenter, 40, 26, &mut memory);
     end(&mut segmenter, &mut memory);
-    let (token, _) = hls.streams.finish(id, Duration::ZERO, &mut memory)[0];
+    let (token, _) = hls.streams.end(id, Duration::ZERO, &mut memory)[0];
     let list = |memory: &MemoryFiles| {
         String::from_utf8(memory.get(Path::new("/hls/a.m3u8")).unwrap().read().unwrap()).unwrap()
     };
@@ -211,8 +211,7 @@ fn too_many_that_wait_are_ended_before_they_go() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers =
-            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     assert_eq!(early, [(oldest, NEXT_TURN)]);

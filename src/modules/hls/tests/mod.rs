@@ -34,10 +34,10 @@ fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, Str
 }
 
 fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
-    hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
+    hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
 }
 
-fn load(hls: &mut Hls) -> Vec<Turn> {
+fn load(hls: &mut Hls) -> Vec<Wakeup> {
     hls.streams.load_leftovers(hls.apps.iter().flatten())
 }
 
@@ -220,8 +220,7 @@ fn what_waits_for_removal_is_bounded() {
     let mut hls = Hls::default();
     for id in 0..5000 {
         drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
-        let timers =
-            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
         assert!(hls.streams.ended.len() <= MAX_ENDED);
     }
@@ -296,8 +295,7 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers =
-            hls.streams.finish(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     let second = oldest + 1;

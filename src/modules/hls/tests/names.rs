@@ -36,7 +36,7 @@ fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str
 
 fn module(apps: &[&App]) -> Hls {
     let mut hls = Hls { apps: apps.iter().map(|app| Some((*app).clone())).collect(), ..Hls::default() };
-    hls.crowded = apps.iter().map(|app| hls.is_crowded(app)).collect();
+    hls.has_files_beside = apps.iter().map(|app| hls.has_files_beside(app)).collect();
     hls
 }
 
@@ -240,7 +240,7 @@ mod random {
 #[test]
 fn the_log_says_where_a_playlist_is_and_no_more_than_is_known() {
     let app = application(Path::new("/x"), Layout::Flat, &[], None);
-    let at = |served| Hls { served: vec![served], ..Hls::default() }.place_of(&app, "cam");
+    let at = |served| Hls { served: vec![served], ..Hls::default() }.url_or_file(&app, "cam");
     assert_eq!(at(Served::Nowhere), "in /x/hls/cam.m3u8, which no location serves");
     assert_eq!(at(Served::Perhaps), "in /x/hls/cam.m3u8", "a regular expression may match it");
 }
