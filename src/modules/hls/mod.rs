@@ -1,9 +1,9 @@
 //! HLS: a live stream as MPEG-TS fragments and a playlist, in a directory, which any web server serves, or
 //! in memory for our own.
 //!
-//! The module keeps the settings of each application, which streams are being written (no two may
-//! share files), and what is to be removed after a stream's end, also by an earlier run of the server.
-//! The rest is a [`Segmenter`] a stream. Names, units and defaults are those of nginx-rtmp.
+//! This file has the hooks: it asks [`Streams`] which streams may write which files and what becomes of the files after the
+//! end, and gives each stream a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults are those of
+//! nginx-rtmp.
 
 mod files;
 mod fragment;
@@ -28,15 +28,14 @@ use settings::{App, Storage, advice};
 use streams::ended::{Ended, Stage};
 use streams::{Streams, Wakeup};
 
-/// The HLS module.
 #[derive(Debug, Default)]
 pub struct Hls {
     /// By application; `None` where HLS is off.
     apps: Vec<Option<App>>,
-    /// By application, where its playlists are on the web.
+    /// By application: the URLs of its playlists.
     served: Vec<Served>,
-    /// Whether there may be files beside the directories of an application's streams.
-    has_files_beside: Vec<bool>,
+    /// By application: whether its streams have their directories among files of other streams.
+    mixed_folders: Vec<bool>,
     streams: Streams,
 }
 
@@ -59,8 +58,8 @@ impl Module for Hls {
         self.apps = apps.map(|(id, app)| faults.keep_or_default(App::read(AppId(id), app))).collect();
         let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
         self.served = self.apps.iter().map(served).collect();
-        self.has_files_beside =
-            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.has_files_beside(app))).collect();
+        self.mixed_folders =
+            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.has_mixed_folders(app))).collect();
         faults.into_result(())
     }
 
@@ -68,7 +67,6 @@ impl Module for Hls {
         advice::probe(config, &self.apps, probe);
     }
 
-    /// Refuses names whose files would be another stream's.
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let (Ask::Publish { .. }, Gate::Name, Ok(name)) =
             (&request.ask, gate, StreamName::new(&request.name))
@@ -138,7 +136,7 @@ impl Hls {
         }
     }
 
-    /// Where viewers find a stream: "at /hls/cam.m3u8", or in which file.
+    /// The URL or the file of a stream's playlist, for the log: "at /hls/cam.m3u8".
     fn url_or_file(&self, app: &App, name: &str) -> String {
         let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
         match self.served.get(app.settings.app_id.0) {
@@ -150,21 +148,21 @@ impl Hls {
         }
     }
 
-    /// Whether another application, or the application's master playlists, may have files where its streams have
-    /// directories.
-    fn has_files_beside(&self, app: &App) -> bool {
-        let places = app.folders();
+    /// Whether another application, or the application itself with its master playlists, puts files into the folders in which its
+    /// streams have their directories.
+    fn has_mixed_folders(&self, app: &App) -> bool {
+        let folders = app.folders();
         self.apps
             .iter()
             .flatten()
-            .any(|other| other.shared_folders().iter().any(|place| places.contains(place)))
+            .any(|other| other.shared_folders().iter().any(|folder| folders.contains(folder)))
     }
 
-    /// Why a stream may not be published under a name, unless it is `own`.
+    /// The reason why a name may not be published; the stream `own`, which has it already, is no reason.
     fn refusal(&self, app: usize, name: &str, own: Option<StreamId>) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
         let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();
-        if self.has_files_beside.get(app).is_some_and(|is_true| *is_true) && naming.is_like_a_file() {
+        if self.mixed_folders.get(app).is_some_and(|is_mixed| *is_mixed) && naming.is_like_a_file() {
             return Some("the name is that of another stream's HLS file".to_owned());
         }
         self.streams.live.conflict(&naming, own)?;

@@ -1,4 +1,4 @@
-//! Whether a file system takes names for one that differ in case only, as FAT does, which memory cards have.
+//! Case of file names: on some file systems, such as FAT on memory cards, "cam" and "Cam" are one file.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,26 +9,26 @@ use nix::sys::statfs::{FsType, MSDOS_SUPER_MAGIC, statfs};
 /// exFAT, which larger memory cards have.
 const EXFAT_SUPER_MAGIC: FsType = FsType(0x2011_bab0);
 
-/// Names of a folder that are looked at: one with a letter is enough.
+/// Names of a folder that are examined: one with a letter is enough.
 const MAX_NAMES: usize = 64;
 
-/// What upper and lower case are to a file system.
+/// Whether a file system distinguishes upper and lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
     /// "cam" and "Cam" are two files.
     Counts,
-    /// They are one.
+    /// They are one file.
     Folds,
 }
 
 impl Case {
-    /// What case is in a folder, found by looking. What cannot be told, as in a folder without a name, counts.
+    /// Examines the file system of a folder. Where it cannot be found out, as in a folder without names, case counts.
     pub fn of(folder: &Path) -> Self {
         let folds = is_fat(folder) || names_fold(folder).or_else(|| own_name_folds(folder)).unwrap_or(false);
         if folds { Self::Folds } else { Self::Counts }
     }
 
-    /// A stream's name by which it is compared with others. FAT knows no dots at the end of a name, either.
+    /// The name by which a stream is compared with others. FAT drops dots at the end of a name, too.
     pub fn key(self, name: &str) -> String {
         match self {
             Self::Counts => name.to_owned(),
@@ -46,14 +46,14 @@ fn is_fat(folder: &Path) -> bool {
     kind.is_ok_and(|kind| kind == MSDOS_SUPER_MAGIC || kind == EXFAT_SUPER_MAGIC)
 }
 
-/// What the names in a folder tell.
+/// Whether case folds, by the names in a folder.
 fn names_fold(folder: &Path) -> Option<bool> {
     let entries = fs::read_dir(folder).ok()?.take(MAX_NAMES).filter_map(Result::ok);
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     folds(names, |name, other| are_same(&folder.join(name), &folder.join(other)))
 }
 
-/// What a folder's own name tells, where the folder that it is in is on the same file system.
+/// Whether case folds, by a folder's own name, if the folder above is on the same file system.
 fn own_name_folds(folder: &Path) -> Option<bool> {
     let (name, parent) = (folder.file_name()?.to_str()?.to_owned(), folder.parent()?);
     let device = |path: &Path| fs::metadata(path).map(|facts| facts.dev()).ok();
@@ -63,7 +63,7 @@ fn own_name_folds(folder: &Path) -> Option<bool> {
     })
 }
 
-/// Whether the first name with a letter is the same file when the letters have the other case; `None` without one.
+/// Whether the first name with a letter names the same file with its letters in the other case; `None` if no name has a letter.
 fn folds(mut names: impl Iterator<Item = String>, are_same: impl Fn(&str, &str) -> bool) -> Option<bool> {
     let swap = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
     names.find_map(|name| {
@@ -72,7 +72,6 @@ fn folds(mut names: impl Iterator<Item = String>, are_same: impl Fn(&str, &str) 
     })
 }
 
-/// Whether two paths lead to one file.
 fn are_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::symlink_metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
     identity(one).is_some_and(|found| identity(other) == Some(found))

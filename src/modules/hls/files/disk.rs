@@ -30,7 +30,6 @@ impl HiddenFile {
         Ok(Self { file, part, state: State::Writing })
     }
 
-    /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes).map_err(|error| with_path(&self.part, &error))
     }
@@ -78,7 +77,6 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<HiddenFile> {
     Ok(part)
 }
 
-/// Writes a whole file.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     prepare(path, bytes)?.publish(path)
 }
@@ -104,7 +102,6 @@ pub fn size(path: &Path) -> Option<u64> {
     metadata.is_file().then_some(metadata.len())
 }
 
-/// When a file that is there was written last.
 pub fn modified(path: &Path) -> Option<SystemTime> {
     fs::symlink_metadata(path).ok()?.modified().ok()
 }
@@ -117,7 +114,7 @@ pub fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
     {
-        log::warn!("hls: {} stays: {error}", path.display());
+        log::warn!("hls: {} is not removed: {error}", path.display());
     }
 }
 
@@ -134,12 +131,10 @@ pub fn make_directory(path: &Path, parents: Parents) -> io::Result<()> {
     }
 }
 
-/// What to do with the directories above the one to make.
+/// Whether the directories above the new one are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parents {
-    /// Make them too.
     Make,
-    /// They are there.
     Exist,
 }
 

@@ -10,10 +10,9 @@ use cbc::cipher::{Array, BlockModeEncrypt, KeyIvInit};
 /// Bytes of a key, an IV and a block.
 pub const BLOCK: usize = 16;
 
-/// A key's or an IV's bytes.
+/// A key or an IV.
 pub type Bytes = [u8; BLOCK];
 
-/// Fresh random bytes.
 pub fn random() -> io::Result<Bytes> {
     let mut bytes = [0; BLOCK];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(format!("no random bytes: {error}")))?;
@@ -24,13 +23,12 @@ pub fn random() -> io::Result<Bytes> {
 pub struct Cipher(Encryptor<Aes128>);
 
 impl Cipher {
-    /// A cipher at a fragment's beginning.
     pub fn new(key: &Bytes, iv: &Bytes) -> Self {
         Self(Encryptor::new(&Array(*key), &Array(*iv)))
     }
 
-    /// Encrypts the whole blocks in place; returns how many bytes they have. The rest is to come again
-    /// with what follows it.
+    /// Encrypts the whole blocks in place; returns their length. The bytes behind them are passed
+    /// again with those that follow.
     pub fn encrypt(&mut self, bytes: &mut [u8]) -> usize {
         let length = bytes.len() - bytes.len() % BLOCK;
         let (blocks, _) = Array::slice_as_chunks_mut(bytes);

@@ -1,4 +1,4 @@
-//! Files on the disk, or in memory: one set of operations for both.
+//! The files of streams, on the disk or in memory: the same operations for both.
 
 pub mod case;
 pub mod disk;
@@ -14,35 +14,28 @@ use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 
 use crate::modules::hls::settings::Storage;
 
-/// Where the files of a stream are.
 #[derive(Debug)]
 pub enum Files<'a> {
-    /// On the disk.
     Disk,
-    /// In memory.
     Memory(&'a mut MemoryFiles),
 }
 
 /// A file being written, which nobody sees yet. Dropped before it is published, it is removed.
 #[derive(Debug)]
 pub enum Draft {
-    /// On the disk.
     Disk(disk::HiddenFile),
-    /// In memory.
     Memory(Rc<Extent>),
 }
 
-/// What HTTP says of a file in memory.
+/// Date and deadline of a file in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp {
-    /// Its date.
     pub modified: SystemTime,
-    /// How long a client may take over it.
+    /// The time in which a client must have fetched it.
     pub hold: Duration,
 }
 
 impl<'a> Files<'a> {
-    /// The files of a place.
     pub fn of(storage: Storage, memory: &'a mut MemoryFiles) -> Self {
         match storage {
             Storage::Disk => Self::Disk,
@@ -60,7 +53,6 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// The length of a file that is there.
     pub fn size(&self, path: &Path) -> Option<u64> {
         match self {
             Self::Disk => disk::size(path),
@@ -130,7 +122,7 @@ impl<'a> Files<'a> {
 }
 
 impl Draft {
-    /// What is counted for it in memory now, and what will be with so many bytes more.
+    /// The memory that is counted for it now, and with this many bytes more.
     pub fn growth(&self, memory: &MemoryFiles, more: usize) -> Growth {
         match self {
             Self::Disk(_) => Growth::default(),

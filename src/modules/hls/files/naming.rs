@@ -1,8 +1,8 @@
-//! Where a stream's files are, and what a playlist calls them. All names are made here.
+//! The paths of a stream's files, and their names in playlists. All names are made here.
 //!
 //! Flat: `PATH/NAME.m3u8` and `PATH/NAME-ID.ts`; nested: `PATH/NAME/index.m3u8` and `PATH/NAME/ID.ts`;
 //! keys likewise, below `hls_key_path`. No two streams of one layout share a file: an id is all digits, and `a` with
-//! its id is no playlist of `a-1`. What could be shared otherwise is among a stream's [claims](Naming::claims).
+//! its id is no playlist of `a-1`. Paths that two streams could share otherwise are their [claims](Naming::claims).
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -16,19 +16,18 @@ use crate::modules::hls::settings::{Layout, Settings, Storage};
 /// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
 const MAX_ID: u64 = 9_999_999_999_999_999;
 
-/// The names of one stream's files.
+/// The names of the files of one stream.
 #[derive(Debug, Clone)]
 pub struct Naming {
     /// `hls_path`.
     root: PathBuf,
     /// The stream's name: no separator, no leading dot.
     name: String,
-    /// `APPLICATION/NAME`, for the log.
+    /// For the log: `live/cam`.
     label: String,
     /// The name in a URL.
     escaped: String,
     settings: Rc<Settings>,
-    /// What case is to the file systems of its files.
     case: Case,
 }
 
@@ -42,29 +41,27 @@ impl Naming {
         Self { root, name, label, escaped, settings: Rc::clone(settings), case: Case::Counts }
     }
 
-    /// The same with other settings.
     pub fn with_settings(&self, settings: &Rc<Settings>) -> Self {
         Self { settings: Rc::clone(settings), ..self.clone() }
     }
 
-    /// The same on file systems that are looked at now.
+    /// The same, with the case of the file systems that its folders are on, which are examined now.
     pub fn with_case_checked(self) -> Self {
         let on_disk = self.settings.storage == Storage::Disk;
         let folds = on_disk && [self.root(), self.key_root()].map(Case::of).contains(&Case::Folds);
         Self { case: if folds { Case::Folds } else { Case::Counts }, ..self }
     }
 
-    /// The same on the file systems of another stream of the application.
+    /// The same, with the case that was found for another stream of the application.
     pub fn with_case_of(self, other: &Self) -> Self {
         Self { case: other.case, ..self }
     }
 
-    /// The stream's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The stream as the log names it: `live/cam`.
+    /// For the log: `live/cam`.
     pub fn label(&self) -> &str {
         &self.label
     }
@@ -74,7 +71,6 @@ impl Naming {
         &self.root
     }
 
-    /// The settings of the stream's application.
     pub fn settings(&self) -> &Rc<Settings> {
         &self.settings
     }
@@ -86,12 +82,12 @@ impl Naming {
         bases.filter(|base| !base.is_empty()).min_by_key(|base| base.len())
     }
 
-    /// Where keys are: `hls_key_path`, or `hls_path`.
+    /// The folder of keys: `hls_key_path`, or `hls_path`.
     pub fn key_root(&self) -> &Path {
         self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref()).unwrap_or(&self.root)
     }
 
-    /// The stream's own directories, where it has some.
+    /// The stream's own directories; none in a flat layout.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         if self.settings.layout == Layout::Flat {
             return Vec::new();
@@ -103,8 +99,8 @@ impl Naming {
         directories
     }
 
-    /// What no other stream may have: playlist and directories, and in place of all keys of a flat layout, a path
-    /// that no file has. Where case does not count, in lower case.
+    /// The paths that no other stream may have: its playlist and directories. For all keys of a flat layout stands a path
+    /// that no file has. In lower case where case does not count.
     pub fn claims(&self) -> Vec<PathBuf> {
         match self.case {
             Case::Counts => self.own_claims(),
@@ -112,12 +108,11 @@ impl Naming {
         }
     }
 
-    /// What no other stream may have in the place of its [master playlist](Self::master), if it is a variant.
+    /// The claim of its [master playlist](Self::master), if it is a variant.
     pub fn master_claim(&self) -> Option<PathBuf> {
         self.base().map(|base| self.master(&self.case.key(base)))
     }
 
-    /// What case is to the file systems of its files.
     pub fn case(&self) -> Case {
         self.case
     }
@@ -133,8 +128,7 @@ impl Naming {
         claims
     }
 
-    /// Whether a directory of the stream's name would be in the place of a file that another one may have beside it: a
-    /// playlist, a fragment or a key.
+    /// Whether the directory of the stream has a name that a playlist, a fragment or a key of another stream may have.
     pub fn is_like_a_file(&self) -> bool {
         let is_numbered = |stem: &str| {
             let (stem, digits) = stem.rsplit_once('-').unwrap_or_default();
@@ -148,12 +142,10 @@ impl Naming {
             }
     }
 
-    /// The playlist's file.
     pub fn playlist(&self) -> PathBuf {
         self.root.join(self.settings.layout.playlist(&self.name))
     }
 
-    /// A fragment's file.
     pub fn fragment(&self, id: u64) -> PathBuf {
         self.file(&self.root, &format!("-{id}.ts"), &format!("{id}.ts"))
     }
@@ -166,12 +158,11 @@ impl Naming {
         }
     }
 
-    /// A key's file.
     pub fn key(&self, id: u64) -> PathBuf {
         self.file(self.key_root(), &format!("-{id}.key"), &format!("{id}.key"))
     }
 
-    /// The master playlist's file of the streams that are called `base` and a suffix.
+    /// The master playlist of the streams whose names are `base` and a suffix.
     pub fn master(&self, base: &str) -> PathBuf {
         self.root.join(format!("{base}.m3u8"))
     }

@@ -1,16 +1,16 @@
-//! What should be known of the HLS of a configuration before it is served.
+//! Warnings and notes on the HLS directives of a configuration.
 
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Application, Config, Probe};
 
 use crate::modules::hls::settings::{App, Storage, absolute};
 
-/// Looks at all applications. `apps` are their settings.
+/// Checks all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
     let apps = config.applications.iter().zip(apps);
     let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
     for (application, app) in apps.filter_map(|(application, app)| Some((application, app.as_ref()?))) {
-        look_at(application, app, probe);
+        check(application, app, probe);
         let has_path = |other: &&(&Application<'_>, &App)| absolute(&other.1.path) == absolute(&app.path);
         if let Some((first, _)) = before.iter().find(has_path) {
             let message = format!(
@@ -26,7 +26,7 @@ pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
     }
 }
 
-fn look_at(application: &Application<'_>, app: &App, probe: &mut Probe) {
+fn check(application: &Application<'_>, app: &App, probe: &mut Probe) {
     let scope = &application.scope;
     if !application.features.live {
         let message = "\"hls on\" without \"live on\": nothing can be published here, so there is no HLS";

@@ -13,7 +13,7 @@ const QUOTED: &[&str] =
 pub struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
-    /// Reads a list; `None` if it is none.
+    /// Reads a list; `None` if the text is not a list of attributes.
     pub fn parse(mut text: &str) -> Option<Self> {
         let mut list = Self::default();
         while !text.is_empty() {
@@ -50,7 +50,6 @@ impl Attributes {
         list
     }
 
-    /// Sets a value, in place of the one it has.
     pub fn set(&mut self, name: &str, value: &str) {
         match self.0.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => value.clone_into(old),
@@ -58,14 +57,12 @@ impl Attributes {
         }
     }
 
-    /// Sets all that another list has.
     pub fn set_all(&mut self, others: &Self) {
         for (name, value) in &others.0 {
             self.set(name, value);
         }
     }
 
-    /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -8,12 +8,11 @@ use crate::modules::hls::settings::{self, Ending};
 
 const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
 
-/// One of most of them.
+/// A directive of the usual contexts, given once.
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
     Directive { name, contexts: CONTEXTS, takes, default, repeat: Repeat::Once, doc }
 }
 
-/// All of them.
 pub const DIRECTIVES: &[Directive] = &[
     row(
         "hls",

@@ -1,4 +1,4 @@
-//! The settings of an application, out of its directives.
+//! The settings of an application, read from its directives, and its folders.
 
 pub mod advice;
 pub mod attributes;
@@ -18,19 +18,18 @@ use crate::media::segment::slicer::{Lengths, Pace, Slicing};
 use crate::modules::hls::files::disk;
 use crate::modules::hls::settings::variant::Variant;
 
-/// How long `hls_endlist on` waits at least: people press Stop and Start.
+/// The shortest wait of `hls_endlist on`: people press Stop and Start.
 const LEAST_WAIT: Duration = Duration::from_secs(30);
 
 /// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
 pub const MAX_BYTES: u64 = 512 << 20;
 
-/// How `hls_endlist` is written.
 pub(super) const ENDLIST_SYNTAX: &str = "on|off|time";
 
-/// The least that `hls_memory_size` may be, bytes: less would not hold a few fragments.
+/// The smallest `hls_memory_size`, bytes: less would not hold a few fragments.
 pub(super) const SMALLEST_MEMORY: u64 = 1 << 20;
 
-/// `hls_fragment_naming`: what a fragment's number is.
+/// `hls_fragment_naming`: the number of a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
     /// One more than the last.
@@ -41,7 +40,7 @@ pub enum Numbering {
     System,
 }
 
-/// `hls_type`: what becomes of old fragments.
+/// `hls_type`: whether old fragments leave the playlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListKind {
     /// They leave the list.
@@ -53,9 +52,8 @@ pub enum ListKind {
 /// `hls_endlist`: when a playlist says that its stream has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// So long after the publisher has gone, if the stream has not come back by then.
+    /// This time after the publisher has gone, if the stream has not come back by then.
     After(Duration),
-    /// Never.
     Never,
 }
 
@@ -80,13 +78,12 @@ impl Ending {
 /// `hls_cleanup`: whether old fragments are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleanup {
-    /// Delete what slid out, after a while.
+    /// Some time after they have left the playlist.
     Delete,
-    /// Keep every fragment for ever.
     Keep,
 }
 
-/// `hls_continuous`: what a stream does with the playlist that an earlier publication left.
+/// `hls_continuous`: whether a stream continues the playlist of an earlier publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuation {
     /// The old fragments stay listed, and a discontinuity stands before the new ones.
@@ -96,19 +93,17 @@ pub enum Continuation {
     Restart,
 }
 
-/// `hls_memory`: where the files are.
+/// `hls_memory`: where files are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// In directories.
     Disk,
-    /// In memory.
     Memory {
         /// `hls_memory_size`, for all streams together.
         limit: usize,
     },
 }
 
-/// `hls_keys` and what goes with it.
+/// The settings of `hls_keys`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySettings {
     /// `hls_key_path`, if it is not `hls_path`.
@@ -122,9 +117,8 @@ pub struct KeySettings {
 /// The settings of an application's streams. Times are in milliseconds.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The application.
     pub app_id: AppId,
-    /// The application's name.
+    /// The name of the application.
     pub app: String,
     /// `hls_fragment`.
     pub fragment: u64,
@@ -173,12 +167,11 @@ pub struct Settings {
 pub struct App {
     /// `hls_path`.
     pub path: PathBuf,
-    /// The rest.
     pub settings: Rc<Settings>,
 }
 
 impl App {
-    /// What other modules have to know of an application's HLS; none where it is off.
+    /// The facts that other modules need of an application's HLS; `None` where it is off.
     pub fn feature<'t>(scope: &Scope<'t>) -> Option<HlsFeature<'t>> {
         scope.flag("hls").then(|| HlsFeature {
             path: scope.text("hls_path"),
@@ -188,7 +181,7 @@ impl App {
         })
     }
 
-    /// What the block of an application says; `None` where HLS is off.
+    /// Reads the block of an application; `None` where HLS is off.
     pub fn read(id: AppId, application: &Application<'_>) -> Result<Option<Self>, conf::Error> {
         let scope = &application.scope;
         if !scope.flag("hls") {
@@ -208,7 +201,7 @@ impl App {
         Ok(Some(Self { path, settings: Rc::new(settings) }))
     }
 
-    /// The directory by its one name: two spellings of it are one directory.
+    /// The canonical path of `hls_path`, which is made if it is missing: two spellings are one directory.
     pub fn root(&self) -> io::Result<PathBuf> {
         match self.settings.storage {
             Storage::Memory { .. } => Ok(self.path.clone()),
@@ -219,7 +212,7 @@ impl App {
         }
     }
 
-    /// The directory by the name that [`root`](Self::root) gives it, or is going to give it; nothing is made.
+    /// The path that [`root`](Self::root) returns, or will return; nothing is made.
     pub fn known_root(&self) -> PathBuf {
         match self.settings.storage {
             Storage::Memory { .. } => self.path.clone(),
@@ -227,13 +220,13 @@ impl App {
         }
     }
 
-    /// Where its streams have files or directories.
+    /// The folders in which its streams have files or directories.
     pub fn folders(&self) -> Vec<PathBuf> {
         let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
         [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
     }
 
-    /// Where there are files of all its streams side by side.
+    /// The folders in which files of several streams stand side by side.
     pub fn shared_folders(&self) -> Vec<PathBuf> {
         match self.settings.layout {
             Layout::Flat => self.folders(),
@@ -242,13 +235,13 @@ impl App {
         }
     }
 
-    /// Whether an end of the server leaves something to do: lists to be ended, or files to be deleted.
+    /// Whether the next run of the server may have to end lists or remove files of this one.
     pub fn keeps_ledger(&self) -> bool {
         let Settings { storage, cleanup, ending, .. } = *self.settings;
         storage == Storage::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
     }
 
-    /// Where its playlists are on the web: on the first HTTP server that serves them.
+    /// The URLs of its playlists on the first HTTP server that serves them.
     pub fn served(&self, config: &Config<'_>) -> Served {
         let path = self.path.to_str().unwrap_or_default();
         Served::of(&config.sites, path, self.settings.layout)
@@ -324,17 +317,16 @@ impl Settings {
         })
     }
 
-    /// Whether a master playlist of these settings is one of those, too.
+    /// Whether both settings make the same master playlist.
     pub fn has_master_of(&self, other: &Self) -> bool {
         (&self.variants, self.layout, &self.base_url) == (&other.variants, other.layout, &other.base_url)
     }
 
-    /// How long fragments are to be.
     pub fn lengths(&self) -> Lengths {
         Lengths { wanted: self.fragment, longest: self.max_fragment, slicing: self.slicing, pace: self.pace }
     }
 
-    /// The longest fragment in bytes: in memory, what is open takes up room beside what is whole.
+    /// The largest fragment in bytes. In memory it is less, as the open fragment needs room beside the listed ones.
     pub fn max_bytes(&self) -> u64 {
         match self.storage {
             Storage::Disk => MAX_BYTES,
@@ -342,12 +334,12 @@ impl Settings {
         }
     }
 
-    /// How long the files of a stream stay after its end: what a viewer may still have to play, twice.
+    /// The shortest time between a stream's end and the removal of its files: twice what a viewer may still have to play.
     pub fn removal_delay(&self) -> Duration {
         Duration::from_millis(self.playlist_length).max(self.three_fragments()).saturating_mul(2)
     }
 
-    /// In which time viewers ask for a playlist more than once.
+    /// Viewers ask for a playlist more than once in this time.
     pub fn three_fragments(&self) -> Duration {
         Duration::from_millis(self.fragment.saturating_mul(3))
     }
@@ -377,7 +369,7 @@ fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// A URL's first part, which goes into playlists, between quotes too.
+/// The first part of a URL, which is written into playlists, also between quotes.
 fn url(scope: &Scope<'_>, name: &str) -> Result<String, conf::Error> {
     let url = scope.text(name);
     let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') && !url.starts_with('#');
@@ -388,7 +380,7 @@ fn whole(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Er
     std::path::absolute(path).map_err(|error| wrong(scope, name, &error.to_string()))
 }
 
-/// A path from the root on.
+/// The absolute path, or the same path if the working directory is not known.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,9 +1,8 @@
-//! `hls_variant`: a suffix of streams' names, and what the master playlist says of the streams that have it.
+//! `hls_variant`: a suffix of stream names, and the attributes in the master playlist of the streams that have it.
 
 use crate::engine::StreamName;
 use crate::modules::hls::settings::attributes::Attributes;
 
-/// How `hls_variant` is written.
 pub const SYNTAX: &str = "suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]";
 
 /// One `hls_variant`.
@@ -30,7 +29,7 @@ impl Variant {
             if names.contains(&name) {
                 return Err(format!("{name} is given twice"));
             }
-            if let Some(expected) = judge(name, value) {
+            if let Some(expected) = expected_value(name, value) {
                 let (name, value) = (name.escape_debug(), value.escape_debug());
                 return Err(format!("{name} takes {expected}, not \"{value}\""));
             }
@@ -40,12 +39,11 @@ impl Variant {
         Ok(Self { suffix: suffix.clone(), attributes })
     }
 
-    /// What the streams' names end in.
     pub fn suffix(&self) -> &str {
         &self.suffix
     }
 
-    /// The attributes of EXT-X-STREAM-INF that are given.
+    /// Attributes of EXT-X-STREAM-INF.
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
@@ -75,8 +73,8 @@ fn is_in_name(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-'
 }
 
-/// What an attribute takes, if it is not what is given.
-fn judge(name: &str, value: &str) -> Option<&'static str> {
+/// The kind of value that an attribute takes; `None` if the value is of that kind.
+fn expected_value(name: &str, value: &str) -> Option<&'static str> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (fits, expected) = match name {
         "BANDWIDTH" | "AVERAGE-BANDWIDTH" | "PROGRAM-ID" => (digits(value), "a number"),
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_judged() {
+    fn arguments_are_checked() {
         for text in [
             "_low",
             "_low BANDWIDTH=288000",

@@ -1,4 +1,4 @@
-//! The streams that have ended, whose lists are open or whose files wait for their removal, found by what they claim.
+//! The streams that have ended and whose lists are open or whose files are there. They are found by their claims.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -8,30 +8,28 @@ use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, disk};
 use crate::modules::hls::playlist::found::Found;
 
-/// How far the end of a stream has come.
+/// The state of a stream that has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stage {
     /// Its list is open: the stream may come back.
     Open,
     /// Its list says that the stream has ended, or never will.
     Ended,
-    /// These files are still to be deleted, the playlist at last.
+    /// These files are still to be removed, the playlist at last.
     Removing(Vec<PathBuf>),
 }
 
 /// A stream that has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its files.
     pub naming: Naming,
-    /// How far it has gone.
     pub stage: Stage,
-    /// When its playlist was written last, if an earlier run did that: it may still be running.
+    /// The date of its playlist, if an earlier run wrote it: that may still be running.
     pub written: Option<SystemTime>,
 }
 
 impl Ended {
-    /// Says in the list that the stream has ended; returns the duration that it lists.
+    /// Adds EXT-X-ENDLIST to the list; returns the duration that it lists.
     pub fn end_list(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
         self.stage = Stage::Ended;
         let naming = &self.naming;
@@ -47,7 +45,7 @@ impl Ended {
         found.listed()
     }
 
-    /// Removes at most so many of its files; true if none is left. A playlist that is not ours stays, with all that it names.
+    /// Removes at most `most` of its files; true if none is left. A playlist that is not ours is not removed, nor what it names.
     pub fn remove(&mut self, files: &mut Files<'_>, most: usize) -> bool {
         if !matches!(self.stage, Stage::Removing(_)) {
             self.stage = Stage::Removing(files_of(&self.naming, files));
@@ -80,7 +78,7 @@ pub struct EndedStreams {
 }
 
 impl EndedStreams {
-    /// Adds a stream; returns its token.
+    /// Returns the token of the stream.
     pub fn add(&mut self, ended: Ended) -> u64 {
         let token = self.next_token;
         self.next_token = self.next_token.wrapping_add(1);
@@ -97,12 +95,10 @@ impl EndedStreams {
         self.ended.get(&token)
     }
 
-    /// The same, to be changed.
     pub fn get_mut(&mut self, token: u64) -> Option<&mut Ended> {
         self.ended.get_mut(&token)
     }
 
-    /// Takes the stream of a token out.
     pub fn take(&mut self, token: u64) -> Option<Ended> {
         let ended = self.ended.remove(&token)?;
         for claim in ended.naming.claims() {
@@ -111,29 +107,25 @@ impl EndedStreams {
         Some(ended)
     }
 
-    /// Takes the stream of a claim out.
     pub fn take_claim(&mut self, path: &Path) -> Option<Ended> {
         self.take(*self.tokens.get(path)?)
     }
 
-    /// The token of the oldest, each only once.
+    /// The token of the oldest stream that this has not returned yet: its files are to be removed early.
     pub fn hurry(&mut self) -> Option<u64> {
         let (&token, _) = self.ended.range(self.hurried..).next()?;
         self.hurried = token.wrapping_add(1);
         Some(token)
     }
 
-    /// Whether the stream of a token has been hurried.
     pub fn is_hurried(&self, token: u64) -> bool {
         token < self.hurried
     }
 
-    /// The stream of a claim.
     pub fn find(&self, path: &Path) -> Option<&Ended> {
         self.ended.get(self.tokens.get(path)?)
     }
 
-    /// How many wait.
     pub fn len(&self) -> usize {
         self.ended.len()
     }

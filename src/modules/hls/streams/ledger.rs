@@ -1,6 +1,6 @@
-//! Which streams have files below an `hls_path`: a hidden file there, with a line for each that comes and
-//! each that goes. A server that starts finds in it what an earlier run has left to delete, so nothing is
-//! ever searched for or judged by its age. Names are percent-encoded there: each is one word of its line.
+//! The ledger: a hidden file in each `hls_path` that names the streams which have files there, with a line for each that
+//! begins and each whose files are removed. A server that starts finds in it what an earlier run has left, so nothing is
+//! ever searched for or removed by its age. Names are percent-encoded there: each is one word of its line.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,19 +14,15 @@ use crate::http::path;
 use crate::modules::hls::files::disk;
 use crate::modules::hls::settings::Layout;
 
-/// The file's name.
 const NAME: &str = ".millstream-hls";
 /// The longest file that is read, in bytes.
 const MAX_TEXT: u64 = 4 << 20;
 /// Lines beyond those that are needed at which the file is written anew.
 const MAX_STALE: usize = 256;
 
-/// A stream with files.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// How its files are laid out.
     pub layout: Layout,
-    /// Its name.
     pub name: String,
 }
 
@@ -64,11 +60,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a directory, with what is in its file.
     pub fn open(root: &Path) -> Self {
         let path = root.join(NAME);
         let bytes = disk::read(&path, MAX_TEXT).unwrap_or_else(|error| {
-            log::warn!("hls: what an earlier run has left stays: {error}");
+            log::warn!("hls: files of an earlier run are not removed: {error}");
             None
         });
         let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
@@ -86,12 +81,10 @@ impl Ledger {
         ledger
     }
 
-    /// The streams that have files.
     pub fn entries(&self) -> &BTreeSet<Entry> {
         &self.entries
     }
 
-    /// A stream will have files.
     pub fn add(&mut self, entry: Entry) {
         let line = entry.line('+');
         if self.entries.insert(entry) || self.is_lost() {
@@ -99,7 +92,6 @@ impl Ledger {
         }
     }
 
-    /// A stream's files have been deleted.
     pub fn remove(&mut self, entry: &Entry) {
         if self.entries.remove(entry) {
             self.stale += 2;
@@ -125,7 +117,7 @@ impl Ledger {
             append(&self.path, line)
         };
         if let Err(error) = result {
-            log::warn!("hls: {}: {error}; some files may stay", self.path.display());
+            log::warn!("hls: {}: {error}; some files may not be removed", self.path.display());
         }
     }
 }

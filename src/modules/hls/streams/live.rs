@@ -1,4 +1,4 @@
-//! The streams that are being written, found by what they claim: there may be thousands.
+//! The streams that are being written. They are found by their claims: there may be thousands.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,13 @@ use crate::modules::hls::files::naming::Naming;
 #[derive(Debug, Default)]
 pub struct LiveStreams {
     namings: HashMap<StreamId, Naming>,
-    /// Whose each claim is.
+    /// The stream that has each claim.
     claims: HashMap<PathBuf, StreamId>,
-    /// The streams that each master playlist lists.
+    /// The streams in each master playlist.
     masters: HashMap<PathBuf, Vec<StreamId>>,
 }
 
 impl LiveStreams {
-    /// Adds a stream.
     pub fn add(&mut self, stream: StreamId, naming: Naming) {
         if let Some(master) = naming.master_claim() {
             self.masters.entry(master).or_default().push(stream);
@@ -26,12 +25,10 @@ impl LiveStreams {
         self.namings.insert(stream, naming);
     }
 
-    /// The files of a stream.
     pub fn naming(&self, stream: StreamId) -> Option<&Naming> {
         self.namings.get(&stream)
     }
 
-    /// Takes a stream out.
     pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
         let naming = self.namings.remove(&stream)?;
         for claim in naming.claims() {
@@ -48,13 +45,13 @@ impl LiveStreams {
         Some(naming)
     }
 
-    /// The claim that a stream would have in common with another one than `own`, or with a master playlist.
+    /// A claim that another stream than `own`, or a master playlist, has already.
     pub fn conflict(&self, naming: &Naming, own: Option<StreamId>) -> Option<PathBuf> {
         let is_others = |claim: &PathBuf| self.claims.get(claim).is_some_and(|stream| Some(*stream) != own);
         naming.claims().into_iter().find(|claim| is_others(claim) || self.masters.contains_key(claim))
     }
 
-    /// Whether a stream's master playlist would be in the place of another file, or is made from other variants.
+    /// Whether another file has the path of a stream's master playlist, or other variants are in it.
     pub fn is_taken(&self, master: &Path, naming: &Naming) -> bool {
         let listed =
             self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));
@@ -62,7 +59,6 @@ impl LiveStreams {
         self.has_claim(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
     }
 
-    /// Whether that is a stream's own.
     pub fn has_claim(&self, path: &Path) -> bool {
         self.claims.contains_key(path)
     }

@@ -1,5 +1,5 @@
-//! The streams that are written and those that have ended: which may have the names of which files, and what becomes of the
-//! files after the end, also that of an earlier run of the server.
+//! The streams that are being written and those that have ended. No two may have the same files; after the end of a stream its
+//! list is ended and its files are removed, also those of an earlier run of the server.
 
 pub mod ended;
 pub mod ledger;
@@ -23,17 +23,16 @@ use ended::{Ended, EndedStreams, Stage};
 use ledger::{Entry, Ledger};
 use live::LiveStreams;
 
-/// Streams that have ended and whose lists are open, or whose files wait for removal; beyond this the oldest begin to
-/// go early.
+/// The most streams that have ended and whose lists are open or whose files are there; beyond this, the files of the oldest are
+/// removed early.
 pub const MAX_ENDED: usize = 4096;
 
-/// How soon the next ones are.
+/// The time between two steps of a removal.
 pub const NEXT_TURN: Duration = Duration::from_millis(1);
 
-/// A stream that has ended, by its token, and in what time it is its turn.
+/// The token of a stream that has ended, and the time until the next thing is to be done for it.
 pub type Wakeup = (u64, Duration);
 
-/// All streams of the module.
 #[derive(Debug, Default)]
 pub struct Streams {
     pub live: LiveStreams,
@@ -43,7 +42,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Takes up the streams that an earlier run has left, to end their lists and to delete their files.
+    /// Finds the streams whose lists an earlier run has not ended, or whose files it has not removed.
     pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<Wakeup> {
         let mut left = Vec::new();
         for app in apps.filter(|app| app.keeps_ledger()) {
@@ -80,8 +79,8 @@ impl Streams {
         self.schedule(Ended { naming, stage, written }, wait)
     }
 
-    /// Starts the fragments of a stream, unless another stream writes the same files. What an earlier
-    /// stream of the name left is not removed any more: this one goes on from it.
+    /// Starts to write a stream, unless another stream writes the same files. Files of an earlier stream of the name are not
+    /// removed any more: this one continues its playlist.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -122,7 +121,7 @@ impl Streams {
         Ok(Segmenter::new(&app.settings, publication))
     }
 
-    /// A stream ends, whose viewers have waited so long already.
+    /// A stream has ended, after its viewers have waited this time for its publisher.
     pub fn end(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<Wakeup> {
         let Some(naming) = self.live.take(stream) else { return Vec::new() };
         memory.end_owner(&naming.playlist());
@@ -138,7 +137,7 @@ impl Streams {
         self.schedule(Ended { naming, stage, written: None }, wait)
     }
 
-    /// Lets it be the turn of a stream that has ended in so much time, and that of the oldest now, if too many wait.
+    /// Schedules the next step for a stream that has ended, and for the oldest of too many.
     fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<Wakeup> {
         if ended.stage == Stage::Ended && ended.naming.settings().cleanup == Cleanup::Keep {
             self.remove_from_ledger(&ended.naming);
@@ -149,8 +148,8 @@ impl Streams {
         oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
     }
 
-    /// Does what is next for a stream that has ended, unless it has come back. Returns in what time it is its turn again,
-    /// if more is left.
+    /// Takes the next step for a stream that has ended, unless it has come back: ends its list, or removes some files. Returns the
+    /// time until the step after that.
     pub fn advance(&mut self, token: u64, outlet: &mut Outlet<'_>) -> Option<Duration> {
         let is_hurried = self.ended.is_hurried(token);
         let ended = self.ended.get_mut(token)?;
@@ -222,7 +221,6 @@ impl Streams {
         self.remove_from_ledger(naming);
     }
 
-    /// Nothing is left to do for a stream.
     fn remove_from_ledger(&mut self, naming: &Naming) {
         if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
             ledger.remove(&entry(naming));
@@ -230,7 +228,7 @@ impl Streams {
     }
 }
 
-/// In what time to look again at a stream that an earlier run has left, if that run still writes it.
+/// The time to wait if an earlier run still writes a stream that it has left.
 fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duration> {
     let (naming, before) = (&ended.naming, ended.written?);
     let written = disk::modified(&naming.playlist());
@@ -243,15 +241,15 @@ fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duratio
     Some(removal_delay(naming, found.map_or(Duration::ZERO, |found| found.listed())))
 }
 
-/// How long the files of a stream that has ended stay, whose playlist lists so much: also until those who wait for it have
-/// seen that it has.
+/// The time between the end of a stream, whose playlist lists so much, and the removal of its files. Those who wait for the
+/// stream must have seen the end of its list.
 fn removal_delay(naming: &Naming, listed: Duration) -> Duration {
     let settings = naming.settings();
     let until_told = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
     settings.removal_delay().max(listed.saturating_mul(2)).max(until_told)
 }
 
-/// How long the list of a stream that has ended is open, if its end is ever told.
+/// The time between the end of a stream and the end of its list; `None` if the list is never ended.
 fn open_for(naming: &Naming) -> Option<Duration> {
     match naming.settings().ending {
         Ending::After(wait) => Some(wait),
@@ -259,7 +257,7 @@ fn open_for(naming: &Naming) -> Option<Duration> {
     }
 }
 
-/// The same for a list that an earlier run has left. Where the end is told at once, encoders have as long as files stay to
+/// The same for a list that an earlier run has left. Where `hls_endlist` is 0, encoders have until the removal of the files to
 /// come back after a restart.
 fn open_after_restart(naming: &Naming) -> Option<Duration> {
     let settings = naming.settings();

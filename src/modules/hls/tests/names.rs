@@ -36,7 +36,7 @@ fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str
 
 fn module(apps: &[&App]) -> Hls {
     let mut hls = Hls { apps: apps.iter().map(|app| Some((*app).clone())).collect(), ..Hls::default() };
-    hls.has_files_beside = apps.iter().map(|app| hls.has_files_beside(app)).collect();
+    hls.mixed_folders = apps.iter().map(|app| hls.has_mixed_folders(app)).collect();
     hls
 }
 

@@ -1,11 +1,11 @@
-//! Warns of HLS that no location serves, or not to other sites.
+//! Warnings and notes on the HTTP locations that serve, or should serve, the files of HLS.
 
 use std::path::{Path, PathBuf, absolute};
 
 use crate::conf::{Node, NoticeKind, Scope};
 use crate::engine::{Config, Location, Probe, Served};
 
-/// Looks for a location that serves the `hls_path` of each application.
+/// Warns of each `hls_path` that no location serves.
 pub fn probe(config: &Config<'_>, probe: &mut Probe) {
     for application in &config.applications {
         let hls = application.features.hls.as_ref().filter(|hls| !hls.path.is_empty());
@@ -26,7 +26,7 @@ pub fn probe(config: &Config<'_>, probe: &mut Probe) {
     }
 }
 
-/// A `root` that names the folder itself where an `alias` is meant, and what to write.
+/// A `root` that names the folder itself where an `alias` is meant, and the message that says what to write.
 fn mistaken_root<'t>(location: &Location<'t>, folder: &Path) -> Option<(&'t Node, String)> {
     let root = location.scope.own("root").next()?;
     let text = root.args.first()?;
