@@ -13,15 +13,14 @@ use crate::modules::hls::files::naming::Naming;
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
     text: String,
-    /// The length of each entry in `text`, also of those that have slid out.
+    /// The length of each entry in `text`, also of those that have left the list.
     lengths: VecDeque<usize>,
-    /// How many have slid out, and their bytes.
+    /// The number of entries at the front that have left the list, and their bytes.
     out: usize,
     out_bytes: usize,
 }
 
 impl Entries {
-    /// The first entry slides out.
     pub fn slide(&mut self) {
         match self.lengths.get(self.out) {
             Some(length) => (self.out, self.out_bytes) = (self.out + 1, self.out_bytes + length),
@@ -29,7 +28,7 @@ impl Entries {
         }
     }
 
-    /// The last so many that have slid out are listed again, and no more than `listed` entries are.
+    /// Lists the last `out` entries again that have left, and drops those behind the first `listed`.
     pub fn undo(&mut self, out: usize, listed: usize) {
         if self.out < out {
             *self = Self::default();
@@ -44,7 +43,7 @@ impl Entries {
         }
     }
 
-    /// Forgets what has slid out, once that is half of all: no more of it is taken back.
+    /// Drops the text of entries that have left, once that is half of all: their leaving is not undone any more.
     pub fn forget_out(&mut self) {
         if self.out_bytes > self.text.len() / 2 {
             self.text.drain(..self.out_bytes);
@@ -54,7 +53,7 @@ impl Entries {
     }
 
     /// Appends the text of all fragments, of which the first is rendered anew: its key may have been named by one that
-    /// has slid out.
+    /// has left.
     pub fn write(&mut self, naming: &Naming, fragments: &VecDeque<Fragment>, text: &mut String) {
         let Some(first) = fragments.front() else { return };
         self.render_new(naming, fragments);

@@ -1,4 +1,4 @@
-//! What a playlist knows of each fragment.
+//! A fragment as the playlist lists it, and one that it lists no more.
 
 use crate::modules::hls::files::keys;
 
@@ -7,14 +7,14 @@ use crate::modules::hls::files::keys;
 pub enum Begins {
     /// It can be decoded by itself.
     Independent,
-    /// It was cut off from the one before without a key frame.
+    /// It continues the fragment before without a key frame.
     Within,
 }
 
-/// With what a fragment is encrypted.
+/// AES-128 of a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encryption {
-    /// The number in the key's name.
+    /// The id in the name of the key.
     pub key: u64,
     /// The fragment's own initialization vector.
     pub iv: keys::Bytes,
@@ -25,34 +25,32 @@ pub struct Encryption {
 pub struct Fragment {
     /// The number in its name.
     pub id: u64,
-    /// Its EXTINF in milliseconds.
+    /// EXTINF in milliseconds.
     pub duration: u64,
     /// Whether its times or codecs do not follow from the one before.
     pub discontinuity: bool,
-    /// How it begins.
     pub begins: Begins,
-    /// When it was live, in milliseconds since 1970.
+    /// The date of its first frame, in milliseconds since 1970.
     pub date: Option<u64>,
-    /// With what it is encrypted.
     pub encryption: Option<Encryption>,
-    /// Its length.
+    /// The size of its file.
     pub bytes: u64,
 }
 
 impl Fragment {
-    /// The same as one that may be deleted at once.
+    /// The same fragment, to be removed at once.
     pub fn retired(&self) -> Retired {
         Retired { id: self.id, key: self.encryption.map(|encryption| encryption.key), until: 0 }
     }
 }
 
-/// A fragment that is no longer listed.
+/// A fragment that is no longer listed and not yet removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retired {
     /// The number in its name.
     pub id: u64,
-    /// That of its key.
+    /// The id of its key.
     pub key: Option<u64>,
-    /// When to delete it, on the publication's media clock.
+    /// The time of its removal, in milliseconds of published media.
     pub until: u64,
 }

@@ -1,7 +1,7 @@
-//! The master playlist: the streams whose names differ in a suffix, each with what it needs to be played.
+//! The master playlist: the streams whose names differ in a suffix, each with its attributes.
 //!
-//! What is known of a variant stands in its own playlist, as a comment, so the master playlist is made
-//! from what is there and nothing else: those that are live or still listed, also after a restart.
+//! The attributes of a variant stand as a comment in its own playlist, so the master playlist is made from the playlists that are
+//! there: of variants that are live or whose files are not yet removed, also after a restart.
 
 use std::time::SystemTime;
 

@@ -1,8 +1,8 @@
-//! A media playlist (RFC 8216): what it lists, and its text. Reading the text back is in `playlist/read.rs`.
+//! A media playlist (RFC 8216): its fragments and its text. `read.rs` reads the text back.
 //!
-//! The text is also our own record of what there is: comments, which players skip, name the fragments
-//! that are no longer listed and not yet deleted, and what a master playlist has to say of the stream. So
-//! a server that was killed finds all it needs in the one file that appears with each fragment.
+//! The text is also our own record: comments, which players skip, name the fragments that are retired and not yet removed, and
+//! the attributes for the master playlist. So a server that was killed finds all it needs in the one file that appears with
+//! each fragment.
 
 mod entries;
 pub mod found;
@@ -35,13 +35,12 @@ const MARGIN: u64 = 100;
 const TOLERANCE: u64 = 500;
 /// The beginning of 2024, in seconds since 1970.
 const COUNTING_SINCE: u64 = 1_704_067_200;
-/// What our comments begin with.
+/// A comment with the numbers of retired fragments.
 const RETIRED: &str = "#millstream retired";
-/// So does this one: where the last fragment ended, and where its sound did, in ticks.
+/// A comment with the end of the last fragment and of its sound, in ticks.
 const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 
-/// What a playlist says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {
     kind: ListKind,
@@ -52,30 +51,30 @@ pub struct Playlist {
     entries: Entries,
 }
 
-/// What changes with each fragment.
+/// The numbers of a playlist that change with each fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Numbers {
     /// EXT-X-MEDIA-SEQUENCE: the number of the first fragment. Never goes back.
     sequence: u64,
-    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities that have slid out.
+    /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities before the first fragment.
     discontinuity_sequence: u64,
-    /// EXT-X-TARGETDURATION in seconds, once it has been told: no rounded duration is above it.
+    /// EXT-X-TARGETDURATION in seconds, once it has been published: no rounded duration is above it.
     target: Option<u64>,
-    /// Below which all ids have been used.
+    /// All ids below it have been used.
     next_id: u64,
-    /// Where the last fragment ended.
+    /// The end of the last fragment.
     ends: Option<Ends>,
-    /// Milliseconds that are listed.
+    /// The duration of all listed fragments in milliseconds.
     total: u64,
-    /// Listed fragments that begin within what was cut off.
+    /// The number of listed fragments that do not begin with a key frame.
     within: usize,
 }
 
-/// What a fragment has changed, to be taken back if it cannot be shown.
+/// The changes by a new fragment, to be undone if it cannot be published.
 #[derive(Debug)]
 pub struct Pushed {
     before: Numbers,
-    /// The fragments that have slid out.
+    /// The fragments that have left the list.
     pub out: Vec<Fragment>,
 }
 
@@ -99,9 +98,9 @@ impl Playlist {
         }
     }
 
-    /// The same for a stream of which an earlier run may have had more than is known. It counts from what
-    /// none can have come to by now: four fragments and one discontinuity a second. Both numbers stay
-    /// below 2^31 until 2041; some players have no more for them.
+    /// The same for a stream of which an earlier run may have published fragments that are not known. It counts from numbers that no
+    /// run can have reached by now: four fragments and one discontinuity a second since 2024. Both stay below 2^31 until 2041; some
+    /// players read them into 32 bits.
     pub fn counting_from(self, wall: SystemTime) -> Self {
         let since =
             wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(COUNTING_SINCE);
@@ -111,7 +110,7 @@ impl Playlist {
         Self { numbers, ..self }
     }
 
-    /// Adds the newest fragment and returns those that slide out: all that are not needed to cover
+    /// Adds the newest fragment and returns those that leave the list: all that are not needed to cover
     /// `length` milliseconds, nor three target durations (6.2.2), nor to list three. The first one to be
     /// added decides the target duration: fragments of `expected` milliseconds must fit into it.
     pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Pushed {
@@ -132,7 +131,7 @@ impl Playlist {
         Pushed { before, out }
     }
 
-    /// Makes it as if the newest fragment had never been.
+    /// Undoes the addition of the newest fragment.
     pub fn undo(&mut self, change: Pushed) {
         self.fragments.pop_back();
         self.numbers = change.before;
@@ -153,8 +152,8 @@ impl Playlist {
         self.fragments.len() > MAX_LISTED || self.fragments.len() > MIN_LISTED && is_covered
     }
 
-    /// Lets all fragments slide out, and counts a discontinuity behind the last: what comes next has
-    /// nothing to do with them, and may have another target duration.
+    /// Empties the list, and counts a discontinuity behind the last fragment: the next one does not continue it, and may have another
+    /// target duration.
     pub fn restart(&mut self) -> Vec<Fragment> {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.numbers.discontinuity_sequence = self.numbers.discontinuity_sequence.saturating_add(1);
@@ -162,17 +161,16 @@ impl Playlist {
         out
     }
 
-    /// The newest fragment ends there.
     pub fn ends_at(&mut self, ends: Ends) {
         self.numbers.ends = Some(ends);
     }
 
-    /// Where the last fragment ended.
+    /// The end of the last fragment.
     pub fn ends(&self) -> Option<Ends> {
         self.numbers.ends
     }
 
-    /// Lets the first fragment slide out.
+    /// Takes the first fragment out of the list.
     pub fn slide(&mut self) -> Option<Fragment> {
         let fragment = self.fragments.pop_front()?;
         self.entries.slide();
@@ -185,8 +183,8 @@ impl Playlist {
         Some(fragment)
     }
 
-    /// Takes the lengths of the files there are. The first fragments up to the last one that is missing
-    /// slide out, and are returned. A file of no bytes is what a power cut has left of one.
+    /// Sets the sizes of fragments to those of their files. The fragments up to the last one whose file is missing leave the list, and
+    /// are returned. A file without bytes is what a power cut leaves, and counts as missing.
     pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
@@ -198,17 +196,17 @@ impl Playlist {
         (0..missing).filter_map(|_| self.slide()).collect()
     }
 
-    /// A number that was given away, though its fragment was never listed.
+    /// Marks an id as used, though its fragment was never listed.
     pub fn skip(&mut self, id: u64) {
         self.numbers.next_id = self.numbers.next_id.max(id.saturating_add(1));
     }
 
-    /// The longest that the next fragment may be, in milliseconds, once the target duration is told.
+    /// The longest duration of the next fragment, in milliseconds, once the target duration has been published.
     pub fn longest(&self) -> Option<u64> {
         self.numbers.target.map(longest)
     }
 
-    /// True if a fragment may be as long, in milliseconds, without another target duration.
+    /// Whether a fragment of this duration, in milliseconds, fits the target duration.
     pub fn fits_target(&self, duration: u64) -> bool {
         self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
     }
@@ -224,7 +222,7 @@ impl Playlist {
         self.kind == ListKind::Event && self.fragments.len() >= MAX_LISTED
     }
 
-    /// The least number that no fragment has had.
+    /// The smallest id that has not been used.
     pub fn next_id(&self) -> u64 {
         self.numbers.next_id
     }
@@ -234,22 +232,20 @@ impl Playlist {
         self.numbers.target.unwrap_or_default().saturating_mul(1000)
     }
 
-    /// The listed fragments, oldest first.
+    /// Oldest first.
     pub fn fragments(&self) -> impl DoubleEndedIterator<Item = Fragment> + Clone {
         self.fragments.iter().copied()
     }
 
-    /// How many are listed.
     pub fn len(&self) -> usize {
         self.fragments.len()
     }
 
-    /// True if no fragment is listed.
     pub fn is_empty(&self) -> bool {
         self.fragments.is_empty()
     }
 
-    /// Milliseconds that are listed.
+    /// The duration of all listed fragments in milliseconds.
     pub fn total(&self) -> u64 {
         self.numbers.total
     }
@@ -262,9 +258,8 @@ impl Playlist {
 /// Whether more fragments will follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The stream is live.
     Open,
-    /// No more: EXT-X-ENDLIST.
+    /// EXT-X-ENDLIST.
     Ended,
 }
 

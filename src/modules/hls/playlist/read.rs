@@ -13,13 +13,13 @@ const MAX_DURATION: u64 = 24 * 3600 * 1000;
 /// The largest sequence number that is read back.
 const MAX_SEQUENCE: u64 = 9_999_999_999_999_999;
 
-/// What the next fragment's tags have said so far.
+/// The tags of the next fragment so far.
 #[derive(Debug, Default)]
 struct Tags {
     duration: Option<u64>,
     discontinuity: bool,
     date: Option<u64>,
-    /// Holds until another one.
+    /// Holds until the next EXT-X-KEY.
     encryption: Option<Encryption>,
 }
 
@@ -78,13 +78,13 @@ impl Playlist {
     }
 }
 
-/// What a playlist's text says of its stream for the master playlist; `None` if it lists nothing.
+/// The attributes for the master playlist in the text of a media playlist; `None` if it lists nothing.
 pub fn stream_inf(text: &str) -> Option<Attributes> {
     text.lines().find(|line| line.starts_with("#EXTINF"))?;
     Attributes::parse(stream_inf_line(text).unwrap_or_default())
 }
 
-/// The same as it is written, if it is.
+/// The same as text.
 pub fn stream_inf_line(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix(STREAM_INF))
 }
@@ -115,7 +115,7 @@ fn parse_date(value: &str) -> Option<u64> {
     u64::try_from(date.as_millisecond()).ok()
 }
 
-/// The encryption of the fragments that follow, or that they have none; `None` for what we would not write.
+/// The encryption of the fragments that follow, if any; `None` for a value that we would not write.
 fn parse_encryption(value: &str, naming: &Naming) -> Option<Option<Encryption>> {
     let attributes = Attributes::parse(value)?;
     if attributes.get("METHOD")? == "NONE" {

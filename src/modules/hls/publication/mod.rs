@@ -1,21 +1,19 @@
-//! What viewers see of one stream: its playlist and fragments in their place, from the first to the
-//! removal of the last. It owns the numbering, the window, the keys and the deletion of what slid out,
-//! and knows nothing of media.
+//! The files of one stream while it is written: fragments, keys and the playlist. It owns the numbers of fragments, the list, the
+//! keys and the removal of retired fragments, and knows nothing of media.
 //!
-//! The order in which things appear is what a killed server leaves behind: the new playlist is written
-//! under its hidden name first, then key and fragment appear, then the playlist. So a listed fragment is
-//! there, and whatever is there is named in one of the two.
+//! A server may be killed between any two files. So the new playlist is written under its hidden name first; then key and fragment
+//! appear, then the playlist. A listed fragment is there, and every file that is there is named in one of the two.
+
+mod room;
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles, Outlet, SHORTEST_HOLD};
+use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_HOLD};
 
-use super::fragment::OpenFragment;
 use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
 use crate::media::segment::line::Ends;
 use crate::media::segment::measure::{Description, Listed, Measure};
@@ -28,17 +26,13 @@ use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::attributes::Attributes;
 use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Settings, Storage};
 
-/// The most fragments that wait for their deletion, as many as were listed; beyond this the oldest go early.
+/// The most retired fragments, as many as were listed; beyond this the oldest are removed early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
 
-/// The most files that are deleted at a time, which should last some milliseconds at most.
+/// The most files that are removed at a time, which should last some milliseconds at most.
 pub const MAX_AT_ONCE: usize = 64;
 
-/// More than a playlist has before its first entry, and than an entry has beside its names, in bytes.
-const HEAD_BYTES: u64 = 512;
-const ENTRY_BYTES: u64 = 256;
-
-/// How the next fragment relates to the last one listed.
+/// Whether the next fragment continues the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Join {
     Follows,
@@ -46,12 +40,10 @@ enum Join {
     Discontinuity,
 }
 
-/// Whether the directories are there, and in them what is listed.
+/// Whether the directories and the listed files have been checked to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Directories {
-    /// As far as we know.
     Checked,
-    /// Perhaps not.
     Unchecked,
 }
 
@@ -59,34 +51,29 @@ enum Directories {
 #[derive(Debug)]
 struct Key {
     bytes: keys::Bytes,
-    /// The number of the first fragment that was published with it, once there is one.
+    /// The id of the first fragment that was published with it, once there is one.
     id: Option<u64>,
-    /// Fragments that were.
+    /// The number of fragments that were published with it.
     fragments: u64,
 }
 
-/// A fragment that is whole.
+/// A fragment of which all is written.
 #[derive(Debug)]
 pub struct CompleteFragment<'a> {
-    /// The fragment.
     pub draft: Draft,
-    /// Its length.
     pub bytes: u64,
     /// In milliseconds.
     pub duration: u64,
-    /// Where it ends.
     pub ends: Ends,
-    /// How it begins.
     pub begins: Begins,
     /// The publisher's timestamp of its first frame, in milliseconds.
     pub timestamp: u64,
-    /// When that was, in milliseconds since 1970.
+    /// The date of the first frame, in milliseconds since 1970.
     pub date: Option<u64>,
-    /// How long fragments are expected to be, in milliseconds.
+    /// The expected duration of later fragments, in milliseconds.
     pub expected: u64,
-    /// What it holds.
     pub description: &'a Description,
-    /// Pictures in it.
+    /// The number of pictures in it.
     pub frames: u64,
 }
 
@@ -94,32 +81,30 @@ pub struct CompleteFragment<'a> {
 #[derive(Debug)]
 pub struct Publication {
     naming: Naming,
-    /// Whose its files in memory are: the playlist's path.
+    /// The owner of its files in memory: the path of the playlist.
     owner: Rc<Path>,
     settings: Rc<Settings>,
-    /// An empty file that stands for frames which wait until it is known what to write: they are counted as memory that
-    /// the stream takes up.
+    /// An empty file with which frames that are not written yet are counted as memory of the stream.
     waiting: Option<Rc<Extent>>,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
     retired: VecDeque<Retired>,
-    /// Media that was published here, in milliseconds.
+    /// The duration of all published fragments in milliseconds.
     clock: u64,
     directories: Directories,
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
-    /// True until players could start once.
+    /// Whether the list has never been long enough for players to start.
     is_starting: bool,
-    /// Whether the stream has ended, and the playlist says so.
     end: End,
     measure: Measure,
     has_warned: bool,
 }
 
 impl Publication {
-    /// Takes up what an earlier publication of the same name left. Nothing is written yet.
+    /// Continues the playlist of an earlier publication of the same name. Nothing is written yet.
     pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
         let settings = Rc::clone(naming.settings());
         let empty = || Playlist::new(settings.kind, settings.fragment);
@@ -131,7 +116,7 @@ impl Publication {
             Ok(None) if settings.storage == Storage::Disk => (empty(), Vec::new()),
             Ok(None) => (empty().counting_from(wall), Vec::new()),
             Err(why) => {
-                log::warn!("{}: hls does not go on from the playlist in place: {why}", naming.label());
+                log::warn!("{}: hls does not continue the playlist in place: {why}", naming.label());
                 (empty().counting_from(wall), Vec::new())
             }
         };
@@ -185,8 +170,8 @@ impl Publication {
         Ok((draft, Some(cipher)))
     }
 
-    /// Lets a fragment appear, lists it, and deletes some of what has been out of the list for long enough. After
-    /// an error it is as if the fragment had never been.
+    /// Publishes a fragment and the playlist that lists it, and removes some retired fragments whose time has come. After an error the
+    /// fragment is not listed.
     pub fn add(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_full() {
             return Err(io::Error::other("the event lists as many fragments as it can"));
@@ -194,13 +179,13 @@ impl Publication {
         let clock = self.clock;
         self.clock = clock.saturating_add(finished.duration);
         self.remove_retired(self.clock, outlet.memory);
-        let shown = self
+        let published = self
             .reserve(self.growth_of_list(outlet.memory), outlet.memory)
             .and_then(|()| self.list(finished, outlet));
-        if shown.is_err() {
+        if published.is_err() {
             self.clock = clock;
         }
-        shown
+        published
     }
 
     fn list(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
@@ -212,7 +197,7 @@ impl Publication {
             self.retire(fragment);
         }
         let has_news = self.measure(finished.description, finished.frames);
-        if let Err(error) = self.show(finished.draft, &fragment, outlet) {
+        if let Err(error) = self.publish(finished.draft, &fragment, outlet) {
             self.retired.truncate(waiting);
             self.playlist.undo(change);
             return Err(error);
@@ -229,7 +214,7 @@ impl Publication {
         Ok(())
     }
 
-    /// Takes in the newest fragment; true if what is to be advertised has changed.
+    /// Measures the newest fragment; true if the attributes for the master playlist have changed.
     fn measure(&mut self, description: &Description, frames: u64) -> bool {
         let newest_first = self.playlist.fragments().rev();
         let listed =
@@ -244,21 +229,21 @@ impl Publication {
         }
         self.end = End::Ended;
         self.reserve(self.growth_of_list(outlet.memory), outlet.memory)?;
-        self.write_list(outlet)
+        if self.playlist.is_empty() { Ok(()) } else { self.write_list(outlet) }
     }
 
-    /// True if nothing more can be listed: an event that is as long as it may be.
+    /// Whether no more can be listed: an event that is as long as it may be.
     pub fn is_full(&self) -> bool {
         self.playlist.is_full()
     }
 
-    /// What is added next does not follow from what is listed: other times, or other codecs.
+    /// The next fragment does not continue the last one: it has other times, or other codecs.
     pub fn mark_discontinuity(&mut self) {
         self.join = Join::Discontinuity;
     }
 
-    /// Nothing can be written: for want of room, for which some of what is no longer listed goes at once, or because
-    /// somebody has removed the directories, and what is listed with them.
+    /// Prepares for another attempt after an error: the disk may be full, so some retired fragments are removed at once; or somebody
+    /// has removed the directories and the listed files, so these are checked again.
     pub fn recover(&mut self, memory: &mut MemoryFiles) {
         self.remove_retired(u64::MAX, memory);
         // The fragment that was being written has been dropped.
@@ -266,92 +251,8 @@ impl Publication {
         self.directories = Directories::Unchecked;
     }
 
-    /// The files of the place where the stream's are.
     pub fn files<'a>(&self, memory: &'a mut MemoryFiles) -> Files<'a> {
         Files::of(self.settings.storage, memory)
-    }
-
-    /// Makes room in memory for the fragment that is being written, and for so many bytes of frames that wait until it is
-    /// known what to write. An error if there is none: nothing of them may be written.
-    pub fn make_room(
-        &mut self,
-        open: Option<&OpenFragment>,
-        frames: usize,
-        memory: &mut MemoryFiles,
-    ) -> io::Result<()> {
-        if self.settings.storage == Storage::Disk {
-            return Ok(());
-        }
-        let waiting = memory.growth(self.waiting.as_deref(), frames as u64);
-        let open = open.map_or(Growth::default(), |open| open.growth(memory));
-        self.reserve(waiting + open, memory)?;
-        if waiting.is_none() {
-            return Ok(());
-        }
-        let extent = match &self.waiting {
-            Some(extent) => Rc::clone(extent),
-            None => Rc::clone(self.waiting.insert(memory.begin_draft(Some(&self.owner))?)),
-        };
-        memory.append(&extent, &[], frames as u64)
-    }
-
-    /// Makes room in memory for what is about to be written: the oldest of this stream goes first. If not even the
-    /// newest fragment can stay, nothing is listed, and there is no room.
-    fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
-        let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
-        let (limit, listed) = (limit as u64, self.playlist.len());
-        let is_asked = growth.to > growth.from || memory.is_crowded();
-        let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
-        while !has_room && self.give_up_oldest(memory) {
-            has_room = memory.make_room(limit, &self.owner, growth);
-        }
-        if self.playlist.len() < listed {
-            self.list_less(memory);
-        }
-        memory.want_back(limit);
-        if has_room { Ok(()) } else { Err(io::Error::other("hls_memory_size is used up")) }
-    }
-
-    /// Deletes the oldest fragment, one that is not listed first. False if there is none.
-    fn give_up_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
-        if !mem::replace(&mut self.has_warned, true) {
-            log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
-        }
-        self.is_starting = false;
-        if self.retired.is_empty()
-            && let Some(fragment) = self.playlist.slide()
-        {
-            self.retired.push_back(fragment.retired());
-        }
-        self.remove_oldest(memory)
-    }
-
-    /// Writes a list in memory that has become shorter, in the room of the one that was there.
-    fn list_less(&mut self, memory: &mut MemoryFiles) {
-        let path = self.naming.playlist();
-        if self.playlist.is_empty() {
-            self.join = Join::Discontinuity;
-            return memory.remove(&path);
-        }
-        let modified = memory.get(&path).map_or(SystemTime::UNIX_EPOCH, |file| file.modified);
-        if let Err(error) = memory.replace(&path, self.render().as_bytes(), modified) {
-            log::error!("{}: hls: {error}", self.label());
-        }
-    }
-
-    /// How the list grows with one more fragment and its key, at most.
-    fn growth_of_list(&self, memory: &MemoryFiles) -> Growth {
-        let path = self.naming.playlist();
-        let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);
-        let next = self.playlist.next_id();
-        let names = self.naming.uri(next).len() + self.naming.key_uri(next).len();
-        let more = memory.growth(None, text + names as u64 + ENTRY_BYTES);
-        let key = if self.settings.keys.is_some() {
-            memory.growth(None, keys::BLOCK as u64)
-        } else {
-            Growth::default()
-        };
-        Growth { from: memory.bytes_at(&path), to: 0 } + more + key
     }
 
     fn write_list(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
@@ -366,50 +267,48 @@ impl Publication {
         Stamp { modified: outlet.now.wall, hold: self.hold() }
     }
 
-    /// How long a reader may take over a fragment: as long as it is listed.
+    /// The time in which a client must have fetched a fragment: as long as it is listed.
     fn hold(&self) -> Duration {
         let listed = self.settings.playlist_length.max(self.playlist.total());
         Duration::from_millis(listed).max(SHORTEST_HOLD)
     }
 
-    /// The stream as the log names it: `live/cam`.
     pub fn label(&self) -> &str {
         self.naming.label()
     }
 
-    /// True if the end is to be told with the last fragment: nobody waits for the stream, or no more can be listed.
+    /// Whether EXT-X-ENDLIST is written together with the last fragment: `hls_endlist` is 0, or no more can be listed.
     pub fn ends_at_once(&self) -> bool {
         self.settings.ending == Ending::After(Duration::ZERO) || self.is_full()
     }
 
-    /// The longest that the next fragment may be, in milliseconds, once that has been told.
+    /// The longest duration of the next fragment, in milliseconds, once the target duration has been published.
     pub fn longest(&self) -> Option<u64> {
         self.playlist.longest()
     }
 
-    /// True if the next fragment may be as long, in milliseconds.
+    /// Whether a fragment of this duration, in milliseconds, fits the target duration.
     pub fn fits_target(&self, duration: u64) -> bool {
         self.playlist.fits_target(duration)
     }
 
-    /// Where the last fragment ended, if anything tells.
+    /// The end of the last fragment, if it is known.
     pub fn ends(&self) -> Option<Ends> {
         self.playlist.ends()
     }
 
-    /// Whether nothing is listed.
     pub fn is_empty(&self) -> bool {
         self.playlist.is_empty()
     }
 
-    /// Whether players could never start. A list with which they could is not hurried, not even behind a break: Chromium's
+    /// Whether the list has never been long enough for players to start. Fragments are short until then, and never again: Chromium's
     /// own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last three, and
     /// would miss some that came faster.
     pub fn is_starting(&self) -> bool {
         self.is_starting
     }
 
-    /// Makes the directories, and lists no more what is not there.
+    /// Makes the directories, and retires fragments whose files are gone.
     fn check_directories(&mut self) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             make_directories(&self.naming)?;
@@ -435,8 +334,8 @@ impl Publication {
         }
     }
 
-    /// A number above all others, and as the settings want it as far as that goes: an encoder that starts
-    /// over counts from 0 again, and two fragments may fall on one multiple.
+    /// The number by `hls_fragment_naming`, or a larger one if that is not above all before: an encoder that starts over counts from 0
+    /// again, and two fragments may fall on one multiple.
     fn number(&self, finished: &CompleteFragment<'_>) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
@@ -448,8 +347,8 @@ impl Publication {
         if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) }
     }
 
-    /// Key, fragment and playlist appear.
-    fn show(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    /// Publishes key, fragment and playlist, in this order.
+    fn publish(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let (text, stamp) = (self.render(), self.stamp(outlet));
         let playlist = self.naming.playlist();
         let (path, key) = (self.naming.fragment(fragment.id), self.naming.key(fragment.id));
@@ -479,7 +378,7 @@ impl Publication {
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }
 
-    /// A fragment may go when it has been out of the list for as long as the list was, and its own
+    /// A fragment may be removed when it has been out of the list for as long as the list was, and its own
     /// duration (RFC 8216 6.2.2), in media time.
     fn retire(&mut self, fragment: &Fragment) {
         if self.settings.cleanup == Cleanup::Delete {
@@ -504,7 +403,7 @@ impl Publication {
         }
     }
 
-    /// Deletes the oldest fragment that is no longer listed, and its key, if no other needs that.
+    /// Removes the oldest retired fragment, and its key, if no other needs that. False if there is none.
     fn remove_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
         let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
         let mut files = self.files(memory);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use super::*;
 use crate::engine::Now;
 use crate::modules::hls::files::disk::tests::Scratch;
+use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
