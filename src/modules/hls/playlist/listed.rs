@@ -2,14 +2,7 @@
 
 use crate::modules::hls::files::keys;
 
-/// How a fragment begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
-    /// It can be decoded by itself.
-    Independent,
-    /// It continues the fragment before without a key frame.
-    Within,
-}
+pub use crate::media::segment::open::Begins;
 
 /// AES-128 of a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use super::{Join, Publication};
 use crate::engine::{Growth, MemoryFile, MemoryFiles};
 use crate::modules::hls::files::keys;
-use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::Storage;
 
 /// The most bytes of a playlist before its first entry, and of an entry beside its names.
@@ -19,17 +18,11 @@ const ENTRY_BYTES: u64 = 256;
 impl Publication {
     /// Makes room in memory for the open fragment, and for so many bytes of frames that are not written yet. An error if there is none:
     /// nothing of them may be written.
-    pub fn make_room(
-        &mut self,
-        open: Option<&OpenFragment>,
-        frames: usize,
-        memory: &mut MemoryFiles,
-    ) -> io::Result<()> {
+    pub fn make_room(&mut self, open: Growth, frames: usize, memory: &mut MemoryFiles) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             return Ok(());
         }
         let waiting = memory.growth(self.waiting.as_deref(), frames as u64);
-        let open = open.map_or(Growth::default(), |open| open.growth(memory));
         self.reserve(waiting + open, memory)?;
         if waiting.is_none() {
             return Ok(());

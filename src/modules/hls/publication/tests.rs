@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::super::fragment::OpenFragment;
 use super::*;
 use crate::engine::Now;
 use crate::modules::hls::files::disk::tests::Scratch;
-use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
@@ -437,19 +437,20 @@ fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
 fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
     let mut outlet = Outlet { now, memory };
     let draft = publication.start_fragment(&mut outlet).unwrap();
-    let mut open = OpenFragment::new(draft, 0, Vec::new());
+    let (mut open, mut buffer) = (OpenFragment::new(draft, u64::MAX), Vec::new());
     for _ in 0..bytes.div_ceil(PIECE) {
-        open.buffer().extend([7; PIECE]);
-        if let Err(error) = publication.make_room(Some(&open), 0, outlet.memory) {
+        buffer.extend([7; PIECE]);
+        let growth = open.growth(&buffer, outlet.memory);
+        if let Err(error) = publication.make_room(growth, 0, outlet.memory) {
             assert_eq!(error.to_string(), "hls_memory_size is used up");
             drop(open);
             publication.mark_discontinuity();
             publication.recover(outlet.memory);
             return false;
         }
-        open.drain(&mut publication.files(outlet.memory)).unwrap();
+        open.drain(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
     }
-    let (draft, _, _) = open.finish(&mut publication.files(outlet.memory)).unwrap();
+    let (draft, _) = open.finish(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
     publication.add(finished(draft, &Description::default()), &mut outlet).unwrap();
     true
 }
@@ -517,15 +518,14 @@ fn there_is_room_before_anything_is_written() {
     }
     let mut outlet = Outlet { now, memory: &mut memory };
     let draft = publication.start_fragment(&mut outlet).unwrap();
-    let mut open = OpenFragment::new(draft, 0, Vec::new());
-    open.buffer().extend([7; 50 * 4096]);
-    publication.make_room(Some(&open), 0, outlet.memory).unwrap();
+    let (open, mut buffer) = (OpenFragment::new(draft, u64::MAX), vec![7; 50 * 4096]);
+    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap();
     let before = outlet.memory.bytes();
     let listed = list_in(outlet.memory).matches("#EXTINF").count();
     assert_eq!((before, listed), (11 * 4096, 1), "the newest fragment and the list stay");
     // There is none for a longer one, whatever is given up for it, so nothing of it is written.
-    open.buffer().extend([7; 30 * 4096]);
-    publication.make_room(Some(&open), 0, outlet.memory).unwrap_err();
+    buffer.extend([7; 30 * 4096]);
+    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap_err();
     assert_eq!(outlet.memory.bytes(), 0);
 }
 

@@ -3,16 +3,18 @@
 use std::io;
 use std::rc::Rc;
 
+use super::{Cut, Segmenter};
 use crate::engine::Outlet;
 use crate::media::nal::{AccessUnit, Start};
-use crate::media::ts::{Timing, ticks};
+use crate::media::segment::cutting::SLOWEST;
+use crate::media::segment::picture::Picture;
+use crate::media::segment::repeat::Repeated;
+use crate::media::segment::slicer::Boundary;
+use crate::media::ts::ticks;
 use crate::media::{Frame, Slices};
 
-use super::super::fragment::MAX_KEPT;
-use super::super::playlist::Begins;
-use super::{Cut, Segmenter};
-use crate::media::segment::picture::Picture;
-use crate::media::segment::slicer::Boundary;
+/// The buffer of an access unit keeps no more than this after a large key frame, in bytes.
+const MAX_KEPT: usize = 64 * 1024;
 
 impl Segmenter {
     /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.
@@ -22,8 +24,8 @@ impl Segmenter {
                 self.finish_picture();
                 return self.begin_picture(frame, outlet);
             }
-            Slices::Continue { .. } => self.gathering.go_on(frame),
-            Slices::None => self.gathering.keep_non_vcl(frame),
+            Slices::Continue { .. } => self.waiting.picture.go_on(frame),
+            Slices::None => self.waiting.picture.keep_non_vcl(frame),
             Slices::Unread => false,
         };
         if !is_kept {
@@ -35,7 +37,7 @@ impl Segmenter {
     /// Counts a message that is not written, and says why if that is its own fault. Before the first picture nothing is
     /// missed.
     fn leave_out(&mut self, frame: &Frame) {
-        if self.open.is_none() {
+        if self.writer.open().is_none() {
             return;
         }
         self.skipped += 1;
@@ -50,22 +52,21 @@ impl Segmenter {
     fn begin_picture(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.codecs.video_for(frame).is_none() {
             self.skipped += 1;
-            self.gathering.forget_non_vcl();
+            self.waiting.picture.forget_non_vcl();
             return Ok(());
         }
-        if self.open.is_none() && !frame.is_video_key() {
-            self.gathering.forget_non_vcl();
+        if self.writer.open().is_none() && !frame.is_video_key() {
+            self.waiting.picture.forget_non_vcl();
             return Ok(());
         }
         let cut = self.judge_video(frame);
         if cut.is_some_and(Cut::breaks) {
-            self.slicer.restart();
+            self.cutting.slicer.restart();
         }
         if frame.is_video_key() {
-            self.slicer.key(frame.timestamp);
+            self.cutting.slicer.key(frame.timestamp);
         }
-        let dts = ticks(frame.timestamp);
-        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
+        let dts = self.writer.dts(frame.timestamp);
         if let Some(cut) = cut {
             self.close(cut, dts, outlet)?;
             self.codecs.take_over_audio();
@@ -73,25 +74,20 @@ impl Segmenter {
                 self.codecs.take_over_video();
             }
             self.open(dts, outlet)?;
-            self.forget_older_sound(frame.timestamp);
+            self.drop_older_audio(frame.timestamp);
         }
-        if self.clock.pauses_before(frame.timestamp) {
-            self.gate.video_goes_on(frame.timestamp);
-        }
-        self.clock.take(frame.timestamp);
-        self.last_dts = Some(dts);
+        self.cutting.see_picture(frame.timestamp, frame.is_video_key());
+        self.writer.set_dts(dts);
         let start = if cut.is_some() { Start::Fragment } else { Start::Within };
-        self.repeated = None;
-        let was_key = std::mem::replace(&mut self.was_key, frame.is_video_key());
-        self.has_keys_only = was_key && self.was_key;
-        self.early.see_picture(frame.timestamp);
-        self.gathering.begin(frame, dts, start, self.early.newest());
+        self.waiting.repeated = None;
+        self.waiting.audio.see_picture(frame.timestamp);
+        self.waiting.picture.begin(frame, dts, start, self.waiting.audio.newest());
         Ok(())
     }
 
     /// Whether a video frame starts a fragment, and why.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
-        let Some(open) = &self.open else { return Some(Cut::Length) };
+        let Some(open) = self.writer.open() else { return Some(Cut::Length) };
         let boundary = if frame.is_video_key() { Boundary::Key } else { Boundary::Picture };
         let is_enough = self.is_enough(open, boundary, frame.timestamp);
         if self.has_gap(open, frame.timestamp) {
@@ -107,7 +103,7 @@ impl Segmenter {
 
     /// Writes the picture that has been gathered, if there is one.
     pub(super) fn finish_picture(&mut self) {
-        let Some(picture) = self.gathering.take() else { return };
+        let Some(picture) = self.waiting.picture.take() else { return };
         let Some(track) = self.codecs.video() else { return };
         match track.rewriter().write(picture.messages(), picture.start, &mut self.access_unit) {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
@@ -123,32 +119,59 @@ impl Segmenter {
 
     fn mux_video(&mut self, picture: &Picture) {
         let (frame, dts) = (&picture.first, picture.dts);
-        if self.audio.is_due(frame.timestamp, 0) {
-            self.flush_audio();
+        self.writer.flush_audio_before(frame.timestamp);
+        if let Some(offset) = self.writer.see_order(frame) {
+            let name = self.publication.label();
+            log::debug!("{name}: hls decodes pictures {offset} ms earlier: composition times are below zero");
         }
-        self.see_order(frame);
-        if self.has_keys_only {
-            self.keep_for_repetition(frame.timestamp, frame.composition_time);
+        if self.cutting.has_keys_only() {
+            let (delay, step) = (frame.composition_time, self.cutting.step());
+            let repeated = Repeated::new(&self.access_unit, frame.timestamp, delay, step, SLOWEST);
+            self.waiting.repeated = repeated;
         }
         self.mux_picture(dts, ticks(frame.presentation_time()), frame.is_video_key());
     }
 
     /// Writes the access unit, which is decoded at `dts` and shown at `pts`, in ticks.
-    pub(super) fn mux_picture(&mut self, dts: u64, pts: u64, random_access: bool) {
-        let Some(open) = &mut self.open else { return };
-        open.led_to(dts, if random_access { Begins::Independent } else { Begins::Within });
-        open.shows(dts, pts);
-        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
-        self.muxer.video(Timing { dts, pts, random_access }, &self.access_unit, open.buffer());
-        self.write_sound_of_picture();
+    fn mux_picture(&mut self, dts: u64, pts: u64, random_access: bool) {
+        if self.writer.picture(dts, pts, random_access, &self.access_unit) {
+            self.write_audio_of_picture();
+        }
     }
 
-    /// Sees to it that no picture is decoded after it is shown.
-    fn see_order(&mut self, frame: &Frame) {
-        if self.decoding.see(frame) {
-            let (name, offset) = (self.publication.label(), self.decoding.milliseconds());
-            log::debug!("{name}: hls decodes pictures {offset} ms earlier: composition times are below zero");
+    /// Repeats the last key frame where audio has gone on since, and the next picture has not come.
+    pub(super) fn repeat_picture(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        while self.writer.open().is_some() && !self.codecs.is_changing() {
+            let Some(repeated) = &mut self.waiting.repeated else { return Ok(()) };
+            let Some(time) = repeated.due(self.waiting.audio.time_of_pictures()) else { return Ok(()) };
+            let access_unit = self.codecs.video().and_then(|track| repeated.access_unit(track));
+            let (Some(access_unit), delay) = (access_unit, repeated.delay()) else {
+                self.waiting.repeated = None;
+                return Ok(());
+            };
+            self.repeat(access_unit, time, delay, outlet)?;
         }
-        self.muxer.set_decoding_offset(ticks(self.decoding.milliseconds()));
+        Ok(())
+    }
+
+    fn repeat(
+        &mut self,
+        access_unit: Vec<u8>,
+        time: u64,
+        delay: i32,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        let dts = self.writer.dts(time);
+        if self.writer.open().is_some_and(|open| self.is_enough(open, Boundary::Key, time)) {
+            self.close(Cut::Length, dts, outlet)?;
+            self.open(dts, outlet)?;
+        }
+        self.cutting.slicer.key(time);
+        self.writer.set_dts(dts);
+        self.waiting.audio.see_repetition(time);
+        self.access_unit = access_unit;
+        self.mux_picture(dts, ticks(time.saturating_add_signed(delay.into())), true);
+        self.access_unit = Vec::new();
+        Ok(())
     }
 }

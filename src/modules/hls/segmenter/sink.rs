@@ -4,45 +4,38 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{Finish, Outlet, Sink};
+use crate::engine::{Finish, Growth, Outlet, Sink};
 use crate::media::Frame;
 
-use super::super::fragment::OpenFragment;
 use super::super::publication::CompleteFragment;
-use super::repeat::Repeated;
 use super::{Cut, Segmenter, State};
-use crate::media::segment::early::EarlySound;
 use crate::media::segment::line::Ends;
 use crate::media::segment::probe::Probe;
 use crate::media::segment::slicer::TURN;
+use crate::media::segment::waiting::Waiting;
 
 impl Segmenter {
-    /// Lets a fragment that is whole appear, of `duration` milliseconds.
-    pub(super) fn publish(
-        &mut self,
-        open: OpenFragment,
-        duration: u64,
-        ends: Ends,
-        outlet: &mut Outlet<'_>,
-    ) -> io::Result<()> {
-        let (begins, frames, start) = (open.begins(), open.frames(), open.start() / 90);
-        let expected = self.slicer.expected_with(duration, open.step());
+    /// Lets the open fragment appear, which is whole and `duration` milliseconds long.
+    pub(super) fn publish(&mut self, duration: u64, ends: Ends, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let waiting = self.waiting();
-        self.publication.make_room(Some(&open), waiting, outlet.memory)?;
-        let (draft, bytes, spare) = open.finish(&mut self.publication.files(outlet.memory))?;
-        self.spare = spare;
+        let (Some(file), Some(bytes)) = (self.file.take(), self.writer.bytes()) else { return Ok(()) };
+        self.publication.make_room(file.growth(bytes, outlet.memory), waiting, outlet.memory)?;
+        let (draft, length) = file.finish(bytes, &mut self.publication.files(outlet.memory))?;
+        let Some((segment, ends)) = self.writer.end(ends) else { return Ok(()) };
+        let start = segment.start() / 90;
         let finished = CompleteFragment {
             draft,
-            bytes,
+            bytes: length,
             duration,
-            ends: self.line.end(ends),
-            begins,
+            ends,
+            begins: segment.begins(),
             timestamp: start % TURN,
             date: self.dates.of(start),
-            expected,
+            expected: self.cutting.slicer.expected_with(duration, segment.step()),
             description: &self.description,
-            frames,
+            frames: segment.frames(),
         };
+        self.writer.reuse(segment.bytes);
         self.publication.add(finished, outlet)?;
         if mem::take(&mut self.is_failing) {
             log::info!("{}: hls goes on", self.publication.label());
@@ -53,15 +46,17 @@ impl Segmenter {
     /// Writes what the open fragment has gathered, once there is room for it.
     fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let waiting = self.waiting();
-        self.publication.make_room(self.open.as_ref(), waiting, outlet.memory)?;
-        let mut files = self.publication.files(outlet.memory);
-        self.open.as_mut().map_or(Ok(()), |open| open.drain(&mut files))
+        let (Some(file), Some(bytes)) = (&mut self.file, self.writer.bytes()) else {
+            return self.publication.make_room(Growth::default(), waiting, outlet.memory);
+        };
+        self.publication.make_room(file.growth(bytes, outlet.memory), waiting, outlet.memory)?;
+        file.drain(bytes, &mut self.publication.files(outlet.memory))
     }
 
     /// What comes next does not follow from what is published.
     pub(super) fn break_off(&mut self) {
         self.publication.mark_discontinuity();
-        self.line.break_off();
+        self.writer.break_off();
     }
 
     /// Gives up what is open, and rests.
@@ -69,17 +64,13 @@ impl Segmenter {
         if !mem::replace(&mut self.is_failing, true) {
             log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
         }
-        self.open = None;
-        self.gathering.clear();
-        self.repeated = None;
-        self.early = EarlySound::default();
-        self.muxer = self.muxer_before.clone();
-        self.audio.flush(|_, _| {});
-        self.audio.restart();
+        self.file = None;
+        self.waiting = Waiting::default();
+        self.writer.clear();
         self.break_off();
         self.publication.recover(outlet.memory);
         self.dates.restart();
-        self.slicer.restart();
+        self.cutting.slicer.restart();
         self.state = State::Resting(timestamp);
         if self.publication.is_full() {
             self.finish(Finish::StreamEnded, outlet);
@@ -89,10 +80,7 @@ impl Segmenter {
     /// Bytes of frames that wait until it is known what to write.
     pub(super) fn waiting(&self) -> usize {
         let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
-        probed
-            + self.early.bytes()
-            + self.gathering.bytes()
-            + self.repeated.as_ref().map_or(0, Repeated::bytes)
+        probed + self.waiting.bytes()
     }
 
     fn write_rest(&mut self, cut: Cut, outlet: &mut Outlet<'_>) -> io::Result<()> {
@@ -122,11 +110,9 @@ impl Sink for Segmenter {
             return self.fail(self.seen, &error, outlet);
         }
         self.codecs.restart();
-        self.gathering.clear();
-        self.repeated = None;
-        self.early = EarlySound::default();
+        self.waiting = Waiting::default();
         self.dates.restart();
-        self.slicer.restart();
+        self.cutting.slicer.restart();
         self.state = State::Probing(Probe::default());
         self.give_way(outlet);
     }
@@ -138,10 +124,9 @@ impl Sink for Segmenter {
         // Where the stream may come back, its list waits as that of a publisher that was lost.
         let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
         let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break }, outlet);
-        self.open = None;
-        self.gathering.clear();
-        self.repeated = None;
-        self.early = EarlySound::default();
+        self.file = None;
+        self.writer.undo();
+        self.waiting = Waiting::default();
         self.state = State::Over;
         let end = if is_over { self.publication.finish(outlet) } else { Ok(()) };
         if let Err(error) = rest.and(end) {

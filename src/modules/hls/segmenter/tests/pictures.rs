@@ -1,7 +1,6 @@
 //! Pictures whose NAL units come in several messages, behind start codes, or with parameter sets of their own.
 
 use super::*;
-use crate::modules::hls::fragment::MAX_KEPT;
 
 /// Further slices of an IDR and another picture.
 const MORE_KEY: &[u8] = &[0x65, 0x22, 3];
@@ -236,5 +235,5 @@ fn the_room_of_a_large_picture_is_given_back() {
     rig.key(0);
     (1..30).for_each(|number| rig.inter(number * 40));
     rig.send(Kind::Video, 1200, &picture);
-    assert!(rig.segmenter.as_ref().unwrap().access_unit.capacity() <= MAX_KEPT);
+    assert!(rig.segmenter.as_ref().unwrap().access_unit.capacity() <= 64 * 1024);
 }

@@ -260,7 +260,7 @@ fn sound_whose_configuration_changes_while_there_is_no_picture_goes_on() {
     (0..200).for_each(|index| rig.audio(2000 + index * 21));
     rig.send(Kind::Audio, 6200, &[0xaf, 0, 0x12, 0x10]);
     (0..600).for_each(|index| rig.audio(6200 + index * 23));
-    assert_eq!(rig.segmenter.as_ref().unwrap().early.bytes(), 0);
+    assert_eq!(rig.segmenter.as_ref().unwrap().waiting.audio.bytes(), 0);
     rig.end();
     let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
     let sound: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();

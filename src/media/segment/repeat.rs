@@ -3,14 +3,7 @@
 //! up to the next picture, with the same result. That is done where all pictures are key frames: between others there would be
 //! gaps all the same, with more pictures in a fragment than make up for them.
 
-use std::io;
-
-use crate::engine::Outlet;
 use crate::media::pictures::Configuration;
-use crate::media::ts::ticks;
-
-use super::{Cut, SLOWEST, Segmenter};
-use crate::media::segment::slicer::Boundary;
 
 /// From a picture to its repetition, and from there to the next, in milliseconds.
 const STEP: u64 = 2000;
@@ -26,25 +19,43 @@ const NUMBERS: [u16; 2] = [65_534, 65_535];
 
 /// A picture that may be repeated.
 #[derive(Debug)]
-pub(super) struct Repeated {
+pub struct Repeated {
     /// As it was written.
     access_unit: Vec<u8>,
     /// When the picture came, and when the next is expected or no repetition may follow, in milliseconds.
     since: u64,
     expected: u64,
-    /// How much later than decoded it is shown, in milliseconds.
     delay: i32,
     count: u64,
 }
 
 impl Repeated {
+    /// The key frame of that time, `access_unit` as it was written, if it may have to be repeated: it is to stand for long.
+    /// `step` is the time from picture to picture, `longest` the longest that a picture is expected to stand. All in
+    /// milliseconds.
+    pub fn new(access_unit: &[u8], timestamp: u64, delay: i32, step: u64, longest: u64) -> Option<Self> {
+        let is_kept = step >= SLOW && access_unit.len() <= MAX_BYTES;
+        is_kept.then(|| Self {
+            access_unit: access_unit.to_vec(),
+            since: timestamp,
+            expected: timestamp.saturating_add(step.min(longest)),
+            delay,
+            count: 0,
+        })
+    }
+
     /// When it is repeated next: no later than `now`, in milliseconds. Where the next picture is late, it is not repeated
     /// over the time at which that is to be shown.
-    fn due(&mut self, now: u64) -> Option<u64> {
+    pub fn due(&mut self, now: u64) -> Option<u64> {
         let time = self.since.saturating_add(STEP.saturating_mul(self.count + 1));
         let is_due = time <= now && time.saturating_add(NEAR) <= self.expected;
         self.count += u64::from(is_due);
         is_due.then_some(time)
+    }
+
+    /// How much later than decoded it is shown, in milliseconds.
+    pub fn delay(&self) -> i32 {
+        self.delay
     }
 
     /// Bytes that it takes up.
@@ -53,64 +64,9 @@ impl Repeated {
     }
 
     /// The access unit once more.
-    fn access_unit(&self, track: &Configuration) -> Option<Vec<u8>> {
+    pub fn access_unit(&self, track: &Configuration) -> Option<Vec<u8>> {
         let number = NUMBERS.get((self.count % 2) as usize)?;
         track.repeat(&self.access_unit, *number)
-    }
-}
-
-impl Segmenter {
-    /// Keeps the key frame that has been written, if it may have to be repeated: it is to stand for long.
-    pub(super) fn keep_for_repetition(&mut self, timestamp: u64, delay: i32) {
-        let step = match self.clock.step() {
-            0 => self.first_step,
-            step => step,
-        };
-        let is_kept = step >= SLOW && self.access_unit.len() <= MAX_BYTES;
-        self.repeated = is_kept.then(|| Repeated {
-            access_unit: self.access_unit.clone(),
-            since: timestamp,
-            expected: timestamp.saturating_add(step.min(SLOWEST)),
-            delay,
-            count: 0,
-        });
-    }
-
-    /// Repeats the last key frame where sound has gone on since, and the next picture has not come.
-    pub(super) fn repeat_picture(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        while self.open.is_some() && !self.codecs.is_changing() {
-            let Some(repeated) = &mut self.repeated else { return Ok(()) };
-            let Some(time) = repeated.due(self.early.time_of_pictures()) else { return Ok(()) };
-            let access_unit = self.codecs.video().and_then(|track| repeated.access_unit(track));
-            let (Some(access_unit), delay) = (access_unit, repeated.delay) else {
-                self.repeated = None;
-                return Ok(());
-            };
-            self.repeat(access_unit, time, delay, outlet)?;
-        }
-        Ok(())
-    }
-
-    fn repeat(
-        &mut self,
-        access_unit: Vec<u8>,
-        time: u64,
-        delay: i32,
-        outlet: &mut Outlet<'_>,
-    ) -> io::Result<()> {
-        let dts = ticks(time);
-        let dts = self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)));
-        if self.open.as_ref().is_some_and(|open| self.is_enough(open, Boundary::Key, time)) {
-            self.close(Cut::Length, dts, outlet)?;
-            self.open(dts, outlet)?;
-        }
-        self.slicer.key(time);
-        self.last_dts = Some(dts);
-        self.early.see_repetition(time);
-        self.access_unit = access_unit;
-        self.mux_picture(dts, ticks(time.saturating_add_signed(delay.into())), true);
-        self.access_unit = Vec::new();
-        Ok(())
     }
 }
 

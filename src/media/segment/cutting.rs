@@ -1,0 +1,70 @@
+//! What the decision where a segment ends is made from: key frames, pauses, and how often pictures come.
+
+use std::mem;
+
+use super::clock::{AudioGate, Clock};
+use super::slicer::{Lengths, Slicer};
+
+/// The longest time from one picture to the next, in milliseconds, that is waited for before a target duration is
+/// advertised, and that is no pause.
+pub const SLOWEST: u64 = 15_000;
+
+/// What has been seen of a stream's pace.
+#[derive(Debug)]
+pub struct Cutting {
+    /// Intervals of key frames.
+    pub slicer: Slicer,
+    /// Pauses of the leading track: video, or audio where there is no video.
+    pub clock: Clock,
+    /// Audio around pauses.
+    pub gate: AudioGate,
+    /// From the first picture to the second, in milliseconds; 0 if that has not come in time.
+    pub first_step: u64,
+    /// Whether the last picture is a key frame.
+    was_key: bool,
+    /// Whether the last picture and the one before it are key frames.
+    has_keys_only: bool,
+}
+
+impl Cutting {
+    /// A stream of which nothing has been seen.
+    pub fn new(lengths: Lengths) -> Self {
+        let max_step = lengths.longest.max(SLOWEST);
+        Self {
+            slicer: Slicer::new(lengths),
+            clock: Clock::new(max_step),
+            gate: AudioGate::new(max_step),
+            first_step: 0,
+            was_key: false,
+            has_keys_only: false,
+        }
+    }
+
+    /// Takes what is known of the pictures with which the stream begins.
+    pub fn begin(&mut self, first_step: Option<u64>, has_keys_only: bool) {
+        self.first_step = first_step.unwrap_or(0);
+        self.was_key = has_keys_only;
+    }
+
+    /// Takes in a picture.
+    pub fn see_picture(&mut self, timestamp: u64, is_key: bool) {
+        if self.clock.pauses_before(timestamp) {
+            self.gate.video_goes_on(timestamp);
+        }
+        self.clock.take(timestamp);
+        self.has_keys_only = mem::replace(&mut self.was_key, is_key) && is_key;
+    }
+
+    /// Whether all pictures are key frames, as far as the last two tell.
+    pub fn has_keys_only(&self) -> bool {
+        self.has_keys_only
+    }
+
+    /// From picture to picture, in milliseconds; 0 if that is not known.
+    pub fn step(&self) -> u64 {
+        match self.clock.step() {
+            0 => self.first_step,
+            step => step,
+        }
+    }
+}

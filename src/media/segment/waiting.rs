@@ -1,0 +1,24 @@
+//! Frames that wait before they are written.
+
+use super::early::EarlySound;
+use super::picture::Gathering;
+use super::repeat::Repeated;
+
+/// Frames that wait once the tracks of the stream are known.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// The picture of which more may come.
+    pub picture: Gathering,
+    /// Audio that is ahead of its picture.
+    pub audio: EarlySound,
+    /// The last picture, if it is one that may be repeated.
+    pub repeated: Option<Repeated>,
+}
+
+impl Waiting {
+    /// Bytes that they take up.
+    pub fn bytes(&self) -> usize {
+        let repeated = self.repeated.as_ref().map_or(0, Repeated::bytes);
+        self.picture.bytes() + self.audio.bytes() + repeated
+    }
+}

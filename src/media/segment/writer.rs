@@ -1,0 +1,224 @@
+//! Writes pictures and audio into the open segment.
+//!
+//! The container is MPEG-TS; this is the one file that knows which it is. Its counters and clock run on from segment to
+//! segment, so a segment that is thrown away is undone: the container is then what it was before.
+
+use std::mem;
+
+use super::audio::{AudioBuffer, AudioFrame};
+use super::decoding::DecodingOffset;
+use super::line::{Ends, Joint, Line, MAX_HOLE};
+use super::open::{Begins, OpenSegment};
+use super::tracks::AudioTrack;
+use crate::media::Frame;
+use crate::media::ts::{Muxer, Timing, Tracks, ticks};
+
+/// Writes the segments of a stream, one after the other.
+#[derive(Debug)]
+pub struct Writer {
+    container: Muxer,
+    /// The container as it was before the open segment.
+    container_before: Muxer,
+    line: Line,
+    audio: AudioBuffer,
+    decoding: DecodingOffset,
+    /// The last decoding time of video in ticks, which must rise.
+    last_dts: Option<u64>,
+    open: Option<OpenSegment>,
+    /// The buffer of the segment before.
+    spare: Vec<u8>,
+}
+
+impl Writer {
+    /// A writer whose times go on from where an earlier one ended, if there was one.
+    pub fn new(audio: AudioBuffer, ends: Option<Ends>) -> Self {
+        Self {
+            container: Muxer::new(Tracks::default()),
+            container_before: Muxer::new(Tracks::default()),
+            line: Line::going_on(ends),
+            audio,
+            decoding: DecodingOffset::default(),
+            last_dts: None,
+            open: None,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Begins a segment whose first frame is decoded at `start`. `step` is the time from frame to frame before it. Both in
+    /// ticks.
+    pub fn begin(&mut self, start: u64, step: u64, tracks: Tracks) {
+        self.line.begin(start);
+        self.container_before = self.container.clone();
+        let mut open = OpenSegment::new(start, step, mem::take(&mut self.spare));
+        self.container.set_tracks(tracks);
+        self.container.tables(&mut open.bytes);
+        self.open = Some(open);
+    }
+
+    /// Takes the open segment, which is whole and ends there. Returns the ends as they are written.
+    pub fn end(&mut self, ends: Ends) -> Option<(OpenSegment, Ends)> {
+        let open = self.open.take()?;
+        Some((open, self.line.end(ends)))
+    }
+
+    /// Throws the open segment away.
+    pub fn undo(&mut self) {
+        self.open = None;
+        self.container = self.container_before.clone();
+    }
+
+    /// Throws away the open segment and the audio that waits for its packet.
+    pub fn clear(&mut self) {
+        self.undo();
+        self.audio.flush(|_, _| {});
+        self.audio.restart();
+    }
+
+    /// Takes a buffer over for its capacity.
+    pub fn reuse(&mut self, buffer: Vec<u8>) {
+        self.spare = buffer;
+    }
+
+    /// What comes next does not follow from what came before.
+    pub fn break_off(&mut self) {
+        self.line.break_off();
+    }
+
+    /// The segment being written.
+    pub fn open(&self) -> Option<&OpenSegment> {
+        self.open.as_ref()
+    }
+
+    /// The bytes of the open segment that are to be stored next.
+    pub fn bytes(&mut self) -> Option<&mut Vec<u8>> {
+        self.open.as_mut().map(|open| &mut open.bytes)
+    }
+
+    /// Sets how much earlier than their timestamps pictures are decoded, as the first ones tell.
+    pub fn set_decoding(&mut self, decoding: DecodingOffset) {
+        self.line.make_room(ticks(decoding.milliseconds()));
+        self.decoding = decoding;
+    }
+
+    /// Sees to it that no picture is decoded after it is shown. Returns the offset in milliseconds if it has grown.
+    pub fn see_order(&mut self, frame: &Frame) -> Option<u64> {
+        let has_grown = self.decoding.see(frame);
+        let offset = self.decoding.milliseconds();
+        self.container.set_decoding_offset(ticks(offset));
+        has_grown.then_some(offset)
+    }
+
+    /// When a picture of that time, in milliseconds, is decoded: in ticks, and later than the picture before it.
+    pub fn dts(&self, timestamp: u64) -> u64 {
+        let dts = ticks(timestamp);
+        self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)))
+    }
+
+    /// The last decoding time of video in ticks, 0 if there is none.
+    pub fn last_dts(&self) -> u64 {
+        self.last_dts.unwrap_or(0)
+    }
+
+    /// The next picture is decoded then, in ticks.
+    pub fn set_dts(&mut self, dts: u64) {
+        self.last_dts = Some(dts);
+    }
+
+    /// Writes an access unit, which is decoded at `dts` and shown at `pts`, in ticks. False if no segment is open.
+    pub fn picture(&mut self, dts: u64, pts: u64, random_access: bool, access_unit: &[u8]) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        open.add_leading_frame(dts, if random_access { Begins::Independent } else { Begins::Within });
+        open.note_presentation(dts, pts);
+        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
+        self.container.video(Timing { dts, pts, random_access }, access_unit, &mut open.bytes);
+        true
+    }
+
+    /// Writes what waits for its packet, if that is due before a picture of that time, in milliseconds.
+    pub fn flush_audio_before(&mut self, timestamp: u64) {
+        if self.audio.is_due(timestamp, 0) {
+            self.flush_audio();
+        }
+    }
+
+    /// Writes the audio that waits for its packet.
+    pub fn flush_audio(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let line = &self.line;
+        self.audio.flush(|time, frames| self.container.audio(line.written(time), frames, &mut open.bytes));
+    }
+
+    /// Adds a frame to those that wait for their packet; its time in ticks.
+    pub fn add_audio(&mut self, audio: &AudioFrame<'_>) -> u64 {
+        if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
+            self.flush_audio();
+        }
+        let time = self.audio.push(audio);
+        if let Some(open) = &mut self.open {
+            open.note_audio(audio.timestamp);
+        }
+        time
+    }
+
+    /// Adds a frame of the leading track, which is audio.
+    pub fn add_leading_audio(&mut self, audio: &AudioFrame<'_>) {
+        let time = self.add_audio(audio);
+        if let Some(open) = &mut self.open {
+            open.add_leading_frame(time, Begins::Independent);
+        }
+    }
+
+    /// Adds a frame behind a break, if it does not begin before the audio in front of the break has ended. Where it begins
+    /// later, silence fills the hole.
+    pub fn join_audio(&mut self, track: AudioTrack, audio: &AudioFrame<'_>) {
+        match self.line.join_sound(ticks(audio.timestamp)) {
+            Joint::Overlaps => return,
+            Joint::Follows => {}
+            Joint::Hole { since, length } => self.write_silence(track, since, length / audio.step().max(1)),
+        }
+        self.add_audio(audio);
+    }
+
+    /// When the last audio frame that is written ends, in ticks.
+    pub fn audio_end(&self) -> Option<u64> {
+        self.audio.last().map(|(_, end)| end)
+    }
+
+    /// Where the open segment ends if it lasts so many milliseconds. What follows is later than all that is in it.
+    pub fn ends_after(&self, duration: u64) -> Ends {
+        let end = self.open.as_ref().map_or(0, OpenSegment::start).saturating_add(ticks(duration));
+        let picture = self.open.as_ref().and_then(OpenSegment::next_picture);
+        let picture = picture.filter(|picture| picture.saturating_sub(end) <= MAX_HOLE);
+        let (last, sound) = self.audio.last().unzip();
+        let next = end.max(picture.unwrap_or(0)).max(last.map_or(0, |last| last.saturating_add(1)));
+        Ends { next, sound }
+    }
+
+    /// Ends the audio before a break. With a track it lasts until what follows, with silence. Chromium's own player puts the
+    /// first frame behind a break where the last picture ended: that must be a picture, and the audio that comes with it is
+    /// to leave no hole.
+    pub fn end_audio(&mut self, track: Option<AudioTrack>, ends: Ends) -> Ends {
+        let last = self.audio.last();
+        let step = self.audio.step();
+        self.audio.restart();
+        let (Some(track), Some((_, end))) = (track, last) else { return ends };
+        let missing = ends.next.saturating_sub(end);
+        if missing > MAX_HOLE || track.silence().is_none() {
+            return ends;
+        }
+        let frames = missing.div_ceil(step.max(1));
+        self.write_silence(track, self.line.written(end), frames);
+        Ends { sound: Some(end.saturating_add(frames.saturating_mul(step))), ..ends }
+    }
+
+    /// Writes so many silent frames from that time on, in ticks as written.
+    fn write_silence(&mut self, track: AudioTrack, since: u64, frames: u64) {
+        let frames = usize::try_from(frames).unwrap_or(0);
+        if frames > 0
+            && let Some(open) = &mut self.open
+            && let Some(silence) = track.silence()
+        {
+            self.container.audio(since, &silence.repeat(frames), &mut open.bytes);
+        }
+    }
+}

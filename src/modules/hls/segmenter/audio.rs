@@ -1,0 +1,166 @@
+//! The segmenter's audio: beside pictures, or alone.
+
+use std::io;
+use std::rc::Rc;
+
+use super::{Cut, Segmenter};
+use crate::engine::Outlet;
+use crate::media::Frame;
+use crate::media::segment::clock::Passage;
+use crate::media::segment::early::{Early, MAX_LEAD};
+use crate::media::segment::slicer::Boundary;
+use crate::media::segment::tracks::Told;
+use crate::media::ts::ticks;
+
+impl Segmenter {
+    /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
+    pub(super) fn write_audio(
+        &mut self,
+        frame: &Rc<Frame>,
+        told: Option<Told>,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        if self.waiting.picture.is_complete_at(frame.timestamp) {
+            self.finish_picture();
+        }
+        let passage = self.cutting.gate.judge(frame.timestamp);
+        if passage == Passage::Late {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let Some(track) = self.codecs.next_audio() else { return Ok(()) };
+        if track.elementary(frame, told).is_none() {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let early = Early { frame: Rc::clone(frame), told, track };
+        if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
+            self.cut_without_picture(frame.timestamp, outlet)?;
+        }
+        // What comes before its picture, and a track that takes over, wait for the next cut.
+        let is_ahead = self.writer.open().is_none()
+            || self.waiting.picture.has_first()
+            || self.codecs.is_audio_changing();
+        if passage == Passage::Early || is_ahead {
+            self.waiting.audio.push(early);
+            self.waiting.audio.trim();
+            return Ok(());
+        }
+        self.waiting.audio.push(early);
+        self.repeat_picture(outlet)?;
+        self.write_early();
+        Ok(())
+    }
+
+    /// True if video has stopped, and the open fragment has to end without it.
+    fn goes_on_alone(&self, timestamp: u64) -> bool {
+        let Some(open) = self.writer.open() else { return false };
+        let (alone, slice) = (self.waiting.audio.since_picture(timestamp), self.slice(open, timestamp));
+        let wait = self.cutting.slicer.longest_wait(&slice);
+        let is_alone = match slice.longest {
+            Some(longest) => alone > MAX_LEAD && slice.duration >= longest,
+            // Before it is told how long fragments are, the picture has to be away for as long as one, and for longer
+            // than it is used to.
+            None => {
+                let patience = slice.step.max(self.cutting.first_step).saturating_mul(3);
+                let expected = self.cutting.slicer.expected().max(patience);
+                alone > expected && (expected..wait).contains(&slice.duration)
+            }
+        };
+        is_alone || open.audio_span(timestamp) >= wait
+    }
+
+    fn cut_without_picture(&mut self, timestamp: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let Some(open) = self.writer.open() else { return Ok(()) };
+        // A track that takes over begins with what has waited for the cut.
+        let timestamp =
+            self.waiting.audio.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
+        let start = ticks(timestamp).max(self.writer.last_dts());
+        let cut = if !self.publication.fits_target(open.duration_to(start)) {
+            Cut::Gap
+        } else if self.codecs.is_audio_changing() {
+            Cut::Codecs
+        } else {
+            Cut::Length
+        };
+        if cut.breaks() {
+            self.cutting.slicer.restart();
+        }
+        self.close(cut, start, outlet)?;
+        self.codecs.take_over_audio();
+        self.open(start, outlet)?;
+        self.waiting.audio.go_alone(timestamp);
+        self.cutting.clock.take(timestamp);
+        Ok(())
+    }
+
+    /// Leaves out what waits and is older than the first picture of a fragment: it belongs to nothing.
+    pub(super) fn drop_older_audio(&mut self, picture: u64) {
+        while self.waiting.audio.take_older(picture).is_some() {}
+    }
+
+    /// A picture is written: the audio that has waited for it follows.
+    pub(super) fn write_audio_of_picture(&mut self) {
+        if !self.codecs.is_audio_changing() {
+            self.write_early();
+        }
+    }
+
+    /// Writes the audio that waits for nothing any more.
+    fn write_early(&mut self) {
+        while let Some(early) = self.waiting.audio.take_near() {
+            self.join(&early);
+        }
+    }
+
+    /// Writes the audio that belongs to a fragment which ends at `next`, in ticks.
+    pub(super) fn write_early_until(&mut self, cut: Cut, next: u64) {
+        let next = if matches!(cut, Cut::Break | Cut::End) { u64::MAX } else { next / 90 };
+        while self.writer.open().is_some()
+            && self.cutting.gate.is_open()
+            && let Some(early) = self.waiting.audio.take_older(next)
+        {
+            self.join(&early);
+        }
+    }
+
+    /// Writes a frame of audio, if it is of the track in use and can follow from what is written.
+    fn join(&mut self, early: &Early) {
+        let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return };
+        let Some(audio) = track.elementary(&early.frame, early.told) else { return };
+        self.writer.join_audio(track, &audio);
+    }
+
+    /// Audio without video: it makes the fragments.
+    pub(super) fn lead_with_audio(
+        &mut self,
+        frame: &Frame,
+        told: Option<Told>,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        let time = ticks(frame.timestamp);
+        let is_due = match self.writer.open() {
+            Some(open) => self.is_enough(open, Boundary::Audio, frame.timestamp),
+            None => true,
+        };
+        let cut = if self.writer.open().is_some_and(|open| self.has_gap(open, frame.timestamp)) {
+            Some(Cut::Gap)
+        } else if self.codecs.is_audio_changing() {
+            Some(Cut::Codecs)
+        } else {
+            is_due.then_some(Cut::Length)
+        };
+        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame, told)) else {
+            self.skipped += 1;
+            return Ok(());
+        };
+        if let Some(cut) = cut {
+            self.close(cut, time, outlet)?;
+            self.codecs.take_over_audio();
+            self.open(time, outlet)?;
+        }
+        self.cutting.clock.take(frame.timestamp);
+        self.writer.add_leading_audio(&audio);
+        Ok(())
+    }
+}
