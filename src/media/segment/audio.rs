@@ -1,4 +1,4 @@
-//! Audio frames on their way into a fragment: their times made even, and several in one PES packet.
+//! Audio frames on their way into a segment: their times made even, and several in one PES packet.
 
 use crate::media::aac::Head;
 use crate::media::ts::{MAX_AUDIO_PAYLOAD, ticks};
@@ -12,7 +12,7 @@ const MIN_STEP: u64 = 4;
 pub struct AudioFrame<'a> {
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u64,
-    /// What it needs in front of it to be ADTS.
+    /// The ADTS header in front of it, if it has none.
     pub head: Option<Head>,
     /// The frame.
     pub body: &'a [u8],
@@ -34,10 +34,10 @@ impl AudioFrame<'_> {
 }
 
 /// Predicts times from sample counts. Timestamps in whole milliseconds jitter by half of one, which
-/// some players hear; the prediction holds as long as it is within `hls_sync` of them.
+/// some players hear; the prediction holds as long as it differs by no more than a limit.
 #[derive(Debug)]
 struct Prediction {
-    /// `hls_sync` in ticks; 0 for none.
+    /// The most that a prediction may differ from the timestamp, in ticks; 0 for no prediction.
     sync: u64,
     /// Where the count began, in ticks.
     base: u64,
@@ -70,9 +70,9 @@ impl Prediction {
 /// Frames that wait to be written as one PES packet.
 #[derive(Debug)]
 pub struct AudioBuffer {
-    /// `hls_max_audio_delay` in milliseconds.
+    /// The longest time that a frame waits for its packet, in milliseconds.
     max_delay: u64,
-    /// `hls_audio_buffer_size`, or as much as a packet holds.
+    /// The most bytes that wait, no more than a packet holds.
     max_bytes: usize,
     prediction: Prediction,
     bytes: Vec<u8>,
@@ -109,7 +109,7 @@ impl AudioBuffer {
         Self { max_bytes: bytes.min(MAX_AUDIO_PAYLOAD), ..self }
     }
 
-    /// Forgets the times, at a discontinuity. Nothing may wait.
+    /// Begins with new times, at a discontinuity. Nothing may wait.
     pub fn restart(&mut self) {
         debug_assert!(self.bytes.is_empty(), "audio that waits over a discontinuity");
         self.prediction.samples = None;

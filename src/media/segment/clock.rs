@@ -6,9 +6,9 @@ use std::time::Duration;
 /// The most audio frames kept out around a pause while the other track has not come to its end.
 const MAX_STRAY: u32 = 64;
 
-/// The clock of one track.
+/// Finds pauses of one track.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub struct PauseDetector {
     /// The longest step, in milliseconds, that is no pause.
     max_step: u64,
     latest: Option<u64>,
@@ -16,13 +16,13 @@ pub struct Clock {
     steps: [u64; 2],
 }
 
-impl Clock {
-    /// A clock that takes any first timestamp.
+impl PauseDetector {
+    /// A detector that takes any first timestamp.
     pub fn new(max_step: u64) -> Self {
         Self { max_step, latest: None, steps: [0; 2] }
     }
 
-    /// Whether there is a pause before `timestamp`.
+    /// True if there is a pause before `timestamp`.
     pub fn pauses_before(&self, timestamp: u64) -> bool {
         self.latest.is_some_and(|latest| timestamp > latest.saturating_add(self.max_step))
     }
@@ -42,7 +42,7 @@ impl Clock {
     }
 }
 
-/// When a stream's times were: its media times on the wall clock. The two are brought together where a
+/// The dates of a stream's times. The two are brought together where a
 /// stream begins and behind pauses, and run on from there at the publisher's pace, so that dates
 /// agree with durations.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Dates {
     }
 }
 
-/// What to do with an audio frame of a stream that has video.
+/// The fate of an audio frame of a stream that has video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage {
     /// Write it.
@@ -83,32 +83,32 @@ pub enum Passage {
     Late,
 }
 
-/// Holds audio back around a pause. The tracks never come to its end in the same frame, and a fragment must not
+/// Holds audio back around a pause. The tracks never come to its end in the same frame, and a segment must not
 /// hold times of both sides: video decides where the cut is, audio that is early waits for it, and what is late is
 /// left out.
 #[derive(Debug)]
 pub struct AudioGate {
-    clock: Clock,
+    clock: PauseDetector,
     state: Gate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// Audio goes on and video does not yet.
+    /// Audio is behind the pause, video is not yet. Frames that may still wait.
     Early(u32),
-    /// Video goes on and audio does not yet.
+    /// Video is behind the pause, audio is not yet. Frames that may still be left out.
     Late(u32),
 }
 
 impl AudioGate {
     /// A gate that is open.
     pub fn new(max_step: u64) -> Self {
-        Self { clock: Clock::new(max_step), state: Gate::Open }
+        Self { clock: PauseDetector::new(max_step), state: Gate::Open }
     }
 
-    /// Video goes on behind a pause at that time, in a new fragment. Audio may have had none.
-    pub fn video_goes_on(&mut self, timestamp: u64) {
+    /// Video goes on behind a pause at that time, in a new segment. Audio may have had none.
+    pub fn resume_video(&mut self, timestamp: u64) {
         self.state = match self.state {
             Gate::Early(_) => Gate::Open,
             Gate::Open if !self.clock.pauses_before(timestamp) => Gate::Open,
@@ -145,14 +145,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_sees_pauses() {
-        let mut clock = Clock::new(10_000);
-        assert!(!clock.pauses_before(5_000_000));
+    fn pauses_are_found() {
+        let mut pauses = PauseDetector::new(10_000);
+        assert!(!pauses.pauses_before(5_000_000));
         for timestamp in [5_000_000, 5_000_040, 5_000_020, 5_010_040] {
-            assert!(!clock.pauses_before(timestamp));
-            clock.take(timestamp);
+            assert!(!pauses.pauses_before(timestamp));
+            pauses.take(timestamp);
         }
-        assert!(!clock.pauses_before(0) && clock.pauses_before(5_020_041) && clock.pauses_before(u64::MAX));
+        assert!(
+            !pauses.pauses_before(0) && pauses.pauses_before(5_020_041) && pauses.pauses_before(u64::MAX)
+        );
     }
 
     #[test]
@@ -176,7 +178,7 @@ mod tests {
             (gate.judge(0), gate.judge(1_000_000), gate.judge(1_000_021)),
             (Passage::Pass, Passage::Early, Passage::Early)
         );
-        gate.video_goes_on(1_000_000);
+        gate.resume_video(1_000_000);
         assert_eq!(gate.judge(1_000_042), Passage::Pass);
     }
 
@@ -184,7 +186,7 @@ mod tests {
     fn audio_that_goes_on_last_is_left_out_until_then() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(gate.judge(0), Passage::Pass);
-        gate.video_goes_on(1_000_000);
+        gate.resume_video(1_000_000);
         assert_eq!(
             (gate.judge(21), gate.judge(42), gate.judge(1_000_000)),
             (Passage::Late, Passage::Late, Passage::Pass)
@@ -196,7 +198,7 @@ mod tests {
     fn audio_that_has_not_paused_is_on_the_same_side_as_video() {
         let mut gate = AudioGate::new(10_000);
         (0..200_000).step_by(21).for_each(|timestamp| assert_eq!(gate.judge(timestamp), Passage::Pass));
-        gate.video_goes_on(200_000);
+        gate.resume_video(200_000);
         assert_eq!(gate.judge(200_000), Passage::Pass);
     }
 
@@ -207,7 +209,7 @@ mod tests {
         let left_out =
             (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Early).count();
         assert_eq!(left_out, 64);
-        gate.video_goes_on(2_000_000);
+        gate.resume_video(2_000_000);
         let left_out =
             (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Late).count();
         assert_eq!(left_out, 63);

@@ -2,20 +2,20 @@
 
 use std::mem;
 
-use super::clock::{AudioGate, Clock};
+use super::clock::{AudioGate, PauseDetector};
 use super::slicer::{Lengths, Slicer};
 
 /// The longest time from one picture to the next, in milliseconds, that is waited for before a target duration is
 /// advertised, and that is no pause.
 pub const SLOWEST: u64 = 15_000;
 
-/// What has been seen of a stream's pace.
+/// Finds key frames, pauses and the pace of a stream.
 #[derive(Debug)]
 pub struct Cutting {
     /// Intervals of key frames.
     pub slicer: Slicer,
     /// Pauses of the leading track: video, or audio where there is no video.
-    pub clock: Clock,
+    pub pauses: PauseDetector,
     /// Audio around pauses.
     pub gate: AudioGate,
     /// From the first picture to the second, in milliseconds; 0 if that has not come in time.
@@ -32,7 +32,7 @@ impl Cutting {
         let max_step = lengths.longest.max(SLOWEST);
         Self {
             slicer: Slicer::new(lengths),
-            clock: Clock::new(max_step),
+            pauses: PauseDetector::new(max_step),
             gate: AudioGate::new(max_step),
             first_step: 0,
             was_key: false,
@@ -48,10 +48,10 @@ impl Cutting {
 
     /// Takes in a picture.
     pub fn see_picture(&mut self, timestamp: u64, is_key: bool) {
-        if self.clock.pauses_before(timestamp) {
-            self.gate.video_goes_on(timestamp);
+        if self.pauses.pauses_before(timestamp) {
+            self.gate.resume_video(timestamp);
         }
-        self.clock.take(timestamp);
+        self.pauses.take(timestamp);
         self.has_keys_only = mem::replace(&mut self.was_key, is_key) && is_key;
     }
 
@@ -62,7 +62,7 @@ impl Cutting {
 
     /// From picture to picture, in milliseconds; 0 if that is not known.
     pub fn step(&self) -> u64 {
-        match self.clock.step() {
+        match self.pauses.step() {
             0 => self.first_step,
             step => step,
         }

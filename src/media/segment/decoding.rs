@@ -18,11 +18,11 @@ pub struct DecodingOffset {
     /// The timestamps of the first picture and of the last one.
     timestamps: Option<(u64, u64)>,
     pictures: u32,
-    /// Whether the encoder knows the offset: its first picture is shown later than it is decoded.
+    /// The encoder knows the offset: its first picture is shown later than it is decoded.
     is_told: bool,
-    /// Whether any picture is not shown when it is decoded.
+    /// Some picture is not shown when it is decoded.
     is_reordered: bool,
-    /// Whether the first pictures have been looked at and the offset is in use.
+    /// The first pictures have been looked at, and the offset is in use.
     is_settled: bool,
     /// The largest composition time.
     largest: u64,
@@ -57,7 +57,7 @@ impl DecodingOffset {
         if is_foreseen { self.offset.saturating_add(more) } else { below }
     }
 
-    /// Whether enough has come for the first picture to be decoded as early as those behind it: one where the encoder
+    /// True if enough has come for the first picture to be decoded as early as those behind it: one where the encoder
     /// knows the offset, two where pictures are shown when they are decoded.
     pub fn is_known(&self) -> bool {
         let elapsed = self.timestamps.map_or(0, |(first, last)| last.saturating_sub(first));

@@ -1,5 +1,5 @@
-//! Sound that comes before the picture it belongs to. It waits for the picture that begins its fragment, and where
-//! a publisher sends sound far ahead of its pictures, until they are near.
+//! Audio that comes before the picture it belongs to. It waits for the picture that begins its segment, and where
+//! a publisher sends audio far ahead of its pictures, until they are near.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -7,14 +7,14 @@ use std::rc::Rc;
 use crate::media::Frame;
 
 use super::probe::cost;
-use super::tracks::{AudioTrack, Told};
+use super::tracks::{AudioTrack, ParsedAudio};
 
-/// How far ahead of its picture sound is written, in milliseconds. The clock of a transport stream follows sound that is
+/// The most that audio is written ahead of its picture, in milliseconds. The clock of a transport stream follows audio that is
 /// further ahead, and would have to go back.
 const NEAR: u64 = 300;
-/// How far sound may go on since a picture while the next one is still coming, in milliseconds.
+/// The longest time of audio since a picture, in milliseconds, after which the next picture is not waited for.
 pub const MAX_LEAD: u64 = 400;
-/// The longest time that waits, in milliseconds: encoders and old files send sound up to two seconds ahead.
+/// The longest time that waits, in milliseconds: encoders and old files send audio up to two seconds ahead.
 const MAX_TIME: u64 = 5000;
 /// The most frames that wait: those of five seconds, with some to spare.
 const MAX_FRAMES: usize = 512;
@@ -25,31 +25,31 @@ const USUAL: usize = 16;
 
 /// A frame that waits.
 #[derive(Debug, Clone)]
-pub struct Early {
+pub struct EarlyFrame {
     /// The frame.
     pub frame: Rc<Frame>,
-    /// What it says itself.
-    pub told: Option<Told>,
-    /// The track that it is of.
+    /// What was parsed of it, if it says itself what it is.
+    pub told: Option<ParsedAudio>,
+    /// Its track.
     pub track: AudioTrack,
 }
 
-/// Frames of sound that wait, in order.
+/// Frames of audio that wait, in order.
 #[derive(Debug, Default)]
-pub struct EarlySound {
-    frames: VecDeque<Early>,
+pub struct EarlyAudio {
+    frames: VecDeque<EarlyFrame>,
     bytes: usize,
-    /// The newest time of sound.
+    /// The newest time of audio.
     newest: u64,
     /// The time of the last picture.
     picture: u64,
-    /// How far sound was ahead when it came, in milliseconds.
+    /// The lead of audio over the last picture when that came, in milliseconds.
     lead: u64,
 }
 
-impl EarlySound {
+impl EarlyAudio {
     /// Keeps a frame.
-    pub fn push(&mut self, early: Early) {
+    pub fn push(&mut self, early: EarlyFrame) {
         self.newest = early.frame.timestamp;
         self.bytes = self.bytes.saturating_add(cost(&early.frame));
         self.frames.push_back(early);
@@ -66,33 +66,33 @@ impl EarlySound {
         self.picture = timestamp;
     }
 
-    /// The time of a picture that comes together with the newest sound, as far as that is ahead, in milliseconds.
+    /// The time of a picture that comes together with the newest audio, as far as that is ahead, in milliseconds.
     pub fn time_of_pictures(&self) -> u64 {
         self.newest.saturating_sub(self.lead)
     }
 
-    /// Pictures do not come any more: sound of that time waits for none.
-    pub fn go_alone(&mut self, timestamp: u64) {
+    /// Pictures do not come any more: audio of that time waits for none.
+    pub fn set_picture_time(&mut self, timestamp: u64) {
         (self.picture, self.lead) = (timestamp, 0);
     }
 
-    /// How far sound of that time has gone on since the last picture came, in milliseconds.
+    /// Milliseconds of audio since the last picture came, up to that time.
     pub fn since_picture(&self, timestamp: u64) -> u64 {
         timestamp.saturating_sub(self.picture.saturating_add(self.lead))
     }
 
     /// Takes the next frame whose picture is near, or is taken to be as none has come for long. Beyond the limits of what
     /// waits, the oldest need not be.
-    pub fn take_near(&mut self) -> Option<Early> {
+    pub fn take_near(&mut self) -> Option<EarlyFrame> {
         let late = self.since_picture(self.newest);
         let picture = self.picture.saturating_add(if late > MAX_LEAD { late } else { 0 });
-        let is_near = |early: &Early| early.frame.timestamp <= picture.saturating_add(NEAR);
+        let is_near = |early: &EarlyFrame| early.frame.timestamp <= picture.saturating_add(NEAR);
         if self.frames.front().is_some_and(is_near) || self.is_over() { self.pop() } else { None }
     }
 
     /// Takes the next frame that is older than a picture.
-    pub fn take_older(&mut self, picture: u64) -> Option<Early> {
-        let is_older = |early: &Early| early.frame.timestamp < picture;
+    pub fn take_older(&mut self, picture: u64) -> Option<EarlyFrame> {
+        let is_older = |early: &EarlyFrame| early.frame.timestamp < picture;
         if self.frames.front().is_some_and(is_older) { self.pop() } else { None }
     }
 
@@ -101,7 +101,7 @@ impl EarlySound {
         while self.is_over() && self.pop().is_some() {}
     }
 
-    /// The newest time of sound that has come, in milliseconds.
+    /// The newest time of audio that has come, in milliseconds.
     pub fn newest(&self) -> u64 {
         self.newest
     }
@@ -111,7 +111,7 @@ impl EarlySound {
         self.frames.front().map(|early| early.frame.timestamp)
     }
 
-    /// What waits, in bytes.
+    /// Bytes that the frames take up.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -123,7 +123,7 @@ impl EarlySound {
             || self.newest.saturating_sub(oldest) > MAX_TIME
     }
 
-    fn pop(&mut self) -> Option<Early> {
+    fn pop(&mut self) -> Option<EarlyFrame> {
         let early = self.frames.pop_front()?;
         self.bytes = self.bytes.saturating_sub(cost(&early.frame));
         if self.frames.is_empty() {
@@ -138,78 +138,78 @@ mod tests {
     use super::*;
     use crate::media::{Kind, mp3};
 
-    fn early(timestamp: u64, length: usize) -> Early {
+    fn early(timestamp: u64, length: usize) -> EarlyFrame {
         let format = mp3::Format { version: mp3::Version::Mpeg1, sample_rate: 44_100, channels: 2 };
         let frame = Rc::new(Frame::from_payload(Kind::Audio, timestamp, &vec![0x2f; length]));
-        Early { frame, told: None, track: AudioTrack::Mp3(format) }
+        EarlyFrame { frame, told: None, track: AudioTrack::Mp3(format) }
     }
 
     /// The times of all that can be taken.
-    fn taken(mut take: impl FnMut() -> Option<Early>) -> Vec<u64> {
+    fn taken(mut take: impl FnMut() -> Option<EarlyFrame>) -> Vec<u64> {
         std::iter::from_fn(|| Some(take()?.frame.timestamp)).collect()
     }
 
     #[test]
-    fn what_is_older_than_the_picture_is_told_apart_and_the_rest_follows_in_order() {
-        let mut sound = EarlySound::default();
-        [100, 121, 143, 164].into_iter().for_each(|timestamp| sound.push(early(timestamp, 9)));
-        assert_eq!(taken(|| sound.take_older(121)), [100]);
-        sound.see_picture(121);
-        assert_eq!(taken(|| sound.take_near()), [121, 143, 164]);
-        assert_eq!(sound.bytes(), 0);
+    fn what_is_older_than_the_picture_is_taken_first_and_the_rest_follows_in_order() {
+        let mut audio = EarlyAudio::default();
+        [100, 121, 143, 164].into_iter().for_each(|timestamp| audio.push(early(timestamp, 9)));
+        assert_eq!(taken(|| audio.take_older(121)), [100]);
+        audio.see_picture(121);
+        assert_eq!(taken(|| audio.take_near()), [121, 143, 164]);
+        assert_eq!(audio.bytes(), 0);
     }
 
     #[test]
-    fn sound_far_ahead_waits_until_its_picture_is_near_or_none_has_come_for_long() {
-        let mut sound = EarlySound::default();
-        (0..2000).step_by(100).for_each(|timestamp| sound.push(early(timestamp, 9)));
-        sound.see_picture(0);
-        assert_eq!(taken(|| sound.take_near()), [0, 100, 200, 300]);
-        sound.see_picture(100);
-        assert_eq!(taken(|| sound.take_near()), [400]);
-        sound.push(early(2300, 9));
-        assert_eq!((taken(|| sound.take_near()), sound.since_picture(2300)), (vec![], 400));
-        sound.push(early(2400, 9));
+    fn audio_far_ahead_waits_until_its_picture_is_near_or_none_has_come_for_long() {
+        let mut audio = EarlyAudio::default();
+        (0..2000).step_by(100).for_each(|timestamp| audio.push(early(timestamp, 9)));
+        audio.see_picture(0);
+        assert_eq!(taken(|| audio.take_near()), [0, 100, 200, 300]);
+        audio.see_picture(100);
+        assert_eq!(taken(|| audio.take_near()), [400]);
+        audio.push(early(2300, 9));
+        assert_eq!((taken(|| audio.take_near()), audio.since_picture(2300)), (vec![], 400));
+        audio.push(early(2400, 9));
         assert_eq!(
-            (taken(|| sound.take_near()), sound.since_picture(2400)),
+            (taken(|| audio.take_near()), audio.since_picture(2400)),
             (vec![500, 600, 700, 800, 900], 500)
         );
-        sound.see_picture(2100);
-        assert_eq!(taken(|| sound.take_near()).last(), Some(&2400));
+        audio.see_picture(2100);
+        assert_eq!(taken(|| audio.take_near()).last(), Some(&2400));
     }
 
     #[test]
     fn time_frames_and_bytes_are_held_to_their_limits_and_the_oldest_gives_way() {
-        let mut sound = EarlySound::default();
-        (0..=5021).step_by(21).for_each(|timestamp| sound.push(early(timestamp, 9)));
-        sound.see_picture(0);
-        sound.trim();
-        assert_eq!(taken(|| sound.take_older(43)), [21, 42]);
-        sound = EarlySound::default();
+        let mut audio = EarlyAudio::default();
+        (0..=5021).step_by(21).for_each(|timestamp| audio.push(early(timestamp, 9)));
+        audio.see_picture(0);
+        audio.trim();
+        assert_eq!(taken(|| audio.take_older(43)), [21, 42]);
+        audio = EarlyAudio::default();
         for timestamp in 0..2000 {
-            sound.push(early(timestamp, 9));
-            sound.trim();
+            audio.push(early(timestamp, 9));
+            audio.trim();
         }
-        assert_eq!(sound.bytes(), MAX_FRAMES * cost(&early(0, 9).frame));
-        assert_eq!(taken(|| sound.take_older(u64::MAX))[0], 2000 - MAX_FRAMES as u64);
+        assert_eq!(audio.bytes(), MAX_FRAMES * cost(&early(0, 9).frame));
+        assert_eq!(taken(|| audio.take_older(u64::MAX))[0], 2000 - MAX_FRAMES as u64);
         for timestamp in 0..20 {
-            sound.push(early(timestamp, MAX_BYTES / 10));
-            sound.trim();
-            assert!(sound.bytes() <= MAX_BYTES);
+            audio.push(early(timestamp, MAX_BYTES / 10));
+            audio.trim();
+            assert!(audio.bytes() <= MAX_BYTES);
         }
-        assert_eq!(taken(|| sound.take_older(u64::MAX)).len(), 9);
-        sound.push(early(0, MAX_BYTES + 1));
-        sound.trim();
-        assert_eq!(sound.bytes(), 0, "one that is too long is not kept either");
+        assert_eq!(taken(|| audio.take_older(u64::MAX)).len(), 9);
+        audio.push(early(0, MAX_BYTES + 1));
+        audio.trim();
+        assert_eq!(audio.bytes(), 0, "one that is too long is not kept either");
     }
 
     #[test]
     fn what_is_over_the_limits_is_near_enough_to_be_written() {
-        let mut sound = EarlySound::default();
-        sound.push(early(0, 9));
-        sound.push(early(4900, 9));
-        sound.see_picture(0);
-        sound.push(early(5001, 9));
-        assert_eq!(taken(|| sound.take_near()), [0]);
+        let mut audio = EarlyAudio::default();
+        audio.push(early(0, 9));
+        audio.push(early(4900, 9));
+        audio.see_picture(0);
+        audio.push(early(5001, 9));
+        assert_eq!(taken(|| audio.take_near()), [0]);
     }
 }

@@ -14,17 +14,17 @@ const MAX_NON_VCL: usize = 64;
 const MAX_NON_VCL_BYTES: usize = 256 * 1024;
 /// The most bytes of a picture's messages, each of which counts as what it takes up. The largest message is as long.
 const MAX_BYTES: usize = 17 << 20;
-/// Milliseconds from a picture to a sound that tells that no more of the picture comes.
+/// Milliseconds from a picture to audio that tells that no more of the picture comes.
 const PATIENCE: u64 = 200;
 
-/// A picture: when, and its messages in order.
+/// A picture and its messages, in order.
 #[derive(Debug)]
 pub struct Picture {
-    /// Of its first message: when, and whether it is a key frame.
+    /// Its first message, which has its timestamp and tells whether it is a key frame.
     pub first: Rc<Frame>,
-    /// When it is decoded, in ticks.
+    /// Decoding time in ticks.
     pub dts: u64,
-    /// Where it stands.
+    /// Its position in the segment.
     pub start: Start,
     messages: Vec<Rc<Frame>>,
     bytes: usize,
@@ -50,14 +50,14 @@ impl Picture {
 
 /// The picture that is being gathered, and what has come for the next.
 #[derive(Debug, Default)]
-pub struct Gathering {
+pub struct PictureBuffer {
     picture: Option<Picture>,
     /// Messages without a slice (non-VCL NAL units only) since the last slice.
     non_vcl: Vec<Rc<Frame>>,
     non_vcl_bytes: usize,
 }
 
-impl Gathering {
+impl PictureBuffer {
     /// Keeps a message without a slice for what comes; false if there is no room for it.
     pub fn keep_non_vcl(&mut self, message: &Rc<Frame>) -> bool {
         let bytes = self.non_vcl_bytes.saturating_add(cost(message));
@@ -70,10 +70,10 @@ impl Gathering {
     }
 
     /// Begins a picture with what has come for it. The one before has been taken.
-    /// `sound` is the newest time of sound, in milliseconds, which may be ahead.
-    pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start, sound: u64) {
+    /// `audio` is the newest time of audio, in milliseconds, which may be ahead.
+    pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start, audio: u64) {
         debug_assert!(self.picture.is_none(), "a picture that would be lost");
-        let complete_at = first.timestamp.max(sound).saturating_add(PATIENCE);
+        let complete_at = first.timestamp.max(audio).saturating_add(PATIENCE);
         let mut picture =
             Picture { first: Rc::clone(first), dts, start, messages: Vec::new(), bytes: 0, complete_at };
         self.take_non_vcl().into_iter().for_each(|message| picture.add(message));
@@ -82,7 +82,7 @@ impl Gathering {
     }
 
     /// Adds further slices to the picture that is being gathered; false if they belong to none, or there is no room.
-    pub fn go_on(&mut self, message: &Rc<Frame>) -> bool {
+    pub fn add_slices(&mut self, message: &Rc<Frame>) -> bool {
         let non_vcl = self.take_non_vcl();
         let Some(picture) = &mut self.picture else { return false };
         let fits = picture.has_room_for(message);
@@ -98,22 +98,22 @@ impl Gathering {
         self.picture.take()
     }
 
-    /// Whether the picture that is being gathered is the first of its fragment.
+    /// True if the picture being gathered is the first of its segment.
     pub fn has_first(&self) -> bool {
         self.picture.as_ref().is_some_and(|picture| picture.start == Start::Fragment)
     }
 
-    /// Whether a sound of that time tells that no more of the picture comes.
+    /// True if audio of that time tells that no more of the picture comes.
     pub fn is_complete_at(&self, timestamp: u64) -> bool {
         self.picture.as_ref().is_some_and(|picture| timestamp > picture.complete_at)
     }
 
-    /// Forgets what has come for a picture that is not written.
-    pub fn forget_non_vcl(&mut self) {
+    /// Drops messages that have come for a picture which is not written.
+    pub fn drop_non_vcl(&mut self) {
         self.take_non_vcl();
     }
 
-    /// Forgets all.
+    /// Drops everything.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
@@ -147,10 +147,12 @@ mod tests {
 
     #[test]
     fn a_picture_has_what_came_before_it_and_all_its_slices_in_order() {
-        let mut gathering = Gathering::default();
+        let mut gathering = PictureBuffer::default();
         assert!(gathering.keep_non_vcl(&message(40, b"sets")));
         gathering.begin(&message(40, b"one"), 0, Start::Within, 0);
-        assert!(gathering.keep_non_vcl(&message(40, b"filler")) && gathering.go_on(&message(40, b"two")));
+        assert!(
+            gathering.keep_non_vcl(&message(40, b"filler")) && gathering.add_slices(&message(40, b"two"))
+        );
         assert!(gathering.keep_non_vcl(&message(80, b"next")));
         let waiting = [&b"sets"[..], b"one", b"filler", b"two", b"next"];
         assert_eq!(gathering.bytes(), waiting.iter().map(|body| cost(&message(0, body))).sum::<usize>());
@@ -162,29 +164,32 @@ mod tests {
 
     #[test]
     fn slices_of_no_picture_are_not_taken() {
-        let mut gathering = Gathering::default();
-        assert!(!gathering.go_on(&message(0, b"two")));
+        let mut gathering = PictureBuffer::default();
+        assert!(!gathering.add_slices(&message(0, b"two")));
     }
 
     #[test]
     fn what_waits_is_bounded() {
-        let mut gathering = Gathering::default();
+        let mut gathering = PictureBuffer::default();
         assert_eq!((0..100).filter(|_| gathering.keep_non_vcl(&message(0, b"set"))).count(), MAX_NON_VCL);
         gathering.clear();
         assert!(!gathering.keep_non_vcl(&message(0, &[0; MAX_NON_VCL_BYTES])));
         gathering.begin(&message(0, &[0; MAX_BYTES / 2]), 0, Start::Within, 0);
-        assert!(!gathering.go_on(&message(0, &[0; MAX_BYTES / 2])));
-        assert_eq!((0..9000).filter(|_| gathering.go_on(&message(0, b"two"))).count(), MAX_NAL_UNITS - 1);
+        assert!(!gathering.add_slices(&message(0, &[0; MAX_BYTES / 2])));
+        assert_eq!(
+            (0..9000).filter(|_| gathering.add_slices(&message(0, b"two"))).count(),
+            MAX_NAL_UNITS - 1
+        );
     }
 
     #[test]
-    fn sound_that_is_much_later_tells_that_a_picture_is_complete() {
-        let mut gathering = Gathering::default();
+    fn audio_that_is_much_later_tells_that_a_picture_is_complete() {
+        let mut gathering = PictureBuffer::default();
         assert!(!gathering.is_complete_at(1000));
         gathering.begin(&message(40, b"one"), 0, Start::Within, 0);
         assert!(!gathering.is_complete_at(240) && gathering.is_complete_at(241));
         gathering.take();
         gathering.begin(&message(40, b"one"), 0, Start::Within, 1000);
-        assert!(!gathering.is_complete_at(1200) && gathering.is_complete_at(1201), "sound was ahead already");
+        assert!(!gathering.is_complete_at(1200) && gathering.is_complete_at(1201), "audio was ahead already");
     }
 }

@@ -1,4 +1,4 @@
-//! The first frames of a stream wait here, until it is known which tracks there are, how often a picture comes, and when
+//! Probing: the first frames of a stream wait until it is known which tracks there are, how often a picture comes, and when
 //! pictures are decoded.
 
 use std::rc::Rc;
@@ -6,15 +6,14 @@ use std::rc::Rc;
 use crate::media::{Frame, Kind, Slices};
 
 use super::decoding::DecodingOffset;
+use super::first_frames::{FirstFrames, Limits};
 use super::tracks::Content;
 
-/// How long to wait for a track that has not shown itself, in milliseconds of media.
+/// A track of which nothing has come is waited for so long, in milliseconds of media.
 const MAX_TIME: u64 = 1000;
-/// How long to wait for the pictures of a track whose header has come.
-const PATIENCE: u64 = 5000;
-/// The most that waits, in bytes.
-const MAX_BYTES: usize = 4 << 20;
-/// More than what a frame without a payload takes up while it waits, here or as early sound.
+/// The pictures of a track whose header has come are waited for so long.
+const LIMITS: Limits = Limits { time: 5000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
+/// More than what a frame without a payload takes up while it waits, here or as early audio.
 const FRAME_COST: usize = 768;
 
 /// Bytes that a frame takes up while it waits.
@@ -22,22 +21,21 @@ pub fn cost(frame: &Frame) -> usize {
     frame.payload().len().saturating_add(FRAME_COST)
 }
 
-/// What is known of the tracks.
+/// How much is known of the tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// That there may be another one.
+    /// There may be another one.
     Some,
-    /// All that there are.
+    /// All are known.
     All,
-    /// That there should be pictures, and none has come.
+    /// A video header has come, and no picture.
     Announced,
 }
 
-/// Frames that wait.
-#[derive(Debug, Default)]
+/// The first frames of a stream, and what they tell.
+#[derive(Debug)]
 pub struct Probe {
-    frames: Vec<(Rc<Frame>, Content)>,
-    bytes: usize,
+    frames: FirstFrames<Content>,
     /// The first timestamp of video and of audio.
     first: [Option<u64>; 2],
     /// Milliseconds for which one of them has waited.
@@ -50,21 +48,35 @@ pub struct Probe {
     has_keys_only: bool,
 }
 
-/// What has been found out, with which the stream begins.
+/// The result of probing, with which the stream begins.
 #[derive(Debug)]
 pub struct Findings {
     /// The frames, in order.
     pub frames: Vec<(Rc<Frame>, Content)>,
-    /// How much earlier than they say their pictures are decoded.
+    /// How much earlier than their timestamps pictures are decoded.
     pub decoding: DecodingOffset,
     /// Milliseconds from the first picture to the second, if there is one.
     pub step: Option<u64>,
-    /// Whether the second one is a key frame, too.
+    /// True if the second picture is a key frame, too.
     pub has_keys_only: bool,
 }
 
+impl Default for Probe {
+    fn default() -> Self {
+        Self {
+            frames: FirstFrames::new(LIMITS),
+            first: [None; 2],
+            waited: 0,
+            decoding: DecodingOffset::default(),
+            key: None,
+            step: None,
+            has_keys_only: false,
+        }
+    }
+}
+
 impl Probe {
-    /// Keeps a frame of video or audio, and what it is, if it may have to be written.
+    /// Holds a frame of video or audio, if it may have to be written.
     pub fn push(&mut self, frame: &Rc<Frame>, content: Content) {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
@@ -76,8 +88,7 @@ impl Probe {
         if frame.kind == Kind::Video && frame.slices != Slices::None && self.key.is_none() {
             return;
         }
-        self.bytes = self.bytes.saturating_add(cost(frame));
-        self.frames.push((Rc::clone(frame), content));
+        self.frames.push(frame, content);
     }
 
     fn see_picture(&mut self, frame: &Frame) {
@@ -92,12 +103,12 @@ impl Probe {
         }
     }
 
-    /// What waits, in bytes.
+    /// Bytes that the frames take up.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.frames.bytes()
     }
 
-    /// True if there is a picture with which a fragment can begin.
+    /// True if there is a picture with which a segment can begin.
     pub fn has_picture(&self) -> bool {
         self.key.is_some()
     }
@@ -108,17 +119,17 @@ impl Probe {
         let is_enough = match known {
             Known::All => true,
             Known::Some => self.waited >= MAX_TIME,
-            Known::Announced => self.waited >= PATIENCE,
+            Known::Announced => self.frames.is_over(self.waited),
         };
         let has_second = self.key.is_none() || self.step.is_some();
         let is_timed = has_second && self.decoding.is_known() || self.waited >= patience;
-        is_enough && is_timed || self.bytes >= MAX_BYTES
+        is_enough && is_timed || self.frames.is_full()
     }
 
-    /// What has been found out.
+    /// Ends the probing.
     pub fn finish(self) -> Findings {
-        let Self { frames, decoding, step, has_keys_only, .. } = self;
-        Findings { frames, decoding: decoding.settle(), step, has_keys_only }
+        let Self { mut frames, decoding, step, has_keys_only, .. } = self;
+        Findings { frames: frames.take(), decoding: decoding.settle(), step, has_keys_only }
     }
 }
 
@@ -126,11 +137,11 @@ impl Probe {
 mod tests {
     use super::*;
     use crate::media::frame::HEADROOM;
-    use crate::media::segment::early::Early;
+    use crate::media::segment::early::EarlyFrame;
 
     #[test]
     fn a_frame_counts_as_more_than_it_takes_up() {
-        let entry = size_of::<Early>().max(size_of::<(Rc<Frame>, Content)>());
+        let entry = size_of::<EarlyFrame>().max(size_of::<(Rc<Frame>, Content)>());
         // A list that has just grown is half empty; a shared frame has two counts.
         let most = 2 * entry + size_of::<Frame>() + HEADROOM + 2 * size_of::<usize>();
         assert!(most <= FRAME_COST, "{most}");

@@ -1,7 +1,7 @@
 //! Repeats key frames that are shown for long. Players want several pictures at hand, and fetch no more of them than for some
 //! seconds: Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time
 //! up to the next picture, with the same result. That is done where all pictures are key frames: between others there would be
-//! gaps all the same, with more pictures in a fragment than make up for them.
+//! gaps all the same, with more pictures in a segment than make up for them.
 
 use crate::media::pictures::Configuration;
 
@@ -11,7 +11,7 @@ const STEP: u64 = 2000;
 const SLOW: u64 = 3000;
 /// How long before the next picture there is no repetition, in milliseconds.
 const NEAR: u64 = 1000;
-/// The longest picture that is repeated, in bytes. It is copied byte by byte, some 2 ms for one that long, and where sound
+/// The longest picture that is repeated, in bytes. It is copied byte by byte, some 2 ms for one that long, and where audio
 /// jumps ahead all repetitions of a picture are written at once.
 const MAX_BYTES: usize = 256 * 1024;
 /// Numbers of IDR pictures that encoders hardly use. Those of two in a row must differ.
@@ -74,11 +74,11 @@ impl Repeated {
 mod tests {
     use super::*;
 
-    /// When a picture at 1 s is repeated, if the next one is expected then and sound comes every 21 ms.
-    fn times(step: u64, sound: u64) -> Vec<u64> {
+    /// When a picture at 1 s is repeated, if the next one is expected then and audio comes every 21 ms.
+    fn times(step: u64, audio: u64) -> Vec<u64> {
         let mut repeated =
             Repeated { access_unit: Vec::new(), since: 1000, expected: 1000 + step, delay: 0, count: 0 };
-        (0..sound).step_by(21).filter_map(|now| repeated.due(1000 + now)).collect()
+        (0..audio).step_by(21).filter_map(|now| repeated.due(1000 + now)).collect()
     }
 
     #[test]

@@ -9,7 +9,7 @@ const FIRST: u64 = 500;
 /// The fewest pictures of a segment, as long as its length allows. hls.js cannot know how long the only one of a segment
 /// is shown, and Chromium's own player keeps the newest six of all back.
 const FEWEST: u64 = 6;
-/// How many more pictures a segment should have where these last no longer than so many milliseconds: Chromium's own player
+/// A segment should have so many more pictures where these last no longer than so many milliseconds: Chromium's own player
 /// begins with those of the first segment then. Once it has 10 s it fetches no more, though too few for its decoder.
 const MORE: u64 = 2;
 const MORE_TIME: u64 = 9000;
@@ -20,20 +20,20 @@ const LONGEST_SLOW: u64 = 75_000;
 /// The period of the publisher's timestamps, 32 bits of milliseconds. The streams' own begin one turn up.
 pub const TURN: u64 = 1 << 32;
 
-/// How long segments are to be.
+/// The lengths that segments are to have.
 #[derive(Debug, Clone, Copy)]
 pub struct Lengths {
     /// A segment ends at the first key frame after this time, in milliseconds.
     pub wanted: u64,
     /// A segment ends here without a key frame, in milliseconds; never below `wanted`.
     pub longest: u64,
-    /// What is measured against `wanted`.
+    /// The time that is compared with `wanted`.
     pub slicing: Slicing,
-    /// How long the first segments are.
+    /// The length of the first segments.
     pub pace: Pace,
 }
 
-/// What is measured against the length that segments are to have.
+/// The time that is compared with the length that segments are to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slicing {
     /// The segment's duration.
@@ -42,7 +42,7 @@ pub enum Slicing {
     Aligned,
 }
 
-/// How long the first segments are.
+/// The length of the first segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
     /// As long as all others.
@@ -67,7 +67,7 @@ pub enum Boundary {
 pub struct Slice {
     /// Its length up to there, in milliseconds.
     pub duration: u64,
-    /// Whether it begins with a key frame, or needs none.
+    /// True if it begins with a key frame, or needs none.
     pub is_independent: bool,
     /// Frames of the leading track in it.
     pub frames: u64,
@@ -75,9 +75,9 @@ pub struct Slice {
     pub step: u64,
     /// The longest it may become, in milliseconds, once a target duration is advertised.
     pub longest: Option<u64>,
-    /// Whether players cannot start yet, see [`Pace::Fast`].
+    /// True as long as players cannot start, see [`Pace::Fast`].
     pub is_early: bool,
-    /// Whether no segment is listed.
+    /// True if no segment is listed yet.
     pub is_first: bool,
 }
 
@@ -131,7 +131,7 @@ impl Slicer {
         self.expected().max(duration.saturating_add(slack))
     }
 
-    /// How long segments will be, in milliseconds: up to the first key frame after the wanted length.
+    /// The expected length of segments in milliseconds: up to the first key frame after the wanted length.
     pub fn expected(&self) -> u64 {
         match self.interval {
             0 => self.lengths.wanted,
@@ -162,7 +162,7 @@ impl Slicer {
         self.last_key = None;
     }
 
-    /// Whether the segment should have more pictures before it ends at a key frame: too few, or few enough for those up
+    /// True if the segment should have more pictures before it ends at a key frame: too few, or few enough for those up
     /// to the next key frame.
     fn is_sparse(&self, slice: &Slice) -> bool {
         let step = slice.step.max(1);

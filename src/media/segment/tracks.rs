@@ -1,4 +1,4 @@
-//! Which tracks a stream has, as its headers tell, and what is known of each. Codecs that a transport
+//! The tracks of a stream, as its headers and frames tell. Codecs that a transport
 //! stream cannot carry are named in the log, once each.
 
 use std::mem;
@@ -36,12 +36,12 @@ impl AudioTrack {
         }
     }
 
-    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track. `told` is what the
-    /// frame itself says.
-    pub fn elementary(self, frame: &Frame, told: Option<Told>) -> Option<AudioFrame<'_>> {
+    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track. `parsed` is what the
+    /// frame itself says of its track.
+    pub fn elementary(self, frame: &Frame, parsed: Option<ParsedAudio>) -> Option<AudioFrame<'_>> {
         let (timestamp, body) = (frame.timestamp, frame.body());
-        let (head, body, samples) = match (self, told) {
-            (_, Some(Told { track, samples, length })) if track == self => {
+        let (head, body, samples) = match (self, parsed) {
+            (_, Some(ParsedAudio { track, samples, length })) if track == self => {
                 (None, body.get(..length)?, samples)
             }
             (Self::Aac(config, adts), None) if frame.codec == Codec::Aac && !is_adts(body) => {
@@ -77,9 +77,9 @@ impl AudioTrack {
     }
 }
 
-/// What a message of sound says itself of its track and its length.
+/// A message of audio whose frames say themselves of which track they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct ParsedAudio {
     track: AudioTrack,
     /// Samples and sampling frequency.
     samples: (u32, u32),
@@ -87,13 +87,13 @@ pub struct Told {
     length: usize,
 }
 
-/// What a frame is to the segmenter.
+/// What of a frame is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// A picture, or a part of a picture.
     Video,
-    /// A frame of sound, and what it says itself, if it can be read.
-    Audio(Option<Told>),
+    /// A frame of audio, and what was parsed of it, if it says itself what it is.
+    Audio(Option<ParsedAudio>),
     /// Nothing to write: a header, data, a codec that is not carried.
     Nothing,
 }
@@ -108,14 +108,14 @@ pub struct Codecs {
     /// Set by a header that differs from the one in use.
     next_video: Option<Configuration>,
     next_audio: Option<AudioTrack>,
-    /// What the last header of AAC said.
+    /// The track of the last AAC header.
     aac_header: Option<AudioTrack>,
-    /// What frames of AAC have been.
+    /// How frames of AAC come.
     aac_frames: AacFrames,
     named: Named,
 }
 
-/// What frames of AAC have been: each says itself whether it is ADTS, which counts more than the header.
+/// How frames of AAC come: each says itself whether it is ADTS, which counts more than the header.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum AacFrames {
     /// None has come.
@@ -127,7 +127,7 @@ enum AacFrames {
     Adts,
 }
 
-/// What has been named in the log, or heard of at all.
+/// What the log has named as left out.
 #[derive(Debug, Default)]
 struct Named {
     video: bool,
@@ -141,7 +141,7 @@ impl Codecs {
         Self { label: label.to_owned(), ..Self::default() }
     }
 
-    /// Forgets the tracks: what comes is another publisher's.
+    /// Drops the tracks: the next frames are another publisher's.
     pub fn restart(&mut self) {
         *self = Self::new(&self.label);
     }
@@ -284,7 +284,7 @@ impl Codecs {
                 let track = self.aac_track(adts);
                 self.next_audio = changed(&self.audio, track);
                 let samples = (samples, adts.config().sample_rate);
-                Content::Audio(Some(Told { track, samples, length }))
+                Content::Audio(Some(ParsedAudio { track, samples, length }))
             }
             Ok(None) => {
                 if mem::replace(&mut self.aac_frames, AacFrames::Raw) == AacFrames::Adts
@@ -310,12 +310,12 @@ impl Codecs {
     }
 
     fn learn_from_frames(&mut self, frame: &Frame) -> Content {
-        let told = told_by(frame);
-        match told {
-            Ok(told) => self.next_audio = changed(&self.audio, told.track),
+        let parsed = parse_audio(frame);
+        match parsed {
+            Ok(parsed) => self.next_audio = changed(&self.audio, parsed.track),
             Err(error) => self.note(error),
         }
-        Content::Audio(told.ok())
+        Content::Audio(parsed.ok())
     }
 
     /// Names a message that is left out for the number of its parts, once.
@@ -337,14 +337,14 @@ impl Codecs {
     }
 }
 
-/// What a frame says itself of what it is.
-fn told_by(frame: &Frame) -> Result<Told, PartsError> {
+/// Parses a message of MPEG audio, AC-3 or E-AC-3, which say themselves what they are.
+fn parse_audio(frame: &Frame) -> Result<ParsedAudio, PartsError> {
     if frame.codec == Codec::Mp3 {
         let mp3::Frames { format, samples, length } = mp3::Frames::parse(frame.body())?;
-        Ok(Told { track: AudioTrack::Mp3(format), samples: (samples, format.sample_rate), length })
+        Ok(ParsedAudio { track: AudioTrack::Mp3(format), samples: (samples, format.sample_rate), length })
     } else {
         let ac3::Frames { format, samples, length } = ac3::Frames::parse(frame.body())?;
-        Ok(Told { track: AudioTrack::Ac3(format), samples: (samples, format.sample_rate), length })
+        Ok(ParsedAudio { track: AudioTrack::Ac3(format), samples: (samples, format.sample_rate), length })
     }
 }
 

@@ -1,16 +1,16 @@
 //! Frames that wait before they are written.
 
-use super::early::EarlySound;
-use super::picture::Gathering;
+use super::early::EarlyAudio;
+use super::picture::PictureBuffer;
 use super::repeat::Repeated;
 
 /// Frames that wait once the tracks of the stream are known.
 #[derive(Debug, Default)]
 pub struct Waiting {
     /// The picture of which more may come.
-    pub picture: Gathering,
+    pub picture: PictureBuffer,
     /// Audio that is ahead of its picture.
-    pub audio: EarlySound,
+    pub audio: EarlyAudio,
     /// The last picture, if it is one that may be repeated.
     pub repeated: Option<Repeated>,
 }

@@ -7,8 +7,8 @@ use std::mem;
 
 use super::audio::{AudioBuffer, AudioFrame};
 use super::decoding::DecodingOffset;
-use super::line::{Ends, Joint, Line, MAX_HOLE};
 use super::open::{Begins, OpenSegment};
+use super::output_clock::{AudioJoin, Ends, MAX_HOLE, OutputClock};
 use super::tracks::AudioTrack;
 use crate::media::Frame;
 use crate::media::ts::{Muxer, Timing, Tracks, ticks};
@@ -19,7 +19,7 @@ pub struct Writer {
     container: Muxer,
     /// The container as it was before the open segment.
     container_before: Muxer,
-    line: Line,
+    clock: OutputClock,
     audio: AudioBuffer,
     decoding: DecodingOffset,
     /// The last decoding time of video in ticks, which must rise.
@@ -35,7 +35,7 @@ impl Writer {
         Self {
             container: Muxer::new(Tracks::default()),
             container_before: Muxer::new(Tracks::default()),
-            line: Line::going_on(ends),
+            clock: OutputClock::resume_from(ends),
             audio,
             decoding: DecodingOffset::default(),
             last_dts: None,
@@ -47,7 +47,7 @@ impl Writer {
     /// Begins a segment whose first frame is decoded at `start`. `step` is the time from frame to frame before it. Both in
     /// ticks.
     pub fn begin(&mut self, start: u64, step: u64, tracks: Tracks) {
-        self.line.begin(start);
+        self.clock.begin(start);
         self.container_before = self.container.clone();
         let mut open = OpenSegment::new(start, step, mem::take(&mut self.spare));
         self.container.set_tracks(tracks);
@@ -58,7 +58,7 @@ impl Writer {
     /// Takes the open segment, which is whole and ends there. Returns the ends as they are written.
     pub fn end(&mut self, ends: Ends) -> Option<(OpenSegment, Ends)> {
         let open = self.open.take()?;
-        Some((open, self.line.end(ends)))
+        Some((open, self.clock.end(ends)))
     }
 
     /// Throws the open segment away.
@@ -81,7 +81,7 @@ impl Writer {
 
     /// What comes next does not follow from what came before.
     pub fn break_off(&mut self) {
-        self.line.break_off();
+        self.clock.break_off();
     }
 
     /// The segment being written.
@@ -96,7 +96,7 @@ impl Writer {
 
     /// Sets how much earlier than their timestamps pictures are decoded, as the first ones tell.
     pub fn set_decoding(&mut self, decoding: DecodingOffset) {
-        self.line.make_room(ticks(decoding.milliseconds()));
+        self.clock.shift_first(ticks(decoding.milliseconds()));
         self.decoding = decoding;
     }
 
@@ -129,7 +129,7 @@ impl Writer {
         let Some(open) = &mut self.open else { return false };
         open.add_leading_frame(dts, if random_access { Begins::Independent } else { Begins::Within });
         open.note_presentation(dts, pts);
-        let (dts, pts) = (self.line.written(dts), self.line.written(pts));
+        let (dts, pts) = (self.clock.written(dts), self.clock.written(pts));
         self.container.video(Timing { dts, pts, random_access }, access_unit, &mut open.bytes);
         true
     }
@@ -144,8 +144,8 @@ impl Writer {
     /// Writes the audio that waits for its packet.
     pub fn flush_audio(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let line = &self.line;
-        self.audio.flush(|time, frames| self.container.audio(line.written(time), frames, &mut open.bytes));
+        let clock = &self.clock;
+        self.audio.flush(|time, frames| self.container.audio(clock.written(time), frames, &mut open.bytes));
     }
 
     /// Adds a frame to those that wait for their packet; its time in ticks.
@@ -171,10 +171,12 @@ impl Writer {
     /// Adds a frame behind a break, if it does not begin before the audio in front of the break has ended. Where it begins
     /// later, silence fills the hole.
     pub fn join_audio(&mut self, track: AudioTrack, audio: &AudioFrame<'_>) {
-        match self.line.join_sound(ticks(audio.timestamp)) {
-            Joint::Overlaps => return,
-            Joint::Follows => {}
-            Joint::Hole { since, length } => self.write_silence(track, since, length / audio.step().max(1)),
+        match self.clock.join_audio(ticks(audio.timestamp)) {
+            AudioJoin::Overlaps => return,
+            AudioJoin::Follows => {}
+            AudioJoin::Hole { since, length } => {
+                self.write_silence(track, since, length / audio.step().max(1));
+            }
         }
         self.add_audio(audio);
     }
@@ -189,9 +191,9 @@ impl Writer {
         let end = self.open.as_ref().map_or(0, OpenSegment::start).saturating_add(ticks(duration));
         let picture = self.open.as_ref().and_then(OpenSegment::next_picture);
         let picture = picture.filter(|picture| picture.saturating_sub(end) <= MAX_HOLE);
-        let (last, sound) = self.audio.last().unzip();
+        let (last, audio) = self.audio.last().unzip();
         let next = end.max(picture.unwrap_or(0)).max(last.map_or(0, |last| last.saturating_add(1)));
-        Ends { next, sound }
+        Ends { next, audio }
     }
 
     /// Ends the audio before a break. With a track it lasts until what follows, with silence. Chromium's own player puts the
@@ -207,8 +209,8 @@ impl Writer {
             return ends;
         }
         let frames = missing.div_ceil(step.max(1));
-        self.write_silence(track, self.line.written(end), frames);
-        Ends { sound: Some(end.saturating_add(frames.saturating_mul(step))), ..ends }
+        self.write_silence(track, self.clock.written(end), frames);
+        Ends { audio: Some(end.saturating_add(frames.saturating_mul(step))), ..ends }
     }
 
     /// Writes so many silent frames from that time on, in ticks as written.

@@ -1,4 +1,4 @@
-//! What a recording waits for before its file begins: a picture, or sound where there is none.
+//! The wait before the file of a recording begins: for a picture, or audio where there is none.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 use super::settings::Settings;
 use crate::engine::Stream;
 use crate::media::flv::Codec;
+use crate::media::segment::first_frames::{FirstFrames, Limits};
 use crate::media::{Frame, Kind, Role};
 
-/// How long sound waits for a picture that is announced.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Sound from so long before the first picture is kept, milliseconds: an encoder's first packet of sound
 /// often has an earlier time than its first picture.
 const LEAD: u64 = 200;
-/// Frames and bytes of payload that wait for the first picture; with more, none is waited for.
-const MAX_HELD: (usize, usize) = (512, 1 << 20);
+/// The most audio and data that waits for the first picture. The time is that of the clock.
+const LIMITS: Limits = Limits { time: 5000, frames: 512, bytes: 1 << 20, cost: 0 };
 /// The longest cached group that a file begins with, bytes: it is written at once, which takes 1 to 2 ms for
 /// each MiB. With a longer one the next key frame is waited for.
 const MAX_GROUP: usize = 2 << 20;
@@ -39,13 +38,19 @@ pub enum Beginning {
 }
 
 /// The wait for the first frames of a file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wait {
     from: Beginning,
-    /// Sound and data that wait for a picture, and since when they do.
-    held: Vec<Rc<Frame>>,
-    held_bytes: usize,
+    /// Audio and data that wait for a picture.
+    held: FirstFrames<()>,
+    /// The beginning of the wait.
     since: Option<Instant>,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self::new(Beginning::default())
+    }
 }
 
 impl Opening {
@@ -59,7 +64,7 @@ impl Opening {
 impl Wait {
     /// A wait for frames of this kind.
     pub fn new(from: Beginning) -> Self {
-        Self { from, ..Self::default() }
+        Self { from, held: FirstFrames::new(LIMITS), since: None }
     }
 
     /// Takes the stream's next frame. Returns what the file is to begin with, if it can begin now.
@@ -85,10 +90,10 @@ impl Wait {
             _ if frame.is_metadata() => return None,
             _ => self.hold(frame, now),
         }
-        let is_full = self.held.len() >= MAX_HELD.0 || self.held_bytes >= MAX_HELD.1;
-        let is_late = self.since.is_some_and(|since| now >= since + PATIENCE);
+        let waited = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let is_over = self.held.is_over(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
         let expects = settings.selection.has_picture() && announces_picture(stream);
-        if expects && !is_full && !is_late {
+        if expects && !is_over {
             return None;
         }
         self.take_held(stream)
@@ -96,7 +101,7 @@ impl Wait {
 
     /// What is held, if there is anything: no picture comes any more.
     pub fn take_held(&mut self, stream: &Stream) -> Option<Opening> {
-        let held = std::mem::take(&mut self.held);
+        let held = self.take_frames();
         (!held.is_empty()).then(|| Opening::now(stream, held))
     }
 
@@ -116,14 +121,17 @@ impl Wait {
 
     fn hold(&mut self, frame: &Rc<Frame>, now: Instant) {
         self.since.get_or_insert(now);
-        self.held_bytes += frame.payload().len();
-        self.held.push(Rc::clone(frame));
+        self.held.push(frame, ());
+    }
+
+    fn take_frames(&mut self) -> Vec<Rc<Frame>> {
+        self.held.take().into_iter().map(|(frame, ())| frame).collect()
     }
 
     /// What is held and belongs to the pictures that come.
     fn take_lead(&mut self, group: &[Rc<Frame>]) -> Vec<Rc<Frame>> {
         let first = group.first().map_or(0, |frame| frame.timestamp);
-        let mut held = std::mem::take(&mut self.held);
+        let mut held = self.take_frames();
         held.retain(|frame| frame.timestamp + LEAD >= first);
         held
     }

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::media::segment::line::Ends;
+use crate::media::segment::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::ListKind;
 use entries::Entries;
@@ -37,7 +37,7 @@ const TOLERANCE: u64 = 500;
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// A comment with the numbers of retired fragments.
 const RETIRED: &str = "#millstream retired";
-/// A comment with the end of the last fragment and of its sound, in ticks.
+/// A comment with the end of the last fragment and of its audio, in ticks.
 const TIME: &str = "#millstream time ";
 const STREAM_INF: &str = "#millstream stream-inf ";
 
@@ -282,9 +282,9 @@ impl Playlist {
         if let Some(inf) = inf {
             let _ = writeln!(text, "{STREAM_INF}{inf}");
         }
-        if let Some(Ends { next, sound }) = self.numbers.ends {
+        if let Some(Ends { next, audio }) = self.numbers.ends {
             let _ = write!(text, "{TIME}{next}");
-            let _ = sound.map_or(Ok(()), |sound| write!(text, " {sound}"));
+            let _ = audio.map_or(Ok(()), |audio| write!(text, " {audio}"));
             text.push('\n');
         }
         if !retired.is_empty() {

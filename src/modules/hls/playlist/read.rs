@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Begins, Encryption, Fragment, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
-use crate::media::segment::line::Ends;
+use crate::media::segment::output_clock::Ends;
 use crate::modules::hls::files::keys;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::attributes::Attributes;
@@ -134,7 +134,7 @@ fn parse_encryption(value: &str, naming: &Naming) -> Option<Option<Encryption>> 
 /// The times of [`Ends`], as far as they are there.
 fn parse_ends(line: &str) -> Option<Ends> {
     let mut times = line.strip_prefix(TIME)?.split(' ').map_while(|time| time.parse().ok());
-    Some(Ends { next: times.next()?, sound: times.next() })
+    Some(Ends { next: times.next()?, audio: times.next() })
 }
 
 /// ` ID` or ` ID:KEY` each.

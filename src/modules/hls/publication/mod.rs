@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_HOLD};
 
 use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
-use crate::media::segment::line::Ends;
 use crate::media::segment::measure::{Description, Listed, Measure};
+use crate::media::segment::output_clock::Ends;
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;

@@ -42,7 +42,7 @@ fn finished(draft: Draft, description: &Description) -> CompleteFragment<'_> {
         draft,
         bytes,
         duration,
-        ends: Ends { next: (timestamp + duration) * 90, sound: None },
+        ends: Ends { next: (timestamp + duration) * 90, audio: None },
         begins,
         timestamp,
         date: None,

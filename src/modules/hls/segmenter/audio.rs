@@ -7,9 +7,9 @@ use super::{Cut, Segmenter};
 use crate::engine::Outlet;
 use crate::media::Frame;
 use crate::media::segment::clock::Passage;
-use crate::media::segment::early::{Early, MAX_LEAD};
+use crate::media::segment::early::{EarlyFrame, MAX_LEAD};
 use crate::media::segment::slicer::Boundary;
-use crate::media::segment::tracks::Told;
+use crate::media::segment::tracks::ParsedAudio;
 use crate::media::ts::ticks;
 
 impl Segmenter {
@@ -17,7 +17,7 @@ impl Segmenter {
     pub(super) fn write_audio(
         &mut self,
         frame: &Rc<Frame>,
-        told: Option<Told>,
+        told: Option<ParsedAudio>,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
         if self.waiting.picture.is_complete_at(frame.timestamp) {
@@ -33,7 +33,7 @@ impl Segmenter {
             self.skipped += 1;
             return Ok(());
         }
-        let early = Early { frame: Rc::clone(frame), told, track };
+        let early = EarlyFrame { frame: Rc::clone(frame), told, track };
         if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
             self.cut_without_picture(frame.timestamp, outlet)?;
         }
@@ -89,8 +89,8 @@ impl Segmenter {
         self.close(cut, start, outlet)?;
         self.codecs.take_over_audio();
         self.open(start, outlet)?;
-        self.waiting.audio.go_alone(timestamp);
-        self.cutting.clock.take(timestamp);
+        self.waiting.audio.set_picture_time(timestamp);
+        self.cutting.pauses.take(timestamp);
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Segmenter {
     }
 
     /// Writes a frame of audio, if it is of the track in use and can follow from what is written.
-    fn join(&mut self, early: &Early) {
+    fn join(&mut self, early: &EarlyFrame) {
         let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return };
         let Some(audio) = track.elementary(&early.frame, early.told) else { return };
         self.writer.join_audio(track, &audio);
@@ -135,7 +135,7 @@ impl Segmenter {
     pub(super) fn lead_with_audio(
         &mut self,
         frame: &Frame,
-        told: Option<Told>,
+        told: Option<ParsedAudio>,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
         let time = ticks(frame.timestamp);
@@ -159,7 +159,7 @@ impl Segmenter {
             self.codecs.take_over_audio();
             self.open(time, outlet)?;
         }
-        self.cutting.clock.take(frame.timestamp);
+        self.cutting.pauses.take(frame.timestamp);
         self.writer.add_leading_audio(&audio);
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! The sink: a stream's frames become fragments. It decides which tracks there are, where to cut and
-//! what is left out; the muxer writes the packets and [`Publication`] shows the files. Where nothing can be
-//! written (a disk is full) it rests, and goes on behind a discontinuity.
+//! The sink: a stream's frames become fragments. It drives what `media/segment` has for that, stores the bytes in files, and
+//! lets [`Publication`] list them. Where nothing can be written (a disk is full) it writes nothing for 2 s of media, and goes
+//! on behind a discontinuity.
 
 mod audio;
 mod pictures;
@@ -150,7 +150,7 @@ impl Segmenter {
     }
 
     /// Ends the probing: the tracks are those that are known now. Pictures that are announced and have not
-    /// come wait for the first one; until then sound goes alone.
+    /// come wait for the first one; until then audio is written alone.
     fn start(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let State::Probing(probe) = mem::replace(&mut self.state, State::Running) else { return Ok(()) };
         match known(&self.codecs, &probe) {
@@ -177,7 +177,7 @@ impl Segmenter {
 
     /// True if the open fragment must have ended some time before the frame with that timestamp.
     fn has_gap(&self, open: &OpenSegment, timestamp: u64) -> bool {
-        self.cutting.clock.pauses_before(timestamp)
+        self.cutting.pauses.pauses_before(timestamp)
             || !self.publication.fits_target(open.duration_to(ticks(timestamp)))
     }
 
@@ -207,7 +207,7 @@ impl Segmenter {
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
     fn open(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let file = self.publication.start_fragment(outlet)?;
-        self.writer.begin(start, ticks(self.cutting.clock.step()), self.codecs.tracks());
+        self.writer.begin(start, ticks(self.cutting.pauses.step()), self.codecs.tracks());
         self.description = Description::new(self.codecs.video(), self.codecs.audio());
         self.file = Some(OpenFragment::new(file, self.max_bytes));
         Ok(())

@@ -24,7 +24,7 @@ impl Segmenter {
                 self.finish_picture();
                 return self.begin_picture(frame, outlet);
             }
-            Slices::Continue { .. } => self.waiting.picture.go_on(frame),
+            Slices::Continue { .. } => self.waiting.picture.add_slices(frame),
             Slices::None => self.waiting.picture.keep_non_vcl(frame),
             Slices::Unread => false,
         };
@@ -52,11 +52,11 @@ impl Segmenter {
     fn begin_picture(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.codecs.video_for(frame).is_none() {
             self.skipped += 1;
-            self.waiting.picture.forget_non_vcl();
+            self.waiting.picture.drop_non_vcl();
             return Ok(());
         }
         if self.writer.open().is_none() && !frame.is_video_key() {
-            self.waiting.picture.forget_non_vcl();
+            self.waiting.picture.drop_non_vcl();
             return Ok(());
         }
         let cut = self.judge_video(frame);

@@ -9,7 +9,7 @@ use crate::media::Frame;
 
 use super::super::publication::CompleteFragment;
 use super::{Cut, Segmenter, State};
-use crate::media::segment::line::Ends;
+use crate::media::segment::output_clock::Ends;
 use crate::media::segment::probe::Probe;
 use crate::media::segment::slicer::TURN;
 use crate::media::segment::waiting::Waiting;

@@ -1,0 +1,194 @@
+//! The times that are written into segments: they run on without a gap, whatever interrupts the stream.
+
+use std::mem;
+
+/// Times are written modulo this, in ticks.
+const TURN: u64 = 1 << 33;
+/// A multiple of that. Audio that is a little before the beginning must not be before 0.
+const FAR_FROM_ZERO: u64 = 1 << 40;
+/// The longest hole behind a discontinuity that is filled: a second, in ticks.
+pub const MAX_HOLE: u64 = 90_000;
+/// Timestamps have whole milliseconds: audio that begins so little before the audio in front of it has ended follows from it.
+const ROUNDING: u64 = 90;
+
+/// Where a segment ends, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// The first time that the next segment may have.
+    pub next: u64,
+    /// The end of its audio, if it has any.
+    pub audio: Option<u64>,
+}
+
+impl Ends {
+    fn map(self, map: impl Fn(u64) -> u64) -> Self {
+        Self { next: map(self.next), audio: self.audio.map(map) }
+    }
+}
+
+/// How the first audio behind a discontinuity follows from the last before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudioJoin {
+    /// As any other frame.
+    Follows,
+    /// It begins before the last has ended.
+    Overlaps,
+    /// Audio is missing between them. Both in ticks, the beginning as written.
+    Hole {
+        /// Where the last has ended, or the picture begins.
+        since: u64,
+        /// How long audio is missing.
+        length: u64,
+    },
+}
+
+/// Turns a stream's times into those in its segments, both in ticks.
+///
+/// Behind EXT-X-DISCONTINUITY any time would do (RFC 8216 4.3.2.3). But Chromium's own player stops where times
+/// go back, and waits where they leave a gap; so they go on from the end of what was published last, over
+/// pauses, other publishers and restarts of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputClock {
+    /// Added to each time, modulo 2^64.
+    shift: u64,
+    /// Where the last segment ended, as written.
+    ends: Option<Ends>,
+    /// Whether the next segment does not follow from the last by itself.
+    is_broken: bool,
+    /// Where audio may begin behind a discontinuity, as written, until some has come.
+    silent_since: Option<u64>,
+}
+
+impl OutputClock {
+    /// A clock that goes on where an earlier one ended, if there was one.
+    pub fn resume_from(ends: Option<Ends>) -> Self {
+        let far = |ends: Ends| {
+            let shift = (ends.next % TURN + FAR_FROM_ZERO).wrapping_sub(ends.next);
+            ends.map(|time| time.wrapping_add(shift))
+        };
+        let ends = ends.map(far);
+        Self { shift: 0, ends, is_broken: true, silent_since: None }
+    }
+
+    /// Shifts all times of a new list by so many ticks. Its pictures are decoded so much before their timestamps, and the clock
+    /// (PCR) of a stream that begins at 0 would begin below 0, which is written as 2^33 less it.
+    pub fn shift_first(&mut self, earlier: u64) {
+        if self.is_broken && self.ends.is_none() {
+            self.shift = earlier;
+        }
+    }
+
+    /// The time in the segment.
+    pub fn written(&self, time: u64) -> u64 {
+        time.wrapping_add(self.shift)
+    }
+
+    /// What comes next does not follow from what came before.
+    pub fn break_off(&mut self) {
+        self.is_broken = true;
+    }
+
+    /// A segment begins at that time.
+    pub fn begin(&mut self, start: u64) {
+        if mem::take(&mut self.is_broken)
+            && let Some(ends) = self.ends
+        {
+            self.shift = ends.next.wrapping_sub(start);
+            // No audio comes before the first picture, which it would take along to another time in Chromium.
+            self.silent_since = ends.audio.map(|audio| audio.max(ends.next));
+        }
+    }
+
+    /// How audio of that time follows from the audio before a discontinuity, if it is the first behind one.
+    pub fn join_audio(&mut self, time: u64) -> AudioJoin {
+        let Some(since) = self.silent_since else { return AudioJoin::Follows };
+        let time = self.written(time);
+        if (ROUNDING + 1..=MAX_HOLE).contains(&since.wrapping_sub(time)) {
+            return AudioJoin::Overlaps;
+        }
+        self.silent_since = None;
+        match time.wrapping_sub(since) {
+            length @ 1..=MAX_HOLE => AudioJoin::Hole { since, length },
+            _ => AudioJoin::Follows,
+        }
+    }
+
+    /// The segment ends there. Returns the times as written.
+    pub fn end(&mut self, ends: Ends) -> Ends {
+        let shift = self.shift;
+        *self.ends.insert(ends.map(|time| time.wrapping_add(shift)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(next: u64) -> Ends {
+        Ends { next, audio: None }
+    }
+
+    #[test]
+    fn times_go_on_over_breaks_and_only_there() {
+        let mut clock = OutputClock::resume_from(None);
+        clock.begin(1000);
+        assert_eq!((clock.written(1000), clock.end(ends(3000))), (1000, ends(3000)));
+        clock.begin(3500);
+        assert_eq!((clock.written(3500), clock.end(ends(4000))), (3500, ends(4000)));
+        for start in [9_000_000, 0] {
+            let end = clock.written(0).wrapping_add(if start == 0 { 9_000_500 } else { 4000 });
+            clock.break_off();
+            clock.begin(start);
+            assert_eq!(clock.written(start), end);
+            clock.end(ends(start + 500));
+        }
+        let mut next = OutputClock::resume_from(Some(clock.end(ends(700))));
+        next.begin(1 << 40);
+        assert_eq!(next.written((1 << 40) + 7) % TURN, clock.written(707) % TURN);
+        let mut next = OutputClock::resume_from(Some(ends(u64::MAX)));
+        next.begin(100);
+        assert_eq!(next.written(90) % TURN, TURN - 11);
+    }
+
+    #[test]
+    fn earlier_decoding_times_shift_only_the_first_segment() {
+        let mut clock = OutputClock::resume_from(None);
+        clock.shift_first(900);
+        clock.begin(0);
+        assert_eq!((clock.written(0), clock.end(ends(3000))), (900, ends(3900)));
+        clock.break_off();
+        clock.shift_first(90);
+        clock.begin(0);
+        assert_eq!(clock.written(0), 3900);
+        let mut next = OutputClock::resume_from(Some(ends(3900)));
+        next.shift_first(90);
+        next.begin(7);
+        assert_eq!(next.written(7) % TURN, 3900);
+    }
+
+    #[test]
+    fn a_discontinuity_leaves_a_hole_in_the_audio_until_some_comes() {
+        let mut clock = OutputClock::resume_from(None);
+        clock.begin(0);
+        assert_eq!(clock.join_audio(5000), AudioJoin::Follows, "nothing has been before");
+        let before = clock.end(Ends { audio: Some(9000), ..ends(10_000) });
+        clock.begin(10_000);
+        assert_eq!(clock.join_audio(15_000), AudioJoin::Follows, "no break");
+        clock.break_off();
+        clock.begin(500);
+        assert_eq!(clock.join_audio(400), AudioJoin::Overlaps, "before the picture");
+        assert_eq!(clock.join_audio(600), AudioJoin::Hole { since: 10_000, length: 100 });
+        assert_eq!(clock.join_audio(700), AudioJoin::Follows, "it is filled");
+        for (audio, found) in [(90_500, true), (90_501, false)] {
+            let mut next = OutputClock::resume_from(Some(before));
+            next.begin(500);
+            assert_eq!(next.join_audio(audio) != AudioJoin::Follows, found, "{audio}");
+        }
+        let mut next = OutputClock::resume_from(Some(Ends { audio: Some(12_000), ..before }));
+        next.begin(500);
+        assert_eq!(next.join_audio(600), AudioJoin::Overlaps);
+        assert_eq!(next.join_audio(2409), AudioJoin::Overlaps);
+        assert_eq!(next.join_audio(2410), AudioJoin::Follows, "less than a millisecond is rounding");
+        assert_eq!(next.join_audio(600), AudioJoin::Follows, "it has begun");
+    }
+}
