@@ -68,7 +68,7 @@ impl Method {
     }
 }
 
-/// Header fields in the order they came; at most [`MAX_HEADERS`]. Names are in lower case, bytes of a
+/// Header fields in the order they came; at most `MAX_HEADERS`. Names are in lower case, bytes of a
 /// value that are no UTF-8 have become U+FFFD.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub(super) Vec<(String, String)>);

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::engine::ctx::Ctx;
+use crate::engine::http::body::Body;
 use crate::engine::http::request::HttpRequest;
-use crate::engine::session::out_queue::Body;
 use crate::http;
 
 /// Where a request goes.

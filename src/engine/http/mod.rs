@@ -1,6 +1,7 @@
 //! HTTP requests to the engine: server and location are found, the modules are asked, the answer is queued.
 
 pub(in crate::engine) mod answer;
+pub(in crate::engine) mod body;
 pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod hosts;
 pub(in crate::engine) mod locations;
@@ -13,11 +14,11 @@ use std::time::{Instant, SystemTime};
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::{Answer, HttpReply, Redirect, Route, Target};
+use crate::engine::http::body::Body;
 use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
-use crate::engine::session::out_queue::Body;
 use crate::engine::session::strays::Spoken;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::http::{HttpError, Method, Request, conditional, response};

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::session::out_queue::Body;
+use crate::engine::http::body::Body;
 use owners::Owners;
 pub use space::Extent;
 use space::Space;

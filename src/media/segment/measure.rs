@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::tracks::AudioTrack;
 use crate::media::pictures::Configuration;
 use crate::media::rfc6381::codec_string;
+use crate::media::segment::tracks::AudioTrack;
 
 /// A measured value is advertised anew when it has moved by one part in this many; a master playlist is not
 /// written with each segment.

@@ -10,7 +10,7 @@ use crate::media::rfc6381::Coding;
 use crate::media::ts::{Audio, MAX_AUDIO_PAYLOAD, Tracks, Video};
 use crate::media::{Frame, Kind, Packet, PartsError, Role, ac3, mp3};
 
-use super::audio::AudioFrame;
+use crate::media::segment::writer::audio::AudioFrame;
 
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

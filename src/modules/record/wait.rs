@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::settings::Settings;
 use crate::engine::Stream;
 use crate::media::flv::Codec;
-use crate::media::segment::first_frames::{FirstFrames, Limits};
+use crate::media::segment::probe::first_frames::{FirstFrames, Limits};
 use crate::media::{Frame, Kind, Role};
 
 /// Sound from so long before the first picture is kept, milliseconds: an encoder's first packet of sound

@@ -2,7 +2,7 @@
 
 use crate::modules::hls::files::keys;
 
-pub use crate::media::segment::open::Begins;
+pub use crate::media::segment::writer::open::Begins;
 
 /// AES-128 of a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::media::segment::output_clock::Ends;
+use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::ListKind;
 use entries::Entries;

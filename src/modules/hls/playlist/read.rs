@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Begins, Encryption, Fragment, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
-use crate::media::segment::output_clock::Ends;
+use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::keys;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::attributes::Attributes;

@@ -16,7 +16,7 @@ use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_HOLD};
 
 use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
 use crate::media::segment::measure::{Description, Listed, Measure};
-use crate::media::segment::output_clock::Ends;
+use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::super::fragment::OpenFragment;
 use super::*;
 use crate::engine::Now;
 use crate::modules::hls::files::disk::tests::Scratch;
+use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};

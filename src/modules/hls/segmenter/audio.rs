@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::{Cut, Segmenter};
 use crate::engine::Outlet;
 use crate::media::Frame;
-use crate::media::segment::clock::Passage;
-use crate::media::segment::early::{EarlyFrame, MAX_LEAD};
-use crate::media::segment::slicer::Boundary;
+use crate::media::segment::cutting::clock::Passage;
+use crate::media::segment::cutting::slicer::Boundary;
 use crate::media::segment::tracks::ParsedAudio;
+use crate::media::segment::waiting::early::{EarlyFrame, MAX_LEAD};
 use crate::media::ts::ticks;
 
 impl Segmenter {

@@ -7,9 +7,9 @@ use super::{Cut, Segmenter};
 use crate::engine::Outlet;
 use crate::media::nal::{AccessUnit, Start};
 use crate::media::segment::cutting::SLOWEST;
-use crate::media::segment::picture::Picture;
-use crate::media::segment::repeat::Repeated;
-use crate::media::segment::slicer::Boundary;
+use crate::media::segment::cutting::slicer::Boundary;
+use crate::media::segment::waiting::picture::Picture;
+use crate::media::segment::waiting::repeat::Repeated;
 use crate::media::ts::ticks;
 use crate::media::{Frame, Slices};
 

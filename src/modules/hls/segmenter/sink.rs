@@ -7,12 +7,12 @@ use std::rc::Rc;
 use crate::engine::{Finish, Growth, Outlet, Sink};
 use crate::media::Frame;
 
-use super::super::publication::CompleteFragment;
 use super::{Cut, Segmenter, State};
-use crate::media::segment::output_clock::Ends;
+use crate::media::segment::cutting::slicer::TURN;
 use crate::media::segment::probe::Probe;
-use crate::media::segment::slicer::TURN;
 use crate::media::segment::waiting::Waiting;
+use crate::media::segment::writer::output_clock::Ends;
+use crate::modules::hls::publication::CompleteFragment;
 
 impl Segmenter {
     /// Lets the open fragment appear, which is whole and `duration` milliseconds long.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::conf::{self, Scope, value};
 pub use crate::engine::HlsLayout as Layout;
 use crate::engine::{AppId, Application, Config, HlsFeature, Served};
-use crate::media::segment::slicer::{Lengths, Pace, Slicing};
+use crate::media::segment::cutting::slicer::{Lengths, Pace, Slicing};
 
 use crate::modules::hls::files::disk;
 use crate::modules::hls::settings::variant::Variant;

@@ -190,7 +190,7 @@ fn a_variant_is_in_the_master_playlist_while_it_is_waited_for() {
     let scratch = Scratch::new();
     let mut hls = Hls::default();
     let app = waiting(scratch.path(), |settings| {
-        settings.variants = vec![Variant::parse(&["_low".into()]).unwrap()]
+        settings.variants = vec![Variant::parse(&["_low".into()]).unwrap()];
     });
     publish_as(&mut hls, 1, &app, "a_low");
     let (token, _) = finish(&mut hls, 1).unwrap();

@@ -2,7 +2,7 @@
 //! without a mark.
 
 use super::*;
-use crate::media::segment::audio::AudioFrame;
+use crate::media::segment::writer::audio::AudioFrame;
 
 /// 24 hours in milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;

@@ -1,13 +1,16 @@
 //! Probing: the first frames of a stream wait until it is known which tracks there are, how often a picture comes, and when
 //! pictures are decoded.
 
+pub mod decoding;
+pub mod first_frames;
+
 use std::rc::Rc;
 
 use crate::media::{Frame, Kind, Slices};
 
-use super::decoding::DecodingOffset;
-use super::first_frames::{FirstFrames, Limits};
-use super::tracks::Content;
+use crate::media::segment::probe::decoding::DecodingOffset;
+use crate::media::segment::probe::first_frames::{FirstFrames, Limits};
+use crate::media::segment::tracks::Content;
 
 /// A track of which nothing has come is waited for so long, in milliseconds of media.
 const MAX_TIME: u64 = 1000;
@@ -137,7 +140,7 @@ impl Probe {
 mod tests {
     use super::*;
     use crate::media::frame::HEADROOM;
-    use crate::media::segment::early::EarlyFrame;
+    use crate::media::segment::waiting::early::EarlyFrame;
 
     #[test]
     fn a_frame_counts_as_more_than_it_takes_up() {

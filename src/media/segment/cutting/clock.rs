@@ -121,7 +121,7 @@ impl AudioGate {
         self.state == Gate::Open
     }
 
-    /// Judges the next audio frame. A track that stays behind is let through after [`MAX_STRAY`] frames.
+    /// Judges the next audio frame. A track that stays behind is let through after `MAX_STRAY` frames.
     pub fn judge(&mut self, timestamp: u64) -> Passage {
         let pauses = self.clock.pauses_before(timestamp);
         self.clock.take(timestamp);

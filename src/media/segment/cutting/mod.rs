@@ -1,9 +1,12 @@
 //! What the decision where a segment ends is made from: key frames, pauses, and how often pictures come.
 
+pub mod clock;
+pub mod slicer;
+
 use std::mem;
 
-use super::clock::{AudioGate, PauseDetector};
-use super::slicer::{Lengths, Slicer};
+use crate::media::segment::cutting::clock::{AudioGate, PauseDetector};
+use crate::media::segment::cutting::slicer::{Lengths, Slicer};
 
 /// The longest time from one picture to the next, in milliseconds, that is waited for before a target duration is
 /// advertised, and that is no pause.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::media::Frame;
 
-use super::probe::cost;
-use super::tracks::{AudioTrack, ParsedAudio};
+use crate::media::segment::probe::cost;
+use crate::media::segment::tracks::{AudioTrack, ParsedAudio};
 
 /// The most that audio is written ahead of its picture, in milliseconds. The clock of a transport stream follows audio that is
 /// further ahead, and would have to go back.

@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use crate::media::Frame;
 
-use super::probe::cost;
 use crate::media::nal::{Nals, Start};
 use crate::media::parts::MAX_NAL_UNITS;
+use crate::media::segment::probe::cost;
 
 /// The most messages without a slice, and their bytes, that wait for their picture.
 const MAX_NON_VCL: usize = 64;

@@ -1,8 +1,12 @@
 //! Frames that wait before they are written.
 
-use super::early::EarlyAudio;
-use super::picture::PictureBuffer;
-use super::repeat::Repeated;
+pub mod early;
+pub mod picture;
+pub mod repeat;
+
+use crate::media::segment::waiting::early::EarlyAudio;
+use crate::media::segment::waiting::picture::PictureBuffer;
+use crate::media::segment::waiting::repeat::Repeated;
 
 /// Frames that wait once the tracks of the stream are known.
 #[derive(Debug, Default)]

@@ -3,14 +3,18 @@
 //! The container is MPEG-TS; this is the one file that knows which it is. Its counters and clock run on from segment to
 //! segment, so a segment that is thrown away is undone: the container is then what it was before.
 
+pub mod audio;
+pub mod open;
+pub mod output_clock;
+
 use std::mem;
 
-use super::audio::{AudioBuffer, AudioFrame};
-use super::decoding::DecodingOffset;
-use super::open::{Begins, OpenSegment};
-use super::output_clock::{AudioJoin, Ends, MAX_HOLE, OutputClock};
-use super::tracks::AudioTrack;
 use crate::media::Frame;
+use crate::media::segment::probe::decoding::DecodingOffset;
+use crate::media::segment::tracks::AudioTrack;
+use crate::media::segment::writer::audio::{AudioBuffer, AudioFrame};
+use crate::media::segment::writer::open::{Begins, OpenSegment};
+use crate::media::segment::writer::output_clock::{AudioJoin, Ends, MAX_HOLE, OutputClock};
 use crate::media::ts::{Muxer, Timing, Tracks, ticks};
 
 /// Writes the segments of a stream, one after the other.
