@@ -42,8 +42,8 @@ pub(super) struct Work {
     pub answers: VecDeque<(Ticket, Reply)>,
     /// Publishers that are to go.
     pub dismissed: VecDeque<Endpoint>,
-    /// Players that have had all they wanted.
-    pub satisfied: VecDeque<Endpoint>,
+    /// Players that have got all that they asked for and leave their streams.
+    pub finished: VecDeque<Endpoint>,
     /// Sessions to end.
     pub ended: VecDeque<SessionId>,
     /// Sessions that have ended and may take the next step towards the close of their socket.
@@ -95,7 +95,7 @@ impl Work {
             return Some(Task::Answer(ticket, reply));
         }
         None.or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
-            .or_else(|| self.satisfied.pop_front().map(Task::Complete))
+            .or_else(|| self.finished.pop_front().map(Task::Complete))
             .or_else(|| self.ended.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
             .or_else(|| self.exchanged.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
@@ -122,7 +122,7 @@ impl Work {
     pub fn is_ending(&self) -> bool {
         !(self.answers.is_empty()
             && self.dismissed.is_empty()
-            && self.satisfied.is_empty()
+            && self.finished.is_empty()
             && self.ended.is_empty()
             && self.lingering.is_empty()
             && self.exchanged.is_empty())

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Application, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, Player, Probe,
-    Request, Seat, Stream, StreamId, Track, Verdict,
+    Allowance, AppId, Application, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue,
+    Probe, Request, Stream, StreamId, TrackState, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -174,7 +174,7 @@ impl Module for Live {
             let all = lead.chain(found.gop.frames().iter().cloned());
             all.filter_map(|frame| settings.fit(&frame, found)).collect()
         });
-        cx.for_player(player, |seat| replay(seat, &frames));
+        cx.for_player(player, |queue| replay(queue, &frames));
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
@@ -185,7 +185,7 @@ impl Module for Live {
         }
         let Some(frame) = settings.fit(frame, found) else { return };
         let cast = Cast::new(settings, found, frame, cx.now.instant);
-        cx.for_each_player(stream, |seat, stream| cast.offer(seat, stream));
+        cx.for_each_player(stream, |queue, stream| cast.offer(queue, stream));
     }
 }
 
@@ -223,19 +223,18 @@ fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>
 }
 
 /// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
-fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>) {
-    let (before, bytes_before) = (seat.messages(), seat.bytes());
+fn replay(queue: &mut PlayerQueue<'_>, frames: &Rc<[Rc<Frame>]>) {
+    let (before, bytes_before) = (queue.messages(), queue.bytes());
     let Some(first) = frames.first() else { return };
-    if before >= seat.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
+    if before >= queue.most_messages() || bytes_before >= MAX_QUEUED_BYTES {
         return;
     }
-    seat.player.begin_clock(first.timestamp);
-    seat.player.introduced = true;
+    queue.player.begin(first.timestamp);
     // The tracks, as one set for each kind, of which the configuration has been sent.
     let mut configured = [Tracks::NONE; 2];
     let mut wanted = Vec::with_capacity(frames.len());
     for frame in frames.iter() {
-        if seat.player.is_satisfied(frame.timestamp) {
+        if queue.player.has_reached_limit(frame.timestamp) {
             break;
         }
         let known = &mut configured[usize::from(frame.kind == Kind::Video)];
@@ -246,28 +245,20 @@ fn replay(seat: &mut Seat<'_>, frames: &Rc<[Rc<Frame>]>) {
         if frame.packet == Packet::Frames && !decodable {
             continue;
         }
-        let track = track_of(seat.player, frame.kind);
-        match (frame.role, *track) {
-            (_, Track::Unwanted) => continue,
-            (Role::Header, _) | (_, Track::Running) => {}
-            (_, Track::Waiting) => *track = Track::Running,
+        if queue.player.track(frame.kind) == TrackState::Off {
+            continue;
+        }
+        if frame.role != Role::Header {
+            queue.player.take(frame.kind, frame.timestamp);
         }
         wanted.push(frame);
     }
     if wanted.len() == frames.len() {
-        seat.send_group(frames);
+        queue.send_group(frames);
     } else {
-        wanted.into_iter().for_each(|frame| seat.send(frame));
+        wanted.into_iter().for_each(|frame| queue.send(frame));
     }
-    seat.allow(Allowance { messages: seat.messages() - before, bytes: seat.bytes() - bytes_before });
-}
-
-fn track_of(player: &mut Player, kind: Kind) -> &mut Track {
-    match kind {
-        Kind::Video => &mut player.video,
-        Kind::Audio => &mut player.audio,
-        Kind::Data | Kind::DataAmf3 => &mut player.data,
-    }
+    queue.allow(Allowance { messages: queue.messages() - before, bytes: queue.bytes() - bytes_before });
 }
 
 /// One frame on its way to all players of a stream.
@@ -303,55 +294,46 @@ impl Cast {
         })
     }
 
-    /// Queues the frame for a player, if it can use it and has room. Breaks if the player has had all it
-    /// wanted.
-    fn offer(&self, seat: &mut Seat<'_>, stream: &Stream) -> ControlFlow<()> {
-        let (role, room) = (self.frame.role, self.room(seat));
-        let player = &mut *seat.player;
-        if player.is_satisfied(self.frame.timestamp) {
+    /// Queues the frame for a player, if it can use it and has room. Breaks if the player has got all that it
+    /// asked for.
+    fn offer(&self, queue: &mut PlayerQueue<'_>, stream: &Stream) -> ControlFlow<()> {
+        let (kind, role, room) = (self.frame.kind, self.frame.role, self.room(queue));
+        let player = &mut *queue.player;
+        if player.has_reached_limit(self.frame.timestamp) {
             return ControlFlow::Break(());
         }
-        if player.paused {
-            return ControlFlow::Continue(());
-        }
+        let (state, had_metadata) = (player.track(kind), player.has_metadata());
         // A player's first metadata comes with its first frame, when all of it is known.
-        if self.frame.is_metadata() && !player.introduced {
+        if player.is_paused() || self.frame.is_metadata() && !had_metadata {
             return ControlFlow::Continue(());
         }
-        let waits = self.waits_for_picture && player.video == Track::Waiting;
-        let track = track_of(player, self.frame.kind);
-        let state = *track;
+        let waits = self.waits_for_picture && player.track(Kind::Video) == TrackState::Waiting;
         let sends = match (state, role) {
-            (Track::Unwanted, _) => return ControlFlow::Continue(()),
-            (Track::Waiting, _) if !self.begins || waits => return ControlFlow::Continue(()),
-            (Track::Waiting, _) => room == Room::Ample,
-            (Track::Running, Role::Header) => true,
-            (Track::Running, Role::Disposable) => room == Room::Ample,
-            (Track::Running, _) => room != Room::None,
+            (TrackState::Off, _) => return ControlFlow::Continue(()),
+            (TrackState::Waiting, _) if !self.begins || waits => return ControlFlow::Continue(()),
+            (TrackState::Waiting, _) => room == Room::Ample,
+            (TrackState::Running, Role::Header) => true,
+            (TrackState::Running, Role::Disposable) => room == Room::Ample,
+            (TrackState::Running, _) => room != Room::None,
         };
         if !sends {
-            if role != Role::Disposable {
-                *track = Track::Waiting;
-            }
-            player.dropped += 1;
+            player.lose(kind, role);
             return ControlFlow::Continue(());
         }
-        *track = Track::Running;
-        player.begin_clock(self.frame.timestamp);
-        let introduced = std::mem::replace(&mut player.introduced, true);
-        if state == Track::Waiting {
-            let news = self.preamble(stream).iter().filter(|part| !part.kind.is_data() || !introduced);
-            news.for_each(|part| seat.send(part));
+        player.take(kind, self.frame.timestamp);
+        if state == TrackState::Waiting {
+            let preamble = self.preamble(stream).iter();
+            preamble.filter(|part| !part.kind.is_data() || !had_metadata).for_each(|part| queue.send(part));
         }
-        seat.send(&self.frame);
+        queue.send(&self.frame);
         ControlFlow::Continue(())
     }
 
     /// The room in a player's queue.
-    fn room(&self, seat: &Seat<'_>) -> Room {
-        let (messages, limit) = (seat.messages(), seat.most_messages());
-        let Allowance { messages: more, bytes } = seat.allowance();
-        if messages >= limit + more || seat.bytes() >= MAX_QUEUED_BYTES + bytes {
+    fn room(&self, queue: &PlayerQueue<'_>) -> Room {
+        let (messages, limit) = (queue.messages(), queue.most_messages());
+        let Allowance { messages: more, bytes } = queue.allowance();
+        if messages >= limit + more || queue.bytes() >= MAX_QUEUED_BYTES + bytes {
             Room::None
         } else if messages >= limit / 2 + more {
             Room::Little

@@ -7,10 +7,10 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::{count, duration};
 use crate::engine::rtmp::publish::Parting;
-use crate::engine::session::roles::{Player, Role, Track, Until};
+use crate::engine::session::player::Player;
+use crate::engine::session::roles::Role;
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
-use crate::media::Kind;
 use crate::rtmp::Control;
 use crate::rtmp::command::{After, Level};
 use crate::rtmp::control::UserControl;
@@ -44,9 +44,8 @@ impl Engine {
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         stream.players.push(endpoint);
-        let until = duration.map_or(Until::End, Until::Duration);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.add(Role::Player(Player::new(stream_id, msid, until, self.cx.now.instant)));
+        session.roles.add(Role::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
         self.cx.watch_silence(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
@@ -86,24 +85,9 @@ impl Engine {
         let Some(msid) = session.roles.on(msid).map(Role::msid) else { return };
         let endpoint = Endpoint { session: id, msid };
         let Some(player) = session.roles.player_mut(msid) else { return };
-        let stream = player.stream;
+        player.apply(&control);
+        let stream = player.stream();
         let live = self.cx.streams.get(stream).is_some_and(Stream::is_live);
-        match control {
-            Control::Pause => player.paused = true,
-            Control::Unpause => {
-                player.paused = false;
-                player.restart();
-            }
-            Control::Seek => player.restart(),
-            Control::Receive { kind, wanted } => {
-                let track = if kind == Kind::Audio { &mut player.audio } else { &mut player.video };
-                *track = match (wanted, *track) {
-                    (false, _) => Track::Unwanted,
-                    (true, Track::Unwanted) => Track::Waiting,
-                    (true, track) => track,
-                };
-            }
-        }
         match control {
             Control::Pause => {
                 self.cx.status(endpoint, (Level::Status, "NetStream.Pause.Notify"), "Paused live");
@@ -138,7 +122,7 @@ impl Engine {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         // It may play something else by now.
-        if session.roles.player_mut(msid).is_none_or(|player| player.until != Until::Done) {
+        if session.roles.player_mut(msid).is_none_or(|player| !player.is_finished()) {
             return;
         }
         self.cx.user_control(endpoint, UserControl::StreamEof);
@@ -147,17 +131,17 @@ impl Engine {
     }
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
-        self.each_module(|module, cx| module.on_play_end(cx, player.stream, endpoint));
-        if let Some(stream) = self.cx.streams.get_mut(player.stream) {
+        self.each_module(|module, cx| module.on_play_end(cx, player.stream(), endpoint));
+        if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
             stream.players.retain(|&other| other != endpoint);
-            let lost = match player.dropped {
+            let lost = match player.dropped() {
                 0 => String::new(),
                 dropped => format!(", {} frames left out", count(dropped)),
             };
-            let time = duration(self.cx.now.instant.saturating_duration_since(player.since));
+            let time = duration(self.cx.now.instant.saturating_duration_since(player.joined_at()));
             log::info!("{} stops playing {} after {time}{lost}", endpoint.session, stream.label);
         }
-        self.cx.streams.remove_if_idle(player.stream);
+        self.cx.streams.remove_if_idle(player.stream());
     }
 
     /// Tells the players that have waited for a stream that it begins.

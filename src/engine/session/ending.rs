@@ -120,10 +120,10 @@ impl Engine {
             match role {
                 Role::Publisher { stream, .. } => self.abandon_stream(stream),
                 Role::Player(player) => {
-                    if let Some(stream) = self.cx.streams.get_mut(player.stream) {
+                    if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
                         stream.players.retain(|other| other.session != id);
                     }
-                    self.cx.streams.remove_if_idle(player.stream);
+                    self.cx.streams.remove_if_idle(player.stream());
                 }
             }
         }
@@ -212,7 +212,7 @@ impl Ctx {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
             Role::Publisher { .. } => true,
-            Role::Player(player) => self.streams.get(player.stream).is_some_and(Stream::is_live),
+            Role::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
         live || !session.out.is_empty() || session.is_composing()
     }

@@ -5,6 +5,7 @@ pub(in crate::engine) mod deadlines;
 pub(in crate::engine) mod ending;
 pub(in crate::engine) mod input;
 pub(in crate::engine) mod out_queue;
+pub(in crate::engine) mod player;
 pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 pub(in crate::engine) mod strays;

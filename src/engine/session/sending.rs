@@ -8,7 +8,7 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::session::out_queue::OutQueue;
-use crate::engine::session::roles::{Seat, Until};
+use crate::engine::session::player::PlayerQueue;
 use crate::engine::session::{Life, Session, Sessions, Speaks};
 use crate::engine::stream::Stream;
 use crate::engine::timers::Timer;
@@ -37,7 +37,7 @@ impl Ctx {
     pub fn for_each_player(
         &mut self,
         stream: StreamId,
-        mut offer: impl FnMut(&mut Seat<'_>, &Stream) -> ControlFlow<()>,
+        mut offer: impl FnMut(&mut PlayerQueue<'_>, &Stream) -> ControlFlow<()>,
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
@@ -49,7 +49,7 @@ impl Ctx {
             let serve = || {
                 while let Some(&player) = stream.players.get(next) {
                     next += 1;
-                    round.serve(player, |seat| offer(seat, stream));
+                    round.serve(player, |queue| offer(queue, stream));
                 }
             };
             if self.panics.contain(serve).is_none() {
@@ -71,12 +71,12 @@ impl Ctx {
     }
 
     /// Runs `offer` on one player of a stream.
-    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut Seat<'_>)) {
+    pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>)) {
         let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
         session.touch_output(self.now.instant);
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
-        offer(&mut Seat { player, out: &mut session.out });
+        offer(&mut PlayerQueue { player, out: &mut session.out });
         if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
@@ -172,17 +172,16 @@ struct Round<'a> {
 
 impl Round<'_> {
     #[inline]
-    fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut Seat<'_>) -> ControlFlow<()>) {
+    fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>) -> ControlFlow<()>) {
         let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
         session.touch_output(self.now);
         let before = session.out.len();
         let pressed = PRESSED + session.out.allowance().messages;
-        let Some(facts) = session.roles.player_mut(player.msid) else { return };
-        let mut seat = Seat { player: facts, out: &mut session.out };
-        if offer(&mut seat).is_break() && seat.player.until != Until::Done {
-            seat.player.until = Until::Done;
-            self.work.satisfied.push_back(player);
+        let Some(state) = session.roles.player_mut(player.msid) else { return };
+        let mut queue = PlayerQueue { player: state, out: &mut session.out };
+        if offer(&mut queue).is_break() && queue.player.finish() {
+            self.work.finished.push_back(player);
         }
         if !self.hold.is_zero() && session.out.len() < session.out.limits().cork as usize {
             self.held = true;

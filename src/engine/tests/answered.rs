@@ -158,7 +158,7 @@ fn a_burst_ends_the_wait_before_anything_is_left_out() {
         }
     }
     received += player.media(&mut world).len();
-    assert_eq!((received, world.player(player.id).dropped), (1 + 1000, 0));
+    assert_eq!((received, world.player(player.id).dropped()), (1 + 1000, 0));
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn players_that_are_done_are_noted_once() {
         write_message(&mut bytes, 128, 6, (MessageType::Video, 1, time), KEY);
     }
     world.engine.input(publisher.id, &bytes, world.now);
-    assert_eq!(world.engine.cx.work.satisfied.len(), 1);
+    assert_eq!(world.engine.cx.work.finished.len(), 1);
 
     // It plays something else before the turn is over.
     let _other = Client::publish(&mut world, "b");

@@ -192,7 +192,7 @@ fn beyond_media_memory_frames_are_left_out_for_players_that_are_behind_and_nobod
         assert_eq!(reads.media(&mut world).len(), 1);
         world.next_turn(RELIEF_INTERVAL);
     }
-    assert!(world.is_open(slow.id) && world.player(slow.id).dropped > 50);
+    assert!(world.is_open(slow.id) && world.player(slow.id).dropped() > 50);
     let used = world.engine.cx.budgets.frames.bytes();
     assert!(used < 1 << 20, "{used} bytes");
     slow.media(&mut world);
@@ -220,7 +220,7 @@ fn a_player_that_keeps_up_loses_nothing_to_clients_that_do_not_read_their_replie
     short.command(&mut world, &ask);
     let open = clients.iter().filter(|client| world.is_open(client.id)).count();
     assert!((1..24).contains(&open), "{open} are left");
-    assert!(world.is_open(publisher.id) && world.is_open(short.id) && world.player(player.id).dropped == 0);
+    assert!(world.is_open(publisher.id) && world.is_open(short.id) && world.player(player.id).dropped() == 0);
     assert!(world.engine.cx.budgets.media_used() <= 1 << 20);
 }
 
@@ -293,12 +293,12 @@ fn players_are_not_deprived_again_and_again_for_what_others_hold() {
     world.next_turn(RELIEF_INTERVAL);
     publisher.frame(&mut world, Kind::Video, 1, KEY);
     assert_eq!(player.media(&mut world).last(), Some(&(1, KEY.to_vec())));
-    let dropped = world.player(player.id).dropped;
+    let dropped = world.player(player.id).dropped();
     for time in 2..60 {
         publisher.frame(&mut world, Kind::Video, time, &inter);
         world.next_turn(RELIEF_INTERVAL);
     }
-    assert_eq!((player.media(&mut world).len(), world.player(player.id).dropped), (58, dropped));
+    assert_eq!((player.media(&mut world).len(), world.player(player.id).dropped()), (58, dropped));
     assert!(cached(&world)[0] > 50 && world.is_open(player.id));
     drop(held);
     for time in 60..150 {

@@ -340,14 +340,18 @@ fn a_slow_player_loses_disposable_frames_first_and_comes_back_at_a_key_frame() {
         publisher.frame(&mut world, Kind::Video, time, INTER);
     }
     publisher.frame(&mut world, Kind::Video, 9, DISPOSABLE);
-    assert_eq!(world.player(player.id).dropped, 1);
-    assert_eq!(world.player(player.id).video, Track::Running);
+    assert_eq!(world.player(player.id).dropped(), 1);
+    assert_eq!(world.player(player.id).track(Kind::Video), TrackState::Running);
     for time in 10..40 {
         publisher.frame(&mut world, Kind::Video, time, INTER);
     }
-    assert_eq!(world.player(player.id).video, Track::Waiting);
+    assert_eq!(world.player(player.id).track(Kind::Video), TrackState::Waiting);
     publisher.frame(&mut world, Kind::Video, 40, KEY);
-    assert_eq!(world.player(player.id).video, Track::Waiting, "there is no room for a key frame yet");
+    assert_eq!(
+        world.player(player.id).track(Kind::Video),
+        TrackState::Waiting,
+        "there is no room for a key frame yet"
+    );
     let before = player.media(&mut world);
     assert!(before.len() <= 16 && before.iter().all(|(_, payload)| payload != DISPOSABLE));
     publisher.frame(&mut world, Kind::Video, 41, INTER);

@@ -1,0 +1,386 @@
+//! The state of a player in its stream, with every change that it can make.
+//!
+//! The fan-out runs through three places, and this one holds the state for all of them: RTMP commands make and
+//! control a player (`rtmp/play.rs`), the live module decides which frame a player is sent or loses
+//! (`modules/live.rs`), and the engine counts and ends what has got all that it asked for (`session/sending.rs`). They
+//! change a player only by the methods below. No method sends anything, and none decides about a frame.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::engine::ids::StreamId;
+use crate::engine::session::out_queue::{Allowance, OutQueue};
+use crate::media::{Frame, Kind, Role};
+use crate::rtmp::Control;
+
+/// The state of one of a player's tracks: its video, its audio or its data messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackState {
+    /// Nothing has been sent since the player joined or since it lost frames. The headers must come first, and for
+    /// video a key frame.
+    Waiting,
+    /// Every frame is sent.
+    Running,
+    /// The player has switched the track off with `receiveAudio` or `receiveVideo`.
+    Off,
+}
+
+impl TrackState {
+    /// The state after frames of the track have been left out.
+    fn restarted(self) -> Self {
+        if self == Self::Running { Self::Waiting } else { self }
+    }
+
+    /// The state after the player has switched the track on or off.
+    fn switched(self, on: bool) -> Self {
+        match (on, self) {
+            (false, _) => Self::Off,
+            (true, Self::Off) => Self::Waiting,
+            (true, state) => state,
+        }
+    }
+}
+
+/// The end of what a player has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlayLimit {
+    /// None: it plays until its stream ends.
+    StreamEnd,
+    /// Milliseconds of media, counted from its first frame.
+    Duration(u32),
+    /// A timestamp of its stream, in milliseconds; frames from there on are not sent.
+    Timestamp(u64),
+    /// Reached: the player leaves its stream in a later step.
+    Reached,
+}
+
+/// A player in its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Player {
+    stream: StreamId,
+    msid: u32,
+    video: TrackState,
+    audio: TrackState,
+    data: TrackState,
+    has_metadata: bool,
+    is_paused: bool,
+    limit: PlayLimit,
+    joined_at: Instant,
+    dropped: u64,
+}
+
+impl Player {
+    /// A player that joins a stream on the message stream `msid` and wants `duration` milliseconds of media, or all
+    /// of it.
+    pub(in crate::engine) fn new(
+        (stream, msid): (StreamId, u32),
+        duration: Option<u32>,
+        joined_at: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            msid,
+            video: TrackState::Waiting,
+            audio: TrackState::Waiting,
+            data: TrackState::Waiting,
+            has_metadata: false,
+            is_paused: false,
+            limit: duration.map_or(PlayLimit::StreamEnd, PlayLimit::Duration),
+            joined_at,
+            dropped: 0,
+        }
+    }
+
+    /// Applies the player's own command.
+    pub(in crate::engine) fn apply(&mut self, control: &Control) {
+        match *control {
+            Control::Pause => self.is_paused = true,
+            Control::Unpause => {
+                self.is_paused = false;
+                self.restart();
+            }
+            // A live stream can only be joined again where it is now.
+            Control::Seek => self.restart(),
+            Control::Receive { kind, wanted } => {
+                let track = self.track_mut(kind);
+                *track = track.switched(wanted);
+            }
+        }
+    }
+
+    /// Makes the player start again with metadata, headers and a key frame, at the next frame that allows it.
+    pub(in crate::engine) fn restart(&mut self) {
+        self.video = self.video.restarted();
+        self.audio = self.audio.restarted();
+        self.data = self.data.restarted();
+        self.has_metadata = false;
+    }
+
+    /// Counts frames that were taken out of the player's queue. It has to start again.
+    pub(in crate::engine) fn lose_queued(&mut self, frames: u64) {
+        self.dropped += frames;
+        self.restart();
+    }
+
+    /// Begins to send: the metadata comes first, and a limited duration counts from this timestamp, in milliseconds,
+    /// unless it has begun to count before.
+    #[inline]
+    pub fn begin(&mut self, timestamp: u64) {
+        self.has_metadata = true;
+        if let PlayLimit::Duration(length) = self.limit {
+            self.limit = PlayLimit::Timestamp(timestamp.saturating_add(length.into()));
+        }
+    }
+
+    /// Notes that a frame of this kind and timestamp is sent: its track runs from here on.
+    #[inline]
+    pub fn take(&mut self, kind: Kind, timestamp: u64) {
+        *self.track_mut(kind) = TrackState::Running;
+        self.begin(timestamp);
+    }
+
+    /// Notes that a frame is left out because the queue is full. Without any but a disposable one the track has to
+    /// start again.
+    #[inline]
+    pub fn lose(&mut self, kind: Kind, role: Role) {
+        if role != Role::Disposable {
+            *self.track_mut(kind) = TrackState::Waiting;
+        }
+        self.dropped += 1;
+    }
+
+    /// Notes that the player has got all that it asked for; false if that has been noted before.
+    #[inline]
+    pub(in crate::engine) fn finish(&mut self) -> bool {
+        std::mem::replace(&mut self.limit, PlayLimit::Reached) != PlayLimit::Reached
+    }
+
+    /// Whether the player wants nothing from this timestamp of its stream on, in milliseconds.
+    #[inline]
+    pub fn has_reached_limit(&self, timestamp: u64) -> bool {
+        match self.limit {
+            PlayLimit::Timestamp(end) => timestamp >= end,
+            PlayLimit::Reached => true,
+            PlayLimit::StreamEnd | PlayLimit::Duration(_) => false,
+        }
+    }
+
+    /// Whether the player has got all that it asked for and is about to leave its stream.
+    pub(in crate::engine) fn is_finished(&self) -> bool {
+        self.limit == PlayLimit::Reached
+    }
+
+    /// Whether the player has paused: it is sent nothing.
+    #[inline]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Whether the metadata has been sent since the player joined or started again.
+    #[inline]
+    pub fn has_metadata(&self) -> bool {
+        self.has_metadata
+    }
+
+    /// The state of the track to which frames of this kind belong.
+    #[inline]
+    pub fn track(&self, kind: Kind) -> TrackState {
+        match kind {
+            Kind::Video => self.video,
+            Kind::Audio => self.audio,
+            Kind::Data | Kind::DataAmf3 => self.data,
+        }
+    }
+
+    /// The stream that it plays.
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// The message stream that it plays on.
+    #[inline]
+    pub fn msid(&self) -> u32 {
+        self.msid
+    }
+
+    /// Frames that were left out because it was too slow.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The time at which it joined its stream.
+    pub(in crate::engine) fn joined_at(&self) -> Instant {
+        self.joined_at
+    }
+
+    #[inline]
+    fn track_mut(&mut self, kind: Kind) -> &mut TrackState {
+        match kind {
+            Kind::Video => &mut self.video,
+            Kind::Audio => &mut self.audio,
+            Kind::Data | Kind::DataAmf3 => &mut self.data,
+        }
+    }
+}
+
+/// A player and the queue of its session, while frames are offered to it.
+#[derive(Debug)]
+pub struct PlayerQueue<'a> {
+    /// The player.
+    pub player: &'a mut Player,
+    pub(in crate::engine) out: &'a mut OutQueue,
+}
+
+impl PlayerQueue<'_> {
+    /// Queues a frame.
+    pub fn send(&mut self, frame: &Rc<Frame>) {
+        self.out.push_frame_on(self.player.msid, frame);
+    }
+
+    /// Queues frames as one list, which other players share.
+    pub fn send_group(&mut self, frames: &Rc<[Rc<Frame>]>) {
+        self.out.push_group_on(self.player.msid, frames);
+    }
+
+    /// The number of waiting messages at which frames are left out (`out_queue`).
+    pub fn most_messages(&self) -> usize {
+        self.out.limits().messages as usize
+    }
+
+    /// Messages that wait for the player's session.
+    pub fn messages(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Bytes that wait for the player's session.
+    pub fn bytes(&self) -> usize {
+        self.out.bytes()
+    }
+
+    /// Lets what has just been queued wait beyond the usual limits.
+    pub fn allow(&mut self, more: Allowance) {
+        self.out.allow(more);
+    }
+
+    /// What may wait beyond the usual limits.
+    pub fn allowance(&self) -> Allowance {
+        self.out.allowance()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Kind; 3] = [Kind::Video, Kind::Audio, Kind::Data];
+
+    fn player(duration: Option<u32>) -> Player {
+        Player::new((StreamId::of_nothing(0), 1), duration, Instant::now())
+    }
+
+    fn states(player: &Player) -> [TrackState; 3] {
+        KINDS.map(|kind| player.track(kind))
+    }
+
+    /// A player whose three tracks run.
+    fn running() -> Player {
+        let mut player = player(None);
+        KINDS.iter().for_each(|kind| player.take(*kind, 0));
+        player
+    }
+
+    #[test]
+    fn a_track_runs_from_the_first_frame_that_is_sent() {
+        use TrackState::{Running, Waiting};
+        let mut player = player(None);
+        assert_eq!((states(&player), player.has_metadata()), ([Waiting; 3], false));
+        player.take(Kind::Audio, 0);
+        assert_eq!((states(&player), player.has_metadata()), ([Waiting, Running, Waiting], true));
+        player.take(Kind::DataAmf3, 0);
+        assert_eq!(states(&player), [Waiting, Running, Running]);
+    }
+
+    #[test]
+    fn a_duration_counts_from_the_first_frame() {
+        let mut player = player(Some(100));
+        assert!(!player.has_reached_limit(5_000), "nothing has been sent yet");
+        player.take(Kind::Audio, 5_000);
+        player.take(Kind::Video, 5_050);
+        assert!(!player.has_reached_limit(5_099));
+        assert!(player.has_reached_limit(5_100));
+    }
+
+    #[test]
+    fn a_player_without_a_duration_has_no_limit() {
+        let mut player = player(None);
+        player.begin(0);
+        assert!(!player.has_reached_limit(u64::MAX));
+    }
+
+    #[test]
+    fn a_duration_at_the_end_of_all_timestamps_does_not_overflow() {
+        let mut player = player(Some(u32::MAX));
+        player.begin(u64::MAX - 1);
+        assert!(player.has_reached_limit(u64::MAX));
+    }
+
+    #[test]
+    fn the_end_of_a_play_is_noted_once() {
+        let mut player = player(Some(100));
+        assert!(player.finish());
+        assert!(!player.finish());
+        assert!(player.is_finished() && player.has_reached_limit(0));
+        player.take(Kind::Video, 0);
+        assert!(player.is_finished(), "no frame takes that back");
+    }
+
+    #[test]
+    fn without_a_disposable_frame_a_track_runs_on() {
+        use TrackState::{Running, Waiting};
+        let mut player = running();
+        player.lose(Kind::Video, Role::Disposable);
+        assert_eq!((states(&player), player.dropped()), ([Running; 3], 1));
+        player.lose(Kind::Video, Role::Inter);
+        assert_eq!((states(&player), player.dropped()), ([Waiting, Running, Running], 2));
+        assert!(player.has_metadata());
+    }
+
+    #[test]
+    fn frames_taken_out_of_the_queue_are_counted_and_make_it_start_again() {
+        let mut player = running();
+        player.lose_queued(7);
+        assert_eq!((states(&player), player.dropped()), ([TrackState::Waiting; 3], 7));
+        assert!(!player.has_metadata());
+    }
+
+    #[test]
+    fn a_pause_keeps_the_tracks_and_its_end_starts_them_again() {
+        let mut player = running();
+        player.apply(&Control::Pause);
+        assert_eq!((player.is_paused(), states(&player)), (true, [TrackState::Running; 3]));
+        player.apply(&Control::Unpause);
+        assert_eq!((player.is_paused(), states(&player)), (false, [TrackState::Waiting; 3]));
+    }
+
+    #[test]
+    fn a_seek_starts_the_tracks_again_and_ends_no_pause() {
+        let mut player = running();
+        player.apply(&Control::Pause);
+        player.apply(&Control::Seek);
+        assert_eq!((player.is_paused(), states(&player)), (true, [TrackState::Waiting; 3]));
+    }
+
+    #[test]
+    fn a_track_that_is_switched_off_stays_off_until_it_is_switched_on() {
+        use TrackState::{Off, Running, Waiting};
+        let mut player = running();
+        let receive = |kind, wanted| Control::Receive { kind, wanted };
+        player.apply(&receive(Kind::Video, false));
+        player.restart();
+        assert_eq!(states(&player), [Off, Waiting, Waiting]);
+        player.apply(&receive(Kind::Video, true));
+        player.take(Kind::Audio, 0);
+        player.apply(&receive(Kind::Audio, true));
+        assert_eq!(states(&player), [Waiting, Running, Waiting], "one that runs is not started again");
+    }
+}
