@@ -19,7 +19,7 @@ use crate::media::{Frame, Kind, Packet, Role, ac3, mp3, opus};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "meta",
-    contexts: &[Context::Rtmp, Context::RtmpServer, Context::Application],
+    contexts: Context::APPLICATIONS,
     takes: Takes::OneOf(&["on", "copy", "off"]),
     default: "on",
     repeat: Repeat::Once,

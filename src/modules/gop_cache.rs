@@ -9,12 +9,10 @@ use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
 use crate::engine::{Config, Ctx, GopLimits, Module, StreamId};
 use crate::media::{Frame, Role};
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
 const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "gop_cache",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -23,7 +21,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "gop_max_size",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Size(0, LARGEST),
         default: "4m",
         repeat: Repeat::Once,
@@ -31,7 +29,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "gop_max_frame_count",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Number(1, 65_536),
         default: "2048",
         repeat: Repeat::Once,
@@ -39,7 +37,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "gop_max_time",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Time,
         default: "20s",
         repeat: Repeat::Once,

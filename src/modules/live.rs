@@ -19,12 +19,10 @@ use crate::engine::{
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
 const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "live",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -32,7 +30,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "wait_key",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -40,7 +38,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "wait_video",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -49,7 +47,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "data_messages",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -58,7 +56,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "multitrack",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,

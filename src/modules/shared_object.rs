@@ -12,7 +12,7 @@ use crate::engine::{AppId, Change, Config, Ctx, Encoding, Module, RawValue, Sess
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "shared_objects",
-    contexts: &[Context::Rtmp, Context::RtmpServer, Context::Application],
+    contexts: Context::APPLICATIONS,
     takes: Takes::Flag,
     default: "off",
     repeat: Repeat::Once,

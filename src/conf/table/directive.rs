@@ -29,6 +29,17 @@ pub enum Context {
     Location,
 }
 
+impl Context {
+    /// For a directive of RTMP servers, which inherit it.
+    pub const RTMP_SERVERS: &'static [Self] = &[Self::Rtmp, Self::RtmpServer];
+    /// For a directive of applications, which inherit it.
+    pub const APPLICATIONS: &'static [Self] = &[Self::Rtmp, Self::RtmpServer, Self::Application];
+    /// For a directive of recorders, which inherit it.
+    pub const RECORDERS: &'static [Self] = &[Self::Rtmp, Self::RtmpServer, Self::Application, Self::Recorder];
+    /// For a directive of locations, which inherit it.
+    pub const LOCATIONS: &'static [Self] = &[Self::Http, Self::HttpServer, Self::Location];
+}
+
 impl fmt::Display for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

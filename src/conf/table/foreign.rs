@@ -33,9 +33,9 @@ struct Group {
 
 const MAIN: &[Context] = &[Context::Main];
 const EVENTS: &[Context] = &[Context::Events];
-const RTMP: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-const RECORDERS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application, Context::Recorder];
-const HTTP: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
+const RTMP: &[Context] = Context::APPLICATIONS;
+const RECORDERS: &[Context] = Context::RECORDERS;
+const HTTP: &[Context] = Context::LOCATIONS;
 
 /// The first group that has a name decides; whole names stand before patterns that cover them.
 #[rustfmt::skip]

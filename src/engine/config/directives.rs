@@ -8,8 +8,6 @@ use crate::engine::config::{self, ErrorLog};
 use crate::engine::http::hosts;
 use crate::engine::http::locations::{self, KeepAlive, Pattern};
 
-const RTMP_AND_SERVER: &[Context] = &[Context::Rtmp, Context::RtmpServer];
-
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
@@ -118,7 +116,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "chunk_size",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Number(128, 0xff_ffff),
         default: "4096",
         repeat: Repeat::Once,
@@ -126,7 +124,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "max_message",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         // nginx-rtmp takes more than a message can have, too.
         takes: Takes::Size(1 << 10, 256 << 20),
         default: "8m",
@@ -136,7 +134,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "max_streams",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Number(4, 65_599),
         default: "128",
         repeat: Repeat::Once,
@@ -144,7 +142,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ack_window",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Number(4096, 0x7fff_ffff),
         default: "5000000",
         repeat: Repeat::Once,
@@ -152,7 +150,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "timeout",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
@@ -160,7 +158,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ping",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::TimeOrOff,
         default: "60s",
         repeat: Repeat::Once,
@@ -168,7 +166,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "ping_timeout",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Time,
         default: "30s",
         repeat: Repeat::Once,
@@ -176,7 +174,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "out_queue",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Number(16, 65_536),
         default: "256",
         repeat: Repeat::Once,
@@ -184,7 +182,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "out_cork",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Number(0, 65_536),
         default: "0",
         repeat: Repeat::Once,
@@ -193,7 +191,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "busy",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -201,7 +199,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "play_time_fix",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -210,7 +208,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_time_fix",
-        contexts: RTMP_AND_SERVER,
+        contexts: Context::RTMP_SERVERS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -254,7 +252,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "keepalive_timeout",
-        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        contexts: Context::LOCATIONS,
         takes: Takes::Custom { syntax: "time [told]", parse: |args| Custom::of(KeepAlive::parse(args)) },
         default: "75s",
         repeat: Repeat::Once,
@@ -263,7 +261,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "send_timeout",
-        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        contexts: Context::LOCATIONS,
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
@@ -271,7 +269,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "send_min_rate",
-        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        contexts: Context::LOCATIONS,
         takes: Takes::Size(0, u64::MAX),
         default: "1k",
         repeat: Repeat::Once,
@@ -280,7 +278,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "log_not_found",
-        contexts: &[Context::Http, Context::HttpServer, Context::Location],
+        contexts: Context::LOCATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,

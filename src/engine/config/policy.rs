@@ -8,13 +8,11 @@ use crate::rtmp::chunk::Mux;
 
 use crate::conf::value::{Custom, or_never};
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_conflict",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Custom {
             syntax: "refuse|replace|replace_idle time",
             parse: |args| Custom::of(Conflict::parse(args)),
@@ -26,7 +24,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_grace",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
@@ -35,7 +33,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "drop_idle_publisher",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
@@ -43,7 +41,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_notify",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -51,7 +49,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "play_restart",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -59,7 +57,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "idle_streams",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -68,7 +66,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "interleave",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -77,7 +75,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "buffer",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
@@ -86,7 +84,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "merge_write",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,

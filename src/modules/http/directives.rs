@@ -10,7 +10,6 @@ use super::error_page::ErrorPage;
 use super::rewrite::Return;
 use super::try_files::TryFiles;
 
-const EVERYWHERE: &[Context] = &[Context::Http, Context::HttpServer, Context::Location];
 const INNER: &[Context] = &[Context::HttpServer, Context::Location];
 
 const NETWORK: Takes =
@@ -20,7 +19,7 @@ const NETWORK: Takes =
 pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "root",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
@@ -39,7 +38,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "index",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Words { min: 1, max: 16, syntax: "file ..." },
         default: "index.html",
         repeat: Repeat::Once,
@@ -47,7 +46,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "autoindex",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -56,7 +55,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "autoindex_exact_size",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
@@ -64,7 +63,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "autoindex_localtime",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
@@ -72,7 +71,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "autoindex_format",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::OneOf(&["html", "json"]),
         default: "html",
         repeat: Repeat::Once,
@@ -80,7 +79,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "types",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Free(Label::None),
         default: "",
         repeat: Repeat::Many,
@@ -89,7 +88,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "default_type",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Text,
         default: "text/plain",
         repeat: Repeat::Once,
@@ -97,7 +96,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "add_header",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Custom {
             syntax: "name value [always]",
             parse: |args| Custom::of(AddedHeader::parse(args)),
@@ -111,7 +110,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "expires",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Custom {
             syntax: "[modified] time|@time|epoch|max|off",
             parse: |args| Custom::of(Expires::parse(args)),
@@ -157,7 +156,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "error_page",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Custom {
             syntax: "code ... [=[code]] path|@name|URL",
             parse: |args| Custom::of(ErrorPage::parse(args)),
@@ -178,7 +177,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "allow",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
@@ -187,7 +186,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "deny",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
@@ -195,7 +194,7 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "access_log",
-        contexts: EVERYWHERE,
+        contexts: Context::LOCATIONS,
         takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
         default: "off",
         repeat: Repeat::Many,

@@ -24,12 +24,10 @@ use settings::{Limits, parse_bitrate, parse_codecs, parse_resolution};
 /// The module's name, for its timers.
 const NAME: &str = "limits";
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
 const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "publish_max_bitrate",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Custom { syntax: "bitrate|off", parse: |args| Custom::of(parse_bitrate(args)) },
         default: "off",
         repeat: Repeat::Once,
@@ -38,7 +36,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_max_duration",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
@@ -46,7 +44,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_max_resolution",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", parse: |args| Custom::of(parse_resolution(args)) },
         default: "off",
         repeat: Repeat::Once,
@@ -55,7 +53,7 @@ const DIRECTIVES: &[Directive] = &[
     },
     Directive {
         name: "publish_codecs",
-        contexts: EVERYWHERE,
+        contexts: Context::APPLICATIONS,
         takes: Takes::Custom { syntax: "all|codec ...", parse: |args| Custom::of(parse_codecs(args)) },
         default: "all",
         repeat: Repeat::Once,

@@ -5,11 +5,9 @@ use super::settings;
 use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
-const EVERYWHERE: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application, Context::Recorder];
-
 /// A row that may stand everywhere.
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
-    Directive { name, contexts: EVERYWHERE, takes, default, repeat: Repeat::Once, doc }
+    Directive { name, contexts: Context::RECORDERS, takes, default, repeat: Repeat::Once, doc }
 }
 
 pub(super) const DIRECTIVES: &[Directive] = &[

@@ -6,11 +6,9 @@ use crate::conf::{Context, Directive, Repeat, Takes};
 use crate::modules::hls::settings::variant::{self, Variant};
 use crate::modules::hls::settings::{self, Ending};
 
-const CONTEXTS: &[Context] = &[Context::Rtmp, Context::RtmpServer, Context::Application];
-
 /// A directive of the usual contexts, given once.
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
-    Directive { name, contexts: CONTEXTS, takes, default, repeat: Repeat::Once, doc }
+    Directive { name, contexts: Context::APPLICATIONS, takes, default, repeat: Repeat::Once, doc }
 }
 
 pub const DIRECTIVES: &[Directive] = &[
