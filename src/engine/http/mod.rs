@@ -19,7 +19,7 @@ use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
-use crate::engine::session::strays::Spoken;
+use crate::engine::session::log_limits::Spoken;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::http::{HttpError, Method, Request, conditional, response};
 

@@ -1,14 +1,14 @@
 //! What the events of an RTMP session mean to the engine.
 
 pub(in crate::engine) mod address;
-pub(in crate::engine) mod answered;
 pub(in crate::engine) mod dismissal;
 pub(in crate::engine) mod gates;
 pub(in crate::engine) mod notices;
 pub(in crate::engine) mod play;
+pub(in crate::engine) mod play_answer;
 pub(in crate::engine) mod publish;
 pub(in crate::engine) mod shared_object;
-pub(in crate::engine) mod unasked;
+pub(in crate::engine) mod unsolicited;
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::engine::request::{Ask, Request};
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::gates::MAX_SHOWN;
 use crate::engine::rtmp::publish::Parting;
+use crate::engine::session::log_limits::Spoken;
 use crate::engine::session::roles::{MAX_ROLES, Role};
-use crate::engine::session::strays::Spoken;
 use crate::engine::session::{Life, Session};
 use crate::engine::sink::Outlet;
 use crate::engine::stream::name::{NameError, StreamName};

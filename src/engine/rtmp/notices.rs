@@ -1,4 +1,4 @@
-//! Sends clients what they have not asked for, when the time has come: see `unasked`.
+//! Sends clients what they have not asked for, when the time has come: see `unsolicited`.
 
 use std::time::Instant;
 

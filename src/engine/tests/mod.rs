@@ -1,7 +1,6 @@
 //! The whole server without a socket and in virtual time: clients are fed by hand.
 
 mod advice;
-mod answered;
 mod bounds;
 mod budgets;
 mod connections;
@@ -13,9 +12,10 @@ mod names;
 mod pace;
 mod panics;
 mod play;
+mod play_answer;
 mod publish;
 mod shared_object;
-mod unasked;
+mod unsolicited;
 
 use std::cell::Cell;
 use std::convert::Infallible;

@@ -7,7 +7,7 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use std::net::IpAddr;
 
-use crate::engine::session::strays::{MAX_METHOD, MAX_PATH, Spoken, shortened};
+use crate::engine::session::log_limits::{MAX_METHOD, MAX_PATH, Spoken, shortened};
 use crate::http::path;
 
 impl Engine {
