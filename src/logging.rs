@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
-use millstream::engine::log_file::{self, Standard};
+use millstream::engine::log_file::{self, StandardStream};
 use millstream::net::LogWriter;
 
 /// The longest time that the end of the server waits for a log that nobody reads.
@@ -128,10 +128,10 @@ fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
     if file == Path::new("stderr") {
         return Ok(Box::new(io::stderr()));
     }
-    match Standard::of_log(file) {
-        Some(Standard::Output) => return Ok(Box::new(io::stdout().as_fd().try_clone_to_owned()?)),
-        Some(Standard::Error) => return Ok(Box::new(io::stderr().as_fd().try_clone_to_owned()?)),
-        Some(Standard::Null) | None => {}
+    match StandardStream::of_log(file) {
+        Some(StandardStream::Output) => return Ok(Box::new(io::stdout().as_fd().try_clone_to_owned()?)),
+        Some(StandardStream::Error) => return Ok(Box::new(io::stderr().as_fd().try_clone_to_owned()?)),
+        Some(StandardStream::Null) | None => {}
     }
     let opened = log_file::open(file)?;
     if opened.lacks_reader {

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use millstream::conf::{Error, Place, Scope};
-use millstream::engine::log_file::Standard;
+use millstream::engine::log_file::StandardStream;
 use millstream::engine::{Account, Engine, Probe};
 use millstream::net;
 
@@ -57,8 +57,10 @@ pub fn logs(logs: &[LogOutput], found: &mut Probe) {
 pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
     let facts = std::fs::symlink_metadata(path).map(|facts| facts.file_type());
     let why = match facts {
-        Ok(kind) if Standard::named(path).is_none() && kind.is_symlink() => "a link, which is not followed",
-        Ok(kind) if Standard::named(path).is_none() && !kind.is_file() => "not a regular file",
+        Ok(kind) if StandardStream::named(path).is_none() && kind.is_symlink() => {
+            "a link, which is not followed"
+        }
+        Ok(kind) if StandardStream::named(path).is_none() && !kind.is_file() => "not a regular file",
         _ if process::is_held(path) => return,
         _ => return found.log("pid file", path, place),
     };

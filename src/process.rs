@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use millstream::engine::Account;
 use millstream::engine::files;
-use millstream::engine::log_file::{self, Standard};
+use millstream::engine::log_file::{self, StandardStream};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -35,7 +35,7 @@ impl PidFile {
     /// Locks the file. An error if another server has it.
     pub fn take(path: &Path) -> Result<Self, String> {
         let explain = |why: &dyn std::fmt::Display| format!("pid file {}: {why}", path.display());
-        let file = if Standard::named(path).is_some() {
+        let file = if StandardStream::named(path).is_some() {
             PidOutput::Standard(log_file::open(path).map_err(|error| explain(&error))?.file)
         } else {
             let file = open_pid_file(path, true).map_err(|error| explain(&error))?;

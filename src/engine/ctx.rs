@@ -16,12 +16,12 @@ use crate::engine::ids::AppId;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::limits::budgets::Budgets;
-use crate::engine::limits::connections::{Connections, Limits};
+use crate::engine::limits::connections::{ConnectionLimits, Connections};
 use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
 use crate::engine::panics::Panics;
-use crate::engine::session::log_limits::Strays;
+use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessions, Speaks};
 use crate::engine::stream::Streams;
@@ -72,7 +72,7 @@ pub struct Ctx {
     pub(super) servers: Vec<ServerSettings>,
     pub(super) timers: Timers,
     pub(super) budgets: Budgets,
-    pub(super) strays: Strays,
+    pub(super) log_limits: LogLimits,
     /// What is left to do.
     pub(super) work: Work,
     /// Requests that are suspended.
@@ -100,7 +100,7 @@ impl Ctx {
                     name: app.name.clone(),
                     server: app.server,
                     clients: 0,
-                    most_clients: Limits::of(&app.scope).clients(),
+                    most_clients: ConnectionLimits::of(&app.scope).clients(),
                     policy: app.policy,
                 })
                 .collect(),
@@ -113,7 +113,7 @@ impl Ctx {
             servers: config.servers.clone(),
             timers: Timers::default(),
             budgets,
-            strays: Strays::default(),
+            log_limits: LogLimits::default(),
             work: Work::default(),
             suspended: 0,
             last_ticket: 0,
@@ -165,7 +165,7 @@ impl Ctx {
         };
         let out = OutQueue::new(chunking, limits);
         let id = self.sessions.insert(|id| Session::new(id, peer, speaks, out, now));
-        self.look_again(id, now + STEP_DEADLINE);
+        self.reset_timer(id, now + STEP_DEADLINE);
         id
     }
 }

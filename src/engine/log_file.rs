@@ -13,7 +13,7 @@ use super::files::open_any;
 
 /// Where a process' output goes anyway, or nowhere. These are devices or links, and safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standard {
+pub enum StandardStream {
     /// Standard output.
     Output,
     /// Standard error.
@@ -22,7 +22,7 @@ pub enum Standard {
     Null,
 }
 
-impl Standard {
+impl StandardStream {
     /// What a path names.
     pub fn named(path: &Path) -> Option<Self> {
         match path.as_os_str().as_encoded_bytes() {
@@ -63,11 +63,11 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a log, which is made with its folder if it is missing: a regular file, a FIFO or a character device. No link is followed
-/// but one to a [`Standard`] stream.
+/// but one to a [`StandardStream`] stream.
 pub fn open(path: &Path) -> io::Result<LogFile> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
-    if let Some(standard) = Standard::of_log(path) {
+    if let Some(standard) = StandardStream::of_log(path) {
         // Not the link, which may be another one by now.
         let file = options.custom_flags(O_NONBLOCK | O_NOCTTY).open(standard.path())?;
         return Ok(LogFile { file, lacks_reader: false });
@@ -146,7 +146,7 @@ mod tests {
             // The harness's own output may be a socket.
             let is_socket = matches!(&opened, Err(error) if error.raw_os_error() == Some(ENXIO));
             assert!(opened.is_ok() == may_be || may_be && is_socket, "{target}: {opened:?}");
-            assert_eq!(Standard::of_log(&path).is_some(), may_be, "{target}");
+            assert_eq!(StandardStream::of_log(&path).is_some(), may_be, "{target}");
         }
         assert!(!folder.join("none").exists());
         let error = open(&folder.join("link.log")).unwrap_err();

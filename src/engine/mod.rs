@@ -40,27 +40,27 @@ pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
 pub use http::body::Body;
 pub use http::exchange::Exchange;
-pub use http::locations::{Kind as LocationKind, Location};
+pub use http::locations::{Location, LocationKind};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
 pub use limits::descriptors::Descriptors;
 pub use limits::refusals::Refusals;
-pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_HOLD};
+pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
 pub use now::Now;
 pub use panics::Panics;
-pub use request::{Ask, Gate, Reply, Request, Ticket, Verdict};
+pub use request::{Gate, Reply, Request, RequestKind, Ticket, Verdict};
 pub use session::Session;
 pub use session::client::Client;
-pub use session::out_queue::{Allowance, OutQueue, Outgoing, Piece};
+pub use session::out_queue::{Allowance, FilePart, OutQueue, Outgoing};
 pub use session::player::{Player, PlayerQueue, TrackState};
-pub use session::roles::{Role, Roles};
+pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;
 pub use sink::{Finish, Outlet, Sink};
 pub use stream::awaited::Awaited;
 pub use stream::gop::{Gop, GopLimits};
-pub use stream::headers::Headers;
+pub use stream::headers::StreamHeaders;
 pub use stream::key_frames::KeyFrames;
 pub use stream::name::{NameError, StreamName};
 pub use stream::warnings::{Warning, Warnings};
@@ -229,16 +229,16 @@ impl Engine {
         session.last_output = now.instant;
         let next_due = match session.speaks {
             Speaks::Rtmp(_) => None,
-            Speaks::Http(_) => session.settle_exchanges(&mut self.cx.work.exchanged, now.instant),
+            Speaks::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
         self.cx.budgets.count_replies(session);
         if session.out.is_waiting() {
-            self.cx.answer_is_out(id);
+            self.cx.begin_answer_wait(id);
             return Ok(None);
         }
         if !session.out.is_empty() {
             if let Some(due) = next_due {
-                self.cx.look_by(id, due);
+                self.cx.wake_no_later_than(id, due);
             }
             return Ok(Some(count));
         }
@@ -249,13 +249,13 @@ impl Engine {
     }
 
     /// Whether queues are filling up, so that they should be written before more is read.
-    pub fn is_pressed(&self) -> bool {
-        self.cx.work.pressed
+    pub fn needs_flush(&self) -> bool {
+        self.cx.work.needs_flush
     }
 
     /// The sessions with something new to send, each once.
     pub fn take_dirty(&mut self) -> Vec<SessionId> {
-        if std::mem::take(&mut self.cx.work.pressed) {
+        if std::mem::take(&mut self.cx.work.needs_flush) {
             self.cx.end_full_waits();
         }
         let dirty = std::mem::take(&mut self.cx.work.dirty);
@@ -290,7 +290,7 @@ impl Engine {
     /// Lets one expired timer act; false if there is none.
     pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        if let Some(id) = self.cx.timers.pop_expired_wait(now.instant) {
+        if let Some(id) = self.cx.timers.pop_expired_answer_wait(now.instant) {
             self.contain_for(id, |engine| engine.cx.end_expired_wait(id));
             return true;
         }
@@ -299,11 +299,11 @@ impl Engine {
             return true;
         }
         match timer {
-            Timer::Session { id, .. } => self.cx.abandon(id),
+            Timer::Session { id, .. } => self.cx.close_after_panic(id),
             Timer::Stream(id) => {
                 let publisher = self.cx.streams.get(id).and_then(|stream| stream.publisher);
-                self.abandon_stream(id);
-                publisher.into_iter().for_each(|publisher| self.cx.abandon(publisher.session));
+                self.end_stream_after_panic(id);
+                publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
             }
             // The module has its other timers.
             Timer::Module { .. } => {}
@@ -327,15 +327,15 @@ impl Engine {
     /// others may have their turn.
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
-        self.keep_budgets();
+        self.enforce_budgets();
         self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
             Task::Answer(ticket, reply) => {
-                self.contain_for(ticket.session, |engine| engine.settle_gate(ticket, reply));
+                self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
             Task::Dismiss(publisher) => {
-                self.contain_for(publisher.session, |engine| engine.let_go(publisher));
+                self.contain_for(publisher.session, |engine| engine.end_dismissed(publisher));
             }
             Task::Complete(player) => {
                 self.contain_for(player.session, |engine| engine.complete_play(player));
@@ -348,7 +348,7 @@ impl Engine {
             }
             Task::End(id) => {
                 if self.contain(|engine| engine.end_session(id)).is_none() {
-                    self.bury(id);
+                    self.free_after_panic(id);
                 }
             }
         }
@@ -362,18 +362,18 @@ impl Engine {
 
     /// What becomes of panics; it counts for itself.
     pub fn panics(&self) -> Panics {
-        self.cx.panics.apart()
+        self.cx.panics.with_zero_count()
     }
 
     /// Something that was done for a session has panicked outside the engine.
     pub fn panicked(&mut self, id: SessionId) {
         self.cx.panics.count += 1;
-        self.cx.abandon(id);
+        self.cx.close_after_panic(id);
     }
 
     /// Does something; `None` if it has panicked.
     fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let mut panics = self.cx.panics.apart();
+        let mut panics = self.cx.panics.with_zero_count();
         let done = panics.contain(|| work(self));
         self.cx.panics.count += panics.count;
         done
@@ -382,7 +382,7 @@ impl Engine {
     /// Does something for a session, which ends if that panics.
     fn contain_for(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
         if self.contain(work).is_none() {
-            self.cx.abandon(id);
+            self.cx.close_after_panic(id);
         }
     }
 
@@ -390,7 +390,7 @@ impl Engine {
     fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
         for module in &mut self.modules {
             let cx = &mut self.cx;
-            let mut panics = cx.panics.apart();
+            let mut panics = cx.panics.with_zero_count();
             panics.contain(|| hook(module.as_mut(), cx));
             cx.panics.count += panics.count;
         }

@@ -28,7 +28,7 @@ impl Panics {
     }
 
     /// The same, to count for itself what is to be added later.
-    pub fn apart(self) -> Self {
+    pub fn with_zero_count(self) -> Self {
         Self { count: 0, ..self }
     }
 

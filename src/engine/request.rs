@@ -17,14 +17,14 @@ pub struct Request {
     /// The arguments after "?".
     pub args: String,
     /// What is asked.
-    pub ask: Ask,
+    pub kind: RequestKind,
     /// What [`Ctx::answer`](super::Ctx::answer) wants if the module that is asked now suspends the request: a new one each time.
     pub ticket: Ticket,
 }
 
 /// The three things that are asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
+pub enum RequestKind {
     /// To be let in.
     Connect(Box<Connect>),
     /// To publish.
@@ -47,15 +47,20 @@ pub enum Ask {
 
 impl Request {
     /// A request that has been to no gate yet.
-    pub(super) fn new(session: SessionId, app: AppId, (name, args): (String, String), ask: Ask) -> Self {
-        Self { session, app, name, args, ask, ticket: Ticket { session, serial: 0 } }
+    pub(super) fn new(
+        session: SessionId,
+        app: AppId,
+        (name, args): (String, String),
+        kind: RequestKind,
+    ) -> Self {
+        Self { session, app, name, args, kind, ticket: Ticket { session, serial: 0 } }
     }
 
     /// The message stream on which to publish or play.
     pub fn endpoint(&self) -> Option<Endpoint> {
-        match self.ask {
-            Ask::Connect(_) => None,
-            Ask::Publish { msid, .. } | Ask::Play { msid, .. } => {
+        match self.kind {
+            RequestKind::Connect(_) => None,
+            RequestKind::Publish { msid, .. } | RequestKind::Play { msid, .. } => {
                 Some(Endpoint { session: self.session, msid })
             }
         }
@@ -63,10 +68,10 @@ impl Request {
 
     /// The word for what is asked: "connect", "publish" or "play".
     pub fn verb(&self) -> &'static str {
-        match self.ask {
-            Ask::Connect(_) => "connect",
-            Ask::Publish { .. } => "publish",
-            Ask::Play { .. } => "play",
+        match self.kind {
+            RequestKind::Connect(_) => "connect",
+            RequestKind::Publish { .. } => "publish",
+            RequestKind::Play { .. } => "play",
         }
     }
 }

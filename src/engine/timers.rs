@@ -49,7 +49,7 @@ pub struct Timers {
     last: u64,
     /// Sessions whose answer to a play is out, and what follows it waits. All wait equally long, so the first is the first
     /// to expire. As bounded as what clients may ask for.
-    waits: VecDeque<(Instant, SessionId)>,
+    answer_waits: VecDeque<(Instant, SessionId)>,
 }
 
 impl Timers {
@@ -81,19 +81,22 @@ impl Timers {
     }
 
     /// Adds the wait behind a session's answer to a play. Every wait is as long as the others.
-    pub fn add_wait(&mut self, until: Instant, id: SessionId) {
-        debug_assert!(self.waits.back().is_none_or(|(last, _)| *last <= until), "waits end in their order");
-        self.waits.push_back((until, id));
+    pub fn add_answer_wait(&mut self, until: Instant, id: SessionId) {
+        debug_assert!(
+            self.answer_waits.back().is_none_or(|(last, _)| *last <= until),
+            "waits end in their order"
+        );
+        self.answer_waits.push_back((until, id));
     }
 
     /// The sessions that wait behind an answer to a play, and some that have ended.
-    pub fn waits(&self) -> impl Iterator<Item = SessionId> {
-        self.waits.iter().map(|(_, id)| *id)
+    pub fn answer_waits(&self) -> impl Iterator<Item = SessionId> {
+        self.answer_waits.iter().map(|(_, id)| *id)
     }
 
     /// The nearest deadline.
     pub fn next(&self) -> Option<Instant> {
-        let wait = self.waits.front().map(|(until, _)| *until);
+        let wait = self.answer_waits.front().map(|(until, _)| *until);
         [self.next_timer(), wait].into_iter().flatten().min()
     }
 
@@ -110,11 +113,11 @@ impl Timers {
     }
 
     /// Takes a session whose wait is over; it may have ended before.
-    pub fn pop_expired_wait(&mut self, now: Instant) -> Option<SessionId> {
-        if self.waits.front()?.0 > now {
+    pub fn pop_expired_answer_wait(&mut self, now: Instant) -> Option<SessionId> {
+        if self.answer_waits.front()?.0 > now {
             return None;
         }
-        self.waits.pop_front().map(|(_, id)| id)
+        self.answer_waits.pop_front().map(|(_, id)| id)
     }
 
     fn next_timer(&self) -> Option<Instant> {

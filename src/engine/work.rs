@@ -13,15 +13,15 @@ use crate::engine::request::{Reply, Ticket};
 pub enum Action {
     /// Read this session again, though no new bytes have been announced.
     Read(SessionId),
-    /// Have this session sent what it has not asked for, by [`Engine::send_unasked`](crate::engine::Engine::send_unasked), unless there
+    /// Have this session sent what it has not asked for, by [`Engine::send_unsolicited`](crate::engine::Engine::send_unsolicited), unless there
     /// is more of it to be read.
-    SendUnasked(SessionId),
+    SendUnsolicited(SessionId),
     /// Give up on this session when its peer's host has been heard of in no way for so long.
-    LimitSilence(SessionId, Duration),
+    DetectDeadPeer(SessionId, Duration),
     /// Say that nothing more will be sent; the peer may still send.
-    ShutDown(SessionId),
+    ShutDownWrite(SessionId),
     /// Close the socket; the session is gone.
-    Drop(SessionId),
+    CloseSocket(SessionId),
 }
 
 /// Work that waits for [`Engine::step`](crate::engine::Engine::step). Entries are taken one by one: whoever polls the
@@ -35,7 +35,7 @@ pub(super) struct Work {
     /// Sessions with something new to send, each once. They are no steps: the sockets are written to first.
     pub dirty: Vec<SessionId>,
     /// Whether a player's queue has reached its bound since the last write.
-    pub pressed: bool,
+    pub needs_flush: bool,
     /// What is asked of whoever owns the sockets.
     pub actions: VecDeque<Action>,
     /// Answers to suspended requests.
@@ -45,11 +45,11 @@ pub(super) struct Work {
     /// Players that have got all that they asked for and leave their streams.
     pub finished: VecDeque<Endpoint>,
     /// Sessions to end.
-    pub ended: VecDeque<SessionId>,
+    pub ending: VecDeque<SessionId>,
     /// Sessions that have ended and may take the next step towards the close of their socket.
     pub lingering: VecDeque<SessionId>,
     /// HTTP answers that have been sent, or never will be, to be accounted for.
-    pub exchanged: VecDeque<Exchange>,
+    pub done_exchanges: VecDeque<Exchange>,
     /// RTMP sessions with a stream that may have nothing left to hold their input.
     pub streaming: VecDeque<SessionId>,
     /// RTMP sessions without one, likewise: a flood of them delays no stream.
@@ -57,7 +57,7 @@ pub(super) struct Work {
     /// HTTP sessions whose answer is being composed.
     pub composing: VecDeque<SessionId>,
     /// HTTP sessions that may have nothing left to hold their input.
-    pub asking: VecDeque<SessionId>,
+    pub requesting: VecDeque<SessionId>,
     /// Whether the last step was of a session with a stream.
     has_streamed: bool,
     /// Which of the last three has its turn.
@@ -96,9 +96,9 @@ impl Work {
         }
         None.or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
-            .or_else(|| self.ended.pop_front().map(Task::End))
+            .or_else(|| self.ending.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
-            .or_else(|| self.exchanged.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
+            .or_else(|| self.done_exchanges.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
             .or_else(|| (0..3).find_map(|_| self.by_turns()))
     }
 
@@ -107,13 +107,13 @@ impl Work {
         match self.turn {
             0 => self.composing.pop_front().map(Task::Compose),
             1 => self.joining.pop_front().map(Task::Resume),
-            _ => self.asking.pop_front().map(Task::Resume),
+            _ => self.requesting.pop_front().map(Task::Resume),
         }
     }
 
     /// Whether there is something to do before any socket or timer says so.
     pub fn is_pending(&self) -> bool {
-        let lists = [&self.streaming, &self.composing, &self.joining, &self.asking];
+        let lists = [&self.streaming, &self.composing, &self.joining, &self.requesting];
         let waits = lists.into_iter().any(|list| !list.is_empty());
         waits || self.is_ending() || !(self.dirty.is_empty() && self.actions.is_empty())
     }
@@ -123,9 +123,9 @@ impl Work {
         !(self.answers.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()
-            && self.ended.is_empty()
+            && self.ending.is_empty()
             && self.lingering.is_empty()
-            && self.exchanged.is_empty())
+            && self.done_exchanges.is_empty())
     }
 }
 
@@ -139,10 +139,10 @@ mod tests {
         let (mut streamed, mut joined) = (0, 0);
         for step in 0..60 {
             // A flood of everything, each of which comes again at once, and now and then something that ends.
-            for list in [&mut work.composing, &mut work.joining, &mut work.asking, &mut work.streaming] {
+            for list in [&mut work.composing, &mut work.joining, &mut work.requesting, &mut work.streaming] {
                 list.push_back(id);
             }
-            work.ended.extend((step % 4 == 0).then_some(id));
+            work.ending.extend((step % 4 == 0).then_some(id));
             let (streams, joins) = (work.streaming.len(), work.joining.len());
             assert!(work.next().is_some());
             streamed += streams - work.streaming.len();
@@ -155,7 +155,7 @@ mod tests {
     fn what_ends_comes_before_those_who_come() {
         let (id, mut work) = (SessionId::default(), Work::default());
         work.joining.push_back(id);
-        work.ended.push_back(id);
+        work.ending.push_back(id);
         assert!(work.is_ending() && matches!(work.next(), Some(Task::End(_))) && !work.is_ending());
         assert!(work.is_pending() && matches!(work.next(), Some(Task::Resume(_))));
         assert!(work.next().is_none() && !work.is_pending());

@@ -121,7 +121,7 @@ impl App {
 impl Known {
     /// Warns of codecs that HLS leaves out. The log has a line of HLS for it.
     fn judge_codecs(&mut self, app: &App, stream: &mut Stream) {
-        let (video, audio) = (stream.codec.video_codec, stream.codec.audio_codec);
+        let (video, audio) = (stream.facts.video_codec, stream.facts.audio_codec);
         if (video, audio) == (self.video, self.audio) || app.hls.is_none() {
             return;
         }
@@ -141,7 +141,7 @@ impl Known {
 
     /// Warns of key frames that are too far apart, at each of them and where one is missed.
     fn judge_key_frames(&mut self, app: &App, stream: &mut Stream, is_key: bool) {
-        let hls = app.hls.as_ref().filter(|_| ts::carries(stream.codec.video_codec));
+        let hls = app.hls.as_ref().filter(|_| ts::carries(stream.facts.video_codec));
         let limit = hls.map_or(LONG, |hls| hls.fragment.mul_f64(TOLERANCE));
         let frames = &stream.key_frames;
         let is_missed = frames.missing_for() >= MISSED.max(limit);
@@ -172,7 +172,7 @@ fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
 
 fn far_apart(app: &App, hls: Option<&Hls>, frames: &KeyFrames, limit: Duration) -> Option<String> {
     // Where each picture is one, they come as seldom as the camera sends pictures.
-    let interval = frames.interval().filter(|interval| *interval > limit && frames.are_among_others())?;
+    let interval = frames.interval().filter(|interval| *interval > limit && frames.has_other_pictures())?;
     let what = format!("key frames every {} s", seconds(interval));
     Some(match hls {
         Some(_) => format!("{what}: HLS viewers are about {:.0} s late", (interval * BEHIND).as_secs_f64()),

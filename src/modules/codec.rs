@@ -96,20 +96,20 @@ impl Module for Codec {
         let Some(meta) = self.apps.get(stream.app.0).copied() else { return };
         let learnt = match (frame.kind, frame.role) {
             (Kind::Video | Kind::Audio, Role::Header) => learn_header(stream, frame),
-            (Kind::Video, Role::Key) if stream.codec.video_codec == Id::None => {
-                stream.codec.video_codec = frame.codec;
+            (Kind::Video, Role::Key) if stream.facts.video_codec == Id::None => {
+                stream.facts.video_codec = frame.codec;
                 Ok(true)
             }
             (Kind::Audio, Role::Key) if frame.codec == Id::Aac && aac::is_adts(frame.body()) => {
                 let learnt = learn_adts(stream, frame);
                 let said = self.said.entry(id).or_default().of(stream);
                 if learnt == Adts::Contradicts && !mem::replace(&mut said.contradicted, true) {
-                    let (label, what) = (&stream.label, facts_of_sound(&stream.codec));
+                    let (label, what) = (&stream.label, facts_of_sound(&stream.facts));
                     log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
                 }
                 Ok(learnt != Adts::Known)
             }
-            (Kind::Audio, Role::Key) if stream.codec.sample_rate == 0 => {
+            (Kind::Audio, Role::Key) if stream.facts.sample_rate == 0 => {
                 let news = learn_audio_frame(stream, frame);
                 let said = self.said.entry(id).or_default().of(stream);
                 let first = *said.without_header.get_or_insert(frame.timestamp);
@@ -133,7 +133,7 @@ impl Module for Codec {
         });
         match meta {
             Meta::Rebuilt if news => {
-                let metadata = stream.stamped(rebuilt(&stream.codec, frame.timestamp));
+                let metadata = stream.stamped(rebuilt(&stream.facts, frame.timestamp));
                 stream.headers.metadata = Some(metadata);
             }
             Meta::Copied if frame.is_metadata() => stream.headers.metadata = Some(Rc::clone(frame)),
@@ -163,7 +163,7 @@ fn learn_header(stream: &mut Stream, frame: &Rc<Frame>) -> Result<bool, String> 
 }
 
 fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     if facts.video_codec != frame.codec {
         facts.video_codec = frame.codec;
         (facts.video_profile, facts.video_level) = ("", 0);
@@ -191,7 +191,7 @@ fn learn_video(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
 }
 
 fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     if facts.audio_codec != frame.codec {
         facts.audio_codec = frame.codec;
         (facts.audio_profile, facts.sample_rate, facts.channels) = ("", 0, 0);
@@ -238,7 +238,7 @@ fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
     if promised.and_then(|config| config.adts()).is_some_and(|adts| adts.agrees(&frames.adts)) {
         return Adts::Known; // the header says all that they say, and more
     }
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     let before = (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels);
     let is_contradicted = promised.is_some();
     learn_config(facts, &frames.adts.config());
@@ -266,7 +266,7 @@ fn facts_of_sound(facts: &StreamFacts) -> String {
 
 /// Audio without a header says what it is in each frame, or in each tag (FLV E.4.2.1). True if that is news.
 fn learn_audio_frame(stream: &mut Stream, frame: &Frame) -> bool {
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     let is_new = facts.audio_codec == Id::None;
     if is_new {
         facts.audio_codec = frame.codec;
@@ -306,7 +306,7 @@ fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let number = |names: &[&str]| {
         names.iter().filter_map(|name| object.number(name)).find(|n| *n > 0.0 && n.is_finite())
     };
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     // The picture's size is in the headers of H.264 and H.265.
     if facts.video_level == 0 {
         let side = |name| number(&[name]).filter(|side| *side <= MAX_SIDE).map_or(0, |side| side as u32);
@@ -342,7 +342,7 @@ fn clear_metadata(stream: &mut Stream, frame: &Frame) -> bool {
         return false;
     }
     stream.headers.metadata = None;
-    let facts = &mut stream.codec;
+    let facts = &mut stream.facts;
     (facts.video_rate, facts.audio_rate) = (0.0, 0.0);
     facts.encoder.clear();
     facts.track_maps.clear();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Application, Ask, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue,
-    Probe, Request, Stream, StreamId, TrackState, Verdict,
+    Allowance, AppId, Application, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue, Probe,
+    Request, RequestKind, Stream, StreamId, TrackState, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -115,7 +115,7 @@ impl Settings {
 
     /// True if the sound of a player that has no picture yet is to wait for it.
     fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
-        let has_picture = stream.codec.video_codec != Codec::None;
+        let has_picture = stream.facts.video_codec != Codec::None;
         let may_have = has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_COMES);
         self.interleave && self.wait_key && has_picture || self.wait_video && may_have
     }
@@ -153,8 +153,8 @@ impl Module for Live {
 
     fn gate(&mut self, _cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let live = self.settings(request.app).is_some_and(|settings| settings.live);
-        match request.ask {
-            Ask::Publish { .. } | Ask::Play { .. } if gate == Gate::Service && !live => {
+        match request.kind {
+            RequestKind::Publish { .. } | RequestKind::Play { .. } if gate == Gate::Service && !live => {
                 Verdict::Deny("live is off here".into())
             }
             _ => Verdict::Continue,
@@ -198,7 +198,7 @@ impl Live {
 fn warn_of_codecs(cx: &Ctx, stream: &Stream, player: Endpoint) {
     let Some(session) = cx.sessions.get(player.session) else { return };
     let Some(capabilities) = session.capabilities() else { return };
-    let codecs = [(stream.codec.video_codec, Kind::Video), (stream.codec.audio_codec, Kind::Audio)];
+    let codecs = [(stream.facts.video_codec, Kind::Video), (stream.facts.audio_codec, Kind::Audio)];
     for (codec, kind) in codecs.into_iter().filter(|(codec, kind)| !capabilities.may_take(*codec, *kind)) {
         let (id, name) = (session.id, codec.name(kind));
         log::warn!("{id} has not said that it can play {name}, which is what {} has", stream.label);

@@ -52,7 +52,7 @@ impl Server {
             let Some(Some(listener)) = self.listeners.get(index) else { return };
             match listener.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
-                    let refusal = self.engine.turn_away(index);
+                    let refusal = self.engine.refuse_connection(index);
                     self.hang_up(stream, refusal);
                     return self.pause_accepting(
                         index,

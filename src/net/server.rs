@@ -174,7 +174,7 @@ impl Server {
         while let Some(action) = self.engine.next_action() {
             self.act(action, now);
         }
-        if self.engine.is_pressed() {
+        if self.engine.needs_flush() {
             self.flush(now);
         }
         worked
@@ -214,7 +214,7 @@ impl Server {
     fn handle_event(&mut self, event: &Event, now: Now) {
         let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
         let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
-        if !id.is_some_and(|id| self.engine.may_wait(id)) {
+        if !id.is_some_and(|id| self.engine.may_delay_input(id)) {
             self.last_urgent = now.instant;
         }
         match (event.token(), id) {
@@ -270,23 +270,23 @@ impl Server {
                     self.go_on(id);
                 }
             }
-            Action::SendUnasked(id) => {
+            Action::SendUnsolicited(id) => {
                 if self.socket(id).is_some_and(|socket| !socket.readable) {
-                    self.engine.send_unasked(id, now);
+                    self.engine.send_unsolicited(id, now);
                 }
             }
-            Action::LimitSilence(id, limit) => {
+            Action::DetectDeadPeer(id, limit) => {
                 if let Some(socket) = self.socket(id) {
-                    socket.limit_silence(limit);
+                    socket.detect_dead_peer(limit);
                 }
             }
-            Action::ShutDown(id) => {
+            Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
                 if socket.stream.shutdown(Shutdown::Write).is_err() {
                     self.engine.disconnected(id, "", now);
                 }
             }
-            Action::Drop(id) => {
+            Action::CloseSocket(id) => {
                 if self.socket(id).is_some()
                     && let Some(slot) = self.sockets.get_mut(id.index as usize)
                 {

@@ -10,7 +10,7 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 
-use crate::engine::{Outgoing, Piece, SessionId};
+use crate::engine::{FilePart, Outgoing, SessionId};
 
 /// Bytes of a file in one sendfile: more than most fragments have.
 const FILE_PIECE: u64 = 512 * 1024;
@@ -141,7 +141,7 @@ impl Socket {
         sendmsg::<()>(self.stream.as_raw_fd(), head, &[], flags, None).map_err(io::Error::from)
     }
 
-    fn send_file(&self, piece: &Piece) -> io::Result<usize> {
+    fn send_file(&self, piece: &FilePart) -> io::Result<usize> {
         let mut offset = piece.offset.cast_signed();
         let count = piece.left.min(FILE_PIECE) as usize;
         match sendfile64(&self.stream, piece.source.file(), Some(&mut offset), count) {
@@ -169,7 +169,7 @@ impl Socket {
     }
 
     /// Makes the kernel probe a silent peer, and fail the connection when its host has not answered for `limit`.
-    pub fn limit_silence(&self, limit: Duration) {
+    pub fn detect_dead_peer(&self, limit: Duration) {
         // The kernel takes 32767 s and 2^31 ms at most.
         let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).clamp(1, 32_767);
         let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).min(0x7fff_ffff);

@@ -132,7 +132,7 @@ impl Server {
             let piece = count.min(start + PIECE);
             self.engine.input(id, &self.scratch[start..piece], now);
             start = piece;
-            if self.engine.is_pressed() {
+            if self.engine.needs_flush() {
                 self.flush(now);
             }
             if start < count && Instant::now() >= end {

@@ -29,7 +29,7 @@ pub struct Listener {
     /// Where the configuration says so.
     pub origin: Place,
     /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
-    pub(in crate::engine) apart: Vec<(IpAddr, usize)>,
+    pub(in crate::engine) own_servers: Vec<(IpAddr, usize)>,
 }
 
 impl Listener {
@@ -43,6 +43,6 @@ impl Listener {
 
     /// Whose a connection is that has come to this address of the machine.
     pub(in crate::engine) fn server_at(&self, local: SocketAddr) -> usize {
-        self.apart.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
+        self.own_servers.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
     }
 }

@@ -25,7 +25,7 @@ use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
-use crate::engine::limits::connections::Limits;
+use crate::engine::limits::connections::ConnectionLimits;
 use crate::rtmp::chunk::Mux;
 
 /// The port of RTMP, where `listen` names none.
@@ -92,19 +92,19 @@ impl<'t> Config<'t> {
             servers: Vec::new(),
             web: Vec::new(),
             hosts: Vec::new(),
-            limits: BlockLimits { all: Limits::of(root), ..BlockLimits::default() },
+            limits: BlockLimits { all: ConnectionLimits::of(root), ..BlockLimits::default() },
         };
         if let Some(node) = root.own("error_log").nth(MAX_ERROR_LOGS) {
             faults.push(Error::at(node, format!("more than {MAX_ERROR_LOGS} error logs")));
         }
         for rtmp in root.blocks("rtmp") {
-            config.limits.rtmp = Limits::of(&rtmp);
+            config.limits.rtmp = ConnectionLimits::of(&rtmp);
             for server in rtmp.blocks("server") {
                 config.add_rtmp_server(&server, faults);
             }
         }
         for http in root.blocks("http") {
-            config.limits.http = Limits::of(&http);
+            config.limits.http = ConnectionLimits::of(&http);
             for server in http.blocks("server") {
                 config.add_http_server(&server, faults);
             }
@@ -130,7 +130,7 @@ impl<'t> Config<'t> {
         let server = self.servers.len();
         let settings = ServerSettings::new(scope);
         self.servers.push(settings);
-        self.limits.servers.push(Limits::of(scope));
+        self.limits.servers.push(ConnectionLimits::of(scope));
         self.add_listeners(Protocol::Rtmp, server, RTMP_PORT, scope, faults);
         let port = scope.own("listen").next().map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
@@ -249,7 +249,7 @@ impl<'t> Config<'t> {
                 ipv6_only: !says("ipv6only=off"),
                 reuse_port: says("reuseport"),
                 origin: Place::of(node),
-                apart: Vec::new(),
+                own_servers: Vec::new(),
             });
         }
         Ok(())
@@ -264,7 +264,7 @@ impl<'t> Config<'t> {
         self.listeners = kept;
         for one in covered {
             if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
-                wide.apart.push((one.address.ip(), one.server));
+                wide.own_servers.push((one.address.ip(), one.server));
             }
         }
     }
@@ -321,7 +321,7 @@ fn log_level(word: &str) -> Option<log::LevelFilter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::http::locations::Kind;
+    use crate::engine::http::locations::LocationKind;
 
     #[test]
     fn a_server_that_nginx_would_take_is_taken_and_serves_what_no_location_matches() {
@@ -335,7 +335,8 @@ mod tests {
         let locations = config.locations.iter().map(|l| (l.path.as_str(), l.kind, l.scope.text("root")));
         let locations: Vec<_> = locations.collect();
         let root = || "/srv".to_owned();
-        let expected = [("/", Kind::Server), ("/hls", Kind::Prefix), ("/", Kind::Exact)];
+        let expected =
+            [("/", LocationKind::Server), ("/hls", LocationKind::Prefix), ("/", LocationKind::Exact)];
         assert_eq!(locations, expected.map(|(path, kind)| (path, kind, root())));
     }
 

@@ -126,7 +126,7 @@ pub(in crate::engine) struct Policy {
     pub idle_streams: bool,
     pub mux: Mux,
     /// `buffer`.
-    pub hold: Duration,
+    pub buffer: Duration,
 }
 
 impl Policy {
@@ -140,7 +140,7 @@ impl Policy {
             play_restart: scope.flag("play_restart"),
             idle_streams: scope.flag("idle_streams"),
             mux: if scope.flag("interleave") { Mux::Interleaved } else { Mux::Separate },
-            hold: scope.time("buffer").max(scope.time("merge_write")),
+            buffer: scope.time("buffer").max(scope.time("merge_write")),
         }
     }
 }

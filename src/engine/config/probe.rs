@@ -15,7 +15,7 @@ use crate::conf::{Error, Faults, Node, Notice, NoticeKind, Place, Scope};
 
 use crate::engine::config::Config;
 use crate::engine::config::server::MAX_MESSAGE;
-use crate::engine::log_file::Standard;
+use crate::engine::log_file::StandardStream;
 
 /// Whose rights count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Probe {
     /// Does the same for a log that is begun anew when it has been moved, which whoever serves does.
     pub fn moving_log(&mut self, what: &str, path: &Path, place: &Place) {
         self.log(what, path, place);
-        let is_moved = Standard::of_log(path).is_none() && self.account != Account::Own;
+        let is_moved = StandardStream::of_log(path).is_none() && self.account != Account::Own;
         let Some(folder) = path.parent().filter(|_| is_moved) else { return };
         if let Err(why) = self.account.judge_folder(folder) {
             let path = path.display();
@@ -136,7 +136,7 @@ fn rights(facts: &Metadata, user: u32, groups: &[u32]) -> u32 {
 
 /// Whether a log can be opened or made by this process, as [`log_file::open`](crate::engine::log_file::open) does.
 fn judge_log(path: &Path) -> Result<(), String> {
-    if Standard::of_log(path).is_some() {
+    if StandardStream::of_log(path).is_some() {
         return Ok(());
     }
     let facts = match fs::symlink_metadata(path) {

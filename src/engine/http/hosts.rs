@@ -113,7 +113,7 @@ pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Vec<HostName> {
 /// The names that one argument means: ".example.com" is two.
 fn parse(text: &str) -> Result<Vec<HostName>, String> {
     if let Some(pattern) = text.strip_prefix('~') {
-        let regex = compile(pattern, Letters::AnyCase)?;
+        let regex = compile(pattern, Case::Insensitive)?;
         return Ok(vec![HostName::Matching(regex)]);
     }
     let name = text.to_ascii_lowercase();
@@ -140,20 +140,20 @@ fn parse(text: &str) -> Result<Vec<HostName>, String> {
 
 /// Whether capital letters are others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Letters {
+pub(in crate::engine) enum Case {
     /// They are.
-    AsWritten,
+    Sensitive,
     /// They are not.
-    AnyCase,
+    Insensitive,
 }
 
 /// The largest a compiled expression may be, bytes.
 const MAX_REGEX: usize = 256 * 1024;
 
 /// Compiles a regular expression; an error names it.
-pub(in crate::engine) fn compile(pattern: &str, letters: Letters) -> Result<Regex, String> {
+pub(in crate::engine) fn compile(pattern: &str, case: Case) -> Result<Regex, String> {
     let built = regex_lite::RegexBuilder::new(pattern)
-        .case_insensitive(letters == Letters::AnyCase)
+        .case_insensitive(case == Case::Insensitive)
         .size_limit(MAX_REGEX)
         .build();
     built.map_err(|error| format!("the regular expression \"{pattern}\" is not understood: {error}"))

@@ -12,7 +12,7 @@ use crate::engine::config::features::LocationFiles;
 use crate::engine::ids::LocationId;
 
 use crate::engine::http::exchange::SendLimits;
-use crate::engine::http::hosts::{Letters, compile};
+use crate::engine::http::hosts::{Case, compile};
 
 /// One `location` block.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Location<'t> {
     /// What it matches: a path, a regular expression, a name; as it is written.
     pub path: String,
     /// How it matches.
-    pub kind: Kind,
+    pub kind: LocationKind,
     /// Of a kind that has one.
     regex: Option<Regex>,
     /// The position of its HTTP server among the servers.
@@ -33,7 +33,7 @@ pub struct Location<'t> {
 
 /// How a location matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LocationKind {
     /// It is the server block itself, for what no location matches. Its path is "/".
     Server,
     /// The whole path: `=`.
@@ -50,7 +50,7 @@ pub enum Kind {
     Named,
 }
 
-impl Kind {
+impl LocationKind {
     /// Whether it matches by the beginning of a path.
     pub fn is_prefix(self) -> bool {
         matches!(self, Self::Server | Self::Prefix | Self::FirmPrefix)
@@ -68,7 +68,7 @@ pub(in crate::engine) const LOCATION_SYNTAX: &str = "[=|^~] /path or ~|~* regex 
 /// What a `location` matches.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Pattern {
-    kind: Kind,
+    kind: LocationKind,
     path: String,
     /// Of a kind that has one.
     regex: Option<Regex>,
@@ -86,18 +86,18 @@ impl Pattern {
             _ => return Err("a path that begins with /".to_owned()),
         };
         let kind = match modifier {
-            "" if path.starts_with('@') && path.len() > 1 => Kind::Named,
-            "" => Kind::Prefix,
-            "=" => Kind::Exact,
-            "^~" => Kind::FirmPrefix,
-            "~" => Kind::Regex,
-            "~*" => Kind::AnyCaseRegex,
+            "" if path.starts_with('@') && path.len() > 1 => LocationKind::Named,
+            "" => LocationKind::Prefix,
+            "=" => LocationKind::Exact,
+            "^~" => LocationKind::FirmPrefix,
+            "~" => LocationKind::Regex,
+            "~*" => LocationKind::AnyCaseRegex,
             _ => return Err(format!("no \"{modifier}\" before a path")),
         };
         let regex = match kind {
-            Kind::Regex => Some(compile(path, Letters::AsWritten)?),
-            Kind::AnyCaseRegex => Some(compile(path, Letters::AnyCase)?),
-            Kind::Named => None,
+            LocationKind::Regex => Some(compile(path, Case::Sensitive)?),
+            LocationKind::AnyCaseRegex => Some(compile(path, Case::Insensitive)?),
+            LocationKind::Named => None,
             _ if path.starts_with('/') => None,
             _ => return Err("a path that begins with /".to_owned()),
         };
@@ -119,7 +119,7 @@ pub(in crate::engine) fn read<'t>(
     let own = scope.read_as(Context::Location);
     let mut locations = vec![Location {
         path: "/".into(),
-        kind: Kind::Server,
+        kind: LocationKind::Server,
         regex: None,
         server,
         files: LocationFiles::default(),
@@ -133,7 +133,7 @@ pub(in crate::engine) fn read<'t>(
         }
         let Pattern { kind, path, regex } = node.custom();
         let same = |other: &Location<'_>| {
-            let rank = |kind| if kind == Kind::FirmPrefix { Kind::Prefix } else { kind };
+            let rank = |kind| if kind == LocationKind::FirmPrefix { LocationKind::Prefix } else { kind };
             other.path == path && rank(other.kind) == rank(kind)
         };
         if !kind.is_regex() && locations.iter().any(same) {
@@ -182,7 +182,7 @@ struct ServerLocations {
     own: LocationId,
     exact: HashMap<String, LocationId>,
     /// The longest first.
-    prefixes: Vec<(String, Kind, LocationId)>,
+    prefixes: Vec<(String, LocationKind, LocationId)>,
     /// In the order of the file.
     regexes: Vec<(Regex, LocationId)>,
     named: HashMap<String, LocationId>,
@@ -196,9 +196,9 @@ impl Locations {
             let id = LocationId(index);
             locations.keep_alive.push(location.scope.custom("keepalive_timeout"));
             locations.patience.push(Patience::read(&location.scope));
-            locations.named.push(location.kind == Kind::Named);
+            locations.named.push(location.kind == LocationKind::Named);
             locations.logs_not_found.push(location.scope.flag("log_not_found"));
-            if location.kind == Kind::Server {
+            if location.kind == LocationKind::Server {
                 locations.servers.push(ServerLocations {
                     own: id,
                     exact: HashMap::new(),
@@ -255,18 +255,18 @@ impl ServerLocations {
     fn add(&mut self, id: LocationId, location: &Location<'_>) {
         let path = location.path.clone();
         match location.kind {
-            Kind::Server => {}
-            Kind::Exact => {
+            LocationKind::Server => {}
+            LocationKind::Exact => {
                 self.exact.insert(path, id);
             }
-            Kind::Named => {
+            LocationKind::Named => {
                 self.named.insert(path, id);
             }
-            Kind::Prefix | Kind::FirmPrefix => {
+            LocationKind::Prefix | LocationKind::FirmPrefix => {
                 let position = self.prefixes.partition_point(|(other, ..)| other.len() >= path.len());
                 self.prefixes.insert(position, (path, location.kind, id));
             }
-            Kind::Regex | Kind::AnyCaseRegex => {
+            LocationKind::Regex | LocationKind::AnyCaseRegex => {
                 self.regexes.extend(location.regex.clone().map(|regex| (regex, id)));
             }
         }
@@ -279,7 +279,7 @@ impl ServerLocations {
             return (id, Vec::new());
         }
         let prefix = self.prefixes.iter().find(|(prefix, ..)| path.starts_with(prefix.as_str()));
-        if !matches!(prefix, Some((_, Kind::FirmPrefix, _))) {
+        if !matches!(prefix, Some((_, LocationKind::FirmPrefix, _))) {
             for (regex, id) in &self.regexes {
                 // Captures cost more to find, and there are hardly ever any.
                 if regex.captures_len() == 1 && regex.is_match(path) {
@@ -368,10 +368,10 @@ mod tests {
             let pattern = Pattern::parse(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
             pattern.map(|pattern| (pattern.kind, pattern.path))
         };
-        assert_eq!(parse(&["=/a"]), Ok((Kind::Exact, "/a".into())));
-        assert_eq!(parse(&["~*\\.ts$"]), Ok((Kind::AnyCaseRegex, "\\.ts$".into())));
-        assert_eq!(parse(&["^~", "/a"]), Ok((Kind::FirmPrefix, "/a".into())));
-        assert_eq!(parse(&["@a"]), Ok((Kind::Named, "@a".into())));
+        assert_eq!(parse(&["=/a"]), Ok((LocationKind::Exact, "/a".into())));
+        assert_eq!(parse(&["~*\\.ts$"]), Ok((LocationKind::AnyCaseRegex, "\\.ts$".into())));
+        assert_eq!(parse(&["^~", "/a"]), Ok((LocationKind::FirmPrefix, "/a".into())));
+        assert_eq!(parse(&["@a"]), Ok((LocationKind::Named, "@a".into())));
         for wrong in [
             &["a"][..],
             &["=", "a"],

@@ -19,7 +19,7 @@ use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
-use crate::engine::session::log_limits::Spoken;
+use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
@@ -50,8 +50,8 @@ impl Engine {
             let Some(state) = session.http_mut() else { return };
             let waiting = state.queued.saturating_sub(sent);
             session.backlogged = messages >= MAX_WAITING || waiting >= MAX_WAITING_BYTES;
-            session.has_more = count > 0 && !input.is_empty();
-            if session.has_more {
+            session.has_more_input = count > 0 && !input.is_empty();
+            if session.has_more_input {
                 self.cx.resume_input(id);
             }
             let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -72,7 +72,7 @@ impl Engine {
                     state.in_head = state.protocol.in_head();
                     if state.in_head && !waited {
                         state.waits_since = now;
-                        self.cx.look_by(id, now + STEP_DEADLINE);
+                        self.cx.wake_no_later_than(id, now + STEP_DEADLINE);
                     }
                     return;
                 }
@@ -84,8 +84,8 @@ impl Engine {
     /// Answers a request that cannot be read, and closes.
     pub(in crate::engine) fn reject(&mut self, id: SessionId, error: HttpError, received_at: Instant) {
         match error {
-            HttpError::RTMP => self.note_wrong_port(id, Spoken::Rtmp),
-            HttpError::TLS => self.note_wrong_port(id, Spoken::Tls),
+            HttpError::RTMP => self.note_wrong_port(id, DetectedProtocol::Rtmp),
+            HttpError::TLS => self.note_wrong_port(id, DetectedProtocol::Tls),
             _ => {}
         }
         let Some(request) = self.cx.receive(id, Request::unreadable(), received_at) else { return };
@@ -111,7 +111,7 @@ impl Engine {
             None => {
                 self.cx.finish(id, "closed without an answer");
                 let limits = self.cx.locations.send_limits(request.location, 0);
-                self.cx.keep(request, NO_ANSWER, (0, 0), limits);
+                self.cx.keep_exchange(request, NO_ANSWER, (0, 0), limits);
             }
         }
     }
@@ -246,11 +246,11 @@ impl Engine {
                 state.keep_alive = idle;
             }
             self.modules.iter_mut().for_each(|module| module.on_http_queued(&mut request));
-            self.cx.keep(request, reply.head.status, sizes, limits);
+            self.cx.keep_exchange(request, reply.head.status, sizes, limits);
         }
         if let Some(idle) = idle {
             // Whichever may be due first: nothing more comes, nothing of this is taken, or it is taken too slowly.
-            self.cx.look_by(id, self.cx.now.instant + idle.min(limits.pause).min(limits.whole));
+            self.cx.wake_no_later_than(id, self.cx.now.instant + idle.min(limits.pause).min(limits.whole));
         }
         idle.is_some()
     }
@@ -312,7 +312,13 @@ impl Ctx {
     }
 
     /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
-    fn keep(&mut self, request: HttpRequest, status: u16, (head, body): (u64, u64), limits: SendLimits) {
+    fn keep_exchange(
+        &mut self,
+        request: HttpRequest,
+        status: u16,
+        (head, body): (u64, u64),
+        limits: SendLimits,
+    ) {
         let (id, ended) = (request.session, self.now);
         let Some(state) = self.sessions.get_mut(id).and_then(|session| session.http_mut()) else { return };
         let begins = state.queued;

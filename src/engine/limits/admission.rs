@@ -26,9 +26,9 @@ impl Engine {
     }
 
     /// Counts a peer of a listener for which there is no descriptor. What it is to be told.
-    pub fn turn_away(&mut self, listener: usize) -> &'static [u8] {
+    pub fn refuse_connection(&mut self, listener: usize) -> &'static [u8] {
         self.cx.refusals.descriptors += 1;
-        self.listeners.get(listener).map_or(&[], |listener| farewell(listener.protocol))
+        self.listeners.get(listener).map_or(&[], |listener| refusal_bytes(listener.protocol))
     }
 }
 
@@ -59,11 +59,11 @@ impl Ctx {
                 log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.ip());
             }
         }
-        Err(farewell(protocol))
+        Err(refusal_bytes(protocol))
     }
 
     /// Counts the connection of a session, and what it is to its application, no more.
-    pub(in crate::engine) fn discharge(&mut self, id: SessionId) {
+    pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let peer = session.peer.ip();
         let (protocol, server, app) = match &session.speaks {
@@ -79,7 +79,7 @@ impl Ctx {
     }
 
     /// Makes a session a client of an application.
-    pub(in crate::engine) fn enroll(&mut self, id: SessionId, app: AppId) {
+    pub(in crate::engine) fn count_client(&mut self, id: SessionId, app: AppId) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         debug_assert!(state.app.is_none(), "a session connects once");
         if state.app.is_none()
@@ -92,7 +92,7 @@ impl Ctx {
 }
 
 /// What a peer is told that gets no session. In RTMP nothing can be said before a handshake.
-fn farewell(protocol: Protocol) -> &'static [u8] {
+fn refusal_bytes(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Rtmp => &[],
         Protocol::Http => NO_ROOM,

@@ -55,7 +55,7 @@ pub(in crate::engine) struct Budgets {
     /// Beyond this, memory of media is freed: the limit, or more where outputs hold frames.
     pub media_bound: usize,
     /// Until when no client is closed for its input again.
-    pub input_rests_until: Option<Instant>,
+    pub input_relief_paused_until: Option<Instant>,
     /// What has been freed of media.
     pub relief: MediaRelief,
 }
@@ -63,8 +63,8 @@ pub(in crate::engine) struct Budgets {
 /// What has been freed of media, and not been logged yet.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct MediaRelief {
-    pub rests_until: Option<Instant>,
-    pub silent_until: Option<Instant>,
+    pub paused_until: Option<Instant>,
+    pub next_report: Option<Instant>,
     pub caches: usize,
     pub frames: usize,
     pub clients: usize,
@@ -110,7 +110,7 @@ impl Budgets {
             media_bound: media.limit,
             media,
             frames: Meter::default(),
-            input_rests_until: None,
+            input_relief_paused_until: None,
             relief: MediaRelief::default(),
         }
     }

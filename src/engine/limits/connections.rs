@@ -35,12 +35,12 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
 
 /// The limits that a block itself sets.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::engine) struct Limits {
+pub(in crate::engine) struct ConnectionLimits {
     connections: Option<usize>,
     per_address: Option<usize>,
 }
 
-impl Limits {
+impl ConnectionLimits {
     /// Those of a checked block, without what it inherits: the outer block's limit is the outer block's to count.
     pub fn of(scope: &Scope<'_>) -> Self {
         let limit = |name: &str| {
@@ -60,18 +60,18 @@ impl Limits {
 /// The limits of connections, by block.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct BlockLimits {
-    pub all: Limits,
-    pub rtmp: Limits,
-    pub http: Limits,
+    pub all: ConnectionLimits,
+    pub rtmp: ConnectionLimits,
+    pub http: ConnectionLimits,
     /// Of each RTMP server.
-    pub servers: Vec<Limits>,
+    pub servers: Vec<ConnectionLimits>,
 }
 
 /// The connections of a block.
 #[derive(Debug, Default)]
 struct Block {
     name: &'static str,
-    limits: Limits,
+    limits: ConnectionLimits,
     count: usize,
 }
 
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_only_addresses_that_are_connected_and_gives_its_room_back() {
-        let limits = Limits { connections: None, per_address: Some(2) };
+        let limits = ConnectionLimits { connections: None, per_address: Some(2) };
         let mut connections =
             Connections { all: Block { name: "all", limits, count: 0 }, ..Connections::default() };
         let peers: Vec<IpAddr> =

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
 
@@ -56,7 +56,7 @@ impl Engine {
     /// Frees memory if a budget is exceeded. Of media not before what has just been queued has been written: players that keep
     /// up have nothing waiting then.
     #[inline]
-    pub(in crate::engine) fn keep_budgets(&mut self) {
+    pub(in crate::engine) fn enforce_budgets(&mut self) {
         let budgets = &mut self.cx.budgets;
         let media = budgets.media_used();
         if budgets.media_bound > budgets.media.limit {
@@ -69,7 +69,7 @@ impl Engine {
             if self.cx.work.dirty.is_empty() {
                 self.contain(|engine| engine.cx.relieve_media());
             } else {
-                self.cx.work.pressed = true;
+                self.cx.work.needs_flush = true;
             }
         }
     }
@@ -79,10 +79,10 @@ impl Ctx {
     /// Closes clients until their unfinished messages fit the budget.
     fn relieve_input(&mut self) {
         let now = self.now.instant;
-        if self.budgets.input_rests_until.is_some_and(|until| now < until) {
+        if self.budgets.input_relief_paused_until.is_some_and(|until| now < until) {
             return;
         }
-        self.budgets.input_rests_until = Some(now + RELIEF_INTERVAL);
+        self.budgets.input_relief_paused_until = Some(now + RELIEF_INTERVAL);
         let (limit, used) = (self.budgets.input.limit, self.budgets.input.used);
         let open =
             || self.sessions.iter().filter(|session| session.life == Life::Open && session.counted_input > 0);
@@ -117,15 +117,15 @@ impl Ctx {
     /// Frees frames and replies until they fit the budget.
     fn relieve_media(&mut self) {
         let (now, limit) = (self.now.instant, self.budgets.media.limit);
-        if self.budgets.relief.rests_until.is_some_and(|until| now < until) {
+        if self.budgets.relief.paused_until.is_some_and(|until| now < until) {
             return;
         }
-        self.budgets.relief.rests_until = Some(now + RELIEF_INTERVAL);
+        self.budgets.relief.paused_until = Some(now + RELIEF_INTERVAL);
         if self.budgets.media.used > limit / 2 {
             self.close_for_replies();
         }
         self.empty_caches();
-        self.leave_frames_out();
+        self.drop_frames();
         if self.is_media_over() {
             self.close_for_frames();
         }
@@ -174,7 +174,7 @@ impl Ctx {
         }
     }
 
-    fn leave_frames_out(&mut self) {
+    fn drop_frames(&mut self) {
         let behind = |session: &Session| match session.speaks {
             Speaks::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => session.out.bytes().max(BEHIND_BYTES),
             Speaks::Rtmp(_) => session.out.bytes(),
@@ -185,7 +185,7 @@ impl Ctx {
                 return;
             }
             let Some(session) = self.sessions.get_mut(id) else { continue };
-            let count = session.out.leave_frames_out();
+            let count = session.out.drop_frames();
             if count == 0 {
                 continue;
             }
@@ -244,7 +244,7 @@ impl Ctx {
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.out.clear();
-        session.give_up_exchanges(&mut self.work.exchanged, self.now.instant);
+        session.give_up_exchanges(&mut self.work.done_exchanges, self.now.instant);
         self.budgets.count_replies(session);
         self.close(id, "what waits for all clients takes more than media_memory_size");
         self.budgets.relief.clients += 1;
@@ -252,12 +252,12 @@ impl Ctx {
 
     fn report_relief(&mut self) {
         let (now, relief) = (self.now.instant, &mut self.budgets.relief);
-        if relief.silent_until.is_some_and(|until| now < until) {
+        if relief.next_report.is_some_and(|until| now < until) {
             return;
         }
-        let MediaRelief { caches, frames, clients, rests_until, .. } = std::mem::take(relief);
+        let MediaRelief { caches, frames, clients, paused_until, .. } = std::mem::take(relief);
         *relief =
-            MediaRelief { rests_until, silent_until: Some(now + REPORT_INTERVAL), ..MediaRelief::default() };
+            MediaRelief { paused_until, next_report: Some(now + REPORT_INTERVAL), ..MediaRelief::default() };
         log::warn!(
             "frames and replies take more than the {} bytes of media_memory_size: {caches} GOP caches emptied, \
              {frames} frames left out for slow players, {clients} clients closed",
@@ -284,6 +284,6 @@ fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
         Speaks::Rtmp(_) => session.out.bytes(),
         Speaks::Http(_) => session.waiting_bytes(),
     };
-    let published = session.roles.publishers().filter_map(|role: &Role| streams.get(role.stream()));
+    let published = session.roles.publishers().filter_map(|role: &SessionRole| streams.get(role.stream()));
     waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()
 }

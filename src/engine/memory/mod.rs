@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use crate::engine::http::body::Body;
 use owners::Owners;
 pub use space::Extent;
-use space::Space;
+use space::ExtentSpace;
 
 /// What memory is given out by.
 const PAGE: u64 = 4096;
@@ -30,7 +30,7 @@ const PAGE: u64 = 4096;
 const RESERVE: u64 = 8;
 
 /// The shortest time that a reader has for a file.
-pub const SHORTEST_HOLD: Duration = Duration::from_secs(10);
+pub const SHORTEST_READ_TIME: Duration = Duration::from_secs(10);
 
 /// A file in memory. It is replaced as a whole, so a reader that has begun goes on with what it was.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub struct MemoryFile {
     /// When it was put here.
     pub modified: SystemTime,
     /// How long a reader may take over it.
-    hold: Duration,
+    read_time: Duration,
 }
 
 impl MemoryFile {
@@ -56,7 +56,12 @@ impl MemoryFile {
 
     /// All of it, to be sent.
     pub fn body(&self) -> Body {
-        Body::Memory { extent: Rc::clone(&self.extent), offset: 0, length: self.length, within: self.hold }
+        Body::Memory {
+            extent: Rc::clone(&self.extent),
+            offset: 0,
+            length: self.length,
+            within: self.read_time,
+        }
     }
 
     /// All that is in it.
@@ -91,7 +96,7 @@ impl Add for Growth {
 
 /// What an extent holds.
 #[derive(Debug)]
-struct Stock {
+struct ExtentState {
     length: u64,
     /// What is counted for it.
     charge: u64,
@@ -103,9 +108,9 @@ struct Stock {
 #[derive(Debug, Default)]
 pub struct MemoryFiles {
     files: HashMap<PathBuf, MemoryFile>,
-    space: Space,
+    space: ExtentSpace,
     /// What is in each extent that lives, by its number.
-    stock: HashMap<u32, Stock>,
+    extents: HashMap<u32, ExtentState>,
     /// Files that are being written.
     drafts: Vec<Rc<Extent>>,
     /// What is no file any more and is still being sent, the first that was removed first.
@@ -126,53 +131,53 @@ impl MemoryFiles {
     pub fn put(&mut self, path: PathBuf, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         let draft = self.begin_draft(None)?;
         self.append(&draft, bytes, 0)?;
-        self.publish(draft, path, modified, SHORTEST_HOLD);
+        self.publish(draft, path, modified, SHORTEST_READ_TIME);
         Ok(())
     }
 
     /// Puts other bytes in place of a file, which stays its owner's.
     pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
-        let Some(MemoryFile { extent, hold, .. }) = self.files.get(path) else { return Ok(()) };
-        let owner = self.stock.get(&extent.number()).and_then(|stock| stock.owner.clone());
-        let (hold, draft) = (*hold, self.begin_draft(owner.as_ref())?);
+        let Some(MemoryFile { extent, read_time, .. }) = self.files.get(path) else { return Ok(()) };
+        let owner = self.extents.get(&extent.number()).and_then(|state| state.owner.clone());
+        let (read_time, draft) = (*read_time, self.begin_draft(owner.as_ref())?);
         self.append(&draft, bytes, 0)?;
-        self.publish(draft, path.to_owned(), modified, hold);
+        self.publish(draft, path.to_owned(), modified, read_time);
         Ok(())
     }
 
     /// Begins a file that nobody sees. What is written of one that has been dropped is freed by the next sweep.
     pub fn begin_draft(&mut self, owner: Option<&Rc<Path>>) -> io::Result<Rc<Extent>> {
         let extent = self.space.take()?;
-        self.stock.insert(extent.number(), Stock { length: 0, charge: 0, owner: owner.cloned() });
+        self.extents.insert(extent.number(), ExtentState { length: 0, charge: 0, owner: owner.cloned() });
         self.drafts.push(Rc::clone(&extent));
         Ok(extent)
     }
 
     /// Appends bytes to a draft. Its writer has `buffered` more, which are counted, too.
     pub fn append(&mut self, draft: &Extent, bytes: &[u8], buffered: u64) -> io::Result<()> {
-        let Some(stock) = self.stock.get_mut(&draft.number()) else { return Ok(()) };
-        draft.write(bytes, stock.length)?;
-        stock.length += bytes.len() as u64;
-        let charge = in_pages(stock.length + buffered);
+        let Some(state) = self.extents.get_mut(&draft.number()) else { return Ok(()) };
+        draft.write(bytes, state.length)?;
+        state.length += bytes.len() as u64;
+        let charge = in_pages(state.length + buffered);
         self.charge(draft.number(), charge);
         Ok(())
     }
 
     /// What is counted for a draft now, and what will be with so many bytes more.
     pub fn growth(&self, draft: Option<&Extent>, more: u64) -> Growth {
-        let stock = draft.and_then(|draft| self.stock.get(&draft.number()));
-        let (length, charge) = stock.map_or((0, 0), |stock| (stock.length, stock.charge));
+        let state = draft.and_then(|draft| self.extents.get(&draft.number()));
+        let (length, charge) = state.map_or((0, 0), |state| (state.length, state.charge));
         Growth { from: charge, to: in_pages(length + more) }
     }
 
     /// Lets a draft appear at a path, in place of the file that was there. A reader may take so long over it.
-    pub fn publish(&mut self, draft: Rc<Extent>, path: PathBuf, modified: SystemTime, hold: Duration) {
+    pub fn publish(&mut self, draft: Rc<Extent>, path: PathBuf, modified: SystemTime, read_time: Duration) {
         debug_assert!(path.is_absolute(), "{} would never be found", path.display());
         self.drafts.retain(|other| !Rc::ptr_eq(other, &draft));
-        let length = self.stock.get(&draft.number()).map_or(0, |stock| stock.length);
+        let length = self.extents.get(&draft.number()).map_or(0, |state| state.length);
         self.charge(draft.number(), in_pages(length));
         self.remove(&path);
-        self.files.insert(path, MemoryFile { extent: draft, length, modified, hold });
+        self.files.insert(path, MemoryFile { extent: draft, length, modified, read_time });
     }
 
     /// Removes a file, if it is there.
@@ -248,7 +253,7 @@ impl MemoryFiles {
     }
 
     /// They have been told.
-    pub fn relieved(&mut self) {
+    pub fn clear_crowded(&mut self) {
         self.is_crowded = false;
     }
 
@@ -259,7 +264,7 @@ impl MemoryFiles {
 
     /// What has been removed and is still being sent, the first that was removed first, with what it takes up.
     pub fn removed(&self) -> impl Iterator<Item = (&Rc<Extent>, u64)> {
-        let charge = |extent: &Extent| self.stock.get(&extent.number()).map_or(0, |stock| stock.charge);
+        let charge = |extent: &Extent| self.extents.get(&extent.number()).map_or(0, |state| state.charge);
         self.removed.iter().map(move |extent| (extent, charge(extent)))
     }
 
@@ -269,7 +274,7 @@ impl MemoryFiles {
         dropped.iter().for_each(|extent| self.free(extent));
         let unread = self.removed.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
         for extent in unread {
-            let charge = self.stock.get(&extent.number()).map_or(0, |stock| stock.charge);
+            let charge = self.extents.get(&extent.number()).map_or(0, |state| state.charge);
             self.removed_bytes -= charge;
             self.free(&extent);
         }
@@ -281,8 +286,8 @@ impl MemoryFiles {
 
     fn remove_all_of(&mut self, owner: &Path) {
         let is_owned = |file: &MemoryFile| {
-            let stock = self.stock.get(&file.extent.number());
-            stock.is_some_and(|stock| stock.owner.as_deref() == Some(owner))
+            let state = self.extents.get(&file.extent.number());
+            state.is_some_and(|state| state.owner.as_deref() == Some(owner))
         };
         let gone: Vec<_> = self.files.extract_if(|_, file| is_owned(file)).collect();
         gone.into_iter().for_each(|(_, file)| self.retire(file.extent));
@@ -291,10 +296,10 @@ impl MemoryFiles {
 
     /// Counts an extent as one that is no file any more.
     fn retire(&mut self, extent: Rc<Extent>) {
-        if let Some(stock) = self.stock.get_mut(&extent.number()) {
-            self.removed_bytes += stock.charge;
-            if let Some(owner) = stock.owner.take() {
-                self.owners.charge(&owner, stock.charge, 0);
+        if let Some(state) = self.extents.get_mut(&extent.number()) {
+            self.removed_bytes += state.charge;
+            if let Some(owner) = state.owner.take() {
+                self.owners.charge(&owner, state.charge, 0);
             }
         }
         self.removed.push(extent);
@@ -302,19 +307,19 @@ impl MemoryFiles {
 
     fn free(&mut self, extent: &Extent) {
         self.charge(extent.number(), 0);
-        self.stock.remove(&extent.number());
+        self.extents.remove(&extent.number());
         self.space.give_back(extent);
     }
 
     /// Changes what is counted for an extent.
     fn charge(&mut self, number: u32, charge: u64) {
-        let Some(stock) = self.stock.get_mut(&number) else { return };
-        let before = std::mem::replace(&mut stock.charge, charge);
+        let Some(state) = self.extents.get_mut(&number) else { return };
+        let before = std::mem::replace(&mut state.charge, charge);
         if before == charge {
             return;
         }
         self.bytes = self.bytes + charge - before;
-        if let Some(owner) = &stock.owner {
+        if let Some(owner) = &state.owner {
             self.owners.charge(owner, before, charge);
         }
     }

@@ -13,7 +13,7 @@ impl Ctx {
             let outlet = &mut Outlet { now: self.now, memory: &mut self.memory };
             let streams = self.streams.iter_mut();
             streams.for_each(|stream| stream.let_sinks_give_way(outlet, &mut self.panics));
-            self.memory.relieved();
+            self.memory.clear_crowded();
         }
         let wanted = self.memory.take_wanted();
         if wanted > 0 {

@@ -59,7 +59,7 @@ impl Extent {
 
 /// The space, and which of its stretches are free.
 #[derive(Debug, Default)]
-pub(super) struct Space {
+pub(super) struct ExtentSpace {
     /// Opened with the first file.
     file: Option<Rc<File>>,
     free: Vec<u32>,
@@ -69,7 +69,7 @@ pub(super) struct Space {
     keeps_all: bool,
 }
 
-impl Space {
+impl ExtentSpace {
     /// Takes a stretch, which is empty.
     pub fn take(&mut self) -> io::Result<Rc<Extent>> {
         let file = match &self.file {

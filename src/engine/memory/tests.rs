@@ -84,7 +84,7 @@ fn an_owner_may_have_more_than_its_share_until_another_wants_its_own() {
         assert!(!files.make_room(limit, &greedy, more(0)));
         files.remove(Path::new(&format!("/{file}")));
     }
-    files.relieved();
+    files.clear_crowded();
     assert!(files.make_room(limit, &greedy, more(0)), "a share is left to it");
     assert!(!files.make_room(limit, &modest, more(PAGE)) && !files.is_crowded());
     files.end_owner(&modest);

@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::StreamId;
-use crate::engine::rtmp::publish::Parting;
+use crate::engine::rtmp::publish::LeaveReason;
 use crate::rtmp::command::Level;
 
 impl Ctx {
@@ -29,14 +29,14 @@ impl Ctx {
 
 impl Engine {
     /// Ends a publisher that has been dismissed, unless it has left its stream by itself.
-    pub(in crate::engine) fn let_go(&mut self, publisher: Endpoint) {
+    pub(in crate::engine) fn end_dismissed(&mut self, publisher: Endpoint) {
         let Some(session) = self.cx.sessions.get(publisher.session) else { return };
         let Some(stream) = session.roles.published_on(publisher.msid) else { return };
         let Some(stream) = self.cx.streams.get(stream) else { return };
         let Some(why) = stream.dismissed.clone() else { return };
         let reason = format!("{}/{}: {why}", self.app_name(stream.app), stream.name);
         self.cx.status(publisher, (Level::Error, "NetStream.Publish.Rejected"), &why);
-        self.leave(publisher, Parting::Stopped);
+        self.leave(publisher, LeaveReason::Ended);
         self.finish_if_idle(publisher.session, &reason);
     }
 }

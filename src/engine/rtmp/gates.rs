@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
-use crate::engine::request::{Ask, Gate, Position, Reply, Request, Suspended, Ticket, Verdict};
+use crate::engine::request::{Gate, Position, Reply, Request, RequestKind, Suspended, Ticket, Verdict};
 use crate::engine::session::Life;
 use crate::engine::session::client::Client;
 use crate::engine::stream::name::StreamName;
@@ -36,12 +36,12 @@ impl Ctx {
 
 impl Engine {
     /// Sends a request through all gates.
-    pub(in crate::engine) fn ask(&mut self, request: Request) {
+    pub(in crate::engine) fn submit(&mut self, request: Request) {
         self.run_gates(Position { gate: Gate::Access, module: 0 }, request);
     }
 
     /// Answers a suspended request.
-    pub(in crate::engine) fn settle_gate(&mut self, ticket: Ticket, reply: Reply) {
+    pub(in crate::engine) fn resume_request(&mut self, ticket: Ticket, reply: Reply) {
         let Some(suspended) = self.cx.take_suspended(ticket) else {
             return log::debug!("{}: an answer comes too late for its request", ticket.session);
         };
@@ -51,7 +51,7 @@ impl Engine {
             // The client was silent because it was not read, and owes nothing for that time.
             session.last_input = now;
             if let Some(state) = session.rtmp_mut() {
-                state.owes_since += now.saturating_duration_since(since);
+                state.idle_since += now.saturating_duration_since(since);
             }
         }
         self.cx.resume_input(id);
@@ -62,11 +62,11 @@ impl Engine {
     }
 
     /// Gives up the wait of a session for an answer, if its time is over.
-    pub(in crate::engine) fn expire_gate(&mut self, id: SessionId) {
+    pub(in crate::engine) fn time_out_request(&mut self, id: SessionId) {
         let now = self.cx.now.instant;
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_ref());
         if let Some(ticket) = suspended.filter(|s| s.until <= now).map(|s| s.request.ticket) {
-            self.settle_gate(ticket, Reply::TimedOut);
+            self.resume_request(ticket, Reply::TimedOut);
         }
     }
 
@@ -115,21 +115,21 @@ impl Engine {
         log::debug!("{id} {what} waits for an answer of {}", suspended.module);
         session.suspended = Some(Box::new(suspended));
         self.cx.suspended += 1;
-        self.cx.look_by(id, until);
+        self.cx.wake_no_later_than(id, until);
     }
 
     /// What the engine itself has against a request that has come through a gate.
     fn objection(&mut self, request: &Request, gate: Gate) -> Option<String> {
         let is_decisive = matches!(gate, Gate::Service | Gate::Name);
-        match request.ask {
-            Ask::Connect(_) => is_decisive.then(|| self.cx.excess_client(request.app)).flatten(),
-            Ask::Publish { .. } => match StreamName::new(&request.name) {
+        match request.kind {
+            RequestKind::Connect(_) => is_decisive.then(|| self.cx.excess_client(request.app)).flatten(),
+            RequestKind::Publish { .. } => match StreamName::new(&request.name) {
                 Ok(name) => {
                     (is_decisive && self.is_taken(request, &name)).then(|| "already publishing".into())
                 }
                 Err(error) => Some(error.to_string()),
             },
-            Ask::Play { .. } => StreamName::new(&request.name).err().map(|error| error.to_string()),
+            RequestKind::Play { .. } => StreamName::new(&request.name).err().map(|error| error.to_string()),
         }
     }
 
@@ -142,7 +142,7 @@ impl Engine {
         match self.cx.apps.get(request.app.0).map(|app| app.policy.conflict) {
             Some(Conflict::Replace) => false,
             Some(Conflict::ReplaceIdle(idle)) => {
-                let is_idle = || stream.heard.is_some_and(|heard| self.cx.now.instant >= heard + idle);
+                let is_idle = || stream.last_media.is_some_and(|at| self.cx.now.instant >= at + idle);
                 // Whom we do not read is not silent, unless nobody is there any more.
                 !self.cx.sessions.get(holder.session).is_none_or(|session| {
                     session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
@@ -158,12 +158,12 @@ impl Engine {
             return;
         }
         let name = StreamName::new(&request.name);
-        match (&request.ask, name) {
-            (Ask::Connect(connect), _) => self.grant_connect(id, app, connect, &request.args),
-            (&Ask::Publish { msid, publish_type }, Ok(name)) => {
+        match (&request.kind, name) {
+            (RequestKind::Connect(connect), _) => self.grant_connect(id, app, connect, &request.args),
+            (&RequestKind::Publish { msid, publish_type }, Ok(name)) => {
                 self.grant_publish(Endpoint { session: id, msid }, app, publish_type, &name);
             }
-            (&Ask::Play { msid, duration, after }, Ok(name)) => {
+            (&RequestKind::Play { msid, duration, after }, Ok(name)) => {
                 self.grant_play(Endpoint { session: id, msid }, app, (duration, after), &name);
             }
             (_, Err(error)) => {
@@ -173,13 +173,13 @@ impl Engine {
     }
 
     fn grant_connect(&mut self, id: SessionId, app: AppId, connect: &Connect, args: &str) {
-        self.cx.enroll(id, app);
+        self.cx.count_client(id, app);
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let peer = session.peer;
         let Some(state) = session.rtmp_mut() else { return };
         let Some(settings) = self.cx.servers.get(state.server).map(|server| server.rtmp) else { return };
-        state.owes_since = now;
+        state.idle_since = now;
         state.client = Client::new(connect, args);
         self.cx.reply(id, |protocol, out| protocol.accept_connect(connect, &settings, out));
         log::info!("{id} connect {} from {peer} ({:?})", self.app_name(app), connect.flash_ver);
@@ -188,10 +188,10 @@ impl Engine {
     /// Tells the peer why not, and ends a session that does nothing else.
     pub(in crate::engine) fn refuse(&mut self, request: &Request, why: &str) {
         let id = request.session;
-        self.cx.reply(id, |protocol, out| match &request.ask {
-            Ask::Connect(connect) => protocol.reject_connect(connect, why, out),
-            Ask::Publish { msid, .. } => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
-            Ask::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
+        self.cx.reply(id, |protocol, out| match &request.kind {
+            RequestKind::Connect(connect) => protocol.reject_connect(connect, why, out),
+            RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
+            RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
         let reason = format!("{} refused: {why}", self.describe(request));
         self.finish_if_idle(id, &reason);
@@ -200,8 +200,8 @@ impl Engine {
     /// A request for the log: "connect live", "publish live/cam".
     pub(in crate::engine) fn describe(&self, request: &Request) -> String {
         let (verb, app) = (request.verb(), self.app_name(request.app));
-        match request.ask {
-            Ask::Connect(_) => format!("{verb} {app}"),
+        match request.kind {
+            RequestKind::Connect(_) => format!("{verb} {app}"),
             _ => format!("{verb} {app}/{}", shown(&request.name)),
         }
     }

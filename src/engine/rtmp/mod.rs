@@ -18,12 +18,12 @@ use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
-use crate::engine::request::{Ask, Request};
+use crate::engine::request::{Request, RequestKind};
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::gates::MAX_SHOWN;
-use crate::engine::rtmp::publish::Parting;
-use crate::engine::session::log_limits::Spoken;
-use crate::engine::session::roles::{MAX_ROLES, Role};
+use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::session::log_limits::DetectedProtocol;
+use crate::engine::session::roles::{MAX_ROLES, SessionRole};
 use crate::engine::session::{Life, Session};
 use crate::engine::sink::Outlet;
 use crate::engine::stream::name::{NameError, StreamName};
@@ -47,7 +47,7 @@ enum Effort {
 }
 
 /// How often a session may ask to publish or play, beside once a second: each makes and ends files.
-const FREE_ASKS: u64 = 32;
+const FREE_REQUESTS: u64 = 32;
 
 impl Engine {
     /// Feeds bytes to an RTMP session and acts on what comes out.
@@ -58,8 +58,8 @@ impl Engine {
             if session.life != Life::Open {
                 return;
             }
-            session.has_more = left == 0;
-            if session.has_more {
+            session.has_more_input = left == 0;
+            if session.has_more_input {
                 self.cx.resume_input(id);
             }
             let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -87,36 +87,36 @@ impl Engine {
     /// Closes a session that does not speak RTMP.
     fn end_handshake(&mut self, id: SessionId, error: HandshakeError) {
         match error {
-            HandshakeError::Http => self.note_wrong_port(id, Spoken::Http),
-            HandshakeError::Tls => self.note_wrong_port(id, Spoken::Tls),
+            HandshakeError::Http => self.note_wrong_port(id, DetectedProtocol::Http),
+            HandshakeError::Tls => self.note_wrong_port(id, DetectedProtocol::Tls),
             HandshakeError::NotRtmp(_) => {}
         }
         self.cx.close(id, &error.to_string());
     }
 
     fn rtmp_event(&mut self, id: SessionId, event: Event) -> Effort {
-        let asks = matches!(
+        let is_request = matches!(
             event,
             Event::Connect(_) | Event::Publish(_) | Event::Play(_) | Event::Stop(_) | Event::Refused { .. }
         );
-        if asks || matches!(event, Event::Control { .. }) {
-            self.cx.hear_command(id);
+        if is_request || matches!(event, Event::Control { .. }) {
+            self.cx.end_wait_at_command(id);
         }
         match event {
             Event::HandshakeDone => {
                 let now = self.cx.now.instant;
                 if let Some(state) = self.cx.sessions.get_mut(id).and_then(|session| session.rtmp_mut()) {
-                    state.owes_since = now;
+                    state.idle_since = now;
                 }
             }
             Event::Connect(connect) => self.connect(id, connect),
             Event::Publish(publish) => {
                 let Publish { msid, name, args, publish_type } = publish;
-                self.ask_for_stream(id, (msid, name, args), Ask::Publish { msid, publish_type });
+                self.request_stream(id, (msid, name, args), RequestKind::Publish { msid, publish_type });
             }
             Event::Play(play) => {
                 let Play { msid, name, args, duration, after } = play;
-                self.ask_for_stream(id, (msid, name, args), Ask::Play { msid, duration, after });
+                self.request_stream(id, (msid, name, args), RequestKind::Play { msid, duration, after });
             }
             Event::Refused { what, why } => self.note_refusal(id, what, &why),
             Event::Stop(stop) => self.stop_role(id, &stop),
@@ -126,7 +126,7 @@ impl Engine {
             Event::LeftOut(what) => self.note_left_out(id, &what),
             Event::SharedObject(message) => self.handle_shared_object(id, &message),
         }
-        if asks { Effort::Long } else { Effort::Little }
+        if is_request { Effort::Long } else { Effort::Little }
     }
 
     fn note_left_out(&self, id: SessionId, what: &str) {
@@ -160,30 +160,40 @@ impl Engine {
         state.address = address;
         state.capabilities = connect.capabilities.clone();
         let args = std::mem::take(&mut connect.args);
-        self.ask(Request::new(id, AppId(app), (String::new(), args), Ask::Connect(Box::new(connect))));
+        self.submit(Request::new(
+            id,
+            AppId(app),
+            (String::new(), args),
+            RequestKind::Connect(Box::new(connect)),
+        ));
     }
 
     /// Asks for the stream of a name, as the client has sent it. What the client does on that message stream goes on until this
     /// is granted.
-    fn ask_for_stream(&mut self, id: SessionId, (msid, sent, args): (u32, String, String), ask: Ask) {
-        let may_ask = self.count_ask(id, Some(msid));
-        let Some(app) = self.cx.app_of(id).filter(|_| may_ask) else { return };
+    fn request_stream(
+        &mut self,
+        id: SessionId,
+        (msid, sent, args): (u32, String, String),
+        kind: RequestKind,
+    ) {
+        let is_allowed = self.count_request(id, Some(msid));
+        let Some(app) = self.cx.app_of(id).filter(|_| is_allowed) else { return };
         match self.cx.name_of(id, &sent) {
-            Ok(name) => self.ask(Request::new(id, app, (name.as_str().to_owned(), args), ask)),
-            Err(error) => self.refuse(&Request::new(id, app, (sent, args), ask), &error.to_string()),
+            Ok(name) => self.submit(Request::new(id, app, (name.as_str().to_owned(), args), kind)),
+            Err(error) => self.refuse(&Request::new(id, app, (sent, args), kind), &error.to_string()),
         }
     }
 
     /// Counts one more request to publish or play, perhaps in place of what is done on a message stream; false if there are too
     /// many, which ends the session.
-    fn count_ask(&mut self, id: SessionId, msid: Option<u32>) -> bool {
+    fn count_request(&mut self, id: SessionId, msid: Option<u32>) -> bool {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         let seconds = (now - session.opened).as_secs();
         let others = session.roles.iter().filter(|role| Some(role.msid()) != msid).count();
         let Some(state) = session.rtmp_mut() else { return false };
-        state.asks += 1;
-        if state.asks > FREE_ASKS + seconds {
+        state.stream_requests += 1;
+        if state.stream_requests > FREE_REQUESTS + seconds {
             self.cx.fail(id, "asks to publish or play too often");
             return false;
         }
@@ -196,7 +206,7 @@ impl Engine {
 
     /// A request has been refused before it could be read as one.
     fn note_refusal(&mut self, id: SessionId, what: &str, why: &str) {
-        if self.count_ask(id, None) {
+        if self.count_request(id, None) {
             let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
             let space = if app.is_empty() { "" } else { " " };
             let reason = format!("{what}{space}{app} refused: {why}");
@@ -207,19 +217,19 @@ impl Engine {
     /// The client ends something that it published or played, but not the connection.
     fn stop_role(&mut self, id: SessionId, stop: &Stop) {
         let Some(session) = self.cx.sessions.get(id) else { return };
-        let named = |role: &&Role, name: &StreamName| {
+        let named = |role: &&SessionRole, name: &StreamName| {
             self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name == *name)
         };
         let msid = match stop {
-            Stop::Stream(msid) => session.roles.on(*msid).map(Role::msid),
+            Stop::Stream(msid) => session.roles.on(*msid).map(SessionRole::msid),
             Stop::Published(name) => {
                 let name = self.cx.name_of(id, name).ok();
                 let own = name.and_then(|name| session.roles.publishers().find(|role| named(role, &name)));
-                own.or_else(|| session.roles.only_publisher()).map(Role::msid)
+                own.or_else(|| session.roles.only_publisher()).map(SessionRole::msid)
             }
         };
         if let Some(msid) = msid {
-            self.leave(Endpoint { session: id, msid }, Parting::Asked);
+            self.leave(Endpoint { session: id, msid }, LeaveReason::Requested);
         }
     }
 
@@ -277,7 +287,7 @@ impl Engine {
         let now = self.cx.now.instant;
         let Some(stream) = self.cx.streams.get_mut(stream) else { return Duration::ZERO };
         if !frame.kind.is_data() {
-            stream.heard = Some(now);
+            stream.last_media = Some(now);
         }
         let before = stream.timeline.newest();
         if let Some(jump) = stream.timeline.place(frame, now) {

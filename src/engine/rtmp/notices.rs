@@ -6,22 +6,22 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
 use crate::rtmp::ServerSession;
 
 impl Engine {
-    /// Sends a session what it has not asked for, as [`Action::SendUnasked`](crate::engine::Action) has proposed: nothing of its
+    /// Sends a session what it has not asked for, as [`Action::SendUnsolicited`](crate::engine::Action) has proposed: nothing of its
     /// client is unread.
-    pub fn send_unasked(&mut self, id: SessionId, now: Now) {
+    pub fn send_unsolicited(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
-        let due = self.cx.sessions.get(id).and_then(Session::unasked_due);
+        let due = self.cx.sessions.get(id).and_then(Session::unsolicited_due);
         if due.is_none_or(|due| now.instant < due) {
             return;
         }
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
-        let mut out = state.unasked.take();
+        let mut out = state.unsolicited.take();
         if state.protocol.owes_acknowledgement() {
             state.protocol.acknowledge(&mut out);
         }
@@ -32,17 +32,17 @@ impl Engine {
 impl Ctx {
     /// Sees to it that a client that has sent something is acknowledged in time, if it is owed that.
     #[inline]
-    pub(in crate::engine) fn watch_unasked(&mut self, id: SessionId) {
+    pub(in crate::engine) fn schedule_unsolicited(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Speaks::Rtmp(state) = &mut session.speaks else { return };
-        if state.protocol.owes_acknowledgement() || state.unasked.has_notices() {
+        if state.protocol.owes_acknowledgement() || state.unsolicited.has_notices() {
             if let Some(media) =
                 session.roles.publishers().next().and_then(|role| newest(role, &self.streams))
             {
-                state.unasked.observe(media, self.now.instant);
+                state.unsolicited.observe(media, self.now.instant);
             }
-            if let Some(due) = session.unasked_due() {
-                self.look_by(id, due);
+            if let Some(due) = session.unsolicited_due() {
+                self.wake_no_later_than(id, due);
             }
         }
     }
@@ -56,9 +56,9 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_open = session.life == Life::Open;
         let Some(state) = session.rtmp_mut() else { return };
-        let has_room = state.unasked.add(|notices| write(&state.protocol, notices));
+        let has_room = state.unsolicited.add(|notices| write(&state.protocol, notices));
         if is_open && has_room {
-            self.watch_unasked(id);
+            self.schedule_unsolicited(id);
         } else {
             self.send_notices(id);
         }
@@ -66,7 +66,8 @@ impl Ctx {
 
     /// Sends what a client is to be told, without waiting any longer.
     pub(in crate::engine) fn send_notices(&mut self, id: SessionId) {
-        let notices = self.sessions.get_mut(id).and_then(Session::rtmp_mut).map(|state| state.unasked.take());
+        let notices =
+            self.sessions.get_mut(id).and_then(Session::rtmp_mut).map(|state| state.unsolicited.take());
         if let Some(notices) = notices.filter(|notices| !notices.is_empty()) {
             self.send_bytes(id, &notices);
         }
@@ -74,20 +75,20 @@ impl Ctx {
 }
 
 /// The time of a publisher's stream, milliseconds.
-fn newest(role: &Role, streams: &Streams) -> Option<u64> {
+fn newest(role: &SessionRole, streams: &Streams) -> Option<u64> {
     streams.get(role.stream())?.timeline.newest()
 }
 
 impl Session {
     /// When its client is to be sent what it has not asked for, if there is any and nothing more comes from it: not while it is
     /// not read, and not once it has hung up.
-    pub(in crate::engine) fn unasked_due(&self) -> Option<Instant> {
+    pub(in crate::engine) fn unsolicited_due(&self) -> Option<Instant> {
         let Speaks::Rtmp(state) = &self.speaks else { return None };
-        let has_any = state.protocol.owes_acknowledgement() || state.unasked.has_notices();
+        let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_notices();
         if !has_any || self.life != Life::Open || self.is_held() || self.hung_up.is_some() {
             return None;
         }
         let is_between = state.protocol.unfinished() == 0;
-        self.last_input.checked_add(state.unasked.silence(state.protocol.client_window(), is_between))
+        self.last_input.checked_add(state.unsolicited.silence(state.protocol.client_window(), is_between))
     }
 }

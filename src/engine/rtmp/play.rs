@@ -6,9 +6,9 @@ use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::{count, duration};
-use crate::engine::rtmp::publish::Parting;
+use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::player::Player;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::Stream;
 use crate::engine::stream::name::StreamName;
 use crate::rtmp::Control;
@@ -39,13 +39,13 @@ impl Engine {
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             return self.finish_if_idle(id, &reason);
         }
-        self.leave(endpoint, Parting::Stopped);
+        self.leave(endpoint, LeaveReason::Replaced);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         stream.players.push(endpoint);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.add(Role::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
+        session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
         self.cx.watch_silence(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
@@ -69,7 +69,7 @@ impl Engine {
             self.cx.status(endpoint, (Level::Status, "NetStream.Play.PublishNotify"), "Start publishing");
         }
         if starts {
-            self.end_answer(endpoint);
+            self.push_answer_wait(endpoint);
         }
         for module in &mut self.modules {
             module.on_play_start(&mut self.cx, stream_id, endpoint);
@@ -82,7 +82,7 @@ impl Engine {
     pub(in crate::engine) fn control(&mut self, endpoint: Endpoint, control: Control) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let Some(msid) = session.roles.on(msid).map(Role::msid) else { return };
+        let Some(msid) = session.roles.on(msid).map(SessionRole::msid) else { return };
         let endpoint = Endpoint { session: id, msid };
         let Some(player) = session.roles.player_mut(msid) else { return };
         player.apply(&control);
@@ -127,7 +127,7 @@ impl Engine {
         }
         self.cx.user_control(endpoint, UserControl::StreamEof);
         self.cx.reply(id, |protocol, out| protocol.write_play_status(out, msid, "NetStream.Play.Complete"));
-        self.leave(endpoint, Parting::Asked);
+        self.leave(endpoint, LeaveReason::Requested);
     }
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
@@ -157,7 +157,7 @@ impl Engine {
                 self.cx.status(endpoint, code, "Start publishing");
             }
             if policy.play_restart {
-                self.end_answer(endpoint);
+                self.push_answer_wait(endpoint);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Engine {
                 self.cx.finish(id, "server stops");
             } else if !policy.idle_streams {
                 self.cx.status(endpoint, NOT_FOUND, "The stream has ended");
-                self.leave(endpoint, Parting::Stopped);
+                self.leave(endpoint, LeaveReason::Ended);
                 self.finish_if_idle(id, "its stream has ended");
             }
         }
@@ -212,7 +212,7 @@ impl Engine {
     }
 
     /// Has what follows the answer to a play wait until the client has read it.
-    fn end_answer(&mut self, endpoint: Endpoint) {
+    fn push_answer_wait(&mut self, endpoint: Endpoint) {
         if let Some(session) = self.cx.sessions.get_mut(endpoint.session) {
             session.out.push_wait();
         }

@@ -12,18 +12,18 @@ use std::time::Duration;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::session::Life;
-use crate::engine::session::sending::{PRESSED, mark_dirty};
+use crate::engine::session::sending::{FLUSH_AT, mark_dirty};
 
 /// How long what follows the answer waits at most.
-const ALONE: Duration = Duration::from_millis(20);
+const ANSWER_WAIT: Duration = Duration::from_millis(20);
 
 impl Ctx {
     /// Begins the wait of a session whose queue has come to one.
     #[cold]
-    pub(in crate::engine) fn answer_is_out(&mut self, id: SessionId) {
-        let until = self.now.instant + ALONE;
+    pub(in crate::engine) fn begin_answer_wait(&mut self, id: SessionId) {
+        let until = self.now.instant + ANSWER_WAIT;
         if self.sessions.get_mut(id).is_some_and(|session| session.out.begin_wait(until)) {
-            self.timers.add_wait(until, id);
+            self.timers.add_answer_wait(until, id);
         }
     }
 
@@ -36,9 +36,9 @@ impl Ctx {
     }
 
     /// Ends the wait of a session whose client has sent a command, if it came after the answer was out.
-    pub(in crate::engine) fn hear_command(&mut self, id: SessionId) {
+    pub(in crate::engine) fn end_wait_at_command(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        if session.out.waits_until().is_some_and(|until| session.last_input + ALONE > until) {
+        if session.out.waits_until().is_some_and(|until| session.last_input + ANSWER_WAIT > until) {
             self.end_wait(id);
         }
     }
@@ -47,9 +47,9 @@ impl Ctx {
     pub(in crate::engine) fn end_full_waits(&mut self) {
         let is_full = |id: &SessionId| {
             let session = self.sessions.get(*id);
-            session.is_some_and(|session| session.out.len() >= PRESSED + session.out.allowance().messages)
+            session.is_some_and(|session| session.out.len() >= FLUSH_AT + session.out.allowance().messages)
         };
-        let full: Vec<_> = self.timers.waits().filter(is_full).collect();
+        let full: Vec<_> = self.timers.answer_waits().filter(is_full).collect();
         full.into_iter().for_each(|id| self.end_wait(id));
     }
 

@@ -9,7 +9,7 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::duration;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{STEP_DEADLINE, Session};
 use crate::engine::sink::{Finish, Outlet};
 use crate::engine::stream::name::StreamName;
@@ -23,17 +23,19 @@ const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
 
 /// Streams that wait for a publisher at once: they have no session that would count them. More than all the
 /// cameras of a site that lose their network together.
-const MAX_WAITING_STREAMS: usize = 512;
+const MAX_STREAMS_IN_GRACE: usize = 512;
 
-/// How a publisher or player leaves its stream.
+/// Why a publisher or player leaves its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Parting {
-    /// It has asked to, and is answered.
-    Asked,
-    /// It does something else instead.
-    Stopped,
-    /// Its connection has ended, and it may not have wanted that.
-    Lost,
+pub(in crate::engine) enum LeaveReason {
+    /// Its client has asked for that, or it has played all that it asked for; the client is answered.
+    Requested,
+    /// Another publish or play on the same message stream takes its place.
+    Replaced,
+    /// The server ends it: a module has dismissed it, or the stream that it plays has ended.
+    Ended,
+    /// Its session ends without a stop command.
+    ConnectionLost,
 }
 
 impl Engine {
@@ -47,27 +49,27 @@ impl Engine {
     ) {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
-        self.leave(endpoint, Parting::Stopped);
+        self.leave(endpoint, LeaveReason::Replaced);
         if let Some(holder) = self.cx.streams.find(app, name).and_then(|stream| stream.publisher) {
-            self.displace(holder, id);
+            self.replace_publisher(holder, id);
         }
         let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        let goes_on = stream.is_live();
+        let continues = stream.is_live();
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
         stream.begin(endpoint, publish_type, outlet, &mut self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.add(Role::Publisher { stream: stream_id, msid });
+        session.roles.add(SessionRole::Publisher { stream: stream_id, msid });
         self.cx.fit_input_limits(id);
-        self.cx.work.actions.push_back(Action::LimitSilence(id, DEAD_PUBLISHER));
+        self.cx.work.actions.push_back(Action::DetectDeadPeer(id, DEAD_PUBLISHER));
         self.cx.watch_silence(id);
-        self.cx.look_by(id, now + policy.drop_idle);
-        let how = if goes_on { ", and goes on with it" } else { "" };
+        self.cx.wake_no_later_than(id, now + policy.drop_idle);
+        let how = if continues { ", and goes on with it" } else { "" };
         log::info!("{id} publish {}/{name}{how}", self.app_name(app));
         self.cx.status(endpoint, (Level::Status, "NetStream.Publish.Start"), "Start publishing");
-        if goes_on {
+        if continues {
             self.restart_players(stream_id);
         } else {
             self.tell_players_of_begin(stream_id);
@@ -81,7 +83,7 @@ impl Engine {
     }
 
     /// Takes the stream from a publisher; a session, which may be its own, goes on with it.
-    fn displace(&mut self, holder: Endpoint, by: SessionId) {
+    fn replace_publisher(&mut self, holder: Endpoint, by: SessionId) {
         let Endpoint { session: id, msid } = holder;
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
         let published = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
@@ -98,63 +100,65 @@ impl Engine {
     }
 
     /// Takes a session out of one of its streams; true if there are others.
-    pub(in crate::engine) fn leave_next(&mut self, id: SessionId, parting: Parting) -> bool {
+    pub(in crate::engine) fn leave_next(&mut self, id: SessionId, reason: LeaveReason) -> bool {
         let next = self.cx.sessions.get(id).and_then(|session| session.roles.iter().next());
-        if let Some(msid) = next.map(Role::msid) {
-            self.leave(Endpoint { session: id, msid }, parting);
+        if let Some(msid) = next.map(SessionRole::msid) {
+            self.leave(Endpoint { session: id, msid }, reason);
         }
         self.cx.sessions.get(id).is_some_and(|session| !session.roles.is_empty())
     }
 
     /// Takes what is published or played on a message stream out of its stream, and tells those who care.
-    pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, parting: Parting) {
+    pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, reason: LeaveReason) {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let Some(role) = session.roles.on(msid).filter(|role| role.msid() == msid).copied() else { return };
-        if let Role::Publisher { stream, .. } = role {
+        if let SessionRole::Publisher { stream, .. } = role {
             self.each_module(|module, cx| module.on_publish_end(cx, stream, endpoint));
         }
         match role {
-            Role::Publisher { stream, .. } if parting == Parting::Lost => self.lose(id, stream),
-            Role::Publisher { stream, .. } => {
+            SessionRole::Publisher { stream, .. } if reason == LeaveReason::ConnectionLost => {
+                self.publisher_lost(id, stream)
+            }
+            SessionRole::Publisher { stream, .. } => {
                 log::info!("{id} stops publishing {}", self.publisher_summary(stream));
                 self.end_stream(stream);
             }
-            Role::Player(player) => self.leave_player(endpoint, &player),
+            SessionRole::Player(player) => self.leave_player(endpoint, &player),
         }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
         let publishes = session.roles.publishes();
         let Some(state) = session.rtmp_mut() else { return };
-        state.owes_since = now;
+        state.idle_since = now;
         let server = state.server;
-        if matches!(role, Role::Publisher { .. }) && !publishes {
+        if matches!(role, SessionRole::Publisher { .. }) && !publishes {
             // What it does next may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
-            self.cx.work.actions.push_back(Action::LimitSilence(id, timeout));
+            self.cx.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
             self.cx.fit_input_limits(id);
         }
-        if parting == Parting::Asked {
+        if reason == LeaveReason::Requested {
             let (code, text) = match role {
-                Role::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
-                Role::Player(_) => ("NetStream.Play.Stop", "Stop live"),
+                SessionRole::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
+                SessionRole::Player(_) => ("NetStream.Play.Stop", "Stop live"),
             };
             self.cx.status(endpoint, (Level::Status, code), text);
             // It owes its next step from now on.
-            self.cx.look_by(id, now + STEP_DEADLINE);
+            self.cx.wake_no_later_than(id, now + STEP_DEADLINE);
         }
     }
 
     /// The session of a publisher has ended without its saying so.
-    fn lose(&mut self, id: SessionId, stream_id: StreamId) {
-        let (summary, waiting) = (self.publisher_summary(stream_id), self.waiting_streams().count());
-        let why = self.cx.sessions.get(id).and_then(Session::loss);
+    fn publisher_lost(&mut self, id: SessionId, stream_id: StreamId) {
+        let (summary, waiting) = (self.publisher_summary(stream_id), self.streams_in_grace().count());
+        let why = self.cx.sessions.get(id).and_then(Session::loss_reason);
         let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
         let may_wait = !grace.is_zero() && !self.cx.draining;
-        if !may_wait || waiting >= MAX_WAITING_STREAMS {
+        if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {
             let full = if may_wait { "; too many streams wait for publishers already" } else { "" };
             log::info!("{id} stops publishing {summary}{why}{full}");
             return self.end_stream(stream_id);
@@ -163,12 +167,12 @@ impl Engine {
         log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
-        stream.wait_for_publisher(until, outlet, &mut self.cx.panics);
+        stream.begin_grace(until, outlet, &mut self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
     /// No publisher has come to go on with a stream.
-    pub(in crate::engine) fn give_up(&mut self, id: StreamId) {
+    pub(in crate::engine) fn end_grace(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get(id) {
             let time = self.cx.time_since(stream.started);
             log::info!("nobody goes on with {}, which was live for {}", stream.label, duration(time));
@@ -177,13 +181,13 @@ impl Engine {
     }
 
     /// The streams that wait for a publisher.
-    fn waiting_streams(&self) -> impl Iterator<Item = StreamId> {
-        self.cx.streams.iter().filter(|stream| stream.waits_until.is_some()).map(|stream| stream.id)
+    fn streams_in_grace(&self) -> impl Iterator<Item = StreamId> {
+        self.cx.streams.iter().filter(|stream| stream.grace_until.is_some()).map(|stream| stream.id)
     }
 
     /// Ends the streams that wait for a publisher.
-    pub(in crate::engine) fn end_waiting_streams(&mut self) {
-        for id in self.waiting_streams().collect::<Vec<_>>() {
+    pub(in crate::engine) fn end_streams_in_grace(&mut self) {
+        for id in self.streams_in_grace().collect::<Vec<_>>() {
             self.end_stream(id);
         }
     }

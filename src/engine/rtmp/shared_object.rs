@@ -9,7 +9,7 @@ use crate::rtmp::shared_object::{Encoding, SharedObject};
 
 /// Bytes waiting for one user of shared objects at which what is queued is sent before more is read: a
 /// burst of one user must not overflow the queues of those that read.
-const PRESSED_BYTES: usize = 64 * 1024;
+const FLUSH_AT_BYTES: usize = 64 * 1024;
 
 impl Engine {
     /// A shared object message of a connected client.
@@ -29,7 +29,7 @@ impl Ctx {
         let Some(state) = session.rtmp_mut() else { return };
         let mut out = Vec::new();
         state.protocol.write_shared_object(&mut out, encoding, payload);
-        self.work.pressed |= session.out.bytes() + out.len() >= PRESSED_BYTES;
+        self.work.needs_flush |= session.out.bytes() + out.len() >= FLUSH_AT_BYTES;
         self.queue(id, &out, OutQueue::join_bytes);
     }
 
@@ -41,8 +41,8 @@ impl Ctx {
         let ended = room == 0 && session.shared_object_room > 0;
         session.shared_object_room = room;
         if let Some(state) = session.rtmp_mut().filter(|_| ended) {
-            state.owes_since = now;
-            self.look_by(id, now + STEP_DEADLINE);
+            state.idle_since = now;
+            self.wake_no_later_than(id, now + STEP_DEADLINE);
         }
     }
 }

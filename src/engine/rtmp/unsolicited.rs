@@ -33,22 +33,22 @@ const MAX_NOTICES: usize = 4096;
 
 /// What a client is to be sent without having asked for it.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Unasked {
+pub(in crate::engine) struct Unsolicited {
     /// Messages; whether an acknowledgement is owed is in the protocol.
     notices: Vec<u8>,
-    pace: Pace,
+    pace: ClientPace,
 }
 
 /// The pace of a client, while something waits for it.
 #[derive(Debug, Default)]
-struct Pace {
+struct ClientPace {
     /// Since when it is watched, and its media time then, milliseconds.
     since: Option<(Instant, u64)>,
     /// Whether media time has gone on like the clock lately.
     is_paced: bool,
 }
 
-impl Pace {
+impl ClientPace {
     fn observe(&mut self, media: u64, now: Instant) {
         let (since, first) = *self.since.get_or_insert((now, media));
         let (passed, advance) = (now - since, Duration::from_millis(media.saturating_sub(first)));
@@ -59,10 +59,10 @@ impl Pace {
     }
 }
 
-impl Unasked {
+impl Unsolicited {
     /// Takes the notices that wait.
     pub fn take(&mut self) -> Vec<u8> {
-        self.pace = Pace::default();
+        self.pace = ClientPace::default();
         std::mem::take(&mut self.notices)
     }
 

@@ -8,7 +8,7 @@ use crate::engine::config::server::ServerSettings;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, Speaks};
 use crate::engine::stream::Streams;
 use crate::engine::timers::Timer;
@@ -49,9 +49,9 @@ impl Engine {
         if session.life != Life::Open {
             let at = session.lingers_until().max(now + SHORTEST_WAIT);
             cx.work.lingering.push_back(id);
-            return cx.look_again(id, at);
+            return cx.reset_timer(id, at);
         }
-        self.expire_gate(id);
+        self.time_out_request(id);
         let cx = &mut self.cx;
         // The end of one that this has ended is on its way.
         let Some(session) = cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
@@ -64,8 +64,8 @@ impl Engine {
             cx.resume_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };
-        if session.unasked_due().is_some_and(|due| due <= now) {
-            cx.work.actions.push_back(Action::SendUnasked(id));
+        if session.unsolicited_due().is_some_and(|due| due <= now) {
+            cx.work.actions.push_back(Action::SendUnsolicited(id));
         }
         let due = match &session.speaks {
             Speaks::Rtmp(state) => match cx.servers.get(state.server) {
@@ -78,7 +78,7 @@ impl Engine {
             Speaks::Http(state) => http_due(session, state, now),
         };
         match due {
-            Due::Later(at) => cx.look_again(id, at),
+            Due::Later(at) => cx.reset_timer(id, at),
             Due::Ping(at) => {
                 if let Some(state) = session.rtmp_mut() {
                     state.pinged = Some(now);
@@ -87,7 +87,7 @@ impl Engine {
                 let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
                 UserControl::PingRequest(milliseconds as u32).write(&mut ping);
                 cx.send_bytes(id, &ping);
-                cx.look_again(id, at);
+                cx.reset_timer(id, at);
             }
             Due::Close(reason) => cx.close(id, reason),
             Due::TimedOut => {
@@ -100,18 +100,18 @@ impl Engine {
     pub(in crate::engine) fn check_stream(&mut self, id: StreamId) {
         let now = self.cx.now.instant;
         let Some(stream) = self.cx.streams.get(id) else { return };
-        if stream.held_until.is_some_and(|until| until <= now) {
-            self.cx.release(id);
+        if stream.buffered_until.is_some_and(|until| until <= now) {
+            self.cx.send_buffered(id);
         }
-        if self.cx.streams.get(id).and_then(|stream| stream.waits_until).is_some_and(|until| until <= now) {
-            self.give_up(id);
+        if self.cx.streams.get(id).and_then(|stream| stream.grace_until).is_some_and(|until| until <= now) {
+            self.end_grace(id);
         }
     }
 }
 
 impl Ctx {
     /// Sets the timer of a session whose entry has expired, or is to count no more.
-    pub(in crate::engine) fn look_again(&mut self, id: SessionId, at: Instant) {
+    pub(in crate::engine) fn reset_timer(&mut self, id: SessionId, at: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.timer_at = at;
             self.timers.add(at, Timer::Session { id, at });
@@ -122,7 +122,7 @@ impl Ctx {
     pub(in crate::engine) fn hold_pace(&mut self, id: SessionId, until: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.paced_until = session.paced_until.max(Some(until));
-            self.look_by(id, until);
+            self.wake_no_later_than(id, until);
         }
     }
 
@@ -132,9 +132,9 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.paced_until = None;
         session.last_input = now;
-        for stream in session.roles.publishers().map(Role::stream) {
+        for stream in session.roles.publishers().map(SessionRole::stream) {
             if let Some(stream) = self.streams.get_mut(stream) {
-                stream.heard = Some(now);
+                stream.last_media = Some(now);
             }
         }
         self.resume_input(id);
@@ -145,15 +145,15 @@ impl Ctx {
         let state = self.sessions.get(id).and_then(Session::rtmp);
         let server = state.and_then(|state| self.servers.get(state.server));
         if let Some(ping) = server.map(|server| server.ping) {
-            self.look_by(id, self.now.instant + ping);
+            self.wake_no_later_than(id, self.now.instant + ping);
         }
     }
 
     /// Sees to it that a session is looked at by `at`. There is no new entry if there is a nearer
     /// one, so a client that goes on changing its mind does not fill the heap.
-    pub(in crate::engine) fn look_by(&mut self, id: SessionId, at: Instant) {
+    pub(in crate::engine) fn wake_no_later_than(&mut self, id: SessionId, at: Instant) {
         if self.sessions.get(id).is_some_and(|session| at < session.timer_at) {
-            self.look_again(id, at);
+            self.reset_timer(id, at);
         }
     }
 }
@@ -161,10 +161,10 @@ impl Ctx {
 /// Until when a session's publishers may send no audio and video, the nearest of them.
 fn silence_ends(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
     let ends = session.roles.iter().filter_map(|role| {
-        let Role::Publisher { stream, .. } = role else { return None };
+        let SessionRole::Publisher { stream, .. } = role else { return None };
         let stream = streams.get(*stream)?;
         let limit = apps.get(stream.app.0)?.policy.drop_idle;
-        stream.heard?.checked_add(limit)
+        stream.last_media?.checked_add(limit)
     });
     ends.min()
 }
@@ -184,7 +184,7 @@ fn rtmp_due(
     }
     let owes = session.roles.is_empty() && session.shared_object_room == 0;
     if owes && session.suspended.is_none() {
-        let deadline = state.owes_since + STEP_DEADLINE;
+        let deadline = state.idle_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {
                 None => "no handshake and connect in time",
@@ -200,7 +200,7 @@ fn rtmp_due(
         }
         next = next.min(deadline);
     }
-    if let Some(due) = session.unasked_due() {
+    if let Some(due) = session.unsolicited_due() {
         // What is due has been proposed; it waits on, if there is more to read.
         next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }

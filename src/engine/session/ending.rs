@@ -7,8 +7,8 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::now::Now;
-use crate::engine::rtmp::publish::Parting;
-use crate::engine::session::roles::Role;
+use crate::engine::rtmp::publish::LeaveReason;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session};
 use crate::engine::stream::Stream;
 use crate::engine::work::Action;
@@ -16,7 +16,7 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 
 /// How long a peer may take to hang up once the session has.
-const HANG_UP: Duration = Duration::from_secs(2);
+const HALF_CLOSE_TIME: Duration = Duration::from_secs(2);
 
 /// Steps of sessions that go on with their input when the server stops. One that is flooded loses the rest.
 const LAST_STEPS: usize = 1024;
@@ -27,10 +27,12 @@ impl Engine {
         self.cx.now = now;
         self.take_last_input();
         self.cx.draining = true;
-        self.end_waiting_streams();
+        self.end_streams_in_grace();
         // First, while the players are still there to hear of it.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
-            self.contain_for(publisher.session, |engine| engine.leave(publisher, Parting::Lost));
+            self.contain_for(publisher.session, |engine| {
+                engine.leave(publisher, LeaveReason::ConnectionLost)
+            });
         }
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");
@@ -51,7 +53,7 @@ impl Engine {
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.draining = true;
-        self.end_waiting_streams();
+        self.end_streams_in_grace();
         for id in self.cx.sessions.ids() {
             let session = self.cx.sessions.get(id);
             if !self.cx.is_busy(id) {
@@ -75,8 +77,8 @@ impl Engine {
     /// on its closing hooks run, and its slot is freed, or it lingers.
     pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
         self.composing.remove(&id);
-        if self.leave_next(id, Parting::Lost) {
-            self.cx.work.ended.push_back(id);
+        if self.leave_next(id, LeaveReason::ConnectionLost) {
+            self.cx.work.ending.push_back(id);
             return;
         }
         self.close_hooks(id);
@@ -84,9 +86,9 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let (reason, level) = match &session.life {
             Life::Finishing(reason) => (reason.clone(), log::Level::Info),
-            Life::Closed(reason, level) => (reason.clone(), *level),
+            Life::Closing(reason, level) => (reason.clone(), *level),
             Life::Gone => ("".into(), log::Level::Trace),
-            Life::Open | Life::Lingering | Life::ShutDown(_) => return,
+            Life::Open | Life::Flushing | Life::HalfClosed(_) => return,
         };
         if !reason.is_empty() {
             let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
@@ -94,32 +96,32 @@ impl Engine {
             log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
         }
         if matches!(session.life, Life::Finishing(_)) {
-            session.life = Life::Lingering;
+            session.life = Life::Flushing;
             // The queue's own deadline is the one that ends this, if the peer takes nothing.
             let at = session.lingers_until();
             self.cx.work.lingering.push_back(id);
-            self.cx.look_again(id, at);
+            self.cx.reset_timer(id, at);
             return;
         }
-        self.cx.forget(id);
+        self.cx.free_session(id);
     }
 
     /// Tells the modules that a session ends. One that has been lingering has been told of already.
     fn close_hooks(&mut self, id: SessionId) {
         let Some(session) = self.cx.sessions.get(id) else { return };
-        if matches!(session.life, Life::Finishing(_) | Life::Closed(..)) {
+        if matches!(session.life, Life::Finishing(_) | Life::Closing(..)) {
             self.each_module(|module, cx| module.on_close(cx, id));
         }
     }
 
     /// Frees a session whose end has panicked, with the streams that it publishes.
-    pub(in crate::engine) fn bury(&mut self, id: SessionId) {
+    pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
         let roles: Vec<_> =
             self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
         for role in roles {
             match role {
-                Role::Publisher { stream, .. } => self.abandon_stream(stream),
-                Role::Player(player) => {
+                SessionRole::Publisher { stream, .. } => self.end_stream_after_panic(stream),
+                SessionRole::Player(player) => {
                     if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
                         stream.players.retain(|other| other.session != id);
                     }
@@ -127,12 +129,12 @@ impl Engine {
                 }
             }
         }
-        self.cx.forget(id);
+        self.cx.free_session(id);
     }
 
     /// Ends a stream after a panic: its players wait for another publisher, and its outputs are dropped as they
     /// are.
-    pub(in crate::engine) fn abandon_stream(&mut self, id: StreamId) {
+    pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
             stream.clear();
@@ -145,17 +147,17 @@ impl Engine {
 impl Ctx {
     /// Closes a session at the end of this turn, at once.
     pub fn close(&mut self, id: SessionId, reason: &str) {
-        self.end(id, reason, log::Level::Info);
+        self.close_at_level(id, reason, log::Level::Info);
     }
 
     /// Closes a session whose peer broke the protocol.
     pub fn fail(&mut self, id: SessionId, reason: &str) {
-        self.end(id, reason, log::Level::Warn);
+        self.close_at_level(id, reason, log::Level::Warn);
     }
 
     /// Closes a session after a panic: what it has may be half done.
-    pub(in crate::engine) fn abandon(&mut self, id: SessionId) {
-        self.end(id, "an error of the server, which the log tells above", log::Level::Error);
+    pub(in crate::engine) fn close_after_panic(&mut self, id: SessionId) {
+        self.close_at_level(id, "an error of the server, which the log tells above", log::Level::Error);
     }
 
     /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
@@ -164,7 +166,7 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());
-            self.work.ended.push_back(id);
+            self.work.ending.push_back(id);
             self.drop_requests(id);
             self.release_input(id);
         }
@@ -176,20 +178,20 @@ impl Ctx {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
         let until = session.lingers_until();
-        if session.life == Life::Lingering && session.out.is_empty() {
-            session.life = Life::ShutDown(now + HANG_UP);
-            self.work.actions.push_back(Action::ShutDown(id));
-            self.look_by(id, now + HANG_UP);
+        if session.life == Life::Flushing && session.out.is_empty() {
+            session.life = Life::HalfClosed(now + HALF_CLOSE_TIME);
+            self.work.actions.push_back(Action::ShutDownWrite(id));
+            self.wake_no_later_than(id, now + HALF_CLOSE_TIME);
         } else if now >= until {
             debug_assert!(session.roles.is_empty(), "a session that goes has left its streams");
-            self.forget(id);
+            self.free_session(id);
         }
     }
 
     /// Goes on with a session whose queue has become empty.
     pub(in crate::engine) fn queue_emptied(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        if session.life == Life::Lingering {
+        if session.life == Life::Flushing {
             self.work.lingering.push_back(id);
         } else if session.backlogged {
             self.resume_input(id);
@@ -211,35 +213,35 @@ impl Ctx {
     pub(in crate::engine) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
-            Role::Publisher { .. } => true,
-            Role::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
+            SessionRole::Publisher { .. } => true,
+            SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
         live || !session.out.is_empty() || session.is_composing()
     }
 
     /// Frees a session's slot; its socket is to be closed.
-    pub(in crate::engine) fn forget(&mut self, id: SessionId) {
+    pub(in crate::engine) fn free_session(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
-            session.give_up_exchanges(&mut self.work.exchanged, self.now.instant);
+            session.give_up_exchanges(&mut self.work.done_exchanges, self.now.instant);
             self.budgets.count_out(session);
         }
-        self.discharge(id);
+        self.uncount_session(id);
         self.sessions.remove(id);
-        self.work.actions.push_back(Action::Drop(id));
+        self.work.actions.push_back(Action::CloseSocket(id));
     }
 
-    fn end(&mut self, id: SessionId, reason: &str, level: log::Level) {
+    fn close_at_level(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let queued = !matches!(session.life, Life::Finishing(_) | Life::Closed(..) | Life::Gone);
+        let queued = !matches!(session.life, Life::Finishing(_) | Life::Closing(..) | Life::Gone);
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {
-            Life::Open => Life::Closed(reason.into(), level),
-            Life::Finishing(first) => Life::Closed(first, log::Level::Info),
-            Life::Closed(first, level) => Life::Closed(first, level),
+            Life::Open => Life::Closing(reason.into(), level),
+            Life::Finishing(first) => Life::Closing(first, log::Level::Info),
+            Life::Closing(first, level) => Life::Closing(first, level),
             // It has been logged already.
-            Life::Lingering | Life::ShutDown(_) | Life::Gone => Life::Gone,
+            Life::Flushing | Life::HalfClosed(_) | Life::Gone => Life::Gone,
         };
         if queued {
-            self.work.ended.push_back(id);
+            self.work.ending.push_back(id);
         }
         self.drop_requests(id);
         self.release_input(id);

@@ -3,7 +3,7 @@
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
-use crate::engine::session::roles::Role;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
@@ -16,13 +16,13 @@ impl Engine {
     /// A session's bytes have come.
     pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
         self.cx.now = now;
-        self.keep_budgets();
+        self.enforce_budgets();
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.last_input = now.instant;
         session.bytes_in += bytes.len() as u64;
         self.contain_for(id, |engine| engine.process(id, bytes));
         self.cx.count_input(id);
-        self.cx.watch_unasked(id);
+        self.cx.schedule_unsolicited(id);
     }
 
     /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
@@ -30,7 +30,7 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id).filter(|_| !bytes.is_empty()) else { return };
         session.bytes_in += bytes.len() as u64;
         session.pending.extend_from_slice(bytes);
-        session.has_more = true;
+        session.has_more_input = true;
         self.cx.count_input(id);
         self.cx.resume_input(id);
     }
@@ -88,15 +88,15 @@ impl Engine {
 
     /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
     /// what it publishes.
-    pub fn may_wait(&self, id: SessionId) -> bool {
+    pub fn may_delay_input(&self, id: SessionId) -> bool {
         let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
             return false;
         };
-        let is_unplayed = |role: &Role| match role {
-            Role::Publisher { stream, .. } => {
+        let is_unplayed = |role: &SessionRole| match role {
+            SessionRole::Publisher { stream, .. } => {
                 self.cx.streams.get(*stream).is_some_and(|stream| stream.players.is_empty())
             }
-            Role::Player(_) => false,
+            SessionRole::Player(_) => false,
         };
         !session.roles.is_empty() && session.roles.iter().all(is_unplayed)
     }
@@ -123,7 +123,7 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         // Not before: what is read meanwhile would be processed ahead of what is pending.
         session.backlogged &= !session.out.is_empty();
-        session.has_more = false;
+        session.has_more_input = false;
         let pending = std::mem::take(&mut session.pending);
         if session.is_held() {
             session.pending = pending;
@@ -132,7 +132,7 @@ impl Engine {
         self.cx.work.actions.push_back(Action::Read(id));
         self.process(id, &pending);
         self.cx.count_input(id);
-        self.cx.watch_unasked(id);
+        self.cx.schedule_unsolicited(id);
         if self.cx.draining && !self.cx.is_busy(id) {
             self.cx.finish(id, "server stops");
         }
@@ -161,7 +161,7 @@ impl Ctx {
         match session.speaks {
             Speaks::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
             Speaks::Rtmp(_) => self.work.streaming.push_back(id),
-            Speaks::Http(_) => self.work.asking.push_back(id),
+            Speaks::Http(_) => self.work.requesting.push_back(id),
         }
     }
 }

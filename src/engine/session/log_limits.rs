@@ -16,35 +16,35 @@ pub(in crate::engine) const MAX_METHOD: usize = 16;
 
 /// What has been said of clients in the wrong place.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Strays {
-    pub(in crate::engine) ports: Occasional,
-    pub(in crate::engine) not_found: NotFound,
+pub(in crate::engine) struct LogLimits {
+    pub(in crate::engine) wrong_port: LineLimit,
+    pub(in crate::engine) not_found: PathLimit,
 }
 
 /// Lines that are written once in a while.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Occasional {
+pub(in crate::engine) struct LineLimit {
     written: Option<Instant>,
     left_out: u64,
 }
 
 /// Paths that nothing has been found at.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct NotFound {
-    lines: Occasional,
+pub(in crate::engine) struct PathLimit {
+    lines: LineLimit,
     /// Those that have been named lately, and when: the oldest first.
     named: VecDeque<(Instant, String)>,
 }
 
 /// What a client speaks to a port of another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Spoken {
+pub(in crate::engine) enum DetectedProtocol {
     Rtmp,
     Http,
     Tls,
 }
 
-impl Occasional {
+impl LineLimit {
     /// Whether a line may be written now: if so, what it says of those that were not.
     pub(in crate::engine) fn admit(&mut self, now: Instant) -> Option<String> {
         if self.written.is_some_and(|at| now < at + PAUSE) {
@@ -60,7 +60,7 @@ impl Occasional {
     }
 }
 
-impl NotFound {
+impl PathLimit {
     /// The same of a path.
     pub(in crate::engine) fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
         while self.named.front().is_some_and(|(at, _)| now >= *at + PATH_PAUSE) {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_line_a_second_is_written_and_the_others_are_counted() {
-        let (mut lines, now) = (Occasional::default(), Instant::now());
+        let (mut lines, now) = (LineLimit::default(), Instant::now());
         assert_eq!(lines.admit(now).as_deref(), Some(""));
         assert!((0..1000).all(|_| lines.admit(now + PAUSE - Duration::from_nanos(1)).is_none()));
         let more = " (and 1000 more since the last line like this)";
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_asked_for_again_and_again_is_named_once_a_minute() {
-        let (mut found, now) = (NotFound::default(), Instant::now());
+        let (mut found, now) = (PathLimit::default(), Instant::now());
         assert_eq!(found.admit("/hls/cam.m3u8", now).as_deref(), Some(""));
         assert!((0..59).all(|second| found.admit("/hls/cam.m3u8", now + seconds(second)).is_none()));
         let more = " (and 59 more since the last line like this)";
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_paths_of_a_scanner_are_forgotten_before_they_take_memory() {
-        let (mut found, now) = (NotFound::default(), Instant::now());
+        let (mut found, now) = (PathLimit::default(), Instant::now());
         let lines = (0..1000).filter(|n| found.admit(&n.to_string(), now + PAUSE / 100 * *n).is_some());
         assert_eq!(lines.count(), 10);
         for count in 0..59 {

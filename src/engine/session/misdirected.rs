@@ -7,24 +7,28 @@ use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use std::net::IpAddr;
 
-use crate::engine::session::log_limits::{MAX_METHOD, MAX_PATH, Spoken, shortened};
+use crate::engine::session::log_limits::{DetectedProtocol, MAX_METHOD, MAX_PATH, shortened};
 use crate::http::path;
 
 impl Engine {
     /// A client has turned out to speak another protocol than its port does.
-    pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: Spoken) {
+    pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: DetectedProtocol) {
         let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
-        let Some(others) = self.cx.strays.ports.admit(self.cx.now.instant) else { return };
+        let Some(others) = self.cx.log_limits.wrong_port.admit(self.cx.now.instant) else { return };
         let hint = match spoken {
-            Spoken::Rtmp => self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}")),
-            Spoken::Http => self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}")),
-            Spoken::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
+            DetectedProtocol::Rtmp => {
+                self.port_of(Protocol::Rtmp).map(|port| format!(": publish to port {port}"))
+            }
+            DetectedProtocol::Http => {
+                self.port_of(Protocol::Http).map(|port| format!(": HTTP is at port {port}"))
+            }
+            DetectedProtocol::Tls => Some(": TLS (https, rtmps) is not spoken here".to_owned()),
         };
         let (is, not) = match (spoken, self.is_http(id)) {
-            (Spoken::Rtmp, _) => ("RTMP", "HTTP"),
-            (Spoken::Http, _) => ("HTTP", "RTMP"),
-            (Spoken::Tls, true) => ("TLS", "HTTP"),
-            (Spoken::Tls, false) => ("TLS", "RTMP"),
+            (DetectedProtocol::Rtmp, _) => ("RTMP", "HTTP"),
+            (DetectedProtocol::Http, _) => ("HTTP", "RTMP"),
+            (DetectedProtocol::Tls, true) => ("TLS", "HTTP"),
+            (DetectedProtocol::Tls, false) => ("TLS", "RTMP"),
         };
         let hint = hint.unwrap_or_default();
         log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
@@ -47,7 +51,7 @@ impl Ctx {
             return;
         }
         let path = shortened(path, MAX_PATH);
-        let Some(others) = self.strays.not_found.admit(&path, self.now.instant) else { return };
+        let Some(others) = self.log_limits.not_found.admit(&path, self.now.instant) else { return };
         let (id, peer): (SessionId, IpAddr) = (request.session, request.peer.ip());
         let method = shortened(request.method.as_str(), MAX_METHOD);
         log::info!("{id} {peer}: {method} {path} is not there (404){others}");

@@ -26,7 +26,7 @@ use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::ids::AppId;
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
-use crate::engine::rtmp::unsolicited::Unasked;
+use crate::engine::rtmp::unsolicited::Unsolicited;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Roles;
@@ -51,13 +51,13 @@ pub(in crate::engine) struct RtmpState {
     /// What else it has said of itself.
     pub client: Client,
     /// Since when it owes a connect, a publish or a play.
-    pub owes_since: Instant,
+    pub idle_since: Instant,
     /// How often it has asked to publish or play.
-    pub asks: u64,
+    pub stream_requests: u64,
     /// When a ping was sent that has not been answered by any byte.
     pub pinged: Option<Instant>,
     /// What it is to be sent without having asked for it.
-    pub unasked: Unasked,
+    pub unsolicited: Unsolicited,
 }
 
 impl RtmpState {
@@ -70,10 +70,10 @@ impl RtmpState {
             address: Address::default(),
             capabilities: Capabilities::default(),
             client: Client::default(),
-            owes_since: now,
-            asks: 0,
+            idle_since: now,
+            stream_requests: 0,
             pinged: None,
-            unasked: Unasked::default(),
+            unsolicited: Unsolicited::default(),
         }
     }
 }
@@ -135,11 +135,11 @@ pub(in crate::engine) enum Life {
     /// To end this turn, for a reason, once what is queued has been sent.
     Finishing(Box<str>),
     /// To end this turn, for a reason of some weight, at once.
-    Closed(Box<str>, log::Level),
+    Closing(Box<str>, log::Level),
     /// Ended; sending what is queued.
-    Lingering,
+    Flushing,
     /// Ended; hung up, waiting for the peer to do so, until a deadline.
-    ShutDown(Instant),
+    HalfClosed(Instant),
     /// Ended and logged; only the slot is left to free.
     Gone,
 }
@@ -184,7 +184,7 @@ pub struct Session {
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(in crate::engine) pending: Vec<u8>,
     /// Whether it has sent more than one step takes, and goes on in another.
-    pub(in crate::engine) has_more: bool,
+    pub(in crate::engine) has_more_input: bool,
     /// Whether replies have piled up and no more requests are taken until they are sent.
     pub(in crate::engine) backlogged: bool,
     /// When its timer entry that counts expires.
@@ -223,7 +223,7 @@ impl Session {
             paced_until: None,
             hung_up: None,
             pending: Vec::new(),
-            has_more: false,
+            has_more_input: false,
             backlogged: false,
             timer_at: now,
             shared_object_room: 0,
@@ -261,8 +261,8 @@ impl Session {
     /// until the peer hangs up too.
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.speaks) {
-            (Life::ShutDown(deadline), _) => *deadline,
-            (_, Speaks::Rtmp(_)) => self.last_output + REFUSAL,
+            (Life::HalfClosed(deadline), _) => *deadline,
+            (_, Speaks::Rtmp(_)) => self.last_output + REFUSAL_TIME,
             (_, Speaks::Http(state)) => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
@@ -272,9 +272,9 @@ impl Session {
     }
 
     /// Why its connection has ended, if nothing else ends it.
-    pub(in crate::engine) fn loss(&self) -> Option<&str> {
+    pub(in crate::engine) fn loss_reason(&self) -> Option<&str> {
         match &self.life {
-            Life::Closed(reason, log::Level::Info) => Some(reason),
+            Life::Closing(reason, log::Level::Info) => Some(reason),
             _ => None,
         }
     }
@@ -286,7 +286,7 @@ impl Session {
 
     /// Whether its input is to wait: something holds it, or earlier input has not been gone on with.
     pub(in crate::engine) fn is_held(&self) -> bool {
-        self.life == Life::Open && (self.is_stopped() || self.has_more || !self.pending.is_empty())
+        self.life == Life::Open && (self.is_stopped() || self.has_more_input || !self.pending.is_empty())
     }
 
     /// Whether its input waits for more than its next turn: an answer, room in its queue, the time.
@@ -441,7 +441,7 @@ impl Sessions {
 }
 
 /// How long an RTMP client may take nothing of the answer that ends its session.
-const REFUSAL: Duration = Duration::from_secs(2);
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
 /// The longest a session may owe its next step (handshake, connect, publish or play).
 pub(in crate::engine) const STEP_DEADLINE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ pub(in crate::engine) const MAX_ROLES: usize = 16;
 
 /// What a session is to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum SessionRole {
     /// It publishes.
     Publisher {
         /// The stream.
@@ -20,7 +20,7 @@ pub enum Role {
     Player(Player),
 }
 
-impl Role {
+impl SessionRole {
     /// The message stream.
     pub fn msid(&self) -> u32 {
         match self {
@@ -41,17 +41,17 @@ impl Role {
 /// The roles of a session: none or one, nearly always.
 #[derive(Debug, Default)]
 pub struct Roles {
-    first: Option<Role>,
-    more: Vec<Role>,
+    first: Option<SessionRole>,
+    more: Vec<SessionRole>,
 }
 
 impl Roles {
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Role> {
+    pub fn iter(&self) -> impl Iterator<Item = &SessionRole> {
         self.first.iter().chain(&self.more)
     }
 
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Role> {
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut SessionRole> {
         self.first.iter_mut().chain(&mut self.more)
     }
 
@@ -66,7 +66,7 @@ impl Roles {
     }
 
     /// The role on a message stream. Some clients name message stream 0, where there is only one role.
-    pub fn on(&self, msid: u32) -> Option<&Role> {
+    pub fn on(&self, msid: u32) -> Option<&SessionRole> {
         match self.iter().find(|role| role.msid() == msid) {
             None if msid == 0 && self.len() == 1 => self.iter().next(),
             found => found,
@@ -74,15 +74,15 @@ impl Roles {
     }
 
     /// The publishers among them.
-    pub fn publishers(&self) -> impl Iterator<Item = &Role> {
-        self.iter().filter(|role| matches!(role, Role::Publisher { .. }))
+    pub fn publishers(&self) -> impl Iterator<Item = &SessionRole> {
+        self.iter().filter(|role| matches!(role, SessionRole::Publisher { .. }))
     }
 
     /// The stream that is published on a message stream, or by the session's only publisher: encoders are
     /// not exact about it.
     pub(in crate::engine) fn published_on(&self, msid: u32) -> Option<StreamId> {
         let own = self.publishers().find(|role| role.msid() == msid);
-        own.or_else(|| self.only_publisher()).map(Role::stream)
+        own.or_else(|| self.only_publisher()).map(SessionRole::stream)
     }
 
     /// Whether there is a publisher among them.
@@ -94,14 +94,14 @@ impl Roles {
     pub(in crate::engine) fn restart_players(&mut self, dropped: u64) {
         let mut counted = dropped;
         for role in self.iter_mut() {
-            if let Role::Player(player) = role {
+            if let SessionRole::Player(player) = role {
                 player.lose_queued(std::mem::take(&mut counted));
             }
         }
     }
 
     /// The publisher of a session that has only one.
-    pub(in crate::engine) fn only_publisher(&self) -> Option<&Role> {
+    pub(in crate::engine) fn only_publisher(&self) -> Option<&SessionRole> {
         let mut publishers = self.publishers();
         publishers.next().filter(|_| publishers.next().is_none())
     }
@@ -109,12 +109,12 @@ impl Roles {
     /// The player on a message stream.
     pub(in crate::engine) fn player_mut(&mut self, msid: u32) -> Option<&mut Player> {
         self.iter_mut().find_map(|role| match role {
-            Role::Player(player) if player.msid() == msid => Some(player),
+            SessionRole::Player(player) if player.msid() == msid => Some(player),
             _ => None,
         })
     }
 
-    pub(in crate::engine) fn add(&mut self, role: Role) {
+    pub(in crate::engine) fn add(&mut self, role: SessionRole) {
         debug_assert!(self.on(role.msid()).is_none_or(|other| other.msid() != role.msid()));
         if self.first.is_none() {
             self.first = Some(role);

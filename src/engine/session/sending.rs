@@ -23,7 +23,7 @@ pub const MAX_QUEUED_BYTES: usize = 8 << 20;
 
 /// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
 /// publisher must not overflow the queue of a player that reads.
-pub(in crate::engine) const PRESSED: usize = 64;
+pub(in crate::engine) const FLUSH_AT: usize = 64;
 
 /// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
 const MAX_REPLY_BYTES: usize = 256 * 1024;
@@ -40,9 +40,10 @@ impl Ctx {
         mut offer: impl FnMut(&mut PlayerQueue<'_>, &Stream) -> ControlFlow<()>,
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
-        let hold = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.hold);
+        let buffer = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.buffer);
         let (sessions, work) = (&mut self.sessions, &mut self.work);
-        let mut round = Round { sessions, work, now: self.now.instant, hold, held: false, stuck: Vec::new() };
+        let mut round =
+            Round { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
         let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
         // One net for all of them, spread anew behind a player that needed it: for each it would cost the fan-out.
         while next < stream.players.len() {
@@ -56,17 +57,17 @@ impl Ctx {
                 broken.extend(next.checked_sub(1).and_then(|last| stream.players.get(last)));
             }
         }
-        let Round { held, stuck, .. } = round;
-        if held && stream.held_until.is_none() {
-            let until = self.now.instant + hold;
-            stream.held_until = Some(until);
+        let Round { is_buffering, stuck, .. } = round;
+        if is_buffering && stream.buffered_until.is_none() {
+            let until = self.now.instant + buffer;
+            stream.buffered_until = Some(until);
             self.timers.add(until, Timer::Stream(stream.id));
         }
         for id in stuck {
             self.close(id, "does not read what it is sent");
         }
         for player in broken {
-            self.abandon(player.session);
+            self.close_after_panic(player.session);
         }
     }
 
@@ -83,9 +84,9 @@ impl Ctx {
     }
 
     /// Lets the frames of a stream go that have been held back.
-    pub(in crate::engine) fn release(&mut self, stream: StreamId) {
+    pub(in crate::engine) fn send_buffered(&mut self, stream: StreamId) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
-        stream.held_until = None;
+        stream.buffered_until = None;
         for &endpoint in &stream.players {
             let found = self.sessions.get_mut(endpoint.session);
             if let Some(session) = found.filter(|session| !session.out.is_empty()) {
@@ -129,7 +130,7 @@ impl Ctx {
         write: impl FnOnce(&mut ServerSession, &mut Vec<u8>),
     ) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
-        let mut out = state.unasked.take();
+        let mut out = state.unsolicited.take();
         write(&mut state.protocol, &mut out);
         self.send_bytes(id, &out);
     }
@@ -163,9 +164,9 @@ struct Round<'a> {
     work: &'a mut Work,
     now: Instant,
     /// How long frames may be held back, to be sent together.
-    hold: Duration,
+    buffer: Duration,
     /// Whether some are.
-    held: bool,
+    is_buffering: bool,
     /// Players that do not read.
     stuck: Vec<SessionId>,
 }
@@ -177,19 +178,19 @@ impl Round<'_> {
         let Some(session) = found else { return };
         session.touch_output(self.now);
         let before = session.out.len();
-        let pressed = PRESSED + session.out.allowance().messages;
+        let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
         let mut queue = PlayerQueue { player: state, out: &mut session.out };
         if offer(&mut queue).is_break() && queue.player.finish() {
             self.work.finished.push_back(player);
         }
-        if !self.hold.is_zero() && session.out.len() < session.out.limits().cork as usize {
-            self.held = true;
+        if !self.buffer.is_zero() && session.out.len() < session.out.limits().cork as usize {
+            self.is_buffering = true;
         } else if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
         // A queue that stays full is one of a player that does not read.
-        self.work.pressed |= before < pressed && session.out.len() >= pressed;
+        self.work.needs_flush |= before < flush_at && session.out.len() >= flush_at;
         if is_overfull(session) {
             self.stuck.push(session.id);
         }

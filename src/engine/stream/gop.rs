@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::media::{Frame, Kind};
 
-use crate::engine::stream::headers::Headers;
+use crate::engine::stream::headers::StreamHeaders;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Gop {
 impl Gop {
     /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
     /// `headers` are the stream's as they are now.
-    pub fn push(&mut self, frame: &Rc<Frame>, headers: &Headers, limits: GopLimits) {
+    pub fn push(&mut self, frame: &Rc<Frame>, headers: &StreamHeaders, limits: GopLimits) {
         self.reopen();
         if frame.is_video_key() {
             self.clear();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn push(gop: &mut Gop, frame: &Rc<Frame>) {
-        gop.push(frame, &Headers::default(), LIMITS);
+        gop.push(frame, &StreamHeaders::default(), LIMITS);
     }
 
     fn times(gop: &Gop) -> Vec<u64> {

@@ -12,14 +12,14 @@ const MAX_BYTES: usize = 64 * 1024;
 
 /// The headers of a stream.
 #[derive(Debug, Default)]
-pub struct Headers {
+pub struct StreamHeaders {
     /// `onMetaData` as players are to get it.
     pub metadata: Option<Rc<Frame>>,
     /// Configurations and descriptions, the latest of each kind and track.
     kept: Vec<Rc<Frame>>,
 }
 
-impl Headers {
+impl StreamHeaders {
     /// Keeps a header in the place of those it supersedes; false if there is no room for it.
     pub fn keep(&mut self, header: &Rc<Frame>) -> bool {
         // Another codec has another description, or none.
@@ -62,13 +62,13 @@ mod tests {
         Rc::new(Frame::from_payload(Kind::Video, 0, payload))
     }
 
-    fn kept(headers: &Headers) -> Vec<&[u8]> {
+    fn kept(headers: &StreamHeaders) -> Vec<&[u8]> {
         headers.of(Kind::Video).map(|header| header.payload()).collect()
     }
 
     #[test]
     fn each_track_has_its_configuration_and_description_and_a_new_one_takes_the_old_ones_place() {
-        let mut headers = Headers::default();
+        let mut headers = StreamHeaders::default();
         let (first, second): (&[u8], &[u8]) = (b"\x90hvc1a", b"\x90hvc1b");
         let (colors, other): (&[u8], &[u8]) = (b"\xd4hvc1c", b"\x96\x00hvc1\x01d");
         for payload in [first, colors, other, second] {
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn another_codec_forgets_the_description_of_the_one_before() {
-        let mut headers = Headers::default();
+        let mut headers = StreamHeaders::default();
         headers.keep(&video(b"\xd4hvc1c"));
         headers.keep(&video(b"\x90av01"));
         assert_eq!(kept(&headers), [b"\x90av01"]);
@@ -92,11 +92,11 @@ mod tests {
 
     #[test]
     fn headers_are_held_to_their_number_and_bytes() {
-        let mut headers = Headers::default();
+        let mut headers = StreamHeaders::default();
         let of = |track: u8| video(&[b"\x96\x00hvc1".as_slice(), &[track, 1]].concat());
         assert!((0..32).all(|track| headers.keep(&of(track))));
         assert!(!headers.keep(&of(40)));
-        let mut headers = Headers::default();
+        let mut headers = StreamHeaders::default();
         let large = |track: u8| video(&[b"\x96\x00hvc1".as_slice(), &[track], &[0; 16_000]].concat());
         let fitting = (0..9).filter(|&track| headers.keep(&large(track))).count();
         assert_eq!(fitting, 4);

@@ -80,7 +80,7 @@ impl KeyFrames {
     }
 
     /// Whether there are other pictures beside them.
-    pub fn are_among_others(&self) -> bool {
+    pub fn has_other_pictures(&self) -> bool {
         self.others || self.intervals.iter().any(|interval| interval.has_others)
     }
 }
@@ -142,7 +142,7 @@ mod tests {
             frames.add(&slice);
         }
         assert_eq!(frames.interval(), Some(Duration::from_secs(2)));
-        assert!(!frames.are_among_others(), "all pictures are key frames");
+        assert!(!frames.has_other_pictures(), "all pictures are key frames");
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(frames.missing_for(), Duration::ZERO);
         frames.add(&picture(Role::Inter, 12 * SECOND));
         assert_eq!(frames.missing_for(), Duration::from_secs(10));
-        assert!(frames.are_among_others());
+        assert!(frames.has_other_pictures());
         frames.add(&picture(Role::Key, 12 * SECOND));
         assert_eq!(frames.missing_for(), Duration::ZERO);
         let mut never = KeyFrames::default();

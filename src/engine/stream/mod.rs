@@ -29,7 +29,7 @@ use crate::engine::ids::Endpoint;
 use crate::engine::panics::Panics;
 use crate::engine::sink::{Finish, Outlet, Sink};
 use crate::engine::stream::gop::Gop;
-use crate::engine::stream::headers::Headers;
+use crate::engine::stream::headers::StreamHeaders;
 use crate::engine::stream::key_frames::KeyFrames;
 use crate::engine::stream::name::StreamName;
 use crate::engine::stream::pace::Pace;
@@ -83,7 +83,7 @@ pub struct Stream {
     /// Who publishes it, if anybody does.
     pub publisher: Option<Endpoint>,
     /// Until when it waits for a publisher that was lost; it is live as long.
-    pub(in crate::engine) waits_until: Option<Instant>,
+    pub(in crate::engine) grace_until: Option<Instant>,
     /// What the publisher wants it to be.
     pub publish_type: PublishType,
     /// Who plays it or waits for it.
@@ -95,9 +95,9 @@ pub struct Stream {
     /// Why its publisher is to go; nothing more is taken from it.
     pub(in crate::engine) dismissed: Option<Box<str>>,
     /// When audio or video last came, or its publisher began.
-    pub(in crate::engine) heard: Option<Instant>,
+    pub(in crate::engine) last_media: Option<Instant>,
     /// Until when frames are held back from players, to be sent together.
-    pub(in crate::engine) held_until: Option<Instant>,
+    pub(in crate::engine) buffered_until: Option<Instant>,
     /// Which chunk streams its frames are sent on.
     pub(in crate::engine) mux: Mux,
     pub(in crate::engine) timeline: Timeline,
@@ -108,13 +108,13 @@ pub struct Stream {
     /// What its publisher has sent.
     pub(in crate::engine) tally: Tally,
     /// The codecs, written by the codec module.
-    pub codec: StreamFacts,
+    pub facts: StreamFacts,
     /// How far apart its publisher's key frames are.
     pub key_frames: KeyFrames,
     /// What is wrong with it, written by the advice module.
     pub warnings: Warnings,
     /// The headers, written by the codec module.
-    pub headers: Headers,
+    pub headers: StreamHeaders,
     /// The frames since the last key frame, written by the gop module.
     pub gop: Gop,
     /// Bytes of media since it began.
@@ -187,13 +187,13 @@ impl Stream {
     }
 
     /// Until when it waits for a publisher that was lost.
-    pub fn waits_until(&self) -> Option<Instant> {
-        self.waits_until
+    pub fn grace_until(&self) -> Option<Instant> {
+        self.grace_until
     }
 
     /// Whether there is a publisher, or one that was lost may come back.
     pub fn is_live(&self) -> bool {
-        self.publisher.is_some() || self.waits_until.is_some()
+        self.publisher.is_some() || self.grace_until.is_some()
     }
 
     /// Takes a publisher, the first one or one that goes on for another.
@@ -205,7 +205,7 @@ impl Stream {
         panics: &mut Panics,
     ) {
         // The loss of a publisher has been a discontinuity already.
-        if self.waits_until.is_none() {
+        if self.grace_until.is_none() {
             self.mark_discontinuity(outlet, panics);
         }
         self.forget_publisher();
@@ -214,31 +214,31 @@ impl Stream {
         self.publish_type = publish_type;
         self.started.get_or_insert(now);
         self.publisher_since = Some(now);
-        self.heard = Some(now);
+        self.last_media = Some(now);
     }
 
     /// The publisher is lost; another may take its place until then.
-    pub(in crate::engine) fn wait_for_publisher(
+    pub(in crate::engine) fn begin_grace(
         &mut self,
         until: Instant,
         outlet: &mut Outlet<'_>,
         panics: &mut Panics,
     ) {
         self.publisher = None;
-        self.waits_until = Some(until);
+        self.grace_until = Some(until);
         self.mark_discontinuity(outlet, panics);
     }
 
     /// Forgets what describes the publisher and what came from it.
     fn forget_publisher(&mut self) {
-        self.waits_until = None;
+        self.grace_until = None;
         self.dismissed = None;
         self.tally = Tally::default();
         self.timeline.change_publisher();
         self.pictures = Pictures::default();
         self.pace.change_publisher();
-        self.headers = Headers::default();
-        self.codec = StreamFacts::default();
+        self.headers = StreamHeaders::default();
+        self.facts = StreamFacts::default();
         self.key_frames = KeyFrames::default();
         self.gop.clear();
     }
@@ -251,7 +251,7 @@ impl Stream {
         self.publisher = None;
         self.started = None;
         self.publisher_since = None;
-        self.heard = None;
+        self.last_media = None;
         self.was_paced = false;
         self.bytes_in = 0;
         self.frames_in = 0;
@@ -331,24 +331,24 @@ impl Streams {
             name: name.clone(),
             label: format!("{app_name}/{name}").into(),
             publisher: None,
-            waits_until: None,
+            grace_until: None,
             publish_type: PublishType::Live,
             players: Vec::new(),
             started: None,
             publisher_since: None,
             dismissed: None,
-            heard: None,
-            held_until: None,
+            last_media: None,
+            buffered_until: None,
             mux: Mux::Separate,
             timeline: Timeline::default(),
             pictures: Pictures::default(),
             pace: Pace::default(),
             was_paced: false,
             tally: Tally::default(),
-            codec: StreamFacts::default(),
+            facts: StreamFacts::default(),
             key_frames: KeyFrames::default(),
             warnings: Warnings::default(),
-            headers: Headers::default(),
+            headers: StreamHeaders::default(),
             gop: Gop::default(),
             bytes_in: 0,
             frames_in: 0,

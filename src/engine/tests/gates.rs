@@ -34,7 +34,7 @@ impl Module for Doorman {
         if gate == Gate::Access && request.name == "key" {
             request.name = "from-key".into();
         }
-        let suspends = matches!(request.ask, Ask::Publish { .. }) || request.name == "paid";
+        let suspends = matches!(request.kind, RequestKind::Publish { .. }) || request.name == "paid";
         if gate != Gate::Callback || !suspends {
             return Verdict::Continue;
         }

@@ -26,7 +26,7 @@ fn no_field_of_a_header_ends_more_than_its_message() {
         assert!(world.is_open(publisher.id));
     }
     let stream = world.engine.cx.streams.iter().next().unwrap();
-    assert!(stream.codec.sample_rate > 0 && stream.codec.width > 0);
+    assert!(stream.facts.sample_rate > 0 && stream.facts.width > 0);
     assert!(!world.engine.cx.memory.is_empty(), "fragments have been written");
 }
 
@@ -79,7 +79,7 @@ fn adts_says_what_sound_is_whatever_the_header_says() {
         let stream = world.engine.cx.streams.iter().next().unwrap();
         let metadata = stream.headers.metadata.as_ref().map(|frame| amf0::decode(frame.payload()).unwrap());
         let rate = metadata.and_then(|values| values[1].as_object()?.number("audiosamplerate"));
-        let facts = &stream.codec;
+        let facts = &stream.facts;
         (facts.audio_codec.name(Kind::Audio), facts.audio_profile, facts.sample_rate, facts.channels, rate)
     };
     let raw: &[u8] = &[0xaf, 1, 0x21, 7];

@@ -120,7 +120,7 @@ impl World {
         loop {
             let work = &self.engine.cx.work;
             if !work.is_ending() && work.composing.is_empty() {
-                let waiting = work.streaming.len() + work.joining.len() + work.asking.len();
+                let waiting = work.streaming.len() + work.joining.len() + work.requesting.len();
                 let left = resumes.get_or_insert(waiting);
                 let Some(fewer) = left.checked_sub(1) else { break };
                 *left = fewer;
@@ -156,7 +156,7 @@ impl World {
 
     fn player(&self, id: SessionId) -> Player {
         match self.engine.cx.sessions.get(id).unwrap().roles.iter().next().copied().unwrap() {
-            Role::Player(player) => player,
+            SessionRole::Player(player) => player,
             other => panic!("{other:?}"),
         }
     }

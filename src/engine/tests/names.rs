@@ -62,8 +62,8 @@ fn a_gate_sees_the_name_and_not_what_was_sent() {
         }
 
         fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
-            match request.ask {
-                Ask::Connect(_) => Verdict::Continue,
+            match request.kind {
+                RequestKind::Connect(_) => Verdict::Continue,
                 _ => Verdict::Deny(format!("it is {} with {}", request.name, request.args)),
             }
         }

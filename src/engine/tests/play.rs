@@ -135,7 +135,7 @@ fn a_header_without_a_body_is_no_players_beginning() {
     // The publisher pauses its sound; it still is what the header said.
     publisher.frame(&mut world, Kind::Audio, 0, &[0xaf, 0]);
     let stream = world.engine.cx.streams.iter().next().unwrap();
-    assert_eq!((stream.codec.sample_rate, stream.codec.channels), (44_100, 2));
+    assert_eq!((stream.facts.sample_rate, stream.facts.channels), (44_100, 2));
 }
 
 #[test]
@@ -362,8 +362,8 @@ fn a_drain_asks_those_to_reconnect_that_can() {
     assert_eq!(able.codes(&mut world), Vec::<String>::new(), "it may have more under way");
     world.now.instant += Duration::from_secs(1);
     while world.engine.expire(world.now) {}
-    assert!(world.end_turn().contains(&Action::SendUnasked(able.id)));
-    world.engine.send_unasked(able.id, world.now);
+    assert!(world.end_turn().contains(&Action::SendUnsolicited(able.id)));
+    world.engine.send_unsolicited(able.id, world.now);
     assert_eq!(able.codes(&mut world), request);
     able.frame(&mut world, Kind::Video, 0, HEADER);
     able.frame(&mut world, Kind::Video, 0, KEY);

@@ -152,7 +152,7 @@ fn a_burst_ends_the_wait_before_anything_is_left_out() {
     let mut received = 0;
     for time in 100..1000 {
         publisher.frame(&mut world, Kind::Video, time, INTER);
-        if world.engine.is_pressed() {
+        if world.engine.needs_flush() {
             world.engine.take_dirty();
             received += heard(&mut player, &mut world).len();
         }

@@ -356,5 +356,5 @@ fn a_session_that_only_published_may_be_silent_as_long_as_any() {
     let stop = amf0::encode_all(&["closeStream".into(), 0.0.into(), Value::Null]);
     write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 1, 0), &stop);
     world.engine.input(publisher.id, &bytes, world.now);
-    assert!(world.end_turn().contains(&Action::LimitSilence(publisher.id, Duration::from_secs(60))));
+    assert!(world.end_turn().contains(&Action::DetectDeadPeer(publisher.id, Duration::from_secs(60))));
 }

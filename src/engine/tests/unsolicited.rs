@@ -38,8 +38,8 @@ fn wait(world: &mut World, client: &mut Client, time: Duration) -> usize {
         world.now.instant += MILLISECOND;
         while world.engine.expire(world.now) {}
         for action in world.end_turn() {
-            if let Action::SendUnasked(id) = action {
-                world.engine.send_unasked(id, world.now);
+            if let Action::SendUnsolicited(id) = action {
+                world.engine.send_unsolicited(id, world.now);
             }
         }
         let messages = client.receive(world);
@@ -95,7 +95,8 @@ fn what_is_unread_puts_an_acknowledgement_off() {
         // The socket has more, and nothing is granted.
         world.now.instant += MILLISECOND * 10;
         while world.engine.expire(world.now) {}
-        asked += world.end_turn().iter().filter(|action| matches!(action, Action::SendUnasked(_))).count();
+        asked +=
+            world.end_turn().iter().filter(|action| matches!(action, Action::SendUnsolicited(_))).count();
     }
     assert!((4..7).contains(&asked), "asked {asked} times in half a second");
     assert_eq!(wait(&mut world, &mut publisher, MILLISECOND * 100), 1);
@@ -143,8 +144,8 @@ fn what_becomes_of_a_recording_is_told_when_the_client_is_silent_or_is_answered(
     }
     world.now.instant += MILLISECOND * 1000;
     while world.engine.expire(world.now) {}
-    assert_eq!(world.end_turn(), [Action::SendUnasked(publisher.id)]);
-    world.engine.send_unasked(publisher.id, world.now);
+    assert_eq!(world.end_turn(), [Action::SendUnsolicited(publisher.id)]);
+    world.engine.send_unsolicited(publisher.id, world.now);
     assert_eq!(told(&mut publisher, &mut world), ["Record.Start"]);
 
     world.engine.cx.tell_publisher(stream, start, "all");

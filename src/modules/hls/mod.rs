@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Ask, Config, Ctx, Gate, Module, Outlet, Probe, Request, Served, StreamId, StreamName, Verdict,
+    AppId, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, StreamId, StreamName,
+    Verdict,
 };
 
 use files::case::Case;
@@ -68,8 +69,8 @@ impl Module for Hls {
     }
 
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
-        let (Ask::Publish { .. }, Gate::Name, Ok(name)) =
-            (&request.ask, gate, StreamName::new(&request.name))
+        let (RequestKind::Publish { .. }, Gate::Name, Ok(name)) =
+            (&request.kind, gate, StreamName::new(&request.name))
         else {
             return Verdict::Continue;
         };
@@ -102,7 +103,7 @@ impl Module for Hls {
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        let was_lost = cx.streams.get(id).is_some_and(|stream| stream.waits_until().is_some());
+        let was_lost = cx.streams.get(id).is_some_and(|stream| stream.grace_until().is_some());
         let grace = self.streams.live.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
         let timers = self.streams.end(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
         self.set_timers(cx, timers);

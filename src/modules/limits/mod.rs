@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use crate::conf::value::Custom;
 use crate::conf::{self, Context, Directive, Repeat, Takes};
-use crate::engine::{Ask, Config, Ctx, Gate, Module, Request, StreamId, StreamName, TimerId, Verdict};
+use crate::engine::{
+    Config, Ctx, Gate, Module, Request, RequestKind, StreamId, StreamName, TimerId, Verdict,
+};
 use crate::media::Frame;
 
 use meter::Meter;
@@ -102,7 +104,7 @@ impl Module for PublishLimits {
 
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         let limit = self.apps.get(request.app.0).and_then(|limits| limits.bitrate.as_ref());
-        let (Some(limit), Ask::Publish { .. }, Gate::Service) = (limit, &request.ask, gate) else {
+        let (Some(limit), RequestKind::Publish { .. }, Gate::Service) = (limit, &request.kind, gate) else {
             return Verdict::Continue;
         };
         let Ok(name) = StreamName::new(&request.name) else { return Verdict::Continue };

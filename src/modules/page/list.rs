@@ -56,11 +56,11 @@ impl List {
             uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
-            video: Video::new(&stream.codec, stream.key_frames.interval(), app.has_hls),
-            audio: Audio::new(&stream.codec, app.has_hls),
+            video: Video::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
+            audio: Audio::new(&stream.facts, app.has_hls),
             rtmp_port: app.rtmp_port,
             hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
-            ends_in_ms: stream.waits_until().map(|until| milliseconds(until.saturating_duration_since(now))),
+            ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
             warnings: stream.warnings.iter().collect(),
         })
     }

@@ -394,7 +394,7 @@ impl RecorderAt<'_> {
         let (settings, now) = (self.settings, self.now);
         let goes_on = if opened.tail.is_some() { ", behind what is there" } else { "" };
         let metadata = self.recorder.metadata.as_deref().map(Frame::amf0);
-        let script = Script::new(&settings.identity(&self.stream.label), metadata, &self.stream.codec);
+        let script = Script::new(&settings.identity(&self.stream.label), metadata, &self.stream.facts);
         let mut output = Output::new(opened, script, settings.limits, now);
         let wanted = |frame: &&Rc<Frame>| settings.selection.wants(frame);
         opening.headers.iter().filter(wanted).for_each(|header| output.add_header(header));

@@ -143,5 +143,5 @@ fn bytes(frames: &[Rc<Frame>]) -> usize {
 
 /// Whether a picture is to come, by the stream's headers and metadata.
 fn announces_picture(stream: &Stream) -> bool {
-    stream.codec.video_codec != Codec::None || stream.codec.width > 0
+    stream.facts.video_codec != Codec::None || stream.facts.width > 0
 }

@@ -40,7 +40,7 @@ enum Item {
     Header(Box<([u8; HEADROOM], usize)>),
     /// The frame behind it: its image without so many bytes.
     Tail(Rc<Frame>, usize),
-    File(Box<Piece>),
+    File(Box<FilePart>),
     /// What is behind it waits: until then, once it has come to the front.
     Wait(Option<Instant>),
 }
@@ -88,9 +88,9 @@ impl QueueLimits {
 
 /// What is still to be sent of a file.
 #[derive(Debug)]
-pub struct Piece {
+pub struct FilePart {
     /// The file.
-    pub source: Source,
+    pub source: FileSource,
     /// Where to go on, bytes.
     pub offset: u64,
     /// How much is left, bytes.
@@ -99,14 +99,14 @@ pub struct Piece {
 
 /// Where a file is.
 #[derive(Debug)]
-pub enum Source {
+pub enum FileSource {
     /// On a disk.
     Disk(File),
     /// In memory.
     Memory(Rc<Extent>),
 }
 
-impl Source {
+impl FileSource {
     /// What to send from.
     pub fn file(&self) -> &File {
         match self {
@@ -129,7 +129,7 @@ pub enum Outgoing<'a> {
         file_follows: bool,
     },
     /// A file.
-    File(&'a Piece),
+    File(&'a FilePart),
 }
 
 /// A gathered write that is being put together.
@@ -264,15 +264,15 @@ impl OutQueue {
             Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
             Body::Memory { extent, offset, length, .. } => {
                 let offset = extent.start() + offset;
-                self.push_piece(Piece { source: Source::Memory(extent), offset, left: length });
+                self.push_file(FilePart { source: FileSource::Memory(extent), offset, left: length });
             }
             Body::File { file, offset, length } => {
-                self.push_piece(Piece { source: Source::Disk(file), offset, left: length });
+                self.push_file(FilePart { source: FileSource::Disk(file), offset, left: length });
             }
         }
     }
 
-    fn push_piece(&mut self, piece: Piece) {
+    fn push_file(&mut self, piece: FilePart) {
         self.items.push_back(Item::File(Box::new(piece)));
     }
 
@@ -318,8 +318,8 @@ impl OutQueue {
     pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
         self.items.iter().filter_map(|item| match item {
             Item::File(piece) => match &piece.source {
-                Source::Memory(extent) => Some(extent),
-                Source::Disk(_) => None,
+                FileSource::Memory(extent) => Some(extent),
+                FileSource::Disk(_) => None,
             },
             _ => None,
         })
@@ -400,7 +400,7 @@ impl OutQueue {
         matches!(self.items.get(count), Some(Item::File(_)))
     }
 
-    fn file(&self) -> Option<&Piece> {
+    fn file(&self) -> Option<&FilePart> {
         match self.items.front() {
             Some(Item::File(piece)) => Some(piece),
             _ => None,
@@ -467,7 +467,7 @@ impl OutQueue {
     }
 
     /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
-    pub fn leave_frames_out(&mut self) -> usize {
+    pub fn drop_frames(&mut self) -> usize {
         let before = self.len();
         let mut waiting = mem::replace(&mut self.items, Fifo::new());
         self.more = 0;

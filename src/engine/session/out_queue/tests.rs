@@ -191,7 +191,7 @@ fn frames_that_wait_can_be_left_out_but_for_headers_and_what_has_begun() {
         let mut queue = mixed();
         let mut received = take(&mut queue, sent);
         let before = queue.len();
-        let dropped = queue.leave_frames_out();
+        let dropped = queue.drop_frames();
         assert_eq!(queue.len(), before - dropped);
         let (bytes, rest) = (queue.bytes(), take(&mut queue, usize::MAX));
         assert_eq!((rest.len(), queue.bytes(), queue.reply_bytes()), (bytes, 0, 0), "after {sent} bytes");

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_HOLD};
+use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_READ_TIME};
 
 use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
 use crate::media::segment::measure::{Description, Listed, Measure};
@@ -270,7 +270,7 @@ impl Publication {
     /// The time in which a client must have fetched a fragment: as long as it is listed.
     fn hold(&self) -> Duration {
         let listed = self.settings.playlist_length.max(self.playlist.total());
-        Duration::from_millis(listed).max(SHORTEST_HOLD)
+        Duration::from_millis(listed).max(SHORTEST_READ_TIME)
     }
 
     pub fn label(&self) -> &str {
