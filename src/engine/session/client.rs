@@ -1,20 +1,23 @@
-//! What a client has said of itself in its `connect`, for whoever asks later: callbacks, statistics.
+//! The texts of a client's `connect`, kept for callbacks and statistics: its version and the URLs that it names.
+//!
+//! They lie in one piece of memory, as there are as many as clients, and each is cut at 1024 bytes. Nothing here is
+//! checked: a client may say what it likes.
 
 use crate::rtmp::command::Connect;
 
-/// Bytes that are kept of one text, but for the arguments.
+/// The most bytes that are kept of one text; the arguments are kept whole.
 const MAX_FACT: usize = 1024;
 
-/// The texts of a `connect` (specification 7.2.1.1), in one piece of memory: there are as many as clients.
+/// The texts of a `connect` (specification 7.2.1.1), in one piece of memory.
 #[derive(Debug, Default)]
 pub struct Client {
     texts: Box<str>,
-    /// Where each text but the last ends.
+    /// The end of each text but the last.
     ends: [u16; 4],
 }
 
 impl Client {
-    /// Keeps the texts; `args` is what stood after "?" in the application.
+    /// Keeps the texts of a `connect`. `args` are the arguments behind "?" in the application's name.
     pub(in crate::engine) fn new(connect: &Connect, args: &str) -> Self {
         let mut texts = String::new();
         let ends = [&connect.flash_ver, &connect.tc_url, &connect.page_url, &connect.swf_url].map(|text| {
@@ -25,32 +28,32 @@ impl Client {
         Self { texts: texts.into(), ends }
     }
 
-    /// The client's name and version.
+    /// Name and version of the client's software (`flashVer`).
     pub fn flash_ver(&self) -> &str {
         self.text(0, self.ends[0])
     }
 
-    /// The URL that it was given.
+    /// The URL that the client was told to connect to (`tcUrl`).
     pub fn tc_url(&self) -> &str {
         self.text(self.ends[0], self.ends[1])
     }
 
-    /// The page that it stands in.
+    /// The URL of the page that a Flash player stands in (`pageUrl`).
     pub fn page_url(&self) -> &str {
         self.text(self.ends[1], self.ends[2])
     }
 
-    /// The file that it was loaded from.
+    /// The URL of the file that a Flash player was loaded from (`swfUrl`).
     pub fn swf_url(&self) -> &str {
         self.text(self.ends[2], self.ends[3])
     }
 
-    /// What stood after "?" in the application.
+    /// The arguments behind "?" in the application's name.
     pub fn args(&self) -> &str {
         self.texts.get(self.ends[3].into()..).unwrap_or_default()
     }
 
-    /// Bytes that it takes beside itself.
+    /// Bytes of memory for the texts, beside the struct.
     pub(in crate::engine) fn bytes(&self) -> usize {
         self.texts.len()
     }
@@ -60,7 +63,7 @@ impl Client {
     }
 }
 
-/// A text, or as much of it as is kept.
+/// The beginning of a text, at most [`MAX_FACT`] bytes.
 fn start_of(text: &str) -> &str {
     (0..=MAX_FACT.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
 }

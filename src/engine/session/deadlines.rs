@@ -1,5 +1,7 @@
-//! What a session owes by when: its handshake, its next command, an answer to a ping, room in its
-//! queue. One timer entry a session; when it expires this decides what is due and when to look again.
+//! The deadlines of a session: handshake, first command, answer to a ping, progress of its queue, requests that wait.
+//!
+//! Each session has one timer entry that counts, `Session::timer_at`. When it expires, `check_session` decides what is due
+//! and sets the next one. An entry that a nearer one has replaced expires without effect. Deadlines never send media.
 
 use std::time::{Duration, Instant};
 
@@ -16,24 +18,24 @@ use crate::engine::work::Action;
 use crate::http::HttpError;
 use crate::rtmp::control::UserControl;
 
-/// What is said to an HTTP client that does not finish its request.
+/// The reply to an HTTP client that does not finish its request in time.
 const TOO_SLOW: HttpError = HttpError { status: 408, reason: "no whole request in time" };
 
-/// A session on its way out is not looked at more often than this.
+/// The shortest time between two checks of a session that is closing.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
-/// How long media is taken that a peer sent ahead before it hung up: some minutes of sound fit in a socket's buffer.
+/// How long media is still read that a peer had sent before it hung up: a socket's buffer holds some minutes of sound.
 const LAST_OF_MEDIA: Duration = Duration::from_secs(600);
 
-/// What is to be done about a session now.
+/// The result of a check of a session.
 enum Due {
-    /// Nothing before this time.
+    /// Nothing is due before this time.
     Later(Instant),
-    /// Ask whether it is there, and look again at this time.
+    /// Ping the client, and check again at this time.
     Ping(Instant),
-    /// Close it, for this reason.
+    /// Close the session with this reason.
     Close(&'static str),
-    /// Tell an HTTP client that it is too slow with its request, and close.
+    /// Answer 408 to an HTTP client that does not finish its request, and close.
     TimedOut,
 }
 
@@ -53,7 +55,7 @@ impl Engine {
         }
         self.time_out_request(id);
         let cx = &mut self.cx;
-        // The end of one that this has ended is on its way.
+        // A session that this has closed needs no further check.
         let Some(session) = cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
             return;
         };
@@ -96,7 +98,7 @@ impl Engine {
         }
     }
 
-    /// A timer of a stream has expired: the wait for its publisher, or for more frames to send together.
+    /// A timer of a stream has expired: its grace, or the time for which frames are held back (`buffer`).
     pub(in crate::engine) fn check_stream(&mut self, id: StreamId) {
         let now = self.cx.now.instant;
         let Some(stream) = self.cx.streams.get(id) else { return };
@@ -110,7 +112,7 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Sets the timer of a session whose entry has expired, or is to count no more.
+    /// Makes this the time of the next check, whatever it was before.
     pub(in crate::engine) fn reset_timer(&mut self, id: SessionId, at: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.timer_at = at;
@@ -118,7 +120,7 @@ impl Ctx {
         }
     }
 
-    /// Holds the input of a session until media time may go on.
+    /// Holds the input of a session until the clock has caught up with its media time.
     pub(in crate::engine) fn hold_pace(&mut self, id: SessionId, until: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.paced_until = session.paced_until.max(Some(until));
@@ -126,7 +128,7 @@ impl Ctx {
         }
     }
 
-    /// Goes on with a session that was held to slow it. It was silent because of that, so its silence begins now.
+    /// Reads a session again that was held to slow it. It could not be heard meanwhile, so its silence counts from now.
     fn resume_pace(&mut self, id: SessionId) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -140,7 +142,7 @@ impl Ctx {
         self.resume_input(id);
     }
 
-    /// Sees to it that a session that has begun to publish or play is pinged in time.
+    /// Sets the timer for the first ping of a session that has begun to publish or play.
     pub(in crate::engine) fn watch_silence(&mut self, id: SessionId) {
         let state = self.sessions.get(id).and_then(Session::rtmp);
         let server = state.and_then(|state| self.servers.get(state.server));
@@ -149,8 +151,8 @@ impl Ctx {
         }
     }
 
-    /// Sees to it that a session is looked at by `at`. There is no new entry if there is a nearer
-    /// one, so a client that goes on changing its mind does not fill the heap.
+    /// Checks the session no later than `at`. A nearer entry is kept and no new one added, so a client that repeats a command
+    /// cannot fill the heap.
     pub(in crate::engine) fn wake_no_later_than(&mut self, id: SessionId, at: Instant) {
         if self.sessions.get(id).is_some_and(|session| at < session.timer_at) {
             self.reset_timer(id, at);
@@ -158,7 +160,7 @@ impl Ctx {
     }
 }
 
-/// Until when a session's publishers may send no audio and video, the nearest of them.
+/// The nearest deadline by which a session's publishers must send audio or video (`drop_idle_publisher`).
 fn silence_ends(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
     let ends = session.roles.iter().filter_map(|role| {
         let SessionRole::Publisher { stream, .. } = role else { return None };
@@ -201,10 +203,10 @@ fn rtmp_due(
         next = next.min(deadline);
     }
     if let Some(due) = session.unsolicited_due() {
-        // What is due has been proposed; it waits on, if there is more to read.
+        // An action has been queued for what is due; if more input is unread, it waits.
         next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }
-    // Who is not read cannot be seen to answer a ping.
+    // The answer to a ping would not be read, so there is no ping meanwhile.
     if let Some(suspended) = &session.suspended {
         return Due::Later(next.min(suspended.until));
     }
@@ -245,7 +247,7 @@ fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
     };
     match () {
         () if now < deadline => Due::Later(deadline),
-        // Browsers connect ahead, and must not take this for the answer to what they ask at last.
+        // Browsers connect in advance, and would take a 408 for the answer to a later request.
         () if session.out.is_empty() && state.protocol.in_head() => Due::TimedOut,
         () => Due::Close(reason),
     }

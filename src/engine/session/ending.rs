@@ -1,4 +1,8 @@
-//! The end of sessions: why, with what farewell, and when the slot is free.
+//! The end of sessions: close, finish, the steps of a closing session, and the stop of the server.
+//!
+//! A session ends once, with one reason, which is its last log line. [`Ctx::close`] ends it at once, [`Ctx::finish`] after
+//! its queue has been sent; both only mark it. `Engine::end_session`, called by a step, takes it out of its streams, calls
+//! the hooks and frees the slot. Nothing else frees a slot, but for `free_after_panic`.
 
 use std::time::Duration;
 
@@ -15,20 +19,20 @@ use crate::engine::work::Action;
 use crate::rtmp::ServerSession;
 use crate::rtmp::capabilities::Capabilities;
 
-/// How long a peer may take to hang up once the session has.
+/// How long the server waits for the peer's close after it has closed its own sending side.
 const HALF_CLOSE_TIME: Duration = Duration::from_secs(2);
 
-/// Steps of sessions that go on with their input when the server stops. One that is flooded loses the rest.
+/// Steps for input that has been read and waits when the server stops. What a flood leaves beyond is lost.
 const LAST_STEPS: usize = 1024;
 
 impl Engine {
-    /// Ends every session now: files are finished, players are told. What is queued may still be sent.
+    /// Finishes every session: files get their ends, players are told, and queues may still be sent.
     pub fn stop(&mut self, now: Now) {
         self.cx.now = now;
         self.take_last_input();
         self.cx.draining = true;
         self.end_streams_in_grace();
-        // First, while the players are still there to hear of it.
+        // Publishers first, so that the players are still there to be told.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
             self.contain_for(publisher.session, |engine| {
                 engine.leave(publisher, LeaveReason::ConnectionLost)
@@ -39,7 +43,7 @@ impl Engine {
         }
     }
 
-    /// Takes what has been read of sessions and is held only because others have had their turns.
+    /// Processes input that has been read and waits only for its turn.
     fn take_last_input(&mut self) {
         for _ in 0..LAST_STEPS {
             let work = &mut self.cx.work;
@@ -48,8 +52,8 @@ impl Engine {
         }
     }
 
-    /// Ends the sessions that carry nothing and lets the others go on to their end, after asking those that
-    /// can to go on elsewhere.
+    /// Finishes the sessions that are not busy. The others go on to their own end; clients that can are asked to reconnect,
+    /// which takes them to the next server process.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.draining = true;
@@ -64,7 +68,7 @@ impl Engine {
         }
     }
 
-    /// Ends a session that publishes and plays nothing else.
+    /// Finishes a session that has no role left; a session with one only has the reason logged.
     pub(in crate::engine) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
         if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
             self.cx.finish(id, reason);
@@ -73,8 +77,8 @@ impl Engine {
         }
     }
 
-    /// One step of the end of a session: it leaves a stream, whose outputs may have megabytes to write; from the last one
-    /// on its closing hooks run, and its slot is freed, or it lingers.
+    /// One step of the end of a session: it leaves one stream, whose outputs may have megabytes to write. The last step calls
+    /// the closing hooks and frees the slot, or leaves that to `linger`.
     pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
         self.composing.remove(&id);
         if self.leave_next(id, LeaveReason::ConnectionLost) {
@@ -97,7 +101,7 @@ impl Engine {
         }
         if matches!(session.life, Life::Finishing(_)) {
             session.life = Life::Flushing;
-            // The queue's own deadline is the one that ends this, if the peer takes nothing.
+            // If the peer takes nothing, the deadline of the queue ends this.
             let at = session.lingers_until();
             self.cx.work.lingering.push_back(id);
             self.cx.reset_timer(id, at);
@@ -106,7 +110,7 @@ impl Engine {
         self.cx.free_session(id);
     }
 
-    /// Tells the modules that a session ends. One that has been lingering has been told of already.
+    /// Calls `on_close` of the modules, once: a session whose queue is being sent has had the call already.
     fn close_hooks(&mut self, id: SessionId) {
         let Some(session) = self.cx.sessions.get(id) else { return };
         if matches!(session.life, Life::Finishing(_) | Life::Closing(..)) {
@@ -114,7 +118,7 @@ impl Engine {
         }
     }
 
-    /// Frees a session whose end has panicked, with the streams that it publishes.
+    /// Frees a session whose end has panicked, and ends the streams that it publishes.
     pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
         let roles: Vec<_> =
             self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
@@ -132,8 +136,7 @@ impl Engine {
         self.cx.free_session(id);
     }
 
-    /// Ends a stream after a panic: its players wait for another publisher, and its outputs are dropped as they
-    /// are.
+    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another publisher.
     pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
@@ -145,22 +148,22 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Closes a session at the end of this turn, at once.
+    /// Closes a session in a later step, without sending what is queued.
     pub fn close(&mut self, id: SessionId, reason: &str) {
         self.close_at_level(id, reason, log::Level::Info);
     }
 
-    /// Closes a session whose peer broke the protocol.
+    /// Closes a session whose peer broke the protocol: logged as a warning.
     pub fn fail(&mut self, id: SessionId, reason: &str) {
         self.close_at_level(id, reason, log::Level::Warn);
     }
 
-    /// Closes a session after a panic: what it has may be half done.
+    /// Closes a session after a panic: logged as an error, since its state may be incomplete.
     pub(in crate::engine) fn close_after_panic(&mut self, id: SessionId) {
         self.close_at_level(id, "an error of the server, which the log tells above", log::Level::Error);
     }
 
-    /// Ends a session at the end of this turn, and closes it once what is queued has been sent.
+    /// Ends a session in a later step, and closes its socket after its queue has been sent.
     pub fn finish(&mut self, id: SessionId, reason: &str) {
         self.send_notices(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -172,8 +175,8 @@ impl Ctx {
         }
     }
 
-    /// One step of a session that has ended, once its queue has been sent or a deadline has passed: send, hang
-    /// up, wait for the peer to hang up too; so that an answer sent last is not lost to a reset.
+    /// One step of a closing session: after its queue has been sent the sending side is closed, and after the peer has closed
+    /// too, or a deadline has passed, the slot is freed. So the last answer is not lost to a reset.
     pub(in crate::engine) fn linger(&mut self, id: SessionId) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -188,7 +191,7 @@ impl Ctx {
         }
     }
 
-    /// Goes on with a session whose queue has become empty.
+    /// Continues a session that has waited for its queue to become empty: its end, its next requests, or the server's stop.
     pub(in crate::engine) fn queue_emptied(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         if session.life == Life::Flushing {
@@ -200,7 +203,7 @@ impl Ctx {
         }
     }
 
-    /// Asks a client to connect anew: a publisher as soon as it may be listening.
+    /// Asks a client to connect anew (Enhanced RTMP, `NetConnection.Connect.ReconnectRequest`).
     fn ask_to_reconnect(&mut self, id: SessionId) {
         if self.sessions.get(id).is_some_and(|session| session.roles.publishes()) {
             self.notify(id, ServerSession::write_reconnect_request);
@@ -209,7 +212,7 @@ impl Ctx {
         }
     }
 
-    /// Whether a session has something to finish: a stream that is live, an answer to send.
+    /// Whether a session has a role at a live stream, or an answer to send.
     pub(in crate::engine) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
@@ -219,7 +222,7 @@ impl Ctx {
         live || !session.out.is_empty() || session.is_composing()
     }
 
-    /// Frees a session's slot; its socket is to be closed.
+    /// Frees a session's slot, and has net close the socket.
     pub(in crate::engine) fn free_session(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.give_up_exchanges(&mut self.work.done_exchanges, self.now.instant);
@@ -237,7 +240,7 @@ impl Ctx {
             Life::Open => Life::Closing(reason.into(), level),
             Life::Finishing(first) => Life::Closing(first, log::Level::Info),
             Life::Closing(first, level) => Life::Closing(first, level),
-            // It has been logged already.
+            // The reason has been logged already.
             Life::Flushing | Life::HalfClosed(_) | Life::Gone => Life::Gone,
         };
         if queued {
@@ -247,7 +250,7 @@ impl Ctx {
         self.release_input(id);
     }
 
-    /// Gives up what a session has asked for, as it ends.
+    /// Drops the requests of a closing session that wait for an answer.
     fn drop_requests(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         self.suspended -= usize::from(session.suspended.take().is_some());

@@ -1,4 +1,7 @@
-//! What sessions send: to what they speak, at once or when nothing holds it any more.
+//! Input of sessions: bytes from net go to the protocol of the session, or wait in it while it is held.
+//!
+//! A held session is neither read nor parsed; what has been read already waits in `Session::pending` and is parsed first,
+//! in a later step. The questions that net asks before it reads (`is_prompt`, `is_held`, `may_delay_input`) are here, too.
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
@@ -8,12 +11,12 @@ use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
 
-/// Bytes of unfinished messages that a prompt session may have. A hundred that complete so many at the same moment take
-/// some 20 ms at most (metadata of 16 000 values, 0.01 ms for a kilobyte).
+/// The most bytes of unfinished messages in a prompt session. A hundred sessions that complete so many at the same moment
+/// take some 20 ms (metadata of 16 000 values, 0.01 ms for a kilobyte).
 const PROMPT_BYTES: usize = 16 * 1024;
 
 impl Engine {
-    /// A session's bytes have come.
+    /// Processes bytes that have been read from a session's socket.
     pub fn input(&mut self, id: SessionId, bytes: &[u8], now: Now) {
         self.cx.now = now;
         self.enforce_budgets();
@@ -25,7 +28,7 @@ impl Engine {
         self.cx.schedule_unsolicited(id);
     }
 
-    /// Keeps a session's bytes that have come for a later turn, as this one has taken long enough.
+    /// Keeps bytes that have been read for a later turn, as the budget of this one is used up.
     pub fn postpone(&mut self, id: SessionId, bytes: &[u8]) {
         let Some(session) = self.cx.sessions.get_mut(id).filter(|_| !bytes.is_empty()) else { return };
         session.bytes_in += bytes.len() as u64;
@@ -35,7 +38,7 @@ impl Engine {
         self.cx.resume_input(id);
     }
 
-    /// A session's peer sends nothing more. One that still waits for an answer gets it.
+    /// The peer has closed its sending side. An HTTP client still gets the answers that are queued.
     pub fn end_of_input(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
         match self.cx.sessions.get(id) {
@@ -46,18 +49,18 @@ impl Engine {
         }
     }
 
-    /// A session's peer has hung up. What it has sent before may still be to be read.
+    /// The peer has closed the connection. What it had sent before may still be unread.
     pub fn hung_up(&mut self, id: SessionId, now: Now) {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.hung_up.get_or_insert(now.instant);
-        // Nobody is left to hear the answer. What is published meanwhile is still taken.
+        // Nobody is left to be answered. Media that a publisher had sent before is still read.
         if session.suspended.is_some() && !session.roles.publishes() {
             self.lost(id, now);
         }
     }
 
-    /// Whether what comes from a session takes no time to speak of, as far as can be known: it publishes or plays, and
-    /// is not in the middle of a long message, whose end takes longer than others.
+    /// Whether the input of a session is quickly processed, as far as can be known: it publishes or plays, and is not in the
+    /// middle of a long message, whose last byte costs more than others.
     pub fn is_prompt(&self, id: SessionId) -> bool {
         let Some(session) = self.cx.sessions.get(id) else { return false };
         match &session.speaks {
@@ -66,28 +69,28 @@ impl Engine {
         }
     }
 
-    /// Whether a session's input is to be left in its socket for now.
+    /// Whether a session is held, so that its input stays in the socket.
     pub fn is_held(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(Session::is_held)
     }
 
-    /// Whether a session publishes.
+    /// Whether a session has a publisher's role.
     pub fn publishes(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(|session| session.roles.publishes())
     }
 
-    /// Whether a session speaks HTTP, or should.
+    /// Whether a session has come to a listener for HTTP.
     pub(in crate::engine) fn is_http(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(|session| matches!(session.speaks, Speaks::Http(_)))
     }
 
-    /// Whether a session's input waits for what its client must be there for: an answer, room in its queue.
+    /// Whether a session is held for something that concerns its client: a suspended request, an answer, room in its queue.
     pub fn needs_its_client(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(Session::needs_its_client)
     }
 
-    /// Whether what comes from a session may wait for a moment: it does nothing but publish, and nobody plays
-    /// what it publishes.
+    /// Whether the input of a session may be read a moment later: it does nothing but publish, and nobody plays what it
+    /// publishes.
     pub fn may_delay_input(&self, id: SessionId) -> bool {
         let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
             return false;
@@ -101,7 +104,7 @@ impl Engine {
         !session.roles.is_empty() && session.roles.iter().all(is_unplayed)
     }
 
-    /// Feeds bytes to what the session speaks.
+    /// Gives bytes to the protocol of the session.
     fn process(&mut self, id: SessionId, bytes: &[u8]) {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         if session.life != Life::Open {
@@ -118,10 +121,10 @@ impl Engine {
         }
     }
 
-    /// Goes on with what a session sent while it was held.
+    /// Processes the input that has waited while a session was held.
     pub(in crate::engine) fn resume(&mut self, id: SessionId) {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        // Not before: what is read meanwhile would be processed ahead of what is pending.
+        // Not earlier: input that is read meanwhile would be processed before what is pending.
         session.backlogged &= !session.out.is_empty();
         session.has_more_input = false;
         let pending = std::mem::take(&mut session.pending);
@@ -140,14 +143,14 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Counts what a session holds of its client's input.
+    /// Counts the session's unprocessed input for the budget of all sessions.
     pub(in crate::engine) fn count_input(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
             self.budgets.count_input(session);
         }
     }
 
-    /// Frees what a session holds of its client's input: it ends, and takes no more.
+    /// Frees the unprocessed input of a closing session.
     pub(in crate::engine) fn release_input(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.release_input();
@@ -155,7 +158,7 @@ impl Ctx {
         }
     }
 
-    /// Lets a session's input go on in a step to come, unless something holds it still.
+    /// Has a later step process the session's waiting input.
     pub(in crate::engine) fn resume_input(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         match session.speaks {

@@ -1,42 +1,44 @@
-//! Clients that have come to the wrong place: to a port of another protocol, or for what is not there. The log names
-//! them, and none of them can flood it: a line of each kind a second, a path once a minute.
+//! Limits for log lines about misdirected clients: to a port of another protocol, or to a path that does not exist.
+//!
+//! Whoever floods the server with such requests must not flood the log: one line of each kind a second, one line for a path
+//! a minute. Lines that are left out are counted, and the next one tells how many. `misdirected.rs` writes the lines.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How long nothing more of a kind is logged after a line.
+/// The shortest time between two lines of one kind.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a path is not named again: players ask again and again for a playlist that is not there yet.
+/// The shortest time between two lines for one path: players request a playlist again and again until it exists.
 const PATH_PAUSE: Duration = Duration::from_secs(60);
-/// Paths that are remembered for that.
+/// The most paths that are remembered.
 const MAX_PATHS: usize = 64;
-/// Characters of a path, and of a method, in a line.
+/// The most characters of a path, and of a method, in a line.
 pub(in crate::engine) const MAX_PATH: usize = 200;
 pub(in crate::engine) const MAX_METHOD: usize = 16;
 
-/// What has been said of clients in the wrong place.
+/// The limits of both kinds of lines.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct LogLimits {
     pub(in crate::engine) wrong_port: LineLimit,
     pub(in crate::engine) not_found: PathLimit,
 }
 
-/// Lines that are written once in a while.
+/// At most one line a second, with a count of those that were left out.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct LineLimit {
     written: Option<Instant>,
     left_out: u64,
 }
 
-/// Paths that nothing has been found at.
+/// At most one line a minute for each path that was not found.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct PathLimit {
     lines: LineLimit,
-    /// Those that have been named lately, and when: the oldest first.
+    /// The paths that were logged lately, and when; the oldest first.
     named: VecDeque<(Instant, String)>,
 }
 
-/// What a client speaks to a port of another protocol.
+/// The protocol of a client at a port of another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum DetectedProtocol {
     Rtmp,
@@ -45,7 +47,7 @@ pub(in crate::engine) enum DetectedProtocol {
 }
 
 impl LineLimit {
-    /// Whether a line may be written now: if so, what it says of those that were not.
+    /// If a line may be written now: the words that tell how many were left out before it.
     pub(in crate::engine) fn admit(&mut self, now: Instant) -> Option<String> {
         if self.written.is_some_and(|at| now < at + PAUSE) {
             self.left_out += 1;
@@ -61,7 +63,7 @@ impl LineLimit {
 }
 
 impl PathLimit {
-    /// The same of a path.
+    /// The same for a path that was not found.
     pub(in crate::engine) fn admit(&mut self, path: &str, now: Instant) -> Option<String> {
         while self.named.front().is_some_and(|(at, _)| now >= *at + PATH_PAUSE) {
             self.named.pop_front();
@@ -79,7 +81,7 @@ impl PathLimit {
     }
 }
 
-/// What a client has sent, fit for a log line.
+/// A text from a client for a log line: escaped, and cut after `most` characters.
 pub(in crate::engine) fn shortened(text: &str, most: usize) -> String {
     let mut start: String = text.chars().take(most).flat_map(char::escape_debug).collect();
     if text.chars().nth(most).is_some() {

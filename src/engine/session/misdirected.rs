@@ -1,4 +1,6 @@
-//! What the log says of clients that have come to a port of another protocol, or for what is not there.
+//! Log lines about misdirected clients: at a port of another protocol, or at a path that does not exist.
+//!
+//! The lines name the port or the path and what to do instead. How often they are written is limited by `log_limits`.
 
 use crate::engine::Engine;
 use crate::engine::config::listener::Protocol;
@@ -11,7 +13,7 @@ use crate::engine::session::log_limits::{DetectedProtocol, MAX_METHOD, MAX_PATH,
 use crate::http::path;
 
 impl Engine {
-    /// A client has turned out to speak another protocol than its port does.
+    /// Logs that a client speaks another protocol than its port.
     pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: DetectedProtocol) {
         let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
         let Some(others) = self.cx.log_limits.wrong_port.admit(self.cx.now.instant) else { return };
@@ -34,7 +36,7 @@ impl Engine {
         log::info!("{id} {peer}: this is {is}, and the port is for {not}{hint}{others}");
     }
 
-    /// The first port, as the configuration has it, at which a protocol is spoken.
+    /// The first port in the configuration for a protocol.
     fn port_of(&self, protocol: Protocol) -> Option<u16> {
         let mut listeners = self.listeners.iter().filter(|listener| listener.protocol == protocol);
         listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
@@ -42,10 +44,10 @@ impl Engine {
 }
 
 impl Ctx {
-    /// An HTTP request is answered with 404.
+    /// Logs that a request is answered with 404, unless its location has `log_not_found off`.
     pub(in crate::engine) fn note_not_found(&mut self, request: &HttpRequest) {
         let (path, _) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
-        // Not where an error page is, to which the request may have been sent.
+        // By the path that was requested: an internal redirect may have led to an error page elsewhere.
         let found = path::resolve(path).ok().and_then(|path| self.locations.find(request.server, &path));
         if !self.locations.logs_not_found(found.map_or(request.location, |(location, _)| location)) {
             return;

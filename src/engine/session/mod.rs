@@ -1,4 +1,8 @@
 //! Sessions: one for each connection, in a slab.
+//!
+//! [`Session`] holds all that the server knows of a connection: its protocol, its queue, its roles, its deadlines. It owns no
+//! socket; net has those, under the same ids. Fields of RTMP and HTTP stand in [`RtmpState`] and [`HttpState`]. The files
+//! below have what is done with sessions; slots are freed only in `ending`.
 
 pub(in crate::engine) mod client;
 pub(in crate::engine) mod deadlines;
@@ -31,7 +35,7 @@ use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Roles;
 
-/// What a session speaks.
+/// The protocol of a session, with its state.
 #[derive(Debug)]
 pub(in crate::engine) enum Speaks {
     Rtmp(Box<RtmpState>),
@@ -44,24 +48,24 @@ pub(in crate::engine) struct RtmpState {
     /// The position of its server among `Ctx::servers`.
     pub server: usize,
     pub app: Option<AppId>,
-    /// What it has connected to beside the application.
+    /// The part of the connected address beside the application.
     pub address: Address,
-    /// What the client has said that it can do.
+    /// The capabilities that the client has declared in `connect`.
     pub capabilities: Capabilities,
-    /// What else it has said of itself.
+    /// The texts of its `connect`.
     pub client: Client,
-    /// Since when it owes a connect, a publish or a play.
+    /// When the time began in which the client must connect, publish or play ([`STEP_DEADLINE`]).
     pub idle_since: Instant,
-    /// How often it has asked to publish or play.
+    /// Requests to publish or play so far.
     pub stream_requests: u64,
-    /// When a ping was sent that has not been answered by any byte.
+    /// When a ping was sent; any later byte of the client answers it.
     pub pinged: Option<Instant>,
-    /// What it is to be sent without having asked for it.
+    /// Messages for the client that are no answers, and wait for a moment at which it can take them.
     pub unsolicited: Unsolicited,
 }
 
 impl RtmpState {
-    /// Of a client that has said nothing yet; `seed` is what its handshake is made of.
+    /// The state of a client that has sent nothing yet. `seed` is for the random bytes of the handshake.
     pub fn new(seed: u64, server: usize, now: Instant) -> Self {
         Self {
             protocol: ServerSession::new(seed),
@@ -81,30 +85,30 @@ impl RtmpState {
 #[derive(Debug)]
 pub(in crate::engine) struct HttpState {
     pub protocol: http::RequestReader,
-    /// Since when a head is being received, or was last answered.
+    /// When the current request head began, or the last one was answered.
     pub waits_since: Instant,
-    /// Whether a head is awaited or part of it has come.
+    /// Whether the next request head is awaited or incomplete.
     pub in_head: bool,
-    /// How long the connection may be idle after the last answer.
+    /// How long the connection may be idle after its last answer.
     pub keep_alive: Duration,
-    /// Where the peer has connected to.
+    /// The server's address of the connection.
     pub local: SocketAddr,
-    /// The position of the hosts that it may ask for among `Ctx::hosts`.
+    /// The position of the virtual hosts of its listener among `Ctx::hosts`.
     pub hosts: usize,
-    /// Requests so far.
+    /// Requests so far on this connection.
     pub requests: u64,
-    /// Bytes queued so far.
+    /// Bytes queued so far on this connection.
     pub queued: u64,
-    /// Whether an answer is being composed; until then nothing more is taken.
+    /// Whether an answer is being composed; the session is held until it is done.
     pub composing: bool,
-    /// What has been answered and not yet sent, in order; as bounded as the queue.
+    /// Answers that are not yet wholly sent, in order; bounded like the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
-    /// Since when the first of them has been the first.
+    /// When the first of them became the first.
     pub front_since: Instant,
 }
 
 impl HttpState {
-    /// Of a client that has asked for nothing yet.
+    /// The state of a client that has requested nothing yet.
     pub fn new(local: SocketAddr, hosts: usize, now: Instant) -> Self {
         Self {
             protocol: http::RequestReader::new(),
@@ -121,31 +125,31 @@ impl HttpState {
         }
     }
 
-    /// By when more of the answer at the front must have been sent, and by when all of it.
+    /// The deadlines of the answer at the front: for its next byte, and for all of it.
     pub fn send_deadlines(&self, last_output: Instant) -> Option<(Instant, Instant)> {
         let SendLimits { pause, whole } = self.exchanges.front()?.limits;
         Some((last_output + pause, self.front_since + whole))
     }
 }
 
-/// How far a session is on its way to its end: open, sending its queue, hung up, gone.
+/// The states of a session from open to gone. They are passed in this order; some may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Life {
     Open,
-    /// To end this turn, for a reason, once what is queued has been sent.
+    /// Ends in a later step for this reason; its socket is closed after the queue has been sent.
     Finishing(Box<str>),
-    /// To end this turn, for a reason of some weight, at once.
+    /// Ends in a later step for this reason, without sending the queue. The level is that of the closing log line.
     Closing(Box<str>, log::Level),
-    /// Ended; sending what is queued.
+    /// Has ended and has been logged; the queue is still being sent.
     Flushing,
-    /// Ended; hung up, waiting for the peer to do so, until a deadline.
+    /// Has ended; the sending side is closed, and the peer has until this time to close its own.
     HalfClosed(Instant),
-    /// Ended and logged; only the slot is left to free.
+    /// Has ended and has been logged; the slot is to be freed.
     Gone,
 }
 
 impl Life {
-    /// Whether more may be queued.
+    /// Whether more may be queued for the peer.
     pub(in crate::engine) fn may_send(&self) -> bool {
         matches!(self, Self::Open | Self::Finishing(_))
     }
@@ -154,51 +158,51 @@ impl Life {
 /// One connection.
 #[derive(Debug)]
 pub struct Session {
-    /// Its id.
+    /// The id.
     pub id: SessionId,
-    /// The other end.
+    /// The address of the peer.
     pub peer: SocketAddr,
-    /// When it was accepted.
+    /// When the connection was accepted.
     pub opened: Instant,
-    /// When bytes last came.
+    /// When bytes were last received.
     pub last_input: Instant,
-    /// When bytes last went, or the queue last was empty.
+    /// When bytes were last sent, or the queue was last empty.
     pub last_output: Instant,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
     pub bytes_out: u64,
-    /// What waits to be sent.
+    /// The outgoing queue.
     pub out: OutQueue,
     pub(in crate::engine) roles: Roles,
     pub(in crate::engine) speaks: Speaks,
     pub(in crate::engine) life: Life,
-    /// Whether it is on the list of those with something to send.
+    /// Whether it is on [`Work::dirty`](crate::engine::work::Work::dirty).
     pub(in crate::engine) dirty: bool,
-    /// The request that waits for an answer.
+    /// The request that a module has suspended.
     pub(in crate::engine) suspended: Option<Box<Suspended>>,
-    /// Until when it is held because it publishes faster than media time may run.
+    /// Until when it is held, as its media time is too far ahead of the clock.
     pub(in crate::engine) paced_until: Option<Instant>,
-    /// When its peer hung up, though what it has sent may not all have been read.
+    /// When the peer closed the connection, if its last bytes may still be unread.
     pub(in crate::engine) hung_up: Option<Instant>,
     /// Input that came while the session was held. Invariant: at most one read's worth.
     pub(in crate::engine) pending: Vec<u8>,
-    /// Whether it has sent more than one step takes, and goes on in another.
+    /// Whether it has more input than one step may process; the rest waits for another step.
     pub(in crate::engine) has_more_input: bool,
-    /// Whether replies have piled up and no more requests are taken until they are sent.
+    /// Whether it is held until its queue is empty, as too many answers wait.
     pub(in crate::engine) backlogged: bool,
-    /// When its timer entry that counts expires.
+    /// When the timer entry that counts expires.
     pub(in crate::engine) timer_at: Instant,
-    /// Bytes of shared objects that may wait for it, beside replies; 0 while it uses none.
+    /// Bytes of shared objects that may wait in the queue, beside replies; 0 while the client uses none.
     pub(in crate::engine) shared_object_room: usize,
-    /// What it holds of its client's input, as the budget of all sessions has it, bytes.
+    /// Bytes of unprocessed input that the budget of all sessions has counted for it.
     pub(in crate::engine) counted_input: usize,
-    /// Replies that wait for it, likewise.
+    /// Bytes of waiting replies that the budget has counted for it.
     pub(in crate::engine) counted_replies: usize,
 }
 
 impl Session {
-    /// One that has just been accepted; no timer looks at it yet.
+    /// A session that has just been accepted and has no timer yet.
     pub(in crate::engine) fn new(
         id: SessionId,
         peer: SocketAddr,
@@ -232,12 +236,12 @@ impl Session {
         }
     }
 
-    /// What it is to its streams.
+    /// Its roles as publisher and player.
     pub fn roles(&self) -> &Roles {
         &self.roles
     }
 
-    /// What an RTMP client has said that it can do.
+    /// The capabilities that an RTMP client has declared.
     pub fn capabilities(&self) -> Option<&Capabilities> {
         match &self.speaks {
             Speaks::Rtmp(state) => Some(&state.capabilities),
@@ -245,20 +249,19 @@ impl Session {
         }
     }
 
-    /// What an RTMP client has said of itself, once it has connected.
+    /// The texts of an RTMP client's `connect`, once that is granted.
     pub fn client(&self) -> Option<&Client> {
         self.rtmp().filter(|state| state.app.is_some()).map(|state| &state.client)
     }
 
-    /// Starts the clock of a queue that has been empty.
+    /// Starts the deadline of a queue that has been empty.
     pub(in crate::engine) fn touch_output(&mut self, now: Instant) {
         if self.out.is_empty() {
             self.last_output = now;
         }
     }
 
-    /// Until when a session on its way out may stay: while its peer takes what is queued, and then
-    /// until the peer hangs up too.
+    /// The deadline of a closing session: for the peer to take the next bytes of the queue, and after that to close its side.
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.speaks) {
             (Life::HalfClosed(deadline), _) => *deadline,
@@ -271,7 +274,7 @@ impl Session {
         }
     }
 
-    /// Why its connection has ended, if nothing else ends it.
+    /// The reason for which the connection was lost, if the session ends for that.
     pub(in crate::engine) fn loss_reason(&self) -> Option<&str> {
         match &self.life {
             Life::Closing(reason, log::Level::Info) => Some(reason),
@@ -279,27 +282,27 @@ impl Session {
         }
     }
 
-    /// Whether an answer is being made for it.
+    /// Whether an HTTP answer is being composed for it.
     pub(in crate::engine) fn is_composing(&self) -> bool {
         matches!(&self.speaks, Speaks::Http(state) if state.composing)
     }
 
-    /// Whether its input is to wait: something holds it, or earlier input has not been gone on with.
+    /// Whether it is held: its input is neither read nor parsed now.
     pub(in crate::engine) fn is_held(&self) -> bool {
         self.life == Life::Open && (self.is_stopped() || self.has_more_input || !self.pending.is_empty())
     }
 
-    /// Whether its input waits for more than its next turn: an answer, room in its queue, the time.
+    /// Whether it is held for more than its next turn.
     fn is_stopped(&self) -> bool {
         self.paced_until.is_some() || self.needs_its_client()
     }
 
-    /// Whether its input waits for what its client must be there for: an answer, room in its queue.
+    /// Whether it is held for something that concerns its client: a suspended request, an answer, room in its queue.
     pub(in crate::engine) fn needs_its_client(&self) -> bool {
         self.backlogged || self.suspended.is_some() || self.is_composing()
     }
 
-    /// Bytes of its client's input that are held: not yet parsed, no whole message, or what it has said of itself.
+    /// Bytes of memory that the client's input takes: unparsed, in unfinished messages, and the texts of its `connect`.
     pub(in crate::engine) fn held_input(&self) -> usize {
         let unfinished = match &self.speaks {
             Speaks::Rtmp(state) => state.protocol.held() + state.client.bytes(),
@@ -308,8 +311,8 @@ impl Session {
         self.pending.capacity() + unfinished
     }
 
-    /// Bytes that wait for its client and are nobody else's: replies, and requests that are logged when they have been
-    /// answered.
+    /// Bytes of memory that wait for its client alone: replies, and HTTP requests that are logged when their answers have been
+    /// sent.
     #[inline]
     pub(in crate::engine) fn waiting_bytes(&self) -> usize {
         let requests = match &self.speaks {
@@ -319,7 +322,7 @@ impl Session {
         self.out.reply_bytes() + requests
     }
 
-    /// Frees its client's input, of which it takes no more.
+    /// Frees the client's input, as no more is processed.
     pub(in crate::engine) fn release_input(&mut self) {
         self.pending = Vec::new();
         match &mut self.speaks {
@@ -328,8 +331,8 @@ impl Session {
         }
     }
 
-    /// Moves the answers that have been sent to `done`. Returns by when the next one must be sent, if it is at the front
-    /// since now.
+    /// Moves the answers that have wholly been sent to `done`. Returns the deadline of the next one, if that is at the front
+    /// from now on.
     pub(in crate::engine) fn settle_exchanges(
         &mut self,
         done: &mut VecDeque<Exchange>,
@@ -349,7 +352,7 @@ impl Session {
         None
     }
 
-    /// Moves all of its answers to `done`: nothing more will be sent.
+    /// Moves all answers to `done`, as nothing more will be sent.
     pub(in crate::engine) fn give_up_exchanges(&mut self, done: &mut VecDeque<Exchange>, now: Instant) {
         self.settle_exchanges(done, now);
         if let Speaks::Http(state) = &mut self.speaks {
@@ -378,8 +381,8 @@ impl Session {
         }
     }
 
-    /// How loud the end of this session is. An HTTP connection's is no news, nor is that of a connection that
-    /// has never got through the RTMP handshake, as scanners and floods make them; a fault of the server is.
+    /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP handshake, as
+    /// scanners and floods make them; but an error stays an error.
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
         let is_news = match &self.speaks {
             Speaks::Rtmp(state) => state.protocol.is_past_handshake(),
@@ -407,12 +410,12 @@ impl Sessions {
         self.slab.get_mut(id.index as usize).filter(|session| session.id == id)
     }
 
-    /// How many there are.
+    /// The number of sessions.
     pub fn len(&self) -> usize {
         self.slab.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.slab.is_empty()
     }
@@ -440,8 +443,8 @@ impl Sessions {
     }
 }
 
-/// How long an RTMP client may take nothing of the answer that ends its session.
+/// How long an RTMP client may take nothing of the reply that ends its session.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-/// The longest a session may owe its next step (handshake, connect, publish or play).
+/// How long a client may take for its next step: handshake, connect, publish or play, an HTTP request.
 pub(in crate::engine) const STEP_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,22 +1,25 @@
-//! What a session is to its streams: a publisher, a player, or both, on a message stream each.
+//! The roles of a session: publisher or player, one for each of its message streams, nearly always one in all.
+//!
+//! A role ties a message stream to a stream of the server. Roles are added when a request is granted and removed by
+//! `Engine::leave`; nothing here tells modules or clients about it. The state of a player is in `player.rs`.
 
 use crate::engine::ids::StreamId;
 use crate::engine::session::player::Player;
 
-/// Roles of one session; it has as many message streams.
+/// The most roles of one session, and so of its message streams.
 pub(in crate::engine) const MAX_ROLES: usize = 16;
 
-/// What a session is to a stream.
+/// The role of a message stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionRole {
-    /// It publishes.
+    /// The client publishes a stream.
     Publisher {
         /// The stream.
         stream: StreamId,
-        /// The message stream it publishes on.
+        /// The message stream.
         msid: u32,
     },
-    /// It plays.
+    /// The client plays a stream.
     Player(Player),
 }
 
@@ -38,7 +41,7 @@ impl SessionRole {
     }
 }
 
-/// The roles of a session: none or one, nearly always.
+/// The roles of a session.
 #[derive(Debug, Default)]
 pub struct Roles {
     first: Option<SessionRole>,
@@ -46,7 +49,7 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// All of them.
+    /// All roles.
     pub fn iter(&self) -> impl Iterator<Item = &SessionRole> {
         self.first.iter().chain(&self.more)
     }
@@ -55,17 +58,17 @@ impl Roles {
         self.first.iter_mut().chain(&mut self.more)
     }
 
-    /// Whether there are any.
+    /// Whether the session has no role.
     pub fn is_empty(&self) -> bool {
         self.first.is_none() && self.more.is_empty()
     }
 
-    /// How many there are.
+    /// The number of roles.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// The role on a message stream. Some clients name message stream 0, where there is only one role.
+    /// The role of a message stream. Some clients write message stream 0 instead, which is clear if there is only one role.
     pub fn on(&self, msid: u32) -> Option<&SessionRole> {
         match self.iter().find(|role| role.msid() == msid) {
             None if msid == 0 && self.len() == 1 => self.iter().next(),
@@ -73,24 +76,24 @@ impl Roles {
         }
     }
 
-    /// The publishers among them.
+    /// The publishers.
     pub fn publishers(&self) -> impl Iterator<Item = &SessionRole> {
         self.iter().filter(|role| matches!(role, SessionRole::Publisher { .. }))
     }
 
-    /// The stream that is published on a message stream, or by the session's only publisher: encoders are
-    /// not exact about it.
+    /// The stream that is published on a message stream. Encoders may write another message stream, which is clear if the
+    /// session has only one publisher.
     pub(in crate::engine) fn published_on(&self, msid: u32) -> Option<StreamId> {
         let own = self.publishers().find(|role| role.msid() == msid);
         own.or_else(|| self.only_publisher()).map(SessionRole::stream)
     }
 
-    /// Whether there is a publisher among them.
+    /// Whether the session has a publisher.
     pub(in crate::engine) fn publishes(&self) -> bool {
         self.publishers().next().is_some()
     }
 
-    /// Lets all players begin again, as so many frames of theirs have been left out; the first one counts them.
+    /// Restarts all players after `dropped` frames have been taken out of their queue; the first player counts them.
     pub(in crate::engine) fn restart_players(&mut self, dropped: u64) {
         let mut counted = dropped;
         for role in self.iter_mut() {

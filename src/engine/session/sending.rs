@@ -1,4 +1,8 @@
-//! What sessions are sent: frames for a stream's players, bytes for one session.
+//! Output of sessions: frames to all players of a stream (the fan-out), bytes and RTMP replies to one session.
+//!
+//! Everything is only queued; the session goes on the dirty list, and net writes it. Which frames a player gets is decided by
+//! the caller (the live module), its state changes in `player.rs`. What does not fit is dropped there; a session that
+//! exceeds the hard limits here is closed.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -17,23 +21,23 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::command::Level;
 use crate::rtmp::control::UserControl;
 
-/// Bytes of frames that may wait for one player; beyond, frames are left out for it whatever their
-/// number. (A frame of more than one chunk takes up twice its length, with its image.)
+/// Bytes that may wait for one player; beyond, frames are dropped for it, however few they are. (A frame of more than one
+/// chunk takes twice its length, with its chunked image.)
 pub const MAX_QUEUED_BYTES: usize = 8 << 20;
 
-/// Messages waiting for one player at which what is queued is sent before more is read: a burst of a
-/// publisher must not overflow the queue of a player that reads.
+/// Messages in one player's queue at which queues are written before more input is read: a burst of a publisher must not
+/// overflow the queue of a player that reads.
 pub(in crate::engine) const FLUSH_AT: usize = 64;
 
-/// Bytes of replies that may wait for an RTMP client, beside frames. The handshake's answer has 3 KiB.
+/// Bytes of replies that may wait for an RTMP client, beside frames. The reply to the handshake has 3 KiB.
 const MAX_REPLY_BYTES: usize = 256 * 1024;
 /// The same before its `connect` is accepted.
 const MAX_FIRST_BYTES: usize = 16 * 1024;
 const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
 
 impl Ctx {
-    /// Runs `offer` on every player of a stream, and sees to it that what it queues is sent. A player for
-    /// which it breaks has had all it wanted, and leaves; one for which it panics is closed.
+    /// Runs `offer` on every player of a stream, and has the queues sent. A player for which it breaks has reached its limit
+    /// and leaves in a later step; one for which it panics is closed.
     pub fn for_each_player(
         &mut self,
         stream: StreamId,
@@ -45,7 +49,7 @@ impl Ctx {
         let mut round =
             Round { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
         let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
-        // One net for all of them, spread anew behind a player that needed it: for each it would cost the fan-out.
+        // One catch of panics for all players, renewed after a panic: one for each player would slow the fan-out.
         while next < stream.players.len() {
             let serve = || {
                 while let Some(&player) = stream.players.get(next) {
@@ -83,7 +87,7 @@ impl Ctx {
         }
     }
 
-    /// Lets the frames of a stream go that have been held back.
+    /// Sends the frames of a stream that have been held back (`buffer`).
     pub(in crate::engine) fn send_buffered(&mut self, stream: StreamId) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         stream.buffered_until = None;
@@ -95,13 +99,13 @@ impl Ctx {
         }
     }
 
-    /// Queues bytes for a session, unless it is past that. An RTMP peer that lets replies pile up is
-    /// closed; what HTTP clients ask ahead waits.
+    /// Queues bytes for a session; false if it has ended. An RTMP client whose replies pile up is closed; requests of an
+    /// HTTP client wait instead.
     pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
         self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
     }
 
-    /// The same, with the way the bytes are put in the queue.
+    /// The same with the function that puts the bytes into the queue.
     pub(in crate::engine) fn queue(
         &mut self,
         id: SessionId,
@@ -123,7 +127,7 @@ impl Ctx {
         true
     }
 
-    /// Lets the protocol of an RTMP session write an answer.
+    /// Sends a reply that the protocol of an RTMP session writes, behind all messages that have waited for an occasion.
     pub(in crate::engine) fn reply(
         &mut self,
         id: SessionId,
@@ -148,8 +152,7 @@ impl Ctx {
         self.send_bytes(endpoint.session, &out);
     }
 
-    /// Tells a stream's publisher what it has not asked for, in an `onStatus`, as soon as it may be listening; unless it is
-    /// gone.
+    /// Sends a stream's publisher an unsolicited `onStatus`, as soon as it can take one. Without a publisher nothing is sent.
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
         if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
             let Endpoint { session, msid } = publisher;
@@ -158,16 +161,16 @@ impl Ctx {
     }
 }
 
-/// One frame's way to the players of a stream.
+/// One round of the fan-out: one frame, all players of its stream.
 struct Round<'a> {
     sessions: &'a mut Sessions,
     work: &'a mut Work,
     now: Instant,
-    /// How long frames may be held back, to be sent together.
+    /// How long frames may be held back to be sent together (`buffer`).
     buffer: Duration,
-    /// Whether some are.
+    /// Whether a player's frames are held back.
     is_buffering: bool,
-    /// Players that do not read.
+    /// Sessions whose queues exceed the hard limits.
     stuck: Vec<SessionId>,
 }
 
@@ -189,7 +192,7 @@ impl Round<'_> {
         } else if !session.out.is_empty() {
             mark_dirty(&mut self.work.dirty, session);
         }
-        // A queue that stays full is one of a player that does not read.
+        // Not for a queue that was full before: its player does not read.
         self.work.needs_flush |= before < flush_at && session.out.len() >= flush_at;
         if is_overfull(session) {
             self.stuck.push(session.id);
@@ -197,9 +200,9 @@ impl Round<'_> {
     }
 }
 
-/// Whether more waits for an RTMP session than there can be if its peer reads. Frames stop at the limits of
-/// the live module, so only replies and headers come to this. What it publishes and plays does not count: a
-/// player whose stream has ended still takes in what waits.
+/// Whether more waits for an RTMP session than is possible if its peer reads. The live module drops frames at half of these
+/// limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still reads what
+/// waits.
 fn is_overfull(session: &Session) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
     let (out, more) = (&session.out, session.out.allowance());
@@ -208,7 +211,7 @@ fn is_overfull(session: &Session) -> bool {
         out.reply_bytes() > own || out.bytes() > 2 * MAX_QUEUED_BYTES + own + more.bytes
     };
     out.len() > out.limits().most() + more.messages
-        // The state of the protocol is looked at last: nearly never, as it lies elsewhere.
+        // The protocol's state comes last: it lies elsewhere in memory, and is nearly never needed.
         || is_over(MAX_FIRST_BYTES) && (state.app.is_none() || is_over(MAX_REPLY_BYTES))
 }
 
