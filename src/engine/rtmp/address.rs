@@ -1,15 +1,16 @@
-//! From an address to a stream's name. Clients split `rtmp://host/live/room/cam` in several ways into what they connect
-//! to and what they publish or play; whoever asks for the same address gets the same name.
+//! The stream that an RTMP address means. Clients split `rtmp://host/live/room/cam` in several ways between `connect` and
+//! `publish` or `play`; the same address means the same stream, however it is split. This file only computes names: whether
+//! a stream exists or may be used is decided elsewhere.
 
 use crate::engine::stream::name::{NameError, StreamName};
 use crate::http::path::unescape;
 
-/// What a client's `connect` has named beside the application.
+/// The part of the address in `connect` beside the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) enum Address {
-    /// An instance of the application, "room" or "house/room", or none: "". The stream's name is its end.
+    /// An instance of the application such as "room" or "house/room", or "" for none. The stream's name follows it.
     Instance(Box<str>),
-    /// No application that there is: by `stream_from_app` this is the stream, or with "" what is published or played.
+    /// The application does not exist, and with `stream_from_app` its name is the stream's; with "" the name comes later.
     Stream(Box<str>),
 }
 
@@ -20,7 +21,7 @@ impl Default for Address {
 }
 
 impl Address {
-    /// The name of the stream that the client means by `sent`, without its arguments, in the application `app`.
+    /// The name of the stream that `sent`, without its arguments, means in the application `app`.
     pub fn name(&self, app: &str, sent: &str) -> Result<StreamName, NameError> {
         let sent = decode(sent)?;
         let path = match self {
@@ -43,21 +44,21 @@ fn decode(text: &str) -> Result<String, NameError> {
     unescape(text).ok_or(NameError::Escape)
 }
 
-/// What follows the host, if a text is a URL.
+/// The path of a URL, without the first slash; none if the text is no URL.
 fn path_of_url(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_scheme.then(|| rest.split_once('/').map_or("", |(_, path)| path))
 }
 
-/// What follows an application in a URL's path.
+/// The part of a URL's path behind the application.
 fn below<'a>(app: &str, path: &'a str) -> Option<&'a str> {
     let rest = path.trim_start_matches('/').strip_prefix(app)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// A path as a name: its parts with `~` between them, without empty ones, the instance that is none, and what says how a
-/// file is packed: FFmpeg and Flash Player put "mp4:" and "flv:" in front by themselves.
+/// A path as a stream name: its parts joined by `~`. Left out are empty parts, the default instance, and the prefixes "mp4:"
+/// and "flv:", which FFmpeg and Flash Player add by themselves.
 fn joined(path: &str) -> String {
     let without_prefix = |part| {
         let rest = ["mp4:", "flv:"].into_iter().find_map(|prefix| str::strip_prefix(part, prefix));
@@ -69,10 +70,10 @@ fn joined(path: &str) -> String {
     parts.join(INSTANCE_MARK)
 }
 
-/// What stands in a name where the address has a slash, which would be a folder's.
+/// Stands for a slash of the address in a stream name: a slash would make a folder.
 const INSTANCE_MARK: &str = "~";
 
-/// What Flash Player calls the instance of an application without instances.
+/// Flash Player's name for the instance of an application without instances.
 const DEFAULT_INSTANCE: &str = "_definst_";
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! Publishers that a module ends: for a frame that its stream may not have, or for the time.
+//! Dismissal: a module ends a publisher, for a frame beyond a limit or because its time is over.
+//!
+//! [`Ctx::dismiss`] marks the stream, from which nothing is taken any more, and a later step ends the publisher. The modules
+//! decide whom to dismiss; nothing here judges a frame.
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
@@ -8,9 +11,9 @@ use crate::engine::rtmp::publish::LeaveReason;
 use crate::rtmp::command::Level;
 
 impl Ctx {
-    /// Ends the publisher of a stream in a step to come, and tells it why. From now on nothing is taken from it: the frame
-    /// for which this is said reaches neither the modules behind nor the sinks. The stream ends with it: it does not wait for
-    /// a publisher that was not lost.
+    /// Ends the publisher of a stream in a later step and tells it why. Nothing more is taken from it: the frame that has caused
+    /// this reaches neither the later modules nor the sinks. The stream ends, too; it has no grace, as its publisher is not
+    /// lost.
     pub fn dismiss(&mut self, id: StreamId, why: &str) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         if let (Some(publisher), None) = (stream.publisher, &stream.dismissed) {
@@ -20,7 +23,7 @@ impl Ctx {
         }
     }
 
-    /// Whether nothing more is taken from the publisher of a stream.
+    /// Whether the publisher of a stream has been dismissed.
     #[inline]
     pub(in crate::engine) fn is_dismissed(&self, id: StreamId) -> bool {
         self.streams.get(id).is_some_and(|stream| stream.dismissed.is_some())
@@ -28,7 +31,7 @@ impl Ctx {
 }
 
 impl Engine {
-    /// Ends a publisher that has been dismissed, unless it has left its stream by itself.
+    /// Ends a dismissed publisher, unless it has left its stream by itself.
     pub(in crate::engine) fn end_dismissed(&mut self, publisher: Endpoint) {
         let Some(session) = self.cx.sessions.get(publisher.session) else { return };
         let Some(stream) = session.roles.published_on(publisher.msid) else { return };

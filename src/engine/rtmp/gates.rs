@@ -1,4 +1,8 @@
-//! Requests on their way through the modules' gates: gate by gate, suspended, resumed, granted or refused.
+//! Requests (connect, publish, play) on their way through the modules' gates: asked, suspended, resumed, granted or refused.
+//!
+//! At each gate every module is asked in the order of the table, then the engine itself. Nothing is created for a request
+//! before all gates have been passed. A suspended request is kept in its session and found by its ticket alone, so that a
+//! late answer resumes nothing else. What a grant does is in `publish.rs` and `play.rs`.
 
 use crate::engine::Engine;
 use crate::engine::config::policy::Conflict;
@@ -10,22 +14,22 @@ use crate::engine::session::client::Client;
 use crate::engine::stream::name::StreamName;
 use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED};
 
-/// Requests that are suspended at once. Who asks others has room for fewer.
+/// The most requests that are suspended at a time.
 pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
 
 impl Ctx {
-    /// Answers a request that a module has suspended. An answer that comes too late finds nobody.
+    /// Answers a suspended request in a later step. An answer that comes too late has no effect.
     pub fn answer(&mut self, ticket: Ticket, reply: Reply) {
         self.work.answers.push_back((ticket, reply));
     }
 
-    /// A ticket for the module that is asked next.
+    /// A new ticket for the module that is asked next.
     fn next_ticket(&mut self, session: SessionId) -> Ticket {
         self.last_ticket += 1;
         Ticket { session, serial: self.last_ticket }
     }
 
-    /// Takes the request for which a ticket has been issued, if it is suspended still.
+    /// Takes the suspended request that has this ticket.
     fn take_suspended(&mut self, ticket: Ticket) -> Option<Suspended> {
         let session = self.sessions.get_mut(ticket.session)?;
         let suspended = session.suspended.take_if(|suspended| suspended.request.ticket == ticket)?;
@@ -35,12 +39,12 @@ impl Ctx {
 }
 
 impl Engine {
-    /// Sends a request through all gates.
+    /// Starts a request at the first gate.
     pub(in crate::engine) fn submit(&mut self, request: Request) {
         self.run_gates(Position { gate: Gate::Access, module: 0 }, request);
     }
 
-    /// Answers a suspended request.
+    /// Resumes a suspended request with the reply to it.
     pub(in crate::engine) fn resume_request(&mut self, ticket: Ticket, reply: Reply) {
         let Some(suspended) = self.cx.take_suspended(ticket) else {
             return log::debug!("{}: an answer comes too late for its request", ticket.session);
@@ -48,7 +52,7 @@ impl Engine {
         let Suspended { mut request, position, since, .. } = suspended;
         let (id, now) = (request.session, self.cx.now.instant);
         if let Some(session) = self.cx.sessions.get_mut(id) {
-            // The client was silent because it was not read, and owes nothing for that time.
+            // The client was not read meanwhile: its silence does not count, nor does that time for its next step.
             session.last_input = now;
             if let Some(state) = session.rtmp_mut() {
                 state.idle_since += now.saturating_duration_since(since);
@@ -61,7 +65,7 @@ impl Engine {
         self.decide(position, request, verdict);
     }
 
-    /// Gives up the wait of a session for an answer, if its time is over.
+    /// Resumes a session's suspended request with `TimedOut` if its time is over.
     pub(in crate::engine) fn time_out_request(&mut self, id: SessionId) {
         let now = self.cx.now.instant;
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_ref());
@@ -88,7 +92,7 @@ impl Engine {
         }
     }
 
-    /// Acts on what the module at `position` has said.
+    /// Acts on the verdict of the module at `position`.
     fn decide(&mut self, position: Position, request: Request, verdict: Verdict) {
         match verdict {
             Verdict::Continue => {
@@ -118,7 +122,7 @@ impl Engine {
         self.cx.wake_no_later_than(id, until);
     }
 
-    /// What the engine itself has against a request that has come through a gate.
+    /// The engine's own objection to a request that has passed a gate.
     fn objection(&mut self, request: &Request, gate: Gate) -> Option<String> {
         let is_decisive = matches!(gate, Gate::Service | Gate::Name);
         match request.kind {
@@ -133,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// Whether another publishes the stream who need not give way.
+    /// Whether another client publishes the stream and may keep it.
     fn is_taken(&self, request: &Request, name: &StreamName) -> bool {
         let Some(stream) = self.cx.streams.find(request.app, name) else { return false };
         let Some(holder) = stream.publisher.filter(|holder| Some(*holder) != request.endpoint()) else {
@@ -143,7 +147,7 @@ impl Engine {
             Some(Conflict::Replace) => false,
             Some(Conflict::ReplaceIdle(idle)) => {
                 let is_idle = || stream.last_media.is_some_and(|at| self.cx.now.instant >= at + idle);
-                // Whom we do not read is not silent, unless nobody is there any more.
+                // A publisher that is not read is not silent, unless its client has gone.
                 !self.cx.sessions.get(holder.session).is_none_or(|session| {
                     session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
                 })
@@ -185,7 +189,7 @@ impl Engine {
         log::info!("{id} connect {} from {peer} ({:?})", self.app_name(app), connect.flash_ver);
     }
 
-    /// Tells the peer why not, and ends a session that does nothing else.
+    /// Tells the client why its request is refused, and finishes a session without a role.
     pub(in crate::engine) fn refuse(&mut self, request: &Request, why: &str) {
         let id = request.session;
         self.cx.reply(id, |protocol, out| match &request.kind {
@@ -211,7 +215,7 @@ impl Engine {
     }
 }
 
-/// A name for the log: as any stream's, or in quotes if it is none.
+/// A name for the log: a stream's as it is, any other one in quotes.
 fn shown(name: &str) -> String {
     match StreamName::new(name) {
         Ok(name) => name.to_string(),
@@ -219,5 +223,5 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// Characters that the log shows of a name that is none.
+/// The most characters that the log shows of an invalid name.
 pub(in crate::engine) const MAX_SHOWN: usize = StreamName::MAX_BYTES;

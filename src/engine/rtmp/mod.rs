@@ -1,4 +1,8 @@
-//! What the events of an RTMP session mean to the engine.
+//! RTMP sessions: events of the protocol become requests, frames of a stream, and commands of players.
+//!
+//! This file feeds bytes to the protocol, finds the application and the name of a request, and places each frame on its
+//! stream's time line before modules and sinks get it. The files below have what follows from a request. No message is
+//! written here but by [`ServerSession`](crate::rtmp::ServerSession).
 
 pub(in crate::engine) mod address;
 pub(in crate::engine) mod dismissal;
@@ -31,26 +35,26 @@ use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
 
-/// Events of one session at once; others have their turn before it goes on. Each may be a frame for a thousand players, and
-/// the smallest message has one byte.
+/// The most events of one session in one step. Each may be a frame for a thousand players, and the smallest message has one
+/// byte.
 const EVENTS_AT_ONCE: usize = 32;
 
-/// A message by which media time goes on by so much may end a file, as a key frame may.
+/// A frame by which media time advances so much may begin or end files, as a key frame may.
 const LONG_ADVANCE: Duration = Duration::from_millis(500);
 
-/// How much an event takes of what a session may have done at once.
+/// The cost of an event, which counts against what a session may do in one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effort {
     Little,
-    /// Files may have been made and ended: others come first.
+    /// Files may have been created and finished: the step ends, and other sessions come first.
     Long,
 }
 
-/// How often a session may ask to publish or play, beside once a second: each makes and ends files.
+/// Requests to publish or play that a session may make, beside one a second: each may create and finish files.
 const FREE_REQUESTS: u64 = 32;
 
 impl Engine {
-    /// Feeds bytes to an RTMP session and acts on what comes out.
+    /// Feeds bytes to the protocol of an RTMP session and acts on its events.
     pub(in crate::engine) fn rtmp_input(&mut self, id: SessionId, mut input: &[u8]) {
         let (mut out, mut left) = (Vec::new(), EVENTS_AT_ONCE);
         loop {
@@ -77,14 +81,14 @@ impl Engine {
                     Effort::Long => left = 0,
                 },
                 Ok(None) => return,
-                // Port scanners are no news; a client that got through the handshake is.
+                // Logged at debug: port scanners and the like.
                 Err(RtmpError::Handshake(error)) => return self.end_handshake(id, error),
                 Err(error) => return self.cx.fail(id, &error.to_string()),
             }
         }
     }
 
-    /// Closes a session that does not speak RTMP.
+    /// Closes a session whose client does not speak RTMP.
     fn end_handshake(&mut self, id: SessionId, error: HandshakeError) {
         match error {
             HandshakeError::Http => self.note_wrong_port(id, DetectedProtocol::Http),
@@ -136,8 +140,8 @@ impl Engine {
         log::warn!("{id}{label} {what} is left out, and others of the kind");
     }
 
-    /// Finds the application: the one of that name, or, of "app/instance", the one of the first part, or that of
-    /// `stream_from_app`.
+    /// Finds the application of a `connect` and starts the request: the application of that name; of "app/instance" the one of
+    /// the first part; or that of `stream_from_app`.
     fn connect(&mut self, id: SessionId, mut connect: Connect) {
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         let server = state.server;
@@ -168,8 +172,8 @@ impl Engine {
         ));
     }
 
-    /// Asks for the stream of a name, as the client has sent it. What the client does on that message stream goes on until this
-    /// is granted.
+    /// Starts a request for a stream by the name that the client has sent. The role that the message stream has is kept until
+    /// the request is granted.
     fn request_stream(
         &mut self,
         id: SessionId,
@@ -184,8 +188,7 @@ impl Engine {
         }
     }
 
-    /// Counts one more request to publish or play, perhaps in place of what is done on a message stream; false if there are too
-    /// many, which ends the session.
+    /// Counts a request to publish or play on a message stream; false if there are too many, which closes the session.
     fn count_request(&mut self, id: SessionId, msid: Option<u32>) -> bool {
         let now = self.cx.now.instant;
         let Some(session) = self.cx.sessions.get_mut(id) else { return false };
@@ -204,7 +207,7 @@ impl Engine {
         true
     }
 
-    /// A request has been refused before it could be read as one.
+    /// Counts and logs a request that the protocol has refused by itself.
     fn note_refusal(&mut self, id: SessionId, what: &str, why: &str) {
         if self.count_request(id, None) {
             let app = self.cx.app_of(id).map_or("", |app| self.app_name(app));
@@ -214,7 +217,7 @@ impl Engine {
         }
     }
 
-    /// The client ends something that it published or played, but not the connection.
+    /// Ends a role by the client's command; the connection stays open.
     fn stop_role(&mut self, id: SessionId, stop: &Stop) {
         let Some(session) = self.cx.sessions.get(id) else { return };
         let named = |role: &&SessionRole, name: &StreamName| {
@@ -233,7 +236,7 @@ impl Engine {
         }
     }
 
-    /// A frame of a publisher. From a session that does not publish it means nothing.
+    /// Takes a publisher's frame. One of a session that does not publish is ignored.
     fn handle_frame(&mut self, id: SessionId, msid: u32, mut frame: Frame) -> Effort {
         let stream_id = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
         let Some(stream_id) = stream_id.filter(|stream| !self.cx.is_dismissed(*stream)) else {
@@ -252,8 +255,8 @@ impl Engine {
         if is_dismissed || !self.pass_on(stream_id, frame) { Effort::Long } else { effort }
     }
 
-    /// Hands a frame to the outputs of its stream: the modules first, in their order, then the sinks. False if its
-    /// publisher is to go.
+    /// Hands a frame to the modules, in the order of the table, then to the sinks. False if a module has dismissed the
+    /// publisher.
     fn pass_on(&mut self, stream_id: StreamId, frame: Frame) -> bool {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return true };
         let frame = stream.stamped(frame);
@@ -270,8 +273,8 @@ impl Engine {
         true
     }
 
-    /// Notes in a frame what its NAL units are. Returns the configuration that is to be in front of it, if that of the
-    /// stream does not hold any more.
+    /// Reads the NAL units of a frame. Returns the configuration that must be sent before it, if the stream's is no longer
+    /// valid.
     fn read_picture(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Option<Frame> {
         let stream = self.cx.streams.get_mut(stream)?;
         let findings = stream.pictures.read(frame);
@@ -281,8 +284,8 @@ impl Engine {
         findings.configuration
     }
 
-    /// Puts a frame on its stream's line of time, and holds its session if media time runs too fast. By how much the
-    /// line has gone on.
+    /// Puts a frame on its stream's time line, and holds the session if media time is too far ahead of the clock. Returns by
+    /// how much the time line has advanced.
     fn place_frame(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Duration {
         let now = self.cx.now.instant;
         let Some(stream) = self.cx.streams.get_mut(stream) else { return Duration::ZERO };
@@ -318,7 +321,7 @@ impl Ctx {
         self.sessions.get(id)?.rtmp()?.app
     }
 
-    /// The name of the stream that an RTMP session means by the name that it has sent.
+    /// The name of the stream that an RTMP client means by `sent`.
     fn name_of(&self, id: SessionId, sent: &str) -> Result<StreamName, NameError> {
         let state = self.sessions.get(id).and_then(Session::rtmp).ok_or(NameError::Empty)?;
         let app = state.app.and_then(|app| self.apps.get(app.0)).map_or("", |app| &app.name);
@@ -326,8 +329,8 @@ impl Ctx {
     }
 }
 
-/// Why there is no application of that name, and what to do about it in a server that has this one: for the client, and
-/// for the log, which is not to have all of what may be a stream's key.
+/// Why a `connect` names no application, and what to do instead in a server that has the application `has`: for the client,
+/// and for the log, which must not show what may be a stream key.
 fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
     let cut: String = asked.chars().take(MAX_SHOWN).collect();
     let told = format!("no application \"{}\" here", cut.escape_debug());
@@ -341,10 +344,10 @@ fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
     [format!("{told}; {}", instead(&key)), format!("{logged}; {}", instead("NAME"))]
 }
 
-/// Characters that the log shows of what may be a key.
+/// The most characters that the log shows of what may be a stream key.
 const SHOWN_OF_SECRET: usize = 4;
 
-/// The beginning of what may be a key, and how long it is.
+/// The beginning of what may be a stream key, with its length.
 fn start_of(secret: &str) -> String {
     let start: String = secret.chars().take(SHOWN_OF_SECRET).flat_map(char::escape_debug).collect();
     match secret.chars().count() {

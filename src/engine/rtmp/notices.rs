@@ -1,4 +1,7 @@
-//! Sends clients what they have not asked for, when the time has come: see `unsolicited`.
+//! Sends unsolicited messages to clients when `unsolicited.rs` says that it is time, and queues new ones.
+//!
+//! The messages are acknowledgements, `onStatus` notices for publishers and reconnect requests. Replies do not wait here;
+//! they take along what does.
 
 use std::time::Instant;
 
@@ -12,8 +15,8 @@ use crate::engine::stream::Streams;
 use crate::rtmp::ServerSession;
 
 impl Engine {
-    /// Sends a session what it has not asked for, as [`Action::SendUnsolicited`](crate::engine::Action) has proposed: nothing of its
-    /// client is unread.
+    /// Sends a session's unsolicited messages, as [`Action::SendUnsolicited`](crate::engine::Action) has proposed. The caller
+    /// has made sure that none of the client's bytes are unread.
     pub fn send_unsolicited(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
         let due = self.cx.sessions.get(id).and_then(Session::unsolicited_due);
@@ -30,7 +33,7 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Sees to it that a client that has sent something is acknowledged in time, if it is owed that.
+    /// Sets the timer for a session's unsolicited messages, if there are any: an acknowledgement, or notices.
     #[inline]
     pub(in crate::engine) fn schedule_unsolicited(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -47,7 +50,7 @@ impl Ctx {
         }
     }
 
-    /// Has a client told something in time: what is written waits, or goes with what it asks for next.
+    /// Queues an unsolicited message for a client. It is sent when the client can take one, or with the next reply.
     pub(in crate::engine) fn notify(
         &mut self,
         id: SessionId,
@@ -64,7 +67,7 @@ impl Ctx {
         }
     }
 
-    /// Sends what a client is to be told, without waiting any longer.
+    /// Sends the waiting notices at once.
     pub(in crate::engine) fn send_notices(&mut self, id: SessionId) {
         let notices =
             self.sessions.get_mut(id).and_then(Session::rtmp_mut).map(|state| state.unsolicited.take());
@@ -74,14 +77,14 @@ impl Ctx {
     }
 }
 
-/// The time of a publisher's stream, milliseconds.
+/// The newest timestamp of the role's stream, in milliseconds.
 fn newest(role: &SessionRole, streams: &Streams) -> Option<u64> {
     streams.get(role.stream())?.timeline.newest()
 }
 
 impl Session {
-    /// When its client is to be sent what it has not asked for, if there is any and nothing more comes from it: not while it is
-    /// not read, and not once it has hung up.
+    /// When the unsolicited messages are due if the client stays silent; none if there are none, while the session is held, and
+    /// once the client has hung up.
     pub(in crate::engine) fn unsolicited_due(&self) -> Option<Instant> {
         let Speaks::Rtmp(state) = &self.speaks else { return None };
         let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_notices();

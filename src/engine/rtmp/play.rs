@@ -1,4 +1,6 @@
-//! Players: how one joins a stream, asks for it otherwise, hears of its publishers, and leaves.
+//! Players: the grant of a `play`, the player's commands, what it is told when its stream begins and ends, and its leave.
+//!
+//! The state that a command changes is in `session/player.rs`; the frames are sent by the live module.
 
 use crate::engine::Engine;
 use crate::engine::config::policy::Policy;
@@ -23,7 +25,7 @@ const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
-    /// Makes a message stream a player of a stream; what it did before ends.
+    /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends.
     pub(in crate::engine) fn grant_play(
         &mut self,
         endpoint: Endpoint,
@@ -76,9 +78,8 @@ impl Engine {
         }
     }
 
-    /// Acts on a player's command and answers it. A live stream can only be left out of and joined again
-    /// where it is now, so that is what seeking does too: FFmpeg drops all it gets until a seek has
-    /// succeeded, and gives up on one that has failed.
+    /// Applies a player's command and answers it. A live stream cannot be sought; the player starts again where the stream is,
+    /// and is told that the seek succeeded: FFmpeg drops everything until then, and gives up on a failure.
     pub(in crate::engine) fn control(&mut self, endpoint: Endpoint, control: Control) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
@@ -117,11 +118,11 @@ impl Engine {
         }
     }
 
-    /// A player has had as much as it asked for.
+    /// Ends the play of a player that has reached its limit.
     pub(in crate::engine) fn complete_play(&mut self, endpoint: Endpoint) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        // It may play something else by now.
+        // The message stream may have another player by now.
         if session.roles.player_mut(msid).is_none_or(|player| !player.is_finished()) {
             return;
         }
@@ -162,7 +163,7 @@ impl Engine {
         }
     }
 
-    /// Tells the players of a stream that it has ended. They wait for its return, if they may.
+    /// Tells the players of a stream that it has ended. With `idle_streams` they wait for the next publisher.
     pub(in crate::engine) fn tell_players_of_end(&mut self, stream: StreamId) {
         self.restart_players(stream);
         for endpoint in self.players(stream) {
@@ -186,7 +187,7 @@ impl Engine {
         }
     }
 
-    /// Lets the players of a stream begin again, at what its next publisher sends.
+    /// Restarts the players of a stream, for its next publisher.
     pub(in crate::engine) fn restart_players(&mut self, stream: StreamId) {
         for endpoint in self.players(stream) {
             let session = self.cx.sessions.get_mut(endpoint.session);
@@ -211,7 +212,7 @@ impl Engine {
         self.cx.reply(id, |protocol, out| protocol.write_sample_access(out, msid));
     }
 
-    /// Has what follows the answer to a play wait until the client has read it.
+    /// Queues the wait behind the answer to a `play`.
     fn push_answer_wait(&mut self, endpoint: Endpoint) {
         if let Some(session) = self.cx.sessions.get_mut(endpoint.session) {
             session.out.push_wait();

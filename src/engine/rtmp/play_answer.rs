@@ -1,11 +1,11 @@
-//! The answer to a play goes out alone: what follows it waits until the client has read it.
+//! The answer to a `play` is sent alone: what follows it waits until the client has read it.
 //!
-//! Some clients attach what takes media only when they have read that answer, and lose all that comes in the same read
-//! (node-media-server's pull). So headers, cached group and frames wait in the player's queue behind an
-//! [`OutQueue`](crate::engine::OutQueue) wait, which begins when the answer has been given to the socket and ends 20 ms later, or with
-//! the client's next command: one that was read after the answer was out. Set Buffer Length is none: clients send it right behind
-//! play, before they can have the answer. All waits are equally long, so they end in the order in which they begin and one
-//! list does for all.
+//! Some clients attach their media reader only after reading that answer, and lose everything in the same read
+//! (node-media-server's pull). So headers, cached group and frames wait in the player's queue behind a wait of
+//! [`OutQueue`](crate::engine::OutQueue). It begins when the answer has been given to the socket, and ends 20 ms later, or
+//! with the next command that the client sends after that. Set Buffer Length does not count: clients send it right behind
+//! `play`, before they can have the answer. All waits have the same length, so they end in the order in which they begin,
+//! and one list holds them. What is sent, and when it is queued, is not decided here.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::engine::ids::SessionId;
 use crate::engine::session::Life;
 use crate::engine::session::sending::{FLUSH_AT, mark_dirty};
 
-/// How long what follows the answer waits at most.
+/// The longest time between the answer and what follows it.
 const ANSWER_WAIT: Duration = Duration::from_millis(20);
 
 impl Ctx {
-    /// Begins the wait of a session whose queue has come to one.
+    /// Begins the wait of a session, as its queue has been sent up to there.
     #[cold]
     pub(in crate::engine) fn begin_answer_wait(&mut self, id: SessionId) {
         let until = self.now.instant + ANSWER_WAIT;
@@ -27,7 +27,7 @@ impl Ctx {
         }
     }
 
-    /// Ends the wait of a session for which the time is up.
+    /// Ends the wait of a session whose time is over.
     pub(in crate::engine) fn end_expired_wait(&mut self, id: SessionId) {
         let ends = self.sessions.get(id).and_then(|session| session.out.waits_until());
         if ends.is_some_and(|until| until <= self.now.instant) {
@@ -35,7 +35,7 @@ impl Ctx {
         }
     }
 
-    /// Ends the wait of a session whose client has sent a command, if it came after the answer was out.
+    /// Ends the wait of a session whose client has sent a command after the answer had been sent.
     pub(in crate::engine) fn end_wait_at_command(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         if session.out.waits_until().is_some_and(|until| session.last_input + ANSWER_WAIT > until) {
@@ -43,7 +43,7 @@ impl Ctx {
         }
     }
 
-    /// Ends the waits of players for which a burst of frames waits: what is left out for them would be lost.
+    /// Ends the waits of players whose queues fill up with a burst: frames that do not fit would be dropped.
     pub(in crate::engine) fn end_full_waits(&mut self) {
         let is_full = |id: &SessionId| {
             let session = self.sessions.get(*id);

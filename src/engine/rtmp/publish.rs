@@ -1,4 +1,6 @@
-//! Publishers: how one gets a stream, takes another's place, and leaves.
+//! Publishers: the grant of a `publish`, replacement by another publisher, loss and grace, and the end of a stream.
+//!
+//! Also `leave`, by which every role ends, publisher or player. Frames of a publisher are handled in `rtmp/mod.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +19,12 @@ use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::rtmp::command::{Level, PublishType};
 
-/// How long nothing at all may come from a publisher's host. Its name is free again after that; the
-/// kernel's probes tell a host that is gone from an encoder that pauses.
+/// How long a publisher's host may be unreachable before its connection is closed and its name is free. The kernel's probes
+/// tell a dead host from an encoder that pauses.
 const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
 
-/// Streams that wait for a publisher at once: they have no session that would count them. More than all the
-/// cameras of a site that lose their network together.
+/// The most streams in grace at a time, as no session counts them. More than all the cameras of a site that loses its
+/// network.
 const MAX_STREAMS_IN_GRACE: usize = 512;
 
 /// Why a publisher or player leaves its stream.
@@ -39,7 +41,8 @@ pub(in crate::engine) enum LeaveReason {
 }
 
 impl Engine {
-    /// Makes a message stream the publisher of a stream; what it did before ends, and another publisher of the name gives way.
+    /// Grants a `publish`: the message stream becomes the publisher of the stream. Its earlier role ends, and another
+    /// publisher of the name is replaced.
     pub(in crate::engine) fn grant_publish(
         &mut self,
         endpoint: Endpoint,
@@ -82,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// Takes the stream from a publisher; a session, which may be its own, goes on with it.
+    /// Ends a publisher whose stream continues with session `by`, which may be its own.
     fn replace_publisher(&mut self, holder: Endpoint, by: SessionId) {
         let Endpoint { session: id, msid } = holder;
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
@@ -99,7 +102,7 @@ impl Engine {
         }
     }
 
-    /// Takes a session out of one of its streams; true if there are others.
+    /// Ends one role of a session; true if it has others.
     pub(in crate::engine) fn leave_next(&mut self, id: SessionId, reason: LeaveReason) -> bool {
         let next = self.cx.sessions.get(id).and_then(|session| session.roles.iter().next());
         if let Some(msid) = next.map(SessionRole::msid) {
@@ -108,7 +111,7 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(|session| !session.roles.is_empty())
     }
 
-    /// Takes what is published or played on a message stream out of its stream, and tells those who care.
+    /// Ends the role of a message stream. Modules and players are told, and the client if it has requested this.
     pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, reason: LeaveReason) {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
@@ -134,7 +137,7 @@ impl Engine {
         state.idle_since = now;
         let server = state.server;
         if matches!(role, SessionRole::Publisher { .. }) && !publishes {
-            // What it does next may be silent for as long as any client.
+            // From here on it may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
             self.cx.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
             self.cx.fit_input_limits(id);
@@ -145,12 +148,12 @@ impl Engine {
                 SessionRole::Player(_) => ("NetStream.Play.Stop", "Stop live"),
             };
             self.cx.status(endpoint, (Level::Status, code), text);
-            // It owes its next step from now on.
+            // The time for its next step begins.
             self.cx.wake_no_later_than(id, now + STEP_DEADLINE);
         }
     }
 
-    /// The session of a publisher has ended without its saying so.
+    /// The connection of a publisher is lost: its stream has a grace, or ends.
     fn publisher_lost(&mut self, id: SessionId, stream_id: StreamId) {
         let (summary, waiting) = (self.publisher_summary(stream_id), self.streams_in_grace().count());
         let why = self.cx.sessions.get(id).and_then(Session::loss_reason);
@@ -171,7 +174,7 @@ impl Engine {
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
-    /// No publisher has come to go on with a stream.
+    /// The grace of a stream is over, and it ends.
     pub(in crate::engine) fn end_grace(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get(id) {
             let time = self.cx.time_since(stream.started);
@@ -180,12 +183,12 @@ impl Engine {
         self.end_stream(id);
     }
 
-    /// The streams that wait for a publisher.
+    /// The streams in grace.
     fn streams_in_grace(&self) -> impl Iterator<Item = StreamId> {
         self.cx.streams.iter().filter(|stream| stream.grace_until.is_some()).map(|stream| stream.id)
     }
 
-    /// Ends the streams that wait for a publisher.
+    /// Ends the streams in grace.
     pub(in crate::engine) fn end_streams_in_grace(&mut self) {
         for id in self.streams_in_grace().collect::<Vec<_>>() {
             self.end_stream(id);
@@ -203,7 +206,7 @@ impl Engine {
         self.cx.streams.remove_if_idle(stream_id);
     }
 
-    /// "live/cam after 12 s: 300 pictures, 4.2 Mbit/s", of the publisher that it has.
+    /// "live/cam after 12 s: 300 pictures, 4.2 Mbit/s", of the present publisher.
     fn publisher_summary(&self, id: StreamId) -> String {
         let Some(stream) = self.cx.streams.get(id) else { return String::new() };
         let time = self.cx.time_since(stream.publisher_since);
@@ -216,7 +219,7 @@ impl Ctx {
         since.map(|since| self.now.instant.saturating_duration_since(since)).unwrap_or_default()
     }
 
-    /// Lets a session hold as much of its client's input as one that publishes may, or less if it does not.
+    /// Sets the input limits of a session: larger ones if it publishes.
     fn fit_input_limits(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let publishes = session.roles.publishes();

@@ -1,4 +1,6 @@
-//! Shared object messages on their way between a session and the modules.
+//! Shared object messages between sessions and modules. The objects themselves belong to the module `shared_object`.
+//!
+//! What waits for a user of them is bounded separately, beside replies.
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
@@ -7,12 +9,12 @@ use crate::engine::session::STEP_DEADLINE;
 use crate::engine::session::out_queue::OutQueue;
 use crate::rtmp::shared_object::{Encoding, SharedObject};
 
-/// Bytes waiting for one user of shared objects at which what is queued is sent before more is read: a
-/// burst of one user must not overflow the queues of those that read.
+/// Bytes in the queue of one user at which queues are written before more input is read: a burst of one user must not
+/// overflow the queues of those that read.
 const FLUSH_AT_BYTES: usize = 64 * 1024;
 
 impl Engine {
-    /// A shared object message of a connected client.
+    /// Gives a shared object message of a connected client to the modules.
     pub(in crate::engine) fn handle_shared_object(&mut self, id: SessionId, message: &SharedObject) {
         let state = self.cx.sessions.get_mut(id).and_then(|session| session.rtmp_mut());
         let Some(app) = state.and_then(|state| state.app) else { return };
@@ -23,7 +25,7 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Sends a shared object message's payload, made for this encoding, to a session.
+    /// Sends a session the payload of a shared object message in this encoding.
     pub fn send_shared_object(&mut self, id: SessionId, encoding: Encoding, payload: &[u8]) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(state) = session.rtmp_mut() else { return };
@@ -33,8 +35,8 @@ impl Ctx {
         self.queue(id, &out, OutQueue::join_bytes);
     }
 
-    /// Says how many bytes of shared objects may wait for a session, beside replies: 0 if it uses none.
-    /// While it uses some it need neither publish nor play; after the last it owes that anew.
+    /// Sets how many bytes of shared objects may wait for a session, beside replies; 0 if it uses none. While it uses some it
+    /// need neither publish nor play; after the last, the time for its next step begins anew.
     pub fn set_shared_object_room(&mut self, id: SessionId, room: usize) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };

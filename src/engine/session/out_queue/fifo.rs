@@ -1,14 +1,14 @@
-//! A circular queue whose first item lies within the queue itself.
+//! A circular queue whose first item lies within the struct. It knows nothing of what its items are.
 
 use std::collections::VecDeque;
 use std::mem;
 
-/// What comes first goes first. As long as no more than one item waits, there is nothing on the heap: 0.14 kB less for
-/// each of 2000 players that keep up.
+/// A first-in first-out queue. While no more than one item waits, nothing is on the heap: 0.14 kB less for each of 2000
+/// players that keep up.
 #[derive(Debug)]
 pub(in crate::engine) struct Fifo<T> {
     first: Option<T>,
-    /// Invariant: empty if there is no first.
+    /// Invariant: empty if `first` is none.
     rest: VecDeque<T>,
 }
 
@@ -33,7 +33,7 @@ impl<T> Fifo<T> {
         self.first.as_mut()
     }
 
-    /// The front, if nothing waits behind it.
+    /// The front, if it is the only item.
     pub(in crate::engine) fn only(&self) -> Option<&T> {
         self.first.as_ref().filter(|_| self.rest.is_empty())
     }
@@ -58,7 +58,7 @@ impl<T> Fifo<T> {
         }
     }
 
-    /// Removes the only item. A queue that has emptied keeps no room for more.
+    /// Removes the only item. An empty queue keeps no memory for more.
     #[inline]
     pub(in crate::engine) fn remove_only(&mut self) {
         debug_assert!(self.rest.is_empty());
@@ -68,7 +68,7 @@ impl<T> Fifo<T> {
         }
     }
 
-    /// Takes the front. A queue that has emptied keeps no room for more.
+    /// Takes the front. An empty queue keeps no memory for more.
     pub(in crate::engine) fn pop_front(&mut self) -> Option<T> {
         let next = self.rest.pop_front();
         if next.is_none() && self.rest.capacity() > 0 {

@@ -1,7 +1,7 @@
-//! What waits to be sent to one peer: a circular queue of references to shared bytes.
+//! The outgoing queue of one session: a circular queue of references to shared bytes.
 //!
-//! Replies, frames and files wait here in order. [`OutQueue::write`] hands what is at the front to whoever owns the socket,
-//! as one system call can take it, and takes off what has been sent. The queue never copies a frame.
+//! Replies, frames and files wait here in order. [`OutQueue::write`] hands what is at the front to the owner of the socket,
+//! as much as one system call takes, and removes what has been sent. The queue never copies a frame and never writes.
 
 pub(in crate::engine) mod fifo;
 
@@ -20,14 +20,14 @@ use crate::engine::http::body::Body;
 use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
 
-/// Bytes handed to one gathered write; a larger one only keeps others waiting.
+/// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
 const MAX_GATHER: usize = 256 * 1024;
 
-/// Slices in one gathered write. A turn seldom queues more for a player, and what is left goes with
-/// the next call; an array of the kernel's limit of 1024 would cost more to set up than it saves.
+/// Slices in one gathered write. A turn seldom queues more for a player, and the next call sends the rest; an array of the
+/// kernel's limit of 1024 would cost more to set up than it saves.
 const SLICES: usize = 64;
 
-/// Bytes up to which short messages are joined in one item.
+/// The largest item that short messages are joined to, bytes.
 const MAX_JOINED: usize = 4096;
 
 #[derive(Debug)]
@@ -35,23 +35,23 @@ enum Item {
     Bytes(Rc<[u8]>),
     Frame(Rc<Frame>),
     Group(Box<Group>),
-    /// A frame's header on another message stream than the usual: so many of these bytes. Few need one, and what
-    /// is rare must not make all items larger: there are as many as players.
+    /// A frame's RTMP header for another message stream than the usual one, and its length. It is boxed because few players need
+    /// one, and must not make every item larger.
     Header(Box<([u8; HEADROOM], usize)>),
-    /// The frame behind it: its image without so many bytes.
+    /// The frame behind such a header: its chunked image without so many bytes.
     Tail(Rc<Frame>, usize),
     File(Box<FilePart>),
-    /// What is behind it waits: until then, once it has come to the front.
+    /// Holds back what is behind it. The time is set when the item comes to the front.
     Wait(Option<Instant>),
 }
 
 const _: () = assert!(size_of::<Item>() <= 24, "a queue's slot");
 
-/// Frames that many players have waiting, in one list for all of them.
+/// Frames that wait for many players, in one list that these share.
 #[derive(Debug)]
 struct Group {
     frames: Rc<[Rc<Frame>]>,
-    /// How many are sent. Invariant: not all.
+    /// The number of frames that have been sent. Invariant: not all.
     sent: usize,
 }
 
@@ -61,7 +61,7 @@ impl Group {
     }
 }
 
-/// What may wait beyond the usual limits, while a player takes in the group of pictures that it began with.
+/// What may wait beyond the usual limits while a player is sent the group of pictures that it began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Allowance {
     /// Messages.
@@ -70,34 +70,34 @@ pub struct Allowance {
     pub bytes: usize,
 }
 
-/// Messages that may wait for one session.
+/// The limits of one session's queue, in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// Beyond so many, frames are left out.
+    /// Beyond this number frames are dropped (`out_queue`).
     pub messages: u32,
-    /// With so many, frames are sent that could be held back.
+    /// From this number on, frames are sent that could be held back (`out_cork`).
     pub cork: u32,
 }
 
 impl QueueLimits {
-    /// With so many the session is given up: frames stop at half of it, so only replies and headers come to this.
+    /// At this number the session is closed. Frames stop at half of it, so only replies and headers get here.
     pub fn most(self) -> usize {
         2 * self.messages as usize
     }
 }
 
-/// What is still to be sent of a file.
+/// The part of a file that is still to be sent.
 #[derive(Debug)]
 pub struct FilePart {
     /// The file.
     pub source: FileSource,
-    /// Where to go on, bytes.
+    /// The offset of the next byte.
     pub offset: u64,
-    /// How much is left, bytes.
+    /// Bytes left.
     pub left: u64,
 }
 
-/// Where a file is.
+/// The place of a file.
 #[derive(Debug)]
 pub enum FileSource {
     /// On a disk.
@@ -107,7 +107,7 @@ pub enum FileSource {
 }
 
 impl FileSource {
-    /// What to send from.
+    /// The file to send from.
     pub fn file(&self) -> &File {
         match self {
             Self::Disk(file) => file,
@@ -116,34 +116,34 @@ impl FileSource {
     }
 }
 
-/// What is at the front of a queue, as one system call can take it.
+/// The front of a queue, as much as one system call takes.
 #[derive(Debug)]
 pub enum Outgoing<'a> {
-    /// Bytes in one piece: what a player that keeps up has, and less work for the kernel than an array of one.
+    /// Bytes in one piece, as for a player that keeps up: less work for the kernel than an array of one slice.
     Bytes(&'a [u8]),
-    /// Bytes in pieces.
+    /// Bytes in several pieces.
     Slices {
         /// The pieces.
         slices: &'a [IoSlice<'a>],
-        /// Whether a file is sent next, so that these need no packet of their own.
+        /// Whether a file is sent next, so that the kernel need not send these bytes in a packet of their own.
         file_follows: bool,
     },
     /// A file.
     File(&'a FilePart),
 }
 
-/// A gathered write that is being put together.
+/// The slices of a gathered write, while they are filled.
 struct Slots<'a, 'b> {
     slices: &'b mut [IoSlice<'a>],
-    /// Slices that are filled, and the bytes in them.
+    /// Slices that are filled, and their bytes.
     count: usize,
     bytes: usize,
-    /// Bytes of the first that are not for it.
+    /// Bytes of the first message that have been sent before.
     skipped: usize,
 }
 
 impl<'a> Slots<'a, '_> {
-    /// Fills the next slice, if there is one; false if that was the last.
+    /// Fills the next slice; false if no other should follow.
     #[inline]
     fn take(&mut self, bytes: &'a [u8]) -> bool {
         let Some(slot) = self.slices.get_mut(self.count) else { return false };
@@ -159,40 +159,40 @@ impl<'a> Slots<'a, '_> {
 #[derive(Debug)]
 pub struct OutQueue {
     items: Fifo<Item>,
-    /// Messages in groups, beyond the one for which each counts.
+    /// Messages in groups, but for the first of each group.
     more: usize,
-    /// Bytes of the first message that are already sent. Invariant: less than its length.
+    /// Bytes of the first message that have been sent. Invariant: less than its length.
     sent: usize,
-    /// Bytes waiting in memory (a file's do not count).
+    /// Bytes that wait in memory (those of files do not count).
     bytes: usize,
-    /// How many of them are no frames'.
+    /// Those of them that belong to replies.
     reply_bytes: usize,
     /// Invariant: no more than what waits.
     allowance: Allowance,
-    /// How frames are cut up for this peer.
+    /// How frames are cut into chunks for this peer.
     chunking: Chunking,
     limits: QueueLimits,
 }
 
 impl OutQueue {
-    /// An empty queue for a peer whose frames are cut up like this.
+    /// An empty queue for a peer whose frames are cut into chunks like this.
     pub fn new(chunking: impl Into<Chunking>, limits: QueueLimits) -> Self {
         let allowance = Allowance::default();
         let chunking = chunking.into();
         Self { items: Fifo::new(), more: 0, sent: 0, bytes: 0, reply_bytes: 0, allowance, chunking, limits }
     }
 
-    /// How many messages may wait.
+    /// The limits of the queue.
     pub fn limits(&self) -> QueueLimits {
         self.limits
     }
 
-    /// Drops all that waits.
+    /// Drops everything in the queue.
     pub fn clear(&mut self) {
         *self = Self::new(self.chunking, self.limits);
     }
 
-    /// Queues bytes of which there may be other owners.
+    /// Queues bytes, which may have other owners.
     pub fn push_bytes(&mut self, bytes: Rc<[u8]>) {
         if !bytes.is_empty() {
             self.bytes += bytes.len();
@@ -201,8 +201,7 @@ impl OutQueue {
         }
     }
 
-    /// Queues bytes, joined to those before them if both are short, so that a burst of short messages
-    /// does not count as a long queue.
+    /// Queues bytes, joined to those before them if both are short: a burst of short messages must not count as a long queue.
     pub fn join_bytes(&mut self, bytes: &[u8]) {
         match self.items.back_mut() {
             Some(Item::Bytes(last)) if last.len() + bytes.len() <= MAX_JOINED => {
@@ -220,8 +219,8 @@ impl OutQueue {
         self.items.push_back(Item::Frame(frame));
     }
 
-    /// Queues a frame for a player on some message stream. What is shared carries the usual one; on another
-    /// only the header is a copy.
+    /// Queues a frame for a player on some message stream. Shared frames carry the usual one; for another one only the header
+    /// is copied.
     pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
         if msid == 0 || msid == MEDIA_STREAM {
             return self.push_frame(Rc::clone(frame));
@@ -232,8 +231,8 @@ impl OutQueue {
         self.items.push_back(Item::Tail(Rc::clone(frame), length));
     }
 
-    /// Queues frames of which others have the same list. A player takes it with one slot instead of one a frame:
-    /// with 2000 that join at once, 1.1 kB less for each.
+    /// Queues frames as one list, which other players share. It takes one slot instead of one for each frame: with 2000 players
+    /// that join at once, 1.1 kB less for each.
     pub fn push_group_on(&mut self, msid: u32, frames: &Rc<[Rc<Frame>]>) {
         if msid != 0 && msid != MEDIA_STREAM {
             return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
@@ -245,13 +244,13 @@ impl OutQueue {
         }
     }
 
-    /// Lets so much wait beyond the usual limits, which has just been queued. It counts down with the queue.
+    /// Lets what has just been queued wait beyond the usual limits. The allowance shrinks with the queue.
     pub fn allow(&mut self, more: Allowance) {
         let messages = (self.allowance.messages + more.messages).min(self.len());
         self.allowance = Allowance { messages, bytes: (self.allowance.bytes + more.bytes).min(self.bytes) };
     }
 
-    /// What may wait beyond the usual limits.
+    /// The allowance that is left.
     pub fn allowance(&self) -> Allowance {
         self.allowance
     }
@@ -276,18 +275,18 @@ impl OutQueue {
         self.items.push_back(Item::File(Box::new(piece)));
     }
 
-    /// Has what is queued from here on wait, once what is before it has gone.
+    /// Queues a wait: what is queued behind it is held back for a time when everything before it has been sent.
     pub(in crate::engine) fn push_wait(&mut self) {
         self.items.push_back(Item::Wait(None));
     }
 
-    /// Whether a wait has come to the front: nothing can be sent.
+    /// Whether a wait is at the front, so that nothing can be sent.
     #[inline]
     pub fn is_waiting(&self) -> bool {
         matches!(self.items.front(), Some(Item::Wait(_)))
     }
 
-    /// Begins the wait that has come to the front; false if there is none, or it has begun.
+    /// Begins the wait at the front; false if there is none, or it has begun before.
     pub(in crate::engine) fn begin_wait(&mut self, until: Instant) -> bool {
         match self.items.front_mut() {
             Some(Item::Wait(end @ None)) => {
@@ -298,7 +297,7 @@ impl OutQueue {
         }
     }
 
-    /// When the wait ends that has begun.
+    /// The end of the wait at the front, if it has begun.
     pub(in crate::engine) fn waits_until(&self) -> Option<Instant> {
         match self.items.front() {
             Some(Item::Wait(end)) => *end,
@@ -306,7 +305,7 @@ impl OutQueue {
         }
     }
 
-    /// Ends the wait that has come to the front.
+    /// Removes the wait at the front.
     pub(in crate::engine) fn end_wait(&mut self) {
         if self.is_waiting() {
             self.items.pop_front();
@@ -314,7 +313,7 @@ impl OutQueue {
         self.fit_allowance();
     }
 
-    /// The files in memory that are to be sent.
+    /// The files in memory that the queue holds.
     pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
         self.items.iter().filter_map(|item| match item {
             Item::File(piece) => match &piece.source {
@@ -325,8 +324,8 @@ impl OutQueue {
         })
     }
 
-    /// Hands what is at the front to `write`, and takes off as many bytes as that says have been sent. To be called with
-    /// something to send: the queue is neither empty nor waiting.
+    /// Hands what is at the front to `write`, and removes as many bytes as `write` has sent. The queue must be neither empty
+    /// nor waiting.
     #[inline]
     pub(in crate::engine) fn write<E>(
         &mut self,
@@ -356,7 +355,7 @@ impl OutQueue {
         (self.sent, self.bytes, self.allowance) = (0, 0, Allowance::default());
     }
 
-    /// Has the array of slices in a frame of its own, so that a frame alone does without.
+    /// The array of slices is in a stack frame of its own, so that a single frame is sent without it.
     #[inline(never)]
     fn write_gathered<T>(&self, write: impl FnOnce(Outgoing<'_>) -> T) -> T {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -368,7 +367,7 @@ impl OutQueue {
         }
     }
 
-    /// The rest of the only frame that waits.
+    /// The rest of the frame that waits alone.
     #[inline]
     fn only_frame(&self) -> Option<&[u8]> {
         match self.items.only() {
@@ -377,7 +376,7 @@ impl OutQueue {
         }
     }
 
-    /// Fills `slices` from the front, up to a file, a wait or 256 KiB; returns how many it filled.
+    /// Fills `slices` from the front, up to a file, a wait or 256 KiB; returns their number.
     fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut slots = Slots { slices, count: 0, bytes: 0, skipped: self.sent };
         for item in self.items.iter() {
@@ -395,7 +394,7 @@ impl OutQueue {
         slots.count
     }
 
-    /// Whether a file stands behind the first `count` messages. Groups and files do not meet in one queue.
+    /// Whether a file is behind the first `count` messages. Groups and files never meet in one queue.
     fn file_follows(&self, count: usize) -> bool {
         matches!(self.items.get(count), Some(Item::File(_)))
     }
@@ -407,7 +406,7 @@ impl OutQueue {
         }
     }
 
-    /// Takes `count` sent bytes off the front.
+    /// Removes `count` sent bytes from the front.
     fn advance(&mut self, mut count: usize) {
         while let Some(item) = self.items.front_mut() {
             if let Item::Wait(_) = item {
@@ -450,7 +449,7 @@ impl OutQueue {
         self.allowance.bytes = self.allowance.bytes.min(self.bytes);
     }
 
-    /// Adds the frames that wait to a map, by their addresses, with the bytes that they take.
+    /// Adds the waiting frames to a map from their addresses to the bytes that they take.
     pub(in crate::engine) fn find_frames(&self, found: &mut HashMap<*const Frame, usize>) {
         let mut find = |frame: &Rc<Frame>| found.insert(Rc::as_ptr(frame), frame.memory());
         for item in self.items.iter() {
@@ -466,13 +465,13 @@ impl OutQueue {
         }
     }
 
-    /// Leaves out all frames that wait, but for headers, metadata and what has begun to be sent. How many.
+    /// Drops all waiting frames but headers, metadata and the one that has partly been sent. Returns their number.
     pub fn drop_frames(&mut self) -> usize {
         let before = self.len();
         let mut waiting = mem::replace(&mut self.items, Fifo::new());
         self.more = 0;
         let mut begun = self.sent > 0;
-        // The header of a frame that has not been decided on yet, or has gone without the rest of its frame.
+        // The header of the frame that comes next, or one that has been sent without the rest of its frame.
         let mut header = None;
         let mut rest_is_owed = matches!(waiting.front(), Some(Item::Tail(..)));
         while let Some(item) = waiting.pop_front() {
@@ -515,22 +514,22 @@ impl OutQueue {
         !self.is_empty() && !self.is_waiting()
     }
 
-    /// Whether nothing waits.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Messages waiting.
+    /// Messages that wait.
     pub fn len(&self) -> usize {
         self.items.len() + self.more
     }
 
-    /// Bytes waiting in memory.
+    /// Bytes that wait in memory; those of files do not count.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Those of them that are no frames'.
+    /// Bytes of replies that wait.
     #[inline]
     pub fn reply_bytes(&self) -> usize {
         self.reply_bytes
@@ -548,7 +547,7 @@ impl OutQueue {
     }
 }
 
-/// Whether a player needs a frame for what comes later, and not for what comes with it.
+/// Whether a player needs a frame for later frames: a header or metadata.
 fn is_kept(frame: &Frame) -> bool {
     frame.role == Role::Header || frame.is_metadata()
 }
