@@ -1,4 +1,7 @@
-//! The context: all that the modules may see and ask for while a turn runs.
+//! The context: the state of the engine without its modules, which every hook gets.
+//!
+//! Modules read its public fields and call its methods, which only queue: nothing here calls a module or a socket. The
+//! fields are grouped: what modules use, configuration, bookkeeping, and the work that is left for later steps.
 
 use crate::engine::now::Now;
 use std::net::SocketAddr;
@@ -30,61 +33,68 @@ use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{TimerId, Timers};
 use crate::engine::work::Work;
 
-/// The queue of an HTTP session: it holds no frames.
+/// The limits of an HTTP session's queue, which holds no frames.
 const NO_FRAMES: QueueLimits = QueueLimits { messages: 0, cork: 0 };
 
-/// What the engine keeps of an application.
+/// An application, as the engine needs it while it serves.
 #[derive(Debug, Clone)]
 pub struct AppFacts {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The position of its RTMP server.
+    /// The position of its RTMP server among the servers.
     pub server: usize,
-    /// Clients that are connected to it.
+    /// Clients that are connected now.
     pub clients: usize,
-    /// How many there may be.
+    /// The most clients (`max_connections`).
     pub(super) most_clients: Option<usize>,
     pub(super) policy: Policy,
 }
 
 /// The engine's state, without the modules.
 pub struct Ctx {
-    /// The time of this turn.
+    // What modules use.
+    /// The time of the current step.
     pub now: Now,
     /// All sessions.
     pub sessions: Sessions,
     /// All streams.
     pub streams: Streams,
-    /// Streams that have ended and whose viewers wait for them.
+    /// Streams that have ended and whose viewers still wait.
     pub awaited: Awaited,
     /// All applications, by [`AppId`].
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
-    /// The process's file descriptors, and which of them are for what.
+    /// The file descriptors of the process and their reserve.
     pub descriptors: Descriptors,
-    /// What has been refused.
+    /// Counts of refused connections, clients and publishers.
     pub refusals: Refusals,
-    pub(super) connections: Connections,
-    pub(super) locations: Locations,
-    /// Which HTTP servers answer at each address.
-    pub(super) hosts: Vec<Hosts>,
+    /// The handling of panics, with their count.
+    pub panics: Panics,
+
+    // The configuration of servers and locations.
     pub(super) servers: Vec<ServerSettings>,
-    pub(super) timers: Timers,
+    /// The virtual hosts of each HTTP listener.
+    pub(super) hosts: Vec<Hosts>,
+    pub(super) locations: Locations,
+
+    // What the engine keeps for itself.
+    pub(super) connections: Connections,
     pub(super) budgets: Budgets,
+    pub(super) timers: Timers,
     pub(super) log_limits: LogLimits,
-    /// What is left to do.
-    pub(super) work: Work,
-    /// Requests that are suspended.
+    /// The number of suspended requests.
     pub(super) suspended: usize,
     pub(super) last_ticket: u64,
-    /// What becomes of panics, and how many there have been.
-    pub panics: Panics,
-    /// Whether the server is only finishing what it has.
+    /// Whether the server accepts nothing new and finishes what it has.
     pub(super) draining: bool,
-    /// Seconds since 1970 and the date they are, as HTTP writes it.
+    /// The current second since 1970, and its date as HTTP writes it.
     pub(super) date: (u64, String),
+    /// The seed for the random bytes of the next handshake.
     seed: u64,
+
+    // What is left for later steps.
+    pub(super) work: Work,
 }
 
 impl Ctx {
@@ -124,12 +134,12 @@ impl Ctx {
         }
     }
 
-    /// Whether the server is only finishing what it has: another may have its streams already.
+    /// Whether the server accepts nothing new and finishes what it has: another process may have its streams already.
     pub fn is_draining(&self) -> bool {
         self.draining
     }
 
-    /// The stream of that name, made if there is none.
+    /// The stream of this name, created if there is none.
     pub(super) fn find_or_create_stream(&mut self, app: AppId, name: &StreamName) -> StreamId {
         let app_name = self.apps.get(app.0).map_or("", |app| &app.name);
         self.streams.find_or_create(app, app_name, name)
@@ -145,7 +155,7 @@ impl Ctx {
         self.timers.cancel(timer);
     }
 
-    /// A peer has connected: a session that owes its first step.
+    /// Creates the session of a new connection, with the time for its first step.
     pub(super) fn open_session(
         &mut self,
         listener: &Listener,

@@ -1,8 +1,8 @@
-//! Opening files in folders that others may write to: who can put a link, a FIFO or a device in a file's place must
-//! not choose what the server reads or writes, nor stop it. And errors that name their file.
+//! Opening files in folders that other users may write to, and errors that name their file. Whoever can put a link, a FIFO
+//! or a device in a file's place must not choose what the server reads or writes, nor block it.
 //!
-//! No link in the last place of a path is followed, no open waits, and [`open`] takes nothing but a regular file. Links
-//! above the last place are the operator's.
+//! No open follows a link in the last part of a path, none waits, and [`open`] takes only regular files. Links in the other
+//! parts are the operator's.
 //!
 //! | what is opened | how | if it is missing | what else is taken |
 //! |---|---|---|---|
@@ -25,12 +25,12 @@ use nix::fcntl::{OFlag, openat};
 use nix::libc::{EISDIR, ELOOP};
 use nix::sys::stat::Mode;
 
-/// Flags by which an open follows no link in the last place, does not wait for the other end of a FIFO, and gives the
+/// Flags for an open that follows no link in the last part of the path, does not wait for the other end of a FIFO, and gives the
 /// process no terminal.
 pub const CAREFUL: OFlag =
     OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
 
-/// Opens a regular file.
+/// Opens a regular file; anything else is an error.
 pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     let opened = open_any(options, path).map_err(|error| match error.raw_os_error() {
         Some(ELOOP) => io::Error::other("a link, which is not followed"),
@@ -40,17 +40,17 @@ pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadat
     regular(opened?)
 }
 
-/// Opens a regular file of an open folder. `access` is reading or writing.
+/// Opens a regular file in an open folder. `access` is for reading or writing.
 pub fn open_in(folder: &File, name: &CStr, access: OFlag) -> io::Result<(File, Metadata)> {
     regular(openat(folder, name, access | CAREFUL, Mode::empty())?.into())
 }
 
-/// Opens whatever there is but a link; the caller has to look what it is.
+/// Opens anything but a link; the caller has to check its kind.
 pub fn open_any(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.custom_flags(CAREFUL.bits()).open(path)
 }
 
-/// Makes a file to be written to; an error of the kind `AlreadyExists` if anything has its name, and be it a link.
+/// Creates a file for writing; fails with `AlreadyExists` if anything has its name, even a link.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(mode).open(path)
 }

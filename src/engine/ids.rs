@@ -1,12 +1,14 @@
-//! What sessions, streams, applications and locations are known by.
+//! Ids of sessions, streams, message streams, applications and locations.
+//!
+//! Sessions and streams are known by a slot and a serial, so a late id finds nothing instead of the slot's next owner.
+//! Applications and locations are positions in the configuration, which does not change while the server runs.
 
 use std::fmt;
 
-/// A session: a slot and a serial, so that a late id never finds the slot's next owner. Shown as
-/// "#serial", as every log line begins.
+/// A session. Displayed as "#serial", with which every log line of a session begins.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId {
-    /// The slot; whoever owns the sockets may use it as an index.
+    /// The slot, by which net finds the socket.
     pub index: u32,
     serial: u32,
 }
@@ -23,7 +25,7 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A stream: a slot and a serial, so that a late id never finds the slot's next owner.
+/// A stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId {
     index: u32,
@@ -47,7 +49,7 @@ impl StreamId {
     }
 }
 
-/// One message stream of one session: what publishes or plays.
+/// One message stream of one session: one publisher or one player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
     /// The session.

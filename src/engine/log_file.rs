@@ -1,5 +1,5 @@
-//! Opening logs. Whoever may write to a log's folder must not choose, by a link in it, which file the server
-//! adds to (CVE-2016-1247), and a FIFO without a reader must not stop the server.
+//! Opening log files. Whoever may write to a log's folder must not choose, by a link, the file that the server appends to
+//! (CVE-2016-1247), and a FIFO without a reader must not block the server. Writing is done elsewhere.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, create_dir_all, read_link};
@@ -11,19 +11,19 @@ use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NONBLOCK};
 
 use super::files::open_any;
 
-/// Where a process' output goes anyway, or nowhere. These are devices or links, and safe.
+/// A standard stream of the process, or none. Their paths are devices or links, and safe to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandardStream {
     /// Standard output.
     Output,
     /// Standard error.
     Error,
-    /// Nowhere.
+    /// `/dev/null`.
     Null,
 }
 
 impl StandardStream {
-    /// What a path names.
+    /// The stream that a path names.
     pub fn named(path: &Path) -> Option<Self> {
         match path.as_os_str().as_encoded_bytes() {
             b"/dev/stdout" | b"/dev/fd/1" | b"/proc/self/fd/1" => Some(Self::Output),
@@ -33,7 +33,7 @@ impl StandardStream {
         }
     }
 
-    /// What a path of a log names, itself or as a link, as in images of containers.
+    /// The stream that the path of a log names, directly or by a link, as in container images.
     pub fn of_log(path: &Path) -> Option<Self> {
         Self::named(path).or_else(|| Self::named(&read_link(path).ok()?))
     }
@@ -52,23 +52,23 @@ impl StandardStream {
 pub struct LogFile {
     /// The file, which is added to.
     pub file: File,
-    /// Whether it is a FIFO that nobody reads yet; what is written waits there.
+    /// Whether it is a FIFO without a reader; what is written waits there.
     pub lacks_reader: bool,
 }
 
-/// Makes the folder of a log or pid file that is to be made. Files that were written for nginx name `logs/error.log`, which
-/// is there only below nginx's own prefix.
+/// Creates the folder of a log or pid file. Files written for nginx name `logs/error.log`, which exists only below nginx's
+/// own prefix.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), create_dir_all)
 }
 
-/// Opens a log, which is made with its folder if it is missing: a regular file, a FIFO or a character device. No link is followed
-/// but one to a [`StandardStream`] stream.
+/// Opens a log: a regular file, a FIFO or a character device. A missing one is created with its folder. No link is followed
+/// but one to a [`StandardStream`].
 pub fn open(path: &Path) -> io::Result<LogFile> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     if let Some(standard) = StandardStream::of_log(path) {
-        // Not the link, which may be another one by now.
+        // By its own path: the link may have changed by now.
         let file = options.custom_flags(O_NONBLOCK | O_NOCTTY).open(standard.path())?;
         return Ok(LogFile { file, lacks_reader: false });
     }
@@ -100,7 +100,7 @@ fn accept(path: &Path, file: File) -> io::Result<LogFile> {
     Ok(LogFile { file, lacks_reader: false })
 }
 
-/// Opens a FIFO for reading, too, so that what is written waits while it has no reader.
+/// Opens a FIFO for reading as well, so that what is written waits while it has no reader.
 fn open_fifo(path: &Path) -> io::Result<File> {
     let file = open_any(OpenOptions::new().read(true).write(true), path)?;
     if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(io::Error::other("not a FIFO")) }

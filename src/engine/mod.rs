@@ -1,9 +1,9 @@
-//! The whole server without sockets: bytes and the time go in, queued bytes and actions come out.
+//! The engine: the whole server without sockets. Bytes and the time go in; queued bytes and actions come out.
 //!
-//! [`Engine`] owns the modules and the context, [`Ctx`], which owns the sessions, streams and timers.
-//! They are disjoint fields, so a module's hook may have the context while the engine walks the
-//! modules. Sessions are freed only by [`Engine::step`]; ids carry serials, so a late answer to a session or
-//! stream that is gone finds nobody.
+//! [`Engine`] owns the modules and the context, [`Ctx`], with sessions, streams and timers. They are disjoint fields, so a
+//! hook gets the context while the engine iterates over the modules. Sessions are freed only by [`Engine::step`]; ids carry
+//! serials, so a late answer to a freed session or stream finds nothing. This file has what net and main call; it never
+//! blocks, reads a clock or opens a socket.
 
 mod config;
 mod ctx;
@@ -79,12 +79,12 @@ use session::{Life, Speaks};
 use timers::Timer;
 use work::Task;
 
-/// Why a session ends whose client has gone.
+/// The closing reason of a session whose client has closed the connection.
 const CLIENT_LEFT: &str = "the client has left";
-/// Why a session ends that was publishing, and whose client has gone.
+/// The same for a session that was publishing.
 const CONNECTION_LOST: &str = "the connection was lost";
 
-/// The directives of all modules and of the engine itself, in the order of the table.
+/// The directives of the engine and of all modules, by section, in the order of the table.
 pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Directive])> {
     let own = [
         ("core", config::directives::DIRECTIVES),
@@ -96,13 +96,13 @@ pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Dir
     all.filter(|(_, directives)| !directives.is_empty()).collect()
 }
 
-/// The table that a configuration is checked against.
+/// The table against which a configuration is checked.
 pub fn directive_table(modules: &[Box<dyn Module>]) -> Table {
     let parts: Vec<_> = sections(modules).into_iter().map(|(_, directives)| directives).collect();
     Table::new(&parts)
 }
 
-/// Reads a checked configuration, with what the modules declare.
+/// Reads a checked configuration, with the features that the modules declare.
 fn read<'t>(root: &Scope<'t>, modules: &[Box<dyn Module>], faults: &mut conf::Faults) -> Config<'t> {
     let mut config = Config::read(root, faults);
     modules.iter().for_each(|module| module.declare(&mut config));
@@ -120,7 +120,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine for a checked configuration; nothing is opened. `seed` feeds what should differ from run to run.
+    /// An engine for a checked configuration; nothing is opened yet. `seed` is for what should differ from run to run.
     pub fn new(
         root: &Scope<'_>,
         mut modules: Vec<Box<dyn Module>>,
@@ -137,7 +137,7 @@ impl Engine {
         Ok(Self { modules, cx, listeners: config.listeners, composing: HashMap::new() })
     }
 
-    /// Tries what the start will do, and tells what will fail or surprise. `root` is the configuration of this engine.
+    /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
         let config = read(root, &self.modules, &mut conf::Faults::default());
         config::probe::whole(root, &config, probe);
@@ -147,7 +147,7 @@ impl Engine {
         config::probe::keep_what_concerns(root, probe);
     }
 
-    /// Opens what is to be open before the process goes into the background and becomes another user.
+    /// Has the modules open their files, before the process goes into the background and changes its user.
     pub fn open(&mut self) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         for module in &mut self.modules {
@@ -156,8 +156,8 @@ impl Engine {
         faults.into_result(())
     }
 
-    /// The loop begins: modules may take up what an earlier run has left. (A configuration that is only
-    /// tested gets an engine, too, but no start.)
+    /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets an engine,
+    /// too, but no start.)
     pub fn start(&mut self, now: Now) {
         self.cx.now = now;
         for module in &mut self.modules {
@@ -165,13 +165,13 @@ impl Engine {
         }
     }
 
-    /// What to listen on; the position is the number that [`Engine::accept`] wants.
+    /// The addresses to listen on. [`Engine::accept`] takes the position of one.
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners
     }
 
-    /// A peer has connected to a listener; `local` is the machine's end. One that is too many gets no session, only
-    /// these bytes, as far as they can be sent at once.
+    /// Accepts a connection at a listener; `local` is the server's address of it. One beyond a limit gets no session; the error
+    /// is what may be sent to it at once.
     pub fn accept(
         &mut self,
         listener: usize,
@@ -186,8 +186,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// A session's peer has closed the connection, or it has been reset. Those who play leave in either way; who
-    /// publishes says so before.
+    /// The peer has closed or reset the connection. Players leave in either way; a publisher that stops says so before, so this
+    /// one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {
@@ -202,19 +202,19 @@ impl Engine {
         }
     }
 
-    /// A session's socket has failed.
+    /// The socket of a session has failed.
     pub fn disconnected(&mut self, id: SessionId, why: &str, now: Now) {
         self.cx.now = now;
         self.cx.close(id, why);
     }
 
-    /// Whether a session has something that can be sent now.
+    /// Whether a session has output that can be sent now.
     pub fn has_output(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(|session| session.out.can_send())
     }
 
-    /// Sends what is at the front of a session's queue: `write` gets it, and returns how many bytes it has sent; it is not
-    /// called if there is nothing to send. Returns these bytes if there is more to send.
+    /// Sends the front of a session's queue: `write` gets it and returns how many bytes it has sent. Without anything to send
+    /// it is not called. Returns that number if there is more to send.
     #[inline]
     pub fn send<E>(
         &mut self,
@@ -248,12 +248,12 @@ impl Engine {
         Ok(None)
     }
 
-    /// Whether queues are filling up, so that they should be written before more is read.
+    /// Whether a queue is filling up, so that the queues should be written before more input is read.
     pub fn needs_flush(&self) -> bool {
         self.cx.work.needs_flush
     }
 
-    /// The sessions with something new to send, each once.
+    /// Takes the sessions with new output, each once.
     pub fn take_dirty(&mut self) -> Vec<SessionId> {
         if std::mem::take(&mut self.cx.work.needs_flush) {
             self.cx.end_full_waits();
@@ -267,27 +267,27 @@ impl Engine {
         dirty
     }
 
-    /// Whether there is something to do before any socket or timer says so.
+    /// Whether a step has something to do, whatever sockets and timers say.
     pub fn has_work(&self) -> bool {
         self.cx.work.is_pending()
     }
 
-    /// Whether sessions and answers that have ended wait for their steps, so that no more should be begun.
+    /// Whether ends of sessions and answers wait for their steps; then nothing new should be started.
     pub fn is_ending(&self) -> bool {
         self.cx.work.is_ending()
     }
 
-    /// RTMP clients without a stream whose input waits for its step.
+    /// The number of RTMP clients without a role whose input waits for its step.
     pub fn joining(&self) -> usize {
         self.cx.work.joining.len()
     }
 
-    /// When [`Engine::expire`] wants to be called next.
+    /// The time at which [`Engine::expire`] has to be called next.
     pub fn next_deadline(&mut self) -> Option<std::time::Instant> {
         self.cx.timers.next()
     }
 
-    /// Lets one expired timer act; false if there is none.
+    /// Handles one expired timer; false if there is none.
     pub fn expire(&mut self, now: Now) -> bool {
         self.cx.now = now;
         if let Some(id) = self.cx.timers.pop_expired_answer_wait(now.instant) {
@@ -305,7 +305,7 @@ impl Engine {
                 self.end_stream_after_panic(id);
                 publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
             }
-            // The module has its other timers.
+            // A module keeps its other timers.
             Timer::Module { .. } => {}
         }
         true
@@ -323,8 +323,8 @@ impl Engine {
         }
     }
 
-    /// Does one step of what is left to do; false if there is nothing. Between two steps
-    /// others may have their turn.
+    /// Does one step of the work that is left, see `Work`; false if there is none. Between two steps net may serve other
+    /// sessions.
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
         self.enforce_budgets();
@@ -355,23 +355,23 @@ impl Engine {
         true
     }
 
-    /// What is asked of whoever owns the sockets, one after the other.
+    /// The next action for net.
     pub fn next_action(&mut self) -> Option<Action> {
         self.cx.work.actions.pop_front()
     }
 
-    /// What becomes of panics; it counts for itself.
+    /// A handler of panics like the engine's, with a count of its own.
     pub fn panics(&self) -> Panics {
         self.cx.panics.with_zero_count()
     }
 
-    /// Something that was done for a session has panicked outside the engine.
+    /// Counts a panic outside the engine that concerns a session, and closes that.
     pub fn panicked(&mut self, id: SessionId) {
         self.cx.panics.count += 1;
         self.cx.close_after_panic(id);
     }
 
-    /// Does something; `None` if it has panicked.
+    /// Runs `work`; `None` if it has panicked.
     fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let mut panics = self.cx.panics.with_zero_count();
         let done = panics.contain(|| work(self));
@@ -379,14 +379,14 @@ impl Engine {
         done
     }
 
-    /// Does something for a session, which ends if that panics.
+    /// Runs `work` for a session, and closes that if it panics.
     fn contain_for(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
         if self.contain(work).is_none() {
             self.cx.close_after_panic(id);
         }
     }
 
-    /// Calls a hook of every module, in their order: one that panics does not keep the others from theirs.
+    /// Calls a hook of every module, in order; a panic in one does not keep the others from theirs.
     fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
         for module in &mut self.modules {
             let cx = &mut self.cx;
@@ -396,7 +396,7 @@ impl Engine {
         }
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub fn session_count(&self) -> usize {
         self.cx.sessions.len()
     }

@@ -1,4 +1,5 @@
-//! The hooks of a feature: [`Module`], one per process. The other kind of hook is `Sink`, one per stream and output.
+//! The trait of a feature: [`Module`], one object for the process. The other trait is `Sink`, one object for each output of
+//! each stream. Here are only the hooks and their defaults; who calls them when is said at each.
 
 use crate::engine::http::answer::Answer;
 use crate::engine::http::answer::Route;
@@ -26,40 +27,39 @@ use crate::engine::request::Request;
 
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
 ///
-/// A hook gets the whole engine context but no way to call the engine back: it queues (send, close,
-/// timers), and steps to come act.
+/// A hook gets the context but cannot call the engine: it queues (send, close, timers), and later steps act.
 pub trait Module {
-    /// The module's name: that of its file, and of its directives' prefix where they have one.
+    /// The module's name: that of its file, and the prefix of its directives where they have one.
     fn name(&self) -> &'static str;
 
-    /// The module's directives, the only place where they are declared.
+    /// The module's directives, declared nowhere else.
     fn directives(&self) -> &'static [Directive];
 
-    /// Says of each application and location what other modules have to know of this one's directives.
+    /// Tells other modules about this one's directives, for each application and location.
     fn declare(&self, _config: &mut Config<'_>) {}
 
-    /// Takes the module's settings out of a checked configuration; all that is wrong with them is the error.
+    /// Reads the module's settings from a checked configuration; the error has all that is wrong with them.
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors>;
 
-    /// Tries what the start, and a stream, will do with these settings, and tells what will fail or surprise. Changes
+    /// Checks what the start, or a stream, would do with these settings, and reports what would fail or surprise. Changes
     /// nothing, and opens nothing for writing.
     fn probe(&self, _config: &Config<'_>, _probe: &mut Probe) {}
 
-    /// Opens what is to be open before the process goes into the background and becomes another user.
+    /// Opens files, before the process goes into the background and changes its user.
     fn open(&mut self) -> Result<(), conf::Errors> {
         Ok(())
     }
 
-    /// The server begins to serve; before, nothing else on a disk is touched.
+    /// The server begins to serve. Before, a module touches nothing else on the disk.
     fn on_start(&mut self, _cx: &mut Ctx) {}
 
-    /// Judges a connect, publish or play before anything is created for it; may rename the stream. Called at each
-    /// [`Gate`]: a module judges at the one that is its own.
+    /// Decides about a connect, publish or play before anything is created for it; may rename the stream. Called at each
+    /// [`Gate`]; a module decides at its own.
     fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request, _gate: Gate) -> Verdict {
         Verdict::Continue
     }
 
-    /// Goes on with a request that this module has suspended; may rename the stream, or suspend it again.
+    /// Decides about a request that this module has suspended, by the reply; may rename the stream, or suspend it again.
     fn resume(&mut self, _cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
         match reply {
             Reply::Grant => Verdict::Continue,
@@ -78,11 +78,11 @@ pub trait Module {
     /// A stream is about to end; its sinks are still there.
     fn on_stream_end(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
 
-    /// A publisher has begun, the first one of a stream or one that goes on with it. Of a stream that begins,
+    /// A publisher has begun, the first of its stream or one with which the stream continues. For a new stream
     /// [`on_stream_start`](Self::on_stream_start) has been called before.
     fn on_publish_start(&mut self, _cx: &mut Ctx, _stream: StreamId, _publisher: Endpoint) {}
 
-    /// A publisher has stopped, is lost, or gives way to another; the stream may go on.
+    /// A publisher has stopped, is lost, or is replaced; the stream may continue.
     fn on_publish_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _publisher: Endpoint) {}
 
     /// A player has joined a stream, which need not have a publisher yet.
@@ -91,10 +91,10 @@ pub trait Module {
     /// A player is about to leave its stream.
     fn on_play_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
-    /// A player has paused, gone on, sought, or asked for audio or video or for none; it has been answered.
+    /// A player has paused, resumed, sought, or switched audio or video on or off; it has been answered.
     fn on_play_control(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint, _control: Control) {}
 
-    /// A session is about to end: it has left its stream and is sent nothing more. Called once.
+    /// A session is about to end: it has left its streams and is sent nothing more. Called once.
     fn on_close(&mut self, _cx: &mut Ctx, _session: SessionId) {}
 
     /// A shared object message has come from a session that is connected to an application.
@@ -107,24 +107,23 @@ pub trait Module {
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}
 
-    /// An HTTP request has come to a server; where it goes has not been looked for. The first module that
-    /// does not continue decides.
+    /// An HTTP request has come to a server; its location is not known yet. The first module that does not continue decides.
     fn on_http_server(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
 
-    /// An HTTP request has come to a location; nobody has been asked for an answer. The first module that
-    /// does not continue decides.
+    /// An HTTP request has come to a location, before any module is asked for an answer. The first module that does not continue
+    /// decides.
     fn on_http_location(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
 
-    /// An HTTP request that has been let through to its location; the first module that answers wins.
+    /// An HTTP request is to be answered at its location. The first module with an answer gives it.
     fn on_http(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Option<Answer> {
         None
     }
 
-    /// The answer to an HTTP request is an error of this status; there may be a better one.
+    /// The answer to an HTTP request is an error of this status, which may be replaced.
     fn on_http_error(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _status: u16) -> Route {
         Route::Continue
     }
@@ -132,8 +131,8 @@ pub trait Module {
     /// An answer is about to be sent; its head may be changed.
     fn on_http_reply(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _head: &mut http::ResponseHead) {}
 
-    /// An answer waits to be sent, for as long as the client likes to take: what
-    /// [`on_http_done`](Self::on_http_done) does not look at may be dropped.
+    /// An answer has been queued. What [`on_http_done`](Self::on_http_done) does not need of the request may be freed, as the
+    /// client may take long.
     fn on_http_queued(&mut self, _request: &mut HttpRequest) {}
 
     /// An answer has been sent, or never will be.

@@ -1,8 +1,8 @@
-//! The time. Only `net` reads the clocks.
+//! The time, which is a parameter everywhere. Only `net` reads the clocks.
 
 use std::time::{Instant, SystemTime};
 
-/// The time, as whoever polls the sockets read it for this turn.
+/// The time as net has read it for the current turn or step.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     /// For deadlines and durations.

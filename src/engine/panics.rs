@@ -1,11 +1,11 @@
-//! The net below all care: a panic, which is a fault of ours, ends what it came from and nothing else.
+//! Containment of panics: a panic, which is a fault of the server, ends what it came from and nothing else.
 //!
-//! What is unwound may be left half done. So whoever contains a panic gives up the session, sink or timer
-//! that the panic came from; it is freed without running more of its own code.
+//! The state of what panicked may be incomplete. So whoever contains a panic gives up that session, sink or timer, and frees
+//! it without running more of its code. Parsers must not rely on this.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What becomes of panics, and how many there have been.
+/// Whether panics are contained, and their count.
 #[derive(Debug, Clone, Copy)]
 pub struct Panics {
     is_contained: bool,
@@ -21,18 +21,18 @@ impl Default for Panics {
 }
 
 impl Panics {
-    /// Panics are contained in a debug build, too.
+    /// Contains panics in a debug build, too.
     #[cfg(test)]
     pub fn contained() -> Self {
         Self { is_contained: true, count: 0 }
     }
 
-    /// The same, to count for itself what is to be added later.
+    /// The same with a count of its own, which the caller adds later.
     pub fn with_zero_count(self) -> Self {
         Self { count: 0, ..self }
     }
 
-    /// Does something; `None` if it has panicked.
+    /// Runs `work`; `None` if it has panicked.
     #[inline]
     pub fn contain<T>(&mut self, work: impl FnOnce() -> T) -> Option<T> {
         if !self.is_contained {

@@ -1,4 +1,4 @@
-//! Durations, counts, sizes and bit rates as log lines say them.
+//! Durations, counts, sizes and bit rates as log lines write them. Nothing here logs.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub fn bit_rate(bytes: u64, time: Duration) -> String {
     scaled(rate, "bit/s")
 }
 
-/// A number of at least some hundreds in thousands, millions or more of its unit.
+/// A number from some hundreds on, in thousands, millions or more of its unit.
 fn scaled(number: f64, unit: &str) -> String {
     let thousands = number / 1000.0;
     let (value, prefix) = match thousands {

@@ -1,52 +1,54 @@
-//! What a client asks for, and what the modules say to it.
+//! A client's request to connect, publish or play, and the words in which modules decide about it.
+//!
+//! Only the types: the way through the gates is `rtmp/gates.rs`. An HTTP request is [`HttpRequest`](super::HttpRequest).
 
 use std::time::Instant;
 
 use crate::engine::ids::{AppId, Endpoint, SessionId};
 use crate::rtmp::command::{After, Connect, PublishType};
 
-/// What a session asks for, on its way through the gates.
+/// A request on its way through the gates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Who asks.
+    /// The session that makes it.
     pub session: SessionId,
-    /// The application; for a connect, the one that was found.
+    /// The application; for a connect, the one that its name means.
     pub app: AppId,
-    /// The stream's name by the one rule for names, which modules may change; empty for a connect.
+    /// The stream's name, as [`StreamName`](super::StreamName) allows it; modules may change it. Empty for a connect.
     pub name: String,
     /// The arguments after "?".
     pub args: String,
-    /// What is asked.
+    /// What is requested.
     pub kind: RequestKind,
-    /// What [`Ctx::answer`](super::Ctx::answer) wants if the module that is asked now suspends the request: a new one each time.
+    /// The ticket for [`Ctx::answer`](super::Ctx::answer), if the module that is asked now suspends the request: each has another.
     pub ticket: Ticket,
 }
 
-/// The three things that are asked for.
+/// The three kinds of requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RequestKind {
-    /// To be let in.
+    /// To connect to an application.
     Connect(Box<Connect>),
     /// To publish.
     Publish {
         /// The message stream to publish on.
         msid: u32,
-        /// What the stream is to be.
+        /// The kind of publish: live, record or append.
         publish_type: PublishType,
     },
     /// To play.
     Play {
         /// The message stream to play on.
         msid: u32,
-        /// How much is wanted, milliseconds of media; `None` for all.
+        /// The duration that is wanted, in milliseconds of media; none for all.
         duration: Option<u32>,
-        /// How this play stands to the one before.
+        /// What becomes of the play before it.
         after: After,
     },
 }
 
 impl Request {
-    /// A request that has been to no gate yet.
+    /// A request that has passed no gate yet.
     pub(super) fn new(
         session: SessionId,
         app: AppId,
@@ -66,7 +68,7 @@ impl Request {
         }
     }
 
-    /// The word for what is asked: "connect", "publish" or "play".
+    /// The word for its kind: "connect", "publish" or "play".
     pub fn verb(&self) -> &'static str {
         match self.kind {
             RequestKind::Connect(_) => "connect",
@@ -76,16 +78,16 @@ impl Request {
     }
 }
 
-/// What a request passes, in this order: at each gate every module is asked, and all must agree.
+/// The gates that a request passes, in this order. At each one every module is asked, and all must agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gate {
-    /// Who asks: access rules, keys. A key may stand for the stream's name, and change it.
+    /// The client: access rules, keys. A key may stand for the stream's name, and change it.
     Access,
-    /// What there is here: `live on`, limits. Behind it the engine refuses clients that are too many and names that are taken.
+    /// The service: `live on`, limits. After it the engine refuses clients beyond a limit and names that are taken.
     Service,
-    /// What others say who are asked over the network: the request is suspended, and the answer may change the name.
+    /// Callbacks over the network: the request is suspended, and the answer may change the name.
     Callback,
-    /// Whether the outputs can take the name that it has come to. Behind it the engine looks for a taken name again.
+    /// The name: whether the outputs can take it as it is now. After it the engine checks again that it is not taken.
     Name,
 }
 
@@ -101,31 +103,31 @@ impl Gate {
     }
 }
 
-/// What a module says to a request at a gate.
+/// A module's decision about a request at a gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Ask the next module; after the last one at the last gate the request is granted.
     Continue,
     /// Refuse; the peer and the log get the reason.
     Deny(String),
-    /// Wait: neither read nor parse this session until [`Ctx::answer`](super::Ctx::answer) is called with the request's
-    /// ticket. What is said then, [`Module::resume`](super::Module::resume) decides.
+    /// Suspend the request: the session is neither read nor parsed until [`Ctx::answer`](super::Ctx::answer) is called with its
+    /// ticket. Then [`Module::resume`](super::Module::resume) decides.
     Suspend {
         /// When the engine answers [`Reply::TimedOut`].
         until: Instant,
     },
 }
 
-/// One suspension of a request; an answer to any but the latest of a session finds nobody.
+/// One suspension of a request. An answer with an older ticket than the session's latest has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    /// Whose request it is.
+    /// The session that makes the request.
     pub session: SessionId,
-    /// Counts how often modules have been asked about requests.
+    /// The number of the question to a module.
     pub(super) serial: u64,
 }
 
-/// What has become of that for which a request was suspended.
+/// The answer to a suspended request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Yes.
@@ -138,7 +140,7 @@ pub enum Reply {
     TimedOut,
 }
 
-/// How far a request has come: the module that has been asked last.
+/// The progress of a request: the module that has been asked last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     pub gate: Gate,
@@ -146,7 +148,7 @@ pub(super) struct Position {
     pub module: usize,
 }
 
-/// A request that a module has suspended.
+/// A suspended request.
 #[derive(Debug)]
 pub(super) struct Suspended {
     pub request: Request,

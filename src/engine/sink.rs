@@ -1,4 +1,7 @@
-//! One output of one stream.
+//! The trait of an output: [`Sink`], one object for each output of each stream, such as its HLS fragments or its recording.
+//!
+//! The engine calls sinks in order with every frame, and finishes and drops them with the stream. A sink sees no engine, no
+//! session and no other sink; what it may use comes with each call as an [`Outlet`].
 
 use std::io;
 use std::rc::Rc;
@@ -16,30 +19,29 @@ pub enum Finish {
     ServerStops,
 }
 
-/// What a sink may use while it is called.
+/// The surroundings of a sink during a call.
 #[derive(Debug)]
 pub struct Outlet<'a> {
     /// The time.
     pub now: Now,
-    /// Where its files go that are not on a disk.
+    /// The files in memory, for a sink whose files are not on a disk.
     pub memory: &'a mut MemoryFiles,
 }
 
 /// An output of one stream, such as a set of HLS fragments.
 ///
-/// A sink sees no engine. Its error ends the sink with one log line; the publisher lives on. It is finished before
-/// it is dropped, unless it has panicked: its Drop must do nothing that could do so again.
+/// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, unless it has
+/// panicked: its Drop must not run code that could panic again.
 pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()>;
 
-    /// The publisher is lost, or gives way to another. What comes next, headers first, does not continue what
-    /// came before, though its times do.
+    /// The publisher is lost or replaced. The next frames, headers first, do not continue those before, though their times do.
     fn discontinuity(&mut self, _outlet: &mut Outlet<'_>) {}
 
     /// No frame follows.
     fn finish(&mut self, _why: Finish, _outlet: &mut Outlet<'_>) {}
 
-    /// Gives back the memory that it has beyond its share: somebody with less than a share needs some.
+    /// Gives back memory beyond its share, as an output with less than a share needs some.
     fn give_way(&mut self, _outlet: &mut Outlet<'_>) {}
 }

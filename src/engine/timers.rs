@@ -1,5 +1,5 @@
-//! Deadlines, nearest first. Those of sessions and streams are not removed before their time: when one expires, the session or
-//! stream says whether it still means anything. Those of modules have ids and can be cancelled.
+//! All deadlines of the process, nearest first. Those of sessions and streams are never removed early: when one expires, the
+//! session or stream decides whether it still counts. Those of modules have ids and can be cancelled. Nothing is called here.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
@@ -8,25 +8,25 @@ use std::time::Instant;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// Look at a session. Its `timer_at` tells whether this entry is the one that counts.
+    /// Check a session. Its `timer_at` tells whether this entry counts.
     Session {
         /// The session.
         id: SessionId,
-        /// When the entry was to expire.
+        /// The time of the entry.
         at: Instant,
     },
-    /// Look at a stream.
+    /// Check a stream.
     Stream(StreamId),
     /// Call a module.
     Module {
         /// The module's name.
         module: &'static str,
-        /// Which of the module's timers it is.
+        /// The id of the timer.
         id: TimerId,
-        /// What the module gave to know its purpose by.
+        /// The module's own mark for the purpose.
         token: u64,
     },
 }
@@ -35,7 +35,7 @@ pub enum Timer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId(u64);
 
-/// Cancelled timers that may be left among the others, beside as many as there are others.
+/// Cancelled entries that may be left in the heap, beside half of all.
 const FREE_CANCELLED: usize = 64;
 
 /// All deadlines of the process.
@@ -44,11 +44,11 @@ pub struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,
     /// The timers of modules that have neither expired nor been cancelled.
     set: HashSet<TimerId>,
-    /// How many of the entries are cancelled.
+    /// The number of cancelled entries.
     cancelled: usize,
     last: u64,
-    /// Sessions whose answer to a play is out, and what follows it waits. All wait equally long, so the first is the first
-    /// to expire. As bounded as what clients may ask for.
+    /// Sessions that wait behind the answer to a `play`. All wait for the same time, so the first expires first. Bounded by
+    /// what clients may request.
     answer_waits: VecDeque<(Instant, SessionId)>,
 }
 
@@ -80,7 +80,7 @@ impl Timers {
         }
     }
 
-    /// Adds the wait behind a session's answer to a play. Every wait is as long as the others.
+    /// Adds the wait of a session behind its answer to a `play`. All waits must have the same length.
     pub fn add_answer_wait(&mut self, until: Instant, id: SessionId) {
         debug_assert!(
             self.answer_waits.back().is_none_or(|(last, _)| *last <= until),
@@ -89,7 +89,7 @@ impl Timers {
         self.answer_waits.push_back((until, id));
     }
 
-    /// The sessions that wait behind an answer to a play, and some that have ended.
+    /// The sessions that wait behind an answer to a `play`; some may have ended.
     pub fn answer_waits(&self) -> impl Iterator<Item = SessionId> {
         self.answer_waits.iter().map(|(_, id)| *id)
     }
@@ -100,7 +100,7 @@ impl Timers {
         [self.next_timer(), wait].into_iter().flatten().min()
     }
 
-    /// Takes one timer whose deadline has come.
+    /// Takes an expired timer.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
         while self.next_timer()? <= now {
             let Reverse((_, timer)) = self.heap.pop()?;
@@ -112,7 +112,7 @@ impl Timers {
         None
     }
 
-    /// Takes a session whose wait is over; it may have ended before.
+    /// Takes a session whose wait has expired; it may have ended.
     pub fn pop_expired_answer_wait(&mut self, now: Instant) -> Option<SessionId> {
         if self.answer_waits.front()?.0 > now {
             return None;

@@ -1,4 +1,4 @@
-//! What the engine has left to do, one step at a time.
+//! The work lists of the engine, and the order in which steps take from them. Nothing here does the work.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,59 +8,64 @@ use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::request::{Reply, Ticket};
 
-/// What the end of a turn asks of whoever owns the sockets.
+/// A request of the engine to net, which owns the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Read this session again, though no new bytes have been announced.
     Read(SessionId),
-    /// Have this session sent what it has not asked for, by [`Engine::send_unsolicited`](crate::engine::Engine::send_unsolicited), unless there
-    /// is more of it to be read.
+    /// Call [`Engine::send_unsolicited`](crate::engine::Engine::send_unsolicited) for this session, unless more of its input is
+    /// unread.
     SendUnsolicited(SessionId),
-    /// Give up on this session when its peer's host has been heard of in no way for so long.
+    /// Set keepalive and TCP_USER_TIMEOUT, so that the socket fails when the peer's host has been unreachable for this time.
     DetectDeadPeer(SessionId, Duration),
-    /// Say that nothing more will be sent; the peer may still send.
+    /// Close the sending side of the socket; the peer may still send.
     ShutDownWrite(SessionId),
-    /// Close the socket; the session is gone.
+    /// Close the socket; the session has been freed.
     CloseSocket(SessionId),
 }
 
-/// Work that waits for [`Engine::step`](crate::engine::Engine::step). Entries are taken one by one: whoever polls the
-/// sockets may stop between two of them, and one that panics takes no other along.
+/// Work that waits for [`Engine::step`](crate::engine::Engine::step). Each step takes one entry, so net may serve sockets
+/// between two of them, and a panic costs only the entry that it came from.
 ///
-/// Every other step is of a session that publishes or plays, if one of them goes on. Of the rest, what ends comes first, in
-/// the order of the fields: it is soon done, and memory waits for it. Then, by turns, an answer that is composed, a client
-/// of RTMP that has no stream yet, and a client that goes on asking: none of them waits for the others to have nothing more.
+/// The order of steps:
+///
+/// 1. Every other step is input of a session with a role (`streaming`), if any waits.
+/// 2. What ends, in the order of the fields from `answers` to `done_exchanges`: it is soon done, and frees memory.
+/// 3. By turns an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so that none
+/// of the three waits until the others have nothing left.
+///
+/// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// Sessions with something new to send, each once. They are no steps: the sockets are written to first.
+    /// Sessions with new output, each once.
     pub dirty: Vec<SessionId>,
-    /// Whether a player's queue has reached its bound since the last write.
+    /// Whether a queue has reached `FLUSH_AT` since the last write.
     pub needs_flush: bool,
-    /// What is asked of whoever owns the sockets.
+    /// Requests to net.
     pub actions: VecDeque<Action>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
-    /// Publishers that are to go.
+    /// Publishers that modules have dismissed.
     pub dismissed: VecDeque<Endpoint>,
     /// Players that have got all that they asked for and leave their streams.
     pub finished: VecDeque<Endpoint>,
-    /// Sessions to end.
+    /// Sessions that have been closed or finished and end now.
     pub ending: VecDeque<SessionId>,
-    /// Sessions that have ended and may take the next step towards the close of their socket.
+    /// Sessions that have ended and whose queue has been sent, or whose deadline has passed.
     pub lingering: VecDeque<SessionId>,
-    /// HTTP answers that have been sent, or never will be, to be accounted for.
+    /// HTTP answers that have been sent, or never will be, for the access log.
     pub done_exchanges: VecDeque<Exchange>,
-    /// RTMP sessions with a stream that may have nothing left to hold their input.
+    /// RTMP sessions with a role whose input waits.
     pub streaming: VecDeque<SessionId>,
-    /// RTMP sessions without one, likewise: a flood of them delays no stream.
+    /// RTMP sessions without a role whose input waits: a flood of them delays no stream.
     pub joining: VecDeque<SessionId>,
     /// HTTP sessions whose answer is being composed.
     pub composing: VecDeque<SessionId>,
-    /// HTTP sessions that may have nothing left to hold their input.
+    /// HTTP sessions whose input waits.
     pub requesting: VecDeque<SessionId>,
-    /// Whether the last step was of a session with a stream.
+    /// Whether the last step was taken from `streaming`.
     has_streamed: bool,
-    /// Which of the last three has its turn.
+    /// The one of the last three lists whose turn it is.
     turn: u8,
 }
 
@@ -111,14 +116,14 @@ impl Work {
         }
     }
 
-    /// Whether there is something to do before any socket or timer says so.
+    /// Whether net has anything to do for the engine, whatever sockets and timers say.
     pub fn is_pending(&self) -> bool {
         let lists = [&self.streaming, &self.composing, &self.joining, &self.requesting];
         let waits = lists.into_iter().any(|list| !list.is_empty());
         waits || self.is_ending() || !(self.dirty.is_empty() && self.actions.is_empty())
     }
 
-    /// Whether there is work of the kind that comes first.
+    /// Whether anything ends.
     pub fn is_ending(&self) -> bool {
         !(self.answers.is_empty()
             && self.dismissed.is_empty()
