@@ -1,15 +1,15 @@
-//! Streams that have ended and whose viewers wait for the encoder to come back: nobody publishes them, nobody else
-//! may be kept from publishing them, and their playlists are still open.
+//! Streams that have ended and whose viewers still wait for the encoder: nobody publishes them, anybody may, and their
+//! playlists are open. HLS adds and removes them, the page shows them; nothing here ends one.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::engine::ids::AppId;
 
-/// The most that are remembered; beyond this, no more are. HLS lets half as many wait, and ends the oldest early.
+/// The most streams in the list; beyond it none is added. HLS lets half as many wait, and ends the oldest early.
 const MAX: usize = 8192;
 
-/// By application and stream name, until when their viewers wait.
+/// The end of each wait, by application and stream name.
 #[derive(Debug, Default)]
 pub struct Awaited(BTreeMap<(AppId, String), Instant>);
 
@@ -29,13 +29,13 @@ impl Awaited {
         self.0.remove(&(app, name.to_owned()));
     }
 
-    /// Those of an application in the order of their names, each with the end of the wait.
+    /// The streams of an application in the order of their names, each with the end of its wait.
     pub fn of(&self, app: AppId, now: Instant) -> impl Iterator<Item = (&str, Instant)> {
         let all = self.0.range((app, String::new())..).take_while(move |((other, _), _)| *other == app);
         all.filter(move |(_, until)| **until > now).map(|((_, name), until)| (name.as_str(), *until))
     }
 
-    /// The number of all.
+    /// The number of streams.
     pub fn count(&self, now: Instant) -> usize {
         self.0.values().filter(|until| **until > now).count()
     }

@@ -1,4 +1,6 @@
-//! The frames since the last key frame, for players that join between two.
+//! The GOP cache of a stream: the frames since the last key frame, for players that join between two.
+//!
+//! The `gop_cache` module fills it and the live module sends it to players; here it is only kept and bounded.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -7,7 +9,7 @@ use crate::media::{Frame, Kind};
 
 use crate::engine::stream::headers::StreamHeaders;
 
-/// How much is kept.
+/// The limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GopLimits {
     /// Bytes of payload.
@@ -18,11 +20,11 @@ pub struct GopLimits {
     pub time: u64,
 }
 
-/// A group of pictures with the sound and data among them, from its key frame to now. A group that grows
-/// over a limit is given up whole: without its beginning it could not be decoded.
+/// A group of pictures with the sound and data among them, from its key frame on. One that exceeds a limit is dropped
+/// whole: without its beginning it cannot be decoded.
 #[derive(Debug, Default)]
 pub struct Gop {
-    /// The headers that its first frame was made with; later ones are among the frames.
+    /// The headers of its key frame; later ones are among the frames.
     headers: Vec<Rc<Frame>>,
     frames: Vec<Rc<Frame>>,
     bytes: usize,
@@ -31,8 +33,7 @@ pub struct Gop {
 }
 
 impl Gop {
-    /// Adds a frame, if there is a key frame before it or it is one. Without video there is never one.
-    /// `headers` are the stream's as they are now.
+    /// Adds a frame, if it is a key frame or behind one. Without video there is none. `headers` are the stream's present ones.
     pub fn push(&mut self, frame: &Rc<Frame>, headers: &StreamHeaders, limits: GopLimits) {
         self.reopen();
         if frame.is_video_key() {
@@ -50,12 +51,12 @@ impl Gop {
         }
     }
 
-    /// Bytes of payload in it.
+    /// Bytes of payload.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets all frames, and gives their room back if that is more than usual.
+    /// Drops all frames, and frees their memory if that is more than usual.
     pub fn clear(&mut self) {
         self.reopen();
         self.headers.clear();
@@ -64,17 +65,17 @@ impl Gop {
         self.bytes = 0;
     }
 
-    /// The headers that the key frame was made with.
+    /// The headers of the key frame.
     pub fn headers(&self) -> &[Rc<Frame>] {
         &self.headers
     }
 
-    /// Players begin otherwise from now on.
+    /// Drops the list that new players begin with, as it has become outdated.
     pub fn reopen(&mut self) {
         self.opening.take();
     }
 
-    /// What players begin with who join now: one list for all of them, until there is something new.
+    /// The list that new players begin with: made once and shared until something changes.
     pub fn opening(&self, make: impl FnOnce() -> Rc<[Rc<Frame>]>) -> Rc<[Rc<Frame>]> {
         Rc::clone(self.opening.get_or_init(make))
     }
@@ -85,7 +86,7 @@ impl Gop {
     }
 }
 
-/// Frames of a group of two seconds, about.
+/// The frames of a group of about two seconds.
 const USUAL: usize = 256;
 
 #[cfg(test)]

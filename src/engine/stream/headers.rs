@@ -1,28 +1,29 @@
-//! What a player needs before anything else of a stream: the latest header of each kind and track.
+//! The headers of a stream: the latest configuration and description of each track, which players and outputs need before
+//! the first frame. The codec module writes them; nothing here parses one.
 
 use std::rc::Rc;
 
 use crate::media::{Frame, Kind, Packet};
 
-/// Headers of one stream: configurations and descriptions of eight tracks of audio and video.
+/// The most headers of one stream: configurations and descriptions of eight tracks of audio and video.
 const MAX_HEADERS: usize = 32;
-/// Their bytes together. One alone is held to
+/// The most bytes of them together. A single one is bounded by
 /// [`MAX_CONFIGURATION`](crate::media::flv::MAX_CONFIGURATION).
 const MAX_BYTES: usize = 64 * 1024;
 
 /// The headers of a stream.
 #[derive(Debug, Default)]
 pub struct StreamHeaders {
-    /// `onMetaData` as players are to get it.
+    /// The `onMetaData` for players.
     pub metadata: Option<Rc<Frame>>,
     /// Configurations and descriptions, the latest of each kind and track.
     kept: Vec<Rc<Frame>>,
 }
 
 impl StreamHeaders {
-    /// Keeps a header in the place of those it supersedes; false if there is no room for it.
+    /// Adds a header in place of those that it supersedes; false if there is no room for it.
     pub fn keep(&mut self, header: &Rc<Frame>) -> bool {
-        // Another codec has another description, or none.
+        // Of another codec the description does not hold.
         let outdates = |old: &Frame| {
             header.packet == Packet::Configuration
                 && header.codec != old.codec
@@ -38,7 +39,7 @@ impl StreamHeaders {
         fits
     }
 
-    /// Bytes of memory that they take.
+    /// Bytes of memory.
     pub fn bytes(&self) -> usize {
         self.kept.iter().chain(&self.metadata).map(|frame| frame.memory()).sum()
     }

@@ -1,16 +1,16 @@
-//! How far apart a publisher's key frames are, in the time of its stream.
+//! The interval between a publisher's key frames, in the time of its stream.
 //!
-//! Of the last few intervals the middle one counts: encoders put a key frame where the scene changes, too, and one
-//! interval may have a pause in it.
+//! The middle one of the last few intervals counts: encoders also put key frames where the scene changes, and one interval
+//! may contain a pause. Nothing here warns; that is the advice module's.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::media::{Frame, Kind, Role, Slices};
 
-/// Intervals that are remembered.
+/// The most intervals that are kept.
 const KEPT: usize = 5;
-/// Intervals that must be known before one of them is told.
+/// The fewest intervals from which one is derived.
 const ENOUGH: usize = 2;
 
 /// The key frames of one publisher.
@@ -20,25 +20,25 @@ pub struct KeyFrames {
     since: Option<u64>,
     /// The time of the newest picture.
     newest: u64,
-    /// Whether there has been a key frame.
+    /// Whether a key frame has come.
     has_any: bool,
-    /// Pictures since then that are none.
+    /// Whether other pictures have come since the last key frame.
     others: bool,
     /// The last intervals, the oldest first. Invariant: at most [`KEPT`].
     intervals: VecDeque<Interval>,
 }
 
-/// From one key frame to the next.
+/// The interval from one key frame to the next.
 #[derive(Debug, Clone, Copy)]
 struct Interval {
     /// Milliseconds.
     length: u64,
-    /// Whether there are pictures between.
+    /// Whether other pictures are between the two.
     has_others: bool,
 }
 
 impl KeyFrames {
-    /// Takes a frame that has been read; only pictures of the default track count.
+    /// Notes a frame whose pictures have been read; only pictures of the default track count.
     pub(in crate::engine) fn add(&mut self, frame: &Frame) {
         let begins = matches!(frame.slices, Slices::Begin | Slices::Unread);
         if frame.kind != Kind::Video || !begins || !frame.is_default_track() {
@@ -74,12 +74,12 @@ impl KeyFrames {
         lengths.get((lengths.len() - 1) / 2).map(|length| Duration::from_millis(*length))
     }
 
-    /// For how long pictures have come without a key frame among them.
+    /// The time for which pictures have come without a key frame.
     pub fn missing_for(&self) -> Duration {
         Duration::from_millis(self.newest.saturating_sub(self.since.unwrap_or(self.newest)))
     }
 
-    /// Whether there are other pictures beside them.
+    /// Whether the publisher sends other pictures than key frames.
     pub fn has_other_pictures(&self) -> bool {
         self.others || self.intervals.iter().any(|interval| interval.has_others)
     }

@@ -1,4 +1,8 @@
 //! Streams: one for each name of an application that somebody publishes or waits for.
+//!
+//! [`Stream`] holds what publishers, modules and sinks share: facts, headers, cached group, time line, sinks. It has the
+//! transitions from one publisher to the next and calls the sinks; it sends nothing to players and writes no file. A stream
+//! exists while it has a publisher, is in grace, or has players.
 
 pub(in crate::engine) mod awaited;
 pub(in crate::engine) mod gop;
@@ -37,7 +41,7 @@ use crate::engine::stream::tally::Tally;
 use crate::engine::stream::timeline::Timeline;
 use crate::engine::stream::warnings::Warnings;
 
-/// What is known of a stream's codecs; zero or empty where nothing is.
+/// The known facts about a stream's codecs; zero or empty where unknown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamFacts {
     /// The codec of the default video track.
@@ -60,58 +64,58 @@ pub struct StreamFacts {
     pub sample_rate: u32,
     /// Channels.
     pub channels: u8,
-    /// Kilobits a second, as the publisher has it.
+    /// Kilobits a second, as the publisher states it.
     pub video_rate: f64,
-    /// Kilobits a second, as the publisher has it.
+    /// Kilobits a second, as the publisher states it.
     pub audio_rate: f64,
-    /// The encoder's name for itself.
+    /// The name of the encoder, as it states it.
     pub encoder: String,
-    /// What the publisher says of its further tracks: `videoTrackIdInfoMap`, `audioTrackIdInfoMap`.
+    /// The publisher's maps of its further tracks: `videoTrackIdInfoMap`, `audioTrackIdInfoMap`.
     pub track_maps: Vec<(String, Value)>,
 }
 
 /// One stream.
 pub struct Stream {
-    /// Its id.
+    /// The id.
     pub id: StreamId,
-    /// Its application.
+    /// The application.
     pub app: AppId,
-    /// Its name.
+    /// The name.
     pub name: StreamName,
-    /// As log lines name it: "live/cam".
+    /// The label for log lines: "live/cam".
     pub label: Rc<str>,
-    /// Who publishes it, if anybody does.
+    /// The publisher.
     pub publisher: Option<Endpoint>,
-    /// Until when it waits for a publisher that was lost; it is live as long.
+    /// The end of the grace, in which a lost publisher may return; the stream is live meanwhile.
     pub(in crate::engine) grace_until: Option<Instant>,
-    /// What the publisher wants it to be.
+    /// The kind of publish: live, record or append.
     pub publish_type: PublishType,
-    /// Who plays it or waits for it.
+    /// The players, those that wait for a publisher included.
     pub players: Vec<Endpoint>,
-    /// When its first publisher began.
+    /// When the stream began, with its first publisher.
     pub started: Option<Instant>,
-    /// When the publisher it has now began.
+    /// When the present publisher began.
     pub publisher_since: Option<Instant>,
-    /// Why its publisher is to go; nothing more is taken from it.
+    /// The reason for which its publisher has been dismissed; no more frames are taken.
     pub(in crate::engine) dismissed: Option<Box<str>>,
-    /// When audio or video last came, or its publisher began.
+    /// When audio or video last came, or the publisher began.
     pub(in crate::engine) last_media: Option<Instant>,
-    /// Until when frames are held back from players, to be sent together.
+    /// The time until which frames are held back, to be sent together (`buffer`).
     pub(in crate::engine) buffered_until: Option<Instant>,
-    /// Which chunk streams its frames are sent on.
+    /// The chunk streams on which its frames are sent.
     pub(in crate::engine) mux: Mux,
     pub(in crate::engine) timeline: Timeline,
     pub(in crate::engine) pictures: Pictures,
     pub(in crate::engine) pace: Pace,
-    /// Whether a publisher has been slowed.
+    /// Whether a publisher has been slowed, which is logged once.
     pub(in crate::engine) was_paced: bool,
-    /// What its publisher has sent.
+    /// Counts of what the publisher has sent.
     pub(in crate::engine) tally: Tally,
-    /// The codecs, written by the codec module.
+    /// Facts about the codecs, written by the codec module.
     pub facts: StreamFacts,
-    /// How far apart its publisher's key frames are.
+    /// The intervals between the publisher's key frames.
     pub key_frames: KeyFrames,
-    /// What is wrong with it, written by the advice module.
+    /// Warnings for the operator, written by the advice module.
     pub warnings: Warnings,
     /// The headers, written by the codec module.
     pub headers: StreamHeaders,
@@ -121,18 +125,18 @@ pub struct Stream {
     pub bytes_in: u64,
     /// Frames of media since it began.
     pub frames_in: u64,
-    /// Counts its frames, whoever holds them.
+    /// The memory that its frames take, whoever holds them.
     pub(in crate::engine) meter: Meter,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
 }
 
 impl Stream {
-    /// Adds an output; it gets every frame from now on, and is dropped when the publisher goes.
+    /// Adds an output: it gets every frame from now on, and is finished with the stream.
     pub fn add_sink(&mut self, name: &'static str, sink: Box<dyn Sink>) {
         self.sinks.push((name, sink));
     }
 
-    /// Hands a frame to the sinks; one that fails is dropped, with a log line. One that panics is dropped as it is.
+    /// Hands a frame to the sinks. One that fails is finished and dropped with a log line; one that panics is dropped as it is.
     pub(in crate::engine) fn feed_sinks(
         &mut self,
         frame: &Rc<Frame>,
@@ -152,17 +156,17 @@ impl Stream {
         });
     }
 
-    /// Tells the sinks that what follows does not continue what came before.
+    /// Tells the sinks that the next frames do not continue those before.
     fn mark_discontinuity(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
         self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity(outlet)).is_some());
     }
 
-    /// Has the sinks give back the memory that they have beyond a share.
+    /// Has the sinks give back the memory beyond their shares.
     pub(in crate::engine) fn let_sinks_give_way(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
         self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.give_way(outlet)).is_some());
     }
 
-    /// Lets the sinks finish, and drops them.
+    /// Finishes the sinks and drops them.
     pub(in crate::engine) fn finish_sinks(
         &mut self,
         why: Finish,
@@ -174,29 +178,29 @@ impl Stream {
         }
     }
 
-    /// Drops the sinks as they are.
+    /// Drops the sinks without finishing them.
     pub(in crate::engine) fn drop_sinks(&mut self) {
         self.sinks.clear();
     }
 
-    /// Makes a frame ready to be sent to this stream's players, and shares it.
+    /// Writes the RTMP header of a frame for this stream's players, and shares the frame.
     pub fn stamped(&self, mut frame: Frame) -> Rc<Frame> {
         frame.count_on(&self.meter);
         stamp(&mut frame, self.mux);
         Rc::new(frame)
     }
 
-    /// Until when it waits for a publisher that was lost.
+    /// The end of the grace, in which a lost publisher may return.
     pub fn grace_until(&self) -> Option<Instant> {
         self.grace_until
     }
 
-    /// Whether there is a publisher, or one that was lost may come back.
+    /// Whether the stream has a publisher or is in grace.
     pub fn is_live(&self) -> bool {
         self.publisher.is_some() || self.grace_until.is_some()
     }
 
-    /// Takes a publisher, the first one or one that goes on for another.
+    /// Begins with a publisher, the first one or one with which the stream continues.
     pub(in crate::engine) fn begin(
         &mut self,
         publisher: Endpoint,
@@ -217,7 +221,7 @@ impl Stream {
         self.last_media = Some(now);
     }
 
-    /// The publisher is lost; another may take its place until then.
+    /// Begins the grace after the publisher was lost.
     pub(in crate::engine) fn begin_grace(
         &mut self,
         until: Instant,
@@ -229,7 +233,7 @@ impl Stream {
         self.mark_discontinuity(outlet, panics);
     }
 
-    /// Forgets what describes the publisher and what came from it.
+    /// Resets what describes the publisher and its media.
     fn forget_publisher(&mut self) {
         self.grace_until = None;
         self.dismissed = None;
@@ -243,8 +247,8 @@ impl Stream {
         self.gop.clear();
     }
 
-    /// Forgets the publisher and all that came from it, but for the line of time: players that stay go on
-    /// along it. The sinks have finished.
+    /// Resets the stream after its end, but for the time line, along which remaining players continue. The sinks have been
+    /// finished.
     pub(in crate::engine) fn clear(&mut self) {
         self.forget_publisher();
         self.warnings.clear();
@@ -272,7 +276,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// No streams yet; all frames of those to come count on this meter.
+    /// No streams yet. The frames of all later ones count on this meter.
     pub(in crate::engine) fn new(meter: &Meter) -> Self {
         Self { meter: meter.clone(), ..Self::default() }
     }
@@ -301,7 +305,7 @@ impl Streams {
         self.slab.iter_mut().map(|(_, stream)| stream)
     }
 
-    /// Slots that there are; a stream keeps its own.
+    /// The number of slots; a stream keeps its own.
     pub fn slots(&self) -> usize {
         self.slab.capacity()
     }
@@ -311,8 +315,8 @@ impl Streams {
         self.slab.get(slot)
     }
 
-    /// The stream of that name, made if there is none. There are never more streams than what
-    /// sessions publish and play, and a bounded number that waits for publishers.
+    /// The stream of this name, created if there is none. Streams are bounded by what sessions publish and play, and by the
+    /// number that may be in grace.
     pub(in crate::engine) fn find_or_create(
         &mut self,
         app: AppId,
@@ -359,7 +363,7 @@ impl Streams {
         id
     }
 
-    /// Removes a stream that nobody publishes or plays.
+    /// Removes a stream that is not live and has no players.
     pub(in crate::engine) fn remove_if_idle(&mut self, id: StreamId) {
         let idle = |stream: &Stream| !stream.is_live() && stream.players.is_empty();
         if self.get(id).is_some_and(idle) {

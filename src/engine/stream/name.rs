@@ -1,4 +1,6 @@
-//! The one rule for stream names: in any language, and each name is the name of a file as it is.
+//! The one rule for stream names: in any language, and each safe as the name of a file.
+//!
+//! Names are checked here and nowhere else. How an address becomes a name is `rtmp/address.rs`.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -66,14 +68,14 @@ impl fmt::Display for StreamName {
     }
 }
 
-/// What of ASCII a name may have beside letters, digits and blanks.
+/// The ASCII characters of a name beside letters, digits and blanks.
 const PUNCTUATION: &str = "-_.~+=@,[]()!";
-/// U+200C: keeps two letters apart that would be joined, as Persian needs it.
+/// U+200C, which keeps two letters apart that would be joined; Persian needs it.
 const NON_JOINER: char = '\u{200c}';
-/// U+200D: joins two letters, as the languages of India need it.
+/// U+200D, which joins two letters; the languages of India need it.
 const JOINER: char = '\u{200d}';
 
-/// Judges a character between its neighbours.
+/// Checks a character between its neighbours.
 fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(), NameError> {
     use GeneralCategory as Category;
     let is_letter = |neighbour: Option<char>| neighbour.is_some_and(is_of_a_letter);
@@ -88,7 +90,7 @@ fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(
                 character.is_ascii_alphanumeric() || character == ' ' || PUNCTUATION.contains(character);
             if is_allowed { Ok(()) } else { Err(NameError::Ascii(character)) }
         }
-        // What stands for bytes that were none, so two names could become one.
+        // It stands for invalid bytes, so two names could become one.
         _ if character == char::REPLACEMENT_CHARACTER => Err(NameError::NotUtf8),
         Category::Format if matches!(character, NON_JOINER | JOINER) => {
             if is_letter(before) && is_letter(after) { Ok(()) } else { Err(NameError::Joiner(character)) }
@@ -136,7 +138,7 @@ fn is_of_a_letter(character: char) -> bool {
     )
 }
 
-/// Why a name is not allowed, or what a client has sent is no name.
+/// The reason for which a name is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
     /// No name at all.

@@ -1,43 +1,43 @@
-//! How fast the media time of a stream may run.
+//! The limit on the speed of a stream's media time.
 //!
-//! A file that is sent as fast as the network takes it is welcome, but each second of media may cost a
-//! recording or a fragment of its own. So media time may lead the clock by a while and catch up at a limited
-//! speed; a publisher that is faster is not read for a moment, and TCP slows it.
+//! A file may be sent as fast as the network takes it, but each second of media may cost a recording or a fragment of its
+//! own. So media time may lead the clock by a while and then advance at a limited speed. A publisher that is faster is not
+//! read for a moment, and TCP slows it. Here only the time is computed; `session/deadlines.rs` holds the session.
 
 use std::time::{Duration, Instant};
 
-/// How far media time may run ahead of the clock.
+/// The most by which media time may lead the clock.
 const MAX_LEAD: Duration = Duration::from_secs(30);
-/// How many times as fast as the clock media time may run in the long term. An encoder's clock that is some per
-/// cent fast is never held.
+/// The speed of media time in the long term, in multiples of the clock's. An encoder whose clock is some per cent fast is
+/// never held.
 const SPEED: u32 = 2;
 
-/// How much of the lead is free again when a publisher goes on: it is not held for each frame anew.
+/// The lead that is free again when a held publisher is read on, so that it is not held for each frame.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The lead that one stream has left: a bucket of media time.
+/// The lead that a stream has left: a token bucket of media time.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Pace {
-    /// How much of the lead is used up, and when that was counted.
+    /// The part of the lead that is used, and when that was computed.
     used: Option<(Duration, Instant)>,
 }
 
 impl Pace {
-    /// Another publisher has all of the lead. The time that has passed still pays for its first step.
+    /// Gives another publisher the whole lead. The time that has passed still counts for its first step.
     pub fn change_publisher(&mut self) {
         if let Some((used, _)) = &mut self.used {
             *used = Duration::ZERO;
         }
     }
 
-    /// Media time has advanced. Returns until when no more is to be taken, if it is ahead by too much.
+    /// Notes that media time has advanced. If it is too far ahead, returns the time until which nothing more is to be read.
     pub fn advance(&mut self, by: Duration, now: Instant) -> Option<Instant> {
         let (used, at) = *self.used.get_or_insert((Duration::ZERO, now));
         if by.is_zero() {
-            // What does not tell the time, such as the header behind a pause, leaves the pause to what follows.
+            // A frame without a time of its own, such as a header behind a pause, leaves the pause to the next.
             return None;
         }
-        // A step over a pause is paid by the pause, so what has passed counts against the step, too.
+        // The clock's time counts against the step, so that a step over a pause costs nothing.
         let passed = now.saturating_duration_since(at).saturating_mul(SPEED);
         let used = used.saturating_add(by).saturating_sub(passed);
         self.used = Some((used, now));

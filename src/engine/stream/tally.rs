@@ -1,24 +1,26 @@
-//! What one publisher has sent to a stream, for the line that tells its end.
+//! Counts of what one publisher has sent, for its last log line.
+//!
+//! They begin anew with each publisher. Statistics of the stream are fields of [`Stream`](super::Stream).
 
 use std::time::Duration;
 
 use crate::engine::quantities::{bit_rate, count};
 use crate::media::{Frame, Kind, Role, Slices};
 
-/// Counts since a publisher began.
+/// Counts since the publisher began.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Tally {
     bytes: u64,
     /// Pictures of the default track.
     pictures: u64,
-    /// Messages of sound.
+    /// Audio messages.
     sounds: u64,
-    /// Jumps of its time.
+    /// Jumps of its timestamps.
     pub jumps: u64,
 }
 
 impl Tally {
-    /// Counts a frame that has been read.
+    /// Counts a frame whose pictures have been read.
     pub fn add(&mut self, frame: &Frame) {
         self.bytes += frame.payload().len() as u64;
         let has_media = matches!(frame.role, Role::Key | Role::Inter | Role::Disposable);
@@ -29,7 +31,7 @@ impl Tally {
         }
     }
 
-    /// "111 600 pictures, 4.2 Mbit/s", and how its time behaved.
+    /// "111 600 pictures, 4.2 Mbit/s", and the jumps of its timestamps.
     pub fn summary(&self, time: Duration) -> String {
         let media = match (self.pictures, self.sounds) {
             (0, 0) => return "nothing".to_owned(),
@@ -47,7 +49,7 @@ impl Tally {
     }
 }
 
-/// Whether a picture begins in it: encoders may send a message for each slice.
+/// Whether a picture begins in the frame: encoders may send a message for each slice.
 fn begins_picture(frame: &Frame) -> bool {
     frame.is_default_track() && matches!(frame.slices, Slices::Begin | Slices::Unread)
 }

@@ -1,12 +1,11 @@
-//! What whoever looks at a stream should know: sentences that say what is wrong with it and what to do about it.
+//! Warnings of a stream: sentences for the operator that say what is wrong with it and what to do.
 //!
-//! A module that knows sets one, and takes it back when it does not hold any more. Whether it is news, and belongs in
-//! the log, is for that module to know.
+//! A module sets one and removes it when it no longer holds. Whether the change is logged is decided by that module.
 
-/// What a warning is of; a stream has at most one of each.
+/// The kinds of warnings; a stream has at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
-    /// Nobody can get at its HLS.
+    /// Its HLS is served by no location.
     HlsUnserved,
     /// Its HLS has no picture.
     HlsPicture,
@@ -16,12 +15,12 @@ pub enum Warning {
     KeyFrames,
 }
 
-/// What stands against a stream.
+/// The warnings of one stream.
 #[derive(Debug, Default)]
 pub struct Warnings(Vec<(Warning, String)>);
 
 impl Warnings {
-    /// Sets a warning in place of one of its kind, or takes it back.
+    /// Sets the warning of a kind, or removes it.
     pub fn set(&mut self, warning: Warning, text: Option<String>) {
         self.0.retain(|(kind, _)| *kind != warning);
         if let Some(text) = text {
@@ -30,17 +29,17 @@ impl Warnings {
         }
     }
 
-    /// Whether one of this kind stands.
+    /// Whether there is a warning of this kind.
     pub fn has(&self, warning: Warning) -> bool {
         self.0.iter().any(|(kind, _)| *kind == warning)
     }
 
-    /// Their sentences.
+    /// The sentences.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(_, text)| text.as_str())
     }
 
-    /// Takes all back.
+    /// Removes all.
     pub(in crate::engine) fn clear(&mut self) {
         self.0.clear();
     }

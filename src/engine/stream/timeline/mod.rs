@@ -1,41 +1,41 @@
-//! One line of time for a stream, whatever its publishers' timestamps do.
+//! The time line of a stream: one for all its publishers, whatever their timestamps do.
 //!
-//! What goes to outputs never goes back within a track and never jumps. A publisher whose times do, or
-//! another one that takes over, goes on where the line is. Steps as encoders make them pass unchanged.
+//! Timestamps for outputs never go back within a track and never jump. A publisher whose timestamps do, or another one that
+//! takes over, continues where the line is. Steps as encoders make them pass unchanged. Only timestamps are changed here.
 
 use std::time::Instant;
 
 use crate::media::{Frame, Kind, Role};
 
-/// A step forward that is believed, milliseconds beyond the time that has passed: encoders that send a file
-/// as fast as they can make such steps where a picture stands.
+/// The longest step forward that is accepted, in milliseconds beyond the time that has passed: encoders that send a file at
+/// full speed make such steps where a picture is still.
 const MAX_FORWARD: u64 = 10_000;
-/// A step back that is levelled out, milliseconds; a longer one is a jump.
+/// The longest step back that is levelled out, in milliseconds; a longer one is a jump.
 const MAX_BACK: u64 = 500;
 
-/// A jump that was taken out.
+/// A jump of a publisher's timestamps, which has been removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jump {
-    /// Milliseconds by which the publisher's time went on, or back.
+    /// Milliseconds forward, or back if negative.
     pub by: i64,
 }
 
-/// The line of one stream. Its times, like those of frames, are unwrapped milliseconds.
+/// The time line of one stream. Its times, like those of frames, are unwrapped milliseconds.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    /// What is added to the publisher's times, for audio and for video; nothing yet at a publisher's
-    /// beginning. They differ only if the publisher's tracks do not share a clock.
+    /// The offsets that are added to the publisher's timestamps, of audio and of video; none before its first frame. They
+    /// differ only if the publisher's tracks do not share a clock.
     offsets: [Option<i64>; 2],
-    /// Time of the last frame of audio and of video.
+    /// The time of the last frame of audio and of video.
     last: [Option<u64>; 2],
-    /// Time of the last data message behind some media.
+    /// The time of the last data message that came after some media.
     last_data: u64,
-    /// The latest time on the line, and when that was.
+    /// The latest time on the line, and when it was placed.
     newest: Option<(u64, Instant)>,
 }
 
 impl Timeline {
-    /// The next frame is another publisher's: its times continue the line, whatever they are.
+    /// Makes the timestamps of another publisher continue the line, whatever they are.
     pub fn change_publisher(&mut self) {
         self.offsets = [None; 2];
     }
@@ -45,14 +45,14 @@ impl Timeline {
         self.newest.map(|(time, _)| time)
     }
 
-    /// Puts a frame on the line; says so if its publisher's time has jumped.
+    /// Sets the time of a frame on the line; returns the jump if its publisher's time has jumped.
     pub fn place(&mut self, frame: &mut Frame, now: Instant) -> Option<Jump> {
         match (frame.kind, frame.role) {
             (Kind::Data | Kind::DataAmf3, _) => {
                 frame.timestamp = self.place_data(frame.timestamp);
                 None
             }
-            // Some encoders stamp these 0 in the middle of a stream; they do not tell the time.
+            // Some encoders stamp these 0 in the middle of a stream; the time is not taken from them.
             (kind, Role::Header | Role::Empty) => {
                 let track = usize::from(kind == Kind::Video);
                 let time = self.near(frame.timestamp, self.offsets[track]);
@@ -83,7 +83,7 @@ impl Timeline {
                 if self.follows(time, last, newest, now) {
                     time
                 } else {
-                    // The other track may have jumped already, and this one only follows.
+                    // The other track may have jumped before, and this one only follows.
                     self.begin_beside(track, timestamp, newest, now).unwrap_or_else(|| {
                         jump = Some(Jump { by: time.wrapping_sub(last).cast_signed() });
                         self.begin_anew(track, timestamp, newest, now)
@@ -105,7 +105,7 @@ impl Timeline {
         time.saturating_add(MAX_BACK) >= last && time <= latest
     }
 
-    /// Continues the line with a track beside the other one, if that is where it belongs by its times.
+    /// Continues the line with a track beside the other one, if its times fit there.
     fn begin_beside(
         &mut self,
         track: usize,
@@ -123,7 +123,7 @@ impl Timeline {
         })
     }
 
-    /// Continues the line with a track after what has passed since the last frame.
+    /// Continues the line with a track, as far behind the newest frame as the clock has advanced.
     fn begin_anew(&mut self, track: usize, timestamp: u64, newest: (u64, Instant), now: Instant) -> u64 {
         let time = newest.0.saturating_add(elapsed(newest.1, now).max(1));
         self.offsets[track] = Some(time.wrapping_sub(timestamp).cast_signed());
@@ -138,7 +138,7 @@ impl Timeline {
         time
     }
 
-    /// The time of something that does not tell it: its own if that is near, or else the latest.
+    /// The time of a frame whose own is not reliable: its own if that is near the newest one, or else the newest.
     fn near(&self, timestamp: u64, offset: Option<i64>) -> u64 {
         let Some((newest, _)) = self.newest else { return timestamp };
         let time = offset.map(|offset| timestamp.saturating_add_signed(offset));
