@@ -1,4 +1,6 @@
-//! What modules say to an HTTP request: where it goes, or what is sent.
+//! Decisions and answers of modules for an HTTP request: continue, redirect, reply, compose a reply in steps, close.
+//!
+//! Only the types; `http/mod.rs` acts on them.
 
 use std::fmt;
 
@@ -7,52 +9,52 @@ use crate::engine::http::body::Body;
 use crate::engine::http::request::HttpRequest;
 use crate::http;
 
-/// Where a request goes.
+/// A module's decision about a request.
 #[derive(Debug)]
 pub enum Route {
-    /// On: nothing is decided.
+    /// Nothing is decided; the next module is asked.
     Continue,
-    /// Back, with this answer; an error may still get a page of its own.
+    /// Send this reply; an error may still get an error page.
     Reply(HttpReply),
-    /// Back, with just this answer.
+    /// Send exactly this reply.
     Verbatim(HttpReply),
-    /// Back, with the answer that is made by this.
+    /// Send the reply that this composes.
     Later(Box<dyn Compose>),
-    /// To another place on this server, without the client's knowledge.
+    /// Continue at another place of this server, without telling the client.
     Redirect(Redirect),
-    /// Nowhere: the connection closes without an answer.
+    /// Close the connection without an answer.
     Close,
 }
 
 /// An internal redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
-    /// Where to.
+    /// The place to continue at.
     pub target: Target,
-    /// The status to answer with if something good is found there, in place of its own.
+    /// The status of the answer if that would be a success, in place of its own.
     pub status: Option<u16>,
 }
 
-/// A place on this server.
+/// A place of this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A path, decoded, with its query: the location it falls into.
+    /// The location that a path belongs to.
     Path {
-        /// The path.
+        /// The path, decoded.
         path: String,
-        /// What follows "?".
+        /// The query behind "?".
         query: String,
     },
-    /// The location of that name, with its "@", for the same path.
+    /// The named location of this name, with its "@", for the same path.
     Named(String),
 }
 
-/// What a module has for an HTTP request.
+/// A module's answer to an HTTP request.
 #[derive(Debug)]
 pub enum Answer {
     /// The answer.
     Reply(HttpReply),
-    /// The means to make it, which takes long.
+    /// A composer of the answer, which takes several steps.
     Later(Box<dyn Compose>),
 }
 
@@ -65,14 +67,13 @@ impl From<Answer> for Route {
     }
 }
 
-/// The making of an answer that takes long, a list of thousands, in steps between which others have their turn.
+/// The composing of a long answer, such as a list of thousands, in steps between which other sessions are served.
 pub trait Compose: fmt::Debug {
-    /// Does one step, which takes a millisecond or so: [`COMPOSED_AT_ONCE`] entries of a list. The answer after
-    /// the last one.
+    /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list. Returns the answer with the last one.
     fn step(&mut self, cx: &Ctx) -> Option<HttpReply>;
 }
 
-/// Entries of a list that are looked at, or written, in one step.
+/// Entries of a list that are read or written in one step.
 pub const COMPOSED_AT_ONCE: usize = 256;
 
 /// An answer to an HTTP request.
@@ -80,18 +81,18 @@ pub const COMPOSED_AT_ONCE: usize = 256;
 pub struct HttpReply {
     /// Status and headers, without those of the connection and the length.
     pub head: http::ResponseHead,
-    /// What follows the head.
+    /// The body.
     pub body: Body,
 }
 
 impl HttpReply {
-    /// An error or a redirect, with the page that explains its status.
+    /// An error or a redirect, with a page that explains its status.
     pub fn error(status: u16) -> Self {
         let (head, page) = http::response::error_page(status);
         Self { head, body: Body::Bytes(page.into()) }
     }
 
-    /// The same with a further header field.
+    /// The same with another header field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.head = self.head.with(name, value);
@@ -99,11 +100,11 @@ impl HttpReply {
     }
 }
 
-/// An answer that is being made.
+/// An answer that is being composed.
 #[derive(Debug)]
 pub(in crate::engine) struct Composing {
     pub request: HttpRequest,
     pub work: Box<dyn Compose>,
-    /// The status that it is to have, in place of a good one of its own.
+    /// The status of the answer if that would be a success, in place of its own.
     pub forced: Option<u16>,
 }

@@ -1,4 +1,6 @@
-//! The body of an HTTP reply: bytes, or a piece of a file.
+//! The body of an HTTP reply: bytes, or a part of a file on the disk or in memory.
+//!
+//! A body is only described here; the outgoing queue sends it, files by sendfile.
 
 use std::fs::File;
 use std::rc::Rc;
@@ -9,34 +11,34 @@ use crate::engine::memory::Extent;
 /// The body of an HTTP reply.
 #[derive(Debug)]
 pub enum Body {
-    /// Nothing follows the head.
+    /// No body.
     Empty,
     /// Bytes.
     Bytes(Rc<[u8]>),
-    /// A piece of a file in memory.
+    /// A part of a file in memory.
     Memory {
         /// The file.
         extent: Rc<Extent>,
-        /// Where the piece begins, bytes.
+        /// The offset of the part, bytes.
         offset: u64,
-        /// How long it is, bytes.
+        /// The length of the part, bytes.
         length: u64,
-        /// How long sending it may take.
+        /// The longest time for sending it.
         within: Duration,
     },
-    /// A piece of an open, regular file.
+    /// A part of an open, regular file.
     File {
         /// The file.
         file: File,
-        /// Where the piece begins, bytes.
+        /// The offset of the part, bytes.
         offset: u64,
-        /// How long it is, bytes.
+        /// The length of the part, bytes.
         length: u64,
     },
 }
 
 impl Body {
-    /// The `length` bytes of it from `first` on, as far as there are so many.
+    /// At most `length` bytes of it from offset `first` on.
     #[must_use]
     pub fn part(self, first: u64, length: u64) -> Self {
         let first = first.min(self.len());
@@ -54,7 +56,7 @@ impl Body {
         }
     }
 
-    /// How long sending it may take, if it holds what somebody may want back.
+    /// The longest time for sending it, for a file in memory, whose memory others may need.
     pub fn within(&self) -> Option<Duration> {
         if let Self::Memory { within, .. } = self { Some(*within) } else { None }
     }
@@ -68,7 +70,7 @@ impl Body {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,16 +1,18 @@
-//! A request and what became of it, for whoever keeps an account: it is complete once the answer is sent.
+//! A request with the outcome of its answer, for the access log: complete when the answer has been sent.
+//!
+//! The engine keeps exchanges in their session, counts sent bytes, and gives each to the modules once.
 
 use std::time::Duration;
 
 use crate::engine::http::request::HttpRequest;
 use crate::engine::now::Now;
 
-/// How long a client may take over an answer.
+/// The time limits for sending an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct SendLimits {
-    /// Without taking anything.
+    /// The longest time without progress.
     pub pause: Duration,
-    /// In all, from when the answer is the first that waits; what is taken does not renew it.
+    /// The longest time in all, from when the answer is the first that waits; progress does not renew it.
     pub whole: Duration,
 }
 
@@ -19,21 +21,21 @@ pub(in crate::engine) struct SendLimits {
 pub struct Exchange {
     /// The request as it was answered: an internal redirect has changed its path and location.
     pub request: HttpRequest,
-    /// The answer's status; 444 where the connection was closed without one.
+    /// The status of the answer; 444 if the connection was closed without one.
     pub status: u16,
     /// Bytes of the answer that were sent.
     pub sent: u64,
-    /// How many of them were the body's.
+    /// Bytes of the body that were sent.
     pub body_sent: u64,
-    /// When the last of them went.
+    /// When the last of them was sent.
     pub ended: Now,
-    /// Bytes of the session before its head, as the session counts what it queues.
+    /// Bytes that the session had queued before its head.
     pub(in crate::engine) begins: u64,
     /// Bytes of its head.
     pub(in crate::engine) head: u64,
     /// Bytes of its body.
     pub(in crate::engine) body: u64,
-    /// How long sending it may take.
+    /// The time limits for sending it.
     pub(in crate::engine) limits: SendLimits,
 }
 
@@ -43,7 +45,7 @@ impl Exchange {
         self.sent == self.head + self.body
     }
 
-    /// Bytes of memory that the request takes, about: its path and its fields are copies of its head.
+    /// Bytes of memory of the request, about: its path and its fields are copies of its head.
     pub(in crate::engine) fn memory(&self) -> usize {
         2 * self.request.head.length
     }

@@ -1,4 +1,6 @@
-//! `server_name`: which of the HTTP servers at one address answers for a host.
+//! Virtual hosts (`server_name`): the HTTP server that answers for a host, of those that share an address.
+//!
+//! Names are read and compared here; which of them stand in a configuration is `engine/config`.
 
 use std::collections::HashMap;
 
@@ -6,14 +8,14 @@ use regex_lite::Regex;
 
 use crate::conf::{Node, Scope};
 
-/// A name of a server, as `server_name` has it.
+/// A name of a server, as `server_name` writes it.
 #[derive(Debug, Clone)]
 pub enum HostName {
     /// This host.
     Exact(String),
     /// Every host below this domain, which begins with a dot: `*.example.com`.
     Below(String),
-    /// Every host that begins so, which ends with a dot: `www.example.*`.
+    /// Every host with this beginning, which ends with a dot: `www.example.*`.
     Above(String),
     /// Every host that matches: `~^cam\d+\.`.
     Matching(Regex),
@@ -22,16 +24,16 @@ pub enum HostName {
 /// The servers at one address.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    /// Who answers for every other host: the first, unless one says that it is it.
+    /// The server for every other host: the first, or the one with `default_server`.
     default: Option<usize>,
-    /// Whether one has said so.
+    /// Whether one has `default_server`.
     declared: bool,
-    /// Each once.
+    /// The positions of the servers, each once.
     servers: Vec<usize>,
     exact: HashMap<String, usize>,
-    /// With their dot, the longest first.
+    /// Domains with their dot, the longest first.
     below: Vec<(String, usize)>,
-    /// With their dot, the longest first.
+    /// With the dot, the longest first.
     above: Vec<(String, usize)>,
     /// In the order of the file.
     matching: Vec<(Regex, usize)>,
@@ -64,8 +66,8 @@ impl Hosts {
         Ok(())
     }
 
-    /// The server for a host, in lower case and without a port: an exact name goes before a domain, that
-    /// before a beginning, that before a regular expression.
+    /// The server for a host in lower case without a port. An exact name goes before a domain, a domain before a beginning, and
+    /// that before a regular expression.
     pub fn find(&self, host: &str) -> Option<usize> {
         if self.servers.len() < 2 || host.is_empty() && !self.exact.contains_key("") {
             return self.default;
@@ -73,7 +75,7 @@ impl Hosts {
         let exact = self.exact.get(host).copied();
         let below = || {
             let mut domains = self.below.iter();
-            // nginx's *.example.com has at least one letter more.
+            // As in nginx, *.example.com stands for one letter at least.
             domains.find(|(domain, _)| host.len() > domain.len() && host.ends_with(domain.as_str()))
         };
         let above = || {
@@ -110,7 +112,7 @@ pub(in crate::engine) fn read_names(server: &Scope<'_>) -> Vec<HostName> {
     server.own("server_name").flat_map(Node::custom::<Vec<HostName>>).collect()
 }
 
-/// The names that one argument means: ".example.com" is two.
+/// The names of one argument: ".example.com" means two.
 fn parse(text: &str) -> Result<Vec<HostName>, String> {
     if let Some(pattern) = text.strip_prefix('~') {
         let regex = compile(pattern, Case::Insensitive)?;
@@ -138,16 +140,16 @@ fn parse(text: &str) -> Result<Vec<HostName>, String> {
     }
 }
 
-/// Whether capital letters are others.
+/// The case sensitivity of a regular expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Case {
-    /// They are.
+    /// Capital letters are different letters.
     Sensitive,
-    /// They are not.
+    /// Capital letters are the same letters.
     Insensitive,
 }
 
-/// The largest a compiled expression may be, bytes.
+/// The largest compiled expression, bytes.
 const MAX_REGEX: usize = 256 * 1024;
 
 /// Compiles a regular expression; an error names it.

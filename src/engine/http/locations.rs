@@ -1,4 +1,7 @@
-//! `location`: how it is written, and which one a path falls into.
+//! Locations: how `location` is written, and which one a path belongs to.
+//!
+//! The engine keeps of each location what it needs while it serves: keep-alive, time limits, whether 404 is logged. All other
+//! directives of a location are the modules', by [`LocationId`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,60 +20,60 @@ use crate::engine::http::hosts::{Case, compile};
 /// One `location` block.
 #[derive(Debug)]
 pub struct Location<'t> {
-    /// What it matches: a path, a regular expression, a name; as it is written.
+    /// The path, regular expression or name that it matches, as it is written.
     pub path: String,
-    /// How it matches.
+    /// The kind of match.
     pub kind: LocationKind,
-    /// Of a kind that has one.
+    /// The expression, for a kind that has one.
     regex: Option<Regex>,
     /// The position of its HTTP server among the servers.
     pub server: usize,
-    /// Where it finds files.
+    /// The folders of its files.
     pub files: LocationFiles,
     /// Its directives, with those inherited from `server` and `http`.
     pub scope: Scope<'t>,
 }
 
-/// How a location matches.
+/// The kinds of locations, by what they match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LocationKind {
-    /// It is the server block itself, for what no location matches. Its path is "/".
+    /// The server block itself, for paths that no location matches. Its path is "/".
     Server,
     /// The whole path: `=`.
     Exact,
     /// The beginning of the path.
     Prefix,
-    /// The same, and no regular expression is asked then: `^~`.
+    /// The same, and no regular expression is tried then: `^~`.
     FirmPrefix,
     /// A regular expression: `~`.
     Regex,
-    /// A regular expression that does not mind capital letters: `~*`.
+    /// A regular expression without regard to case: `~*`.
     AnyCaseRegex,
     /// No path: requests are sent there by `error_page` and `try_files`. `@name`.
     Named,
 }
 
 impl LocationKind {
-    /// Whether it matches by the beginning of a path.
+    /// Whether it matches the beginning of a path.
     pub fn is_prefix(self) -> bool {
         matches!(self, Self::Server | Self::Prefix | Self::FirmPrefix)
     }
 
-    /// Whether it matches by a regular expression.
+    /// Whether it matches a regular expression.
     pub fn is_regex(self) -> bool {
         matches!(self, Self::Regex | Self::AnyCaseRegex)
     }
 }
 
-/// How `location` is written.
+/// The syntax of `location`.
 pub(in crate::engine) const LOCATION_SYNTAX: &str = "[=|^~] /path or ~|~* regex or @name";
 
-/// What a `location` matches.
+/// The arguments of a `location`.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Pattern {
     kind: LocationKind,
     path: String,
-    /// Of a kind that has one.
+    /// The expression, for a kind that has one.
     regex: Option<Regex>,
 }
 
@@ -108,8 +111,8 @@ impl Pattern {
 /// The most locations of all servers; each prefix and expression is tried in turn.
 const MAX_LOCATIONS: usize = 1024;
 
-/// The locations of a server, itself first. `before` is how many there are of others. What is wrong is added to `faults`,
-/// and left out.
+/// The locations of a server, the server itself first. `before` is the number of those of earlier servers. Faulty ones are
+/// left out and added to `faults`.
 pub(in crate::engine) fn read<'t>(
     before: usize,
     server: usize,
@@ -145,7 +148,7 @@ pub(in crate::engine) fn read<'t>(
     locations
 }
 
-/// What the engine keeps of all locations.
+/// All locations, as the engine needs them while it serves.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Locations {
     servers: Vec<ServerLocations>,
@@ -153,7 +156,7 @@ pub(in crate::engine) struct Locations {
     keep_alive: Vec<KeepAlive>,
     /// By location id.
     patience: Vec<Patience>,
-    /// By location id: whether it has a name in place of a path.
+    /// By location id: whether it is named.
     named: Vec<bool>,
     /// By location id: `log_not_found`.
     logs_not_found: Vec<bool>,
@@ -162,18 +165,18 @@ pub(in crate::engine) struct Locations {
 /// `keepalive_timeout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct KeepAlive {
-    /// How long a connection may be idle after an answer; none if it ends with the answer.
+    /// The time for which a connection may be idle after an answer; none if the answer ends it.
     pub idle: Option<Duration>,
-    /// Seconds that clients are told in Keep-Alive.
+    /// The seconds in the header field Keep-Alive.
     pub advertised: Option<u64>,
 }
 
 /// `send_timeout` and `send_min_rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Patience {
-    /// How long a client may take nothing of an answer.
+    /// The longest time without progress.
     pause: Duration,
-    /// Bytes a second that it must take on the whole; 0 for any.
+    /// The least mean rate, bytes a second; 0 for any.
     min_rate: u64,
 }
 
@@ -189,7 +192,7 @@ struct ServerLocations {
 }
 
 impl Locations {
-    /// All locations of a checked configuration, those of a server behind the server itself.
+    /// The locations of a checked configuration, those of a server behind the server itself.
     pub(in crate::engine) fn new(all: &[Location<'_>]) -> Self {
         let mut locations = Self::default();
         for (index, location) in all.iter().enumerate() {
@@ -214,12 +217,12 @@ impl Locations {
         locations
     }
 
-    /// The server itself.
+    /// The server's own location.
     pub(in crate::engine) fn own(&self, server: usize) -> Option<LocationId> {
         self.servers.get(server).map(|server| server.own)
     }
 
-    /// The location that a path falls into, and the captures of its regular expression.
+    /// The location that a path belongs to, with the captures of its regular expression.
     pub(in crate::engine) fn find(&self, server: usize, path: &str) -> Option<(LocationId, Vec<String>)> {
         self.servers.get(server).map(|server| server.find(path))
     }
@@ -229,22 +232,22 @@ impl Locations {
         self.servers.get(server)?.named.get(name).copied()
     }
 
-    /// Whether only an internal redirect leads there.
+    /// Whether it is named, so that only an internal redirect leads there.
     pub(in crate::engine) fn is_named(&self, id: LocationId) -> bool {
         self.named.get(id.0).copied().unwrap_or_default()
     }
 
-    /// How long connections stay after an answer from a location.
+    /// The keep-alive of connections after an answer from a location.
     pub(in crate::engine) fn keep_alive(&self, id: LocationId) -> Option<KeepAlive> {
         self.keep_alive.get(id.0).copied()
     }
 
-    /// Whether the log tells of what is not there in a location.
+    /// Whether a 404 of a location is logged.
     pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
         self.logs_not_found.get(id.0).copied().unwrap_or_default()
     }
 
-    /// How long a client may take over an answer of so many bytes from a location.
+    /// The time limits for sending an answer of `length` bytes from a location.
     pub(in crate::engine) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
         let never = SendLimits { pause: NEVER, whole: NEVER };
         self.patience.get(id.0).map_or(never, |patience| patience.limits(length))

@@ -1,4 +1,7 @@
-//! HTTP requests to the engine: server and location are found, the modules are asked, the answer is queued.
+//! The HTTP pipeline: find server and location of a request, ask the modules, compose and queue the answer.
+//!
+//! What a location does is the modules'; here are the order in which they are asked, internal redirects, keep-alive, and the
+//! account of what has been sent. Parsing is `crate::http`.
 
 pub(in crate::engine) mod answer;
 pub(in crate::engine) mod body;
@@ -23,22 +26,22 @@ use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
-/// Heads and bodies that may wait for one client; its further requests are not taken until they are sent.
+/// The most heads and bodies that wait for one client; it is held until they have been sent.
 const MAX_WAITING: usize = 16;
 
-/// Bytes of answers that may wait for one client, files included, before the next request is looked at: a
-/// list of a folder may have a megabyte, and a file is open until it has been sent.
+/// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a folder
+/// may have a megabyte, and a file is open until it has been sent.
 const MAX_WAITING_BYTES: u64 = 256 * 1024;
 
-/// Internal redirects of one request; more of them are a circle.
+/// The most internal redirects of one request; more are a circle.
 const MAX_REDIRECTS: usize = 10;
 
-/// What is written to the log where a connection is closed without an answer.
+/// The status in the access log for a connection that is closed without an answer.
 const NO_ANSWER: u16 = 444;
 
 impl Engine {
-    /// Feeds bytes to an HTTP session and answers its next request. What stands behind that waits for another
-    /// step: a request may take a millisecond, and one piece of input holds hundreds.
+    /// Feeds bytes to an HTTP session and answers its next request. The rest waits for another step: a request may take a
+    /// millisecond, and one piece of input has hundreds.
     pub(in crate::engine) fn http_input(&mut self, id: SessionId, mut input: &[u8]) {
         for count in 0.. {
             let now = self.cx.now.instant;
@@ -81,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// Answers a request that cannot be read, and closes.
+    /// Answers a request that cannot be parsed, and finishes the session.
     pub(in crate::engine) fn reject(&mut self, id: SessionId, error: HttpError, received_at: Instant) {
         match error {
             HttpError::RTMP => self.note_wrong_port(id, DetectedProtocol::Rtmp),
@@ -93,10 +96,10 @@ impl Engine {
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
     }
 
-    /// Tells those who keep accounts of what has been sent.
+    /// Gives a finished exchange to the modules, for the access log.
     pub(in crate::engine) fn account(&mut self, mut exchange: Exchange) {
         exchange.ended = self.cx.now;
-        // Nobody may be sent what this one was, and it may have been gone for a while.
+        // The file in memory that it was sent may have been removed meanwhile.
         self.cx.memory.sweep();
         for module in &mut self.modules {
             module.on_http_done(&mut self.cx, &exchange);
@@ -116,10 +119,10 @@ impl Engine {
         }
     }
 
-    /// Does one step of the answer that is being made for a session.
+    /// Does one step of the answer that is being composed for a session.
     pub(in crate::engine) fn compose(&mut self, id: SessionId) {
         let Some(mut composing) = self.composing.remove(&id) else { return };
-        // One that ends meanwhile waits for no answer.
+        // A session that has ended needs no answer.
         if !self.cx.sessions.get(id).is_some_and(Session::is_composing) {
             return;
         }
@@ -131,12 +134,12 @@ impl Engine {
             self.deliver(composing.request, reply, composing.forced);
         } else {
             self.composing.insert(id, composing);
-            // One is finished before the next begins: what is half done takes memory.
+            // One answer is finished before the next begins, as one that is half done takes memory.
             self.cx.work.composing.push_front(id);
         }
     }
 
-    /// Holds a session until its answer has been made.
+    /// Holds a session until its answer has been composed.
     fn begin_composing(&mut self, composing: Composing) {
         let id = composing.request.session;
         if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
@@ -146,7 +149,7 @@ impl Engine {
         }
     }
 
-    /// Sends an answer, with another status than its own if it is a good one and another is forced.
+    /// Sends an answer, with the status `forced` if its own is a success.
     fn deliver(&mut self, request: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
         let id = request.session;
         if reply.head.status < 300 {
@@ -164,13 +167,13 @@ impl Engine {
         }
     }
 
-    /// Lets the modules find an answer where the request goes, or where they send it, and the status that a good
-    /// one is to have. None to hang up.
+    /// Asks the modules for an answer, through internal redirects, and for the status that replaces a success. None to close
+    /// the connection without an answer.
     fn find_answer(&mut self, request: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
         let (mut forced, mut error_page) = (None, false);
         for _ in 0..=MAX_REDIRECTS {
             let mut route = self.visit(request);
-            // As in nginx, an error on the way to an error page has no other.
+            // As in nginx, an error on the way to an error page gets no error page.
             if let (Route::Reply(reply), false) = (&route, error_page) {
                 let (status, modules) = (reply.head.status, &mut self.modules);
                 let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, request, status));
@@ -198,7 +201,7 @@ impl Engine {
         Some((Answer::Reply(HttpReply::error(500)), None))
     }
 
-    /// Asks the modules at one place.
+    /// Asks the modules about a request at its present place.
     fn visit(&mut self, request: &mut HttpRequest) -> Route {
         let cx = &mut self.cx;
         if !cx.locations.is_named(request.location) {
@@ -220,7 +223,7 @@ impl Engine {
         answer.map_or_else(|| Route::Reply(HttpReply::error(404)), Route::from)
     }
 
-    /// Queues an answer. Returns whether the connection goes on.
+    /// Queues an answer. Returns whether the connection is kept.
     fn send_reply(&mut self, mut request: HttpRequest, mut reply: HttpReply, persistent: bool) -> bool {
         let id = request.session;
         for module in &mut self.modules {
@@ -249,7 +252,7 @@ impl Engine {
             self.cx.keep_exchange(request, reply.head.status, sizes, limits);
         }
         if let Some(idle) = idle {
-            // Whichever may be due first: nothing more comes, nothing of this is taken, or it is taken too slowly.
+            // The nearest of three deadlines: idle, no progress, too slow.
             self.cx.wake_no_later_than(id, self.cx.now.instant + idle.min(limits.pause).min(limits.whole));
         }
         idle.is_some()
@@ -257,7 +260,7 @@ impl Engine {
 }
 
 impl Ctx {
-    /// A request with all that is known of it; it has come to its server and to no location yet.
+    /// A request with all that is known of it, at its server and without a location.
     fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
@@ -288,7 +291,7 @@ impl Ctx {
         }
     }
 
-    /// Sends a request to another place. To an error page it goes without what made it conditional.
+    /// Redirects a request internally. To an error page it goes without its conditions and ranges.
     fn redirect(&self, request: &mut HttpRequest, target: Target, error_page: bool) {
         request.internal = true;
         if error_page {
@@ -311,7 +314,7 @@ impl Ctx {
         }
     }
 
-    /// Remembers an answer until it has been sent; `sizes` are those of its head and its body.
+    /// Keeps the exchange of an answer until it has been sent; `sizes` are those of its head and its body.
     fn keep_exchange(
         &mut self,
         request: HttpRequest,
@@ -333,7 +336,7 @@ impl Ctx {
         }
     }
 
-    /// The IMF-fixdate of now, made once a second.
+    /// The present date as an IMF-fixdate, formatted once a second.
     fn date(&mut self) -> &str {
         let wall = self.now.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         if self.date.0 != wall || self.date.1.is_empty() {

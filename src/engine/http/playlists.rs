@@ -1,4 +1,6 @@
-//! Whether the files of a folder are on the web, and at which URL: found by the folders that locations have.
+//! The URLs of HLS playlists: found by the `root` and `alias` of the locations that serve their folder.
+//!
+//! Computed from the configuration alone, for the page and for warnings. No file is looked at.
 
 use std::path::{Path, PathBuf, absolute};
 
@@ -10,17 +12,17 @@ use crate::engine::http::locations::Location;
 /// Whether an HTTP server serves the playlists of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
-    /// It does, at these URLs.
+    /// A server does, at these URLs.
     At(Playlists),
-    /// A location may, whose folder is not decided by the beginning of a path alone: its `root` or `alias` has variables,
-    /// or it matches by a regular expression, or requests are redirected to it.
+    /// A location may, but its folder does not depend on the beginning of a path alone: its `root` or `alias` has variables,
+    /// it matches a regular expression, or requests are redirected to it.
     Perhaps,
     /// No location can.
     Nowhere,
 }
 
 impl Served {
-    /// Looks through the locations of all servers.
+    /// Searches the locations of all servers.
     pub fn of(sites: &[Site], hls_path: &str, layout: HlsLayout) -> Self {
         let playlists = sites.iter().find_map(|site| site.playlists(hls_path, layout));
         let may_serve = |site: &Site| site.may_serve(Path::new(&whole(hls_path)));
@@ -32,12 +34,12 @@ impl Served {
     }
 }
 
-/// A location that serves files and matches by the beginning of a path.
+/// A location that serves files and matches the beginning of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileLocation {
     /// Its position among all locations.
     index: usize,
-    /// The beginning of the paths that it matches.
+    /// The beginning that it matches.
     path: String,
     /// Its `root`, or empty.
     root: String,
@@ -46,7 +48,7 @@ struct FileLocation {
 }
 
 impl FileLocation {
-    /// What a location says of itself, with whole paths.
+    /// The location at this position, with absolute paths.
     fn of(index: usize, location: &Location<'_>) -> Self {
         let folder = |text: &str| if text.is_empty() { String::new() } else { whole(text) };
         let LocationFiles { root, alias } = &location.files;
@@ -54,7 +56,7 @@ impl FileLocation {
     }
 }
 
-/// The folder below which a location finds files, where that is not decided by the beginning of a path alone.
+/// The folder of a location whose files do not depend on the beginning of a path alone.
 fn open_folder(location: &Location<'_>) -> Option<PathBuf> {
     let LocationFiles { root, alias } = &location.files;
     let text = if alias.is_empty() { root } else { alias };
@@ -66,24 +68,24 @@ fn open_folder(location: &Location<'_>) -> Option<PathBuf> {
     (is_open && !known.is_empty()).then(|| whole(known).into())
 }
 
-/// A path from the root on.
+/// A path as an absolute one.
 fn whole(path: &str) -> String {
     absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
-/// The locations of an HTTP server that serve files. Made once: there may be hundreds of them, and as many applications
-/// that look for theirs.
+/// The locations of an HTTP server that serve files. Collected once: there may be hundreds of them, and as many
+/// applications that search them.
 #[derive(Debug)]
 pub struct Site {
     server: usize,
-    /// Those that match by the beginning of a path.
+    /// Those that match the beginning of a path.
     locations: Vec<FileLocation>,
     /// The folders of the others.
     open_folders: Vec<PathBuf>,
 }
 
 impl Site {
-    /// Those of all servers. The locations of one stand behind each other.
+    /// The sites of all servers. The locations of one server are next to each other.
     pub(in crate::engine) fn all(locations: &[Location<'_>]) -> Vec<Self> {
         let mut sites: Vec<Self> = Vec::new();
         for (index, location) in locations.iter().enumerate() {
@@ -99,13 +101,13 @@ impl Site {
         sites
     }
 
-    /// The position of the location by whose `root` or `alias` the files in a folder are found.
+    /// The position of the location whose `root` or `alias` serves the files in a folder.
     pub fn serving(&self, folder: &str) -> Option<usize> {
         let (location, _) = serving(&self.locations, Path::new(&whole(folder)))?;
         Some(location.index)
     }
 
-    /// Where the playlists in a folder are on this server, if they are.
+    /// The URLs of the playlists in a folder on this server, if it serves them.
     fn playlists(&self, hls_path: &str, layout: HlsLayout) -> Option<Playlists> {
         if hls_path.is_empty() { None } else { Playlists::find(&self.locations, &whole(hls_path), layout) }
     }
@@ -115,16 +117,16 @@ impl Site {
     }
 }
 
-/// Where an application's playlists are on the web.
+/// The URLs of an application's playlists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlists {
-    /// The folder's path, escaped, ending with '/'.
+    /// The URL path of the folder, escaped, with '/' at its end.
     folder: String,
     layout: HlsLayout,
 }
 
 impl Playlists {
-    /// Those in `hls_path` as an HTTP server has them.
+    /// The URLs of the playlists in `hls_path` on one HTTP server.
     pub fn on_server(sites: &[Site], server: usize, hls_path: &str, layout: HlsLayout) -> Option<Self> {
         sites.iter().find(|site| site.server == server)?.playlists(hls_path, layout)
     }
@@ -135,7 +137,7 @@ impl Playlists {
         Some(Self { folder: path::encode(&url), layout })
     }
 
-    /// The path of a stream's playlist.
+    /// The URL path of a stream's playlist.
     pub fn of(&self, name: &str) -> String {
         let name = path::encode(name).replace('/', "%2F");
         self.folder.clone() + &self.layout.playlist(&name)
@@ -164,7 +166,7 @@ fn folder_url(location: &FileLocation, folder: &Path) -> Option<String> {
     url.starts_with(&location.path).then_some(url)
 }
 
-/// The location that a URL in this folder falls into.
+/// The location that a URL in this folder belongs to.
 fn longest_prefix<'a>(locations: &'a [FileLocation], url: &str) -> Option<&'a FileLocation> {
     let matching = locations.iter().filter(|location| url.starts_with(&location.path));
     matching.max_by_key(|location| location.path.len())

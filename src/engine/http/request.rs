@@ -1,4 +1,5 @@
-//! An HTTP request on its way through the modules.
+//! An HTTP request on its way through the modules: its head, its server and its location. A request of RTMP is
+//! [`Request`](crate::engine::Request). Nothing here decides about one.
 
 use std::net::SocketAddr;
 
@@ -6,14 +7,14 @@ use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
 use crate::http;
 
-/// An HTTP request and what is known of it.
+/// An HTTP request with all that is known of it.
 #[derive(Debug)]
 pub struct HttpRequest {
-    /// The session that it has come on.
+    /// The session.
     pub session: SessionId,
     /// The client's address.
     pub peer: SocketAddr,
-    /// The address that it has connected to, as it is listened on.
+    /// The server's address of the connection.
     pub local: SocketAddr,
     /// The number of the request on its connection, from 1.
     pub number: u64,
@@ -25,11 +26,11 @@ pub struct HttpRequest {
     pub location: LocationId,
     /// The captures of the location's regular expression, the whole match first; empty without groups.
     pub captures: Vec<String>,
-    /// The method that came: a request for an error page has another.
+    /// The method of the client; `head` has another one on the way to an error page.
     pub method: http::Method,
-    /// Its head. An internal redirect changes its path and query.
+    /// The head. An internal redirect changes its path and query.
     pub head: http::Request,
-    /// An internal redirect has led here.
+    /// Whether an internal redirect has led to the present place.
     pub internal: bool,
 }
 
