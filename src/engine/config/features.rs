@@ -1,7 +1,7 @@
-//! What of one module's directives other modules have to know.
+//! Features: the part of a module's directives that other modules have to know.
 //!
-//! A module reads its own directives and the engine's. What more than one has to know stands here: the module whose
-//! directive it is sets it in [`Module::declare`](crate::engine::Module::declare), before any module is configured.
+//! A module reads only its own directives and the engine's. What several need stands here: the owner sets it in
+//! [`Module::declare`](crate::engine::Module::declare), before any module is configured.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::conf::Node;
 pub struct Features<'t> {
     /// `live`: streams may be published and played.
     pub live: bool,
-    /// `gop_cache`: players begin with the last key frame, unless its group has grown too long to be kept.
+    /// `gop_cache`: players begin with the last key frame, unless its group has become too long to be kept.
     pub gop_cache: bool,
-    /// `record` is not off.
+    /// `record`: not off.
     pub record: bool,
     /// `hls`: none if it is off.
     pub hls: Option<HlsFeature<'t>>,
@@ -23,17 +23,17 @@ pub struct Features<'t> {
 /// The HLS of an application.
 #[derive(Debug, Clone)]
 pub struct HlsFeature<'t> {
-    /// `hls_path`, as it is written; it may be missing.
+    /// `hls_path`, as it is written; empty if it is missing.
     pub path: String,
     /// `hls_nested`.
     pub layout: HlsLayout,
     /// `hls_fragment`.
     pub fragment: Duration,
-    /// The directive `hls_path`, or the application without one.
+    /// The directive `hls_path`, or else the application.
     pub node: &'t Node,
 }
 
-/// How the files of HLS are laid out in `hls_path`.
+/// The layout of HLS files in `hls_path`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HlsLayout {
     /// All streams in one directory.
@@ -43,7 +43,7 @@ pub enum HlsLayout {
 }
 
 impl HlsLayout {
-    /// A stream's playlist below `hls_path`.
+    /// The path of a stream's playlist below `hls_path`.
     pub fn playlist(self, name: &str) -> String {
         match self {
             Self::Flat => format!("{name}.m3u8"),
@@ -52,7 +52,7 @@ impl HlsLayout {
     }
 }
 
-/// Where a location finds files, as it is written.
+/// The folders of a location's files, as they are written.
 #[derive(Debug, Clone, Default)]
 pub struct LocationFiles {
     /// `root`, or empty.

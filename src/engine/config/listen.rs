@@ -1,16 +1,17 @@
-//! `listen`: what it takes, and which addresses it means.
+//! `listen`: its arguments, and the addresses that they mean. A host name is looked up when the configuration is read;
+//! nothing is opened here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use crate::conf::MORE;
 
-/// How `listen` is written for RTMP.
+/// The syntax of `listen` for RTMP.
 pub(in crate::engine) const RTMP_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] [reuseport] ...";
-/// How `listen` is written for HTTP.
+/// The syntax of `listen` for HTTP.
 pub(in crate::engine) const HTTP_SYNTAX: &str =
     "address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...";
 
-/// nginx's options of `listen`; most mean nothing here, or are how it is anyway.
+/// nginx's options of `listen`; most have no effect, or are the default here.
 const LISTEN_OPTIONS: [&str; 10] = [
     "default_server",
     "default",
@@ -24,7 +25,7 @@ const LISTEN_OPTIONS: [&str; 10] = [
     "ipv6only=",
 ];
 
-/// A `listen`. Names are looked up at the start.
+/// The arguments of a `listen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Listen {
     /// An address, a name, or "*" for every IPv4 address.
@@ -47,7 +48,7 @@ impl Listen {
         self.port.unwrap_or(default_port)
     }
 
-    /// All addresses that are meant: a name may have several.
+    /// All addresses of the host: a name may have several.
     pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<SocketAddr>, String> {
         let (host, port) = (self.host.as_str(), self.port(default_port));
         if host == "*" {
@@ -74,7 +75,7 @@ fn check_option(option: &str) -> Result<(), String> {
     if LISTEN_OPTIONS.iter().any(is_it) { Ok(()) } else { Err(format!("no option \"{option}\"")) }
 }
 
-/// Splits "host:port", "host" or "port"; the host "*" or none is every IPv4 address.
+/// Splits "host:port", "host" or "port"; the host "*", or none, means every IPv4 address.
 fn split_address(text: &str) -> Result<(&str, Option<u16>), String> {
     let bad = || format!("\"{text}\" is not an address, a port, or both with a colon between");
     let port = |digits: &str| digits.parse::<u16>().map_err(|_| format!("\"{digits}\" is not a port"));

@@ -1,10 +1,11 @@
-//! An address to accept connections on, and whose they are.
+//! A listener: an address at which net accepts connections, with the server that they belong to. It is a description; the
+//! socket is net's.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::conf::Place;
 
-/// What is spoken on a listener.
+/// The protocol of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// RTMP.
@@ -13,27 +14,27 @@ pub enum Protocol {
     Http,
 }
 
-/// One address to accept connections on.
+/// One address at which connections are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// What is spoken there.
+    /// The protocol.
     pub protocol: Protocol,
     /// The address.
     pub address: SocketAddr,
-    /// The position of the RTMP server, or of the hosts that HTTP servers answer for there.
+    /// The position of the RTMP server, or of the virtual hosts of the HTTP servers there.
     pub server: usize,
     /// Whether an IPv6 address is for IPv6 only.
     pub ipv6_only: bool,
-    /// Whether another process may listen there, too.
+    /// Whether another process may listen there as well.
     pub reuse_port: bool,
-    /// Where the configuration says so.
+    /// The place in the configuration.
     pub origin: Place,
-    /// If it is for all addresses of the machine: those of them that are other servers', in place of `server`.
+    /// For a listener at all addresses of the machine: the addresses that belong to other servers than `server`.
     pub(in crate::engine) own_servers: Vec<(IpAddr, usize)>,
 }
 
 impl Listener {
-    /// Whether it is for all addresses of the machine at a port, and `one` is for one of them.
+    /// Whether it listens at all addresses of the machine, `one` among them.
     pub(in crate::engine) fn covers(&self, one: &Self) -> bool {
         let (all, ip) = (self.address.ip(), one.address.ip());
         let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
@@ -41,7 +42,7 @@ impl Listener {
         all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
     }
 
-    /// Whose a connection is that has come to this address of the machine.
+    /// The server of a connection to this address of the machine.
     pub(in crate::engine) fn server_at(&self, local: SocketAddr) -> usize {
         self.own_servers.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
     }

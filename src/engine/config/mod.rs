@@ -1,7 +1,7 @@
-//! The checked configuration as the engine and the modules read it: servers, applications, locations.
+//! The checked configuration as the engine and the modules read it: servers, applications, locations, listeners.
 //!
 //! Ids are positions in these lists. A module reads its own directives through each [`Scope`] in
-//! [`Module::configure`](crate::engine::Module::configure) and keeps plain values, indexed by those ids.
+//! [`Module::configure`](crate::engine::Module::configure), and keeps plain values by those ids. Reading opens nothing.
 
 pub(in crate::engine) mod directives;
 pub(in crate::engine) mod features;
@@ -28,7 +28,7 @@ use crate::engine::http::playlists::Site;
 use crate::engine::limits::connections::ConnectionLimits;
 use crate::rtmp::chunk::Mux;
 
-/// The port of RTMP, where `listen` names none.
+/// The port of RTMP where `listen` names none.
 const RTMP_PORT: u16 = 1935;
 
 /// A whole configuration, borrowed from its tree.
@@ -36,26 +36,26 @@ const RTMP_PORT: u16 = 1935;
 pub struct Config<'t> {
     /// Every `application` of every RTMP server, in the order of the file.
     pub applications: Vec<Application<'t>>,
-    /// Every HTTP server, each block read as the location of what no location matches, followed by its own.
+    /// The locations of all HTTP servers. The first of each is the server block itself, for paths that no other matches.
     pub locations: Vec<Location<'t>>,
-    /// Where the HTTP servers find files.
+    /// The folders in which the HTTP servers find files.
     pub sites: Vec<Site>,
-    /// Every address that is listened on.
+    /// Every address to listen on.
     pub listeners: Vec<Listener>,
     /// The session settings of each RTMP server.
     pub(in crate::engine) servers: Vec<ServerSettings>,
     /// Every HTTP server.
     web: Vec<WebServer>,
-    /// Which HTTP servers answer on an address, and for which hosts.
+    /// The virtual hosts of each HTTP listener.
     pub(in crate::engine) hosts: Vec<Hosts>,
-    /// How many connections there may be.
+    /// The limits of connections.
     pub(in crate::engine) limits: BlockLimits,
 }
 
 /// One `application` block.
 #[derive(Debug)]
 pub struct Application<'t> {
-    /// The name that `connect` asks for.
+    /// The name in `connect`.
     pub name: String,
     /// The position of its RTMP server among the servers.
     pub server: usize,
@@ -82,7 +82,7 @@ struct WebServer {
 }
 
 impl<'t> Config<'t> {
-    /// Reads the blocks of a checked configuration. What is wrong is added to `faults`, and left out.
+    /// Reads the blocks of a checked configuration. Faulty ones are left out and added to `faults`.
     pub(in crate::engine) fn read(root: &Scope<'t>, faults: &mut Faults) -> Self {
         let mut config = Self {
             applications: Vec::new(),
@@ -113,12 +113,12 @@ impl<'t> Config<'t> {
         config
     }
 
-    /// Finds where files are on the web, once all locations have declared where they find them.
+    /// Collects the folders of the HTTP servers, after all locations have declared theirs.
     pub(in crate::engine) fn find_sites(&mut self) {
         self.sites = Site::all(&self.locations);
     }
 
-    /// Reads the blocks of a checked configuration; all that is wrong with them is the error.
+    /// Reads the blocks of a checked configuration; the error has all that is wrong.
     #[cfg(test)]
     pub fn new(root: &Scope<'t>) -> Result<Self, crate::conf::Errors> {
         let mut faults = Faults::default();
@@ -162,7 +162,7 @@ impl<'t> Config<'t> {
         self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
     }
 
-    /// The position of the application that `stream_from_app` names in an RTMP server that has been read.
+    /// The position of the application that `stream_from_app` names in an RTMP server.
     fn stream_from_app(&self, server: usize, scope: &Scope<'t>) -> Result<Option<usize>, Error> {
         let Some(node) = scope.find("stream_from_app") else { return Ok(None) };
         let Some(name) = node.custom::<Option<String>>() else { return Ok(None) };
@@ -185,7 +185,7 @@ impl<'t> Config<'t> {
         for node in scope.own("listen") {
             faults.keep(self.add_listener(protocol, server, default_port, node));
         }
-        // Where a wrong "listen" was left out, the default is not what is meant.
+        // A faulty "listen" that was left out did not mean the default.
         if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
             faults.keep(self.add_address(protocol, server, address, scope.node()));
@@ -206,7 +206,7 @@ impl<'t> Config<'t> {
         Ok(())
     }
 
-    /// An address of a server. HTTP servers may share one: the request's host decides.
+    /// Adds an address of a server. HTTP servers may share one: the request's host decides.
     fn add_address(
         &mut self,
         protocol: Protocol,
@@ -255,8 +255,8 @@ impl<'t> Config<'t> {
         Ok(())
     }
 
-    /// An address beside all addresses, at the same port, cannot be opened: what comes to it comes to the
-    /// listener for all, which then tells them apart.
+    /// Removes listeners at addresses that another listener covers, as both could not be opened. That one gets their
+    /// connections and tells them apart by address.
     fn fold_listeners(&mut self) {
         let all = self.listeners.clone();
         let is_covered = |one: &Listener| all.iter().any(|wide| wide.covers(one));
@@ -282,7 +282,7 @@ pub(in crate::engine) fn parse_worker_processes(args: &[String]) -> Result<Optio
     }
 }
 
-/// The most error logs: each has a thread.
+/// The most error logs; each has a thread.
 const MAX_ERROR_LOGS: usize = 8;
 
 /// An `error_log`.
@@ -290,7 +290,7 @@ const MAX_ERROR_LOGS: usize = 8;
 pub struct ErrorLog {
     /// A path, or `stderr`.
     pub path: String,
-    /// What is written to it. nginx's own default would be `error`, which hides that anything happens at all.
+    /// The level. nginx's default would be `error`, which hides that anything happens at all.
     pub level: log::LevelFilter,
 }
 
@@ -306,7 +306,7 @@ impl ErrorLog {
     }
 }
 
-/// The level that nginx's word means.
+/// The level of nginx's word.
 fn log_level(word: &str) -> Option<log::LevelFilter> {
     Some(match word {
         "trace" => log::LevelFilter::Trace,

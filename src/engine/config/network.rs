@@ -1,4 +1,4 @@
-//! Sets of addresses, as `allow` and `deny` name them.
+//! Networks: sets of addresses, as `allow` and `deny` name them. Whether a client is let in is decided by the modules.
 
 use std::net::IpAddr;
 
@@ -7,19 +7,19 @@ use std::net::IpAddr;
 pub enum Network {
     /// Every address.
     All,
-    /// No address: peers at Unix sockets, of which there are none here.
+    /// No address: peers at Unix sockets, which the server does not have.
     Nobody,
     /// The addresses whose first `bits` bits are those of `base`. Invariant: no further bit is set there.
     Prefix {
-        /// The lowest of them.
+        /// The lowest address.
         base: IpAddr,
-        /// As many as count.
+        /// The number of bits that count.
         bits: u8,
     },
 }
 
 impl Network {
-    /// Reads `all`, `unix:`, an address or an address with a prefix's length; an error says what is wrong.
+    /// Reads `all`, `unix:`, an address, or an address with the length of a prefix.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "all" => return Ok(Self::All),
@@ -43,7 +43,7 @@ impl Network {
         Ok(Self::Prefix { base: first_bits(address, bits), bits })
     }
 
-    /// Whether an address belongs to it. An IPv4 address that came over an IPv6 socket is one of IPv4.
+    /// Whether an address is in the network. An IPv4 address from an IPv6 socket counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         match *self {

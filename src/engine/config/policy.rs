@@ -1,5 +1,5 @@
-//! What an application makes of its publishers and players: who takes whose place, who waits how long, who
-//! is told what.
+//! The settings of streams in an application: conflicts of publishers, grace, notifications of players, and frames that are
+//! held back to be sent together. With the table of their directives; the decisions are made in `engine/rtmp`.
 
 use std::time::Duration;
 
@@ -93,12 +93,12 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-/// What becomes of a second publisher of a name.
+/// The treatment of a second publisher of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Conflict {
     Refuse,
     Replace,
-    /// Replace one that has sent no audio or video for so long.
+    /// Replace a publisher that has sent no audio or video for this time.
     ReplaceIdle(Duration),
 }
 
@@ -115,7 +115,7 @@ impl Conflict {
     }
 }
 
-/// An application's settings.
+/// The settings of streams in an application.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Policy {
     pub conflict: Conflict,

@@ -1,7 +1,7 @@
-//! What is looked at before the start, by `-t` too: whether folders, logs and the like can be used by whoever is to run,
-//! and what in the file does most likely not do what is meant.
+//! The probe before a start, also of `-t`: whether folders, logs and the like can be used by the account that will run, and
+//! which parts of the configuration most likely do not do what is meant.
 //!
-//! A probe changes nothing and opens nothing for writing. What it finds may have changed when the server starts.
+//! A probe changes nothing and opens nothing for writing. The result may have changed when the server starts.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -17,12 +17,12 @@ use crate::engine::config::Config;
 use crate::engine::config::server::MAX_MESSAGE;
 use crate::engine::log_file::StandardStream;
 
-/// Whose rights count.
+/// The account whose rights count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
-    /// Those of this process.
+    /// This process.
     Own,
-    /// Those of another user, whom this process is to become.
+    /// Another user, to which this process will change.
     Other {
         /// The user's name.
         name: String,
@@ -33,42 +33,41 @@ pub enum Account {
     },
 }
 
-/// What is found, and for whom.
+/// A probe: the account, and the findings.
 #[derive(Debug)]
 pub struct Probe {
-    /// Who serves.
+    /// The account that will serve.
     account: Account,
-    /// What should be known.
+    /// Warnings and notes.
     pub notices: Vec<Notice>,
-    /// What the start would fail at.
+    /// Errors at which the start would fail.
     pub faults: Faults,
 }
 
 impl Probe {
-    /// A probe for what is done as this user.
+    /// A probe for this account.
     pub fn new(account: Account) -> Self {
         Self { account, notices: Vec::new(), faults: Faults::default() }
     }
 
-    /// Tells something of a directive.
+    /// Adds a note about a directive.
     pub fn tell(&mut self, node: &Node, kind: NoticeKind, message: impl Into<String>) {
         self.notices.push(Notice::at(node, kind, message));
     }
 
-    /// Tells of a directive that most likely does not do what is meant.
+    /// Adds a warning about a directive that most likely does not do what is meant.
     pub fn warn(&mut self, node: &Node, message: impl Into<String>) {
         self.tell(node, NoticeKind::Warning, message);
     }
 
-    /// Warns if whoever serves cannot make the folder of a directive, or files in it.
+    /// Adds a warning if the account cannot create the folder of a directive, or files in it.
     pub fn folder(&mut self, node: &Node, directive: &str, path: &Path) {
         if let Err(why) = self.account.judge_folder(path) {
             self.warn(node, format!("{directive} {}: {why}", path.display()));
         }
     }
 
-    /// Tells of a log that cannot be opened, which is done before the process becomes another user. `what` begins the
-    /// message.
+    /// Adds an error if a log cannot be opened. Logs are opened before the process changes its user. `what` begins the message.
     pub fn log(&mut self, what: &str, path: &Path, place: &Place) {
         if let Err(why) = judge_log(path) {
             let message = format!("{what} {}: {why}", path.display());
@@ -76,7 +75,7 @@ impl Probe {
         }
     }
 
-    /// Does the same for a log that is begun anew when it has been moved, which whoever serves does.
+    /// The same for a log that is opened anew after a rotation, then as the account that serves.
     pub fn moving_log(&mut self, what: &str, path: &Path, place: &Place) {
         self.log(what, path, place);
         let is_moved = StandardStream::of_log(path).is_none() && self.account != Account::Own;
@@ -90,7 +89,7 @@ impl Probe {
 }
 
 impl Account {
-    /// Whether files can be made in a folder, which may have to be made itself; why not is the error.
+    /// Checks that files can be created in a folder, which itself may have to be created.
     fn judge_folder(&self, path: &Path) -> Result<(), String> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let path = std::path::absolute(path).map_err(|error| error.to_string())?;
@@ -99,7 +98,7 @@ impl Account {
             match fs::metadata(existing) {
                 Ok(facts) if facts.is_dir() => return self.judge_writing(existing, &facts),
                 Ok(_) => return Err(format!("{} is no folder", existing.display())),
-                // What is above it decides.
+                // The folder above it decides.
                 Err(_) => existing = existing.parent().ok_or("there is no such folder")?,
             }
         }
@@ -123,7 +122,7 @@ impl Account {
     }
 }
 
-/// What a user may do, as in one digit of a mode: 4 read, 2 write, 1 enter.
+/// The rights of a user, as one digit of a mode: 4 read, 2 write, 1 enter.
 fn rights(facts: &Metadata, user: u32, groups: &[u32]) -> u32 {
     let mode = facts.mode();
     match facts.uid() {
@@ -134,7 +133,7 @@ fn rights(facts: &Metadata, user: u32, groups: &[u32]) -> u32 {
     }
 }
 
-/// Whether a log can be opened or made by this process, as [`log_file::open`](crate::engine::log_file::open) does.
+/// Checks that this process can open or create a log, as [`log_file::open`](crate::engine::log_file::open) does.
 fn judge_log(path: &Path) -> Result<(), String> {
     if StandardStream::of_log(path).is_some() {
         return Ok(());
@@ -156,12 +155,12 @@ fn judge_log(path: &Path) -> Result<(), String> {
     may(AccessFlags::W_OK, path).map_err(|error| error.to_string())
 }
 
-/// Whether this process may do something with a file.
+/// Checks that this process has these rights to a file.
 fn may(wanted: AccessFlags, path: &Path) -> io::Result<()> {
     Ok(faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS)?)
 }
 
-/// Tells of the file as a whole and of the engine's own directives.
+/// Checks the file as a whole and the engine's own directives.
 pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mut Probe) {
     let blocks = root.blocks("rtmp").chain(root.blocks("http"));
     if blocks.count() == 0 {
@@ -183,14 +182,14 @@ pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mu
     }
 }
 
-/// Drops what differs from nginx if the file was not written for that, which takes none without `events`.
+/// Drops notes on differences from nginx unless the file was written for nginx, which requires `events`.
 pub(in crate::engine) fn keep_what_concerns(root: &Scope<'_>, probe: &mut Probe) {
     if root.own("events").next().is_none() {
         probe.notices.retain(|notice| notice.kind != NoticeKind::Differs);
     }
 }
 
-/// The `max_message` of a block and its servers that are more than a message can have.
+/// The `max_message` directives of a block and its servers that exceed the longest message.
 fn max_messages<'t>(rtmp: &Scope<'t>) -> Vec<&'t Node> {
     let scopes = std::iter::once(rtmp.clone()).chain(rtmp.blocks("server"));
     let large = scopes.filter(|scope| scope.size("max_message") > MAX_MESSAGE + 1);

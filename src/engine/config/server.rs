@@ -1,4 +1,4 @@
-//! What bounds the sessions of one RTMP server.
+//! The settings of the sessions of one RTMP server: protocol, time limits, queue. Read once from its block.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use crate::conf::value::or_never;
 use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
 
-/// What bounds the sessions of one RTMP server.
+/// The settings of the sessions of one RTMP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct ServerSettings {
     pub rtmp: crate::rtmp::server::Settings,
     pub timeout: Duration,
     pub ping: Duration,
     pub ping_timeout: Duration,
-    /// Whether a silent client is closed in place of being asked.
+    /// Whether a silent client is closed instead of pinged.
     pub busy: bool,
     pub queue: QueueLimits,
-    /// The position of the application whose streams are named by applications that there are none of.
+    /// The position of the application of `stream_from_app`.
     pub stream_from_app: Option<usize>,
 }
 
@@ -60,5 +60,5 @@ impl ServerSettings {
     }
 }
 
-/// The longest message there is, bytes: its length is written in 24 bits.
+/// The longest RTMP message, bytes: its length has 24 bits.
 pub(in crate::engine) const MAX_MESSAGE: u64 = 0xff_ffff;

@@ -1,4 +1,7 @@
-//! Who is let in: connections and clients are counted, and those beyond a limit refused.
+//! Admission: connections and clients are counted, and those beyond a limit refused.
+//!
+//! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an answer
+//! to its `connect`.
 
 use crate::engine::Engine;
 use crate::engine::config::listener::Listener;
@@ -15,7 +18,7 @@ use crate::engine::limits::descriptors::Descriptors;
 use crate::http::response::NO_ROOM;
 
 impl Engine {
-    /// Says how many descriptors there are; without this, none are kept for files.
+    /// Sets the file descriptors of the process; without this, none are reserved for files.
     pub fn limit_descriptors(&mut self, descriptors: Descriptors) {
         self.cx.descriptors = descriptors;
     }
@@ -25,7 +28,7 @@ impl Engine {
         self.cx.descriptors
     }
 
-    /// Counts a peer of a listener for which there is no descriptor. What it is to be told.
+    /// Counts a connection for which no descriptor is left. Returns the bytes that may be sent to it.
     pub fn refuse_connection(&mut self, listener: usize) -> &'static [u8] {
         self.cx.refusals.descriptors += 1;
         self.listeners.get(listener).map_or(&[], |listener| refusal_bytes(listener.protocol))
@@ -33,7 +36,7 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Why one more client cannot connect to an application, which is counted as a refusal, or nothing.
+    /// If an application is full: counts a refused client, and returns the reason.
     pub(in crate::engine) fn excess_client(&mut self, app: AppId) -> Option<String> {
         let app = self.apps.get(app.0)?;
         let most = app.most_clients.filter(|most| app.clients >= *most)?;
@@ -41,7 +44,7 @@ impl Ctx {
         Some(format!("{} is full (max_connections {most})", app.name))
     }
 
-    /// Counts a connection; one that is too many gets nothing but this farewell.
+    /// Counts a connection; the error for one beyond a limit is the bytes that may be sent to it.
     pub(in crate::engine) fn admit(
         &mut self,
         listener: &Listener,
@@ -62,7 +65,7 @@ impl Ctx {
         Err(refusal_bytes(protocol))
     }
 
-    /// Counts the connection of a session, and what it is to its application, no more.
+    /// Counts a session no more, as a connection and as a client of its application.
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let peer = session.peer.ip();
@@ -78,7 +81,7 @@ impl Ctx {
         debug_assert!(self.sessions.len() > 1 || self.connections.is_empty(), "nobody is left to be counted");
     }
 
-    /// Makes a session a client of an application.
+    /// Makes a session a client of an application, and counts it.
     pub(in crate::engine) fn count_client(&mut self, id: SessionId, app: AppId) {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         debug_assert!(state.app.is_none(), "a session connects once");
@@ -91,7 +94,7 @@ impl Ctx {
     }
 }
 
-/// What a peer is told that gets no session. In RTMP nothing can be said before a handshake.
+/// The bytes for a peer that gets no session. In RTMP nothing can be said before a handshake.
 fn refusal_bytes(protocol: Protocol) -> &'static [u8] {
     match protocol {
         Protocol::Rtmp => &[],

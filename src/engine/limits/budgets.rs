@@ -1,7 +1,7 @@
-//! The memory that all sessions take together, by two budgets: what clients have begun to send, and what waits to be
-//! sent. This counts; `relief` frees memory beyond a budget.
+//! The memory of all sessions together, in two budgets: unfinished input, and what waits to be sent. Here it is counted;
+//! `relief` frees memory beyond a budget.
 //!
-//! Limits of each session bound what one client may take; there may be ten thousand of them.
+//! The limits of one session bound one client; there may be ten thousand of them.
 
 use std::time::Instant;
 
@@ -37,30 +37,30 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-/// `auto` is the memory of the machine divided by this, and at most so many bytes.
+/// `auto` is the memory of the machine divided by this, with an upper bound in bytes.
 const AUTO_DIVISOR: u64 = 16;
 const LARGEST_AUTO: u64 = 256 << 20;
-/// The smallest budget, in bytes: less would not hold what a few clients need.
+/// The smallest budget, bytes: less would not do for a few clients.
 const SMALLEST: u64 = 1 << 20;
 
-/// Both budgets, and what counts for them.
+/// Both budgets with their counts.
 #[derive(Debug)]
 pub(in crate::engine) struct Budgets {
     /// Unfinished messages and requests.
     pub input: Budget,
-    /// Replies, and beside them `frames`.
+    /// Replies; `frames` count for it, too.
     pub media: Budget,
-    /// All frames that live.
+    /// All frames in memory.
     pub frames: Meter,
-    /// Beyond this, memory of media is freed: the limit, or more where outputs hold frames.
+    /// The size of media beyond which memory is freed: the limit, or more where outputs hold frames.
     pub media_bound: usize,
-    /// Until when no client is closed for its input again.
+    /// The time until which no more clients are closed for their input.
     pub input_relief_paused_until: Option<Instant>,
-    /// What has been freed of media.
+    /// Freed memory of media.
     pub relief: MediaRelief,
 }
 
-/// What has been freed of media, and not been logged yet.
+/// Freed memory of media that has not been logged yet.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct MediaRelief {
     pub paused_until: Option<Instant>,
@@ -74,9 +74,9 @@ pub(in crate::engine) struct MediaRelief {
 #[derive(Debug)]
 pub(in crate::engine) struct Budget {
     pub limit: usize,
-    /// Whether `limit` is to follow from the machine's memory.
+    /// Whether `limit` is derived from the machine's memory.
     is_auto: bool,
-    /// What all sessions have of it.
+    /// Bytes that all sessions use.
     pub used: usize,
 }
 
@@ -94,7 +94,7 @@ impl Budget {
         }
     }
 
-    /// Replaces what a session has of the budget.
+    /// Changes the part that is counted for a session.
     fn replace(&mut self, counted: &mut usize, now: usize) {
         self.used = (self.used + now).saturating_sub(*counted);
         *counted = now;
@@ -115,7 +115,7 @@ impl Budgets {
         }
     }
 
-    /// Counts what a session holds of its client's input.
+    /// Counts the unprocessed input of a session.
     #[inline]
     pub fn count_input(&mut self, session: &mut Session) {
         let held = session.held_input();
@@ -133,7 +133,7 @@ impl Budgets {
         }
     }
 
-    /// Counts nothing more of a session, which is about to be freed.
+    /// Counts a session no more, as it is freed.
     pub fn count_out(&mut self, session: &mut Session) {
         self.input.replace(&mut session.counted_input, 0);
         self.media.replace(&mut session.counted_replies, 0);

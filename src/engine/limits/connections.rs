@@ -1,7 +1,7 @@
-//! How many connections there may be: in all, of a protocol, of an RTMP server, of one address.
+//! Limits of connections: in all, of a protocol, of an RTMP server, of one address.
 //!
-//! A limit counts what belongs to the block that it stands in. A connection beyond one is never a session: its socket is
-//! closed as soon as it is accepted. (What an application lets in is decided at `connect`, in `rtmp.rs`.)
+//! A limit counts what belongs to its block. A connection beyond one never becomes a session: its socket is closed at the
+//! accept. (Clients of an application are counted at `connect`, in `admission.rs`.)
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
     },
 ];
 
-/// The limits that a block itself sets.
+/// The limits in one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::engine) struct ConnectionLimits {
     connections: Option<usize>,
@@ -41,7 +41,7 @@ pub(in crate::engine) struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Those of a checked block, without what it inherits: the outer block's limit is the outer block's to count.
+    /// The limits of a checked block without inherited ones, which the outer block counts.
     pub fn of(scope: &Scope<'_>) -> Self {
         let limit = |name: &str| {
             let node = scope.own(name).next()?;
@@ -51,7 +51,7 @@ impl ConnectionLimits {
         Self { connections: limit("max_connections"), per_address: limit("max_connections_per_address") }
     }
 
-    /// How many clients an application may have.
+    /// The most clients of an application.
     pub fn clients(self) -> Option<usize> {
         self.connections
     }
@@ -63,7 +63,7 @@ pub(in crate::engine) struct BlockLimits {
     pub all: ConnectionLimits,
     pub rtmp: ConnectionLimits,
     pub http: ConnectionLimits,
-    /// Of each RTMP server.
+    /// The limits of each RTMP server.
     pub servers: Vec<ConnectionLimits>,
 }
 
@@ -75,15 +75,15 @@ struct Block {
     count: usize,
 }
 
-/// Why a connection is not taken.
+/// The limit that a connection exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Excess {
     Connections(&'static str, usize),
     PerAddress(&'static str, usize),
 }
 
-/// Whom connections of one address are counted for: an IPv4 address, or the network of an IPv6 one, of which each of its
-/// hosts has as many addresses as it likes.
+/// The origin for which a connection is counted: an IPv4 address, or the 64-bit network of an IPv6 address, as a host there
+/// has as many addresses as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
     V4([u8; 4]),
@@ -91,7 +91,7 @@ enum Origin {
 }
 
 impl Origin {
-    /// Of a peer; none for the machine itself.
+    /// The origin of a peer; none for the machine itself.
     fn of(peer: IpAddr) -> Option<Self> {
         match peer.to_canonical() {
             ip if ip.is_loopback() => None,
@@ -117,22 +117,22 @@ impl Share {
     }
 }
 
-/// Addresses for which the table keeps its room when most have gone.
+/// The number of addresses for which the table keeps its memory.
 const USUAL_ADDRESSES: usize = 1024;
 
-/// All connections, counted for each limit.
+/// Counts of all connections for each limit.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Connections {
     all: Block,
     rtmp: Block,
     http: Block,
     servers: Vec<Block>,
-    /// Only of addresses that have any. Invariant: empty where no limit is for one address.
+    /// The addresses that have connections. Invariant: empty where no limit is per address.
     addresses: HashMap<Origin, Share>,
 }
 
 impl Connections {
-    /// None yet.
+    /// No connections yet.
     pub fn new(limits: &BlockLimits) -> Self {
         let block = |name, limits| Block { name, limits, count: 0 };
         Self {
@@ -181,7 +181,7 @@ impl Connections {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there is no connection.
     pub fn is_empty(&self) -> bool {
         self.all.count == 0 && self.addresses.is_empty()
     }

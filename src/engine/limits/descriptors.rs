@@ -1,17 +1,17 @@
-//! File descriptors: which of them connections and downloads may take, and which are kept for the server's own files.
+//! File descriptors: which may serve connections and downloads, and which are reserved for the server's own files.
 //!
-//! The kernel gives the lowest number that is free. So the number of a new descriptor tells how many others are open,
-//! and nothing has to be counted.
+//! The kernel gives the lowest free number. So the number of a new descriptor tells how many others are open, and nothing
+//! has to be counted.
 
 use std::os::fd::RawFd;
 
-/// The share of all descriptors that is kept for files.
+/// The divisor for the reserve: this part of all descriptors is kept for files.
 const RESERVE_SHARE: u64 = 16;
-/// The fewest that are kept, where the limit has twice as many.
+/// The smallest reserve, where the limit is twice as large.
 const SMALLEST_RESERVE: u64 = 32;
 
-/// The descriptors that the process may have open, divided by their numbers: connections have those below the reserve;
-/// of the reserve, what HTTP clients download has the lower half, and recordings, fragments and playlists have all.
+/// The descriptors of the process, divided by their numbers: connections have those below the reserve; downloads of HTTP
+/// clients have the lower half of the reserve, too; recordings, fragments and playlists have all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
     limit: u64,
@@ -25,27 +25,27 @@ impl Default for Descriptors {
 }
 
 impl Descriptors {
-    /// Those of a process that may have `limit` open.
+    /// The descriptors of a process that may have `limit` open.
     pub fn new(limit: u64) -> Self {
         Self { limit }
     }
 
-    /// How many the process may have open.
+    /// The most that the process may have open.
     pub fn limit(self) -> u64 {
         self.limit
     }
 
-    /// How many are kept for files.
+    /// The number that is kept for files.
     pub fn reserve(self) -> u64 {
         (self.limit / RESERVE_SHARE).max(SMALLEST_RESERVE).min(self.limit / 2)
     }
 
-    /// Whether a connection may have this one.
+    /// Whether a connection may keep this descriptor.
     pub fn may_connect(self, descriptor: RawFd) -> bool {
         number(descriptor) < self.limit - self.reserve()
     }
 
-    /// Whether a file may have this one for as long as a client takes to download it.
+    /// Whether a file may keep this descriptor while a client downloads it.
     pub fn may_download(self, descriptor: RawFd) -> bool {
         number(descriptor) < self.limit - self.reserve() / 2
     }

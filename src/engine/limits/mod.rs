@@ -1,4 +1,4 @@
-//! What bounds all sessions together: how many there may be, how much memory and how many file descriptors they take.
+//! Limits on all sessions together: connections, memory, file descriptors. Limits of one session stand beside their users.
 
 pub(in crate::engine) mod admission;
 pub(in crate::engine) mod budgets;

@@ -1,6 +1,6 @@
-//! What has been refused since the server began, counted for whoever shows it.
+//! Counts of refusals since the start of the server, which the page shows. Each is counted where it is decided.
 
-/// How often something was refused, by the limit that it was over.
+/// Refusals by the limit that was exceeded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Refusals {
     /// Connections over a `max_connections` of all, a protocol or an RTMP server.

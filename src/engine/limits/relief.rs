@@ -1,8 +1,8 @@
-//! Frees memory when all sessions together take more than a budget allows.
+//! Relief: frees memory when all sessions together take more than a budget allows.
 //!
-//! Of input, the clients that do not publish are closed first, those with the longest unfinished messages before others, and
-//! publishers last. Of media, GOP caches are emptied first, the largest before others; then frames are left out for players
-//! that are behind; and only then are clients closed. Who takes little is left alone: closing it would free nothing to speak of.
+//! For input, clients that do not publish are closed first, those with the longest unfinished messages before others, and
+//! publishers last. For media, GOP caches are emptied first, the largest before others; then frames are dropped for players
+//! that are behind; only then are clients closed. A client that takes little is never closed, as that would free little.
 
 use crate::engine::limits::budgets::MediaRelief;
 use std::cmp::Reverse;
@@ -16,34 +16,34 @@ use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::stream::Streams;
 
-/// When a budget is exceeded, this part of it is freed as well: each time all sessions are looked at.
+/// When a budget is exceeded, this part of it is freed as well, as each time all sessions are checked.
 const SPARE_DIVISOR: usize = 8;
-/// How long no more memory is freed of one kind after some has been.
+/// The shortest time between two reliefs of one budget.
 pub(in crate::engine) const RELIEF_INTERVAL: Duration = Duration::from_millis(100);
-/// How often what has been freed of media is logged.
+/// The shortest time between two log lines about media.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of unfinished messages below which a client takes little.
 const LITTLE_INPUT: usize = 8192;
-/// Bytes that wait for a client alone below which it takes little.
+/// Bytes waiting for a client alone, below which it takes little.
 const LITTLE_WAITING: usize = 16 * 1024;
-/// A player is behind with so many messages, or bytes, waiting: those of the current turn are fewer.
+/// A player with more messages, or bytes, waiting is behind; those of the current turn are fewer.
 const BEHIND_MESSAGES: usize = 32;
 const BEHIND_BYTES: usize = 256 * 1024;
 
-/// In which order clients are closed for their unfinished messages.
+/// The order in which clients are closed for their unfinished messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
-    /// It does not publish.
+    /// A client that does not publish.
     First,
-    /// The same, with little; but all those together have most of it.
+    /// The same with little input, if all those together have most of it.
     Many,
     Publisher,
-    /// It has little.
+    /// A client with little input.
     Last,
 }
 
 impl Engine {
-    /// Sets the budgets that follow from the memory of the machine, in bytes.
+    /// Sets the budgets that are derived from the memory of the machine, in bytes.
     pub fn set_memory(&mut self, memory: u64) {
         let budgets = &mut self.cx.budgets;
         budgets.input.limit_to_share_of(memory);
@@ -53,8 +53,8 @@ impl Engine {
         log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
     }
 
-    /// Frees memory if a budget is exceeded. Of media not before what has just been queued has been written: players that keep
-    /// up have nothing waiting then.
+    /// Frees memory if a budget is exceeded. For media, queues are written first: players that keep up have nothing waiting
+    /// then.
     #[inline]
     pub(in crate::engine) fn enforce_budgets(&mut self) {
         let budgets = &mut self.cx.budgets;
@@ -101,7 +101,7 @@ impl Ctx {
         clients.sort_unstable();
         let mut closed = 0;
         for (turn, _, id) in clients {
-            // No more publishers than need be.
+            // As few publishers as possible.
             let enough = if turn == Turn::Publisher { limit } else { with_spare(limit) };
             if self.budgets.input.used <= enough {
                 break;
@@ -130,8 +130,7 @@ impl Ctx {
             self.close_for_frames();
         }
         self.close_for_outputs();
-        // What is left is what outputs hold, which have limits of their own: players cannot help it, and are not to
-        // suffer from it again and again.
+        // The rest is held by outputs, which have limits of their own; players must not lose frames for it again and again.
         self.budgets.media_bound = next_bound(limit, self.budgets.media_used());
         self.report_relief();
     }
@@ -141,7 +140,7 @@ impl Ctx {
         self.budgets.media_used() > with_spare(self.budgets.media.limit)
     }
 
-    /// Sessions with at least so much by some count, those with the most first.
+    /// Sessions with at least `least` by `count`, the largest first.
     fn sessions_by(&self, least: usize, count: impl Fn(&Session) -> usize) -> Vec<SessionId> {
         let counted = self.sessions.iter().map(|session| (count(session), session.id));
         let mut counted: Vec<_> = counted.filter(|(bytes, _)| *bytes >= least).collect();
@@ -149,7 +148,7 @@ impl Ctx {
         counted.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Closes clients that do not read their replies, where those alone take most of the budget.
+    /// Closes clients that do not read their replies, if these alone take much of the budget.
     fn close_for_replies(&mut self) {
         for id in self.sessions_by(LITTLE_WAITING, Session::waiting_bytes) {
             if self.budgets.media.used <= self.budgets.media.limit / 4 {
@@ -197,8 +196,8 @@ impl Ctx {
         }
     }
 
-    /// Closes clients for which frames wait that cannot be left out (they have begun to be sent, or are headers), and
-    /// publishers with many headers; but only if all those together take most of the budget.
+    /// Closes clients for which frames wait that cannot be dropped (partly sent, or headers), and publishers with many headers;
+    /// but only if all these together take most of the budget.
     fn close_for_frames(&mut self) {
         let mut frames = HashMap::new();
         self.sessions.iter().for_each(|session| session.out.find_frames(&mut frames));
@@ -218,7 +217,7 @@ impl Ctx {
         }
     }
 
-    /// Closes publishers whose frames take most, if what outputs hold takes as much again as the budget.
+    /// Closes publishers whose frames take most, if outputs hold more than the budget again.
     fn close_for_outputs(&mut self) {
         let mut excess = self.budgets.media_used().saturating_sub(self.budgets.media.limit.saturating_mul(2));
         let streams = &self.streams;
@@ -233,14 +232,14 @@ impl Ctx {
             if excess == 0 {
                 return;
             }
-            // Its frames go with its outputs, in the steps that end it.
+            // Its frames are freed with its outputs, in the steps of its end.
             self.close(id, "the frames of all streams take more than twice media_memory_size");
             excess = excess.saturating_sub(bytes);
             self.budgets.relief.clients += 1;
         }
     }
 
-    /// Closes a client for what waits for it, which is freed at once.
+    /// Closes a client for what waits for it, and frees that at once.
     fn close_for_media(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.out.clear();
@@ -266,19 +265,19 @@ impl Ctx {
     }
 }
 
-/// What is left of a budget with its spare part free.
+/// The size of a budget without its spare part.
 fn with_spare(limit: usize) -> usize {
     limit - limit / SPARE_DIVISOR
 }
 
-/// What media is to have reached before memory is freed next, when so much is used that cannot be freed. Outputs may have as
-/// much again as the budget.
+/// The size of media at which memory is freed next, when this much is used and cannot be freed. Outputs may have as much
+/// again as the budget.
 fn next_bound(limit: usize, used: usize) -> usize {
     (used + limit / SPARE_DIVISOR).clamp(limit, limit.saturating_mul(2))
 }
 
-/// Bytes that would be free without a session, unless others have them as well: what waits for it, and the headers of what it
-/// publishes. Files that HTTP clients share are counted where they are kept.
+/// Bytes that closing a session would free, unless others hold them as well: its queue, and the headers of what it
+/// publishes. Files that HTTP clients share are counted elsewhere.
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
     let waiting = match session.speaks {
         Speaks::Rtmp(_) => session.out.bytes(),

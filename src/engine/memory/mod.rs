@@ -1,9 +1,9 @@
-//! Files that are served but never on a disk: what a module makes and keeps in memory for the web.
+//! Files in memory: served over HTTP, never on a disk.
 //!
-//! They lie over the disk: whoever serves files asks here first, by the absolute path that a file would
-//! have there. All that lives is counted: files, drafts that nobody sees yet, and what has been removed while somebody
-//! is being sent it. Whoever puts files here has a limit in mind and asks for room first; where there is none,
-//! late readers and what has ended give way.
+//! Whoever serves files looks here first, by the absolute path that the file would have on the disk. Everything in memory is
+//! counted: files, drafts that nobody sees yet, and removed files that are still being sent. A sink that adds files has a
+//! limit and asks for room first; where there is none, late readers and the files of ended streams give way. What a file
+//! contains is not known here.
 
 pub(in crate::engine) mod reclaim;
 
@@ -22,39 +22,39 @@ use owners::Owners;
 pub use space::Extent;
 use space::ExtentSpace;
 
-/// What memory is given out by.
+/// The unit in which memory is counted, bytes.
 const PAGE: u64 = 4096;
 
-/// The part of the memory, one of so many, that is to be free of what late readers hold: to hang up on them takes a turn,
-/// in which more may come.
+/// The divisor for the part of the memory that is kept free of late readers: closing them takes a turn, in which more may
+/// be written.
 const RESERVE: u64 = 8;
 
 /// The shortest time that a reader has for a file.
 pub const SHORTEST_READ_TIME: Duration = Duration::from_secs(10);
 
-/// A file in memory. It is replaced as a whole, so a reader that has begun goes on with what it was.
+/// A file in memory. It is replaced as a whole, so a reader that has begun gets the rest of the old one.
 #[derive(Debug, Clone)]
 pub struct MemoryFile {
     extent: Rc<Extent>,
     length: u64,
-    /// When it was put here.
+    /// When it was published.
     pub modified: SystemTime,
-    /// How long a reader may take over it.
+    /// The longest time that a reader may take.
     read_time: Duration,
 }
 
 impl MemoryFile {
-    /// Its length, bytes.
+    /// The length, bytes.
     pub fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// All of it, to be sent.
+    /// The body of a reply with the whole file.
     pub fn body(&self) -> Body {
         Body::Memory {
             extent: Rc::clone(&self.extent),
@@ -64,23 +64,23 @@ impl MemoryFile {
         }
     }
 
-    /// All that is in it.
+    /// The whole content.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         self.extent.read(0, usize::try_from(self.length).unwrap_or(usize::MAX))
     }
 }
 
-/// How much there is of something in bytes that are counted, and how much there is to be.
+/// A change of the counted size of something, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Growth {
-    /// Now.
+    /// The size now.
     pub from: u64,
-    /// Then.
+    /// The size afterwards.
     pub to: u64,
 }
 
 impl Growth {
-    /// Whether there is to be as much as there is.
+    /// Whether the size stays the same.
     pub fn is_none(self) -> bool {
         self.from == self.to
     }
@@ -94,13 +94,13 @@ impl Add for Growth {
     }
 }
 
-/// What an extent holds.
+/// The state of an extent in use.
 #[derive(Debug)]
 struct ExtentState {
     length: u64,
-    /// What is counted for it.
+    /// Bytes that are counted for it.
     charge: u64,
-    /// Whose it is; nobody's once it has been removed.
+    /// The owner of the file; none once it has been removed.
     owner: Option<Rc<Path>>,
 }
 
@@ -109,25 +109,25 @@ struct ExtentState {
 pub struct MemoryFiles {
     files: HashMap<PathBuf, MemoryFile>,
     space: ExtentSpace,
-    /// What is in each extent that lives, by its number.
+    /// The state of each extent in use, by its number.
     extents: HashMap<u32, ExtentState>,
     /// Files that are being written.
     drafts: Vec<Rc<Extent>>,
-    /// What is no file any more and is still being sent, the first that was removed first.
+    /// Removed files that may still be being sent, the oldest removal first.
     removed: Vec<Rc<Extent>>,
     owners: Owners,
     /// Invariant: the sum of all charges.
     bytes: u64,
-    /// Those of what has been removed.
+    /// Bytes of removed files.
     removed_bytes: u64,
-    /// How much of that is wanted.
+    /// Bytes of removed files that are to be freed by closing late readers.
     wanted: u64,
-    /// Whether somebody has less than a share and found no room.
+    /// Whether an owner with less than its share has found no room.
     is_crowded: bool,
 }
 
 impl MemoryFiles {
-    /// Puts a whole file that is nobody's at a path, in place of the one that was there.
+    /// Puts a whole file without an owner at a path, in place of one that was there.
     pub fn put(&mut self, path: PathBuf, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         let draft = self.begin_draft(None)?;
         self.append(&draft, bytes, 0)?;
@@ -135,7 +135,7 @@ impl MemoryFiles {
         Ok(())
     }
 
-    /// Puts other bytes in place of a file, which stays its owner's.
+    /// Replaces the content of a file; the owner stays.
     pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         let Some(MemoryFile { extent, read_time, .. }) = self.files.get(path) else { return Ok(()) };
         let owner = self.extents.get(&extent.number()).and_then(|state| state.owner.clone());
@@ -145,7 +145,7 @@ impl MemoryFiles {
         Ok(())
     }
 
-    /// Begins a file that nobody sees. What is written of one that has been dropped is freed by the next sweep.
+    /// Begins a file that nobody sees. A draft that is dropped is freed by the next sweep.
     pub fn begin_draft(&mut self, owner: Option<&Rc<Path>>) -> io::Result<Rc<Extent>> {
         let extent = self.space.take()?;
         self.extents.insert(extent.number(), ExtentState { length: 0, charge: 0, owner: owner.cloned() });
@@ -153,7 +153,7 @@ impl MemoryFiles {
         Ok(extent)
     }
 
-    /// Appends bytes to a draft. Its writer has `buffered` more, which are counted, too.
+    /// Appends bytes to a draft. Its writer has another `buffered` bytes, which are counted, too.
     pub fn append(&mut self, draft: &Extent, bytes: &[u8], buffered: u64) -> io::Result<()> {
         let Some(state) = self.extents.get_mut(&draft.number()) else { return Ok(()) };
         draft.write(bytes, state.length)?;
@@ -163,14 +163,14 @@ impl MemoryFiles {
         Ok(())
     }
 
-    /// What is counted for a draft now, and what will be with so many bytes more.
+    /// The counted size of a draft now, and with `more` bytes.
     pub fn growth(&self, draft: Option<&Extent>, more: u64) -> Growth {
         let state = draft.and_then(|draft| self.extents.get(&draft.number()));
         let (length, charge) = state.map_or((0, 0), |state| (state.length, state.charge));
         Growth { from: charge, to: in_pages(length + more) }
     }
 
-    /// Lets a draft appear at a path, in place of the file that was there. A reader may take so long over it.
+    /// Publishes a draft at a path, in place of a file that was there. A reader may take this long.
     pub fn publish(&mut self, draft: Rc<Extent>, path: PathBuf, modified: SystemTime, read_time: Duration) {
         debug_assert!(path.is_absolute(), "{} would never be found", path.display());
         self.drafts.retain(|other| !Rc::ptr_eq(other, &draft));
@@ -193,12 +193,12 @@ impl MemoryFiles {
         if self.files.is_empty() { None } else { self.files.get(path) }
     }
 
-    /// Bytes that all files take up, in whole pages, and what is on the way to be one.
+    /// Bytes of all files and drafts, in whole pages.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Those of the file at a path.
+    /// Bytes of the file at a path, in whole pages.
     pub fn bytes_at(&self, path: &Path) -> u64 {
         self.get(path).map_or(0, |file| in_pages(file.length))
     }
@@ -208,19 +208,19 @@ impl MemoryFiles {
         self.files.is_empty()
     }
 
-    /// An owner begins to write files, or goes on.
+    /// An owner begins to write files, or continues.
     pub fn begin_owner(&mut self, owner: &Path) {
         self.owners.begin(owner);
     }
 
-    /// An owner writes no more. Its files stay while nobody needs their room.
+    /// An owner writes no more. Its files stay until others need the memory.
     pub fn end_owner(&mut self, owner: &Path) {
         self.owners.end(owner);
     }
 
-    /// Whether what an owner has may grow so within a limit. What late readers hold does not stand in the way: they are
-    /// hung up on. Files of owners that have ended are removed if need be, of the first that has ended first. After that
-    /// nobody with no more than a share is turned away for those that have more: they are told before the turn is over.
+    /// Makes room for a growth of an owner's files within a limit; false if there is none. Removed files do not count: their
+    /// late readers are closed. Files of ended owners are removed if need be, the first that ended first. After that an owner
+    /// within its share still gets room, as those beyond theirs are told before the turn is over.
     pub fn make_room(&mut self, limit: u64, owner: &Path, growth: Growth) -> bool {
         if self.is_over(limit, growth) {
             self.sweep();
@@ -241,34 +241,34 @@ impl MemoryFiles {
         true
     }
 
-    /// Wants back what late readers hold, as far as less than a part of the limit is free.
+    /// Requests the memory of late readers, as far as less than the reserve is free.
     pub fn want_back(&mut self, limit: u64) {
         let over = self.bytes.saturating_sub(limit - limit / RESERVE);
         self.wanted = self.wanted.max(over.min(self.removed_bytes));
     }
 
-    /// Whether those that have more than a share are to give some up.
+    /// Whether owners beyond their shares must give memory back.
     pub fn is_crowded(&self) -> bool {
         self.is_crowded
     }
 
-    /// They have been told.
+    /// Notes that those owners have been told.
     pub fn clear_crowded(&mut self) {
         self.is_crowded = false;
     }
 
-    /// How many bytes of [`removed`](Self::removed) files are wanted, once.
+    /// Takes the number of bytes of [`removed`](Self::removed) files that are to be freed.
     pub fn take_wanted(&mut self) -> u64 {
         std::mem::take(&mut self.wanted)
     }
 
-    /// What has been removed and is still being sent, the first that was removed first, with what it takes up.
+    /// Removed files that are still being sent, the oldest removal first, with their bytes.
     pub fn removed(&self) -> impl Iterator<Item = (&Rc<Extent>, u64)> {
         let charge = |extent: &Extent| self.extents.get(&extent.number()).map_or(0, |state| state.charge);
         self.removed.iter().map(move |extent| (extent, charge(extent)))
     }
 
-    /// Frees what has been removed and is not being sent any more, and drafts that have been dropped.
+    /// Frees removed files that are no longer being sent, and drafts that have been dropped.
     pub fn sweep(&mut self) {
         let dropped = self.drafts.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
         dropped.iter().for_each(|extent| self.free(extent));
@@ -294,7 +294,7 @@ impl MemoryFiles {
         self.sweep();
     }
 
-    /// Counts an extent as one that is no file any more.
+    /// Counts an extent as that of a removed file.
     fn retire(&mut self, extent: Rc<Extent>) {
         if let Some(state) = self.extents.get_mut(&extent.number()) {
             self.removed_bytes += state.charge;
@@ -311,7 +311,7 @@ impl MemoryFiles {
         self.space.give_back(extent);
     }
 
-    /// Changes what is counted for an extent.
+    /// Changes the bytes that are counted for an extent.
     fn charge(&mut self, number: u32, charge: u64) {
         let Some(state) = self.extents.get_mut(&number) else { return };
         let before = std::mem::replace(&mut state.charge, charge);

@@ -1,16 +1,16 @@
-//! Who has how much of the memory. An owner may have more than an equal share while nobody wants it, so that a stream
-//! that begins finds room beside one that takes all it can get.
+//! The owners of files in memory, each with its bytes. An owner may use more than an equal share while nobody wants it, so
+//! that a new stream finds room beside one that takes all it can get. Nothing is freed here.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-/// All that own files, by the path of what they are known by.
+/// All owners, by the path that identifies them.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     owners: HashMap<PathBuf, Owner>,
-    /// Those that have ended, the first one first. One that has come back may still be in it.
+    /// Owners that have ended, the first first; one that has begun again may still be in it.
     ended: VecDeque<PathBuf>,
-    /// How many write files.
+    /// The number of owners that write files.
     writing: u64,
 }
 
@@ -38,10 +38,10 @@ impl Owners {
         }
     }
 
-    /// What is counted for one thing of an owner's changes.
+    /// Notes that the size of one of an owner's files has changed.
     pub fn charge(&mut self, owner: &Path, before: u64, after: u64) {
         if !self.owners.contains_key(owner) {
-            // It has ended, and this is its last.
+            // It has ended, and this is its last file.
             self.ended.push_back(owner.to_owned());
             self.owners.insert(owner.to_owned(), Owner::default());
         }
@@ -55,18 +55,18 @@ impl Owners {
         self.owners.get(owner).map_or(0, |entry| entry.bytes)
     }
 
-    /// Takes the one that has ended first, but for one that has its last to write.
+    /// Takes the owner that has ended first, other than `except`, which still writes its last file.
     pub fn next_ended(&mut self, except: &Path) -> Option<PathBuf> {
         let place = self.ended.iter().position(|ended| ended != except)?;
         self.ended.remove(place)
     }
 
-    /// An equal part of so much.
+    /// An equal share of a limit.
     pub fn share(&self, limit: u64) -> u64 {
         limit / self.writing.max(1)
     }
 
-    /// What those have beyond their shares that write files.
+    /// Bytes beyond their shares of all owners that write files.
     pub fn excess(&self, limit: u64) -> u64 {
         let (share, owners) = (self.share(limit), self.owners.values().filter(|entry| entry.is_writing));
         owners.map(|entry| entry.bytes.saturating_sub(share)).sum()

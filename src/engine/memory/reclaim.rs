@@ -1,4 +1,6 @@
-//! Memory that is wanted back: from streams that have more than their share, and from readers that are late.
+//! Reclaims memory of files: from streams beyond their shares, and from readers that are late.
+//!
+//! Called before each step; `memory/mod.rs` only notes what is wanted.
 
 use std::collections::HashMap;
 
@@ -7,7 +9,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::sink::Outlet;
 
 impl Ctx {
-    /// Sees to it that nobody keeps memory that others want.
+    /// Has sinks and late readers give back memory that others want.
     pub(in crate::engine) fn reclaim_memory(&mut self) {
         if self.memory.is_crowded() {
             let outlet = &mut Outlet { now: self.now, memory: &mut self.memory };
@@ -21,8 +23,8 @@ impl Ctx {
         }
     }
 
-    /// Hangs up on clients that are still being sent files that are gone from memory, until as much is free as is wanted:
-    /// those of the file first that has been gone for longest. Who reads it then is slower than all others.
+    /// Closes clients that are still being sent removed files, until enough is free: those of the file first that was removed
+    /// first. Whoever still reads that is slower than all others.
     fn hang_up_on_late_readers(&mut self, wanted: u64) {
         let mut readers: HashMap<u32, Vec<SessionId>> = HashMap::new();
         for session in self.sessions.iter() {

@@ -1,8 +1,8 @@
-//! Where files in memory lie: in one file of the kernel's that has no name and is on no disk (memfd_create(2)).
+//! The space of files in memory: one nameless file of the kernel, on no disk (memfd_create(2)).
 //!
-//! Each of ours has a stretch of it. What is written takes up memory page by page; a stretch that is given back is
-//! punched out of it, and the system has its memory again at once, which no heap promises. Readers are sent it
-//! by sendfile, so none has a copy.
+//! Each of our files has an extent of it. Memory is taken page by page as it is written; a freed extent is punched out, so
+//! the system has its memory back at once, which no heap promises. Readers are sent it by sendfile, without a copy. Who
+//! uses how much is counted elsewhere.
 
 use std::fs::File;
 use std::io;
@@ -14,11 +14,11 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc::{MFD_NOEXEC_SEAL, off_t};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-/// How far stretches are apart: more than any file of ours has. Addresses cost nothing. A multiple of the largest
-/// page, so that what is punched out leaves no part of one.
+/// The distance between extents: more than any of our files has, as addresses cost nothing. A multiple of the largest page,
+/// so that a hole leaves no part of one.
 const STRETCH: u64 = 1 << 30;
 
-/// A stretch of the space.
+/// A range of the space.
 #[derive(Debug)]
 pub struct Extent {
     file: Rc<File>,
@@ -26,17 +26,17 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The file that it lies in.
+    /// The file that it is in.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Where it begins there, bytes.
+    /// Its offset in that file, bytes.
     pub fn start(&self) -> u64 {
         u64::from(self.number) * STRETCH
     }
 
-    /// Tells extents apart, as long as they live.
+    /// Its number, unique while it is in use.
     pub fn number(&self) -> u32 {
         self.number
     }
@@ -57,20 +57,20 @@ impl Extent {
     }
 }
 
-/// The space, and which of its stretches are free.
+/// The space with its free extents.
 #[derive(Debug, Default)]
 pub(super) struct ExtentSpace {
-    /// Opened with the first file.
+    /// The kernel's file, opened with the first extent.
     file: Option<Rc<File>>,
     free: Vec<u32>,
-    /// How many stretches there have been.
+    /// The number of extents so far.
     count: u32,
-    /// Whether this system cannot punch holes, which has been said.
+    /// Whether this system cannot punch holes, which is logged once.
     keeps_all: bool,
 }
 
 impl ExtentSpace {
-    /// Takes a stretch, which is empty.
+    /// Takes an empty extent.
     pub fn take(&mut self) -> io::Result<Rc<Extent>> {
         let file = match &self.file {
             Some(file) => Rc::clone(file),
@@ -81,7 +81,7 @@ impl ExtentSpace {
         Ok(Rc::new(Extent { file, number }))
     }
 
-    /// Gives a stretch that nobody reads any more back to the system.
+    /// Frees an extent that nobody reads any more.
     pub fn give_back(&mut self, extent: &Extent) {
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         let punched = match (off_t::try_from(extent.start()), off_t::try_from(STRETCH)) {
@@ -99,7 +99,7 @@ impl ExtentSpace {
 }
 
 fn open() -> io::Result<File> {
-    // Systems may insist that it cannot be run (vm.memfd_noexec); before Linux 6.3 nobody knows of that.
+    // Systems may require that it cannot be executed (vm.memfd_noexec); Linux before 6.3 does not know the flag.
     let strict = MFdFlags::from_bits_retain(MFD_NOEXEC_SEAL) | MFdFlags::MFD_CLOEXEC;
     let made =
         memfd_create("millstream", strict).or_else(|_| memfd_create("millstream", MFdFlags::MFD_CLOEXEC));
