@@ -1,8 +1,8 @@
-//! Opening files in folders that other users may write to, and errors that name their file. Whoever can put a link, a FIFO
-//! or a device in a file's place must not choose what the server reads or writes, nor block it.
+//! Opening files in folders that other users may write to, and errors that name their file. Whoever can put a link, a
+//! FIFO or a device in a file's place must not choose what the server reads or writes, nor block it.
 //!
-//! No open follows a link in the last part of a path, none waits, and [`open`] takes only regular files. Links in the other
-//! parts are the operator's.
+//! No open follows a link in the last part of a path, none waits, and [`open`] takes only regular files. Links in the
+//! other parts are the operator's.
 //!
 //! | what is opened | how | if it is missing | what else is taken |
 //! |---|---|---|---|
@@ -25,8 +25,8 @@ use nix::fcntl::{OFlag, openat};
 use nix::libc::{EISDIR, ELOOP};
 use nix::sys::stat::Mode;
 
-/// Flags for an open that follows no link in the last part of the path, does not wait for the other end of a FIFO, and gives the
-/// process no terminal.
+/// Flags for an open that follows no link in the last part of the path, does not wait for the other end of a FIFO,
+/// and gives the process no terminal.
 pub const CAREFUL: OFlag =
     OFlag::O_NOFOLLOW.union(OFlag::O_NONBLOCK).union(OFlag::O_NOCTTY).union(OFlag::O_CLOEXEC);
 

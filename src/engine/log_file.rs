@@ -1,5 +1,5 @@
-//! Opening log files. Whoever may write to a log's folder must not choose, by a link, the file that the server appends to
-//! (CVE-2016-1247), and a FIFO without a reader must not block the server. Writing is done elsewhere.
+//! Opening log files. Whoever may write to a log's folder must not choose, by a link, the file that the server
+//! appends to (CVE-2016-1247), and a FIFO without a reader must not block the server. Writing is done elsewhere.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, create_dir_all, read_link};
@@ -56,14 +56,14 @@ pub struct LogFile {
     pub lacks_reader: bool,
 }
 
-/// Creates the folder of a log or pid file. Files written for nginx name `logs/error.log`, which exists only below nginx's
-/// own prefix.
+/// Creates the folder of a log or pid file. Files written for nginx name `logs/error.log`, which exists only below
+/// nginx's own prefix.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), create_dir_all)
 }
 
-/// Opens a log: a regular file, a FIFO or a character device. A missing one is created with its folder. No link is followed
-/// but one to a [`StandardStream`].
+/// Opens a log: a regular file, a FIFO or a character device. A missing one is created with its folder. No link is
+/// followed but one to a [`StandardStream`].
 pub fn open(path: &Path) -> io::Result<LogFile> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

@@ -1,9 +1,9 @@
 //! The engine: the whole server without sockets. Bytes and the time go in; queued bytes and actions come out.
 //!
-//! [`Engine`] owns the modules and the context, [`Ctx`], with sessions, streams and timers. They are disjoint fields, so a
-//! hook gets the context while the engine iterates over the modules. Sessions are freed only by [`Engine::step`]; ids carry
-//! serials, so a late answer to a freed session or stream finds nothing. This file has what net and main call; it never
-//! blocks, reads a clock or opens a socket.
+//! [`Engine`] owns the modules and the context, [`Ctx`], with sessions, streams and timers. They are disjoint fields,
+//! so a hook gets the context while the engine iterates over the modules. Sessions are freed only by
+//! [`Engine::step`]; ids carry serials, so a late answer to a freed session or stream finds nothing. This file has
+//! what net and main call; it never blocks, reads a clock or opens a socket.
 
 mod config;
 mod ctx;
@@ -137,7 +137,8 @@ impl Engine {
         Ok(Self { modules, cx, listeners: config.listeners, composing: HashMap::new() })
     }
 
-    /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the configuration of this engine.
+    /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the
+    /// configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
         let config = read(root, &self.modules, &mut conf::Faults::default());
         config::probe::whole(root, &config, probe);
@@ -156,8 +157,8 @@ impl Engine {
         faults.into_result(())
     }
 
-    /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets an engine,
-    /// too, but no start.)
+    /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets
+    /// an engine, too, but no start.)
     pub fn start(&mut self, now: Now) {
         self.cx.now = now;
         for module in &mut self.modules {
@@ -170,8 +171,8 @@ impl Engine {
         &self.listeners
     }
 
-    /// Accepts a connection at a listener; `local` is the server's address of it. One beyond a limit gets no session; the error
-    /// is what may be sent to it at once.
+    /// Accepts a connection at a listener; `local` is the server's address of it. One beyond a limit gets no session;
+    /// the error is what may be sent to it at once.
     pub fn accept(
         &mut self,
         listener: usize,
@@ -186,8 +187,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// The peer has closed or reset the connection. Players leave in either way; a publisher that stops says so before, so this
-    /// one is lost.
+    /// The peer has closed or reset the connection. Players leave in either way; a publisher that stops says so
+    /// before, so this one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {
@@ -213,8 +214,8 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(|session| session.out.can_send())
     }
 
-    /// Sends the front of a session's queue: `write` gets it and returns how many bytes it has sent. Without anything to send
-    /// it is not called. Returns that number if there is more to send.
+    /// Sends the front of a session's queue: `write` gets it and returns how many bytes it has sent. Without anything
+    /// to send it is not called. Returns that number if there is more to send.
     #[inline]
     pub fn send<E>(
         &mut self,

@@ -1,5 +1,5 @@
-//! The trait of a feature: [`Module`], one object for the process. The other trait is `Sink`, one object for each output of
-//! each stream. Here are only the hooks and their defaults; who calls them when is said at each.
+//! The trait of a feature: [`Module`], one object for the process. The other trait is `Sink`, one object for each
+//! output of each stream. Here are only the hooks and their defaults; who calls them when is said at each.
 
 use crate::engine::http::answer::Answer;
 use crate::engine::http::answer::Route;
@@ -41,8 +41,8 @@ pub trait Module {
     /// Reads the module's settings from a checked configuration; the error has all that is wrong with them.
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors>;
 
-    /// Checks what the start, or a stream, would do with these settings, and reports what would fail or surprise. Changes
-    /// nothing, and opens nothing for writing.
+    /// Checks what the start, or a stream, would do with these settings, and reports what would fail or surprise.
+    /// Changes nothing, and opens nothing for writing.
     fn probe(&self, _config: &Config<'_>, _probe: &mut Probe) {}
 
     /// Opens files, before the process goes into the background and changes its user.
@@ -107,13 +107,14 @@ pub trait Module {
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}
 
-    /// An HTTP request has come to a server; its location is not known yet. The first module that does not continue decides.
+    /// An HTTP request has come to a server; its location is not known yet. The first module that does not continue
+    /// decides.
     fn on_http_server(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
 
-    /// An HTTP request has come to a location, before any module is asked for an answer. The first module that does not continue
-    /// decides.
+    /// An HTTP request has come to a location, before any module is asked for an answer. The first module that does
+    /// not continue decides.
     fn on_http_location(&mut self, _cx: &mut Ctx, _request: &HttpRequest) -> Route {
         Route::Continue
     }
@@ -131,8 +132,8 @@ pub trait Module {
     /// An answer is about to be sent; its head may be changed.
     fn on_http_reply(&mut self, _cx: &mut Ctx, _request: &HttpRequest, _head: &mut http::ResponseHead) {}
 
-    /// An answer has been queued. What [`on_http_done`](Self::on_http_done) does not need of the request may be freed, as the
-    /// client may take long.
+    /// An answer has been queued. What [`on_http_done`](Self::on_http_done) does not need of the request may be
+    /// freed, as the client may take long.
     fn on_http_queued(&mut self, _request: &mut HttpRequest) {}
 
     /// An answer has been sent, or never will be.

@@ -1,7 +1,7 @@
 //! Containment of panics: a panic, which is a fault of the server, ends what it came from and nothing else.
 //!
-//! The state of what panicked may be incomplete. So whoever contains a panic gives up that session, sink or timer, and frees
-//! it without running more of its code. Parsers must not rely on this.
+//! The state of what panicked may be incomplete. So whoever contains a panic gives up that session, sink or timer,
+//! and frees it without running more of its code. Parsers must not rely on this.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -20,7 +20,8 @@ pub struct Request {
     pub args: String,
     /// What is requested.
     pub kind: RequestKind,
-    /// The ticket for [`Ctx::answer`](super::Ctx::answer), if the module that is asked now suspends the request: each has another.
+    /// The ticket for [`Ctx::answer`](super::Ctx::answer), if the module that is asked now suspends the request: each
+    /// has another.
     pub ticket: Ticket,
 }
 
@@ -110,8 +111,8 @@ pub enum Verdict {
     Continue,
     /// Refuse; the peer and the log get the reason.
     Deny(String),
-    /// Suspend the request: the session is neither read nor parsed until [`Ctx::answer`](super::Ctx::answer) is called with its
-    /// ticket. Then [`Module::resume`](super::Module::resume) decides.
+    /// Suspend the request: the session is neither read nor parsed until [`Ctx::answer`](super::Ctx::answer) is
+    /// called with its ticket. Then [`Module::resume`](super::Module::resume) decides.
     Suspend {
         /// When the engine answers [`Reply::TimedOut`].
         until: Instant,

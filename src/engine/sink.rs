@@ -1,7 +1,8 @@
-//! The trait of an output: [`Sink`], one object for each output of each stream, such as its HLS fragments or its recording.
+//! The trait of an output: [`Sink`], one object for each output of each stream, such as its HLS fragments or its
+//! recording.
 //!
-//! The engine calls sinks in order with every frame, and finishes and drops them with the stream. A sink sees no engine, no
-//! session and no other sink; what it may use comes with each call as an [`Outlet`].
+//! The engine calls sinks in order with every frame, and finishes and drops them with the stream. A sink sees no
+//! engine, no session and no other sink; what it may use comes with each call as an [`Outlet`].
 
 use std::io;
 use std::rc::Rc;
@@ -36,7 +37,8 @@ pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()>;
 
-    /// The publisher is lost or replaced. The next frames, headers first, do not continue those before, though their times do.
+    /// The publisher is lost or replaced. The next frames, headers first, do not continue those before, though their
+    /// times do.
     fn discontinuity(&mut self, _outlet: &mut Outlet<'_>) {}
 
     /// No frame follows.

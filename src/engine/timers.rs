@@ -1,5 +1,6 @@
-//! All deadlines of the process, nearest first. Those of sessions and streams are never removed early: when one expires, the
-//! session or stream decides whether it still counts. Those of modules have ids and can be cancelled. Nothing is called here.
+//! All deadlines of the process, nearest first. Those of sessions and streams are never removed early: when one
+//! expires, the session or stream decides whether it still counts. Those of modules have ids and can be cancelled.
+//! Nothing is called here.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
@@ -47,8 +48,8 @@ pub struct Timers {
     /// The number of cancelled entries.
     cancelled: usize,
     last: u64,
-    /// Sessions that wait behind the answer to a `play`. All wait for the same time, so the first expires first. Bounded by
-    /// what clients may request.
+    /// Sessions that wait behind the answer to a `play`. All wait for the same time, so the first expires first.
+    /// Bounded by what clients may request.
     answer_waits: VecDeque<(Instant, SessionId)>,
 }
 

@@ -13,10 +13,11 @@ use crate::engine::request::{Reply, Ticket};
 pub enum Action {
     /// Read this session again, though no new bytes have been announced.
     Read(SessionId),
-    /// Call [`Engine::send_unsolicited`](crate::engine::Engine::send_unsolicited) for this session, unless more of its input is
-    /// unread.
+    /// Call [`Engine::send_unsolicited`](crate::engine::Engine::send_unsolicited) for this session, unless more of
+    /// its input is unread.
     SendUnsolicited(SessionId),
-    /// Set keepalive and TCP_USER_TIMEOUT, so that the socket fails when the peer's host has been unreachable for this time.
+    /// Set keepalive and TCP_USER_TIMEOUT, so that the socket fails when the peer's host has been unreachable for
+    /// this time.
     DetectDeadPeer(SessionId, Duration),
     /// Close the sending side of the socket; the peer may still send.
     ShutDownWrite(SessionId),
@@ -24,15 +25,15 @@ pub enum Action {
     CloseSocket(SessionId),
 }
 
-/// Work that waits for [`Engine::step`](crate::engine::Engine::step). Each step takes one entry, so net may serve sockets
-/// between two of them, and a panic costs only the entry that it came from.
+/// Work that waits for [`Engine::step`](crate::engine::Engine::step). Each step takes one entry, so net may serve
+/// sockets between two of them, and a panic costs only the entry that it came from.
 ///
 /// The order of steps:
 ///
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `answers` to `done_exchanges`: it is soon done, and frees memory.
 /// 3. By turns an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so that none
-/// of the three waits until the others have nothing left.
+///    of the three waits until the others have nothing left.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
 #[derive(Debug, Default)]

@@ -1,5 +1,5 @@
-//! The table of the engine's own directives: process, servers, applications, locations, bounds of sessions. Their values are
-//! read in the other files of this folder; the docs of the rows are the reference that users read.
+//! The table of the engine's own directives: process, servers, applications, locations, bounds of sessions. Their
+//! values are read in the other files of this folder; the docs of the rows are the reference that users read.
 
 use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};

@@ -1,5 +1,5 @@
-//! A listener: an address at which net accepts connections, with the server that they belong to. It is a description; the
-//! socket is net's.
+//! A listener: an address at which net accepts connections, with the server that they belong to. It is a description;
+//! the socket is net's.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,5 +1,6 @@
-//! The settings of streams in an application: conflicts of publishers, grace, notifications of players, and frames that are
-//! held back to be sent together. With the table of their directives; the decisions are made in `engine/rtmp`.
+//! The settings of streams in an application: conflicts of publishers, grace, notifications of players, and frames
+//! that are held back to be sent together. With the table of their directives; the decisions are made in
+//! `engine/rtmp`.
 
 use std::time::Duration;
 

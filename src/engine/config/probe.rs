@@ -1,5 +1,5 @@
-//! The probe before a start, also of `-t`: whether folders, logs and the like can be used by the account that will run, and
-//! which parts of the configuration most likely do not do what is meant.
+//! The probe before a start, also of `-t`: whether folders, logs and the like can be used by the account that will
+//! run, and which parts of the configuration most likely do not do what is meant.
 //!
 //! A probe changes nothing and opens nothing for writing. The result may have changed when the server starts.
 
@@ -67,7 +67,8 @@ impl Probe {
         }
     }
 
-    /// Adds an error if a log cannot be opened. Logs are opened before the process changes its user. `what` begins the message.
+    /// Adds an error if a log cannot be opened. Logs are opened before the process changes its user. `what` begins
+    /// the message.
     pub fn log(&mut self, what: &str, path: &Path, place: &Place) {
         if let Err(why) = judge_log(path) {
             let message = format!("{what} {}: {why}", path.display());

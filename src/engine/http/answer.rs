@@ -69,7 +69,8 @@ impl From<Answer> for Route {
 
 /// The composing of a long answer, such as a list of thousands, in steps between which other sessions are served.
 pub trait Compose: fmt::Debug {
-    /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list. Returns the answer with the last one.
+    /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list. Returns the answer with the last
+    /// one.
     fn step(&mut self, cx: &Ctx) -> Option<HttpReply>;
 }
 

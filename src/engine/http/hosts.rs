@@ -66,8 +66,8 @@ impl Hosts {
         Ok(())
     }
 
-    /// The server for a host in lower case without a port. An exact name goes before a domain, a domain before a beginning, and
-    /// that before a regular expression.
+    /// The server for a host in lower case without a port. An exact name goes before a domain, a domain before a
+    /// beginning, and that before a regular expression.
     pub fn find(&self, host: &str) -> Option<usize> {
         if self.servers.len() < 2 || host.is_empty() && !self.exact.contains_key("") {
             return self.default;

@@ -1,7 +1,7 @@
 //! Locations: how `location` is written, and which one a path belongs to.
 //!
-//! The engine keeps of each location what it needs while it serves: keep-alive, time limits, whether 404 is logged. All other
-//! directives of a location are the modules', by [`LocationId`].
+//! The engine keeps of each location what it needs while it serves: keep-alive, time limits, whether 404 is logged.
+//! All other directives of a location are the modules', by [`LocationId`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -111,8 +111,8 @@ impl Pattern {
 /// The most locations of all servers; each prefix and expression is tried in turn.
 const MAX_LOCATIONS: usize = 1024;
 
-/// The locations of a server, the server itself first. `before` is the number of those of earlier servers. Faulty ones are
-/// left out and added to `faults`.
+/// The locations of a server, the server itself first. `before` is the number of those of earlier servers. Faulty
+/// ones are left out and added to `faults`.
 pub(in crate::engine) fn read<'t>(
     before: usize,
     server: usize,

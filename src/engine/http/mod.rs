@@ -1,7 +1,7 @@
 //! The HTTP pipeline: find server and location of a request, ask the modules, compose and queue the answer.
 //!
-//! What a location does is the modules'; here are the order in which they are asked, internal redirects, keep-alive, and the
-//! account of what has been sent. Parsing is `crate::http`.
+//! What a location does is the modules'; here are the order in which they are asked, internal redirects, keep-alive,
+//! and the account of what has been sent. Parsing is `crate::http`.
 
 pub(in crate::engine) mod answer;
 pub(in crate::engine) mod body;
@@ -29,8 +29,8 @@ use crate::http::{HttpError, Method, Request, conditional, response};
 /// The most heads and bodies that wait for one client; it is held until they have been sent.
 const MAX_WAITING: usize = 16;
 
-/// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a folder
-/// may have a megabyte, and a file is open until it has been sent.
+/// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a
+/// folder may have a megabyte, and a file is open until it has been sent.
 const MAX_WAITING_BYTES: u64 = 256 * 1024;
 
 /// The most internal redirects of one request; more are a circle.
@@ -40,8 +40,8 @@ const MAX_REDIRECTS: usize = 10;
 const NO_ANSWER: u16 = 444;
 
 impl Engine {
-    /// Feeds bytes to an HTTP session and answers its next request. The rest waits for another step: a request may take a
-    /// millisecond, and one piece of input has hundreds.
+    /// Feeds bytes to an HTTP session and answers its next request. The rest waits for another step: a request may
+    /// take a millisecond, and one piece of input has hundreds.
     pub(in crate::engine) fn http_input(&mut self, id: SessionId, mut input: &[u8]) {
         for count in 0.. {
             let now = self.cx.now.instant;
@@ -167,8 +167,8 @@ impl Engine {
         }
     }
 
-    /// Asks the modules for an answer, through internal redirects, and for the status that replaces a success. None to close
-    /// the connection without an answer.
+    /// Asks the modules for an answer, through internal redirects, and for the status that replaces a success. None
+    /// to close the connection without an answer.
     fn find_answer(&mut self, request: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
         let (mut forced, mut error_page) = (None, false);
         for _ in 0..=MAX_REDIRECTS {

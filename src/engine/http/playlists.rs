@@ -14,8 +14,8 @@ use crate::engine::http::locations::Location;
 pub enum Served {
     /// A server does, at these URLs.
     At(Playlists),
-    /// A location may, but its folder does not depend on the beginning of a path alone: its `root` or `alias` has variables,
-    /// it matches a regular expression, or requests are redirected to it.
+    /// A location may, but its folder does not depend on the beginning of a path alone: its `root` or `alias` has
+    /// variables, it matches a regular expression, or requests are redirected to it.
     Perhaps,
     /// No location can.
     Nowhere,

@@ -1,7 +1,7 @@
 //! Admission: connections and clients are counted, and those beyond a limit refused.
 //!
-//! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an answer
-//! to its `connect`.
+//! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an
+//! answer to its `connect`.
 
 use crate::engine::Engine;
 use crate::engine::config::listener::Listener;

@@ -1,7 +1,7 @@
 //! Limits of connections: in all, of a protocol, of an RTMP server, of one address.
 //!
-//! A limit counts what belongs to its block. A connection beyond one never becomes a session: its socket is closed at the
-//! accept. (Clients of an application are counted at `connect`, in `admission.rs`.)
+//! A limit counts what belongs to its block. A connection beyond one never becomes a session: its socket is closed at
+//! the accept. (Clients of an application are counted at `connect`, in `admission.rs`.)
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,8 +82,8 @@ pub(in crate::engine) enum Excess {
     PerAddress(&'static str, usize),
 }
 
-/// The origin for which a connection is counted: an IPv4 address, or the 64-bit network of an IPv6 address, as a host there
-/// has as many addresses as it likes.
+/// The origin for which a connection is counted: an IPv4 address, or the 64-bit network of an IPv6 address, as a host
+/// there has as many addresses as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
     V4([u8; 4]),

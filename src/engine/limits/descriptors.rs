@@ -1,7 +1,7 @@
 //! File descriptors: which may serve connections and downloads, and which are reserved for the server's own files.
 //!
-//! The kernel gives the lowest free number. So the number of a new descriptor tells how many others are open, and nothing
-//! has to be counted.
+//! The kernel gives the lowest free number. So the number of a new descriptor tells how many others are open, and
+//! nothing has to be counted.
 
 use std::os::fd::RawFd;
 

@@ -1,4 +1,5 @@
-//! Limits on all sessions together: connections, memory, file descriptors. Limits of one session stand beside their users.
+//! Limits on all sessions together: connections, memory, file descriptors. Limits of one session stand beside their
+//! users.
 
 pub(in crate::engine) mod admission;
 pub(in crate::engine) mod budgets;

@@ -1,8 +1,9 @@
 //! Relief: frees memory when all sessions together take more than a budget allows.
 //!
-//! For input, clients that do not publish are closed first, those with the longest unfinished messages before others, and
-//! publishers last. For media, GOP caches are emptied first, the largest before others; then frames are dropped for players
-//! that are behind; only then are clients closed. A client that takes little is never closed, as that would free little.
+//! For input, clients that do not publish are closed first, those with the longest unfinished messages before others,
+//! and publishers last. For media, GOP caches are emptied first, the largest before others; then frames are dropped
+//! for players that are behind; only then are clients closed. A client that takes little is never closed, as that
+//! would free little.
 
 use crate::engine::limits::budgets::MediaRelief;
 use std::cmp::Reverse;
@@ -53,8 +54,8 @@ impl Engine {
         log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
     }
 
-    /// Frees memory if a budget is exceeded. For media, queues are written first: players that keep up have nothing waiting
-    /// then.
+    /// Frees memory if a budget is exceeded. For media, queues are written first: players that keep up have nothing
+    /// waiting then.
     #[inline]
     pub(in crate::engine) fn enforce_budgets(&mut self) {
         let budgets = &mut self.cx.budgets;
@@ -130,7 +131,8 @@ impl Ctx {
             self.close_for_frames();
         }
         self.close_for_outputs();
-        // The rest is held by outputs, which have limits of their own; players must not lose frames for it again and again.
+        // The rest is held by outputs, which have limits of their own; players must not lose frames for it again and
+        // again.
         self.budgets.media_bound = next_bound(limit, self.budgets.media_used());
         self.report_relief();
     }
@@ -196,8 +198,8 @@ impl Ctx {
         }
     }
 
-    /// Closes clients for which frames wait that cannot be dropped (partly sent, or headers), and publishers with many headers;
-    /// but only if all these together take most of the budget.
+    /// Closes clients for which frames wait that cannot be dropped (partly sent, or headers), and publishers with
+    /// many headers; but only if all these together take most of the budget.
     fn close_for_frames(&mut self) {
         let mut frames = HashMap::new();
         self.sessions.iter().for_each(|session| session.out.find_frames(&mut frames));

@@ -1,9 +1,9 @@
 //! Files in memory: served over HTTP, never on a disk.
 //!
-//! Whoever serves files looks here first, by the absolute path that the file would have on the disk. Everything in memory is
-//! counted: files, drafts that nobody sees yet, and removed files that are still being sent. A sink that adds files has a
-//! limit and asks for room first; where there is none, late readers and the files of ended streams give way. What a file
-//! contains is not known here.
+//! Whoever serves files looks here first, by the absolute path that the file would have on the disk. Everything in
+//! memory is counted: files, drafts that nobody sees yet, and removed files that are still being sent. A sink that
+//! adds files has a limit and asks for room first; where there is none, late readers and the files of ended streams
+//! give way. What a file contains is not known here.
 
 pub(in crate::engine) mod reclaim;
 
@@ -25,8 +25,8 @@ use space::ExtentSpace;
 /// The unit in which memory is counted, bytes.
 const PAGE: u64 = 4096;
 
-/// The divisor for the part of the memory that is kept free of late readers: closing them takes a turn, in which more may
-/// be written.
+/// The divisor for the part of the memory that is kept free of late readers: closing them takes a turn, in which more
+/// may be written.
 const RESERVE: u64 = 8;
 
 /// The shortest time that a reader has for a file.
@@ -218,9 +218,10 @@ impl MemoryFiles {
         self.owners.end(owner);
     }
 
-    /// Makes room for a growth of an owner's files within a limit; false if there is none. Removed files do not count: their
-    /// late readers are closed. Files of ended owners are removed if need be, the first that ended first. After that an owner
-    /// within its share still gets room, as those beyond theirs are told before the turn is over.
+    /// Makes room for a growth of an owner's files within a limit; false if there is none. Removed files do not
+    /// count: their late readers are closed. Files of ended owners are removed if need be, the first that ended
+    /// first. After that an owner within its share still gets room, as those beyond theirs are told before the turn
+    /// is over.
     pub fn make_room(&mut self, limit: u64, owner: &Path, growth: Growth) -> bool {
         if self.is_over(limit, growth) {
             self.sweep();

@@ -23,8 +23,8 @@ impl Ctx {
         }
     }
 
-    /// Closes clients that are still being sent removed files, until enough is free: those of the file first that was removed
-    /// first. Whoever still reads that is slower than all others.
+    /// Closes clients that are still being sent removed files, until enough is free: those of the file first that was
+    /// removed first. Whoever still reads that is slower than all others.
     fn hang_up_on_late_readers(&mut self, wanted: u64) {
         let mut readers: HashMap<u32, Vec<SessionId>> = HashMap::new();
         for session in self.sessions.iter() {

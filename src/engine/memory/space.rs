@@ -1,8 +1,8 @@
 //! The space of files in memory: one nameless file of the kernel, on no disk (memfd_create(2)).
 //!
-//! Each of our files has an extent of it. Memory is taken page by page as it is written; a freed extent is punched out, so
-//! the system has its memory back at once, which no heap promises. Readers are sent it by sendfile, without a copy. Who
-//! uses how much is counted elsewhere.
+//! Each of our files has an extent of it. Memory is taken page by page as it is written; a freed extent is punched
+//! out, so the system has its memory back at once, which no heap promises. Readers are sent it by sendfile, without a
+//! copy. Who uses how much is counted elsewhere.
 
 use std::fs::File;
 use std::io;
@@ -14,8 +14,8 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc::{MFD_NOEXEC_SEAL, off_t};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-/// The distance between extents: more than any of our files has, as addresses cost nothing. A multiple of the largest page,
-/// so that a hole leaves no part of one.
+/// The distance between extents: more than any of our files has, as addresses cost nothing. A multiple of the largest
+/// page, so that a hole leaves no part of one.
 const STRETCH: u64 = 1 << 30;
 
 /// A range of the space.

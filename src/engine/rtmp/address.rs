@@ -1,4 +1,5 @@
-//! The stream that an RTMP address means. Clients split `rtmp://host/live/room/cam` in several ways between `connect` and
+//! The stream that an RTMP address means. Clients split `rtmp://host/live/room/cam` in several ways between `connect`
+//! and
 //! `publish` or `play`; the same address means the same stream, however it is split. This file only computes names: whether
 //! a stream exists or may be used is decided elsewhere.
 
@@ -10,7 +11,8 @@ use crate::http::path::unescape;
 pub(in crate::engine) enum Address {
     /// An instance of the application such as "room" or "house/room", or "" for none. The stream's name follows it.
     Instance(Box<str>),
-    /// The application does not exist, and with `stream_from_app` its name is the stream's; with "" the name comes later.
+    /// The application does not exist, and with `stream_from_app` its name is the stream's; with "" the name comes
+    /// later.
     Stream(Box<str>),
 }
 
@@ -57,8 +59,8 @@ fn below<'a>(app: &str, path: &'a str) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// A path as a stream name: its parts joined by `~`. Left out are empty parts, the default instance, and the prefixes "mp4:"
-/// and "flv:", which FFmpeg and Flash Player add by themselves.
+/// A path as a stream name: its parts joined by `~`. Left out are empty parts, the default instance, and the prefixes
+/// "mp4:" and "flv:", which FFmpeg and Flash Player add by themselves.
 fn joined(path: &str) -> String {
     let without_prefix = |part| {
         let rest = ["mp4:", "flv:"].into_iter().find_map(|prefix| str::strip_prefix(part, prefix));

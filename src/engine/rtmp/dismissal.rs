@@ -1,7 +1,7 @@
 //! Dismissal: a module ends a publisher, for a frame beyond a limit or because its time is over.
 //!
-//! [`Ctx::dismiss`] marks the stream, from which nothing is taken any more, and a later step ends the publisher. The modules
-//! decide whom to dismiss; nothing here judges a frame.
+//! [`Ctx::dismiss`] marks the stream, from which nothing is taken any more, and a later step ends the publisher. The
+//! modules decide whom to dismiss; nothing here judges a frame.
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
@@ -11,9 +11,9 @@ use crate::engine::rtmp::publish::LeaveReason;
 use crate::rtmp::command::Level;
 
 impl Ctx {
-    /// Ends the publisher of a stream in a later step and tells it why. Nothing more is taken from it: the frame that has caused
-    /// this reaches neither the later modules nor the sinks. The stream ends, too; it has no grace, as its publisher is not
-    /// lost.
+    /// Ends the publisher of a stream in a later step and tells it why. Nothing more is taken from it: the frame that
+    /// has caused this reaches neither the later modules nor the sinks. The stream ends, too; it has no grace, as its
+    /// publisher is not lost.
     pub fn dismiss(&mut self, id: StreamId, why: &str) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         if let (Some(publisher), None) = (stream.publisher, &stream.dismissed) {

@@ -1,8 +1,9 @@
-//! Requests (connect, publish, play) on their way through the modules' gates: asked, suspended, resumed, granted or refused.
+//! Requests (connect, publish, play) on their way through the modules' gates: asked, suspended, resumed, granted or
+//! refused.
 //!
-//! At each gate every module is asked in the order of the table, then the engine itself. Nothing is created for a request
-//! before all gates have been passed. A suspended request is kept in its session and found by its ticket alone, so that a
-//! late answer resumes nothing else. What a grant does is in `publish.rs` and `play.rs`.
+//! At each gate every module is asked in the order of the table, then the engine itself. Nothing is created for a
+//! request before all gates have been passed. A suspended request is kept in its session and found by its ticket
+//! alone, so that a late answer resumes nothing else. What a grant does is in `publish.rs` and `play.rs`.
 
 use crate::engine::Engine;
 use crate::engine::config::policy::Conflict;

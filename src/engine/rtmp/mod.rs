@@ -35,8 +35,8 @@ use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
 
-/// The most events of one session in one step. Each may be a frame for a thousand players, and the smallest message has one
-/// byte.
+/// The most events of one session in one step. Each may be a frame for a thousand players, and the smallest message
+/// has one byte.
 const EVENTS_AT_ONCE: usize = 32;
 
 /// A frame by which media time advances so much may begin or end files, as a key frame may.
@@ -140,8 +140,8 @@ impl Engine {
         log::warn!("{id}{label} {what} is left out, and others of the kind");
     }
 
-    /// Finds the application of a `connect` and starts the request: the application of that name; of "app/instance" the one of
-    /// the first part; or that of `stream_from_app`.
+    /// Finds the application of a `connect` and starts the request: the application of that name; of "app/instance"
+    /// the one of the first part; or that of `stream_from_app`.
     fn connect(&mut self, id: SessionId, mut connect: Connect) {
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         let server = state.server;
@@ -172,8 +172,8 @@ impl Engine {
         ));
     }
 
-    /// Starts a request for a stream by the name that the client has sent. The role that the message stream has is kept until
-    /// the request is granted.
+    /// Starts a request for a stream by the name that the client has sent. The role that the message stream has is
+    /// kept until the request is granted.
     fn request_stream(
         &mut self,
         id: SessionId,
@@ -273,8 +273,8 @@ impl Engine {
         true
     }
 
-    /// Reads the NAL units of a frame. Returns the configuration that must be sent before it, if the stream's is no longer
-    /// valid.
+    /// Reads the NAL units of a frame. Returns the configuration that must be sent before it, if the stream's is no
+    /// longer valid.
     fn read_picture(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Option<Frame> {
         let stream = self.cx.streams.get_mut(stream)?;
         let findings = stream.pictures.read(frame);
@@ -284,8 +284,8 @@ impl Engine {
         findings.configuration
     }
 
-    /// Puts a frame on its stream's time line, and holds the session if media time is too far ahead of the clock. Returns by
-    /// how much the time line has advanced.
+    /// Puts a frame on its stream's time line, and holds the session if media time is too far ahead of the clock.
+    /// Returns by how much the time line has advanced.
     fn place_frame(&mut self, id: SessionId, stream: StreamId, frame: &mut Frame) -> Duration {
         let now = self.cx.now.instant;
         let Some(stream) = self.cx.streams.get_mut(stream) else { return Duration::ZERO };
@@ -329,8 +329,8 @@ impl Ctx {
     }
 }
 
-/// Why a `connect` names no application, and what to do instead in a server that has the application `has`: for the client,
-/// and for the log, which must not show what may be a stream key.
+/// Why a `connect` names no application, and what to do instead in a server that has the application `has`: for the
+/// client, and for the log, which must not show what may be a stream key.
 fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
     let cut: String = asked.chars().take(MAX_SHOWN).collect();
     let told = format!("no application \"{}\" here", cut.escape_debug());

@@ -1,7 +1,7 @@
 //! Sends unsolicited messages to clients when `unsolicited.rs` says that it is time, and queues new ones.
 //!
-//! The messages are acknowledgements, `onStatus` notices for publishers and reconnect requests. Replies do not wait here;
-//! they take along what does.
+//! The messages are acknowledgements, `onStatus` notices for publishers and reconnect requests. Replies do not wait
+//! here; they take along what does.
 
 use std::time::Instant;
 
@@ -15,8 +15,8 @@ use crate::engine::stream::Streams;
 use crate::rtmp::ServerSession;
 
 impl Engine {
-    /// Sends a session's unsolicited messages, as [`Action::SendUnsolicited`](crate::engine::Action) has proposed. The caller
-    /// has made sure that none of the client's bytes are unread.
+    /// Sends a session's unsolicited messages, as [`Action::SendUnsolicited`](crate::engine::Action) has proposed.
+    /// The caller has made sure that none of the client's bytes are unread.
     pub fn send_unsolicited(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
         let due = self.cx.sessions.get(id).and_then(Session::unsolicited_due);
@@ -83,8 +83,8 @@ fn newest(role: &SessionRole, streams: &Streams) -> Option<u64> {
 }
 
 impl Session {
-    /// When the unsolicited messages are due if the client stays silent; none if there are none, while the session is held, and
-    /// once the client has hung up.
+    /// When the unsolicited messages are due if the client stays silent; none if there are none, while the session is
+    /// held, and once the client has hung up.
     pub(in crate::engine) fn unsolicited_due(&self) -> Option<Instant> {
         let Speaks::Rtmp(state) = &self.speaks else { return None };
         let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_notices();

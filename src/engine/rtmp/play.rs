@@ -1,4 +1,5 @@
-//! Players: the grant of a `play`, the player's commands, what it is told when its stream begins and ends, and its leave.
+//! Players: the grant of a `play`, the player's commands, what it is told when its stream begins and ends, and its
+//! leave.
 //!
 //! The state that a command changes is in `session/player.rs`; the frames are sent by the live module.
 
@@ -78,8 +79,8 @@ impl Engine {
         }
     }
 
-    /// Applies a player's command and answers it. A live stream cannot be sought; the player starts again where the stream is,
-    /// and is told that the seek succeeded: FFmpeg drops everything until then, and gives up on a failure.
+    /// Applies a player's command and answers it. A live stream cannot be sought; the player starts again where the
+    /// stream is, and is told that the seek succeeded: FFmpeg drops everything until then, and gives up on a failure.
     pub(in crate::engine) fn control(&mut self, endpoint: Endpoint, control: Control) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };

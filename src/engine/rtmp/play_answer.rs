@@ -2,8 +2,9 @@
 //!
 //! Some clients attach their media reader only after reading that answer, and lose everything in the same read
 //! (node-media-server's pull). So headers, cached group and frames wait in the player's queue behind a wait of
-//! [`OutQueue`](crate::engine::OutQueue). It begins when the answer has been given to the socket, and ends 20 ms later, or
-//! with the next command that the client sends after that. Set Buffer Length does not count: clients send it right behind
+//! [`OutQueue`](crate::engine::OutQueue). It begins when the answer has been given to the socket, and ends 20 ms
+//! later, or with the next command that the client sends after that. Set Buffer Length does not count: clients send
+//! it right behind
 //! `play`, before they can have the answer. All waits have the same length, so they end in the order in which they begin,
 //! and one list holds them. What is sent, and when it is queued, is not decided here.
 

@@ -19,8 +19,8 @@ use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::rtmp::command::{Level, PublishType};
 
-/// How long a publisher's host may be unreachable before its connection is closed and its name is free. The kernel's probes
-/// tell a dead host from an encoder that pauses.
+/// How long a publisher's host may be unreachable before its connection is closed and its name is free. The kernel's
+/// probes tell a dead host from an encoder that pauses.
 const DEAD_PUBLISHER: Duration = Duration::from_secs(12);
 
 /// The most streams in grace at a time, as no session counts them. More than all the cameras of a site that loses its
@@ -122,7 +122,7 @@ impl Engine {
         }
         match role {
             SessionRole::Publisher { stream, .. } if reason == LeaveReason::ConnectionLost => {
-                self.publisher_lost(id, stream)
+                self.publisher_lost(id, stream);
             }
             SessionRole::Publisher { stream, .. } => {
                 log::info!("{id} stops publishing {}", self.publisher_summary(stream));

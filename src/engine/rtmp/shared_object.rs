@@ -35,8 +35,8 @@ impl Ctx {
         self.queue(id, &out, OutQueue::join_bytes);
     }
 
-    /// Sets how many bytes of shared objects may wait for a session, beside replies; 0 if it uses none. While it uses some it
-    /// need neither publish nor play; after the last, the time for its next step begins anew.
+    /// Sets how many bytes of shared objects may wait for a session, beside replies; 0 if it uses none. While it uses
+    /// some it need neither publish nor play; after the last, the time for its next step begins anew.
     pub fn set_shared_object_room(&mut self, id: SessionId, room: usize) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };

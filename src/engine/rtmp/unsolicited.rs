@@ -1,10 +1,10 @@
-//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), notices about its recordings, the request to
-//! reconnect. This file decides how long they wait; `notices.rs` sends them.
+//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), notices about its recordings, the
+//! request to reconnect. This file decides how long they wait; `notices.rs` sends them.
 //!
-//! They are not sent at once. A client may close its socket as soon as it has written everything, with megabytes still
-//! unsent in its kernel. A message that then reaches it, or lies unread in its socket, makes its kernel reset the
-//! connection and discard those (RFC 2525, 2.17). So a message waits until the client shows that it waits for one, or that
-//! it has nothing unsent:
+//! They are not sent at once. A client may close its socket as soon as it has written everything, with megabytes
+//! still unsent in its kernel. A message that then reaches it, or lies unread in its socket, makes its kernel reset
+//! the connection and discard those (RFC 2525, 2.17). So a message waits until the client shows that it waits for
+//! one, or that it has nothing unsent:
 //! - it has announced a window, and has been silent for as long as that window takes at 1 Gbit/s;
 //! - it sends at the pace of its media, and is silent between two messages;
 //! - it has been silent for a second;
@@ -14,7 +14,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The longest silence that is asked of a client with a window, and the part of it for each byte of the window (1 Gbit/s).
+/// The longest silence that is asked of a client with a window, and the part of it for each byte of the window (1
+/// Gbit/s).
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 const PAUSE_PER_BYTE: Duration = Duration::from_nanos(8);

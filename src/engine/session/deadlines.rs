@@ -1,7 +1,8 @@
 //! The deadlines of a session: handshake, first command, answer to a ping, progress of its queue, requests that wait.
 //!
-//! Each session has one timer entry that counts, `Session::timer_at`. When it expires, `check_session` decides what is due
-//! and sets the next one. An entry that a nearer one has replaced expires without effect. Deadlines never send media.
+//! Each session has one timer entry that counts, `Session::timer_at`. When it expires, `check_session` decides what
+//! is due and sets the next one. An entry that a nearer one has replaced expires without effect. Deadlines never send
+//! media.
 
 use std::time::{Duration, Instant};
 
@@ -151,8 +152,8 @@ impl Ctx {
         }
     }
 
-    /// Checks the session no later than `at`. A nearer entry is kept and no new one added, so a client that repeats a command
-    /// cannot fill the heap.
+    /// Checks the session no later than `at`. A nearer entry is kept and no new one added, so a client that repeats a
+    /// command cannot fill the heap.
     pub(in crate::engine) fn wake_no_later_than(&mut self, id: SessionId, at: Instant) {
         if self.sessions.get(id).is_some_and(|session| at < session.timer_at) {
             self.reset_timer(id, at);

@@ -1,8 +1,8 @@
 //! The end of sessions: close, finish, the steps of a closing session, and the stop of the server.
 //!
-//! A session ends once, with one reason, which is its last log line. [`Ctx::close`] ends it at once, [`Ctx::finish`] after
-//! its queue has been sent; both only mark it. `Engine::end_session`, called by a step, takes it out of its streams, calls
-//! the hooks and frees the slot. Nothing else frees a slot, but for `free_after_panic`.
+//! A session ends once, with one reason, which is its last log line. [`Ctx::close`] ends it at once, [`Ctx::finish`]
+//! after its queue has been sent; both only mark it. `Engine::end_session`, called by a step, takes it out of its
+//! streams, calls the hooks and frees the slot. Nothing else frees a slot, but for `free_after_panic`.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Engine {
         // Publishers first, so that the players are still there to be told.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
             self.contain_for(publisher.session, |engine| {
-                engine.leave(publisher, LeaveReason::ConnectionLost)
+                engine.leave(publisher, LeaveReason::ConnectionLost);
             });
         }
         for id in self.cx.sessions.ids() {
@@ -52,8 +52,8 @@ impl Engine {
         }
     }
 
-    /// Finishes the sessions that are not busy. The others go on to their own end; clients that can are asked to reconnect,
-    /// which takes them to the next server process.
+    /// Finishes the sessions that are not busy. The others go on to their own end; clients that can are asked to
+    /// reconnect, which takes them to the next server process.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.draining = true;
@@ -77,8 +77,8 @@ impl Engine {
         }
     }
 
-    /// One step of the end of a session: it leaves one stream, whose outputs may have megabytes to write. The last step calls
-    /// the closing hooks and frees the slot, or leaves that to `linger`.
+    /// One step of the end of a session: it leaves one stream, whose outputs may have megabytes to write. The last
+    /// step calls the closing hooks and frees the slot, or leaves that to `linger`.
     pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
         self.composing.remove(&id);
         if self.leave_next(id, LeaveReason::ConnectionLost) {
@@ -136,7 +136,8 @@ impl Engine {
         self.cx.free_session(id);
     }
 
-    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another publisher.
+    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another
+    /// publisher.
     pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
@@ -175,8 +176,8 @@ impl Ctx {
         }
     }
 
-    /// One step of a closing session: after its queue has been sent the sending side is closed, and after the peer has closed
-    /// too, or a deadline has passed, the slot is freed. So the last answer is not lost to a reset.
+    /// One step of a closing session: after its queue has been sent the sending side is closed, and after the peer
+    /// has closed too, or a deadline has passed, the slot is freed. So the last answer is not lost to a reset.
     pub(in crate::engine) fn linger(&mut self, id: SessionId) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -191,7 +192,8 @@ impl Ctx {
         }
     }
 
-    /// Continues a session that has waited for its queue to become empty: its end, its next requests, or the server's stop.
+    /// Continues a session that has waited for its queue to become empty: its end, its next requests, or the server's
+    /// stop.
     pub(in crate::engine) fn queue_emptied(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         if session.life == Life::Flushing {

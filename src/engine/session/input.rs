@@ -1,7 +1,8 @@
 //! Input of sessions: bytes from net go to the protocol of the session, or wait in it while it is held.
 //!
-//! A held session is neither read nor parsed; what has been read already waits in `Session::pending` and is parsed first,
-//! in a later step. The questions that net asks before it reads (`is_prompt`, `is_held`, `may_delay_input`) are here, too.
+//! A held session is neither read nor parsed; what has been read already waits in `Session::pending` and is parsed
+//! first, in a later step. The questions that net asks before it reads (`is_prompt`, `is_held`, `may_delay_input`)
+//! are here, too.
 
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
@@ -11,8 +12,8 @@ use crate::engine::session::{Life, Session, Speaks};
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
 
-/// The most bytes of unfinished messages in a prompt session. A hundred sessions that complete so many at the same moment
-/// take some 20 ms (metadata of 16 000 values, 0.01 ms for a kilobyte).
+/// The most bytes of unfinished messages in a prompt session. A hundred sessions that complete so many at the same
+/// moment take some 20 ms (metadata of 16 000 values, 0.01 ms for a kilobyte).
 const PROMPT_BYTES: usize = 16 * 1024;
 
 impl Engine {
@@ -59,8 +60,8 @@ impl Engine {
         }
     }
 
-    /// Whether the input of a session is quickly processed, as far as can be known: it publishes or plays, and is not in the
-    /// middle of a long message, whose last byte costs more than others.
+    /// Whether the input of a session is quickly processed, as far as can be known: it publishes or plays, and is not
+    /// in the middle of a long message, whose last byte costs more than others.
     pub fn is_prompt(&self, id: SessionId) -> bool {
         let Some(session) = self.cx.sessions.get(id) else { return false };
         match &session.speaks {
@@ -84,7 +85,8 @@ impl Engine {
         self.cx.sessions.get(id).is_some_and(|session| matches!(session.speaks, Speaks::Http(_)))
     }
 
-    /// Whether a session is held for something that concerns its client: a suspended request, an answer, room in its queue.
+    /// Whether a session is held for something that concerns its client: a suspended request, an answer, room in its
+    /// queue.
     pub fn needs_its_client(&self, id: SessionId) -> bool {
         self.cx.sessions.get(id).is_some_and(Session::needs_its_client)
     }

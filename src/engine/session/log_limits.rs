@@ -1,7 +1,8 @@
 //! Limits for log lines about misdirected clients: to a port of another protocol, or to a path that does not exist.
 //!
-//! Whoever floods the server with such requests must not flood the log: one line of each kind a second, one line for a path
-//! a minute. Lines that are left out are counted, and the next one tells how many. `misdirected.rs` writes the lines.
+//! Whoever floods the server with such requests must not flood the log: one line of each kind a second, one line for
+//! a path a minute. Lines that are left out are counted, and the next one tells how many. `misdirected.rs` writes the
+//! lines.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

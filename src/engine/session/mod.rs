@@ -1,8 +1,8 @@
 //! Sessions: one for each connection, in a slab.
 //!
-//! [`Session`] holds all that the server knows of a connection: its protocol, its queue, its roles, its deadlines. It owns no
-//! socket; net has those, under the same ids. Fields of RTMP and HTTP stand in [`RtmpState`] and [`HttpState`]. The files
-//! below have what is done with sessions; slots are freed only in `ending`.
+//! [`Session`] holds all that the server knows of a connection: its protocol, its queue, its roles, its deadlines. It
+//! owns no socket; net has those, under the same ids. Fields of RTMP and HTTP stand in [`RtmpState`] and
+//! [`HttpState`]. The files below have what is done with sessions; slots are freed only in `ending`.
 
 pub(in crate::engine) mod client;
 pub(in crate::engine) mod deadlines;
@@ -261,7 +261,8 @@ impl Session {
         }
     }
 
-    /// The deadline of a closing session: for the peer to take the next bytes of the queue, and after that to close its side.
+    /// The deadline of a closing session: for the peer to take the next bytes of the queue, and after that to close
+    /// its side.
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.speaks) {
             (Life::HalfClosed(deadline), _) => *deadline,
@@ -311,8 +312,8 @@ impl Session {
         self.pending.capacity() + unfinished
     }
 
-    /// Bytes of memory that wait for its client alone: replies, and HTTP requests that are logged when their answers have been
-    /// sent.
+    /// Bytes of memory that wait for its client alone: replies, and HTTP requests that are logged when their answers
+    /// have been sent.
     #[inline]
     pub(in crate::engine) fn waiting_bytes(&self) -> usize {
         let requests = match &self.speaks {
@@ -331,8 +332,8 @@ impl Session {
         }
     }
 
-    /// Moves the answers that have wholly been sent to `done`. Returns the deadline of the next one, if that is at the front
-    /// from now on.
+    /// Moves the answers that have wholly been sent to `done`. Returns the deadline of the next one, if that is at
+    /// the front from now on.
     pub(in crate::engine) fn settle_exchanges(
         &mut self,
         done: &mut VecDeque<Exchange>,
@@ -381,8 +382,8 @@ impl Session {
         }
     }
 
-    /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP handshake, as
-    /// scanners and floods make them; but an error stays an error.
+    /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP
+    /// handshake, as scanners and floods make them; but an error stays an error.
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
         let is_news = match &self.speaks {
             Speaks::Rtmp(state) => state.protocol.is_past_handshake(),

@@ -68,7 +68,8 @@ impl Roles {
         self.iter().count()
     }
 
-    /// The role of a message stream. Some clients write message stream 0 instead, which is clear if there is only one role.
+    /// The role of a message stream. Some clients write message stream 0 instead, which is clear if there is only one
+    /// role.
     pub fn on(&self, msid: u32) -> Option<&SessionRole> {
         match self.iter().find(|role| role.msid() == msid) {
             None if msid == 0 && self.len() == 1 => self.iter().next(),
@@ -81,8 +82,8 @@ impl Roles {
         self.iter().filter(|role| matches!(role, SessionRole::Publisher { .. }))
     }
 
-    /// The stream that is published on a message stream. Encoders may write another message stream, which is clear if the
-    /// session has only one publisher.
+    /// The stream that is published on a message stream. Encoders may write another message stream, which is clear if
+    /// the session has only one publisher.
     pub(in crate::engine) fn published_on(&self, msid: u32) -> Option<StreamId> {
         let own = self.publishers().find(|role| role.msid() == msid);
         own.or_else(|| self.only_publisher()).map(SessionRole::stream)

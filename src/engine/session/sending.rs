@@ -1,8 +1,8 @@
 //! Output of sessions: frames to all players of a stream (the fan-out), bytes and RTMP replies to one session.
 //!
-//! Everything is only queued; the session goes on the dirty list, and net writes it. Which frames a player gets is decided by
-//! the caller (the live module), its state changes in `player.rs`. What does not fit is dropped there; a session that
-//! exceeds the hard limits here is closed.
+//! Everything is only queued; the session goes on the dirty list, and net writes it. Which frames a player gets is
+//! decided by the caller (the live module), its state changes in `player.rs`. What does not fit is dropped there; a
+//! session that exceeds the hard limits here is closed.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -21,8 +21,8 @@ use crate::rtmp::ServerSession;
 use crate::rtmp::command::Level;
 use crate::rtmp::control::UserControl;
 
-/// Bytes that may wait for one player; beyond, frames are dropped for it, however few they are. (A frame of more than one
-/// chunk takes twice its length, with its chunked image.)
+/// Bytes that may wait for one player; beyond, frames are dropped for it, however few they are. (A frame of more than
+/// one chunk takes twice its length, with its chunked image.)
 pub const MAX_QUEUED_BYTES: usize = 8 << 20;
 
 /// Messages in one player's queue at which queues are written before more input is read: a burst of a publisher must not
@@ -36,8 +36,8 @@ const MAX_FIRST_BYTES: usize = 16 * 1024;
 const _: () = assert!(MAX_FIRST_BYTES <= MAX_REPLY_BYTES);
 
 impl Ctx {
-    /// Runs `offer` on every player of a stream, and has the queues sent. A player for which it breaks has reached its limit
-    /// and leaves in a later step; one for which it panics is closed.
+    /// Runs `offer` on every player of a stream, and has the queues sent. A player for which it breaks has reached
+    /// its limit and leaves in a later step; one for which it panics is closed.
     pub fn for_each_player(
         &mut self,
         stream: StreamId,
@@ -152,7 +152,8 @@ impl Ctx {
         self.send_bytes(endpoint.session, &out);
     }
 
-    /// Sends a stream's publisher an unsolicited `onStatus`, as soon as it can take one. Without a publisher nothing is sent.
+    /// Sends a stream's publisher an unsolicited `onStatus`, as soon as it can take one. Without a publisher nothing
+    /// is sent.
     pub fn tell_publisher(&mut self, stream: StreamId, status: (Level, &str), description: &str) {
         if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
             let Endpoint { session, msid } = publisher;
@@ -200,9 +201,9 @@ impl Round<'_> {
     }
 }
 
-/// Whether more waits for an RTMP session than is possible if its peer reads. The live module drops frames at half of these
-/// limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still reads what
-/// waits.
+/// Whether more waits for an RTMP session than is possible if its peer reads. The live module drops frames at half of
+/// these limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still
+/// reads what waits.
 fn is_overfull(session: &Session) -> bool {
     let Speaks::Rtmp(state) = &session.speaks else { return false };
     let (out, more) = (&session.out, session.out.allowance());

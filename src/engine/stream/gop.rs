@@ -33,7 +33,8 @@ pub struct Gop {
 }
 
 impl Gop {
-    /// Adds a frame, if it is a key frame or behind one. Without video there is none. `headers` are the stream's present ones.
+    /// Adds a frame, if it is a key frame or behind one. Without video there is none. `headers` are the stream's
+    /// present ones.
     pub fn push(&mut self, frame: &Rc<Frame>, headers: &StreamHeaders, limits: GopLimits) {
         self.reopen();
         if frame.is_video_key() {

@@ -1,5 +1,5 @@
-//! The headers of a stream: the latest configuration and description of each track, which players and outputs need before
-//! the first frame. The codec module writes them; nothing here parses one.
+//! The headers of a stream: the latest configuration and description of each track, which players and outputs need
+//! before the first frame. The codec module writes them; nothing here parses one.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! The interval between a publisher's key frames, in the time of its stream.
 //!
-//! The middle one of the last few intervals counts: encoders also put key frames where the scene changes, and one interval
-//! may contain a pause. Nothing here warns; that is the advice module's.
+//! The middle one of the last few intervals counts: encoders also put key frames where the scene changes, and one
+//! interval may contain a pause. Nothing here warns; that is the advice module's.
 
 use std::collections::VecDeque;
 use std::time::Duration;

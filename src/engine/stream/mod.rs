@@ -1,8 +1,8 @@
 //! Streams: one for each name of an application that somebody publishes or waits for.
 //!
-//! [`Stream`] holds what publishers, modules and sinks share: facts, headers, cached group, time line, sinks. It has the
-//! transitions from one publisher to the next and calls the sinks; it sends nothing to players and writes no file. A stream
-//! exists while it has a publisher, is in grace, or has players.
+//! [`Stream`] holds what publishers, modules and sinks share: facts, headers, cached group, time line, sinks. It has
+//! the transitions from one publisher to the next and calls the sinks; it sends nothing to players and writes no
+//! file. A stream exists while it has a publisher, is in grace, or has players.
 
 pub(in crate::engine) mod awaited;
 pub(in crate::engine) mod gop;
@@ -136,7 +136,8 @@ impl Stream {
         self.sinks.push((name, sink));
     }
 
-    /// Hands a frame to the sinks. One that fails is finished and dropped with a log line; one that panics is dropped as it is.
+    /// Hands a frame to the sinks. One that fails is finished and dropped with a log line; one that panics is dropped
+    /// as it is.
     pub(in crate::engine) fn feed_sinks(
         &mut self,
         frame: &Rc<Frame>,
@@ -247,8 +248,8 @@ impl Stream {
         self.gop.clear();
     }
 
-    /// Resets the stream after its end, but for the time line, along which remaining players continue. The sinks have been
-    /// finished.
+    /// Resets the stream after its end, but for the time line, along which remaining players continue. The sinks have
+    /// been finished.
     pub(in crate::engine) fn clear(&mut self) {
         self.forget_publisher();
         self.warnings.clear();
@@ -315,8 +316,8 @@ impl Streams {
         self.slab.get(slot)
     }
 
-    /// The stream of this name, created if there is none. Streams are bounded by what sessions publish and play, and by the
-    /// number that may be in grace.
+    /// The stream of this name, created if there is none. Streams are bounded by what sessions publish and play, and
+    /// by the number that may be in grace.
     pub(in crate::engine) fn find_or_create(
         &mut self,
         app: AppId,

@@ -106,8 +106,9 @@ fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(
     }
 }
 
-/// Whether a character that is no format character cannot be seen either: Unicode's default ignorable code points, and the
-/// blank pattern of Braille. Names that look alike would be two streams. An emoji may be followed by its variation selector.
+/// Whether a character that is no format character cannot be seen either: Unicode's default ignorable code points,
+/// and the blank pattern of Braille. Names that look alike would be two streams. An emoji may be followed by its
+/// variation selector.
 fn is_invisible(before: Option<char>, character: char) -> bool {
     let is_selector = matches!(character, '\u{fe0e}' | '\u{fe0f}');
     let is_emoji = |symbol: char| symbol.general_category() == GeneralCategory::OtherSymbol;

@@ -1,15 +1,16 @@
 //! The limit on the speed of a stream's media time.
 //!
-//! A file may be sent as fast as the network takes it, but each second of media may cost a recording or a fragment of its
-//! own. So media time may lead the clock by a while and then advance at a limited speed. A publisher that is faster is not
-//! read for a moment, and TCP slows it. Here only the time is computed; `session/deadlines.rs` holds the session.
+//! A file may be sent as fast as the network takes it, but each second of media may cost a recording or a fragment of
+//! its own. So media time may lead the clock by a while and then advance at a limited speed. A publisher that is
+//! faster is not read for a moment, and TCP slows it. Here only the time is computed; `session/deadlines.rs` holds
+//! the session.
 
 use std::time::{Duration, Instant};
 
 /// The most by which media time may lead the clock.
 const MAX_LEAD: Duration = Duration::from_secs(30);
-/// The speed of media time in the long term, in multiples of the clock's. An encoder whose clock is some per cent fast is
-/// never held.
+/// The speed of media time in the long term, in multiples of the clock's. An encoder whose clock is some per cent
+/// fast is never held.
 const SPEED: u32 = 2;
 
 /// The lead that is free again when a held publisher is read on, so that it is not held for each frame.
@@ -30,7 +31,8 @@ impl Pace {
         }
     }
 
-    /// Notes that media time has advanced. If it is too far ahead, returns the time until which nothing more is to be read.
+    /// Notes that media time has advanced. If it is too far ahead, returns the time until which nothing more is to be
+    /// read.
     pub fn advance(&mut self, by: Duration, now: Instant) -> Option<Instant> {
         let (used, at) = *self.used.get_or_insert((Duration::ZERO, now));
         if by.is_zero() {

@@ -22,8 +22,8 @@ fn world(directives: &str) -> World {
     )
 }
 
-/// Publishes these frames, one a millisecond, while somebody plays. How many have reached the player, and the status that
-/// the publisher has got at last.
+/// Publishes these frames, one a millisecond, while somebody plays. How many have reached the player, and the status
+/// that the publisher has got at last.
 fn publish(world: &mut World, frames: &[(Kind, &[u8])]) -> (usize, Option<(String, String)>) {
     let mut player = Client::play(world, "a");
     let mut publisher = Client::publish(world, "a");

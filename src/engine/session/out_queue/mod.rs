@@ -1,7 +1,8 @@
 //! The outgoing queue of one session: a circular queue of references to shared bytes.
 //!
-//! Replies, frames and files wait here in order. [`OutQueue::write`] hands what is at the front to the owner of the socket,
-//! as much as one system call takes, and removes what has been sent. The queue never copies a frame and never writes.
+//! Replies, frames and files wait here in order. [`OutQueue::write`] hands what is at the front to the owner of the
+//! socket, as much as one system call takes, and removes what has been sent. The queue never copies a frame and never
+//! writes.
 
 pub(in crate::engine) mod fifo;
 
@@ -23,8 +24,8 @@ use crate::engine::session::out_queue::fifo::Fifo;
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
 const MAX_GATHER: usize = 256 * 1024;
 
-/// Slices in one gathered write. A turn seldom queues more for a player, and the next call sends the rest; an array of the
-/// kernel's limit of 1024 would cost more to set up than it saves.
+/// Slices in one gathered write. A turn seldom queues more for a player, and the next call sends the rest; an array
+/// of the kernel's limit of 1024 would cost more to set up than it saves.
 const SLICES: usize = 64;
 
 /// The largest item that short messages are joined to, bytes.
@@ -35,8 +36,8 @@ enum Item {
     Bytes(Rc<[u8]>),
     Frame(Rc<Frame>),
     Group(Box<Group>),
-    /// A frame's RTMP header for another message stream than the usual one, and its length. It is boxed because few players need
-    /// one, and must not make every item larger.
+    /// A frame's RTMP header for another message stream than the usual one, and its length. It is boxed because few
+    /// players need one, and must not make every item larger.
     Header(Box<([u8; HEADROOM], usize)>),
     /// The frame behind such a header: its chunked image without so many bytes.
     Tail(Rc<Frame>, usize),
@@ -201,7 +202,8 @@ impl OutQueue {
         }
     }
 
-    /// Queues bytes, joined to those before them if both are short: a burst of short messages must not count as a long queue.
+    /// Queues bytes, joined to those before them if both are short: a burst of short messages must not count as a
+    /// long queue.
     pub fn join_bytes(&mut self, bytes: &[u8]) {
         match self.items.back_mut() {
             Some(Item::Bytes(last)) if last.len() + bytes.len() <= MAX_JOINED => {
@@ -219,8 +221,8 @@ impl OutQueue {
         self.items.push_back(Item::Frame(frame));
     }
 
-    /// Queues a frame for a player on some message stream. Shared frames carry the usual one; for another one only the header
-    /// is copied.
+    /// Queues a frame for a player on some message stream. Shared frames carry the usual one; for another one only
+    /// the header is copied.
     pub fn push_frame_on(&mut self, msid: u32, frame: &Rc<Frame>) {
         if msid == 0 || msid == MEDIA_STREAM {
             return self.push_frame(Rc::clone(frame));
@@ -231,8 +233,8 @@ impl OutQueue {
         self.items.push_back(Item::Tail(Rc::clone(frame), length));
     }
 
-    /// Queues frames as one list, which other players share. It takes one slot instead of one for each frame: with 2000 players
-    /// that join at once, 1.1 kB less for each.
+    /// Queues frames as one list, which other players share. It takes one slot instead of one for each frame: with
+    /// 2000 players that join at once, 1.1 kB less for each.
     pub fn push_group_on(&mut self, msid: u32, frames: &Rc<[Rc<Frame>]>) {
         if msid != 0 && msid != MEDIA_STREAM {
             return frames.iter().for_each(|frame| self.push_frame_on(msid, frame));
@@ -324,8 +326,8 @@ impl OutQueue {
         })
     }
 
-    /// Hands what is at the front to `write`, and removes as many bytes as `write` has sent. The queue must be neither empty
-    /// nor waiting.
+    /// Hands what is at the front to `write`, and removes as many bytes as `write` has sent. The queue must be
+    /// neither empty nor waiting.
     #[inline]
     pub(in crate::engine) fn write<E>(
         &mut self,

@@ -1,14 +1,15 @@
 //! The time line of a stream: one for all its publishers, whatever their timestamps do.
 //!
-//! Timestamps for outputs never go back within a track and never jump. A publisher whose timestamps do, or another one that
-//! takes over, continues where the line is. Steps as encoders make them pass unchanged. Only timestamps are changed here.
+//! Timestamps for outputs never go back within a track and never jump. A publisher whose timestamps do, or another
+//! one that takes over, continues where the line is. Steps as encoders make them pass unchanged. Only timestamps are
+//! changed here.
 
 use std::time::Instant;
 
 use crate::media::{Frame, Kind, Role};
 
-/// The longest step forward that is accepted, in milliseconds beyond the time that has passed: encoders that send a file at
-/// full speed make such steps where a picture is still.
+/// The longest step forward that is accepted, in milliseconds beyond the time that has passed: encoders that send a
+/// file at full speed make such steps where a picture is still.
 const MAX_FORWARD: u64 = 10_000;
 /// The longest step back that is levelled out, in milliseconds; a longer one is a jump.
 const MAX_BACK: u64 = 500;
@@ -23,8 +24,8 @@ pub struct Jump {
 /// The time line of one stream. Its times, like those of frames, are unwrapped milliseconds.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    /// The offsets that are added to the publisher's timestamps, of audio and of video; none before its first frame. They
-    /// differ only if the publisher's tracks do not share a clock.
+    /// The offsets that are added to the publisher's timestamps, of audio and of video; none before its first frame.
+    /// They differ only if the publisher's tracks do not share a clock.
     offsets: [Option<i64>; 2],
     /// The time of the last frame of audio and of video.
     last: [Option<u64>; 2],
