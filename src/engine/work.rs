@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_stream_waits_for_those_who_come_and_go_and_none_of_these_for_the_others_to_have_nothing_more() {
+    fn streams_have_every_other_step_and_other_clients_take_turns() {
         let (id, mut work) = (SessionId::default(), Work::default());
         let (mut streamed, mut joined) = (0, 0);
         for step in 0..60 {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_comes_before_those_who_come() {
+    fn ends_come_before_new_clients() {
         let (id, mut work) = (SessionId::default(), Work::default());
         work.joining.push_back(id);
         work.ending.push_back(id);

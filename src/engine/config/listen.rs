@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_what_follows_the_address_or_the_default() {
+    fn a_port_follows_the_address_or_is_the_default() {
         for (text, expected) in [
             ("1935", 1935),
             ("127.0.0.1:1936", 1936),

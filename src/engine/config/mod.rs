@@ -324,7 +324,7 @@ mod tests {
     use crate::engine::http::locations::LocationKind;
 
     #[test]
-    fn a_server_that_nginx_would_take_is_taken_and_serves_what_no_location_matches() {
+    fn a_server_block_is_the_location_of_paths_that_no_other_matches() {
         let modules = crate::modules::table();
         let text = "http { error_log off; server { server_name localhost; root /srv; error_page 404 /x;
             location /hls { } location = / { } } }";

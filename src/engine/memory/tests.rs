@@ -1,6 +1,6 @@
 use crate::engine::memory::*;
 
-/// As the kernel counts.
+/// The bytes that the kernel counts.
 fn real(files: &mut MemoryFiles) -> u64 {
     use std::os::unix::fs::MetadataExt;
     files.space.take().unwrap().file().metadata().unwrap().blocks() * 512
@@ -117,7 +117,7 @@ fn what_has_ended_gives_way_the_first_that_has_first() {
     files.end_owner(&first);
     assert!(files.make_room(limit, &third, more(4 * PAGE)));
     assert!(files.get(Path::new("/2.ts")).is_none() && files.get(Path::new("/1.ts")).is_some());
-    // One that has come back is not taken for one that has ended.
+    // An owner that has begun again does not count as ended.
     files.begin_owner(&first);
     assert!(!files.make_room(limit, &third, more(6 * PAGE)));
     assert!(files.get(Path::new("/1.ts")).is_some() && files.bytes() == 4 * PAGE);

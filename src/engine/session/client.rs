@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_text_is_what_the_client_has_sent_up_to_a_length() {
+    fn each_text_of_a_client_is_kept_up_to_a_length() {
         let long = format!("{}é", "u".repeat(MAX_FACT - 1));
         let connect = Connect {
             flash_ver: "OBS".into(),

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_asked_for_again_and_again_is_named_once_a_minute() {
+    fn a_path_that_is_requested_again_and_again_is_logged_once_a_minute() {
         let (mut found, now) = (PathLimit::default(), Instant::now());
         assert_eq!(found.admit("/hls/cam.m3u8", now).as_deref(), Some(""));
         assert!((0..59).all(|second| found.admit("/hls/cam.m3u8", now + seconds(second)).is_none()));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_paths_of_a_scanner_are_forgotten_before_they_take_memory() {
+    fn the_paths_of_a_scanner_take_bounded_memory() {
         let (mut found, now) = (PathLimit::default(), Instant::now());
         let lines = (0..1000).filter(|n| found.admit(&n.to_string(), now + PAUSE / 100 * *n).is_some());
         assert_eq!(lines.count(), 10);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sends_is_escaped_and_cut() {
+    fn a_clients_text_is_escaped_and_cut() {
         assert_eq!(shortened("/a\n\u{1b}[0m", 20), "/a\\n\\u{1b}[0m");
         assert_eq!(shortened(&"é".repeat(201), 200), format!("{}...", "é".repeat(200)));
     }

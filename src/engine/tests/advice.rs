@@ -1,4 +1,4 @@
-//! What is said of a stream, in virtual time: what its publisher should do, and what its HLS lacks.
+//! Warnings about a stream, in virtual time: about its publisher's key frames, and about what its HLS lacks.
 
 use crate::engine::tests::*;
 
@@ -27,7 +27,7 @@ fn warnings(world: &World) -> Vec<String> {
     stream(world).warnings.iter().map(str::to_owned).collect()
 }
 
-/// Publishes a picture each second of these, with a key frame at every so many.
+/// Publishes a picture in each of these seconds; each at a multiple of `interval` is a key frame.
 fn pictures(world: &mut World, publisher: &mut Client, seconds: std::ops::Range<u32>, interval: u32) {
     for second in seconds {
         let payload = if second % interval == 0 { KEY } else { INTER };
@@ -44,7 +44,7 @@ fn begin(world: &mut World) -> Client {
 }
 
 #[test]
-fn key_frames_further_apart_than_a_fragment_are_told_from_the_third_on_until_they_are_closer() {
+fn key_frames_further_apart_than_a_fragment_are_warned_of_from_the_third_on_until_they_are_closer() {
     let mut world = with_hls("");
     let mut publisher = begin(&mut world);
     pictures(&mut world, &mut publisher, 0..16, 8);
@@ -78,7 +78,7 @@ fn shorter_fragments_want_a_shorter_interval() {
 }
 
 #[test]
-fn without_hls_it_is_players_that_join_who_are_late_or_wait() {
+fn without_hls_the_warning_is_about_players_that_join() {
     for (directives, what) in [
         ("", "players that join are up to as late, or wait for the next"),
         ("gop_cache off;", "players that join wait for the next"),
@@ -135,7 +135,7 @@ fn another_publisher_is_judged_anew() {
 }
 
 #[test]
-fn what_hls_leaves_out_is_told_with_what_is_left() {
+fn a_warning_names_what_hls_leaves_out_and_what_it_carries() {
     let (no_av1, no_opus) = ("HLS has no AV1: play over RTMP", "HLS has no Opus: play over RTMP");
     let publish = |video: &[(u32, &[u8])], audio: &[(u32, &[u8])], hls: bool| {
         let mut world = if hls { with_hls("") } else { world("", "") };

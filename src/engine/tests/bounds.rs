@@ -1,4 +1,4 @@
-//! What one client can make the server hold or do at once, and what a client that reads may have waiting.
+//! Bounds of one client: the memory and the work that it can cause at once, and the queue of one that reads.
 
 use crate::engine::tests::*;
 
@@ -11,7 +11,7 @@ fn world(directives: &str) -> World {
     World::configured(table(), &config)
 }
 
-/// A publisher of a group of so many inter frames of some size.
+/// A publisher of a group of so many inter frames of a size.
 fn publisher(world: &mut World, frames: u32, size: usize) -> Client {
     let mut client = Client::publish(world, "a");
     client.frame(world, Kind::Video, 0, HEADER);
@@ -50,7 +50,7 @@ fn one_session_holds_the_cached_group_once_or_twice_however_often_it_plays() {
 }
 
 #[test]
-fn a_player_that_leaves_or_changes_its_stream_gets_what_waits_for_it() {
+fn a_player_that_leaves_or_changes_its_stream_gets_the_waiting_frames() {
     let closing: [&[Value]; 2] = [
         &["closeStream".into(), 0.0.into(), Value::Null],
         &["play".into(), 0.0.into(), Value::Null, "b".into()],
@@ -109,7 +109,7 @@ fn tiny_messages_are_taken_some_a_turn_and_none_is_lost() {
 fn messages_that_ask_nothing_are_taken_some_a_turn() {
     let mut world = world("");
     let publisher = publisher(&mut world, 0, 0);
-    // Messages of no type that is known, without a payload: a byte each behind the first.
+    // Messages of an unknown type without a payload: a byte each after the first.
     let mut bytes = vec![6, 0, 0, 0, 0, 0, 0, 99, 1, 0, 0, 0];
     bytes.extend([0xc6; 128 * 1024]);
     world.engine.input(publisher.id, &bytes, world.now);
@@ -143,7 +143,7 @@ fn the_parts_of_an_aggregate_are_taken_some_a_turn_too() {
 }
 
 #[test]
-fn players_that_are_done_are_noted_once() {
+fn players_that_reach_their_limit_are_noted_once() {
     let mut world = world("gop_cache off;");
     let mut publisher = publisher(&mut world, 0, 0);
     let mut player = play_on(&mut world, "a", &[0.0.into(), 1.0.into()]);

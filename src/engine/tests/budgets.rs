@@ -1,4 +1,4 @@
-//! What all sessions together may take, and what is given up beyond that.
+//! The memory budgets of all sessions, and what is freed beyond them.
 
 use crate::engine::limits::relief::RELIEF_INTERVAL;
 use crate::engine::tests::*;
@@ -11,7 +11,7 @@ fn world(main: &str) -> World {
 }
 
 impl World {
-    /// Has what is queued written as far as it is read, lets time pass, and begins another turn.
+    /// Writes the queues as far as clients read, lets time pass, and begins another turn.
     fn next_turn(&mut self, time: Duration) {
         self.engine.take_dirty();
         self.pass_time(time);
@@ -100,7 +100,7 @@ fn a_publisher_that_stops_one_of_its_streams_may_have_as_much_as_before() {
 }
 
 #[test]
-fn beyond_input_memory_those_who_do_not_publish_go_first_and_the_longest_message_before_others() {
+fn beyond_input_memory_clients_that_do_not_publish_are_closed_first_by_the_length_of_their_messages() {
     let mut world = world("input_memory_size 1m;");
     let mut publisher = Client::publish(&mut world, "a");
     publisher.begin_message(&mut world, 6, 400_000);
@@ -182,7 +182,7 @@ fn beyond_media_memory_the_largest_caches_are_emptied_to_their_headers() {
 }
 
 #[test]
-fn beyond_media_memory_frames_are_left_out_for_players_that_are_behind_and_nobody_is_closed() {
+fn beyond_media_memory_players_that_are_behind_lose_frames_and_nobody_is_closed() {
     let mut world = world("media_memory_size 1m;");
     let mut publisher = publisher(&mut world, "a", 0);
     let (mut slow, mut reads) = (Client::play(&mut world, "a"), Client::play(&mut world, "a"));
@@ -225,7 +225,7 @@ fn a_player_that_keeps_up_loses_nothing_to_clients_that_do_not_read_their_replie
 }
 
 impl Client {
-    /// Takes so many bytes of what waits, and no more.
+    /// Takes at most so many waiting bytes.
     fn take(&mut self, world: &mut World, bytes: usize) {
         world.take(self.id, bytes);
     }
@@ -239,7 +239,7 @@ fn clients_are_closed_that_hold_large_frames_which_have_begun_to_be_sent_also_in
     let mut holders = Vec::new();
     for time in 0..20 {
         let mut pair = [Client::play(&mut world, "a"), Client::play(&mut world, "a")];
-        // One of them publishes a trifle, to be spared.
+        // One of them publishes a little, to be spared.
         pair[0].command_on(&mut world, 2, &["publish".into(), 2.0.into(), Value::Null, "trifle".into()]);
         pair.iter_mut().for_each(|player| drop(player.receive(&mut world)));
         publisher.frame(&mut world, Kind::Video, 100 + time, &[KEY, &vec![0; 300_000]].concat());
@@ -283,7 +283,7 @@ fn the_budgets_follow_from_the_memory_of_the_machine_unless_they_are_set() {
 }
 
 #[test]
-fn players_are_not_deprived_again_and_again_for_what_others_hold() {
+fn players_do_not_lose_frames_again_and_again_for_memory_of_outputs() {
     let mut world = world("media_memory_size 1m;");
     let mut publisher = publisher(&mut world, "a", 0);
     let mut player = Client::play(&mut world, "a");

@@ -1,4 +1,4 @@
-//! How many connections are taken: in all, of a protocol, a server, an application and an address.
+//! Limits of connections: in all, of a protocol, a server, an application and an address.
 
 use crate::engine::tests::*;
 
@@ -19,7 +19,7 @@ const SECOND: usize = 1;
 const HTTP: usize = 2;
 
 impl World {
-    /// Connects to a listener from an address; what is said to one that is not taken is the error.
+    /// Connects to a listener from an address; the error is the bytes for a refused connection.
     fn arrive(&mut self, listener: usize, peer: &str) -> Result<SessionId, &'static [u8]> {
         self.engine.accept(listener, (SocketAddr::new(peer.parse().unwrap(), 4000), ENDS.1), self.now)
     }
@@ -31,7 +31,7 @@ impl World {
 }
 
 #[test]
-fn each_block_limits_what_belongs_to_it_and_a_place_is_free_when_one_goes() {
+fn each_block_limits_its_own_connections_and_a_closed_one_frees_its_place() {
     for (config, fits) in [
         (["max_connections 2;", "", "", "", ""], [2, 2, 2]),
         (["", "max_connections 2;", "", "", ""], [2, 2, 9]),
@@ -59,7 +59,7 @@ fn each_block_limits_what_belongs_to_it_and_a_place_is_free_when_one_goes() {
 }
 
 #[test]
-fn who_is_not_taken_costs_no_session_and_a_browser_is_told_to_come_again() {
+fn a_refused_connection_has_no_session_and_a_browser_gets_a_503() {
     let mut world = world("max_connections 1;", "", "", "", "");
     let first = world.arrive(HTTP, "192.0.2.1").unwrap();
     assert_eq!(world.arrive(FIRST, "192.0.2.1"), Err(&[][..]));
@@ -122,7 +122,7 @@ fn an_application_refuses_the_connect_of_one_client_too_many_and_says_why() {
     assert_eq!(third.codes(&mut world), ["NetConnection.Connect.Success"]);
 }
 
-/// However they end: nothing is counted for those who are gone.
+/// Sessions end in every way, and none is counted any more.
 #[test]
 fn every_way_to_end_gives_the_place_back() {
     let mut world = world("max_connections_per_address 50;", "", "", "max_connections 50;", "");

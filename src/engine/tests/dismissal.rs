@@ -1,8 +1,8 @@
-//! Publishers beyond a limit: refused or ended with the reason, before what they send has reached anybody.
+//! Publishers beyond a limit: refused or ended with the reason, before any output gets what exceeds it.
 
 use crate::engine::tests::*;
 
-/// x264's, for 160x120.
+/// The configuration of x264 for 160x120.
 const SMALL: &[u8] = &[
     0x17, 0, 0, 0, 0, 0x01, 0xf4, 0x00, 0x0b, 0xff, 0xe1, 0x00, 0x19, 0x67, 0xf4, 0x00, 0x0b, 0x91, 0x96,
     0x82, 0x84, 0x7e, 0x27, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0x20, 0xf1,
@@ -22,8 +22,8 @@ fn world(directives: &str) -> World {
     )
 }
 
-/// Publishes these frames, one a millisecond, while somebody plays. How many have reached the player, and the status
-/// that the publisher has got at last.
+/// Publishes these frames, one a millisecond, while a client plays. Returns the number of frames that the player
+/// has received, and the publisher's last error.
 fn publish(world: &mut World, frames: &[(Kind, &[u8])]) -> (usize, Option<(String, String)>) {
     let mut player = Client::play(world, "a");
     let mut publisher = Client::publish(world, "a");
@@ -34,7 +34,7 @@ fn publish(world: &mut World, frames: &[(Kind, &[u8])]) -> (usize, Option<(Strin
     (player.media(world).len(), last_error(world, &mut publisher))
 }
 
-/// The code and description of the last error that a client has got.
+/// The code and description of the last error that a client has received.
 fn last_error(world: &mut World, client: &mut Client) -> Option<(String, String)> {
     let messages = client.receive(world);
     let values = messages.iter().filter(|m| m.type_id == 20).map(|m| amf0::decode(m.payload()).unwrap());
@@ -53,7 +53,7 @@ fn rejected(why: &str) -> Option<(String, String)> {
 #[test]
 fn a_picture_is_as_large_as_its_header_says_and_nothing_of_one_too_large_goes_out() {
     let key = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 1][..];
-    // A header without a body says nothing of it.
+    // A header without a body has no picture size.
     let empty = &[0x17, 0, 0, 0, 0][..];
     let frames = [(Kind::Video, empty), (Kind::Video, SMALL), (Kind::Video, key), (Kind::Video, key)];
     for (limit, passed, error) in [
@@ -143,7 +143,7 @@ fn a_publisher_that_sends_too_much_is_ended_and_its_name_is_refused_for_the_wind
 }
 
 #[test]
-fn a_publisher_that_comes_again_has_what_is_left_of_the_window() {
+fn a_publisher_that_returns_has_the_rest_of_the_window() {
     let mut world = world("publish_max_bitrate 1m;");
     let large = [&[0x2f][..], &[0; 100_000]].concat();
     let frames: Vec<(Kind, &[u8])> = (0..20).map(|_| (Kind::Audio, large.as_slice())).collect();
@@ -164,7 +164,7 @@ fn a_publisher_that_comes_again_has_what_is_left_of_the_window() {
 }
 
 #[test]
-fn a_picture_too_large_is_found_whatever_its_frame_is_flagged_as() {
+fn a_picture_that_is_too_large_is_found_whatever_the_flags_of_its_frame() {
     let nals = [&[0, 0, 0, 25][..], &SMALL[13..38], &[0, 0, 0, 2, 0x65, 1]].concat();
     let heads: [&[u8]; 8] = [
         &[0x27, 1, 0, 0, 0],
@@ -210,7 +210,7 @@ fn a_command_that_carries_a_codec_is_refused_and_a_command_is_not() {
 }
 
 #[test]
-fn a_publish_ends_with_its_time_also_if_nothing_comes_and_whoever_has_taken_its_place() {
+fn the_longest_time_of_a_publish_also_ends_a_silent_publisher_and_a_replacement() {
     let mut world = world("publish_max_duration 1m; publish_conflict replace;");
     let mut first = Client::publish(&mut world, "a");
     world.pass(30);
@@ -226,7 +226,7 @@ fn a_publish_ends_with_its_time_also_if_nothing_comes_and_whoever_has_taken_its_
     assert_eq!(last_error(&mut world, &mut other), rejected("1m is the longest here"));
     first.receive(&mut world);
     assert_eq!(world.engine.cx.streams.iter().count(), 0, "no stream waits for them");
-    // One that is lost is waited for; its successor has a minute of its own.
+    // A lost publisher has a grace; the next one has a minute of its own.
     let lost = Client::publish(&mut world, "c");
     world.pass(50);
     world.engine.disconnected(lost.id, "reset", world.now);
@@ -240,12 +240,12 @@ fn a_publish_ends_with_its_time_also_if_nothing_comes_and_whoever_has_taken_its_
 }
 
 #[test]
-fn a_session_that_also_plays_goes_on_playing() {
+fn a_dismissed_publisher_that_also_plays_keeps_playing() {
     let mut world = world("publish_codecs h264;");
     let mut both = Client::publish(&mut world, "a");
     both.command_on(&mut world, 2, &["play".into(), 2.0.into(), Value::Null, "b".into()]);
     both.receive(&mut world);
-    // What stands in the same piece behind it is not taken either.
+    // The rest of the same piece of input is not processed either.
     let mut bytes = Vec::new();
     for time in 0..40 {
         write_message(&mut bytes, 128, 6, (MessageType::Audio, 1, time), AUDIO);
@@ -259,7 +259,7 @@ fn a_session_that_also_plays_goes_on_playing() {
     assert_eq!(both.media(&mut world).len(), 2);
 }
 
-/// Whatever stands in a header: its publisher goes on or is told why not.
+/// Whatever a header contains, its publisher continues or gets the reason.
 #[test]
 fn every_header_is_judged() {
     let mut world = world("publish_max_resolution 4096x2160;");

@@ -1,4 +1,4 @@
-//! Requests that a module suspends, renames or denies: every answer finds the request that it is for, or nobody.
+//! Requests that a module suspends, renames or denies: an answer resumes its own request or has no effect.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use crate::engine::tests::*;
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// What a module has been called for, in order.
+/// The calls of a module, in order.
 type Calls = Rc<RefCell<Vec<String>>>;
 
 /// Suspends every publish, and every play of "paid", at the gate of callbacks, until the test answers.
@@ -68,7 +68,7 @@ impl Module for Doorman {
     }
 }
 
-/// An engine with a doorman, and what he notes.
+/// An engine with a doorman, and the doorman's calls.
 struct House {
     world: World,
     tickets: Rc<RefCell<Vec<Ticket>>>,
@@ -101,7 +101,7 @@ impl House {
         client
     }
 
-    /// A publisher that has been let in.
+    /// A publisher whose request has been granted.
     fn publisher(&mut self, name: &str) -> Client {
         let mut client = self.publish(name);
         self.answer(self.ticket(), Reply::Grant);
@@ -117,7 +117,7 @@ impl House {
         self.calls.take()
     }
 
-    /// Whether a session is suspended; the count of the context says the same of all.
+    /// Whether a session is suspended; checks the count in the context.
     fn is_suspended(&self, id: SessionId) -> bool {
         let cx = &self.world.engine.cx;
         assert_eq!(cx.suspended, cx.sessions.iter().filter(|session| session.suspended.is_some()).count());
@@ -159,7 +159,7 @@ fn a_refused_request_ends_the_session_with_the_reason() {
 }
 
 #[test]
-fn a_second_answer_finds_nobody_even_if_the_session_has_asked_again() {
+fn a_second_answer_has_no_effect_on_a_later_request_of_the_session() {
     let mut house = House::new();
     let mut publisher = house.publisher("a");
     let first = house.ticket();
@@ -241,7 +241,7 @@ fn a_client_that_goes_away_while_it_waits_is_noticed() {
 }
 
 #[test]
-fn what_a_message_stream_did_goes_on_until_another_request_is_granted() {
+fn a_message_stream_keeps_its_role_until_another_request_is_granted() {
     let mut house = House::new();
     let mut player = Client::play(&mut house.world, "a");
     let mut publisher = house.publisher("a");
@@ -264,7 +264,7 @@ fn what_a_message_stream_did_goes_on_until_another_request_is_granted() {
 }
 
 #[test]
-fn a_name_is_not_taken_for_whom_has_it_and_asks_again() {
+fn a_publisher_may_publish_its_own_name_again() {
     let mut house = House::new();
     let mut publisher = house.publisher("a");
     ask(&mut publisher, &mut house, "publish", "a");
@@ -274,7 +274,7 @@ fn a_name_is_not_taken_for_whom_has_it_and_asks_again() {
 }
 
 #[test]
-fn a_taken_name_is_refused_before_anybody_is_asked_and_again_behind_a_rename() {
+fn a_taken_name_is_refused_before_callbacks_and_again_after_a_rename() {
     let mut house = House::new();
     let mut first = house.publisher("a");
     let second = house.publish("a");
@@ -320,7 +320,7 @@ fn the_gates_are_passed_in_their_order() {
 }
 
 #[test]
-fn players_are_suspended_like_publishers_and_their_controls_are_told() {
+fn players_are_suspended_like_publishers_and_modules_get_their_controls() {
     let mut house = House::new();
     house.publisher("paid");
     let mut player = Client::play(&mut house.world, "paid");

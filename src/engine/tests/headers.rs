@@ -65,13 +65,13 @@ fn numbers_of_a_publisher_that_are_infinite_or_absurd_are_not_in_the_metadata_th
 }
 
 #[test]
-fn copied_metadata_is_what_the_publisher_has_sent() {
+fn copied_metadata_is_the_publishers() {
     let got = metadata_of("copy", Object::default().with("framerate", f64::INFINITY).with("own", "x"));
     assert_eq!((got.number("framerate"), got.str("own")), (Some(f64::INFINITY), Some("x")));
 }
 
 #[test]
-fn adts_says_what_sound_is_whatever_the_header_says() {
+fn adts_headers_decide_about_the_sound_whatever_the_header_says() {
     let mut world = World::standard();
     let mut publisher = Client::publish(&mut world, "a");
     let mut send = |payload: &[u8]| {
@@ -88,10 +88,10 @@ fn adts_says_what_sound_is_whatever_the_header_says() {
     assert_eq!(send(raw), ("AAC", "", 0, 0, None), "the flags of a tag are the same whatever it is");
     assert_eq!(send(stereo), ("AAC", "LC", 44_100, 2, Some(44_100.0)));
     assert_eq!(send(mono), ("AAC", "LC", 48_000, 1, Some(48_000.0)));
-    // A header that agrees says more: this one, that it is HE-AAC.
+    // A header that agrees adds a fact: this one, HE-AAC.
     assert_eq!(send(&[0xaf, 0, 0x11, 0x88, 0x56, 0xe5, 0x80]).1, "HE");
     assert_eq!(send(mono).1, "HE");
-    // One that does not says nothing.
+    // One that contradicts adds nothing.
     send(&[0xaf, 0, 0x11, 0x90]);
     assert_eq!(send(mono), ("AAC", "LC", 48_000, 1, Some(48_000.0)));
 }

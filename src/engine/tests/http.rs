@@ -1,4 +1,4 @@
-//! HTTP clients that read late or not at all, and answers that take long.
+//! HTTP clients that read late or not at all, and answers that take long to compose.
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn ask(world: &mut World, id: SessionId, times: usize) {
     world.end_turn();
 }
 
-/// Lets the client read what is queued for it; returns how many bytes.
+/// Lets the client read what is queued; returns the number of bytes.
 fn read_all(world: &mut World, id: SessionId) -> usize {
     let waiting = waiting(world, id);
     world.take(id, waiting);
@@ -79,7 +79,7 @@ fn who_takes_nothing_for_a_minute_is_hung_up_on_however_long_connections_may_be_
     assert!(!world.is_open(id));
 }
 
-/// Lets a client take so many bytes a second; returns after how many seconds it has all, or was hung up on.
+/// Lets a client take so many bytes a second; returns the seconds until it has all, or was closed.
 fn read_slowly(world: &mut World, id: SessionId, rate: usize, most: u64) -> u64 {
     for second in 0..most {
         let waiting = waiting(world, id);
@@ -108,7 +108,7 @@ fn an_answer_that_is_taken_byte_by_byte_ends_after_its_length_at_the_smallest_ra
 }
 
 #[test]
-fn a_slow_client_that_goes_on_gets_all_of_every_answer() {
+fn a_slow_client_that_keeps_reading_gets_every_answer() {
     let (mut world, id) = world();
     ask(&mut world, id, 3);
     // Each answer has its own time, from when it is the first that waits.
@@ -148,7 +148,7 @@ fn a_file_in_memory_must_be_taken_within_its_time_however_fast_that_is() {
 }
 
 #[test]
-fn who_reads_what_has_been_gone_from_memory_for_longest_is_hung_up_on_first() {
+fn readers_of_the_file_that_was_removed_first_are_closed_first() {
     let (mut world, first) = world();
     let clients = [first, world.engine.accept(0, ENDS, world.now).unwrap()];
     for (client, name) in [(clients[1], "/srv/a.ts"), (clients[0], "/srv/a.ts")] {
@@ -183,7 +183,7 @@ fn the_head_of_a_request_is_kept_beside_its_answer_only_where_it_is_logged() {
 }
 
 #[test]
-fn what_is_asked_ahead_is_answered_one_request_a_step() {
+fn pipelined_requests_are_answered_one_a_step() {
     let (mut world, id) = world();
     let requests = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(7);
     world.engine.input(id, requests.as_bytes(), world.now);
@@ -231,7 +231,7 @@ fn a_list_of_thousands_of_streams_is_made_in_steps_while_others_are_served() {
 }
 
 #[test]
-fn what_comes_when_an_answer_has_just_been_composed_is_answered_behind_what_was_held() {
+fn input_that_comes_when_an_answer_has_been_composed_is_processed_after_held_input() {
     let config =
         "http { server { listen 127.0.0.1:0; location / { page on; } location /x { return 200 held; } } }";
     let mut world = World::configured(table(), config);

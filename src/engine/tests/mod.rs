@@ -1,4 +1,4 @@
-//! The whole server without a socket and in virtual time: clients are fed by hand.
+//! Tests of the whole engine without sockets and in virtual time: `World` is a server, `Client` a client fed by hand.
 
 mod advice;
 mod bounds;
@@ -52,7 +52,7 @@ const DISPOSABLE: &[u8] = &[0x37, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 0x9a];
 const AUDIO_HEADER: &[u8] = &[0xaf, 0, 0x12, 0x10];
 const AUDIO: &[u8] = &[0xaf, 1, 1, 2, 3];
 
-/// A client and the server, as the documentation has addresses.
+/// The addresses of a client and the server, from those for documentation.
 const ENDS: (SocketAddr, SocketAddr) = (
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000),
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80),
@@ -82,12 +82,12 @@ impl World {
         Self::new(table())
     }
 
-    /// What waits for a client.
+    /// The queue of a client.
     fn queue(&self, id: SessionId) -> &OutQueue {
         &self.engine.cx.sessions.get(id).unwrap().out
     }
 
-    /// Lets a client take so many bytes of what waits for it at most. Returns the pieces; a file's are zeros.
+    /// Lets a client take at most so many waiting bytes. Returns the pieces; a file's are zeros.
     fn take(&mut self, id: SessionId, most: usize) -> Vec<Vec<u8>> {
         let mut taken = Vec::new();
         let mut left = most;
@@ -113,8 +113,7 @@ impl World {
         taken
     }
 
-    /// Does all that is left to do, step by step, but lets each session go on with its input only once. What that
-    /// asks of the sockets.
+    /// Does all steps that are left, but processes input of each session only once. Returns the actions for net.
     fn end_turn(&mut self) -> Vec<Action> {
         let mut resumes = None;
         loop {
@@ -131,7 +130,7 @@ impl World {
         std::iter::from_fn(|| self.engine.next_action()).collect()
     }
 
-    /// Lets time pass, and timers with it.
+    /// Lets time pass, with the timers.
     fn pass(&mut self, seconds: u64) {
         (0..seconds).for_each(|_| self.pass_time(Duration::from_secs(1)));
     }
@@ -142,7 +141,7 @@ impl World {
         self.end_turn();
     }
 
-    /// What sessions have counted is what the budgets have of them.
+    /// Checks that the budgets are the sums of what sessions have counted.
     fn check_budgets(&self) {
         let sum = |count: fn(&Session) -> usize| self.engine.cx.sessions.iter().map(count).sum::<usize>();
         let budgets = &self.engine.cx.budgets;
@@ -162,7 +161,7 @@ impl World {
     }
 }
 
-/// One client: what it has sent is in the engine, what it has been sent it reads.
+/// One client: it sends to the engine at once, and reads what the engine has queued for it.
 struct Client {
     id: SessionId,
     reader: ChunkReader,
@@ -198,7 +197,7 @@ impl Client {
         client
     }
 
-    /// A player that has not been heard since it asked.
+    /// A player that has read nothing since its request.
     fn playing(world: &mut World, name: &str) -> Self {
         let mut client = Self::connect(world, "live");
         client.receive(world);
@@ -211,7 +210,7 @@ impl Client {
         world.end_turn();
     }
 
-    /// Sends more than a turn takes, and lets as many turns pass.
+    /// Sends more than a turn processes, and lets as many turns pass.
     fn send_all(&mut self, world: &mut World, bytes: &[u8]) {
         self.send(world, bytes);
         while world.engine.is_held(self.id) {
@@ -240,7 +239,7 @@ impl Client {
         self.send(world, &bytes);
     }
 
-    /// Takes what the engine has for this client, also what waits for it to have read an answer.
+    /// Takes the client's messages, also those behind the wait after an answer.
     fn receive(&mut self, world: &mut World) -> Vec<Message> {
         let mut messages = self.receive_now(world);
         if world.engine.cx.sessions.get(self.id).is_some_and(|session| session.out.is_waiting()) {
@@ -250,7 +249,7 @@ impl Client {
         messages
     }
 
-    /// Takes what the engine has for this client now.
+    /// Takes the client's messages that can be sent now.
     fn receive_now(&mut self, world: &mut World) -> Vec<Message> {
         let bytes = world.take(self.id, usize::MAX).concat();
         world.end_turn();
@@ -269,14 +268,14 @@ impl Client {
         messages
     }
 
-    /// The audio and video among what the engine has: times and payloads.
+    /// Takes the client's audio and video: times and payloads.
     fn media(&mut self, world: &mut World) -> Vec<(u32, Vec<u8>)> {
         let messages = self.receive(world);
         let media = messages.iter().filter(|m| m.type_id == 8 || m.type_id == 9);
         media.map(|m| (m.timestamp, m.payload().to_vec())).collect()
     }
 
-    /// The codes of the status and error messages among what the engine has.
+    /// Takes the codes of the client's status and error messages.
     fn codes(&mut self, world: &mut World) -> Vec<String> {
         let messages = self.receive(world);
         let commands = messages.iter().filter(|message| message.type_id == 20);
@@ -405,7 +404,7 @@ fn the_end_of_a_connection_is_news_once_it_has_got_through_the_handshake() {
 }
 
 #[test]
-fn a_second_publisher_of_a_name_is_told_so_and_changes_nothing() {
+fn a_second_publisher_of_a_name_is_refused_with_the_reason() {
     let mut world = World::standard();
     let mut first = Client::publish(&mut world, "a");
     let mut player = Client::play(&mut world, "a");
@@ -459,7 +458,7 @@ fn a_silent_player_is_pinged_and_closed_when_it_does_not_answer() {
 }
 
 #[test]
-fn players_hear_of_the_end_of_a_stream_and_of_its_return() {
+fn players_are_told_of_the_end_of_a_stream_and_of_its_return() {
     let mut world = World::standard();
     let publisher = Client::publish(&mut world, "a");
     let mut player = Client::play(&mut world, "a");
@@ -552,7 +551,7 @@ fn a_configuration_too_long_to_be_one_reaches_no_player() {
 }
 
 #[test]
-fn a_drain_ends_what_carries_nothing_and_the_rest_with_its_stream() {
+fn a_drain_finishes_idle_sessions_and_the_others_with_their_streams() {
     let mut world = World::standard();
     let publisher = Client::publish(&mut world, "a");
     let (player, waiting) = (Client::play(&mut world, "a"), Client::play(&mut world, "b"));
@@ -566,7 +565,7 @@ fn a_drain_ends_what_carries_nothing_and_the_rest_with_its_stream() {
 }
 
 #[test]
-fn nothing_is_scheduled_when_nobody_is_there() {
+fn without_sessions_there_is_no_deadline() {
     let mut world = World::standard();
     assert_eq!(world.engine.next_deadline(), None);
     let client = Client::open(&mut world);

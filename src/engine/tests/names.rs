@@ -1,4 +1,4 @@
-//! What clients ask for and what streams are called.
+//! The names in requests, and the names of the streams that they mean.
 
 use crate::engine::tests::*;
 
@@ -6,7 +6,7 @@ const STREAM_FROM_APP: &str = "
     rtmp { server { listen 127.0.0.1:0; gop_cache off; stream_from_app live; application live { live on; } } }
 ";
 
-/// A client that has asked to publish a name in an application.
+/// A client that has requested to publish a name in an application.
 fn publisher(world: &mut World, app: &str, name: &str) -> Client {
     let mut client = Client::connect(world, app);
     client.command(world, &["publish".into(), 2.0.into(), Value::Null, name.into()]);
@@ -18,7 +18,7 @@ fn streams(world: &World) -> Vec<&str> {
     world.engine.cx.streams.iter().map(|stream| stream.name.as_str()).collect()
 }
 
-/// The description in the last status or error of a client.
+/// The description of a client's last status or error.
 fn reason(client: &mut Client, world: &mut World) -> String {
     let messages = client.receive(world);
     let last = messages.iter().rfind(|message| message.type_id == 20).expect("an answer");

@@ -10,7 +10,7 @@ fn world() -> World {
     )
 }
 
-/// One in which nobody is pinged within a minute, or idle.
+/// A server that pings nobody within a minute, with a long `timeout`.
 fn patient_world() -> World {
     World::configured(
         table(),
@@ -24,7 +24,7 @@ fn publisher(world: &mut World) -> Client {
     publisher
 }
 
-/// Sends bytes and lets all steps pass for which no time has to.
+/// Sends bytes and does all steps that need no time.
 fn send(world: &mut World, publisher: &mut Client, bytes: &[u8]) {
     publisher.send(world, bytes);
     (0..64).for_each(|_| drop(world.end_turn()));
@@ -66,7 +66,7 @@ fn a_held_publisher_is_not_idle() {
     let mut world = world();
     let mut publisher = publisher(&mut world);
     publisher.receive(&mut world);
-    // Half a minute at once, and then a step as long as any that is believed: it is held for 5 s.
+    // Half a minute at once, and then the longest step that is accepted: it is held for 5 s.
     send(&mut world, &mut publisher, &keys(8, 5000));
     send(&mut world, &mut publisher, &keys(9, 5000)[keys(8, 5000).len()..]);
     world.pass(4);
@@ -106,7 +106,7 @@ fn a_jump_is_no_lead() {
 }
 
 #[test]
-fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
+fn a_publisher_that_has_hung_up_does_not_keep_its_name_and_is_closed_in_the_end() {
     let mut world = world();
     let mut publisher = publisher(&mut world);
     send(&mut world, &mut publisher, &keys(2000, 5000));
@@ -128,7 +128,7 @@ fn one_that_has_hung_up_keeps_its_name_from_nobody_and_is_closed_in_the_end() {
 }
 
 #[test]
-fn a_pause_is_no_lead_whoever_goes_on_behind_it() {
+fn a_pause_gives_no_lead_to_the_same_or_another_publisher() {
     let mut world = patient_world();
     let mut player = Client::play(&mut world, "a");
     let mut publisher = publisher(&mut world);
@@ -185,7 +185,7 @@ fn a_step_ends_where_files_may_end() {
 }
 
 #[test]
-fn what_comes_when_a_hold_has_just_ended_stays_behind_what_was_held() {
+fn input_that_comes_when_a_hold_has_ended_is_processed_after_held_input() {
     let mut world = patient_world();
     let mut player = Client::play(&mut world, "a");
     let mut publisher = publisher(&mut world);

@@ -1,10 +1,10 @@
-//! Errors of ours: what panics ends, and nothing else does.
+//! Panics: each ends what it came from and nothing else.
 
 use std::ops::ControlFlow;
 
 use crate::engine::tests::*;
 
-/// Where the module or its sink panics.
+/// The call in which the module or its sink panics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Point {
     Nowhere,
@@ -21,7 +21,7 @@ enum Point {
     HttpRequest,
 }
 
-/// Panics for what is named "bad" only.
+/// Panics only for streams named "bad".
 struct Faulty {
     at: Rc<Cell<Point>>,
     timers: Rc<Cell<u64>>,
@@ -118,7 +118,7 @@ impl Module for Faulty {
     }
 }
 
-/// A server with the module, which contains panics, and what the module shares with the test.
+/// A server with the module, which contains panics, and the state shared with the test.
 struct Site {
     world: World,
     at: Rc<Cell<Point>>,
@@ -139,7 +139,7 @@ impl Site {
         Self { world, at, timers, finished }
     }
 
-    /// A publisher and a player of a stream, and what the player has got of a key frame.
+    /// A publisher and a player of a stream, and the player's messages of a key frame.
     fn stream(&mut self, name: &str) -> (Client, Client) {
         let player = Client::play(&mut self.world, name);
         let mut publisher = Client::publish(&mut self.world, name);
@@ -149,7 +149,7 @@ impl Site {
     }
 }
 
-/// What there must be after any panic: the other stream goes on, and the name can be used again.
+/// Checks after a panic: the other stream continues, and the name can be used again.
 fn expect_service(site: &mut Site, other: &mut (Client, Client)) {
     site.at.set(Point::Nowhere);
     other.0.frame(&mut site.world, Kind::Video, 40, INTER);
@@ -198,7 +198,7 @@ fn a_panic_for_a_session_ends_that_session_only() {
 }
 
 #[test]
-fn a_sink_that_panics_is_dropped_and_its_stream_goes_on() {
+fn a_sink_that_panics_is_dropped_and_its_stream_continues() {
     for point in [Point::SinkFrame, Point::SinkDiscontinuity, Point::SinkFinish] {
         let mut site = Site::new();
         let mut other = site.stream("good");

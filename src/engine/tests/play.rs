@@ -1,4 +1,4 @@
-//! Players: what they are told, what they ask for otherwise, and what they are spared.
+//! Players: the messages that they get, their commands, and the frames that they lose.
 
 use crate::engine::tests::*;
 
@@ -18,7 +18,7 @@ fn publisher(world: &mut World) -> Client {
     client
 }
 
-/// A player that has not been heard yet.
+/// A player that has read nothing yet.
 fn player(world: &mut World, arguments: &[Value]) -> Client {
     let mut client = Client::connect(world, "live");
     client.receive(world);
@@ -81,7 +81,7 @@ fn players_are_told_of_publishers_as_the_configuration_says() {
 }
 
 #[test]
-fn without_idle_streams_nobody_waits() {
+fn without_idle_streams_no_player_waits() {
     let mut world = world("idle_streams off;");
     let mut early = player(&mut world, &[]);
     assert_eq!(heard(&mut early, &mut world), ["Play.StreamNotFound"]);
@@ -96,10 +96,10 @@ fn without_idle_streams_nobody_waits() {
 }
 
 #[test]
-fn a_player_begins_with_the_cached_group_and_goes_on_behind_it() {
+fn a_player_begins_with_the_cached_group_and_continues_behind_it() {
     let mut world = world("");
     let mut publisher = publisher(&mut world);
-    // More than may wait for a slow player: what it begins with does not count against it.
+    // More than may wait for a slow player: the cached group does not count against it.
     for time in 1..40 {
         publisher.frame(&mut world, Kind::Video, time * 2, INTER);
         publisher.frame(&mut world, Kind::Audio, time * 2 + 1, AUDIO);
@@ -151,7 +151,7 @@ fn a_stream_without_a_picture_has_no_cache_and_begins_at_once() {
 }
 
 #[test]
-fn pausing_seeking_and_leaving_out_tracks_do_what_they_say() {
+fn pause_seek_and_receive_commands_have_their_effects() {
     let mut world = world("gop_cache off;");
     let mut publisher = publisher(&mut world);
     let mut player = player(&mut world, &[]);
@@ -463,7 +463,7 @@ fn without_further_tracks_the_default_one_comes_as_if_it_were_alone() {
 }
 
 #[test]
-fn a_session_that_also_publishes_outlives_what_it_plays() {
+fn a_session_that_also_publishes_outlives_the_stream_that_it_plays() {
     let mut world = world("idle_streams off;");
     let first = publisher(&mut world);
     let mut both = Client::publish(&mut world, "b");

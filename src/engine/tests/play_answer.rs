@@ -1,10 +1,10 @@
-//! What follows the answer to a play: not in the same read.
+//! The wait behind the answer to a play: a client never reads both at once.
 
 use crate::engine::tests::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Whose cache holds a group of 100 frames.
+/// A server whose cache holds a group of 100 frames.
 fn world(directives: &str) -> (World, Client) {
     let config =
         format!("rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {directives} }} }} }}");
@@ -16,7 +16,7 @@ fn world(directives: &str) -> (World, Client) {
     (world, publisher)
 }
 
-/// What a client gets now: "media" for each message of it, the code of each status.
+/// A client's messages now: "media" for each frame, the code for each status.
 fn heard(client: &mut Client, world: &mut World) -> Vec<String> {
     let messages = client.receive_now(world);
     let said = messages.iter().filter_map(|message| match message.type_id {
@@ -109,7 +109,7 @@ fn a_command_in_the_same_read_as_the_play_does_not_end_the_wait() {
 }
 
 #[test]
-fn a_player_that_pauses_meanwhile_gets_what_had_been_queued_and_goes_on_with_a_key_frame() {
+fn a_player_that_pauses_meanwhile_gets_the_queued_frames_and_continues_with_a_key_frame() {
     let (mut world, mut publisher) = world("");
     let mut player = Client::playing(&mut world, "a");
     heard(&mut player, &mut world);
@@ -162,7 +162,7 @@ fn a_burst_ends_the_wait_before_anything_is_left_out() {
 }
 
 #[test]
-fn many_who_join_at_once_share_one_deadline_and_the_cached_list() {
+fn many_players_that_join_at_once_share_one_deadline_and_the_cached_list() {
     let (mut world, _publisher) = world("");
     let mut players: Vec<_> = (0..200).map(|_| Client::playing(&mut world, "a")).collect();
     for player in &mut players {
@@ -182,7 +182,7 @@ fn many_who_join_at_once_share_one_deadline_and_the_cached_list() {
 }
 
 #[test]
-fn a_player_that_is_sent_away_meanwhile_hears_why() {
+fn a_player_that_is_closed_meanwhile_gets_the_reason() {
     let (mut world, mut publisher) = world("idle_streams off;");
     let mut player = Client::playing(&mut world, "a");
     assert_eq!(heard(&mut player, &mut world), ["Play.Start"]);

@@ -1,8 +1,8 @@
-//! Publishers: who takes whose place, who is waited for, and what outputs hear of it.
+//! Publishers: replacement, grace, and the calls of sinks.
 
 use crate::engine::tests::*;
 
-/// An application with these directives, and a sink that counts what it hears.
+/// An application with these directives, and a sink that counts its calls.
 fn world(directives: &str) -> (World, Rc<Heard>) {
     let config = format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; gop_cache off; application live {{ live on; {directives} }} }} }}"
@@ -13,7 +13,7 @@ fn world(directives: &str) -> (World, Rc<Heard>) {
     (World::configured(modules, &config), heard)
 }
 
-/// What the sinks of a stream have heard.
+/// The calls of the sinks of a stream.
 #[derive(Default)]
 struct Heard {
     starts: Cell<usize>,
@@ -87,7 +87,7 @@ fn user_controls(client: &mut Client, world: &mut World) -> Vec<UserControl> {
 }
 
 #[test]
-fn a_publisher_that_comes_back_in_time_goes_on_with_its_stream() {
+fn a_publisher_that_returns_in_time_continues_its_stream() {
     let (mut world, heard) = world("publish_grace 10s;");
     let first = publisher(&mut world, 1000);
     let mut player = Client::play(&mut world, "a");
@@ -127,7 +127,7 @@ fn a_publisher_that_does_not_come_back_ends_its_stream() {
 }
 
 #[test]
-fn a_stream_that_nobody_plays_waits_for_its_publisher_too_and_then_is_gone() {
+fn a_stream_without_players_has_a_grace_too_and_is_then_removed() {
     let (mut world, heard) = world("publish_grace 10s;");
     let first = publisher(&mut world, 0);
     lose(&mut world, &first);
@@ -152,7 +152,7 @@ fn a_publisher_that_says_that_it_stops_is_not_waited_for() {
 }
 
 #[test]
-fn when_the_server_stops_players_get_what_is_held_for_them_and_the_end() {
+fn when_the_server_stops_players_get_the_frames_held_back_and_the_end() {
     for publisher_first in [true, false] {
         let (mut world, _) = world("buffer 100ms; merge_write 350ms;");
         let open = |world: &mut World| Client::play(world, "a");
@@ -230,7 +230,7 @@ fn a_silent_publisher_may_be_replaced_and_a_busy_one_not() {
 }
 
 #[test]
-fn a_publisher_is_refused_where_conflicts_are_whatever_the_first_does() {
+fn with_publish_conflict_refuse_a_second_publisher_is_refused_even_if_the_first_is_idle() {
     let (mut world, _) = world("publish_conflict refuse;");
     let first = publisher(&mut world, 0);
     world.pass(50);

@@ -1,4 +1,4 @@
-//! Shared objects between clients: what each is told, and what ends.
+//! Shared objects between clients: the messages of each, and the ends.
 
 use crate::engine::tests::*;
 use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
@@ -38,14 +38,14 @@ fn refused(code: &str) -> Change {
     Change::Status(format!("SharedObject.{code}").into(), "error".into())
 }
 
-/// Two users of live/room that have been greeted.
+/// Two users of live/room that have received their first messages.
 fn two_users(world: &mut World) -> [Client; 2] {
     let mut users = [(); 2].map(|()| Client::user(world, "live", "room"));
     users.iter_mut().for_each(|user| assert_eq!(user.events(world), greeting(&[])));
     users
 }
 
-/// What greets a newcomer, and then what there is.
+/// The first messages of a newcomer: the greeting, then the state.
 fn greeting(attributes: &[Change]) -> Vec<Change> {
     [&[Change::UseSuccess, Change::Clear], attributes].concat()
 }
@@ -66,7 +66,7 @@ impl Client {
         self.send(world, &message(kind, object, events));
     }
 
-    /// The shared object messages among what the engine has.
+    /// Takes the client's shared object messages.
     fn shared(&mut self, world: &mut World) -> Vec<SharedObject> {
         let messages = self.receive(world);
         let found = messages.iter().filter_map(|message| {
@@ -97,7 +97,7 @@ fn message((encoding, persistent): (Encoding, bool), object: &str, events: &[Cha
 }
 
 #[test]
-fn what_one_user_sets_the_others_are_told_and_a_late_one_gets_all() {
+fn the_other_users_get_what_one_sets_and_a_late_one_gets_all() {
     let mut world = world();
     let [mut alice, mut bob] = two_users(&mut world);
     alice.share(&mut world, "room", &[set("topic", "rust"), set("users", 2.0)]);
@@ -251,7 +251,7 @@ fn each_user_is_answered_in_the_message_type_it_uses_the_object_with() {
 }
 
 #[test]
-fn an_object_grows_to_its_bounds_and_who_goes_beyond_is_told_what_there_is() {
+fn a_shared_object_is_bounded_and_a_change_beyond_is_answered_with_its_state() {
     let mut world = world();
     let [mut alice, mut bob] = two_users(&mut world);
     let half = "x".repeat(32 * 1024 - 4);
@@ -355,7 +355,7 @@ fn a_shared_object_before_connect_ends_the_session() {
     assert!(!world.is_open(client.id));
 }
 
-/// Counts what it is told of sessions that end.
+/// Counts the calls of the close hook.
 struct Ends(Rc<Cell<usize>>);
 
 impl Module for Ends {
@@ -377,7 +377,7 @@ impl Module for Ends {
 }
 
 #[test]
-fn modules_are_told_once_of_a_session_that_ends() {
+fn the_close_hook_is_called_once_for_each_session() {
     let ends = Rc::new(Cell::new(0));
     let mut modules = table();
     modules.push(Box::new(Ends(Rc::clone(&ends))));

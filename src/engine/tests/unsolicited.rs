@@ -1,9 +1,9 @@
-//! When clients are sent what they have not asked for: acknowledgements and notices.
+//! The times at which clients get unsolicited messages: acknowledgements and notices.
 
 use crate::engine::tests::*;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// What is owed an acknowledgement by a client that has announced no window, bytes.
+/// The bytes after which a client without a window is owed an acknowledgement.
 const OWED: usize = 2_500_000;
 
 fn world() -> World {
@@ -30,7 +30,7 @@ fn send(world: &mut World, publisher: &mut Client, time: u32, length: usize) {
     publisher.send_all(world, &bytes);
 }
 
-/// Lets time pass in which the sockets have nothing to be read. How many acknowledgements come of it.
+/// Lets time pass in which nothing can be read. Returns the number of acknowledgements.
 fn wait(world: &mut World, client: &mut Client, time: Duration) -> usize {
     let end = world.now.instant + time;
     let mut count = 0;
@@ -92,7 +92,7 @@ fn what_is_unread_puts_an_acknowledgement_off() {
     send(&mut world, &mut publisher, 0, 600_000);
     let mut asked = 0;
     for _ in 0..50 {
-        // The socket has more, and nothing is granted.
+        // The socket has more to read, so nothing is sent.
         world.now.instant += MILLISECOND * 10;
         while world.engine.expire(world.now) {}
         asked +=
@@ -127,7 +127,7 @@ fn a_client_that_has_hung_up_is_not_acknowledged() {
 }
 
 #[test]
-fn what_becomes_of_a_recording_is_told_when_the_client_is_silent_or_is_answered() {
+fn notices_of_a_recording_are_sent_when_the_client_is_silent_or_gets_a_reply() {
     let told = |client: &mut Client, world: &mut World| {
         let codes = client.codes(world);
         codes.into_iter().map(|code| code.trim_start_matches("NetStream.").to_owned()).collect::<Vec<_>>()

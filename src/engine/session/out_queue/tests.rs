@@ -19,7 +19,7 @@ fn gathered(queue: &OutQueue) -> Vec<u8> {
 const LIMITS: QueueLimits = QueueLimits { messages: 256, cork: 32 };
 
 #[test]
-fn what_is_sent_in_pieces_of_any_size_is_what_was_queued() {
+fn bytes_sent_in_pieces_of_any_size_are_the_queued_ones() {
     for step in 1..60 {
         let mut queue = OutQueue::new(16, LIMITS);
         queue.push_bytes(b"reply".as_slice().into());
@@ -41,7 +41,7 @@ fn what_is_sent_in_pieces_of_any_size_is_what_was_queued() {
 }
 
 #[test]
-fn short_bytes_are_joined_also_to_what_is_being_sent() {
+fn short_bytes_are_joined_also_to_an_item_that_is_partly_sent() {
     let mut queue = OutQueue::new(128, LIMITS);
     queue.join_bytes(b"abc");
     queue.advance(2);
@@ -173,7 +173,7 @@ fn mixed() -> OutQueue {
     queue
 }
 
-/// Takes so many bytes, or all there are.
+/// Takes so many bytes, or all.
 fn take(queue: &mut OutQueue, count: usize) -> Vec<u8> {
     let mut taken = Vec::new();
     while taken.len() < count && !queue.is_empty() {
@@ -186,7 +186,7 @@ fn take(queue: &mut OutQueue, count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn frames_that_wait_can_be_left_out_but_for_headers_and_what_has_begun() {
+fn waiting_frames_can_be_dropped_but_for_headers_and_a_partly_sent_one() {
     for sent in 0..take(&mut mixed(), usize::MAX).len() {
         let mut queue = mixed();
         let mut received = take(&mut queue, sent);

@@ -7,7 +7,7 @@ const HEADER: &[u8] = &[0x17, 0, 0, 0, 0];
 /// Timestamps begin one turn of their 32 bits up.
 const START: u64 = 1 << 32;
 
-/// A line, and a clock that goes with it unless a test says otherwise.
+/// A line, with a clock that runs with it unless a test says otherwise.
 struct Line {
     timeline: Timeline,
     now: Instant,
