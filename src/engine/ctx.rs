@@ -26,7 +26,7 @@ use crate::engine::memory::MemoryFiles;
 use crate::engine::panics::Panics;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
-use crate::engine::session::{HttpState, RtmpState, STEP_DEADLINE, Session, Sessions, Speaks};
+use crate::engine::session::{HttpState, ProtocolState, RtmpState, STEP_DEADLINE, Session, Sessions};
 use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
@@ -166,15 +166,15 @@ impl Ctx {
         let settings = self.servers.get(server).filter(|_| listener.protocol == Protocol::Rtmp);
         let (chunking, limits) =
             settings.map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |s| (s.rtmp.chunking, s.queue));
-        let speaks = match listener.protocol {
+        let protocol = match listener.protocol {
             Protocol::Rtmp => {
                 self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-                Speaks::Rtmp(Box::new(RtmpState::new(self.seed, server, now)))
+                ProtocolState::Rtmp(Box::new(RtmpState::new(self.seed, server, now)))
             }
-            Protocol::Http => Speaks::Http(Box::new(HttpState::new(local, server, now))),
+            Protocol::Http => ProtocolState::Http(Box::new(HttpState::new(local, server, now))),
         };
         let out = OutQueue::new(chunking, limits);
-        let id = self.sessions.insert(|id| Session::new(id, peer, speaks, out, now));
+        let id = self.sessions.insert(|id| Session::new(id, peer, protocol, out, now));
         self.reset_timer(id, now + STEP_DEADLINE);
         id
     }

@@ -75,7 +75,7 @@ use crate::conf::{self, Directive, Scope, Table};
 use http::answer::Composing;
 use limits::budgets::Budgets;
 use request::Suspended;
-use session::{Life, Speaks};
+use session::{Life, ProtocolState};
 use timers::Timer;
 use work::Task;
 
@@ -106,7 +106,7 @@ pub fn directive_table(modules: &[Box<dyn Module>]) -> Table {
 fn read<'t>(root: &Scope<'t>, modules: &[Box<dyn Module>], faults: &mut conf::Faults) -> Config<'t> {
     let mut config = Config::read(root, faults);
     modules.iter().for_each(|module| module.declare(&mut config));
-    config.find_sites();
+    config.collect_sites();
     config
 }
 
@@ -141,11 +141,11 @@ impl Engine {
     /// configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
         let config = read(root, &self.modules, &mut conf::Faults::default());
-        config::probe::whole(root, &config, probe);
+        config::probe::check_file(root, &config, probe);
         for module in &self.modules {
             module.probe(&config, probe);
         }
-        config::probe::keep_what_concerns(root, probe);
+        config::probe::drop_irrelevant_notices(root, probe);
     }
 
     /// Has the modules open their files, before the process goes into the background and changes its user.
@@ -228,9 +228,9 @@ impl Engine {
         let count = session.out.write(write)?;
         session.bytes_out += count as u64;
         session.last_output = now.instant;
-        let next_due = match session.speaks {
-            Speaks::Rtmp(_) => None,
-            Speaks::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
+        let next_due = match session.protocol {
+            ProtocolState::Rtmp(_) => None,
+            ProtocolState::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
         self.cx.budgets.count_replies(session);
         if session.out.is_waiting() {

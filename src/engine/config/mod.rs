@@ -114,7 +114,7 @@ impl<'t> Config<'t> {
     }
 
     /// Collects the folders of the HTTP servers, after all locations have declared theirs.
-    pub(in crate::engine) fn find_sites(&mut self) {
+    pub(in crate::engine) fn collect_sites(&mut self) {
         self.sites = Site::all(&self.locations);
     }
 

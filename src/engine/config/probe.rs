@@ -162,7 +162,7 @@ fn may(wanted: AccessFlags, path: &Path) -> io::Result<()> {
 }
 
 /// Checks the file as a whole and the engine's own directives.
-pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mut Probe) {
+pub(in crate::engine) fn check_file(root: &Scope<'_>, config: &Config<'_>, probe: &mut Probe) {
     let blocks = root.blocks("rtmp").chain(root.blocks("http"));
     if blocks.count() == 0 {
         probe.warn(root.node(), "there is no \"rtmp\" and no \"http\" block, so nothing is served");
@@ -184,7 +184,7 @@ pub(in crate::engine) fn whole(root: &Scope<'_>, config: &Config<'_>, probe: &mu
 }
 
 /// Drops notes on differences from nginx unless the file was written for nginx, which requires `events`.
-pub(in crate::engine) fn keep_what_concerns(root: &Scope<'_>, probe: &mut Probe) {
+pub(in crate::engine) fn drop_irrelevant_notices(root: &Scope<'_>, probe: &mut Probe) {
     if root.own("events").next().is_none() {
         probe.notices.retain(|notice| notice.kind != NoticeKind::Differs);
     }

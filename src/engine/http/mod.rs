@@ -172,7 +172,7 @@ impl Engine {
     fn find_answer(&mut self, request: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
         let (mut forced, mut error_page) = (None, false);
         for _ in 0..=MAX_REDIRECTS {
-            let mut route = self.visit(request);
+            let mut route = self.ask_modules(request);
             // As in nginx, an error on the way to an error page gets no error page.
             if let (Route::Reply(reply), false) = (&route, error_page) {
                 let (status, modules) = (reply.head.status, &mut self.modules);
@@ -202,7 +202,7 @@ impl Engine {
     }
 
     /// Asks the modules about a request at its present place.
-    fn visit(&mut self, request: &mut HttpRequest) -> Route {
+    fn ask_modules(&mut self, request: &mut HttpRequest) -> Route {
         let cx = &mut self.cx;
         if !cx.locations.is_named(request.location) {
             for module in &mut self.modules {

@@ -9,8 +9,8 @@ use crate::engine::config::listener::Protocol;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::AppId;
 use crate::engine::ids::SessionId;
+use crate::engine::session::ProtocolState;
 use crate::engine::session::Session;
-use crate::engine::session::Speaks;
 use std::net::SocketAddr;
 
 use crate::engine::limits::connections::Excess;
@@ -69,9 +69,9 @@ impl Ctx {
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let peer = session.peer.ip();
-        let (protocol, server, app) = match &session.speaks {
-            Speaks::Rtmp(state) => (Protocol::Rtmp, state.server, state.app),
-            Speaks::Http(state) => (Protocol::Http, state.hosts, None),
+        let (protocol, server, app) = match &session.protocol {
+            ProtocolState::Rtmp(state) => (Protocol::Rtmp, state.server, state.app),
+            ProtocolState::Http(state) => (Protocol::Http, state.hosts, None),
         };
         self.connections.leave(protocol, server, peer);
         if let Some(app) = app.and_then(|app| self.apps.get_mut(app.0)) {

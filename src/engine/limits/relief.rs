@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{Life, Session, Speaks};
+use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::stream::Streams;
 
 /// When a budget is exceeded, this part of it is freed as well, as each time all sessions are checked.
@@ -176,10 +176,12 @@ impl Ctx {
     }
 
     fn drop_frames(&mut self) {
-        let behind = |session: &Session| match session.speaks {
-            Speaks::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => session.out.bytes().max(BEHIND_BYTES),
-            Speaks::Rtmp(_) => session.out.bytes(),
-            Speaks::Http(_) => 0,
+        let behind = |session: &Session| match session.protocol {
+            ProtocolState::Rtmp(_) if session.out.len() > BEHIND_MESSAGES => {
+                session.out.bytes().max(BEHIND_BYTES)
+            }
+            ProtocolState::Rtmp(_) => session.out.bytes(),
+            ProtocolState::Http(_) => 0,
         };
         for id in self.sessions_by(BEHIND_BYTES, behind) {
             if !self.is_media_over() {
@@ -281,9 +283,9 @@ fn next_bound(limit: usize, used: usize) -> usize {
 /// Bytes that closing a session would free, unless others hold them as well: its queue, and the headers of what it
 /// publishes. Files that HTTP clients share are counted elsewhere.
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
-    let waiting = match session.speaks {
-        Speaks::Rtmp(_) => session.out.bytes(),
-        Speaks::Http(_) => session.waiting_bytes(),
+    let waiting = match session.protocol {
+        ProtocolState::Rtmp(_) => session.out.bytes(),
+        ProtocolState::Http(_) => session.waiting_bytes(),
     };
     let published = session.roles.publishers().filter_map(|role: &SessionRole| streams.get(role.stream()));
     waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()

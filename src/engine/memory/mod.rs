@@ -243,7 +243,7 @@ impl MemoryFiles {
     }
 
     /// Requests the memory of late readers, as far as less than the reserve is free.
-    pub fn want_back(&mut self, limit: u64) {
+    pub fn request_reclaim(&mut self, limit: u64) {
         let over = self.bytes.saturating_sub(limit - limit / RESERVE);
         self.wanted = self.wanted.max(over.min(self.removed_bytes));
     }

@@ -19,13 +19,13 @@ impl Ctx {
         }
         let wanted = self.memory.take_wanted();
         if wanted > 0 {
-            self.hang_up_on_late_readers(wanted);
+            self.close_late_readers(wanted);
         }
     }
 
     /// Closes clients that are still being sent removed files, until enough is free: those of the file first that was
     /// removed first. Whoever still reads that is slower than all others.
-    fn hang_up_on_late_readers(&mut self, wanted: u64) {
+    fn close_late_readers(&mut self, wanted: u64) {
         let mut readers: HashMap<u32, Vec<SessionId>> = HashMap::new();
         for session in self.sessions.iter() {
             for extent in session.out.extents() {

@@ -100,7 +100,7 @@ fn any_limit_is_one() {
     let reader = files.get(Path::new("/1.ts")).unwrap().clone();
     files.remove(Path::new("/1.ts"));
     assert!(files.make_room(u64::MAX, &live, more(PAGE)));
-    files.want_back(0);
+    files.request_reclaim(0);
     assert_eq!(files.take_wanted(), PAGE);
     drop(reader);
 }
@@ -135,7 +135,7 @@ fn what_late_readers_hold_is_no_obstacle_but_wanted_back() {
         let growth = Growth { from: files.bytes_at(Path::new("/2.ts")), to: pages * PAGE };
         assert!(files.make_room(limit, &live, growth));
         put_for(&mut files, &live, "/2.ts", (pages * PAGE) as usize);
-        files.want_back(limit);
+        files.request_reclaim(limit);
         assert_eq!((files.take_wanted(), files.take_wanted()), (wanted * PAGE, 0), "an eighth is to be free");
     }
     assert!(!files.make_room(limit, &live, more(PAGE)));

@@ -207,7 +207,7 @@ impl Engine {
         let (verb, app) = (request.verb(), self.app_name(request.app));
         match request.kind {
             RequestKind::Connect(_) => format!("{verb} {app}"),
-            _ => format!("{verb} {app}/{}", shown(&request.name)),
+            _ => format!("{verb} {app}/{}", name_for_log(&request.name)),
         }
     }
 
@@ -217,7 +217,7 @@ impl Engine {
 }
 
 /// A name for the log: a stream's as it is, any other one in quotes.
-fn shown(name: &str) -> String {
+fn name_for_log(name: &str) -> String {
     match StreamName::new(name) {
         Ok(name) => name.to_string(),
         Err(_) => format!("{:?}", name.chars().take(MAX_SHOWN).collect::<String>()),

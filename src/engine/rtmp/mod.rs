@@ -309,7 +309,7 @@ impl Engine {
                 let label = &stream.label;
                 log::info!("{id} {label}: media time is 30 s ahead of the clock; the publisher is slowed");
             }
-            self.cx.hold_pace(id, until);
+            self.cx.hold_for_pace(id, until);
         }
         advance
     }

@@ -10,7 +10,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{Life, Session, Speaks};
+use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::stream::Streams;
 use crate::rtmp::ServerSession;
 
@@ -37,7 +37,7 @@ impl Ctx {
     #[inline]
     pub(in crate::engine) fn schedule_unsolicited(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let Speaks::Rtmp(state) = &mut session.speaks else { return };
+        let ProtocolState::Rtmp(state) = &mut session.protocol else { return };
         if state.protocol.owes_acknowledgement() || state.unsolicited.has_notices() {
             if let Some(media) =
                 session.roles.publishers().next().and_then(|role| newest(role, &self.streams))
@@ -86,7 +86,7 @@ impl Session {
     /// When the unsolicited messages are due if the client stays silent; none if there are none, while the session is
     /// held, and once the client has hung up.
     pub(in crate::engine) fn unsolicited_due(&self) -> Option<Instant> {
-        let Speaks::Rtmp(state) = &self.speaks else { return None };
+        let ProtocolState::Rtmp(state) = &self.protocol else { return None };
         let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_notices();
         if !has_any || self.life != Life::Open || self.is_held() || self.hung_up.is_some() {
             return None;

@@ -49,7 +49,7 @@ impl Engine {
         stream.players.push(endpoint);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
-        self.cx.watch_silence(id);
+        self.cx.schedule_ping(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
         if live {

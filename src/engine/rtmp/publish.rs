@@ -65,9 +65,9 @@ impl Engine {
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Publisher { stream: stream_id, msid });
-        self.cx.fit_input_limits(id);
+        self.cx.set_input_limits(id);
         self.cx.work.actions.push_back(Action::DetectDeadPeer(id, DEAD_PUBLISHER));
-        self.cx.watch_silence(id);
+        self.cx.schedule_ping(id);
         self.cx.wake_no_later_than(id, now + policy.drop_idle);
         let how = if continues { ", and goes on with it" } else { "" };
         log::info!("{id} publish {}/{name}{how}", self.app_name(app));
@@ -96,7 +96,7 @@ impl Engine {
         }
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.remove(msid);
-        self.cx.fit_input_limits(id);
+        self.cx.set_input_limits(id);
         if id != by {
             self.finish_if_idle(id, "replaced by another publisher");
         }
@@ -140,7 +140,7 @@ impl Engine {
             // From here on it may be silent for as long as any client.
             let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
             self.cx.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
-            self.cx.fit_input_limits(id);
+            self.cx.set_input_limits(id);
         }
         if reason == LeaveReason::Requested {
             let (code, text) = match role {
@@ -220,7 +220,7 @@ impl Ctx {
     }
 
     /// Sets the input limits of a session: larger ones if it publishes.
-    fn fit_input_limits(&mut self, id: SessionId) {
+    fn set_input_limits(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let publishes = session.roles.publishes();
         let Some(state) = session.rtmp_mut() else { return };

@@ -12,7 +12,7 @@ use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{HttpState, Life, RtmpState, STEP_DEADLINE, Session, Speaks};
+use crate::engine::session::{HttpState, Life, ProtocolState, RtmpState, STEP_DEADLINE, Session};
 use crate::engine::stream::Streams;
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
@@ -64,21 +64,21 @@ impl Engine {
             return cx.close(id, "hung up after sending more media than may be taken in ten minutes");
         }
         if session.paced_until.is_some_and(|until| until <= now) {
-            cx.resume_pace(id);
+            cx.resume_after_pace(id);
         }
         let Some(session) = cx.sessions.get_mut(id) else { return };
         if session.unsolicited_due().is_some_and(|due| due <= now) {
             cx.work.actions.push_back(Action::SendUnsolicited(id));
         }
-        let due = match &session.speaks {
-            Speaks::Rtmp(state) => match cx.servers.get(state.server) {
+        let due = match &session.protocol {
+            ProtocolState::Rtmp(state) => match cx.servers.get(state.server) {
                 Some(settings) => {
-                    let silence = silence_ends(session, &cx.streams, &cx.apps);
-                    rtmp_due(session, state, settings, (silence, now))
+                    let media_due = media_deadline(session, &cx.streams, &cx.apps);
+                    rtmp_due(session, state, settings, (media_due, now))
                 }
                 None => return,
             },
-            Speaks::Http(state) => http_due(session, state, now),
+            ProtocolState::Http(state) => http_due(session, state, now),
         };
         match due {
             Due::Later(at) => cx.reset_timer(id, at),
@@ -122,7 +122,7 @@ impl Ctx {
     }
 
     /// Holds the input of a session until the clock has caught up with its media time.
-    pub(in crate::engine) fn hold_pace(&mut self, id: SessionId, until: Instant) {
+    pub(in crate::engine) fn hold_for_pace(&mut self, id: SessionId, until: Instant) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.paced_until = session.paced_until.max(Some(until));
             self.wake_no_later_than(id, until);
@@ -130,7 +130,7 @@ impl Ctx {
     }
 
     /// Reads a session again that was held to slow it. It could not be heard meanwhile, so its silence counts from now.
-    fn resume_pace(&mut self, id: SessionId) {
+    fn resume_after_pace(&mut self, id: SessionId) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.paced_until = None;
@@ -144,7 +144,7 @@ impl Ctx {
     }
 
     /// Sets the timer for the first ping of a session that has begun to publish or play.
-    pub(in crate::engine) fn watch_silence(&mut self, id: SessionId) {
+    pub(in crate::engine) fn schedule_ping(&mut self, id: SessionId) {
         let state = self.sessions.get(id).and_then(Session::rtmp);
         let server = state.and_then(|state| self.servers.get(state.server));
         if let Some(ping) = server.map(|server| server.ping) {
@@ -162,7 +162,7 @@ impl Ctx {
 }
 
 /// The nearest deadline by which a session's publishers must send audio or video (`drop_idle_publisher`).
-fn silence_ends(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
+fn media_deadline(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
     let ends = session.roles.iter().filter_map(|role| {
         let SessionRole::Publisher { stream, .. } = role else { return None };
         let stream = streams.get(*stream)?;
@@ -176,10 +176,10 @@ fn rtmp_due(
     session: &Session,
     state: &RtmpState,
     settings: &ServerSettings,
-    (silence, now): (Option<Instant>, Instant),
+    (media_due, now): (Option<Instant>, Instant),
 ) -> Due {
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if let Some(deadline) = silence.filter(|_| session.paced_until.is_none()) {
+    if let Some(deadline) = media_due.filter(|_| session.paced_until.is_none()) {
         if now >= deadline {
             return Due::Close("publishes neither audio nor video");
         }

@@ -8,7 +8,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{Life, Session, Speaks};
+use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
 
@@ -43,7 +43,9 @@ impl Engine {
     pub fn end_of_input(&mut self, id: SessionId, now: Now) {
         self.cx.now = now;
         match self.cx.sessions.get(id) {
-            Some(session) if matches!(session.speaks, Speaks::Http(_)) && !session.out.is_empty() => {
+            Some(session)
+                if matches!(session.protocol, ProtocolState::Http(_)) && !session.out.is_empty() =>
+            {
                 self.cx.finish(id, CLIENT_LEFT);
             }
             _ => self.lost(id, now),
@@ -64,9 +66,11 @@ impl Engine {
     /// in the middle of a long message, whose last byte costs more than others.
     pub fn is_prompt(&self, id: SessionId) -> bool {
         let Some(session) = self.cx.sessions.get(id) else { return false };
-        match &session.speaks {
-            Speaks::Rtmp(state) => !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES,
-            Speaks::Http(_) => false,
+        match &session.protocol {
+            ProtocolState::Rtmp(state) => {
+                !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES
+            }
+            ProtocolState::Http(_) => false,
         }
     }
 
@@ -82,7 +86,7 @@ impl Engine {
 
     /// Whether a session has come to a listener for HTTP.
     pub(in crate::engine) fn is_http(&self, id: SessionId) -> bool {
-        self.cx.sessions.get(id).is_some_and(|session| matches!(session.speaks, Speaks::Http(_)))
+        self.cx.sessions.get(id).is_some_and(|session| matches!(session.protocol, ProtocolState::Http(_)))
     }
 
     /// Whether a session is held for something that concerns its client: a suspended request, an answer, room in its
@@ -117,9 +121,9 @@ impl Engine {
             session.pending.extend_from_slice(bytes);
             return;
         }
-        match session.speaks {
-            Speaks::Rtmp(_) => self.rtmp_input(id, bytes),
-            Speaks::Http(_) => self.http_input(id, bytes),
+        match session.protocol {
+            ProtocolState::Rtmp(_) => self.rtmp_input(id, bytes),
+            ProtocolState::Http(_) => self.http_input(id, bytes),
         }
     }
 
@@ -163,10 +167,10 @@ impl Ctx {
     /// Has a later step process the session's waiting input.
     pub(in crate::engine) fn resume_input(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        match session.speaks {
-            Speaks::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
-            Speaks::Rtmp(_) => self.work.streaming.push_back(id),
-            Speaks::Http(_) => self.work.requesting.push_back(id),
+        match session.protocol {
+            ProtocolState::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
+            ProtocolState::Rtmp(_) => self.work.streaming.push_back(id),
+            ProtocolState::Http(_) => self.work.requesting.push_back(id),
         }
     }
 }

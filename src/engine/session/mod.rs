@@ -37,7 +37,7 @@ use crate::engine::session::roles::Roles;
 
 /// The protocol of a session, with its state.
 #[derive(Debug)]
-pub(in crate::engine) enum Speaks {
+pub(in crate::engine) enum ProtocolState {
     Rtmp(Box<RtmpState>),
     Http(Box<HttpState>),
 }
@@ -175,7 +175,7 @@ pub struct Session {
     /// The outgoing queue.
     pub out: OutQueue,
     pub(in crate::engine) roles: Roles,
-    pub(in crate::engine) speaks: Speaks,
+    pub(in crate::engine) protocol: ProtocolState,
     pub(in crate::engine) life: Life,
     /// Whether it is on [`Work::dirty`](crate::engine::work::Work::dirty).
     pub(in crate::engine) dirty: bool,
@@ -206,7 +206,7 @@ impl Session {
     pub(in crate::engine) fn new(
         id: SessionId,
         peer: SocketAddr,
-        speaks: Speaks,
+        protocol: ProtocolState,
         out: OutQueue,
         now: Instant,
     ) -> Self {
@@ -220,7 +220,7 @@ impl Session {
             bytes_out: 0,
             out,
             roles: Roles::default(),
-            speaks,
+            protocol,
             life: Life::Open,
             dirty: false,
             suspended: None,
@@ -243,9 +243,9 @@ impl Session {
 
     /// The capabilities that an RTMP client has declared.
     pub fn capabilities(&self) -> Option<&Capabilities> {
-        match &self.speaks {
-            Speaks::Rtmp(state) => Some(&state.capabilities),
-            Speaks::Http(_) => None,
+        match &self.protocol {
+            ProtocolState::Rtmp(state) => Some(&state.capabilities),
+            ProtocolState::Http(_) => None,
         }
     }
 
@@ -255,7 +255,7 @@ impl Session {
     }
 
     /// Starts the deadline of a queue that has been empty.
-    pub(in crate::engine) fn touch_output(&mut self, now: Instant) {
+    pub(in crate::engine) fn start_output_deadline(&mut self, now: Instant) {
         if self.out.is_empty() {
             self.last_output = now;
         }
@@ -264,10 +264,10 @@ impl Session {
     /// The deadline of a closing session: for the peer to take the next bytes of the queue, and after that to close
     /// its side.
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
-        match (&self.life, &self.speaks) {
+        match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, Speaks::Rtmp(_)) => self.last_output + REFUSAL_TIME,
-            (_, Speaks::Http(state)) => {
+            (_, ProtocolState::Rtmp(_)) => self.last_output + REFUSAL_TIME,
+            (_, ProtocolState::Http(state)) => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
                 pause.min(whole)
@@ -285,7 +285,7 @@ impl Session {
 
     /// Whether an HTTP answer is being composed for it.
     pub(in crate::engine) fn is_composing(&self) -> bool {
-        matches!(&self.speaks, Speaks::Http(state) if state.composing)
+        matches!(&self.protocol, ProtocolState::Http(state) if state.composing)
     }
 
     /// Whether it is held: its input is neither read nor parsed now.
@@ -305,9 +305,9 @@ impl Session {
 
     /// Bytes of memory that the client's input takes: unparsed, in unfinished messages, and the texts of its `connect`.
     pub(in crate::engine) fn held_input(&self) -> usize {
-        let unfinished = match &self.speaks {
-            Speaks::Rtmp(state) => state.protocol.held() + state.client.bytes(),
-            Speaks::Http(state) => state.protocol.held(),
+        let unfinished = match &self.protocol {
+            ProtocolState::Rtmp(state) => state.protocol.held() + state.client.bytes(),
+            ProtocolState::Http(state) => state.protocol.held(),
         };
         self.pending.capacity() + unfinished
     }
@@ -316,9 +316,9 @@ impl Session {
     /// have been sent.
     #[inline]
     pub(in crate::engine) fn waiting_bytes(&self) -> usize {
-        let requests = match &self.speaks {
-            Speaks::Rtmp(_) => 0,
-            Speaks::Http(state) => state.exchanges.iter().map(|exchange| exchange.memory()).sum(),
+        let requests = match &self.protocol {
+            ProtocolState::Rtmp(_) => 0,
+            ProtocolState::Http(state) => state.exchanges.iter().map(|exchange| exchange.memory()).sum(),
         };
         self.out.reply_bytes() + requests
     }
@@ -326,9 +326,9 @@ impl Session {
     /// Frees the client's input, as no more is processed.
     pub(in crate::engine) fn release_input(&mut self) {
         self.pending = Vec::new();
-        match &mut self.speaks {
-            Speaks::Rtmp(state) => state.protocol.release(),
-            Speaks::Http(state) => state.protocol.release(),
+        match &mut self.protocol {
+            ProtocolState::Rtmp(state) => state.protocol.release(),
+            ProtocolState::Http(state) => state.protocol.release(),
         }
     }
 
@@ -339,7 +339,7 @@ impl Session {
         done: &mut VecDeque<Exchange>,
         now: Instant,
     ) -> Option<Instant> {
-        let Speaks::Http(state) = &mut self.speaks else { return None };
+        let ProtocolState::Http(state) = &mut self.protocol else { return None };
         let mut next_due = None;
         while let Some(exchange) = state.exchanges.front_mut() {
             exchange.count(self.bytes_out);
@@ -356,38 +356,38 @@ impl Session {
     /// Moves all answers to `done`, as nothing more will be sent.
     pub(in crate::engine) fn give_up_exchanges(&mut self, done: &mut VecDeque<Exchange>, now: Instant) {
         self.settle_exchanges(done, now);
-        if let Speaks::Http(state) = &mut self.speaks {
+        if let ProtocolState::Http(state) = &mut self.protocol {
             done.extend(state.exchanges.drain(..).map(|exchange| *exchange));
         }
     }
 
     pub(in crate::engine) fn rtmp(&self) -> Option<&RtmpState> {
-        match &self.speaks {
-            Speaks::Rtmp(state) => Some(state),
-            Speaks::Http(_) => None,
+        match &self.protocol {
+            ProtocolState::Rtmp(state) => Some(state),
+            ProtocolState::Http(_) => None,
         }
     }
 
     pub(in crate::engine) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
-        match &mut self.speaks {
-            Speaks::Rtmp(state) => Some(state),
-            Speaks::Http(_) => None,
+        match &mut self.protocol {
+            ProtocolState::Rtmp(state) => Some(state),
+            ProtocolState::Http(_) => None,
         }
     }
 
     pub(in crate::engine) fn http_mut(&mut self) -> Option<&mut HttpState> {
-        match &mut self.speaks {
-            Speaks::Rtmp(_) => None,
-            Speaks::Http(state) => Some(state),
+        match &mut self.protocol {
+            ProtocolState::Rtmp(_) => None,
+            ProtocolState::Http(state) => Some(state),
         }
     }
 
     /// The level of the closing log line: debug for HTTP connections and for those that never got through the RTMP
     /// handshake, as scanners and floods make them; but an error stays an error.
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
-        let is_news = match &self.speaks {
-            Speaks::Rtmp(state) => state.protocol.is_past_handshake(),
-            Speaks::Http(_) => false,
+        let is_news = match &self.protocol {
+            ProtocolState::Rtmp(state) => state.protocol.is_past_handshake(),
+            ProtocolState::Http(_) => false,
         };
         if is_news || level == log::Level::Error { level } else { log::Level::Debug }
     }

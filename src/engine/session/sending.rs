@@ -13,7 +13,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::player::PlayerQueue;
-use crate::engine::session::{Life, Session, Sessions, Speaks};
+use crate::engine::session::{Life, ProtocolState, Session, Sessions};
 use crate::engine::stream::Stream;
 use crate::engine::timers::Timer;
 use crate::engine::work::Work;
@@ -79,7 +79,7 @@ impl Ctx {
     pub fn for_player(&mut self, endpoint: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>)) {
         let found = self.sessions.get_mut(endpoint.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
-        session.touch_output(self.now.instant);
+        session.start_output_deadline(self.now.instant);
         let Some(player) = session.roles.player_mut(endpoint.msid) else { return };
         offer(&mut PlayerQueue { player, out: &mut session.out });
         if !session.out.is_empty() {
@@ -116,7 +116,7 @@ impl Ctx {
             return false;
         };
         if !bytes.is_empty() {
-            session.touch_output(self.now.instant);
+            session.start_output_deadline(self.now.instant);
             push(&mut session.out, bytes);
             mark_dirty(&mut self.work.dirty, session);
             self.budgets.count_replies(session);
@@ -180,7 +180,7 @@ impl Round<'_> {
     fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>) -> ControlFlow<()>) {
         let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);
         let Some(session) = found else { return };
-        session.touch_output(self.now);
+        session.start_output_deadline(self.now);
         let before = session.out.len();
         let flush_at = FLUSH_AT + session.out.allowance().messages;
         let Some(state) = session.roles.player_mut(player.msid) else { return };
@@ -205,7 +205,7 @@ impl Round<'_> {
 /// these limits, so only replies and headers get here. Roles do not count: a player whose stream has ended still
 /// reads what waits.
 fn is_overfull(session: &Session) -> bool {
-    let Speaks::Rtmp(state) = &session.speaks else { return false };
+    let ProtocolState::Rtmp(state) = &session.protocol else { return false };
     let (out, more) = (&session.out, session.out.allowance());
     let is_over = |replies: usize| {
         let own = replies + session.shared_object_room;

@@ -38,7 +38,7 @@ impl StreamName {
         let mut before = None;
         let mut characters = name.chars().peekable();
         while let Some(character) = characters.next() {
-            judge(before, character, characters.peek().copied())?;
+            check_character(before, character, characters.peek().copied())?;
             before = Some(character);
         }
         Ok(Self(name.into()))
@@ -76,7 +76,7 @@ const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
 
 /// Checks a character between its neighbours.
-fn judge(before: Option<char>, character: char, after: Option<char>) -> Result<(), NameError> {
+fn check_character(before: Option<char>, character: char, after: Option<char>) -> Result<(), NameError> {
     use GeneralCategory as Category;
     let is_letter = |neighbour: Option<char>| neighbour.is_some_and(is_of_a_letter);
     match character.general_category() {

@@ -47,7 +47,7 @@ impl Publication {
         if self.playlist.len() < listed {
             self.list_less(memory);
         }
-        memory.want_back(limit);
+        memory.request_reclaim(limit);
         if has_room { Ok(()) } else { Err(io::Error::other("hls_memory_size is used up")) }
     }
 
