@@ -1,5 +1,7 @@
-//! Opening log files. Whoever may write to a log's folder must not choose, by a link, the file that the server
-//! appends to (CVE-2016-1247), and a FIFO without a reader must not block the server. Writing is done elsewhere.
+//! Opening log files safely. Whoever may write to a log's folder must not choose, by a link, the file that the server
+//! appends to (CVE-2016-1247), and a FIFO without a reader must not block the server.
+//!
+//! Used for error logs and access logs. What is written, and by which thread, is decided elsewhere.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, create_dir_all, read_link};

@@ -1,5 +1,7 @@
-//! The trait of a feature: [`Module`], one object for the process. The other trait is `Sink`, one object for each
-//! output of each stream. Here are only the hooks and their defaults; who calls them when is said at each.
+//! The trait of a feature: [`Module`], one object for the process, with the hooks that the engine calls.
+//!
+//! Here are the hooks and their defaults; each says when it is called. The order of modules is the table in
+//! `modules/mod.rs`. The other trait is [`Sink`](crate::engine::Sink), one object for each output of each stream.
 
 use crate::engine::http::answer::Answer;
 use crate::engine::http::answer::Route;

@@ -1,4 +1,7 @@
-//! The time, which is a parameter everywhere. Only `net` reads the clocks.
+//! The time, which is a parameter everywhere.
+//!
+//! Only `net` reads the clocks: once a turn for what the engine does, and again between steps for its own budget. The
+//! engine never reads one, so tests run in virtual time.
 
 use std::time::{Instant, SystemTime};
 

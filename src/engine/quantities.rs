@@ -1,4 +1,6 @@
-//! Durations, counts, sizes and bit rates as log lines write them. Nothing here logs.
+//! Durations, counts, sizes and bit rates as log lines write them: "3.2 s", "111 600", "82.1 MB", "4.2 Mbit/s".
+//!
+//! Numbers for programs (statistics, JSON, headers) are not written here. Nothing here logs.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
-//! The work lists of the engine, and the order in which steps take from them. Nothing here does the work.
+//! The work lists of the engine, and the order in which steps take from them.
+//!
+//! Whoever finds that something must be done, but not now, adds an entry here; [`Work::next`] hands out the next one,
+//! and `Engine::step` does it. Nothing here does the work, and nothing is removed but by `next` and by net.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,5 +1,7 @@
-//! The table of the engine's own directives: process, servers, applications, locations, bounds of sessions. Their
-//! values are read in the other files of this folder; the docs of the rows are the reference that users read.
+//! The table of the engine's own directives: process, servers, applications, locations, bounds of sessions.
+//!
+//! The values are read in the other files of this folder and in `engine/http`. Directives of streams stand in
+//! `policy.rs`, those of memory and connections in `engine/limits`. The `doc` of a row is the reference for users.
 
 use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};

@@ -1,5 +1,7 @@
-//! `listen`: its arguments, and the addresses that they mean. A host name is looked up when the configuration is read;
-//! nothing is opened here.
+//! `listen`: its arguments, and the addresses that they mean.
+//!
+//! A host name is looked up when the configuration is read; it may mean several addresses. Which servers may share an
+//! address is decided in `config/mod.rs`, and no socket is opened here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 

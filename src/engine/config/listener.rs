@@ -1,5 +1,7 @@
-//! A listener: an address at which net accepts connections, with the server that they belong to. It is a description;
-//! the socket is net's.
+//! A listener: an address at which net accepts connections, and the server that these belong to.
+//!
+//! It is a description from the configuration. Net has the socket, under the position of the listener; where several
+//! servers share a port, `server_at` finds the one of a connection.
 
 use std::net::{IpAddr, SocketAddr};
 

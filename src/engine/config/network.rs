@@ -1,4 +1,7 @@
-//! Networks: sets of addresses, as `allow` and `deny` name them. Whether a client is let in is decided by the modules.
+//! Networks: sets of addresses, as `allow` and `deny` name them.
+//!
+//! A network is read from one word and can tell whether it contains an address. Whom such rules let in is decided in
+//! the modules.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,7 @@
-//! The settings of the sessions of one RTMP server: protocol, time limits, queue. Read once from its block.
+//! The settings of the sessions of one RTMP server: protocol, time limits, queue.
+//!
+//! They are read once, from the server's block, and copied to each session only as far as it needs them for each
+//! message. The settings of streams, which an application has, are in `policy.rs`.
 
 use std::time::Duration;
 

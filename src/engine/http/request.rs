@@ -1,5 +1,7 @@
-//! An HTTP request on its way through the modules: its head, its server and its location. A request of RTMP is
-//! [`Request`](crate::engine::Request). Nothing here decides about one.
+//! An HTTP request on its way through the modules: its head, its server and its location.
+//!
+//! Modules read it and decide by [`Route`](crate::engine::Route); only the engine changes it, at internal redirects. A
+//! request of RTMP is [`Request`](crate::engine::Request).
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,8 @@
 //! Limits on all sessions together: connections, memory, file descriptors. Limits of one session stand beside their
 //! users.
+//!
+//! `admission` lets connections and clients in by the counts of `connections`, and counts `refusals`; `budgets` counts
+//! memory and `relief` frees it; `descriptors` divides the numbers of file descriptors.
 
 pub(in crate::engine) mod admission;
 pub(in crate::engine) mod budgets;

@@ -1,4 +1,7 @@
-//! Counts of refusals since the start of the server, which the page shows. Each is counted where it is decided.
+//! Counts of refusals since the start of the server, by the limit that was exceeded.
+//!
+//! Each is counted where it is decided: connections in `admission.rs`, downloads in the module `http`, publishers in
+//! `rtmp/dismissal.rs`. The page shows them. Nothing here refuses anything.
 
 /// Refusals by the limit that was exceeded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

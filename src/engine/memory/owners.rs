@@ -1,5 +1,7 @@
-//! The owners of files in memory, each with its bytes. An owner may use more than an equal share while nobody wants
-//! it, so that a new stream finds room beside one that takes all it can get. Nothing is freed here.
+//! The owners of files in memory, each with the bytes that are counted for it.
+//!
+//! An owner, such as the HLS of one stream, may use more than an equal share while nobody wants it, so that a new
+//! stream finds room beside one that takes all it can get. Nothing is freed here; `memory/mod.rs` does that.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,8 @@
 //! Streams that have ended and whose viewers still wait for the encoder: nobody publishes them, anybody may, and their
-//! playlists are open. HLS adds and removes them, the page shows them; nothing here ends one.
+//! playlists are open.
+//!
+//! HLS adds and removes them, by application and name; the page shows them. Here they are only listed: no stream or
+//! playlist is ended.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,5 +1,8 @@
-//! The headers of a stream: the latest configuration and description of each track, which players and outputs need
-//! before the first frame. The codec module writes them; nothing here parses one.
+//! The headers of a stream: metadata, and the latest configuration and description of each track, which players and
+//! outputs need before the first frame.
+//!
+//! The codec module adds them; the live module, the GOP cache and recordings read them. They are bounded in number and
+//! bytes. Nothing here parses one.
 
 use std::rc::Rc;
 

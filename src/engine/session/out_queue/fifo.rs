@@ -1,4 +1,7 @@
-//! A circular queue whose first item lies within the struct. It knows nothing of what its items are.
+//! A first-in first-out queue whose first item lies within the struct, so that a short queue needs no memory elsewhere.
+//!
+//! The outgoing queue of a session is made of it. It knows nothing of its items, and has no bound of its own: the
+//! outgoing queue and its users keep the limits.
 
 use std::collections::VecDeque;
 use std::mem;
