@@ -16,7 +16,7 @@ use crate::media::Frame;
 pub enum Finish {
     /// The stream has ended.
     StreamEnded,
-    /// The server stops, and its successor may go on with the stream.
+    /// The server stops, and the next process may continue the stream.
     ServerStops,
 }
 

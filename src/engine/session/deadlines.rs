@@ -185,8 +185,8 @@ fn rtmp_due(
         }
         next = next.min(deadline);
     }
-    let owes = session.roles.is_empty() && session.shared_object_room == 0;
-    if owes && session.suspended.is_none() {
+    let must_act = session.roles.is_empty() && session.shared_object_room == 0;
+    if must_act && session.suspended.is_none() {
         let deadline = state.idle_since + STEP_DEADLINE;
         if now >= deadline {
             return Due::Close(match state.app {

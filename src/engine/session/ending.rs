@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// Finishes the sessions that are not busy. The others go on to their own end; clients that can are asked to
+    /// Finishes the sessions that are not busy. The others end by themselves; clients that can are asked to
     /// reconnect, which takes them to the next server process.
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;

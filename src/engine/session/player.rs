@@ -262,7 +262,7 @@ impl PlayerQueue<'_> {
         self.out.allow(more);
     }
 
-    /// What may wait beyond the usual limits.
+    /// The allowance that is left beyond the usual limits.
     pub fn allowance(&self) -> Allowance {
         self.out.allowance()
     }
