@@ -5,14 +5,15 @@
 //! request before all gates have been passed. A suspended request is kept in its session and found by its ticket
 //! alone, so that a late answer resumes nothing else. What a grant does is in `publish.rs` and `play.rs`.
 
-use crate::engine::Engine;
 use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
 use crate::engine::request::{Gate, Position, Reply, Request, RequestKind, Suspended, Ticket, Verdict};
 use crate::engine::session::Life;
 use crate::engine::session::client::Client;
+use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::name::StreamName;
+use crate::engine::{CLIENT_LEFT, Engine};
 use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED};
 
 /// The most requests that are suspended at a time.
@@ -55,6 +56,11 @@ impl Engine {
         if let Some(session) = self.cx.sessions.get_mut(id) {
             // The client was not read meanwhile: its silence does not count, nor does that time for its next step.
             session.last_input = now;
+            for stream in session.roles.publishers().map(SessionRole::stream) {
+                if let Some(stream) = self.cx.streams.get_mut(stream) {
+                    stream.last_media = Some(now);
+                }
+            }
             if let Some(state) = session.rtmp_mut() {
                 state.idle_since += now.saturating_duration_since(since);
             }
@@ -117,6 +123,10 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
             return;
         };
+        // Nobody is left to hear the answer, and no event tells again that the client has gone.
+        if session.hung_up.is_some() && !session.roles.publishes() {
+            return self.cx.close(id, CLIENT_LEFT);
+        }
         log::debug!("{id} {what} waits for an answer of {}", suspended.module);
         session.suspended = Some(Box::new(suspended));
         self.cx.suspended += 1;
@@ -150,7 +160,8 @@ impl Engine {
                 let is_idle = || stream.last_media.is_some_and(|at| self.cx.now.instant >= at + idle);
                 // A publisher that is not read is not silent, unless its client has gone.
                 !self.cx.sessions.get(holder.session).is_none_or(|session| {
-                    session.hung_up.is_some() || session.paced_until.is_none() && is_idle()
+                    let is_read = session.paced_until.is_none() && session.suspended.is_none();
+                    session.hung_up.is_some() || is_read && is_idle()
                 })
             }
             Some(Conflict::Refuse) | None => true,

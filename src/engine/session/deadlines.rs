@@ -179,7 +179,8 @@ fn rtmp_due(
     (media_due, now): (Option<Instant>, Instant),
 ) -> Due {
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if let Some(deadline) = media_due.filter(|_| session.paced_until.is_none()) {
+    if let Some(deadline) = media_due.filter(|_| session.paced_until.is_none() && session.suspended.is_none())
+    {
         if now >= deadline {
             return Due::Close("publishes neither audio nor video");
         }

@@ -385,3 +385,29 @@ fn a_sink_that_fails_is_dropped_and_the_publisher_lives_on() {
     assert_eq!(frames.get(), 3);
     assert!(world.is_open(publisher.id));
 }
+
+#[test]
+fn an_encoder_may_go_on_under_a_name_whose_hls_files_are_its_own() {
+    let folder = std::env::temp_dir().join(format!("millstream-gates-{}", std::process::id()));
+    let config = format!(
+        "rtmp {{ server {{ application live {{ live on; hls on; hls_path {}; hls_variant _low; }} }} }}",
+        folder.display()
+    );
+    let mut world = World::configured(table(), &config);
+    let mut publisher = Client::publish(&mut world, "cam_low");
+    publisher.receive(&mut world);
+    publisher.command(&mut world, &["publish".into(), 3.0.into(), Value::Null, "cam".into()]);
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Publish.Start"]);
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
+fn a_publisher_is_not_silent_while_another_request_of_it_waits() {
+    let mut house = House::new();
+    let mut publisher = house.publisher("a");
+    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
+    ask(&mut publisher, &mut house, "publish", "b");
+    house.world.pass(20);
+    let second = house.publish("a");
+    assert!(!house.world.is_open(second.id), "the name is taken still");
+}

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, StreamId, StreamName,
-    Verdict,
+    AppId, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, SessionRole, StreamId,
+    StreamName, Verdict,
 };
 
 use files::case::Case;
@@ -74,8 +74,14 @@ impl Module for Hls {
         else {
             return Verdict::Continue;
         };
+        // The stream of that name, and the one that the client ends for it.
+        let published = request.endpoint().and_then(|endpoint| {
+            let role = cx.sessions.get(endpoint.session)?.roles().on(endpoint.msid)?;
+            matches!(role, SessionRole::Publisher { .. }).then(|| role.stream())
+        });
         let own = cx.streams.find(request.app, &name).map(|stream| stream.id);
-        match self.refusal(request.app.0, name.as_str(), own) {
+        let own: Vec<_> = own.into_iter().chain(published).collect();
+        match self.refusal(request.app.0, name.as_str(), &own) {
             Some(why) => Verdict::Deny(why),
             None => Verdict::Continue,
         }
@@ -160,7 +166,7 @@ impl Hls {
     }
 
     /// The reason why a name may not be published; the stream `own`, which has it already, is no reason.
-    fn refusal(&self, app: usize, name: &str, own: Option<StreamId>) -> Option<String> {
+    fn refusal(&self, app: usize, name: &str, own: &[StreamId]) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
         let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();
         if self.mixed_folders.get(app).is_some_and(|is_mixed| *is_mixed) && naming.is_like_a_file() {

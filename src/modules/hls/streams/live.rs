@@ -46,9 +46,13 @@ impl LiveStreams {
     }
 
     /// A claim that another stream than `own`, or a master playlist, has already.
-    pub fn conflict(&self, naming: &Naming, own: Option<StreamId>) -> Option<PathBuf> {
-        let is_others = |claim: &PathBuf| self.claims.get(claim).is_some_and(|stream| Some(*stream) != own);
-        naming.claims().into_iter().find(|claim| is_others(claim) || self.masters.contains_key(claim))
+    pub fn conflict(&self, naming: &Naming, own: &[StreamId]) -> Option<PathBuf> {
+        let is_own = |stream: &StreamId| own.contains(stream);
+        let is_others = |claim: &PathBuf| {
+            self.claims.get(claim).is_some_and(|stream| !is_own(stream))
+                || self.masters.get(claim).is_some_and(|streams| !streams.iter().all(is_own))
+        };
+        naming.claims().into_iter().find(is_others)
     }
 
     /// Whether another file has the path of a stream's master playlist, or other variants are in it.

@@ -90,7 +90,7 @@ impl Streams {
     ) -> Result<Segmenter, String> {
         let root = app.root().map_err(|error| error.to_string())?;
         let mut naming = Naming::new(&root, name, &app.settings).with_case_checked();
-        if let Some(claim) = self.live.conflict(&naming, None) {
+        if let Some(claim) = self.live.conflict(&naming, &[]) {
             return Err(format!("another stream is writing {}", claim.display()));
         }
         if self.is_awaited(&naming) {

@@ -73,10 +73,10 @@ fn what_is_let_in_never_has_another_streams_files() {
                 continue;
             }
             let mut hls = module(&[first, second]);
-            if hls.refusal(0, one, None).is_some() || begin(&mut hls, 1, first, one).is_err() {
+            if hls.refusal(0, one, &[]).is_some() || begin(&mut hls, 1, first, one).is_err() {
                 continue;
             }
-            let is_refused = hls.refusal(1, two, None).is_some();
+            let is_refused = hls.refusal(1, two, &[]).is_some();
             refused += usize::from(is_refused);
             if is_refused || begin(&mut hls, 2, second, two).is_err() {
                 assert!(is_refused, "{one} and {two}: it is let in, and gets no HLS");
@@ -102,7 +102,7 @@ fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
     let app = |layout, variants: &[&str]| application(scratch.path(), layout, variants, None);
     let refused = |app: &App| {
         let hls = module(&[app]);
-        NAMES.into_iter().filter(|name| hls.refusal(0, name, None).is_some()).collect::<Vec<_>>()
+        NAMES.into_iter().filter(|name| hls.refusal(0, name, &[]).is_some()).collect::<Vec<_>>()
     };
     assert!(refused(&app(Layout::Flat, &["_low"])).is_empty());
     assert!(refused(&app(Layout::Nested, &[])).is_empty());
@@ -117,13 +117,12 @@ fn who_goes_on_with_a_stream_is_not_refused() {
     let app = application(scratch.path(), Layout::Flat, &[], Some("keys"));
     let mut hls = module(&[&app]);
     let _first = begin(&mut hls, 1, &app, "cam").unwrap();
-    assert_eq!(hls.refusal(0, "cam", Some(StreamId::of_nothing(1))), None);
+    assert_eq!(hls.refusal(0, "cam", &[StreamId::of_nothing(1)]), None);
     assert!(
-        hls.refusal(0, "cam", None).is_some()
-            && hls.refusal(0, "cam", Some(StreamId::of_nothing(2))).is_some()
+        hls.refusal(0, "cam", &[]).is_some() && hls.refusal(0, "cam", &[StreamId::of_nothing(2)]).is_some()
     );
     hls.streams.live.take(StreamId::of_nothing(1));
-    assert_eq!(hls.refusal(0, "cam", None), None);
+    assert_eq!(hls.refusal(0, "cam", &[]), None);
 }
 
 #[test]
@@ -133,10 +132,10 @@ fn keys_in_one_directory_are_not_those_of_two_streams() {
     let two = App { path: scratch.path().join("other"), ..one.clone() };
     let mut hls = module(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam");
-    assert!(hls.refusal(1, "cam", None).is_some() && hls.refusal(1, "other", None).is_none());
+    assert!(hls.refusal(1, "cam", &[]).is_some() && hls.refusal(1, "other", &[]).is_none());
     // What is left of a stream that has ended goes at once, not later with the keys of the other one.
     let (token, _) = finish(&mut hls, 1).unwrap();
-    assert_eq!(hls.refusal(1, "cam", None), None);
+    assert_eq!(hls.refusal(1, "cam", &[]), None);
     publish_as(&mut hls, 2, &two, "cam");
     assert!(!scratch.path().join("hls/cam-0.ts").exists());
     remove(&mut hls, token);
@@ -175,7 +174,7 @@ fn where_case_counts_names_that_differ_in_it_are_two() {
     let app = application(scratch.path(), Layout::Flat, &[], None);
     let mut hls = module(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam");
-    assert_eq!(hls.refusal(0, "cam", None), None);
+    assert_eq!(hls.refusal(0, "cam", &[]), None);
 }
 
 #[test]
@@ -187,10 +186,10 @@ fn where_case_does_not_count_names_that_differ_in_it_are_one() {
         let mut hls = module(&[&app]);
         publish_as(&mut hls, 1, &app, "Поток");
         fold_case(&app.path);
-        let why = hls.refusal(0, "поток", None).unwrap();
+        let why = hls.refusal(0, "поток", &[]).unwrap();
         assert!(why.ends_with("upper and lower case are one"), "{why}");
-        assert_eq!(hls.refusal(0, "поток 2", None), None);
-        assert_eq!(hls.refusal(0, "Поток", Some(StreamId::of_nothing(1))), None);
+        assert_eq!(hls.refusal(0, "поток 2", &[]), None);
+        assert_eq!(hls.refusal(0, "Поток", &[StreamId::of_nothing(1)]), None);
         // Its files are still there after its end, and would be the other's.
         finish(&mut hls, 1).unwrap();
         publish_as(&mut hls, 2, &app, "поток");
@@ -206,9 +205,9 @@ fn where_case_does_not_count_master_playlists_are_not_another_streams() {
     let mut hls = module(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam_low");
     fold_case(&app.path);
-    assert!(hls.refusal(0, "cam", None).is_some() && hls.refusal(0, "cams", None).is_none());
+    assert!(hls.refusal(0, "cam", &[]).is_some() && hls.refusal(0, "cams", &[]).is_none());
     let nested = application(scratch.path(), Layout::Nested, &["_low"], None);
-    assert!(module(&[&nested]).refusal(0, "Cam.M3U8", None).is_some());
+    assert!(module(&[&nested]).refusal(0, "Cam.M3U8", &[]).is_some());
 }
 
 mod random {
