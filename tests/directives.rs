@@ -15,7 +15,7 @@ fn table() -> Table {
     engine::directive_table(&modules::table())
 }
 
-/// To write the page anew: BLESS=1 cargo test --test directives
+/// To write the page anew: BLESS=1 cargo test --test integration directives
 #[test]
 fn the_reference_is_made_from_the_tables() {
     let path = repository().join("docs/directives.md");
