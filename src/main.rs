@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use logging::{ErrorLogs, FlushedAtEnd, LogOutput};
-use millstream::conf::{self, NoticeKind, Place, Scope, Table, Tree};
+use millstream::conf::{self, FindingKind, Place, Scope, Table, Tree};
 use millstream::engine::{self, Engine, Probe};
 use millstream::{modules, net};
 use nix::sys::signal::Signal;
@@ -128,8 +128,8 @@ fn test(line: &CommandLine, dump: bool) -> Result<(), Failure> {
     let mut found = loaded.probe(&engine, line);
     probe::logs(&loaded.error_logs(line), &mut found);
     probe::listeners(&engine, loaded.pid_path().0.as_deref(), &mut found);
-    for notice in loaded.all_notices(found.notices) {
-        eprintln!("millstream: {notice}");
+    for finding in loaded.all_findings(found.findings) {
+        eprintln!("millstream: {finding}");
     }
     eprintln!("millstream: the configuration {} syntax is ok", source_name(line));
     if dump {
@@ -148,7 +148,7 @@ fn load(line: &CommandLine) -> Result<Loaded, String> {
 struct Loaded {
     tree: Tree,
     table: Table,
-    notices: Vec<conf::Notice>,
+    findings: Vec<conf::Finding>,
 }
 
 impl Loaded {
@@ -170,8 +170,8 @@ impl Loaded {
             moved.map_err(|error| Failure::Other(format!("{}: {error}", prefix.display())))?;
         }
         match conf::check(&mut tree, &table) {
-            Ok(notices) => Ok(Self { tree, table, notices }),
-            Err(errors) => Err(Self { tree, table, notices: Vec::new() }.all_errors(errors).into()),
+            Ok(findings) => Ok(Self { tree, table, findings }),
+            Err(errors) => Err(Self { tree, table, findings: Vec::new() }.all_errors(errors).into()),
         }
     }
 
@@ -197,11 +197,11 @@ impl Loaded {
         found
     }
 
-    /// The notices of the check and these, in the order of the file.
-    fn all_notices(&self, mut notices: Vec<conf::Notice>) -> Vec<conf::Notice> {
-        notices.extend(self.notices.iter().cloned());
-        conf::Notice::sort(&mut notices);
-        notices
+    /// The findings of the check and these, in the order of the file.
+    fn all_findings(&self, mut findings: Vec<conf::Finding>) -> Vec<conf::Finding> {
+        findings.extend(self.findings.iter().cloned());
+        conf::Finding::sort(&mut findings);
+        findings
     }
 
     fn root(&self) -> Scope<'_> {
@@ -265,9 +265,9 @@ impl Loaded {
         log::info!("millstream {} serves {}", env!("CARGO_PKG_VERSION"), source_name(line));
         process::raise_file_limit();
         let mut engine = self.engine().map_err(|errors| errors.to_string())?;
-        // Only the notices: what cannot be done is reported when the start tries it.
-        for notice in self.all_notices(self.probe(&engine, line).notices) {
-            log::log!(level_of(notice.kind), "{notice}");
+        // Only the findings: what cannot be done is reported when the start tries it.
+        for finding in self.all_findings(self.probe(&engine, line).findings) {
+            log::log!(level_of(finding.kind), "{finding}");
         }
         engine.open().map_err(|errors| errors.to_string())?;
         if let Some(memory) = machine::memory() {
@@ -314,10 +314,10 @@ impl Loaded {
     }
 }
 
-/// The level at which the start logs a notice.
-fn level_of(kind: NoticeKind) -> log::Level {
+/// The level at which the start logs a finding.
+fn level_of(kind: FindingKind) -> log::Level {
     match kind {
-        NoticeKind::Ignored | NoticeKind::Differs => log::Level::Debug,
-        NoticeKind::NotYet | NoticeKind::Warning => log::Level::Warn,
+        FindingKind::Ignored | FindingKind::Differs => log::Level::Debug,
+        FindingKind::NotYet | FindingKind::Warning => log::Level::Warn,
     }
 }

@@ -4,7 +4,7 @@
 //! Opens files only for `include`. Knows the name of no directive but that and nginx's own.
 
 mod errors;
-mod notice;
+mod finding;
 pub mod path;
 mod scope;
 mod syntax;
@@ -12,7 +12,7 @@ mod table;
 pub mod value;
 
 pub use errors::{Error, Errors, Faults};
-pub use notice::{Notice, NoticeKind};
+pub use finding::{Finding, FindingKind};
 pub use scope::Scope;
 pub use syntax::{Node, Place, Tree};
 pub use table::{Context, Directive, Label, MORE, Repeat, Table, Takes, check, markdown, nearest, planned};

@@ -145,7 +145,7 @@ impl Engine {
         for module in &self.modules {
             module.probe(&config, probe);
         }
-        config::probe::drop_irrelevant_notices(root, probe);
+        config::probe::drop_irrelevant_findings(root, probe);
     }
 
     /// Has the modules open their files, before the process goes into the background and changes its user.

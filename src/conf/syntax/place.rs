@@ -23,7 +23,7 @@ impl Place {
         Self { file: Rc::clone(file), line, position: 0 }
     }
 
-    /// The key by which notices and errors are sorted.
+    /// The key by which findings and errors are sorted.
     pub(in crate::conf) fn order(&self) -> (u32, u32) {
         (self.position, self.line)
     }

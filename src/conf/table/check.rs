@@ -5,23 +5,23 @@ use std::collections::{HashMap, HashSet};
 use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::foreign::{self, Fate};
 use super::suggest::meant;
-use crate::conf::notice::{Notice, NoticeKind};
+use crate::conf::finding::{Finding, FindingKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
 
-/// Checks a whole tree; each directive keeps its value. Returns notices of directives that have no effect, one for each
+/// Checks a whole tree; each directive keeps its value. Returns findings of directives that have no effect, one for each
 /// name, or all errors.
-pub fn check(tree: &mut Tree, table: &Table) -> Result<Vec<Notice>, Errors> {
+pub fn check(tree: &mut Tree, table: &Table) -> Result<Vec<Finding>, Errors> {
     let mut checker = Checker::new(table);
     tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));
     checker.block(tree.root_mut(), Context::Main);
-    checker.faults.into_result(checker.notices)
+    checker.faults.into_result(checker.findings)
 }
 
 struct Checker<'a> {
     table: &'a Table,
-    notices: Vec<Notice>,
-    noticed: HashSet<String>,
+    findings: Vec<Finding>,
+    reported: HashSet<String>,
     /// The advice given for planned directives, with the first directive that it was given for.
     advised: HashMap<&'static str, (String, Place)>,
     faults: Faults,
@@ -29,8 +29,8 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn new(table: &'a Table) -> Self {
-        let (notices, noticed, advised) = (Vec::new(), HashSet::new(), HashMap::new());
-        Self { table, notices, noticed, advised, faults: Faults::default() }
+        let (findings, reported, advised) = (Vec::new(), HashSet::new(), HashMap::new());
+        Self { table, findings, reported, advised, faults: Faults::default() }
     }
 
     fn block(&mut self, block: &mut Node, context: Context) {
@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
         if let Some(variable) = node.args.iter().find_map(|arg| unfilled(arg)) {
             let message =
                 format!("{variable} is taken as it is; it is to be filled in before, such as by envsubst");
-            self.notices.push(Notice::at(node, NoticeKind::Warning, message));
+            self.findings.push(Finding::at(node, FindingKind::Warning, message));
         }
     }
 
@@ -91,11 +91,11 @@ impl<'a> Checker<'a> {
         match foreign::fate(name, context) {
             Some(Fate::Ignored) => {
                 let message = format!("\"{name}\" is accepted and means nothing here");
-                self.notice(node, NoticeKind::Ignored, message);
+                self.finding(node, FindingKind::Ignored, message);
             }
             Some(Fate::NotYet(what)) => {
                 let message = format!("\"{name}\" is accepted, and {what}");
-                self.notice(node, NoticeKind::NotYet, message);
+                self.finding(node, FindingKind::NotYet, message);
             }
             Some(Fate::Planned(instead)) => self.planned(node, instead),
             Some(Fate::Refused(why)) => {
@@ -121,9 +121,9 @@ impl<'a> Checker<'a> {
     }
 
     /// Tells something of a name, once.
-    fn notice(&mut self, node: &Node, kind: NoticeKind, message: String) {
-        if self.noticed.insert(node.name.clone()) {
-            self.notices.push(Notice::at(node, kind, message));
+    fn finding(&mut self, node: &Node, kind: FindingKind, message: String) {
+        if self.reported.insert(node.name.clone()) {
+            self.findings.push(Finding::at(node, kind, message));
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
         row("types", EVERYWHERE, Takes::Free(Label::None), ""),
     ];
 
-    fn run(text: &str) -> Result<Vec<Notice>, String> {
+    fn run(text: &str) -> Result<Vec<Finding>, String> {
         let mut tree = Tree::from_text("f", text).unwrap();
         check(&mut tree, &Table::new(&[ROWS])).map_err(|error| error.to_string())
     }
@@ -250,13 +250,13 @@ mod tests {
     fn what_means_nothing_is_accepted_and_named_once() {
         let text =
             "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x; } worker_rlimit_nofile 2;";
-        let notices: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
+        let findings: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
         let expected = [
             "f:1: \"worker_rlimit_nofile\" is accepted and means nothing here",
             "f:2: \"tcp_nodelay\" is accepted and means nothing here",
             "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
         ];
-        assert_eq!(notices, expected);
+        assert_eq!(findings, expected);
     }
 
     #[test]
@@ -275,10 +275,10 @@ mod tests {
         let error = "f:1: \"live\" takes on or off, not \"${LIVE}\"; ${LIVE} is to be filled in before, such as by envsubst";
         assert_eq!(run("rtmp { live ${LIVE}; }"), Err(error.to_owned()));
         assert_eq!(run("rtmp { application ${small} { } }"), Ok(vec![]));
-        let notices = run("rtmp { application a-${NAME}-b { } }").unwrap();
+        let findings = run("rtmp { application a-${NAME}-b { } }").unwrap();
         let told =
             "f:1: warning: ${NAME} is taken as it is; it is to be filled in before, such as by envsubst";
-        assert_eq!(notices.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+        assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
     }
 
     #[test]

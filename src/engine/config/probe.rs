@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
-use crate::conf::{Error, Faults, Node, Notice, NoticeKind, Place, Scope};
+use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
 
 use crate::engine::config::Config;
 use crate::engine::config::server::MAX_MESSAGE;
@@ -39,7 +39,7 @@ pub struct Probe {
     /// The account that will serve.
     account: Account,
     /// Warnings and notes.
-    pub notices: Vec<Notice>,
+    pub findings: Vec<Finding>,
     /// Errors at which the start would fail.
     pub faults: Faults,
 }
@@ -47,17 +47,17 @@ pub struct Probe {
 impl Probe {
     /// A probe for this account.
     pub fn new(account: Account) -> Self {
-        Self { account, notices: Vec::new(), faults: Faults::default() }
+        Self { account, findings: Vec::new(), faults: Faults::default() }
     }
 
     /// Adds a note about a directive.
-    pub fn tell(&mut self, node: &Node, kind: NoticeKind, message: impl Into<String>) {
-        self.notices.push(Notice::at(node, kind, message));
+    pub fn tell(&mut self, node: &Node, kind: FindingKind, message: impl Into<String>) {
+        self.findings.push(Finding::at(node, kind, message));
     }
 
     /// Adds a warning about a directive that most likely does not do what is meant.
     pub fn warn(&mut self, node: &Node, message: impl Into<String>) {
-        self.tell(node, NoticeKind::Warning, message);
+        self.tell(node, FindingKind::Warning, message);
     }
 
     /// Adds a warning if the account cannot create the folder of a directive, or files in it.
@@ -84,7 +84,7 @@ impl Probe {
         if let Err(why) = self.account.judge_folder(folder) {
             let path = path.display();
             let message = format!("{what} {path} cannot be begun anew once it has been moved: {why}");
-            self.notices.push(Notice::in_place(place.clone(), NoticeKind::Warning, message));
+            self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
         }
     }
 }
@@ -175,18 +175,18 @@ pub(in crate::engine) fn check_file(root: &Scope<'_>, config: &Config<'_>, probe
         let message = format!(
             "there is one process; \"worker_processes {processes}\" is accepted and means nothing here"
         );
-        probe.tell(node, NoticeKind::Ignored, message);
+        probe.tell(node, FindingKind::Ignored, message);
     }
     for node in root.blocks("rtmp").flat_map(|rtmp| max_messages(&rtmp)) {
         let message = "\"max_message\" is taken for 16 MiB less a byte: a message's length has 24 bits";
-        probe.tell(node, NoticeKind::Ignored, message);
+        probe.tell(node, FindingKind::Ignored, message);
     }
 }
 
 /// Drops notes on differences from nginx unless the file was written for nginx, which requires `events`.
-pub(in crate::engine) fn drop_irrelevant_notices(root: &Scope<'_>, probe: &mut Probe) {
+pub(in crate::engine) fn drop_irrelevant_findings(root: &Scope<'_>, probe: &mut Probe) {
     if root.own("events").next().is_none() {
-        probe.notices.retain(|notice| notice.kind != NoticeKind::Differs);
+        probe.findings.retain(|finding| finding.kind != FindingKind::Differs);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Warns of recorders that will fail or surprise.
 
-use crate::conf::{NoticeKind, Scope};
+use crate::conf::{FindingKind, Scope};
 use crate::engine::{Application, Probe};
 
 use super::settings::Settings;
@@ -27,6 +27,6 @@ fn look_at(application: &Application<'_>, scope: &Scope<'_>, settings: &Settings
     if settings.reuses_names() {
         let message = "a recording does not take the place of an older one: NAME.flv is followed by NAME.1.flv; record_unique, \
                        or a date in record_suffix, makes names that differ";
-        probe.tell(scope.find("record").unwrap_or(scope.node()), NoticeKind::Differs, message);
+        probe.tell(scope.find("record").unwrap_or(scope.node()), FindingKind::Differs, message);
     }
 }

@@ -1,6 +1,6 @@
 //! Warnings and notes on the HLS directives of a configuration.
 
-use crate::conf::{Node, NoticeKind, Scope};
+use crate::conf::{FindingKind, Node, Scope};
 use crate::engine::{Application, Config, Probe};
 
 use crate::modules::hls::settings::{App, Storage, absolute};
@@ -41,7 +41,7 @@ fn check(application: &Application<'_>, app: &App, probe: &mut Probe) {
     }
     if let Some(node) = scope.find("hls_variant") {
         let message = "the master playlist has the variants that are published, and not all of hls_variant";
-        probe.tell(node, NoticeKind::Differs, message);
+        probe.tell(node, FindingKind::Differs, message);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::conf::NoticeKind;
+use crate::conf::FindingKind;
 use crate::engine::{Config, Probe};
 
 use super::folder::Folder;
@@ -24,7 +24,7 @@ pub fn probe(config: &Config<'_>, settings: &[Settings], probe: &mut Probe) {
         let alias = location.scope.own("alias").next();
         let node = alias.or_else(|| location.scope.find("root")).unwrap_or(location.scope.node());
         let message = format!("links below a root are not followed, such as {}", link.display());
-        probe.tell(node, NoticeKind::Differs, message);
+        probe.tell(node, FindingKind::Differs, message);
     }
 }
 

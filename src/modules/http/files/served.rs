@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use crate::conf::{Node, NoticeKind, Scope};
+use crate::conf::{FindingKind, Node, Scope};
 use crate::engine::{Config, Location, Probe, Served};
 
 /// Warns of each `hls_path` that no location serves.
@@ -21,7 +21,7 @@ pub fn probe(config: &Config<'_>, probe: &mut Probe) {
         for location in found.filter(|location| !allows_origins(&location.scope)) {
             let message = "playlists and segments are sent with \"Access-Control-Allow-Origin: *\", so that pages of other \
                            hosts can play them; an add_header of that name takes its place";
-            probe.tell(location.scope.node(), NoticeKind::Differs, message);
+            probe.tell(location.scope.node(), FindingKind::Differs, message);
         }
     }
 }
