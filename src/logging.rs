@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
-use millstream::engine::log_file::{self, StandardStream};
+use millstream::engine::files::log_file::{self, StandardStream};
 use millstream::net::LogWriter;
 
 /// The longest time that the end of the server waits for a log that nobody reads.

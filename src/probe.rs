@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use millstream::conf::{Error, Place, Scope};
-use millstream::engine::log_file::StandardStream;
+use millstream::engine::files::log_file::StandardStream;
 use millstream::engine::{Account, Engine, Probe};
 use millstream::net;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use millstream::engine::Account;
 use millstream::engine::files;
-use millstream::engine::log_file::{self, StandardStream};
+use millstream::engine::files::log_file::{self, StandardStream};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -11,7 +11,6 @@ pub mod files;
 mod http;
 mod ids;
 mod limits;
-pub mod log_file;
 mod memory;
 mod module;
 mod now;

@@ -15,7 +15,7 @@ use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
 
 use crate::engine::config::Config;
 use crate::engine::config::server::MAX_MESSAGE;
-use crate::engine::log_file::StandardStream;
+use crate::engine::files::log_file::StandardStream;
 
 /// The account whose rights count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn rights(facts: &Metadata, user: u32, groups: &[u32]) -> u32 {
     }
 }
 
-/// Checks that this process can open or create a log, as [`log_file::open`](crate::engine::log_file::open) does.
+/// Checks that this process can open or create a log, as [`log_file::open`](crate::engine::files::log_file::open) does.
 fn judge_log(path: &Path) -> Result<(), String> {
     if StandardStream::of_log(path).is_some() {
         return Ok(());

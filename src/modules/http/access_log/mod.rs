@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Node, Place, Scope, value};
-use crate::engine::log_file;
+use crate::engine::files::log_file;
 
 pub use format::Format;
 

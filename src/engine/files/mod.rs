@@ -15,6 +15,8 @@
 //! | a log | [`open_any`]: append | made with its folder | FIFOs, character devices, links to the standard streams |
 //! | a file for an HTTP client | `modules/http/files/lookup.rs`, with [`CAREFUL`]: read | 404 | folders; no link in the client's part of the path |
 
+pub mod log_file;
+
 use std::ffi::CStr;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NONBLOCK};
 
-use super::files::open_any;
+use crate::engine::files::open_any;
 
 /// A standard stream of the process, or none. Their paths are devices or links, and safe to open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
