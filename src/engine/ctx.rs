@@ -23,6 +23,7 @@ use crate::engine::limits::connections::{ConnectionLimits, Connections};
 use crate::engine::limits::descriptors::Descriptors;
 use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
+use crate::engine::notice::{MAX_NOTICES, Notice};
 use crate::engine::panics::Panics;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
@@ -153,6 +154,14 @@ impl Ctx {
     /// Cancels a module's timer, unless it has expired.
     pub fn cancel_timer(&mut self, timer: TimerId) {
         self.timers.cancel(timer);
+    }
+
+    /// Tells all modules what has happened, in a step of its own.
+    pub fn announce(&mut self, notice: Notice) {
+        if self.work.notices.len() >= MAX_NOTICES {
+            return log::error!("more than {MAX_NOTICES} notices wait; lost is {notice:?}");
+        }
+        self.work.notices.push_back(notice);
     }
 
     /// Creates the session of a new connection, with the time for its first step.

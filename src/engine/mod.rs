@@ -13,6 +13,7 @@ mod ids;
 mod limits;
 mod memory;
 mod module;
+mod notice;
 mod now;
 mod panics;
 pub mod quantities;
@@ -47,6 +48,7 @@ pub use limits::descriptors::Descriptors;
 pub use limits::refusals::Refusals;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;
+pub use notice::{Notice, Recording};
 pub use now::Now;
 pub use panics::Panics;
 pub use request::{Gate, Reply, Request, RequestKind, Ticket, Verdict};
@@ -272,7 +274,7 @@ impl Engine {
         self.cx.work.is_pending()
     }
 
-    /// Whether ends of sessions and answers wait for their steps; then nothing new should be started.
+    /// Whether notices, answers or ends of sessions wait for their steps; then nothing new should be started.
     pub fn is_ending(&self) -> bool {
         self.cx.work.is_ending()
     }
@@ -331,6 +333,7 @@ impl Engine {
         self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
+            Task::Announce(notice) => self.each_module(|module, cx| module.on_notice(cx, &notice)),
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
@@ -394,6 +397,11 @@ impl Engine {
             panics.contain(|| hook(module.as_mut(), cx));
             cx.panics.count += panics.count;
         }
+    }
+
+    /// Whether there is neither a session nor anything that the last one has left to do.
+    pub fn has_ended(&self) -> bool {
+        self.cx.sessions.len() == 0 && !self.cx.work.is_ending()
     }
 
     /// The number of sessions.

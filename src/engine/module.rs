@@ -25,6 +25,7 @@ use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
+use crate::engine::notice::Notice;
 use crate::engine::request::Request;
 
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
@@ -105,6 +106,9 @@ pub trait Module {
 
     /// A frame has come from a stream's publisher.
     fn on_frame(&mut self, _cx: &mut Ctx, _stream: StreamId, _frame: &Rc<Frame>) {}
+
+    /// A module, perhaps this one, has announced something with [`Ctx::announce`]. What it is about may have ended since.
+    fn on_notice(&mut self, _cx: &mut Ctx, _notice: &Notice) {}
 
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
+use crate::engine::notice::Notice;
 use crate::engine::request::{Reply, Ticket};
 
 /// A request of the engine to net, which owns the sockets.
@@ -34,7 +35,7 @@ pub enum Action {
 /// The order of steps:
 ///
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
-/// 2. What ends, in the order of the fields from `answers` to `done_exchanges`: it is soon done, and frees memory.
+/// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
 /// 3. By turns an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so that none
 ///    of the three waits until the others have nothing left.
 ///
@@ -47,6 +48,8 @@ pub(super) struct Work {
     pub needs_flush: bool,
     /// Requests to net.
     pub actions: VecDeque<Action>,
+    /// Notices for all modules.
+    pub notices: VecDeque<Notice>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
     /// Publishers that modules have dismissed.
@@ -76,6 +79,7 @@ pub(super) struct Work {
 /// One step.
 #[derive(Debug)]
 pub(super) enum Task {
+    Announce(Notice),
     Answer(Ticket, Reply),
     Dismiss(Endpoint),
     Complete(Endpoint),
@@ -100,6 +104,9 @@ impl Work {
     }
 
     fn other(&mut self) -> Option<Task> {
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(Task::Announce(notice));
+        }
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
         }
@@ -129,7 +136,8 @@ impl Work {
 
     /// Whether anything ends.
     pub fn is_ending(&self) -> bool {
-        !(self.answers.is_empty()
+        !(self.notices.is_empty()
+            && self.answers.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()
             && self.ending.is_empty()

@@ -206,8 +206,8 @@ impl Server {
     fn is_over(&self, now: Now) -> bool {
         match self.phase {
             Phase::Serving => false,
-            Phase::Draining => self.engine.session_count() == 0,
-            Phase::Stopping(deadline) => self.engine.session_count() == 0 || now.instant >= deadline,
+            Phase::Draining => self.engine.has_ended(),
+            Phase::Stopping(deadline) => self.engine.has_ended() || now.instant >= deadline,
         }
     }
 

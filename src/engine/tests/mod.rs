@@ -9,6 +9,7 @@ mod gates;
 mod headers;
 mod http;
 mod names;
+mod notices;
 mod pace;
 mod panics;
 mod play;

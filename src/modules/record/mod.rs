@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Application, Config, Ctx, Level, Module, Probe, StreamId, TimerId};
+use crate::engine::{Application, Config, Ctx, Level, Module, Notice, Probe, StreamId, TimerId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use file::script::stored;
@@ -164,16 +164,16 @@ impl Record {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         let Some(stream) = cx.streams.get(id) else { return };
         let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
-        let mut notices = Vec::new();
+        let mut told = Vec::new();
         for (recorder, settings) in recorders.all.iter_mut().zip(all) {
             let shared = &mut self.shared;
             let mut recorder =
                 RecorderAt { recorder, settings, stream, now: cx.now, shared, events: Vec::new() };
             act(&mut recorder);
             let events = recorder.events.into_iter().filter(|_| settings.notify);
-            notices.extend(events.map(|event| (event, settings)));
+            told.extend(events.map(|event| (event, settings)));
         }
-        for (event, settings) in notices {
+        for (event, settings) in told {
             let status = match event {
                 Event::Started => (Level::Status, "NetStream.Record.Start"),
                 Event::Stopped => (Level::Status, "NetStream.Record.Stop"),
@@ -181,6 +181,7 @@ impl Record {
             };
             cx.tell_publisher(id, status, &settings.recorder);
         }
+        self.announce_finished(cx);
         if std::mem::take(&mut self.shared.needs_room) {
             self.look_at_disk(cx);
         }
@@ -197,6 +198,12 @@ impl Record {
             cx.cancel_timer(timer);
         }
         recorders.all.iter_mut().for_each(|recorder| recorder.abandon(&mut self.shared));
+        self.announce_finished(cx);
+    }
+
+    /// Announces the recordings that are finished.
+    fn announce_finished(&mut self, cx: &mut Ctx) {
+        self.shared.finished.drain(..).for_each(|recording| cx.announce(Notice::Recorded(recording)));
     }
 
     /// Sets the timer by which what a stream's recorders have gathered is written, whatever its publisher

@@ -13,7 +13,7 @@ use super::file::{FileState, Finished, IntervalEnd, Output};
 use super::settings::{Settings, Trigger};
 use super::wait::{Beginning, Opening, Wait};
 use crate::engine::files::with_path;
-use crate::engine::{Endpoint, Now, PublishType, Stream, quantities};
+use crate::engine::{AppId, Endpoint, Now, PublishType, Recording, Stream, StreamName, quantities};
 use crate::media::Frame;
 
 /// The time after which a failed attempt to write is repeated.
@@ -59,12 +59,19 @@ pub struct Shared {
     pub needs_room: bool,
     /// Files that another program has removed while they were written.
     pub removed: Vec<File>,
+    /// Recordings that are finished and not announced yet.
+    pub finished: Vec<Recording>,
 }
 
 /// A recorder.
 #[derive(Debug)]
 pub struct Recorder {
+    /// The name of its `recorder` block; empty for the application's own.
+    name: String,
+    /// The label, application and name of its stream.
     label: Rc<str>,
+    app: AppId,
+    stream: StreamName,
     state: State,
     /// The publisher's last `onMetaData`.
     metadata: Option<Rc<Frame>>,
@@ -133,7 +140,10 @@ impl Recorder {
     /// A recorder for a stream that begins.
     pub fn new(settings: &Settings, stream: &Stream) -> Self {
         let mut recorder = Self {
+            name: settings.recorder.clone(),
             label: Rc::clone(&stream.label),
+            app: stream.app,
+            stream: stream.name.clone(),
             state: State::Idle,
             metadata: None,
             publisher: stream.publisher,
@@ -165,7 +175,26 @@ impl Recorder {
             State::Searching(mut searching) => {
                 searching.search.give_up(&mut shared.files, "the stream is gone");
             }
-            State::Writing(output) => finish(*output, &self.label, shared, log::Level::Error),
+            State::Writing(output) => self.finish(*output, shared, log::Level::Error),
+        }
+    }
+
+    /// Closes a file. Logs what has been recorded, and leaves it to be announced; at `level` if its head cannot be written.
+    fn finish(&self, output: Output, shared: &mut Shared, level: log::Level) {
+        shared.files.close(output.id());
+        match output.close() {
+            Ok(Some(Finished { path, length, size })) => {
+                let (duration, bytes) = (quantities::duration(length), quantities::size(size));
+                log::info!(
+                    "{}: the recording {} is finished: {duration}, {bytes}",
+                    self.label,
+                    path.display()
+                );
+                let (app, stream, recorder) = (self.app, self.stream.clone(), self.name.clone());
+                shared.finished.push(Recording { app, stream, recorder, path, length, size });
+            }
+            Ok(None) => {}
+            Err(error) => log::log!(level, "{}: recording not finished: {error}", self.label),
         }
     }
 
@@ -404,7 +433,7 @@ impl RecorderAt<'_> {
             || Err(with_path(output.path(), &io::Error::new(io::ErrorKind::NotFound, "it has been removed")));
         let begun = if output.is_removed() { removed() } else { output.flush(now.instant) };
         if let Err(error) = begun {
-            finish(output, &self.stream.label, self.shared, log::Level::Debug);
+            self.recorder.finish(output, self.shared, log::Level::Debug);
             return Err(error);
         }
         log::info!("{} is recorded to {}{goes_on}", self.stream.label, output.path().display());
@@ -448,7 +477,7 @@ impl RecorderAt<'_> {
     /// Finishes the file, if there is one.
     fn close(&mut self) {
         if let State::Writing(output) = std::mem::replace(&mut self.recorder.state, State::Idle) {
-            finish(*output, &self.stream.label, self.shared, log::Level::Error);
+            self.recorder.finish(*output, self.shared, log::Level::Error);
             self.events.push(Event::Stopped);
         }
     }
@@ -460,7 +489,7 @@ impl RecorderAt<'_> {
         if let State::Writing(output) =
             std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::new(from)))
         {
-            finish(*output, &self.stream.label, self.shared, log::Level::Debug);
+            self.recorder.finish(*output, self.shared, log::Level::Debug);
             self.events.push(Event::Stopped);
             is_first = true;
         }
@@ -520,18 +549,5 @@ impl Searching {
         (*frames, *bytes) = (*frames + 1, *bytes + frame.payload().len());
         let (max_frames, max_bytes, max_time) = MAX_PENDING;
         *frames < max_frames && *bytes < max_bytes && now < self.since + max_time
-    }
-}
-
-/// Closes a file, and logs what has been recorded; at `level`, if its head cannot be written.
-fn finish(output: Output, label: &str, shared: &mut Shared, level: log::Level) {
-    shared.files.close(output.id());
-    match output.close() {
-        Ok(Some(Finished { path, length, size })) => {
-            let (length, size) = (quantities::duration(length), quantities::size(size));
-            log::info!("{label}: the recording {} is finished: {length}, {size}", path.display());
-        }
-        Ok(None) => {}
-        Err(error) => log::log!(level, "{label}: recording not finished: {error}"),
     }
 }
