@@ -181,7 +181,9 @@ impl Record {
             };
             cx.tell_publisher(id, status, &settings.recorder);
         }
-        self.announce_finished(cx);
+        if !self.shared.finished.is_empty() {
+            self.announce_finished(cx);
+        }
         if std::mem::take(&mut self.shared.needs_room) {
             self.look_at_disk(cx);
         }

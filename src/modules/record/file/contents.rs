@@ -85,11 +85,13 @@ impl Contents {
     /// Learns of a tag at a time and position.
     pub fn note(&mut self, frame: &Frame, time: u64, position: u64) {
         self.duration = self.duration.max(time);
-        let is_media = frame.role != Role::Empty && frame.is_default_track();
-        match frame.kind {
-            Kind::Video if is_media => self.video = Some(codec_id(frame)),
-            Kind::Audio if is_media => self.audio = Some(codec_id(frame)),
-            _ => {}
+        // The frames between them have the same codec.
+        if matches!(frame.role, Role::Header | Role::Key) && frame.is_default_track() {
+            match frame.kind {
+                Kind::Video => self.video = Some(codec_id(frame)),
+                Kind::Audio => self.audio = Some(codec_id(frame)),
+                Kind::Data | Kind::DataAmf3 => {}
+            }
         }
         let due = time >= self.indexed_at + AUDIO_INDEX_STEP;
         let audio_only = frame.kind == Kind::Audio && frame.role == Role::Key && self.video.is_none();
