@@ -212,6 +212,23 @@ fn a_full_disk_is_recorded_to_again_when_there_is_room() {
 }
 
 #[test]
+fn a_full_disk_is_logged_for_each_recording() {
+    let fill = "dd if=/dev/zero of=rec/filler bs=1k count=700 status=none &&";
+    let second = "recorder second { record all; record_suffix -second.flv; }";
+    let Some(server) = spawn_on_small_disk(second, fill) else {
+        return not_tested("there is no permission to mount a small disk (unshare -rm)");
+    };
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    // Not in the same second, and while neither is tried again.
+    publish_until(&mut publisher, 0, || server.lines("[error]").len() == 2);
+    publisher.finish();
+    for file in ["rec/cam.flv: ", "rec/cam-second.flv: "] {
+        assert_eq!(server.lines(file).iter().filter(|line| line.contains("[error]")).count(), 1, "{file}");
+    }
+}
+
+#[test]
 fn a_file_in_progress_can_be_read_up_to_its_end() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");

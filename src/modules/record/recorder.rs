@@ -234,7 +234,7 @@ impl RecorderAt<'_> {
         }
         match &mut self.recorder.state {
             State::Idle | State::Full(_) => {}
-            State::Waiting(_) if !self.recorder.retry.is_due(settings, now.instant) => {}
+            State::Waiting(_) if !self.recorder.retry.is_due(settings, now.instant) => self.log_last_error(),
             State::Waiting(wait) => {
                 if let Some(opening) = wait.next(settings, self.stream, frame, now.instant) {
                     self.begin(opening);
@@ -499,20 +499,25 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Logs an error when it is new, or has lasted for long; never more than one a second of all recorders.
+    /// Keeps an error, and logs it as [`RecorderAt::log_last_error`] may.
     fn log_error(&mut self, error: &io::Error) {
         self.shared.needs_room |= error.kind() == io::ErrorKind::StorageFull;
-        let (now, text) = (self.now.instant, error.to_string());
-        let logged =
-            self.recorder.last_error.take().filter(|error| error.text == text).and_then(|error| error.logged);
-        let is_due = logged.is_none_or(|at| now >= at + REPEAT);
-        let may = self.shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1));
-        let logs = is_due && may;
-        if logs {
-            self.shared.logged = Some(now);
-            log::error!("{}: recording fails, and is tried again: {text}", self.stream.label);
+        let text = error.to_string();
+        let same = self.recorder.last_error.take().filter(|last| last.text == text);
+        self.recorder.last_error = Some(LastError { text, logged: same.and_then(|last| last.logged) });
+        self.log_last_error();
+    }
+
+    /// Logs the error that lasts, if it has not been logged yet or not for long; never more than one a second of all
+    /// recorders, so the others come later.
+    fn log_last_error(&mut self) {
+        let now = self.now.instant;
+        let Some(last) = &mut self.recorder.last_error else { return };
+        let is_due = last.logged.is_none_or(|at| now >= at + REPEAT);
+        if is_due && self.shared.logged.is_none_or(|at| now >= at + Duration::from_secs(1)) {
+            (last.logged, self.shared.logged) = (Some(now), Some(now));
+            log::error!("{}: recording fails, and is tried again: {}", self.stream.label, last.text);
         }
-        self.recorder.last_error = Some(LastError { text, logged: if logs { Some(now) } else { logged } });
     }
 }
 
