@@ -176,8 +176,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "rtmp { server { application a {\non_publish http://a; } } }",
-        "2: \"on_publish\" is not there yet: nobody is asked who may publish or play: let only those reach port 1935, \
-         by a firewall; docs/nginx-rtmp.md has more",
+        "2: \"on_publish\" is not there yet: until then anybody may publish and play: let a firewall keep others \
+         from the RTMP port; docs/nginx-rtmp.md has more",
     ),
     (
         "error_log stderr\nloud;",
@@ -254,7 +254,7 @@ millstream: c.conf:31: \"nonsense\" is no media type
 millstream: c.conf:31: which extensions have the type a/b?
 millstream: c.conf:32: \"proxy_pass\" in an `if`; the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, with =, !=, ~, ~*, !~ or !~*
 millstream: c.conf:32: \"nowhere\" is neither a status nor a URL
-millstream: c.conf:33: \"expires\" takes [modified] time|@time|epoch|max|off: expected: a time such as 1h or -1, @18h, modified TIME, epoch, max or off
+millstream: c.conf:33: \"expires\" takes [modified] time|@time|epoch|max|off: \"soon\" is not such as 1h, -1, @18h or epoch
 millstream: c.conf:34: location \"/\" stands in this server twice
 millstream: c.conf:34: \"root\" begins with a variable; it begins with a folder, such as /srv/$host
 millstream: c.conf:35: \"alias\" has no meaning in a location without a path

@@ -135,7 +135,10 @@ fn folders_are_judged_by_the_rights_of_the_user_that_will_serve() {
     let (is_good, said) = test_in(&folder, text);
     assert!(is_good, "{said}");
     for line in ["3: warning: record_path FOLDER/closed/rec", "5: warning: hls_path FOLDER/closed/hls"] {
-        assert!(said.contains(&format!("c.conf:{line}: nobody may not write to FOLDER/closed\n")), "{said}");
+        assert!(
+            said.contains(&format!("c.conf:{line}: user \"nobody\" may not write to FOLDER/closed\n")),
+            "{said}"
+        );
     }
     fs::set_permissions(folder.join("closed"), fs::Permissions::from_mode(0o777)).unwrap();
     let (_, said) = test_in(&folder, text);
@@ -274,7 +277,7 @@ fn an_access_log_that_user_cannot_reopen_gets_a_warning() {
     folder.write("log/x", "");
     let text = "user nobody; http { access_log /dev/stdout; server { listen 127.0.0.1:0;\naccess_log FOLDER/log/a.log; } }";
     let (is_good, said) = test_in(&folder, text);
-    let expected = "c.conf:2: warning: access log FOLDER/log/a.log cannot be begun anew once it has been moved: nobody may not \
+    let expected = "c.conf:2: warning: access log FOLDER/log/a.log cannot be begun anew once it has been moved: user \"nobody\" may not \
                     write to FOLDER/log\n";
     assert!(is_good && said.contains(expected) && said.matches("warning").count() == 1, "{said}");
     fs::set_permissions(folder.join("log"), fs::Permissions::from_mode(0o777)).unwrap();

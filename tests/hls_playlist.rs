@@ -115,11 +115,11 @@ fn an_impossible_setting_is_refused_with_its_line() {
         ("hls_fragment 0;", "\"hls_fragment\" must not be 0"),
         (
             "hls_fragment_naming random;",
-            "\"hls_fragment_naming\" takes sequential, timestamp, system, not \"random\"",
+            "\"hls_fragment_naming\" takes sequential, timestamp or system, not \"random\"",
         ),
         ("hls_fragment_naming_granularity x;", "takes a number"),
-        ("hls_fragment_slicing even;", "takes plain, aligned"),
-        ("hls_type vod;", "takes live, event"),
+        ("hls_fragment_slicing even;", "takes plain or aligned"),
+        ("hls_type vod;", "takes live or event"),
         (
             "hls_variant ../x;",
             "\"hls_variant\" takes suffix [ATTRIBUTE=value[,ATTRIBUTE=value...] ...]: \"../x\" ends no stream's name",

@@ -67,11 +67,11 @@ fn a_publisher_beyond_a_limit_gets_the_reason_and_its_stream_ends() {
     let mut player = Client::play(server.rtmp(), "cam");
     media::audio_only(0, 400).iter().for_each(|packet| raw.send_packet(packet));
     media::video_only(400, 400).iter().for_each(|packet| raw.send_packet(packet));
-    let status = ("NetStream.Publish.Rejected", "150x150 is the most here, not 160x120");
+    let status = ("NetStream.Publish.Rejected", "160x120 is more than publish_max_resolution 150x150");
     assert_eq!(raw.status(), (status.0.to_owned(), status.1.to_owned()));
     raw.expect_end();
     let line = server.wait_log(status.1);
-    assert!(line.contains(" closed: live/cam: 150x150"), "{line}");
+    assert!(line.contains(" closed: live/cam: 160x120 is more"), "{line}");
     let received = player.receive_rest();
     assert!(received.iter().all(|packet| packet.kind == 8), "no picture goes out: {received:?}");
     assert!(server.lines("is kept for").is_empty(), "{}", server.log());

@@ -241,7 +241,7 @@ fn a_stop_without_a_server_says_what_it_has_looked_for() {
     fs::write(&configuration, "pid off;").unwrap();
     let said = stop_in_vain(millstream().arg("-c").arg(&configuration));
     assert!(
-        said.starts_with("millstream: no pid file to find a server by: its configuration names one"),
+        said.starts_with("millstream: there is no pid file to find a server by: write for example"),
         "{said}"
     );
 }
@@ -258,7 +258,7 @@ fn a_stop_of_somebody_elses_server_says_whose_right_it_is() {
     assert!(said.starts_with(&expected), "{said}");
     // Without a pid file in the configuration it is looked for in the user's own folder, if there is one.
     let said = stop_in_vain(&mut millstream_as_nobody().unwrap());
-    assert!(said.starts_with("millstream: no pid file to find a server by"), "{said}");
+    assert!(said.starts_with("millstream: there is no pid file to find a server by"), "{said}");
     let own = millstream_as_nobody()
         .unwrap()
         .env("XDG_RUNTIME_DIR", &*server.folder)

@@ -401,7 +401,7 @@ impl Engine {
 
     /// Whether there is neither a session nor anything that the last one has left to do.
     pub fn has_ended(&self) -> bool {
-        self.cx.sessions.len() == 0 && !self.cx.work.is_ending()
+        self.cx.sessions.is_empty() && !self.cx.work.is_ending()
     }
 
     /// The number of sessions.

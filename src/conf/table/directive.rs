@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::conf::path;
+use crate::conf::table::suggest::alternatives;
 use crate::conf::value::{self, Custom, Value};
 
 /// The block that a directive stands in.
@@ -169,6 +170,7 @@ impl Directive {
             Takes::AnyOf(words) => format!("{} ...", words.join("|")),
             Takes::Text => "text".into(),
             Takes::Path => "path".into(),
+            Takes::Words { max: 0, .. } => String::new(),
             Takes::Words { syntax, .. } | Takes::Custom { syntax, .. } => syntax.into(),
             Takes::Block { label, .. } | Takes::Free(label) => match label {
                 Label::None => "{...}".into(),
@@ -191,7 +193,7 @@ impl Directive {
             Takes::Number(low, high) => self.parse_number(args, low, high).map(Value::Number),
             Takes::OneOf(words) => {
                 let known = |text: &str| words.contains(&text).then_some(Value::Words);
-                self.one(args, &words.join(", "), known)
+                self.one(args, &alternatives(words), known)
             }
             Takes::AnyOf(words) => match args.iter().find(|arg| !words.contains(&arg.as_str())) {
                 None if !args.is_empty() => Ok(Value::Words),
@@ -200,6 +202,12 @@ impl Directive {
             },
             Takes::Text => self.one(args, "one argument", not_empty),
             Takes::Path => {
+                if args.len() > 1 {
+                    let quoted = quote(&args.join(" "));
+                    return Err(
+                        self.wrong("one path", &format!("{}; with blanks it is {quoted}", count(args)))
+                    );
+                }
                 self.one(args, "one path", not_empty)?;
                 args.iter()
                     .try_for_each(|arg| path::check(arg))

@@ -91,10 +91,10 @@ const GROUPS: &[Group] = &[
         "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
     ), names: &["on_record_done", "exec_record_done"] },
     Group { homes: RTMP, fate: Fate::Planned(
-        "let only those reach port 1935 who may publish or play, by a firewall"
+        "until then anybody may publish and play: let a firewall keep others from the RTMP port"
     ), names: &["allow", "deny"] },
     Group { homes: RTMP, fate: Fate::Planned(
-        "nobody is asked who may publish or play: let only those reach port 1935, by a firewall"
+        "until then anybody may publish and play: let a firewall keep others from the RTMP port"
     ), names: &[
         "on_connect", "on_disconnect", "on_publish", "on_publish_done", "on_play", "on_play_done", "on_done", "on_update",
         "notify_method", "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",

@@ -24,9 +24,11 @@ pub fn markdown(sections: &[(&str, &'static [Directive])]) -> String {
 
 fn write_entry(page: &mut String, directive: &Directive) -> std::fmt::Result {
     let contexts: Vec<_> = directive.contexts.iter().map(ToString::to_string).collect();
-    let end = if directive.syntax().ends_with('}') { "" } else { ";" };
+    let syntax = directive.syntax();
+    let space = if syntax.is_empty() { "" } else { " " };
+    let end = if syntax.ends_with('}') { "" } else { ";" };
     writeln!(page, "\n### {}\n", directive.name)?;
-    writeln!(page, "    {} {}{end}\n", directive.name, directive.syntax())?;
+    writeln!(page, "    {}{space}{syntax}{end}\n", directive.name)?;
     let default =
         if directive.default.is_empty() { "none".into() } else { format!("`{}`", directive.default) };
     let repeat = if directive.repeat == Repeat::Many { "; may be repeated" } else { "" };

@@ -11,10 +11,15 @@ pub fn meant(typo: &str, names: &[&str]) -> Option<String> {
     let mut offered = nearest.map_or_else(|| beginning_with(typo, names), |name| vec![name]);
     offered.truncate(MAX_OFFERED);
     let quoted: Vec<_> = offered.iter().map(|name| format!("\"{name}\"")).collect();
-    match quoted.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        [first @ .., last] => Some(format!("{} or {last}", first.join(", "))),
+    (!quoted.is_empty()).then(|| alternatives(&quoted))
+}
+
+/// Words as a list of which one is chosen: "a, b or c".
+pub fn alternatives(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.as_slice() {
+        [first @ .., before, last] => [first, &[&format!("{before} or {last}")]].concat().join(", "),
+        few => few.concat(),
     }
 }
 

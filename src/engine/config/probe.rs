@@ -63,7 +63,12 @@ impl Probe {
     /// Adds a warning if the account cannot create the folder of a directive, or files in it.
     pub fn folder(&mut self, node: &Node, directive: &str, path: &Path) {
         if let Err(why) = self.account.judge_folder(path) {
-            self.warn(node, format!("{directive} {}: {why}", path.display()));
+            let folder = if path.as_os_str().is_empty() {
+                "is not set, so it is the current folder"
+            } else {
+                &path.to_string_lossy()
+            };
+            self.warn(node, format!("{directive} {folder}: {why}"));
         }
     }
 
@@ -117,7 +122,7 @@ impl Account {
                 let way = folder.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok());
                 let mut rights = way.map(|above| rights(&above, *user, groups));
                 let may = rights.all(|rights| rights & 1 != 0) && self::rights(facts, *user, groups) & 3 == 3;
-                if may { Ok(()) } else { denied(name) }
+                if may { Ok(()) } else { denied(&format!("user \"{name}\"")) }
             }
         }
     }
@@ -229,7 +234,7 @@ mod tests {
         assert_eq!(other(0, &[]).judge_folder(&closed), Ok(()));
         for account in [other(owner + 7, &[]), other(owner + 7, &[group])] {
             let why = account.judge_folder(&closed.join("a")).unwrap_err();
-            assert_eq!(why, format!("somebody may not write to {}", closed.display()));
+            assert_eq!(why, format!("user \"somebody\" may not write to {}", closed.display()));
         }
         assert_eq!(rights(&facts, owner + 7, &[group]), 5);
         assert_eq!(rights(&facts, owner + 7, &[group + 7]), 0);

@@ -97,7 +97,10 @@ impl Engine {
         if !reason.is_empty() {
             let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
             let (received, sent) = (session.bytes_in, session.bytes_out);
-            log::log!(level, "{id} closed: {reason} ({seconds} s, {received} bytes in, {sent} out)");
+            // No line before this one has the address of an RTMP client that is not connected to an application.
+            let is_unknown = session.rtmp().is_some_and(|state| state.app.is_none());
+            let from = if is_unknown { format!("from {}, ", session.peer) } else { String::new() };
+            log::log!(level, "{id} closed: {reason} ({from}{seconds} s, {received} bytes in, {sent} out)");
         }
         if matches!(session.life, Life::Finishing(_)) {
             session.life = Life::Flushing;

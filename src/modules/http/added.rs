@@ -26,7 +26,7 @@ impl AddedHeader {
         let (name, value, always) = match args {
             [name, value] => (name, value, false),
             [name, value, always] if always == "always" => (name, value, true),
-            _ => return Err("expected: add_header name value [always]".to_owned()),
+            _ => return Err(format!("arguments given: {}", args.len())),
         };
         if !response::is_token(name) {
             return Err(format!("\"{name}\" is no header name"));
@@ -59,7 +59,7 @@ impl Expires {
     /// Reads the arguments of the directive.
     pub fn parse(args: &[String]) -> Result<Self, String> {
         let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        let bad = || "expected: a time such as 1h or -1, @18h, modified TIME, epoch, max or off".to_owned();
+        let bad = || format!("\"{}\" is not such as 1h, -1, @18h or epoch", args.join(" ").escape_debug());
         match words.as_slice() {
             ["off"] => Ok(Self::Off),
             ["epoch"] => Ok(Self::Epoch),

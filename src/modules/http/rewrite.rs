@@ -46,7 +46,7 @@ impl Return {
                     code => Ok(Self::Text(code, template(text)?)),
                 }
             }
-            _ => Err("expected: return code [text], return code URL or return URL".to_owned()),
+            _ => Err(format!("arguments given: {}", args.len())),
         }
     }
 

@@ -165,7 +165,7 @@ mod tests {
                 "f:3: \"allow\" takes address|network|all: \"10.0.0.0/33\" is not an address",
             ),
             ("add_header X $nope;", "f:3: \"add_header\" takes name value [always]: variable \"$nope\""),
-            ("expires soon;", "f:3: \"expires\" takes [modified] time|@time|epoch|max|off: expected"),
+            ("expires soon;", "f:3: \"expires\" takes [modified] time|@time|epoch|max|off: \"soon\" is"),
             ("if ($host = x) {\n return 404; }", "f:3: the only `if` known is"),
             ("if ($request_method = POST) {\n proxy_pass x; }", "f:4: \"proxy_pass\" in an `if`"),
             ("location ~ ( { }", "f:3: \"location\" takes"),

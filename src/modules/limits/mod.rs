@@ -112,8 +112,10 @@ impl Module for PublishLimits {
         match self.past.get(request.app, &name, now).filter(|meter| meter.is_over(limit.value)) {
             Some(meter) => {
                 let seconds = meter.left(now).unwrap_or_default().as_secs_f32().ceil();
-                let why =
-                    format!("{} bits a second are the most here, come again in {seconds} s", limit.text);
+                let why = format!(
+                    "it has sent more than {} bits a second (publish_max_bitrate), come again in {seconds} s",
+                    limit.text
+                );
                 Verdict::Deny(why)
             }
             None => Verdict::Continue,
@@ -144,7 +146,7 @@ impl Module for PublishLimits {
                 *meter = meter.inherit(publisher, frame);
             }
             if meter.exceeds(limit.value, frame, now) {
-                checked = Err(format!("{} bits a second are the most here", limit.text));
+                checked = Err(format!("more than {} bits a second (publish_max_bitrate)", limit.text));
             }
         }
         if let Err(why) = checked {
@@ -164,7 +166,7 @@ impl Module for PublishLimits {
             let since = stream.publisher_since.filter(|_| stream.publisher.is_some()).unwrap_or(now);
             let end = since + limit.value;
             if end <= now {
-                over.push((stream.id, format!("{} is the longest here", limit.text)));
+                over.push((stream.id, format!("longer than {} (publish_max_duration)", limit.text)));
             } else {
                 next = Some(next.map_or(end, |next: Instant| next.min(end)));
             }

@@ -80,7 +80,7 @@ impl Limits {
         match (&self.resolution, &self.codecs) {
             (_, Some(limit)) => format!("a message without a codec is not taken here, only {}", limit.text),
             (Some(limit), None) => {
-                format!("{} is the most here, and a message does not tell its codec", limit.text)
+                format!("publish_max_resolution is {}, and a message does not tell its codec", limit.text)
             }
             (None, None) => String::new(),
         }
@@ -99,11 +99,13 @@ impl Limits {
         let Some(Limit { value: (longer, shorter), text }) = &self.resolution else { return Ok(()) };
         let Some(sizes) = sizes else {
             let name = codec.name(Kind::Video);
-            return Err(format!("{text} is the most here, and this {name} does not tell its size"));
+            return Err(format!("publish_max_resolution is {text}, and this {name} does not tell its size"));
         };
         let mut larger = sizes.iter().filter(|(w, h)| w.max(h) > longer || w.min(h) > shorter);
         match larger.next() {
-            Some((width, height)) => Err(format!("{text} is the most here, not {width}x{height}")),
+            Some((width, height)) => {
+                Err(format!("{width}x{height} is more than publish_max_resolution {text}"))
+            }
             None => Ok(()),
         }
     }
@@ -142,6 +144,7 @@ pub(super) fn parse_bitrate(args: &[String]) -> Result<Option<u64>, String> {
     let bits = digits.and_then(value::number).and_then(|number| number.checked_mul(factor));
     match bits {
         Some(bits) if bits >= LOWEST_BITRATE => Ok(Some(bits)),
+        Some(0) => Err(format!("\"{text}\" lets nothing through; \"off\" is no limit")),
         Some(_) if factor > 1 => Err(format!("\"{text}\" is less than 1k bits a second")),
         Some(_) => Err(format!("\"{text}\" is less than 1k bits a second; did you mean \"{text}k\"?")),
         None => Err(format!("\"{text}\" is no bitrate such as 2500k or 6m")),

@@ -29,6 +29,10 @@ impl Variant {
             if names.contains(&name) {
                 return Err(format!("{name} is given twice"));
             }
+            if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+                let written = name.to_ascii_uppercase();
+                return Err(format!("{} is written {}", name.escape_debug(), written.escape_debug()));
+            }
             if let Some(expected) = expected_value(name, value) {
                 let (name, value) = (name.escape_debug(), value.escape_debug());
                 return Err(format!("{name} takes {expected}, not \"{value}\""));
@@ -116,7 +120,7 @@ mod tests {
             ("_low BANDWIDTH", "\"BANDWIDTH\" is not ATTRIBUTE=value"),
             ("_low BANDWIDTH=1m", "BANDWIDTH takes a number, not \"1m\""),
             ("_low RESOLUTION=720p", "RESOLUTION takes WIDTHxHEIGHT, not \"720p\""),
-            ("_low bandwidth=1", "capital letters"),
+            ("_low bandwidth=1", "bandwidth is written BANDWIDTH"),
             ("_low A=", "a value"),
             ("_low A=1 A=2", "A is given twice"),
         ] {
