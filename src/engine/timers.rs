@@ -96,21 +96,23 @@ impl Timers {
     }
 
     /// The nearest deadline.
-    pub fn next(&self) -> Option<Instant> {
+    pub fn next(&mut self) -> Option<Instant> {
+        self.drop_cancelled();
         let wait = self.answer_waits.front().map(|(until, _)| *until);
         [self.next_timer(), wait].into_iter().flatten().min()
     }
 
     /// Takes an expired timer.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Timer> {
-        while self.next_timer()? <= now {
-            let Reverse((_, timer)) = self.heap.pop()?;
-            match timer {
-                Timer::Module { id, .. } if !self.set.remove(&id) => self.cancelled -= 1,
-                _ => return Some(timer),
-            }
+        self.drop_cancelled();
+        if self.next_timer()? > now {
+            return None;
         }
-        None
+        let Reverse((_, timer)) = self.heap.pop()?;
+        if let Timer::Module { id, .. } = timer {
+            self.set.remove(&id);
+        }
+        Some(timer)
     }
 
     /// Takes a session whose wait has expired; it may have ended.
@@ -119,6 +121,16 @@ impl Timers {
             return None;
         }
         self.answer_waits.pop_front().map(|(_, id)| id)
+    }
+
+    /// Drops the cancelled entries in front of the first other one: the process must not wake up for them.
+    fn drop_cancelled(&mut self) {
+        while self.cancelled > 0
+            && self.heap.peek().is_some_and(|Reverse((_, timer))| !is_set(&self.set, timer))
+        {
+            self.heap.pop();
+            self.cancelled -= 1;
+        }
     }
 
     fn next_timer(&self) -> Option<Instant> {
@@ -167,6 +179,18 @@ mod tests {
         assert_eq!(tokens(&mut timers, now), [0, 2]);
         timers.cancel(ids[0]);
         assert_eq!((timers.cancelled, timers.set.len(), timers.heap.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_nearest_deadline_is_not_that_of_a_cancelled_timer() {
+        let (now, mut timers) = (Instant::now(), Timers::default());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let ids = [1, 2, 3].map(|seconds| timers.add_module(at(seconds), "test", seconds));
+        timers.cancel(ids[0]);
+        timers.cancel(ids[1]);
+        assert_eq!(timers.next(), Some(at(3)));
+        timers.cancel(ids[2]);
+        assert_eq!((timers.next(), timers.cancelled, timers.heap.len()), (None, 0, 0));
     }
 
     #[test]
