@@ -67,7 +67,10 @@ impl Engine {
         }
         self.cx.resume_input(id);
         request.ticket = self.cx.next_ticket(id);
-        let Some(module) = self.modules.get_mut(position.module) else { return };
+        let Some(module) = self.modules.get_mut(position.module) else {
+            debug_assert!(false, "module {} has suspended a request and is not there", position.module);
+            return self.refuse(&request, "an error of the server");
+        };
         let verdict = module.resume(&mut self.cx, &mut request, reply);
         self.decide(position, request, verdict);
     }

@@ -10,7 +10,8 @@ const WAIT: Duration = Duration::from_secs(30);
 /// The calls of a module, in order.
 type Calls = Rc<RefCell<Vec<String>>>;
 
-/// Suspends every publish, and every play of "paid", at the gate of callbacks, until the test answers.
+/// Suspends every publish, every play of "paid" and every connect with arguments, at the gate of callbacks, until the
+/// test answers.
 #[derive(Default)]
 struct Doorman {
     tickets: Rc<RefCell<Vec<Ticket>>>,
@@ -34,7 +35,11 @@ impl Module for Doorman {
         if gate == Gate::Access && request.name == "key" {
             request.name = "from-key".into();
         }
-        let suspends = matches!(request.kind, RequestKind::Publish { .. }) || request.name == "paid";
+        let suspends = match request.kind {
+            RequestKind::Connect(_) => !request.args.is_empty(),
+            RequestKind::Publish { .. } => true,
+            RequestKind::Play { .. } => request.name == "paid",
+        };
         if gate != Gate::Callback || !suspends {
             return Verdict::Continue;
         }
@@ -77,11 +82,15 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::configured(CONFIG)
+    }
+
+    fn configured(config: &str) -> Self {
         let doorman = Doorman::default();
         let (tickets, calls) = (Rc::clone(&doorman.tickets), Rc::clone(&doorman.calls));
         let mut modules = table();
         modules.insert(0, Box::new(doorman));
-        Self { world: World::new(modules), tickets, calls }
+        Self { world: World::configured(modules, config), tickets, calls }
     }
 
     /// The ticket of the latest suspension.
@@ -164,23 +173,25 @@ fn a_second_answer_has_no_effect_on_a_later_request_of_the_session() {
     let mut publisher = house.publisher("a");
     let first = house.ticket();
     house.answer(first, Reply::Refuse("late".into()));
-    assert!(house.world.is_open(publisher.id));
+    assert_eq!(house.codes(&mut publisher), [""; 0]);
     ask(&mut publisher, &mut house, "publish", "b");
     assert!(house.is_suspended(publisher.id));
     house.answer(first, Reply::Grant);
     assert!(house.is_suspended(publisher.id), "the answer was for another request");
     house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
     assert_eq!(house.streams(), ["b"]);
 }
 
 #[test]
 fn two_answers_in_one_turn_decide_once() {
     let mut house = House::new();
-    let publisher = house.publish("a");
+    let mut publisher = house.publish("a");
     let ticket = house.ticket();
     house.world.engine.cx.answer(ticket, Reply::Grant);
     house.world.engine.cx.answer(ticket, Reply::Refuse("changed my mind".into()));
     house.world.end_turn();
+    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"], "and is not refused behind that");
     assert!(house.world.is_open(publisher.id));
     assert_eq!(house.streams(), ["a"]);
 }
@@ -219,14 +230,19 @@ fn without_an_answer_in_time_a_request_is_refused_and_a_late_answer_changes_noth
 }
 
 #[test]
-fn a_long_wait_is_neither_silence_nor_a_step_that_is_owed() {
-    let mut house = House::new();
+fn a_wait_that_is_longer_than_ping_is_neither_silence_nor_a_step_that_is_owed() {
+    let mut house =
+        House::configured(&CONFIG.replace("out_queue 16;", "out_queue 16; ping 10s; ping_timeout 5s;"));
     let mut publisher = house.publish("a");
     house.world.pass(29);
     house.answer(house.ticket(), Reply::Grant);
-    house.world.pass(20);
+    house.world.pass(9);
+    assert_eq!(publisher.receive(&mut house.world).iter().filter(|message| message.type_id == 4).count(), 0);
+    house.world.pass(1);
+    let messages = publisher.receive(&mut house.world);
+    assert_eq!(messages.iter().map(|message| message.type_id).collect::<Vec<_>>(), [4], "it is pinged now");
+    house.world.pass(4);
     assert!(house.world.is_open(publisher.id));
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
 }
 
 #[test]
@@ -236,6 +252,19 @@ fn a_client_that_goes_away_while_it_waits_is_noticed() {
     house.world.engine.hung_up(publisher.id, house.world.now);
     house.world.end_turn();
     assert!(!house.world.is_open(publisher.id) && !house.is_suspended(publisher.id));
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(house.streams(), [""; 0]);
+}
+
+#[test]
+fn a_client_that_had_closed_its_side_before_its_request_is_suspended_is_noticed() {
+    let mut house = House::new();
+    let mut client = Client::connect(&mut house.world, "live");
+    client.receive(&mut house.world);
+    house.world.engine.hung_up(client.id, house.world.now);
+    assert!(house.world.is_open(client.id), "what it has sent before is still read");
+    ask(&mut client, &mut house, "publish", "a");
+    assert!(!house.world.is_open(client.id) && !house.is_suspended(client.id));
     house.answer(house.ticket(), Reply::Grant);
     assert_eq!(house.streams(), [""; 0]);
 }
@@ -286,6 +315,7 @@ fn a_taken_name_is_refused_before_callbacks_and_again_after_a_rename() {
     assert_eq!(house.codes(&mut third), ["NetStream.Publish.BadName"]);
     assert!(house.world.is_open(first.id));
     first.frame(&mut house.world, Kind::Video, 0, HEADER);
+    assert_eq!(house.world.engine.cx.streams.iter().map(|stream| stream.frames_in).collect::<Vec<_>>(), [1]);
 }
 
 #[test]

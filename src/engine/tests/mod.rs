@@ -173,10 +173,15 @@ impl Client {
     /// Connects to an application.
     fn connect(world: &mut World, app: &str) -> Self {
         let mut client = Self::open(world);
-        client.send(world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
-        let object = Object::default().with("app", app);
-        client.command(world, &["connect".into(), 1.0.into(), Value::Object(object)]);
+        client.connect_with(world, &[("app", app)]);
         client
+    }
+
+    /// Sends the handshake, and a `connect` with these texts.
+    fn connect_with(&mut self, world: &mut World, texts: &[(&str, &str)]) {
+        self.send(world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
+        let object = texts.iter().fold(Object::default(), |object, (name, text)| object.with(*name, *text));
+        self.command(world, &["connect".into(), 1.0.into(), Value::Object(object)]);
     }
 
     fn open(world: &mut World) -> Self {
