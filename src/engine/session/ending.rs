@@ -59,18 +59,21 @@ impl Engine {
         self.cx.draining = true;
         self.end_streams_in_grace();
         for id in self.cx.sessions.ids() {
-            let session = self.cx.sessions.get(id);
+            // One whose connect waits has nothing to reconnect.
+            let connected = self.cx.sessions.get(id).filter(|session| session.client().is_some());
             if !self.cx.is_busy(id) {
                 self.cx.finish(id, "server stops");
-            } else if session.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
+            } else if connected.and_then(Session::capabilities).is_some_and(Capabilities::can_reconnect) {
                 self.cx.ask_to_reconnect(id);
             }
         }
     }
 
-    /// Finishes a session that has no role left; a session with one only has the reason logged.
+    /// Finishes a session that has no role left and no suspended request, which may give it one. For any other the
+    /// reason is only logged.
     pub(in crate::engine) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
-        if self.cx.sessions.get(id).is_some_and(|session| session.roles.is_empty()) {
+        let is_idle = |session: &Session| session.roles.is_empty() && session.suspended.is_none();
+        if self.cx.sessions.get(id).is_some_and(is_idle) {
             self.cx.finish(id, reason);
         } else {
             log::info!("{id} {reason}");
@@ -217,14 +220,14 @@ impl Ctx {
         }
     }
 
-    /// Whether a session has a role at a live stream, or an answer to send.
+    /// Whether a session has a role at a live stream, an answer to send, or a request that waits for one.
     pub(in crate::engine) fn is_busy(&self, id: SessionId) -> bool {
         let Some(session) = self.sessions.get(id) else { return false };
         let live = session.roles.iter().any(|role| match role {
             SessionRole::Publisher { .. } => true,
             SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
-        live || !session.out.is_empty() || session.is_composing()
+        live || !session.out.is_empty() || session.is_composing() || session.suspended.is_some()
     }
 
     /// Frees a session's slot, and has net close the socket.

@@ -389,6 +389,58 @@ fn no_more_than_a_bounded_number_of_requests_waits() {
     assert!(house.is_suspended(next.id));
 }
 
+#[test]
+fn a_server_that_drains_waits_for_the_answers_to_suspended_requests() {
+    let mut house = House::new();
+    let [mut granted, refused, late] = ["a", "b", "c"].map(|name| house.publish(name));
+    let idle = Client::connect(&mut house.world, "live");
+    let tickets = house.tickets.borrow().clone();
+    house.world.engine.drain(house.world.now);
+    house.world.end_turn();
+    let open = [&granted, &refused, &late].map(|client| house.world.is_open(client.id));
+    assert_eq!((open, house.is_suspended(granted.id)), ([true; 3], true));
+    house.answer(tickets[0], Reply::Grant);
+    house.answer(tickets[1], Reply::Refuse("no".into()));
+    assert_eq!(house.codes(&mut granted), ["NetStream.Publish.Start"]);
+    granted.frame(&mut house.world, Kind::Video, 0, HEADER);
+    house.world.pass(30);
+    let open = [&granted, &refused, &late, &idle].map(|client| house.world.is_open(client.id));
+    assert_eq!(open, [true, false, false, false]);
+}
+
+#[test]
+fn a_connect_that_is_granted_while_the_server_drains_is_answered_before_the_end() {
+    let mut house = House::new();
+    let mut client = Client::open(&mut house.world);
+    client.connect_with(&mut house.world, &[("app", "live?wait")]);
+    client.receive(&mut house.world);
+    house.world.engine.drain(house.world.now);
+    house.world.end_turn();
+    assert!(house.is_suspended(client.id));
+    house.answer(house.ticket(), Reply::Grant);
+    assert_eq!(client.codes(&mut house.world), ["NetConnection.Connect.Success"]);
+    house.world.end_turn();
+    assert!(!house.world.is_open(client.id), "it has nothing to do here any more");
+}
+
+#[test]
+fn a_session_whose_stream_ends_stays_while_another_request_of_it_waits() {
+    let mut house = House::configured(&CONFIG.replace("live on;", "live on; idle_streams off;"));
+    let (mut publisher, _other) = (house.publisher("a"), house.publisher("paid"));
+    let [mut granted, mut refused] = [(); 2].map(|()| Client::play(&mut house.world, "a"));
+    let mut tickets = Vec::new();
+    for player in [&mut granted, &mut refused] {
+        player.command_on(&mut house.world, 2, &["play".into(), 2.0.into(), Value::Null, "paid".into()]);
+        tickets.push(house.ticket());
+    }
+    publisher.command(&mut house.world, &["closeStream".into(), 0.0.into(), Value::Null]);
+    assert!(house.is_suspended(granted.id) && house.is_suspended(refused.id));
+    house.answer(tickets[0], Reply::Grant);
+    house.answer(tickets[1], Reply::Refuse("no".into()));
+    assert_eq!(house.codes(&mut granted).last().unwrap(), "NetStream.Play.Start");
+    assert!(house.world.is_open(granted.id) && !house.world.is_open(refused.id));
+}
+
 /// Fails after some frames.
 struct Failing {
     frames: Rc<Cell<usize>>,
