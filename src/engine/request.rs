@@ -159,3 +159,19 @@ pub(super) struct Suspended {
     pub since: Instant,
     pub until: Instant,
 }
+
+impl Suspended {
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        let Request { name, args, kind, .. } = &self.request;
+        let connect = match kind {
+            RequestKind::Connect(connect) => {
+                let Connect { app, args, tc_url, flash_ver, page_url, swf_url, .. } = &**connect;
+                let texts = [app, args, tc_url, flash_ver, page_url, swf_url];
+                size_of::<Connect>() + texts.map(String::capacity).iter().sum::<usize>()
+            }
+            RequestKind::Publish { .. } | RequestKind::Play { .. } => 0,
+        };
+        size_of::<Self>() + name.capacity() + args.capacity() + connect
+    }
+}

@@ -1,5 +1,5 @@
-//! The memory of all sessions together, in two budgets: unfinished input, and what waits to be sent. Here it is counted;
-//! `relief` frees memory beyond a budget.
+//! The memory of all sessions together, in two budgets: input, and what waits to be sent. Here it is counted; `relief`
+//! frees memory beyond a budget.
 //!
 //! The limits of one session bound one client; there may be ten thousand of them.
 
@@ -46,7 +46,7 @@ const SMALLEST: u64 = 1 << 20;
 /// Both budgets with their counts.
 #[derive(Debug)]
 pub(in crate::engine) struct Budgets {
-    /// Unfinished messages and requests.
+    /// Unprocessed input, suspended requests included, and the texts of each `connect`.
     pub input: Budget,
     /// Replies; `frames` count for it, too.
     pub media: Budget,
@@ -115,7 +115,7 @@ impl Budgets {
         }
     }
 
-    /// Counts the unprocessed input of a session.
+    /// Counts the input of a session.
     #[inline]
     pub fn count_input(&mut self, session: &mut Session) {
         let held = session.held_input();

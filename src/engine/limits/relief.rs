@@ -1,7 +1,8 @@
 //! Relief: frees memory when all sessions together take more than a budget allows.
 //!
 //! For input, clients that do not publish are closed first, those with the longest unfinished messages before others,
-//! and publishers last. For media, GOP caches are emptied first, the largest before others; then frames are dropped
+//! and publishers last. A suspended request counts like an unfinished message; the texts of a `connect`, which are kept,
+//! count for the budget only. For media, GOP caches are emptied first, the largest before others; then frames are dropped
 //! for players that are behind; only then are clients closed. A client that takes little is never closed, as that
 //! would free little.
 
@@ -23,7 +24,7 @@ const SPARE_DIVISOR: usize = 8;
 pub(in crate::engine) const RELIEF_INTERVAL: Duration = Duration::from_millis(100);
 /// The shortest time between two log lines about media.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// Bytes of unfinished messages below which a client takes little.
+/// Bytes of unprocessed input below which a client takes little.
 const LITTLE_INPUT: usize = 8192;
 /// Bytes waiting for a client alone, below which it takes little.
 const LITTLE_WAITING: usize = 16 * 1024;
@@ -31,15 +32,15 @@ const LITTLE_WAITING: usize = 16 * 1024;
 const BEHIND_MESSAGES: usize = 32;
 const BEHIND_BYTES: usize = 256 * 1024;
 
-/// The order in which clients are closed for their unfinished messages.
+/// The order in which clients are closed for their input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     /// A client that does not publish.
     First,
-    /// The same with little input, if all those together have most of it.
+    /// The same with little unprocessed input, if all those together take most of the budget.
     Many,
     Publisher,
-    /// A client with little input.
+    /// A client with little unprocessed input.
     Last,
 }
 
@@ -77,42 +78,36 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Closes clients until their unfinished messages fit the budget.
+    /// Closes clients until the input of the others fits the budget.
     fn relieve_input(&mut self) {
         let now = self.now.instant;
         if self.budgets.input_relief_paused_until.is_some_and(|until| now < until) {
             return;
         }
         self.budgets.input_relief_paused_until = Some(now + RELIEF_INTERVAL);
-        let (limit, used) = (self.budgets.input.limit, self.budgets.input.used);
+        let limit = self.budgets.input.limit;
+        // What a closing session still holds is freed with it.
         let open =
             || self.sessions.iter().filter(|session| session.life == Life::Open && session.counted_input > 0);
-        let has_little =
-            |session: &Session| !session.roles.publishes() && session.counted_input < LITTLE_INPUT;
-        let little =
-            open().filter(|session| has_little(session)).map(|session| session.counted_input).sum::<usize>();
-        let turn = |session: &Session| match has_little(session) {
-            false if session.roles.publishes() => Turn::Publisher,
-            false => Turn::First,
-            true if little > used / 2 => Turn::Many,
-            true => Turn::Last,
-        };
-        let mut clients: Vec<_> =
-            open().map(|session| (turn(session), Reverse(session.counted_input), session.id)).collect();
+        let mut used = open().map(|session| session.counted_input).sum::<usize>();
+        let little = open().filter(|session| has_little_input(session));
+        let are_many = little.map(|session| session.counted_input).sum::<usize>() > used / 2;
+        let mut clients: Vec<_> = open().map(|session| input_turn(session, are_many)).collect();
         clients.sort_unstable();
         let mut closed = 0;
         for (turn, _, id) in clients {
             // As few publishers as possible.
             let enough = if turn == Turn::Publisher { limit } else { with_spare(limit) };
-            if self.budgets.input.used <= enough {
+            if used <= enough {
                 break;
             }
-            self.close(id, "unfinished messages of all clients take more than input_memory_size");
+            used -= self.sessions.get(id).map_or(0, |session| session.counted_input);
+            self.close(id, "the input of all clients takes more than input_memory_size");
             closed += 1;
         }
-        log::warn!(
-            "unfinished messages of all clients took {used} bytes, more than input_memory_size: {closed} are closed"
-        );
+        if closed > 0 {
+            log::warn!("the input of all clients takes more than input_memory_size: {closed} are closed");
+        }
     }
 
     /// Frees frames and replies until they fit the budget.
@@ -267,6 +262,28 @@ impl Ctx {
             self.budgets.media.limit
         );
     }
+}
+
+/// Whether a client that does not publish has little unprocessed input.
+fn has_little_input(session: &Session) -> bool {
+    !session.roles.publishes() && session.unprocessed_input() < LITTLE_INPUT
+}
+
+/// The place of a client in the order in which clients are closed for their input. `are_many` says whether those with
+/// little take most of the budget.
+fn input_turn(session: &Session, are_many: bool) -> (Turn, Reverse<usize>, SessionId) {
+    let turn = match has_little_input(session) {
+        false if session.roles.publishes() => Turn::Publisher,
+        false => Turn::First,
+        true if are_many => Turn::Many,
+        true => Turn::Last,
+    };
+    let bytes = match turn {
+        Turn::First | Turn::Publisher => session.unprocessed_input(),
+        // These may hold nothing but the texts of their `connect`.
+        Turn::Many | Turn::Last => session.counted_input,
+    };
+    (turn, Reverse(bytes), session.id)
 }
 
 /// The size of a budget without its spare part.

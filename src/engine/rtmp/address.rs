@@ -23,6 +23,12 @@ impl Default for Address {
 }
 
 impl Address {
+    /// Bytes of memory for the text, beside the enum.
+    pub fn bytes(&self) -> usize {
+        let (Self::Instance(text) | Self::Stream(text)) = self;
+        text.len()
+    }
+
     /// The name of the stream that `sent`, without its arguments, means in the application `app`.
     pub fn name(&self, app: &str, sent: &str) -> Result<StreamName, NameError> {
         let sent = decode(sent)?;

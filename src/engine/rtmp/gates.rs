@@ -35,6 +35,7 @@ impl Ctx {
     fn take_suspended(&mut self, ticket: Ticket) -> Option<Suspended> {
         let session = self.sessions.get_mut(ticket.session)?;
         let suspended = session.suspended.take_if(|suspended| suspended.request.ticket == ticket)?;
+        self.budgets.count_input(session);
         self.suspended -= 1;
         Some(*suspended)
     }
@@ -132,6 +133,7 @@ impl Engine {
         }
         log::debug!("{id} {what} waits for an answer of {}", suspended.module);
         session.suspended = Some(Box::new(suspended));
+        self.cx.budgets.count_input(session);
         self.cx.suspended += 1;
         self.cx.wake_no_later_than(id, until);
     }

@@ -195,7 +195,7 @@ pub struct Session {
     pub(in crate::engine) timer_at: Instant,
     /// Bytes of shared objects that may wait in the queue, beside replies; 0 while the client uses none.
     pub(in crate::engine) shared_object_room: usize,
-    /// Bytes of unprocessed input that the budget of all sessions has counted for it.
+    /// Bytes of input that the budget of all sessions has counted for it.
     pub(in crate::engine) counted_input: usize,
     /// Bytes of waiting replies that the budget has counted for it.
     pub(in crate::engine) counted_replies: usize,
@@ -303,13 +303,21 @@ impl Session {
         self.backlogged || self.suspended.is_some() || self.is_composing()
     }
 
-    /// Bytes of memory that the client's input takes: unparsed, in unfinished messages, and the texts of its `connect`.
+    /// Bytes of memory that the client's input takes: what is unprocessed, and the texts of its `connect`, which are
+    /// kept.
     pub(in crate::engine) fn held_input(&self) -> usize {
+        let kept = self.rtmp().map_or(0, |state| state.client.bytes() + state.address.bytes());
+        self.unprocessed_input() + kept
+    }
+
+    /// Bytes of memory that unprocessed input takes: unparsed, in unfinished messages, and in a suspended request.
+    pub(in crate::engine) fn unprocessed_input(&self) -> usize {
         let unfinished = match &self.protocol {
-            ProtocolState::Rtmp(state) => state.protocol.held() + state.client.bytes(),
+            ProtocolState::Rtmp(state) => state.protocol.held(),
             ProtocolState::Http(state) => state.protocol.held(),
         };
-        self.pending.capacity() + unfinished
+        let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
+        self.pending.capacity() + unfinished + suspended
     }
 
     /// Bytes of memory that wait for its client alone: replies, and HTTP requests that are logged when their answers

@@ -148,6 +148,44 @@ fn many_clients_with_little_are_closed_before_publishers_if_they_have_most() {
     assert!(world.engine.cx.budgets.input.used < (1 << 20) + 50_000);
 }
 
+/// A connected client whose `connect` had long texts, which are kept.
+fn wordy(world: &mut World) -> Client {
+    let mut client = Client::open(world);
+    let (app, url) = (format!("live?{}", "k".repeat(8000)), "u".repeat(1024));
+    client.connect_with(world, &[("app", &app), ("tcUrl", &url)]);
+    client.receive(world);
+    client
+}
+
+#[test]
+fn clients_are_judged_by_their_unfinished_messages_not_by_the_texts_of_their_connect() {
+    let mut world = world("input_memory_size 1m;");
+    let wordy: Vec<_> = (0..50).map(|_| wordy(&mut world)).collect();
+    assert!(held(&world, &wordy[0]) > 9000);
+    let mut publishers = ["a", "b", "c"].map(|name| Client::publish(&mut world, name));
+    for (publisher, bytes) in publishers.iter_mut().zip([100_000, 600_000, 100_000]) {
+        publisher.begin_message(&mut world, 6, bytes);
+    }
+    assert_eq!(publishers.each_ref().map(|publisher| world.is_open(publisher.id)), [true, false, true]);
+    assert!(wordy.iter().all(|client| world.is_open(client.id)));
+}
+
+#[test]
+fn many_clients_with_long_texts_are_closed_before_publishers_and_no_more_of_them_than_is_needed() {
+    let mut world = world("input_memory_size 1m;");
+    let mut publisher = Client::publish(&mut world, "a");
+    publisher.begin_message(&mut world, 6, 200_000);
+    let mut open = Vec::new();
+    for _ in 0..300 {
+        open.push(wordy(&mut world).id);
+        world.next_turn(RELIEF_INTERVAL / 10);
+        world.end_turn();
+        assert!(world.engine.cx.budgets.input.used < (1 << 20) + 120_000);
+    }
+    open.retain(|id| world.is_open(*id));
+    assert!(world.is_open(publisher.id) && (60..110).contains(&open.len()), "{} are left", open.len());
+}
+
 /// A publisher with so many bytes of pictures behind its headers and a key frame.
 fn publisher(world: &mut World, name: &str, bytes: usize) -> Client {
     let mut client = Client::publish(world, name);

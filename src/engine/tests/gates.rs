@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use crate::engine::limits::relief::RELIEF_INTERVAL;
 use crate::engine::rtmp::gates::MAX_SUSPENDED;
 use crate::engine::tests::*;
 
@@ -131,6 +132,11 @@ impl House {
         let cx = &self.world.engine.cx;
         assert_eq!(cx.suspended, cx.sessions.iter().filter(|session| session.suspended.is_some()).count());
         cx.sessions.get(id).is_some_and(|session| session.suspended.is_some())
+    }
+
+    /// Bytes of input that the budget has counted for a client.
+    fn counted(&self, client: &Client) -> usize {
+        self.world.engine.cx.sessions.get(client.id).map_or(0, |session| session.counted_input)
     }
 
     fn streams(&self) -> Vec<String> {
@@ -387,6 +393,49 @@ fn no_more_than_a_bounded_number_of_requests_waits() {
     house.answer(first, Reply::Refuse("no".into()));
     let next = house.publish("next");
     assert!(house.is_suspended(next.id));
+}
+
+#[test]
+fn a_suspended_request_counts_as_input_until_it_is_answered_or_its_session_ends() {
+    let mut house = House::new();
+    let name = format!("a?key={}", "k".repeat(7000));
+    let mut publisher = house.publish(&name);
+    assert!(house.counted(&publisher) > 7000);
+    house.answer(house.ticket(), Reply::Grant);
+    assert!(house.counted(&publisher) < 100);
+    ask(&mut publisher, &mut house, "publish", &name);
+    assert!(house.is_suspended(publisher.id) && house.counted(&publisher) > 7000);
+    house.world.engine.disconnected(publisher.id, "gone", house.world.now);
+    assert!(house.counted(&publisher) < 100);
+    house.world.end_turn();
+    assert_eq!(house.world.engine.cx.budgets.input.used, 0);
+}
+
+#[test]
+fn the_texts_of_a_suspended_connect_count_as_input() {
+    let mut house = House::new();
+    let mut client = Client::open(&mut house.world);
+    let url = "u".repeat(7000);
+    client.connect_with(&mut house.world, &[("app", "live?wait"), ("tcUrl", &url), ("swfUrl", &url)]);
+    assert!(house.is_suspended(client.id) && house.counted(&client) > 14_000);
+    house.answer(house.ticket(), Reply::Refuse("no".into()));
+    assert_eq!(client.codes(&mut house.world), ["NetConnection.Connect.Rejected"]);
+    assert_eq!(house.counted(&client), 0);
+}
+
+#[test]
+fn beyond_input_memory_clients_with_suspended_requests_are_closed_before_publishers() {
+    let mut house = House::configured(&format!("input_memory_size 1m;{CONFIG}"));
+    let mut publisher = house.publisher("a");
+    for count in 0..300 {
+        house.publish(&format!("s{count}?{}", "k".repeat(8000)));
+        house.world.pass_time(RELIEF_INTERVAL);
+    }
+    assert!(house.world.engine.cx.budgets.input.used <= 1 << 20);
+    let waiting = house.world.engine.cx.suspended;
+    assert!((64..131).contains(&waiting), "{waiting} are left");
+    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
+    assert!(house.world.is_open(publisher.id));
 }
 
 #[test]
