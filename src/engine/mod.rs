@@ -300,16 +300,7 @@ impl Engine {
         if self.contain(|engine| engine.handle_timer(timer)).is_some() {
             return true;
         }
-        match timer {
-            Timer::Session { id, .. } => self.cx.close_after_panic(id),
-            Timer::Stream(id) => {
-                let publisher = self.cx.streams.get(id).and_then(|stream| stream.publisher);
-                self.end_stream_after_panic(id);
-                publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
-            }
-            // A module keeps its other timers.
-            Timer::Module { .. } => {}
-        }
+        self.end_after_panic(timer);
         true
     }
 
@@ -361,42 +352,6 @@ impl Engine {
     /// The next action for net.
     pub fn next_action(&mut self) -> Option<Action> {
         self.cx.work.actions.pop_front()
-    }
-
-    /// A handler of panics like the engine's, with a count of its own.
-    pub fn panics(&self) -> Panics {
-        self.cx.panics.with_zero_count()
-    }
-
-    /// Counts a panic outside the engine that concerns a session, and closes that.
-    pub fn panicked(&mut self, id: SessionId) {
-        self.cx.panics.count += 1;
-        self.cx.close_after_panic(id);
-    }
-
-    /// Runs `work`; `None` if it has panicked.
-    fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let mut panics = self.cx.panics.with_zero_count();
-        let done = panics.contain(|| work(self));
-        self.cx.panics.count += panics.count;
-        done
-    }
-
-    /// Runs `work` for a session, and closes that if it panics.
-    fn contain_for(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
-        if self.contain(work).is_none() {
-            self.cx.close_after_panic(id);
-        }
-    }
-
-    /// Calls a hook of every module, in order; a panic in one does not keep the others from theirs.
-    fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
-        for module in &mut self.modules {
-            let cx = &mut self.cx;
-            let mut panics = cx.panics.with_zero_count();
-            panics.contain(|| hook(module.as_mut(), cx));
-            cx.panics.count += panics.count;
-        }
     }
 
     /// Whether there is neither a session nor anything that the last one has left to do.

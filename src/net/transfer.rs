@@ -144,20 +144,9 @@ impl Server {
     /// Writes every session that has something new; files are written when their session is served. A panic, which would be
     /// a fault of the server, ends the session that was written.
     pub(super) fn flush(&mut self, now: Now) {
-        let (dirty, mut panics, mut next) = (self.engine.take_dirty(), self.engine.panics(), 0);
-        // One catch for all of them, begun again behind a session that has panicked: one for each would cost the fan-out.
-        while next < dirty.len() {
-            let write = || {
-                while let Some(&id) = dirty.get(next) {
-                    next += 1;
-                    self.write_new(id, now);
-                }
-            };
-            if panics.contain(write).is_none()
-                && let Some(&id) = next.checked_sub(1).and_then(|last| dirty.get(last))
-            {
-                self.engine.panicked(id);
-            }
+        let dirty = self.engine.take_dirty();
+        for id in self.engine.panics().contain_each(&dirty, |id| self.write_new(id, now)) {
+            self.engine.panicked(id);
         }
     }
 

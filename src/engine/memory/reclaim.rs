@@ -14,7 +14,7 @@ impl Ctx {
         if self.memory.is_crowded() {
             let outlet = &mut Outlet { now: self.now, memory: &mut self.memory };
             let streams = self.streams.iter_mut();
-            streams.for_each(|stream| stream.let_sinks_give_way(outlet, &mut self.panics));
+            streams.for_each(|stream| stream.let_sinks_give_way(outlet, &self.panics));
             self.memory.clear_crowded();
         }
         let wanted = self.memory.take_wanted();

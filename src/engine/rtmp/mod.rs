@@ -268,7 +268,7 @@ impl Engine {
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
             let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
-            stream.feed_sinks(&frame, outlet, &mut self.cx.panics);
+            stream.feed_sinks(&frame, outlet, &self.cx.panics);
         }
         true
     }

@@ -61,7 +61,7 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let continues = stream.is_live();
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
-        stream.begin(endpoint, publish_type, outlet, &mut self.cx.panics);
+        stream.begin(endpoint, publish_type, outlet, &self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Publisher { stream: stream_id, msid });
@@ -170,7 +170,7 @@ impl Engine {
         log::info!("{id} stops publishing {summary}{why}{and} the name is kept for {kept} s");
         let until = self.cx.now.instant + grace;
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
-        stream.begin_grace(until, outlet, &mut self.cx.panics);
+        stream.begin_grace(until, outlet, &self.cx.panics);
         self.cx.timers.add(until, Timer::Stream(stream_id));
     }
 
@@ -200,7 +200,7 @@ impl Engine {
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
-        stream.finish_sinks(why, outlet, &mut self.cx.panics);
+        stream.finish_sinks(why, outlet, &self.cx.panics);
         stream.clear();
         self.tell_players_of_end(stream_id);
         self.cx.streams.remove_if_idle(stream_id);

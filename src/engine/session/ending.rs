@@ -2,14 +2,13 @@
 //!
 //! A session ends once, with one reason, which is its last log line. [`Ctx::close`] ends it at once, [`Ctx::finish`]
 //! after its queue has been sent; both only mark it. `Engine::end_session`, called by a step, takes it out of its
-//! streams, calls the hooks and frees the slot. Nothing else frees a slot, but for `free_after_panic`.
+//! streams, calls the hooks and frees the slot. Nothing else frees a slot, but for `panics/recovery.rs`.
 
 use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
 use crate::engine::now::Now;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::roles::SessionRole;
@@ -123,35 +122,6 @@ impl Engine {
             self.each_module(|module, cx| module.on_close(cx, id));
         }
     }
-
-    /// Frees a session whose end has panicked, and ends the streams that it publishes.
-    pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
-        let roles: Vec<_> =
-            self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
-        for role in roles {
-            match role {
-                SessionRole::Publisher { stream, .. } => self.end_stream_after_panic(stream),
-                SessionRole::Player(player) => {
-                    if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
-                        stream.players.retain(|other| other.session != id);
-                    }
-                    self.cx.streams.remove_if_idle(player.stream());
-                }
-            }
-        }
-        self.cx.free_session(id);
-    }
-
-    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another
-    /// publisher.
-    pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
-        if let Some(stream) = self.cx.streams.get_mut(id) {
-            stream.drop_sinks();
-            stream.clear();
-        }
-        self.restart_players(id);
-        self.cx.streams.remove_if_idle(id);
-    }
 }
 
 impl Ctx {
@@ -163,11 +133,6 @@ impl Ctx {
     /// Closes a session whose peer broke the protocol: logged as a warning.
     pub fn fail(&mut self, id: SessionId, reason: &str) {
         self.close_at_level(id, reason, log::Level::Warn);
-    }
-
-    /// Closes a session after a panic: logged as an error, since its state may be incomplete.
-    pub(in crate::engine) fn close_after_panic(&mut self, id: SessionId) {
-        self.close_at_level(id, "an error of the server, which the log tells above", log::Level::Error);
     }
 
     /// Ends a session in a later step, and closes its socket after its queue has been sent.
@@ -241,7 +206,7 @@ impl Ctx {
         self.work.actions.push_back(Action::CloseSocket(id));
     }
 
-    fn close_at_level(&mut self, id: SessionId, reason: &str, level: log::Level) {
+    pub(in crate::engine) fn close_at_level(&mut self, id: SessionId, reason: &str, level: log::Level) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let queued = !matches!(session.life, Life::Finishing(_) | Life::Closing(..) | Life::Gone);
         session.life = match std::mem::replace(&mut session.life, Life::Gone) {

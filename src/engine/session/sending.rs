@@ -48,19 +48,8 @@ impl Ctx {
         let (sessions, work) = (&mut self.sessions, &mut self.work);
         let mut round =
             Round { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
-        let (mut next, mut broken) = (0, Vec::<Endpoint>::new());
-        // One catch of panics for all players, renewed after a panic: one for each player would slow the fan-out.
-        while next < stream.players.len() {
-            let serve = || {
-                while let Some(&player) = stream.players.get(next) {
-                    next += 1;
-                    round.serve(player, |queue| offer(queue, stream));
-                }
-            };
-            if self.panics.contain(serve).is_none() {
-                broken.extend(next.checked_sub(1).and_then(|last| stream.players.get(last)));
-            }
-        }
+        let serve = |player| round.serve(player, |queue| offer(queue, stream));
+        let panicked = self.panics.contain_each(&stream.players, serve);
         let Round { is_buffering, stuck, .. } = round;
         if is_buffering && stream.buffered_until.is_none() {
             let until = self.now.instant + buffer;
@@ -70,7 +59,7 @@ impl Ctx {
         for id in stuck {
             self.close(id, "does not read what it is sent");
         }
-        for player in broken {
+        for player in panicked {
             self.close_after_panic(player.session);
         }
     }

@@ -142,7 +142,7 @@ impl Stream {
         &mut self,
         frame: &Rc<Frame>,
         outlet: &mut Outlet<'_>,
-        panics: &mut Panics,
+        panics: &Panics,
     ) {
         let label = &self.label;
         self.sinks.retain_mut(|(name, sink)| {
@@ -158,22 +158,17 @@ impl Stream {
     }
 
     /// Tells the sinks that the next frames do not continue those before.
-    fn mark_discontinuity(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
+    fn mark_discontinuity(&mut self, outlet: &mut Outlet<'_>, panics: &Panics) {
         self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity(outlet)).is_some());
     }
 
     /// Has the sinks give back the memory beyond their shares.
-    pub(in crate::engine) fn let_sinks_give_way(&mut self, outlet: &mut Outlet<'_>, panics: &mut Panics) {
+    pub(in crate::engine) fn let_sinks_give_way(&mut self, outlet: &mut Outlet<'_>, panics: &Panics) {
         self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.give_way(outlet)).is_some());
     }
 
     /// Finishes the sinks and drops them.
-    pub(in crate::engine) fn finish_sinks(
-        &mut self,
-        why: Finish,
-        outlet: &mut Outlet<'_>,
-        panics: &mut Panics,
-    ) {
+    pub(in crate::engine) fn finish_sinks(&mut self, why: Finish, outlet: &mut Outlet<'_>, panics: &Panics) {
         for (_, mut sink) in self.sinks.drain(..) {
             panics.contain(|| sink.finish(why, outlet));
         }
@@ -207,7 +202,7 @@ impl Stream {
         publisher: Endpoint,
         publish_type: PublishType,
         outlet: &mut Outlet<'_>,
-        panics: &mut Panics,
+        panics: &Panics,
     ) {
         // The loss of a publisher has been a discontinuity already.
         if self.grace_until.is_none() {
@@ -227,7 +222,7 @@ impl Stream {
         &mut self,
         until: Instant,
         outlet: &mut Outlet<'_>,
-        panics: &mut Panics,
+        panics: &Panics,
     ) {
         self.publisher = None;
         self.grace_until = Some(until);

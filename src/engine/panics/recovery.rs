@@ -1,0 +1,95 @@
+//! Recovery of the engine: what ends after a panic, and how modules hear of the end nevertheless.
+//!
+//! Every step, input and timer runs in one of these functions. A session that has panicked is closed, which ends it in the
+//! usual way, in a later step; if that panics, too, [`Engine::free_after_panic`] does what is left. Nothing here runs
+//! code of a sink again.
+
+use crate::engine::Engine;
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::{SessionId, StreamId};
+use crate::engine::module::Module;
+use crate::engine::panics::Panics;
+use crate::engine::session::roles::SessionRole;
+use crate::engine::timers::Timer;
+
+impl Engine {
+    /// The handling of panics, for what net does by itself.
+    pub fn panics(&self) -> Panics {
+        self.cx.panics.clone()
+    }
+
+    /// Closes a session for which net has panicked.
+    pub fn panicked(&mut self, id: SessionId) {
+        self.cx.close_after_panic(id);
+    }
+
+    /// Runs `work`; `None` if it has panicked.
+    pub(in crate::engine) fn contain<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.panics().contain(|| work(self))
+    }
+
+    /// Runs `work` for a session, and closes that if it panics.
+    pub(in crate::engine) fn contain_for(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
+        if self.contain(work).is_none() {
+            self.cx.close_after_panic(id);
+        }
+    }
+
+    /// Calls a hook of every module, in order; a panic in one does not keep the others from theirs.
+    pub(in crate::engine) fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
+        let panics = self.panics();
+        for module in &mut self.modules {
+            panics.contain(|| hook(module.as_mut(), &mut self.cx));
+        }
+    }
+
+    /// Ends what a timer that has panicked was for.
+    pub(in crate::engine) fn end_after_panic(&mut self, timer: Timer) {
+        match timer {
+            Timer::Session { id, .. } => self.cx.close_after_panic(id),
+            Timer::Stream(id) => {
+                let publisher = self.cx.streams.get(id).and_then(|stream| stream.publisher);
+                self.end_stream_after_panic(id);
+                publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
+            }
+            // A module keeps its other timers.
+            Timer::Module { .. } => {}
+        }
+    }
+
+    /// Frees a session whose end has panicked, and ends the streams that it publishes.
+    pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
+        let roles: Vec<_> =
+            self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
+        for role in roles {
+            match role {
+                SessionRole::Publisher { stream, .. } => self.end_stream_after_panic(stream),
+                SessionRole::Player(player) => {
+                    if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
+                        stream.players.retain(|other| other.session != id);
+                    }
+                    self.cx.streams.remove_if_idle(player.stream());
+                }
+            }
+        }
+        self.cx.free_session(id);
+    }
+
+    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another
+    /// publisher.
+    fn end_stream_after_panic(&mut self, id: StreamId) {
+        if let Some(stream) = self.cx.streams.get_mut(id) {
+            stream.drop_sinks();
+            stream.clear();
+        }
+        self.restart_players(id);
+        self.cx.streams.remove_if_idle(id);
+    }
+}
+
+impl Ctx {
+    /// Closes a session after a panic: logged as an error, since its state may be incomplete.
+    pub(in crate::engine) fn close_after_panic(&mut self, id: SessionId) {
+        self.close_at_level(id, "an error of the server, which the log tells above", log::Level::Error);
+    }
+}
