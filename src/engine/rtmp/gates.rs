@@ -63,7 +63,8 @@ impl Engine {
                 }
             }
             if let Some(state) = session.rtmp_mut() {
-                state.idle_since += now.saturating_duration_since(since);
+                // It may have lost a role meanwhile, by which the time begins anew.
+                state.idle_since = now.min(state.idle_since + now.saturating_duration_since(since));
             }
         }
         self.cx.resume_input(id);

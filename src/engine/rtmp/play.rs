@@ -42,7 +42,7 @@ impl Engine {
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             return self.finish_if_idle(id, &reason);
         }
-        self.leave(endpoint, LeaveReason::Replaced);
+        self.leave(endpoint, LeaveReason::NextRequest);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };

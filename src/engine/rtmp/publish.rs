@@ -12,7 +12,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::quantities::duration;
 use crate::engine::session::roles::SessionRole;
-use crate::engine::session::{STEP_DEADLINE, Session};
+use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::sink::{Finish, Outlet};
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::Timer;
@@ -32,8 +32,10 @@ const MAX_STREAMS_IN_GRACE: usize = 512;
 pub(in crate::engine) enum LeaveReason {
     /// Its client has asked for that, or it has played all that it asked for; the client is answered.
     Requested,
-    /// Another publish or play on the same message stream takes its place.
-    Replaced,
+    /// Another publish or play on the same message stream has been granted.
+    NextRequest,
+    /// Another publisher, which this session has, goes on with the stream.
+    Replaced(SessionId),
     /// The server ends it: a module has dismissed it, or the stream that it plays has ended.
     Ended,
     /// Its session ends without a stop command.
@@ -52,7 +54,7 @@ impl Engine {
     ) {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
-        self.leave(endpoint, LeaveReason::Replaced);
+        self.leave(endpoint, LeaveReason::NextRequest);
         if let Some(holder) = self.cx.streams.find(app, name).and_then(|stream| stream.publisher) {
             self.replace_publisher(holder, id);
         }
@@ -65,9 +67,7 @@ impl Engine {
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Publisher { stream: stream_id, msid });
-        self.cx.set_input_limits(id);
-        self.cx.work.actions.push_back(Action::DetectDeadPeer(id, DEAD_PUBLISHER));
-        self.cx.schedule_ping(id);
+        self.cx.begin_publishing(id);
         self.cx.wake_no_later_than(id, now + policy.drop_idle);
         let how = if continues { ", and goes on with it" } else { "" };
         log::info!("{id} publish {}/{name}{how}", self.app_name(app));
@@ -87,18 +87,10 @@ impl Engine {
 
     /// Ends a publisher whose stream continues with session `by`, which may be its own.
     fn replace_publisher(&mut self, holder: Endpoint, by: SessionId) {
-        let Endpoint { session: id, msid } = holder;
         self.cx.status(holder, (Level::Error, "NetStream.Publish.BadName"), "Replaced by another publisher");
-        let published = self.cx.sessions.get(id).and_then(|session| session.roles.published_on(msid));
-        if let Some(stream) = published {
-            self.each_module(|module, cx| module.on_publish_end(cx, stream, holder));
-            log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
-        }
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.remove(msid);
-        self.cx.set_input_limits(id);
-        if id != by {
-            self.finish_if_idle(id, "replaced by another publisher");
+        self.leave(holder, LeaveReason::Replaced(by));
+        if holder.session != by {
+            self.finish_if_idle(holder.session, "replaced by another publisher");
         }
     }
 
@@ -113,35 +105,14 @@ impl Engine {
 
     /// Ends the role of a message stream. Modules and players are told, and the client if it has requested this.
     pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, reason: LeaveReason) {
-        let Endpoint { session: id, msid } = endpoint;
-        let now = self.cx.now.instant;
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let Some(role) = session.roles.on(msid).filter(|role| role.msid() == msid).copied() else { return };
-        if let SessionRole::Publisher { stream, .. } = role {
-            self.each_module(|module, cx| module.on_publish_end(cx, stream, endpoint));
-        }
+        let session = self.cx.sessions.get(endpoint.session);
+        let role = session.and_then(|session| session.roles.on(endpoint.msid)).copied();
+        let Some(role) = role.filter(|role| role.msid() == endpoint.msid) else { return };
         match role {
-            SessionRole::Publisher { stream, .. } if reason == LeaveReason::ConnectionLost => {
-                self.publisher_lost(id, stream);
-            }
-            SessionRole::Publisher { stream, .. } => {
-                log::info!("{id} stops publishing {}", self.publisher_summary(stream));
-                self.end_stream(stream);
-            }
+            SessionRole::Publisher { stream, .. } => self.leave_publisher(endpoint, stream, reason),
             SessionRole::Player(player) => self.leave_player(endpoint, &player),
         }
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.remove(msid);
-        let publishes = session.roles.publishes();
-        let Some(state) = session.rtmp_mut() else { return };
-        state.idle_since = now;
-        let server = state.server;
-        if matches!(role, SessionRole::Publisher { .. }) && !publishes {
-            // From here on it may be silent for as long as any client.
-            let timeout = self.cx.servers.get(server).map_or(STEP_DEADLINE, |server| server.timeout);
-            self.cx.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
-            self.cx.set_input_limits(id);
-        }
+        self.cx.remove_role(endpoint);
         if reason == LeaveReason::Requested {
             let (code, text) = match role {
                 SessionRole::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
@@ -149,7 +120,22 @@ impl Engine {
             };
             self.cx.status(endpoint, (Level::Status, code), text);
             // The time for its next step begins.
-            self.cx.wake_no_later_than(id, now + STEP_DEADLINE);
+            self.cx.wake_no_later_than(endpoint.session, self.cx.now.instant + STEP_DEADLINE);
+        }
+    }
+
+    fn leave_publisher(&mut self, publisher: Endpoint, stream: StreamId, reason: LeaveReason) {
+        let id = publisher.session;
+        self.each_module(|module, cx| module.on_publish_end(cx, stream, publisher));
+        match reason {
+            LeaveReason::ConnectionLost => self.publisher_lost(id, stream),
+            LeaveReason::Replaced(by) => {
+                log::info!("{id} stops publishing {}; {by} goes on with it", self.publisher_summary(stream));
+            }
+            LeaveReason::Requested | LeaveReason::NextRequest | LeaveReason::Ended => {
+                log::info!("{id} stops publishing {}", self.publisher_summary(stream));
+                self.end_stream(stream);
+            }
         }
     }
 
@@ -217,6 +203,41 @@ impl Engine {
 impl Ctx {
     fn time_since(&self, since: Option<Instant>) -> Duration {
         since.map(|since| self.now.instant.saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    /// Gives a session what only publishers have: larger messages, and an early end if its host is gone.
+    fn begin_publishing(&mut self, id: SessionId) {
+        self.set_input_limits(id);
+        self.work.actions.push_back(Action::DetectDeadPeer(id, DEAD_PUBLISHER));
+        self.schedule_ping(id);
+    }
+
+    /// Takes a role from its session. With the last publisher goes what only publishers have.
+    fn remove_role(&mut self, endpoint: Endpoint) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(endpoint.session) else { return };
+        let published = session.roles.publishes();
+        session.roles.remove(endpoint.msid);
+        let publishes = session.roles.publishes();
+        let Some(state) = session.rtmp_mut() else { return };
+        state.idle_since = now;
+        if published && !publishes {
+            self.end_publishing(endpoint.session);
+        }
+    }
+
+    /// Takes from a session what only publishers have: it may be silent for as long as any client, has smaller messages,
+    /// and is not held for its media time.
+    fn end_publishing(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let is_paced = session.life == Life::Open && session.paced_until.is_some();
+        let server = session.rtmp().and_then(|state| self.servers.get(state.server));
+        let timeout = server.map_or(STEP_DEADLINE, |server| server.timeout);
+        self.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
+        self.set_input_limits(id);
+        if is_paced {
+            self.resume_after_pace(id);
+        }
     }
 
     /// Sets the input limits of a session: larger ones if it publishes.

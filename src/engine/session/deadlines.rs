@@ -130,7 +130,7 @@ impl Ctx {
     }
 
     /// Reads a session again that was held to slow it. It could not be heard meanwhile, so its silence counts from now.
-    fn resume_after_pace(&mut self, id: SessionId) {
+    pub(in crate::engine) fn resume_after_pace(&mut self, id: SessionId) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.paced_until = None;

@@ -107,7 +107,7 @@ pub struct Stream {
     pub(in crate::engine) timeline: Timeline,
     pub(in crate::engine) pictures: Pictures,
     pub(in crate::engine) pace: Pace,
-    /// Whether a publisher has been slowed, which is logged once.
+    /// Whether the publisher has been slowed, which is logged once.
     pub(in crate::engine) was_paced: bool,
     /// Counts of what the publisher has sent.
     pub(in crate::engine) tally: Tally,
@@ -237,6 +237,7 @@ impl Stream {
         self.timeline.change_publisher();
         self.pictures = Pictures::default();
         self.pace.change_publisher();
+        self.was_paced = false;
         self.headers = StreamHeaders::default();
         self.facts = StreamFacts::default();
         self.key_frames = KeyFrames::default();
@@ -252,7 +253,6 @@ impl Stream {
         self.started = None;
         self.publisher_since = None;
         self.last_media = None;
-        self.was_paced = false;
         self.bytes_in = 0;
         self.frames_in = 0;
     }

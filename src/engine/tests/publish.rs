@@ -358,3 +358,24 @@ fn a_session_that_only_published_may_be_silent_as_long_as_any() {
     world.engine.input(publisher.id, &bytes, world.now);
     assert!(world.end_turn().contains(&Action::DetectDeadPeer(publisher.id, Duration::from_secs(60))));
 }
+
+#[test]
+fn a_publisher_that_is_replaced_has_what_any_client_has_from_then_on() {
+    let (mut world, _) = world("publish_conflict replace;");
+    let mut first = Client::publish(&mut world, "a");
+    first.command_on(&mut world, 2, &["play".into(), 3.0.into(), Value::Null, "b".into()]);
+    first.frame(&mut world, Kind::Audio, 0, AUDIO);
+    for time in 1..6 {
+        first.frame(&mut world, Kind::Audio, time * 9000, AUDIO);
+    }
+    assert!(world.engine.is_held(first.id), "its media time is ahead of the clock");
+    let second = Client::connect(&mut world, "live");
+    let values = ["publish".into(), 2.0.into(), Value::Null, "a".into()];
+    let mut bytes = Vec::new();
+    write_message(&mut bytes, 128, 3, (MessageType::CommandAmf0, 1, 0), &amf0::encode_all(&values));
+    world.engine.input(second.id, &bytes, world.now);
+    let actions = world.end_turn();
+    assert!(world.is_open(first.id) && world.is_open(second.id));
+    assert!(actions.contains(&Action::DetectDeadPeer(first.id, Duration::from_secs(60))), "{actions:?}");
+    assert!(!world.engine.is_held(first.id));
+}
