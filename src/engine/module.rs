@@ -31,6 +31,9 @@ use crate::engine::request::Request;
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
 ///
 /// A hook gets the context but cannot call the engine: it queues (send, close, timers), and later steps act.
+///
+/// Hooks for begin and end come in pairs, also for a module that has panicked in the first, and whatever has panicked
+/// between them.
 pub trait Module {
     /// The module's name: that of its file, and the prefix of its directives where they have one.
     fn name(&self) -> &'static str;
@@ -91,7 +94,7 @@ pub trait Module {
     /// A player has joined a stream, which need not have a publisher yet.
     fn on_play_start(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
-    /// A player is about to leave its stream.
+    /// A player leaves its stream; its session still has the role.
     fn on_play_end(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint) {}
 
     /// A player has paused, resumed, sought, or switched audio or video on or off; it has been answered.

@@ -6,7 +6,7 @@
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::{SessionId, StreamId};
+use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::module::Module;
 use crate::engine::panics::Panics;
 use crate::engine::session::roles::SessionRole;
@@ -35,11 +35,24 @@ impl Engine {
         }
     }
 
-    /// Calls a hook of every module, in order; a panic in one does not keep the others from theirs.
-    pub(in crate::engine) fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) {
-        let panics = self.panics();
+    /// Calls a hook of every module, in order; a panic in one does not keep the others from theirs. False if one has
+    /// panicked.
+    pub(in crate::engine) fn each_module(&mut self, mut hook: impl FnMut(&mut dyn Module, &mut Ctx)) -> bool {
+        let (panics, mut done) = (self.panics(), true);
         for module in &mut self.modules {
-            panics.contain(|| hook(module.as_mut(), &mut self.cx));
+            done &= panics.contain(|| hook(module.as_mut(), &mut self.cx)).is_some();
+        }
+        done
+    }
+
+    /// Calls a hook of every module for a session, and closes that if one has panicked.
+    pub(in crate::engine) fn each_module_for(
+        &mut self,
+        id: SessionId,
+        hook: impl FnMut(&mut dyn Module, &mut Ctx),
+    ) {
+        if !self.each_module(hook) {
+            self.cx.close_after_panic(id);
         }
     }
 
@@ -57,27 +70,33 @@ impl Engine {
         }
     }
 
-    /// Frees a session whose end has panicked, and ends the streams that it publishes.
+    /// Frees a session whose end has panicked, with what is left of its roles.
     pub(in crate::engine) fn free_after_panic(&mut self, id: SessionId) {
-        let roles: Vec<_> =
-            self.cx.sessions.get(id).into_iter().flat_map(|session| session.roles.iter()).copied().collect();
+        let session = self.cx.sessions.get(id);
+        let roles: Vec<_> = session.into_iter().flat_map(|session| session.roles.iter()).copied().collect();
         for role in roles {
+            let (endpoint, stream) = (Endpoint { session: id, msid: role.msid() }, role.stream());
+            let publisher = self.cx.streams.get(stream).and_then(|stream| stream.publisher);
             match role {
-                SessionRole::Publisher { stream, .. } => self.end_stream_after_panic(stream),
-                SessionRole::Player(player) => {
-                    if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
-                        stream.players.retain(|other| other.session != id);
-                    }
-                    self.cx.streams.remove_if_idle(player.stream());
+                SessionRole::Publisher { .. } if publisher == Some(endpoint) => {
+                    self.end_stream_after_panic(stream);
+                }
+                SessionRole::Publisher { .. } => {}
+                SessionRole::Player(_) => {
+                    self.call_play_end(stream, endpoint);
+                    self.cx.streams.remove_if_idle(stream);
                 }
             }
         }
+        self.announce_end(id);
         self.cx.free_session(id);
     }
 
-    /// Ends a stream after a panic: its sinks are dropped without being finished, and its players wait for another
-    /// publisher.
+    /// Ends a stream after a panic: modules get the ends that they have not had, its sinks are dropped without being
+    /// finished, and its players wait for another publisher.
     fn end_stream_after_panic(&mut self, id: StreamId) {
+        self.call_publish_end(id);
+        self.call_stream_end(id);
         if let Some(stream) = self.cx.streams.get_mut(id) {
             stream.drop_sinks();
             stream.clear();

@@ -45,8 +45,6 @@ impl Engine {
         self.leave(endpoint, LeaveReason::NextRequest);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         let stream_id = self.cx.find_or_create_stream(app, name);
-        let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        stream.players.push(endpoint);
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
         self.cx.schedule_ping(id);
@@ -74,9 +72,7 @@ impl Engine {
         if starts {
             self.push_answer_wait(endpoint);
         }
-        for module in &mut self.modules {
-            module.on_play_start(&mut self.cx, stream_id, endpoint);
-        }
+        self.call_play_start(stream_id, endpoint);
     }
 
     /// Applies a player's command and answers it. A live stream cannot be sought; the player starts again where the
@@ -133,9 +129,8 @@ impl Engine {
     }
 
     pub(in crate::engine) fn leave_player(&mut self, endpoint: Endpoint, player: &Player) {
-        self.each_module(|module, cx| module.on_play_end(cx, player.stream(), endpoint));
-        if let Some(stream) = self.cx.streams.get_mut(player.stream()) {
-            stream.players.retain(|&other| other != endpoint);
+        self.call_play_end(player.stream(), endpoint);
+        if let Some(stream) = self.cx.streams.get(player.stream()) {
             let lost = match player.dropped() {
                 0 => String::new(),
                 dropped => format!(", {} frames left out", count(dropped)),

@@ -76,13 +76,9 @@ impl Engine {
             self.restart_players(stream_id);
         } else {
             self.tell_players_of_begin(stream_id);
-            for module in &mut self.modules {
-                module.on_stream_start(&mut self.cx, stream_id);
-            }
+            self.call_stream_start(stream_id, endpoint);
         }
-        for module in &mut self.modules {
-            module.on_publish_start(&mut self.cx, stream_id, endpoint);
-        }
+        self.call_publish_start(stream_id, endpoint);
     }
 
     /// Ends a publisher whose stream continues with session `by`, which may be its own.
@@ -126,7 +122,10 @@ impl Engine {
 
     fn leave_publisher(&mut self, publisher: Endpoint, stream: StreamId, reason: LeaveReason) {
         let id = publisher.session;
-        self.each_module(|module, cx| module.on_publish_end(cx, stream, publisher));
+        if self.cx.streams.get(stream).is_none_or(|stream| stream.publisher != Some(publisher)) {
+            return; // the stream has ended by a panic
+        }
+        self.call_publish_end(stream);
         match reason {
             LeaveReason::ConnectionLost => self.publisher_lost(id, stream),
             LeaveReason::Replaced(by) => {
@@ -146,7 +145,8 @@ impl Engine {
         let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
-        let may_wait = !grace.is_zero() && !self.cx.draining;
+        // After a panic the end of the stream may be half done.
+        let may_wait = !grace.is_zero() && !self.cx.draining && stream.pending_ends.stream;
         if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {
             let full = if may_wait { "; too many streams wait for publishers already" } else { "" };
             log::info!("{id} stops publishing {summary}{why}{full}");
@@ -182,7 +182,7 @@ impl Engine {
     }
 
     fn end_stream(&mut self, stream_id: StreamId) {
-        self.each_module(|module, cx| module.on_stream_end(cx, stream_id));
+        self.call_stream_end(stream_id);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let why = if self.cx.draining { Finish::ServerStops } else { Finish::StreamEnded };
         let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };

@@ -87,40 +87,41 @@ impl Engine {
             self.cx.work.ending.push_back(id);
             return;
         }
-        self.close_hooks(id);
-        let now = self.cx.now.instant;
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let (reason, level) = match &session.life {
-            Life::Finishing(reason) => (reason.clone(), log::Level::Info),
-            Life::Closing(reason, level) => (reason.clone(), *level),
-            Life::Gone => ("".into(), log::Level::Trace),
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        match session.life {
+            Life::Finishing(_) | Life::Closing(..) => self.announce_end(id),
+            Life::Gone => {}
             Life::Open | Life::Flushing | Life::HalfClosed(_) => return,
-        };
-        if !reason.is_empty() {
-            let (level, seconds) = (session.log_level(level), (now - session.opened).as_secs());
-            let (received, sent) = (session.bytes_in, session.bytes_out);
-            // No line before this one has the address of an RTMP client that is not connected to an application.
-            let is_unknown = session.rtmp().is_some_and(|state| state.app.is_none());
-            let from = if is_unknown { format!("from {}, ", session.peer) } else { String::new() };
-            log::log!(level, "{id} closed: {reason} ({from}{seconds} s, {received} bytes in, {sent} out)");
         }
-        if matches!(session.life, Life::Finishing(_)) {
-            session.life = Life::Flushing;
-            // If the peer takes nothing, the deadline of the queue ends this.
-            let at = session.lingers_until();
-            self.cx.work.lingering.push_back(id);
-            self.cx.reset_timer(id, at);
-            return;
+        match self.cx.sessions.get(id) {
+            Some(session) if session.life == Life::Flushing => {
+                // If the peer takes nothing, the deadline of the queue ends this.
+                let at = session.lingers_until();
+                self.cx.work.lingering.push_back(id);
+                self.cx.reset_timer(id, at);
+            }
+            _ => self.cx.free_session(id),
         }
-        self.cx.free_session(id);
     }
 
-    /// Calls `on_close` of the modules, once: a session whose queue is being sent has had the call already.
-    fn close_hooks(&mut self, id: SessionId) {
+    /// Tells modules and log that a session ends. That happens once, as the session changes its state before.
+    pub(in crate::engine) fn announce_end(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let (next, reason, level) = match &session.life {
+            Life::Finishing(reason) => (Life::Flushing, reason.clone(), log::Level::Info),
+            Life::Closing(reason, level) => (Life::Gone, reason.clone(), *level),
+            Life::Open | Life::Flushing | Life::HalfClosed(_) | Life::Gone => return,
+        };
+        session.life = next;
+        self.each_module(|module, cx| module.on_close(cx, id));
         let Some(session) = self.cx.sessions.get(id) else { return };
-        if matches!(session.life, Life::Finishing(_) | Life::Closing(..)) {
-            self.each_module(|module, cx| module.on_close(cx, id));
-        }
+        let level = session.log_level(level);
+        let seconds = (self.cx.now.instant - session.opened).as_secs();
+        let (received, sent) = (session.bytes_in, session.bytes_out);
+        // No line before this one has the address of an RTMP client that is not connected to an application.
+        let is_unknown = session.rtmp().is_some_and(|state| state.app.is_none());
+        let from = if is_unknown { format!("from {}, ", session.peer) } else { String::new() };
+        log::log!(level, "{id} closed: {reason} ({from}{seconds} s, {received} bytes in, {sent} out)");
     }
 }
 

@@ -7,6 +7,7 @@
 pub(in crate::engine) mod awaited;
 pub(in crate::engine) mod gop;
 pub(in crate::engine) mod headers;
+pub(in crate::engine) mod hooks;
 pub(in crate::engine) mod key_frames;
 pub(in crate::engine) mod name;
 pub(in crate::engine) mod pace;
@@ -127,7 +128,16 @@ pub struct Stream {
     pub frames_in: u64,
     /// The memory that its frames take, whoever holds them.
     pub(in crate::engine) meter: Meter,
+    pub(in crate::engine) pending_ends: PendingEnds,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
+}
+
+/// The hooks for the end that are still to be called, as those for the begin have been: for the stream, and for its
+/// publisher. Those for the players are to be called for each in `Stream::players`.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct PendingEnds {
+    pub stream: bool,
+    pub publisher: Option<Endpoint>,
 }
 
 impl Stream {
@@ -353,6 +363,7 @@ impl Streams {
             bytes_in: 0,
             frames_in: 0,
             meter: self.meter.part(),
+            pending_ends: PendingEnds::default(),
             sinks: Vec::new(),
         });
         self.names.insert((app, name.clone()), id);
@@ -364,6 +375,7 @@ impl Streams {
         let idle = |stream: &Stream| !stream.is_live() && stream.players.is_empty();
         if self.get(id).is_some_and(idle) {
             let stream = self.slab.remove(id.slot());
+            debug_assert!(!stream.pending_ends.stream && stream.pending_ends.publisher.is_none());
             self.names.remove(&(stream.app, stream.name));
         }
     }

@@ -180,7 +180,7 @@ impl Client {
     /// Sends the handshake, and a `connect` with these texts.
     fn connect_with(&mut self, world: &mut World, texts: &[(&str, &str)]) {
         self.send(world, &[[3].as_slice(), &[0; 2 * 1536]].concat());
-        let object = texts.iter().fold(Object::default(), |object, (name, text)| object.with(*name, *text));
+        let object = texts.iter().fold(Object::default(), |object, (name, text)| object.with(name, *text));
         self.command(world, &["connect".into(), 1.0.into(), Value::Object(object)]);
     }
 

@@ -1,5 +1,8 @@
 //! Panics: each ends what it came from and nothing else.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 use crate::engine::tests::*;
@@ -10,46 +13,85 @@ enum Point {
     Nowhere,
     Gate,
     Frame,
-    Join,
+    StreamStart,
     StreamEnd,
+    PublishStart,
+    PublishEnd,
+    PlayStart,
+    PlayEnd,
     Close,
     SinkFrame,
     SinkFinish,
     SinkDiscontinuity,
+    /// Not allowed to any sink. It stands for a fault of the engine between two hooks.
+    SinkDrop,
     Player,
     Timer,
     HttpRequest,
 }
 
-/// Panics only for streams named "bad".
-struct Faulty {
+/// The state that the modules and sinks share with the test.
+#[derive(Clone)]
+struct Shared {
     at: Rc<Cell<Point>>,
     timers: Rc<Cell<u64>>,
     finished: Rc<Cell<usize>>,
+    /// The calls of begin and end hooks, by module and subject: so many of each.
+    pairs: Rc<RefCell<BTreeMap<String, [usize; 2]>>>,
+}
+
+/// Panics at a point, and for streams named "bad" only.
+struct Faulty {
+    shared: Shared,
+}
+
+/// A module that does not panic, behind all others, and gets the same hooks.
+struct Witness {
+    shared: Shared,
 }
 
 struct FaultySink {
-    at: Rc<Cell<Point>>,
-    finished: Rc<Cell<usize>>,
+    shared: Shared,
 }
 
 impl Sink for FaultySink {
     fn frame(&mut self, _: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
-        assert_ne!(self.at.get(), Point::SinkFrame);
+        assert_ne!(self.shared.at.get(), Point::SinkFrame);
         Ok(())
     }
 
     fn discontinuity(&mut self, _: &mut Outlet<'_>) {
-        assert_ne!(self.at.get(), Point::SinkDiscontinuity);
+        assert_ne!(self.shared.at.get(), Point::SinkDiscontinuity);
     }
 
     fn finish(&mut self, _: Finish, _: &mut Outlet<'_>) {
-        assert_ne!(self.at.get(), Point::SinkFinish);
-        self.finished.set(self.finished.get() + 1);
+        assert_ne!(self.shared.at.get(), Point::SinkFinish);
+        self.shared.finished.set(self.shared.finished.get() + 1);
     }
 }
 
-impl Faulty {
+impl Drop for FaultySink {
+    fn drop(&mut self) {
+        assert_ne!(self.shared.at.get(), Point::SinkDrop);
+    }
+}
+
+impl Shared {
+    fn begin(&self, module: &str, subject: &str, id: impl Debug) {
+        self.pairs.borrow_mut().entry(format!("{module} {subject} {id:?}")).or_default()[0] += 1;
+    }
+
+    fn end(&self, module: &str, subject: &str, id: impl Debug) {
+        self.pairs.borrow_mut().entry(format!("{module} {subject} {id:?}")).or_default()[1] += 1;
+    }
+
+    /// The hooks without exactly one end for each begin.
+    fn unpaired(&self) -> Vec<String> {
+        let pairs = self.pairs.borrow();
+        let unpaired = pairs.iter().filter(|(_, count)| **count != [1, 1]);
+        unpaired.map(|(call, [begins, ends])| format!("{call}: {begins} begins, {ends} ends")).collect()
+    }
+
     fn fail_for(&self, cx: &Ctx, stream: StreamId, point: Point) {
         let is_bad = cx.streams.get(stream).is_some_and(|stream| stream.name.as_str() == "bad");
         assert!(!is_bad || self.at.get() != point);
@@ -70,33 +112,53 @@ impl Module for Faulty {
     }
 
     fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
-        assert!(request.name != "bad" || self.at.get() != Point::Gate, "Gate");
+        assert!(request.name != "bad" || self.shared.at.get() != Point::Gate, "Gate");
         Verdict::Continue
     }
 
-    fn on_stream_start(&mut self, cx: &mut Ctx, stream: StreamId) {
-        let sink = FaultySink { at: Rc::clone(&self.at), finished: Rc::clone(&self.finished) };
-        let stream = cx.streams.get_mut(stream).unwrap();
+    fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
+        self.shared.begin("faulty", "stream", id);
+        self.shared.fail_for(cx, id, Point::StreamStart);
+        let stream = cx.streams.get_mut(id).unwrap();
         if stream.name.as_str() == "bad" {
-            stream.add_sink("faulty", Box::new(sink));
+            stream.add_sink("faulty", Box::new(FaultySink { shared: self.shared.clone() }));
         }
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, stream: StreamId) {
-        self.fail_for(cx, stream, Point::StreamEnd);
+        self.shared.end("faulty", "stream", stream);
+        self.shared.fail_for(cx, stream, Point::StreamEnd);
     }
 
-    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, _: Endpoint) {
-        self.fail_for(cx, stream, Point::Join);
+    fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        self.shared.begin("faulty", "publish", publisher);
+        self.shared.fail_for(cx, stream, Point::PublishStart);
     }
 
-    fn on_close(&mut self, _: &mut Ctx, _: SessionId) {
-        assert_ne!(self.at.get(), Point::Close);
+    fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        self.shared.end("faulty", "publish", publisher);
+        self.shared.fail_for(cx, stream, Point::PublishEnd);
+    }
+
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        self.shared.begin("faulty", "play", player);
+        self.shared.fail_for(cx, stream, Point::PlayStart);
+    }
+
+    fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        self.shared.end("faulty", "play", player);
+        self.shared.fail_for(cx, stream, Point::PlayEnd);
+    }
+
+    fn on_close(&mut self, _: &mut Ctx, id: SessionId) {
+        self.shared.begin("faulty", "close", id);
+        self.shared.end("faulty", "close", id);
+        assert_ne!(self.shared.at.get(), Point::Close);
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, _: &Rc<Frame>) {
-        self.fail_for(cx, stream, Point::Frame);
-        if self.at.get() == Point::Player {
+        self.shared.fail_for(cx, stream, Point::Frame);
+        if self.shared.at.get() == Point::Player {
             let mut count = 0;
             cx.for_each_player(stream, |_, _| {
                 count += 1;
@@ -107,36 +169,89 @@ impl Module for Faulty {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        self.timers.set(self.timers.get() + 1);
+        self.shared.timers.set(self.shared.timers.get() + 1);
         cx.set_module_timer("faulty", cx.now.instant + Duration::from_secs(1), token);
-        assert_ne!(self.at.get(), Point::Timer);
+        assert_ne!(self.shared.at.get(), Point::Timer);
     }
 
     fn on_http(&mut self, _: &mut Ctx, _: &HttpRequest) -> Option<Answer> {
-        assert_ne!(self.at.get(), Point::HttpRequest);
+        assert_ne!(self.shared.at.get(), Point::HttpRequest);
         None
     }
 }
 
-/// A server with the module, which contains panics, and the state shared with the test.
+impl Module for Witness {
+    fn name(&self) -> &'static str {
+        "witness"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        &[]
+    }
+
+    fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
+        Ok(())
+    }
+
+    fn on_stream_start(&mut self, _: &mut Ctx, stream: StreamId) {
+        self.shared.begin("witness", "stream", stream);
+    }
+
+    fn on_stream_end(&mut self, cx: &mut Ctx, stream: StreamId) {
+        assert!(cx.streams.get(stream).is_some());
+        self.shared.end("witness", "stream", stream);
+    }
+
+    fn on_publish_start(&mut self, _: &mut Ctx, _: StreamId, publisher: Endpoint) {
+        self.shared.begin("witness", "publish", publisher);
+    }
+
+    fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        assert!(cx.streams.get(stream).is_some());
+        self.shared.end("witness", "publish", publisher);
+    }
+
+    fn on_play_start(&mut self, _: &mut Ctx, _: StreamId, player: Endpoint) {
+        self.shared.begin("witness", "play", player);
+    }
+
+    fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        assert!(cx.streams.get(stream).is_some());
+        self.shared.end("witness", "play", player);
+    }
+
+    fn on_close(&mut self, _: &mut Ctx, id: SessionId) {
+        self.shared.begin("witness", "close", id);
+        self.shared.end("witness", "close", id);
+    }
+}
+
+/// A server with the modules, which contains panics, and the state shared with the test.
 struct Site {
     world: World,
-    at: Rc<Cell<Point>>,
-    timers: Rc<Cell<u64>>,
-    finished: Rc<Cell<usize>>,
+    shared: Shared,
 }
 
 impl Site {
     fn new() -> Self {
-        let (at, timers, finished) = (Rc::new(Cell::new(Point::Nowhere)), Rc::default(), Rc::default());
-        let faulty =
-            Faulty { at: Rc::clone(&at), timers: Rc::clone(&timers), finished: Rc::clone(&finished) };
+        Self::configured("")
+    }
+
+    fn configured(directives: &str) -> Self {
+        let shared = Shared {
+            at: Rc::new(Cell::new(Point::Nowhere)),
+            timers: Rc::default(),
+            finished: Rc::default(),
+            pairs: Rc::default(),
+        };
         let mut modules = table();
-        modules.insert(0, Box::new(faulty));
-        let http = "http { server { listen 127.0.0.1:0; } }";
-        let mut world = World::configured(modules, &format!("{CONFIG}{http}"));
+        modules.insert(0, Box::new(Faulty { shared: shared.clone() }));
+        modules.push(Box::new(Witness { shared: shared.clone() }));
+        let rtmp = CONFIG.replace("live on;", &format!("live on; {directives}"));
+        let mut world =
+            World::configured(modules, &format!("{rtmp} http {{ server {{ listen 127.0.0.1:0; }} }}"));
         world.engine.cx.panics = Panics::contained();
-        Self { world, at, timers, finished }
+        Self { world, shared }
     }
 
     /// A publisher and a player of a stream, and the player's messages of a key frame.
@@ -147,11 +262,20 @@ impl Site {
         publisher.frame(&mut self.world, Kind::Video, 0, KEY);
         (publisher, player)
     }
+
+    fn lose(&mut self, client: &Client) {
+        self.world.engine.disconnected(client.id, "gone", self.world.now);
+        self.world.end_turn();
+    }
+
+    fn panics(&self) -> u64 {
+        self.world.engine.cx.panics.count()
+    }
 }
 
 /// Checks after a panic: the other stream continues, and the name can be used again.
 fn expect_service(site: &mut Site, other: &mut (Client, Client)) {
-    site.at.set(Point::Nowhere);
+    site.shared.at.set(Point::Nowhere);
     other.0.frame(&mut site.world, Kind::Video, 40, INTER);
     assert!(!other.1.media(&mut site.world).is_empty(), "the other stream's player");
     site.world.pass(3);
@@ -162,16 +286,16 @@ fn expect_service(site: &mut Site, other: &mut (Client, Client)) {
 
 #[test]
 fn a_panic_for_a_session_ends_that_session_only() {
-    for point in [Point::Gate, Point::Frame, Point::Join, Point::StreamEnd, Point::Close] {
+    for point in [Point::Gate, Point::Frame, Point::PlayStart, Point::StreamEnd, Point::Close] {
         let mut site = Site::new();
         let mut other = site.stream("good");
         let mut bad = Client::connect(&mut site.world, "live");
         if point != Point::Gate {
             bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
         }
-        site.at.set(point);
+        site.shared.at.set(point);
         let victim = match point {
-            Point::Join => Client::playing(&mut site.world, "bad").id,
+            Point::PlayStart => Client::playing(&mut site.world, "bad").id,
             Point::Gate => {
                 bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
                 bad.id
@@ -187,14 +311,117 @@ fn a_panic_for_a_session_ends_that_session_only() {
         };
         site.world.end_turn();
         assert!(site.world.engine.cx.sessions.get(victim).is_none(), "{point:?}");
-        assert!(site.world.engine.cx.panics.count() > 0, "{point:?}");
-        if point == Point::Join {
+        assert!(site.panics() > 0, "{point:?}");
+        if point == Point::PlayStart {
             assert!(site.world.is_open(bad.id));
             site.world.engine.disconnected(bad.id, "gone", site.world.now);
             site.world.end_turn();
         }
         expect_service(&mut site, &mut other);
     }
+}
+
+/// The ways in which the publisher of the faulty stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Stop,
+    Lost,
+    Replaced,
+    Dismissed,
+    ServerStops,
+}
+
+#[test]
+fn each_module_gets_one_end_for_each_begin_whatever_panics() {
+    use Point::*;
+    let points = [
+        Gate,
+        Frame,
+        StreamStart,
+        StreamEnd,
+        PublishStart,
+        PublishEnd,
+        PlayStart,
+        PlayEnd,
+        Close,
+        SinkFrame,
+        SinkFinish,
+        SinkDiscontinuity,
+        SinkDrop,
+        Player,
+    ];
+    for (point, end) in points.into_iter().flat_map(|point| {
+        [End::Stop, End::Lost, End::Replaced, End::Dismissed, End::ServerStops].map(|end| (point, end))
+    }) {
+        let mut site = Site::configured("publish_conflict replace; publish_grace 2s;");
+        let _good = site.stream("good");
+        site.shared.at.set(point);
+        let (mut publisher, player) = site.stream("bad");
+        let second = Client::play(&mut site.world, "bad");
+        publisher.frame(&mut site.world, Kind::Video, 40, INTER);
+        site.lose(&second);
+        match end {
+            End::Stop => {
+                publisher.command(&mut site.world, &["closeStream".into(), 0.0.into(), Value::Null]);
+            }
+            End::Lost => site.lose(&publisher),
+            End::Replaced => drop(Client::publish(&mut site.world, "bad")),
+            End::Dismissed => {
+                let bad = site.world.engine.cx.streams.iter().find(|stream| stream.name.as_str() == "bad");
+                if let Some(id) = bad.map(|stream| stream.id) {
+                    site.world.engine.cx.dismiss(id, "no more");
+                }
+                site.world.end_turn();
+            }
+            End::ServerStops => {
+                site.world.engine.stop(site.world.now);
+                site.world.end_turn();
+            }
+        }
+        site.lose(&publisher);
+        site.lose(&player);
+        site.world.pass(3);
+        for id in site.world.engine.cx.sessions.ids() {
+            site.world.engine.disconnected(id, "gone", site.world.now);
+        }
+        site.world.end_turn();
+        site.world.pass(3);
+        assert_eq!(site.shared.unpaired(), [""; 0], "{point:?}, {end:?}");
+        assert_eq!(site.world.engine.session_count(), 0, "{point:?}, {end:?}");
+        assert_eq!(site.world.engine.cx.streams.iter().count(), 0, "{point:?}, {end:?}");
+        let may_be_calm = point == SinkDiscontinuity && end != End::Lost && end != End::Replaced;
+        assert!(site.panics() > 0 || may_be_calm, "{point:?}, {end:?}");
+    }
+}
+
+#[test]
+fn a_stream_whose_timer_panics_ends_for_modules_and_players() {
+    let mut site = Site::configured("publish_grace 2s;");
+    let (publisher, mut player) = site.stream("bad");
+    player.receive(&mut site.world);
+    site.lose(&publisher);
+    site.shared.at.set(Point::SinkDrop);
+    site.world.pass(2);
+    assert_eq!(site.panics(), 1);
+    site.shared.at.set(Point::Nowhere);
+    assert!(site.world.is_open(player.id));
+    let mut next = Client::publish(&mut site.world, "bad");
+    next.frame(&mut site.world, Kind::Video, 0, HEADER);
+    next.frame(&mut site.world, Kind::Video, 0, KEY);
+    assert_eq!(player.media(&mut site.world).len(), 2);
+    site.lose(&next);
+    site.lose(&player);
+    site.world.pass(3);
+    assert_eq!(site.world.engine.cx.streams.iter().count(), 0);
+    let streams: Vec<_> = site
+        .shared
+        .pairs
+        .borrow()
+        .iter()
+        .filter(|(call, _)| call.contains("stream"))
+        .map(|(_, count)| *count)
+        .collect();
+    assert_eq!(streams, [[2, 2]; 2], "one stream, twice live, of two modules");
 }
 
 #[test]
@@ -204,17 +431,17 @@ fn a_sink_that_panics_is_dropped_and_its_stream_continues() {
         let mut other = site.stream("good");
         let (mut publisher, mut player) = site.stream("bad");
         player.receive(&mut site.world);
-        site.at.set(point);
+        site.shared.at.set(point);
         if point == Point::SinkFrame {
             publisher.frame(&mut site.world, Kind::Video, 40, INTER);
             publisher.frame(&mut site.world, Kind::Video, 80, INTER);
             assert_eq!(player.media(&mut site.world).len(), 2);
-            assert_eq!(site.world.engine.cx.panics.count(), 1);
+            assert_eq!(site.panics(), 1);
         }
         site.world.engine.disconnected(publisher.id, "gone", site.world.now);
         site.world.engine.disconnected(player.id, "gone", site.world.now);
         site.world.end_turn();
-        assert_eq!(site.finished.get(), usize::from(point == Point::SinkDiscontinuity), "{point:?}");
+        assert_eq!(site.shared.finished.get(), usize::from(point == Point::SinkDiscontinuity), "{point:?}");
         expect_service(&mut site, &mut other);
     }
 }
@@ -223,14 +450,14 @@ fn a_sink_that_panics_is_dropped_and_its_stream_continues() {
 fn a_sink_that_panics_when_another_publisher_takes_over_is_dropped() {
     let mut site = Site::new();
     let (first, mut player) = site.stream("bad");
-    site.at.set(Point::SinkDiscontinuity);
+    site.shared.at.set(Point::SinkDiscontinuity);
     site.world.now.instant += Duration::from_secs(6);
     let mut second = Client::publish(&mut site.world, "bad");
     assert!(site.world.is_open(second.id) && !site.world.is_open(first.id));
     second.frame(&mut site.world, Kind::Video, 0, HEADER);
     second.frame(&mut site.world, Kind::Video, 0, KEY);
     assert!(player.media(&mut site.world).len() >= 4);
-    assert_eq!(site.world.engine.cx.panics.count(), 1);
+    assert_eq!(site.panics(), 1);
 }
 
 #[test]
@@ -238,7 +465,7 @@ fn a_panic_while_a_player_is_served_ends_that_player_only() {
     let mut site = Site::new();
     let (mut publisher, first) = site.stream("bad");
     let [second, mut third] = [(); 2].map(|()| Client::play(&mut site.world, "bad"));
-    site.at.set(Point::Player);
+    site.shared.at.set(Point::Player);
     publisher.frame(&mut site.world, Kind::Video, 40, KEY);
     let open = [&publisher, &first, &second, &third].map(|client| site.world.is_open(client.id));
     assert_eq!(open, [true, true, false, true]);
@@ -251,11 +478,11 @@ fn a_panic_in_a_timer_or_a_request_ends_no_more_than_that() {
     let mut other = site.stream("good");
     let at = site.world.now.instant;
     site.world.engine.cx.set_module_timer("faulty", at, 1);
-    site.at.set(Point::Timer);
+    site.shared.at.set(Point::Timer);
     site.world.pass(3);
-    assert_eq!(site.timers.get(), 3, "the timer that was set before is there");
+    assert_eq!(site.shared.timers.get(), 3, "the timer that was set before is there");
 
-    site.at.set(Point::HttpRequest);
+    site.shared.at.set(Point::HttpRequest);
     let [bad, good] = [(); 2].map(|()| site.world.engine.accept(1, ENDS, site.world.now).unwrap());
     site.world.engine.input(bad, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", site.world.now);
     site.world.end_turn();
@@ -268,7 +495,7 @@ fn a_panic_in_a_timer_or_a_request_ends_no_more_than_that() {
 fn in_a_debug_build_a_panic_ends_the_process() {
     let mut site = Site::new();
     site.world.engine.cx.panics = Panics::default();
-    site.at.set(Point::Gate);
+    site.shared.at.set(Point::Gate);
     let mut bad = Client::connect(&mut site.world, "live");
     bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
 }
