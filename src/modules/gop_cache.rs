@@ -78,7 +78,7 @@ impl Module for GopCache {
         let Some(Some(limits)) = self.apps.get(stream.app.0) else { return };
         // Players get the latest metadata first in any case.
         if frame.role == Role::Empty || frame.is_metadata() {
-            stream.gop.reopen();
+            stream.gop.drop_opening();
         } else {
             stream.gop.push(frame, &stream.headers, *limits);
         }

@@ -155,7 +155,7 @@ pub(in crate::engine) struct Locations {
     /// By location id.
     keep_alive: Vec<KeepAlive>,
     /// By location id.
-    patience: Vec<Patience>,
+    send_settings: Vec<SendSettings>,
     /// By location id: whether it is named.
     named: Vec<bool>,
     /// By location id: `log_not_found`.
@@ -173,7 +173,7 @@ pub(in crate::engine) struct KeepAlive {
 
 /// `send_timeout` and `send_min_rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Patience {
+struct SendSettings {
     /// The longest time without progress.
     pause: Duration,
     /// The least mean rate, bytes a second; 0 for any.
@@ -198,7 +198,7 @@ impl Locations {
         for (index, location) in all.iter().enumerate() {
             let id = LocationId(index);
             locations.keep_alive.push(location.scope.custom("keepalive_timeout"));
-            locations.patience.push(Patience::read(&location.scope));
+            locations.send_settings.push(SendSettings::read(&location.scope));
             locations.named.push(location.kind == LocationKind::Named);
             locations.logs_not_found.push(location.scope.flag("log_not_found"));
             if location.kind == LocationKind::Server {
@@ -250,7 +250,7 @@ impl Locations {
     /// The time limits for sending an answer of `length` bytes from a location.
     pub(in crate::engine) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
         let never = SendLimits { pause: NEVER, whole: NEVER };
-        self.patience.get(id.0).map_or(never, |patience| patience.limits(length))
+        self.send_settings.get(id.0).map_or(never, |send_settings| send_settings.limits(length))
     }
 }
 
@@ -314,7 +314,7 @@ impl KeepAlive {
     }
 }
 
-impl Patience {
+impl SendSettings {
     fn read(scope: &Scope<'_>) -> Self {
         Self { pause: or_never(scope.time("send_timeout")), min_rate: scope.size("send_min_rate") }
     }

@@ -25,7 +25,7 @@ impl Served {
     /// Searches the locations of all servers.
     pub fn of(sites: &[Site], hls_path: &str, layout: HlsLayout) -> Self {
         let playlists = sites.iter().find_map(|site| site.playlists(hls_path, layout));
-        let may_serve = |site: &Site| site.may_serve(Path::new(&whole(hls_path)));
+        let may_serve = |site: &Site| site.may_serve(Path::new(&absolute_path(hls_path)));
         match playlists {
             Some(playlists) => Self::At(playlists),
             None if !hls_path.is_empty() && sites.iter().any(may_serve) => Self::Perhaps,
@@ -50,7 +50,7 @@ struct FileLocation {
 impl FileLocation {
     /// The location at this position, with absolute paths.
     fn of(index: usize, location: &Location<'_>) -> Self {
-        let folder = |text: &str| if text.is_empty() { String::new() } else { whole(text) };
+        let folder = |text: &str| if text.is_empty() { String::new() } else { absolute_path(text) };
         let LocationFiles { root, alias } = &location.files;
         Self { index, path: location.path.clone(), root: folder(root), alias: folder(alias) }
     }
@@ -65,11 +65,11 @@ fn open_folder(location: &Location<'_>) -> Option<PathBuf> {
         None => (text.as_str(), false),
     };
     let is_open = has_variable || !location.kind.is_prefix();
-    (is_open && !known.is_empty()).then(|| whole(known).into())
+    (is_open && !known.is_empty()).then(|| absolute_path(known).into())
 }
 
 /// A path as an absolute one.
-fn whole(path: &str) -> String {
+fn absolute_path(path: &str) -> String {
     absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
 }
 
@@ -103,13 +103,17 @@ impl Site {
 
     /// The position of the location whose `root` or `alias` serves the files in a folder.
     pub fn serving(&self, folder: &str) -> Option<usize> {
-        let (location, _) = serving(&self.locations, Path::new(&whole(folder)))?;
+        let (location, _) = serving(&self.locations, Path::new(&absolute_path(folder)))?;
         Some(location.index)
     }
 
     /// The URLs of the playlists in a folder on this server, if it serves them.
     fn playlists(&self, hls_path: &str, layout: HlsLayout) -> Option<Playlists> {
-        if hls_path.is_empty() { None } else { Playlists::find(&self.locations, &whole(hls_path), layout) }
+        if hls_path.is_empty() {
+            None
+        } else {
+            Playlists::find(&self.locations, &absolute_path(hls_path), layout)
+        }
     }
 
     fn may_serve(&self, folder: &Path) -> bool {

@@ -34,14 +34,14 @@ const BEHIND_BYTES: usize = 256 * 1024;
 
 /// The order in which clients are closed for their input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum CloseOrder {
     /// A client that does not publish.
-    First,
+    OtherClient,
     /// The same with little unprocessed input, if all those together take most of the budget.
-    Many,
+    ManyWithLittle,
     Publisher,
     /// A client with little unprocessed input.
-    Last,
+    Little,
 }
 
 impl Engine {
@@ -92,12 +92,12 @@ impl Ctx {
         let mut used = open().map(|session| session.counted_input).sum::<usize>();
         let little = open().filter(|session| has_little_input(session));
         let are_many = little.map(|session| session.counted_input).sum::<usize>() > used / 2;
-        let mut clients: Vec<_> = open().map(|session| input_turn(session, are_many)).collect();
+        let mut clients: Vec<_> = open().map(|session| close_order(session, are_many)).collect();
         clients.sort_unstable();
         let mut closed = 0;
-        for (turn, _, id) in clients {
+        for (order, _, id) in clients {
             // As few publishers as possible.
-            let enough = if turn == Turn::Publisher { limit } else { with_spare(limit) };
+            let enough = if order == CloseOrder::Publisher { limit } else { with_spare(limit) };
             if used <= enough {
                 break;
             }
@@ -271,19 +271,19 @@ fn has_little_input(session: &Session) -> bool {
 
 /// The place of a client in the order in which clients are closed for their input. `are_many` says whether those with
 /// little take most of the budget.
-fn input_turn(session: &Session, are_many: bool) -> (Turn, Reverse<usize>, SessionId) {
-    let turn = match has_little_input(session) {
-        false if session.roles.publishes() => Turn::Publisher,
-        false => Turn::First,
-        true if are_many => Turn::Many,
-        true => Turn::Last,
+fn close_order(session: &Session, are_many: bool) -> (CloseOrder, Reverse<usize>, SessionId) {
+    let order = match has_little_input(session) {
+        false if session.roles.publishes() => CloseOrder::Publisher,
+        false => CloseOrder::OtherClient,
+        true if are_many => CloseOrder::ManyWithLittle,
+        true => CloseOrder::Little,
     };
-    let bytes = match turn {
-        Turn::First | Turn::Publisher => session.unprocessed_input(),
+    let bytes = match order {
+        CloseOrder::OtherClient | CloseOrder::Publisher => session.unprocessed_input(),
         // These may hold nothing but the texts of their `connect`.
-        Turn::Many | Turn::Last => session.counted_input,
+        CloseOrder::ManyWithLittle | CloseOrder::Little => session.counted_input,
     };
-    (turn, Reverse(bytes), session.id)
+    (order, Reverse(bytes), session.id)
 }
 
 /// The size of a budget without its spare part.

@@ -156,10 +156,10 @@ impl Engine {
             Some((app, Address::Stream(connect.app.as_str().into())))
         };
         let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
-            let [told, logged] =
-                no_application(&connect.app, self.cx.apps.iter().find(|app| app.server == server));
-            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &told, out));
-            return self.cx.finish(id, &format!("connect refused: {logged}"));
+            let first = self.cx.apps.iter().find(|app| app.server == server);
+            let [for_client, for_log] = no_application(&connect.app, first);
+            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &for_client, out));
+            return self.cx.finish(id, &format!("connect refused: {for_log}"));
         };
         state.address = address;
         state.capabilities = connect.capabilities.clone();
@@ -329,19 +329,19 @@ impl Ctx {
     }
 }
 
-/// Why a `connect` names no application, and what to do instead in a server that has the application `has`: for the
-/// client, and for the log, which must not show what may be a stream key.
-fn no_application(asked: &str, has: Option<&AppFacts>) -> [String; 2] {
-    let cut: String = asked.chars().take(MAX_SHOWN).collect();
-    let told = format!("no application \"{}\" here", cut.escape_debug());
-    let logged = format!("no application \"{} here", start_of(asked));
-    let Some(AppFacts { name, .. }) = has.filter(|_| cut == asked && !asked.contains('/')) else {
-        return [told, logged];
+/// The refusal of a `connect` whose application does not exist, with what to do instead in a server whose first
+/// application is `first`: for the client, and for the log, which must not show what may be a stream key.
+fn no_application(name: &str, first: Option<&AppFacts>) -> [String; 2] {
+    let cut: String = name.chars().take(MAX_SHOWN).collect();
+    let for_client = format!("no application \"{}\" here", cut.escape_debug());
+    let for_log = format!("no application \"{} here", start_of(name));
+    let Some(AppFacts { name: app, .. }) = first.filter(|_| cut == name && !name.contains('/')) else {
+        return [for_client, for_log];
     };
-    let key = if asked.is_empty() { "NAME".into() } else { asked.escape_debug().to_string() };
+    let key = if name.is_empty() { "NAME".into() } else { name.escape_debug().to_string() };
     let instead =
-        |key: &str| format!("publish to rtmp://HOST/{name}/{key}, or write \"stream_from_app {name};\"");
-    [format!("{told}; {}", instead(&key)), format!("{logged}; {}", instead("NAME"))]
+        |key: &str| format!("publish to rtmp://HOST/{app}/{key}, or write \"stream_from_app {app};\"");
+    [format!("{for_client}; {}", instead(&key)), format!("{for_log}; {}", instead("NAME"))]
 }
 
 /// The most characters that the log shows of what may be a stream key.

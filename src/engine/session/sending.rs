@@ -46,11 +46,11 @@ impl Ctx {
         let Some(stream) = self.streams.get_mut(stream) else { return };
         let buffer = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.buffer);
         let (sessions, work) = (&mut self.sessions, &mut self.work);
-        let mut round =
-            Round { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
-        let serve = |player| round.serve(player, |queue| offer(queue, stream));
+        let mut fan_out =
+            FanOut { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };
+        let serve = |player| fan_out.serve(player, |queue| offer(queue, stream));
         let panicked = self.panics.contain_each(&stream.players, serve);
-        let Round { is_buffering, stuck, .. } = round;
+        let FanOut { is_buffering, stuck, .. } = fan_out;
         if is_buffering && stream.buffered_until.is_none() {
             let until = self.now.instant + buffer;
             stream.buffered_until = Some(until);
@@ -151,8 +151,8 @@ impl Ctx {
     }
 }
 
-/// One round of the fan-out: one frame, all players of its stream.
-struct Round<'a> {
+/// The fan-out of one frame to all players of its stream.
+struct FanOut<'a> {
     sessions: &'a mut Sessions,
     work: &'a mut Work,
     now: Instant,
@@ -164,7 +164,7 @@ struct Round<'a> {
     stuck: Vec<SessionId>,
 }
 
-impl Round<'_> {
+impl FanOut<'_> {
     #[inline]
     fn serve(&mut self, player: Endpoint, offer: impl FnOnce(&mut PlayerQueue<'_>) -> ControlFlow<()>) {
         let found = self.sessions.get_mut(player.session).filter(|session| session.life == Life::Open);

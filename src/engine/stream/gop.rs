@@ -36,7 +36,7 @@ impl Gop {
     /// Adds a frame, if it is a key frame or behind one. Without video there is none. `headers` are the stream's
     /// present ones.
     pub fn push(&mut self, frame: &Rc<Frame>, headers: &StreamHeaders, limits: GopLimits) {
-        self.reopen();
+        self.drop_opening();
         if frame.is_video_key() {
             self.clear();
             self.headers.extend(headers.of(Kind::Video).chain(headers.of(Kind::Audio)).cloned());
@@ -59,7 +59,7 @@ impl Gop {
 
     /// Drops all frames, and frees their memory if that is more than usual.
     pub fn clear(&mut self) {
-        self.reopen();
+        self.drop_opening();
         self.headers.clear();
         self.frames.clear();
         self.frames.shrink_to(USUAL);
@@ -72,7 +72,7 @@ impl Gop {
     }
 
     /// Drops the list that new players begin with, as it has become outdated.
-    pub fn reopen(&mut self) {
+    pub fn drop_opening(&mut self) {
         self.opening.take();
     }
 

@@ -349,9 +349,9 @@ fn players_do_not_lose_frames_again_and_again_for_memory_of_outputs() {
 
 /// An output that keeps every frame.
 #[derive(Debug, Default)]
-struct Hoard(Vec<Rc<Frame>>);
+struct KeepsFrames(Vec<Rc<Frame>>);
 
-impl Sink for Hoard {
+impl Sink for KeepsFrames {
     fn frame(&mut self, frame: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         self.0.push(Rc::clone(frame));
         Ok(())
@@ -364,7 +364,13 @@ fn outputs_may_hold_as_much_again_and_beyond_that_the_publisher_of_most_is_close
     let mut publishers = [publisher(&mut world, "a", 0), publisher(&mut world, "b", 0)];
     let ids: Vec<_> = world.engine.cx.streams.iter().map(|stream| stream.id).collect();
     for id in ids {
-        world.engine.cx.streams.get_mut(id).unwrap().add_sink("hoard", Box::new(Hoard::default()));
+        world
+            .engine
+            .cx
+            .streams
+            .get_mut(id)
+            .unwrap()
+            .add_sink("keeps-frames", Box::new(KeepsFrames::default()));
     }
     let mut player = Client::play(&mut world, "b");
     for time in 1..400 {

@@ -14,14 +14,14 @@ type Calls = Rc<RefCell<Vec<String>>>;
 /// Suspends every publish, every play of "paid" and every connect with arguments, at the gate of callbacks, until the
 /// test answers.
 #[derive(Default)]
-struct Doorman {
+struct Suspender {
     tickets: Rc<RefCell<Vec<Ticket>>>,
     calls: Calls,
 }
 
-impl Module for Doorman {
+impl Module for Suspender {
     fn name(&self) -> &'static str {
-        "doorman"
+        "suspender"
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -74,23 +74,23 @@ impl Module for Doorman {
     }
 }
 
-/// An engine with a doorman, and the doorman's calls.
-struct House {
+/// An engine with such a module, and the calls of that.
+struct Setup {
     world: World,
     tickets: Rc<RefCell<Vec<Ticket>>>,
     calls: Calls,
 }
 
-impl House {
+impl Setup {
     fn new() -> Self {
         Self::configured(CONFIG)
     }
 
     fn configured(config: &str) -> Self {
-        let doorman = Doorman::default();
-        let (tickets, calls) = (Rc::clone(&doorman.tickets), Rc::clone(&doorman.calls));
+        let suspender = Suspender::default();
+        let (tickets, calls) = (Rc::clone(&suspender.tickets), Rc::clone(&suspender.calls));
         let mut modules = table();
-        modules.insert(0, Box::new(doorman));
+        modules.insert(0, Box::new(suspender));
         Self { world: World::configured(modules, config), tickets, calls }
     }
 
@@ -144,350 +144,350 @@ impl House {
     }
 }
 
-fn ask(client: &mut Client, house: &mut House, verb: &str, name: &str) {
-    client.command(&mut house.world, &[verb.into(), 2.0.into(), Value::Null, name.into()]);
+fn ask(client: &mut Client, setup: &mut Setup, verb: &str, name: &str) {
+    client.command(&mut setup.world, &[verb.into(), 2.0.into(), Value::Null, name.into()]);
 }
 
 #[test]
 fn a_suspended_request_loses_nothing_that_came_meanwhile() {
-    let mut house = House::new();
-    let mut player = Client::play(&mut house.world, "a-renamed");
-    let mut publisher = house.publish("a");
-    assert!(house.world.engine.is_held(publisher.id) && house.is_suspended(publisher.id));
-    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
-    publisher.frame(&mut house.world, Kind::Video, 1, KEY);
-    assert_eq!(player.media(&mut house.world), []);
-    let actions = house.answer(house.ticket(), Reply::Rename("a-renamed".into()));
+    let mut setup = Setup::new();
+    let mut player = Client::play(&mut setup.world, "a-renamed");
+    let mut publisher = setup.publish("a");
+    assert!(setup.world.engine.is_held(publisher.id) && setup.is_suspended(publisher.id));
+    publisher.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut setup.world, Kind::Video, 1, KEY);
+    assert_eq!(player.media(&mut setup.world), []);
+    let actions = setup.answer(setup.ticket(), Reply::Rename("a-renamed".into()));
     assert!(actions.contains(&Action::Read(publisher.id)));
-    publisher.frame(&mut house.world, Kind::Video, 2, INTER);
-    assert_eq!(player.media(&mut house.world).len(), 3);
-    assert_eq!(house.streams(), ["a-renamed"]);
+    publisher.frame(&mut setup.world, Kind::Video, 2, INTER);
+    assert_eq!(player.media(&mut setup.world).len(), 3);
+    assert_eq!(setup.streams(), ["a-renamed"]);
 }
 
 #[test]
 fn a_refused_request_ends_the_session_with_the_reason() {
-    let mut house = House::new();
-    let mut publisher = house.publish("a");
-    house.answer(house.ticket(), Reply::Refuse("not you".into()));
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
-    assert!(!house.world.is_open(publisher.id));
+    let mut setup = Setup::new();
+    let mut publisher = setup.publish("a");
+    setup.answer(setup.ticket(), Reply::Refuse("not you".into()));
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(!setup.world.is_open(publisher.id));
 }
 
 #[test]
 fn a_second_answer_has_no_effect_on_a_later_request_of_the_session() {
-    let mut house = House::new();
-    let mut publisher = house.publisher("a");
-    let first = house.ticket();
-    house.answer(first, Reply::Refuse("late".into()));
-    assert_eq!(house.codes(&mut publisher), [""; 0]);
-    ask(&mut publisher, &mut house, "publish", "b");
-    assert!(house.is_suspended(publisher.id));
-    house.answer(first, Reply::Grant);
-    assert!(house.is_suspended(publisher.id), "the answer was for another request");
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
-    assert_eq!(house.streams(), ["b"]);
+    let mut setup = Setup::new();
+    let mut publisher = setup.publisher("a");
+    let first = setup.ticket();
+    setup.answer(first, Reply::Refuse("late".into()));
+    assert_eq!(setup.codes(&mut publisher), [""; 0]);
+    ask(&mut publisher, &mut setup, "publish", "b");
+    assert!(setup.is_suspended(publisher.id));
+    setup.answer(first, Reply::Grant);
+    assert!(setup.is_suspended(publisher.id), "the answer was for another request");
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.Start"]);
+    assert_eq!(setup.streams(), ["b"]);
 }
 
 #[test]
 fn two_answers_in_one_turn_decide_once() {
-    let mut house = House::new();
-    let mut publisher = house.publish("a");
-    let ticket = house.ticket();
-    house.world.engine.cx.answer(ticket, Reply::Grant);
-    house.world.engine.cx.answer(ticket, Reply::Refuse("changed my mind".into()));
-    house.world.end_turn();
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"], "and is not refused behind that");
-    assert!(house.world.is_open(publisher.id));
-    assert_eq!(house.streams(), ["a"]);
+    let mut setup = Setup::new();
+    let mut publisher = setup.publish("a");
+    let ticket = setup.ticket();
+    setup.world.engine.cx.answer(ticket, Reply::Grant);
+    setup.world.engine.cx.answer(ticket, Reply::Refuse("changed my mind".into()));
+    setup.world.end_turn();
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.Start"], "and is not refused behind that");
+    assert!(setup.world.is_open(publisher.id));
+    assert_eq!(setup.streams(), ["a"]);
 }
 
 #[test]
 fn an_answer_to_a_session_that_has_gone_grants_nothing() {
-    let mut house = House::new();
-    let mut publisher = house.publish("a");
-    house.world.engine.cx.finish(publisher.id, "over");
-    assert!(!house.is_suspended(publisher.id));
-    house.world.end_turn();
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.streams(), [""; 0]);
-    publisher.receive(&mut house.world);
-    house.world.pass(3);
-    assert_eq!(house.world.engine.session_count(), 0);
-    let next = house.publish("b");
+    let mut setup = Setup::new();
+    let mut publisher = setup.publish("a");
+    setup.world.engine.cx.finish(publisher.id, "over");
+    assert!(!setup.is_suspended(publisher.id));
+    setup.world.end_turn();
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.streams(), [""; 0]);
+    publisher.receive(&mut setup.world);
+    setup.world.pass(3);
+    assert_eq!(setup.world.engine.session_count(), 0);
+    let next = setup.publish("b");
     assert_eq!(next.id.index, publisher.id.index, "it has the slot");
-    let first = house.tickets.borrow()[0];
-    house.answer(first, Reply::Grant);
-    assert!(house.is_suspended(next.id));
+    let first = setup.tickets.borrow()[0];
+    setup.answer(first, Reply::Grant);
+    assert!(setup.is_suspended(next.id));
 }
 
 #[test]
 fn without_an_answer_in_time_a_request_is_refused_and_a_late_answer_changes_nothing() {
-    let mut house = House::new();
-    let mut publisher = house.publish("a");
-    house.world.pass(29);
-    assert!(house.is_suspended(publisher.id), "neither the first step's deadline nor a ping has ended it");
-    assert!(publisher.receive(&mut house.world).is_empty(), "and it is not pinged");
-    house.world.pass(1);
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
-    assert!(!house.world.is_open(publisher.id) && !house.is_suspended(publisher.id));
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.streams(), [""; 0]);
+    let mut setup = Setup::new();
+    let mut publisher = setup.publish("a");
+    setup.world.pass(29);
+    assert!(setup.is_suspended(publisher.id), "neither the first step's deadline nor a ping has ended it");
+    assert!(publisher.receive(&mut setup.world).is_empty(), "and it is not pinged");
+    setup.world.pass(1);
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(!setup.world.is_open(publisher.id) && !setup.is_suspended(publisher.id));
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.streams(), [""; 0]);
 }
 
 #[test]
 fn a_wait_that_is_longer_than_ping_is_neither_silence_nor_a_step_that_is_owed() {
-    let mut house =
-        House::configured(&CONFIG.replace("out_queue 16;", "out_queue 16; ping 10s; ping_timeout 5s;"));
-    let mut publisher = house.publish("a");
-    house.world.pass(29);
-    house.answer(house.ticket(), Reply::Grant);
-    house.world.pass(9);
-    assert_eq!(publisher.receive(&mut house.world).iter().filter(|message| message.type_id == 4).count(), 0);
-    house.world.pass(1);
-    let messages = publisher.receive(&mut house.world);
+    let mut setup =
+        Setup::configured(&CONFIG.replace("out_queue 16;", "out_queue 16; ping 10s; ping_timeout 5s;"));
+    let mut publisher = setup.publish("a");
+    setup.world.pass(29);
+    setup.answer(setup.ticket(), Reply::Grant);
+    setup.world.pass(9);
+    assert_eq!(publisher.receive(&mut setup.world).iter().filter(|message| message.type_id == 4).count(), 0);
+    setup.world.pass(1);
+    let messages = publisher.receive(&mut setup.world);
     assert_eq!(messages.iter().map(|message| message.type_id).collect::<Vec<_>>(), [4], "it is pinged now");
-    house.world.pass(4);
-    assert!(house.world.is_open(publisher.id));
+    setup.world.pass(4);
+    assert!(setup.world.is_open(publisher.id));
 }
 
 #[test]
 fn a_client_that_goes_away_while_it_waits_is_noticed() {
-    let mut house = House::new();
-    let publisher = house.publish("a");
-    house.world.engine.hung_up(publisher.id, house.world.now);
-    house.world.end_turn();
-    assert!(!house.world.is_open(publisher.id) && !house.is_suspended(publisher.id));
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.streams(), [""; 0]);
+    let mut setup = Setup::new();
+    let publisher = setup.publish("a");
+    setup.world.engine.hung_up(publisher.id, setup.world.now);
+    setup.world.end_turn();
+    assert!(!setup.world.is_open(publisher.id) && !setup.is_suspended(publisher.id));
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.streams(), [""; 0]);
 }
 
 #[test]
 fn a_client_that_had_closed_its_side_before_its_request_is_suspended_is_noticed() {
-    let mut house = House::new();
-    let mut client = Client::connect(&mut house.world, "live");
-    client.receive(&mut house.world);
-    house.world.engine.hung_up(client.id, house.world.now);
-    assert!(house.world.is_open(client.id), "what it has sent before is still read");
-    ask(&mut client, &mut house, "publish", "a");
-    assert!(!house.world.is_open(client.id) && !house.is_suspended(client.id));
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.streams(), [""; 0]);
+    let mut setup = Setup::new();
+    let mut client = Client::connect(&mut setup.world, "live");
+    client.receive(&mut setup.world);
+    setup.world.engine.hung_up(client.id, setup.world.now);
+    assert!(setup.world.is_open(client.id), "what it has sent before is still read");
+    ask(&mut client, &mut setup, "publish", "a");
+    assert!(!setup.world.is_open(client.id) && !setup.is_suspended(client.id));
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.streams(), [""; 0]);
 }
 
 #[test]
 fn a_message_stream_keeps_its_role_until_another_request_is_granted() {
-    let mut house = House::new();
-    let mut player = Client::play(&mut house.world, "a");
-    let mut publisher = house.publisher("a");
-    player.receive(&mut house.world);
-    ask(&mut publisher, &mut house, "publish", "b");
-    assert_eq!(house.streams(), ["a"], "it is published still");
-    house.answer(house.ticket(), Reply::Refuse("not there".into()));
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
-    assert!(house.world.is_open(publisher.id));
-    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
-    publisher.frame(&mut house.world, Kind::Video, 1, KEY);
-    assert_eq!(player.media(&mut house.world).len(), 2);
-    ask(&mut publisher, &mut house, "publish", "b");
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.streams().len(), 2, "the player waits for a");
+    let mut setup = Setup::new();
+    let mut player = Client::play(&mut setup.world, "a");
+    let mut publisher = setup.publisher("a");
+    player.receive(&mut setup.world);
+    ask(&mut publisher, &mut setup, "publish", "b");
+    assert_eq!(setup.streams(), ["a"], "it is published still");
+    setup.answer(setup.ticket(), Reply::Refuse("not there".into()));
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert!(setup.world.is_open(publisher.id));
+    publisher.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    publisher.frame(&mut setup.world, Kind::Video, 1, KEY);
+    assert_eq!(player.media(&mut setup.world).len(), 2);
+    ask(&mut publisher, &mut setup, "publish", "b");
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.streams().len(), 2, "the player waits for a");
     assert_eq!(
-        house.take_calls(),
+        setup.take_calls(),
         ["play a", "ask a", "stream", "publish a", "ask b", "ask b", "unpublish a", "stream", "publish b"]
     );
 }
 
 #[test]
 fn a_publisher_may_publish_its_own_name_again() {
-    let mut house = House::new();
-    let mut publisher = house.publisher("a");
-    ask(&mut publisher, &mut house, "publish", "a");
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.Start"]);
-    assert_eq!(house.streams(), ["a"]);
+    let mut setup = Setup::new();
+    let mut publisher = setup.publisher("a");
+    ask(&mut publisher, &mut setup, "publish", "a");
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.Start"]);
+    assert_eq!(setup.streams(), ["a"]);
 }
 
 #[test]
 fn a_taken_name_is_refused_before_callbacks_and_again_after_a_rename() {
-    let mut house = House::new();
-    let mut first = house.publisher("a");
-    let second = house.publish("a");
-    assert!(!house.world.is_open(second.id));
-    assert_eq!(house.tickets.borrow().len(), 1, "nobody was asked about the second");
+    let mut setup = Setup::new();
+    let mut first = setup.publisher("a");
+    let second = setup.publish("a");
+    assert!(!setup.world.is_open(second.id));
+    assert_eq!(setup.tickets.borrow().len(), 1, "nobody was asked about the second");
 
-    let mut third = house.publish("b");
-    house.answer(house.ticket(), Reply::Rename("a".into()));
-    assert_eq!(house.codes(&mut third), ["NetStream.Publish.BadName"]);
-    assert!(house.world.is_open(first.id));
-    first.frame(&mut house.world, Kind::Video, 0, HEADER);
-    assert_eq!(house.world.engine.cx.streams.iter().map(|stream| stream.frames_in).collect::<Vec<_>>(), [1]);
+    let mut third = setup.publish("b");
+    setup.answer(setup.ticket(), Reply::Rename("a".into()));
+    assert_eq!(setup.codes(&mut third), ["NetStream.Publish.BadName"]);
+    assert!(setup.world.is_open(first.id));
+    first.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    assert_eq!(setup.world.engine.cx.streams.iter().map(|stream| stream.frames_in).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
 fn two_that_wait_for_the_same_name_do_not_both_get_it() {
-    let mut house = House::new();
-    let (first, mut second) = (house.publish("a"), house.publish("a"));
-    let tickets = house.tickets.borrow().clone();
-    house.answer(tickets[0], Reply::Grant);
-    house.answer(tickets[1], Reply::Grant);
-    assert_eq!(house.codes(&mut second), ["NetStream.Publish.BadName"]);
-    assert!(house.world.is_open(first.id) && !house.world.is_open(second.id));
+    let mut setup = Setup::new();
+    let (first, mut second) = (setup.publish("a"), setup.publish("a"));
+    let tickets = setup.tickets.borrow().clone();
+    setup.answer(tickets[0], Reply::Grant);
+    setup.answer(tickets[1], Reply::Grant);
+    assert_eq!(setup.codes(&mut second), ["NetStream.Publish.BadName"]);
+    assert!(setup.world.is_open(first.id) && !setup.world.is_open(second.id));
 }
 
 #[test]
 fn a_name_that_is_none_is_refused_behind_a_rename() {
-    let mut house = House::new();
-    let mut publisher = house.publish("a");
-    house.answer(house.ticket(), Reply::Rename("../a".into()));
-    assert_eq!(house.codes(&mut publisher), ["NetStream.Publish.BadName"]);
-    assert_eq!(house.streams(), [""; 0]);
+    let mut setup = Setup::new();
+    let mut publisher = setup.publish("a");
+    setup.answer(setup.ticket(), Reply::Rename("../a".into()));
+    assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
+    assert_eq!(setup.streams(), [""; 0]);
 }
 
 #[test]
 fn the_gates_are_passed_in_their_order() {
-    let mut house = House::new();
-    let mut client = Client::connect(&mut house.world, "closed");
-    client.receive(&mut house.world);
-    ask(&mut client, &mut house, "publish", "a");
-    assert_eq!(house.take_calls(), [""; 0], "live is off, so nobody is asked");
-    house.publish("key");
-    assert_eq!(house.take_calls(), ["ask from-key"], "a key has become a name before");
+    let mut setup = Setup::new();
+    let mut client = Client::connect(&mut setup.world, "closed");
+    client.receive(&mut setup.world);
+    ask(&mut client, &mut setup, "publish", "a");
+    assert_eq!(setup.take_calls(), [""; 0], "live is off, so nobody is asked");
+    setup.publish("key");
+    assert_eq!(setup.take_calls(), ["ask from-key"], "a key has become a name before");
 }
 
 #[test]
 fn players_are_suspended_like_publishers_and_modules_get_their_controls() {
-    let mut house = House::new();
-    house.publisher("paid");
-    let mut player = Client::play(&mut house.world, "paid");
-    assert!(house.is_suspended(player.id));
-    house.answer(house.ticket(), Reply::Grant);
-    player.receive(&mut house.world);
+    let mut setup = Setup::new();
+    setup.publisher("paid");
+    let mut player = Client::play(&mut setup.world, "paid");
+    assert!(setup.is_suspended(player.id));
+    setup.answer(setup.ticket(), Reply::Grant);
+    player.receive(&mut setup.world);
     let pause = ["pause".into(), 0.0.into(), Value::Null, true.into(), 0.0.into()];
-    player.command(&mut house.world, &pause);
-    house.world.engine.disconnected(player.id, "gone", house.world.now);
-    house.world.end_turn();
-    assert_eq!(house.take_calls()[3..], ["ask paid", "play paid", "Pause", "stop paid"]);
+    player.command(&mut setup.world, &pause);
+    setup.world.engine.disconnected(player.id, "gone", setup.world.now);
+    setup.world.end_turn();
+    assert_eq!(setup.take_calls()[3..], ["ask paid", "play paid", "Pause", "stop paid"]);
 }
 
 #[test]
 fn publishers_that_take_a_stream_over_begin_and_end_within_it() {
-    let mut house = House::new();
-    let mut first = house.publisher("a");
-    first.frame(&mut house.world, Kind::Video, 0, HEADER);
-    house.take_calls();
-    house.world.pass(6);
-    house.publisher("a");
-    assert_eq!(house.take_calls(), ["ask a", "unpublish a", "publish a"], "the stream has not ended");
+    let mut setup = Setup::new();
+    let mut first = setup.publisher("a");
+    first.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    setup.take_calls();
+    setup.world.pass(6);
+    setup.publisher("a");
+    assert_eq!(setup.take_calls(), ["ask a", "unpublish a", "publish a"], "the stream has not ended");
 }
 
 #[test]
 fn no_more_than_a_bounded_number_of_requests_waits() {
-    let mut house = House::new();
+    let mut setup = Setup::new();
     for count in 0..MAX_SUSPENDED {
-        house.publish(&format!("s{count}"));
+        setup.publish(&format!("s{count}"));
     }
-    let last = house.publish("last");
-    assert!(!house.world.is_open(last.id));
-    let first = house.tickets.borrow()[0];
-    house.answer(first, Reply::Refuse("no".into()));
-    let next = house.publish("next");
-    assert!(house.is_suspended(next.id));
+    let last = setup.publish("last");
+    assert!(!setup.world.is_open(last.id));
+    let first = setup.tickets.borrow()[0];
+    setup.answer(first, Reply::Refuse("no".into()));
+    let next = setup.publish("next");
+    assert!(setup.is_suspended(next.id));
 }
 
 #[test]
 fn a_suspended_request_counts_as_input_until_it_is_answered_or_its_session_ends() {
-    let mut house = House::new();
+    let mut setup = Setup::new();
     let name = format!("a?key={}", "k".repeat(7000));
-    let mut publisher = house.publish(&name);
-    assert!(house.counted(&publisher) > 7000);
-    house.answer(house.ticket(), Reply::Grant);
-    assert!(house.counted(&publisher) < 100);
-    ask(&mut publisher, &mut house, "publish", &name);
-    assert!(house.is_suspended(publisher.id) && house.counted(&publisher) > 7000);
-    house.world.engine.disconnected(publisher.id, "gone", house.world.now);
-    assert!(house.counted(&publisher) < 100);
-    house.world.end_turn();
-    assert_eq!(house.world.engine.cx.budgets.input.used, 0);
+    let mut publisher = setup.publish(&name);
+    assert!(setup.counted(&publisher) > 7000);
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert!(setup.counted(&publisher) < 100);
+    ask(&mut publisher, &mut setup, "publish", &name);
+    assert!(setup.is_suspended(publisher.id) && setup.counted(&publisher) > 7000);
+    setup.world.engine.disconnected(publisher.id, "gone", setup.world.now);
+    assert!(setup.counted(&publisher) < 100);
+    setup.world.end_turn();
+    assert_eq!(setup.world.engine.cx.budgets.input.used, 0);
 }
 
 #[test]
 fn the_texts_of_a_suspended_connect_count_as_input() {
-    let mut house = House::new();
-    let mut client = Client::open(&mut house.world);
+    let mut setup = Setup::new();
+    let mut client = Client::open(&mut setup.world);
     let url = "u".repeat(7000);
-    client.connect_with(&mut house.world, &[("app", "live?wait"), ("tcUrl", &url), ("swfUrl", &url)]);
-    assert!(house.is_suspended(client.id) && house.counted(&client) > 14_000);
-    house.answer(house.ticket(), Reply::Refuse("no".into()));
-    assert_eq!(client.codes(&mut house.world), ["NetConnection.Connect.Rejected"]);
-    assert_eq!(house.counted(&client), 0);
+    client.connect_with(&mut setup.world, &[("app", "live?wait"), ("tcUrl", &url), ("swfUrl", &url)]);
+    assert!(setup.is_suspended(client.id) && setup.counted(&client) > 14_000);
+    setup.answer(setup.ticket(), Reply::Refuse("no".into()));
+    assert_eq!(client.codes(&mut setup.world), ["NetConnection.Connect.Rejected"]);
+    assert_eq!(setup.counted(&client), 0);
 }
 
 #[test]
 fn beyond_input_memory_clients_with_suspended_requests_are_closed_before_publishers() {
-    let mut house = House::configured(&format!("input_memory_size 1m;{CONFIG}"));
-    let mut publisher = house.publisher("a");
+    let mut setup = Setup::configured(&format!("input_memory_size 1m;{CONFIG}"));
+    let mut publisher = setup.publisher("a");
     for count in 0..300 {
-        house.publish(&format!("s{count}?{}", "k".repeat(8000)));
-        house.world.pass_time(RELIEF_INTERVAL);
+        setup.publish(&format!("s{count}?{}", "k".repeat(8000)));
+        setup.world.pass_time(RELIEF_INTERVAL);
     }
-    assert!(house.world.engine.cx.budgets.input.used <= 1 << 20);
-    let waiting = house.world.engine.cx.suspended;
+    assert!(setup.world.engine.cx.budgets.input.used <= 1 << 20);
+    let waiting = setup.world.engine.cx.suspended;
     assert!((64..131).contains(&waiting), "{waiting} are left");
-    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
-    assert!(house.world.is_open(publisher.id));
+    publisher.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    assert!(setup.world.is_open(publisher.id));
 }
 
 #[test]
 fn a_server_that_drains_waits_for_the_answers_to_suspended_requests() {
-    let mut house = House::new();
-    let [mut granted, refused, late] = ["a", "b", "c"].map(|name| house.publish(name));
-    let idle = Client::connect(&mut house.world, "live");
-    let tickets = house.tickets.borrow().clone();
-    house.world.engine.drain(house.world.now);
-    house.world.end_turn();
-    let open = [&granted, &refused, &late].map(|client| house.world.is_open(client.id));
-    assert_eq!((open, house.is_suspended(granted.id)), ([true; 3], true));
-    house.answer(tickets[0], Reply::Grant);
-    house.answer(tickets[1], Reply::Refuse("no".into()));
-    assert_eq!(house.codes(&mut granted), ["NetStream.Publish.Start"]);
-    granted.frame(&mut house.world, Kind::Video, 0, HEADER);
-    house.world.pass(30);
-    let open = [&granted, &refused, &late, &idle].map(|client| house.world.is_open(client.id));
+    let mut setup = Setup::new();
+    let [mut granted, refused, late] = ["a", "b", "c"].map(|name| setup.publish(name));
+    let idle = Client::connect(&mut setup.world, "live");
+    let tickets = setup.tickets.borrow().clone();
+    setup.world.engine.drain(setup.world.now);
+    setup.world.end_turn();
+    let open = [&granted, &refused, &late].map(|client| setup.world.is_open(client.id));
+    assert_eq!((open, setup.is_suspended(granted.id)), ([true; 3], true));
+    setup.answer(tickets[0], Reply::Grant);
+    setup.answer(tickets[1], Reply::Refuse("no".into()));
+    assert_eq!(setup.codes(&mut granted), ["NetStream.Publish.Start"]);
+    granted.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    setup.world.pass(30);
+    let open = [&granted, &refused, &late, &idle].map(|client| setup.world.is_open(client.id));
     assert_eq!(open, [true, false, false, false]);
 }
 
 #[test]
 fn a_connect_that_is_granted_while_the_server_drains_is_answered_before_the_end() {
-    let mut house = House::new();
-    let mut client = Client::open(&mut house.world);
-    client.connect_with(&mut house.world, &[("app", "live?wait")]);
-    client.receive(&mut house.world);
-    house.world.engine.drain(house.world.now);
-    house.world.end_turn();
-    assert!(house.is_suspended(client.id));
-    house.answer(house.ticket(), Reply::Grant);
-    assert_eq!(client.codes(&mut house.world), ["NetConnection.Connect.Success"]);
-    house.world.end_turn();
-    assert!(!house.world.is_open(client.id), "it has nothing to do here any more");
+    let mut setup = Setup::new();
+    let mut client = Client::open(&mut setup.world);
+    client.connect_with(&mut setup.world, &[("app", "live?wait")]);
+    client.receive(&mut setup.world);
+    setup.world.engine.drain(setup.world.now);
+    setup.world.end_turn();
+    assert!(setup.is_suspended(client.id));
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert_eq!(client.codes(&mut setup.world), ["NetConnection.Connect.Success"]);
+    setup.world.end_turn();
+    assert!(!setup.world.is_open(client.id), "it has nothing to do here any more");
 }
 
 #[test]
 fn a_session_whose_stream_ends_stays_while_another_request_of_it_waits() {
-    let mut house = House::configured(&CONFIG.replace("live on;", "live on; idle_streams off;"));
-    let (mut publisher, _other) = (house.publisher("a"), house.publisher("paid"));
-    let [mut granted, mut refused] = [(); 2].map(|()| Client::play(&mut house.world, "a"));
+    let mut setup = Setup::configured(&CONFIG.replace("live on;", "live on; idle_streams off;"));
+    let (mut publisher, _other) = (setup.publisher("a"), setup.publisher("paid"));
+    let [mut granted, mut refused] = [(); 2].map(|()| Client::play(&mut setup.world, "a"));
     let mut tickets = Vec::new();
     for player in [&mut granted, &mut refused] {
-        player.command_on(&mut house.world, 2, &["play".into(), 2.0.into(), Value::Null, "paid".into()]);
-        tickets.push(house.ticket());
+        player.command_on(&mut setup.world, 2, &["play".into(), 2.0.into(), Value::Null, "paid".into()]);
+        tickets.push(setup.ticket());
     }
-    publisher.command(&mut house.world, &["closeStream".into(), 0.0.into(), Value::Null]);
-    assert!(house.is_suspended(granted.id) && house.is_suspended(refused.id));
-    house.answer(tickets[0], Reply::Grant);
-    house.answer(tickets[1], Reply::Refuse("no".into()));
-    assert_eq!(house.codes(&mut granted).last().unwrap(), "NetStream.Play.Start");
-    assert!(house.world.is_open(granted.id) && !house.world.is_open(refused.id));
+    publisher.command(&mut setup.world, &["closeStream".into(), 0.0.into(), Value::Null]);
+    assert!(setup.is_suspended(granted.id) && setup.is_suspended(refused.id));
+    setup.answer(tickets[0], Reply::Grant);
+    setup.answer(tickets[1], Reply::Refuse("no".into()));
+    assert_eq!(setup.codes(&mut granted).last().unwrap(), "NetStream.Play.Start");
+    assert!(setup.world.is_open(granted.id) && !setup.world.is_open(refused.id));
 }
 
 /// Fails after some frames.
@@ -534,11 +534,11 @@ fn an_encoder_may_go_on_under_a_name_whose_hls_files_are_its_own() {
 
 #[test]
 fn a_publisher_is_not_silent_while_another_request_of_it_waits() {
-    let mut house = House::new();
-    let mut publisher = house.publisher("a");
-    publisher.frame(&mut house.world, Kind::Video, 0, HEADER);
-    ask(&mut publisher, &mut house, "publish", "b");
-    house.world.pass(20);
-    let second = house.publish("a");
-    assert!(!house.world.is_open(second.id), "the name is taken still");
+    let mut setup = Setup::new();
+    let mut publisher = setup.publisher("a");
+    publisher.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    ask(&mut publisher, &mut setup, "publish", "b");
+    setup.world.pass(20);
+    let second = setup.publish("a");
+    assert!(!setup.world.is_open(second.id), "the name is taken still");
 }

@@ -227,12 +227,12 @@ impl Module for Witness {
 }
 
 /// A server with the modules, which contains panics, and the state shared with the test.
-struct Site {
+struct Setup {
     world: World,
     shared: Shared,
 }
 
-impl Site {
+impl Setup {
     fn new() -> Self {
         Self::configured("")
     }
@@ -274,50 +274,50 @@ impl Site {
 }
 
 /// Checks after a panic: the other stream continues, and the name can be used again.
-fn expect_service(site: &mut Site, other: &mut (Client, Client)) {
-    site.shared.at.set(Point::Nowhere);
-    other.0.frame(&mut site.world, Kind::Video, 40, INTER);
-    assert!(!other.1.media(&mut site.world).is_empty(), "the other stream's player");
-    site.world.pass(3);
-    let (publisher, mut player) = site.stream("bad");
-    assert!(site.world.is_open(publisher.id));
-    assert_eq!(player.media(&mut site.world).len(), 2);
+fn expect_service(setup: &mut Setup, other: &mut (Client, Client)) {
+    setup.shared.at.set(Point::Nowhere);
+    other.0.frame(&mut setup.world, Kind::Video, 40, INTER);
+    assert!(!other.1.media(&mut setup.world).is_empty(), "the other stream's player");
+    setup.world.pass(3);
+    let (publisher, mut player) = setup.stream("bad");
+    assert!(setup.world.is_open(publisher.id));
+    assert_eq!(player.media(&mut setup.world).len(), 2);
 }
 
 #[test]
 fn a_panic_for_a_session_ends_that_session_only() {
     for point in [Point::Gate, Point::Frame, Point::PlayStart, Point::StreamEnd, Point::Close] {
-        let mut site = Site::new();
-        let mut other = site.stream("good");
-        let mut bad = Client::connect(&mut site.world, "live");
+        let mut setup = Setup::new();
+        let mut other = setup.stream("good");
+        let mut bad = Client::connect(&mut setup.world, "live");
         if point != Point::Gate {
-            bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
+            bad.command(&mut setup.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
         }
-        site.shared.at.set(point);
+        setup.shared.at.set(point);
         let victim = match point {
-            Point::PlayStart => Client::playing(&mut site.world, "bad").id,
+            Point::PlayStart => Client::playing(&mut setup.world, "bad").id,
             Point::Gate => {
-                bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
+                bad.command(&mut setup.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
                 bad.id
             }
             Point::Frame => {
-                bad.frame(&mut site.world, Kind::Video, 0, HEADER);
+                bad.frame(&mut setup.world, Kind::Video, 0, HEADER);
                 bad.id
             }
             _ => {
-                site.world.engine.disconnected(bad.id, "gone", site.world.now);
+                setup.world.engine.disconnected(bad.id, "gone", setup.world.now);
                 bad.id
             }
         };
-        site.world.end_turn();
-        assert!(site.world.engine.cx.sessions.get(victim).is_none(), "{point:?}");
-        assert!(site.panics() > 0, "{point:?}");
+        setup.world.end_turn();
+        assert!(setup.world.engine.cx.sessions.get(victim).is_none(), "{point:?}");
+        assert!(setup.panics() > 0, "{point:?}");
         if point == Point::PlayStart {
-            assert!(site.world.is_open(bad.id));
-            site.world.engine.disconnected(bad.id, "gone", site.world.now);
-            site.world.end_turn();
+            assert!(setup.world.is_open(bad.id));
+            setup.world.engine.disconnected(bad.id, "gone", setup.world.now);
+            setup.world.end_turn();
         }
-        expect_service(&mut site, &mut other);
+        expect_service(&mut setup, &mut other);
     }
 }
 
@@ -353,67 +353,67 @@ fn each_module_gets_one_end_for_each_begin_whatever_panics() {
     for (point, end) in points.into_iter().flat_map(|point| {
         [End::Stop, End::Lost, End::Replaced, End::Dismissed, End::ServerStops].map(|end| (point, end))
     }) {
-        let mut site = Site::configured("publish_conflict replace; publish_grace 2s;");
-        let _good = site.stream("good");
-        site.shared.at.set(point);
-        let (mut publisher, player) = site.stream("bad");
-        let second = Client::play(&mut site.world, "bad");
-        publisher.frame(&mut site.world, Kind::Video, 40, INTER);
-        site.lose(&second);
+        let mut setup = Setup::configured("publish_conflict replace; publish_grace 2s;");
+        let _good = setup.stream("good");
+        setup.shared.at.set(point);
+        let (mut publisher, player) = setup.stream("bad");
+        let second = Client::play(&mut setup.world, "bad");
+        publisher.frame(&mut setup.world, Kind::Video, 40, INTER);
+        setup.lose(&second);
         match end {
             End::Stop => {
-                publisher.command(&mut site.world, &["closeStream".into(), 0.0.into(), Value::Null]);
+                publisher.command(&mut setup.world, &["closeStream".into(), 0.0.into(), Value::Null]);
             }
-            End::Lost => site.lose(&publisher),
-            End::Replaced => drop(Client::publish(&mut site.world, "bad")),
+            End::Lost => setup.lose(&publisher),
+            End::Replaced => drop(Client::publish(&mut setup.world, "bad")),
             End::Dismissed => {
-                let bad = site.world.engine.cx.streams.iter().find(|stream| stream.name.as_str() == "bad");
+                let bad = setup.world.engine.cx.streams.iter().find(|stream| stream.name.as_str() == "bad");
                 if let Some(id) = bad.map(|stream| stream.id) {
-                    site.world.engine.cx.dismiss(id, "no more");
+                    setup.world.engine.cx.dismiss(id, "no more");
                 }
-                site.world.end_turn();
+                setup.world.end_turn();
             }
             End::ServerStops => {
-                site.world.engine.stop(site.world.now);
-                site.world.end_turn();
+                setup.world.engine.stop(setup.world.now);
+                setup.world.end_turn();
             }
         }
-        site.lose(&publisher);
-        site.lose(&player);
-        site.world.pass(3);
-        for id in site.world.engine.cx.sessions.ids() {
-            site.world.engine.disconnected(id, "gone", site.world.now);
+        setup.lose(&publisher);
+        setup.lose(&player);
+        setup.world.pass(3);
+        for id in setup.world.engine.cx.sessions.ids() {
+            setup.world.engine.disconnected(id, "gone", setup.world.now);
         }
-        site.world.end_turn();
-        site.world.pass(3);
-        assert_eq!(site.shared.unpaired(), [""; 0], "{point:?}, {end:?}");
-        assert_eq!(site.world.engine.session_count(), 0, "{point:?}, {end:?}");
-        assert_eq!(site.world.engine.cx.streams.iter().count(), 0, "{point:?}, {end:?}");
+        setup.world.end_turn();
+        setup.world.pass(3);
+        assert_eq!(setup.shared.unpaired(), [""; 0], "{point:?}, {end:?}");
+        assert_eq!(setup.world.engine.session_count(), 0, "{point:?}, {end:?}");
+        assert_eq!(setup.world.engine.cx.streams.iter().count(), 0, "{point:?}, {end:?}");
         let may_be_calm = point == SinkDiscontinuity && end != End::Lost && end != End::Replaced;
-        assert!(site.panics() > 0 || may_be_calm, "{point:?}, {end:?}");
+        assert!(setup.panics() > 0 || may_be_calm, "{point:?}, {end:?}");
     }
 }
 
 #[test]
 fn a_stream_whose_timer_panics_ends_for_modules_and_players() {
-    let mut site = Site::configured("publish_grace 2s;");
-    let (publisher, mut player) = site.stream("bad");
-    player.receive(&mut site.world);
-    site.lose(&publisher);
-    site.shared.at.set(Point::SinkDrop);
-    site.world.pass(2);
-    assert_eq!(site.panics(), 1);
-    site.shared.at.set(Point::Nowhere);
-    assert!(site.world.is_open(player.id));
-    let mut next = Client::publish(&mut site.world, "bad");
-    next.frame(&mut site.world, Kind::Video, 0, HEADER);
-    next.frame(&mut site.world, Kind::Video, 0, KEY);
-    assert_eq!(player.media(&mut site.world).len(), 2);
-    site.lose(&next);
-    site.lose(&player);
-    site.world.pass(3);
-    assert_eq!(site.world.engine.cx.streams.iter().count(), 0);
-    let streams: Vec<_> = site
+    let mut setup = Setup::configured("publish_grace 2s;");
+    let (publisher, mut player) = setup.stream("bad");
+    player.receive(&mut setup.world);
+    setup.lose(&publisher);
+    setup.shared.at.set(Point::SinkDrop);
+    setup.world.pass(2);
+    assert_eq!(setup.panics(), 1);
+    setup.shared.at.set(Point::Nowhere);
+    assert!(setup.world.is_open(player.id));
+    let mut next = Client::publish(&mut setup.world, "bad");
+    next.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    next.frame(&mut setup.world, Kind::Video, 0, KEY);
+    assert_eq!(player.media(&mut setup.world).len(), 2);
+    setup.lose(&next);
+    setup.lose(&player);
+    setup.world.pass(3);
+    assert_eq!(setup.world.engine.cx.streams.iter().count(), 0);
+    let streams: Vec<_> = setup
         .shared
         .pairs
         .borrow()
@@ -427,75 +427,75 @@ fn a_stream_whose_timer_panics_ends_for_modules_and_players() {
 #[test]
 fn a_sink_that_panics_is_dropped_and_its_stream_continues() {
     for point in [Point::SinkFrame, Point::SinkDiscontinuity, Point::SinkFinish] {
-        let mut site = Site::new();
-        let mut other = site.stream("good");
-        let (mut publisher, mut player) = site.stream("bad");
-        player.receive(&mut site.world);
-        site.shared.at.set(point);
+        let mut setup = Setup::new();
+        let mut other = setup.stream("good");
+        let (mut publisher, mut player) = setup.stream("bad");
+        player.receive(&mut setup.world);
+        setup.shared.at.set(point);
         if point == Point::SinkFrame {
-            publisher.frame(&mut site.world, Kind::Video, 40, INTER);
-            publisher.frame(&mut site.world, Kind::Video, 80, INTER);
-            assert_eq!(player.media(&mut site.world).len(), 2);
-            assert_eq!(site.panics(), 1);
+            publisher.frame(&mut setup.world, Kind::Video, 40, INTER);
+            publisher.frame(&mut setup.world, Kind::Video, 80, INTER);
+            assert_eq!(player.media(&mut setup.world).len(), 2);
+            assert_eq!(setup.panics(), 1);
         }
-        site.world.engine.disconnected(publisher.id, "gone", site.world.now);
-        site.world.engine.disconnected(player.id, "gone", site.world.now);
-        site.world.end_turn();
-        assert_eq!(site.shared.finished.get(), usize::from(point == Point::SinkDiscontinuity), "{point:?}");
-        expect_service(&mut site, &mut other);
+        setup.world.engine.disconnected(publisher.id, "gone", setup.world.now);
+        setup.world.engine.disconnected(player.id, "gone", setup.world.now);
+        setup.world.end_turn();
+        assert_eq!(setup.shared.finished.get(), usize::from(point == Point::SinkDiscontinuity), "{point:?}");
+        expect_service(&mut setup, &mut other);
     }
 }
 
 #[test]
 fn a_sink_that_panics_when_another_publisher_takes_over_is_dropped() {
-    let mut site = Site::new();
-    let (first, mut player) = site.stream("bad");
-    site.shared.at.set(Point::SinkDiscontinuity);
-    site.world.now.instant += Duration::from_secs(6);
-    let mut second = Client::publish(&mut site.world, "bad");
-    assert!(site.world.is_open(second.id) && !site.world.is_open(first.id));
-    second.frame(&mut site.world, Kind::Video, 0, HEADER);
-    second.frame(&mut site.world, Kind::Video, 0, KEY);
-    assert!(player.media(&mut site.world).len() >= 4);
-    assert_eq!(site.panics(), 1);
+    let mut setup = Setup::new();
+    let (first, mut player) = setup.stream("bad");
+    setup.shared.at.set(Point::SinkDiscontinuity);
+    setup.world.now.instant += Duration::from_secs(6);
+    let mut second = Client::publish(&mut setup.world, "bad");
+    assert!(setup.world.is_open(second.id) && !setup.world.is_open(first.id));
+    second.frame(&mut setup.world, Kind::Video, 0, HEADER);
+    second.frame(&mut setup.world, Kind::Video, 0, KEY);
+    assert!(player.media(&mut setup.world).len() >= 4);
+    assert_eq!(setup.panics(), 1);
 }
 
 #[test]
 fn a_panic_while_a_player_is_served_ends_that_player_only() {
-    let mut site = Site::new();
-    let (mut publisher, first) = site.stream("bad");
-    let [second, mut third] = [(); 2].map(|()| Client::play(&mut site.world, "bad"));
-    site.shared.at.set(Point::Player);
-    publisher.frame(&mut site.world, Kind::Video, 40, KEY);
-    let open = [&publisher, &first, &second, &third].map(|client| site.world.is_open(client.id));
+    let mut setup = Setup::new();
+    let (mut publisher, first) = setup.stream("bad");
+    let [second, mut third] = [(); 2].map(|()| Client::play(&mut setup.world, "bad"));
+    setup.shared.at.set(Point::Player);
+    publisher.frame(&mut setup.world, Kind::Video, 40, KEY);
+    let open = [&publisher, &first, &second, &third].map(|client| setup.world.is_open(client.id));
     assert_eq!(open, [true, true, false, true]);
-    assert!(!third.media(&mut site.world).is_empty());
+    assert!(!third.media(&mut setup.world).is_empty());
 }
 
 #[test]
 fn a_panic_in_a_timer_or_a_request_ends_no_more_than_that() {
-    let mut site = Site::new();
-    let mut other = site.stream("good");
-    let at = site.world.now.instant;
-    site.world.engine.cx.set_module_timer("faulty", at, 1);
-    site.shared.at.set(Point::Timer);
-    site.world.pass(3);
-    assert_eq!(site.shared.timers.get(), 3, "the timer that was set before is there");
+    let mut setup = Setup::new();
+    let mut other = setup.stream("good");
+    let at = setup.world.now.instant;
+    setup.world.engine.cx.set_module_timer("faulty", at, 1);
+    setup.shared.at.set(Point::Timer);
+    setup.world.pass(3);
+    assert_eq!(setup.shared.timers.get(), 3, "the timer that was set before is there");
 
-    site.shared.at.set(Point::HttpRequest);
-    let [bad, good] = [(); 2].map(|()| site.world.engine.accept(1, ENDS, site.world.now).unwrap());
-    site.world.engine.input(bad, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", site.world.now);
-    site.world.end_turn();
-    assert!(!site.world.is_open(bad) && site.world.is_open(good));
-    expect_service(&mut site, &mut other);
+    setup.shared.at.set(Point::HttpRequest);
+    let [bad, good] = [(); 2].map(|()| setup.world.engine.accept(1, ENDS, setup.world.now).unwrap());
+    setup.world.engine.input(bad, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", setup.world.now);
+    setup.world.end_turn();
+    assert!(!setup.world.is_open(bad) && setup.world.is_open(good));
+    expect_service(&mut setup, &mut other);
 }
 
 #[test]
 #[should_panic(expected = "Gate")]
 fn in_a_debug_build_a_panic_ends_the_process() {
-    let mut site = Site::new();
-    site.world.engine.cx.panics = Panics::default();
-    site.shared.at.set(Point::Gate);
-    let mut bad = Client::connect(&mut site.world, "live");
-    bad.command(&mut site.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
+    let mut setup = Setup::new();
+    setup.world.engine.cx.panics = Panics::default();
+    setup.shared.at.set(Point::Gate);
+    let mut bad = Client::connect(&mut setup.world, "live");
+    bad.command(&mut setup.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
 }

@@ -188,8 +188,8 @@ fn a_player_that_is_closed_meanwhile_gets_the_reason() {
     assert_eq!(heard(&mut player, &mut world), ["Play.Start"]);
     publisher.command(&mut world, &["closeStream".into(), 0.0.into(), Value::Null]);
     world.pass_time(MILLISECOND * 20);
-    let farewell = heard(&mut player, &mut world);
-    assert_eq!(farewell.last().map(String::as_str), Some("Play.StreamNotFound"));
+    let statuses = heard(&mut player, &mut world);
+    assert_eq!(statuses.last().map(String::as_str), Some("Play.StreamNotFound"));
     world.pass(3);
     assert_eq!(world.engine.session_count(), 1, "and is gone");
 }

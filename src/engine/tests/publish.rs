@@ -3,32 +3,32 @@
 use crate::engine::tests::*;
 
 /// An application with these directives, and a sink that counts its calls.
-fn world(directives: &str) -> (World, Rc<Heard>) {
+fn world(directives: &str) -> (World, Rc<SinkCalls>) {
     let config = format!(
         "rtmp {{ server {{ listen 127.0.0.1:0; gop_cache off; application live {{ live on; {directives} }} }} }}"
     );
-    let heard = Rc::new(Heard::default());
+    let calls = Rc::new(SinkCalls::default());
     let mut modules = table();
-    modules.push(Box::new(Listening(Rc::clone(&heard))));
-    (World::configured(modules, &config), heard)
+    modules.push(Box::new(CountingModule(Rc::clone(&calls))));
+    (World::configured(modules, &config), calls)
 }
 
 /// The calls of the sinks of a stream.
 #[derive(Default)]
-struct Heard {
+struct SinkCalls {
     starts: Cell<usize>,
     frames: Cell<usize>,
     breaks: Cell<usize>,
     ends: Cell<usize>,
 }
 
-struct Listening(Rc<Heard>);
+struct CountingModule(Rc<SinkCalls>);
 
-struct Listener(Rc<Heard>);
+struct CountingSink(Rc<SinkCalls>);
 
-impl Module for Listening {
+impl Module for CountingModule {
     fn name(&self) -> &'static str {
-        "listening"
+        "counting"
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -41,12 +41,12 @@ impl Module for Listening {
 
     fn on_stream_start(&mut self, cx: &mut Ctx, stream: StreamId) {
         self.0.starts.set(self.0.starts.get() + 1);
-        let listener = Listener(Rc::clone(&self.0));
-        cx.streams.get_mut(stream).unwrap().add_sink("listener", Box::new(listener));
+        let listener = CountingSink(Rc::clone(&self.0));
+        cx.streams.get_mut(stream).unwrap().add_sink("counting", Box::new(listener));
     }
 }
 
-impl Sink for Listener {
+impl Sink for CountingSink {
     fn frame(&mut self, _: &Rc<Frame>, _: &mut Outlet<'_>) -> io::Result<()> {
         self.0.frames.set(self.0.frames.get() + 1);
         Ok(())
@@ -57,7 +57,7 @@ impl Sink for Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for CountingSink {
     fn drop(&mut self) {
         self.0.ends.set(self.0.ends.get() + 1);
     }
@@ -88,7 +88,7 @@ fn user_controls(client: &mut Client, world: &mut World) -> Vec<UserControl> {
 
 #[test]
 fn a_publisher_that_returns_in_time_continues_its_stream() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     let first = publisher(&mut world, 1000);
     let mut player = Client::play(&mut world, "a");
     lose(&mut world, &first);
@@ -104,21 +104,21 @@ fn a_publisher_that_returns_in_time_continues_its_stream() {
     );
     world.pass(20);
     assert!(world.is_open(player.id) && world.is_open(second.id));
-    let heard = (heard.starts.get(), heard.breaks.get(), heard.ends.get());
-    assert_eq!(heard, (1, 1, 0), "one output goes on, and knows of the break");
+    let calls = (calls.starts.get(), calls.breaks.get(), calls.ends.get());
+    assert_eq!(calls, (1, 1, 0), "one output goes on, and knows of the break");
 }
 
 #[test]
 fn a_publisher_that_does_not_come_back_ends_its_stream() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     let first = publisher(&mut world, 0);
     let mut player = Client::play(&mut world, "a");
     lose(&mut world, &first);
     world.pass(9);
-    assert_eq!((user_controls(&mut player, &mut world), heard.ends.get()), (vec![], 0));
+    assert_eq!((user_controls(&mut player, &mut world), calls.ends.get()), (vec![], 0));
     world.pass(1);
     assert_eq!(
-        (user_controls(&mut player, &mut world), heard.ends.get()),
+        (user_controls(&mut player, &mut world), calls.ends.get()),
         (vec![UserControl::StreamEof(1)], 1)
     );
     world.engine.disconnected(player.id, "gone", world.now);
@@ -128,25 +128,25 @@ fn a_publisher_that_does_not_come_back_ends_its_stream() {
 
 #[test]
 fn a_stream_without_players_has_a_grace_too_and_is_then_removed() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     let first = publisher(&mut world, 0);
     lose(&mut world, &first);
     world.pass(5);
     let second = publisher(&mut world, 0);
-    assert_eq!((heard.starts.get(), heard.ends.get()), (1, 0));
+    assert_eq!((calls.starts.get(), calls.ends.get()), (1, 0));
     lose(&mut world, &second);
     world.pass(10);
-    assert_eq!((heard.ends.get(), world.engine.cx.streams.iter().count()), (1, 0));
+    assert_eq!((calls.ends.get(), world.engine.cx.streams.iter().count()), (1, 0));
 }
 
 #[test]
 fn a_publisher_that_says_that_it_stops_is_not_waited_for() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     let mut first = publisher(&mut world, 0);
     let mut player = Client::play(&mut world, "a");
     first.command(&mut world, &["FCUnpublish".into(), 0.0.into(), Value::Null, "a".into()]);
     assert_eq!(
-        (user_controls(&mut player, &mut world), heard.ends.get()),
+        (user_controls(&mut player, &mut world), calls.ends.get()),
         (vec![UserControl::StreamEof(1)], 1)
     );
 }
@@ -174,7 +174,7 @@ fn when_the_server_stops_players_get_the_frames_held_back_and_the_end() {
 
 #[test]
 fn no_more_than_so_many_streams_wait_for_publishers() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     for round in 0..33 {
         let mut client = Client::connect(&mut world, "live");
         for msid in 1..=16_u32 {
@@ -185,23 +185,23 @@ fn no_more_than_so_many_streams_wait_for_publishers() {
         }
         lose(&mut world, &client);
     }
-    assert_eq!((heard.starts.get(), heard.ends.get()), (33 * 16, 16));
+    assert_eq!((calls.starts.get(), calls.ends.get()), (33 * 16, 16));
     assert_eq!(world.engine.cx.streams.iter().count(), 512);
 }
 
 #[test]
 fn streams_that_wait_end_when_the_server_drains() {
-    let (mut world, heard) = world("publish_grace 10s;");
+    let (mut world, calls) = world("publish_grace 10s;");
     let first = publisher(&mut world, 0);
     lose(&mut world, &first);
     world.engine.drain(world.now);
     world.end_turn();
-    assert_eq!((heard.ends.get(), world.engine.session_count()), (1, 0));
+    assert_eq!((calls.ends.get(), world.engine.session_count()), (1, 0));
 }
 
 #[test]
 fn a_publisher_may_be_replaced_at_once_where_that_is_allowed() {
-    let (mut world, heard) = world("publish_conflict replace;");
+    let (mut world, calls) = world("publish_conflict replace;");
     let mut first = publisher(&mut world, 0);
     let mut player = Client::play(&mut world, "a");
     let mut second = publisher(&mut world, 0);
@@ -211,7 +211,7 @@ fn a_publisher_may_be_replaced_at_once_where_that_is_allowed() {
     second.frame(&mut world, Kind::Video, 40, INTER);
     let times: Vec<_> = player.media(&mut world).iter().map(|(time, _)| *time).collect();
     assert_eq!(times, [1, 1, 41]);
-    assert_eq!((heard.starts.get(), heard.breaks.get(), heard.ends.get()), (1, 1, 0));
+    assert_eq!((calls.starts.get(), calls.breaks.get(), calls.ends.get()), (1, 1, 0));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn an_idle_publisher_is_dropped_also_one_that_never_sends() {
 
 #[test]
 fn jumps_of_a_publishers_time_reach_no_player() {
-    let (mut world, heard) = world("");
+    let (mut world, calls) = world("");
     let mut publisher = publisher(&mut world, 1_000_000);
     let mut player = Client::play(&mut world, "a");
     let times = [1_000_040, 5_000_000, 5_000_040, 3, 43, 43, 23, 83, 4_000_000_000, 4_000_000_040];
@@ -268,7 +268,7 @@ fn jumps_of_a_publishers_time_reach_no_player() {
     let times: Vec<_> = player.media(&mut world)[1..].iter().map(|(time, _)| *time).collect();
     assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{times:?}");
     assert!(times[times.len() - 1] - times[0] < 400, "{times:?}");
-    assert_eq!(heard.breaks.get(), 0, "what is decoded goes on");
+    assert_eq!(calls.breaks.get(), 0, "what is decoded goes on");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn streams_of_an_instance_are_its_own() {
 
 #[test]
 fn a_publisher_may_take_its_own_place() {
-    let (mut world, heard) = world("publish_conflict replace;");
+    let (mut world, calls) = world("publish_conflict replace;");
     let mut publisher = publisher(&mut world, 0);
     publisher.command_on(&mut world, 2, &["publish".into(), 3.0.into(), Value::Null, "a".into()]);
     publisher.receive(&mut world);
@@ -329,7 +329,7 @@ fn a_publisher_may_take_its_own_place() {
     publisher.frame_on(&mut world, 2, Kind::Video, 40, KEY);
     assert_eq!(player.media(&mut world).len(), 2);
     assert!(world.is_open(publisher.id));
-    assert_eq!((heard.starts.get(), heard.ends.get()), (1, 0));
+    assert_eq!((calls.starts.get(), calls.ends.get()), (1, 0));
 }
 
 #[test]
