@@ -216,31 +216,13 @@ impl<'t> Config<'t> {
     ) -> Result<(), Error> {
         let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
         let is_default = says("default_server") || says("default");
-        let taken = |other: &&Listener| other.address == address && address.port() != 0;
-        let shared = match self.listeners.iter().find(taken) {
-            None => None,
-            Some(other) if protocol == Protocol::Http && other.protocol == protocol => Some(other.server),
-            Some(other) => {
-                return Err(Error::at(
-                    node,
-                    format!("{address} is already listened on, by {}", other.origin),
-                ));
-            }
+        let shared = self.sharing_listener(protocol, address, node)?;
+        let position = match protocol {
+            Protocol::Rtmp => server,
+            Protocol::Http => self
+                .add_host(server, shared, is_default)
+                .map_err(|why| Error::at(node, format!("{address} {why}")))?,
         };
-        let position = match (protocol, shared) {
-            (Protocol::Rtmp, _) => server,
-            (Protocol::Http, Some(hosts)) => hosts,
-            (Protocol::Http, None) => {
-                self.hosts.push(Hosts::default());
-                self.hosts.len() - 1
-            }
-        };
-        if let (Protocol::Http, Some(hosts)) = (protocol, self.hosts.get_mut(position)) {
-            let names = self.web.get(server).map(|web| web.names.as_slice()).unwrap_or_default();
-            hosts
-                .add(server, names, is_default)
-                .map_err(|why| Error::at(node, format!("{address} {why}")))?;
-        }
         if shared.is_none() {
             self.listeners.push(Listener {
                 protocol,
@@ -253,6 +235,36 @@ impl<'t> Config<'t> {
             });
         }
         Ok(())
+    }
+
+    /// The server of the listener that has an address already, if another server may share it.
+    fn sharing_listener(
+        &self,
+        protocol: Protocol,
+        address: SocketAddr,
+        node: &Node,
+    ) -> Result<Option<usize>, Error> {
+        let has_it = |other: &&Listener| other.address == address && address.port() != 0;
+        match self.listeners.iter().find(has_it) {
+            None => Ok(None),
+            Some(other) if protocol == Protocol::Http && other.protocol == protocol => Ok(Some(other.server)),
+            Some(other) => {
+                Err(Error::at(node, format!("{address} is already listened on, by {}", other.origin)))
+            }
+        }
+    }
+
+    /// Adds an HTTP server to the virtual hosts at this position, or to new ones. Returns the position.
+    fn add_host(&mut self, server: usize, hosts: Option<usize>, is_default: bool) -> Result<usize, String> {
+        let position = hosts.unwrap_or_else(|| {
+            self.hosts.push(Hosts::default());
+            self.hosts.len() - 1
+        });
+        let names = self.web.get(server).map(|web| web.names.as_slice()).unwrap_or_default();
+        if let Some(hosts) = self.hosts.get_mut(position) {
+            hosts.add(server, names, is_default)?;
+        }
+        Ok(position)
     }
 
     /// Removes listeners at addresses that another listener covers, as both could not be opened. That one gets their

@@ -50,6 +50,12 @@ impl Engine {
         self.cx.schedule_ping(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
+        self.answer_play(endpoint, live, after, &policy);
+        self.call_play_start(stream_id, endpoint);
+    }
+
+    /// Answers a granted `play`.
+    fn answer_play(&mut self, endpoint: Endpoint, live: bool, after: After, policy: &Policy) {
         if live {
             self.cx.user_control(endpoint, UserControl::StreamBegin);
         }
@@ -72,7 +78,6 @@ impl Engine {
         if starts {
             self.push_answer_wait(endpoint);
         }
-        self.call_play_start(stream_id, endpoint);
     }
 
     /// Applies a player's command and answers it. A live stream cannot be sought; the player starts again where the

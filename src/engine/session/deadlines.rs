@@ -55,47 +55,19 @@ impl Engine {
             return cx.reset_timer(id, at);
         }
         self.time_out_request(id);
+        self.cx.check_pace(id);
         let cx = &mut self.cx;
-        // A session that this has closed needs no further check.
-        let Some(session) = cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
-            return;
-        };
-        if session.paced_until.is_some() && session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
-            return cx.close(id, "hung up after sending more media than may be taken in ten minutes");
-        }
-        if session.paced_until.is_some_and(|until| until <= now) {
-            cx.resume_after_pace(id);
-        }
-        let Some(session) = cx.sessions.get_mut(id) else { return };
+        // A session that one of these has closed needs no further check.
+        let Some(session) = cx.sessions.get(id).filter(|session| session.life == Life::Open) else { return };
         if session.unsolicited_due().is_some_and(|due| due <= now) {
             cx.work.actions.push_back(Action::SendUnsolicited(id));
         }
-        let due = match &session.protocol {
-            ProtocolState::Rtmp(state) => match cx.servers.get(state.server) {
-                Some(settings) => {
-                    let media_due = media_deadline(session, &cx.streams, &cx.apps);
-                    rtmp_due(session, state, settings, (media_due, now))
-                }
-                None => return,
-            },
-            ProtocolState::Http(state) => http_due(session, state, now),
-        };
-        match due {
-            Due::Later(at) => cx.reset_timer(id, at),
-            Due::Ping(at) => {
-                if let Some(state) = session.rtmp_mut() {
-                    state.pinged = Some(now);
-                }
-                let mut ping = Vec::new();
-                let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
-                UserControl::PingRequest(milliseconds as u32).write(&mut ping);
-                cx.send_bytes(id, &ping);
-                cx.reset_timer(id, at);
-            }
-            Due::Close(reason) => cx.close(id, reason),
-            Due::TimedOut => {
-                self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at));
-            }
+        match cx.due(session) {
+            Some(Due::Later(at)) => cx.reset_timer(id, at),
+            Some(Due::Ping(at)) => cx.ping(id, at),
+            Some(Due::Close(reason)) => cx.close(id, reason),
+            Some(Due::TimedOut) => self.reject(id, TOO_SLOW, at.checked_sub(STEP_DEADLINE).unwrap_or(at)),
+            None => {}
         }
     }
 
@@ -127,6 +99,45 @@ impl Ctx {
             session.paced_until = session.paced_until.max(Some(until));
             self.wake_no_later_than(id, until);
         }
+    }
+
+    /// Ends the hold of a session for its media time if it is over, and the session if its peer hung up long ago.
+    fn check_pace(&mut self, id: SessionId) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get(id) else { return };
+        let Some(until) = session.paced_until else { return };
+        if session.hung_up.is_some_and(|at| now >= at + LAST_OF_MEDIA) {
+            self.close(id, "hung up after sending more media than may be taken in ten minutes");
+        } else if until <= now {
+            self.resume_after_pace(id);
+        }
+    }
+
+    /// The result of a check of an open session.
+    fn due(&self, session: &Session) -> Option<Due> {
+        let now = self.now.instant;
+        match &session.protocol {
+            ProtocolState::Rtmp(state) => {
+                let settings = self.servers.get(state.server)?;
+                let media_due = media_deadline(session, &self.streams, &self.apps);
+                Some(rtmp_due(session, state, settings, (media_due, now)))
+            }
+            ProtocolState::Http(state) => Some(http_due(session, state, now)),
+        }
+    }
+
+    /// Pings a client, and checks the session again at `next`.
+    fn ping(&mut self, id: SessionId, next: Instant) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let milliseconds = (now - session.opened).as_millis() as u64 & u64::from(u32::MAX);
+        if let Some(state) = session.rtmp_mut() {
+            state.pinged = Some(now);
+        }
+        let mut ping = Vec::new();
+        UserControl::PingRequest(milliseconds as u32).write(&mut ping);
+        self.send_bytes(id, &ping);
+        self.reset_timer(id, next);
     }
 
     /// Reads a session again that was held to slow it. It could not be heard meanwhile, so its silence counts from now.
@@ -178,29 +189,24 @@ fn rtmp_due(
     settings: &ServerSettings,
     (media_due, now): (Option<Instant>, Instant),
 ) -> Due {
+    let is_suspended = session.suspended.is_some();
+    let media = media_due.filter(|_| session.paced_until.is_none() && !is_suspended);
+    let must_act = session.roles.is_empty() && session.shared_object_room == 0 && !is_suspended;
+    let step = must_act.then(|| state.idle_since + STEP_DEADLINE);
+    let step_reason = match state.app {
+        None => "no handshake and connect in time",
+        Some(_) => "neither publishes nor plays",
+    };
+    let output = (!session.out.is_empty()).then(|| session.last_output + settings.timeout);
     let mut next = now + settings.timeout.max(STEP_DEADLINE);
-    if let Some(deadline) = media_due.filter(|_| session.paced_until.is_none() && session.suspended.is_none())
-    {
+    for (deadline, reason) in [
+        (media, "publishes neither audio nor video"),
+        (step, step_reason),
+        (output, "takes nothing of what it is sent"),
+    ] {
+        let Some(deadline) = deadline else { continue };
         if now >= deadline {
-            return Due::Close("publishes neither audio nor video");
-        }
-        next = next.min(deadline);
-    }
-    let must_act = session.roles.is_empty() && session.shared_object_room == 0;
-    if must_act && session.suspended.is_none() {
-        let deadline = state.idle_since + STEP_DEADLINE;
-        if now >= deadline {
-            return Due::Close(match state.app {
-                None => "no handshake and connect in time",
-                Some(_) => "neither publishes nor plays",
-            });
-        }
-        next = next.min(deadline);
-    }
-    if !session.out.is_empty() {
-        let deadline = session.last_output + settings.timeout;
-        if now >= deadline {
-            return Due::Close("takes nothing of what it is sent");
+            return Due::Close(reason);
         }
         next = next.min(deadline);
     }
@@ -209,12 +215,20 @@ fn rtmp_due(
         next = next.min(if due > now { due } else { now + SHORTEST_WAIT });
     }
     // The answer to a ping would not be read, so there is no ping meanwhile.
-    if let Some(suspended) = &session.suspended {
-        return Due::Later(next.min(suspended.until));
+    let held_until = session.suspended.as_ref().map(|suspended| suspended.until).or(session.paced_until);
+    match held_until {
+        Some(until) => Due::Later(next.min(until)),
+        None => ping_due(session, state, settings, (next, now)),
     }
-    if let Some(until) = session.paced_until {
-        return Due::Later(next.min(until));
-    }
+}
+
+/// The result for a client whose other deadlines are not before `next`: silence, a ping, or its missing answer.
+fn ping_due(
+    session: &Session,
+    state: &RtmpState,
+    settings: &ServerSettings,
+    (next, now): (Instant, Instant),
+) -> Due {
     match state.pinged.filter(|&pinged| pinged >= session.last_input) {
         Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),
