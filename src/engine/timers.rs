@@ -6,8 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::time::Instant;
 
-use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{SessionId, StreamId};
 
 /// The purpose of a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

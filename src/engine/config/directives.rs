@@ -5,7 +5,6 @@
 
 use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
-
 use crate::engine::config::listen::{self, Listen};
 use crate::engine::config::{self, ErrorLog};
 use crate::engine::http::hosts;

@@ -12,20 +12,17 @@ pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
 pub(in crate::engine) mod server;
 
-use crate::engine::config::features::Features;
-use crate::engine::config::listener::Listener;
-use crate::engine::config::listener::Protocol;
-use crate::engine::config::policy::Policy;
-use crate::engine::config::server::ServerSettings;
-use crate::engine::limits::connections::BlockLimits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
-
+use crate::engine::config::features::Features;
+use crate::engine::config::listener::{Listener, Protocol};
+use crate::engine::config::policy::Policy;
+use crate::engine::config::server::ServerSettings;
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
-use crate::engine::limits::connections::ConnectionLimits;
+use crate::engine::limits::connections::{BlockLimits, ConnectionLimits};
 use crate::rtmp::chunk::Mux;
 
 /// The port of RTMP where `listen` names none.

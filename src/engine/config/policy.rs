@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
+use crate::conf::value::{Custom, or_never};
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
 use crate::rtmp::chunk::Mux;
-
-use crate::conf::value::{Custom, or_never};
 
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[

@@ -12,7 +12,6 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
-
 use crate::engine::config::Config;
 use crate::engine::config::server::MAX_MESSAGE;
 use crate::engine::files::log_file::StandardStream;

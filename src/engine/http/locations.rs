@@ -10,12 +10,10 @@ use regex_lite::Regex;
 
 use crate::conf::value::{self, NEVER, or_never};
 use crate::conf::{Context, Error, Faults, Scope};
-
 use crate::engine::config::features::LocationFiles;
-use crate::engine::ids::LocationId;
-
 use crate::engine::http::exchange::SendLimits;
 use crate::engine::http::hosts::{Case, compile};
+use crate::engine::ids::LocationId;
 
 /// One `location` block.
 #[derive(Debug)]

@@ -11,12 +11,11 @@ pub(in crate::engine) mod locations;
 pub(in crate::engine) mod playlists;
 pub(in crate::engine) mod request;
 
-use crate::engine::http::answer::Composing;
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::http::answer::{Answer, HttpReply, Redirect, Route, Target};
+use crate::engine::http::answer::{Answer, Composing, HttpReply, Redirect, Route, Target};
 use crate::engine::http::body::Body;
 use crate::engine::http::exchange::{Exchange, SendLimits};
 use crate::engine::http::request::HttpRequest;

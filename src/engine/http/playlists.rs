@@ -4,10 +4,9 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use crate::http::path;
-
 use crate::engine::config::features::{HlsLayout, LocationFiles};
 use crate::engine::http::locations::Location;
+use crate::http::path;
 
 /// Whether an HTTP server serves the playlists of an application.
 #[derive(Debug, Clone, PartialEq, Eq)]

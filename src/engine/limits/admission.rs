@@ -3,18 +3,15 @@
 //! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an
 //! answer to its `connect`.
 
-use crate::engine::Engine;
-use crate::engine::config::listener::Listener;
-use crate::engine::config::listener::Protocol;
-use crate::engine::ctx::Ctx;
-use crate::engine::ids::AppId;
-use crate::engine::ids::SessionId;
-use crate::engine::session::ProtocolState;
-use crate::engine::session::Session;
 use std::net::SocketAddr;
 
+use crate::engine::Engine;
+use crate::engine::config::listener::{Listener, Protocol};
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::connections::Excess;
 use crate::engine::limits::descriptors::Descriptors;
+use crate::engine::session::{ProtocolState, Session};
 use crate::http::response::NO_ROOM;
 
 impl Engine {

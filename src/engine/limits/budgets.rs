@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use crate::conf::value::{self, Custom};
 use crate::conf::{Context, Directive, Repeat, Scope, Takes};
-
 use crate::engine::session::Session;
 use crate::media::Meter;
 

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
-
 use crate::engine::config::listener::Protocol;
 
 /// The rows of the table.

@@ -6,7 +6,6 @@
 //! for players that are behind; only then are clients closed. A client that takes little is never closed, as that
 //! would free little.
 
-use crate::engine::limits::budgets::MediaRelief;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
+use crate::engine::limits::budgets::MediaRelief;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, ProtocolState, Session};
 use crate::engine::stream::Streams;

@@ -5,8 +5,7 @@
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::Endpoint;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{Endpoint, StreamId};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::rtmp::command::Level;
 

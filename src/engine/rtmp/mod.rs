@@ -18,10 +18,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::{AppFacts, Ctx};
-use crate::engine::ids::AppId;
-use crate::engine::ids::Endpoint;
-use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::request::{Request, RequestKind};
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::gates::MAX_SHOWN;

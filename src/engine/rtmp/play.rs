@@ -5,9 +5,7 @@
 
 use crate::engine::Engine;
 use crate::engine::config::policy::Policy;
-use crate::engine::ids::AppId;
-use crate::engine::ids::Endpoint;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::quantities::{count, duration};
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::player::Player;

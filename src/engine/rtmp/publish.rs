@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::AppId;
-use crate::engine::ids::Endpoint;
-use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::quantities::duration;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};

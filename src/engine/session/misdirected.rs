@@ -2,13 +2,13 @@
 //!
 //! The lines name the port or the path and what to do instead. How often they are written is limited by `log_limits`.
 
+use std::net::IpAddr;
+
 use crate::engine::Engine;
 use crate::engine::config::listener::Protocol;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
-use std::net::IpAddr;
-
 use crate::engine::session::log_limits::{DetectedProtocol, MAX_METHOD, MAX_PATH, shortened};
 use crate::http::path;
 

@@ -15,25 +15,23 @@ pub(in crate::engine) mod player;
 pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 
-use crate::engine::ids::SessionId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::http;
-use crate::rtmp::ServerSession;
-use crate::rtmp::capabilities::Capabilities;
-
 use crate::engine::http::exchange::{Exchange, SendLimits};
-use crate::engine::ids::AppId;
+use crate::engine::ids::{AppId, SessionId};
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::roles::Roles;
+use crate::http;
+use crate::rtmp::ServerSession;
+use crate::rtmp::capabilities::Capabilities;
 
 /// The protocol of a session, with its state.
 #[derive(Debug)]

@@ -8,9 +8,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::engine::ctx::Ctx;
-use crate::engine::ids::Endpoint;
-use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::session::out_queue::OutQueue;
 use crate::engine::session::player::PlayerQueue;
 use crate::engine::session::{Life, ProtocolState, Session, Sessions};

@@ -5,9 +5,8 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::media::{Frame, Kind};
-
 use crate::engine::stream::headers::StreamHeaders;
+use crate::media::{Frame, Kind};
 
 /// The limits of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,6 @@ pub(in crate::engine) mod tally;
 pub(in crate::engine) mod timeline;
 pub(in crate::engine) mod warnings;
 
-use crate::engine::ids::StreamId;
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
@@ -23,14 +22,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::media::amf::Value;
-use crate::media::flv::Codec;
-use crate::media::{Frame, Meter, Pictures};
-use crate::rtmp::chunk::{Mux, stamp};
-use crate::rtmp::command::PublishType;
-
-use crate::engine::ids::AppId;
-use crate::engine::ids::Endpoint;
+use crate::engine::ids::{AppId, Endpoint, StreamId};
 use crate::engine::panics::Panics;
 use crate::engine::sink::{Finish, Outlet, Sink};
 use crate::engine::stream::gop::Gop;
@@ -41,6 +33,11 @@ use crate::engine::stream::pace::Pace;
 use crate::engine::stream::tally::Tally;
 use crate::engine::stream::timeline::Timeline;
 use crate::engine::stream::warnings::Warnings;
+use crate::media::amf::Value;
+use crate::media::flv::Codec;
+use crate::media::{Frame, Meter, Pictures};
+use crate::rtmp::chunk::{Mux, stamp};
+use crate::rtmp::command::PublishType;
 
 /// The known facts about a stream's codecs; zero or empty where unknown.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -13,13 +13,12 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::media::frame::HEADROOM;
-use crate::media::{Frame, Role};
-use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
-
 use crate::engine::http::body::Body;
 use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
+use crate::media::frame::HEADROOM;
+use crate::media::{Frame, Role};
+use crate::rtmp::chunk::{Chunking, MEDIA_STREAM, header_on, image};
 
 /// The most bytes of one gathered write; a larger one would only keep other sessions waiting.
 const MAX_GATHER: usize = 256 * 1024;
