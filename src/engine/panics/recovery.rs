@@ -94,7 +94,7 @@ impl Engine {
 
     /// Ends a stream after a panic: modules get the ends that they have not had, its sinks are dropped without being
     /// finished, and its players wait for another publisher.
-    fn end_stream_after_panic(&mut self, id: StreamId) {
+    pub(in crate::engine) fn end_stream_after_panic(&mut self, id: StreamId) {
         self.call_publish_end(id);
         self.call_stream_end(id);
         if let Some(stream) = self.cx.streams.get_mut(id) {

@@ -174,7 +174,9 @@ impl Engine {
     /// Ends the streams in grace.
     pub(in crate::engine) fn end_streams_in_grace(&mut self) {
         for id in self.streams_in_grace().collect::<Vec<_>>() {
-            self.end_stream(id);
+            if self.contain(|engine| engine.end_stream(id)).is_none() {
+                self.end_stream_after_panic(id);
+            }
         }
     }
 

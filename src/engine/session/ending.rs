@@ -68,10 +68,11 @@ impl Engine {
         }
     }
 
-    /// Finishes a session that has no role left and no suspended request, which may give it one. For any other the
-    /// reason is only logged.
+    /// Finishes a session that has no role left and no suspended request, which may give it one if its client is still
+    /// there. For any other the reason is only logged.
     pub(in crate::engine) fn finish_if_idle(&mut self, id: SessionId, reason: &str) {
-        let is_idle = |session: &Session| session.roles.is_empty() && session.suspended.is_none();
+        let waits = |session: &Session| session.suspended.is_some() && session.hung_up.is_none();
+        let is_idle = |session: &Session| session.roles.is_empty() && !waits(session);
         if self.cx.sessions.get(id).is_some_and(is_idle) {
             self.cx.finish(id, reason);
         } else {

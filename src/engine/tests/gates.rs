@@ -490,6 +490,17 @@ fn a_session_whose_stream_ends_stays_while_another_request_of_it_waits() {
     assert!(setup.world.is_open(granted.id) && !setup.world.is_open(refused.id));
 }
 
+#[test]
+fn a_session_that_loses_its_last_role_ends_if_its_client_has_gone_and_cannot_hear_the_answer() {
+    let mut setup = Setup::new();
+    let mut first = setup.publisher("a");
+    ask(&mut first, &mut setup, "publish", "b");
+    setup.world.engine.hung_up(first.id, setup.world.now);
+    assert!(setup.is_suspended(first.id), "media that it had sent before may be unread");
+    setup.publisher("a");
+    assert!(!setup.world.is_open(first.id) && !setup.is_suspended(first.id));
+}
+
 /// Fails after some frames.
 struct Failing {
     frames: Rc<Cell<usize>>,
