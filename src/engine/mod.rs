@@ -324,7 +324,9 @@ impl Engine {
         self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
-            Task::Announce(notice) => self.each_module(|module, cx| module.on_notice(cx, &notice)),
+            Task::Announce(notice) => {
+                self.each_module(|module, cx| module.on_notice(cx, &notice));
+            }
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }

@@ -75,7 +75,7 @@ fn finished_recordings_are_announced_to_every_module_after_the_hook() {
         assert_eq!(told.size, std::fs::metadata(&told.path).unwrap().len());
         assert_eq!(told.length.as_millis() / 100, 8);
     }
-    assert_eq!(world.engine.cx.panics.count, 2, "of the module that panics at each");
+    assert_eq!(world.engine.cx.panics.count(), 2, "of the module that panics at each");
 }
 
 #[test]
