@@ -167,7 +167,7 @@ fn every_answer_has_its_line_in_the_log() {
     connection.request("HEAD", "/a.txt", "");
     connection.request("GET", "/a.txt", "Range: bytes=0-2\r\n");
     connection.get("/off");
-    connection.request("GET", "/json", "User-Agent: \"q\"\\\r\n");
+    connection.request("GET", "/json", "User-Agent: \"q\"\\\u{9b}1m\r\n");
     let missing = connection.get("/none").body.len();
     let mut strange = Connection::open(server.http());
     strange.send("NONSENSE\r\n\r\n");
@@ -191,7 +191,8 @@ fn every_answer_has_its_line_in_the_log() {
     assert_eq!(end, "\"GET /a.txt?x=1 HTTP/1.1\" 200 10 \"http://r\" \"\\x22q\\x22\\x5C\\xC3\\xA9\"");
     assert!(combined[4].ends_with(&format!("\"-\" 400 {refused} \"-\" \"-\"")), "{}", combined[4]);
     let json = log_of(&server, "json.log", 1);
-    assert!(json[0].starts_with("{\"agent\":\"\\\"q\\\"\\\\\",\"time\":0.0"), "{}", json[0]);
+    let escaped = r#"{"agent":"\"q\"\\\u009b1m","time":0.0"#;
+    assert!(json[0].starts_with(escaped), "a terminal obeys U+009B: {}", json[0]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod conditional;
 mod framing;
 mod headers;
+pub mod json;
 pub mod mime;
 pub mod path;
 pub mod range;

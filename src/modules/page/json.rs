@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::StreamFacts;
+use crate::http::json;
 use crate::media::{Kind, ts};
 
 /// The end of a document.
@@ -128,8 +129,7 @@ fn push_all(text: &mut String, items: impl Iterator<Item = impl Serialize>) {
 /// Adds an element of an array, which may follow another one.
 pub fn push(text: &mut String, item: &impl Serialize, follows: bool) {
     text.push_str(if follows { "," } else { "" });
-    // Texts and numbers can always be written.
-    text.push_str(&serde_json::to_string(item).unwrap_or_default());
+    text.push_str(&json::to_string(item));
 }
 
 fn joined(codec: &str, profile: &str) -> String {

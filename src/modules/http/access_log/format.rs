@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::http::json;
 use crate::modules::http::template::{Template, View, When};
 
 /// nginx's own format, which needs no `log_format`.
@@ -80,7 +81,7 @@ impl Format {
 
 /// Adds what stands between the quotes of a JSON string.
 fn escape_json(value: &str, line: &mut String) {
-    let quoted = serde_json::to_string(value).unwrap_or_default();
+    let quoted = json::to_string(&value);
     line.push_str(quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default());
 }
 

@@ -12,7 +12,7 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 use serde::Serialize;
 
 use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
-use crate::http::{ResponseHead, path};
+use crate::http::{ResponseHead, json, path};
 
 use super::lookup;
 
@@ -250,8 +250,7 @@ fn push_object(list: &mut String, entry: &Entry, follows: bool) {
     let (kind, size) = if entry.is_folder { ("directory", None) } else { ("file", Some(entry.size)) };
     let object = Object { name: &entry.name, kind, mtime: timestamp(entry.modified).to_string(), size };
     list.push_str(if follows { ",\n" } else { "" });
-    // Texts and numbers can always be written.
-    list.push_str(&serde_json::to_string(&object).unwrap_or_default());
+    list.push_str(&json::to_string(&object));
 }
 
 fn timestamp(seconds: i64) -> Timestamp {
