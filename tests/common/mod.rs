@@ -208,7 +208,10 @@ impl Server {
     fn find_ports(&mut self, count: usize) {
         until("the server listens", SOON, || {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server did not start: {}", self.log());
+            if ended.is_some() {
+                self.join_reader();
+                panic!("the server did not start: {}", self.log());
+            }
             (self.lines("listening for ").len() >= count).then_some(())
         });
         let ports = |server: &Self, what: &str| {
@@ -277,14 +280,22 @@ impl Server {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).unwrap();
     }
 
-    /// Whether it still runs.
+    /// True if it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and for the end of its log.
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
-        until("the server exits", limit, || self.child.try_wait().unwrap())
+        let status = until("the server exits", limit, || self.child.try_wait().unwrap());
+        self.join_reader();
+        status
+    }
+
+    fn join_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
     }
 
     /// Stops it as an operator would, and waits for its end.
@@ -339,9 +350,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
+        self.join_reader();
         let log = self.log();
         if std::thread::panicking() {
             eprintln!("the server's log:\n{log}");
