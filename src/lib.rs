@@ -1,7 +1,7 @@
 //! Millstream: a small, fast live-media server.
 //!
 //! The modules below stand in dependency order, innermost first; each may use those above it and
-//! none below. `tests/layers.rs` holds them to that.
+//! none below. `tests/layers/` holds them to that.
 
 pub mod conf;
 pub mod media;

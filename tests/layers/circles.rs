@@ -34,10 +34,6 @@ fn reached_from(file: usize, edges: &Edges) -> BTreeSet<usize> {
     reached
 }
 
-pub fn files(house: &House, circle: &Circle) -> Vec<String> {
-    circle.iter().map(|&file| house.sources[file].file.clone()).collect()
-}
-
 /// Every import that is part of a circle, one a line.
 pub fn describe(house: &House, edges: &Edges, circle: &Circle) -> String {
     let mut text = format!("a circle of {}:\n", circle.len());
