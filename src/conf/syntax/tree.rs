@@ -290,6 +290,7 @@ impl Parser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::Folder;
 
     fn error(text: &str) -> String {
         Tree::from_text("f", text).unwrap_err().to_string()
@@ -332,9 +333,8 @@ mod tests {
 
     #[test]
     fn includes_are_followed_sorted_and_bounded() {
-        let folder = std::env::temp_dir().join(format!("millstream-tree-{}", std::process::id()));
-        fs::create_dir_all(folder.join("d")).unwrap();
-        let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+        let folder = Folder::new();
+        let write = |name: &str, text: &str| folder.write(name, text);
         write(
             "main",
             "include d/*.conf; x { include d/a.conf; } include none*; include no/mime.types; include fastcgi_params;",
@@ -356,7 +356,6 @@ mod tests {
         );
         assert!(unread("folder").contains("not a regular file"));
         assert!(error("absent").contains("No such file"));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -17,21 +17,20 @@ use super::settings::{Limits, Settings};
 use crate::conf::{Scope, Tree, check};
 use crate::engine::{Module, Now, StreamFacts, directive_table};
 use crate::media::{Frame, Kind, flv};
+use crate::test_folder::Folder;
 
 const UNLIMITED: Limits = Limits { size: 0, frames: 0, interval: None };
 
-/// A folder that goes away.
-struct Folder(PathBuf);
+/// A folder of recordings.
+struct Recordings(Folder);
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("millstream-record-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
+impl Recordings {
+    fn new() -> Self {
+        Self(Folder::new())
     }
 
     fn names(&self) -> Names {
-        Names { folder: self.0.clone(), stem: "cam".into(), time: 0, suffix: ".flv".into(), unique: false }
+        Names { folder: self.0.to_owned(), stem: "cam".into(), time: 0, suffix: ".flv".into(), unique: false }
     }
 
     fn search(&self) -> Search {
@@ -49,12 +48,6 @@ impl Folder {
     fn open(&self, files: &mut OpenFiles, now: Now) -> Output {
         let (opened, _) = self.find(files);
         Output::new(opened, Script::new("live/cam", None, &StreamFacts::default()), UNLIMITED, now)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -92,13 +85,13 @@ fn contents(path: &Path) -> (Contents, u64) {
 
 #[test]
 fn the_head_of_a_growing_file_has_the_index_up_to_the_last_minute() {
-    let folder = Folder::new("head");
+    let recordings = Recordings::new();
     let (mut files, start) = (OpenFiles::default(), now());
-    let mut output = folder.open(&mut files, start);
+    let mut output = recordings.open(&mut files, start);
     for second in 0..90 {
         output.write(&key(second), start.instant + Duration::from_secs(second)).unwrap();
     }
-    let path = folder.0.join("cam.flv");
+    let path = recordings.0.join("cam.flv");
     let (entries, size) = head(&path);
     assert_eq!(entries, 61);
     assert!(size > 10_000 && size < fs::metadata(&path).unwrap().len());
@@ -107,7 +100,7 @@ fn the_head_of_a_growing_file_has_the_index_up_to_the_last_minute() {
     let crashed = fs::read(&path).unwrap();
     output.close().unwrap();
     fs::write(&path, [&crashed[..], b"\x09torn"].concat()).unwrap();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let mut output = recordings.open(&mut OpenFiles::default(), start);
     output.write(&key(0), start.instant).unwrap();
     output.close().unwrap();
     let (entries, size) = head(&path);
@@ -117,16 +110,16 @@ fn the_head_of_a_growing_file_has_the_index_up_to_the_last_minute() {
 
 #[test]
 fn a_head_that_says_more_than_there_is_is_not_believed() {
-    let folder = Folder::new("lies");
+    let recordings = Recordings::new();
     let start = now();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let mut output = recordings.open(&mut OpenFiles::default(), start);
     (0..5).for_each(|second| output.write(&key(second), start.instant).unwrap());
     output.close().unwrap();
-    let path = folder.0.join("cam.flv");
+    let path = recordings.0.join("cam.flv");
     let whole = fs::read(&path).unwrap();
     // The last two frames never came to the disk.
     fs::write(&path, &whole[..whole.len() - 30]).unwrap();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let mut output = recordings.open(&mut OpenFiles::default(), start);
     output.write(&key(0), start.instant).unwrap();
     output.close().unwrap();
     assert_eq!((head(&path).0, contents(&path).0.duration), (4, 2001));
@@ -135,8 +128,7 @@ fn a_head_that_says_more_than_there_is_is_not_believed() {
 #[test]
 fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame() {
     const AT: u64 = 300 << 20;
-    let folder = Folder::new("long");
-    fs::create_dir_all(&folder.0).unwrap();
+    let recordings = Recordings::new();
     let tag = |time| {
         let mut tag = Vec::new();
         flv::write_tag(&mut tag, Kind::Video, time, b"\x17\x01\0\0\0frame");
@@ -151,13 +143,13 @@ fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame(
     let script = Script::new("live/cam", None, &StreamFacts::default());
     let mut head = flv::file_header(false, true).to_vec();
     flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&contents, AT + 199_999, Stage::Growing));
-    let file = fs::File::create(folder.0.join("cam.flv")).unwrap();
+    let file = fs::File::create(recordings.0.join("cam.flv")).unwrap();
     file.write_all_at(&head, 0).unwrap();
     let end = [tag(49_960), tag(50_000), tag(50_040), tag(50_080)[..20].to_vec()].concat();
     file.write_all_at(&end, AT - length).unwrap();
 
-    let (opened, _) = folder.find(&mut OpenFiles::default());
-    assert_eq!(opened.path, folder.0.join("cam.flv"));
+    let (opened, _) = recordings.find(&mut OpenFiles::default());
+    assert_eq!(opened.path, recordings.0.join("cam.flv"));
     let tail = opened.tail.unwrap();
     assert_eq!((tail.size, tail.torn, tail.time), (AT + 2 * length, 20, 50_040));
     let times: Vec<_> = tail.contents.index.entries().iter().map(|entry| entry.time).collect();
@@ -169,17 +161,17 @@ fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
     for (name, place) in
         [("removed", FileState::Removed), ("moved", FileState::Moved), ("replaced", FileState::Moved)]
     {
-        let folder = Folder::new(name);
+        let recordings = Recordings::new();
         let start = now();
-        let mut output = folder.open(&mut OpenFiles::default(), start);
+        let mut output = recordings.open(&mut OpenFiles::default(), start);
         let at = |milliseconds| start.instant + Duration::from_millis(milliseconds);
         output.write(&key(0), at(0)).unwrap();
         output.flush(at(0)).unwrap();
         assert_eq!(output.look(at(1000)), None);
-        let path = folder.0.join("cam.flv");
+        let path = recordings.0.join("cam.flv");
         match name {
             "removed" => fs::remove_file(&path).unwrap(),
-            _ => fs::rename(&path, folder.0.join("away")).unwrap(),
+            _ => fs::rename(&path, recordings.0.join("away")).unwrap(),
         }
         if name == "replaced" {
             fs::write(&path, "another").unwrap();
@@ -198,14 +190,14 @@ fn a_file_that_is_removed_or_moved_is_noticed_within_a_second() {
 
 #[test]
 fn a_file_that_is_truncated_is_noticed_and_nothing_is_written_behind_the_hole() {
-    let folder = Folder::new("truncated");
+    let recordings = Recordings::new();
     let start = now();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let mut output = recordings.open(&mut OpenFiles::default(), start);
     let at = |milliseconds| start.instant + Duration::from_millis(milliseconds);
     output.write(&key(0), at(0)).unwrap();
     output.flush(at(0)).unwrap();
     assert_eq!(output.look(at(1000)), None);
-    let path = folder.0.join("cam.flv");
+    let path = recordings.0.join("cam.flv");
     fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     output.write(&key(1), at(1000)).unwrap();
     output.flush(at(1500)).unwrap();
@@ -217,9 +209,9 @@ fn a_file_that_is_truncated_is_noticed_and_nothing_is_written_behind_the_hole() 
 
 #[test]
 fn where_a_path_never_leads_to_the_file_nothing_is_noticed() {
-    let folder = Folder::new("unknown");
+    let recordings = Recordings::new();
     let start = now();
-    let (mut opened, _) = folder.find(&mut OpenFiles::default());
+    let (mut opened, _) = recordings.find(&mut OpenFiles::default());
     opened.id.1 ^= 1;
     let script = Script::new("live/cam", None, &StreamFacts::default());
     let mut output = Output::new(opened, script, UNLIMITED, start);
@@ -231,20 +223,22 @@ fn where_a_path_never_leads_to_the_file_nothing_is_noticed() {
 
 #[test]
 fn no_file_is_opened_twice() {
-    let folder = Folder::new("twice");
+    let recordings = Recordings::new();
     let mut files = OpenFiles::default();
-    let (first, second) = (folder.open(&mut files, now()), folder.open(&mut files, now()));
-    assert_eq!((first.path(), second.path()), (&*folder.0.join("cam.flv"), &*folder.0.join("cam.1.flv")));
+    let (first, second) = (recordings.open(&mut files, now()), recordings.open(&mut files, now()));
+    assert_eq!(
+        (first.path(), second.path()),
+        (&*recordings.0.join("cam.flv"), &*recordings.0.join("cam.1.flv"))
+    );
 }
 
 /// A file of the stream "live/cam", whose head tells of nothing behind it, with this behind it. Returns where
 /// that begins.
-fn write_file(folder: &Folder, name: &str, identity: &str, rest: &[u8]) -> u64 {
+fn write_file(recordings: &Recordings, name: &str, identity: &str, rest: &[u8]) -> u64 {
     let script = Script::new(identity, None, &StreamFacts::default());
     let mut head = flv::file_header(true, false).to_vec();
     flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&Contents::none(), 0, Stage::Growing));
-    fs::create_dir_all(&folder.0).unwrap();
-    fs::write(folder.0.join(name), [&head, rest].concat()).unwrap();
+    fs::write(recordings.0.join(name), [&head, rest].concat()).unwrap();
     head.len() as u64
 }
 
@@ -256,11 +250,11 @@ fn sound(payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_torn_file_of_tiny_tags_is_repaired_in_many_steps_and_changed_in_the_last() {
-    let folder = Folder::new("tiny");
+    let recordings = Recordings::new();
     let tags = sound(&[0xff]).repeat(3 << 16);
-    let begin = write_file(&folder, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
-    let (mut files, mut search) = (OpenFiles::default(), folder.search());
-    let length = || fs::metadata(folder.0.join("cam.flv")).unwrap().len();
+    let begin = write_file(&recordings, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
+    let (mut files, mut search) = (OpenFiles::default(), recordings.search());
+    let length = || fs::metadata(recordings.0.join("cam.flv")).unwrap().len();
     let whole = length();
     let mut steps = 0;
     let opened = loop {
@@ -278,41 +272,41 @@ fn a_torn_file_of_tiny_tags_is_repaired_in_many_steps_and_changed_in_the_last() 
 
 #[test]
 fn a_file_counts_as_open_while_it_is_repaired_and_is_left_as_it_was_when_that_is_given_up() {
-    let folder = Folder::new("given-up");
+    let recordings = Recordings::new();
     let tags = sound(&[0xff]).repeat(3 << 16);
-    write_file(&folder, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
-    let whole = fs::read(folder.0.join("cam.flv")).unwrap();
-    let (mut files, mut search) = (OpenFiles::default(), folder.search());
+    write_file(&recordings, "cam.flv", "live/cam", &[&tags[..], b"\x08torn"].concat());
+    let whole = fs::read(recordings.0.join("cam.flv")).unwrap();
+    let (mut files, mut search) = (OpenFiles::default(), recordings.search());
     assert!((0..3).all(|_| search.step(&mut files).unwrap().is_none()));
-    assert_eq!(folder.find(&mut files).0.path, folder.0.join("cam.1.flv"));
+    assert_eq!(recordings.find(&mut files).0.path, recordings.0.join("cam.1.flv"));
     search.give_up(&mut files, "a test ends it");
-    assert!(fs::read(folder.0.join("cam.flv")).unwrap() == whole);
-    assert_eq!(folder.find(&mut files).0.path, folder.0.join("cam.flv"));
+    assert!(fs::read(recordings.0.join("cam.flv")).unwrap() == whole);
+    assert_eq!(recordings.find(&mut files).0.path, recordings.0.join("cam.flv"));
 }
 
 #[test]
 fn a_file_of_another_stream_is_not_gone_through() {
-    let folder = Folder::new("another");
-    write_file(&folder, "cam.flv", "live/another", &sound(&[0xff]).repeat(3 << 16));
-    let (opened, steps) = folder.find(&mut OpenFiles::default());
-    assert_eq!((opened.path, steps), (folder.0.join("cam.1.flv"), 1));
+    let recordings = Recordings::new();
+    write_file(&recordings, "cam.flv", "live/another", &sound(&[0xff]).repeat(3 << 16));
+    let (opened, steps) = recordings.find(&mut OpenFiles::default());
+    assert_eq!((opened.path, steps), (recordings.0.join("cam.1.flv"), 1));
 }
 
 #[test]
 fn behind_64_mib_that_the_head_tells_nothing_of_the_next_name_is_taken() {
-    let folder = Folder::new("endless");
+    let recordings = Recordings::new();
     let tag = sound(&[0xff; 4000]);
     let tags = tag.repeat((66 << 20) / tag.len());
-    write_file(&folder, "cam.flv", "live/cam", &tags);
-    let (opened, steps) = folder.find(&mut OpenFiles::default());
-    assert_eq!(opened.path, folder.0.join("cam.1.flv"));
+    write_file(&recordings, "cam.flv", "live/cam", &tags);
+    let (opened, steps) = recordings.find(&mut OpenFiles::default());
+    assert_eq!(opened.path, recordings.0.join("cam.1.flv"));
     assert!((60..70).contains(&steps), "{steps} steps");
-    assert!(fs::metadata(folder.0.join("cam.flv")).unwrap().len() > tags.len() as u64);
+    assert!(fs::metadata(recordings.0.join("cam.flv")).unwrap().len() > tags.len() as u64);
 }
 
 #[test]
 fn a_head_full_of_places_where_nothing_is_is_looked_through_in_steps() {
-    let folder = Folder::new("places");
+    let recordings = Recordings::new();
     let mut contents = Contents::none();
     for time in 0..512 {
         contents.index.offer(Entry { time, position: 20_000 + time });
@@ -321,41 +315,40 @@ fn a_head_full_of_places_where_nothing_is_is_looked_through_in_steps() {
     let mut file = flv::file_header(true, false).to_vec();
     flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&contents, 30_000, Stage::Growing));
     file.extend(sound(&[0xff; 20_000]));
-    fs::create_dir_all(&folder.0).unwrap();
-    fs::write(folder.0.join("cam.flv"), &file).unwrap();
-    let (opened, steps) = folder.find(&mut OpenFiles::default());
+    fs::write(recordings.0.join("cam.flv"), &file).unwrap();
+    let (opened, steps) = recordings.find(&mut OpenFiles::default());
     assert_eq!(opened.tail.unwrap().size, file.len() as u64);
     assert!((33..36).contains(&steps), "{steps} steps");
 }
 
 #[test]
 fn a_file_with_much_that_is_no_flv_is_left_alone() {
-    let folder = Folder::new("no-flv");
-    let path = folder.0.join("cam.flv");
+    let recordings = Recordings::new();
+    let path = recordings.0.join("cam.flv");
     let tag = sound(&[0xff]);
-    write_file(&folder, "cam.flv", "live/cam", &tag);
+    write_file(&recordings, "cam.flv", "live/cam", &tag);
     let long = fs::metadata(&path).unwrap().len() + (32 << 20) + 1;
     fs::File::options().write(true).open(&path).unwrap().set_len(long).unwrap();
-    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, folder.0.join("cam.1.flv"));
+    assert_eq!(recordings.find(&mut OpenFiles::default()).0.path, recordings.0.join("cam.1.flv"));
     assert_eq!(fs::metadata(&path).unwrap().len(), long);
     // Without a head that tells whose it is, a file with nothing whole in it is given less.
     fs::write(&path, [&flv::file_header(true, false)[..], &[0xff; 65_536]].concat()).unwrap();
-    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, folder.0.join("cam.1.flv"));
+    assert_eq!(recordings.find(&mut OpenFiles::default()).0.path, recordings.0.join("cam.1.flv"));
     assert_eq!(fs::metadata(&path).unwrap().len(), 65_549);
     fs::write(&path, [&flv::file_header(true, false)[..], &[0xff; 1000]].concat()).unwrap();
-    assert_eq!(folder.find(&mut OpenFiles::default()).0.path, path);
+    assert_eq!(recordings.find(&mut OpenFiles::default()).0.path, path);
 }
 
 #[test]
 fn the_head_of_a_growing_file_tells_of_all_but_the_last_16_mib() {
-    let folder = Folder::new("fast");
+    let recordings = Recordings::new();
     let start = now();
-    let mut output = folder.open(&mut OpenFiles::default(), start);
+    let mut output = recordings.open(&mut OpenFiles::default(), start);
     let payload = [b"\x17\x01\0\0\0".as_slice(), &[1; 100_000]].concat();
     for number in 0..400 {
         output.write(&Frame::from_payload(Kind::Video, number * 10, &payload), start.instant).unwrap();
     }
-    let path = folder.0.join("cam.flv");
+    let path = recordings.0.join("cam.flv");
     let untold = fs::metadata(&path).unwrap().len() - head(&path).1;
     assert!(untold < (16 << 20) + 200_000, "{untold} bytes");
     output.close().unwrap();

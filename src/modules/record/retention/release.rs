@@ -55,16 +55,14 @@ fn shorten(file: &File) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write;
     use std::path::PathBuf;
 
     use super::*;
+    use crate::test_folder::Folder;
 
-    fn file(name: &str, length: u64, bytes: usize) -> (PathBuf, File) {
-        let path = std::env::temp_dir().join(format!("millstream-release-{}-{name}", std::process::id()));
-        let mut options = File::options();
-        let mut file = options.read(true).write(true).create(true).truncate(true).open(&path).unwrap();
-        file.write_all(&vec![1; bytes]).unwrap();
+    fn file(folder: &Folder, name: &str, length: u64, bytes: usize) -> (PathBuf, File) {
+        let path = folder.write(name, vec![1; bytes]);
+        let file = File::options().read(true).write(true).open(&path).unwrap();
         file.set_len(length).unwrap();
         (path, file)
     }
@@ -82,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_long_file_without_a_name_goes_in_pieces_and_any_other_at_once() {
-        let (path, long) = file("long", 40 << 20, 40 << 20);
+        let folder = Folder::new();
+        let (path, long) = file(&folder, "long", 40 << 20, 40 << 20);
         let other = long.try_clone().unwrap();
         assert_eq!(steps(other), 0, "it has a name");
         assert_eq!(fs::metadata(&path).unwrap().len(), 40 << 20);
@@ -90,14 +89,15 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert_eq!(steps(unwritable), 1);
         assert_eq!(steps(long), 3);
-        let (path, short) = file("short", 1000, 1000);
+        let (path, short) = file(&folder, "short", 1000, 1000);
         fs::remove_file(path).unwrap();
         assert_eq!(steps(short), 0);
     }
 
     #[test]
     fn a_file_of_holes_ends_too() {
-        let (path, file) = file("holes", 1 << 40, 17 << 20);
+        let folder = Folder::new();
+        let (path, file) = file(&folder, "holes", 1 << 40, 17 << 20);
         fs::remove_file(path).unwrap();
         assert!((2..100_000).contains(&steps(file)));
     }

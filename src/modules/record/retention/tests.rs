@@ -9,20 +9,18 @@ use crate::engine::StreamFacts;
 use crate::media::{Kind, flv};
 use crate::modules::record::file::contents::Contents;
 use crate::modules::record::file::script::{Script, Stage};
+use crate::test_folder::Folder;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// More than any disk has.
 const ENDLESS: u64 = 1 << 62;
 
-/// A folder that goes away.
-struct Scratch(PathBuf);
+/// A folder of recordings.
+struct Recordings(Folder);
 
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("millstream-retention-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+impl Recordings {
+    fn new() -> Self {
+        Self(Folder::new())
     }
 
     /// A recording of so many days.
@@ -44,11 +42,7 @@ impl Scratch {
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        self.0.list("")
     }
 
     fn retention(&self, rules: Vec<Rule>) -> Retention {
@@ -56,12 +50,6 @@ impl Scratch {
         rules.into_iter().for_each(|rule| retention.add(&self.0, rule));
         retention.start(now());
         retention
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -93,112 +81,112 @@ fn run(retention: &mut Retention, files: &OpenFiles, awaited: &str, now: Now) ->
 
 #[test]
 fn recordings_that_are_too_old_go_and_nothing_else() {
-    let scratch = Scratch::new("old");
-    scratch.record("cam.flv", "live/cam", 8);
-    scratch.record("gone.1.flv", "live/gone", 9);
-    scratch.record("cam.1.flv", "live/cam", 6);
-    scratch.record("kept-cam.flv", "live/cam", 8);
-    scratch.record("other.flv", "other/other", 8);
-    scratch.record("cam.sound.flv", "live/cam sound", 8);
+    let recordings = Recordings::new();
+    recordings.record("cam.flv", "live/cam", 8);
+    recordings.record("gone.1.flv", "live/gone", 9);
+    recordings.record("cam.1.flv", "live/cam", 6);
+    recordings.record("kept-cam.flv", "live/cam", 8);
+    recordings.record("other.flv", "other/other", 8);
+    recordings.record("cam.sound.flv", "live/cam sound", 8);
     for (name, text) in [("film.flv", "precious"), ("notes.txt", "x"), ("empty.flv", "")] {
-        fs::write(scratch.0.join(name), text).unwrap();
-        scratch.set_age(name, 8);
+        fs::write(recordings.0.join(name), text).unwrap();
+        recordings.set_age(name, 8);
     }
-    scratch.record("target", "live/link", 8);
-    symlink("target", scratch.0.join("link.flv")).unwrap();
-    nix::unistd::mkfifo(&scratch.0.join("fifo.flv"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    fs::create_dir(scratch.0.join("folder.flv")).unwrap();
-    let before = scratch.names();
-    let mut retention = scratch.retention(vec![rule("", Some(7), 0)]);
+    recordings.record("target", "live/link", 8);
+    symlink("target", recordings.0.join("link.flv")).unwrap();
+    nix::unistd::mkfifo(&recordings.0.join("fifo.flv"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::create_dir(recordings.0.join("folder.flv")).unwrap();
+    let before = recordings.names();
+    let mut retention = recordings.retention(vec![rule("", Some(7), 0)]);
     run(&mut retention, &OpenFiles::default(), "", now());
-    let gone: Vec<_> = before.into_iter().filter(|name| !scratch.names().contains(name)).collect();
+    let gone: Vec<_> = before.into_iter().filter(|name| !recordings.names().contains(name)).collect();
     assert_eq!(gone, ["cam.flv", "gone.1.flv"]);
 }
 
 #[test]
 fn what_is_written_locked_or_about_to_be_appended_to_stays() {
-    let scratch = Scratch::new("busy");
+    let recordings = Recordings::new();
     for name in ["written", "locked", "awaited", "idle"] {
-        scratch.record(&format!("{name}.flv"), &format!("live/{name}"), 8);
+        recordings.record(&format!("{name}.flv"), &format!("live/{name}"), 8);
     }
     let mut files = OpenFiles::default();
-    files.open(id_of(&fs::metadata(scratch.0.join("written.flv")).unwrap()));
-    let locked = File::options().write(true).open(scratch.0.join("locked.flv")).unwrap();
+    files.open(id_of(&fs::metadata(recordings.0.join("written.flv")).unwrap()));
+    let locked = File::options().write(true).open(recordings.0.join("locked.flv")).unwrap();
     crate::modules::record::file::open::lock_file(&locked).unwrap();
     for rule in [rule("", Some(7), 0), rule("", None, ENDLESS)] {
-        let mut retention = scratch.retention(vec![rule]);
+        let mut retention = recordings.retention(vec![rule]);
         run(&mut retention, &files, "live/awaited", now());
-        assert_eq!(scratch.names(), ["awaited.flv", "locked.flv", "written.flv"]);
-        scratch.record("idle.flv", "live/idle", 8);
+        assert_eq!(recordings.names(), ["awaited.flv", "locked.flv", "written.flv"]);
+        recordings.record("idle.flv", "live/idle", 8);
     }
     drop(locked);
-    run(&mut scratch.retention(vec![rule("", Some(7), 0)]), &OpenFiles::default(), "", now());
-    assert!(scratch.names().is_empty());
+    run(&mut recordings.retention(vec![rule("", Some(7), 0)]), &OpenFiles::default(), "", now());
+    assert!(recordings.names().is_empty());
 }
 
 #[test]
 fn each_recorder_keeps_its_files_for_as_long_as_it_is_told() {
-    let scratch = Scratch::new("each");
+    let recordings = Recordings::new();
     for days in [2, 5, 9] {
-        scratch.record(&format!("cam.{days}.flv"), "live/cam", days);
-        scratch.record(&format!("cam.{days}.sound.flv"), "live/cam sound", days);
-        scratch.record(&format!("cam.{days}.stills.flv"), "live/cam stills", days);
+        recordings.record(&format!("cam.{days}.flv"), "live/cam", days);
+        recordings.record(&format!("cam.{days}.sound.flv"), "live/cam sound", days);
+        recordings.record(&format!("cam.{days}.stills.flv"), "live/cam stills", days);
     }
     let rules = vec![rule("", Some(7), 0), rule("sound", Some(3), 0)];
-    run(&mut scratch.retention(rules), &OpenFiles::default(), "", now());
+    run(&mut recordings.retention(rules), &OpenFiles::default(), "", now());
     let stills = ["cam.2.stills.flv", "cam.5.flv", "cam.5.stills.flv", "cam.9.stills.flv"];
-    assert_eq!(scratch.names(), [&["cam.2.flv", "cam.2.sound.flv"], &stills[..]].concat());
+    assert_eq!(recordings.names(), [&["cam.2.flv", "cam.2.sound.flv"], &stills[..]].concat());
 }
 
 #[test]
 fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
-    let scratch = Scratch::new("room");
+    let recordings = Recordings::new();
     for (name, days) in [("b", 3), ("a", 1), ("c", 2), ("now", 0)] {
-        scratch.record(&format!("{name}.flv"), &format!("live/{name}"), days);
+        recordings.record(&format!("{name}.flv"), &format!("live/{name}"), days);
     }
-    scratch.record("future.flv", "live/future", 0);
+    recordings.record("future.flv", "live/future", 0);
     let ahead = today() + DAY;
-    File::options().append(true).open(scratch.0.join("future.flv")).unwrap().set_modified(ahead).unwrap();
-    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    File::options().append(true).open(recordings.0.join("future.flv")).unwrap().set_modified(ahead).unwrap();
+    let mut retention = recordings.retention(vec![rule("", None, ENDLESS)]);
     retention.look(now());
     let mut gone = Vec::new();
     while retention.is_running() {
-        let before = scratch.names();
+        let before = recordings.names();
         retention.step(now(), &InUse { files: &OpenFiles::default(), is_awaited: &|_| false });
-        gone.extend(before.into_iter().filter(|name| !scratch.names().contains(name)));
+        gone.extend(before.into_iter().filter(|name| !recordings.names().contains(name)));
     }
     assert_eq!(gone, ["b.flv", "c.flv", "a.flv", "future.flv"]);
-    assert_eq!(scratch.names(), ["now.flv"]);
+    assert_eq!(recordings.names(), ["now.flv"]);
 }
 
 #[test]
 fn room_that_is_not_seen_yet_is_waited_for() {
-    let scratch = Scratch::new("settling");
-    scratch.record("a.flv", "live/a", 3);
-    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    let recordings = Recordings::new();
+    recordings.record("a.flv", "live/a", 3);
+    let mut retention = recordings.retention(vec![rule("", None, ENDLESS)]);
     let start = now();
     let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
     // As if enough had been deleted just now, and could not be seen.
     retention.folders[0].pending.delete(at(0).instant, ENDLESS);
     assert_eq!(run(&mut retention, &OpenFiles::default(), "", at(29)), 0);
-    assert!(run(&mut retention, &OpenFiles::default(), "", at(30)) > 0 && scratch.names().is_empty());
+    assert!(run(&mut retention, &OpenFiles::default(), "", at(30)) > 0 && recordings.names().is_empty());
 }
 
 #[test]
 fn after_a_pass_that_has_deleted_something_it_is_looked_again_at_once() {
-    let scratch = Scratch::new("at-once");
-    scratch.record("a.flv", "live/a", 3);
-    let mut retention = scratch.retention(vec![rule("", None, ENDLESS)]);
+    let recordings = Recordings::new();
+    recordings.record("a.flv", "live/a", 3);
+    let mut retention = recordings.retention(vec![rule("", None, ENDLESS)]);
     let now = now();
-    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && scratch.names().is_empty());
+    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && recordings.names().is_empty());
     // The disk fills up meanwhile.
-    scratch.record("b.flv", "live/b", 1);
-    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && scratch.names().is_empty());
+    recordings.record("b.flv", "live/b", 1);
+    assert!(run(&mut retention, &OpenFiles::default(), "", now) > 0 && recordings.names().is_empty());
 }
 
 #[test]
 fn a_folder_does_not_wait_for_another() {
-    let (long, short) = (Scratch::new("long"), Scratch::new("short"));
+    let (long, short) = (Recordings::new(), Recordings::new());
     for number in 0..50 {
         long.record(&format!("cam.{}.flv", number + 1), "live/cam", 8);
     }
@@ -216,36 +204,36 @@ fn a_folder_does_not_wait_for_another() {
 
 #[test]
 fn nothing_goes_while_there_is_room() {
-    let scratch = Scratch::new("enough");
-    scratch.record("cam.flv", "live/cam", 800);
-    let mut retention = scratch.retention(vec![rule("", None, 1)]);
+    let recordings = Recordings::new();
+    recordings.record("cam.flv", "live/cam", 800);
+    let mut retention = recordings.retention(vec![rule("", None, 1)]);
     assert_eq!(run(&mut retention, &OpenFiles::default(), "", now()), 0);
-    assert_eq!(scratch.names(), ["cam.flv"]);
+    assert_eq!(recordings.names(), ["cam.flv"]);
 }
 
 #[test]
 fn a_large_folder_is_gone_through_in_short_steps_and_again_where_more_has_to_go() {
-    let scratch = Scratch::new("large");
+    let recordings = Recordings::new();
     // Older than ours, and named as ours are.
     for number in 0..1500 {
         let name = format!("foreign{number}.flv");
-        fs::write(scratch.0.join(&name), "precious").unwrap();
-        scratch.set_age(&name, 100);
+        fs::write(recordings.0.join(&name), "precious").unwrap();
+        recordings.set_age(&name, 100);
     }
     for number in 0..30 {
-        scratch.record(&format!("cam{number}.flv"), &format!("live/cam{number}"), 10);
+        recordings.record(&format!("cam{number}.flv"), &format!("live/cam{number}"), 10);
     }
-    let mut retention = scratch.retention(vec![rule("", Some(7), 0)]);
+    let mut retention = recordings.retention(vec![rule("", Some(7), 0)]);
     let steps = run(&mut retention, &OpenFiles::default(), "", now());
-    assert_eq!(scratch.names().len(), 1500);
+    assert_eq!(recordings.names().len(), 1500);
     // A head in each step, or 64 entries, twice.
     assert!((1530 + 2 * 24..1600).contains(&steps), "{steps} steps");
 }
 
 #[test]
 fn it_is_looked_again_in_time_and_not_for_ever() {
-    let scratch = Scratch::new("again");
-    let mut retention = scratch.retention(vec![rule("", Some(7), ENDLESS)]);
+    let recordings = Recordings::new();
+    let mut retention = recordings.retention(vec![rule("", Some(7), ENDLESS)]);
     let (start, mut files) = (now(), OpenFiles::default());
     retention.look(start);
     assert_eq!(retention.next_look(start.instant, &files), None, "a pass is under way");
@@ -282,18 +270,18 @@ fn that_a_recording_may_never_end_is_told_at_the_start() {
 
 #[test]
 fn a_file_that_takes_the_place_of_the_one_that_was_looked_at_stays() {
-    let scratch = Scratch::new("swap");
-    scratch.record("cam.flv", "live/cam", 8);
-    let mut pass = Pass::new(&scratch.0).unwrap();
+    let recordings = Recordings::new();
+    recordings.record("cam.flv", "live/cam", 8);
+    let mut pass = Pass::new(&recordings.0).unwrap();
     let candidate = std::iter::from_fn(|| Some(pass.step(|_, _| true).unwrap()))
         .find_map(|next| if let Next::Candidate(candidate) = next { Some(candidate) } else { None })
         .unwrap();
     let (file, _) = pass.open(&candidate).unwrap();
-    fs::remove_file(scratch.0.join("cam.flv")).unwrap();
-    fs::write(scratch.0.join("cam.flv"), "precious").unwrap();
+    fs::remove_file(recordings.0.join("cam.flv")).unwrap();
+    fs::write(recordings.0.join("cam.flv"), "precious").unwrap();
     assert!(pass.remove(&candidate, &file).is_err());
-    fs::remove_file(scratch.0.join("cam.flv")).unwrap();
-    symlink("/etc/passwd", scratch.0.join("cam.flv")).unwrap();
+    fs::remove_file(recordings.0.join("cam.flv")).unwrap();
+    symlink("/etc/passwd", recordings.0.join("cam.flv")).unwrap();
     assert!(pass.remove(&candidate, &file).is_err() && pass.open(&candidate).is_err());
 }
 
