@@ -15,6 +15,7 @@ mod panics;
 mod play;
 mod play_answer;
 mod publish;
+mod recording;
 mod shared_object;
 mod unsolicited;
 

@@ -133,9 +133,7 @@ impl Module for Record {
         self.for_each(cx, id, |recorder| {
             recorder.end();
         });
-        if let Some(recorders) = self.streams.remove(&id) {
-            self.abandon(cx, recorders);
-        }
+        self.remove(cx, id);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
@@ -159,10 +157,11 @@ impl Module for Record {
 }
 
 impl Record {
-    /// Lets each recorder of a stream act, and sends its publisher the events.
+    /// Lets each recorder of a stream act, and sends its publisher the events. The recorders of a stream that is gone,
+    /// as when its end has panicked, are removed, or their timers would be set for ever.
     fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>)) {
+        let Some(stream) = cx.streams.get(id) else { return self.remove(cx, id) };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
-        let Some(stream) = cx.streams.get(id) else { return };
         let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
         let mut told = Vec::new();
         for (recorder, settings) in recorders.all.iter_mut().zip(all) {
@@ -193,7 +192,13 @@ impl Record {
         }
     }
 
-    /// Removes the recorders of a stream that is gone, and closes their files.
+    fn remove(&mut self, cx: &mut Ctx, id: StreamId) {
+        if let Some(recorders) = self.streams.remove(&id) {
+            self.abandon(cx, recorders);
+        }
+    }
+
+    /// Closes the files of recorders whose stream is gone.
     fn abandon(&mut self, cx: &mut Ctx, mut recorders: Recorders) {
         self.tokens.remove(&recorders.token);
         if let Some((_, timer)) = recorders.timer {
