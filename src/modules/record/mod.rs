@@ -23,7 +23,7 @@ use crate::conf::{self, Directive};
 use crate::engine::{Application, Config, Ctx, Level, Module, Notice, Probe, StreamId, TimerId};
 use crate::media::Frame;
 use directives::DIRECTIVES;
-use file::script::stored;
+use file::script::Script;
 use recorder::{Event, Recorder, RecorderAt, Shared};
 use retention::{InUse, REST, Retention, Step};
 use settings::Settings;
@@ -281,7 +281,7 @@ impl Record {
         let mut wait = NEXT_TURN;
         let Self { retention, shared, streams, apps, .. } = self;
         if shared.allows_step(cx.now.instant) {
-            let is_awaited = |identity: &str| is_awaited(streams, apps, cx, identity);
+            let is_awaited = |script: &Script| is_awaited(streams, apps, cx, script);
             let (now, files) = (cx.now, &shared.files);
             if retention.step(now, &InUse { files, is_awaited: &is_awaited }) == Step::Deleted {
                 wait = REST;
@@ -318,17 +318,17 @@ fn read_recorders(application: &Application<'_>, faults: &mut conf::Faults) -> V
     recorders
 }
 
-/// True if a stream waits for a picture or a repair, to append to the recording with this identity.
+/// True if a stream waits for a picture or a repair, to append to the recording with this head.
 fn is_awaited(
     streams: &HashMap<StreamId, Recorders>,
     apps: &[Vec<Settings>],
     cx: &Ctx,
-    identity: &str,
+    script: &Script,
 ) -> bool {
     streams.iter().any(|(id, recorders)| {
         let Some(stream) = cx.streams.get(*id) else { return false };
         let all = apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
         let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
-        waiting.any(|(_, settings)| stored(&settings.identity(&stream.label)) == identity)
+        waiting.any(|(_, settings)| script.may_be_of(&settings.identity(&stream.label)))
     })
 }

@@ -7,6 +7,7 @@ use jiff::civil;
 use jiff::tz::TimeZone;
 
 use super::file::names::{MAX_SUFFIX, Names};
+use super::file::script::identity;
 use super::interval::Interval;
 use super::retention::space::Space;
 use super::retention::{Rule, Signature};
@@ -137,13 +138,9 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// The identity in the head of a file: the stream, "live/cam" with the name as one word, and the
-    /// recorder.
+    /// The identity of its recordings of a stream, "live/cam".
     pub fn identity(&self, stream: &str) -> String {
-        match self.recorder.as_str() {
-            "" => stream.to_owned(),
-            recorder => format!("{stream} {recorder}"),
-        }
+        identity(stream, &self.recorder)
     }
 
     /// True if the disk has room for more than the beginning of a file, or does not say.

@@ -93,7 +93,7 @@ impl Examination {
         let mut tail = Tail { size: first, torn: 0, time: 0, contents, head_size: first, script: None };
         let mut stage = Stage::Scan;
         match read_script(file, length)? {
-            Some((script, ..)) if !script.is_of(identity) => return Ok(Err(Refusal::AnotherRecording)),
+            Some((script, ..)) if !script.may_be_of(identity) => return Ok(Err(Refusal::AnotherRecording)),
             Some((script, contents, size)) => {
                 stage = Stage::Claims(claims(&contents, size), contents);
                 tail.script = Some(script);

@@ -123,17 +123,16 @@ impl Script {
         (is_ours && empty + ROOM == payload.len()).then_some((script, contents, size))
     }
 
-    /// True if it has this identity, of which a head has only the beginning if it is very long.
-    pub fn is_of(&self, identity: &str) -> bool {
-        let identity = stored(identity);
+    /// True if it has this identity, or may have: heads of earlier versions have less of a long one.
+    pub fn may_be_of(&self, identity: &str) -> bool {
         let is_short_one = || self.identity.chars().count() == SHORT_IDENTITY;
-        identity == self.identity
-            || is_short_one() && identity.chars().take(SHORT_IDENTITY).eq(self.identity.chars())
+        self.is_of(identity)
+            || is_short_one() && stored(identity).chars().take(SHORT_IDENTITY).eq(self.identity.chars())
     }
 
-    /// Which stream is recorded, and by which recorder, as `Settings::identity` has it.
-    pub fn identity(&self) -> &str {
-        &self.identity
+    /// True if it has this identity, as far as a head has room for it.
+    pub fn is_of(&self, identity: &str) -> bool {
+        stored(identity) == self.identity
     }
 
     pub fn len(&self) -> usize {
@@ -182,8 +181,14 @@ impl Script {
     }
 }
 
+/// The identity of a recording: its stream, "live/cam", where the name is one word, and the recorder, if it is not the
+/// application's own.
+pub fn identity(stream: &str, recorder: &str) -> String {
+    if recorder.is_empty() { stream.to_owned() } else { format!("{stream} {recorder}") }
+}
+
 /// As much of an identity as a head has: two strings.
-pub fn stored(identity: &str) -> &str {
+fn stored(identity: &str) -> &str {
     let (first, rest) = split(identity);
     identity.get(..first.len() + split(rest).0.len()).unwrap_or(identity)
 }
@@ -296,7 +301,7 @@ mod tests {
             let payload =
                 Script::new(identity, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
             let (again, ..) = Script::read(&payload).unwrap();
-            assert!(again.is_of(identity) && !again.is_of(&format!("{long}x")), "{}", again.identity());
+            assert!(again.is_of(identity) && !again.is_of(&format!("{long}x")), "{}", again.identity);
             let values = amf0::decode(&payload).unwrap();
             let texts = values[1].as_object().unwrap().0.iter().filter_map(|(_, value)| value.as_str());
             assert!(texts.map(str::len).max() <= Some(MAX_STRING), "FFmpeg gives up on a longer one");
@@ -310,7 +315,7 @@ mod tests {
             Script::new(&long, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
         let (again, ..) = Script::read(&payload).unwrap();
         assert!(again.is_of(&long) && !again.is_of("live/cam") && !again.is_of(&long.replace("cam", "dog")));
-        assert_eq!(again.identity(), stored(&long));
+        assert_eq!(again.identity, stored(&long));
     }
 
     #[test]

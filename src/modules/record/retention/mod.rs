@@ -5,7 +5,6 @@
 //! about to be appended to, and nothing else. A pass is made in short steps, one a turn.
 
 mod age;
-
 mod pass;
 mod pending;
 mod release;
@@ -25,6 +24,7 @@ use crate::engine::Now;
 use crate::engine::files::with_path;
 use crate::modules::record::file::open::{OpenFiles, id_of, is_locked};
 use crate::modules::record::file::resume::script_of;
+use crate::modules::record::file::script::Script;
 use age::Clock;
 use pass::{Candidate, Next, Pass};
 use pending::PendingSpace;
@@ -100,8 +100,8 @@ struct Running {
 pub struct InUse<'a> {
     /// The files that are being written.
     pub files: &'a OpenFiles,
-    /// True if a stream waits for a picture to append to the recording with this identity.
-    pub is_awaited: &'a dyn Fn(&str) -> bool,
+    /// True if a stream waits for a picture or a repair, to append to the recording with this head.
+    pub is_awaited: &'a dyn Fn(&Script) -> bool,
 }
 
 /// A moment: how old files are, and how much is free.
@@ -380,14 +380,13 @@ impl Running {
         if in_use.files.contains(id_of(&metadata)) || is_locked(&file) {
             return Ok(None);
         }
-        let (modified, script) = (metadata.modified()?, script_of(&file)?);
-        let identity = script.as_ref().map_or("", |script| script.identity());
-        let reasons = rules.iter().filter_map(|rule| {
-            let stream = rule.signature.stream_of(candidate.name(), identity)?;
+        let modified = metadata.modified()?;
+        let Some(script) = script_of(&file)? else { return Ok(None) };
+        let mut reasons = rules.iter().filter_map(|rule| {
+            let stream = rule.signature.stream_of(candidate.name(), |identity| script.is_of(identity))?;
             Some((stream, rule.reason(modified, moment)?))
         });
-        let Some((stream, why)) = reasons.into_iter().next().filter(|_| !(in_use.is_awaited)(identity))
-        else {
+        let Some((stream, why)) = reasons.next().filter(|_| !(in_use.is_awaited)(&script)) else {
             return Ok(None);
         };
         self.pass.remove(candidate, &file)?;

@@ -1,10 +1,11 @@
 //! Which files are recordings of a certain recorder: by the name and by the identity in the head.
 //!
-//! The head names application, stream (percent-encoded: one word) and recorder. The name has to be one that the recorder gives to a recording of
-//! that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
+//! The head names application, stream and recorder. The file's name has to be one that the recorder gives to a recording
+//! of that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
-use crate::http::path::unescape;
+use crate::engine::StreamName;
 use crate::modules::record::file::names::MAX_NUMBER;
+use crate::modules::record::file::script::identity;
 
 /// Digits of a time that has been since 2001: fewer, behind a name that needs no time, are somebody else's number.
 const TIME_DIGITS: usize = 10;
@@ -36,23 +37,24 @@ impl Signature {
         self.suffix.ends(file)
     }
 
-    /// The stream that a file is a recording of, "live/cam", by its name and by what its head says; `None` if it is not
-    /// the recorder's.
-    pub fn stream_of(&self, file: &str, identity: &str) -> Option<String> {
-        let rest = identity.strip_prefix(self.app.as_str())?.strip_prefix('/')?;
-        let stream = match self.recorder.as_str() {
-            "" => rest,
-            recorder => rest.strip_suffix(recorder)?.strip_suffix(' ')?,
-        };
-        // It is one word there, and what it is in the file's name.
-        let name = unescape(stream).filter(|name| !name.is_empty() && !stream.contains(' '))?;
-        let behind = file.strip_prefix(name.as_str())?;
-        // The time, then the number, as names.rs makes them: each may be there.
+    /// The stream that a file is a recording of, "live/cam", by its name and by its identity, which `is_of` compares;
+    /// `None` if it is not the recorder's.
+    pub fn stream_of(&self, file: &str, is_of: impl Fn(&str) -> bool) -> Option<String> {
+        let stems = (1..=file.len()).filter_map(|end| file.split_at_checked(end));
+        let named = stems.filter(|(_, behind)| self.ends_name(behind));
+        let labels =
+            named.filter_map(|(stem, _)| Some(format!("{}/{}", self.app, StreamName::new(stem).ok()?)));
+        labels.into_iter().find(|label| is_of(&identity(label, &self.recorder)))
+    }
+
+    /// True if a name may end with this behind the name of the stream: the time, then the number, as names.rs makes
+    /// them, where there are such, and the suffix.
+    fn ends_name(&self, behind: &str) -> bool {
         let is_time = |digits: &str| self.unique || digits.len() >= TIME_DIGITS;
         let is_number = |digits: &str| digits.parse().is_ok_and(|number: u32| number <= MAX_NUMBER);
         let mut ends =
             without_number(behind, '-', is_time).flat_map(|rest| without_number(rest, '.', is_number));
-        ends.any(|end| self.suffix.is(end)).then(|| format!("{}/{stream}", self.app))
+        ends.any(|end| self.suffix.is(end))
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
 
     fn stream_of(recorder: &str, suffix: &str, file: &str, identity: &str) -> Option<String> {
         let signature = Signature::new("live", recorder, suffix, false);
-        let stream = signature.stream_of(file, identity);
+        let stream = signature.stream_of(file, |other| other == identity);
         assert!(stream.is_none() || signature.may_have_named(file), "{file}");
         stream
     }
@@ -181,7 +183,11 @@ mod tests {
     fn a_clock_that_was_never_set_makes_short_times_for_unique_names() {
         let signature = Signature::new("live", "", ".flv", true);
         for (file, is_ours) in [("cam-12.flv", true), ("cam-12.3.flv", true), ("cam-012.flv", false)] {
-            assert_eq!(signature.stream_of(file, "live/cam").is_some(), is_ours, "{file}");
+            assert_eq!(
+                signature.stream_of(file, |identity| identity == "live/cam").is_some(),
+                is_ours,
+                "{file}"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::engine::StreamFacts;
 use crate::media::{Kind, flv};
 use crate::modules::record::file::contents::Contents;
-use crate::modules::record::file::script::{Script, Stage};
+use crate::modules::record::file::script::Stage;
 use crate::test_folder::Folder;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -70,7 +70,7 @@ fn rule(recorder: &str, keep: Option<u32>, min_free: u64) -> Rule {
 /// One look at the disk, and all steps that come of it. Returns how many there were.
 fn run(retention: &mut Retention, files: &OpenFiles, awaited: &str, now: Now) -> usize {
     retention.look(now);
-    let is_awaited = |identity: &str| identity == awaited;
+    let is_awaited = |script: &Script| script.is_of(awaited);
     let mut steps = 0;
     while retention.is_running() {
         retention.step(now, &InUse { files, is_awaited: &is_awaited });
@@ -139,6 +139,29 @@ fn each_recorder_keeps_its_files_for_as_long_as_it_is_told() {
 }
 
 #[test]
+fn recordings_whose_identity_is_longer_than_a_head_has_room_for_go_too() {
+    let recordings = Recordings::new();
+    let (app, recorder, cam) = ("a".repeat(200), "r".repeat(100), "c".repeat(128));
+    let blanks = ["b"; 60].join(" ");
+    for (name, stream) in [(&cam, cam.clone()), (&blanks, blanks.replace(' ', "%20"))] {
+        for (end, age) in [(".flv", 8), (".1.flv", 6)] {
+            recordings.record(&format!("{name}{end}"), &format!("{app}/{stream} {recorder}"), age);
+        }
+    }
+    recordings.record("d.flv", &format!("{app}/d {}", recorder.repeat(3)), 8);
+    let signature = |recorder: &str| Signature::new(&app, recorder, ".flv", false);
+    let keep = Some(DAY * 7);
+    let rules = [recorder.repeat(3), recorder].map(|recorder| Rule {
+        signature: signature(&recorder),
+        keep,
+        min_free: 0,
+        ends: true,
+    });
+    run(&mut recordings.retention(rules.into()), &OpenFiles::default(), "", now());
+    assert_eq!(recordings.names(), [format!("{blanks}.1.flv"), format!("{cam}.1.flv")]);
+}
+
+#[test]
 fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
     let recordings = Recordings::new();
     for (name, days) in [("b", 3), ("a", 1), ("c", 2), ("now", 0)] {
@@ -195,7 +218,7 @@ fn a_folder_does_not_wait_for_another() {
     retention.add(&short.0, rule("", Some(7), 0));
     retention.start(now());
     retention.look(now());
-    let (files, is_awaited) = (OpenFiles::default(), |_: &str| false);
+    let (files, is_awaited) = (OpenFiles::default(), |_: &Script| false);
     for _ in 0..10 {
         retention.step(now(), &InUse { files: &files, is_awaited: &is_awaited });
     }
