@@ -16,19 +16,19 @@ use crate::media::{Frame, Kind, Role, ts};
 const ADVISED: Duration = Duration::from_secs(2);
 /// The factor by which key frames may be further apart than `hls_fragment`: encoders are not exact.
 const TOLERANCE: f64 = 1.25;
-/// The same where there is no HLS. With 250 pictures between key frames, as x264 has it by default, it is 10.4 s at 24
+/// The longest key frame interval where there is no HLS. With x264's default of 250 pictures it is 10.4 s at 24
 /// pictures a second.
-const LONG: Duration = Duration::from_secs(12);
+const LONG_WITHOUT_HLS: Duration = Duration::from_secs(12);
 /// A key frame is missed after this time, if not later.
 const MISSED: Duration = Duration::from_secs(20);
 /// The fragments by which most players of HLS are behind.
-const BEHIND: u32 = 3;
+const FRAGMENTS_BEHIND: u32 = 3;
 
 /// The module.
 #[derive(Debug, Default)]
 pub struct Advice {
     apps: Vec<App>,
-    streams: HashMap<StreamId, Known>,
+    streams: HashMap<StreamId, PublisherState>,
 }
 
 /// The features of an application that the warnings depend on.
@@ -48,12 +48,12 @@ struct Hls {
 
 /// The state of a publisher.
 #[derive(Debug, Default)]
-struct Known {
+struct PublisherState {
     publisher_since: Option<Instant>,
     video: Codec,
     audio: Codec,
-    /// A key frame is missed.
-    is_missed: bool,
+    /// A key frame is overdue.
+    misses_key_frame: bool,
     /// The log has a line on its key frames.
     is_logged: bool,
 }
@@ -92,16 +92,16 @@ impl Module for Advice {
             return;
         }
         let Some(app) = self.apps.get(stream.app.0) else { return };
-        let known = self.streams.entry(id).or_default();
-        if known.publisher_since != stream.publisher_since {
-            *known = Known { publisher_since: stream.publisher_since, ..Known::default() };
+        let state = self.streams.entry(id).or_default();
+        if state.publisher_since != stream.publisher_since {
+            *state = PublisherState { publisher_since: stream.publisher_since, ..PublisherState::default() };
             for of_publisher in [Warning::HlsPicture, Warning::HlsSound, Warning::KeyFrames] {
                 stream.warnings.set(of_publisher, None);
             }
         }
-        known.judge_codecs(app, stream);
+        state.judge_codecs(app, stream);
         if frame.kind == Kind::Video {
-            known.judge_key_frames(app, stream, frame.is_video_key());
+            state.judge_key_frames(app, stream, frame.is_video_key());
         }
     }
 }
@@ -118,7 +118,7 @@ impl App {
     }
 }
 
-impl Known {
+impl PublisherState {
     /// Warns of codecs that HLS leaves out. The log has a line of HLS for it.
     fn judge_codecs(&mut self, app: &App, stream: &mut Stream) {
         let (video, audio) = (stream.facts.video_codec, stream.facts.audio_codec);
@@ -142,13 +142,13 @@ impl Known {
     /// Warns of key frames that are too far apart, at each of them and where one is missed.
     fn judge_key_frames(&mut self, app: &App, stream: &mut Stream, is_key: bool) {
         let hls = app.hls.as_ref().filter(|_| ts::carries(stream.facts.video_codec));
-        let limit = hls.map_or(LONG, |hls| hls.fragment.mul_f64(TOLERANCE));
+        let limit = hls.map_or(LONG_WITHOUT_HLS, |hls| hls.fragment.mul_f64(TOLERANCE));
         let frames = &stream.key_frames;
         let is_missed = frames.missing_for() >= MISSED.max(limit);
-        if !is_key && is_missed == self.is_missed {
+        if !is_key && is_missed == self.misses_key_frame {
             return;
         }
-        self.is_missed = is_missed;
+        self.misses_key_frame = is_missed;
         let what = if is_missed { Some(missed(app, hls, limit)) } else { far_apart(app, hls, frames, limit) };
         let advised = seconds(hls.map_or(ADVISED, |hls| hls.fragment.min(ADVISED)));
         let text = what.map(|what| format!("{what}; set the encoder's key frame interval to {advised} s"));
@@ -171,11 +171,13 @@ fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
 }
 
 fn far_apart(app: &App, hls: Option<&Hls>, frames: &KeyFrames, limit: Duration) -> Option<String> {
-    // Where each picture is one, they come as seldom as the camera sends pictures.
+    // Where each picture is a key frame, they come as seldom as the camera sends pictures.
     let interval = frames.interval().filter(|interval| *interval > limit && frames.has_other_pictures())?;
     let what = format!("key frames every {} s", seconds(interval));
     Some(match hls {
-        Some(_) => format!("{what}: HLS viewers are about {:.0} s late", (interval * BEHIND).as_secs_f64()),
+        Some(_) => {
+            format!("{what}: HLS viewers are about {:.0} s late", (interval * FRAGMENTS_BEHIND).as_secs_f64())
+        }
         None if app.gop_cache => format!("{what}: players that join are up to as late, or wait for the next"),
         None => format!("{what}: players that join wait for the next"),
     })

@@ -1,4 +1,4 @@
-//! What is in a stream: codec configurations, metadata, and the headers that players need first.
+//! The facts of a stream: codec configurations, metadata, and the headers that players need first.
 //!
 //! Others read the facts and headers this module keeps in each stream. Nothing it cannot read is an
 //! error: the frames go through as they are, and the log says once what was not understood.
@@ -13,7 +13,7 @@ use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
 use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flac::StreamInfo;
-use crate::media::flv::{self, Codec as Id, MAX_CONFIGURATION};
+use crate::media::flv::{self, Codec, MAX_CONFIGURATION};
 use crate::media::pictures::Configuration;
 use crate::media::{Frame, Kind, Packet, Role, ac3, mp3, opus};
 
@@ -36,14 +36,14 @@ enum Meta {
 
 /// The module.
 #[derive(Debug, Default)]
-pub struct Codec {
+pub struct CodecFacts {
     apps: Vec<Meta>,
-    said: HashMap<StreamId, Said>,
+    logged: HashMap<StreamId, LoggedWarnings>,
 }
 
 /// The warnings of a publisher's media that have been logged: once, and not for every frame.
 #[derive(Debug, Default)]
-struct Said {
+struct LoggedWarnings {
     /// When the publisher began.
     publisher_since: Option<Instant>,
     /// Something could not be read.
@@ -54,12 +54,12 @@ struct Said {
     without_header: Option<u64>,
 }
 
-/// For how long AAC may come without a header before that is said, milliseconds: FFmpeg sends some frames first.
+/// The time for which AAC may come without a header before that is logged, milliseconds: FFmpeg sends some frames first.
 const PATIENCE: u64 = 2000;
 
-impl Said {
-    /// Forgets what has been said of a publisher before.
-    fn of(&mut self, stream: &Stream) -> &mut Self {
+impl LoggedWarnings {
+    /// The warnings of the present publisher of a stream.
+    fn for_publisher(&mut self, stream: &Stream) -> &mut Self {
         if self.publisher_since != stream.publisher_since {
             *self = Self { publisher_since: stream.publisher_since, ..Self::default() };
         }
@@ -67,7 +67,7 @@ impl Said {
     }
 }
 
-impl Module for Codec {
+impl Module for CodecFacts {
     fn name(&self) -> &'static str {
         "codec"
     }
@@ -88,7 +88,7 @@ impl Module for Codec {
     }
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
-        self.said.remove(&stream);
+        self.logged.remove(&stream);
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
@@ -96,24 +96,24 @@ impl Module for Codec {
         let Some(meta) = self.apps.get(stream.app.0).copied() else { return };
         let learnt = match (frame.kind, frame.role) {
             (Kind::Video | Kind::Audio, Role::Header) => learn_header(stream, frame),
-            (Kind::Video, Role::Key) if stream.facts.video_codec == Id::None => {
+            (Kind::Video, Role::Key) if stream.facts.video_codec == Codec::None => {
                 stream.facts.video_codec = frame.codec;
                 Ok(true)
             }
-            (Kind::Audio, Role::Key) if frame.codec == Id::Aac && aac::is_adts(frame.body()) => {
+            (Kind::Audio, Role::Key) if frame.codec == Codec::Aac && aac::is_adts(frame.body()) => {
                 let learnt = learn_adts(stream, frame);
-                let said = self.said.entry(id).or_default().of(stream);
-                if learnt == Adts::Contradicts && !mem::replace(&mut said.contradicted, true) {
-                    let (label, what) = (&stream.label, facts_of_sound(&stream.facts));
+                let logged = self.logged.entry(id).or_default().for_publisher(stream);
+                if learnt == Adts::Contradicts && !mem::replace(&mut logged.contradicted, true) {
+                    let (label, what) = (&stream.label, describe_audio(&stream.facts));
                     log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
                 }
                 Ok(learnt != Adts::Known)
             }
             (Kind::Audio, Role::Key) if stream.facts.sample_rate == 0 => {
                 let news = learn_audio_frame(stream, frame);
-                let said = self.said.entry(id).or_default().of(stream);
-                let first = *said.without_header.get_or_insert(frame.timestamp);
-                let is_bare = frame.codec == Id::Aac && frame.is_default_track();
+                let logged = self.logged.entry(id).or_default().for_publisher(stream);
+                let first = *logged.without_header.get_or_insert(frame.timestamp);
+                let is_bare = frame.codec == Codec::Aac && frame.is_default_track();
                 if is_bare && frame.timestamp >= first.saturating_add(PATIENCE) {
                     Err("the audio is AAC without a header; nobody can play it".into())
                 } else {
@@ -126,7 +126,7 @@ impl Module for Codec {
             _ => Ok(false),
         };
         let news = learnt.unwrap_or_else(|why| {
-            if !mem::replace(&mut self.said.entry(id).or_default().of(stream).unread, true) {
+            if !mem::replace(&mut self.logged.entry(id).or_default().for_publisher(stream).unread, true) {
                 log::warn!("{}: {why}", stream.label);
             }
             false
@@ -142,7 +142,7 @@ impl Module for Codec {
     }
 }
 
-/// Why players will miss a frame that nothing depends on; no error if they will not miss it.
+/// Explains, for the log, why players miss a frame; no error if they do not miss it.
 fn explain(frame: &Frame) -> Result<bool, String> {
     let is_header = matches!(frame.packet, Packet::Configuration | Packet::Description);
     if is_header && frame.payload().len() > MAX_CONFIGURATION {
@@ -197,18 +197,18 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
         (facts.audio_profile, facts.sample_rate, facts.channels) = ("", 0, 0);
     }
     match frame.codec {
-        Id::Aac => {
+        Codec::Aac => {
             let config =
                 AudioConfig::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
             facts.channels = 0;
             learn_config(facts, &config);
         }
         // Without a header, Opus has one or two channels.
-        Id::Opus => {
+        Codec::Opus => {
             let head = opus::Head::parse(frame.body());
             (facts.sample_rate, facts.channels) = (opus::SAMPLE_RATE, head.map_or(0, |head| head.channels));
         }
-        Id::Flac => {
+        Codec::Flac => {
             let info = StreamInfo::parse(frame.body()).map_err(|error| format!("audio header: {error}"))?;
             (facts.sample_rate, facts.channels) = (info.sample_rate, info.channels);
         }
@@ -233,7 +233,7 @@ fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
     let (Ok(Some(frames)), true) = (aac::Frames::parse(frame.body()), frame.is_default_track()) else {
         return Adts::Known;
     };
-    let header = stream.headers.configuration(Kind::Audio).filter(|header| header.codec == Id::Aac);
+    let header = stream.headers.configuration(Kind::Audio).filter(|header| header.codec == Codec::Aac);
     let promised = header.and_then(|header| AudioConfig::parse(header.body()).ok());
     if promised.and_then(|config| config.adts()).is_some_and(|adts| adts.agrees(&frames.adts)) {
         return Adts::Known; // the header says all that they say, and more
@@ -242,7 +242,7 @@ fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
     let before = (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels);
     let is_contradicted = promised.is_some();
     learn_config(facts, &frames.adts.config());
-    facts.audio_codec = Id::Aac;
+    facts.audio_codec = Codec::Aac;
     match before == (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels) {
         true => Adts::Known,
         false if is_contradicted => Adts::Contradicts,
@@ -258,8 +258,8 @@ fn learn_config(facts: &mut StreamFacts, config: &AudioConfig) {
     facts.channels = channels.unwrap_or(facts.channels);
 }
 
-/// For the log.
-fn facts_of_sound(facts: &StreamFacts) -> String {
+/// "AAC LC, 48000 Hz, 2 channels", for the log.
+fn describe_audio(facts: &StreamFacts) -> String {
     let (profile, rate, channels) = (facts.audio_profile, facts.sample_rate, facts.channels);
     format!("AAC {profile}, {rate} Hz, {channels} channels")
 }
@@ -267,30 +267,30 @@ fn facts_of_sound(facts: &StreamFacts) -> String {
 /// Audio without a header says what it is in each frame, or in each tag (FLV E.4.2.1). True if that is news.
 fn learn_audio_frame(stream: &mut Stream, frame: &Frame) -> bool {
     let facts = &mut stream.facts;
-    let is_new = facts.audio_codec == Id::None;
+    let is_new = facts.audio_codec == Codec::None;
     if is_new {
         facts.audio_codec = frame.codec;
     }
-    let told = told_by_frame(frame);
-    (facts.sample_rate, facts.channels) = told.unwrap_or_default();
-    is_new || told.is_some()
+    let format = format_of_frame(frame);
+    (facts.sample_rate, facts.channels) = format.unwrap_or_default();
+    is_new || format.is_some()
 }
 
 /// Sampling frequency and channels; no channels where only the frequency is known.
-fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
+fn format_of_frame(frame: &Frame) -> Option<(u32, u8)> {
     let (body, payload) = (frame.body(), frame.payload());
     match frame.codec {
-        Id::Mp3 => {
+        Codec::Mp3 => {
             let format = mp3::Frames::parse(body).ok()?.format;
             Some((format.sample_rate, format.channels))
         }
-        Id::Ac3 | Id::Eac3 => {
+        Codec::Ac3 | Codec::Eac3 => {
             let format = ac3::Frames::parse(body).ok()?.format;
             Some((format.sample_rate, format.channels))
         }
-        Id::Opus => Some((opus::SAMPLE_RATE, 0)),
+        Codec::Opus => Some((opus::SAMPLE_RATE, 0)),
         // Its flags are the same whatever it is.
-        Id::Aac => None,
+        Codec::Aac => None,
         _ => {
             let flags = payload.first().filter(|_| !flv::is_enhanced(Kind::Audio, payload))?;
             Some(([5512, 11_025, 22_050, 44_100][usize::from(flags >> 2 & 3)], 1 + (flags & 1)))
@@ -302,7 +302,7 @@ fn told_by_frame(frame: &Frame) -> Option<(u32, u8)> {
 fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let values = amf0::decode(frame.amf0()).map_err(|error| format!("metadata: {error}"))?;
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
-    // What is infinite, negative or no number at all counts as not said.
+    // What is infinite, negative or no number at all counts as missing.
     let number = |names: &[&str]| {
         names.iter().filter_map(|name| object.number(name)).find(|n| *n > 0.0 && n.is_finite())
     };
@@ -434,8 +434,13 @@ mod tests {
 
     #[test]
     fn rebuilt_metadata_says_what_is_known_and_nothing_else() {
-        let facts =
-            StreamFacts { width: 640, height: 360, audio_codec: Id::Aac, channels: 2, ..Default::default() };
+        let facts = StreamFacts {
+            width: 640,
+            height: 360,
+            audio_codec: Codec::Aac,
+            channels: 2,
+            ..Default::default()
+        };
         let frame = rebuilt(&facts, 7);
         assert!(frame.is_metadata());
         let values = amf0::decode(frame.payload()).unwrap();

@@ -66,7 +66,7 @@ const DIRECTIVES: &[Directive] = &[
 ];
 
 /// The time in which a stream shows that it has a picture.
-const PICTURE_COMES: Duration = Duration::from_secs(1);
+const PICTURE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The module.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Settings {
     }
 
     /// The frame as players get it, if they do.
-    fn fit(&self, frame: &Rc<Frame>, stream: &Stream) -> Option<Rc<Frame>> {
+    fn for_players(&self, frame: &Rc<Frame>, stream: &Stream) -> Option<Rc<Frame>> {
         match frame.kind {
             Kind::Audio | Kind::Video if self.multitrack || !frame.is_multitrack() => Some(Rc::clone(frame)),
             Kind::Audio | Kind::Video => frame.default_track().map(|part| stream.stamped(part)),
@@ -116,7 +116,8 @@ impl Settings {
     /// True if the sound of a player that has no picture yet is to wait for it.
     fn holds_sound(&self, stream: &Stream, now: Instant) -> bool {
         let has_picture = stream.facts.video_codec != Codec::None;
-        let may_have = has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_COMES);
+        let may_have =
+            has_picture || stream.publisher_since.is_some_and(|since| now < since + PICTURE_DEADLINE);
         self.interleave && self.wait_key && has_picture || self.wait_video && may_have
     }
 }
@@ -142,9 +143,9 @@ impl Module for Live {
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         for application in &config.applications {
             let features = &application.features;
-            // What these two want to do tells more.
-            let is_told = features.hls.is_some() || features.record;
-            if !features.live && !is_told {
+            // HLS and record warn in words of their own.
+            let has_warning = features.hls.is_some() || features.record;
+            if !features.live && !has_warning {
                 let message = "nothing can be published or played here without \"live on\"";
                 probe.warn(application.scope.node(), message);
             }
@@ -170,7 +171,7 @@ impl Module for Live {
             let lead = found.headers.metadata.iter().chain(found.gop.headers());
             let lead = lead.map(|part| found.stamped(part.at(first.timestamp)));
             let all = lead.chain(found.gop.frames().iter().cloned());
-            all.filter_map(|frame| settings.fit(&frame, found)).collect()
+            all.filter_map(|frame| settings.for_players(&frame, found)).collect()
         });
         cx.for_player(player, |queue| replay(queue, &frames));
     }
@@ -181,9 +182,9 @@ impl Module for Live {
         if found.players.is_empty() {
             return;
         }
-        let Some(frame) = settings.fit(frame, found) else { return };
-        let cast = Cast::new(settings, found, frame, cx.now.instant);
-        cx.for_each_player(stream, |queue, stream| cast.offer(queue, stream));
+        let Some(frame) = settings.for_players(frame, found) else { return };
+        let fanout = FrameFanout::new(settings, found, frame, cx.now.instant);
+        cx.for_each_player(stream, |queue, stream| fanout.offer(queue, stream));
     }
 }
 
@@ -217,7 +218,7 @@ fn has_configuration(stream: &Stream, frame: &Frame) -> bool {
 fn preamble(settings: Settings, stream: &Stream, first: &Frame) -> Vec<Rc<Frame>> {
     let parts = stream.headers.metadata.iter().chain(stream.headers.of(first.kind));
     let parts = parts.map(|part| stream.stamped(part.at(first.timestamp)));
-    parts.filter_map(|part| settings.fit(&part, stream)).collect()
+    parts.filter_map(|part| settings.for_players(&part, stream)).collect()
 }
 
 /// Lets a player begin with what the cache holds, unless more waits for its session already than is usual.
@@ -260,7 +261,7 @@ fn replay(queue: &mut PlayerQueue<'_>, frames: &Rc<[Rc<Frame>]>) {
 }
 
 /// One frame on its way to all players of a stream.
-struct Cast {
+struct FrameFanout {
     settings: Settings,
     frame: Rc<Frame>,
     preamble: OnceCell<Vec<Rc<Frame>>>,
@@ -270,7 +271,7 @@ struct Cast {
     waits_for_picture: bool,
 }
 
-impl Cast {
+impl FrameFanout {
     fn new(settings: Settings, stream: &Stream, frame: Rc<Frame>, now: Instant) -> Self {
         let decodable = match frame.role {
             Role::Key => true,

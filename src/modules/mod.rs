@@ -16,20 +16,20 @@ use crate::engine::Module;
 /// The table of modules. For every request, frame and event they are called in this order.
 pub fn table() -> Vec<Box<dyn Module>> {
     vec![
-        // Knows what is in a stream; those below use its facts and headers.
-        Box::<codec::Codec>::default(),
-        // What a publisher may send, before anybody gets it.
+        // The facts and headers of a stream, which those below use.
+        Box::<codec::CodecFacts>::default(),
+        // Limits of publishers, before anybody gets a frame.
         Box::<limits::PublishLimits>::default(),
-        // Holds what players begin with.
+        // The frames that players begin with.
         Box::<gop_cache::GopCache>::default(),
         // Players, before anything that writes to a disk.
         Box::<live::Live>::default(),
         Box::<shared_object::SharedObjects>::default(),
         Box::<record::Record>::default(),
         Box::<hls::Hls>::default(),
-        // What is wrong with a stream, as far as those above have found out.
+        // Warnings of a stream, from what those above have found out.
         Box::<advice::Advice>::default(),
-        // Of what answers HTTP, the page before the files.
+        // The page answers before the files of the same location.
         Box::<page::Page>::default(),
         Box::<http::Http>::default(),
     ]

@@ -22,7 +22,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
 /// Objects in an application: rooms of a chat. With [`MAX_BYTES`] each they hold 8 MiB.
 const MAX_OBJECTS: usize = 128;
 
-/// Users of an object. Whatever one says is sent to all, so this is how much louder it gets.
+/// Users of an object. A message of one is sent to all, so this is the factor by which the server multiplies it.
 const MAX_USERS: usize = 256;
 
 /// Attributes of an object: one for each of its users.

@@ -1,4 +1,4 @@
-//! `error_page`: what is sent in place of an error.
+//! `error_page`: the answer in place of an error.
 
 use crate::conf::{Node, Scope};
 use crate::engine::{Redirect, Route, Target};
@@ -73,19 +73,19 @@ impl ErrorPages {
                 Status::Is(code @ (301 | 302 | 303 | 307 | 308)) => code,
                 _ => 302,
             };
-            return Route::Verbatim(rewrite::elsewhere(code, &target));
+            return Route::Verbatim(rewrite::redirect_to(code, &target));
         }
         let status = match page.status {
             Status::Kept => Some(error),
             Status::Pages => None,
             Status::Is(code) => Some(code),
         };
-        Route::Redirect(Redirect { target: place(&target), status })
+        Route::Redirect(Redirect { target: internal_target(&target), status })
     }
 }
 
 /// The target on this server of a path with a query, or of a location's name.
-pub fn place(text: &str) -> Target {
+pub fn internal_target(text: &str) -> Target {
     if text.starts_with('@') {
         return Target::Named(text.to_owned());
     }
@@ -119,7 +119,7 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(place("/a?b=c"), Target::Path { path: "/a".into(), query: "b=c".into() });
-        assert_eq!(place("@a"), Target::Named("@a".into()));
+        assert_eq!(internal_target("/a?b=c"), Target::Path { path: "/a".into(), query: "b=c".into() });
+        assert_eq!(internal_target("@a"), Target::Named("@a".into()));
     }
 }

@@ -1,4 +1,4 @@
-//! What an HTTP server does for every request (who may ask, what is answered at once, headers, error
+//! The policy of HTTP servers for every request (access, answers of the configuration, headers, error
 //! pages, logs), and static files by location: playlists, fragments, recordings and the pages around them.
 //!
 //! `root` and `alias` say where a location's files are, the rest how they are sent. A location with

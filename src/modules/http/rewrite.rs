@@ -21,7 +21,7 @@ pub enum Return {
     /// This status and this text.
     Text(u16, Template),
     /// A redirect with this status to this address.
-    Elsewhere(u16, Template),
+    Redirect(u16, Template),
     /// Nothing: the connection closes. 444.
     Nothing,
 }
@@ -35,13 +35,13 @@ impl Return {
                 Ok(444) => Ok(Self::Nothing),
                 Ok(code @ (301 | 302 | 303 | 307 | 308)) => Err(format!("{code} needs a URL")),
                 Ok(code) => status(code).map(Self::Status),
-                Err(_) if is_url(word) => Ok(Self::Elsewhere(302, template(word)?)),
+                Err(_) if is_url(word) => Ok(Self::Redirect(302, template(word)?)),
                 Err(_) => Err(format!("\"{word}\" is neither a status nor a URL")),
             },
             [code, text] => {
                 let code = code.parse().map_err(|_| format!("\"{code}\" is no status"))?;
                 match status(code)? {
-                    code @ (301 | 302 | 303 | 307 | 308) => Ok(Self::Elsewhere(code, template(text)?)),
+                    code @ (301 | 302 | 303 | 307 | 308) => Ok(Self::Redirect(code, template(text)?)),
                     444 => Ok(Self::Nothing),
                     code => Ok(Self::Text(code, template(text)?)),
                 }
@@ -67,13 +67,13 @@ impl Return {
                 }
                 Route::Verbatim(HttpReply { head, body: Body::Bytes(text.into_bytes().into()) })
             }
-            Self::Elsewhere(code, url) => Route::Verbatim(elsewhere(*code, &url.fill(view))),
+            Self::Redirect(code, url) => Route::Verbatim(redirect_to(*code, &url.fill(view))),
         }
     }
 }
 
 /// A redirect.
-pub fn elsewhere(code: u16, url: &str) -> HttpReply {
+pub fn redirect_to(code: u16, url: &str) -> HttpReply {
     HttpReply::error(code).with("Location", path::escape_location(url))
 }
 
@@ -104,7 +104,7 @@ enum Test {
     MatchesNot(Regex),
 }
 
-const FORM: &str = "the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, \
+const IF_SYNTAX: &str = "the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, \
                     with =, !=, ~, ~*, !~ or !~*";
 
 impl Condition {
@@ -119,7 +119,7 @@ impl Condition {
                     Return::parse(&child.args).map(|action| condition.action = Some(action))
                 }
                 "return" => Err("\"return\" stands in this block twice".to_owned()),
-                other => Err(format!("\"{other}\" in an `if`; {FORM}")),
+                other => Err(format!("\"{other}\" in an `if`; {IF_SYNTAX}")),
             };
             faults.keep(result.map_err(|why| conf::Error::at(child, why)));
         }
@@ -133,13 +133,13 @@ impl Test {
         let text = args.join(" ");
         let text = text.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         let text = text.and_then(|text| text.trim().strip_prefix("$request_method"));
-        let text = text.ok_or_else(|| FORM.to_owned())?.trim();
+        let text = text.ok_or_else(|| IF_SYNTAX.to_owned())?.trim();
         let mut operators = ["!~*", "!~", "!=", "~*", "~", "="].into_iter();
         let found = operators.find_map(|operator| Some((operator, text.strip_prefix(operator)?)));
-        let (operator, value) = found.ok_or_else(|| FORM.to_owned())?;
+        let (operator, value) = found.ok_or_else(|| IF_SYNTAX.to_owned())?;
         let value = value.trim().trim_matches(['"', '\'']).trim();
         if value.is_empty() {
-            return Err(FORM.to_owned());
+            return Err(IF_SYNTAX.to_owned());
         }
         let regex = || {
             let any_case = if operator.ends_with('*') { "(?i)" } else { "" };
@@ -192,7 +192,7 @@ impl Rewrite {
 
     /// The route of a request. `mime` is the media type of its path.
     pub fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
-        match self.follow(view.request.head.method.as_str()) {
+        match self.outcome(view.request.head.method.as_str()) {
             (_, Some(action)) => action.route(view, mime),
             (_, None) => Route::Continue,
         }
@@ -200,10 +200,10 @@ impl Rewrite {
 
     /// The headers of the last `if` that holds for a method and has any.
     pub fn added(&self, method: &str) -> Option<&[AddedHeader]> {
-        self.follow(method).0
+        self.outcome(method).0
     }
 
-    fn follow(&self, method: &str) -> (Option<&[AddedHeader]>, Option<&Return>) {
+    fn outcome(&self, method: &str) -> (Option<&[AddedHeader]>, Option<&Return>) {
         let mut added = None;
         for step in &self.steps {
             match step {
@@ -271,10 +271,10 @@ mod tests {
         assert_eq!(parse(&["204"]), Ok(Return::Status(204)));
         assert_eq!(parse(&["444"]), Ok(Return::Nothing));
         assert_eq!(parse(&["200", "a $uri"]), Ok(Return::Text(200, text("a $uri"))));
-        assert_eq!(parse(&["301", "/a"]), Ok(Return::Elsewhere(301, text("/a"))));
+        assert_eq!(parse(&["301", "/a"]), Ok(Return::Redirect(301, text("/a"))));
         assert_eq!(
             parse(&["https://$host$request_uri"]),
-            Ok(Return::Elsewhere(302, text("https://$host$request_uri")))
+            Ok(Return::Redirect(302, text("https://$host$request_uri")))
         );
         for wrong in [&["301"][..], &["nowhere"], &["99"], &["600", "x"], &["x", "y"], &[], &["200", "$nope"]]
         {

@@ -1,4 +1,4 @@
-//! What a location says about its requests, as plain values.
+//! The settings of a location, as plain values.
 
 use crate::conf::{self, Node, Scope};
 use crate::engine::Location;

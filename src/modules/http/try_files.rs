@@ -22,7 +22,7 @@ pub(super) enum Last {
     /// This status: `=404`.
     Status(u16),
     /// The request goes on at this path or location.
-    Place(Template),
+    Target(Template),
 }
 
 impl TryFiles {
@@ -42,8 +42,8 @@ impl TryFiles {
                 Ok(code @ 200..=599) => Last::Status(code),
                 _ => return Err(format!("\"{code}\" is no status from 200 to 599")),
             },
-            None if last.starts_with('@') => Last::Place(Template::parse(last, When::Request)?),
-            None => Last::Place(template(last)?),
+            None if last.starts_with('@') => Last::Target(Template::parse(last, When::Request)?),
+            None => Last::Target(template(last)?),
         };
         let candidate = |text: &String| {
             Ok::<_, String>(Candidate { path: template(text)?, is_folder: text.ends_with('/') })
@@ -61,8 +61,8 @@ mod tests {
         let parse = |text: &str| TryFiles::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(parse("$uri $uri/ =404").unwrap().last, Last::Status(404));
         assert_eq!(parse("$uri $uri/ =404").unwrap().candidates.len(), 2);
-        assert!(matches!(parse("$uri /index.html?x=$arg_y").unwrap().last, Last::Place(_)));
-        assert!(matches!(parse("$uri @other").unwrap().last, Last::Place(_)));
+        assert!(matches!(parse("$uri /index.html?x=$arg_y").unwrap().last, Last::Target(_)));
+        assert!(matches!(parse("$uri @other").unwrap().last, Last::Target(_)));
         assert_eq!(parse("index.html =404"), parse("/index.html =404"));
         assert_eq!(parse("$uri index.html"), parse("$uri /index.html"));
         for wrong in ["$uri", "$uri =4040", "$uri =x", "$nope =404"] {

@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct Meter {
     pub publisher: Endpoint,
     window_start: Instant,
-    /// Where its media was then, and where it is.
+    /// Media time at the beginning of the window, and the latest since, milliseconds.
     first: u64,
     newest: u64,
     bytes: u64,

@@ -1,7 +1,7 @@
-//! What a publisher may send: how much, for how long, how large a picture, in which codecs.
+//! Limits of what a publisher may send: its bitrate, its duration, the size of its picture, its codecs.
 //!
 //! A publisher beyond a limit is told so and ended, and its stream with it. The frame that shows it reaches neither
-//! players nor files. What a picture's size is, the decoder configuration says, not the metadata.
+//! players nor files. The size of a picture is that in the decoder configuration, not in the metadata.
 
 mod meter;
 mod past;
@@ -20,7 +20,7 @@ use crate::engine::{
 use crate::media::Frame;
 
 use meter::Meter;
-use past::Past;
+use past::PastMeters;
 use settings::{Limits, parse_bitrate, parse_codecs, parse_resolution};
 
 /// The module's name, for its timers.
@@ -75,7 +75,7 @@ pub struct PublishLimits {
     /// Of streams whose bitrate is limited.
     meters: HashMap<StreamId, Meter>,
     /// Of streams that have ended: publishing again is no way to a new window.
-    past: Past,
+    past: PastMeters,
     /// The timer for the next check of the length of publishes, and when it expires.
     check: Option<(Instant, TimerId)>,
 }
@@ -98,7 +98,7 @@ impl Module for PublishLimits {
         let Some(stream) = cx.streams.get(id) else { return };
         let limit = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref());
         if let Some(limit) = limit {
-            self.look_by(cx, cx.now.instant + limit.value);
+            self.check_no_later_than(cx, cx.now.instant + limit.value);
         }
     }
 
@@ -173,14 +173,14 @@ impl Module for PublishLimits {
         }
         over.iter().for_each(|(stream, why)| cx.dismiss(*stream, why));
         if let Some(next) = next {
-            self.look_by(cx, next.max(now + SHORTEST_WAIT));
+            self.check_no_later_than(cx, next.max(now + SHORTEST_WAIT));
         }
     }
 }
 
 impl PublishLimits {
-    /// Sees to it that publishes are looked at by then.
-    fn look_by(&mut self, cx: &mut Ctx, at: Instant) {
+    /// Sets the timer that checks the length of publishes, if it would expire later.
+    fn check_no_later_than(&mut self, cx: &mut Ctx, at: Instant) {
         if self.check.is_some_and(|(earlier, _)| earlier <= at) {
             return;
         }

@@ -12,14 +12,14 @@ pub(super) const MAX_REMEMBERED: usize = 4096;
 
 /// Meters of streams that have ended, by application and name.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct PastMeters {
     meters: HashMap<(AppId, StreamName), (Meter, u64)>,
     /// In the order of their ends, with the number of the end; those that a later end has replaced included.
     ends: VecDeque<(AppId, StreamName, u64)>,
     last: u64,
 }
 
-impl Past {
+impl PastMeters {
     pub fn remember(&mut self, app: AppId, name: StreamName, meter: Meter, now: Instant) {
         self.last += 1;
         self.meters.insert((app, name.clone()), (meter, self.last));

@@ -12,8 +12,8 @@ use super::picture::{Size, has_usual_length_size, length_size, sizes, sizes_of_s
 /// The lowest bitrate that can be meant: below, the "k" has been forgotten.
 const LOWEST_BITRATE: u64 = 1000;
 
-/// Bytes of a command to the client: a header, and which one. A message no longer has room for no media.
-const COMMAND: usize = 2;
+/// Bytes of a message that is only a command to the client (seek): its header, and one for the kind of command.
+const COMMAND_LENGTH: usize = 2;
 
 /// A limit, and how it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +54,8 @@ impl Limits {
     /// not count: players get it whatever that is.
     pub fn check(&self, stream: &Stream, frame: &Frame) -> Result<(), String> {
         let sized = self.resolution.is_some() && frame.kind == Kind::Video;
-        let is_judged = sized || self.codecs.is_some();
-        if !is_judged || frame.kind.is_data() || frame.payload().len() <= COMMAND {
+        let is_checked = sized || self.codecs.is_some();
+        if !is_checked || frame.kind.is_data() || frame.payload().len() <= COMMAND_LENGTH {
             return Ok(());
         }
         if frame.codec == Codec::None {
@@ -75,7 +75,7 @@ impl Limits {
         checked
     }
 
-    /// Why a message is not taken that has more than a command and no codec that can be read.
+    /// The refusal of a message with media whose codec cannot be read.
     fn why_no_codec(&self) -> String {
         match (&self.resolution, &self.codecs) {
             (_, Some(limit)) => format!("a message without a codec is not taken here, only {}", limit.text),

@@ -1,4 +1,4 @@
-//! How limits are written, and what a bitrate is.
+//! Tests of the syntax of limits, and of the bitrate.
 
 use super::past::MAX_REMEMBERED;
 use super::settings::{parse_bitrate, parse_codecs, parse_resolution};
@@ -115,7 +115,7 @@ fn whose_media_time_stands_still_is_measured_by_the_clock() {
 fn what_ended_publishers_have_used_is_forgotten_with_its_window_and_the_oldest_for_another() {
     let begun = Instant::now();
     let frame = Frame::from_payload(Kind::Audio, 0, &[0x2f; 2000]);
-    let mut past = Past::default();
+    let mut past = PastMeters::default();
     let mut meter = Meter::new(Endpoint { session: Default::default(), msid: 1 }, &frame, begun);
     assert!(meter.exceeds(1000, &frame, begun));
     let name = |number: usize| StreamName::new(&format!("n{number}")).unwrap();

@@ -8,7 +8,7 @@ use crate::engine::{Location, LocationKind};
 
 use crate::modules::http::template::{Template, View, When};
 
-/// Where a location's files are. The part with variables is looked up as a path that a client sends is:
+/// The folder of a location's files. The part with variables is looked up as a path that a client sends is:
 /// without links and hidden names, so nothing that a client says leads out of the part before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -24,7 +24,7 @@ pub struct Folder {
 enum Join {
     /// All of it: `root`.
     Whole,
-    /// What follows this beginning: `alias`.
+    /// The rest behind this prefix: `alias`.
     Behind(String),
     /// Nothing: `alias` for a regular expression names the file.
     Nothing,

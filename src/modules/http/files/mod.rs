@@ -16,7 +16,7 @@ use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path};
 
-use crate::modules::http::error_page::place;
+use crate::modules::http::error_page::internal_target;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::View;
 use crate::modules::http::try_files::{Last, TryFiles};
@@ -74,8 +74,8 @@ pub fn serve_first(
     }
     match &try_files.last {
         Last::Status(code) => Route::Reply(HttpReply::error(*code)),
-        Last::Place(template) => {
-            Route::Redirect(Redirect { target: place(&template.fill(view)), status: None })
+        Last::Target(template) => {
+            Route::Redirect(Redirect { target: internal_target(&template.fill(view)), status: None })
         }
     }
 }
@@ -226,7 +226,7 @@ fn with_defaults(settings: &Settings, request: &Request, path: &str, mut head: R
     if good && has_extension(path, &FRAGMENTS) {
         default("Cache-Control", FRAGMENT_CACHE);
     } else if has_extension(path, &PLAYLISTS) || streamed && !good {
-        // What is not there yet may be there in a moment.
+        // A file that is missing now may be there in a moment.
         default("Cache-Control", "no-cache");
     }
     head
