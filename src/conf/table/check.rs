@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::directive::{Context, Directive, Repeat, Table, Takes};
-use super::foreign::{self, Fate};
 use super::suggest::meant;
+use super::unsupported::{self, Fate};
 use crate::conf::finding::{Finding, FindingKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
@@ -88,7 +88,7 @@ impl<'a> Checker<'a> {
     /// A directive that does not belong here: misplaced, nginx's, or nobody's.
     fn unowned(&mut self, node: &Node, context: Context) {
         let name = &node.name;
-        match foreign::fate(name, context) {
+        match unsupported::fate(name, context) {
             Some(Fate::Ignored) => {
                 let message = format!("\"{name}\" is accepted and means nothing here");
                 self.finding(node, FindingKind::Ignored, message);
@@ -112,9 +112,9 @@ impl<'a> Checker<'a> {
             Some((first, place)) => {
                 format!("\"{name}\" is not there yet, like \"{first}\" in {}", place.seen_from(node))
             }
-            None => format!("\"{name}\" is not there yet: {instead}; {}", foreign::MORE),
+            None => format!("\"{name}\" is not there yet: {instead}; {}", unsupported::MORE),
         };
-        if instead != foreign::LEAVE_OUT {
+        if instead != unsupported::LEAVE_OUT {
             self.advised.entry(instead).or_insert_with(|| (name.clone(), Place::of(node)));
         }
         self.fault(node, message);
@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
     fn misplaced(&self, name: &str, context: Context) -> String {
         let mut places: Vec<Context> = self.table.named(name).flat_map(|row| row.contexts).copied().collect();
         if places.is_empty() {
-            places = foreign::homes(name);
+            places = unsupported::homes(name);
         }
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
         if let Some(variable) = unfilled(name) {
@@ -144,7 +144,7 @@ impl<'a> Checker<'a> {
             }
             [] => {
                 let here: Vec<_> = self.table.names(Some(context)).collect();
-                let anywhere: Vec<_> = self.table.names(None).chain(foreign::names()).collect();
+                let anywhere: Vec<_> = self.table.names(None).chain(unsupported::names()).collect();
                 let meant = meant(name, &here).or_else(|| meant(name, &anywhere));
                 let hint = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
                 format!("unknown directive \"{}\" in {context}{hint}", name.escape_debug())

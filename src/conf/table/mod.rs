@@ -2,12 +2,12 @@
 
 mod check;
 pub(super) mod directive;
-mod foreign;
 mod reference;
 pub(super) mod suggest;
+mod unsupported;
 
 pub use check::check;
 pub use directive::{Context, Directive, Label, Repeat, Table, Takes};
-pub use foreign::{MORE, planned};
 pub use reference::markdown;
 pub use suggest::nearest;
+pub use unsupported::{MORE, planned};

@@ -25,7 +25,7 @@ use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, Format, Logs};
 use files::lookup::Sources;
-use files::{links, served};
+use files::{hls_probe, link_probe};
 use settings::Settings;
 use template::View;
 
@@ -80,8 +80,8 @@ impl Module for Http {
         for (path, place) in self.logs.files() {
             probe.moving_log("access log", path, place);
         }
-        links::probe(config, &self.locations, probe);
-        served::probe(config, probe);
+        link_probe::probe(config, &self.locations, probe);
+        hls_probe::probe(config, probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Route {

@@ -4,7 +4,7 @@
 //! players nor files. The size of a picture is that in the decoder configuration, not in the metadata.
 
 mod meter;
-mod past;
+mod past_meters;
 mod picture;
 mod settings;
 
@@ -20,7 +20,7 @@ use crate::engine::{
 use crate::media::Frame;
 
 use meter::Meter;
-use past::PastMeters;
+use past_meters::PastMeters;
 use settings::{Limits, parse_bitrate, parse_codecs, parse_resolution};
 
 /// The module's name, for its timers.

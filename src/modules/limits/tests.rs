@@ -1,6 +1,6 @@
 //! Tests of the syntax of limits, and of the bitrate.
 
-use super::past::MAX_REMEMBERED;
+use super::past_meters::MAX_REMEMBERED;
 use super::settings::{parse_bitrate, parse_codecs, parse_resolution};
 use super::*;
 use crate::engine::{AppId, Endpoint};

@@ -2,9 +2,9 @@
 
 pub(super) mod autoindex;
 pub(super) mod folder;
-pub(super) mod links;
+pub(super) mod hls_probe;
+pub(super) mod link_probe;
 pub(super) mod lookup;
-pub(super) mod served;
 
 use std::fs::File;
 use std::time::UNIX_EPOCH;

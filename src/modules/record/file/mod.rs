@@ -5,9 +5,9 @@
 //! anew, in place, once a minute and when the file is closed.
 
 pub(super) mod contents;
+pub(super) mod examination;
 pub(super) mod names;
 pub(super) mod open;
-pub(super) mod resume;
 mod scan;
 pub(super) mod script;
 pub(super) mod search;

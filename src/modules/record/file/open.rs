@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use super::examination::Tail;
 use super::names::Names;
-use super::resume::Tail;
 use crate::engine::files::{create_new, with_path};
 
 /// A file by device and inode, whatever its names are.

@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::examination::{Examination, Found, Refusal};
 use super::names::Names;
 use super::open::{FileId, OpenFiles, Opened, id_of, lock_file};
-use super::resume::{Examination, Found, Refusal};
 use crate::engine::files::{open, with_path};
 use crate::modules::record::settings::Settings;
 

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::Now;
 use crate::engine::files::with_path;
+use crate::modules::record::file::examination::script_of;
 use crate::modules::record::file::open::{OpenFiles, id_of, is_locked};
-use crate::modules::record::file::resume::script_of;
 use crate::modules::record::file::script::Script;
 use age::Clock;
 use pass::{Candidate, Next, Pass};
