@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::syntax::node::Node;
 use super::syntax::place::Place;
 
-/// Errors that are shown; of the rest the number is.
+/// Errors that are shown; the others are counted.
 const MAX_SHOWN: usize = 100;
 
 /// An error at a place in a configuration.
@@ -16,7 +16,7 @@ pub struct Error {
     pub place: Place,
     /// Its text.
     pub message: String,
-    /// Whether it is about a missing directive that may have been left out as wrong.
+    /// It is about a missing directive that may have been left out as wrong.
     pub(super) is_doubtful: bool,
 }
 
@@ -98,7 +98,7 @@ impl Faults {
         self.0.push(error);
     }
 
-    /// Whether there are more than are shown.
+    /// True if there are more than are shown.
     pub(super) fn are_many(&self) -> bool {
         self.0.len() > MAX_SHOWN
     }
@@ -113,8 +113,8 @@ impl Faults {
         self.keep(result).unwrap_or_default()
     }
 
-    /// The value if there are no errors, else all of them. (Doubtful ones count where there is no other, since what was
-    /// left out has an error of its own.)
+    /// The value if there are no errors, else all of them. Doubtful ones are dropped if there are others: what was left
+    /// out has an error of its own.
     pub fn into_result<T>(self, value: T) -> Result<T, Errors> {
         let mut errors = self.0;
         if errors.iter().any(|error| !error.is_doubtful) {

@@ -1,9 +1,9 @@
-//! How long the names and paths may be that a configuration gives to files.
+//! Limits of the names and paths that a configuration gives to files.
 
 /// Bytes of a file's name, as every file system of Linux has them.
 pub const NAME_MAX: usize = 255;
-/// Bytes of a configured path. The system takes 4095 of a whole one: the rest is for the working directory and for what
-/// is made below the path.
+/// Bytes of a configured path. The system takes 4095 for a whole path; the rest is for the working directory and for
+/// files below the path.
 const PATH_MAX: usize = 3072;
 
 /// Judges a path by its length and by those of the names in it.

@@ -90,8 +90,7 @@ impl<'t> Scope<'t> {
         self.all(name).first().copied()
     }
 
-    /// Whether a directive of a name may be missing here because it has been left out as wrong, by that name or one that
-    /// was meant for it.
+    /// True if a directive may be missing here because it has been left out as wrong, under its name or a misspelt one.
     pub fn may_have_lost(&self, name: &str) -> bool {
         let mut lost = self.chain.iter().flat_map(|(block, _)| &block.left_out);
         lost.any(|lost| meant(lost, &[name]).is_some())
@@ -195,7 +194,7 @@ fn unfit(name: &str, value: &Value) -> ! {
     fault(name, &format!("its value is {value:?}"))
 }
 
-/// Ends the program: it reads a directive otherwise than its tables say.
+/// Ends the program, which reads a directive that no table has, or as a type that the table does not say.
 #[expect(clippy::panic, reason = "whatever is written in the file, each start would come here")]
 fn fault(name: &str, why: &str) -> ! {
     panic!("the directive \"{name}\" is read in a wrong way: {why}")

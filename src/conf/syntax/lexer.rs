@@ -25,7 +25,7 @@ pub struct LexError {
     pub message: String,
 }
 
-/// Cuts up a text. A byte order mark and carriage returns are nothing.
+/// Cuts a text into tokens. A byte order mark and carriage returns are skipped.
 pub struct Lexer<'a> {
     rest: std::str::Chars<'a>,
     line: u32,
@@ -103,8 +103,8 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// What follows a backslash: a control character, a character that would mean something, or,
-    /// as in nginx, the backslash itself and the character.
+    /// Reads behind a backslash: a control character, a character with a meaning of its own, or, as in nginx, the
+    /// backslash itself and the character.
     fn escape(&mut self, word: &mut String, backslash_stays: impl Fn(char) -> bool) -> Result<(), LexError> {
         let Some(next) = self.take() else { return self.push(word, '\\') };
         match next {

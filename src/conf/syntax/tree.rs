@@ -13,13 +13,13 @@ use crate::conf::errors::{Error, Errors};
 
 /// The largest file, bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// How deep blocks may nest; nginx's own need no more than six.
+/// The deepest nesting of blocks; nginx's own need no more than six.
 const MAX_DEPTH: usize = 32;
-/// How deep includes may nest; an include of itself ends here.
+/// The deepest nesting of includes; an include of itself ends here.
 const MAX_INCLUDES: usize = 16;
-/// How many files one configuration may have.
+/// The most files of one configuration.
 const MAX_FILES: usize = 256;
-/// How many directives one configuration may have.
+/// The most directives of one configuration.
 const MAX_NODES: u32 = 65_536;
 
 /// Files of nginx that need not be there: its table of media types is built in, and the others go with directives
@@ -34,7 +34,7 @@ pub struct Tree {
     files: Vec<(Rc<str>, String)>,
     /// One for each `include` in the tree whose file cannot be read.
     unread: Vec<Error>,
-    /// How many directives have been read.
+    /// Directives that have been read.
     nodes: u32,
 }
 
@@ -81,7 +81,7 @@ impl Tree {
         &self.files
     }
 
-    /// Why files that are to be included are not in the tree; their `include` is, in their place.
+    /// The errors of files that could not be included; in the tree their `include` stands in their place.
     pub(in crate::conf) fn unread(&self) -> &[Error] {
         &self.unread
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::directive::{Context, Directive, Repeat, Table, Takes};
 use super::suggest::meant;
-use super::unsupported::{self, Fate};
+use super::unsupported::{self, Treatment};
 use crate::conf::finding::{Finding, FindingKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let Some(row) = self.table.find(&node.name, context) else {
-                self.unowned(node, context);
+                self.report_unknown(node, context);
                 continue;
             };
             if !seen.insert(row.name) && row.repeat == Repeat::Once {
@@ -50,11 +50,11 @@ impl<'a> Checker<'a> {
             match row.parse(&node.args) {
                 Err(why) => self.fault(node, format!("{why}{}", hint(node))),
                 Ok(value) => {
-                    self.look_for_templates(node);
+                    self.warn_of_templates(node);
                     node.value = Some(value);
                 }
             }
-            self.form(node, row);
+            self.check_braces(node, row);
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Checker<'a> {
         self.faults.push(Error::at(node, message));
     }
 
-    fn look_for_templates(&mut self, node: &Node) {
+    fn warn_of_templates(&mut self, node: &Node) {
         if let Some(variable) = node.args.iter().find_map(|arg| unfilled(arg)) {
             let message =
                 format!("{variable} is taken as it is; it is to be filled in before, such as by envsubst");
@@ -70,8 +70,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A block where a block belongs, and none elsewhere.
-    fn form(&mut self, node: &mut Node, row: &Directive) {
+    /// Checks that a directive has a block if its row has one.
+    fn check_braces(&mut self, node: &mut Node, row: &Directive) {
         match (row.takes, &node.children) {
             (Takes::Block { opens, .. }, Some(_)) => self.block(node, opens),
             (Takes::Block { .. } | Takes::Free(_), None) => {
@@ -85,27 +85,27 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A directive that does not belong here: misplaced, nginx's, or nobody's.
-    fn unowned(&mut self, node: &Node, context: Context) {
+    /// Reports a directive that no table has in this context: a misplaced one, one of nginx, or an unknown one.
+    fn report_unknown(&mut self, node: &Node, context: Context) {
         let name = &node.name;
-        match unsupported::fate(name, context) {
-            Some(Fate::Ignored) => {
+        match unsupported::treatment(name, context) {
+            Some(Treatment::Ignored) => {
                 let message = format!("\"{name}\" is accepted and means nothing here");
                 self.finding(node, FindingKind::Ignored, message);
             }
-            Some(Fate::NotYet(what)) => {
+            Some(Treatment::NotYet(what)) => {
                 let message = format!("\"{name}\" is accepted, and {what}");
                 self.finding(node, FindingKind::NotYet, message);
             }
-            Some(Fate::Planned(instead)) => self.planned(node, instead),
-            Some(Fate::Refused(why)) => {
+            Some(Treatment::Planned(instead)) => self.planned(node, instead),
+            Some(Treatment::Refused(why)) => {
                 self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
             }
             None => self.fault(node, self.misplaced(name, context)),
         }
     }
 
-    /// A directive that is planned. What to do instead is said of the first that it is true of.
+    /// Reports a directive that is planned. The advice is given once, for the first directive that it applies to.
     fn planned(&mut self, node: &Node, instead: &'static str) {
         let name = &node.name;
         let message = match self.advised.get(instead) {
@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
     fn misplaced(&self, name: &str, context: Context) -> String {
         let mut places: Vec<Context> = self.table.named(name).flat_map(|row| row.contexts).copied().collect();
         if places.is_empty() {
-            places = unsupported::homes(name);
+            places = unsupported::contexts(name);
         }
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
         if let Some(variable) = unfilled(name) {

@@ -57,7 +57,7 @@ impl fmt::Display for Context {
     }
 }
 
-/// How often a directive may stand in one block.
+/// The number of times that a directive may stand in one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
     /// Once; a second one is an error.
@@ -93,12 +93,12 @@ pub enum Takes {
         min: usize,
         /// The most.
         max: usize,
-        /// How they are written.
+        /// Their syntax, for messages and the reference.
         syntax: &'static str,
     },
     /// Arguments that only the owner can judge.
     Custom {
-        /// How they are written.
+        /// Their syntax, for messages and the reference.
         syntax: &'static str,
         /// Reads them; an error completes "... takes SYNTAX: ".
         parse: fn(&[String]) -> Result<Custom, String>,
@@ -121,14 +121,14 @@ pub enum Label {
     None,
     /// Anything; the owner judges it with the block.
     Any {
-        /// How it is written.
+        /// Its syntax, for messages and the reference.
         syntax: &'static str,
     },
     /// A name.
     Name,
     /// Arguments that only the owner can judge.
     Custom {
-        /// How they are written.
+        /// Their syntax, for messages and the reference.
         syntax: &'static str,
         /// Reads them.
         parse: fn(&[String]) -> Result<Custom, String>,
@@ -146,7 +146,7 @@ pub struct Directive {
     pub takes: Takes,
     /// Its value when it is not given, written as in a file; "" for none.
     pub default: &'static str,
-    /// How often it may stand in one block.
+    /// The number of times that it may stand in one block.
     pub repeat: Repeat,
     /// Its effect, in a sentence or two.
     pub doc: &'static str,
@@ -158,7 +158,7 @@ impl Directive {
         self.default.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// How its arguments are written.
+    /// The syntax of its arguments.
     pub fn syntax(&self) -> String {
         match self.takes {
             Takes::Flag => "on|off".into(),
@@ -258,7 +258,7 @@ impl Directive {
         parse(args).map(Value::Custom).map_err(|why| self.explain(syntax, &why))
     }
 
-    /// The meaning of the only argument.
+    /// The value of the only argument.
     fn one<T>(&self, args: &[String], expected: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, String> {
         match args {
             [arg] => read(arg).ok_or_else(|| self.wrong(expected, &quote(arg))),
@@ -336,7 +336,7 @@ impl Table {
         self.rows.iter().filter(fits).map(|row| row.name)
     }
 
-    /// Whether every default is a value that its directive takes.
+    /// Checks that every default is a value that its directive takes.
     pub fn check_defaults(&self) -> Result<(), String> {
         for row in self.rows.iter().filter(|row| !row.default.is_empty()) {
             row.parse(&row.default_words())?;

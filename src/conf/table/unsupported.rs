@@ -1,33 +1,33 @@
 //! Directives of nginx, nginx-rtmp and nginx-http-flv that no table here has: ignored, refused or planned.
 //!
-//! A row of the caller's table wins over everything said here, so a feature that arrives needs no
+//! A row of the caller's table comes before these, so a feature that arrives needs no
 //! change in this file. Ignored is only what changes neither what is served nor who may do what.
 
 use super::directive::Context;
 
 /// The treatment of a directive that no module declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Treatment {
     /// Accepted without effect.
     Ignored,
-    /// On the road map, and accepted without effect until then. What does not happen completes "it is accepted, and ...".
+    /// On the road map, and accepted without effect until then. The text completes "it is accepted, and ...".
     NotYet(&'static str),
-    /// On the road map; an error until then, and what to do instead.
+    /// On the road map, and an error until then. The text is what to do instead.
     Planned(&'static str),
-    /// An error for good, and why.
+    /// An error, with the reason.
     Refused(&'static str),
 }
 
 /// The advice for a directive that hardly anybody needs.
 pub(super) const LEAVE_OUT: &str = "leave it out";
 
-/// Ends what is said of a directive that is planned.
+/// The end of the message about a directive that is planned.
 pub const MORE: &str = "docs/nginx-rtmp.md has more";
 
-/// Names of one fate and one home. A name that ends in `*` stands for all that begin so.
+/// Names with one treatment in the same contexts. A name that ends in `*` stands for all that begin so.
 struct Group {
-    homes: &'static [Context],
-    fate: Fate,
+    contexts: &'static [Context],
+    treatment: Treatment,
     names: &'static [&'static str],
 }
 
@@ -41,23 +41,23 @@ const HTTP: &[Context] = Context::LOCATIONS;
 #[rustfmt::skip]
 const GROUPS: &[Group] = &[
     // One process and one loop: nothing to tune.
-    Group { homes: MAIN, fate: Fate::Ignored, names: &[
+    Group { contexts: MAIN, treatment: Treatment::Ignored, names: &[
         "worker_cpu_affinity", "worker_priority", "worker_rlimit_nofile", "worker_rlimit_core",
         "worker_shutdown_timeout", "worker_aio_requests", "master_process", "lock_file",
         "thread_pool", "timer_resolution", "pcre_jit", "ssl_engine", "debug_points", "working_directory", "env",
         "load_module", "google_perftools_profiles", "rtmp_auto_push", "rtmp_auto_push_reconnect", "rtmp_socket_dir",
     ] },
-    Group { homes: EVENTS, fate: Fate::Ignored, names: &[
+    Group { contexts: EVENTS, treatment: Treatment::Ignored, names: &[
         "worker_connections", "worker_aio_requests", "use", "multi_accept", "accept_mutex", "accept_mutex_delay",
         "epoll_events", "debug_connection",
     ] },
     // Buffers, hashes and logs of nginx's own, or never used by the modules themselves.
-    Group { homes: RTMP, fate: Fate::Ignored, names: &[
+    Group { contexts: RTMP, treatment: Treatment::Ignored, names: &[
         "stream_buckets", "sync", "buflen", "hls_muxdelay", "so_keepalive", "connection_pool_size", "tcp_nopush", "tcp_nodelay",
         "send_lowat", "error_log", "log_interval", "log_size",
     ] },
-    Group { homes: RTMP, fate: Fate::NotYet("nothing is written of RTMP"), names: &["access_log", "log_format"] },
-    Group { homes: HTTP, fate: Fate::Ignored, names: &[
+    Group { contexts: RTMP, treatment: Treatment::NotYet("nothing is written of RTMP"), names: &["access_log", "log_format"] },
+    Group { contexts: HTTP, treatment: Treatment::Ignored, names: &[
         "sendfile", "sendfile_max_chunk", "tcp_nopush", "tcp_nodelay", "send_lowat", "aio", "aio_write",
         "directio", "directio_alignment", "output_buffers", "postpone_output", "read_ahead", "open_file_cache",
         "open_file_cache_*", "gzip", "gzip_*", "gunzip", "gunzip_*", "brotli", "brotli_*", "zstd", "zstd_*",
@@ -75,107 +75,107 @@ const GROUPS: &[Group] = &[
     ] },
 
     // The road map: first the rest of nginx-rtmp and nginx-http-flv.
-    Group { homes: RTMP, fate: Fate::Planned(
+    Group { contexts: RTMP, treatment: Treatment::Planned(
         "run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the server"
     ), names: &["push", "push_reconnect", "relay_buffer", "session_relay"] },
-    Group { homes: RTMP, fate: Fate::Planned(
+    Group { contexts: RTMP, treatment: Treatment::Planned(
         "run \"ffmpeg -i URL -c copy -f flv rtmp://localhost/live/NAME\" beside the server"
     ), names: &["pull", "pull_reconnect", "exec_pull", "exec_static"] },
-    Group { homes: RTMP, fate: Fate::Planned(
+    Group { contexts: RTMP, treatment: Treatment::Planned(
         "run the program beside the server, such as \"ffmpeg -i rtmp://localhost/live/NAME ... -f flv rtmp://localhost/hls/NAME_low\""
     ), names: &[
         "exec", "exec_push", "exec_publish", "exec_publish_done", "exec_play", "exec_play_done", "exec_kill_signal", "exec_options",
         "respawn", "respawn_timeout",
     ] },
-    Group { homes: RECORDERS, fate: Fate::Planned(
+    Group { contexts: RECORDERS, treatment: Treatment::Planned(
         "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
     ), names: &["on_record_done", "exec_record_done"] },
-    Group { homes: RTMP, fate: Fate::Planned(
+    Group { contexts: RTMP, treatment: Treatment::Planned(
         "until then anybody may publish and play: let a firewall keep others from the RTMP port"
     ), names: &["allow", "deny"] },
-    Group { homes: RTMP, fate: Fate::Planned(
+    Group { contexts: RTMP, treatment: Treatment::Planned(
         "until then anybody may publish and play: let a firewall keep others from the RTMP port"
     ), names: &[
         "on_connect", "on_disconnect", "on_publish", "on_publish_done", "on_play", "on_play_done", "on_done", "on_update",
         "notify_method", "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",
         "netcall_timeout", "netcall_buffer",
     ] },
-    Group { homes: RTMP, fate: Fate::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
+    Group { contexts: RTMP, treatment: Treatment::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
         "play", "play_temp_path", "play_local_path",
     ] },
-    Group { homes: RTMP, fate: Fate::Planned("use hls, which browsers play with hls.js"), names: &[
+    Group { contexts: RTMP, treatment: Treatment::Planned("use hls, which browsers play with hls.js"), names: &[
         "dash", "dash_*",
     ] },
-    Group { homes: RTMP, fate: Fate::Planned("use gop_max_frame_count, gop_max_size and gop_max_time"), names: &[
+    Group { contexts: RTMP, treatment: Treatment::Planned("use gop_max_frame_count, gop_max_size and gop_max_time"), names: &[
         "gop_cache_count", "gop_max_video_count", "gop_max_audio_count",
     ] },
-    Group { homes: RTMP, fate: Fate::Planned("use timeout"), names: &["send_timeout"] },
-    Group { homes: RTMP, fate: Fate::Planned(LEAVE_OUT), names: &[
+    Group { contexts: RTMP, treatment: Treatment::Planned("use timeout"), names: &["send_timeout"] },
+    Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &[
         "server_name", "merge_slashes", "resolver", "resolver_timeout", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
-    Group { homes: HTTP, fate: Fate::Planned(
+    Group { contexts: HTTP, treatment: Treatment::Planned(
         "write \"page on;\" in the location: the streams are in its streams.json"
     ), names: &["rtmp_stat", "rtmp_stat_stylesheet", "rtmp_stat_format", "stub_status"] },
-    Group { homes: HTTP, fate: Fate::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
-    Group { homes: HTTP, fate: Fate::Planned("play over RTMP or HLS"), names: &["flv_live"] },
-    Group { homes: HTTP, fate: Fate::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Planned("end streams at the encoder, or by publish_max_duration"), names: &["rtmp_control"] },
+    Group { contexts: HTTP, treatment: Treatment::Planned("play over RTMP or HLS"), names: &["flv_live"] },
+    Group { contexts: HTTP, treatment: Treatment::Planned("put a TLS proxy in front, such as stunnel or nginx with \"stream\""), names: &[
         "ssl", "ssl_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Planned(LEAVE_OUT), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Planned(LEAVE_OUT), names: &[
         "recursive_error_pages", "disable_symlinks", "max_ranges", "merge_slashes",
     ] },
 
     // Without these, something else would be served, or to someone else.
-    Group { homes: &[Context::Location], fate: Fate::Refused("locations do not nest; write it beside the outer one"), names: &["location"] },
-    Group { homes: MAIN, fate: Fate::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
-    Group { homes: HTTP, fate: Fate::Refused("it forwards no requests; a proxy in front can"), names: &[
+    Group { contexts: &[Context::Location], treatment: Treatment::Refused("locations do not nest; write it beside the outer one"), names: &["location"] },
+    Group { contexts: MAIN, treatment: Treatment::Refused("it serves RTMP and HTTP only; leave the block out"), names: &["stream", "mail"] },
+    Group { contexts: HTTP, treatment: Treatment::Refused("it forwards no requests; a proxy in front can"), names: &[
         "proxy_*", "fastcgi_*", "uwsgi_*", "scgi_*", "grpc_*", "memcached_*", "upstream", "mirror", "mirror_*",
         "perl", "perl_*", "js_*", "content_by_lua*", "access_by_lua*", "rewrite_by_lua*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it asks nobody who may read; allow and deny go by address, and a proxy in front can ask"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("it asks nobody who may read; allow and deny go by address, and a proxy in front can ask"), names: &[
         "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
         "limit_except", "valid_referers", "secure_link", "secure_link_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it does not throttle requests; max_connections_per_address limits a client"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("it does not throttle requests; max_connections_per_address limits a client"), names: &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
         "rewrite", "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it has no variables of the user's; write the value where it is used"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("it has no variables of the user's; write the value where it is used"), names: &[
         "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*", "set_real_ip_from", "real_ip_*",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it sends files as they are; leave it out"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("it sends files as they are; leave it out"), names: &[
         "sub_filter", "sub_filter_*", "add_before_body", "add_after_body", "addition_types", "ssi", "ssi_*", "xslt_*",
         "xml_entities", "image_filter", "image_filter_*", "charset_map", "mp4", "mp4_*", "flv", "slice",
         "f4f", "f4f_*", "add_trailer", "empty_gif",
     ] },
-    Group { homes: HTTP, fate: Fate::Refused("it takes no files over HTTP; leave it out"), names: &[
+    Group { contexts: HTTP, treatment: Treatment::Refused("it takes no files over HTTP; leave it out"), names: &[
         "dav_*", "create_full_put_path", "min_delete_depth",
     ] },
 ];
 
 /// The treatment of `name` in a context, if it is known there.
-pub(super) fn fate(name: &str, context: Context) -> Option<Fate> {
-    let group = GROUPS.iter().find(|group| group.homes.contains(&context) && group.has(name))?;
-    Some(group.fate)
+pub(super) fn treatment(name: &str, context: Context) -> Option<Treatment> {
+    let group = GROUPS.iter().find(|group| group.contexts.contains(&context) && group.has(name))?;
+    Some(group.treatment)
 }
 
 /// The contexts in which a name is known, each once.
-pub(super) fn homes(name: &str) -> Vec<Context> {
-    let mut homes = Vec::new();
-    for context in GROUPS.iter().filter(|group| group.has(name)).flat_map(|group| group.homes) {
-        if !homes.contains(context) {
-            homes.push(*context);
+pub(super) fn contexts(name: &str) -> Vec<Context> {
+    let mut contexts = Vec::new();
+    for context in GROUPS.iter().filter(|group| group.has(name)).flat_map(|group| group.contexts) {
+        if !contexts.contains(context) {
+            contexts.push(*context);
         }
     }
-    homes
+    contexts
 }
 
 /// The names of all that is planned; one that ends in `*` stands for all that begin so.
 pub fn planned() -> impl Iterator<Item = &'static str> {
-    let planned = GROUPS.iter().filter(|group| matches!(group.fate, Fate::Planned(_)));
+    let planned = GROUPS.iter().filter(|group| matches!(group.treatment, Treatment::Planned(_)));
     planned.flat_map(|group| group.names).copied()
 }
 
@@ -201,7 +201,7 @@ mod tests {
     fn a_name_has_one_fate_in_a_context() {
         for (at, group) in GROUPS.iter().enumerate() {
             for name in group.names {
-                let later = GROUPS.iter().skip(at + 1).filter(|other| other.homes == group.homes);
+                let later = GROUPS.iter().skip(at + 1).filter(|other| other.contexts == group.contexts);
                 let twice = later.filter(|other| other.has(name.trim_end_matches('*'))).count();
                 let here = group.names.iter().filter(|other| *other == name).count();
                 assert_eq!((twice, here), (0, 1), "{name}");
@@ -212,22 +212,22 @@ mod tests {
     #[test]
     fn tuning_is_ignored_features_are_planned_and_forwarding_is_refused() {
         for (name, context, expected) in [
-            ("sendfile", Context::Location, Some(Fate::Ignored)),
-            ("gzip_types", Context::Http, Some(Fate::Ignored)),
-            ("worker_connections", Context::Events, Some(Fate::Ignored)),
+            ("sendfile", Context::Location, Some(Treatment::Ignored)),
+            ("gzip_types", Context::Http, Some(Treatment::Ignored)),
+            ("worker_connections", Context::Events, Some(Treatment::Ignored)),
             ("worker_connections", Context::Main, None),
-            ("stream_buckets", Context::Application, Some(Fate::Ignored)),
-            ("rtmp_auto_push", Context::Main, Some(Fate::Ignored)),
+            ("stream_buckets", Context::Application, Some(Treatment::Ignored)),
+            ("rtmp_auto_push", Context::Main, Some(Treatment::Ignored)),
             ("push", Context::Location, None),
             (
                 "proxy_pass",
                 Context::Location,
-                Some(Fate::Refused("it forwards no requests; a proxy in front can")),
+                Some(Treatment::Refused("it forwards no requests; a proxy in front can")),
             ),
             ("nonsense", Context::Main, None),
             ("sendfile", Context::Events, None),
         ] {
-            assert_eq!(fate(name, context), expected, "{name} {context}");
+            assert_eq!(treatment(name, context), expected, "{name} {context}");
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
     fn suggestions_are_whole_names() {
         assert!(names().any(|name| name == "gzip"));
         assert!(names().all(|name| !name.contains('*')));
-        assert_eq!(homes("use"), [Context::Events]);
-        assert_eq!(homes("worker_aio_requests"), [Context::Main, Context::Events]);
+        assert_eq!(contexts("use"), [Context::Events]);
+        assert_eq!(contexts("worker_aio_requests"), [Context::Main, Context::Events]);
     }
 }
