@@ -173,7 +173,7 @@ impl Recorder {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle | State::Waiting(_) | State::Full(_) => {}
             State::Searching(mut searching) => {
-                searching.search.give_up(&mut shared.files, "the stream is gone");
+                searching.search.abandon(&mut shared.files, "the stream is gone");
             }
             State::Writing(output) => self.finish(*output, shared, log::Level::Error),
         }
@@ -381,7 +381,7 @@ impl RecorderAt<'_> {
     /// Stops the search for a file to append to, if there is one: a new file gets the frames that wait.
     fn stop_searching(&mut self, why: &str) {
         let Some(mut searching) = self.take_searching() else { return };
-        searching.search.give_up(&mut self.shared.files, why);
+        searching.search.abandon(&mut self.shared.files, why);
         self.create(&searching);
     }
 

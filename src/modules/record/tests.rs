@@ -75,7 +75,7 @@ fn head(path: &Path) -> (usize, u64) {
     (contents.index.entries().len(), size)
 }
 
-/// What the head of a file says is in it.
+/// The contents of a file according to its head.
 fn contents(path: &Path) -> (Contents, u64) {
     let file = fs::read(path).unwrap();
     let length = usize::from(file[15]) << 8 | usize::from(file[16]);
@@ -279,7 +279,7 @@ fn a_file_counts_as_open_while_it_is_repaired_and_is_left_as_it_was_when_that_is
     let (mut files, mut search) = (OpenFiles::default(), recordings.search());
     assert!((0..3).all(|_| search.step(&mut files).unwrap().is_none()));
     assert_eq!(recordings.find(&mut files).0.path, recordings.0.join("cam.1.flv"));
-    search.give_up(&mut files, "a test ends it");
+    search.abandon(&mut files, "a test ends it");
     assert!(fs::read(recordings.0.join("cam.flv")).unwrap() == whole);
     assert_eq!(recordings.find(&mut files).0.path, recordings.0.join("cam.flv"));
 }

@@ -11,14 +11,14 @@ use crate::media::{Frame, Kind, Role};
 
 /// Sound from so long before the first picture is kept, milliseconds: an encoder's first packet of sound
 /// often has an earlier time than its first picture.
-const LEAD: u64 = 200;
+const AUDIO_LEAD: u64 = 200;
 /// The most audio and data that waits for the first picture. The time is that of the clock.
 const LIMITS: Limits = Limits { time: 5000, frames: 512, bytes: 1 << 20, cost: 0 };
 /// The longest cached group that a file begins with, bytes: it is written at once, which takes 1 to 2 ms for
 /// each MiB. With a longer one the next key frame is waited for.
 const MAX_GROUP: usize = 2 << 20;
 
-/// What a file begins with.
+/// The beginning of a file.
 #[derive(Debug)]
 pub struct Opening {
     /// The codec headers that the first frames were made with.
@@ -27,7 +27,7 @@ pub struct Opening {
     pub frames: Vec<Rc<Frame>>,
 }
 
-/// Which frames a file may begin with.
+/// The frames that a file may begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Beginning {
     /// Those of the GOP cache, back to the last key frame.
@@ -67,7 +67,7 @@ impl Wait {
         Self { from, held: FirstFrames::new(LIMITS), since: None }
     }
 
-    /// Takes the stream's next frame. Returns what the file is to begin with, if it can begin now.
+    /// Takes the stream's next frame. Returns the beginning of the file, if it can begin now.
     pub fn next(
         &mut self,
         settings: &Settings,
@@ -99,7 +99,7 @@ impl Wait {
         self.take_held(stream)
     }
 
-    /// What is held, if there is anything: no picture comes any more.
+    /// Takes the held frames, if there are any: no picture comes any more.
     pub fn take_held(&mut self, stream: &Stream) -> Option<Opening> {
         let held = self.take_frames();
         (!held.is_empty()).then(|| Opening::now(stream, held))
@@ -128,11 +128,11 @@ impl Wait {
         self.held.take().into_iter().map(|(frame, ())| frame).collect()
     }
 
-    /// What is held and belongs to the pictures that come.
+    /// Takes the held frames that belong to the pictures that come.
     fn take_lead(&mut self, group: &[Rc<Frame>]) -> Vec<Rc<Frame>> {
         let first = group.first().map_or(0, |frame| frame.timestamp);
         let mut held = self.take_frames();
-        held.retain(|frame| frame.timestamp + LEAD >= first);
+        held.retain(|frame| frame.timestamp + AUDIO_LEAD >= first);
         held
     }
 }
@@ -141,7 +141,7 @@ fn bytes(frames: &[Rc<Frame>]) -> usize {
     frames.iter().map(|frame| frame.payload().len()).sum()
 }
 
-/// Whether a picture is to come, by the stream's headers and metadata.
+/// True if a picture is to come, by the stream's headers and metadata.
 fn announces_picture(stream: &Stream) -> bool {
     stream.facts.video_codec != Codec::None || stream.facts.width > 0
 }

@@ -9,12 +9,12 @@ pub const MAX_ENTRIES: usize = 512;
 /// Without video, places to seek to are so far apart, milliseconds.
 const AUDIO_INDEX_STEP: u64 = 1000;
 
-/// Where a player may start: seconds would do, but positions must be exact.
+/// A place where a player may start: seconds would do, but positions must be exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Milliseconds from the beginning.
     pub time: u64,
-    /// Where the tag begins, bytes from the beginning of the file.
+    /// The beginning of the tag, bytes from the beginning of the file.
     pub position: u64,
 }
 
@@ -65,7 +65,7 @@ pub struct Contents {
     pub audio: Option<f64>,
     /// The codec id of the video.
     pub video: Option<f64>,
-    /// Where a player may start.
+    /// The places where a player may start.
     pub index: Index,
     indexed_at: u64,
 }

@@ -37,7 +37,7 @@ pub enum Found {
     Nothing,
 }
 
-/// Why a file is left alone.
+/// The reason for which a file is not appended to.
 #[derive(Debug)]
 pub enum Refusal {
     /// It is a recording of another stream, or another recorder's.
@@ -49,7 +49,7 @@ pub enum Refusal {
 /// The recording in a file that is appended to.
 #[derive(Debug)]
 pub struct Tail {
-    /// Where the last whole tag ends.
+    /// The end of the last whole tag, bytes.
     pub size: u64,
     /// Bytes behind that.
     pub torn: u64,
@@ -57,7 +57,7 @@ pub struct Tail {
     pub time: u64,
     /// Its contents; known only if it was written here.
     pub contents: Contents,
-    /// Up to where that stands in its head.
+    /// The size of the file when its head was written, bytes.
     pub head_size: u64,
     /// Its script tag, if it was written here.
     pub script: Option<Script>,
@@ -176,7 +176,7 @@ fn is_flv(file: &File, length: u64) -> io::Result<bool> {
     Ok(part.iter().zip(expected).enumerate().all(|(at, (found, byte))| is_flag(at) || *found == byte))
 }
 
-/// Where a tag ends by what a head says: the size that it tells, and before that its index.
+/// The ends of tags according to a head: its size, and before that its index.
 fn claims(contents: &Contents, size: u64) -> Vec<Entry> {
     let mut claims = contents.index.entries().to_vec();
     let indexed = claims.last().map_or(0, |entry| entry.time);

@@ -31,7 +31,7 @@ use script::{Script, Stage};
 
 /// Bytes gathered before they are written.
 const PIECE: usize = 64 * 1024;
-/// Time, of media or of the day, after which what is gathered is written.
+/// The time, of media or by the clock, after which gathered tags are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The time after which the head is written again, with the seek index up to then.
 const HEAD_EVERY: Duration = Duration::from_secs(60);
@@ -41,10 +41,10 @@ const HEAD_EVERY: Duration = Duration::from_secs(60);
 const HEAD_BYTES: u64 = 16 << 20;
 /// The time after which the file is looked for again at its path.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After so much time without a picture, a file may end as one without any, milliseconds.
+/// The time without a picture after which a file may end at any frame, as one without video, milliseconds.
 const PICTURE_GONE: u64 = 10_000;
-/// Between the last tag of a file and the first that is appended, milliseconds.
-const JOINT: u64 = 1;
+/// The time between the last tag of a file and the first that is appended, milliseconds.
+const APPEND_GAP: u64 = 1;
 
 /// A file in progress. It has to be closed: dropped, it is as after a crash.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub struct Output {
     contents: Contents,
     /// Whole tags that are not yet written, and since when there are any.
     buffer: Vec<u8>,
-    gathers_since: Option<Instant>,
+    gathered_since: Option<Instant>,
     /// Bytes in the file. Invariant: they end with a whole tag.
     written: u64,
     /// Stream time of the recording's beginning, milliseconds; known with the first picture or sound.
@@ -69,10 +69,10 @@ pub struct Output {
     /// When the head was last written, and how many bytes it tells of.
     head_at: Instant,
     head_size: u64,
-    picture: Picture,
+    video_state: VideoState,
     /// Time of the last frame of video.
-    pictured: u64,
-    extent: Extent,
+    last_video: u64,
+    groups: GroupSizes,
     deadline: Option<Deadline>,
     state: FileState,
     /// When it was last looked for.
@@ -113,7 +113,7 @@ pub struct IntervalEnd {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Picture {
+enum VideoState {
     /// Not before a key frame.
     Waiting,
     Running,
@@ -121,7 +121,7 @@ enum Picture {
 
 /// The size of the recording, and its size at the last place where a file may end.
 #[derive(Debug, Default)]
-struct Extent {
+struct GroupSizes {
     video_frames: u64,
     audio_frames: u64,
     at_entry: (u64, u64),
@@ -146,21 +146,21 @@ impl Output {
             script: Some(script),
             contents: Contents::none(),
             buffer: Vec::new(),
-            gathers_since: Some(now.instant),
+            gathered_since: Some(now.instant),
             written: 0,
             base: None,
             offset: 0,
             flushed_time: 0,
             head_at: now.instant,
             head_size: 0,
-            picture: Picture::Waiting,
-            pictured: 0,
-            extent: Extent::default(),
+            video_state: VideoState::Waiting,
+            last_video: 0,
+            groups: GroupSizes::default(),
             deadline: limits.interval.map(|interval| interval.deadline(now)),
             state: FileState::Kept,
             looked: now.instant,
         };
-        output.state = match output.find() {
+        output.state = match output.locate() {
             // It was just opened by its path.
             FileState::Moved => FileState::Unknown,
             state => state,
@@ -168,21 +168,21 @@ impl Output {
         match opened.tail {
             None => output.buffer = output.head(Stage::Growing),
             Some(tail) => {
-                output.offset = tail.time + JOINT;
+                output.offset = tail.time + APPEND_GAP;
                 output.written = tail.size;
                 output.head_size = tail.head_size;
                 output.script = tail.script;
                 output.contents = tail.contents;
-                (output.flushed_time, output.pictured) = (tail.time, tail.time);
+                (output.flushed_time, output.last_video) = (tail.time, tail.time);
             }
         }
-        output.extent.at_entry.0 = output.size();
+        output.groups.at_entry.0 = output.size();
         output
     }
 
     /// Adds a decoder configuration that came before the file began.
     pub fn add_header(&mut self, header: &Frame) {
-        self.put(header, self.offset);
+        self.push_tag(header, self.offset);
     }
 
     /// Adds the frames that the file begins with; the earliest has its time at the beginning.
@@ -195,9 +195,9 @@ impl Output {
     /// Adds a frame, unless it is one of a picture that cannot be decoded.
     fn add(&mut self, frame: &Frame) {
         if frame.kind == Kind::Video {
-            match (self.picture, frame.role) {
-                (Picture::Waiting, Role::Inter | Role::Disposable) => return,
-                (Picture::Waiting, Role::Key) => self.picture = Picture::Running,
+            match (self.video_state, frame.role) {
+                (VideoState::Waiting, Role::Inter | Role::Disposable) => return,
+                (VideoState::Waiting, Role::Key) => self.video_state = VideoState::Running,
                 _ => {}
             }
         }
@@ -207,15 +207,15 @@ impl Output {
             None if frame.kind.is_data() => frame.timestamp,
             None => *self.base.insert(frame.timestamp),
         };
-        self.extent.count(frame, self.size(), self.is_entry(frame));
-        self.put(frame, frame.timestamp.saturating_sub(base) + self.offset);
+        self.groups.count(frame, self.size(), self.is_entry(frame));
+        self.push_tag(frame, frame.timestamp.saturating_sub(base) + self.offset);
     }
 
-    /// Adds a frame and writes what is gathered, if it is enough or old enough.
+    /// Adds a frame, and writes the gathered tags if they are many or old enough.
     pub fn write(&mut self, frame: &Frame, now: Instant) -> io::Result<()> {
         self.add(frame);
         if !self.buffer.is_empty() {
-            self.gathers_since.get_or_insert(now);
+            self.gathered_since.get_or_insert(now);
         }
         let media = Duration::from_millis(self.contents.duration.saturating_sub(self.flushed_time));
         if self.buffer.len() >= PIECE || media >= FLUSH_EVERY {
@@ -224,7 +224,7 @@ impl Output {
         self.flush_if_due(now)
     }
 
-    /// Writes what is gathered if it is a second old.
+    /// Writes the gathered tags if they are a second old.
     pub fn flush_if_due(&mut self, now: Instant) -> io::Result<()> {
         match self.flush_at() {
             Some(at) if at <= now => self.flush(now),
@@ -232,12 +232,12 @@ impl Output {
         }
     }
 
-    /// Writes what is gathered. If that fails, the file is cut back to what had been written, which ends with
+    /// Writes the gathered tags. If that fails, the file is cut back to what had been written, which ends with
     /// a whole tag.
     pub fn flush(&mut self, now: Instant) -> io::Result<()> {
         if self.is_truncated() {
             // Another file begins with the next look.
-            self.forget_gathered();
+            self.clear_gathered();
             return Ok(());
         }
         let result = self.write_gathered().and_then(|()| self.keep_head(now));
@@ -253,7 +253,7 @@ impl Output {
         let gathered = if self.buffer.is_empty() { Ok(()) } else { self.write_gathered() };
         let last = if self.written == 0 {
             // Another file may have its path.
-            if self.find() == FileState::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
+            if self.locate() == FileState::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
         } else {
             self.write_head(Stage::Complete)
         };
@@ -262,14 +262,14 @@ impl Output {
         Ok((size > 0).then_some(Finished { path: self.path, length, size }))
     }
 
-    /// The file, as it is: it has been removed or truncated, and nothing needs to be written in it any more.
+    /// The open file of a recording that has been removed or truncated, in which nothing needs to be written any more.
     pub fn into_lost(self) -> File {
         self.file
     }
 
     /// The next frames do not continue the last ones: pictures wait for a key frame.
     pub fn discontinuity(&mut self) {
-        self.picture = Picture::Waiting;
+        self.video_state = VideoState::Waiting;
     }
 
     /// True if the next file is to begin with this frame.
@@ -284,8 +284,8 @@ impl Output {
     /// True if a group of pictures as large as the largest so far stays below the limits. With an interval the file
     /// may end within a group, see [`Output::is_full`].
     fn has_room_for_group(&self, frame: &Frame, limits: Limits) -> bool {
-        let (size, frames) = (self.size(), self.extent.frames());
-        let (more_bytes, more_frames) = self.extent.next_group(size, tag_length(frame));
+        let (size, frames) = (self.size(), self.groups.frames());
+        let (more_bytes, more_frames) = self.groups.next_group(size, tag_length(frame));
         let fits = |sum, limit| limit == 0 || sum <= limit;
         limits.interval.is_some()
             || fits(size + more_bytes, limits.size) && fits(frames + more_frames, limits.frames)
@@ -296,7 +296,7 @@ impl Output {
     pub fn is_full(&self, frame: &Frame, limits: Limits) -> bool {
         // The rest of a picture belongs to what is there, and a file has one picture at least.
         let begins = frame.role != Role::Header && !matches!(frame.slices, Slices::Continue { .. });
-        let frames = self.extent.frames();
+        let frames = self.groups.frames();
         let has_any = frames > 0 || self.offset > 0;
         let is_large = limits.size != 0 && has_any && self.size() + tag_length(frame) > limits.size;
         let is_long = limits.frames != 0 && frames >= limits.frames;
@@ -317,7 +317,7 @@ impl Output {
         self.looked = now;
         let before = self.state;
         self.state = match before {
-            FileState::Kept => self.find(),
+            FileState::Kept => self.locate(),
             state => state,
         };
         if self.state != FileState::Removed && self.is_truncated() {
@@ -330,9 +330,9 @@ impl Output {
         self.file.metadata().is_ok_and(|file| file.len() < self.written)
     }
 
-    /// When what is gathered is to be written.
+    /// When the gathered tags are to be written.
     pub fn flush_at(&self) -> Option<Instant> {
-        self.gathers_since.map(|since| since + FLUSH_EVERY)
+        self.gathered_since.map(|since| since + FLUSH_EVERY)
     }
 
     /// True if the file had been removed when it was last looked for.
@@ -340,18 +340,17 @@ impl Output {
         self.state == FileState::Removed
     }
 
-    /// Its name.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Which file it is.
+    /// Its device and inode.
     pub fn id(&self) -> FileId {
         self.id
     }
 
-    /// Where the file is. What cannot be looked at now is taken to be where it was.
-    fn find(&self) -> FileState {
+    /// Looks for the file. If it cannot be looked at now, it counts as kept.
+    fn locate(&self) -> FileState {
         if self.file.metadata().is_ok_and(|file| file.nlink() == 0) {
             return FileState::Removed;
         }
@@ -367,7 +366,7 @@ impl Output {
     /// True if a file can begin with this frame: a key frame, or anything where there is no picture.
     fn is_entry(&self, frame: &Frame) -> bool {
         let has_picture = || {
-            let gone = self.contents.duration > self.pictured + PICTURE_GONE;
+            let gone = self.contents.duration > self.last_video + PICTURE_GONE;
             self.contents.video.is_some() && !gone
         };
         match frame.kind {
@@ -382,10 +381,10 @@ impl Output {
         self.written + self.buffer.len() as u64
     }
 
-    fn put(&mut self, frame: &Frame, time: u64) {
+    fn push_tag(&mut self, frame: &Frame, time: u64) {
         self.contents.note(frame, time, self.size());
         if frame.kind == Kind::Video {
-            self.pictured = time;
+            self.last_video = time;
         }
         let wire_time = (time & u64::from(u32::MAX)) as u32;
         flv::write_tag(&mut self.buffer, frame.kind, wire_time, frame.payload());
@@ -403,14 +402,14 @@ impl Output {
             Ok(()) => self.written += self.buffer.len() as u64,
             Err(_) => self.cut(),
         }
-        self.forget_gathered();
+        self.clear_gathered();
         result
     }
 
-    fn forget_gathered(&mut self) {
+    fn clear_gathered(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(2 * PIECE);
-        self.gathers_since = None;
+        self.gathered_since = None;
         self.flushed_time = self.contents.duration;
     }
 
@@ -445,7 +444,7 @@ impl Output {
     }
 }
 
-impl Extent {
+impl GroupSizes {
     /// Counts a frame that comes when the file has a size.
     fn count(&mut self, frame: &Frame, size: u64, is_entry: bool) {
         if is_entry {

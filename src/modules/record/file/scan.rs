@@ -20,7 +20,7 @@ pub struct ScannedTag {
     pub header: TagHeader,
     /// The first bytes of its payload, and nulls if it has fewer.
     prefix: [u8; PREFIX],
-    /// Where it ends, with its PreviousTagSize.
+    /// Its end, with its PreviousTagSize.
     pub end: u64,
 }
 
@@ -30,7 +30,7 @@ pub struct Pieces<'a> {
     file: &'a File,
     length: u64,
     piece: Vec<u8>,
-    /// Where the piece begins.
+    /// The beginning of the piece.
     at: u64,
     /// Bytes read so far.
     pub read: u64,
@@ -88,7 +88,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// Where a tag that begins at a position ends, with its PreviousTagSize.
+/// The end of a tag that begins at a position, with its PreviousTagSize.
 pub fn end_of(at: u64, header: &TagHeader) -> u64 {
     at + TAG_HEADER as u64 + u64::from(header.length) + LINK
 }

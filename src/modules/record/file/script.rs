@@ -36,7 +36,7 @@ const OURS: [&str; 12] = [
     PADDING,
     FILLER,
 ];
-/// Which stream is recorded, and by which recorder.
+/// The stream and the recorder.
 const IDENTITY: &str = "recordingOf";
 /// The rest of an identity that is longer than a string may be.
 const IDENTITY_REST: &str = "recordingOfRest";
@@ -57,7 +57,7 @@ pub enum Stage {
 /// The contents of the script tag.
 #[derive(Debug, PartialEq)]
 pub struct Script {
-    /// Which stream is recorded, and by which recorder.
+    /// The stream and the recorder, as far as there is room.
     identity: String,
     /// The publisher's properties, without those that the recording decides.
     properties: Object,

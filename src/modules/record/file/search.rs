@@ -31,7 +31,7 @@ pub struct Search {
     stream: String,
     identity: String,
     /// The size at which a file is full, bytes.
-    below: u64,
+    max_size: u64,
     lock: bool,
     /// The level of the log line on a file that is not appended to.
     level: log::Level,
@@ -56,7 +56,7 @@ impl Search {
             scanned: 0,
             identity: settings.identity(&stream),
             stream,
-            below: if settings.limits.size == 0 { u64::MAX } else { settings.limits.size },
+            max_size: if settings.limits.size == 0 { u64::MAX } else { settings.limits.size },
             lock: settings.lock,
             level,
         }
@@ -88,7 +88,7 @@ impl Search {
     }
 
     /// Leaves the file that is being examined as it was found.
-    pub fn give_up(&mut self, files: &mut OpenFiles, why: &str) {
+    pub fn abandon(&mut self, files: &mut OpenFiles, why: &str) {
         if let Some(candidate) = self.candidate.take() {
             self.refuse(&candidate, &why, files);
         }
@@ -97,9 +97,9 @@ impl Search {
     /// Opens a file that is there; `None` if it is not to be appended to.
     fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Candidate> {
         let opened = open(File::options().read(true).write(true), &path);
-        let (file, metadata) = opened.inspect_err(|error| self.log_left(&path, error)).ok()?;
+        let (file, metadata) = opened.inspect_err(|error| self.log_refusal(&path, error)).ok()?;
         let id = id_of(&metadata);
-        if metadata.len() >= self.below || !files.open(id) {
+        if metadata.len() >= self.max_size || !files.open(id) {
             return None;
         }
         let locked = if self.lock { lock_file(&file) } else { Ok(()) };
@@ -107,8 +107,8 @@ impl Search {
         match examined {
             Ok(Ok(examination)) => return Some(Candidate { file, path, id, examination }),
             Ok(Err(Refusal::AnotherRecording)) => {}
-            Ok(Err(Refusal::Foreign(why))) => self.log_left(&path, &why),
-            Err(error) => self.log_left(&path, &error),
+            Ok(Err(Refusal::Foreign(why))) => self.log_refusal(&path, &why),
+            Err(error) => self.log_refusal(&path, &error),
         }
         files.close(id);
         None
@@ -158,10 +158,10 @@ impl Search {
 
     fn refuse(&self, candidate: &Candidate, why: &dyn Display, files: &mut OpenFiles) {
         files.close(candidate.id);
-        self.log_left(&candidate.path, why);
+        self.log_refusal(&candidate.path, why);
     }
 
-    fn log_left(&self, path: &Path, why: &dyn Display) {
+    fn log_refusal(&self, path: &Path, why: &dyn Display) {
         log::log!(self.level, "{}: {} is not appended to: {why}", self.stream, path.display());
     }
 }

@@ -1,4 +1,4 @@
-//! How old a file is, by a clock that may be set while the server runs.
+//! The age of a file, by a clock that may be set while the server runs.
 //!
 //! A box without a battery begins in 1970, or where it stopped last, and its clock is set forward later; a bad time
 //! server may set it anywhere. No step of the clock may make a recording seem older than it can be.

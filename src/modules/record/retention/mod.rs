@@ -1,4 +1,4 @@
-//! How long recordings are kept: by their age (`record_keep`), and while the disk has room (`record_min_free`).
+//! The deletion of old recordings: by their age (`record_keep`), and while the disk has room (`record_min_free`).
 //!
 //! Each folder is gone through for all the recorders that have their files in it, so the oldest of all goes first.
 //! Deleted is what a recorder has finished, by its name and by its head; never what is being written or locked, or is
@@ -82,7 +82,7 @@ struct Folder {
     rests_until: Option<Instant>,
     /// The space of deleted files that is not seen to be free yet.
     pending: PendingSpace,
-    complained: Option<Instant>,
+    complained_at: Option<Instant>,
 }
 
 /// A pass that has begun.
@@ -132,7 +132,7 @@ struct Deleted {
     why: Reason,
 }
 
-/// Why a recording has to go.
+/// The reason for which a recording is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     /// It is older than `record_keep`.
@@ -148,7 +148,7 @@ impl Retention {
             return folder.rules.push(rule);
         }
         let (path, rules) = (path.to_owned(), vec![rule]);
-        let (pending, complained) = (PendingSpace::default(), None);
+        let (pending, complained_at) = (PendingSpace::default(), None);
         self.folders.push(Folder {
             path,
             rules,
@@ -156,7 +156,7 @@ impl Retention {
             due: None,
             rests_until: None,
             pending,
-            complained,
+            complained_at,
         });
     }
 
@@ -165,12 +165,16 @@ impl Retention {
         self.folders.is_empty()
     }
 
-    /// The server starts: everything is due. Returns what in the settings may not be kept.
+    /// The server starts: everything is due. Returns warnings of settings that cannot be kept.
     pub fn start(&mut self, now: Now) -> Vec<String> {
         self.folders
             .iter_mut()
-            .for_each(|folder| folder.due = folder.keeps_until_old().then_some(now.instant));
-        self.folders.iter().flat_map(|folder| [folder.impossible(), folder.endless()]).flatten().collect()
+            .for_each(|folder| folder.due = folder.deletes_by_age().then_some(now.instant));
+        self.folders
+            .iter()
+            .flat_map(|folder| [folder.unmeetable_warning(), folder.endless_warning()])
+            .flatten()
+            .collect()
     }
 
     /// Begins the passes that are due: for the age of files, or because the disk has too little room.
@@ -213,7 +217,7 @@ impl Retention {
 }
 
 impl Folder {
-    fn keeps_until_old(&self) -> bool {
+    fn deletes_by_age(&self) -> bool {
         self.rules.iter().any(|rule| rule.keep.is_some())
     }
 
@@ -242,7 +246,7 @@ impl Folder {
     }
 
     /// The warning of a limit that its file system can never meet.
-    fn impossible(&self) -> Option<String> {
+    fn unmeetable_warning(&self) -> Option<String> {
         let wanted = self.rules.iter().map(|rule| rule.min_free).max().filter(|wanted| *wanted > 0)?;
         let total = Space::of(&self.path)?.total;
         let (path, all, least) = (self.path.display(), size(total), size(wanted));
@@ -252,7 +256,7 @@ impl Folder {
     }
 
     /// The warning of recordings that end with their stream only, and so may never be deleted.
-    fn endless(&self) -> Option<String> {
+    fn endless_warning(&self) -> Option<String> {
         let path = self.path.display();
         let why = "record_keep and record_min_free delete finished recordings only, and without record_interval and \
                    record_max_size one ends with its stream";
@@ -347,10 +351,10 @@ impl Folder {
     }
 
     fn complain(&mut self, now: Instant, what: &str) {
-        let is_due = self.complained.is_none_or(|at| now >= at + REPEAT);
+        let is_due = self.complained_at.is_none_or(|at| now >= at + REPEAT);
         log::log!(if is_due { log::Level::Error } else { log::Level::Debug }, "{what}");
         if is_due {
-            self.complained = Some(now);
+            self.complained_at = Some(now);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is deleted and what stays, in a folder with more than recordings.
+//! Tests of the deletion of recordings, in a folder with other files, too.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
