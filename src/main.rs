@@ -83,7 +83,7 @@ fn source_name(line: &CommandLine) -> &str {
     line.file.as_deref().unwrap_or("(built in)")
 }
 
-/// Why a configuration cannot be served.
+/// The reason for which a configuration cannot be served.
 #[derive(Debug)]
 enum Failure {
     /// Errors of its directives.

@@ -8,14 +8,14 @@ pub enum Task {
     Serve,
     /// Test the configuration.
     Test {
-        /// Whether to print it, too.
+        /// It is printed, too.
         dump: bool,
     },
     /// Send a signal to the running server.
     Signal(Signal),
     /// Print the version.
     Version {
-        /// Whether to print the build, too: machine, system and profile.
+        /// The build is printed, too: machine, system and profile.
         verbose: bool,
     },
     Help,

@@ -125,7 +125,7 @@ pub fn signal(path: &Path, signal: Signal) -> Result<(), String> {
 /// The advice for a server of another user.
 const AS_ITS_USER: &str = "send signals as root or as the user who has started it";
 
-/// Whether a running server holds a pid file. False if the file cannot be read.
+/// True if a running server holds a pid file; false if the file cannot be read.
 pub fn is_held(path: &Path) -> bool {
     let file = open_pid_file(path, false).ok();
     file.is_some_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
@@ -181,12 +181,12 @@ impl Identity {
         Ok(Self { name, user: user.uid, group })
     }
 
-    /// Whether this process can change its user.
+    /// True if this process can change its user.
     pub fn can_be_assumed() -> bool {
         geteuid().is_root()
     }
 
-    /// Whether this process runs as that user already.
+    /// True if this process runs as that user already.
     pub fn is_own(&self) -> bool {
         geteuid() == self.user
     }

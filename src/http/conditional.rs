@@ -37,7 +37,7 @@ pub fn evaluate(headers: &Headers, etag: &str, last_modified: u64) -> Outcome {
     if current { Outcome::NotModified } else { Outcome::Proceed }
 }
 
-/// Whether a Range may be honoured: there is no If-Range, or it fits (RFC 9110, section 13.1.5).
+/// True if a Range may be honoured: there is no If-Range, or it fits (RFC 9110, section 13.1.5).
 pub fn range_holds(headers: &Headers, etag: &str, last_modified: u64) -> bool {
     match headers.get("if-range") {
         None => true,
@@ -71,7 +71,7 @@ fn date(headers: &Headers, name: &str) -> Option<u64> {
     headers.get(name).and_then(parse_date)
 }
 
-/// Whether a list of entity tags holds one that equals `etag`, or is "*".
+/// True if a list of entity tags holds one that equals `etag`, or is "*".
 fn any_match<'a>(
     mut lists: impl Iterator<Item = &'a str>,
     etag: &str,

@@ -89,7 +89,7 @@ impl Headers {
         self.0.retain(|(key, _)| !names.contains(&key.as_str()));
     }
 
-    /// Whether a comma-separated field of that name holds `token`, in any case.
+    /// True if a comma-separated field of that name holds `token`, in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.all(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
     }

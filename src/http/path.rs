@@ -3,7 +3,7 @@
 //! The result of [`resolve`] is one canonical name: decoded once, without dot segments, empty segments,
 //! control characters or backslashes. Whoever joins it to a folder still has to mind links.
 
-/// Why a path is refused.
+/// The reason for which a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadPath;
 

@@ -50,7 +50,7 @@ impl RequestReader {
         result
     }
 
-    /// Whether part of a head has come: its deadline runs.
+    /// True if part of a head has come: its deadline runs.
     pub fn in_head(&self) -> bool {
         !self.head.is_empty()
     }
@@ -87,7 +87,7 @@ impl RequestReader {
         Request::parse(&head).map(Some)
     }
 
-    /// How many bytes of `input` belong to this head, if it ends in there.
+    /// The bytes of `input` that belong to this head, if it ends in there.
     fn find_end(&mut self, input: &[u8]) -> Result<Option<usize>, HttpError> {
         let room = MAX_HEAD - self.head.len();
         for (position, &byte) in input.iter().enumerate() {

@@ -30,7 +30,7 @@ pub struct Request {
     pub host: String,
     /// The header fields.
     pub headers: Headers,
-    /// Whether the peer wants to send more requests (RFC 9112, section 9.3).
+    /// The peer wants to send more requests (RFC 9112, section 9.3).
     pub persistent: bool,
     /// 0 or 1: the peer's HTTP/1.x.
     pub version_minor: u8,

@@ -74,7 +74,7 @@ pub const RETRY_AFTER: &str = "2";
 pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nServer: Millstream\r\nRetry-After: 2\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Whether a name is a token (RFC 9110, section 5.6.2).
+/// True if a name is a token (RFC 9110, section 5.6.2).
 pub fn is_token(name: &str) -> bool {
     let in_token = |byte| {
         let mark =
@@ -84,12 +84,12 @@ pub fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(in_token)
 }
 
-/// Whether a value fits in one line (RFC 9110, section 5.5).
+/// True if a value fits in one line (RFC 9110, section 5.5).
 pub fn is_value(value: &str) -> bool {
     !value.bytes().any(|byte| matches!(byte, 0..=8 | 10..=31 | 127))
 }
 
-/// Whether the server writes the field of that name itself.
+/// True if the server writes the field of that name itself.
 fn is_own_field(name: &str) -> bool {
     OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
@@ -98,7 +98,7 @@ fn may_send(name: &str, value: &str) -> bool {
     is_token(name) && is_value(value) && !is_own_field(name)
 }
 
-/// Whether an answer of that status has a body, be it an empty one (RFC 9110, section 6.4.1).
+/// True if an answer of that status has a body, be it an empty one (RFC 9110, section 6.4.1).
 pub fn has_body(status: u16) -> bool {
     status >= 200 && !matches!(status, 204 | 304)
 }

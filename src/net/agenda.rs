@@ -21,7 +21,7 @@ pub const STEP: Duration = Duration::from_millis(1);
 
 /// The queues of the agenda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Queue {
     /// Media that is served in a moment.
     Prompt,
     /// Media that has used up its share, whose next step may take long, or whose turn did not come in time.
@@ -30,9 +30,9 @@ pub enum Place {
     Files,
 }
 
-impl Place {
+impl Queue {
     /// The queue of a session that has more to do than it could in its last step.
-    pub fn to_go_on(traffic: Traffic) -> Self {
+    pub fn to_continue(traffic: Traffic) -> Self {
         match traffic {
             Traffic::Media => Self::Slow,
             Traffic::Files => Self::Files,
@@ -49,16 +49,16 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    pub fn add(&mut self, id: SessionId, place: Place) {
-        self.at(place).push_back(id);
+    pub fn add(&mut self, id: SessionId, queue: Queue) {
+        self.at(queue).push_back(id);
     }
 
-    pub fn next(&mut self, place: Place) -> Option<SessionId> {
-        self.at(place).pop_front()
+    pub fn next(&mut self, queue: Queue) -> Option<SessionId> {
+        self.at(queue).pop_front()
     }
 
     /// Makes prompt sessions slow whose turn has not come: sessions with new events go before them.
-    pub fn put_off(&mut self) {
+    pub fn postpone_prompt(&mut self) {
         self.slow.append(&mut self.prompt);
     }
 
@@ -66,11 +66,11 @@ impl Agenda {
         self.prompt.is_empty() && self.slow.is_empty() && self.files.is_empty()
     }
 
-    fn at(&mut self, place: Place) -> &mut VecDeque<SessionId> {
-        match place {
-            Place::Prompt => &mut self.prompt,
-            Place::Slow => &mut self.slow,
-            Place::Files => &mut self.files,
+    fn at(&mut self, queue: Queue) -> &mut VecDeque<SessionId> {
+        match queue {
+            Queue::Prompt => &mut self.prompt,
+            Queue::Slow => &mut self.slow,
+            Queue::Files => &mut self.files,
         }
     }
 }

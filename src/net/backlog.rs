@@ -23,7 +23,7 @@ pub(super) struct Backlog {
     logged_at: Option<Instant>,
 }
 
-/// Why no connection can be accepted.
+/// The lack for which no connection can be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shortage {
     /// This process has no descriptor left.
@@ -86,7 +86,7 @@ impl Backlog {
         self.waiting.len()
     }
 
-    /// Whether a connection can be accepted now.
+    /// True if a connection can be accepted now.
     pub(super) fn is_ready(&self) -> bool {
         !self.waiting.is_empty() && !self.is_paused()
     }
@@ -95,7 +95,7 @@ impl Backlog {
         self.pause.is_some()
     }
 
-    /// Whether a descriptor that is closed ends the pause.
+    /// True if a descriptor that is closed ends the pause.
     pub(super) fn lacks_descriptors(&self) -> bool {
         matches!(self.pause, Some((Shortage::OwnDescriptors, _)))
     }

@@ -12,7 +12,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 
-use super::agenda::{Agenda, Place, SHARE, SLOW_SHARE, TURN};
+use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::listener::bind;
 use super::socket::Socket;
@@ -33,7 +33,7 @@ const SIGNALS: Token = Token(usize::MAX);
 /// Listeners have the tokens below this, sessions those from here on.
 pub(super) const FIRST_SESSION: usize = 1024;
 
-/// Whether the server serves or ends.
+/// The phases of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,
@@ -137,14 +137,14 @@ impl Server {
         }
         self.accept_waiting(now);
         let (end, mut clock) = (now.instant + TURN, Instant::now());
-        while self.serve_next(Place::Prompt, &mut clock, now) && clock < end {}
-        self.agenda.put_off();
+        while self.serve_next(Queue::Prompt, &mut clock, now) && clock < end {}
+        self.agenda.postpone_prompt();
         let timers_end = end.max(clock + SHARE);
         while self.engine.expire(now) && Instant::now() < timers_end {}
         self.flush(now);
         clock = Instant::now();
         let slow_end = end.max(clock + SLOW_SHARE);
-        while self.serve_next(Place::Slow, &mut clock, now) && clock < slow_end {}
+        while self.serve_next(Queue::Slow, &mut clock, now) && clock < slow_end {}
         self.flush(now);
         self.serve_files(end, now);
         self.flush(now);
@@ -159,7 +159,7 @@ impl Server {
         let mut clock = Instant::now();
         let end = end.max(clock + SHARE);
         loop {
-            let served = !self.engine.is_ending() && self.serve_next(Place::Files, &mut clock, now);
+            let served = !self.engine.is_ending() && self.serve_next(Queue::Files, &mut clock, now);
             let worked = self.work(now);
             clock = Instant::now();
             if !served && !worked || clock >= end {
@@ -180,7 +180,7 @@ impl Server {
         worked
     }
 
-    /// Sleeps while nothing comes but frames that nobody plays: recordings and HLS can wait for them, and read together, the
+    /// Sleeps while nothing comes but frames that nobody plays. Recordings and HLS can wait for them; read together, the
     /// frames of 200 publishers take half the processor time (scripts/bench ingest-200).
     fn nap(&mut self, now: Now) {
         let is_calm = now.instant >= self.last_urgent + CALM && self.phase == Phase::Serving;
@@ -267,7 +267,7 @@ impl Server {
         match action {
             Action::Read(id) => {
                 if self.socket(id).is_some_and(|socket| socket.readable) {
-                    self.go_on(id);
+                    self.continue_later(id);
                 }
             }
             Action::SendUnsolicited(id) => {

@@ -33,7 +33,7 @@ sockopt_impl!(
     u32
 );
 
-/// Why a call on a socket moved no bytes.
+/// The reason for which a call on a socket moved no bytes.
 #[derive(Debug)]
 pub enum Stop {
     /// The kernel has no bytes, or no room, for now.
@@ -46,7 +46,7 @@ pub enum Stop {
     Failed(String),
 }
 
-/// What a socket carries.
+/// The kind of a socket's traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
     /// RTMP: frames that somebody waits for.
@@ -60,20 +60,20 @@ pub enum Traffic {
 pub struct Socket {
     pub id: SessionId,
     pub stream: TcpStream,
-    /// Whether the last write found no room in the kernel. Cleared by the event that announces room.
+    /// The last write found no room in the kernel. Cleared by the event that announces room.
     pub blocked: bool,
-    /// Whether such events are asked for: from the first write on that found no room.
+    /// Events for room are asked for: from the first write on that found none.
     pub announces_room: bool,
     pub traffic: Traffic,
-    /// Whether it is on the agenda.
+    /// It is on the agenda.
     pub on_agenda: bool,
-    /// Whether its last step took longer than [`super::agenda::STEP`].
+    /// Its last step took longer than [`super::agenda::STEP`].
     pub is_slow: bool,
-    /// Whether there may be something to read: an event has said so, and no read has found nothing since.
+    /// There may be something to read: an event has said so, and no read has found nothing since.
     pub readable: bool,
-    /// Whether the peer has closed its side: there is an end to be read, and no further event will announce it.
+    /// The peer has closed its side: there is an end to be read, and no further event will announce it.
     pub hung_up: bool,
-    /// Whether to write when the session is served.
+    /// There may be something to write when the session is served.
     pub write_when_served: bool,
     /// Bytes that the client has taken; counted up to [`PROVEN`].
     taken: usize,

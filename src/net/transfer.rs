@@ -5,7 +5,7 @@ use std::time::Instant;
 use mio::event::Event;
 use mio::{Interest, Token};
 
-use super::agenda::{Place, STEP};
+use super::agenda::{Queue, STEP};
 use super::server::{FIRST_SESSION, Server};
 use super::socket::{Stop, Traffic};
 use crate::engine::{Now, SessionId};
@@ -31,33 +31,33 @@ impl Server {
         }
         socket.hung_up |= event.is_read_closed() || event.is_error();
         socket.readable |= event.is_readable() || socket.hung_up;
-        let (is_slow, later, hung_up) = (socket.is_slow, Place::to_go_on(socket.traffic), socket.hung_up);
+        let (is_slow, later, hung_up) = (socket.is_slow, Queue::to_continue(socket.traffic), socket.hung_up);
         if hung_up {
             self.engine.hung_up(id, now);
         }
         let is_prompt = !is_slow && self.engine.is_prompt(id);
-        self.put_on_agenda(id, if is_prompt { Place::Prompt } else { later });
+        self.put_on_agenda(id, if is_prompt { Queue::Prompt } else { later });
     }
 
     /// Puts a session on the agenda that has more to do than it could in its last step.
-    pub(super) fn go_on(&mut self, id: SessionId) {
+    pub(super) fn continue_later(&mut self, id: SessionId) {
         if let Some(socket) = self.socket(id) {
-            let place = Place::to_go_on(socket.traffic);
-            self.put_on_agenda(id, place);
+            let queue = Queue::to_continue(socket.traffic);
+            self.put_on_agenda(id, queue);
         }
     }
 
-    fn put_on_agenda(&mut self, id: SessionId, place: Place) {
+    fn put_on_agenda(&mut self, id: SessionId, queue: Queue) {
         let Some(socket) = self.socket(id) else { return };
         if !std::mem::replace(&mut socket.on_agenda, true) {
-            self.agenda.add(id, place);
+            self.agenda.add(id, queue);
         }
     }
 
     /// Serves one session of a queue of the agenda: writes, reads, and writes what it has answered. `clock` is the time of
     /// the beginning, and is set to that of the end. False if there is no session.
-    pub(super) fn serve_next(&mut self, place: Place, clock: &mut Instant, now: Now) -> bool {
-        let Some(id) = self.agenda.next(place) else { return false };
+    pub(super) fn serve_next(&mut self, queue: Queue, clock: &mut Instant, now: Now) -> bool {
+        let Some(id) = self.agenda.next(queue) else { return false };
         let Some(socket) = self.socket(id) else { return true };
         socket.on_agenda = false;
         let (readable, traffic) = (socket.readable, socket.traffic);
@@ -92,7 +92,7 @@ impl Server {
                 return; // Action::Read comes when it is held no more
             }
             if left == 0 || left < READ_BUDGET && Instant::now() >= end {
-                return self.go_on(id);
+                return self.continue_later(id);
             }
             match socket.read(&mut self.scratch) {
                 Ok(count) => {
@@ -163,7 +163,7 @@ impl Server {
         let has_more = self.engine.has_output(id);
         if let Some(socket) = self.socket(id).filter(|socket| has_more && !socket.blocked) {
             socket.write_when_served = true;
-            self.go_on(id);
+            self.continue_later(id);
         }
     }
 
@@ -209,7 +209,7 @@ impl Server {
         self.engine.hung_up(id, now);
         if let Some(socket) = self.socket(id) {
             (socket.blocked, socket.hung_up, socket.readable) = (true, true, true);
-            self.go_on(id);
+            self.continue_later(id);
         }
     }
 

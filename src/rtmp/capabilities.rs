@@ -26,7 +26,7 @@ const MAX_CODECS: usize = 16;
 /// The capabilities that a client declared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Capabilities {
-    /// Whether it has said anything of Enhanced RTMP.
+    /// It has one of the properties of Enhanced RTMP.
     is_enhanced: bool,
     /// The codecs it takes, if it said so; legacy ones are not listed by anybody.
     video: Option<Codecs>,
@@ -74,12 +74,12 @@ impl Capabilities {
         Self { is_enhanced, video: of("videoFourCcInfoMap"), audio: of("audioFourCcInfoMap"), flags }
     }
 
-    /// Whether the client has said anything of Enhanced RTMP, and so can read what the server says of it.
+    /// True if the client has announced anything of Enhanced RTMP, so it can read the server's properties.
     pub fn is_enhanced(&self) -> bool {
         self.is_enhanced
     }
 
-    /// Whether the client has not said that it lacks this codec of audio or video.
+    /// False if the client has listed its codecs without this one.
     pub fn may_take(&self, codec: Codec, kind: Kind) -> bool {
         let legacy = codec == Codec::None || codec.number().is_some();
         match if kind == Kind::Video { &self.video } else { &self.audio } {
@@ -88,7 +88,7 @@ impl Capabilities {
         }
     }
 
-    /// Whether it goes on elsewhere when it is asked to.
+    /// True if it connects elsewhere when it is asked to.
     pub fn can_reconnect(&self) -> bool {
         self.flags & RECONNECT != 0
     }

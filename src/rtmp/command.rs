@@ -63,7 +63,7 @@ impl Command {
         self.arguments.get(index).and_then(Value::as_number)
     }
 
-    /// Whether what stands at `index`, counted from the command object, is true, or a number but 0.
+    /// True if the value at `index`, counted from the command object, is true or a number but 0.
     pub fn flag(&self, index: usize) -> bool {
         self.number(index).is_some_and(|number| number != 0.0)
     }
@@ -185,21 +185,21 @@ pub struct Play {
     pub name: String,
     /// The part behind "?" in the name.
     pub args: String,
-    /// How much is wanted, milliseconds of media; `None` for all. (On the wire, 0 is all too: clients send
-    /// it that mean nothing by it.)
+    /// The media that is wanted, milliseconds; `None` for all. On the wire, 0 is all, too: clients send it without meaning
+    /// anything.
     pub duration: Option<u32>,
-    /// How this play stands to the one before.
+    /// Its relation to the play before.
     pub after: After,
 }
 
-/// How a play stands to what was played on its message stream before.
+/// The relation of a play to the one before on its message stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// It takes its place.
     Replace,
-    /// It takes its place, and wants to hear of it.
+    /// It takes its place, and is to be told so.
     Reset,
-    /// It is the same at another bitrate, say: `play2`.
+    /// `play2`: it takes its place with the same media, perhaps at another bitrate.
     Transition,
 }
 
@@ -237,9 +237,9 @@ pub enum Level {
     Error,
 }
 
-/// How a publisher is told that it is refused.
+/// The status that refuses a publish.
 pub const PUBLISH_REFUSED: (Level, &str) = (Level::Error, "NetStream.Publish.BadName");
-/// How a player is told that it is refused.
+/// The status that refuses a play.
 pub const PLAY_REFUSED: (Level, &str) = (Level::Error, "NetStream.Play.Failed");
 
 /// The information object of a status or a result.

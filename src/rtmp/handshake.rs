@@ -31,7 +31,7 @@ const SERVER_KEY: &[u8] = b"Genuine Adobe Flash Media Server 001\
     \x6e\xec\x5d\x2d\x29\x80\x6f\xab\x93\xb8\xe6\x36\xcf\xeb\x31\xae";
 const SERVER_NAME: usize = 36;
 
-/// Why a handshake failed.
+/// An error in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandshakeError {
     /// C0 is a byte that no version of RTMP has; the peer speaks something else.

@@ -23,7 +23,7 @@ use std::fmt;
 use crate::media::amf::AmfError;
 use chunk::ChunkError;
 
-/// Why a session cannot go on; always the peer's fault. After one, its input is at an end.
+/// An error in a session, always the peer's fault. The session takes no more input after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RtmpError {
     /// In the handshake.

@@ -24,7 +24,7 @@ impl CallSite {
     }
 }
 
-/// Whether a line is written.
+/// The decision on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Written,

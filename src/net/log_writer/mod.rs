@@ -23,7 +23,7 @@ pub use output::Format;
 use output::Output;
 use queue::Queue;
 
-/// The longest time for a line before there is a thread: a start does not wait for ever for a log that nobody reads.
+/// The longest wait for a line to be written before there is a thread: nobody may read the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's stack: it formats a line and writes.
 const STACK: usize = 256 * 1024;
@@ -35,7 +35,7 @@ pub struct LogWriter(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     format: Format,
-    /// Whether no place in the source has a limit.
+    /// No place in the source has a limit.
     is_complete: bool,
     state: Mutex<State>,
     /// Tells the thread that there is something to write, or another time to wait for.
@@ -97,7 +97,7 @@ impl LogWriter {
     pub fn finish(&self, limit: Duration) {
         let mut state = self.0.state();
         let left_out = state.limits.take_all();
-        state.tell(self.0.format, left_out);
+        state.push_counts(self.0.format, left_out);
         state.write_directly();
         drop(state);
         self.0.has_work.notify_one();
@@ -120,7 +120,7 @@ impl Shared {
             return Admission::Written;
         }
         let due = state.limits.take_due(now);
-        state.tell(self.format, due);
+        state.push_counts(self.format, due);
         state.limits.admit(site, level, now)
     }
 
@@ -157,7 +157,7 @@ impl Shared {
         loop {
             let now = Instant::now();
             let due = state.limits.take_due(now);
-            state.tell(self.format, due);
+            state.push_counts(self.format, due);
             if state.queue.take(lines) {
                 return;
             }
@@ -173,7 +173,7 @@ impl Shared {
 }
 
 impl State {
-    fn tell(&mut self, format: Format, left_out: Vec<LeftOut>) {
+    fn push_counts(&mut self, format: Format, left_out: Vec<LeftOut>) {
         for LeftOut { level, count, example } in left_out {
             self.queue
                 .push(&format(level, &format_args!("{count} more lines within a second like: {example}")));

@@ -16,7 +16,7 @@ const PIECE: usize = 4096;
 /// Makes a line of the log, with its end.
 pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
 
-/// What lines are written to, and the count of those that could not be written.
+/// The destination of lines, and the count of those that could not be written.
 pub struct Output {
     file: Box<dyn AsFd + Send>,
     lost: u64,

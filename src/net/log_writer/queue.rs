@@ -58,12 +58,12 @@ impl Queue {
         self.being_written = 0;
     }
 
-    /// Whether nothing waits.
+    /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.dropped == 0
     }
 
-    /// Whether nothing waits and all that was taken has been written.
+    /// True if nothing waits and all that was taken has been written.
     pub fn is_idle(&self) -> bool {
         self.is_empty() && self.being_written == 0
     }

@@ -15,7 +15,7 @@
 
 use super::EXTENDED;
 
-/// How much later than its message a repeated time may be, milliseconds: simplertmp reads its clock
+/// The most that a repeated time may be later than its message, milliseconds: simplertmp reads its clock
 /// again for each chunk, and a slow network may hold it up in between.
 const SLACK: u32 = 10_000;
 
@@ -23,7 +23,7 @@ const SLACK: u32 = 10_000;
 /// chunk stream in use, and far from the shortest step that needs four bytes.
 const NEAR: u32 = 3_600_000;
 
-/// Whether a peer repeats the extended timestamp behind type 3 headers within a message.
+/// A peer's habit of repeating the extended timestamp behind type 3 headers within a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ExtendedHabit {
     /// Not known yet: to be found out.
@@ -35,14 +35,14 @@ pub enum ExtendedHabit {
     Omits,
 }
 
-/// Whether `bytes`, up to four, are the beginning of a repeated extended timestamp. `number` is the last
+/// True if `bytes`, up to four, are the beginning of a repeated extended timestamp. `number` is the last
 /// one of the chunk stream and `time` that of its last message.
 pub fn repeats(bytes: &[u8], number: u32, time: u32) -> bool {
     // No number is repeated beyond 2^32: it would not need the field any more.
     begins(bytes, number, 0) || begins(bytes, time, SLACK.min(u32::MAX - time))
 }
 
-/// Whether `bytes` are the first of a number from `first` to `first + span`.
+/// True if `bytes` are the first of a number from `first` to `first + span`.
 fn begins(bytes: &[u8], first: u32, span: u32) -> bool {
     let lowest = bytes.iter().chain(&[0; 4]).take(4).fold(0, |number, &byte| number << 8 | u32::from(byte));
     let unread = (0..4usize.saturating_sub(bytes.len())).fold(0, |mask, _| mask << 8 | 0xff);

@@ -21,7 +21,7 @@ pub const MAX_CHUNK_SIZE: u32 = 0xff_ffff;
 /// The timestamp field's value that says the timestamp follows in four bytes (5.3.1.3).
 const EXTENDED: u32 = 0xff_ffff;
 
-/// Why a chunk stream cannot be read on; always the peer's fault.
+/// An error in a chunk stream, always the peer's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChunkError {
     /// A header that leans on an earlier one came first on its chunk stream.

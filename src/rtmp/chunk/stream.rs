@@ -44,12 +44,12 @@ impl ChunkStream {
         }
     }
 
-    /// Whether a message is in progress.
+    /// True if a message is in progress.
     pub fn is_within(&self) -> bool {
         !self.partial.is_empty() || self.skipped > 0
     }
 
-    /// Whether the message in progress is left out.
+    /// True if the message in progress is left out.
     pub fn is_skipping(&self) -> bool {
         self.skipped > 0
     }

@@ -11,16 +11,16 @@ use super::EXTENDED;
 /// always the only one.
 pub const MEDIA_STREAM: u32 = 1;
 
-/// How messages are cut into chunks.
+/// The form of the chunks that messages are cut into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunking {
     /// Bytes of payload in a chunk.
     pub size: u32,
-    /// Whether type 3 chunks repeat an extended timestamp.
+    /// Type 3 chunks repeat an extended timestamp.
     pub extended: Extended,
 }
 
-/// Whether an extended timestamp stands in a message's type 3 chunks too.
+/// The repetition of an extended timestamp in the type 3 chunks of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extended {
     /// In each, as the specification has it (5.3.1.3).

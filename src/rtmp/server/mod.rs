@@ -33,7 +33,7 @@ const SMALLEST_WINDOW: u32 = 4096;
 
 /// Messages that ask nothing of the engine, such as acknowledgements, before it hears that it may go on with
 /// others first. The smallest has one byte.
-pub const MAX_SILENT: usize = 64;
+pub const MAX_WITHOUT_EVENT: usize = 64;
 
 /// A request of the client for the engine to decide, or data that it has sent.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub enum Event {
     },
     /// Something is left out, for the log.
     LeftOut(String),
-    /// [`MAX_SILENT`] messages were none of these; more may follow.
+    /// [`MAX_WITHOUT_EVENT`] messages were none of these; more may follow.
     Nothing,
 }
 
@@ -99,7 +99,7 @@ pub enum Control {
     Receive {
         /// Audio or video.
         kind: Kind,
-        /// Whether it is wanted.
+        /// It is to be sent.
         wanted: bool,
     },
 }
@@ -107,7 +107,7 @@ pub enum Control {
 /// A session's settings, fixed by its server block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How what is sent is cut into chunks.
+    /// The chunks that the session sends.
     pub chunking: Chunking,
     /// Window announced to the client, bytes.
     pub ack_window: u32,
@@ -122,20 +122,20 @@ pub struct Settings {
 pub struct ServerSession {
     phase: Phase,
     reader: ChunkReader,
-    /// How what is sent is cut: as the specification begins until `connect` is accepted.
+    /// The chunks that are sent: the specification's until `connect` is accepted.
     chunking: Chunking,
     streams: MessageStreams,
     /// An aggregate message whose parts are events to come.
     aggregate: Option<Box<Aggregate>>,
-    /// Whether an aggregate has been left out, which is said once.
+    /// An aggregate has been left out, which is logged once.
     has_left_out: bool,
     /// The last timestamp of audio or video, unwrapped.
     clock: Option<u64>,
     received: u64,
     acknowledged: u64,
-    /// How many bytes the client lets pass without an acknowledgement, if it has said so.
+    /// The bytes that the client lets pass without an acknowledgement, if it has said so.
     window: Option<u32>,
-    /// How many it may send without one, as it was told (Set Peer Bandwidth, 5.4.5).
+    /// The bytes that it may send without one, as it was told (Set Peer Bandwidth, 5.4.5).
     bandwidth: u32,
     /// The window that was announced to the client last.
     announced: u32,
@@ -185,7 +185,7 @@ impl ServerSession {
             self.phase = Phase::Fresh;
             return Ok(Some(Event::HandshakeDone));
         }
-        for _ in 0..MAX_SILENT {
+        for _ in 0..MAX_WITHOUT_EVENT {
             let Some(message) = self.next_message(input)? else { return Ok(None) };
             if let Some(event) = self.handle_message(message, out)? {
                 return Ok(Some(event));
@@ -210,8 +210,8 @@ impl ServerSession {
         self.window
     }
 
-    /// Whether half the client's window has come since the last acknowledgement, or of what it was told that it may send: one
-    /// that stops short of a whole window is not kept waiting.
+    /// True if half of the client's window, or else of the bandwidth that it was told, has come since the last
+    /// acknowledgement. Half, for some clients stop short of a whole one.
     pub fn owes_acknowledgement(&self) -> bool {
         let window = self.window.unwrap_or(self.bandwidth.min(ASSUMED_WINDOW)).max(SMALLEST_WINDOW);
         self.received - self.acknowledged >= u64::from(window / 2) && self.is_connected()
@@ -240,17 +240,17 @@ impl ServerSession {
         self.aggregate = None;
     }
 
-    /// The client publishes, and may make the session hold this.
+    /// Sets the limits of a client that publishes.
     pub fn begin_publishing(&mut self, limits: Limits) {
         self.reader.set_limits(limits);
     }
 
-    /// The client publishes no more, and may make the session hold less.
+    /// Sets the limits of a client that publishes no more.
     pub fn end_publishing(&mut self, limits: Limits) {
         self.reader.set_limits_without_media(limits);
     }
 
-    /// Whether the client has got through the handshake.
+    /// True if the handshake is over.
     pub fn is_past_handshake(&self) -> bool {
         !matches!(self.phase, Phase::Handshake(_))
     }
@@ -291,14 +291,14 @@ impl ServerSession {
                 self.require_connected()?;
                 Ok(self.begin_aggregate(message))
             }
-            // How far the client has read is known from the socket.
+            // The socket tells how much the client has read.
             MessageType::Acknowledgement => Ok(None),
             MessageType::SharedObjectAmf0 => self.handle_shared_object(Encoding::Amf0, payload),
             MessageType::SharedObjectAmf3 => self.handle_shared_object(Encoding::Amf3, payload),
         }
     }
 
-    /// Takes an aggregate whose parts are to come; says so of the first that has too many. One within another
+    /// Takes an aggregate whose parts are to come. The first that has too many is reported. One within another
     /// is none, nor is one of a client that does not publish.
     fn begin_aggregate(&mut self, message: Message) -> Option<Event> {
         if self.aggregate.is_some() || !self.reader.takes_media() {
@@ -339,7 +339,7 @@ impl ServerSession {
         Ok(Some(Event::Frame { msid, frame: message.into_frame(kind, timestamp) }))
     }
 
-    /// One that cannot be read costs itself, not the connection.
+    /// One that cannot be read is dropped; the connection stays.
     fn handle_shared_object(&self, encoding: Encoding, payload: &[u8]) -> Result<Option<Event>, RtmpError> {
         self.require_connected()?;
         Ok(SharedObject::read(encoding, payload).map(Event::SharedObject))

@@ -325,7 +325,7 @@ fn an_aggregate_of_parts_without_end_is_left_out_and_named_once() {
         let (most, _) = peer.send((MessageType::Aggregate, 1, 0), &part.repeat(MAX_PARTS));
         // Those that ask nothing are passed over, some at a time.
         let is_media = matches!(type_id, 8 | 18);
-        let silent = (MAX_PARTS + 1) / MAX_SILENT;
+        let silent = (MAX_PARTS + 1) / MAX_WITHOUT_EVENT;
         assert_eq!(most.len(), if is_media { MAX_PARTS } else { silent }, "{type_id}");
         assert!(is_media || most.iter().all(|event| matches!(event, Event::Nothing)));
         let (more, _) = peer.send((MessageType::Aggregate, 1, 0), &part.repeat(MAX_PARTS + 1));

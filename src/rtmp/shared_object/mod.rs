@@ -80,7 +80,7 @@ impl RawValue {
         &self.0
     }
 
-    /// Whether it is null or undefined, of either version.
+    /// True if it is null or undefined, of either version.
     pub fn is_nothing(&self) -> bool {
         matches!(*self.0, [0x05 | 0x06] | [AVM_PLUS, 0x00 | 0x01])
     }
@@ -122,7 +122,7 @@ pub struct SharedObject {
     pub name: Vec<u8>,
     /// The version of the object that the sender has.
     pub version: u32,
-    /// Whether the object is meant to outlive its users.
+    /// The object is meant to outlive its users.
     pub persistent: bool,
     /// The events that could be read.
     pub events: Vec<Change>,

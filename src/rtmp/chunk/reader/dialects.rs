@@ -36,7 +36,7 @@ fn read(chunk_size: u32, input: &[u8]) -> Vec<Read> {
     whole
 }
 
-/// How a program writes timestamps that do not fit 24 bits.
+/// A program's way to write timestamps that do not fit 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Dialect {
     /// FFmpeg, OBS and the specification.
@@ -130,7 +130,7 @@ impl Encoder {
         };
         let step = sent.time.wrapping_sub(last.time);
         let is_extended = self.is_extended(sent, step);
-        // What nobody could tell: a time that would be a smaller step, and a step that would be a near time.
+        // Ambiguous: a time that would be a smaller step, and a step that would be a near time.
         let is_odd = is_extended
             && match self.dialect {
                 Dialect::Times => step > 3_600_000 || step >= sent.time.wrapping_neg(),
@@ -193,7 +193,7 @@ fn look_alike(second: &[u8]) -> (Vec<u8>, Vec<Read>) {
 
 #[test]
 fn payload_that_looks_like_the_first_repetition_is_given_back() {
-    // What would be the next header leans on no other, or is longer than any message may be.
+    // The next header, as it would be, depends on no other, or is longer than any message may be.
     for second in [[5, 5, 5, 5, 5, 5, 5, 0x85], [5, 5, 5, 5, 5, 5, 5, 0xc5]] {
         let (input, expected) = look_alike(&second);
         assert_eq!(read(8, &input), expected);

@@ -80,7 +80,7 @@ impl Message {
 #[derive(Debug)]
 pub struct ChunkReader {
     header: [u8; MAX_HEADER],
-    /// How much of `header` is filled. Invariant: at most `MAX_HEADER`.
+    /// The bytes of `header` that are filled. Invariant: at most `MAX_HEADER`.
     filled: usize,
     /// The payload of a chunk in progress.
     current: Option<Current>,
@@ -226,7 +226,7 @@ impl ChunkReader {
         }
     }
 
-    /// Whether long messages are kept.
+    /// True if long messages are kept.
     pub fn takes_media(&self) -> bool {
         self.longest_kept > WITHOUT_MEDIA
     }
@@ -256,7 +256,7 @@ impl ChunkReader {
         usize::from(self.header[0] >> 6)
     }
 
-    /// How many bytes the header in the buffer has, as far as can be told yet.
+    /// The length of the header in the buffer, as far as can be told yet, bytes.
     fn header_length(&self) -> usize {
         if self.filled == 0 {
             return 1;
@@ -277,7 +277,7 @@ impl ChunkReader {
         }
     }
 
-    /// Whether what is in the buffer behind a type 3 header can still become an extended timestamp.
+    /// True if the bytes in the buffer behind a type 3 header can still become an extended timestamp.
     fn repeats_extended(&self, plain: usize) -> bool {
         let csid = self.csid();
         let stream = self.streams.iter().find(|stream| stream.csid == csid);
