@@ -159,13 +159,13 @@ impl Codec {
         }
     }
 
-    /// Whether nothing can be decoded without a configuration. (AV1 and VP9 carry theirs in key frames,
+    /// True if nothing can be decoded without a configuration. (AV1 and VP9 carry theirs in key frames,
     /// Opus has a default, the others know none.)
     pub fn needs_configuration(self) -> bool {
         matches!(self, Self::Avc | Self::Hevc | Self::Vvc | Self::Aac | Self::Flac)
     }
 
-    /// Whether its frames may be presented at another time than they are decoded.
+    /// True if its frames may be presented at another time than they are decoded.
     pub(super) fn has_composition_time(self) -> bool {
         matches!(self, Self::Avc | Self::Hevc | Self::Vvc)
     }

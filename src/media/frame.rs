@@ -25,7 +25,7 @@ pub enum Slices {
     Begin,
     /// Further slices of the picture that an earlier message began.
     Continue {
-        /// Whether that picture is a key frame.
+        /// That picture is a key frame.
         of_key: bool,
     },
     /// None: parameter sets, delimiters or SEI messages, for the picture that comes.
@@ -49,7 +49,7 @@ pub struct Frame {
     pub role: Role,
     /// The slices of a picture in it, if [`Pictures`](super::Pictures) has read it.
     pub slices: Slices,
-    /// How its NAL units are separated, if it has been read and has some.
+    /// The separation of its NAL units, if it has been read and has some.
     pub framing: Framing,
     /// Presentation time minus decoding time, in milliseconds (AVC, HEVC and VVC, otherwise 0).
     pub composition_time: i32,
@@ -175,7 +175,7 @@ impl Frame {
         self.tracks.contains(0)
     }
 
-    /// Whether nothing can be decoded of it without a configuration. ADTS brings its own.
+    /// True if nothing can be decoded of it without a configuration. ADTS brings its own.
     pub fn needs_configuration(&self) -> bool {
         self.codec.needs_configuration() && !(self.codec == Codec::Aac && aac::is_adts(self.body()))
     }

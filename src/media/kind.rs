@@ -24,7 +24,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is a data message.
+    /// True if it is a data message.
     pub fn is_data(self) -> bool {
         matches!(self, Self::Data | Self::DataAmf3)
     }
@@ -79,22 +79,22 @@ impl Tracks {
         self.0 |= tracks.0;
     }
 
-    /// Whether the track is among them.
+    /// True if the track is among them.
     pub fn contains(self, track: u8) -> bool {
         self.0 & 1 << track.min(63) != 0
     }
 
-    /// Whether all of these are among the others.
+    /// True if all of these are among the others.
     pub fn is_within(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }
 
-    /// Whether any of these is among the others.
+    /// True if any of these is among the others.
     pub fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,4 +1,4 @@
-//! How many parts a message may have. A message is worked on in one go, so what it costs is bounded by the number
+//! The limit of the parts of a message. A message is worked on in one go, so its cost is bounded by the number
 //! of its parts: 8 MiB have room for millions of them, of a byte each.
 
 use std::error::Error;
@@ -14,7 +14,7 @@ pub const MAX_PARAMETER_SETS: usize = 1024;
 /// Audio frames in a message. Encoders make one, or with substreams a few.
 pub const MAX_AUDIO_FRAMES: usize = 1024;
 
-/// Why a message is not carried.
+/// The reason for which a message is not carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartsError {
     /// Its parts cannot be told apart, or are none.

@@ -220,7 +220,7 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
 /// The facts that frames of ADTS have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Adts {
-    /// What is known already.
+    /// Those that are known already.
     Known,
     /// Something else than the frames before.
     New,
@@ -302,7 +302,7 @@ fn format_of_frame(frame: &Frame) -> Option<(u32, u8)> {
 fn learn_metadata(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
     let values = amf0::decode(frame.amf0()).map_err(|error| format!("metadata: {error}"))?;
     let Some(object) = values.iter().find_map(Value::as_object) else { return Ok(false) };
-    // What is infinite, negative or no number at all counts as missing.
+    // A number that is infinite, negative or none at all counts as missing.
     let number = |names: &[&str]| {
         names.iter().filter_map(|name| object.number(name)).find(|n| *n > 0.0 && n.is_finite())
     };

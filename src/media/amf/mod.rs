@@ -72,7 +72,7 @@ impl Value {
         }
     }
 
-    /// Whether there is a number in it that is infinite or none at all (NaN).
+    /// True if there is a number in it that is infinite or none at all (NaN).
     pub fn has_non_finite(&self) -> bool {
         match self {
             Self::Number(number) | Self::Date(number) => !number.is_finite(),
@@ -139,7 +139,7 @@ impl Object {
     }
 }
 
-/// Why AMF could not be read; always the peer's fault.
+/// An error in AMF, always the peer's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmfError {
     /// The message ended inside a value.
@@ -182,7 +182,7 @@ impl From<Truncated> for AmfError {
 pub struct Budget {
     depth: usize,
     values: usize,
-    /// Whether what is read has been read before, for a reference: then its texts are paid for too.
+    /// The present values have been read before, for a reference: then their texts count, too.
     is_copying: bool,
     /// Bytes of texts that may still be repaired.
     repairs: usize,

@@ -81,7 +81,7 @@ struct Header {
     format: Format,
     samples: u32,
     length: usize,
-    /// Whether it is of the first program itself, and not another program or more channels for it.
+    /// True if it is of the first program itself, and not another program or more channels for it.
     is_main: bool,
 }
 
@@ -127,7 +127,7 @@ impl Header {
     fn parse_eac3(mut bits: Bits<'_>) -> Result<Self, Truncated> {
         const DEPENDENT: u32 = 1;
         const RESERVED: u32 = 3;
-        /// What is read here has six bytes.
+        /// The part that is read here has six bytes.
         const MIN_WORDS: u32 = 3;
         let stream_type = bits.u(2)?;
         let substream = bits.u(3)?;

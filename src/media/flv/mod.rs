@@ -88,7 +88,7 @@ pub fn metadata_id(codec: Codec, payload: &[u8]) -> u32 {
     }
 }
 
-/// Whether the header of a payload of audio or video is an Enhanced one.
+/// True if the header of a payload of audio or video is an Enhanced one.
 pub fn is_enhanced(kind: Kind, payload: &[u8]) -> bool {
     let first = payload.first().copied().unwrap_or_default();
     match kind {
@@ -104,7 +104,7 @@ pub fn default_track(kind: Kind, payload: &[u8]) -> Option<Vec<u8>> {
     enhanced::default_track(kind, payload)
 }
 
-/// Whether a message of audio or video says which tracks it is of (Enhanced RTMP v2, Multitrack).
+/// True if a message of audio or video says which tracks it is of (Enhanced RTMP v2, Multitrack).
 pub fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
     is_enhanced(kind, payload) && enhanced::is_multitrack(kind, payload)
 }
@@ -149,7 +149,7 @@ pub fn inspect(kind: Kind, payload: &[u8]) -> Tag {
     }
 }
 
-/// Whether a data message begins with that AMF0 string.
+/// True if a data message begins with that AMF0 string.
 pub fn is_named(kind: Kind, payload: &[u8], name: &str) -> bool {
     let values = if kind == Kind::DataAmf3 { payload.get(1..) } else { Some(payload) };
     let mut reader = Reader::new(values.unwrap_or_default());

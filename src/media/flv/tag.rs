@@ -35,7 +35,7 @@ impl Tag {
         body: 0..0,
     };
 
-    /// Whether it is a configuration without a body, of a codec that needs one.
+    /// True if it is a configuration without a body, of a codec that needs one.
     pub(super) fn lacks_configuration(&self) -> bool {
         self.packet == Packet::Configuration && self.codec.needs_configuration() && self.body.is_empty()
     }

@@ -118,7 +118,7 @@ fn read_flac(bytes: &[u8]) -> Meant {
     flac::StreamInfo::parse(bytes).ok().map(|info| (info.sample_rate, info.channels))
 }
 
-/// How a header is written, how it is read, and what stands before it in a message.
+/// The writer of a header, its reader, and the bytes before it in a message.
 struct Sort {
     write: fn(&mut Syntax) -> Meant,
     read: fn(&[u8]) -> Meant,

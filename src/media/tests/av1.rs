@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{MAX_CODE, Syntax, each_edge, some_edges};
 use crate::media::{Kind, av1, vpx};
 
-/// Which of the optional parts a header has.
+/// The optional parts of a header.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     reduced: bool,

@@ -7,7 +7,7 @@ const MAX_SIDE: u64 = 16_888;
 const ANY_OFFSET: RangeInclusive<i32> = -i32::MAX..=i32::MAX;
 const PPS: &[u8] = b"\x68\xeb\xe3\xcb\x22\xc0";
 
-/// What a set is about. Nothing where its size cannot be read.
+/// The facts in a set; nothing where its size cannot be read.
 type Meant = Option<(u32, u32, Option<f64>)>;
 
 /// 7.3.2.1.1 seq_parameter_set_data, of 640x480 in 640x480 at 25 frames a second.
@@ -97,7 +97,7 @@ fn write_vui(s: &mut Syntax) -> Option<f64> {
     (units > 0 && scale > 0).then(|| f64::from(scale) / (2.0 * f64::from(units)))
 }
 
-/// How the VUI of H.264 and H.265 begins.
+/// The beginning of the VUI of H.264 and H.265.
 pub fn write_signal_description(s: &mut Syntax) {
     if s.flag("aspect_ratio_info_present_flag", true) && s.u("aspect_ratio_idc", 8, 255) == 255 {
         s.u("sar_width", 16, 1);
@@ -142,7 +142,7 @@ fn record(sps: &[u8]) -> Vec<u8> {
 
 const SHAPES: [(u32, u32); 5] = [(66, 0), (66, 1), (100, 0), (100, 2), (244, 1)];
 
-/// Whether what is read of a set is what was written.
+/// True if a set is read as it was written.
 fn check(meant: Meant, sps: &[u8], changed: &[(&str, i64)]) {
     let config = DecoderConfig::parse(&record(sps)).unwrap();
     let read = config.picture().map(|picture| (picture.width, picture.height, picture.frame_rate));

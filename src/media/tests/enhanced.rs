@@ -37,7 +37,7 @@ const SHAPES: [Shape; 12] = [
     audio(1, Some(1), b"ec-3"),
 ];
 
-/// What tells a plain header apart: its codec, track and composition time.
+/// The parts of a plain header: its codec, track and composition time.
 type Meant = (Codec, u32, i32);
 
 /// Nothing is meant where a changed field makes another form of it.

@@ -7,7 +7,7 @@ use crate::media::hevc::DecoderConfig;
 const MAX_SIDE: u32 = 16_888;
 const PPS: &[u8] = &[0x44, 1, 0xc1, 0x72, 0xb4, 0x62, 0x40];
 
-/// What a set is about. Nothing where its size cannot be read.
+/// The facts in a set; nothing where its size cannot be read.
 type Meant = Option<(u32, u32, Option<f64>)>;
 
 /// 7.3.2.2 seq_parameter_set_rbsp up to the timing information, of 640x480 at 25 frames a second.
@@ -60,7 +60,7 @@ fn write_ordering(s: &mut Syntax, sub_layers: u32) {
     }
 }
 
-/// What stands between the size and the timing; the frame rate.
+/// The fields between the size and the timing; the frame rate.
 fn write_coding(s: &mut Syntax, sub_layers: u32) -> Option<f64> {
     s.ue("bit_depth_luma_minus8", 8, 0);
     s.ue("bit_depth_chroma_minus8", 8, 0);
@@ -207,7 +207,7 @@ fn record(units: &[&[u8]]) -> Vec<u8> {
 const VPS_HEADER: [u8; 2] = [0x40, 1];
 const SPS_HEADER: [u8; 2] = [0x42, 1];
 
-/// Whether what is read of a set is what was written.
+/// True if a set is read as it was written.
 fn check(meant: Meant, sps: &[u8], changed: &[(&str, i64)]) {
     let config = DecoderConfig::parse(&record(&[sps, PPS])).unwrap();
     let read = config.picture().map(|picture| (picture.width, picture.height, picture.frame_rate));

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use super::Kind;
 use super::bits::BitWriter;
 
-/// How many edges a field has.
+/// The number of a field's edges.
 const EDGES: usize = 7;
 /// The largest code of `ue(v)` and `se(v)`.
 const MAX_CODE: u32 = u32::MAX - 1;
@@ -30,7 +30,7 @@ pub struct Syntax {
     changes: Vec<(usize, usize)>,
     /// Fields written.
     fields: usize,
-    /// Whether a field holds what it may not.
+    /// A field has a value that it may not have.
     is_faulty: bool,
     /// The changed fields, for the message of a test that fails.
     changed: Vec<(&'static str, i64)>,
@@ -101,7 +101,7 @@ impl Syntax {
         self.bits.put(zeros + 1, value + 1);
     }
 
-    /// Which of its edges the next field is to have, if it is to be changed.
+    /// The edge that the next field is to have, if it is to be changed.
     fn change(&mut self) -> Option<usize> {
         let place = self.fields;
         self.fields += 1;
@@ -115,7 +115,7 @@ impl Syntax {
         }
     }
 
-    /// What has been written; the count of fields stays.
+    /// Takes the bytes that have been written; the count of fields stays.
     fn take(&mut self) -> Self {
         let fields = self.fields;
         let taken = std::mem::replace(self, Self::new(Vec::new()));
@@ -143,7 +143,7 @@ impl Syntax {
     }
 }
 
-/// Which fields a test that fails has changed.
+/// The fields that a failed test has changed.
 impl Drop for Syntax {
     fn drop(&mut self) {
         if std::thread::panicking() {

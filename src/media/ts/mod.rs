@@ -19,7 +19,7 @@ use tracks::{PID_AUDIO, PID_VIDEO};
 pub const MAX_AUDIO_PAYLOAD: usize = 0xffff - 8;
 /// Ticks of the clock of PTS, DTS and PCR base (2.4.2.1) in a millisecond.
 const TICKS_PER_MS: u64 = 90;
-/// How far every PTS and DTS lies behind the PCR: 0.7 s, the time a decoder has to fill its buffers.
+/// The time by which every PTS and DTS is later than the PCR: 0.7 s, the time a decoder has to fill its buffers.
 pub const DELAY: u64 = 63_000;
 /// PTS, DTS and the PCR base are 33 bits and wrap after 26.5 hours.
 const TIME_MASK: u64 = (1 << 33) - 1;
@@ -29,7 +29,7 @@ const MAX_CLOCK_STEP: u64 = 9000;
 const MAX_CLOCK_GAP: u64 = 1_800_000;
 /// A decoding time that goes back by more than this is another stream's: 4 s.
 const MAX_STEP_BACK: u64 = 360_000;
-/// How far the clock stays behind sound, so that a picture may come so much later and still have its own
+/// The time by which the clock stays behind sound, so that a picture may come so much later and still have its own
 /// time for a clock: half of [`DELAY`].
 const MAX_LEAD: u64 = DELAY / 2;
 
@@ -50,7 +50,7 @@ pub struct Timing {
     pub dts: u64,
     /// Presentation time.
     pub pts: u64,
-    /// Whether decoding can start here.
+    /// Decoding can start here.
     pub random_access: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct Muxer {
     pmt: Packets,
     video: Packets,
     audio: Packets,
-    /// How much earlier than [`Timing`] says pictures are decoded, in ticks.
+    /// The time by which pictures are decoded earlier than [`Timing`] says, in ticks.
     decoding_offset: u64,
     /// When the last picture is decoded, as it was written.
     decoded: Option<u64>,

@@ -18,7 +18,7 @@ const HAS_PCR: u8 = 0x10;
 pub struct Adaptation {
     /// The program clock's base, 33 bits of 90 kHz.
     pub pcr: Option<u64>,
-    /// Whether decoding can start here.
+    /// Decoding can start here.
     pub random_access: bool,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Pes {
     /// The clock's base and extension.
     pub pcr: Option<(u64, u16)>,
     pub random_access: bool,
-    /// What the header says of the payload's length, if it says.
+    /// The length of the payload according to the header, if it has one.
     pub length: Option<usize>,
     pub payload: Vec<u8>,
 }

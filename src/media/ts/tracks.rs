@@ -7,7 +7,7 @@ pub const PID_VIDEO: u16 = 0x100;
 /// PID of the audio track.
 pub const PID_AUDIO: u16 = 0x101;
 
-/// Whether pictures or sound of a codec are carried here.
+/// True if pictures or sound of a codec are carried here.
 pub fn carries(codec: Codec) -> bool {
     match codec {
         Codec::Avc | Codec::Hevc | Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3 => true,

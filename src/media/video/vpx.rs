@@ -3,7 +3,7 @@
 use crate::media::bits::Bits;
 use crate::media::{Reader, Truncated};
 
-/// What every key frame of VP8 has behind its tag (RFC 6386, 9.1).
+/// The start code of every key frame of VP8, behind its tag (RFC 6386, 9.1).
 const VP8_START: [u8; 3] = [0x9d, 0x01, 0x2a];
 /// `frame_sync_code` (VP9 specification, 6.2).
 const VP9_SYNC: u32 = 0x0049_8342;

@@ -53,7 +53,7 @@ fn run(pieces: &[&[u8]]) -> Result<(Vec<String>, Vec<u8>), RtmpError> {
     Ok((events, out))
 }
 
-/// What the session sent after its handshake.
+/// The messages that the session sent after its handshake.
 fn replies(out: &[u8]) -> Vec<Message> {
     let mut reader = ChunkReader::new(SETTINGS.limits);
     let mut rest = &out[3073..];

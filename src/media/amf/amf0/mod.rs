@@ -247,7 +247,7 @@ impl<'a> Decoder<'a> {
         let was_copying = std::mem::replace(&mut self.budget.is_copying, true);
         let count = self.seen.len();
         let value = self.value()?;
-        // What was read again has its places already.
+        // Values that are read again have their places already.
         self.seen.truncate(count);
         self.reader = here;
         self.budget.is_copying = was_copying;

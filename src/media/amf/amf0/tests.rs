@@ -90,7 +90,7 @@ fn a_reference_repeats_the_object_that_began_so_many_before() {
     let mut bytes = vec![STRICT_ARRAY, 0, 0, 0, 4, OBJECT, 0, 1, b'a', STRICT_ARRAY, 0, 0, 0, 2];
     bytes.extend([BOOLEAN, 1, STRING, 0, 1, b'x', 0, 0, OBJECT_END]);
     bytes.extend([REFERENCE, 0, 1, REFERENCE, 0, 2]);
-    // What comes after references is numbered on.
+    // Values behind references get the next numbers.
     bytes.extend([ECMA_ARRAY, 0, 0, 0, 0, 0, 1, b'b', REFERENCE, 0, 2, 0, 0, OBJECT_END]);
     bytes.extend([REFERENCE, 0, 3]);
     let array = Value::StrictArray(vec![true.into(), "x".into()]);

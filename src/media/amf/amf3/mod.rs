@@ -160,7 +160,7 @@ impl<'a> Decoder<'a, '_> {
         let was_copying = std::mem::replace(&mut self.budget.is_copying, true);
         let counts = (self.strings.len(), self.objects.len(), self.traits.len());
         let value = self.value()?;
-        // What was read again has its places already.
+        // Values that are read again have their places already.
         self.strings.truncate(counts.0);
         self.objects.truncate(counts.1);
         self.traits.truncate(counts.2);

@@ -84,7 +84,7 @@ impl Adts {
         ])
     }
 
-    /// Whether headers are the same. Not every frame need have its program configuration.
+    /// True if headers are the same. Not every frame need have its program configuration.
     pub fn agrees(&self, other: &Self) -> bool {
         let fields = |adts: &Self| (adts.profile, adts.rate_index, adts.channels);
         fields(self) == fields(other)
@@ -113,7 +113,7 @@ impl AudioConfig {
         }
     }
 
-    /// How to put this coder's frames into ADTS, if ADTS can tell all that a decoder must know: one of
+    /// The ADTS headers for this coder's frames, if ADTS can tell all that a decoder must know: one of
     /// the first four object types, a tabled rate, 1 to 7 as channels or a program configuration, 1024 samples.
     /// HE-AAC is carried as its core; decoders find SBR and PS in the frames.
     pub fn adts(&self) -> Option<Adts> {
@@ -161,7 +161,7 @@ impl Frames {
     }
 }
 
-/// Whether a frame begins as ADTS does: no raw one starts like that, because its first element would be the end.
+/// True if a frame begins as ADTS does: no raw one starts like that, because its first element would be the end.
 pub fn is_adts(frame: &[u8]) -> bool {
     matches!(frame, [0xff, second, ..] if second & 0xf6 == 0xf0)
 }

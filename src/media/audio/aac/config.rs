@@ -58,7 +58,7 @@ impl From<Truncated> for AacError {
 pub struct Extension {
     /// The sampling frequency that the decoder puts out, in Hz.
     pub sample_rate: u32,
-    /// Whether there is parametric stereo (HE-AAC v2): two channels from one.
+    /// There is parametric stereo (HE-AAC v2): two channels from one.
     pub parametric_stereo: bool,
 }
 

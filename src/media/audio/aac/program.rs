@@ -42,7 +42,7 @@ impl Program {
         if bits.u(3) == Ok(ID) { Self::parse(&mut bits).ok() } else { None }
     }
 
-    /// Whether a frame begins with one.
+    /// True if a frame begins with one.
     pub fn begins(frame: &[u8]) -> bool {
         frame.first().is_some_and(|first| u32::from(first >> 5) == ID)
     }

@@ -269,7 +269,7 @@ fn adts_in_place_of_raw_frames_tells_what_it_is_and_how_long() {
     assert_eq!(parse(&one), Ok(Some((adts, 1024, 10))));
     assert_eq!(adts.config(), config(2, 48_000, 2));
     assert_eq!(parse(&[&one[..], &other, &one].concat()), Ok(Some((adts, 3072, 32))));
-    // What is behind the last whole frame, or of another kind, is none of them.
+    // Bytes behind the last whole frame, or of another kind, are not among them.
     assert_eq!(parse(&[&one[..], &other[..11]].concat()), Ok(Some((adts, 1024, 10))));
     let mono = framed(&config(2, 48_000, 1).adts().unwrap(), 3);
     assert_eq!(parse(&[&one[..], &mono].concat()), Ok(Some((adts, 1024, 10))));

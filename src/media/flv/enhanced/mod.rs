@@ -29,7 +29,7 @@ const MAX_EXTENSIONS: usize = 16;
 /// The most parts of a message: their numbers have 8 bits.
 const MAX_TRACKS: usize = 256;
 
-/// How the tracks of a message are laid out (AvMultitrackType).
+/// The layout of the tracks of a message (AvMultitrackType).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     /// No Multitrack: the default track.
@@ -185,7 +185,7 @@ pub(super) fn for_each_track(kind: Kind, payload: &[u8], mut visit: impl FnMut(C
     }
 }
 
-/// Whether a message is a Multitrack one.
+/// True if a message is a Multitrack one.
 pub(super) fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
     let head = Head::read(kind, &mut Reader::new(payload));
     head.is_ok_and(|head| head.layout.is_some_and(|layout| layout != Layout::Single))

@@ -128,13 +128,13 @@ pub(super) fn unit(nal: &[u8]) -> Unit {
     }
 }
 
-/// Whether a slice is the first of its picture: `first_mb_in_slice` is 0, a code of one bit (7.3.3). The partitions B
+/// True if a slice is the first of its picture: `first_mb_in_slice` is 0, a code of one bit (7.3.3). The partitions B
 /// and C of a slice do not say it, and follow A.
 pub(super) fn is_first_slice(nal: &[u8]) -> bool {
     matches!(nal_type(nal), Some(1 | 2 | NAL_IDR)) && nal.get(1).is_some_and(|byte| byte & 0x80 != 0)
 }
 
-/// Whether a slice says that its type is I or SI (7.4.3, table 7-6).
+/// True if a slice says that its type is I or SI (7.4.3, table 7-6).
 fn is_intra(nal: &[u8]) -> bool {
     let kind = || {
         let mut bits = Bits::new(nal.get(1..9).or(nal.get(1..)).unwrap_or_default());

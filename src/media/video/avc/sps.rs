@@ -19,7 +19,7 @@ const MAX_REFERENCE_FRAMES: u32 = 16;
 const MAX_MACROBLOCKS_MINUS1: u32 = MAX_SIDE / 16;
 const OFFSETS: RangeInclusive<i32> = -i32::MAX..=i32::MAX;
 
-/// How samples are stored (7.4.2.1.1).
+/// The format of samples (7.4.2.1.1).
 struct Samples {
     /// `ChromaArrayType`: 0 for monochrome and separate planes, else `chroma_format_idc`. A cropping unit depends on it.
     array_type: u32,
@@ -59,7 +59,7 @@ pub struct SliceFields {
     pub frame_num: u32,
     /// Bits of `pic_order_cnt_lsb`; none where there is none.
     pub order_lsb: Option<u32>,
-    /// Whether there is `delta_pic_order_cnt`.
+    /// There is `delta_pic_order_cnt`.
     pub order_deltas: bool,
     /// `frame_mbs_only_flag`.
     pub frames_only: bool,

@@ -174,7 +174,7 @@ impl DecoderConfig {
     }
 }
 
-/// Whether an SEI unit's first message describes all pictures.
+/// True if an SEI unit's first message describes all pictures.
 fn is_lasting_sei(nal: &[u8]) -> bool {
     nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
 }
@@ -203,7 +203,7 @@ pub(super) fn unit(nal: &[u8]) -> Unit {
     }
 }
 
-/// Whether a slice segment is the first of its picture: `first_slice_segment_in_pic_flag` (7.3.6.1).
+/// True if a slice segment is the first of its picture: `first_slice_segment_in_pic_flag` (7.3.6.1).
 pub(super) fn is_first_slice(nal: &[u8]) -> bool {
     unit(nal).is_slice() && nal.get(2).is_some_and(|byte| byte & 0x80 != 0)
 }

@@ -18,7 +18,7 @@ const MAX_LONG_TERM: u32 = 32;
 /// The most sets of reference pictures, and the distance to one, less one (7.4.8).
 const MAX_SETS: u32 = 64;
 const MAX_DISTANCE_MINUS1: u32 = (1 << 15) - 1;
-/// What the block sizes of 8 to 64 samples leave for their logarithms and the depths of their hierarchies.
+/// The largest logarithms of block sizes, and depths of their hierarchies, with blocks of 8 to 64 samples.
 const MAX_BLOCK: u32 = 4;
 const MAX_PCM_BLOCK: u32 = 2;
 

@@ -169,7 +169,7 @@ fn set() -> Writer {
     writer.ue(0).ue(3).ue(0).ue(3).ue(0).ue(0)
 }
 
-/// What follows the sets of reference pictures, with 30 frames a second.
+/// The bits behind the sets of reference pictures, with 30 frames a second.
 fn timed(writer: Writer) -> Vec<u8> {
     writer
         .u(1, 0)

@@ -1,4 +1,4 @@
-//! How the NAL units of a message are told apart, and the units one by one.
+//! The separation of the NAL units of a message, and the units one by one.
 
 use super::unit::Unit;
 use crate::media::parts::{MAX_NAL_UNITS, PartsError};
@@ -19,7 +19,7 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// How the NAL units in a message's body are separated, whose lengths have `length_size` bytes according to the
+    /// The separation of the NAL units in a message's body, whose lengths have `length_size` bytes according to the
     /// configuration. `unit` tells what a unit is. The error is that of the lengths.
     pub fn of(body: &[u8], length_size: usize, unit: fn(&[u8]) -> Unit) -> Result<Self, PartsError> {
         let walk = |framing| Nals::new(body, framing).try_for_each(|nal| nal.map(drop));
@@ -45,13 +45,13 @@ impl Framing {
     }
 }
 
-/// Whether a unit behind its length that is no slice has a start code within.
+/// True if a unit behind its length that is no slice has a start code within.
 fn hides_units(body: &[u8], length_size: usize, unit: fn(&[u8]) -> Unit) -> bool {
     let mut nals = Nals::new(body, Framing::Lengths(length_size)).map_while(Result::ok);
     nals.any(|nal| !unit(nal).is_slice() && find_start_code(nal).is_some())
 }
 
-/// Whether a message or a record begins with a start code.
+/// True if a message or a record begins with a start code.
 pub fn begins_with_start_code(body: &[u8]) -> bool {
     body.starts_with(&START_CODE) || body.starts_with(&[0, 0, 0, 1])
 }
@@ -112,7 +112,7 @@ impl<'a> Nals<'a> {
         }
     }
 
-    /// Whether nothing is left, or but a few zeros, which are no length.
+    /// True if nothing is left but a few zeros, which are no length.
     fn is_over(&self) -> bool {
         let size = match self.framing {
             Framing::Lengths(size) | Framing::Both(size) => size,

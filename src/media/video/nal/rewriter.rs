@@ -140,9 +140,9 @@ struct Found {
     access_unit: AccessUnit,
     /// The lists that have parameters in the messages, as a set of bits.
     lists: u32,
-    /// Whether one of the parameters is not held.
+    /// One of the parameters is not held.
     has_new: bool,
-    /// Whether that is a set of a sequence.
+    /// That is a set of a sequence.
     has_new_sequence: bool,
 }
 

@@ -6,7 +6,7 @@ use crate::media::bits::Bits;
 use crate::media::flv::MAX_CONFIGURATION;
 use crate::media::parts::PartsError;
 
-/// How a codec tells its parameter sets apart.
+/// The keys by which a codec tells its parameter sets apart.
 pub struct Syntax {
     /// Tells what a NAL unit is.
     pub unit: fn(&[u8]) -> Unit,

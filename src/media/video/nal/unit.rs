@@ -23,13 +23,13 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Whether it is a slice, a part of a picture.
+    /// It is a slice, a part of a picture.
     pub fn is_slice(self) -> bool {
         matches!(self, Self::RandomAccess | Self::Intra | Self::Slice)
     }
 }
 
-/// Whether one of the messages of an SEI unit, from behind its header, is a recovery point (ISO 14496-10 7.3.2.3.1 and
+/// True if one of the messages of an SEI unit, from behind its header, is a recovery point (ISO 14496-10 7.3.2.3.1 and
 /// D.1.8, ISO 23008-2 7.3.5 and D.2.8: both have the same form).
 pub(in crate::media) fn has_recovery_point(messages: &[u8]) -> bool {
     const RECOVERY_POINT: usize = 6;
@@ -37,7 +37,7 @@ pub(in crate::media) fn has_recovery_point(messages: &[u8]) -> bool {
     const LOOKED_AT: usize = 512;
     let messages = unescape(messages.get(..LOOKED_AT).unwrap_or(messages));
     let mut reader = Reader::new(&messages);
-    // What follows the last message is one byte, of which one bit is 1.
+    // Behind the last message is one byte, of which one bit is 1.
     while reader.rest().len() > 1 {
         let (Ok(kind), Ok(size)) = (read_ff_coded(&mut reader), read_ff_coded(&mut reader)) else {
             return false;

@@ -70,7 +70,7 @@ impl Configuration {
         }
     }
 
-    /// Whether a NAL unit is the first slice of its picture.
+    /// True if a NAL unit is the first slice of its picture.
     pub fn is_first_slice(&self, nal: &[u8]) -> bool {
         match self {
             Self::Avc(_) => avc::is_first_slice(nal),
@@ -78,7 +78,7 @@ impl Configuration {
         }
     }
 
-    /// Whether a decoder goes on with another configuration as it is: the codec, its profile, the format of samples and
+    /// True if a decoder can continue with another configuration as it is: the codec, its profile, the format of samples and
     /// the size are the same.
     pub fn continues(&self, other: &Self) -> bool {
         let format = self.format();

@@ -11,11 +11,11 @@ pub(super) const MAX_SET_BYTES: usize = flv::MAX_CONFIGURATION;
 
 /// A summary of the NAL units of a message.
 pub(super) struct Contents<'a> {
-    /// Whether the first slice begins a picture; none without a slice.
+    /// The first slice begins a picture; none without a slice.
     pub begins: Option<bool>,
-    /// Whether there is a slice of a picture that decoding can start at.
+    /// There is a slice of a picture that decoding can start at.
     pub is_random_access: bool,
-    /// Whether all slices need no other picture.
+    /// No slice needs another picture.
     pub is_intra: bool,
     pub has_recovery_point: bool,
     /// Parameter sets.

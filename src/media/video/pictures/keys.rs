@@ -3,7 +3,7 @@
 use super::contents::Contents;
 use crate::media::kind::Role;
 
-/// How long a stream may have no key frame, milliseconds, before its tags are believed.
+/// The time without a key frame after which tags are believed, milliseconds.
 const PATIENCE: u64 = 5000;
 
 /// The key frames of one publisher. All times are milliseconds.
@@ -14,12 +14,12 @@ pub(super) struct Keys {
     interval: Option<u64>,
     /// The last key frame, or else the first picture.
     last: Option<u64>,
-    /// Whether the last picture was tagged as a key frame.
+    /// The last picture was tagged as a key frame.
     was_tagged: bool,
 }
 
 impl Keys {
-    /// Whether a picture is a key frame: an IDR or IRAP picture; a recovery point, which may only begin to get better
+    /// True if a picture is a key frame: an IDR or IRAP picture; a recovery point, which may only begin to get better
     /// pictures from there on, where the stream has no others in time; an I picture that is tagged so. `tagged` is what the tag
     /// says, `recovers` whether there is a recovery point.
     ///
@@ -45,7 +45,7 @@ impl Keys {
         is_key
     }
 
-    /// Whether there has been no IDR or IRAP picture for longer than they are apart.
+    /// True if there has been no IDR or IRAP picture for longer than they are apart.
     fn misses_random_access(&self, timestamp: u64) -> bool {
         let (Some(last), Some(interval)) = (self.random_access, self.interval) else { return true };
         timestamp.saturating_sub(last) > interval.saturating_mul(2)

@@ -1,4 +1,4 @@
-//! What ingest learns of pictures from their NAL units, for H.264 and H.265: which message begins a picture, at which a
+//! The pictures of a publisher by their NAL units, for H.264 and H.265: which message begins a picture, at which a
 //! decoder can start, and whether the configuration still holds.
 //!
 //! A message's tag and a stream's configuration are promises of the encoder; where the NAL units differ, they win. A
@@ -20,9 +20,9 @@ use crate::media::kind::{Kind, Packet, Role};
 use contents::{Contents, MAX_SET_BYTES, MAX_SETS};
 use keys::Keys;
 
-/// How far the times of a picture's messages may be apart, milliseconds.
+/// The most by which the times of a picture's messages may differ, milliseconds.
 const SPREAD: u64 = 5;
-/// How long a stream may have no parameter sets before that is odd, milliseconds.
+/// The time without parameter sets after which that is an oddity, milliseconds.
 const PATIENCE: u64 = 2000;
 /// The longest record that is put in front of a message, bytes: less than a configuration may have with its tag header.
 const MAX_RECORD: usize = flv::MAX_CONFIGURATION - 16;
@@ -88,7 +88,7 @@ pub struct Pictures {
     next: Option<Configuration>,
     /// Parameter sets of messages without a slice, for the picture that comes.
     sets: Vec<Vec<u8>>,
-    /// Whether a message without a slice has said that decoding can start at the picture that comes.
+    /// A message without a slice has said that decoding can start at the picture that comes.
     has_recovery_point: bool,
     /// The time of the last picture, whose slices may still come, and whether it is a key frame.
     picture: Option<(u64, bool)>,

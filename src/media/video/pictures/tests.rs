@@ -40,7 +40,7 @@ fn reader() -> Pictures {
     pictures
 }
 
-/// What a message of H.264 with that frame type turns out to be.
+/// The role of a message of H.264 with that frame type, by its NAL units.
 fn read(pictures: &mut Pictures, frame_type: u8, timestamp: u64, nals: &[&[u8]]) -> (Slices, Role, Findings) {
     let mut frame = message(&[frame_type << 4 | 7, 1, 0, 0, 0], timestamp, &lengths(nals));
     let findings = pictures.read(&mut frame);
