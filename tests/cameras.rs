@@ -14,7 +14,7 @@ const LIVE: &str =
     "record all; record_path FOLDER/rec; hls on; hls_endlist 0; hls_path FOLDER/hls; hls_fragment 1s;
                     hls_playlist_length 60s;";
 
-/// What is left of a capture for those who come late.
+/// The part of a capture that a player who comes late gets.
 #[derive(Debug, Clone, Copy)]
 struct Late {
     /// The decoding time of their first picture.
@@ -71,7 +71,7 @@ fn is_header(packet: &Packet) -> bool {
     }
 }
 
-/// What was sent, and what ffmpeg knows of it decodes to what was encoded.
+/// Checks that players get what was sent, and that it decodes to what was encoded, as far as FFmpeg knows it.
 fn expect_recording(server: &Server, capture: &Capture, recorded: &[Packet]) {
     expect_as_sent(&capture.name, &capture.packets, recorded);
     if capture.is_known_in_flv() {

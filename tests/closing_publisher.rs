@@ -119,7 +119,7 @@ fn a_client_that_waits_for_acknowledgements_gets_them_at_once() {
         let frame = media::video_frame(0, true, window);
         is_done_within(Duration::from_secs(2), || {
             let began = Instant::now();
-            // What makes up the window, and then a wait; of a second each, if it were nobody's business.
+            // Messages up to the window, and then a wait; a second each, if nothing were done about it.
             for _ in 0..5 {
                 raw.send_packet(&frame);
                 raw.message_of(MessageType::Acknowledgement);

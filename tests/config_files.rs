@@ -45,7 +45,7 @@ fn tame(text: &str, folder: &Folder) -> Tamed {
     Tamed { text: text.into_owned(), ports }
 }
 
-/// What `-t` says of a file, as if it were /etc/nginx/nginx.conf.
+/// The output of `-t` for a file, as if it were /etc/nginx/nginx.conf.
 fn said_of(file: &Path) -> String {
     let folder = Folder::new();
     THERE.iter().for_each(|name| fs::create_dir_all(folder.join(name)).unwrap());

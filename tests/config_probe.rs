@@ -1,4 +1,4 @@
-//! What `-t` finds that the start, or the first stream, would stumble over, and what it finds strange in a file.
+//! The findings of `-t`: faults at which the start or the first stream would fail, and oddities of a file.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -11,7 +11,7 @@ use crate::common::{Folder, Server, millstream, millstream_as_nobody, not_tested
 
 const RTMP: &str = "rtmp { server { listen 127.0.0.1:0; application live { live on; } } }";
 
-/// What `-t` says of a file `c.conf` in a folder, and whether it is content. FOLDER stands for the folder.
+/// The output of `-t` for a file `c.conf` in a folder, and whether it succeeds. FOLDER stands for the folder.
 fn test_with(mut command: Command, folder: &Folder, text: &str) -> (bool, String) {
     let shown = folder.display().to_string();
     folder.write("c.conf", text.replace("FOLDER", &shown));
@@ -23,7 +23,7 @@ fn test_in(folder: &Folder, text: &str) -> (bool, String) {
     test_with(millstream(), folder, text)
 }
 
-/// What is said of a good file beside that it is good.
+/// The remarks on a good file.
 fn notices(text: &str) -> Vec<String> {
     let (is_good, said) = test_in(&Folder::new(), text);
     assert!(is_good, "{said}");
@@ -40,7 +40,7 @@ fn error_in(folder: &Folder, text: &str) -> String {
     line.trim_start_matches("millstream: ").to_owned()
 }
 
-/// What a start says last, which fails.
+/// The last line of a start that fails.
 fn failing_start(folder: &Folder) -> String {
     let output = run(millstream().current_dir(&**folder).args(["-c", "c.conf"]));
     assert_eq!(output.status.code(), Some(1));

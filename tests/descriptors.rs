@@ -95,7 +95,7 @@ fn beside_a_flood_of_connections_streams_are_published_cut_listed_and_recorded()
     record(recorded, &server, "late");
     broadcast.cut();
 
-    // Who waits to be accepted costs nothing, and is told of now and then.
+    // Connections that wait to be accepted cost nothing, and are logged now and then.
     let (begun, before, told) =
         (Instant::now(), ticks(&server), server.lines("no connections are accepted").len());
     std::thread::sleep(Duration::from_millis(1500));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use millstream::conf::{self, Table, Tree};
 use millstream::{engine, modules};
 
-/// Where the directives of an example may be meant to stand: `%` is the example.
+/// The blocks that an example may be meant for: `%` is the example.
 const PLACES: [&str; 8] = [
     "%",
     "rtmp { % }",
@@ -46,7 +46,7 @@ fn indented_blocks(text: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-/// Whether a block is a configuration, and one for this server: it begins with a directive.
+/// True if a block is a configuration, and one for this server: it begins with a directive.
 fn is_configuration(block: &str, table: &Table) -> bool {
     let words = block.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
     let first = words.flat_map(str::split_whitespace).next().unwrap_or_default();
@@ -54,7 +54,7 @@ fn is_configuration(block: &str, table: &Table) -> bool {
     is_known && block.contains([';', '{']) && !block.contains("proxy_pass")
 }
 
-/// Why a configuration is not accepted; `Ok` if it is, in one of the places.
+/// The error of a configuration; `Ok` if it is accepted in one of these blocks.
 fn judge(block: &str, table: &Table) -> Result<(), String> {
     let judged = PLACES.map(|place| {
         let tree = Tree::from_text("example", &place.replace('%', block));

@@ -1,4 +1,4 @@
-//! What encoders and cameras in the field do that no specification has, end to end.
+//! Oddities of encoders and cameras in the field that no specification has, end to end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 

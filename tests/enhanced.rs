@@ -106,7 +106,7 @@ fn receive(player: &mut Raw, count: usize) -> Vec<Media> {
     media.take(count).collect()
 }
 
-/// What a player gets of a stream: each track's headers when it begins.
+/// The messages that a player gets of a stream: each track's headers when it begins.
 fn expected(headers: &[Media], frames: &[Media], kinds: &[MessageType]) -> Vec<Media> {
     let mut begun = Vec::new();
     let mut all = Vec::new();

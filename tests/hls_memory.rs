@@ -100,7 +100,7 @@ fn readers_that_stop_keep_no_more_than_the_memory_may_have() {
         "{resident} kB and {} kB",
         server.in_memory()
     );
-    // Who is not late gets all of it.
+    // A client that is not late gets all of it.
     assert_eq!(readers.last_mut().unwrap().reply("GET").status, 200);
     assert!(!server.log().contains("lists less than it should"), "{}", server.log());
 }
@@ -152,7 +152,7 @@ fn a_stream_finds_room_beside_one_that_takes_all_it_can_get() {
     };
     let first = until("a fragment", SOON, next_number);
     greedy.send_all(&packets[12..]);
-    // What has ended would give way to what is still to come.
+    // A stream that has ended would give way to one that is live.
     wait("all of it is there", || next_number() == Some(first + 23));
     server.expect_lines("greedy: hls lists less than it should", 1);
     let list = publish(&server, "modest", &media::both(0, 12_000));

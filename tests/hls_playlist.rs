@@ -1,4 +1,4 @@
-//! What playlists say by the directives that shape them.
+//! Playlists under the directives that shape them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 

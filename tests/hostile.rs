@@ -1,4 +1,4 @@
-//! What peers should not do. Each case ends in a closed connection and a line or two in the log, while
+//! Peers that break the rules. Each case ends in a closed connection and a line or two in the log, while
 //! a stream on the same server goes on and loses nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]

@@ -1,4 +1,4 @@
-//! Who may ask, what is listed, how long it may be kept, and what is written down about it.
+//! Access rules, lists of folders, caching, and access logs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What published nginx-rtmp configurations have in their `http` block, as it is written there.
+//! The `http` blocks of published nginx-rtmp configurations, as they are written there.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

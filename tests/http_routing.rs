@@ -1,4 +1,4 @@
-//! Which server and location a request comes to, and what is decided there before any file is looked for.
+//! The server and location of a request, and what is decided there before any file is looked for.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! How long a frame takes from the publisher's socket to the player's.
+//! The time of a frame from the publisher's socket to the player's.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! How many may connect, and what a publisher may send: what those who are beyond a limit are told.
+//! Limits of connections and of publishers, and the answers to those beyond them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -12,7 +12,7 @@ use crate::common::player::Client;
 use crate::common::raw::Raw;
 use crate::common::{Server, wait};
 
-/// Whether a connection is hung up on without a word.
+/// True if a connection is closed without an answer.
 fn is_hung_up_on(address: SocketAddr) -> bool {
     !Raw::may_shake_hands(address)
 }

@@ -1,4 +1,4 @@
-//! What the log tells of those who come and go, as docs/log.md has it.
+//! The log lines of clients that come and go, as docs/log.md has them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -155,7 +155,7 @@ fn address_in(log: &str) -> Option<SocketAddr> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// Where a server listens that logs to a file.
+/// The RTMP address of a server that logs to a file.
 fn address_of(log: &Path) -> SocketAddr {
     until("it listens", SOON, || address_in(&fs::read_to_string(log).unwrap_or_default()))
 }
@@ -311,7 +311,7 @@ fn the_pid_file_may_be_a_standard_stream() {
     assert!(Path::new("/dev/null").exists() && Path::new("/dev/stderr").exists());
 }
 
-/// How often all threads of a process have waited for something.
+/// The number of times that each thread of a process has waited for something.
 fn waits(pid: u32) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let status = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());

@@ -1,4 +1,4 @@
-//! What many clients together can make the server hold.
+//! The memory that many clients together can make the server hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! What streams are called: in any language, whichever way a client splits their address, and safe on the disk, in URLs
+//! Names of streams: in any language, whichever way a client splits their address, and safe on the disk, in URLs
 //! and in the log.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
@@ -177,7 +177,7 @@ fn ffmpeg_publishes_to_addresses_of_all_kinds() {
     let (key, url) =
         (format!("token?jwt={jwt}"), format!("rtmp://{}/live?jwt={}", server.rtmp(), &jwt[..900]));
     for (options, address, name) in [
-        // What follows a blank in its URLs are options to FFmpeg.
+        // For FFmpeg, options follow a blank in its URLs.
         (&[][..], "live/мой%20поток", "мой%20поток"),
         (&["-rtmp_playpath", "мой поток 2"], "live", "мой%20поток%202"),
         (&[], "live/name.mp4", "name.mp4"),

@@ -1,4 +1,4 @@
-//! What is published is what is played: byte for byte, from any moment on, by an RTMP implementation
+//! Players get what is published: byte for byte, from any moment on, by an RTMP implementation
 //! that nobody here wrote.
 
 use std::time::Duration;
@@ -180,7 +180,7 @@ fn an_unknown_application_is_an_error_and_the_end() {
     assert_eq!(information.str("code"), Some("NetConnection.Connect.Rejected"));
     raw.expect_end();
     server.wait_lines("connect refused: no application", 2);
-    // What stands in the wrong place may be a key.
+    // A name in the wrong place may be a key.
     server
         .expect_lines("no application \"othe...\" (5 characters) here; publish to rtmp://HOST/live/NAME", 1);
 }
@@ -245,7 +245,7 @@ fn a_player_that_does_not_read_does_not_delay_others() {
     assert_eq!(relay(&mut publisher, &mut players, &packets), [packets]);
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 40_000, "{grown} kB for one player that does not read");
-    // What waits does so where it can be left out, beside some that is under way and a frame.
+    // Frames wait in the queue, where they can be dropped, but for some that are under way.
     let bytes = server.in_the_kernel(stuck.address());
     assert!((1..400_000).contains(&bytes), "{bytes} bytes wait in the kernel");
     drop(stuck);
@@ -259,7 +259,7 @@ fn a_burst_that_the_players_socket_takes_loses_nothing() {
     let server = Server::live("");
     let mut player = Client::play(server.rtmp(), "radio");
     let mut publisher = Client::publish(server.rtmp(), "radio");
-    // What an encoder sends at once when its network comes back after ten seconds: 80 kB.
+    // As an encoder sends at once when its network comes back after ten seconds: 80 kB.
     let packets = media::audio_only(0, 10_000);
     server.signal(nix::sys::signal::Signal::SIGSTOP);
     publisher.send_all(&packets);

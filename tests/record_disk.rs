@@ -1,4 +1,4 @@
-//! What becomes of recordings on the disk: how long they are kept, and what happens when somebody removes or moves them
+//! Recordings on the disk: their retention, and what happens when somebody removes or moves them
 //! while they are made.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -300,7 +300,7 @@ fn a_torn_end_is_cut_off_wherever_it_is_torn() {
         publish(&server, "cam", &second);
         expect_joined(&server, &[&first[..first.len() - 1], &second]);
     }
-    // What a power cut makes of a file: its end has room, and nothing in it.
+    // A file after a power cut: its end has room, and nothing in it.
     fs::write(recording(&server), [&whole[..], &[0; 5000]].concat()).unwrap();
     publish(&server, "cam", &second);
     expect_joined(&server, &[&first, &second]);
@@ -388,7 +388,7 @@ fn two_publications_of_a_name_at_once_have_a_file_each() {
     }
 }
 
-/// Whether another process would be refused a write lock, and so somebody has one.
+/// True if another process would be refused a write lock.
 fn is_locked(path: &std::path::Path) -> bool {
     let mut lock = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,

@@ -19,7 +19,7 @@ fn publish(server: &Server, packets: &[Packet]) {
     publisher.finish();
 }
 
-/// What is in files that follow each other; each begins with the headers that the first one has, and with
+/// The contents of files that follow each other; each begins with the headers that the first one has, and with
 /// its first picture or sound at 0. Returns each file's packets behind the headers.
 fn files(folder: &Folder, names: &[String], headers: &[Packet]) -> Vec<Vec<Packet>> {
     let parts = names.iter().map(|name| {

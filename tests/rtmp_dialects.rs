@@ -97,12 +97,12 @@ fn connect() -> Vec<u8> {
     [&[3, 0, 0, 0, 0, 0, payload.len() as u8, 20, 0, 0, 0, 0], &payload[..]].concat()
 }
 
-/// How a publisher writes times that need more than 24 bits.
+/// A publisher's way to write times that need more than 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Dialect {
     /// Once more for each chunk.
     Repeats,
-    /// Where the message begins only.
+    /// At the beginning of the message only.
     Omits,
     /// In place of the step of a type 1 header, and by the clock for each chunk.
     Times,

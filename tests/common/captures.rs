@@ -13,7 +13,7 @@ use super::http::get;
 use super::media::Packet;
 use super::raw::Raw;
 
-/// How a capture is named by its codec in the messages.
+/// The name of a capture's codec in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As it is in the file: AVC by FLV's number, HEVC as Enhanced RTMP has it.
@@ -64,12 +64,12 @@ impl Capture {
         names.iter().flat_map(|name| forms(name).iter().map(|&form| Self::read(name, form))).collect()
     }
 
-    /// How many pictures.
+    /// The number of pictures.
     pub fn count(&self) -> usize {
         self.pictures.iter().map(|(count, _)| count).sum()
     }
 
-    /// Whether ffmpeg 5.1 knows its picture in FLV.
+    /// FFmpeg 5.1 knows its picture in FLV.
     pub fn is_known_in_flv(&self) -> bool {
         !self.name.starts_with("hevc")
     }
@@ -88,11 +88,11 @@ fn number_hevc(packet: &mut Packet) {
     }
 }
 
-/// What came of a broadcast.
+/// The results of a broadcast.
 pub struct Outcome {
-    /// What a player got that was there before.
+    /// The packets of a player that was there before.
     pub early: Vec<Packet>,
-    /// What a player got that came in the middle.
+    /// The packets of a player that came in the middle.
     pub late: Vec<Packet>,
     pub recorded: Vec<Packet>,
     pub list: MediaPlaylist,
@@ -144,7 +144,7 @@ fn play(server: &Server, name: &str) -> Raw {
     player
 }
 
-/// What a player gets, up to this packet or to the end of the stream.
+/// The packets that a player gets, up to this one or to the end of the stream.
 fn receive(player: &mut Raw, last: Option<&Packet>) -> Vec<Packet> {
     let mut packets = Vec::new();
     loop {

@@ -27,7 +27,7 @@ pub fn spawn(command: &mut Command) -> Child {
     command.spawn().expect("these tests need ffmpeg in the PATH")
 }
 
-/// What FFmpeg is to make.
+/// The media that FFmpeg is to make.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Tracks {
     Both,
@@ -110,7 +110,7 @@ pub struct Frames {
     pub captions: usize,
 }
 
-/// How strict a decoder is.
+/// The strictness of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
     /// Any complaint is a failure.

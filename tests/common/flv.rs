@@ -13,7 +13,7 @@ pub struct Tag {
     pub kind: u8,
     pub timestamp: u32,
     pub payload: Vec<u8>,
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub position: usize,
 }
 

@@ -50,7 +50,7 @@ pub fn fragments(address: SocketAddr, folder: &str, list: &MediaPlaylist) -> Vec
     list.segments.iter().map(fetch).collect()
 }
 
-/// What the clocks and times of a picture must keep, within fragments and across them.
+/// Checks the clocks and times of pictures, within fragments and across them.
 pub fn check_times(fragments: &[Fragment]) {
     let clocks: Vec<_> = fragments.iter().flat_map(|fragment| &fragment.clocks).copied().collect();
     for pair in clocks.windows(2) {

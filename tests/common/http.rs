@@ -100,7 +100,7 @@ impl Connection {
         Reply { status, headers, body: Vec::new() }
     }
 
-    /// Whether the server hangs up without saying anything more.
+    /// True if the server hangs up without saying anything more.
     pub fn is_closed(&mut self) -> bool {
         assert_eq!(self.0.buffer(), b"", "said more");
         match read_once(self.0.get_ref(), &mut [0]) {

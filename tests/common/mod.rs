@@ -1,4 +1,4 @@
-//! What the tests share: the real server in a folder of its own, and clients to talk to it.
+//! The parts that tests share: the real server in a folder of its own, and clients to talk to it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -36,10 +36,10 @@ pub use folder::Folder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long anything that should happen at once may take on a busy machine.
+/// The limit, on a busy machine, of what should happen at once.
 pub const SOON: Duration = Duration::from_secs(15);
 
-/// What stands between a count of lines that the log leaves out and the first of them.
+/// The text between a count of lines that the log leaves out and the first of them.
 pub const LEFT_OUT: &str = " more lines within a second like: ";
 
 /// Polls until there is something; fails after `limit`, saying what was waited for.
@@ -98,7 +98,7 @@ pub fn read_once(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize>
     }
 }
 
-/// What a program has written to standard error.
+/// The text that a program has written to standard error.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -143,11 +143,11 @@ pub struct Server {
     child: Child,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
-    /// Where it runs; in configurations, FOLDER stands for its path.
+    /// The folder that it runs in; in configurations, FOLDER stands for its path.
     pub folder: Folder,
-    /// Where it listens for RTMP, in the order of the configuration.
+    /// Its addresses for RTMP, in the order of the configuration.
     pub rtmp: Vec<SocketAddr>,
-    /// Where it listens for HTTP.
+    /// Its addresses for HTTP.
     pub http: Vec<SocketAddr>,
 }
 
@@ -238,7 +238,7 @@ impl Server {
         self.http[0]
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -253,7 +253,7 @@ impl Server {
         until(&format!("a log line with {text:?}"), SOON, || self.lines(text).into_iter().next())
     }
 
-    /// How many lines that contain `text` have been logged, those included that were only counted.
+    /// The number of logged lines that contain `text`, those included that were only counted.
     pub fn count_lines(&self, text: &str) -> usize {
         let left_out = |line: &str| line.split_once(LEFT_OUT)?.0.rsplit(' ').next()?.parse().ok();
         self.lines(text).iter().map(|line| left_out(line).unwrap_or(1)).sum()
@@ -340,7 +340,7 @@ impl Server {
         u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
     }
 
-    /// How many file descriptors it has open.
+    /// The number of its open file descriptors.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }

@@ -166,7 +166,7 @@ fn read_sizes(bytes: &[u8]) -> Vec<usize> {
     }
 }
 
-/// Where each sample begins: chunks begin somewhere, and hold some each.
+/// The offset of each sample: chunks have offsets, and some samples each.
 fn offsets(tables: &[u8], sizes: &[usize]) -> Vec<usize> {
     let chunks = table(find(tables, &[b"stco"]).unwrap(), 0, 1).concat();
     let runs = table(find(tables, &[b"stsc"]).unwrap(), 0, 3);
@@ -182,7 +182,7 @@ fn offsets(tables: &[u8], sizes: &[usize]) -> Vec<usize> {
     offsets
 }
 
-/// What a decoder needs, out of a sample entry.
+/// The decoder configuration of a sample entry.
 fn configuration(four_cc: [u8; 4], entry: &[u8]) -> Vec<u8> {
     let (video, audio) = (|| &entry[78..], || &entry[28..]);
     match &four_cc {

@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// Whether nothing comes for a moment, while the connection stays.
+    /// True if nothing comes for a moment, while the connection stays.
     pub fn is_quiet(&mut self, moment: Duration) -> bool {
         let deadline = Instant::now() + moment;
         while self.events.is_empty() && !self.is_over {

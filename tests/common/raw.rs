@@ -15,7 +15,7 @@ pub struct Raw {
     stream: TcpStream,
     reader: ChunkReader,
     input: Vec<u8>,
-    /// How outgoing messages are cut.
+    /// The chunk size of outgoing messages.
     pub chunk_size: u32,
 }
 
@@ -30,7 +30,7 @@ impl Raw {
         Self { stream, reader, input: Vec::new(), chunk_size: 128 }
     }
 
-    /// Whether the server answers a handshake, rather than hang up.
+    /// True if the server answers a handshake, rather than hang up.
     pub fn may_shake_hands(address: SocketAddr) -> bool {
         let mut raw = Self::open(address);
         raw.send_bytes(&[&[3], &[7; 1536][..]].concat());

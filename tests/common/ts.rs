@@ -34,7 +34,7 @@ impl Unit {
         starts.map(|bytes| kind(bytes[3])).collect()
     }
 
-    /// Whether a decoder can begin with it: a picture of its own, behind a delimiter and parameter sets.
+    /// A decoder can begin with it: a picture of its own, behind a delimiter and parameter sets.
     pub fn can_begin(&self) -> bool {
         let types = self.nal_types();
         match self.stream {
@@ -46,7 +46,7 @@ impl Unit {
     }
 }
 
-/// What a fragment holds.
+/// The contents of a fragment.
 #[derive(Default)]
 pub struct Fragment {
     /// PES packets in the order in which they begin.

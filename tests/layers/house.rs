@@ -18,13 +18,13 @@ const MAX_STEPS: usize = 16;
 pub struct Source {
     /// Its path in src/.
     pub file: String,
-    /// What it is in the program: `millstream::net::server`.
+    /// Its path in the program: `millstream::net::server`.
     pub module: Path,
-    /// Whether it holds tests and nothing else.
+    /// It holds tests and nothing else.
     pub is_test: bool,
     /// All of it, with its unit tests.
     pub all: Vec<Token>,
-    /// Whether it has a module without a file of its own, whose paths would be taken for the file's.
+    /// It has a module without a file of its own, whose paths would be taken for the file's.
     pub misleads: bool,
     imports: Imports,
     /// The types, functions, constants and so on that it defines, at any depth.
@@ -86,7 +86,7 @@ impl House {
         imports.chain(mentions).collect()
     }
 
-    /// What each file imports of each other. To hand on a name (`pub use`) is no import, unless the file has a use for it
+    /// The imports of each file from each other. To hand on a name (`pub use`) is no import, unless the file has a use for it
     /// itself; neither is a module by itself, but what is reached through it.
     pub fn edges(&self) -> Edges {
         let mut edges = Edges::new();
@@ -168,7 +168,7 @@ impl House {
         None
     }
 
-    /// Where a file has a name from that it does not define itself.
+    /// The path by which a file imports a name; `None` if it defines the name itself.
     fn import_of(&self, source: &Source, name: &String) -> Option<Path> {
         let imports = &source.imports.imports;
         if let Some(import) = imports.iter().find(|import| import.name.as_ref() == Some(name)) {

@@ -1,4 +1,4 @@
-//! What a file imports: the `use` items, and the paths in its code, as they are written.
+//! The imports of a file: the `use` items, and the paths in its code, as they are written.
 
 use super::lexer::Token;
 
@@ -9,9 +9,9 @@ pub type Path = Vec<String>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     pub path: Path,
-    /// What the file calls it; `None` if all names of the path are imported (`*`).
+    /// Its name in the file; `None` if all names of the path are imported (`*`).
     pub name: Option<String>,
-    /// Whether others may import it from here (`pub use`).
+    /// Others may import it from here (`pub use`).
     pub is_exported: bool,
 }
 
@@ -62,7 +62,7 @@ impl Imports {
                 break;
             }
         }
-        // What follows a type in angle brackets is no path of its own: `<T>::new`, `Vec::<u8>::new`.
+        // A path behind a type in angle brackets is not one of its own: `<T>::new`, `Vec::<u8>::new`.
         let is_rest = tokens[begin] == Token::PathSeparator;
         self.words.extend(path.iter().cloned());
         if path.len() > 1 && !is_rest {

@@ -41,7 +41,7 @@ fn a_folder_holds_a_dozen_files_at_most_and_a_module_has_one_layout() {
     assert!(breaches.is_empty(), "{breaches:?}");
 }
 
-/// Where a path like super::super leads depends on where its file is; one that begins at the crate says it.
+/// The meaning of super::super depends on the place of its file; a path that begins at the crate is the same everywhere.
 #[test]
 fn paths_to_another_folder_begin_at_the_crate() {
     let chain = tokens("super::super");

@@ -34,7 +34,7 @@ pub const LAYERS: &[Layer] = &[
     Layer { name: "main", imports: &["net", "modules", "engine", "conf"], never: &["sockets", "threads"] },
 ];
 
-/// What belongs to a kind, by the beginnings of its paths.
+/// The kinds, by the beginnings of their paths.
 const KINDS: &[(&str, &[&str])] = &[
     ("files", &["std::fs", "std::os::unix::fs"]),
     ("sockets", &["mio", "std::net", "std::os::unix::net", "nix::sys::socket", "nix::sys::sendfile"]),
@@ -78,7 +78,7 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("engine/config/listen.rs", "std::net::ToSocketAddrs"),
 ];
 
-/// What nobody names: only `main` ends the process, by returning.
+/// Names that no layer may use: only `main` ends the process, by returning.
 const NOWHERE: &str = "std::process::exit";
 
 /// Source files of a folder, beside mod.rs and tests.
@@ -143,7 +143,7 @@ fn breach(layer: &Layer, source: &Source, path: &Path) -> Option<String> {
     Some(format!("{} must not name {kind}: {shown}", layer.name))
 }
 
-/// Whether a path is one of these, or imports all names of something around them.
+/// True if a path is one of these, or imports all names of something around them.
 fn names(path: &Path, kinds: &[&str]) -> bool {
     let around = path.split_last().filter(|(last, _)| *last == "*").map(|(_, around)| around.join("::"));
     let hides = |kind: &&str| around.as_ref().is_some_and(|around| kind.starts_with(&format!("{around}::")));
