@@ -29,7 +29,7 @@ pub struct LogOutput {
 
 /// Opens the logs and begins to log.
 pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
-    let logs = each_once(outputs).iter().map(ErrorLog::open).collect::<Result<_, _>>();
+    let logs = each_once(outputs).iter().map(FilteredLog::open).collect::<Result<_, _>>();
     let logs = ErrorLogs(logs?);
     let levels = logs.0.iter().map(|log| log.filter.filter());
     log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
@@ -58,16 +58,16 @@ fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
 
 /// All error logs. Clones are the same logs.
 #[derive(Clone)]
-pub struct ErrorLogs(Vec<ErrorLog>);
+pub struct ErrorLogs(Vec<FilteredLog>);
 
 #[derive(Clone)]
-struct ErrorLog {
+struct FilteredLog {
     /// Decides, with RUST_LOG, which lines are written; writes nothing itself.
     filter: Arc<env_logger::Logger>,
     writer: LogWriter,
 }
 
-impl ErrorLog {
+impl FilteredLog {
     fn open(output: &LogOutput) -> Result<Self, String> {
         let mut filter = env_logger::Builder::new();
         filter.filter_level(output.level);

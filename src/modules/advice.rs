@@ -34,13 +34,13 @@ pub struct Advice {
 /// The features of an application that the warnings depend on.
 #[derive(Debug)]
 struct App {
-    hls: Option<Hls>,
+    hls: Option<HlsFacts>,
     /// With it players join with the last key frame, unless the group behind that has grown too long to be kept.
     gop_cache: bool,
 }
 
 #[derive(Debug)]
-struct Hls {
+struct HlsFacts {
     path: String,
     fragment: Duration,
     served: Served,
@@ -109,7 +109,7 @@ impl Module for Advice {
 impl App {
     fn of(config: &Config<'_>, application: &Application<'_>) -> Self {
         let features = &application.features;
-        let hls = features.hls.as_ref().map(|hls| Hls {
+        let hls = features.hls.as_ref().map(|hls| HlsFacts {
             path: hls.path.clone(),
             fragment: hls.fragment,
             served: Served::of(&config.sites, &hls.path, hls.layout),
@@ -161,7 +161,7 @@ impl PublisherState {
     }
 }
 
-fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
+fn missed(app: &App, hls: Option<&HlsFacts>, limit: Duration) -> String {
     let what = format!("no key frame for more than {} s", seconds(MISSED.max(limit)));
     match hls {
         Some(_) => format!("{what}: HLS viewers are later than that"),
@@ -170,7 +170,7 @@ fn missed(app: &App, hls: Option<&Hls>, limit: Duration) -> String {
     }
 }
 
-fn far_apart(app: &App, hls: Option<&Hls>, frames: &KeyFrames, limit: Duration) -> Option<String> {
+fn far_apart(app: &App, hls: Option<&HlsFacts>, frames: &KeyFrames, limit: Duration) -> Option<String> {
     // Where each picture is a key frame, they come as seldom as the camera sends pictures.
     let interval = frames.interval().filter(|interval| *interval > limit && frames.has_other_pictures())?;
     let what = format!("key frames every {} s", seconds(interval));

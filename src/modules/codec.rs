@@ -103,11 +103,11 @@ impl Module for CodecFacts {
             (Kind::Audio, Role::Key) if frame.codec == Codec::Aac && aac::is_adts(frame.body()) => {
                 let learnt = learn_adts(stream, frame);
                 let logged = self.logged.entry(id).or_default().for_publisher(stream);
-                if learnt == Adts::Contradicts && !mem::replace(&mut logged.contradicted, true) {
+                if learnt == AdtsFacts::Contradicts && !mem::replace(&mut logged.contradicted, true) {
                     let (label, what) = (&stream.label, describe_audio(&stream.facts));
                     log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
                 }
-                Ok(learnt != Adts::Known)
+                Ok(learnt != AdtsFacts::Known)
             }
             (Kind::Audio, Role::Key) if stream.facts.sample_rate == 0 => {
                 let news = learn_audio_frame(stream, frame);
@@ -219,7 +219,7 @@ fn learn_audio(stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
 
 /// The facts that frames of ADTS have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Adts {
+enum AdtsFacts {
     /// Those that are known already.
     Known,
     /// Something else than the frames before.
@@ -229,14 +229,14 @@ enum Adts {
 }
 
 /// Frames of ADTS are what they say, whatever the header says, if there is one.
-fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
+fn learn_adts(stream: &mut Stream, frame: &Frame) -> AdtsFacts {
     let (Ok(Some(frames)), true) = (aac::Frames::parse(frame.body()), frame.is_default_track()) else {
-        return Adts::Known;
+        return AdtsFacts::Known;
     };
     let header = stream.headers.configuration(Kind::Audio).filter(|header| header.codec == Codec::Aac);
     let promised = header.and_then(|header| AudioConfig::parse(header.body()).ok());
     if promised.and_then(|config| config.adts()).is_some_and(|adts| adts.agrees(&frames.adts)) {
-        return Adts::Known; // the header says all that they say, and more
+        return AdtsFacts::Known; // the header says all that they say, and more
     }
     let facts = &mut stream.facts;
     let before = (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels);
@@ -244,9 +244,9 @@ fn learn_adts(stream: &mut Stream, frame: &Frame) -> Adts {
     learn_config(facts, &frames.adts.config());
     facts.audio_codec = Codec::Aac;
     match before == (facts.audio_codec, facts.audio_profile, facts.sample_rate, facts.channels) {
-        true => Adts::Known,
-        false if is_contradicted => Adts::Contradicts,
-        false => Adts::New,
+        true => AdtsFacts::Known,
+        false if is_contradicted => AdtsFacts::Contradicts,
+        false => AdtsFacts::New,
     }
 }
 

@@ -35,7 +35,7 @@ sockopt_impl!(
 
 /// The reason for which a call on a socket moved no bytes.
 #[derive(Debug)]
-pub enum Stop {
+pub enum NoTransfer {
     /// The kernel has no bytes, or no room, for now.
     Blocked,
     /// The peer sends nothing more.
@@ -102,20 +102,20 @@ impl Socket {
     }
 
     /// Reads once into `buffer`; returns how many bytes.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Stop> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, NoTransfer> {
         loop {
             match self.stream.read(buffer) {
-                Ok(0) => return Err(Stop::Closed),
+                Ok(0) => return Err(NoTransfer::Closed),
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(stop(&error)),
+                Err(error) => return Err(no_transfer(&error)),
             }
         }
     }
 
     /// Sends once; returns how many bytes.
     #[inline]
-    pub fn write(&mut self, outgoing: &Outgoing<'_>) -> Result<usize, Stop> {
+    pub fn write(&mut self, outgoing: &Outgoing<'_>) -> Result<usize, NoTransfer> {
         loop {
             let result = match outgoing {
                 Outgoing::Bytes(bytes) => self.stream.write(bytes),
@@ -124,13 +124,13 @@ impl Socket {
                 Outgoing::File(piece) => self.send_file(piece),
             };
             match result {
-                Ok(0) => return Err(Stop::Blocked),
+                Ok(0) => return Err(NoTransfer::Blocked),
                 Ok(count) => {
                     self.count_taken(count);
                     return Ok(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(stop(&error)),
+                Err(error) => return Err(no_transfer(&error)),
             }
         }
     }
@@ -183,14 +183,14 @@ impl Socket {
     }
 }
 
-fn stop(error: &io::Error) -> Stop {
+fn no_transfer(error: &io::Error) -> NoTransfer {
     match error.kind() {
-        ErrorKind::WouldBlock => Stop::Blocked,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Stop::Gone,
-        ErrorKind::TimedOut => Stop::Failed("its host does not answer any more".into()),
+        ErrorKind::WouldBlock => NoTransfer::Blocked,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => NoTransfer::Gone,
+        ErrorKind::TimedOut => NoTransfer::Failed("its host does not answer any more".into()),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-            Stop::Failed("its host cannot be reached any more".into())
+            NoTransfer::Failed("its host cannot be reached any more".into())
         }
-        _ => Stop::Failed(error.to_string()),
+        _ => NoTransfer::Failed(error.to_string()),
     }
 }

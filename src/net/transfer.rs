@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 
 use super::agenda::{Queue, STEP};
 use super::server::{FIRST_SESSION, Server};
-use super::socket::{Stop, Traffic};
+use super::socket::{NoTransfer, Traffic};
 use crate::engine::{Now, SessionId};
 
 /// Bytes read from one session in a step.
@@ -104,19 +104,19 @@ impl Server {
                         return;
                     }
                 }
-                Err(Stop::Blocked) => {
+                Err(NoTransfer::Blocked) => {
                     socket.readable = false;
                     return;
                 }
-                Err(Stop::Closed) => {
+                Err(NoTransfer::Closed) => {
                     socket.readable = false;
                     return self.engine.end_of_input(id, now);
                 }
-                Err(Stop::Gone) => {
+                Err(NoTransfer::Gone) => {
                     socket.readable = false;
                     return self.engine.lost(id, now);
                 }
-                Err(Stop::Failed(why)) => {
+                Err(NoTransfer::Failed(why)) => {
                     socket.readable = false;
                     return self.engine.disconnected(id, &why, now);
                 }
@@ -186,12 +186,12 @@ impl Server {
                 Ok(None) => return,
                 Ok(Some(count)) if count >= left => return self.write_later(id),
                 Ok(Some(count)) => left -= count,
-                Err(Stop::Blocked) => {
+                Err(NoTransfer::Blocked) => {
                     socket.blocked = true;
                     return self.ask_for_room(id, now);
                 }
-                Err(Stop::Closed | Stop::Gone) => break None,
-                Err(Stop::Failed(why)) => break Some(why),
+                Err(NoTransfer::Closed | NoTransfer::Gone) => break None,
+                Err(NoTransfer::Failed(why)) => break Some(why),
             }
         };
         if self.engine.publishes(id) && !self.engine.needs_its_client(id) {

@@ -29,18 +29,18 @@ pub struct Capabilities {
     /// It has one of the properties of Enhanced RTMP.
     is_enhanced: bool,
     /// The codecs it takes, if it said so; legacy ones are not listed by anybody.
-    video: Option<Codecs>,
-    audio: Option<Codecs>,
+    video: Option<CodecList>,
+    audio: Option<CodecList>,
     flags: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Codecs {
+enum CodecList {
     Any,
     These(Box<[Codec]>),
 }
 
-impl Codecs {
+impl CodecList {
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut codecs = Vec::new();
         for name in names {
@@ -67,7 +67,7 @@ impl Capabilities {
                 map.0.iter().filter(move |(_, mask)| takes(mask)).map(|(name, _)| name.as_str())
             });
             let said = listed.is_some() || map.is_some();
-            said.then(|| Codecs::of(listed.iter().flatten().copied().chain(map.into_iter().flatten())))
+            said.then(|| CodecList::of(listed.iter().flatten().copied().chain(map.into_iter().flatten())))
         };
         let flags = object.number("capsEx").map_or(0, |number| number as u32);
         let is_enhanced = PROPERTIES.iter().any(|name| object.get(name).is_some());
@@ -83,8 +83,8 @@ impl Capabilities {
     pub fn may_take(&self, codec: Codec, kind: Kind) -> bool {
         let legacy = codec == Codec::None || codec.number().is_some();
         match if kind == Kind::Video { &self.video } else { &self.audio } {
-            Some(Codecs::These(codecs)) => legacy || codecs.contains(&codec),
-            Some(Codecs::Any) | None => true,
+            Some(CodecList::These(codecs)) => legacy || codecs.contains(&codec),
+            Some(CodecList::Any) | None => true,
         }
     }
 

@@ -4,7 +4,7 @@ use crate::conf::value::Custom;
 use crate::conf::{Context, Directive, Label, Repeat, Takes};
 
 use super::access;
-use super::access_log::{Format, LogPath};
+use super::access_log::{LogFormat, LogPath};
 use super::added::{AddedHeader, Expires};
 use super::error_page::ErrorPage;
 use super::rewrite::Return;
@@ -206,7 +206,7 @@ pub const DIRECTIVES: &[Directive] = &[
         contexts: &[Context::Http],
         takes: Takes::Custom {
             syntax: "name [escape=default|json|none] text ...",
-            parse: |args| Custom::of(Format::parse_named(args)),
+            parse: |args| Custom::of(LogFormat::parse_named(args)),
         },
         default: "",
         repeat: Repeat::Many,

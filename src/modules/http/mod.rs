@@ -23,7 +23,7 @@ use crate::engine::{
 };
 use crate::http::{Request, ResponseHead};
 
-use access_log::{DELAY, Format, Logs};
+use access_log::{DELAY, LogFormat, Logs};
 use files::lookup::Sources;
 use files::{hls_probe, link_probe};
 use settings::Settings;
@@ -154,15 +154,15 @@ impl Module for Http {
 }
 
 /// The formats of the `http` block.
-fn read_formats(location: &Location<'_>, faults: &mut conf::Faults) -> HashMap<String, Format> {
+fn read_formats(location: &Location<'_>, faults: &mut conf::Faults) -> HashMap<String, LogFormat> {
     let mut formats = HashMap::new();
     for node in location.scope.all("log_format") {
         let Some(name) = node.args.first() else { continue };
-        if formats.insert(name.clone(), node.custom::<Format>()).is_some() {
+        if formats.insert(name.clone(), node.custom::<LogFormat>()).is_some() {
             faults.push(conf::Error::at(node, format!("log_format \"{name}\" stands here twice")));
         }
     }
-    let own = Format::combined().map_err(|why| conf::Error::at(location.scope.node(), why));
+    let own = LogFormat::combined().map_err(|why| conf::Error::at(location.scope.node(), why));
     formats.extend(faults.keep(own).map(|own| ("combined".to_owned(), own)));
     formats
 }

@@ -9,7 +9,7 @@ use super::access_log::Access;
 use super::added::{AddedHeader, Expires};
 use super::error_page::ErrorPages;
 use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
-use super::files::folder::Folder;
+use super::files::folder::LocationFolder;
 use super::rewrite::Rewrite;
 use super::try_files::TryFiles;
 
@@ -17,7 +17,7 @@ use super::try_files::TryFiles;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The folder of its files.
-    pub folder: Option<Folder>,
+    pub folder: Option<LocationFolder>,
     /// The files to look for in a folder.
     pub index: Vec<String>,
     /// The listing of a folder without any of them.
@@ -46,7 +46,7 @@ impl Settings {
         let mut faults = conf::Faults::default();
         let added = scope.all("add_header").into_iter();
         let settings = Self {
-            folder: faults.keep_or_default(Folder::read(location)),
+            folder: faults.keep_or_default(LocationFolder::read(location)),
             index: scope.words("index"),
             listing: scope.flag("autoindex").then(|| read_listing(scope)),
             types: read_types(scope, &mut faults),

@@ -11,7 +11,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// The bytes that a publisher has sent in the present window.
 #[derive(Debug, Clone, Copy)]
-pub struct Meter {
+pub struct BitrateMeter {
     pub publisher: Endpoint,
     window_start: Instant,
     /// Media time at the beginning of the window, and the latest since, milliseconds.
@@ -23,7 +23,7 @@ pub struct Meter {
     is_inherited: bool,
 }
 
-impl Meter {
+impl BitrateMeter {
     /// One that begins with a frame.
     pub fn new(publisher: Endpoint, frame: &Frame, now: Instant) -> Self {
         Self {

@@ -19,9 +19,9 @@ use crate::engine::{
 };
 use crate::media::Frame;
 
-use meter::Meter;
+use meter::BitrateMeter;
 use past_meters::PastMeters;
-use settings::{Limits, parse_bitrate, parse_codecs, parse_resolution};
+use settings::{PublisherLimits, parse_bitrate, parse_codecs, parse_resolution};
 
 /// The module's name, for its timers.
 const NAME: &str = "limits";
@@ -71,9 +71,9 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct PublishLimits {
     /// By application id.
-    apps: Vec<Limits>,
+    apps: Vec<PublisherLimits>,
     /// Of streams whose bitrate is limited.
-    meters: HashMap<StreamId, Meter>,
+    meters: HashMap<StreamId, BitrateMeter>,
     /// Of streams that have ended: publishing again is no way to a new window.
     past: PastMeters,
     /// The timer for the next check of the length of publishes, and when it expires.
@@ -90,7 +90,8 @@ impl Module for PublishLimits {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|application| Limits::new(&application.scope)).collect();
+        self.apps =
+            config.applications.iter().map(|application| PublisherLimits::new(&application.scope)).collect();
         Ok(())
     }
 
@@ -138,7 +139,7 @@ impl Module for PublishLimits {
             let meter = self.meters.entry(id).or_insert_with(|| {
                 let earlier = past.get(stream.app, &stream.name, now);
                 earlier.map_or_else(
-                    || Meter::new(publisher, frame, now),
+                    || BitrateMeter::new(publisher, frame, now),
                     |meter| meter.inherit(publisher, frame),
                 )
             });

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::engine::{AppId, StreamName};
 
-use super::meter::Meter;
+use super::meter::BitrateMeter;
 
 /// Streams that are remembered; the oldest is forgotten for another.
 pub(super) const MAX_REMEMBERED: usize = 4096;
@@ -13,14 +13,14 @@ pub(super) const MAX_REMEMBERED: usize = 4096;
 /// Meters of streams that have ended, by application and name.
 #[derive(Debug, Default)]
 pub struct PastMeters {
-    meters: HashMap<(AppId, StreamName), (Meter, u64)>,
+    meters: HashMap<(AppId, StreamName), (BitrateMeter, u64)>,
     /// In the order of their ends, with the number of the end; those that a later end has replaced included.
     ends: VecDeque<(AppId, StreamName, u64)>,
     last: u64,
 }
 
 impl PastMeters {
-    pub fn remember(&mut self, app: AppId, name: StreamName, meter: Meter, now: Instant) {
+    pub fn remember(&mut self, app: AppId, name: StreamName, meter: BitrateMeter, now: Instant) {
         self.last += 1;
         self.meters.insert((app, name.clone()), (meter, self.last));
         self.ends.push_back((app, name, self.last));
@@ -28,7 +28,7 @@ impl PastMeters {
     }
 
     /// The meter of a stream, if it still counts.
-    pub fn get(&self, app: AppId, name: &StreamName, now: Instant) -> Option<&Meter> {
+    pub fn get(&self, app: AppId, name: &StreamName, now: Instant) -> Option<&BitrateMeter> {
         let meter = self.meters.get(&(app, name.clone())).map(|(meter, _)| meter);
         meter.filter(|meter| meter.left(now).is_some())
     }

@@ -25,7 +25,7 @@ pub struct Limit<T> {
 
 /// The limits of an application; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct PublisherLimits {
     /// Bits a second.
     pub bitrate: Option<Limit<u64>>,
     /// Of one publish.
@@ -35,7 +35,7 @@ pub struct Limits {
     codecs: Option<Limit<Vec<(Kind, Codec)>>>,
 }
 
-impl Limits {
+impl PublisherLimits {
     /// Reads a checked application.
     pub fn new(scope: &Scope<'_>) -> Self {
         fn limit<T>(scope: &Scope<'_>, name: &str, value: Option<T>) -> Option<Limit<T>> {

@@ -70,7 +70,7 @@ fn first_over(
         let payload = vec![0x27; bytes(number)];
         Frame::from_payload(Kind::Video, u64::from(number * media), &payload)
     };
-    let mut meter = Meter::new(Endpoint { session: Default::default(), msid: 1 }, &frame(0), begun);
+    let mut meter = BitrateMeter::new(Endpoint { session: Default::default(), msid: 1 }, &frame(0), begun);
     (0..3000).find(|number| {
         let now = begun + Duration::from_millis(clock(*number).into());
         meter.exceeds(bitrate, &frame(*number), now)
@@ -116,7 +116,7 @@ fn what_ended_publishers_have_used_is_forgotten_with_its_window_and_the_oldest_f
     let begun = Instant::now();
     let frame = Frame::from_payload(Kind::Audio, 0, &[0x2f; 2000]);
     let mut past = PastMeters::default();
-    let mut meter = Meter::new(Endpoint { session: Default::default(), msid: 1 }, &frame, begun);
+    let mut meter = BitrateMeter::new(Endpoint { session: Default::default(), msid: 1 }, &frame, begun);
     assert!(meter.exceeds(1000, &frame, begun));
     let name = |number: usize| StreamName::new(&format!("n{number}")).unwrap();
     for number in 0..=MAX_REMEMBERED {
@@ -138,7 +138,7 @@ fn an_encoder_that_comes_again_with_what_it_has_gathered_is_not_over_its_bitrate
     let begun = Instant::now();
     let publisher = Endpoint { session: Default::default(), msid: 1 };
     let frame = |number: u64| Frame::from_payload(Kind::Video, number * 40, &[0x27; FRAME]);
-    let mut meter = Meter::new(publisher, &frame(0), begun);
+    let mut meter = BitrateMeter::new(publisher, &frame(0), begun);
     let at = |number: u64| begun + Duration::from_millis(number * 40);
     assert!((0..125).all(|number| !meter.exceeds(1_100_000, &frame(number), at(number))));
     // Four seconds without a network come at once, from a media time of zero.

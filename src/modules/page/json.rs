@@ -29,7 +29,7 @@ pub struct App {
 
 /// A live stream.
 #[derive(Debug, Serialize)]
-pub struct Live<'a> {
+pub struct LiveStream<'a> {
     pub app: &'a str,
     pub name: &'a str,
     /// Since its first publisher began, ms.
@@ -38,8 +38,8 @@ pub struct Live<'a> {
     pub bytes_in: u64,
     /// RTMP players.
     pub players: usize,
-    pub video: Video,
-    pub audio: Audio,
+    pub video: VideoFacts,
+    pub audio: AudioFacts,
     pub rtmp_port: u16,
     /// The path of its playlist on this server.
     pub hls: Option<String>,
@@ -51,7 +51,7 @@ pub struct Live<'a> {
 
 /// The picture of a live stream; zeros are not known.
 #[derive(Debug, Serialize)]
-pub struct Video {
+pub struct VideoFacts {
     /// "H.264 High"; empty if there is none.
     codec: String,
     width: u32,
@@ -64,7 +64,7 @@ pub struct Video {
 
 /// The sound of a live stream; zeros are not known.
 #[derive(Debug, Serialize)]
-pub struct Audio {
+pub struct AudioFacts {
     /// "AAC LC"; empty if there is none.
     codec: String,
     sample_rate: u32,
@@ -74,14 +74,14 @@ pub struct Audio {
 
 /// A stream that has ended and whose publisher is waited for.
 #[derive(Debug, Serialize)]
-pub struct Waiting<'a> {
+pub struct WaitingStream<'a> {
     pub app: &'a str,
     pub name: &'a str,
     /// The rest of the wait, ms.
     pub ends_in_ms: u64,
 }
 
-impl Video {
+impl VideoFacts {
     pub fn new(codec: &StreamFacts, key_interval: Option<Duration>, has_hls: bool) -> Self {
         Self {
             codec: joined(codec.video_codec.name(Kind::Video), codec.video_profile),
@@ -94,7 +94,7 @@ impl Video {
     }
 }
 
-impl Audio {
+impl AudioFacts {
     pub fn new(codec: &StreamFacts, has_hls: bool) -> Self {
         Self {
             codec: joined(codec.audio_codec.name(Kind::Audio), codec.audio_profile),
@@ -116,7 +116,7 @@ pub fn begin<'a>(apps: impl Iterator<Item = &'a App>, total: usize) -> String {
 }
 
 /// Goes from the live streams to those that have ended and are waited for, `total` in all.
-pub fn push_waiting<'a>(text: &mut String, waiting: impl Iterator<Item = Waiting<'a>>, total: usize) {
+pub fn push_waiting<'a>(text: &mut String, waiting: impl Iterator<Item = WaitingStream<'a>>, total: usize) {
     // Writing to a String cannot fail.
     let _ = write!(text, r#"],"waiting_total":{total},"waiting":["#);
     push_all(text, waiting);
@@ -156,14 +156,14 @@ mod tests {
             ..StreamFacts::default()
         };
         let none = StreamFacts { frame_rate: f64::NAN, ..StreamFacts::default() };
-        let live = |name, codec, hls: Option<&str>, warnings: &'static [&str]| Live {
+        let live = |name, codec, hls: Option<&str>, warnings: &'static [&str]| LiveStream {
             app: &app.name,
             name,
             uptime_ms: 1500,
             bytes_in: 7,
             players: 2,
-            video: Video::new(codec, hls.map(|_| Duration::from_millis(1980)), app.has_hls),
-            audio: Audio::new(codec, app.has_hls),
+            video: VideoFacts::new(codec, hls.map(|_| Duration::from_millis(1980)), app.has_hls),
+            audio: AudioFacts::new(codec, app.has_hls),
             rtmp_port: app.rtmp_port,
             hls: hls.map(str::to_owned),
             ends_in_ms: None,
@@ -171,7 +171,7 @@ mod tests {
         };
         let mut text = begin([&app].into_iter(), 2);
         push(&mut text, &live("a", &codec, Some("/hls/a.m3u8"), &[]), false);
-        let lost = Live {
+        let lost = LiveStream {
             ends_in_ms: Some(9000),
             ..live("b\"\u{1}", &none, None, &["HLS has no \"URL\"", "far apart"])
         };
@@ -179,7 +179,7 @@ mod tests {
         push_waiting(
             &mut text,
             [("c", 1), ("d", 2)]
-                .map(|(name, ends_in_ms)| Waiting { app: "live", name, ends_in_ms })
+                .map(|(name, ends_in_ms)| WaitingStream { app: "live", name, ends_in_ms })
                 .into_iter(),
             3,
         );

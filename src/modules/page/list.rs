@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{AppId, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
 use super::documents::document;
-use super::json::{self, App, Audio, Live, Video, Waiting};
+use super::json::{self, App, AudioFacts, LiveStream, VideoFacts, WaitingStream};
 
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
@@ -15,7 +15,7 @@ pub const MAX_LISTED: usize = 500;
 /// A list that is being made: the streams are gone through, and the first of them by application and name are
 /// written.
 #[derive(Debug)]
-pub struct List {
+pub struct StreamList {
     /// By application id.
     apps: Rc<[App]>,
     /// By application id.
@@ -40,24 +40,24 @@ enum Stage {
     },
 }
 
-impl List {
+impl StreamList {
     /// The list of all streams; `playlists` are those of the page's server.
     pub fn new(apps: Rc<[App]>, playlists: Rc<[Option<Playlists>]>) -> Self {
         let stage = Stage::Reading { slot: 0, total: 0, first: BinaryHeap::new() };
         Self { apps, playlists, stage }
     }
 
-    fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<Live<'a>> {
+    fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
         let (app, name, now) = (self.apps.get(stream.app.0)?, stream.name.as_str(), cx.now.instant);
         let started = stream.started.unwrap_or(now);
-        Some(Live {
+        Some(LiveStream {
             app: &app.name,
             name,
             uptime_ms: milliseconds(now.saturating_duration_since(started)),
             bytes_in: stream.bytes_in,
             players: stream.players.len(),
-            video: Video::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
-            audio: Audio::new(&stream.facts, app.has_hls),
+            video: VideoFacts::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
+            audio: AudioFacts::new(&stream.facts, app.has_hls),
             rtmp_port: app.rtmp_port,
             hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
@@ -66,7 +66,7 @@ impl List {
     }
 }
 
-impl Compose for List {
+impl Compose for StreamList {
     fn step(&mut self, cx: &Ctx) -> Option<HttpReply> {
         match &mut self.stage {
             Stage::Reading { slot, total, first } => {
@@ -115,7 +115,7 @@ impl Compose for List {
 }
 
 /// The streams that have ended and whose publishers are waited for, in the order of their names.
-fn waiting<'a>(apps: &'a [App], cx: &'a Ctx) -> impl Iterator<Item = Waiting<'a>> {
+fn waiting<'a>(apps: &'a [App], cx: &'a Ctx) -> impl Iterator<Item = WaitingStream<'a>> {
     let now = cx.now.instant;
     let left = move |until: Instant| milliseconds(until.saturating_duration_since(now));
     let mut by_name: Vec<_> =
@@ -123,7 +123,7 @@ fn waiting<'a>(apps: &'a [App], cx: &'a Ctx) -> impl Iterator<Item = Waiting<'a>
     by_name.sort_unstable();
     let waiting = by_name.into_iter().flat_map(move |(app, id)| {
         let streams = cx.awaited.of(id, now);
-        streams.map(move |(name, until)| Waiting { app, name, ends_in_ms: left(until) })
+        streams.map(move |(name, until)| WaitingStream { app, name, ends_in_ms: left(until) })
     });
     waiting.take(MAX_LISTED)
 }

@@ -16,7 +16,7 @@ use crate::http::{Method, path};
 
 use documents::{Asset, html, script, style};
 use json::App;
-use list::List;
+use list::StreamList;
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "page",
@@ -73,7 +73,7 @@ impl Module for Page {
             Asset::Script => script(),
             Asset::Style => style(),
             Asset::Streams => {
-                let list = List::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists));
+                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists));
                 return Some(Answer::Later(Box::new(list)));
             }
             Asset::Redirect => HttpReply::error(301).with("Location", path::encode(&settings.base)),

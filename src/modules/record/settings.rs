@@ -61,7 +61,7 @@ pub enum Trigger {
 
 /// When a file ends and the next one begins; 0 is never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct FileLimits {
     /// Bytes of the file.
     pub size: u64,
     /// Frames of video, or of audio without video.
@@ -78,7 +78,7 @@ pub struct Settings {
     pub selection: Selection,
     pub trigger: Trigger,
     /// When its files end.
-    pub limits: Limits,
+    pub limits: FileLimits,
     /// It appends to a file that is there.
     pub append: bool,
     /// Its files are locked.
@@ -118,7 +118,7 @@ impl Settings {
             recorder: recorder.to_owned(),
             selection,
             trigger: if has("manual") { Trigger::Requested } else { Trigger::Always },
-            limits: Limits {
+            limits: FileLimits {
                 size: scope.size("record_max_size"),
                 frames: scope.number("record_max_frames"),
                 interval: scope.custom("record_interval"),

@@ -10,16 +10,16 @@ use super::Record;
 use super::file::contents::{Contents, Entry};
 use super::file::names::Names;
 use super::file::open::{OpenFiles, Opened};
-use super::file::script::{Script, Stage};
+use super::file::script::{FileStage, Script};
 use super::file::search::Search;
 use super::file::{FileState, Output};
-use super::settings::{Limits, Settings};
+use super::settings::{FileLimits, Settings};
 use crate::conf::{Scope, Tree, check};
 use crate::engine::{Module, Now, StreamFacts, directive_table};
 use crate::media::{Frame, Kind, flv};
 use crate::test_folder::Folder;
 
-const UNLIMITED: Limits = Limits { size: 0, frames: 0, interval: None };
+const UNLIMITED: FileLimits = FileLimits { size: 0, frames: 0, interval: None };
 
 /// A folder of recordings.
 struct Recordings(Folder);
@@ -142,7 +142,7 @@ fn a_long_file_that_lacks_its_end_is_gone_through_from_the_last_known_key_frame(
     }
     let script = Script::new("live/cam", None, &StreamFacts::default());
     let mut head = flv::file_header(false, true).to_vec();
-    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&contents, AT + 199_999, Stage::Growing));
+    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&contents, AT + 199_999, FileStage::Growing));
     let file = fs::File::create(recordings.0.join("cam.flv")).unwrap();
     file.write_all_at(&head, 0).unwrap();
     let end = [tag(49_960), tag(50_000), tag(50_040), tag(50_080)[..20].to_vec()].concat();
@@ -237,7 +237,7 @@ fn no_file_is_opened_twice() {
 fn write_file(recordings: &Recordings, name: &str, identity: &str, rest: &[u8]) -> u64 {
     let script = Script::new(identity, None, &StreamFacts::default());
     let mut head = flv::file_header(true, false).to_vec();
-    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&Contents::none(), 0, Stage::Growing));
+    flv::write_tag(&mut head, Kind::Data, 0, &script.payload(&Contents::none(), 0, FileStage::Growing));
     fs::write(recordings.0.join(name), [&head, rest].concat()).unwrap();
     head.len() as u64
 }
@@ -313,7 +313,7 @@ fn a_head_full_of_places_where_nothing_is_is_looked_through_in_steps() {
     }
     let script = Script::new("live/cam", None, &StreamFacts::default());
     let mut file = flv::file_header(true, false).to_vec();
-    flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&contents, 30_000, Stage::Growing));
+    flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&contents, 30_000, FileStage::Growing));
     file.extend(sound(&[0xff; 20_000]));
     fs::write(recordings.0.join("cam.flv"), &file).unwrap();
     let (opened, steps) = recordings.find(&mut OpenFiles::default());

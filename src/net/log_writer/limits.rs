@@ -28,7 +28,7 @@ impl CallSite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Written,
-    /// The first of its place that is left out in this period: its text is to be given to [`Limits::describe`].
+    /// The first of its place that is left out in this period: its text is to be given to [`LineLimits::describe`].
     FirstLeftOut,
     LeftOut,
 }
@@ -45,7 +45,7 @@ pub struct LeftOut {
 
 /// The lines of all places in their current periods.
 #[derive(Debug, Default)]
-pub struct Limits {
+pub struct LineLimits {
     periods: HashMap<CallSite, Period>,
     due: Option<Instant>,
 }
@@ -57,8 +57,8 @@ struct Period {
     left_out: Option<LeftOut>,
 }
 
-impl Limits {
-    /// Counts a line. [`Limits::take_due`] comes first.
+impl LineLimits {
+    /// Counts a line. [`LineLimits::take_due`] comes first.
     pub fn admit(&mut self, site: CallSite, level: Level, now: Instant) -> Admission {
         let site = self.counted_as(site, now);
         let fresh = || Period { ends: now + PERIOD, lines: 0, left_out: None };
@@ -140,7 +140,7 @@ mod tests {
     }
 
     /// Admits lines of a place; returns how many were written.
-    fn written(limits: &mut Limits, site: CallSite, lines: u32, now: Instant) -> usize {
+    fn written(limits: &mut LineLimits, site: CallSite, lines: u32, now: Instant) -> usize {
         let admissions = (0..lines).map(|_| limits.admit(site, Level::Info, now));
         admissions.filter(|admission| *admission == Admission::Written).count()
     }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn twenty_lines_a_second_of_a_place_are_written_and_the_rest_is_counted() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         assert_eq!(written(&mut limits, site(1), 20, now), 20);
         assert_eq!(limits.due(), None, "nothing has been left out");
         assert_eq!(limits.admit(site(1), Level::Warn, now), Admission::FirstLeftOut);
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn places_do_not_count_against_each_other() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         assert_eq!(written(&mut limits, site(1), 50, now), 20);
         let later = now + PERIOD / 2;
         assert_eq!(written(&mut limits, site(2), 30, later), 20);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_slow_place_is_never_cut() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         for second in 0..100 {
             assert_eq!(written(&mut limits, site(1), 20, now + PERIOD * second), 20);
         }
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn what_is_left_out_when_the_log_ends_is_counted_too() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         written(&mut limits, site(1), 50, now);
         assert_eq!(counts(&limits.take_all()), [30]);
     }
 
     #[test]
     fn more_places_than_are_counted_share_one_count() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         let most = MAX_CALL_SITES as u32;
         for line in 0..most {
             assert_eq!(written(&mut limits, site(line), 1, now), 1);
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_long_example_is_cut_between_two_characters() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (LineLimits::default(), Instant::now());
         written(&mut limits, site(1), 21, now);
         limits.describe(site(1), format!("a{}", "\u{e4}".repeat(200)));
         assert_eq!(limits.take_all()[0].example.len(), 255);

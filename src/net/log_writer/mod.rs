@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Record};
 
-use limits::{Admission, CallSite, LeftOut, Limits};
+use limits::{Admission, CallSite, LeftOut, LineLimits};
 pub use output::Format;
 use output::Output;
-use queue::Queue;
+use queue::LineQueue;
 
 /// The longest wait for a line to be written before there is a thread: nobody may read the log.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -46,8 +46,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    queue: Queue,
-    limits: Limits,
+    queue: LineQueue,
+    limits: LineLimits,
     /// Until the thread takes it.
     output: Option<Output>,
 }
@@ -57,7 +57,7 @@ impl LogWriter {
     /// for the order of all.
     pub fn new(file: Box<dyn AsFd + Send>, level: LevelFilter, format: Format) -> Self {
         let output = Some(Output::new(file, format));
-        let state = State { queue: Queue::new(format), limits: Limits::default(), output };
+        let state = State { queue: LineQueue::new(format), limits: LineLimits::default(), output };
         let (has_work, is_idle) = (Condvar::new(), Condvar::new());
         let is_complete = level > LevelFilter::Info;
         Self(Arc::new(Shared { format, is_complete, state: Mutex::new(state), has_work, is_idle }))

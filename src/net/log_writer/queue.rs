@@ -15,14 +15,14 @@ const MAX_KEPT: usize = 16 * 1024;
 
 /// The queue. Whoever writes takes all that waits, and says when it has been written.
 #[derive(Debug)]
-pub struct Queue {
+pub struct LineQueue {
     waiting: Vec<u8>,
     being_written: usize,
     dropped: u64,
     format: Format,
 }
 
-impl Queue {
+impl LineQueue {
     /// `format` makes the line that says how many lines have been dropped.
     pub fn new(format: Format) -> Self {
         Self { waiting: Vec::new(), being_written: 0, dropped: 0, format }
@@ -82,8 +82,8 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn queue() -> Queue {
-        Queue::new(|_, text| format!("{text}\n"))
+    fn queue() -> LineQueue {
+        LineQueue::new(|_, text| format!("{text}\n"))
     }
 
     fn text(buffer: &[u8]) -> &str {

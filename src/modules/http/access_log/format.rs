@@ -14,7 +14,7 @@ const MAX_LINE: usize = 16 * 1024;
 
 /// The format of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Format {
+pub struct LogFormat {
     template: Template,
     escape: Escape,
 }
@@ -30,7 +30,7 @@ enum Escape {
     None,
 }
 
-impl Format {
+impl LogFormat {
     /// nginx's own format.
     pub fn combined() -> Result<Self, String> {
         Self::parse(&[COMBINED.to_owned()])

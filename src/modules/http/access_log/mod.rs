@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{self, Node, Place, Scope, value};
 use crate::engine::files::log_file;
 
-pub use format::Format;
+pub use format::LogFormat;
 
 /// The time after which lines are written.
 pub const DELAY: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// All log files, each once, however many locations write to it.
 #[derive(Debug, Default)]
-pub struct Logs(Vec<LogFile>);
+pub struct Logs(Vec<AccessLogFile>);
 
 /// A log file: a position in [`Logs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub struct Access {
     /// The file.
     pub log: LogId,
     /// The format of its lines.
-    pub format: Format,
+    pub format: LogFormat,
 }
 
 #[derive(Debug)]
-struct LogFile {
+struct AccessLogFile {
     path: PathBuf,
     /// The first directive that names it.
     origin: Place,
@@ -60,7 +60,7 @@ impl Logs {
     pub fn read(
         &mut self,
         scope: &Scope<'_>,
-        formats: &HashMap<String, Format>,
+        formats: &HashMap<String, LogFormat>,
     ) -> Result<Vec<Access>, conf::Error> {
         let mut all = Vec::new();
         for node in scope.all("access_log") {
@@ -77,7 +77,14 @@ impl Logs {
         let known = self.0.iter().position(|log| log.path == path);
         LogId(known.unwrap_or_else(|| {
             let (path, origin) = (path.to_owned(), Place::of(node));
-            self.0.push(LogFile { path, origin, file: None, waiting: Vec::new(), lost: 0, complained: None });
+            self.0.push(AccessLogFile {
+                path,
+                origin,
+                file: None,
+                waiting: Vec::new(),
+                lost: 0,
+                complained: None,
+            });
             self.0.len() - 1
         }))
     }
@@ -121,7 +128,7 @@ impl Logs {
     }
 }
 
-impl LogFile {
+impl AccessLogFile {
     /// Begins the file anew if it has been moved or removed, as those who rotate logs do.
     fn reopen(&mut self) {
         let is_other =

@@ -66,7 +66,7 @@ struct Entry {
 
 /// A list that is being made: the folder is read, then the entries are written, some in each step.
 #[derive(Debug)]
-pub struct List {
+pub struct FolderList {
     listing: Listing,
     /// The folder's path in URLs.
     path: String,
@@ -95,7 +95,7 @@ pub fn head(format: ListFormat) -> ResponseHead {
         .with("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'")
 }
 
-impl List {
+impl FolderList {
     /// The list of an open folder that has this path, to be sent with this head. It has two descriptors as long as it is
     /// made.
     pub fn new(
@@ -134,7 +134,7 @@ impl List {
     }
 }
 
-impl Compose for List {
+impl Compose for FolderList {
     fn step(&mut self, _cx: &Ctx) -> Option<HttpReply> {
         match &mut self.stage {
             Stage::Reading { names, entries } => {
@@ -237,7 +237,7 @@ fn push_line(page: &mut String, entry: &Entry, sizes: Sizes, zone: &TimeZone) {
 
 /// An entry as nginx has it in JSON.
 #[derive(Debug, Serialize)]
-struct Object<'a> {
+struct JsonEntry<'a> {
     name: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -248,7 +248,7 @@ struct Object<'a> {
 
 fn push_object(list: &mut String, entry: &Entry, follows: bool) {
     let (kind, size) = if entry.is_folder { ("directory", None) } else { ("file", Some(entry.size)) };
-    let object = Object { name: &entry.name, kind, mtime: timestamp(entry.modified).to_string(), size };
+    let object = JsonEntry { name: &entry.name, kind, mtime: timestamp(entry.modified).to_string(), size };
     list.push_str(if follows { ",\n" } else { "" });
     list.push_str(&json::to_string(&object));
 }

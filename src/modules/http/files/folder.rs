@@ -11,7 +11,7 @@ use crate::modules::http::template::{Template, View, When};
 /// The folder of a location's files. The part with variables is looked up as a path that a client sends is:
 /// without links and hidden names, so nothing that a client says leads out of the part before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub struct LocationFolder {
     /// The folder up to the first variable; trusted. (Or the one file.)
     base: PathBuf,
     /// The rest of it.
@@ -30,7 +30,7 @@ enum Join {
     Nothing,
 }
 
-impl Folder {
+impl LocationFolder {
     /// The folder of a location; none if it has none.
     pub fn read(location: &Location<'_>) -> Result<Option<Self>, conf::Error> {
         // Only a location has an alias; a root in it, or around it, is then not its folder.
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::engine::HttpRequest;
 
-    fn located(folder: &Folder, path: &str) -> Option<(String, String)> {
+    fn located(folder: &LocationFolder, path: &str) -> Option<(String, String)> {
         let mut request = HttpRequest::for_test("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
         request.captures = vec![path.to_owned(), "../x".to_owned()];
         let view = View { request: &request, server_name: "", done: None };
@@ -104,9 +104,9 @@ mod tests {
         Some((base.to_str()?.to_owned(), rest.into_owned()))
     }
 
-    fn folder(text: &str, join: Join) -> Folder {
+    fn folder(text: &str, join: Join) -> LocationFolder {
         let (base, rest) = split_at_variable(text);
-        Folder { base: base.into(), rest: Template::parse(rest, When::Request).unwrap(), join }
+        LocationFolder { base: base.into(), rest: Template::parse(rest, When::Request).unwrap(), join }
     }
 
     fn found(base: &str, rest: &str) -> Option<(String, String)> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::conf::FindingKind;
 use crate::engine::{Config, Probe};
 
-use super::folder::Folder;
+use super::folder::LocationFolder;
 use crate::modules::http::settings::Settings;
 
 /// Entries of a folder that are looked at; the link that is reported is an example.
@@ -17,7 +17,7 @@ const MAX_LOOKED_AT: usize = 1024;
 pub fn probe(config: &Config<'_>, settings: &[Settings], probe: &mut Probe) {
     let mut seen = HashSet::new();
     for (location, settings) in config.locations.iter().zip(settings) {
-        let Some(folder) = settings.folder.as_ref().map(Folder::trusted) else { continue };
+        let Some(folder) = settings.folder.as_ref().map(LocationFolder::trusted) else { continue };
         let Some(link) = Some(folder).filter(|folder| seen.insert(*folder)).and_then(link_in) else {
             continue;
         };

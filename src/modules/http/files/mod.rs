@@ -137,7 +137,7 @@ fn index(
     }
     let Some(listing) = settings.listing else { return Answer::Reply(HttpReply::error(403)) };
     let head = with_defaults(settings, request, path, autoindex::head(listing.format));
-    match autoindex::List::new(listing, folder, (path, head), sources.descriptors) {
+    match autoindex::FolderList::new(listing, folder, (path, head), sources.descriptors) {
         Ok(list) => Answer::Later(Box::new(list)),
         Err(errno) => Answer::Reply(lookup::failure(path, errno)),
     }

@@ -24,10 +24,10 @@ use crate::engine::files::with_path;
 use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
 use crate::media::{Frame, Kind, Role, Slices};
 use crate::modules::record::interval::Deadline;
-use crate::modules::record::settings::Limits;
+use crate::modules::record::settings::FileLimits;
 use contents::Contents;
 use open::{FileId, Opened, id_of};
-use script::{Script, Stage};
+use script::{FileStage, Script};
 
 /// Bytes gathered before they are written.
 const PIECE: usize = 64 * 1024;
@@ -138,7 +138,7 @@ impl IntervalEnd {
 
 impl Output {
     /// Begins a file, or appends to it. Nothing is written yet.
-    pub fn new(opened: Opened, script: Script, limits: Limits, now: Now) -> Self {
+    pub fn new(opened: Opened, script: Script, limits: FileLimits, now: Now) -> Self {
         let mut output = Self {
             file: opened.file,
             path: opened.path,
@@ -166,7 +166,7 @@ impl Output {
             state => state,
         };
         match opened.tail {
-            None => output.buffer = output.head(Stage::Growing),
+            None => output.buffer = output.head(FileStage::Growing),
             Some(tail) => {
                 output.offset = tail.time + APPEND_GAP;
                 output.written = tail.size;
@@ -255,7 +255,7 @@ impl Output {
             // Another file may have its path.
             if self.locate() == FileState::Kept { std::fs::remove_file(&self.path) } else { Ok(()) }
         } else {
-            self.write_head(Stage::Complete)
+            self.write_head(FileStage::Complete)
         };
         gathered.and(last).map_err(|error| with_path(&self.path, &error))?;
         let (length, size) = (Duration::from_millis(self.contents.duration), self.written);
@@ -273,7 +273,7 @@ impl Output {
     }
 
     /// True if the next file is to begin with this frame.
-    pub fn ends_before(&self, frame: &Frame, limits: Limits, now: Now) -> bool {
+    pub fn ends_before(&self, frame: &Frame, limits: FileLimits, now: Now) -> bool {
         if !self.is_entry(frame) {
             return false;
         }
@@ -283,7 +283,7 @@ impl Output {
 
     /// True if a group of pictures as large as the largest so far stays below the limits. With an interval the file
     /// may end within a group, see [`Output::is_full`].
-    fn has_room_for_group(&self, frame: &Frame, limits: Limits) -> bool {
+    fn has_room_for_group(&self, frame: &Frame, limits: FileLimits) -> bool {
         let (size, frames) = (self.size(), self.groups.frames());
         let (more_bytes, more_frames) = self.groups.next_group(size, tag_length(frame));
         let fits = |sum, limit| limit == 0 || sum <= limit;
@@ -293,7 +293,7 @@ impl Output {
 
     /// True if the file has reached a limit within its interval before this frame, so that nothing is recorded until
     /// the interval ends. Without an interval, the next file begins instead: see [`Output::ends_before`].
-    pub fn is_full(&self, frame: &Frame, limits: Limits) -> bool {
+    pub fn is_full(&self, frame: &Frame, limits: FileLimits) -> bool {
         // The rest of a picture belongs to what is there, and a file has one picture at least.
         let begins = frame.role != Role::Header && !matches!(frame.slices, Slices::Continue { .. });
         let frames = self.groups.frames();
@@ -392,7 +392,7 @@ impl Output {
 
     fn write_gathered(&mut self) -> io::Result<()> {
         if self.written == 0 {
-            let head = self.head(Stage::Growing);
+            let head = self.head(FileStage::Growing);
             if let Some(place) = self.buffer.get_mut(..head.len()) {
                 place.copy_from_slice(&head);
             }
@@ -427,15 +427,15 @@ impl Output {
             return Ok(());
         }
         (self.head_at, self.head_size) = (now, self.written);
-        self.write_head(Stage::Growing)
+        self.write_head(FileStage::Growing)
     }
 
-    fn write_head(&self, stage: Stage) -> io::Result<()> {
+    fn write_head(&self, stage: FileStage) -> io::Result<()> {
         self.file.write_all_at(&self.head(stage), 0)
     }
 
     /// The file header and the first tag, always of the same length; nothing if they are not ours to write.
-    fn head(&self, stage: Stage) -> Vec<u8> {
+    fn head(&self, stage: FileStage) -> Vec<u8> {
         let Some(script) = &self.script else { return Vec::new() };
         let mut head = Vec::with_capacity(FILE_HEADER + TAG_HEADER + script.len() + 4);
         head.extend(flv::file_header(self.contents.audio.is_some(), self.contents.video.is_some()));

@@ -47,7 +47,7 @@ const FILLER: &str = "filler";
 
 /// The stage of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum FileStage {
     /// Players find out the duration by the last tag.
     Growing,
     /// It has its duration.
@@ -90,7 +90,7 @@ impl Script {
         }
         let identity = stored(identity).to_owned();
         let mut script = Self { identity, properties, length: 0 };
-        script.length = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len() + ROOM;
+        script.length = script.encode(&Contents::none(), 0, FileStage::Growing, (0, 0)).len() + ROOM;
         script
     }
 
@@ -118,7 +118,7 @@ impl Script {
             length: payload.len(),
         };
         // Whatever looks like it and has not its length is somebody else's.
-        let empty = script.encode(&Contents::none(), 0, Stage::Growing, (0, 0)).len();
+        let empty = script.encode(&Contents::none(), 0, FileStage::Growing, (0, 0)).len();
         let is_ours = object.get(PADDING).is_some() && object.get(FILLER).is_some();
         (is_ours && empty + ROOM == payload.len()).then_some((script, contents, size))
     }
@@ -140,7 +140,7 @@ impl Script {
     }
 
     /// The payload, always of the same length, for a file of so many bytes.
-    pub fn payload(&self, contents: &Contents, size: u64, stage: Stage) -> Vec<u8> {
+    pub fn payload(&self, contents: &Contents, size: u64, stage: FileStage) -> Vec<u8> {
         let bare = self.encode(contents, size, stage, (0, 0)).len();
         let missing = self.length.saturating_sub(bare);
         let payload = self.encode(contents, size, stage, (missing / NUMBER, missing % NUMBER));
@@ -149,7 +149,7 @@ impl Script {
     }
 
     /// The payload with so many numbers and bytes of padding.
-    fn encode(&self, contents: &Contents, size: u64, stage: Stage, padding: (usize, usize)) -> Vec<u8> {
+    fn encode(&self, contents: &Contents, size: u64, stage: FileStage, padding: (usize, usize)) -> Vec<u8> {
         let entries = contents.index.entries();
         let list = |number: fn(&Entry) -> f64| {
             Value::StrictArray(entries.iter().map(|entry| Value::Number(number(entry))).collect())
@@ -158,7 +158,7 @@ impl Script {
             ("filepositions".into(), list(|entry| entry.position as f64)),
             ("times".into(), list(|entry| entry.time as f64 / 1000.0)),
         ]);
-        let duration = if stage == Stage::Complete { contents.duration } else { 0 };
+        let duration = if stage == FileStage::Complete { contents.duration } else { 0 };
         let mut object = Object::default()
             .with("duration", duration as f64 / 1000.0)
             .with("filesize", size as f64)
@@ -243,8 +243,8 @@ mod tests {
         let published = Object::default().with("width", 640.0).with("duration", 7.0).with("encoder", "x");
         let metadata = amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(published)]);
         let script = script(Some(&metadata));
-        let first = script.payload(&Contents::none(), 0, Stage::Growing);
-        let last = script.payload(&full(), 99, Stage::Complete);
+        let first = script.payload(&Contents::none(), 0, FileStage::Growing);
+        let last = script.payload(&full(), 99, FileStage::Complete);
         assert_eq!((first.len(), last.len()), (script.len(), script.len()));
         let values = amf0::decode(&last).unwrap();
         let object = values[1].as_object().unwrap();
@@ -278,7 +278,7 @@ mod tests {
         let facts = StreamFacts { width: 160, height: 120, ..StreamFacts::default() };
         let script = Script::new("live/cam", None, &facts);
         for contents in [Contents::none(), full()] {
-            let payload = script.payload(&contents, 4711, Stage::Complete);
+            let payload = script.payload(&contents, 4711, FileStage::Complete);
             let (again, learnt, size) = Script::read(&payload).unwrap();
             assert_eq!((&again, size), (&script, 4711));
             assert!(again.is_of("live/cam") && !again.is_of("live/cam1"));
@@ -287,7 +287,7 @@ mod tests {
                 (learnt.duration, learnt.audio, learnt.video),
                 (contents.duration, contents.audio, contents.video)
             );
-            assert_eq!(again.payload(&learnt, 4711, Stage::Complete), payload);
+            assert_eq!(again.payload(&learnt, 4711, FileStage::Complete), payload);
             assert!(Script::read(&payload[..payload.len() - 1]).is_none());
         }
         let other = Object::default().with("duration", 1.0).with("filesize", 1.0);
@@ -298,8 +298,11 @@ mod tests {
     fn an_identity_of_two_strings_is_read_back() {
         let long = format!("live/{}", "%20".repeat(100));
         for identity in [&*long, &long[..255], "live/cam"] {
-            let payload =
-                Script::new(identity, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
+            let payload = Script::new(identity, None, &StreamFacts::default()).payload(
+                &full(),
+                4711,
+                FileStage::Complete,
+            );
             let (again, ..) = Script::read(&payload).unwrap();
             assert!(again.is_of(identity) && !again.is_of(&format!("{long}x")), "{}", again.identity);
             let values = amf0::decode(&payload).unwrap();
@@ -312,7 +315,7 @@ mod tests {
     fn an_identity_that_is_longer_than_a_head_has_room_for_is_its_own() {
         let long = format!("live/cam {}", "r".repeat(600));
         let payload =
-            Script::new(&long, None, &StreamFacts::default()).payload(&full(), 4711, Stage::Complete);
+            Script::new(&long, None, &StreamFacts::default()).payload(&full(), 4711, FileStage::Complete);
         let (again, ..) = Script::read(&payload).unwrap();
         assert!(again.is_of(&long) && !again.is_of("live/cam") && !again.is_of(&long.replace("cam", "dog")));
         assert_eq!(again.identity, stored(&long));
@@ -322,10 +325,10 @@ mod tests {
     fn times_out_of_this_world_are_not_believed() {
         let mut contents = full();
         contents.duration = u64::MAX;
-        assert!(Script::read(&script(None).payload(&contents, 4711, Stage::Complete)).is_none());
+        assert!(Script::read(&script(None).payload(&contents, 4711, FileStage::Complete)).is_none());
         contents.duration = 1000;
         contents.index = Index::new(vec![Entry { time: u64::MAX, position: 13 }]);
-        let payload = script(None).payload(&contents, 4711, Stage::Complete);
+        let payload = script(None).payload(&contents, 4711, FileStage::Complete);
         assert_eq!(Script::read(&payload).unwrap().1.index.entries(), []);
     }
 

@@ -25,7 +25,7 @@ pub struct Search {
     /// The number of names that have been tried.
     tried: usize,
     /// The file that is being examined.
-    candidate: Option<Candidate>,
+    candidate: Option<Examined>,
     scanned: u64,
     /// The stream, as log lines name it.
     stream: String,
@@ -39,7 +39,7 @@ pub struct Search {
 
 /// A file that may be appended to: it counts as open, and is locked if it is to be.
 #[derive(Debug)]
-struct Candidate {
+struct Examined {
     file: File,
     path: PathBuf,
     id: FileId,
@@ -95,7 +95,7 @@ impl Search {
     }
 
     /// Opens a file that is there; `None` if it is not to be appended to.
-    fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Candidate> {
+    fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Examined> {
         let opened = open(File::options().read(true).write(true), &path);
         let (file, metadata) = opened.inspect_err(|error| self.log_refusal(&path, error)).ok()?;
         let id = id_of(&metadata);
@@ -105,7 +105,7 @@ impl Search {
         let locked = if self.lock { lock_file(&file) } else { Ok(()) };
         let examined = locked.and_then(|()| Examination::begin(&file, &self.identity));
         match examined {
-            Ok(Ok(examination)) => return Some(Candidate { file, path, id, examination }),
+            Ok(Ok(examination)) => return Some(Examined { file, path, id, examination }),
             Ok(Err(Refusal::AnotherRecording)) => {}
             Ok(Err(Refusal::Foreign(why))) => self.log_refusal(&path, &why),
             Err(error) => self.log_refusal(&path, &error),
@@ -116,7 +116,7 @@ impl Search {
 
     /// Examines a file for one step, and opens it if that was the last. If there is more to do, it stays the
     /// candidate.
-    fn examine(&mut self, mut candidate: Candidate, files: &mut OpenFiles) -> io::Result<Option<Opened>> {
+    fn examine(&mut self, mut candidate: Examined, files: &mut OpenFiles) -> io::Result<Option<Opened>> {
         let before = candidate.examination.scanned();
         let result = candidate.examination.step(&candidate.file);
         self.scanned += candidate.examination.scanned() - before;
@@ -140,8 +140,8 @@ impl Search {
     }
 
     /// Cuts a torn end off.
-    fn open(&self, candidate: Candidate, found: Found, files: &mut OpenFiles) -> io::Result<Opened> {
-        let Candidate { file, path, id, .. } = candidate;
+    fn open(&self, candidate: Examined, found: Found, files: &mut OpenFiles) -> io::Result<Opened> {
+        let Examined { file, path, id, .. } = candidate;
         let (size, tail) = match found {
             Found::Nothing => (0, None),
             Found::Recording(tail) => (tail.size, Some(tail)),
@@ -156,7 +156,7 @@ impl Search {
         Ok(Opened { file, path, tail, id })
     }
 
-    fn refuse(&self, candidate: &Candidate, why: &dyn Display, files: &mut OpenFiles) {
+    fn refuse(&self, candidate: &Examined, why: &dyn Display, files: &mut OpenFiles) {
         files.close(candidate.id);
         self.log_refusal(&candidate.path, why);
     }

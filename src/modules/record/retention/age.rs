@@ -19,12 +19,12 @@ const FIRST_DATE: Duration = Duration::from_secs(1_704_067_200);
 #[derive(Debug, Default)]
 pub struct Clock {
     last: Option<Now>,
-    steps: VecDeque<Step>,
+    steps: VecDeque<ClockStep>,
 }
 
 /// The clock was set.
 #[derive(Debug)]
-struct Step {
+struct ClockStep {
     /// The time that it would have shown.
     before: SystemTime,
     /// When it was noticed, with the clock's time then.
@@ -39,7 +39,7 @@ impl Clock {
         let Some(expected) = last.wall.checked_add(passed) else { return };
         let difference = now.wall.duration_since(expected).unwrap_or_else(|error| error.duration());
         if difference > STEP {
-            self.steps.push_back(Step { before: expected, noticed: now });
+            self.steps.push_back(ClockStep { before: expected, noticed: now });
             if self.steps.len() > MAX_STEPS {
                 self.steps.pop_front();
             }

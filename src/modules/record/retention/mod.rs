@@ -64,7 +64,7 @@ pub struct Rule {
 /// The deletion of old recordings in all folders.
 #[derive(Debug, Default)]
 pub struct Retention {
-    folders: Vec<Folder>,
+    folders: Vec<RecordingFolder>,
     clock: Clock,
     /// Deleted files, also those that another program has deleted while they were recorded. No pass continues before they are gone.
     releases: Releases,
@@ -72,7 +72,7 @@ pub struct Retention {
 
 /// A folder of recordings.
 #[derive(Debug)]
-struct Folder {
+struct RecordingFolder {
     path: PathBuf,
     rules: Vec<Rule>,
     pass: Option<Running>,
@@ -149,7 +149,7 @@ impl Retention {
         }
         let (path, rules) = (path.to_owned(), vec![rule]);
         let (pending, complained_at) = (PendingSpace::default(), None);
-        self.folders.push(Folder {
+        self.folders.push(RecordingFolder {
             path,
             rules,
             pass: None,
@@ -185,9 +185,9 @@ impl Retention {
 
     /// When [`look`](Self::look) is to be called again. The end of a pass may change that.
     pub fn next_look(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
-        let by_room = self.folders.iter().any(Folder::needs_room) && !files.is_empty();
+        let by_room = self.folders.iter().any(RecordingFolder::needs_room) && !files.is_empty();
         let by_room = by_room.then(|| now + LOOK_EVERY);
-        self.folders.iter().filter_map(Folder::next_pass).chain(by_room).min()
+        self.folders.iter().filter_map(RecordingFolder::next_pass).chain(by_room).min()
     }
 
     /// Closes a file that somebody has removed.
@@ -216,7 +216,7 @@ impl Retention {
     }
 }
 
-impl Folder {
+impl RecordingFolder {
     fn deletes_by_age(&self) -> bool {
         self.rules.iter().any(|rule| rule.keep.is_some())
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::engine::StreamFacts;
 use crate::media::{Kind, flv};
 use crate::modules::record::file::contents::Contents;
-use crate::modules::record::file::script::Stage;
+use crate::modules::record::file::script::FileStage;
 use crate::test_folder::Folder;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -27,7 +27,7 @@ impl Recordings {
     fn record(&self, name: &str, identity: &str, days: u32) {
         let script = Script::new(identity, None, &StreamFacts::default());
         let mut file = flv::file_header(true, false).to_vec();
-        flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&Contents::none(), 0, Stage::Growing));
+        flv::write_tag(&mut file, Kind::Data, 0, &script.payload(&Contents::none(), 0, FileStage::Growing));
         fs::write(self.0.join(name), file).unwrap();
         self.set_age(name, days);
     }
