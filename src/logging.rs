@@ -122,8 +122,8 @@ fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
     format!("{time} [{level}] {text}\n")
 }
 
-/// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr" turns
-/// into /dev/null when the process goes into the background.
+/// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr"
+/// turns into /dev/null when the process goes into the background.
 fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
     if file == Path::new("stderr") {
         return Ok(Box::new(io::stderr()));

@@ -68,7 +68,8 @@ pub fn pid_file(path: &Path, place: &Place, found: &mut Probe) {
     found.faults.push(Error::in_place(place.clone(), message));
 }
 
-/// Checks that the addresses can be listened on. While a server has the pid file, addresses in use are taken for its own.
+/// Checks that the addresses can be listened on. While a server has the pid file, addresses in use are taken for its
+/// own.
 pub fn listeners(engine: &Engine, pid_file: Option<&Path>, found: &mut Probe) {
     let is_running = pid_file.is_some_and(process::is_held);
     let failed = net::probe(engine).into_iter();

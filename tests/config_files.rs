@@ -1,5 +1,5 @@
-//! Whole files as they are written for nginx with nginx-rtmp, and all that `-t` says of each: tests/nginx-rtmp/NAME.conf
-//! and NAME.txt. What a file includes is in a folder NAME beside it.
+//! Whole files as they are written for nginx with nginx-rtmp, and all that `-t` says of each:
+//! tests/nginx-rtmp/NAME.conf and NAME.txt. What a file includes is in a folder NAME beside it.
 //!
 //! Each is tested in a folder that stands for the root of a machine on which nginx has run, at ports that nobody has,
 //! and by a `user` that is the one who tests.

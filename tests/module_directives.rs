@@ -1,5 +1,5 @@
-//! No module reads another module's directives: a module names those of its own table and the engine's. What several have
-//! to know is declared by its owner (`src/engine/config/features.rs`).
+//! No module reads another module's directives: a module names those of its own table and the engine's. What several
+//! have to know is declared by its owner (`src/engine/config/features.rs`).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
 

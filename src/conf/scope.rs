@@ -11,9 +11,9 @@ use super::table::directive::{Context, Directive, Table, Takes};
 use super::table::suggest::meant;
 use super::value::Value;
 
-/// A block of a checked tree, seen with what it inherits. Values that are not given are the table's defaults, so no code
-/// repeats a default. A name that no table has, or a value of another kind than its table says, is a fault of the program
-/// and ends it: read as some default it would never be found.
+/// A block of a checked tree, seen with what it inherits. Values that are not given are the table's defaults, so no
+/// code repeats a default. A name that no table has, or a value of another kind than its table says, is a fault of the
+/// program and ends it: read as some default it would never be found.
 #[derive(Debug, Clone)]
 pub struct Scope<'t> {
     table: &'t Table,

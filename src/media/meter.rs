@@ -1,7 +1,7 @@
 //! The bytes of memory of all frames, whoever holds them.
 //!
-//! Frames are shared: by the cached group, by the queues of players, by outputs that wait. The sum of what each of these
-//! holds says nothing, so a frame counts itself from when it is made until its last owner lets it go.
+//! Frames are shared: by the cached group, by the queues of players, by outputs that wait. The sum of what each of
+//! these holds says nothing, so a frame counts itself from when it is made until its last owner lets it go.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,7 +1,8 @@
-//! Warnings of streams, for those who publish or watch: key frames too far apart, codecs that HLS leaves out, HLS without a URL.
+//! Warnings of streams, for those who publish or watch: key frames too far apart, codecs that HLS leaves out, HLS
+//! without a URL.
 //!
-//! They stand among the stream's warnings, for the page. Those that no other line has are in the log, too, once for each
-//! publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
+//! They stand among the stream's warnings, for the page. Those that no other line has are in the log, too, once for
+//! each publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -54,7 +54,8 @@ struct LoggedWarnings {
     without_header: Option<u64>,
 }
 
-/// The time for which AAC may come without a header before that is logged, milliseconds: FFmpeg sends some frames first.
+/// The time for which AAC may come without a header before that is logged, milliseconds: FFmpeg sends some frames
+/// first.
 const PATIENCE: u64 = 2000;
 
 impl LoggedWarnings {

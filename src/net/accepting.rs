@@ -1,7 +1,7 @@
 //! Accepting connections, with a pause when there are no file descriptors left for them.
 //!
-//! Some descriptors are kept for files (the reserve): a connection that gets one of those is closed at once, and no more are
-//! accepted until a descriptor below the reserve is free.
+//! Some descriptors are kept for files (the reserve): a connection that gets one of those is closed at once, and no
+//! more are accepted until a descriptor below the reserve is free.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -17,8 +17,9 @@ use crate::engine::{Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
 const ACCEPTS: usize = 64;
-/// While more RTMP clients than this wait for their first step (they have no stream yet), no other is accepted. So a flood of
-/// clients that are refused takes no memory, and an encoder that comes behind it waits for half a thousand and not for all.
+/// While more RTMP clients than this wait for their first step (they have no stream yet), no other is accepted. So a
+/// flood of clients that are refused takes no memory, and an encoder that comes behind it waits for half a thousand and
+/// not for all.
 const MAX_JOINING: usize = 512;
 
 impl Server {
@@ -113,8 +114,8 @@ impl Server {
         }
     }
 
-    /// Closes a connection that gets no session, after an answer for its peer. What the peer has sent already is read: a
-    /// socket with unread bytes is reset, and the answer might be lost.
+    /// Closes a connection that gets no session, after an answer for its peer. What the peer has sent already is read:
+    /// a socket with unread bytes is reset, and the answer might be lost.
     fn hang_up(&mut self, mut stream: TcpStream, refusal: &[u8]) {
         if !refusal.is_empty() {
             // Errors are ignored: the connection is closed in any case.

@@ -1,8 +1,8 @@
 //! The order in which sessions are served, and the time that each kind of them gets.
 //!
-//! Media comes first: a session that publishes or plays is served before all others. Sessions of media that take long follow,
-//! then files and lists for HTTP. Everything is done in steps, for a few milliseconds between two polls, so a frame waits
-//! for little more than the step that is under way.
+//! Media comes first: a session that publishes or plays is served before all others. Sessions of media that take long
+//! follow, then files and lists for HTTP. Everything is done in steps, for a few milliseconds between two polls, so a
+//! frame waits for little more than the step that is under way.
 
 use std::collections::VecDeque;
 use std::time::Duration;

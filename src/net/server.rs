@@ -180,8 +180,8 @@ impl Server {
         worked
     }
 
-    /// Sleeps while nothing comes but frames that nobody plays. Recordings and HLS can wait for them; read together, the
-    /// frames of 200 publishers take half the processor time (scripts/bench ingest-200).
+    /// Sleeps while nothing comes but frames that nobody plays. Recordings and HLS can wait for them; read together,
+    /// the frames of 200 publishers take half the processor time (scripts/bench ingest-200).
     fn nap(&mut self, now: Now) {
         let is_calm = now.instant >= self.last_urgent + CALM && self.phase == Phase::Serving;
         if is_calm && self.timeout().is_none_or(|timeout| timeout >= NAP) {

@@ -15,9 +15,9 @@ use crate::engine::{FilePart, Outgoing, SessionId};
 /// Bytes of a file in one sendfile: more than most fragments have.
 const FILE_PIECE: u64 = 512 * 1024;
 
-/// Unsent bytes that the kernel takes for a client: half a second of 2 Mbit/s. Without this it takes 4 MB: a player that is
-/// too slow would get everything 16 s late, a few hundred clients that do not read would use up the kernel's memory for TCP,
-/// and deleted files would stay in it. (For files, 1 MiB took a tenth less CPU.)
+/// Unsent bytes that the kernel takes for a client: half a second of 2 Mbit/s. Without this it takes 4 MB: a player
+/// that is too slow would get everything 16 s late, a few hundred clients that do not read would use up the kernel's
+/// memory for TCP, and deleted files would stay in it. (For files, 1 MiB took a tenth less CPU.)
 const UNSENT: u32 = 128 * 1024;
 /// The same for a client that has not yet read [`PROVEN`] bytes: ten thousand that never read take 160 MB.
 const FIRST_UNSENT: u32 = 16 * 1024;

@@ -54,8 +54,8 @@ impl Server {
         }
     }
 
-    /// Serves one session of a queue of the agenda: writes, reads, and writes what it has answered. `clock` is the time of
-    /// the beginning, and is set to that of the end. False if there is no session.
+    /// Serves one session of a queue of the agenda: writes, reads, and writes what it has answered. `clock` is the time
+    /// of the beginning, and is set to that of the end. False if there is no session.
     pub(super) fn serve_next(&mut self, queue: Queue, clock: &mut Instant, now: Now) -> bool {
         let Some(id) = self.agenda.next(queue) else { return false };
         let Some(socket) = self.socket(id) else { return true };
@@ -124,8 +124,8 @@ impl Server {
         }
     }
 
-    /// Hands what has been read to the engine in pieces, and writes between them if queues of players fill up. What is left
-    /// when the time is over waits in the engine.
+    /// Hands what has been read to the engine in pieces, and writes between them if queues of players fill up. What is
+    /// left when the time is over waits in the engine.
     fn feed(&mut self, id: SessionId, count: usize, end: Instant, now: Now) {
         let mut start = 0;
         while start < count {
@@ -141,8 +141,8 @@ impl Server {
         }
     }
 
-    /// Writes every session that has something new; files are written when their session is served. A panic, which would be
-    /// a fault of the server, ends the session that was written.
+    /// Writes every session that has something new; files are written when their session is served. A panic, which
+    /// would be a fault of the server, ends the session that was written.
     pub(super) fn flush(&mut self, now: Now) {
         let dirty = self.engine.take_dirty();
         for id in self.engine.panics().contain_each(&dirty, |id| self.write_new(id, now)) {
@@ -203,8 +203,8 @@ impl Server {
         }
     }
 
-    /// Goes on reading a publisher to which nothing can be written any more: what it sent before its connection was reset
-    /// is still there, and behind it reading finds the same end.
+    /// Goes on reading a publisher to which nothing can be written any more: what it sent before its connection was
+    /// reset is still there, and behind it reading finds the same end.
     fn read_to_end(&mut self, id: SessionId, now: Now) {
         self.engine.hung_up(id, now);
         if let Some(socket) = self.socket(id) {

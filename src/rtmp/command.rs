@@ -185,8 +185,8 @@ pub struct Play {
     pub name: String,
     /// The part behind "?" in the name.
     pub args: String,
-    /// The media that is wanted, milliseconds; `None` for all. On the wire, 0 is all, too: clients send it without meaning
-    /// anything.
+    /// The media that is wanted, milliseconds; `None` for all. On the wire, 0 is all, too: clients send it without
+    /// meaning anything.
     pub duration: Option<u32>,
     /// Its relation to the play before.
     pub after: After,

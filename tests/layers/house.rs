@@ -86,8 +86,8 @@ impl House {
         imports.chain(mentions).collect()
     }
 
-    /// The imports of each file from each other. To hand on a name (`pub use`) is no import, unless the file has a use for it
-    /// itself; neither is a module by itself, but what is reached through it.
+    /// The imports of each file from each other. To hand on a name (`pub use`) is no import, unless the file has a use
+    /// for it itself; neither is a module by itself, but what is reached through it.
     pub fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for (from, source) in self.sources.iter().enumerate().filter(|(_, source)| !source.is_test) {

@@ -1,5 +1,5 @@
-//! The order of the house, held against the sources: who may import whom, what a layer must not name, no circles, no full
-//! folders. docs/architecture.md says why.
+//! The order of the house, held against the sources: who may import whom, what a layer must not name, no circles, no
+//! full folders. docs/architecture.md says why.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read the sources has failed")]
 
@@ -41,7 +41,8 @@ fn a_folder_holds_a_dozen_files_at_most_and_a_module_has_one_layout() {
     assert!(breaches.is_empty(), "{breaches:?}");
 }
 
-/// The meaning of super::super depends on the place of its file; a path that begins at the crate is the same everywhere.
+/// The meaning of super::super depends on the place of its file; a path that begins at the crate is the same
+/// everywhere.
 #[test]
 fn paths_to_another_folder_begin_at_the_crate() {
     let chain = tokens("super::super");

@@ -64,8 +64,8 @@ const ADDRESSES: &[&str] = &[
     "std::net::AddrParseError",
 ];
 
-/// A file that may name what its layer must not: its end, and the beginning of the path. One that is not needed any more is
-/// a breach.
+/// A file that may name what its layer must not: its end, and the beginning of the path. One that is not needed any
+/// more is a breach.
 pub const EXCEPTIONS: &[(&str, &str)] = &[
     // Keys must not be guessed. All else that differs from run to run follows from a seed that is passed in.
     ("modules/hls/files/keys.rs", "getrandom"),

@@ -239,7 +239,8 @@ impl Parser {
         }
     }
 
-    /// The directives of an included file; the `include` itself if the file cannot be read, so that the rest is checked.
+    /// The directives of an included file; the `include` itself if the file cannot be read, so that the rest is
+    /// checked.
     fn include(&mut self, node: &Node, depth: usize) -> Result<Vec<Node>, Error> {
         let [pattern] = node.args.as_slice() else {
             return Err(Error::at(node, "\"include\" takes one file or pattern"));

@@ -9,8 +9,8 @@ use crate::conf::finding::{Finding, FindingKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
 use crate::conf::{Error, Errors, Faults, Node, Place, Tree};
 
-/// Checks a whole tree; each directive keeps its value. Returns findings of directives that have no effect, one for each
-/// name, or all errors.
+/// Checks a whole tree; each directive keeps its value. Returns findings of directives that have no effect, one for
+/// each name, or all errors.
 pub fn check(tree: &mut Tree, table: &Table) -> Result<Vec<Finding>, Errors> {
     let mut checker = Checker::new(table);
     tree.unread().iter().cloned().for_each(|error| checker.faults.push(error));

@@ -5,7 +5,8 @@ const MAX_OFFERED: usize = 4;
 /// The shortest beginning that names are offered for.
 const SHORTEST_BEGINNING: usize = 3;
 
-/// Suggestions for a misspelt name: the nearest name, else those that begin so, the shortest first. Each in quotes, as a list.
+/// Suggestions for a misspelt name: the nearest name, else those that begin so, the shortest first. Each in quotes, as
+/// a list.
 pub fn meant(typo: &str, names: &[&str]) -> Option<String> {
     let nearest = nearest(typo, names.iter().copied());
     let mut offered = nearest.map_or_else(|| beginning_with(typo, names), |name| vec![name]);

@@ -109,14 +109,14 @@ pub fn is_multitrack(kind: Kind, payload: &[u8]) -> bool {
     is_enhanced(kind, payload) && enhanced::is_multitrack(kind, payload)
 }
 
-/// Runs `visit` on the codec of each track of a Multitrack message and what follows its FourCC: its configuration, if the
-/// message is one.
+/// Runs `visit` on the codec of each track of a Multitrack message and what follows its FourCC: its configuration, if
+/// the message is one.
 pub fn for_each_track(kind: Kind, payload: &[u8], visit: impl FnMut(Codec, &[u8])) {
     enhanced::for_each_track(kind, payload, visit);
 }
 
-/// The message with a decoder configuration of the default track for messages that have the form of this payload; none for
-/// a codec that has no code in it.
+/// The message with a decoder configuration of the default track for messages that have the form of this payload; none
+/// for a codec that has no code in it.
 pub fn video_configuration(like: &[u8], codec: Codec, record: &[u8]) -> Option<Vec<u8>> {
     if is_enhanced(Kind::Video, like) {
         return Some([&[ENHANCED_VIDEO | 1 << 4][..], &codec.four_cc()?, record].concat());

@@ -8,10 +8,12 @@ use crate::media::{Reader, Truncated};
 const RECORD_HEAD: usize = 4;
 /// The OBU type of a sequence header (6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
-/// OBUs that are looked at; as many as NAL units. Encoders have only a temporal delimiter in front of a sequence header.
+/// OBUs that are looked at; as many as NAL units. Encoders have only a temporal delimiter in front of a sequence
+/// header.
 const MAX_LOOKED_AT: usize = MAX_NAL_UNITS;
 
-/// Width and height in pixels of the sequence header in a configuration record; none if there is no sequence header in it.
+/// Width and height in pixels of the sequence header in a configuration record; none if there is no sequence header in
+/// it.
 pub fn size_of_record(record: &[u8]) -> Result<Option<(u32, u32)>, Truncated> {
     size(record.get(RECORD_HEAD..).ok_or(Truncated)?)
 }

@@ -29,8 +29,8 @@ pub fn has_usual_length_size(codec: Codec, configuration: &[u8]) -> bool {
     length_size_of(codec, configuration).is_none_or(|size| size == LENGTH_SIZE)
 }
 
-/// Bytes of the length in front of each NAL unit of a frame. None if they cannot be told: which track a configuration of
-/// several is of is not looked at, so all of those must have 4.
+/// Bytes of the length in front of each NAL unit of a frame. None if they cannot be told: which track a configuration
+/// of several is of is not looked at, so all of those must have 4.
 pub fn length_size(configuration: Option<&Frame>, frame: &Frame) -> Option<usize> {
     let known = configuration.filter(|header| header.codec == frame.codec);
     let known = known.and_then(|header| length_size_of(header.codec, header.body()));

@@ -57,8 +57,8 @@ fn every_name_of_a_codec_is_known_and_a_slip_is_named() {
     }
 }
 
-/// Sends frames of so many bytes each 40 ms of media, at a time of the clock that depends on the frame's number. The first
-/// frame that is too much.
+/// Sends frames of so many bytes each 40 ms of media, at a time of the clock that depends on the frame's number. The
+/// first frame that is too much.
 fn first_over(
     bitrate: u64,
     bytes: impl Fn(u32) -> usize,

@@ -179,7 +179,8 @@ impl Recorder {
         }
     }
 
-    /// Closes a file. Logs what has been recorded, and leaves it to be announced; at `level` if its head cannot be written.
+    /// Closes a file. Logs what has been recorded, and leaves it to be announced; at `level` if its head cannot be
+    /// written.
     fn finish(&self, output: Output, shared: &mut Shared, level: log::Level) {
         shared.files.close(output.id());
         match output.close() {
@@ -283,8 +284,8 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// Looks for the file at its path. What is written to a removed or truncated file is lost, so
-    /// another begins at once, with the cached group; a moved one is written up to the next key frame, so nothing is lost.
+    /// Looks for the file at its path. What is written to a removed or truncated file is lost, so another begins at
+    /// once, with the cached group; a moved one is written up to the next key frame, so nothing is lost.
     fn look(&mut self) {
         let State::Writing(output) = &mut self.recorder.state else { return };
         let Some(state) = output.look(self.now.instant) else { return };

@@ -1,7 +1,8 @@
-//! The thread that writes a log: the loop adds lines, and waits neither for a program that reads the log nor for a disk.
+//! The thread that writes a log: the loop adds lines, and waits neither for a program that reads the log nor for a
+//! disk.
 //!
-//! A queue of 256 KiB lies between loop and thread; lines beyond it are dropped and counted. From error to info, each place
-//! in the source may log 20 lines a second, and the rest is counted. A log for debug or trace has no such limit.
+//! A queue of 256 KiB lies between loop and thread; lines beyond it are dropped and counted. From error to info, each
+//! place in the source may log 20 lines a second, and the rest is counted. A log for debug or trace has no such limit.
 //!
 //! Before the thread is started, lines are written at once: they are few, they must not be lost if the start fails,
 //! and a thread would not survive the fork of a process that goes to the background.
@@ -53,8 +54,8 @@ struct State {
 }
 
 impl LogWriter {
-    /// A log that has no thread yet. At `level` debug or trace no line is left out: who reads such a log looks for one line, or
-    /// for the order of all.
+    /// A log that has no thread yet. At `level` debug or trace no line is left out: who reads such a log looks for one
+    /// line, or for the order of all.
     pub fn new(file: Box<dyn AsFd + Send>, level: LevelFilter, format: Format) -> Self {
         let output = Some(Output::new(file, format));
         let state = State { queue: LineQueue::new(format), limits: LineLimits::default(), output };

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 
-/// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and a pipe that has room has
-/// room for all of them.
+/// Bytes written at once: PIPE_BUF, so that lines of several processes are not mixed in a pipe, and a pipe that has
+/// room has room for all of them.
 const PIECE: usize = 4096;
 
 /// Makes a line of the log, with its end.
@@ -37,8 +37,8 @@ impl Output {
         Self { file, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
     }
 
-    /// Writes lines, and waits for room: for `patience` at most if there is one, and not again after a wait in vain. Lines that
-    /// cannot be written are lost and counted; the count is written before the next lines that can be.
+    /// Writes lines, and waits for room: for `patience` at most if there is one, and not again after a wait in vain.
+    /// Lines that cannot be written are lost and counted; the count is written before the next lines that can be.
     pub fn write(&mut self, lines: &[u8], patience: Option<Duration>) {
         let is_patient = self.lost == 0;
         let deadline = patience.map(|most| Instant::now() + if is_patient { most } else { Duration::ZERO });

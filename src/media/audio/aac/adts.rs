@@ -45,8 +45,8 @@ impl Head {
 }
 
 impl Adts {
-    /// Makes the bytes in front of a raw frame: the header, and a program configuration if the frame should begin with one
-    /// and does not.
+    /// Makes the bytes in front of a raw frame: the header, and a program configuration if the frame should begin with
+    /// one and does not.
     pub fn head(&self, frame: &[u8]) -> Result<Head, AacError> {
         if frame.is_empty() {
             return Err(AacError::FrameLength(0));
@@ -104,8 +104,8 @@ impl Adts {
 }
 
 impl AudioConfig {
-    /// Reads a configuration. An ADTS header, which encoders of ADTS may send in its place, is no configuration of a coder
-    /// that exists, and says as much.
+    /// Reads a configuration. An ADTS header, which encoders of ADTS may send in its place, is no configuration of a
+    /// coder that exists, and says as much.
     pub fn parse(config: &[u8]) -> Result<Self, AacError> {
         match Header::parse(config) {
             Some(header) => Ok(header.adts.config()),
@@ -139,7 +139,8 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// The frames that a message begins with; `None` if it does not begin as ADTS does, an error if it does not go on so.
+    /// The frames that a message begins with; `None` if it does not begin as ADTS does, an error if it does not go on
+    /// so.
     pub fn parse(body: &[u8]) -> Result<Option<Self>, PartsError> {
         if !is_adts(body) {
             return Ok(None);

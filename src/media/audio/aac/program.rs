@@ -8,8 +8,8 @@ use crate::media::bits::{BitWriter, Bits};
 
 /// `id_syn_ele` of a program configuration (table 4.85), three bits.
 const ID: u32 = 5;
-/// The most bytes of one without its comment: 3 + 31 bits, mixdowns of 14, 45 elements of 5, 3 of low frequencies and 7 of
-/// data of 4, 15 coupling ones of 5, which are 388; and the comment's length.
+/// The most bytes of one without its comment: 3 + 31 bits, mixdowns of 14, 45 elements of 5, 3 of low frequencies and 7
+/// of data of 4, 15 coupling ones of 5, which are 388; and the comment's length.
 const MAX_LENGTH: usize = 49 + 1;
 
 /// A program configuration as a frame begins with it, without a comment.

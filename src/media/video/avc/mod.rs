@@ -106,8 +106,8 @@ impl DecoderConfig {
     }
 }
 
-/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the end
-/// of a body of too many parts.
+/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the
+/// end of a body of too many parts.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
     let sets = sets_in(body, nal_length_size, unit);
     let sets = sets.filter(|nal| nal.is_none_or(|nal| nal_type(nal) == Some(NAL_SPS)));

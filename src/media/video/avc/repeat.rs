@@ -1,5 +1,5 @@
-//! An IDR picture once more. Two IDR pictures in a row must have different numbers (`idr_pic_id`, ISO 14496-10 7.4.3), so the
-//! number in each slice's header is replaced; all else stays, and so does what is decoded.
+//! An IDR picture once more. Two IDR pictures in a row must have different numbers (`idr_pic_id`, ISO 14496-10 7.4.3),
+//! so the number in each slice's header is replaced; all else stays, and so does what is decoded.
 
 use super::sps::{self, SliceFields};
 use super::{DecoderConfig, NAL_IDR, nal_type};

@@ -142,7 +142,8 @@ impl DecoderConfig {
         Some(Picture { frame_rate: picture.frame_rate.or_else(from_vps).or(average), ..picture })
     }
 
-    /// The picture by each sequence parameter set, without the frame rate of the record; none for a set that cannot be read.
+    /// The picture by each sequence parameter set, without the frame rate of the record; none for a set that cannot be
+    /// read.
     pub fn pictures(&self) -> impl Iterator<Item = Option<Picture>> {
         self.sps.iter().map(|nal| sps::parse(nal).ok())
     }
@@ -179,8 +180,8 @@ fn is_lasting_sei(nal: &[u8]) -> bool {
     nal_type(nal) == Some(NAL_PREFIX_SEI) && nal.get(2).is_some_and(|kind| LASTING_SEI.contains(kind))
 }
 
-/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the end
-/// of a body of too many parts.
+/// The pictures by the sequence parameter sets in a frame's body: none for a set that cannot be read, and none at the
+/// end of a body of too many parts.
 pub fn pictures_in(body: &[u8], nal_length_size: usize) -> impl Iterator<Item = Option<Picture>> + use<'_> {
     let sets = sets_in(body, nal_length_size, unit);
     let sets = sets.filter(|nal| nal.is_none_or(|nal| nal_type(nal) == Some(NAL_SPS)));

@@ -26,9 +26,9 @@ impl Framing {
         Self::find(body, length_size, unit, walk).map(|(framing, ())| framing)
     }
 
-    /// The same, and what a walk over the units has found. Start codes separate units where the lengths do not parse, and
-    /// within units that are no slice: none has a start code within (ISO 14496-10 7.4.1.1), and who reads a byte stream
-    /// takes it for one.
+    /// The same, and what a walk over the units has found. Start codes separate units where the lengths do not parse,
+    /// and within units that are no slice: none has a start code within (ISO 14496-10 7.4.1.1), and who reads a byte
+    /// stream takes it for one.
     pub fn find<T>(
         body: &[u8],
         length_size: usize,
@@ -75,8 +75,8 @@ pub fn trim(nal: &[u8]) -> &[u8] {
     nal.get(..length).unwrap_or_default()
 }
 
-/// The NAL units of one message, in order, without zeros behind them. Empty ones are passed over; a length beyond the rest of the message, or
-/// one unit more than [`MAX_NAL_UNITS`], is an error and the last item.
+/// The NAL units of one message, in order, without zeros behind them. Empty ones are passed over; a length beyond the
+/// rest of the message, or one unit more than [`MAX_NAL_UNITS`], is an error and the last item.
 #[derive(Debug, Clone)]
 pub struct Nals<'a> {
     reader: Reader<'a>,

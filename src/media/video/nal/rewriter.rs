@@ -41,12 +41,13 @@ pub struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// Appends the messages of one picture to `out` as an access unit: a delimiter, then the configuration's parameters if
-    /// decoding can start here or `start` asks for them, then the NAL units of the messages but for their delimiters.
+    /// Appends the messages of one picture to `out` as an access unit: a delimiter, then the configuration's parameters
+    /// if decoding can start here or `start` asks for them, then the NAL units of the messages but for their
+    /// delimiters.
     ///
-    /// Parameters in the messages which the configuration has too are left out. If one of them differs, all are kept. If that is
-    /// a set of a sequence (VPS, SPS), it is followed only by sets that come with it: where the messages bring sets of a
-    /// kind, the configuration's sets of that kind are left out.
+    /// Parameters in the messages which the configuration has too are left out. If one of them differs, all are kept.
+    /// If that is a set of a sequence (VPS, SPS), it is followed only by sets that come with it: where the messages
+    /// bring sets of a kind, the configuration's sets of that kind are left out.
     ///
     /// Too many units or parameters are an error. After one, or [`AccessUnit::Empty`], `out` is as before.
     pub fn write<'b>(

@@ -18,10 +18,10 @@ pub struct Syntax {
     pub sequence: fn(&[u8]) -> Option<u32>,
 }
 
-/// The lists of a configuration with the parameter sets that came with a picture. The last list has the sets of pictures
-/// (PPS), the one before it those of their sequences (SPS). A new set replaces the one with its number, and is put first; with a set of
-/// a sequence go the sets of pictures that are for it, if the picture brings any. None if nothing changes, or the sets
-/// are longer together than a configuration may be.
+/// The lists of a configuration with the parameter sets that came with a picture. The last list has the sets of
+/// pictures (PPS), the one before it those of their sequences (SPS). A new set replaces the one with its number, and is
+/// put first; with a set of a sequence go the sets of pictures that are for it, if the picture brings any. None if
+/// nothing changes, or the sets are longer together than a configuration may be.
 pub fn merge(lists: &[&[Vec<u8>]], sets: &[&[u8]], syntax: &Syntax) -> Option<Vec<Vec<Vec<u8>>>> {
     let pictures = lists.len().checked_sub(1)?;
     let brought = |list: usize| {

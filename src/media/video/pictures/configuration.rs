@@ -78,8 +78,8 @@ impl Configuration {
         }
     }
 
-    /// True if a decoder can continue with another configuration as it is: the codec, its profile, the format of samples and
-    /// the size are the same.
+    /// True if a decoder can continue with another configuration as it is: the codec, its profile, the format of
+    /// samples and the size are the same.
     pub fn continues(&self, other: &Self) -> bool {
         let format = self.format();
         format.is_some() && format == other.format()
@@ -103,8 +103,8 @@ impl Configuration {
         }
     }
 
-    /// The parameter sets behind start codes, in place of a record: what comes with messages that have start codes. None if
-    /// one is missing.
+    /// The parameter sets behind start codes, in place of a record: what comes with messages that have start codes.
+    /// None if one is missing.
     pub fn start_codes(&self) -> Option<Vec<u8>> {
         let is_complete = self.record().is_some();
         is_complete.then(|| self.rewriter().parameters_alone())
@@ -118,8 +118,9 @@ impl Configuration {
         }
     }
 
-    /// An access unit in byte stream format once more, to be decoded directly behind it or its last repetition, which has
-    /// another `number`. None if it is not an IDR picture, or cannot be read. What is said of the moment (SEI) is left out.
+    /// An access unit in byte stream format once more, to be decoded directly behind it or its last repetition, which
+    /// has another `number`. None if it is not an IDR picture, or cannot be read. What is said of the moment (SEI) is
+    /// left out.
     pub fn repeat(&self, access_unit: &[u8], number: u16) -> Option<Vec<u8>> {
         let repeat: &dyn Fn(&[u8]) -> Option<Vec<u8>> = match self {
             Self::Avc(config) => {

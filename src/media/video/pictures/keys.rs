@@ -20,8 +20,8 @@ pub(super) struct Keys {
 
 impl Keys {
     /// True if a picture is a key frame: an IDR or IRAP picture; a recovery point, which may only begin to get better
-    /// pictures from there on, where the stream has no others in time; an I picture that is tagged so. `tagged` is what the tag
-    /// says, `recovers` whether there is a recovery point.
+    /// pictures from there on, where the stream has no others in time; an I picture that is tagged so. `tagged` is what
+    /// the tag says, `recovers` whether there is a recovery point.
     ///
     /// Some encoders refresh the picture bit by bit and say so in the tags alone. They are believed where there is
     /// nothing else, unless every picture has such a tag.

@@ -2,7 +2,8 @@
 //! decoder can start, and whether the configuration still holds.
 //!
 //! A message's tag and a stream's configuration are promises of the encoder; where the NAL units differ, they win. A
-//! message itself is never changed: what is learnt stands in its [`Frame`]. It knows the default track of one publisher.
+//! message itself is never changed: what is learnt stands in its [`Frame`]. It knows the default track of one
+//! publisher.
 
 mod configuration;
 mod contents;
@@ -100,8 +101,8 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Reads a publisher's next message, and notes in it which slices it has and whether a decoder can start at it. Only
-    /// video of codecs that are read, of the default track, is looked at.
+    /// Reads a publisher's next message, and notes in it which slices it has and whether a decoder can start at it.
+    /// Only video of codecs that are read, of the default track, is looked at.
     pub fn read(&mut self, frame: &mut Frame) -> Findings {
         let mut findings = Findings::default();
         if frame.kind != Kind::Video || !frame.is_default_track() {
@@ -117,8 +118,8 @@ impl Pictures {
         findings
     }
 
-    /// Takes a configuration. It is nothing if it is the same as the publisher has sent before, and parameter sets in the
-    /// stream have made it out of date: some encoders repeat it with each group, whatever their pictures have.
+    /// Takes a configuration. It is nothing if it is the same as the publisher has sent before, and parameter sets in
+    /// the stream have made it out of date: some encoders repeat it with each group, whatever their pictures have.
     fn read_configuration(&mut self, frame: &Frame) -> Role {
         let new = Configuration::parse(frame.codec, frame.body()).unwrap_or_default();
         let is_repeated = self.sent.replace(frame.body().into()).as_deref() == Some(frame.body());
@@ -219,8 +220,8 @@ impl Pictures {
         if is_key { Role::Key } else { not_key }
     }
 
-    /// The configuration of parameter sets that have changed, in the form of the messages: FFmpeg's decoder of H.265 takes
-    /// start codes only if the configuration has them, too. A set that is missing may still come.
+    /// The configuration of parameter sets that have changed, in the form of the messages: FFmpeg's decoder of H.265
+    /// takes start codes only if the configuration has them, too. A set that is missing may still come.
     fn renew(&mut self, frame: &Frame, findings: &mut Findings) -> Option<Frame> {
         let next = self.next.as_ref()?;
         let has_start_codes = frame.framing == Framing::StartCodes;

@@ -96,8 +96,8 @@ pub fn head(format: ListFormat) -> ResponseHead {
 }
 
 impl FolderList {
-    /// The list of an open folder that has this path, to be sent with this head. It has two descriptors as long as it is
-    /// made.
+    /// The list of an open folder that has this path, to be sent with this head. It has two descriptors as long as it
+    /// is made.
     pub fn new(
         listing: Listing,
         folder: File,

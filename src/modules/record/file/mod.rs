@@ -244,8 +244,8 @@ impl Output {
         result.map_err(|error| with_path(&self.path, &error))
     }
 
-    /// Closes the file: its head gets what is known now. One that holds nothing is removed, and one that another program
-    /// has truncated is left as it is: of both there is nothing to tell.
+    /// Closes the file: its head gets what is known now. One that holds nothing is removed, and one that another
+    /// program has truncated is left as it is: of both there is nothing to tell.
     pub fn close(mut self) -> io::Result<Option<Finished>> {
         if self.is_truncated() {
             return Ok(None);

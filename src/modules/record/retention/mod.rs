@@ -36,8 +36,8 @@ use space::Space;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The passes over a folder for what is too old: sixteen in `record_keep`, within these bounds.
 const PASS_EVERY: (u32, Duration, Duration) = (16, Duration::from_secs(1), Duration::from_secs(600));
-/// For each step in which a pass has looked at something, the next one comes so much later: twenty times what such a step
-/// takes.
+/// For each step in which a pass has looked at something, the next one comes so much later: twenty times what such a
+/// step takes.
 const PAUSE: Duration = Duration::from_millis(4);
 /// A file that was written this recently may be another program's to write.
 const FRESH: Duration = Duration::from_secs(10);
@@ -66,7 +66,8 @@ pub struct Rule {
 pub struct Retention {
     folders: Vec<RecordingFolder>,
     clock: Clock,
-    /// Deleted files, also those that another program has deleted while they were recorded. No pass continues before they are gone.
+    /// Deleted files, also those that another program has deleted while they were recorded. No pass continues before
+    /// they are gone.
     releases: Releases,
 }
 

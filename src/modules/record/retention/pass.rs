@@ -107,8 +107,8 @@ impl Pass {
         }
     }
 
-    /// Opens a candidate, if it is still a regular file; to be shortened, where that is permitted. A FIFO does not hold it
-    /// up.
+    /// Opens a candidate, if it is still a regular file; to be shortened, where that is permitted. A FIFO does not hold
+    /// it up.
     pub fn open(&self, candidate: &Candidate) -> io::Result<(File, Metadata)> {
         let open = |access| open_in(&self.folder, &candidate.name, access);
         open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_RDONLY))

@@ -1,4 +1,5 @@
-//! The space of deleted files that does not count as free yet: btrfs shows it with its next commit, most others at once.
+//! The space of deleted files that does not count as free yet: btrfs shows it with its next commit, most others at
+//! once.
 
 use std::time::{Duration, Instant};
 

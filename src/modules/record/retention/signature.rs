@@ -1,7 +1,7 @@
 //! The recognition of the files of a recorder: by the name and by the identity in the head.
 //!
-//! The head names application, stream and recorder. The file's name has to be one that the recorder gives to a recording
-//! of that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
+//! The head names application, stream and recorder. The file's name has to be one that the recorder gives to a
+//! recording of that stream, so a copy, or a recording that somebody has renamed to keep it, is nobody's.
 
 use crate::engine::StreamName;
 use crate::modules::record::file::names::MAX_NUMBER;

@@ -325,9 +325,9 @@ impl ChunkReader {
         Ok(())
     }
 
-    /// Finds the chunk stream of a header, or makes it, if the header may come now. Nothing tells the length of a message
-    /// whose chunk stream begins with type 2 or 3: it may be that of the message before it on another one, or 0, as
-    /// nginx-rtmp takes it; after a wrong guess, what follows would be read from its middle on.
+    /// Finds the chunk stream of a header, or makes it, if the header may come now. Nothing tells the length of a
+    /// message whose chunk stream begins with type 2 or 3: it may be that of the message before it on another one, or
+    /// 0, as nginx-rtmp takes it; after a wrong guess, what follows would be read from its middle on.
     fn stream_of(
         &mut self,
         (csid, format): (u32, usize),
