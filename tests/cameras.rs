@@ -119,11 +119,12 @@ fn playlist(server: &Server, name: &str) -> String {
     format!("http://{}/hls/{name}.m3u8", server.http())
 }
 
-/// So many lines that warn of this stream.
+/// Waits for so many lines that warn of this stream; there must be no more.
 fn expect_warnings(server: &Server, name: &str, count: usize) {
-    let about = |line: &&String| line.contains(&format!("{name}:")) || line.contains(&format!("{name} "));
-    let warnings: Vec<String> = server.lines("[warn]").iter().filter(about).cloned().collect();
-    assert_eq!(warnings.len(), count, "{name}: {warnings:#?}");
+    let about = |line: &String| line.contains(&format!("{name}:")) || line.contains(&format!("{name} "));
+    let warnings = || server.lines("[warn]").into_iter().filter(about).collect::<Vec<_>>();
+    wait(&format!("{count} warnings of {name}"), || warnings().len() >= count);
+    assert_eq!(warnings().len(), count, "{name}: {:#?}", warnings());
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_file_that_is_removed_while_it_is_recorded_is_begun_anew_within_seconds() {
     publish_until(&mut publisher, 6000, || file.exists());
     let took = removed.elapsed();
     publisher.finish();
-    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     let recorded = packets(&read(&file));
     assert!(recorded[0].is_header() && recorded[1].is_key() && recorded[1].timestamp == 0);
     let line = server.wait_log("has been removed");

@@ -1,4 +1,4 @@
-//! Preconditions: whether a client's copy will do, and whether its range still fits (RFC 9110, section 13).
+//! Preconditions: is a client's copy current, and does its range still fit (RFC 9110, section 13)?
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
@@ -12,7 +12,7 @@ use super::headers::Headers;
 pub enum Outcome {
     /// Answer as without them.
     Proceed,
-    /// The client's copy will do: 304.
+    /// The client's copy is current: 304.
     NotModified,
     /// 412.
     Failed,

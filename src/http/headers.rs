@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Most header fields in a head.
+/// The most header fields in a head.
 pub const MAX_HEADERS: usize = 64;
 
 /// An error in a request: the status of the answer, and the text for the log. The connection closes after it.

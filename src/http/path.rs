@@ -1,4 +1,4 @@
-//! Paths: from what a request's target says to what may be looked up, and back into a URL.
+//! Paths: from the target of a request to a path that may be looked up, and back into a URL.
 //!
 //! The result of [`resolve`] is one canonical name: decoded once, without dot segments, empty segments,
 //! control characters or backslashes. Whoever joins it to a folder still has to mind links.
@@ -66,7 +66,7 @@ pub fn encode(path: &str) -> String {
     encoded
 }
 
-/// Escapes what cannot stand in a Location header in a URL that may be escaped in parts already.
+/// Escapes a URL, which may be escaped in parts already, for a Location header.
 pub fn escape_location(url: &str) -> String {
     let mut escaped = String::with_capacity(url.len());
     for byte in url.bytes() {

@@ -67,7 +67,7 @@ impl ResponseHead {
     }
 }
 
-/// Seconds after which a client may try again what there were no means for.
+/// Seconds after which a client that was refused for lack of room may try again.
 pub const RETRY_AFTER: &str = "2";
 
 /// The whole answer to a client that gets no session, whatever it asks for. Its Retry-After is [`RETRY_AFTER`].

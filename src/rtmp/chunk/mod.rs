@@ -24,7 +24,7 @@ const EXTENDED: u32 = 0xff_ffff;
 /// An error in a chunk stream, always the peer's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChunkError {
-    /// A header that leans on an earlier one came first on its chunk stream.
+    /// The first header of a chunk stream depends on an earlier one.
     NoHeader {
         /// The chunk stream id.
         csid: u32,

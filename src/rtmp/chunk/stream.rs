@@ -59,8 +59,8 @@ impl ChunkStream {
         self.skipped += bytes;
     }
 
-    /// Gives the message in progress up: its payload so far is forgotten, what is still to come is read past.
-    pub fn give_up(&mut self) {
+    /// Leaves out the message in progress: its payload so far is freed, and the rest is read past.
+    pub fn skip_rest(&mut self) {
         self.skipped += self.partial.len().saturating_sub(HEADROOM);
         self.partial = Vec::new();
     }

@@ -33,7 +33,7 @@ impl Aggregate {
         self.message.payload().len()
     }
 
-    /// The next part, with its own type and time. At one that does not fit, the rest is given up.
+    /// The next part, with its own type and time. A part that does not fit ends the message.
     pub fn next(&mut self) -> Option<Message> {
         let rest = self.message.payload().get(self.read..)?;
         let part = read_part(rest).ok()?;

@@ -1,6 +1,6 @@
 //! Shared object messages (specification 7.1.3): the format, reading and writing.
 //!
-//! A message names an object and carries events: what a client does to it or is told of it. Values are
+//! A message names an object and carries events: changes that a client makes, or is told. Values are
 //! kept as the bytes they came in, so that what one client sets reaches the others unchanged. What the
 //! specification leaves out is as Flash Player, Red5 and HaishinKit have it: a message of type 16 begins
 //! with a format byte 0 and then is as one of type 19, only that an AMF0 marker (0x11) may switch a value
@@ -116,7 +116,7 @@ pub enum Change {
 /// A shared object message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedObject {
-    /// In which message type it came.
+    /// The message type that it came in.
     pub encoding: Encoding,
     /// The object's name, which may be any bytes.
     pub name: Vec<u8>,

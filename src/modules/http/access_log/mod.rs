@@ -24,7 +24,7 @@ pub const DELAY: Duration = Duration::from_secs(1);
 const MAX_WAITING: usize = 64 * 1024;
 
 /// An error of a log is reported once in this time.
-const COMPLAIN: Duration = Duration::from_secs(60);
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// All log files, each once, however many locations write to it.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ struct AccessLogFile {
     file: Option<File>,
     waiting: Vec<u8>,
     lost: u64,
-    complained: Option<Instant>,
+    complained_at: Option<Instant>,
 }
 
 impl Logs {
@@ -83,7 +83,7 @@ impl Logs {
                 file: None,
                 waiting: Vec::new(),
                 lost: 0,
-                complained: None,
+                complained_at: None,
             });
             self.0.len() - 1
         }))
@@ -154,9 +154,9 @@ impl AccessLogFile {
         if let Some(Err((written, error))) = written {
             let rest = self.waiting.get(written..).unwrap_or_default();
             self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
-            if self.complained.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN) {
+            if self.complained_at.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN_EVERY) {
                 log::error!("access log {}: {error}; {} lines lost", self.path.display(), self.lost);
-                (self.complained, self.lost) = (Some(now), 0);
+                (self.complained_at, self.lost) = (Some(now), 0);
             }
         }
         self.waiting.clear();
@@ -269,7 +269,7 @@ mod tests {
         assert!(logs.add(LogId(0), "a\n", now));
         assert!(!logs.add(LogId(0), "b\n", now));
         logs.flush(now);
-        assert_eq!((logs.0[0].complained, logs.0[0].lost), (Some(now), 0));
+        assert_eq!((logs.0[0].complained_at, logs.0[0].lost), (Some(now), 0));
         logs.add(LogId(0), "c\n", now);
         logs.flush(now);
         assert_eq!((logs.0[0].lost, logs.0[0].waiting.len()), (1, 0));

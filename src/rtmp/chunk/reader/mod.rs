@@ -83,7 +83,7 @@ pub struct ChunkReader {
     /// The bytes of `header` that are filled. Invariant: at most `MAX_HEADER`.
     filled: usize,
     /// The payload of a chunk in progress.
-    current: Option<Current>,
+    current: Option<ChunkInProgress>,
     chunk_size: u32,
     limits: Limits,
     /// Length beyond which a message is read past and left out, bytes.
@@ -94,12 +94,12 @@ pub struct ChunkReader {
     habit: ExtendedHabit,
     /// The first repetition, until the next header confirms that it was one.
     doubt: Option<Box<Doubt>>,
-    /// Bytes that were taken for a header and are none; they come before any further input.
+    /// Bytes that were taken for a header and are none; they are read before any further input.
     returned: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Current {
+struct ChunkInProgress {
     /// Position in `streams`.
     stream: usize,
     /// Bytes of this chunk still to come.
@@ -221,7 +221,7 @@ impl ChunkReader {
             let is_over = stream.length > WITHOUT_MEDIA || self.held > self.limits.held;
             if is_over && !stream.partial.is_empty() {
                 self.held -= stream.partial.capacity();
-                stream.give_up();
+                stream.skip_rest();
             }
         }
     }
@@ -231,7 +231,7 @@ impl ChunkReader {
         self.longest_kept > WITHOUT_MEDIA
     }
 
-    /// Says what is known of the peer's extended timestamps; otherwise it is found out.
+    /// Sets the habit of the peer's extended timestamps, which is learnt otherwise.
     pub fn set_extended_habit(&mut self, habit: ExtendedHabit) {
         self.habit = habit;
     }
@@ -321,7 +321,7 @@ impl ChunkReader {
         }
         let Some(stream) = self.streams.get(index) else { return Ok(()) };
         let missing = stream.missing().min(self.chunk_size as usize);
-        self.current = Some(Current { stream: index, missing });
+        self.current = Some(ChunkInProgress { stream: index, missing });
         Ok(())
     }
 
@@ -403,7 +403,11 @@ impl ChunkReader {
     }
 
     /// Moves payload from `input`; returns the message if that completes it.
-    fn take_payload(&mut self, current: Current, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
+    fn take_payload(
+        &mut self,
+        current: ChunkInProgress,
+        input: &mut &[u8],
+    ) -> Result<Option<Message>, ChunkError> {
         let (head, rest) = input.split_at(input.len().min(current.missing));
         *input = rest;
         let missing = self.append(current, head)?;
@@ -424,9 +428,9 @@ impl ChunkReader {
     }
 
     /// Appends payload to the message in progress and returns what its chunk still lacks.
-    fn append(&mut self, current: Current, bytes: &[u8]) -> Result<usize, ChunkError> {
+    fn append(&mut self, current: ChunkInProgress, bytes: &[u8]) -> Result<usize, ChunkError> {
         let missing = current.missing.saturating_sub(bytes.len());
-        self.current = Some(Current { missing, ..current });
+        self.current = Some(ChunkInProgress { missing, ..current });
         let Some(stream) = self.streams.get_mut(current.stream) else { return Ok(0) };
         if bytes.is_empty() {
             return Ok(missing);
