@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_panic_came_from_is_in_the_log() {
+    fn the_place_of_a_panic_is_in_the_log() {
         let folder = Folder::new();
         let path = folder.join("error.log");
         let ours = std::panic::take_hook();

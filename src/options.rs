@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_option_is_an_error_that_names_it() {
+    fn an_unknown_option_is_an_error_that_names_it() {
         for (line, expected) in [
             ("-x", "there is no option -x; -h lists them"),
             ("--reload", "there is no option --reload; -h lists them"),

@@ -75,7 +75,7 @@ fn a_publisher_with_notices_of_many_recordings_loses_nothing_either() {
 }
 
 #[test]
-fn what_ffmpeg_sends_at_full_speed_is_recorded_whole() {
+fn a_file_that_ffmpeg_sends_at_full_speed_is_recorded_whole() {
     let server = Server::live(RECORDED);
     let sent = clip();
     let mut file = [&format::file_header(false, true)[..], &[0; 4]].concat();

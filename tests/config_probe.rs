@@ -49,7 +49,7 @@ fn failing_start(folder: &Folder) -> String {
 }
 
 #[test]
-fn what_fails_at_the_start_fails_in_a_test_in_the_same_words() {
+fn an_error_at_the_start_is_an_error_of_a_test_in_the_same_words() {
     let folder = Folder::new();
     folder.write("file", "");
     for (directives, expected) in [

@@ -116,7 +116,7 @@ fn first_column<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_is_not_there_yet_stands_in_the_guide_for_users_of_nginx_rtmp_and_nothing_else_does() {
+fn planned_directives_and_no_others_stand_in_the_guide_for_users_of_nginx_rtmp() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/nginx-rtmp.md");
     let text = fs::read_to_string(path).unwrap();
     let told = first_column(&text, "\n## Not there yet\n");

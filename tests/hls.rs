@@ -260,7 +260,7 @@ fn two_applications_never_write_one_file() {
 }
 
 #[test]
-fn where_nothing_can_be_written_an_error_is_logged_and_the_stream_lives_on() {
+fn an_hls_path_that_cannot_be_written_is_logged_and_the_stream_continues() {
     let folder = Folder::new();
     folder.write("hls", "a file");
     let server = Server::start_in(

@@ -102,7 +102,7 @@ fn after_a_kill_the_numbers_go_on_and_every_listed_fragment_is_there() {
 }
 
 #[test]
-fn what_a_killed_server_has_left_is_deleted_and_nothing_else() {
+fn files_of_a_killed_server_are_deleted_and_no_others() {
     let folder = Folder::new();
     for name in ["cam-999.precious.ts", "precious.m3u8", "other-1.precious.ts"] {
         folder.write(&format!("hls/{name}"), "precious");

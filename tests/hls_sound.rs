@@ -52,7 +52,7 @@ fn aac_without_a_header_is_logged_once_after_a_while() {
 }
 
 #[test]
-fn what_ffmpeg_copies_from_a_transport_stream_has_its_sound_from_the_first_fragment_on() {
+fn a_transport_stream_copied_by_ffmpeg_has_its_sound_from_the_first_fragment_on() {
     let server = Server::live(HLS);
     let (stream, copy) = (server.folder.join("source.ts"), server.folder.join("copy.flv"));
     let mut source = ffmpeg::source(ffmpeg::Tracks::Both, 6);

@@ -130,7 +130,7 @@ fn a_range_is_a_part_and_one_beyond_the_end_is_refused() {
 }
 
 #[test]
-fn what_has_not_changed_is_not_sent_again() {
+fn a_file_that_has_not_changed_is_not_sent_again() {
     let server = site("");
     let mut connection = Connection::open(server.http());
     let first = connection.get("/a.txt");

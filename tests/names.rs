@@ -67,7 +67,7 @@ fn nested_playlists_keys_and_variants_have_names_in_any_language() {
 }
 
 #[test]
-fn what_an_earlier_run_has_left_of_such_a_name_is_deleted() {
+fn files_of_such_a_name_from_an_earlier_run_are_deleted() {
     let folder = Folder::new();
     let path = folder.to_str().unwrap();
     let configuration = format!(

@@ -210,7 +210,7 @@ fn arguments_behind_a_name_are_no_part_of_it() {
 }
 
 #[test]
-fn where_live_is_off_nothing_is_published_or_played() {
+fn with_live_off_nothing_is_published_or_played() {
     let server = Server::start("rtmp { server { listen 127.0.0.1:0; application off { } } }");
     let refusal = Client::try_publish(server.rtmp(), "off", "cam").err();
     assert_eq!(refusal.as_deref(), Some("NetStream.Publish.BadName"));

@@ -49,7 +49,7 @@ fn every_packet_is_in_the_file_with_duration_size_and_a_seek_index() {
 }
 
 #[test]
-fn what_came_before_a_connection_was_reset_is_in_the_file() {
+fn frames_before_a_reset_of_the_connection_are_in_the_file() {
     let server = Server::live(ALL);
     let sent = media::both(0, 2000);
     for round in 0..20 {
@@ -104,7 +104,7 @@ fn the_publishers_metadata_is_kept() {
 }
 
 #[test]
-fn what_is_recorded_can_be_chosen() {
+fn the_recorded_kinds_of_frames_can_be_chosen() {
     let server = Server::start(
         "rtmp { server { listen 127.0.0.1:0; live on; record_path FOLDER/rec;
             application audio { record audio; record_suffix .audio.flv; }

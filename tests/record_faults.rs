@@ -72,7 +72,7 @@ fn a_killed_server_leaves_whole_tags_but_for_the_last_second() {
 }
 
 #[test]
-fn where_nothing_can_be_written_an_error_is_logged_and_it_is_tried_again() {
+fn a_folder_that_cannot_be_written_is_logged_and_tried_again() {
     let folder = Folder::new();
     folder.write("file", "");
     let server = Server::start_in(
@@ -256,7 +256,7 @@ fn a_stream_that_comes_again_goes_on_in_its_file() {
 }
 
 #[test]
-fn what_is_appended_decodes() {
+fn appended_recordings_decode() {
     let server = Server::live(APPEND);
     let sent = ffmpeg::encode(&server.folder, ffmpeg::Tracks::Both, 2);
     publish(&server, "cam", &sent);
@@ -335,7 +335,7 @@ fn the_head_of_a_file_that_others_have_written_is_left_alone() {
 }
 
 #[test]
-fn what_is_not_the_streams_own_recording_is_not_appended_to() {
+fn a_file_that_is_not_the_streams_own_recording_is_not_appended_to() {
     let server = Server::start(
         "rtmp { server { listen 127.0.0.1:0; live on; record all; record_path FOLDER/rec; record_append on;
             application live { } application other { } application small { record_max_size 20k; } } }",

@@ -54,7 +54,7 @@ fn term_and_int_stop_at_once_and_players_see_the_end() {
 }
 
 #[test]
-fn what_is_queued_for_players_is_sent_before_the_end() {
+fn frames_queued_for_players_are_sent_before_the_end() {
     let mut server = Server::live("");
     let mut player = Client::play(server.rtmp(), "cam");
     let mut witness = Client::play(server.rtmp(), "cam");

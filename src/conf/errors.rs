@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_missing_because_it_is_wrong_is_not_reported_beside_that() {
+    fn a_directive_that_is_missing_because_it_is_wrong_is_not_reported_twice() {
         let doubtful = Error { is_doubtful: true, ..error(1, "no a") };
         let mut faults = Faults::default();
         faults.push(doubtful.clone());

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_owner_has_made_of_arguments_is_kept_and_read_by_its_type() {
+    fn a_value_that_an_owner_has_parsed_is_kept_and_read_by_its_type() {
         let pair = |first: &str, second: &str| (first.to_owned(), second.to_owned());
         assert_eq!(
             read("rtmp { pair c d; }", |rtmp| rtmp.custom::<(String, String)>("pair")),

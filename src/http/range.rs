@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_or_many_gets_the_whole() {
+    fn a_malformed_range_or_several_get_the_whole() {
         let many = format!("bytes={}", vec!["0-1"; 1000].join(","));
         for header in [
             "",

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_ahead_stays_with_the_caller() {
+    fn bytes_behind_a_request_stay_with_the_caller() {
         let bytes = [HEAD, b"HEAD /b HTTP/1.0\n\n", HEAD].concat();
         let mut input = bytes.as_slice();
         let mut session = RequestReader::new();

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_part_counts_the_whole_counts_too() {
+    fn bytes_of_a_part_count_in_the_whole() {
         let whole = Meter::default();
         let (one, other) = (whole.part(), whole.part());
         let charges = [one.charge(3), other.charge(4), one.charge(5)];

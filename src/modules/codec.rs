@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_further_tracks_is_kept_if_it_is_of_a_sane_size() {
+    fn metadata_of_further_tracks_is_kept_if_it_is_not_too_large() {
         let map = |length: usize| Value::Object(Object::default().with("1", "x".repeat(length).as_str()));
         let mut object = Object::default().with("width", 640.0);
         object.0.push(("videoTrackIdInfoMap".into(), map(10)));

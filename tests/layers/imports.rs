@@ -156,7 +156,7 @@ fn a_nested_use_tree_is_a_list_of_paths() {
 }
 
 #[test]
-fn what_is_exported_is_told_from_what_is_imported() {
+fn exports_are_told_from_imports() {
     let read =
         read("pub use a::B; pub(crate) use c::D; pub(in crate::x) use e::{F, G}; pub fn h() { use i::J; }");
     let exported: Vec<_> = read.imports.iter().map(|import| import.is_exported).collect();

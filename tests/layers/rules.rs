@@ -222,7 +222,7 @@ fn a_module_that_imports_another_is_found() {
 }
 
 #[test]
-fn what_a_layer_must_not_name_is_found_under_any_name() {
+fn a_forbidden_item_is_found_under_any_name() {
     for text in [
         "use std::net::TcpStream;",
         "use std::{net, io};",

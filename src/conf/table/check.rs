@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_accepted_and_named_once() {
+    fn a_directive_without_effect_is_accepted_and_named_once() {
         let text =
             "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x; } worker_rlimit_nofile 2;";
         let findings: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do_instead_is_said_once() {
+    fn the_advice_for_planned_directives_is_given_once() {
         let text = "rtmp { dash on;\n dash_path x;\n dash on; resolver x; merge_slashes on; }";
         let expected = "f:1: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more\n\
                         f:2: \"dash_path\" is not there yet, like \"dash\" in line 1\n\

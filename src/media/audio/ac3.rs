@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_reserved_is_no_frame() {
+    fn a_frame_that_is_cut_or_reserved_is_none() {
         for frame in [padded(STEREO, 768), enhanced(0, 0, 0b00_11, 0b1111, 640)] {
             for length in 0..frame.len() {
                 assert_eq!(parse(&frame[..length]), None, "{length}");

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_reserved_is_no_frame() {
+    fn a_frame_that_is_cut_or_reserved_is_none() {
         let frame = padded([0xff, 0xfb, 0x90, 0x64], 417);
         for length in 0..frame.len() {
             assert_eq!(Frames::parse(&frame[..length]), Err(PartsError::Malformed), "{length}");

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_size() {
+    fn a_header_that_is_cut_off_has_no_size() {
         for length in 1..SEQUENCE.len() {
             assert_eq!(size(&SEQUENCE[..length]), Err(Truncated), "{length}");
         }

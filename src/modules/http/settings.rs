@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nginx_does_not_inherit_is_not_inherited() {
+    fn directives_that_nginx_does_not_inherit_are_not_inherited() {
         let inner = settings(
             "return 404; try_files $uri =404; allow all; deny all; error_page 404 /x; expires 1h;
              location /a { }",

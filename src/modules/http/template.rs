@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_a_mistake() {
+    fn an_unknown_variable_is_an_error() {
         for text in ["$", "$nope", "${uri", "$http_", "$arg_", "$0", "a$ b"] {
             assert!(Template::parse(text, When::Log).is_err(), "{text}");
         }

@@ -105,14 +105,14 @@ fn key_frames_gathered_media_and_files_at_full_speed_are_not_more_than_they_are(
 }
 
 #[test]
-fn whose_media_time_stands_still_is_measured_by_the_clock() {
+fn a_publisher_whose_media_time_stands_still_is_measured_by_the_clock() {
     assert_eq!(first_over(1_100_000, |_| FRAME, 0, |number| number * 40), None);
     assert!(first_over(900_000, |_| FRAME, 0, |number| number * 40).is_some());
     assert!(first_over(1_100_000, |_| FRAME, 0, |number| number).is_some());
 }
 
 #[test]
-fn what_ended_publishers_have_used_is_forgotten_with_its_window_and_the_oldest_for_another() {
+fn meters_of_ended_publishers_are_dropped_with_their_window_and_the_oldest_for_another() {
     let begun = Instant::now();
     let frame = Frame::from_payload(Kind::Audio, 0, &[0x2f; 2000]);
     let mut past = PastMeters::default();

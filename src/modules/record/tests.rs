@@ -208,7 +208,7 @@ fn a_file_that_is_truncated_is_noticed_and_nothing_is_written_behind_the_hole() 
 }
 
 #[test]
-fn where_a_path_never_leads_to_the_file_nothing_is_noticed() {
+fn a_path_that_never_leads_to_the_file_counts_neither_as_moved_nor_as_removed() {
     let recordings = Recordings::new();
     let start = now();
     let (mut opened, _) = recordings.find(&mut OpenFiles::default());

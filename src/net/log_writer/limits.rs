@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_when_the_log_ends_is_counted_too() {
+    fn lines_left_out_when_the_log_ends_are_counted_too() {
         let (mut limits, now) = (LineLimits::default(), Instant::now());
         written(&mut limits, site(1), 50, now);
         assert_eq!(counts(&limits.take_all()), [30]);

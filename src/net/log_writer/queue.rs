@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_and_what_is_being_written_is_bounded_and_the_rest_is_counted() {
+    fn lines_that_wait_or_are_being_written_are_bounded_and_the_rest_is_counted() {
         let (mut queue, mut buffer) = (queue(), Vec::new());
         let line = format!("{}\n", "x".repeat(1023));
         for _ in 0..128 {

@@ -160,7 +160,7 @@ fn nothing_but_connect_is_taken_first_and_only_once() {
 }
 
 #[test]
-fn what_comes_before_connect_is_small() {
+fn messages_before_connect_are_small() {
     let input = conversation(&[(MessageType::CommandAmf0, &[0; 48 * 1024 + 1])]);
     assert!(matches!(run(&[&input]), Err(RtmpError::Chunk(ChunkError::TooLong { .. }))));
 }

@@ -114,7 +114,7 @@ fn adobes_own_request_to_clear_is_one() {
 }
 
 #[test]
-fn what_is_too_long_or_of_an_unknown_format_is_no_message() {
+fn a_payload_that_is_too_long_or_of_an_unknown_format_is_no_message() {
     let padded = |length: usize| {
         let mut payload = with_events(b"\x01\0\0\0\0");
         payload.resize(length, 0xff);

@@ -179,7 +179,7 @@ fn every_kind_of_object_is_repeated_by_reference() {
 }
 
 #[test]
-fn what_is_repeated_keeps_the_numbers_of_what_it_refers_to() {
+fn a_repeated_value_keeps_the_numbers_that_it_refers_to() {
     let object = |texts: [&str; 2]| Value::Object(Object::default().with("a", texts[0]).with("b", texts[1]));
     let bytes = [
         &[9, 0x0b, 0x01][..],                                     // object 0

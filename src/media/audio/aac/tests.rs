@@ -248,7 +248,7 @@ fn an_adts_header_tells_the_core_and_the_length() {
 }
 
 #[test]
-fn what_adts_cannot_tell_is_none() {
+fn a_configuration_that_adts_cannot_tell_has_no_header() {
     assert_eq!(config(2, 48_000, 0).adts(), None);
     assert_eq!(config(2, 48_000, 11).adts(), None);
     assert_eq!(config(0, 48_000, 2).adts(), None);

@@ -250,7 +250,7 @@ fn a_stream_without_any_parameter_sets_is_odd_after_a_while() {
 }
 
 #[test]
-fn what_cannot_be_read_keeps_what_its_tag_says() {
+fn a_message_that_cannot_be_read_keeps_the_role_of_its_tag() {
     let mut pictures = reader();
     let mut frame = message(&[0x17, 1, 0, 0, 0], 0, &[0xff, 0xff, 0xff, 0xff, 0x65]);
     pictures.read(&mut frame);

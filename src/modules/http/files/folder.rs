@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_says_is_never_part_of_the_trusted_folder() {
+    fn the_text_of_a_client_is_never_part_of_the_trusted_folder() {
         assert_eq!(located(&folder("/srv/a-$host/b", Join::Whole), "/x"), found("/srv/", "a-./b/x"));
         assert_eq!(
             located(&folder("/srv/hls/$1.m3u8", Join::Nothing), "/x"),

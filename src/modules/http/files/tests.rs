@@ -235,7 +235,7 @@ fn added_headers_take_the_place_of_our_own() {
 }
 
 #[test]
-fn what_is_sent_from_an_open_file_needs_a_descriptor_and_what_is_small_or_listed_at_once_does_not_keep_one() {
+fn a_large_file_and_a_list_need_a_descriptor_and_a_small_file_does_not() {
     let site = Site::new();
     fs::write(site.0.join("hls/large.ts"), vec![7; 9000]).unwrap();
     let none = (&MemoryFiles::default(), Descriptors::new(0));

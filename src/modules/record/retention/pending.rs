@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_seen_to_be_free_is_not_waited_for() {
+    fn space_that_counts_as_free_is_not_waited_for() {
         let (now, mut pending) = (Instant::now(), PendingSpace::default());
         pending.look(now, 1000);
         pending.delete(now, 100);
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_seen_is_waited_for_and_given_up() {
+    fn space_that_does_not_count_as_free_is_waited_for_only_for_some_time() {
         let (start, mut pending) = (Instant::now(), PendingSpace::default());
         let at = |seconds| start + Duration::from_secs(seconds);
         pending.look(at(0), 1000);

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_has_recorded_or_named_is_not() {
+    fn files_that_another_has_recorded_or_named_are_not_the_recorders() {
         for (recorder, suffix, file, identity) in [
             ("", ".flv", "cam.flv", "other/cam"),
             ("", ".flv", "cam.flv", "live/camera"),

@@ -104,7 +104,7 @@ fn recordings_that_are_too_old_go_and_nothing_else() {
 }
 
 #[test]
-fn what_is_written_locked_or_about_to_be_appended_to_stays() {
+fn recordings_that_are_written_locked_or_about_to_be_appended_to_stay() {
     let recordings = Recordings::new();
     for name in ["written", "locked", "awaited", "idle"] {
         recordings.record(&format!("{name}.flv"), &format!("live/{name}"), 8);
@@ -283,7 +283,7 @@ fn a_folder_that_is_not_there_has_nothing_to_delete() {
 }
 
 #[test]
-fn that_a_recording_may_never_end_is_told_at_the_start() {
+fn a_recording_that_may_never_end_is_warned_of_at_the_start() {
     for (ends, told) in [(true, 0), (false, 1)] {
         let mut retention = Retention::default();
         retention.add(Path::new("rec"), Rule { ends, ..rule("", Some(1), 0) });

@@ -221,7 +221,7 @@ fn a_chunk_without_a_repetition_among_others_is_read_as_such() {
 }
 
 #[test]
-fn what_is_told_of_a_peer_is_not_looked_for() {
+fn a_habit_that_is_set_is_not_looked_for() {
     let (input, expected) = look_alike(&[5; 8]);
     let mut reader = ChunkReader::new(LIMITS);
     reader.set_chunk_size(8).unwrap();
@@ -365,7 +365,7 @@ proptest! {
 }
 
 #[test]
-fn what_the_server_writes_is_read_with_its_repetitions_and_without() {
+fn messages_of_the_server_are_read_with_repetitions_and_without() {
     let mut repeated = Vec::new();
     write_message(&mut repeated, 128, 4, (MessageType::Video, 1, 0x0100_0000), &[9; 300]);
     let mut plain = repeated[..16 + 128].to_vec();

@@ -259,7 +259,7 @@ fn chunk_sizes_are_those_of_the_specification() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn written_messages_are_read_back(
         size in 1u32..300, timestamp in any::<u32>(), payload in prop::collection::vec(any::<u8>(), 0..900),
     ) {
         let mut bytes = Vec::new();
