@@ -25,15 +25,15 @@ use crate::media::Frame;
 use directives::DIRECTIVES;
 use file::script::Script;
 use recorder::{Event, Recorder, RecorderAt, Shared};
-use retention::{InUse, REST, Retention, Step};
+use retention::{InUse, PAUSE_AFTER_DELETION, Retention, Step};
 use settings::Settings;
 
 /// The module's name, and that of its timers.
 const NAME: &str = "record";
 /// The token of the timer for the searches; those of streams are greater.
 const SEARCHES: u64 = 0;
-/// The tokens of the timers for looking at the disk, and for the next step of what is deleted there.
-const LOOK: u64 = u64::MAX;
+/// The tokens of the timers for the check of the disk, and for the next step of a deletion there.
+const DISK_CHECK: u64 = u64::MAX;
 const DELETIONS: u64 = u64::MAX - 1;
 /// A timer set for this time from now expires in the next turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
@@ -53,8 +53,8 @@ pub struct Record {
     searches: VecDeque<StreamId>,
     shared: Shared,
     retention: Retention,
-    /// The timer that looks at the disk, and when it expires.
-    look: Option<(Instant, TimerId)>,
+    /// The timer for the next check of the disk, and when it expires.
+    disk_check: Option<(Instant, TimerId)>,
     /// There is a timer for the deletions.
     is_deleting: bool,
 }
@@ -106,7 +106,7 @@ impl Module for Record {
 
     fn on_start(&mut self, cx: &mut Ctx) {
         self.retention.start(cx.now).iter().for_each(|warning| log::warn!("{warning}"));
-        self.look_at_disk(cx);
+        self.check_disk(cx);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -140,9 +140,9 @@ impl Module for Record {
         match token {
             SEARCHES => return self.step_search(cx),
             DELETIONS => return self.step_deletion(cx),
-            LOOK => {
-                self.look = None;
-                return self.look_at_disk(cx);
+            DISK_CHECK => {
+                self.disk_check = None;
+                return self.check_disk(cx);
             }
             _ => {}
         }
@@ -184,7 +184,7 @@ impl Record {
             self.announce_finished(cx);
         }
         if std::mem::take(&mut self.shared.needs_room) {
-            self.look_at_disk(cx);
+            self.check_disk(cx);
         }
         if !self.shared.removed.is_empty() {
             self.shared.removed.drain(..).for_each(|file| self.retention.release(file));
@@ -259,18 +259,18 @@ impl Record {
     }
 
     /// Begins to delete recordings, where that is due.
-    fn look_at_disk(&mut self, cx: &mut Ctx) {
+    fn check_disk(&mut self, cx: &mut Ctx) {
         if self.retention.is_empty() {
             return;
         }
-        self.retention.look(cx.now);
+        self.retention.begin_passes(cx.now);
         self.set_deletion_timer(cx, NEXT_TURN);
-        let Some(next) = self.retention.next_look(cx.now.instant, &self.shared.files) else { return };
-        if self.look.is_some_and(|(earlier, _)| earlier <= next) {
+        let Some(next) = self.retention.next_check(cx.now.instant, &self.shared.files) else { return };
+        if self.disk_check.is_some_and(|(earlier, _)| earlier <= next) {
             return;
         }
-        let timer = cx.set_module_timer(NAME, next, LOOK);
-        if let Some((_, later)) = self.look.replace((next, timer)) {
+        let timer = cx.set_module_timer(NAME, next, DISK_CHECK);
+        if let Some((_, later)) = self.disk_check.replace((next, timer)) {
             cx.cancel_timer(later);
         }
     }
@@ -284,12 +284,12 @@ impl Record {
             let is_awaited = |script: &Script| is_awaited(streams, apps, cx, script);
             let (now, files) = (cx.now, &shared.files);
             if retention.step(now, &InUse { files, is_awaited: &is_awaited }) == Step::Deleted {
-                wait = REST;
+                wait = PAUSE_AFTER_DELETION;
             }
         }
         self.set_deletion_timer(cx, wait);
         if !self.is_deleting {
-            self.look_at_disk(cx);
+            self.check_disk(cx);
         }
     }
 

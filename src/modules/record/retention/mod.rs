@@ -44,7 +44,7 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Candidates that are passed over in a step, because they need not go any more.
 const PASSED_OVER_A_STEP: usize = 64;
 /// The pause after each deletion, and after each piece of one: where a journal is full, deleting waits.
-pub const REST: Duration = Duration::from_millis(10);
+pub const PAUSE_AFTER_DELETION: Duration = Duration::from_millis(10);
 /// The time after which it is logged again that something cannot be deleted, or that nothing is left to delete.
 const REPEAT: Duration = Duration::from_secs(60);
 
@@ -179,13 +179,13 @@ impl Retention {
     }
 
     /// Begins the passes that are due: for the age of files, or because the disk has too little room.
-    pub fn look(&mut self, now: Now) {
+    pub fn begin_passes(&mut self, now: Now) {
         self.clock.look(now);
-        self.folders.iter_mut().for_each(|folder| folder.look(now.instant));
+        self.folders.iter_mut().for_each(|folder| folder.begin_pass(now.instant));
     }
 
-    /// When [`look`](Self::look) is to be called again. The end of a pass may change that.
-    pub fn next_look(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
+    /// When [`begin_passes`](Self::begin_passes) is to be called again. The end of a pass may change that.
+    pub fn next_check(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
         let by_room = self.folders.iter().any(RecordingFolder::needs_room) && !files.is_empty();
         let by_room = by_room.then(|| now + LOOK_EVERY);
         self.folders.iter().filter_map(RecordingFolder::next_pass).chain(by_room).min()
@@ -264,7 +264,7 @@ impl RecordingFolder {
         self.rules.iter().any(|rule| !rule.ends).then(|| format!("{path}: {why}"))
     }
 
-    fn look(&mut self, now: Instant) {
+    fn begin_pass(&mut self, now: Instant) {
         if self.pass.is_some() || self.rests_until.is_some_and(|until| now < until) {
             return;
         }

@@ -69,7 +69,7 @@ fn rule(recorder: &str, keep: Option<u32>, min_free: u64) -> Rule {
 
 /// One look at the disk, and all steps that come of it. Returns how many there were.
 fn run(retention: &mut Retention, files: &OpenFiles, awaited: &str, now: Now) -> usize {
-    retention.look(now);
+    retention.begin_passes(now);
     let is_awaited = |script: &Script| script.is_of(awaited);
     let mut steps = 0;
     while retention.is_running() {
@@ -171,7 +171,7 @@ fn for_room_the_oldest_goes_first_and_what_has_just_been_written_stays() {
     let ahead = today() + DAY;
     File::options().append(true).open(recordings.0.join("future.flv")).unwrap().set_modified(ahead).unwrap();
     let mut retention = recordings.retention(vec![rule("", None, ENDLESS)]);
-    retention.look(now());
+    retention.begin_passes(now());
     let mut gone = Vec::new();
     while retention.is_running() {
         let before = recordings.names();
@@ -217,7 +217,7 @@ fn a_folder_does_not_wait_for_another() {
     let mut retention = long.retention(vec![rule("", Some(7), 0)]);
     retention.add(&short.0, rule("", Some(7), 0));
     retention.start(now());
-    retention.look(now());
+    retention.begin_passes(now());
     let (files, is_awaited) = (OpenFiles::default(), |_: &Script| false);
     for _ in 0..10 {
         retention.step(now(), &InUse { files: &files, is_awaited: &is_awaited });
@@ -258,14 +258,14 @@ fn it_is_looked_again_in_time_and_not_for_ever() {
     let recordings = Recordings::new();
     let mut retention = recordings.retention(vec![rule("", Some(7), ENDLESS)]);
     let (start, mut files) = (now(), OpenFiles::default());
-    retention.look(start);
-    assert_eq!(retention.next_look(start.instant, &files), None, "a pass is under way");
+    retention.begin_passes(start);
+    assert_eq!(retention.next_check(start.instant, &files), None, "a pass is under way");
     let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
     assert!(run(&mut retention, &files, "", at(0)) > 0);
-    assert_eq!(retention.next_look(at(0).instant, &files), Some(at(600).instant));
+    assert_eq!(retention.next_check(at(0).instant, &files), Some(at(600).instant));
     files.open((0, 0));
     assert_eq!(
-        retention.next_look(at(0).instant, &files),
+        retention.next_check(at(0).instant, &files),
         Some(at(10).instant),
         "while anything is recorded"
     );
