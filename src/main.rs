@@ -144,7 +144,6 @@ fn load(line: &CommandLine) -> Result<Loaded, String> {
     Loaded::new(line).map_err(|failure| failure.to_string())
 }
 
-/// A checked configuration.
 struct Loaded {
     tree: Tree,
     table: Table,

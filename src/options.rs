@@ -30,7 +30,6 @@ pub enum Signal {
     Quit,
 }
 
-/// The command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CommandLine {
     pub task: Task,

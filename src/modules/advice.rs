@@ -25,7 +25,6 @@ const MISSED: Duration = Duration::from_secs(20);
 /// The fragments by which most players of HLS are behind.
 const FRAGMENTS_BEHIND: u32 = 3;
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct Advice {
     apps: Vec<App>,

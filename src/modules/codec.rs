@@ -34,7 +34,6 @@ enum Meta {
     Withheld,
 }
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct CodecFacts {
     apps: Vec<Meta>,

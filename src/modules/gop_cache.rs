@@ -48,7 +48,6 @@ const DIRECTIVES: &[Directive] = &[
 /// The most that can be asked to be kept of one stream: more would not fit a player's queue.
 const LARGEST: u64 = 64 << 20;
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct GopCache {
     /// By application; `None` where it is off.

@@ -68,7 +68,6 @@ const DIRECTIVES: &[Directive] = &[
 /// The time in which a stream shows that it has a picture.
 const PICTURE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct Live {
     apps: Vec<Settings>,

@@ -41,7 +41,6 @@ const MAX_PER_SESSION: usize = 16;
 /// when they are written anew in AMF0, and then a burst of changes.
 const ROOM: usize = 3 * MAX_BYTES;
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct SharedObjects {
     apps: Vec<App>,

@@ -19,7 +19,6 @@ pub const SHARE: Duration = Duration::from_millis(1);
 /// The time for which one session is read. A session that takes longer is slow the next time.
 pub const STEP: Duration = Duration::from_millis(1);
 
-/// The queues of the agenda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {
     /// Media that is served in a moment.

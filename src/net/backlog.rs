@@ -100,7 +100,6 @@ impl Backlog {
         matches!(self.pause, Some((Shortage::OwnDescriptors, _)))
     }
 
-    /// The end of the pause.
     pub(super) fn paused_until(&self) -> Option<Instant> {
         self.pause.map(|(_, until)| until)
     }

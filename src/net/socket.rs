@@ -55,7 +55,6 @@ pub enum Traffic {
     Files,
 }
 
-/// A connected socket.
 #[derive(Debug)]
 pub struct Socket {
     pub id: SessionId,

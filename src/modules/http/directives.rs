@@ -15,7 +15,6 @@ const INNER: &[Context] = &[Context::HttpServer, Context::Location];
 const NETWORK: Takes =
     Takes::Custom { syntax: "address|network|all", parse: |args| Custom::of(access::parse(args)) };
 
-/// The rows of the table.
 pub const DIRECTIVES: &[Directive] = &[
     Directive {
         name: "root",

@@ -7,7 +7,6 @@ use crate::http::path;
 use super::rewrite;
 use super::template::{Template, View, When};
 
-/// The pages of a location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorPages(Vec<ErrorPage>);
 

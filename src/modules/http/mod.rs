@@ -29,7 +29,6 @@ use files::{hls_probe, link_probe};
 use settings::Settings;
 use template::View;
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct Http {
     /// By location id.

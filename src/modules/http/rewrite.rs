@@ -72,7 +72,6 @@ impl Return {
     }
 }
 
-/// A redirect.
 pub fn redirect_to(code: u16, url: &str) -> HttpReply {
     HttpReply::error(code).with("Location", path::escape_location(url))
 }

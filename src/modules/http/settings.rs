@@ -13,10 +13,8 @@ use super::files::folder::LocationFolder;
 use super::rewrite::Rewrite;
 use super::try_files::TryFiles;
 
-/// The settings of a location.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The folder of its files.
     pub folder: Option<LocationFolder>,
     /// The files to look for in a folder.
     pub index: Vec<String>,
@@ -64,7 +62,6 @@ impl Settings {
         faults.into_result(settings)
     }
 
-    /// The media type of a file.
     pub fn mime(&self, path: &str) -> &str {
         let extension = mime::extension(path);
         let known = match &self.types {

@@ -67,7 +67,6 @@ const DIRECTIVES: &[Directive] = &[
 /// The shortest time between two checks of the length of publishes.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct PublishLimits {
     /// By application id.

@@ -27,7 +27,6 @@ pub struct App {
     pub has_hls: bool,
 }
 
-/// A live stream.
 #[derive(Debug, Serialize)]
 pub struct LiveStream<'a> {
     pub app: &'a str,

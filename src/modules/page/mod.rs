@@ -28,7 +28,6 @@ const DIRECTIVES: &[Directive] = &[Directive {
           how to publish; what it shows is at `streams.json` below that path.",
 }];
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct Page {
     /// By application id.

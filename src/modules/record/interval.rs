@@ -68,19 +68,9 @@ fn parse_time(text: &str) -> Result<Option<Duration>, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deadline {
     /// At this moment, or with so many milliseconds of media, which an encoder may send faster.
-    After {
-        /// The moment.
-        at: Instant,
-        /// The media.
-        length: u64,
-    },
+    After { at: Instant, length: u64 },
     /// When the clock has this time; at the latest, at that moment.
-    Clock {
-        /// The time.
-        wall: SystemTime,
-        /// The moment.
-        at: Instant,
-    },
+    Clock { wall: SystemTime, at: Instant },
 }
 
 impl Deadline {

@@ -38,7 +38,6 @@ const DELETIONS: u64 = u64::MAX - 1;
 /// A timer set for this time from now expires in the next turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
 
-/// The module.
 #[derive(Debug, Default)]
 pub struct Record {
     /// The recorders of each application.

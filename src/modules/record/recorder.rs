@@ -27,9 +27,7 @@ const MAX_PENDING: (usize, usize, Duration) = (2048, 2 << 20, Duration::from_sec
 /// An event that the publisher may be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A file has begun.
     Started,
-    /// A file is finished.
     Stopped,
     /// No file can be written; it is tried again.
     Failed,
@@ -63,7 +61,6 @@ pub struct Shared {
     pub finished: Vec<Recording>,
 }
 
-/// A recorder.
 #[derive(Debug)]
 pub struct Recorder {
     /// The name of its `recorder` block; empty for the application's own.

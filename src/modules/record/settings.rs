@@ -70,7 +70,6 @@ pub struct FileLimits {
     pub interval: Option<Interval>,
 }
 
-/// The settings of a recorder.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its name; empty for the application's own.
@@ -81,7 +80,6 @@ pub struct Settings {
     pub limits: FileLimits,
     /// It appends to a file that is there.
     pub append: bool,
-    /// Its files are locked.
     pub lock: bool,
     /// The publisher is told of events.
     pub notify: bool,
@@ -156,7 +154,6 @@ impl Settings {
         (self.keep.is_some() || self.min_free > 0).then_some((&self.folder, rule))
     }
 
-    /// The folder of its files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -21,7 +21,6 @@ use crate::test_folder::Folder;
 
 const UNLIMITED: FileLimits = FileLimits { size: 0, frames: 0, interval: None };
 
-/// A folder of recordings.
 struct Recordings(Folder);
 
 impl Recordings {

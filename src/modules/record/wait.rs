@@ -23,7 +23,6 @@ const MAX_GROUP: usize = 2 << 20;
 pub struct Opening {
     /// The codec headers that the first frames were made with.
     pub headers: Vec<Rc<Frame>>,
-    /// The first frames.
     pub frames: Vec<Rc<Frame>>,
 }
 

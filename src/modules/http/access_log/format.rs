@@ -12,7 +12,6 @@ pub const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request
 /// Bytes of a line; what is longer is cut. A head is no longer than 8 KiB, but escapes make four of one.
 const MAX_LINE: usize = 16 * 1024;
 
-/// The format of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFormat {
     template: Template,

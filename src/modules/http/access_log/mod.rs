@@ -37,9 +37,7 @@ pub struct LogId(usize);
 /// One `access_log` of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The file.
     pub log: LogId,
-    /// The format of its lines.
     pub format: LogFormat,
 }
 

@@ -83,7 +83,6 @@ enum Stage {
     Writing { entries: Vec<Entry>, written: usize, text: String, is_complete: bool },
 }
 
-/// The head of a list's answer.
 pub fn head(format: ListFormat) -> ResponseHead {
     let mime = match format {
         ListFormat::Html => "text/html; charset=utf-8",

@@ -56,7 +56,6 @@ impl Index {
     }
 }
 
-/// The contents of a file.
 #[derive(Debug)]
 pub struct Contents {
     /// Time of the last tag, milliseconds.

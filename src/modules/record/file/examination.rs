@@ -63,7 +63,6 @@ pub struct Tail {
     pub script: Option<Script>,
 }
 
-/// The examination of a file.
 #[derive(Debug)]
 pub struct Examination {
     length: u64,

@@ -13,10 +13,8 @@ pub const PREFIX: usize = 32;
 /// Bytes of PreviousTagSize.
 pub const LINK: u64 = 4;
 
-/// A whole tag.
 #[derive(Debug)]
 pub struct ScannedTag {
-    /// Its header.
     pub header: TagHeader,
     /// The first bytes of its payload, and nulls if it has fewer.
     prefix: [u8; PREFIX],

@@ -18,7 +18,6 @@ const NAMES_A_STEP: usize = 8;
 /// behind a head that was written here.
 const MAX_SCAN: u64 = 64 << 20;
 
-/// A search.
 #[derive(Debug)]
 pub struct Search {
     names: Names,
@@ -62,7 +61,6 @@ impl Search {
         }
     }
 
-    /// The names that are searched.
     pub fn names(&self) -> &Names {
         &self.names
     }

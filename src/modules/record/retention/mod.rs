@@ -71,7 +71,6 @@ pub struct Retention {
     releases: Releases,
 }
 
-/// A folder of recordings.
 #[derive(Debug)]
 struct RecordingFolder {
     path: PathBuf,
@@ -113,7 +112,6 @@ struct Moment<'a> {
     free: Option<u64>,
 }
 
-/// The kind of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Names or a file were looked at.

@@ -31,7 +31,6 @@ pub struct Candidate {
     name: CString,
 }
 
-/// A pass.
 #[derive(Debug)]
 pub struct Pass {
     folder: File,
@@ -60,7 +59,6 @@ enum Younger {
     Some,
 }
 
-/// The result of a step.
 #[derive(Debug)]
 pub enum Next {
     /// There is more to go through.
@@ -126,7 +124,6 @@ impl Pass {
 }
 
 impl Candidate {
-    /// Its name.
     pub fn name(&self) -> &str {
         self.name.to_str().unwrap_or_default()
     }

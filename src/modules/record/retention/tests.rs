@@ -15,7 +15,6 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// More than any disk has.
 const ENDLESS: u64 = 1 << 62;
 
-/// A folder of recordings.
 struct Recordings(Folder);
 
 impl Recordings {
