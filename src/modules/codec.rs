@@ -101,32 +101,16 @@ impl Module for CodecFacts {
                 Ok(true)
             }
             (Kind::Audio, Role::Key) if frame.codec == Codec::Aac && aac::is_adts(frame.body()) => {
-                let learnt = learn_adts(stream, frame);
-                let logged = self.logged.entry(id).or_default().for_publisher(stream);
-                if learnt == AdtsFacts::Contradicts && !mem::replace(&mut logged.contradicted, true) {
-                    let (label, what) = (&stream.label, describe_audio(&stream.facts));
-                    log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
-                }
-                Ok(learnt != AdtsFacts::Known)
+                Ok(self.take_adts(stream, frame))
             }
-            (Kind::Audio, Role::Key) if stream.facts.sample_rate == 0 => {
-                let news = learn_audio_frame(stream, frame);
-                let logged = self.logged.entry(id).or_default().for_publisher(stream);
-                let first = *logged.without_header.get_or_insert(frame.timestamp);
-                let is_bare = frame.codec == Codec::Aac && frame.is_default_track();
-                if is_bare && frame.timestamp >= first.saturating_add(PATIENCE) {
-                    Err("the audio is AAC without a header; nobody can play it".into())
-                } else {
-                    Ok(news)
-                }
-            }
+            (Kind::Audio, Role::Key) if stream.facts.sample_rate == 0 => self.take_bare_audio(stream, frame),
             (Kind::Data | Kind::DataAmf3, Role::Empty) => Ok(clear_metadata(stream, frame)),
             (Kind::Data | Kind::DataAmf3, _) if frame.is_metadata() => learn_metadata(stream, frame),
             (_, Role::Empty) => explain(frame),
             _ => Ok(false),
         };
         let news = learnt.unwrap_or_else(|why| {
-            if !mem::replace(&mut self.logged.entry(id).or_default().for_publisher(stream).unread, true) {
+            if !mem::replace(&mut self.logged(stream).unread, true) {
                 log::warn!("{}: {why}", stream.label);
             }
             false
@@ -139,6 +123,34 @@ impl Module for CodecFacts {
             Meta::Copied if frame.is_metadata() => stream.headers.metadata = Some(Rc::clone(frame)),
             _ => {}
         }
+    }
+}
+
+impl CodecFacts {
+    /// The warnings of a stream's present publisher that have been logged.
+    fn logged(&mut self, stream: &Stream) -> &mut LoggedWarnings {
+        self.logged.entry(stream.id).or_default().for_publisher(stream)
+    }
+
+    /// Learns the facts that frames of ADTS have, and warns if the header has others. True if they are news.
+    fn take_adts(&mut self, stream: &mut Stream, frame: &Frame) -> bool {
+        let learnt = learn_adts(stream, frame);
+        if learnt == AdtsFacts::Contradicts && !mem::replace(&mut self.logged(stream).contradicted, true) {
+            let (label, what) = (&stream.label, describe_audio(&stream.facts));
+            log::warn!("{label}: the audio header says otherwise than its frames, which are {what}");
+        }
+        learnt != AdtsFacts::Known
+    }
+
+    /// Learns the facts of audio without a header; an error for AAC, which needs one. True if they are news.
+    fn take_bare_audio(&mut self, stream: &mut Stream, frame: &Frame) -> Result<bool, String> {
+        let news = learn_audio_frame(stream, frame);
+        let first = *self.logged(stream).without_header.get_or_insert(frame.timestamp);
+        let is_bare = frame.codec == Codec::Aac && frame.is_default_track();
+        if is_bare && frame.timestamp >= first.saturating_add(PATIENCE) {
+            return Err("the audio is AAC without a header; nobody can play it".into());
+        }
+        Ok(news)
     }
 }
 
