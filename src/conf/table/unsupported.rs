@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_one_fate_in_a_context() {
+    fn a_name_has_one_treatment_in_a_context() {
         for (at, group) in GROUPS.iter().enumerate() {
             for name in group.names {
                 let later = GROUPS.iter().skip(at + 1).filter(|other| other.contexts == group.contexts);
