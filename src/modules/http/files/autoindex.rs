@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, tz::TimeZone};
 use nix::dir::{Dir, OwningIter, Type};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
 use crate::http::{ResponseHead, json, path};
 
-use super::lookup;
+use super::lookup::{self, Found};
 
 /// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;
@@ -64,22 +65,25 @@ struct Entry {
     modified: i64,
 }
 
-/// A list that is being made: the folder is read, then the entries are written, some in each step.
+/// A list that is being made: the folder is read, then the entries are written, some in each step. One list is made after
+/// the other, and only that one has descriptors: two, for a folder and for its names.
 #[derive(Debug)]
 pub struct FolderList {
     listing: Listing,
+    /// The folder: a trusted one, and a path below it.
+    folder: (PathBuf, String),
     /// The folder's path in URLs.
     path: String,
     head: ResponseHead,
     /// The time zone of the times in it.
     zone: TimeZone,
-    folder: File,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Reading { names: OwningIter, entries: Vec<Entry> },
+    Waiting,
+    Reading { folder: File, names: OwningIter, entries: Vec<Entry> },
     Writing { entries: Vec<Entry>, written: usize, text: String, is_complete: bool },
 }
 
@@ -95,22 +99,24 @@ pub fn head(format: ListFormat) -> ResponseHead {
 }
 
 impl FolderList {
-    /// The list of an open folder that has this path, to be sent with this head. It has two descriptors as long as it
-    /// is made.
-    pub fn new(
-        listing: Listing,
-        folder: File,
-        (path, head): (&str, ResponseHead),
-        descriptors: Descriptors,
-    ) -> Result<Self, Errno> {
+    /// The list of a folder, which has this path in URLs, to be sent with this head.
+    pub fn new(listing: Listing, (base, rest): (&Path, &str), (path, head): (&str, ResponseHead)) -> Self {
+        let zone = if listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
+        let folder = (base.to_owned(), rest.to_owned());
+        Self { listing, folder, path: path.to_owned(), head, zone, stage: Stage::Waiting }
+    }
+
+    /// Opens the folder, which may have changed since it was found.
+    fn open(&self, descriptors: Descriptors) -> Result<Stage, Errno> {
+        let Found::Folder(folder) = lookup::find(&self.folder.0, &self.folder.1)? else {
+            return Err(Errno::ENOTDIR);
+        };
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let own: OwnedFd = openat(&folder, ".", flags, Mode::empty())?;
         if ![folder.as_raw_fd(), own.as_raw_fd()].iter().all(|fd| descriptors.may_download(*fd)) {
             return Err(Errno::EMFILE);
         }
-        let stage = Stage::Reading { names: Dir::from_fd(own)?.into_iter(), entries: Vec::new() };
-        let zone = if listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
-        Ok(Self { listing, path: path.to_owned(), head, zone, folder, stage })
+        Ok(Stage::Reading { folder, names: Dir::from_fd(own)?.into_iter(), entries: Vec::new() })
     }
 
     /// Begins to write when all has been read.
@@ -134,10 +140,17 @@ impl FolderList {
 }
 
 impl Compose for FolderList {
-    fn step(&mut self, _cx: &Ctx) -> Option<HttpReply> {
+    fn step(&mut self, cx: &Ctx) -> Option<HttpReply> {
         match &mut self.stage {
-            Stage::Reading { names, entries } => {
-                let end = match read(&self.folder, names, entries) {
+            Stage::Waiting => match self.open(cx.descriptors) {
+                Ok(stage) => {
+                    self.stage = stage;
+                    None
+                }
+                Err(errno) => Some(lookup::failure(&self.path, errno)),
+            },
+            Stage::Reading { folder, names, entries } => {
+                let end = match read(folder, names, entries) {
                     Ok(end) => end?,
                     Err(errno) => return Some(lookup::failure(&self.path, errno)),
                 };

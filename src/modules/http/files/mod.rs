@@ -7,6 +7,8 @@ pub(super) mod link_probe;
 pub(super) mod lookup;
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
@@ -117,14 +119,17 @@ fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) 
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => HttpReply::error(404),
         Ok(Found::File(file)) => send(file, path, settings, (request, sources)),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
-        Ok(Found::Folder(folder)) => return index(settings, folder, (request, sources), path),
+        Ok(Found::Folder(folder)) => {
+            return index(settings, (folder, base, &rest), (request, sources), path);
+        }
         Err(errno) => lookup::failure(path, errno),
     })
 }
 
+/// Answers with the index of an open folder, which is `rest` below `base`, or with its list.
 fn index(
     settings: &Settings,
-    folder: File,
+    (folder, base, rest): (File, &Path, &str),
     (request, sources): (&Request, &Sources<'_>),
     path: &str,
 ) -> Answer {
@@ -136,11 +141,11 @@ fn index(
         }
     }
     let Some(listing) = settings.listing else { return Answer::Reply(HttpReply::error(403)) };
-    let head = with_defaults(settings, request, path, autoindex::head(listing.format));
-    match autoindex::FolderList::new(listing, folder, (path, head), sources.descriptors) {
-        Ok(list) => Answer::Later(Box::new(list)),
-        Err(errno) => Answer::Reply(lookup::failure(path, errno)),
+    if !sources.descriptors.may_download(folder.as_raw_fd()) {
+        return Answer::Reply(lookup::failure(path, Errno::EMFILE));
     }
+    let head = with_defaults(settings, request, path, autoindex::head(listing.format));
+    Answer::Later(Box::new(autoindex::FolderList::new(listing, (base, rest), (path, head))))
 }
 
 /// To the same path with a slash. It has no empty segments, so it cannot name another host.

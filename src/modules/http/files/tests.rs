@@ -253,3 +253,19 @@ fn a_large_file_and_a_list_need_a_descriptor_and_a_small_file_does_not() {
     }
     assert_eq!(status(&ask_with(&plain, none, "GET /hls/large.ts", "Range: bytes=0-99\r\n")), 206);
 }
+
+#[test]
+fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
+    let site = Site::new();
+    let settings = site.settings("autoindex on;");
+    let request = HttpRequest::for_test("GET /hls/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    let view = View { request: &request, server_name: "", done: None };
+    let (memory, shortages) = (&MemoryFiles::default(), Cell::new(0));
+    let sources = Sources { memory, descriptors: Descriptors::default(), shortages };
+    let lists: Vec<_> = (0..9).map(|_| serve(&settings, &view, &sources, "/hls/")).collect();
+    assert!(lists.iter().all(|answer| matches!(answer, Answer::Later(_))));
+    let open =
+        fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    let folder = fs::canonicalize(site.0.join("hls")).unwrap();
+    assert_eq!(open.filter(|path| *path == folder).count(), 0);
+}
