@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::conf::value;
 use crate::http::{ResponseHead, conditional, response};
 
-use super::template::{Template, View, When};
+use super::template::{Template, TemplateValues, When};
 
 /// The statuses that get what is not said to be for all.
 const GOOD: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
@@ -107,7 +107,7 @@ fn seconds(text: &str) -> Option<i64> {
 
 /// Adds to a head what the configuration says, in place of what it has of the same name. What `expires`
 /// says stays beside a Cache-Control of the configuration, as in nginx.
-pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, view: &View<'_>) {
+pub fn apply(head: &mut ResponseHead, added: &[AddedHeader], expires: Expires, view: &TemplateValues<'_>) {
     let status = head.status;
     let applies = |header: &&AddedHeader| header.always || GOOD.contains(&status);
     let headers: Vec<_> = added.iter().filter(applies).collect();

@@ -5,7 +5,7 @@ use crate::engine::{Redirect, Route, Target};
 use crate::http::path;
 
 use super::rewrite;
-use super::template::{Template, View, When};
+use super::template::{Template, TemplateValues, When};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorPages(Vec<ErrorPage>);
@@ -62,7 +62,7 @@ impl ErrorPages {
     }
 
     /// The route of a request that has ended in an error.
-    pub fn route(&self, view: &View<'_>, error: u16) -> Route {
+    pub fn route(&self, view: &TemplateValues<'_>, error: u16) -> Route {
         let Some(page) = self.0.iter().find(|page| page.codes.contains(&error)) else {
             return Route::Continue;
         };

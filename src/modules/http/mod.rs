@@ -27,7 +27,7 @@ use access_log::{DELAY, LogFormat, Logs};
 use files::lookup::Sources;
 use files::{hls_probe, link_probe};
 use settings::Settings;
-use template::View;
+use template::TemplateValues;
 
 #[derive(Debug, Default)]
 pub struct Http {
@@ -37,9 +37,9 @@ pub struct Http {
 }
 
 impl Http {
-    fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, View<'a>)> {
+    fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, TemplateValues<'a>)> {
         let settings = self.locations.get(request.location.0)?;
-        Some((settings, View { request, server_name: &settings.server_name, done: None }))
+        Some((settings, TemplateValues { request, server_name: &settings.server_name, done: None }))
     }
 }
 
@@ -140,7 +140,11 @@ impl Module for Http {
         let Some(settings) = self.locations.get(done.request.location.0) else { return };
         let now = cx.now.instant;
         for access in &settings.logs {
-            let view = View { request: &done.request, server_name: &settings.server_name, done: Some(done) };
+            let view = TemplateValues {
+                request: &done.request,
+                server_name: &settings.server_name,
+                done: Some(done),
+            };
             if self.logs.add(access.log, &access.format.line(&view), now) {
                 cx.set_module_timer("http", now + DELAY, 0);
             }

@@ -11,7 +11,7 @@ use crate::engine::{Body, HttpReply, Route};
 use crate::http::{ResponseHead, path, response};
 
 use super::added::AddedHeader;
-use super::template::{Template, View, When};
+use super::template::{Template, TemplateValues, When};
 
 /// One `return`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Return {
     }
 
     /// The route of a request. `mime` is the media type of its path.
-    fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
+    fn route<'a>(&self, view: &TemplateValues<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self {
             Self::Nothing => Route::Close,
             // Without a page of our own: there is nothing to explain.
@@ -190,7 +190,7 @@ impl Rewrite {
     }
 
     /// The route of a request. `mime` is the media type of its path.
-    pub fn route<'a>(&self, view: &View<'_>, mime: impl Fn() -> &'a str) -> Route {
+    pub fn route<'a>(&self, view: &TemplateValues<'_>, mime: impl Fn() -> &'a str) -> Route {
         match self.outcome(view.request.head.method.as_str()) {
             (_, Some(action)) => action.route(view, mime),
             (_, None) => Route::Continue,

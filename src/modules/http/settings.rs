@@ -5,7 +5,7 @@ use crate::engine::Location;
 use crate::http::{Request, mime, response};
 
 use super::access::Rules;
-use super::access_log::Access;
+use super::access_log::AccessLog;
 use super::added::{AddedHeader, Expires};
 use super::error_page::ErrorPages;
 use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
@@ -33,13 +33,13 @@ pub struct Settings {
     pub internal: bool,
     pub try_files: Option<TryFiles>,
     pub error_pages: ErrorPages,
-    pub logs: Vec<Access>,
+    pub logs: Vec<AccessLog>,
     /// The server's first name.
     pub server_name: String,
 }
 
 impl Settings {
-    pub fn read(location: &Location<'_>, logs: Vec<Access>) -> Result<Self, conf::Errors> {
+    pub fn read(location: &Location<'_>, logs: Vec<AccessLog>) -> Result<Self, conf::Errors> {
         let scope = &location.scope;
         let mut faults = conf::Faults::default();
         let added = scope.all("add_header").into_iter();

@@ -8,7 +8,7 @@ use crate::engine::{Exchange, HttpRequest};
 
 /// The values that a text is filled in from.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct TemplateValues<'a> {
     pub request: &'a HttpRequest,
     /// The server's first name.
     pub server_name: &'a str,
@@ -50,7 +50,7 @@ enum Piece {
 #[derive(Debug, Clone)]
 enum Variable {
     /// Something of the request that needs no name.
-    Request(fn(View<'_>) -> Cow<'_, str>),
+    Request(fn(TemplateValues<'_>) -> Cow<'_, str>),
     /// Something of the answer.
     Done(fn(&Exchange) -> String),
     /// A header of the request, by its name in lower case.
@@ -89,12 +89,12 @@ impl Template {
     }
 
     /// The text for a request.
-    pub fn fill(&self, view: &View<'_>) -> String {
+    pub fn fill(&self, view: &TemplateValues<'_>) -> String {
         self.fill_with(view, |value, text| text.push_str(value))
     }
 
     /// The same, where each value is written by `push`.
-    pub fn fill_with(&self, view: &View<'_>, push: impl Fn(&str, &mut String)) -> String {
+    pub fn fill_with(&self, view: &TemplateValues<'_>, push: impl Fn(&str, &mut String)) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
@@ -116,7 +116,7 @@ impl Template {
 }
 
 impl Variable {
-    fn value<'a>(&self, view: &View<'a>) -> Cow<'a, str> {
+    fn value<'a>(&self, view: &TemplateValues<'a>) -> Cow<'a, str> {
         let request = &view.request.head;
         match self {
             Self::Request(value) => value(*view),
@@ -160,7 +160,7 @@ fn variable(name: &str, when: When) -> Option<Variable> {
     foreign.then_some(Variable::Nothing)
 }
 
-fn of_request(name: &str) -> Option<fn(View<'_>) -> Cow<'_, str>> {
+fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
     Some(match name {
         "host" => |view| match view.request.head.host.as_str() {
             "" => view.server_name.into(),
@@ -231,7 +231,7 @@ mod tests {
 
     fn filled(template: &str, head: &str) -> String {
         let request = HttpRequest::for_test(head);
-        let view = View { request: &request, server_name: "first.example", done: None };
+        let view = TemplateValues { request: &request, server_name: "first.example", done: None };
         Template::parse(template, When::Request).unwrap().fill(&view)
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn the_number_of_a_capture_is_one_digit_long() {
         let mut request = HttpRequest::for_test("GET / HTTP/1.0\r\n\r\n");
         request.captures = ["ab", "a", "b"].map(str::to_owned).to_vec();
-        let view = View { request: &request, server_name: "", done: None };
+        let view = TemplateValues { request: &request, server_name: "", done: None };
         assert_eq!(Template::parse("$1-$20$3.", When::Request).unwrap().fill(&view), "a-b0.");
     }
 

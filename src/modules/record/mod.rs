@@ -24,7 +24,7 @@ use crate::engine::{Application, Config, Ctx, Level, Module, Notice, Probe, Stre
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use file::script::Script;
-use recorder::{Event, Recorder, RecorderAt, Shared};
+use recorder::{RecordEvent, Recorder, RecorderAt, SharedState};
 use retention::{InUse, PAUSE_AFTER_DELETION, Retention, Step};
 use settings::Settings;
 
@@ -50,7 +50,7 @@ pub struct Record {
     /// The streams with recorders that search for a file, in the order in which they are next. Invariant: there is one
     /// timer for all, as long as there is a stream here.
     searches: VecDeque<StreamId>,
-    shared: Shared,
+    shared: SharedState,
     retention: Retention,
     /// The timer for the next check of the disk, and when it expires.
     disk_check: Option<(Instant, TimerId)>,
@@ -173,9 +173,9 @@ impl Record {
         }
         for (event, settings) in told {
             let status = match event {
-                Event::Started => (Level::Status, "NetStream.Record.Start"),
-                Event::Stopped => (Level::Status, "NetStream.Record.Stop"),
-                Event::Failed => (Level::Error, "NetStream.Record.Failed"),
+                RecordEvent::Started => (Level::Status, "NetStream.Record.Start"),
+                RecordEvent::Stopped => (Level::Status, "NetStream.Record.Stop"),
+                RecordEvent::Failed => (Level::Error, "NetStream.Record.Failed"),
             };
             cx.tell_publisher(id, status, &settings.recorder);
         }

@@ -26,7 +26,7 @@ const MAX_PENDING: (usize, usize, Duration) = (2048, 2 << 20, Duration::from_sec
 
 /// An event that the publisher may be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum RecordEvent {
     Started,
     Stopped,
     /// No file can be written; it is tried again.
@@ -39,14 +39,14 @@ pub struct RecorderAt<'a> {
     pub settings: &'a Settings,
     pub stream: &'a Stream,
     pub now: Now,
-    pub shared: &'a mut Shared,
+    pub shared: &'a mut SharedState,
     /// Its events so far.
-    pub events: Vec<Event>,
+    pub events: Vec<RecordEvent>,
 }
 
 /// The state that the recorders of all streams share.
 #[derive(Debug, Default)]
-pub struct Shared {
+pub struct SharedState {
     /// The files that are being written.
     pub files: OpenFiles,
     /// When an error was last logged.
@@ -126,7 +126,7 @@ struct LastError {
     logged: Option<Instant>,
 }
 
-impl Shared {
+impl SharedState {
     /// Allows one step of all searches together in each turn.
     pub fn allows_step(&mut self, now: Instant) -> bool {
         self.stepped.replace(now) != Some(now)
@@ -166,7 +166,7 @@ impl Recorder {
     }
 
     /// Closes what is open of a stream that is gone.
-    pub fn abandon(&mut self, shared: &mut Shared) {
+    pub fn abandon(&mut self, shared: &mut SharedState) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle | State::Waiting(_) | State::Full(_) => {}
             State::Searching(mut searching) => {
@@ -178,7 +178,7 @@ impl Recorder {
 
     /// Closes a file. Logs what has been recorded, and leaves it to be announced; at `level` if its head cannot be
     /// written.
-    fn finish(&self, output: Output, shared: &mut Shared, level: log::Level) {
+    fn finish(&self, output: Output, shared: &mut SharedState, level: log::Level) {
         shared.files.close(output.id());
         match output.close() {
             Ok(Some(Finished { path, length, size })) => {
@@ -304,7 +304,7 @@ impl RecorderAt<'_> {
         {
             self.shared.files.close(output.id());
             self.shared.removed.push(output.into_lost());
-            self.events.push(Event::Stopped);
+            self.events.push(RecordEvent::Stopped);
         }
     }
 
@@ -412,7 +412,7 @@ impl RecorderAt<'_> {
 
     fn started(&mut self, output: Output) {
         self.recorder.state = State::Writing(Box::new(output));
-        self.events.push(Event::Started);
+        self.events.push(RecordEvent::Started);
     }
 
     /// The recording in an open file, with its first frames in it and written to the disk: there is room
@@ -454,7 +454,7 @@ impl RecorderAt<'_> {
             Ok(next) => {
                 self.close();
                 self.recorder.state = State::Writing(Box::new(next));
-                self.events.push(Event::Started);
+                self.events.push(RecordEvent::Started);
             }
             Err(error) => {
                 self.log_error(&error);
@@ -476,7 +476,7 @@ impl RecorderAt<'_> {
     fn close(&mut self) {
         if let State::Writing(output) = std::mem::replace(&mut self.recorder.state, State::Idle) {
             self.recorder.finish(*output, self.shared, log::Level::Error);
-            self.events.push(Event::Stopped);
+            self.events.push(RecordEvent::Stopped);
         }
     }
 
@@ -488,12 +488,12 @@ impl RecorderAt<'_> {
             std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::new(from)))
         {
             self.recorder.finish(*output, self.shared, log::Level::Debug);
-            self.events.push(Event::Stopped);
+            self.events.push(RecordEvent::Stopped);
             is_first = true;
         }
         self.recorder.retry = Retry::after(error, self.now.instant);
         if is_first {
-            self.events.push(Event::Failed);
+            self.events.push(RecordEvent::Failed);
         }
     }
 

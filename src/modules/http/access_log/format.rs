@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::http::json;
-use crate::modules::http::template::{Template, View, When};
+use crate::modules::http::template::{Template, TemplateValues, When};
 
 /// nginx's own format, which needs no `log_format`.
 pub const COMBINED: &str = "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
@@ -64,7 +64,7 @@ impl LogFormat {
     }
 
     /// A line, with its end.
-    pub fn line(&self, view: &View<'_>) -> String {
+    pub fn line(&self, view: &TemplateValues<'_>) -> String {
         let mut line = self.template.fill_with(view, |value, line| match self.escape {
             Escape::Default if value.is_empty() => line.push('-'),
             Escape::Default => escape_plain(value, line),

@@ -36,7 +36,7 @@ pub struct LogId(usize);
 
 /// One `access_log` of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
+pub struct AccessLog {
     pub log: LogId,
     pub format: LogFormat,
 }
@@ -59,14 +59,14 @@ impl Logs {
         &mut self,
         scope: &Scope<'_>,
         formats: &HashMap<String, LogFormat>,
-    ) -> Result<Vec<Access>, conf::Error> {
+    ) -> Result<Vec<AccessLog>, conf::Error> {
         let mut all = Vec::new();
         for node in scope.all("access_log") {
             let Some(LogPath { path, format }) = node.custom() else { return Ok(Vec::new()) };
             let known = formats.get(&format);
             let unknown = || conf::Error::at(node, format!("no log_format \"{format}\""));
             let known = known.ok_or_else(|| unknown().for_lack_of("log_format", scope))?;
-            all.push(Access { log: self.id(&path, node), format: known.clone() });
+            all.push(AccessLog { log: self.id(&path, node), format: known.clone() });
         }
         Ok(all)
     }

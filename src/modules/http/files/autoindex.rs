@@ -65,8 +65,8 @@ struct Entry {
     modified: i64,
 }
 
-/// A list that is being made: the folder is read, then the entries are written, some in each step. One list is made after
-/// the other, and only that one has descriptors: two, for a folder and for its names.
+/// A list that is being made: the folder is read, then the entries are written, some in each step. One list is made
+/// after the other, and only that one has descriptors: two, for a folder and for its names.
 #[derive(Debug)]
 pub struct FolderList {
     listing: Listing,

@@ -6,7 +6,7 @@ use std::path::{self, Path, PathBuf};
 use crate::conf;
 use crate::engine::{Location, LocationKind};
 
-use crate::modules::http::template::{Template, View, When};
+use crate::modules::http::template::{Template, TemplateValues, When};
 
 /// The folder of a location's files. The part with variables is looked up as a path that a client sends is:
 /// without links and hidden names, so nothing that a client says leads out of the part before.
@@ -66,7 +66,11 @@ impl LocationFolder {
     }
 
     /// The trusted folder, and what to look for there; none for a path that is not in the location.
-    pub fn locate<'a>(&'a self, view: &View<'_>, path: &'a str) -> Option<(&'a Path, Cow<'a, str>)> {
+    pub fn locate<'a>(
+        &'a self,
+        view: &TemplateValues<'_>,
+        path: &'a str,
+    ) -> Option<(&'a Path, Cow<'a, str>)> {
         let below = match &self.join {
             Join::Whole => path,
             Join::Nothing => "",
@@ -99,7 +103,7 @@ mod tests {
     fn located(folder: &LocationFolder, path: &str) -> Option<(String, String)> {
         let mut request = HttpRequest::for_test("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
         request.captures = vec![path.to_owned(), "../x".to_owned()];
-        let view = View { request: &request, server_name: "", done: None };
+        let view = TemplateValues { request: &request, server_name: "", done: None };
         let (base, rest) = folder.locate(&view, path)?;
         Some((base.to_str()?.to_owned(), rest.into_owned()))
     }

@@ -20,7 +20,7 @@ use crate::http::{Method, Request, ResponseHead, mime, path};
 
 use crate::modules::http::error_page::internal_target;
 use crate::modules::http::settings::Settings;
-use crate::modules::http::template::View;
+use crate::modules::http::template::TemplateValues;
 use crate::modules::http::try_files::{Last, TryFiles};
 use lookup::{Content, Found, SHORTAGE, Sources};
 
@@ -39,7 +39,7 @@ const PLAYLISTS: [&str; 2] = ["m3u8", "mpd"];
 const FRAGMENTS: [&str; 2] = ["ts", "m4s"];
 
 /// Answers a request for what is at `path` in a location that serves files.
-pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
+pub fn serve(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, path: &str) -> Answer {
     let request = &view.request.head;
     let mut reply = match request.method {
         Method::Get | Method::Head => match get(settings, view, sources, path) {
@@ -60,7 +60,7 @@ pub fn serve(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: 
 pub fn serve_first(
     try_files: &TryFiles,
     settings: &Settings,
-    view: &View<'_>,
+    view: &TemplateValues<'_>,
     sources: &Sources<'_>,
 ) -> Route {
     for candidate in &try_files.candidates {
@@ -83,7 +83,7 @@ pub fn serve_first(
 }
 
 /// True if there is a file at `path`, or a folder if it ends with a slash.
-fn exists(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> bool {
+fn exists(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, path: &str) -> bool {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return false };
     let is_folder = path.ends_with('/');
@@ -101,7 +101,7 @@ fn has_extension(path: &str, among: &[&str]) -> bool {
     mime::extension(path).is_some_and(|own| among.iter().any(|known| own.eq_ignore_ascii_case(known)))
 }
 
-fn get(settings: &Settings, view: &View<'_>, sources: &Sources<'_>, path: &str) -> Answer {
+fn get(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, path: &str) -> Answer {
     let request = &view.request.head;
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
     let Some((base, rest)) = located else { return Answer::Reply(HttpReply::error(404)) };

@@ -52,7 +52,7 @@ fn ask_with(
     fields: &str,
 ) -> HttpReply {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-    let view = View { request: &request, server_name: "", done: None };
+    let view = TemplateValues { request: &request, server_name: "", done: None };
     let sources = Sources { memory, descriptors, shortages: Cell::new(0) };
     let Answer::Reply(mut reply) = serve(settings, &view, &sources, &request.head.path) else {
         panic!("a list of a folder");
@@ -259,7 +259,7 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
     let site = Site::new();
     let settings = site.settings("autoindex on;");
     let request = HttpRequest::for_test("GET /hls/ HTTP/1.1\r\nHost: a\r\n\r\n");
-    let view = View { request: &request, server_name: "", done: None };
+    let view = TemplateValues { request: &request, server_name: "", done: None };
     let (memory, shortages) = (&MemoryFiles::default(), Cell::new(0));
     let sources = Sources { memory, descriptors: Descriptors::default(), shortages };
     let lists: Vec<_> = (0..9).map(|_| serve(&settings, &view, &sources, "/hls/")).collect();
