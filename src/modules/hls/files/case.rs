@@ -80,7 +80,7 @@ fn are_same(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::hls::files::disk::tests::Scratch;
+    use crate::test_folder::Folder;
 
     #[test]
     fn the_first_name_with_a_letter_tells() {
@@ -97,19 +97,19 @@ mod tests {
 
     #[test]
     fn where_case_counts_two_files_are_two() {
-        let scratch = Scratch::new();
+        let folder = Folder::new();
         // What the folder's own name tells, what a name in it tells, and what two that differ in case do.
         for name in ["", "cam", "CAM"] {
             if !name.is_empty() {
-                fs::write(scratch.path().join(name), name).unwrap();
+                fs::write(folder.join(name), name).unwrap();
             }
-            assert_eq!(Case::of(scratch.path()), Case::Counts);
+            assert_eq!(Case::of(&folder), Case::Counts);
         }
         // As a file system that folds case would show it: both names are one file.
-        let folding = Scratch::new();
-        fs::write(folding.path().join("cam"), "").unwrap();
-        fs::hard_link(folding.path().join("cam"), folding.path().join("CAM")).unwrap();
-        assert_eq!(Case::of(folding.path()), Case::Folds);
+        let folding = Folder::new();
+        fs::write(folding.join("cam"), "").unwrap();
+        fs::hard_link(folding.join("cam"), folding.join("CAM")).unwrap();
+        assert_eq!(Case::of(&folding), Case::Folds);
         assert_eq!(Case::of(Path::new("/nowhere/at/all")), Case::Counts);
     }
 

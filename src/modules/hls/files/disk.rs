@@ -139,84 +139,52 @@ pub enum Parents {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-
-    /// A directory of one test's own, removed at its end.
-    pub struct Scratch(PathBuf);
-
-    impl Scratch {
-        pub fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("millstream-hls-{}-{serial}", std::process::id()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        pub fn path(&self) -> &Path {
-            &self.0
-        }
-
-        /// The names of all files, hidden ones too, sorted.
-        pub fn list(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).unwrap();
-            let mut names: Vec<_> =
-                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::test_folder::Folder;
 
     #[test]
     fn a_file_appears_when_it_is_published_and_goes_when_it_is_not() {
-        let scratch = Scratch::new();
-        let mut part = HiddenFile::create(scratch.path().join(".a.ts.part")).unwrap();
+        let folder = Folder::new();
+        let mut part = HiddenFile::create(folder.join(".a.ts.part")).unwrap();
         part.write(b"abc").unwrap();
-        assert_eq!(scratch.list(), [".a.ts.part"]);
-        part.publish(&scratch.path().join("a.ts")).unwrap();
-        drop(HiddenFile::create(scratch.path().join(".b.ts.part")).unwrap());
-        assert_eq!(scratch.list(), ["a.ts"]);
-        assert_eq!(read(&scratch.path().join("a.ts"), 3).unwrap().unwrap(), b"abc");
+        assert_eq!(folder.list(""), [".a.ts.part"]);
+        part.publish(&folder.join("a.ts")).unwrap();
+        drop(HiddenFile::create(folder.join(".b.ts.part")).unwrap());
+        assert_eq!(folder.list(""), ["a.ts"]);
+        assert_eq!(read(&folder.join("a.ts"), 3).unwrap().unwrap(), b"abc");
     }
 
     #[test]
     fn a_part_left_by_a_crash_is_replaced() {
-        let scratch = Scratch::new();
-        fs::write(scratch.path().join(".a.ts.part"), "old and longer").unwrap();
-        write(&scratch.path().join("a.ts"), b"new").unwrap();
-        assert_eq!(fs::read(scratch.path().join("a.ts")).unwrap(), b"new");
+        let folder = Folder::new();
+        fs::write(folder.join(".a.ts.part"), "old and longer").unwrap();
+        write(&folder.join("a.ts"), b"new").unwrap();
+        assert_eq!(fs::read(folder.join("a.ts")).unwrap(), b"new");
     }
 
     #[test]
     fn links_and_pipes_are_refused_and_left() {
-        let scratch = Scratch::new();
-        let (victim, part) = (scratch.path().join("victim"), scratch.path().join(".a.ts.part"));
+        let folder = Folder::new();
+        let (victim, part) = (folder.join("victim"), folder.join(".a.ts.part"));
         fs::write(&victim, "safe").unwrap();
         symlink(&victim, &part).unwrap();
-        let error = write(&scratch.path().join("a.ts"), b"x").unwrap_err();
+        let error = write(&folder.join("a.ts"), b"x").unwrap_err();
         assert!(error.to_string().contains(".a.ts.part"), "{error}");
         fs::remove_file(&part).unwrap();
         nix::unistd::mkfifo(&part, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(write(&scratch.path().join("a.ts"), b"x").is_err());
+        assert!(write(&folder.join("a.ts"), b"x").is_err());
         assert!(read(&part, 10).is_err());
         remove(&part);
-        assert_eq!((fs::read(&victim).unwrap(), scratch.list().len()), (b"safe".to_vec(), 2));
+        assert_eq!((fs::read(&victim).unwrap(), folder.list("").len()), (b"safe".to_vec(), 2));
     }
 
     #[test]
     fn a_link_in_a_files_place_is_replaced_not_followed() {
-        let scratch = Scratch::new();
-        let (victim, path) = (scratch.path().join("victim"), scratch.path().join("a.ts"));
+        let folder = Folder::new();
+        let (victim, path) = (folder.join("victim"), folder.join("a.ts"));
         fs::write(&victim, "safe").unwrap();
         symlink(&victim, &path).unwrap();
         assert!(read(&path, 10).is_err());
@@ -229,20 +197,20 @@ pub mod tests {
 
     #[test]
     fn what_is_missing_or_too_long_is_not_read() {
-        let scratch = Scratch::new();
-        assert_eq!(read(&scratch.path().join("none"), 10).unwrap(), None);
-        fs::write(scratch.path().join("long"), "12345678901").unwrap();
-        assert!(read(&scratch.path().join("long"), 10).is_err());
-        assert!(read(scratch.path(), 10).is_err());
+        let folder = Folder::new();
+        assert_eq!(read(&folder.join("none"), 10).unwrap(), None);
+        fs::write(folder.join("long"), "12345678901").unwrap();
+        assert!(read(&folder.join("long"), 10).is_err());
+        assert!(read(&folder, 10).is_err());
     }
 
     #[test]
     fn a_streams_directory_is_not_a_link() {
-        let scratch = Scratch::new();
-        make_directory(&scratch.path().join("a/b"), Parents::Make).unwrap();
-        make_directory(&scratch.path().join("a/b"), Parents::Exist).unwrap();
-        symlink(scratch.path().join("a"), scratch.path().join("link")).unwrap();
-        assert!(make_directory(&scratch.path().join("link"), Parents::Exist).is_err());
-        assert!(make_directory(&scratch.path().join("none/b"), Parents::Exist).is_err());
+        let folder = Folder::new();
+        make_directory(&folder.join("a/b"), Parents::Make).unwrap();
+        make_directory(&folder.join("a/b"), Parents::Exist).unwrap();
+        symlink(folder.join("a"), folder.join("link")).unwrap();
+        assert!(make_directory(&folder.join("link"), Parents::Exist).is_err());
+        assert!(make_directory(&folder.join("none/b"), Parents::Exist).is_err());
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
 use crate::engine::Now;
-use crate::modules::hls::files::disk::tests::Scratch;
+use crate::test_folder::Folder;
 use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
@@ -19,20 +19,20 @@ fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
     Rc::new(settings)
 }
 
-fn naming(scratch: &Scratch) -> Naming {
-    Naming::new(scratch.path(), "a", &settings(|_| {}))
+fn naming(folder: &Folder) -> Naming {
+    Naming::new(folder, "a", &settings(|_| {}))
 }
 
 fn open_as(naming: &Naming) -> Publication {
     Publication::open(naming.clone(), &Files::Disk, UNIX_EPOCH)
 }
 
-fn open_with(scratch: &Scratch, adjust: impl FnOnce(&mut Settings)) -> Publication {
-    open_as(&Naming::new(scratch.path(), "a", &settings(adjust)))
+fn open_with(folder: &Folder, adjust: impl FnOnce(&mut Settings)) -> Publication {
+    open_as(&Naming::new(folder, "a", &settings(adjust)))
 }
 
-fn open(scratch: &Scratch) -> Publication {
-    open_with(scratch, |_| {})
+fn open(folder: &Folder) -> Publication {
+    open_with(folder, |_| {})
 }
 
 fn finished(draft: Draft, description: &Description) -> CompleteFragment<'_> {
@@ -87,8 +87,8 @@ fn remove(naming: &Naming) {
     on_disk(|outlet| remove_from(naming, outlet));
 }
 
-fn text(scratch: &Scratch) -> String {
-    fs::read_to_string(scratch.path().join("a.m3u8")).unwrap()
+fn text(folder: &Folder) -> String {
+    fs::read_to_string(folder.join("a.m3u8")).unwrap()
 }
 
 fn ids(list: impl IntoIterator<Item = u64>) -> Vec<String> {
@@ -100,145 +100,145 @@ fn ids(list: impl IntoIterator<Item = u64>) -> Vec<String> {
 
 #[test]
 fn nothing_is_seen_before_the_first_fragment_is_whole() {
-    let scratch = Scratch::new();
-    let mut publication = open(&scratch);
+    let folder = Folder::new();
+    let mut publication = open(&folder);
     let draft = start(&mut publication).unwrap();
-    assert_eq!(scratch.list(), [".a.ts.part"]);
+    assert_eq!(folder.list(""), [".a.ts.part"]);
     add_draft(&mut publication, draft).unwrap();
-    assert_eq!(scratch.list(), ids([0]));
+    assert_eq!(folder.list(""), ids([0]));
     end(&mut publication);
-    assert!(text(&scratch).ends_with("a-0.ts\n#EXT-X-ENDLIST\n"));
+    assert!(text(&folder).ends_with("a-0.ts\n#EXT-X-ENDLIST\n"));
 }
 
 #[test]
 fn a_stream_without_fragments_leaves_nothing() {
-    let scratch = Scratch::new();
-    drop(start(&mut open(&scratch)).unwrap());
-    end(&mut open(&scratch));
-    assert!(scratch.list().is_empty());
+    let folder = Folder::new();
+    drop(start(&mut open(&folder)).unwrap());
+    end(&mut open(&folder));
+    assert!(folder.list("").is_empty());
 }
 
 #[test]
 fn a_fragment_goes_once_it_has_been_out_for_the_length_of_the_list() {
-    let scratch = Scratch::new();
-    let mut publication = open(&scratch);
+    let folder = Folder::new();
+    let mut publication = open(&folder);
     // Three are listed. Fragment 0 slides out with 3, at 8 s, and may go at 8 + 6 + 2 s: with 7.
     add(&mut publication, 7);
-    assert_eq!(scratch.list(), ids(0..7));
+    assert_eq!(folder.list(""), ids(0..7));
     add(&mut publication, 1);
-    assert_eq!(scratch.list(), ids(1..8));
+    assert_eq!(folder.list(""), ids(1..8));
     add(&mut publication, 100);
-    assert_eq!(scratch.list(), ids(101..108));
+    assert_eq!(folder.list(""), ids(101..108));
 }
 
 #[test]
 fn without_cleanup_everything_stays() {
-    let scratch = Scratch::new();
-    add(&mut open_with(&scratch, |settings| settings.cleanup = Cleanup::Keep), 20);
-    assert_eq!(scratch.list(), ids(0..20));
+    let folder = Folder::new();
+    add(&mut open_with(&folder, |settings| settings.cleanup = Cleanup::Keep), 20);
+    assert_eq!(folder.list(""), ids(0..20));
 }
 
 #[test]
 fn a_stream_that_comes_back_goes_on_from_its_playlist() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 10);
+    let folder = Folder::new();
+    add(&mut open(&folder), 10);
     // A crash: no end. Fragments 3 to 6 were waiting for their deletion.
-    let mut publication = open(&scratch);
+    let mut publication = open(&folder);
     add(&mut publication, 1);
-    let text = text(&scratch);
+    let text = text(&folder);
     assert!(text.contains("MEDIA-SEQUENCE:8\n") && !text.contains("ENDLIST"), "{text}");
     assert!(text.ends_with("a-9.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\na-10.ts\n"), "{text}");
     add(&mut publication, 20);
-    assert_eq!(scratch.list(), ids(24..31));
+    assert_eq!(folder.list(""), ids(24..31));
 }
 
 #[test]
 fn a_discontinuity_that_slid_out_is_counted() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 1);
-    add(&mut open(&scratch), 4);
-    let text = text(&scratch);
+    let folder = Folder::new();
+    add(&mut open(&folder), 1);
+    add(&mut open(&folder), 4);
+    let text = text(&folder);
     assert!(text.contains("DISCONTINUITY-SEQUENCE:1\n") && !text.contains("DISCONTINUITY\n"), "{text}");
 }
 
 #[test]
 fn a_restart_lists_only_the_new_and_deletes_the_old_in_time() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 5);
-    let mut publication = open_with(&scratch, |settings| settings.continuation = Continuation::Restart);
+    let folder = Folder::new();
+    add(&mut open(&folder), 5);
+    let mut publication = open_with(&folder, |settings| settings.continuation = Continuation::Restart);
     add(&mut publication, 1);
-    let text = text(&scratch);
+    let text = text(&folder);
     assert!(text.contains("MEDIA-SEQUENCE:5\n") && text.contains("DISCONTINUITY-SEQUENCE:1\n"), "{text}");
     assert_eq!((text.matches("#EXTINF").count(), text.contains("DISCONTINUITY\n")), (1, false));
-    assert_eq!(scratch.list(), ids(0..6));
+    assert_eq!(folder.list(""), ids(0..6));
     // The two that were not listed go at 6 s, those that were at 8 s.
     add(&mut publication, 2);
-    assert_eq!(scratch.list(), ids(2..8));
+    assert_eq!(folder.list(""), ids(2..8));
     add(&mut publication, 1);
-    assert_eq!(scratch.list(), ids(5..9));
+    assert_eq!(folder.list(""), ids(5..9));
 }
 
 #[test]
 fn a_break_is_a_discontinuity_but_not_on_the_first() {
-    let scratch = Scratch::new();
-    let mut publication = open(&scratch);
+    let folder = Folder::new();
+    let mut publication = open(&folder);
     publication.mark_discontinuity();
     add(&mut publication, 2);
-    assert!(!text(&scratch).contains("DISCONTINUITY"));
+    assert!(!text(&folder).contains("DISCONTINUITY"));
     publication.mark_discontinuity();
     add(&mut publication, 1);
-    assert!(text(&scratch).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\na-2.ts"));
+    assert!(text(&folder).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\na-2.ts"));
 }
 
 #[test]
 fn a_playlist_that_is_not_ours_is_not_believed() {
-    let scratch = Scratch::new();
-    fs::write(scratch.path().join("victim-1.ts"), "").unwrap();
+    let folder = Folder::new();
+    fs::write(folder.join("victim-1.ts"), "").unwrap();
     let foreign = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n#EXTINF:2.000,\nvictim-1.ts\n";
-    fs::write(scratch.path().join("a.m3u8"), foreign).unwrap();
-    remove(&naming(&scratch));
-    assert_eq!(scratch.list(), ["a.m3u8", "victim-1.ts"]);
-    add(&mut open(&scratch), 1);
+    fs::write(folder.join("a.m3u8"), foreign).unwrap();
+    remove(&naming(&folder));
+    assert_eq!(folder.list(""), ["a.m3u8", "victim-1.ts"]);
+    add(&mut open(&folder), 1);
     // Its numbers are not known, so ours are none that it can have had: here, the time is 0.
-    assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8", "victim-1.ts"]);
+    assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8", "victim-1.ts"]);
 }
 
 #[test]
 fn fragments_that_are_gone_are_not_listed_again() {
     for is_cut in [false, true] {
-        let scratch = Scratch::new();
-        add(&mut open(&scratch), 3);
-        fs::remove_file(scratch.path().join("a-1.ts")).unwrap();
+        let folder = Folder::new();
+        add(&mut open(&folder), 3);
+        fs::remove_file(folder.join("a-1.ts")).unwrap();
         if is_cut {
             // A power cut: the name has come to the disk, and what was in the file has not.
-            fs::write(scratch.path().join("a-1.ts"), "").unwrap();
+            fs::write(folder.join("a-1.ts"), "").unwrap();
         }
-        add(&mut open(&scratch), 1);
-        let text = text(&scratch);
+        add(&mut open(&folder), 1);
+        let text = text(&folder);
         assert!(text.contains("MEDIA-SEQUENCE:2\n") && !text.contains("a-0.ts"), "{text}");
     }
 }
 
 #[test]
 fn removal_takes_all_of_one_stream_and_nothing_else() {
-    let scratch = Scratch::new();
-    add(&mut open(&scratch), 10);
-    fs::write(scratch.path().join(".a.ts.part"), "").unwrap();
+    let folder = Folder::new();
+    add(&mut open(&folder), 10);
+    fs::write(folder.join(".a.ts.part"), "").unwrap();
     for other in ["a-99.ts", "a-x.ts", "a-1-5.ts", "ab.m3u8", "b-5.ts", ".hidden"] {
-        fs::write(scratch.path().join(other), "").unwrap();
+        fs::write(folder.join(other), "").unwrap();
     }
-    remove(&naming(&scratch));
-    assert_eq!(scratch.list(), [".hidden", "a-1-5.ts", "a-99.ts", "a-x.ts", "ab.m3u8", "b-5.ts"]);
-    remove(&naming(&scratch));
+    remove(&naming(&folder));
+    assert_eq!(folder.list(""), [".hidden", "a-1-5.ts", "a-99.ts", "a-x.ts", "ab.m3u8", "b-5.ts"]);
+    remove(&naming(&folder));
 }
 
 #[test]
 fn a_nested_stream_has_its_directory_and_loses_it_when_empty() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let settings = settings(|settings| settings.layout = Layout::Nested);
-    let naming = Naming::new(&scratch.path().join("deep/hls"), "a", &settings);
+    let naming = Naming::new(&folder.join("deep/hls"), "a", &settings);
     add(&mut open_as(&naming), 2);
-    let directory = scratch.path().join("deep/hls/a");
+    let directory = folder.join("deep/hls/a");
     assert!(directory.join("index.m3u8").is_file() && directory.join("1.ts").is_file());
     assert!(fs::read_to_string(directory.join("index.m3u8")).unwrap().contains("\n1.ts\n"));
     fs::write(directory.join("mine"), "").unwrap();
@@ -252,20 +252,20 @@ fn a_nested_stream_has_its_directory_and_loses_it_when_empty() {
 
 #[test]
 fn an_error_names_the_file() {
-    let scratch = Scratch::new();
-    let mut publication = open(&scratch);
-    fs::create_dir(scratch.path().join(".a.ts.part")).unwrap();
+    let folder = Folder::new();
+    let mut publication = open(&folder);
+    fs::create_dir(folder.join(".a.ts.part")).unwrap();
     let error = start(&mut publication).unwrap_err().to_string();
     assert!(error.contains("/.a.ts.part: "), "{error}");
 }
 
 #[test]
 fn a_directory_that_cannot_be_made_is_tried_again() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let settings = settings(|settings| settings.layout = Layout::Nested);
-    let directory = scratch.path().join("a");
+    let directory = folder.join("a");
     fs::write(&directory, "a file").unwrap();
-    let mut publication = open_as(&Naming::new(scratch.path(), "a", &settings));
+    let mut publication = open_as(&Naming::new(&folder, "a", &settings));
     assert!(start(&mut publication).is_err());
     fs::remove_file(&directory).unwrap();
     add(&mut publication, 1);
@@ -274,97 +274,97 @@ fn a_directory_that_cannot_be_made_is_tried_again() {
 
 #[test]
 fn directories_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() {
-    let scratch = Scratch::new();
-    let mut publication = open_as(&Naming::new(&scratch.path().join("hls"), "a", &settings(|_| {})));
+    let folder = Folder::new();
+    let mut publication = open_as(&Naming::new(&folder.join("hls"), "a", &settings(|_| {})));
     add(&mut publication, 2);
-    fs::remove_dir_all(scratch.path().join("hls")).unwrap();
+    fs::remove_dir_all(folder.join("hls")).unwrap();
     assert!(start(&mut publication).is_err());
     publication.recover(&mut MemoryFiles::default());
     add(&mut publication, 1);
-    let text = fs::read_to_string(scratch.path().join("hls/a.m3u8")).unwrap();
+    let text = fs::read_to_string(folder.join("hls/a.m3u8")).unwrap();
     assert!(text.contains("MEDIA-SEQUENCE:2\n") && text.matches("#EXTINF").count() == 1, "{text}");
-    assert!(scratch.path().join("hls/a-2.ts").is_file());
+    assert!(folder.join("hls/a-2.ts").is_file());
 }
 
 #[test]
 fn what_could_not_be_shown_has_never_been() {
-    let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| {
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| {
         settings.keys = Some(KeySettings { path: None, url: String::new(), fragments: 1 });
     });
     add(&mut publication, 1);
-    let before = (text(&scratch), scratch.list());
+    let before = (text(&folder), folder.list(""));
     for obstacle in [".a.m3u8.part", ".a-1.key.part", "a-1.ts"] {
-        fs::create_dir(scratch.path().join(obstacle)).unwrap();
+        fs::create_dir(folder.join(obstacle)).unwrap();
         let draft = start(&mut publication).unwrap();
         add_draft(&mut publication, draft).unwrap_err();
-        fs::remove_dir(scratch.path().join(obstacle)).unwrap();
-        assert_eq!((text(&scratch), scratch.list()), before, "{obstacle}");
+        fs::remove_dir(folder.join(obstacle)).unwrap();
+        assert_eq!((text(&folder), folder.list("")), before, "{obstacle}");
     }
     add(&mut publication, 1);
-    assert_eq!(scratch.list(), ["a-0.key", "a-0.ts", "a-1.key", "a-1.ts", "a.m3u8"]);
+    assert_eq!(folder.list(""), ["a-0.key", "a-0.ts", "a-1.key", "a-1.ts", "a.m3u8"]);
 }
 
 #[test]
 fn a_server_killed_between_two_files_leaves_nothing_for_ever() {
     for next in [1, 9000] {
-        let scratch = Scratch::new();
-        add(&mut open(&scratch), 1);
+        let folder = Folder::new();
+        add(&mut open(&folder), 1);
         // The fragment has appeared, the playlist that lists it has not.
-        let list = text(&scratch) + &format!("#EXTINF:2.000,\na-{next}.ts\n");
-        fs::write(scratch.path().join(".a.m3u8.part"), list).unwrap();
-        fs::write(scratch.path().join(format!("a-{next}.ts")), "media").unwrap();
-        let mut publication = open(&scratch);
+        let list = text(&folder) + &format!("#EXTINF:2.000,\na-{next}.ts\n");
+        fs::write(folder.join(".a.m3u8.part"), list).unwrap();
+        fs::write(folder.join(format!("a-{next}.ts")), "media").unwrap();
+        let mut publication = open(&folder);
         add(&mut publication, 1);
-        let text = text(&scratch);
+        let text = text(&folder);
         assert!(text.contains(&format!("\na-{}.ts\n", next + 1)) && !text.contains("\na-9000.ts"), "{text}");
         add(&mut publication, 20);
-        assert!(!scratch.path().join(format!("a-{next}.ts")).exists());
+        assert!(!folder.join(format!("a-{next}.ts")).exists());
         drop(publication);
-        remove(&naming(&scratch));
-        assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+        remove(&naming(&folder));
+        assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
     }
 }
 
 #[test]
 fn a_server_killed_before_its_first_playlist_leaves_nothing_for_ever() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let list = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:2.000,\na-0.ts\n";
-    fs::write(scratch.path().join(".a.m3u8.part"), list).unwrap();
-    fs::write(scratch.path().join("a-0.ts"), "media").unwrap();
-    add(&mut open(&scratch), 1);
-    assert!(text(&scratch).contains("MEDIA-SEQUENCE:1\n"), "{}", text(&scratch));
-    remove(&naming(&scratch));
-    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+    fs::write(folder.join(".a.m3u8.part"), list).unwrap();
+    fs::write(folder.join("a-0.ts"), "media").unwrap();
+    add(&mut open(&folder), 1);
+    assert!(text(&folder).contains("MEDIA-SEQUENCE:1\n"), "{}", text(&folder));
+    remove(&naming(&folder));
+    assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
 }
 
 #[test]
 fn an_event_keeps_all_and_goes_on_after_a_restart() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let event = |settings: &mut Settings| {
         settings.kind = ListKind::Event;
         settings.cleanup = Cleanup::Keep;
     };
-    add(&mut open_with(&scratch, event), 20);
-    add(&mut open_with(&scratch, event), 2);
-    let text = text(&scratch);
+    add(&mut open_with(&folder, event), 20);
+    add(&mut open_with(&folder, event), 2);
+    let text = text(&folder);
     assert!(text.contains("MEDIA-SEQUENCE:0\n") && text.contains("PLAYLIST-TYPE:EVENT\n"), "{text}");
-    assert_eq!((text.matches("#EXTINF").count(), scratch.list().len()), (22, 23));
+    assert_eq!((text.matches("#EXTINF").count(), folder.list("").len()), (22, 23));
 }
 
 #[test]
 fn nothing_says_that_a_stream_has_ended_unless_it_should() {
-    let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| settings.ending = Ending::Never);
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| settings.ending = Ending::Never);
     add(&mut publication, 1);
     end(&mut publication);
-    assert!(!text(&scratch).contains("ENDLIST"));
+    assert!(!text(&folder).contains("ENDLIST"));
 }
 
 /// The numbers that fragments with these timestamps and dates get.
 fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64> {
-    let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| {
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| {
         settings.playlist_length = 60_000;
         adjust(settings);
     });
@@ -394,20 +394,20 @@ fn numbers_are_counted_or_timestamps_or_dates_and_always_grow() {
 
 #[test]
 fn a_key_is_there_as_long_as_a_fragment_needs_it() {
-    let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| {
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| {
         settings.keys =
-            Some(KeySettings { path: Some(scratch.path().join("k/eys")), url: String::new(), fragments: 2 });
+            Some(KeySettings { path: Some(folder.join("k/eys")), url: String::new(), fragments: 2 });
     });
     let keys = || -> Vec<_> {
-        let names = fs::read_dir(scratch.path().join("k/eys")).unwrap();
+        let names = fs::read_dir(folder.join("k/eys")).unwrap();
         let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     };
     add(&mut publication, 5);
     assert_eq!(keys(), ["a-0.key", "a-2.key", "a-4.key"]);
-    assert_eq!(fs::read(scratch.path().join("k/eys/a-0.key")).unwrap().len(), 16);
+    assert_eq!(fs::read(folder.join("k/eys/a-0.key")).unwrap().len(), 16);
     // Fragments 0 and 1 go with 7 and 8.
     add(&mut publication, 3);
     assert_eq!(keys(), ["a-0.key", "a-2.key", "a-4.key", "a-6.key"]);
@@ -417,7 +417,7 @@ fn a_key_is_there_as_long_as_a_fragment_needs_it() {
     let naming = publication.naming.clone();
     drop(publication);
     remove(&naming);
-    assert_eq!((keys().len(), scratch.list()), (0, vec!["k".to_owned()]));
+    assert_eq!((keys().len(), folder.list("")), (0, vec!["k".to_owned()]));
 }
 
 /// What is written at a time: a page.
@@ -531,16 +531,16 @@ fn there_is_room_before_anything_is_written() {
 
 #[test]
 fn what_waits_for_its_deletion_goes_some_files_at_a_time() {
-    let scratch = Scratch::new();
-    let mut publication = open_with(&scratch, |settings| settings.playlist_length = 400_000);
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| settings.playlist_length = 400_000);
     add(&mut publication, 200);
     drop(publication);
     // All of the list slides out at once, and is due at once.
-    let mut publication = open_with(&scratch, |settings| settings.continuation = Continuation::Restart);
+    let mut publication = open_with(&folder, |settings| settings.continuation = Continuation::Restart);
     let counts: Vec<_> = (0..210)
         .map(|_| {
             add(&mut publication, 1);
-            scratch.list().len()
+            folder.list("").len()
         })
         .collect();
     let steps: Vec<_> = counts.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect();

@@ -132,7 +132,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::modules::hls::files::disk::tests::Scratch;
+    use crate::test_folder::Folder;
 
     fn entry(name: &str) -> Entry {
         Entry { layout: Layout::Flat, name: name.to_owned() }
@@ -140,65 +140,65 @@ mod tests {
 
     #[test]
     fn what_was_added_and_not_removed_is_found_again() {
-        let scratch = Scratch::new();
-        let mut ledger = Ledger::open(scratch.path());
+        let folder = Folder::new();
+        let mut ledger = Ledger::open(&folder);
         ledger.add(entry("a"));
         ledger.add(Entry { layout: Layout::Nested, name: "b".to_owned() });
         ledger.add(entry("a"));
         ledger.remove(&entry("c"));
-        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        let text = fs::read_to_string(folder.join(NAME)).unwrap();
         assert_eq!(text, "+ flat a\n+ nested b\n");
-        let mut ledger = Ledger::open(scratch.path());
+        let mut ledger = Ledger::open(&folder);
         assert_eq!(ledger.entries().len(), 2);
         ledger.remove(&entry("a"));
-        assert_eq!(Ledger::open(scratch.path()).entries().first().unwrap().name, "b");
+        assert_eq!(Ledger::open(&folder).entries().first().unwrap().name, "b");
         ledger.remove(&Entry { layout: Layout::Nested, name: "b".to_owned() });
-        assert!(scratch.list().is_empty());
+        assert!(folder.list("").is_empty());
     }
 
     #[test]
     fn a_name_is_one_word_of_its_line() {
-        let scratch = Scratch::new();
-        let mut ledger = Ledger::open(scratch.path());
+        let folder = Folder::new();
+        let mut ledger = Ledger::open(&folder);
         ledger.add(entry("мой [x] \u{2603}"));
         ledger.add(entry("a.b_c~d+e=f@g,h-1"));
-        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        let text = fs::read_to_string(folder.join(NAME)).unwrap();
         assert_eq!(text, "+ flat %D0%BC%D0%BE%D0%B9%20%5Bx%5D%20%E2%98%83\n+ flat a.b_c~d+e=f@g,h-1\n");
-        assert_eq!(Ledger::open(scratch.path()).entries(), ledger.entries());
+        assert_eq!(Ledger::open(&folder).entries(), ledger.entries());
     }
 
     #[test]
     fn a_file_that_was_removed_is_written_again() {
-        let scratch = Scratch::new();
-        let mut ledger = Ledger::open(scratch.path());
+        let folder = Folder::new();
+        let mut ledger = Ledger::open(&folder);
         ledger.add(entry("a"));
         ledger.add(entry("b"));
         for change in [Ledger::add, |ledger: &mut Ledger, _| ledger.remove(&entry("b"))] {
-            fs::remove_file(scratch.path().join(NAME)).unwrap();
+            fs::remove_file(folder.join(NAME)).unwrap();
             change(&mut ledger, entry("a"));
-            assert_eq!(Ledger::open(scratch.path()).entries(), ledger.entries());
+            assert_eq!(Ledger::open(&folder).entries(), ledger.entries());
         }
     }
 
     #[test]
     fn the_file_stays_short() {
-        let scratch = Scratch::new();
-        let mut ledger = Ledger::open(scratch.path());
+        let folder = Folder::new();
+        let mut ledger = Ledger::open(&folder);
         ledger.add(entry("always"));
         for round in 0..2000 {
             ledger.add(entry(&format!("s{round}")));
             ledger.remove(&entry(&format!("s{round}")));
         }
-        let text = fs::read_to_string(scratch.path().join(NAME)).unwrap();
+        let text = fs::read_to_string(folder.join(NAME)).unwrap();
         assert!(text.lines().count() < 300, "{} lines", text.lines().count());
-        assert_eq!(Ledger::open(scratch.path()).entries(), &[entry("always")].into());
+        assert_eq!(Ledger::open(&folder).entries(), &[entry("always")].into());
     }
 
     #[test]
     fn what_is_no_entry_is_passed_over() {
-        let scratch = Scratch::new();
+        let folder = Folder::new();
         let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ flat %2e%2e%2fx\n+ flat %g\n+ fl";
-        fs::write(scratch.path().join(NAME), text).unwrap();
-        assert_eq!(Ledger::open(scratch.path()).entries(), &[entry("a")].into());
+        fs::write(folder.join(NAME), text).unwrap();
+        assert_eq!(Ledger::open(&folder).entries(), &[entry("a")].into());
     }
 }

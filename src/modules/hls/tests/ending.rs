@@ -11,26 +11,26 @@ fn waiting(path: &Path, adjust: impl FnOnce(&mut Settings)) -> App {
     App { path: path.to_path_buf(), settings: Rc::new(settings) }
 }
 
-fn list(scratch: &Scratch) -> String {
-    fs::read_to_string(scratch.path().join("a.m3u8")).unwrap()
+fn list(folder: &Folder) -> String {
+    fs::read_to_string(folder.join("a.m3u8")).unwrap()
 }
 
 #[test]
 fn a_list_is_open_for_the_wait_and_its_files_stay_until_viewers_have_seen_the_end() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
     for (fragment, stay) in [(2000, 60), (20_000, 120)] {
-        publish_as(&mut hls, 1, &waiting(scratch.path(), |settings| settings.fragment = fragment), "a");
-        let open = list(&scratch);
+        publish_as(&mut hls, 1, &waiting(&folder, |settings| settings.fragment = fragment), "a");
+        let open = list(&folder);
         assert!(open.ends_with(".ts\n"), "the last fragment is listed at once: {open}");
         let (token, wait) = finish(&mut hls, 1).unwrap();
         assert_eq!(wait, WAIT);
         assert_eq!(advance(&mut hls, token), Some(Duration::from_secs(stay) - WAIT));
-        assert_eq!(list(&scratch), open + ENDLIST);
+        assert_eq!(list(&folder), open + ENDLIST);
         assert_eq!(advance(&mut hls, token), None);
-        assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+        assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
     }
-    let long = waiting(scratch.path(), |settings| settings.ending = Ending::After(10 * WAIT));
+    let long = waiting(&folder, |settings| settings.ending = Ending::After(10 * WAIT));
     publish_as(&mut hls, 1, &long, "a");
     let (token, _) = finish(&mut hls, 1).unwrap();
     assert_eq!(advance(&mut hls, token), Some(Duration::from_secs(6)), "three fragments");
@@ -39,90 +39,90 @@ fn a_list_is_open_for_the_wait_and_its_files_stay_until_viewers_have_seen_the_en
 #[test]
 fn a_stream_that_comes_back_in_time_continues_its_list() {
     for continuation in [Continuation::Continue, Continuation::Restart] {
-        let scratch = Scratch::new();
+        let folder = Folder::new();
         let mut hls = Hls::default();
-        let app = waiting(scratch.path(), |settings| settings.continuation = continuation);
+        let app = waiting(&folder, |settings| settings.continuation = continuation);
         publish_as(&mut hls, 1, &app, "a");
         let (first, _) = finish(&mut hls, 1).unwrap();
         publish_as(&mut hls, 2, &app, "a");
         assert_eq!(advance(&mut hls, first), None, "it is not waited for any more");
-        assert!(!list(&scratch).contains(ENDLIST), "{}", list(&scratch));
-        assert!(list(&scratch).contains("a-0.ts\n#EXT-X-DISCONTINUITY\n"), "{}", list(&scratch));
+        assert!(!list(&folder).contains(ENDLIST), "{}", list(&folder));
+        assert!(list(&folder).contains("a-0.ts\n#EXT-X-DISCONTINUITY\n"), "{}", list(&folder));
         let (second, _) = finish(&mut hls, 2).unwrap();
         advance(&mut hls, second);
         publish_as(&mut hls, 3, &app, "a");
-        let has_old = list(&scratch).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n");
-        assert_eq!(has_old, continuation == Continuation::Continue, "after its end: {}", list(&scratch));
-        assert!(list(&scratch).contains("a-2.ts\n") && !list(&scratch).contains(ENDLIST));
+        let has_old = list(&folder).contains("a-1.ts\n#EXT-X-DISCONTINUITY\n");
+        assert_eq!(has_old, continuation == Continuation::Continue, "after its end: {}", list(&folder));
+        assert!(list(&folder).contains("a-2.ts\n") && !list(&folder).contains(ENDLIST));
     }
 }
 
 #[test]
 fn a_lost_publisher_has_been_waited_for_already() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
     for (waited, left) in [(10, 20), (30, 0), (60, 0)] {
-        publish_as(&mut hls, 1, &waiting(scratch.path(), |_| {}), "a");
+        publish_as(&mut hls, 1, &waiting(&folder, |_| {}), "a");
         let waited = Duration::from_secs(waited);
         let timers = hls.streams.end(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
         assert_eq!(timers[0].1, Duration::from_secs(left));
         advance(&mut hls, timers[0].0);
-        assert!(list(&scratch).ends_with(ENDLIST));
+        assert!(list(&folder).ends_with(ENDLIST));
     }
 }
 
 #[test]
 fn kept_files_have_an_end_too() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = waiting(scratch.path(), |settings| settings.cleanup = Cleanup::Keep);
+    let app = waiting(&folder, |settings| settings.cleanup = Cleanup::Keep);
     publish_as(&mut hls, 1, &app, "a");
     let (token, wait) = finish(&mut hls, 1).unwrap();
     assert_eq!((wait, advance(&mut hls, token)), (WAIT, None));
-    assert!(list(&scratch).ends_with(ENDLIST) && hls.streams.ended.len() == 0);
-    assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"], "nothing is left to do");
+    assert!(list(&folder).ends_with(ENDLIST) && hls.streams.ended.len() == 0);
+    assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"], "nothing is left to do");
 }
 
 #[test]
 fn a_list_that_is_never_ended_is_not_even_when_its_files_go() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = waiting(scratch.path(), |settings| settings.ending = Ending::Never);
+    let app = waiting(&folder, |settings| settings.ending = Ending::Never);
     publish_as(&mut hls, 1, &app, "a");
     let (token, wait) = finish(&mut hls, 1).unwrap();
     assert_eq!(wait, Duration::from_secs(60));
-    assert!(!list(&scratch).contains(ENDLIST));
+    assert!(!list(&folder).contains(ENDLIST));
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty());
+    assert!(folder.list("").is_empty());
 }
 
 #[test]
 fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
     for (cleanup, ending) in [(Cleanup::Delete, WAIT), (Cleanup::Keep, WAIT), (Cleanup::Keep, Duration::ZERO)]
     {
-        let scratch = Scratch::new();
-        let app = waiting(scratch.path(), |settings| {
+        let folder = Folder::new();
+        let app = waiting(&folder, |settings| {
             (settings.cleanup, settings.ending) = (cleanup, Ending::After(ending));
         });
         let mut killed = begin(&mut Hls::default(), 1, &app, "a").unwrap();
         send(&mut killed, 90, 26, &mut MemoryFiles::default());
         drop(killed);
         // It was about to list another fragment.
-        let prepared = list(&scratch) + "#EXTINF:2.000,\na-1.ts\n";
-        fs::write(scratch.path().join(".a.m3u8.part"), prepared).unwrap();
-        fs::write(scratch.path().join("a-1.ts"), "hidden").unwrap();
+        let prepared = list(&folder) + "#EXTINF:2.000,\na-1.ts\n";
+        fs::write(folder.join(".a.m3u8.part"), prepared).unwrap();
+        fs::write(folder.join("a-1.ts"), "hidden").unwrap();
         let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
         let timers = load(&mut hls);
         assert_eq!(timers[0].1, if ending.is_zero() { 2 * WAIT } else { WAIT });
         let next = advance(&mut hls, timers[0].0);
-        assert!(list(&scratch).ends_with(ENDLIST) && !list(&scratch).contains("\na-1.ts"));
+        assert!(list(&folder).ends_with(ENDLIST) && !list(&folder).contains("\na-1.ts"));
         if cleanup == Cleanup::Keep {
             assert_eq!(next, None);
-            assert!(!scratch.list().contains(&LEDGER.to_owned()), "{:?}", scratch.list());
+            assert!(!folder.list("").contains(&LEDGER.to_owned()), "{:?}", folder.list(""));
         } else {
             assert_eq!(next, Some(WAIT));
             assert_eq!(advance(&mut hls, timers[0].0), None);
-            assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+            assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
         }
     }
 }
@@ -130,16 +130,16 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
 #[test]
 fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
     for (cleanup, left) in [(Cleanup::Delete, 1), (Cleanup::Keep, 0)] {
-        let scratch = Scratch::new();
-        let app = waiting(scratch.path(), |settings| settings.cleanup = cleanup);
+        let folder = Folder::new();
+        let app = waiting(&folder, |settings| settings.cleanup = cleanup);
         let mut first = Hls::default();
         publish_as(&mut first, 1, &app, "a");
         let (token, _) = finish(&mut first, 1).unwrap();
         // The ledger of a server that is killed right after it has ended the list.
-        let ledger = fs::read(scratch.path().join(LEDGER)).unwrap();
+        let ledger = fs::read(folder.join(LEDGER)).unwrap();
         advance(&mut first, token);
-        fs::write(scratch.path().join(LEDGER), ledger).unwrap();
-        assert!(list(&scratch).ends_with(ENDLIST));
+        fs::write(folder.join(LEDGER), ledger).unwrap();
+        assert!(list(&folder).ends_with(ENDLIST));
         let mut second = Hls { apps: vec![Some(app)], ..Hls::default() };
         let timers = load(&mut second);
         assert_eq!(timers.len(), left);
@@ -151,16 +151,16 @@ fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
 
 #[test]
 fn what_another_server_writes_is_not_ended() {
-    let scratch = Scratch::new();
-    let app = waiting(scratch.path(), |_| {});
+    let folder = Folder::new();
+    let app = waiting(&folder, |_| {});
     publish_as(&mut Hls::default(), 1, &app, "a");
     let mut hls = Hls { apps: vec![Some(app.clone())], ..Hls::default() };
     let (token, _) = load(&mut hls)[0];
     publish_as(&mut Hls::default(), 1, &app, "a");
     assert_eq!(advance(&mut hls, token), Some(2 * WAIT));
-    assert!(!list(&scratch).contains(ENDLIST));
+    assert!(!list(&folder).contains(ENDLIST));
     advance(&mut hls, token);
-    assert!(list(&scratch).ends_with(ENDLIST));
+    assert!(list(&folder).ends_with(ENDLIST));
 }
 
 #[test]
@@ -187,25 +187,25 @@ fn a_list_in_memory_ends_and_stays_its_streams() {
 
 #[test]
 fn a_variant_is_in_the_master_playlist_while_it_is_waited_for() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = waiting(scratch.path(), |settings| {
+    let app = waiting(&folder, |settings| {
         settings.variants = vec![Variant::parse(&["_low".into()]).unwrap()];
     });
     publish_as(&mut hls, 1, &app, "a_low");
     let (token, _) = finish(&mut hls, 1).unwrap();
-    assert!(list(&scratch).contains("a_low.m3u8"));
+    assert!(list(&folder).contains("a_low.m3u8"));
     advance(&mut hls, token);
-    assert!(list(&scratch).contains("a_low.m3u8") && !list(&scratch).contains(ENDLIST));
+    assert!(list(&folder).contains("a_low.m3u8") && !list(&folder).contains(ENDLIST));
     assert_eq!(advance(&mut hls, token), None);
-    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+    assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
 }
 
 #[test]
 fn too_many_that_wait_are_ended_before_they_go() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = waiting(scratch.path(), |_| {});
+    let app = waiting(&folder, |_| {});
     publish_as(&mut hls, 1, &app, "a");
     let (oldest, _) = finish(&mut hls, 1).unwrap();
     let mut early = Vec::new();
@@ -216,7 +216,7 @@ fn too_many_that_wait_are_ended_before_they_go() {
     }
     assert_eq!(early, [(oldest, NEXT_TURN)]);
     assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
-    assert!(list(&scratch).ends_with(ENDLIST));
+    assert!(list(&folder).ends_with(ENDLIST));
     assert_eq!(advance(&mut hls, oldest), None);
-    assert!(!scratch.path().join("a.m3u8").exists());
+    assert!(!folder.join("a.m3u8").exists());
 }

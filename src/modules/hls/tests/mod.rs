@@ -15,7 +15,7 @@ use super::streams::{MAX_ENDED, NEXT_TURN};
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
-use crate::modules::hls::files::disk::tests::Scratch;
+use crate::test_folder::Folder;
 use crate::modules::hls::settings::variant::Variant;
 
 const LEDGER: &str = ".millstream-hls";
@@ -79,14 +79,14 @@ fn publish(hls: &mut Hls, id: u32, path: &Path) {
 
 #[test]
 fn two_streams_never_write_the_same_files() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let first = begin(&mut hls, 1, &app(scratch.path()), "a").unwrap();
-    let again = app(&scratch.path().join("./x/.."));
-    fs::create_dir(scratch.path().join("x")).unwrap();
+    let first = begin(&mut hls, 1, &app(&folder), "a").unwrap();
+    let again = app(&folder.join("./x/.."));
+    fs::create_dir(folder.join("x")).unwrap();
     let error = begin(&mut hls, 2, &again, "a").unwrap_err();
     assert!(error.contains("another stream"), "{error}");
-    assert!(begin(&mut hls, 3, &app(scratch.path()), "b").is_ok());
+    assert!(begin(&mut hls, 3, &app(&folder), "b").is_ok());
     drop(first);
     assert!(finish(&mut hls, 2).is_none());
     assert!(finish(&mut hls, 1).is_some());
@@ -95,16 +95,16 @@ fn two_streams_never_write_the_same_files() {
 
 #[test]
 fn files_go_some_time_after_the_end() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    publish(&mut hls, 1, scratch.path());
+    publish(&mut hls, 1, &folder);
     let (token, wait) = finish(&mut hls, 1).unwrap();
     assert_eq!(wait, Duration::from_secs(60));
-    assert_eq!(scratch.list(), [LEDGER, "a-0.ts", "a.m3u8"]);
+    assert_eq!(folder.list(""), [LEDGER, "a-0.ts", "a.m3u8"]);
     remove(&mut hls, token + 1);
-    assert_eq!(scratch.list().len(), 3);
+    assert_eq!(folder.list("").len(), 3);
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty() && hls.streams.ended.len() == 0);
+    assert!(folder.list("").is_empty() && hls.streams.ended.len() == 0);
 }
 
 /// 200 fragments of 2 s, and what their removal needs.
@@ -119,59 +119,59 @@ fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
 
 #[test]
 fn many_files_go_a_few_at_a_time() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let token = publish_long(&mut hls, scratch.path());
-    let mut before = scratch.list().len();
+    let token = publish_long(&mut hls, &folder);
+    let mut before = folder.list("").len();
     assert!(before > 150, "{before}");
     let mut turns = 1;
     while advance(&mut hls, token) == Some(NEXT_TURN) {
-        let now = scratch.list().len();
-        assert!(before - now <= MAX_AT_ONCE && scratch.list().contains(&"a.m3u8".to_owned()));
+        let now = folder.list("").len();
+        assert!(before - now <= MAX_AT_ONCE && folder.list("").contains(&"a.m3u8".to_owned()));
         (before, turns) = (now, turns + 1);
     }
-    assert!(turns >= 3 && scratch.list().is_empty(), "{turns} {:?}", scratch.list());
+    assert!(turns >= 3 && folder.list("").is_empty(), "{turns} {:?}", folder.list(""));
 }
 
 #[test]
 fn a_stream_that_comes_back_while_its_files_go_goes_on() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let token = publish_long(&mut hls, scratch.path());
+    let token = publish_long(&mut hls, &folder);
     assert_eq!(advance(&mut hls, token), Some(NEXT_TURN));
-    publish(&mut hls, 1, scratch.path());
+    publish(&mut hls, 1, &folder);
     remove(&mut hls, token);
-    let text = fs::read_to_string(scratch.path().join("a.m3u8")).unwrap();
+    let text = fs::read_to_string(folder.join("a.m3u8")).unwrap();
     for name in text.lines().filter(|line| line.ends_with(".ts")) {
-        assert!(scratch.path().join(name).is_file(), "{name} is listed and not there");
+        assert!(folder.join(name).is_file(), "{name} is listed and not there");
     }
     assert!(text.contains("a-199.ts\n#EXT-X-DISCONTINUITY\n"), "what is left goes on: {text}");
 }
 
 #[test]
 fn files_stay_if_the_stream_comes_back() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    publish(&mut hls, 1, scratch.path());
+    publish(&mut hls, 1, &folder);
     let (token, _) = finish(&mut hls, 1).unwrap();
-    publish(&mut hls, 2, scratch.path());
+    publish(&mut hls, 2, &folder);
     remove(&mut hls, token);
-    assert_eq!(scratch.list(), [LEDGER, "a-0.ts", "a-1.ts", "a.m3u8"]);
+    assert_eq!(folder.list(""), [LEDGER, "a-0.ts", "a-1.ts", "a.m3u8"]);
     let (token, _) = finish(&mut hls, 2).unwrap();
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty());
+    assert!(folder.list("").is_empty());
 }
 
 #[test]
 fn what_an_earlier_run_has_left_goes_and_nothing_else() {
-    let scratch = Scratch::new();
-    publish(&mut Hls::default(), 1, scratch.path());
+    let folder = Folder::new();
+    publish(&mut Hls::default(), 1, &folder);
     // Another run, which ends while the files wait.
-    publish_as(&mut Hls::default(), 1, &app(scratch.path()), "b");
+    publish_as(&mut Hls::default(), 1, &app(&folder), "b");
     for name in ["c-0.ts", "c.m3u8", "a-7.ts"] {
-        fs::write(scratch.path().join(name), "precious").unwrap();
+        fs::write(folder.join(name), "precious").unwrap();
     }
-    let app = app(scratch.path());
+    let app = app(&folder);
     let mut hls = Hls { apps: vec![None, Some(app.clone()), Some(app.clone())], ..Hls::default() };
     let timers = load(&mut hls);
     assert_eq!(timers.iter().map(|(_, wait)| wait.as_secs()).collect::<Vec<_>>(), [60, 60]);
@@ -180,46 +180,46 @@ fn what_an_earlier_run_has_left_goes_and_nothing_else() {
     for (token, _) in timers {
         remove(&mut hls, token);
     }
-    assert_eq!(scratch.list(), [LEDGER, "a-7.ts", "b-0.ts", "b-1.ts", "b.m3u8", "c-0.ts", "c.m3u8"]);
+    assert_eq!(folder.list(""), [LEDGER, "a-7.ts", "b-0.ts", "b-1.ts", "b.m3u8", "c-0.ts", "c.m3u8"]);
     let (token, _) = finish(&mut hls, 1).unwrap();
     remove(&mut hls, token);
-    assert_eq!(scratch.list(), ["a-7.ts", "c-0.ts", "c.m3u8"]);
+    assert_eq!(folder.list(""), ["a-7.ts", "c-0.ts", "c.m3u8"]);
 }
 
 #[test]
 fn what_an_earlier_run_still_writes_stays_until_it_stops() {
-    let scratch = Scratch::new();
-    publish(&mut Hls::default(), 1, scratch.path());
-    let mut hls = Hls { apps: vec![Some(app(scratch.path()))], ..Hls::default() };
+    let folder = Folder::new();
+    publish(&mut Hls::default(), 1, &folder);
+    let mut hls = Hls { apps: vec![Some(app(&folder))], ..Hls::default() };
     let (token, wait) = load(&mut hls)[0];
-    publish(&mut Hls::default(), 1, scratch.path());
-    let all = scratch.list();
+    publish(&mut Hls::default(), 1, &folder);
+    let all = folder.list("");
     assert!(all.contains(&"a-1.ts".to_owned()));
     assert_eq!(advance(&mut hls, token), Some(wait));
-    assert_eq!(scratch.list(), all);
+    assert_eq!(folder.list(""), all);
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty());
+    assert!(folder.list("").is_empty());
 }
 
 #[test]
 fn files_stay_without_cleanup() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
-    let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Rc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
     assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.len() == 0);
-    assert_eq!(scratch.list(), ["a-0.ts", "a.m3u8"]);
+    assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
     let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
     assert!(load(&mut hls).is_empty());
 }
 
 #[test]
 fn what_waits_for_removal_is_bounded() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
     for id in 0..5000 {
-        drop(begin(&mut hls, id, &app(scratch.path()), &format!("s{id}")));
+        drop(begin(&mut hls, id, &app(&folder), &format!("s{id}")));
         let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
         timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
         assert!(hls.streams.ended.len() <= MAX_ENDED);
@@ -229,10 +229,10 @@ fn what_waits_for_removal_is_bounded() {
 
 #[test]
 fn a_list_longer_than_it_should_be_stays_for_as_long() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { playlist_length: 0, fragment: 100, ..Settings::for_tests() };
-    let app = App { path: scratch.path().to_path_buf(), settings: Rc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Rc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
     let (_, wait) = finish(&mut hls, 1).unwrap();
     assert!(wait >= Duration::from_millis(1900), "{wait:?}");
@@ -240,11 +240,11 @@ fn a_list_longer_than_it_should_be_stays_for_as_long() {
 
 #[test]
 fn a_master_playlist_lists_the_variants_there_are() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = with_variants(scratch.path());
+    let app = with_variants(&folder);
     publish_as(&mut hls, 1, &app, "cam_high");
-    let master = || fs::read_to_string(scratch.path().join("cam.m3u8")).unwrap_or_default();
+    let master = || fs::read_to_string(folder.join("cam.m3u8")).unwrap_or_default();
     assert_eq!(master().matches("EXT-X-STREAM-INF").count(), 1);
     publish_as(&mut hls, 2, &app, "cam_low");
     let lines: Vec<_> = master().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
@@ -255,18 +255,18 @@ fn a_master_playlist_lists_the_variants_there_are() {
     assert!(!master().contains("cam_high") && master().contains("cam_low"));
     let (token, _) = finish(&mut hls, 2).unwrap();
     remove(&mut hls, token);
-    assert!(scratch.list().is_empty(), "{:?}", scratch.list());
+    assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
 }
 
 #[test]
 fn a_stream_and_a_master_playlist_never_share_a_name() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let app = with_variants(scratch.path());
+    let app = with_variants(&folder);
     // The stream first: its variant has no master playlist.
     publish_as(&mut hls, 1, &app, "cam");
     publish_as(&mut hls, 2, &app, "cam_low");
-    let list = || fs::read_to_string(scratch.path().join("cam.m3u8")).unwrap();
+    let list = || fs::read_to_string(folder.join("cam.m3u8")).unwrap();
     assert!(list().contains("cam-0.ts"), "{}", list());
     let (cam, _) = finish(&mut hls, 1).unwrap();
     let (low, _) = finish(&mut hls, 2).unwrap();
@@ -274,7 +274,7 @@ fn a_stream_and_a_master_playlist_never_share_a_name() {
     assert!(list().contains("cam-0.ts"));
     // The variant first: what is left of the stream goes at once, and it may not come back.
     publish_as(&mut hls, 3, &app, "cam_low");
-    assert!(list().contains("cam_low.m3u8") && !scratch.path().join("cam-0.ts").exists());
+    assert!(list().contains("cam_low.m3u8") && !folder.join("cam-0.ts").exists());
     assert!(begin(&mut hls, 4, &app, "cam").unwrap_err().contains("another stream"));
     remove(&mut hls, cam);
     assert!(list().contains("cam_low.m3u8"));
@@ -287,11 +287,11 @@ fn a_stream_and_a_master_playlist_never_share_a_name() {
 
 #[test]
 fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let mut hls = Hls::default();
-    let oldest = publish_long(&mut hls, scratch.path());
-    let before = scratch.list().len();
-    let app = app(scratch.path());
+    let oldest = publish_long(&mut hls, &folder);
+    let before = folder.list("").len();
+    let app = app(&folder);
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
@@ -300,7 +300,7 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
     }
     let second = oldest + 1;
     assert_eq!(early, [(oldest, NEXT_TURN), (second, NEXT_TURN)], "each once");
-    assert!(scratch.list().len() >= before, "nothing has gone yet");
+    assert!(folder.list("").len() >= before, "nothing has gone yet");
     assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
-    assert!(before - scratch.list().len() <= MAX_AT_ONCE);
+    assert!(before - folder.list("").len() <= MAX_AT_ONCE);
 }

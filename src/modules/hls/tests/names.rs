@@ -51,9 +51,9 @@ fn files(naming: &Naming) -> HashSet<PathBuf> {
 
 #[test]
 fn what_is_let_in_never_has_another_streams_files() {
-    let scratch = Scratch::new();
+    let folder = Folder::new();
     let app = |layout, variants: &[&str], keys| {
-        let App { path, settings } = application(scratch.path(), layout, variants, keys);
+        let App { path, settings } = application(&folder, layout, variants, keys);
         // Without a ledger, which would be written thousands of times.
         App { path, settings: Rc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }) }
     };
@@ -98,8 +98,8 @@ fn what_is_let_in_never_has_another_streams_files() {
 
 #[test]
 fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
-    let scratch = Scratch::new();
-    let app = |layout, variants: &[&str]| application(scratch.path(), layout, variants, None);
+    let folder = Folder::new();
+    let app = |layout, variants: &[&str]| application(&folder, layout, variants, None);
     let refused = |app: &App| {
         let hls = module(&[app]);
         NAMES.into_iter().filter(|name| hls.refusal(0, name, &[]).is_some()).collect::<Vec<_>>()
@@ -113,8 +113,8 @@ fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
 
 #[test]
 fn who_goes_on_with_a_stream_is_not_refused() {
-    let scratch = Scratch::new();
-    let app = application(scratch.path(), Layout::Flat, &[], Some("keys"));
+    let folder = Folder::new();
+    let app = application(&folder, Layout::Flat, &[], Some("keys"));
     let mut hls = module(&[&app]);
     let _first = begin(&mut hls, 1, &app, "cam").unwrap();
     assert_eq!(hls.refusal(0, "cam", &[StreamId::of_nothing(1)]), None);
@@ -127,9 +127,9 @@ fn who_goes_on_with_a_stream_is_not_refused() {
 
 #[test]
 fn keys_in_one_directory_are_not_those_of_two_streams() {
-    let scratch = Scratch::new();
-    let one = application(scratch.path(), Layout::Flat, &[], Some("keys"));
-    let two = App { path: scratch.path().join("other"), ..one.clone() };
+    let folder = Folder::new();
+    let one = application(&folder, Layout::Flat, &[], Some("keys"));
+    let two = App { path: folder.join("other"), ..one.clone() };
     let mut hls = module(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam");
     assert!(hls.refusal(1, "cam", &[]).is_some() && hls.refusal(1, "other", &[]).is_none());
@@ -137,20 +137,20 @@ fn keys_in_one_directory_are_not_those_of_two_streams() {
     let (token, _) = finish(&mut hls, 1).unwrap();
     assert_eq!(hls.refusal(1, "cam", &[]), None);
     publish_as(&mut hls, 2, &two, "cam");
-    assert!(!scratch.path().join("hls/cam-0.ts").exists());
+    assert!(!folder.join("hls/cam-0.ts").exists());
     remove(&mut hls, token);
-    assert!(scratch.path().join("keys/cam-0.key").exists() && scratch.path().join("other/cam-0.ts").exists());
+    assert!(folder.join("keys/cam-0.key").exists() && folder.join("other/cam-0.ts").exists());
 }
 
 #[test]
 fn a_master_playlist_is_made_from_one_list_of_variants() {
-    let scratch = Scratch::new();
-    let one = application(scratch.path(), Layout::Flat, &["_low", "_high"], None);
-    let two = application(scratch.path(), Layout::Flat, &["_mid"], None);
+    let folder = Folder::new();
+    let one = application(&folder, Layout::Flat, &["_low", "_high"], None);
+    let two = application(&folder, Layout::Flat, &["_mid"], None);
     let mut hls = module(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam_low");
     publish_as(&mut hls, 2, &two, "cam_mid");
-    let master = fs::read_to_string(scratch.path().join("hls/cam.m3u8")).unwrap();
+    let master = fs::read_to_string(folder.join("hls/cam.m3u8")).unwrap();
     assert!(master.contains("cam_low.m3u8") && !master.contains("cam_mid"), "{master}");
 }
 
@@ -170,8 +170,8 @@ fn fold_case(folder: &Path) {
 
 #[test]
 fn where_case_counts_names_that_differ_in_it_are_two() {
-    let scratch = Scratch::new();
-    let app = application(scratch.path(), Layout::Flat, &[], None);
+    let folder = Folder::new();
+    let app = application(&folder, Layout::Flat, &[], None);
     let mut hls = module(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam");
     assert_eq!(hls.refusal(0, "cam", &[]), None);
@@ -180,8 +180,8 @@ fn where_case_counts_names_that_differ_in_it_are_two() {
 #[test]
 fn where_case_does_not_count_names_that_differ_in_it_are_one() {
     for layout in [Layout::Flat, Layout::Nested] {
-        let scratch = Scratch::new();
-        let app = application(scratch.path(), layout, &[], None);
+        let folder = Folder::new();
+        let app = application(&folder, layout, &[], None);
         fold_case(&app.path);
         let mut hls = module(&[&app]);
         publish_as(&mut hls, 1, &app, "Поток");
@@ -199,14 +199,14 @@ fn where_case_does_not_count_names_that_differ_in_it_are_one() {
 
 #[test]
 fn where_case_does_not_count_master_playlists_are_not_another_streams() {
-    let scratch = Scratch::new();
-    let app = application(scratch.path(), Layout::Flat, &["_low"], None);
+    let folder = Folder::new();
+    let app = application(&folder, Layout::Flat, &["_low"], None);
     fold_case(&app.path);
     let mut hls = module(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam_low");
     fold_case(&app.path);
     assert!(hls.refusal(0, "cam", &[]).is_some() && hls.refusal(0, "cams", &[]).is_none());
-    let nested = application(scratch.path(), Layout::Nested, &["_low"], None);
+    let nested = application(&folder, Layout::Nested, &["_low"], None);
     assert!(module(&[&nested]).refusal(0, "Cam.M3U8", &[]).is_some());
 }
 

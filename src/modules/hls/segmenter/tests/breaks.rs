@@ -66,9 +66,9 @@ fn a_publisher_who_pauses_behind_every_frame_makes_no_file_of_each() {
         rig.key(index * 10_000_000);
         rig.audio(index * 10_000_000);
     }
-    assert_eq!(rig.scratch.list(), [".a.ts.part"]);
+    assert_eq!(rig.folder.list(""), [".a.ts.part"]);
     rig.end();
-    assert_eq!(rig.scratch.list(), ["a-0.ts", "a.m3u8"]);
+    assert_eq!(rig.folder.list(""), ["a-0.ts", "a.m3u8"]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
         }
         assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
         rig.end();
-        let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+        let playlist = fs::read_to_string(rig.folder.join("a.m3u8")).unwrap();
         assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
     }
 }
@@ -314,7 +314,7 @@ fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
         }
     }
     rig.end();
-    let playlist = fs::read_to_string(rig.scratch.path().join("a.m3u8")).unwrap();
+    let playlist = fs::read_to_string(rig.folder.join("a.m3u8")).unwrap();
     let durations = playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:"));
     let total: f64 = durations.map(|text| text.trim_end_matches(',').parse::<f64>().unwrap()).sum();
     assert!((total - 10.0).abs() < 0.1 && !playlist.contains("DISCONTINUITY\n"), "{playlist}");
@@ -328,12 +328,12 @@ fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
         rig.second(second * 1000);
     }
     // Two fragments are listed once the third begins; its place is taken.
-    let obstacle = rig.scratch.path().join("a-2.ts");
+    let obstacle = rig.folder.join("a-2.ts");
     fs::create_dir(&obstacle).unwrap();
     for second in 4..8 {
         rig.second(second * 1000);
     }
-    assert_eq!((rig.shape().len(), rig.scratch.list().len()), (2, 4), "{:?}", rig.scratch.list());
+    assert_eq!((rig.shape().len(), rig.folder.list("").len()), (2, 4), "{:?}", rig.folder.list(""));
     fs::remove_dir(&obstacle).unwrap();
     for second in 8..13 {
         rig.second(second * 1000);
@@ -343,7 +343,7 @@ fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
     assert_eq!(shape[..2], [(2000, false), (2000, false)]);
     assert!(shape.len() > 3 && shape[2].1 && !shape[3].1, "{shape:?}");
     assert!(rig.playlist().ends_with("#EXT-X-ENDLIST\n"));
-    assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
+    assert!(rig.folder.list("").iter().all(|name| !name.starts_with('.')), "{:?}", rig.folder.list(""));
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Watch {
             }
             assert_eq!(number, self.seen.map_or(0, |seen| seen + 1));
             self.seen = Some(number);
-            self.check(&fs::read(rig.scratch.path().join(name)).unwrap());
+            self.check(&fs::read(rig.folder.join(name)).unwrap());
         }
         assert!(!text.contains("DISCONTINUITY\n"));
     }

@@ -17,7 +17,7 @@ use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
 use crate::modules::hls::files::Files;
-use crate::modules::hls::files::disk::tests::Scratch;
+use crate::test_folder::Folder;
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::{KeySettings, ListKind};
@@ -34,7 +34,7 @@ type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
 
 /// A segmenter over a directory, and what publishers send.
 struct Rig {
-    scratch: Scratch,
+    folder: Folder,
     settings: Rc<Settings>,
     segmenter: Option<Segmenter>,
     memory: MemoryFiles,
@@ -53,7 +53,7 @@ impl Rig {
         let mut settings = Settings { playlist_length: 3_600_000, ..Settings::for_tests() };
         adjust(&mut settings);
         let mut rig = Self {
-            scratch: Scratch::new(),
+            folder: Folder::new(),
             settings: Rc::new(settings),
             segmenter: None,
             memory: MemoryFiles::default(),
@@ -67,7 +67,7 @@ impl Rig {
     /// Another segmenter over what is there.
     fn restart(&mut self) {
         self.segmenter = None;
-        let naming = Naming::new(self.scratch.path(), "a", &self.settings);
+        let naming = Naming::new(&self.folder, "a", &self.settings);
         let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
         self.segmenter = Some(Segmenter::new(&self.settings, publication));
     }
@@ -143,7 +143,7 @@ impl Rig {
     }
 
     fn playlist(&self) -> String {
-        fs::read_to_string(self.scratch.path().join("a.m3u8")).unwrap_or_default()
+        fs::read_to_string(self.folder.join("a.m3u8")).unwrap_or_default()
     }
 
     /// The listed fragments: duration, whether there is a discontinuity, and the packets.
@@ -162,7 +162,7 @@ impl Rig {
         let (_, playlist) = m3u8_rs::parse_media_playlist(text.as_bytes()).unwrap();
         let mut demux = Demux::default();
         let read = |segment: &m3u8_rs::MediaSegment| {
-            let bytes = fs::read(self.scratch.path().join(&segment.uri)).unwrap();
+            let bytes = fs::read(self.folder.join(&segment.uri)).unwrap();
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -242,7 +242,7 @@ fn the_playlist_is_there_with_the_first_fragment() {
     rig.headers();
     rig.second(0);
     rig.second(1000);
-    assert_eq!((rig.playlist().as_str(), rig.scratch.list()), ("", vec![".a.ts.part".to_owned()]));
+    assert_eq!((rig.playlist().as_str(), rig.folder.list("")), ("", vec![".a.ts.part".to_owned()]));
     rig.key(2000);
     assert_eq!(rig.shape(), [(2000, false)]);
     assert!(!rig.playlist().contains("ENDLIST"));
@@ -256,7 +256,7 @@ fn nothing_comes_before_the_first_key_frame() {
         rig.inter(index * 40);
         rig.audio(index * 40);
     }
-    assert!(rig.scratch.list().is_empty());
+    assert!(rig.folder.list("").is_empty());
     rig.second(2000);
     rig.end();
     let fragments = rig.fragments();
@@ -436,12 +436,12 @@ fn encrypted_fragments_are_what_they_are_without() {
     assert_eq!((ivs.len(), text.matches("URI=\"a-0.key\"").count()), (3, 3), "a fresh IV each: {text}");
     for id in 0..3 {
         let name = format!("a-{id}.ts");
-        let read = |rig: &Rig| fs::read(rig.scratch.path().join(&name)).unwrap();
+        let read = |rig: &Rig| fs::read(rig.folder.join(&name)).unwrap();
         let (clear, secret) = (read(&plain), read(&locked));
         assert_eq!(secret.len(), (clear.len() / 16 + 1) * 16);
         let iv = text.lines().filter_map(|line| line.split_once("IV=0x")).nth(id).unwrap().1;
         let mut cipher = Cipher::new(
-            &fs::read(locked.scratch.path().join("a-0.key")).unwrap().try_into().unwrap(),
+            &fs::read(locked.folder.join("a-0.key")).unwrap().try_into().unwrap(),
             &u128::from_str_radix(iv, 16).unwrap().to_be_bytes(),
         );
         let mut again = clear.clone();
@@ -481,6 +481,6 @@ proptest::proptest! {
         for (duration, _, packets) in rig.fragments() {
             assert!(duration > 0 && !packets.is_empty());
         }
-        assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')));
+        assert!(rig.folder.list("").iter().all(|name| !name.starts_with('.')));
     }
 }

@@ -175,7 +175,7 @@ fn sound_ahead_of_the_picture_behind_a_pause_is_no_less_whole() {
 #[test]
 fn sound_ahead_of_the_picture_after_an_error_is_no_less_whole() {
     expect_no_loss(|rig| {
-        let obstacle = rig.scratch.path().join("a-1.ts");
+        let obstacle = rig.folder.join("a-1.ts");
         fs::create_dir(&obstacle).unwrap();
         two_seconds(rig, 2000, 0);
         two_seconds(rig, 4000, 0);

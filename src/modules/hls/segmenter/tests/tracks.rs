@@ -56,7 +56,7 @@ fn a_stream_shorter_than_the_wait_for_tracks_is_written_at_its_end() {
     let mut rig = Rig::new();
     rig.headers();
     rig.end();
-    assert!(rig.scratch.list().is_empty());
+    assert!(rig.folder.list("").is_empty());
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_frame_that_cannot_be_written_begins_no_fragment() {
     }
     rig.end();
     assert_eq!(rig.shape().len(), 1);
-    assert!(rig.scratch.list().iter().all(|name| !name.starts_with('.')), "{:?}", rig.scratch.list());
+    assert!(rig.folder.list("").iter().all(|name| !name.starts_with('.')), "{:?}", rig.folder.list(""));
 }
 
 /// An HEVC record without sets, and frames behind it with a composition time.

@@ -115,5 +115,5 @@ fn a_stream_without_composition_times_begins_with_its_second_picture() {
     rig.key_shown_at_once(0);
     rig.audio(0);
     rig.picture(40, 0);
-    assert_eq!(rig.scratch.list(), [".a.ts.part"]);
+    assert_eq!(rig.folder.list(""), [".a.ts.part"]);
 }
