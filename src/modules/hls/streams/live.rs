@@ -60,10 +60,6 @@ impl LiveStreams {
         let listed =
             self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));
         let mut others = listed.map(Naming::settings);
-        self.has_claim(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
-    }
-
-    pub fn has_claim(&self, path: &Path) -> bool {
-        self.claims.contains_key(path)
+        self.claims.contains_key(master) || others.any(|settings| !settings.has_master_of(naming.settings()))
     }
 }

@@ -214,8 +214,8 @@ impl Streams {
                 let _ = std::fs::remove_dir(directory);
             }
         }
-        // A stream of the master playlist's own name may have come.
-        if !naming.master_claim().is_some_and(|master| self.live.has_claim(&master)) {
+        // The path may be that of another stream by now, or of another application's master playlist.
+        if !naming.master_claim().is_some_and(|master| self.live.is_taken(&master, naming)) {
             master::update(files, naming, wall);
         }
         self.remove_from_ledger(naming);

@@ -154,6 +154,21 @@ fn a_master_playlist_is_made_from_one_list_of_variants() {
     assert!(master.contains("cam_low.m3u8") && !master.contains("cam_mid"), "{master}");
 }
 
+#[test]
+fn a_master_playlist_of_another_application_stays_when_files_of_an_ended_stream_are_removed() {
+    let folder = Folder::new();
+    let one = application(&folder, Layout::Flat, &["_low", "_high"], None);
+    let two = application(&folder, Layout::Flat, &["_mid"], None);
+    let mut hls = module(&[&one, &two]);
+    publish_as(&mut hls, 1, &one, "cam_low");
+    let (low, _) = finish(&mut hls, 1).unwrap();
+    publish_as(&mut hls, 2, &two, "cam_mid");
+    remove(&mut hls, low);
+    let master = fs::read_to_string(folder.join("hls/cam.m3u8")).unwrap_or_default();
+    assert!(master.contains("cam_mid.m3u8"), "{master}");
+    assert!(!folder.join("hls/cam_low.m3u8").exists());
+}
+
 /// Lets a folder look as it does where case does not count: each of its files has the name in the other case, too.
 fn fold_case(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
