@@ -7,6 +7,7 @@ mod connections;
 mod dismissal;
 mod gates;
 mod headers;
+mod hls;
 mod http;
 mod names;
 mod notices;

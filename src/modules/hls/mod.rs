@@ -14,12 +14,12 @@ mod settings;
 mod streams;
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
     AppId, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, SessionRole, StreamId,
-    StreamName, Verdict,
+    StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
@@ -27,7 +27,9 @@ use files::naming::Naming;
 use settings::directives::DIRECTIVES;
 use settings::{App, Storage, advice};
 use streams::ended::{Ended, Stage};
-use streams::{Streams, Wakeup};
+use streams::{Streams, NextStep};
+
+const NAME: &str = "hls";
 
 #[derive(Debug, Default)]
 pub struct Hls {
@@ -38,11 +40,13 @@ pub struct Hls {
     /// By application: whether its streams have their directories among files of other streams.
     mixed_folders: Vec<bool>,
     streams: Streams,
+    /// The timer of the nearest step for a stream that has ended, and its time.
+    timer: Option<(Instant, TimerId)>,
 }
 
 impl Module for Hls {
     fn name(&self) -> &'static str {
-        "hls"
+        NAME
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -88,8 +92,8 @@ impl Module for Hls {
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
-        let timers = self.streams.load_leftovers(self.apps.iter().flatten());
-        self.set_timers(cx, timers);
+        let steps = self.streams.load_leftovers(self.apps.iter().flatten());
+        self.schedule(cx, steps);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -100,47 +104,71 @@ impl Module for Hls {
         let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory };
         match self.streams.begin(id, &app, name, outlet) {
             Ok(segmenter) => {
-                cx.awaited.remove(app.settings.app_id, name);
                 log::info!("{label}: hls is {}", self.url_or_file(&app, name));
-                stream.add_sink("hls", Box::new(segmenter));
+                stream.add_sink(NAME, Box::new(segmenter));
             }
             Err(why) => log::error!("{label}: no hls: {why}"),
         }
+        self.schedule(cx, []);
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         let was_lost = cx.streams.get(id).is_some_and(|stream| stream.grace_until().is_some());
         let grace = self.streams.live.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
-        let timers = self.streams.end(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
-        self.set_timers(cx, timers);
+        let steps = self.streams.end(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
+        self.schedule(cx, steps);
     }
 
-    fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        let is_on_disk = |ended: &Ended| ended.naming.settings().storage == Storage::Disk;
-        if cx.is_draining() && self.streams.ended.get(token).is_some_and(is_on_disk) {
-            // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
-            return;
+    fn on_timer(&mut self, cx: &mut Ctx, _: u64) {
+        self.timer = None;
+        let token = self.streams.ended.take_step(cx.now.instant);
+        // Other streams have their steps even if this one panics.
+        self.schedule(cx, []);
+        if let Some(token) = token {
+            let next = self.step(cx, token);
+            self.schedule(cx, next.map(|wait| (token, wait)));
         }
-        // It may end before its time, where too many wait.
-        if let Some(ended) = self.streams.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
-            cx.awaited.remove(ended.naming.settings().app_id, ended.naming.name());
-        }
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory };
-        let wait = self.streams.advance(token, outlet);
-        self.set_timers(cx, wait.map(|wait| (token, wait)));
     }
 }
 
 impl Hls {
-    fn set_timers(&self, cx: &mut Ctx, timers: impl IntoIterator<Item = Wakeup>) {
-        for (token, wait) in timers {
+    /// Takes the next step for a stream that has ended. Returns the time until the step after that.
+    fn step(&mut self, cx: &mut Ctx, token: u64) -> Option<Duration> {
+        let ended = self.streams.ended.get(token)?;
+        let settings = ended.naming.settings();
+        if cx.is_draining() && settings.storage == Storage::Disk {
+            // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
+            return None;
+        }
+        if ended.stage == Stage::Open {
+            cx.awaited.remove(settings.app_id, ended.naming.name());
+        }
+        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory };
+        self.streams.advance(token, outlet)
+    }
+
+    /// Sets the times of these steps, and the timer of the nearest of all. Nobody waits any more for the streams that have come
+    /// back.
+    fn schedule(&mut self, cx: &mut Ctx, steps: impl IntoIterator<Item = NextStep>) {
+        let ended = &mut self.streams.ended;
+        for naming in ended.take_resumed() {
+            cx.awaited.remove(naming.settings().app_id, naming.name());
+        }
+        for (token, wait) in steps {
             let Some(at) = cx.now.instant.checked_add(wait) else { continue };
-            cx.set_module_timer(self.name(), at, token);
-            if let Some(ended) = self.streams.ended.get(token).filter(|ended| ended.stage == Stage::Open) {
-                let (app, name) = (ended.naming.settings().app_id, ended.naming.name());
-                cx.awaited.add(app, name, at, cx.now.instant);
+            ended.set_step(token, at);
+            if let Some(Ended { naming, .. }) = ended.get(token).filter(|ended| ended.stage == Stage::Open) {
+                cx.awaited.add(naming.settings().app_id, naming.name(), at, cx.now.instant);
             }
         }
+        let next = ended.next_step();
+        if self.timer.map(|(at, _)| at) == next {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
+            cx.cancel_timer(timer);
+        }
+        self.timer = next.map(|at| (at, cx.set_module_timer(NAME, at, 0)));
     }
 
     /// The URL or the file of a stream's playlist, for the log: "at /hls/cam.m3u8".

@@ -79,7 +79,7 @@ fn end(publication: &mut Publication) {
 }
 
 fn remove_from(naming: &Naming, outlet: &mut Outlet<'_>) {
-    let ended = Ended { naming: naming.clone(), stage: Stage::Ended, written: None };
+    let ended = Ended::new(naming.clone(), Stage::Ended, None);
     Streams::default().remove_all(ended, outlet);
 }
 

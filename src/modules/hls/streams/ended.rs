@@ -1,8 +1,8 @@
 //! The streams that have ended and whose lists are open or whose files are there. They are found by their claims.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, disk};
@@ -26,9 +26,15 @@ pub struct Ended {
     pub stage: Stage,
     /// The date of its playlist, if an earlier run wrote it: that may still be running.
     pub written: Option<SystemTime>,
+    /// The time of its next step.
+    step_at: Option<Instant>,
 }
 
 impl Ended {
+    pub fn new(naming: Naming, stage: Stage, written: Option<SystemTime>) -> Self {
+        Self { naming, stage, written, step_at: None }
+    }
+
     /// Adds EXT-X-ENDLIST to the list; returns the duration that it lists.
     pub fn end_list(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
         self.stage = Stage::Ended;
@@ -73,6 +79,10 @@ pub struct EndedStreams {
     /// By claim.
     tokens: HashMap<PathBuf, u64>,
     next_token: u64,
+    /// The time of the next step of each stream, with its token; the nearest first.
+    steps: BTreeSet<(Instant, u64)>,
+    /// The streams whose lists were open when they were taken.
+    resumed: Vec<Naming>,
     /// Below this token all have been hurried.
     hurried: u64,
 }
@@ -101,6 +111,12 @@ impl EndedStreams {
 
     pub fn take(&mut self, token: u64) -> Option<Ended> {
         let ended = self.ended.remove(&token)?;
+        if let Some(at) = ended.step_at {
+            self.steps.remove(&(at, token));
+        }
+        if ended.stage == Stage::Open {
+            self.resumed.push(ended.naming.clone());
+        }
         for claim in ended.naming.claims() {
             self.tokens.remove(&claim);
         }
@@ -109,6 +125,35 @@ impl EndedStreams {
 
     pub fn take_claim(&mut self, path: &Path) -> Option<Ended> {
         self.take(*self.tokens.get(path)?)
+    }
+
+    /// Sets the time of the next step of a stream, in place of an earlier one.
+    pub fn set_step(&mut self, token: u64, at: Instant) {
+        let Some(ended) = self.ended.get_mut(&token) else { return };
+        if let Some(before) = ended.step_at.replace(at) {
+            self.steps.remove(&(before, token));
+        }
+        self.steps.insert((at, token));
+    }
+
+    /// The time of the nearest step of all streams.
+    pub fn next_step(&self) -> Option<Instant> {
+        self.steps.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the nearest step if its time has come: the token of its stream.
+    pub fn take_step(&mut self, now: Instant) -> Option<u64> {
+        let (_, token) = self.steps.first().copied().filter(|(at, _)| *at <= now)?;
+        self.steps.pop_first();
+        if let Some(ended) = self.ended.get_mut(&token) {
+            ended.step_at = None;
+        }
+        Some(token)
+    }
+
+    /// Takes the names of the streams whose lists were open when they were taken: nobody waits for them any more.
+    pub fn take_resumed(&mut self) -> Vec<Naming> {
+        std::mem::take(&mut self.resumed)
     }
 
     /// The token of the oldest stream that this has not returned yet: its files are to be removed early.

@@ -31,7 +31,7 @@ pub const MAX_ENDED: usize = 4096;
 pub const NEXT_TURN: Duration = Duration::from_millis(1);
 
 /// The token of a stream that has ended, and the time until the next thing is to be done for it.
-pub type Wakeup = (u64, Duration);
+pub type NextStep = (u64, Duration);
 
 #[derive(Debug, Default)]
 pub struct Streams {
@@ -43,7 +43,7 @@ pub struct Streams {
 
 impl Streams {
     /// Finds the streams whose lists an earlier run has not ended, or whose files it has not removed.
-    pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<Wakeup> {
+    pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<NextStep> {
         let mut left = Vec::new();
         for app in apps.filter(|app| app.keeps_ledger()) {
             let Ok(root) = app.path.canonicalize() else { continue };
@@ -67,7 +67,7 @@ impl Streams {
         left.into_iter().flat_map(|naming| self.load(naming)).collect()
     }
 
-    fn load(&mut self, naming: Naming) -> Vec<Wakeup> {
+    fn load(&mut self, naming: Naming) -> Vec<NextStep> {
         let mut found = Found::read(&naming, &Files::Disk).ok().flatten();
         let is_open = found.as_mut().is_some_and(|found| found.with_end(&naming).is_some());
         let listed = found.map_or(Duration::ZERO, |found| found.listed());
@@ -76,7 +76,7 @@ impl Streams {
             None => (Stage::Ended, removal_delay(&naming, listed)),
         };
         let written = disk::modified(&naming.playlist());
-        self.schedule(Ended { naming, stage, written }, wait)
+        self.schedule(Ended::new(naming, stage, written), wait)
     }
 
     /// Starts to write a stream, unless another stream writes the same files. Files of an earlier stream of the name are not
@@ -122,7 +122,7 @@ impl Streams {
     }
 
     /// A stream has ended, after its viewers have waited this time for its publisher.
-    pub fn end(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<Wakeup> {
+    pub fn end(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<NextStep> {
         let Some(naming) = self.live.take(stream) else { return Vec::new() };
         memory.end_owner(&naming.playlist());
         // Without a wait, the segmenter ends the list.
@@ -134,11 +134,11 @@ impl Streams {
                 (Stage::Ended, removal_delay(&naming, listed))
             }
         };
-        self.schedule(Ended { naming, stage, written: None }, wait)
+        self.schedule(Ended::new(naming, stage, None), wait)
     }
 
     /// Schedules the next step for a stream that has ended, and for the oldest of too many.
-    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<Wakeup> {
+    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<NextStep> {
         if ended.stage == Stage::Ended && ended.naming.settings().cleanup == Cleanup::Keep {
             self.remove_from_ledger(&ended.naming);
             return Vec::new();

@@ -220,3 +220,29 @@ fn too_many_that_wait_are_ended_before_they_go() {
     assert_eq!(advance(&mut hls, oldest), None);
     assert!(!folder.join("a.m3u8").exists());
 }
+
+#[test]
+fn a_stream_that_has_ended_has_one_step_and_none_once_it_is_back() {
+    let folder = Folder::new();
+    let mut hls = Hls::default();
+    let app = waiting(&folder, |_| {});
+    let start = Instant::now();
+    let soon = start + Duration::from_secs(1);
+    let [first, other] = ["a", "b"].map(|name| {
+        publish_as(&mut hls, 1, &app, name);
+        let (token, wait) = finish(&mut hls, 1).unwrap();
+        hls.streams.ended.set_step(token, start + wait);
+        token
+    });
+    // Too many wait, so the first has to end early.
+    hls.streams.ended.set_step(first, soon);
+    let ended = &mut hls.streams.ended;
+    assert_eq!((ended.next_step(), ended.take_step(start)), (Some(soon), None));
+    assert_eq!(ended.take_step(soon), Some(first));
+    assert_eq!(ended.next_step(), Some(start + WAIT), "the later step of the first is gone");
+    assert!(ended.get(other).is_some() && ended.take_resumed().is_empty());
+    publish_as(&mut hls, 1, &app, "b");
+    assert_eq!((hls.streams.ended.next_step(), hls.streams.ended.take_step(start + 2 * WAIT)), (None, None));
+    let resumed = hls.streams.ended.take_resumed();
+    assert_eq!(resumed.iter().map(Naming::name).collect::<Vec<_>>(), ["b"]);
+}

@@ -37,7 +37,7 @@ fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
     hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
 }
 
-fn load(hls: &mut Hls) -> Vec<Wakeup> {
+fn load(hls: &mut Hls) -> Vec<NextStep> {
     hls.streams.load_leftovers(hls.apps.iter().flatten())
 }
 

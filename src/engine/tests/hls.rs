@@ -1,0 +1,46 @@
+//! Playlists that are open after the end of their streams, in virtual time.
+
+use crate::engine::tests::*;
+
+/// Two applications whose playlists have the same names.
+fn world() -> World {
+    let app = |name| {
+        format!("application {name} {{ live on; hls on; hls_path /x/hls; hls_memory on; hls_fragment 1s; }}")
+    };
+    let (one, two) = (app("live"), app("other"));
+    World::configured(table(), &format!("rtmp {{ server {{ listen 127.0.0.1:0; {one} {two} }} }}"))
+}
+
+/// Publishes two seconds and stops.
+fn publish(world: &mut World, app: &str, name: &str) {
+    let mut publisher = Client::connect(world, app);
+    publisher.command(world, &["publish".into(), 2.0.into(), Value::Null, name.into()]);
+    publisher.frame(world, Kind::Video, 0, HEADER);
+    for number in 0..50 {
+        let payload = if number % 25 == 0 { KEY } else { INTER };
+        publisher.frame(world, Kind::Video, number * 40, payload);
+    }
+    publisher.command(world, &["closeStream".into(), 0.0.into(), Value::Null]);
+}
+
+fn awaited(world: &World) -> Vec<String> {
+    let (awaited, now) = (&world.engine.cx.awaited, world.now.instant);
+    let of = |app| awaited.of(AppId(app), now).map(move |(name, _)| format!("{app}/{name}"));
+    [0, 1].into_iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_playlist_that_another_application_continues_is_not_awaited_any_more() {
+    let mut world = world();
+    publish(&mut world, "live", "cam");
+    assert_eq!(awaited(&world), ["0/cam"]);
+    world.pass(10);
+    publish(&mut world, "other", "cam");
+    assert_eq!(awaited(&world), ["1/cam"]);
+    world.pass(29);
+    assert_eq!(awaited(&world), ["1/cam"]);
+    world.pass(2);
+    assert_eq!(awaited(&world), [""; 0]);
+    world.pass(600);
+    assert!(world.engine.cx.memory.is_empty(), "its files are removed, too");
+}
