@@ -31,6 +31,13 @@ use streams::{Streams, NextStep};
 
 const NAME: &str = "hls";
 
+/// The tokens of the module's timers.
+const STEP: u64 = 0;
+const LOOK: u64 = 1;
+
+/// The time after which a ledger that somebody has removed is written again.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default)]
 pub struct Hls {
     /// By application; `None` where HLS is off.
@@ -42,6 +49,8 @@ pub struct Hls {
     streams: Streams,
     /// The timer of the nearest step for a stream that has ended, and its time.
     timer: Option<(Instant, TimerId)>,
+    /// The timer of the next look for ledgers that are gone, while there is anything in them.
+    look: Option<TimerId>,
 }
 
 impl Module for Hls {
@@ -119,7 +128,14 @@ impl Module for Hls {
         self.schedule(cx, steps);
     }
 
-    fn on_timer(&mut self, cx: &mut Ctx, _: u64) {
+    fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
+        if token == LOOK {
+            self.look = None;
+            if !cx.is_draining() {
+                self.streams.restore_ledgers();
+            }
+            return self.set_look(cx);
+        }
         self.timer = None;
         let token = self.streams.ended.take_step(cx.now.instant);
         // Other streams have their steps even if this one panics.
@@ -162,13 +178,28 @@ impl Hls {
             }
         }
         let next = ended.next_step();
+        self.set_look(cx);
         if self.timer.map(|(at, _)| at) == next {
             return;
         }
         if let Some((_, timer)) = self.timer.take() {
             cx.cancel_timer(timer);
         }
-        self.timer = next.map(|at| (at, cx.set_module_timer(NAME, at, 0)));
+        self.timer = next.map(|at| (at, cx.set_module_timer(NAME, at, STEP)));
+    }
+
+    /// Sets the timer of the next look for ledgers that are gone, or cancels it where there is none.
+    fn set_look(&mut self, cx: &mut Ctx) {
+        match (self.streams.has_ledger_entries(), self.look) {
+            (true, None) => {
+                self.look = Some(cx.set_module_timer(NAME, cx.now.instant + LOOK_EVERY, LOOK));
+            }
+            (false, Some(timer)) => {
+                self.look = None;
+                cx.cancel_timer(timer);
+            }
+            _ => {}
+        }
     }
 
     /// The URL or the file of a stream's playlist, for the log: "at /hls/cam.m3u8".

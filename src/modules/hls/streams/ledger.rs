@@ -99,6 +99,14 @@ impl Ledger {
         }
     }
 
+    /// Writes the file again if somebody has removed it, but not where its folder is gone, too.
+    pub fn restore(&mut self) {
+        let has_folder = self.path.parent().is_some_and(Path::is_dir);
+        if !self.entries.is_empty() && has_folder && self.is_lost() {
+            self.write("");
+        }
+    }
+
     /// Somebody has removed the file, perhaps with its directory.
     fn is_lost(&self) -> bool {
         disk::size(&self.path).is_none()

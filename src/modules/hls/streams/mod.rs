@@ -221,6 +221,15 @@ impl Streams {
         self.remove_from_ledger(naming);
     }
 
+    pub fn has_ledger_entries(&self) -> bool {
+        self.ledgers.values().any(|ledger| !ledger.entries().is_empty())
+    }
+
+    /// Writes the ledgers again that somebody has removed.
+    pub fn restore_ledgers(&mut self) {
+        self.ledgers.values_mut().for_each(Ledger::restore);
+    }
+
     fn remove_from_ledger(&mut self, naming: &Naming) {
         if let Some(ledger) = self.ledgers.get_mut(naming.root()) {
             ledger.remove(&entry(naming));

@@ -304,3 +304,19 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
     assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
     assert!(before - folder.list("").len() <= MAX_AT_ONCE);
 }
+
+#[test]
+fn a_ledger_that_is_removed_with_its_folder_is_written_again() {
+    let folder = Folder::new();
+    let path = folder.join("hls");
+    let mut hls = Hls::default();
+    for (id, name) in [(1, "a"), (2, "b")] {
+        publish_as(&mut hls, id, &app(&path), name);
+    }
+    fs::remove_dir_all(&path).unwrap();
+    hls.streams.restore_ledgers();
+    assert!(!path.exists(), "where nothing is written no ledger is needed");
+    fs::create_dir(&path).unwrap();
+    hls.streams.restore_ledgers();
+    assert_eq!(fs::read_to_string(path.join(LEDGER)).unwrap(), "+ flat a\n+ flat b\n");
+}
