@@ -5,7 +5,6 @@ pub mod attributes;
 pub mod directives;
 pub mod variant;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -201,22 +200,20 @@ impl App {
         Ok(Some(Self { path, settings: Rc::new(settings) }))
     }
 
-    /// The canonical path of `hls_path`, which is made if it is missing: two spellings are one directory.
-    pub fn root(&self) -> io::Result<PathBuf> {
-        match self.settings.storage {
-            Storage::Memory { .. } => Ok(self.path.clone()),
-            Storage::Disk => {
-                disk::make_directory(&self.path, disk::Parents::Make)?;
-                self.path.canonicalize()
-            }
+    /// The [path](Self::known_root) of `hls_path`, which is made if it is missing. If it cannot be made now, each fragment tries
+    /// again.
+    pub fn root(&self) -> PathBuf {
+        if self.settings.storage == Storage::Disk {
+            let _ = disk::make_directory(&self.path, disk::Parents::Make);
         }
+        self.known_root()
     }
 
-    /// The path that [`root`](Self::root) returns, or will return; nothing is made.
+    /// The canonical path of `hls_path`, as two spellings are one folder; nothing is made.
     pub fn known_root(&self) -> PathBuf {
         match self.settings.storage {
             Storage::Memory { .. } => self.path.clone(),
-            Storage::Disk => self.path.canonicalize().unwrap_or_else(|_| absolute(&self.path)),
+            Storage::Disk => canonical(&self.path),
         }
     }
 
@@ -383,6 +380,14 @@ fn whole(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Er
 /// The absolute path, or the same path if the working directory is not known.
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The canonical path, as far as it is there.
+fn canonical(path: &Path) -> PathBuf {
+    let path = absolute(path);
+    let known = path.ancestors().find_map(|known| Some((known, known.canonicalize().ok()?)));
+    let Some((known, found)) = known else { return path };
+    path.strip_prefix(known).map_or_else(|_| path.clone(), |rest| found.join(rest))
 }
 
 /// An error at the directive, or at the block if the directive is not given.

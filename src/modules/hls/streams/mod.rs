@@ -88,7 +88,7 @@ impl Streams {
         name: &str,
         outlet: &mut Outlet<'_>,
     ) -> Result<Segmenter, String> {
-        let root = app.root().map_err(|error| error.to_string())?;
+        let root = app.root();
         let mut naming = Naming::new(&root, name, &app.settings).with_case_checked();
         if let Some(claim) = self.live.conflict(&naming, &[]) {
             return Err(format!("another stream is writing {}", claim.display()));

@@ -306,6 +306,27 @@ fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_at_the_beginning_is_tried_again() {
+    let folder = Folder::new();
+    let path = folder.join("hls");
+    fs::write(&path, "a file").unwrap();
+    let mut hls = Hls::default();
+    let (mut segmenter, mut memory) = (begin(&mut hls, 1, &app(&path), "a").unwrap(), MemoryFiles::default());
+    let mut send = |frames: std::ops::Range<u64>| {
+        for index in frames {
+            let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
+            segmenter.frame(&Rc::new(frame), &mut outlet(&mut memory)).unwrap();
+        }
+    };
+    send(0..100);
+    fs::remove_file(&path).unwrap();
+    send(100..500);
+    assert!(path.join("a.m3u8").is_file());
+    hls.streams.restore_ledgers();
+    assert_eq!(fs::read_to_string(path.join(LEDGER)).unwrap(), "+ flat a\n");
+}
+
+#[test]
 fn a_ledger_that_is_removed_with_its_folder_is_written_again() {
     let folder = Folder::new();
     let path = folder.join("hls");
