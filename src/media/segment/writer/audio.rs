@@ -116,6 +116,18 @@ impl AudioBuffer {
         self.last = None;
     }
 
+    /// Drops what waits, with its buffer, and begins with new times.
+    pub fn clear(&mut self) {
+        self.bytes = Vec::new();
+        self.first = None;
+        self.restart();
+    }
+
+    /// Bytes of the buffer.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// When the last frame of the last packet begins and ends, in ticks.
     pub fn last(&self) -> Option<(u64, u64)> {
         self.last.map(|last| (last, last.saturating_add(self.step)))

@@ -71,11 +71,16 @@ impl Writer {
         self.container = self.container_before.clone();
     }
 
-    /// Throws away the open segment and the audio that waits for its packet.
+    /// Throws away the open segment, the audio that waits for its packet, and the buffers.
     pub fn clear(&mut self) {
         self.undo();
-        self.audio.flush(|_, _| {});
-        self.audio.restart();
+        self.spare = Vec::new();
+        self.audio.clear();
+    }
+
+    /// Bytes of the buffers beside that of the open segment.
+    pub fn kept_bytes(&self) -> usize {
+        self.spare.capacity() + self.audio.capacity()
     }
 
     /// Takes a buffer over for its capacity.

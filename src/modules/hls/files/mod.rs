@@ -96,6 +96,13 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
+    /// Makes room in memory for another file of this length. An error if there is none.
+    pub fn make_room(&mut self, storage: Storage, owner: &Path, length: usize) -> io::Result<()> {
+        let (Self::Memory(memory), Storage::Memory { limit }) = (self, storage) else { return Ok(()) };
+        let growth = memory.growth(None, length as u64);
+        if memory.make_room(limit as u64, owner, growth) { Ok(()) } else { Err(no_room()) }
+    }
+
     /// Writes a whole file that no stream owns.
     pub fn write(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
@@ -119,6 +126,11 @@ impl<'a> Files<'a> {
             Self::Memory(memory) => memory.remove(path),
         }
     }
+}
+
+/// The error where there is no room in memory.
+pub fn no_room() -> io::Error {
+    io::Error::other("hls_memory_size is used up")
 }
 
 impl Draft {

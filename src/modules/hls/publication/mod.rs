@@ -84,8 +84,8 @@ pub struct Publication {
     /// The owner of its files in memory: the path of the playlist.
     owner: Rc<Path>,
     settings: Rc<Settings>,
-    /// An empty file with which frames that are not written yet are counted as memory of the stream.
-    waiting: Option<Rc<Extent>>,
+    /// An empty file with which the bytes that the sink keeps are counted as memory of the stream.
+    kept: Option<Rc<Extent>>,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
@@ -122,7 +122,7 @@ impl Publication {
         };
         let is_starting = !playlist.can_start();
         let mut publication = Self {
-            waiting: None,
+            kept: None,
             playlist,
             join: Join::Discontinuity,
             retired: VecDeque::new(),
@@ -180,7 +180,7 @@ impl Publication {
         self.clock = clock.saturating_add(finished.duration);
         self.remove_retired(self.clock, outlet.memory);
         let published = self
-            .reserve(self.growth_of_list(outlet.memory), outlet.memory)
+            .reserve(self.room_for_lists(outlet.memory), outlet.memory)
             .and_then(|()| self.list(finished, outlet));
         if published.is_err() {
             self.clock = clock;
@@ -228,7 +228,7 @@ impl Publication {
             return Ok(());
         }
         self.end = End::Ended;
-        self.reserve(self.growth_of_list(outlet.memory), outlet.memory)?;
+        self.reserve(self.room_for_lists(outlet.memory), outlet.memory)?;
         if self.playlist.is_empty() { Ok(()) } else { self.write_list(outlet) }
     }
 

@@ -8,30 +8,31 @@ use std::time::SystemTime;
 
 use super::{Join, Publication};
 use crate::engine::{Growth, MemoryFile, MemoryFiles};
-use crate::modules::hls::files::keys;
+use crate::modules::hls::files::{keys, no_room};
 use crate::modules::hls::settings::Storage;
+use crate::modules::hls::settings::variant::Variant;
 
 /// The most bytes of a playlist before its first entry, and of an entry beside its names.
 const HEAD_BYTES: u64 = 512;
 const ENTRY_BYTES: u64 = 256;
 
 impl Publication {
-    /// Makes room in memory for the open fragment, and for so many bytes of frames that are not written yet. An error if there is none:
-    /// nothing of them may be written.
-    pub fn make_room(&mut self, open: Growth, frames: usize, memory: &mut MemoryFiles) -> io::Result<()> {
+    /// Makes room in memory for the open fragment, and for the bytes that its sink keeps: frames that are not written yet, and
+    /// buffers. It is an error if there is none: nothing of them may be written.
+    pub fn make_room(&mut self, open: Growth, kept: usize, memory: &mut MemoryFiles) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             return Ok(());
         }
-        let waiting = memory.growth(self.waiting.as_deref(), frames as u64);
-        self.reserve(waiting + open, memory)?;
-        if waiting.is_none() {
+        let kept_growth = memory.growth(self.kept.as_deref(), kept as u64);
+        self.reserve(kept_growth + open, memory)?;
+        if kept_growth.is_none() {
             return Ok(());
         }
-        let extent = match &self.waiting {
+        let extent = match &self.kept {
             Some(extent) => Rc::clone(extent),
-            None => Rc::clone(self.waiting.insert(memory.begin_draft(Some(&self.owner))?)),
+            None => Rc::clone(self.kept.insert(memory.begin_draft(Some(&self.owner))?)),
         };
-        memory.append(&extent, &[], frames as u64)
+        memory.append(&extent, &[], kept as u64)
     }
 
     /// Makes room in memory for what is about to be written: the oldest fragments of this stream are removed. It is an error if even
@@ -42,13 +43,15 @@ impl Publication {
         let is_asked = growth.to > growth.from || memory.is_crowded();
         let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
         while !has_room && self.give_up_oldest(memory) {
-            has_room = memory.make_room(limit, &self.owner, growth);
+            // A shorter list is written first, while the longer one is still there.
+            has_room = memory.make_room(limit, &self.owner, growth)
+                && (self.playlist.len() == listed || self.has_room_for_shorter_list(limit, memory));
         }
         if self.playlist.len() < listed {
-            self.list_less(memory);
+            self.write_shorter_list(memory);
         }
         memory.request_reclaim(limit);
-        if has_room { Ok(()) } else { Err(io::Error::other("hls_memory_size is used up")) }
+        if has_room { Ok(()) } else { Err(no_room()) }
     }
 
     /// Removes the oldest fragment: one that is retired, or else one that is listed. False if there is none.
@@ -65,8 +68,14 @@ impl Publication {
         self.remove_oldest(memory)
     }
 
-    /// Replaces the list by a shorter one, which needs no more room.
-    fn list_less(&mut self, memory: &mut MemoryFiles) {
+    /// Makes room for a list of fewer fragments beside the one in place. One of its tags may become longer.
+    fn has_room_for_shorter_list(&self, limit: u64, memory: &mut MemoryFiles) -> bool {
+        let text = memory.get(&self.naming.playlist()).map_or(0, MemoryFile::len);
+        let growth = memory.growth(None, text + ENTRY_BYTES);
+        self.playlist.is_empty() || memory.make_room(limit, &self.owner, growth)
+    }
+
+    fn write_shorter_list(&mut self, memory: &mut MemoryFiles) {
         let path = self.naming.playlist();
         if self.playlist.is_empty() {
             self.join = Join::Discontinuity;
@@ -78,8 +87,8 @@ impl Publication {
         }
     }
 
-    /// The most by which the list grows with one more fragment, and its key.
-    pub(super) fn growth_of_list(&self, memory: &MemoryFiles) -> Growth {
+    /// The most that is taken up by the list with one more fragment, its key and the master playlist, beside those in place.
+    pub(super) fn room_for_lists(&self, memory: &MemoryFiles) -> Growth {
         let path = self.naming.playlist();
         let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);
         let next = self.playlist.next_id();
@@ -90,6 +99,23 @@ impl Publication {
         } else {
             Growth::default()
         };
-        Growth { from: memory.bytes_at(&path), to: 0 } + more + key
+        let master = match self.master_bytes() {
+            0 => Growth::default(),
+            bytes => memory.growth(None, bytes),
+        };
+        more + key + master
+    }
+
+    /// The most bytes of the master playlist; 0 if there is none.
+    fn master_bytes(&self) -> u64 {
+        if self.naming.base().is_none() {
+            return 0;
+        }
+        let uri = self.naming.playlist_uri().len();
+        let entry = |variant: &Variant| {
+            let escaped_suffix = variant.suffix().len() * 3;
+            ENTRY_BYTES + (uri + escaped_suffix + variant.attributes().to_string().len()) as u64
+        };
+        HEAD_BYTES + self.settings.variants.iter().map(entry).sum::<u64>()
     }
 }

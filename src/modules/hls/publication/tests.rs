@@ -8,6 +8,7 @@ use super::*;
 use crate::engine::Now;
 use crate::test_folder::Folder;
 use crate::modules::hls::fragment::OpenFragment;
+use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
@@ -425,10 +426,21 @@ const PIECE: usize = 4096;
 
 /// A stream in a memory of so many bytes.
 fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
-    let settings = settings(|settings| settings.storage = Storage::Memory { limit });
+    in_memory_with(limit, "a", |_| {})
+}
+
+fn in_memory_with(
+    limit: usize,
+    name: &str,
+    adjust: impl FnOnce(&mut Settings),
+) -> (Publication, MemoryFiles, Now) {
+    let settings = settings(|settings| {
+        settings.storage = Storage::Memory { limit };
+        adjust(settings);
+    });
     let mut memory = MemoryFiles::default();
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
-    let naming = Naming::new(Path::new("/hls"), "a", &settings);
+    let naming = Naming::new(Path::new("/hls"), name, &settings);
     let files = Files::of(settings.storage, &mut memory);
     (Publication::open(naming, &files, now.wall), memory, now)
 }
@@ -547,4 +559,58 @@ fn what_waits_for_its_deletion_goes_some_files_at_a_time() {
     assert!(steps.contains(&(MAX_AT_ONCE - 1)) && steps.iter().all(|step| *step < MAX_AT_ONCE), "{steps:?}");
     assert!(counts.last().is_some_and(|count| *count < 20), "{counts:?}");
     publication.recover(&mut MemoryFiles::default());
+}
+
+/// The master playlist's only variant is the stream "cam_low".
+fn low_variant(settings: &mut Settings) {
+    settings.variants = vec![Variant::parse(&["_low".to_owned()]).unwrap()];
+}
+
+/// Adds a fragment of so many pages, which are written at once.
+fn add_pages(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, pages: usize) -> io::Result<()> {
+    let outlet = &mut Outlet { now, memory };
+    let (mut draft, _) = publication.start_fragment(outlet)?;
+    publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
+    publication.files(outlet.memory).append(&mut draft, &vec![7; pages * PIECE], 0)?;
+    publication.add(finished(draft, &Description::default()), outlet)
+}
+
+#[test]
+fn a_playlist_that_is_replaced_has_room_beside_the_new_one() {
+    for (limit, listed) in [(21, 1), (22, 2)] {
+        let (mut publication, mut memory, now) = in_memory(limit * PIECE);
+        for _ in 0..2 {
+            add_pages(&mut publication, &mut memory, now, 10).unwrap();
+        }
+        assert_eq!(list_in(&memory).matches("#EXTINF").count(), listed, "{limit}");
+    }
+}
+
+#[test]
+fn a_playlist_that_is_shortened_has_room_beside_the_shorter_one() {
+    // Each entry takes up more than a page.
+    let long = |settings: &mut Settings| settings.base_url = "/".repeat(4100);
+    let (mut publication, mut memory, now) = in_memory_with(7 * PIECE, "a", long);
+    for _ in 0..2 {
+        add_pages(&mut publication, &mut memory, now, 1).unwrap();
+    }
+    memory.put("/other".into(), &[7; 2 * PIECE], now.wall).unwrap();
+    assert_eq!(memory.bytes(), 7 * PIECE as u64, "two fragments, three pages of list, and the other file");
+    let growth = memory.growth(None, 1);
+    publication.make_room(growth, 0, &mut memory).unwrap();
+    assert_eq!((list_in(&memory).as_str(), memory.bytes()), ("", 2 * PIECE as u64));
+}
+
+#[test]
+fn a_master_playlist_has_room_before_it_is_written() {
+    for (limit, is_listed) in [(11, false), (13, true)] {
+        let (mut publication, mut memory, now) = in_memory_with(limit * PIECE, "cam_low", low_variant);
+        for _ in 0..3 {
+            let added = add_pages(&mut publication, &mut memory, now, 10);
+            assert!(memory.bytes() <= (limit * PIECE) as u64, "{} bytes", memory.bytes());
+            assert_eq!(added.is_ok(), is_listed, "{limit}");
+            publication.recover(&mut memory);
+        }
+        assert_eq!(memory.get(Path::new("/hls/cam.m3u8")).is_some(), is_listed, "{limit}");
+    }
 }

@@ -95,8 +95,8 @@ enum State {
     Running,
     /// There has been an error at that time, and nothing is written for a while.
     Resting(u64),
-    /// All is written.
-    Over,
+    /// Nothing follows.
+    Finished,
 }
 
 impl Segmenter {
@@ -136,7 +136,7 @@ impl Segmenter {
             }
         }
         match &mut self.state {
-            State::Over | State::Resting(_) => Ok(()),
+            State::Finished | State::Resting(_) => Ok(()),
             State::Running => self.write(frame, content, outlet),
             State::Probing(probe) => {
                 if content != Content::Nothing && !self.codecs.contradicts(frame) {

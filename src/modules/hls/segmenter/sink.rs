@@ -17,9 +17,9 @@ use crate::modules::hls::publication::CompleteFragment;
 impl Segmenter {
     /// Lets the open fragment appear, which is whole and `duration` milliseconds long.
     pub(super) fn publish(&mut self, duration: u64, ends: Ends, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let waiting = self.waiting();
+        let kept = self.kept_bytes();
         let (Some(file), Some(bytes)) = (self.file.take(), self.writer.bytes()) else { return Ok(()) };
-        self.publication.make_room(file.growth(bytes, outlet.memory), waiting, outlet.memory)?;
+        self.publication.make_room(file.growth(bytes, outlet.memory), kept, outlet.memory)?;
         let (draft, length) = file.finish(bytes, &mut self.publication.files(outlet.memory))?;
         let Some((segment, ends)) = self.writer.end(ends) else { return Ok(()) };
         let start = segment.start() / 90;
@@ -45,11 +45,11 @@ impl Segmenter {
 
     /// Writes what the open fragment has gathered, once there is room for it.
     fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let waiting = self.waiting();
+        let kept = self.kept_bytes();
         let (Some(file), Some(bytes)) = (&mut self.file, self.writer.bytes()) else {
-            return self.publication.make_room(Growth::default(), waiting, outlet.memory);
+            return self.publication.make_room(Growth::default(), kept, outlet.memory);
         };
-        self.publication.make_room(file.growth(bytes, outlet.memory), waiting, outlet.memory)?;
+        self.publication.make_room(file.growth(bytes, outlet.memory), kept, outlet.memory)?;
         file.drain(bytes, &mut self.publication.files(outlet.memory))
     }
 
@@ -64,9 +64,7 @@ impl Segmenter {
         if !mem::replace(&mut self.is_failing, true) {
             log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
         }
-        self.file = None;
-        self.waiting = Waiting::default();
-        self.writer.clear();
+        self.drop_open();
         self.break_off();
         self.publication.recover(outlet.memory);
         self.dates.restart();
@@ -77,8 +75,21 @@ impl Segmenter {
         }
     }
 
+    /// Drops the open fragment, the frames that wait, and the buffers.
+    fn drop_open(&mut self) {
+        self.file = None;
+        self.waiting = Waiting::default();
+        self.access_unit = Vec::new();
+        self.writer.clear();
+    }
+
+    /// Bytes of frames that wait, and of buffers that are kept for the next ones.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.waiting_bytes() + self.writer.kept_bytes() + self.access_unit.capacity()
+    }
+
     /// Bytes of frames that wait until it is known what to write.
-    pub(super) fn waiting(&self) -> usize {
+    pub(super) fn waiting_bytes(&self) -> usize {
         let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
         probed + self.waiting.bytes()
     }
@@ -94,6 +105,9 @@ impl Segmenter {
 
 impl Sink for Segmenter {
     fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        if matches!(self.state, State::Finished) {
+            return Ok(());
+        }
         if let Err(error) = self.take(frame, outlet).and_then(|()| self.store(outlet)) {
             self.fail(frame.timestamp, &error, outlet);
         }
@@ -103,7 +117,7 @@ impl Sink for Segmenter {
     /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
     /// publisher has, and where its first picture is.
     fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
-        if matches!(self.state, State::Over | State::Resting(_)) {
+        if matches!(self.state, State::Finished | State::Resting(_)) {
             return;
         }
         if let Err(error) = self.write_rest(Cut::Break, outlet) {
@@ -118,28 +132,28 @@ impl Sink for Segmenter {
     }
 
     fn finish(&mut self, why: Finish, outlet: &mut Outlet<'_>) {
-        if matches!(self.state, State::Over) {
+        if matches!(self.state, State::Finished) {
             return;
         }
         // Where the stream may come back, its list waits as that of a publisher that was lost.
         let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
         let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break }, outlet);
-        self.file = None;
-        self.writer.undo();
-        self.waiting = Waiting::default();
-        self.state = State::Over;
+        self.drop_open();
+        self.state = State::Finished;
         let end = if is_over { self.publication.finish(outlet) } else { Ok(()) };
-        if let Err(error) = rest.and(end) {
+        if let Err(error) = rest.and(end).and(self.store(outlet)) {
             log::error!("{}: hls: {error}", self.publication.label());
         }
         if self.skipped > 0 {
             let (name, skipped) = (self.publication.label(), self.skipped);
             log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
         }
-        self.give_way(outlet);
     }
 
     fn give_way(&mut self, outlet: &mut Outlet<'_>) {
+        if matches!(self.state, State::Finished) {
+            return;
+        }
         if let Err(error) = self.store(outlet) {
             self.fail(self.seen, &error, outlet);
         }

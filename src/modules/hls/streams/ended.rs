@@ -42,7 +42,9 @@ impl Ended {
         let Ok(Some(found)) = Found::read(naming, files) else { return Duration::ZERO };
         let mut found = found.existing(naming, files);
         if let Some(text) = found.with_end(naming) {
-            match files.replace(&naming.playlist(), text.as_bytes(), wall) {
+            let path = naming.playlist();
+            let room = files.make_room(naming.settings().storage, &path, text.len());
+            match room.and_then(|()| files.replace(&path, text.as_bytes(), wall)) {
                 Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
                 Err(error) => log::error!("{}: hls: {error}", naming.label()),
             }

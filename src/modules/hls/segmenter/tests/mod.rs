@@ -3,6 +3,7 @@
 mod breaks;
 mod codecs;
 mod day;
+mod memory;
 mod pictures;
 mod sound;
 mod times;
@@ -68,7 +69,8 @@ impl Rig {
     fn restart(&mut self) {
         self.segmenter = None;
         let naming = Naming::new(&self.folder, "a", &self.settings);
-        let publication = Publication::open(naming, &Files::Disk, UNIX_EPOCH);
+        let files = Files::of(self.settings.storage, &mut self.memory);
+        let publication = Publication::open(naming, &files, UNIX_EPOCH);
         self.segmenter = Some(Segmenter::new(&self.settings, publication));
     }
 

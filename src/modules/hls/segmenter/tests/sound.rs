@@ -244,11 +244,11 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
     let mut most = 0;
     for index in 0..1000 {
         rig.send(Kind::Audio, index * 5, &long);
-        most = most.max(rig.segmenter.as_ref().unwrap().waiting());
+        most = most.max(rig.segmenter.as_ref().unwrap().waiting_bytes());
     }
     assert!((1_000_000..=1 << 20).contains(&most), "{most}");
     rig.discontinuity();
-    assert_eq!(rig.segmenter.as_ref().unwrap().waiting(), 0);
+    assert_eq!(rig.segmenter.as_ref().unwrap().waiting_bytes(), 0);
 }
 
 #[test]
