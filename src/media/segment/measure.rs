@@ -58,7 +58,7 @@ pub struct Advertised {
 }
 
 /// The measurements of a stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Measure {
     description: Description,
     bits: u64,

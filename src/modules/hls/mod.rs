@@ -27,7 +27,7 @@ use files::naming::Naming;
 use settings::directives::DIRECTIVES;
 use settings::{App, Storage, advice};
 use streams::ended::{Ended, Stage};
-use streams::{Streams, NextStep};
+use streams::{NextStep, Streams};
 
 const NAME: &str = "hls";
 

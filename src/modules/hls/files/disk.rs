@@ -35,7 +35,7 @@ impl HiddenFile {
     }
 
     /// Lets the file appear under its own name, in place of any file that has it.
-    pub fn publish(mut self, path: &Path) -> io::Result<()> {
+    pub fn rename(mut self, path: &Path) -> io::Result<()> {
         fs::rename(&self.part, path).map_err(|error| with_path(path, &error))?;
         self.state = State::Published;
         Ok(())
@@ -78,7 +78,7 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<HiddenFile> {
 }
 
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    prepare(path, bytes)?.publish(path)
+    prepare(path, bytes)?.rename(path)
 }
 
 /// Reads a regular file of at most `limit` bytes; `None` if there is no file. Never blocks on a FIFO.
@@ -100,6 +100,11 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 pub fn size(path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(path).ok()?;
     metadata.is_file().then_some(metadata.len())
+}
+
+/// Whether there is a folder; a link to one is none.
+pub fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 pub fn modified(path: &Path) -> Option<SystemTime> {
@@ -125,7 +130,7 @@ pub fn make_directory(path: &Path, parents: Parents) -> io::Result<()> {
         Parents::Make => fs::create_dir_all(path).map_err(|error| with_path(path, &error)),
         Parents::Exist => match fs::create_dir(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(with_path(path, &error)),
-            _ if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) => Ok(()),
+            _ if is_folder(path) => Ok(()),
             _ => Err(with_path(path, &io::Error::new(ErrorKind::NotADirectory, "not a directory"))),
         },
     }
@@ -151,7 +156,7 @@ mod tests {
         let mut part = HiddenFile::create(folder.join(".a.ts.part")).unwrap();
         part.write(b"abc").unwrap();
         assert_eq!(folder.list(""), [".a.ts.part"]);
-        part.publish(&folder.join("a.ts")).unwrap();
+        part.rename(&folder.join("a.ts")).unwrap();
         drop(HiddenFile::create(folder.join(".b.ts.part")).unwrap());
         assert_eq!(folder.list(""), ["a.ts"]);
         assert_eq!(read(&folder.join("a.ts"), 3).unwrap().unwrap(), b"abc");

@@ -84,10 +84,10 @@ impl<'a> Files<'a> {
         Ok(draft)
     }
 
-    /// Lets a file appear at a path, in place of any that was there.
-    pub fn publish(&mut self, draft: Draft, path: &Path, stamp: Stamp) -> io::Result<()> {
+    /// Puts a whole file at a path, in place of any that was there.
+    pub fn place(&mut self, draft: Draft, path: &Path, stamp: Stamp) -> io::Result<()> {
         match (self, draft) {
-            (_, Draft::Disk(draft)) => return draft.publish(path),
+            (_, Draft::Disk(draft)) => return draft.rename(path),
             (Self::Memory(memory), Draft::Memory(extent)) => {
                 memory.publish(extent, path.to_owned(), stamp.modified, stamp.hold);
             }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(draft.growth(&memory, 9000), Growth { from: 2 * 4096, to: 3 * 4096 });
         let stamp = Stamp { modified: SystemTime::UNIX_EPOCH, hold: Duration::ZERO };
         let mut files = Files::Memory(&mut memory);
-        files.publish(draft, Path::new("/a"), stamp).unwrap();
+        files.place(draft, Path::new("/a"), stamp).unwrap();
         assert_eq!(files.read(Path::new("/a"), 10).unwrap().as_deref(), Some(&b"12345"[..]));
         assert_eq!((files.size(Path::new("/a")), files.size(Path::new("/d"))), (Some(5), None));
         drop(files.prepare(Path::new("/b"), b"1", &owner).unwrap());

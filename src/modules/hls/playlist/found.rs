@@ -1,6 +1,6 @@
 //! The playlist that an earlier run of the server, or an earlier publication, has left of a stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,8 +53,9 @@ impl Found {
     pub fn existing(mut self, naming: &Naming, files: &Files<'_>) -> Self {
         let is_in_place = self.text.is_some();
         if !is_in_place || matches!(files, Files::Memory(_)) {
-            let size = |id| files.size(&naming.fragment(id)).filter(|_| is_in_place);
-            self.retired.extend(self.playlist.keep_existing(size).iter().map(Fragment::retired));
+            let mut size = playable_size(naming, files, None);
+            let gone = self.playlist.keep_existing(|fragment| size(fragment).filter(|_| is_in_place));
+            self.retired.extend(gone.iter().map(Fragment::retired));
         }
         self
     }
@@ -78,5 +79,19 @@ impl Found {
         let keys: HashSet<u64> = all.iter().filter_map(|retired| retired.key).collect();
         let fragments = all.iter().map(|retired| naming.fragment(retired.id));
         fragments.chain(keys.into_iter().map(|key| naming.key(key))).collect()
+    }
+}
+
+/// Finds the sizes of fragments; none where the file is gone, or the key, unless that is the key `in_use`.
+pub fn playable_size<'a>(
+    naming: &'a Naming,
+    files: &'a Files<'_>,
+    in_use: Option<u64>,
+) -> impl FnMut(&Fragment) -> Option<u64> + 'a {
+    let mut keys: HashMap<u64, bool> = in_use.into_iter().map(|key| (key, true)).collect();
+    move |fragment| {
+        let mut is_there = |key| *keys.entry(key).or_insert_with(|| files.size(&naming.key(key)).is_some());
+        let has_key = fragment.encryption.is_none_or(|encryption| is_there(encryption.key));
+        files.size(&naming.fragment(fragment.id)).filter(|_| has_key)
     }
 }

@@ -3,23 +3,23 @@
 //! The attributes of a variant stand as a comment in its own playlist, so the master playlist is made from the playlists that are
 //! there: of variants that are live or whose files are not yet removed, also after a restart.
 
+use std::io;
 use std::time::SystemTime;
 
 use crate::modules::hls::files::Files;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::playlist::{self, MAX_TEXT};
 
-/// Writes the master playlist of a variant anew, from those variants whose playlists list anything; without any there is
-/// none. A failure is a line in the log: the variant goes on.
-pub fn update(files: &mut Files<'_>, naming: &Naming, modified: SystemTime) {
-    let Some(base) = naming.base() else { return };
+/// Writes the master playlist of a variant anew, from those variants whose playlists list anything; without any it is
+/// removed.
+pub fn write(files: &mut Files<'_>, naming: &Naming, modified: SystemTime) -> io::Result<()> {
+    let Some(base) = naming.base() else { return Ok(()) };
     let path = naming.master(base);
     match render(files, naming, base) {
-        None => files.remove(&path),
-        Some(text) => {
-            if let Err(error) = files.write(&path, text.as_bytes(), modified) {
-                log::error!("{}: hls master playlist: {error}", naming.label());
-            }
+        Some(text) => files.write(&path, text.as_bytes(), modified),
+        None => {
+            files.remove(&path);
+            Ok(())
         }
     }
 }
@@ -82,14 +82,14 @@ mod tests {
             put("/hls/cam_high.m3u8", "#EXTM3U\n#EXTINF:1.000,\ncam_high-1.ts\n");
             let naming = Naming::new(Path::new("/hls"), "cam_low", &settings(layout));
             let mut files = Files::Memory(&mut memory);
-            update(&mut files, &naming, UNIX_EPOCH);
+            write(&mut files, &naming, UNIX_EPOCH).unwrap();
             let text =
                 String::from_utf8(files.read(Path::new("/hls/cam.m3u8"), 1000).unwrap().unwrap()).unwrap();
             let expected =
                 format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=100,CODECS=\"a,b\"\n{uri}\n");
             assert_eq!(text, expected);
             files.remove(Path::new(path));
-            update(&mut files, &naming, UNIX_EPOCH);
+            write(&mut files, &naming, UNIX_EPOCH).unwrap();
             assert!(files.read(Path::new("/hls/cam.m3u8"), 1000).unwrap().is_none());
         }
     }

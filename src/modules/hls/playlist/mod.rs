@@ -183,12 +183,12 @@ impl Playlist {
         Some(fragment)
     }
 
-    /// Sets the sizes of fragments to those of their files. The fragments up to the last one whose file is missing leave the list, and
-    /// are returned. A file without bytes is what a power cut leaves, and counts as missing.
-    pub fn keep_existing(&mut self, size: impl Fn(u64) -> Option<u64>) -> Vec<Fragment> {
+    /// Sets the sizes of fragments to those of their files. The fragments up to the last one that has no size leave the list, and are
+    /// returned. A file without bytes is what a power cut leaves, and counts as missing, too.
+    pub fn keep_existing(&mut self, mut size: impl FnMut(&Fragment) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
-            match size(fragment.id).filter(|bytes| *bytes > 0) {
+            match size(fragment).filter(|bytes| *bytes > 0) {
                 Some(bytes) => fragment.bytes = bytes,
                 None => missing = place + 1,
             }

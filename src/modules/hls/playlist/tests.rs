@@ -141,7 +141,7 @@ fn a_restart_lists_nothing_and_goes_on_counting() {
 fn what_is_missing_slides_out_with_all_before_it() {
     let mut playlist = live(5000);
     fill(&mut playlist, 6, 5000, 30_000);
-    assert_eq!(playlist.keep_existing(|id| (id != 2).then_some(7)).len(), 3);
+    assert_eq!(playlist.keep_existing(|fragment| (fragment.id != 2).then_some(7)).len(), 3);
     assert!(playlist.fragments().all(|fragment| fragment.bytes == 7));
     assert_eq!((listed(&playlist), playlist.numbers.sequence), (vec![3, 4, 5], 3));
     playlist.keep_existing(|_| None);
@@ -299,7 +299,7 @@ proptest! {
             match step {
                 0 => drop(playlist.restart()),
                 1 => drop(playlist.slide()),
-                2 => drop(playlist.keep_existing(|id| (id % 3 > 0).then_some(1))),
+                2 => drop(playlist.keep_existing(|fragment| (fragment.id % 3 > 0).then_some(1))),
                 3 | 4 => {
                     let change = playlist.push(next, length, 1000);
                     if step == 3 {

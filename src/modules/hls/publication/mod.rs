@@ -8,7 +8,8 @@ mod room;
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::Path;
+use std::mem;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +22,7 @@ use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Draft, Files, Stamp};
-use crate::modules::hls::playlist::found::Found;
+use crate::modules::hls::playlist::found::{Found, playable_size};
 use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::attributes::Attributes;
 use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Settings, Storage};
@@ -31,6 +32,9 @@ const MAX_RETIRED: usize = MAX_LISTED + 1;
 
 /// The most files that are removed at a time, which should last some milliseconds at most.
 pub const MAX_AT_ONCE: usize = 64;
+
+/// The most numbers that are passed over for one fragment.
+const MAX_PASSED_OVER: u64 = 64;
 
 /// Whether the next fragment continues the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,16 @@ enum Join {
 enum Directories {
     Checked,
     Unchecked,
+}
+
+/// The state of the master playlist, as far as it is about this stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Master {
+    UpToDate,
+    /// It is to be written with the next fragment.
+    Outdated,
+    /// The same, and the log has said why it could not be written.
+    Failing,
 }
 
 /// The key in use.
@@ -100,7 +114,17 @@ pub struct Publication {
     is_starting: bool,
     end: End,
     measure: Measure,
-    has_warned: bool,
+    master: Master,
+    has_warned: Warned,
+}
+
+/// The warnings that the log has.
+#[derive(Debug, Default)]
+struct Warned {
+    /// Memory is used up.
+    room: bool,
+    /// Folders have the names of fragments.
+    folders: bool,
 }
 
 impl Publication {
@@ -133,7 +157,8 @@ impl Publication {
             is_starting,
             end: End::Open,
             measure: Measure::default(),
-            has_warned: false,
+            master: Master::UpToDate,
+            has_warned: Warned::default(),
             owner: naming.playlist().into(),
             naming,
             settings,
@@ -196,10 +221,12 @@ impl Publication {
         for fragment in &change.out {
             self.retire(fragment);
         }
+        let measure = self.measure.clone();
         let has_news = self.measure(finished.description, finished.frames);
-        if let Err(error) = self.publish(finished.draft, &fragment, outlet) {
+        if let Err(error) = self.place_files(finished.draft, &fragment, outlet) {
             self.retired.truncate(waiting);
             self.playlist.undo(change);
+            self.measure = measure;
             return Err(error);
         }
         self.join = Join::Follows;
@@ -208,10 +235,26 @@ impl Publication {
             key.id = key.id.or(Some(fragment.id));
             key.fragments = key.fragments.saturating_add(1);
         }
-        if has_news {
-            master::update(&mut self.files(outlet.memory), &self.naming, outlet.now.wall);
+        if has_news && self.master == Master::UpToDate {
+            self.master = Master::Outdated;
         }
+        self.write_master(outlet);
         Ok(())
+    }
+
+    /// Writes the master playlist if it is out of date. A failure is a line in the log, and tried again with the next fragment:
+    /// the stream goes on.
+    fn write_master(&mut self, outlet: &mut Outlet<'_>) {
+        if self.master == Master::UpToDate {
+            return;
+        }
+        let written = master::write(&mut self.files(outlet.memory), &self.naming, outlet.now.wall);
+        if let Err(error) = &written
+            && self.master == Master::Outdated
+        {
+            log::error!("{}: hls master playlist: {error}", self.label());
+        }
+        self.master = if written.is_ok() { Master::UpToDate } else { Master::Failing };
     }
 
     /// Measures the newest fragment; true if the attributes for the master playlist have changed.
@@ -260,7 +303,7 @@ impl Publication {
         let stamp = self.stamp(outlet);
         let mut files = self.files(outlet.memory);
         let list = files.prepare(&path, text.as_bytes(), &self.owner)?;
-        files.publish(list, &path, stamp)
+        files.place(list, &path, stamp)
     }
 
     fn stamp(&self, outlet: &Outlet<'_>) -> Stamp {
@@ -308,11 +351,12 @@ impl Publication {
         self.is_starting
     }
 
-    /// Makes the directories, and retires fragments whose files are gone.
+    /// Makes the directories, and retires fragments whose files or keys are gone.
     fn check_directories(&mut self) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             make_directories(&self.naming)?;
-            for gone in self.playlist.keep_existing(|id| disk::size(&self.naming.fragment(id))) {
+            let in_use = self.key.as_ref().and_then(|key| key.id);
+            for gone in self.playlist.keep_existing(playable_size(&self.naming, &Files::Disk, in_use)) {
                 self.retire(&gone);
             }
         }
@@ -320,7 +364,7 @@ impl Publication {
         Ok(())
     }
 
-    fn describe(&self, finished: &CompleteFragment<'_>) -> Fragment {
+    fn describe(&mut self, finished: &CompleteFragment<'_>) -> Fragment {
         let id = self.number(finished);
         let key = self.key.as_ref().map(|key| key.id.unwrap_or(id));
         Fragment {
@@ -334,9 +378,9 @@ impl Publication {
         }
     }
 
-    /// The number by `hls_fragment_naming`, or a larger one if that is not above all before: an encoder that starts over counts from 0
-    /// again, and two fragments may fall on one multiple.
-    fn number(&self, finished: &CompleteFragment<'_>) -> u64 {
+    /// The number by `hls_fragment_naming`, or a larger one if that is not above all before, or cannot be used: an encoder that
+    /// starts over counts from 0 again, two fragments may fall on one multiple, and a folder may have the name.
+    fn number(&mut self, finished: &CompleteFragment<'_>) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
             Numbering::Sequential => next,
@@ -344,32 +388,48 @@ impl Publication {
             Numbering::System => finished.date.unwrap_or_default(),
         };
         let id = wanted - wanted % granularity;
-        if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) }
+        let id = if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) };
+        let ids = (0..MAX_PASSED_OVER).map(|place| id.saturating_add(granularity.saturating_mul(place)));
+        let free = ids.clone().find(|id| !self.has_folder_in_place_of(*id)).unwrap_or(id);
+        if free != id && !mem::replace(&mut self.has_warned.folders, true) {
+            let (label, path) = (self.label(), self.naming.fragment(id));
+            log::warn!("{label}: hls passes over numbers whose names folders have: {}", path.display());
+        }
+        free
     }
 
-    /// Publishes key, fragment and playlist, in this order.
-    fn publish(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    /// Whether a folder has the name of a fragment, or of its key.
+    fn has_folder_in_place_of(&self, id: u64) -> bool {
+        let key = self.key.as_ref().filter(|key| key.id.is_none()).map(|_| self.naming.key(id));
+        let mut paths = [Some(self.naming.fragment(id)), key].into_iter().flatten();
+        self.settings.storage == Storage::Disk && paths.any(|path| disk::is_folder(&path))
+    }
+
+    /// Puts key, fragment and playlist in place, in this order.
+    fn place_files(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let (text, stamp) = (self.render(), self.stamp(outlet));
-        let playlist = self.naming.playlist();
-        let (path, key) = (self.naming.fragment(fragment.id), self.naming.key(fragment.id));
-        let fresh_key = self.key.as_ref().filter(|key| key.id.is_none()).map(|key| key.bytes);
+        let (path, playlist) = (self.naming.fragment(fragment.id), self.naming.playlist());
         let (mut files, owner) = (self.files(outlet.memory), &self.owner);
+        let key = self.key.as_ref().map(|key| (self.naming.key(key.id.unwrap_or(fragment.id)), key));
+        // One that is there is written again only if somebody has removed it.
+        let key = key.filter(|(path, key)| key.id.is_none() || files.size(path).is_none());
         let list = files.prepare(&playlist, text.as_bytes(), owner)?;
-        let mut show_key = |bytes: keys::Bytes| {
-            let draft = files.prepare(&key, &bytes, owner)?;
-            files.publish(draft, &key, stamp)
+        let mut place_key = |(path, key): &(PathBuf, &Key)| {
+            let draft = files.prepare(path, &key.bytes, owner)?;
+            files.place(draft, path, stamp)
         };
-        let shown = fresh_key
-            .map_or(Ok(()), &mut show_key)
-            .and_then(|()| files.publish(draft, &path, stamp))
-            .and_then(|()| files.publish(list, &playlist, stamp));
-        if shown.is_err() {
+        let placed = key
+            .as_ref()
+            .map_or(Ok(()), &mut place_key)
+            .and_then(|()| files.place(draft, &path, stamp))
+            .and_then(|()| files.place(list, &playlist, stamp));
+        if placed.is_err() {
             files.remove(&path);
-            if fresh_key.is_some() {
-                files.remove(&key);
+            if let Some((path, _)) = key.filter(|(_, key)| key.id.is_none()) {
+                files.remove(&path);
             }
         }
-        shown
+        placed
     }
 
     fn render(&mut self) -> String {

@@ -56,7 +56,7 @@ impl Publication {
 
     /// Removes the oldest fragment: one that is retired, or else one that is listed. False if there is none.
     fn give_up_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
-        if !mem::replace(&mut self.has_warned, true) {
+        if !mem::replace(&mut self.has_warned.room, true) {
             log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
         }
         self.is_starting = false;

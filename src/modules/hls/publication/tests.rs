@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
 use crate::engine::Now;
-use crate::test_folder::Folder;
 use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
+use crate::test_folder::Folder;
 
 /// Fragments of 2 s, 6 s listed.
 fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
@@ -295,7 +295,7 @@ fn what_could_not_be_shown_has_never_been() {
     });
     add(&mut publication, 1);
     let before = (text(&folder), folder.list(""));
-    for obstacle in [".a.m3u8.part", ".a-1.key.part", "a-1.ts"] {
+    for obstacle in [".a.m3u8.part", ".a-1.key.part"] {
         fs::create_dir(folder.join(obstacle)).unwrap();
         let draft = start(&mut publication).unwrap();
         add_draft(&mut publication, draft).unwrap_err();
@@ -566,8 +566,29 @@ fn low_variant(settings: &mut Settings) {
     settings.variants = vec![Variant::parse(&["_low".to_owned()]).unwrap()];
 }
 
+#[test]
+fn a_master_playlist_that_could_not_be_written_is_written_with_the_next_fragment() {
+    for obstacle in [".cam.m3u8.part", ".cam_low.m3u8.part"] {
+        let folder = Folder::new();
+        let mut publication = open_as(&Naming::new(&folder, "cam_low", &settings(low_variant)));
+        fs::create_dir(folder.join(obstacle)).unwrap();
+        let draft = start(&mut publication).unwrap();
+        let _ = add_draft(&mut publication, draft);
+        assert!(!folder.join("cam.m3u8").exists(), "{obstacle}");
+        fs::remove_dir(folder.join(obstacle)).unwrap();
+        add(&mut publication, 1);
+        let master = fs::read_to_string(folder.join("cam.m3u8")).unwrap_or_default();
+        assert!(master.ends_with("\ncam_low.m3u8\n"), "{obstacle}: {master}");
+    }
+}
+
 /// Adds a fragment of so many pages, which are written at once.
-fn add_pages(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, pages: usize) -> io::Result<()> {
+fn add_pages(
+    publication: &mut Publication,
+    memory: &mut MemoryFiles,
+    now: Now,
+    pages: usize,
+) -> io::Result<()> {
     let outlet = &mut Outlet { now, memory };
     let (mut draft, _) = publication.start_fragment(outlet)?;
     publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
@@ -613,4 +634,47 @@ fn a_master_playlist_has_room_before_it_is_written() {
         }
         assert_eq!(memory.get(Path::new("/hls/cam.m3u8")).is_some(), is_listed, "{limit}");
     }
+}
+
+#[test]
+fn a_key_that_is_removed_is_written_again() {
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, with_keys);
+    add(&mut publication, 1);
+    let key = fs::read(folder.join("a-0.key")).unwrap();
+    fs::remove_file(folder.join("a-0.key")).unwrap();
+    add(&mut publication, 1);
+    assert_eq!(fs::read(folder.join("a-0.key")).unwrap(), key);
+}
+
+#[test]
+fn fragments_whose_key_is_gone_are_not_listed_again() {
+    let folder = Folder::new();
+    add(&mut open_with(&folder, with_keys), 2);
+    fs::remove_file(folder.join("a-0.key")).unwrap();
+    add(&mut open_with(&folder, with_keys), 1);
+    let text = text(&folder);
+    assert!(text.contains("MEDIA-SEQUENCE:2\n") && text.matches("#EXTINF").count() == 1, "{text}");
+}
+
+fn with_keys(settings: &mut Settings) {
+    settings.keys = Some(KeySettings { path: None, url: String::new(), fragments: 0 });
+}
+
+#[test]
+fn a_number_whose_name_a_folder_has_is_passed_over() {
+    let folder = Folder::new();
+    let mut publication = open_with(&folder, |settings| {
+        with_keys(settings);
+        settings.granularity = 10;
+    });
+    add(&mut publication, 1);
+    for name in ["a-10.ts", "a-20.ts"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    add(&mut publication, 2);
+    let text = text(&folder);
+    let listed: Vec<_> = text.lines().filter(|line| line.ends_with(".ts")).collect();
+    assert_eq!(listed, ["a-0.ts", "a-30.ts", "a-40.ts"]);
+    assert!(folder.join("a-10.ts").is_dir() && folder.join("a-20.ts").is_dir());
 }

@@ -215,8 +215,10 @@ impl Streams {
             }
         }
         // The path may be that of another stream by now, or of another application's master playlist.
-        if !naming.master_claim().is_some_and(|master| self.live.is_taken(&master, naming)) {
-            master::update(files, naming, wall);
+        if !naming.master_claim().is_some_and(|master| self.live.is_taken(&master, naming))
+            && let Err(error) = master::write(files, naming, wall)
+        {
+            log::error!("{}: hls master playlist: {error}", naming.label());
         }
         self.remove_from_ledger(naming);
     }

@@ -15,8 +15,8 @@ use super::streams::{MAX_ENDED, NEXT_TURN};
 use super::*;
 use crate::engine::{Finish, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
-use crate::test_folder::Folder;
 use crate::modules::hls::settings::variant::Variant;
+use crate::test_folder::Folder;
 
 const LEDGER: &str = ".millstream-hls";
 

@@ -324,13 +324,13 @@ fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
 fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
     let mut rig = Rig::new();
     rig.headers();
-    for second in 0..4 {
+    for second in 0..5 {
         rig.second(second * 1000);
     }
-    // Two fragments are listed once the third begins; its place is taken.
-    let obstacle = rig.folder.join("a-2.ts");
+    // Two fragments are listed, as the third has begun; then no playlist can be written.
+    let obstacle = rig.folder.join(".a.m3u8.part");
     fs::create_dir(&obstacle).unwrap();
-    for second in 4..8 {
+    for second in 5..8 {
         rig.second(second * 1000);
     }
     assert_eq!((rig.shape().len(), rig.folder.list("").len()), (2, 4), "{:?}", rig.folder.list(""));

@@ -18,10 +18,10 @@ use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
 use crate::modules::hls::files::Files;
-use crate::test_folder::Folder;
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::{KeySettings, ListKind};
+use crate::test_folder::Folder;
 
 const SPS: &[u8] =
     b"\x67\x42\xc0\x0d\xd9\x01\x41\xfb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\x20\xf1\x42\xa4\x80";

@@ -175,9 +175,9 @@ fn sound_ahead_of_the_picture_behind_a_pause_is_no_less_whole() {
 #[test]
 fn sound_ahead_of_the_picture_after_an_error_is_no_less_whole() {
     expect_no_loss(|rig| {
-        let obstacle = rig.folder.join("a-1.ts");
-        fs::create_dir(&obstacle).unwrap();
+        let obstacle = rig.folder.join(".a.m3u8.part");
         two_seconds(rig, 2000, 0);
+        fs::create_dir(&obstacle).unwrap();
         two_seconds(rig, 4000, 0);
         fs::remove_dir(&obstacle).unwrap();
         (6000..60_000).step_by(20).for_each(|time| rig.audio(time));
