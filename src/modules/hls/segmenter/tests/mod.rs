@@ -1,11 +1,11 @@
 //! Streams of made-up frames, and what became of them: playlists and packets are read back.
 
+mod audio;
 mod breaks;
 mod codecs;
 mod day;
 mod memory;
 mod pictures;
-mod sound;
 mod times;
 mod tracks;
 
