@@ -127,7 +127,7 @@ enum AacFrames {
     Adts,
 }
 
-/// What the log has named as left out.
+/// What the log has named as dropped.
 #[derive(Debug, Default)]
 struct Named {
     video: bool,
@@ -158,7 +158,7 @@ impl Codecs {
             (Kind::Audio, Codec::Aac, Role::Key) => self.learn_aac_frame(frame.body()),
             (Kind::Audio, Codec::Mp3 | Codec::Ac3 | Codec::Eac3, Role::Key) => self.learn_from_frames(frame),
             (Kind::Audio, Codec::Aac | Codec::Mp3 | Codec::Ac3 | Codec::Eac3, _) => Content::Nothing,
-            (kind, ..) => self.refuse(kind, &describe(frame)),
+            (kind, ..) => self.drop_track(kind, &describe(frame)),
         }
     }
 
@@ -245,7 +245,7 @@ impl Codecs {
         match Configuration::parse(frame.codec, frame.body()) {
             Ok(Some(new)) if self.next_video.is_none() && self.goes_on_with(&new) => self.video = Some(new),
             Ok(new) => self.next_video = new.and_then(|new| changed(&self.video, new)),
-            Err(why) => return self.refuse(Kind::Video, &why),
+            Err(why) => return self.drop_track(Kind::Video, &why),
         }
         Content::Nothing
     }
@@ -258,7 +258,7 @@ impl Codecs {
     fn learn_aac(&mut self, body: &[u8]) -> Content {
         let config = match AudioConfig::parse(body) {
             Ok(config) => config,
-            Err(error) => return self.refuse(Kind::Audio, &error.to_string()),
+            Err(error) => return self.drop_track(Kind::Audio, &error.to_string()),
         };
         self.aac_header = config.adts().map(|adts| AudioTrack::Aac(config, adts));
         match self.aac_header {
@@ -270,7 +270,7 @@ impl Codecs {
                 let what = format!(
                     "aac of object type {object_type}, {rate} Hz, channels {channels}, frames of {samples} samples"
                 );
-                return self.refuse(Kind::Audio, &what);
+                return self.drop_track(Kind::Audio, &what);
             }
         }
         Content::Nothing
@@ -295,7 +295,7 @@ impl Codecs {
                 Content::Audio(None)
             }
             Err(error) => {
-                self.note(error);
+                self.note_dropped(error);
                 Content::Audio(None)
             }
         }
@@ -313,19 +313,19 @@ impl Codecs {
         let parsed = parse_audio(frame);
         match parsed {
             Ok(parsed) => self.next_audio = changed(&self.audio, parsed.track),
-            Err(error) => self.note(error),
+            Err(error) => self.note_dropped(error),
         }
         Content::Audio(parsed.ok())
     }
 
-    /// Names a message that is left out for the number of its parts, once.
-    pub fn note(&mut self, error: PartsError) {
+    /// Names a message that is dropped for the number of its parts, once.
+    pub fn note_dropped(&mut self, error: PartsError) {
         if error != PartsError::Malformed && !mem::replace(&mut self.named.parts, true) {
             log::warn!("{}: hls leaves out a {error}, and others of the kind", self.label);
         }
     }
 
-    fn refuse(&mut self, kind: Kind, what: &str) -> Content {
+    fn drop_track(&mut self, kind: Kind, what: &str) -> Content {
         let (named, track) = match kind {
             Kind::Video => (&mut self.named.video, "video"),
             _ => (&mut self.named.audio, "audio"),

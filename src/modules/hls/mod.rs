@@ -1,4 +1,4 @@
-//! HLS: a live stream as MPEG-TS fragments and a playlist, in a directory, which any web server serves, or
+//! HLS: a live stream as MPEG-TS fragments and a playlist, in a folder, which any web server serves, or
 //! in memory for our own.
 //!
 //! This file has the hooks: it asks [`Streams`] which streams may write which files and what becomes of the files after the
@@ -44,7 +44,7 @@ pub struct Hls {
     apps: Vec<Option<App>>,
     /// By application: the URLs of its playlists.
     served: Vec<Served>,
-    /// By application: whether its streams have their directories among files of other streams.
+    /// By application: whether its streams have their folders among files of other streams.
     mixed_folders: Vec<bool>,
     streams: Streams,
     /// The timer of the nearest step for a stream that has ended, and its time.
@@ -215,7 +215,7 @@ impl Hls {
     }
 
     /// Whether another application, or the application itself with its master playlists, puts files into the folders in which its
-    /// streams have their directories.
+    /// streams have their folders.
     fn has_mixed_folders(&self, app: &App) -> bool {
         let folders = app.folders();
         self.apps

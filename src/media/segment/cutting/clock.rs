@@ -79,13 +79,13 @@ pub enum Passage {
     Pass,
     /// Keep it: it is behind a pause whose other side the picture has not come to.
     Early,
-    /// Leave it out: it is before a pause behind which the picture is.
+    /// Drop it: it is before a pause behind which the picture is.
     Late,
 }
 
 /// Holds audio back around a pause. The tracks never come to its end in the same frame, and a segment must not
 /// hold times of both sides: video decides where the cut is, audio that is early waits for it, and what is late is
-/// left out.
+/// dropped.
 #[derive(Debug)]
 pub struct AudioGate {
     clock: PauseDetector,
@@ -97,7 +97,7 @@ enum Gate {
     Open,
     /// Audio is behind the pause, video is not yet. Frames that may still wait.
     Early(u32),
-    /// Video is behind the pause, audio is not yet. Frames that may still be left out.
+    /// Video is behind the pause, audio is not yet. Frames that may still be dropped.
     Late(u32),
 }
 
@@ -206,12 +206,12 @@ mod tests {
     fn audio_comes_back_when_the_other_track_has_no_pause() {
         let mut gate = AudioGate::new(10_000);
         gate.judge(0);
-        let left_out =
+        let dropped =
             (0u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Early).count();
-        assert_eq!(left_out, 64);
+        assert_eq!(dropped, 64);
         gate.resume_video(2_000_000);
-        let left_out =
+        let dropped =
             (64u64..).take_while(|index| gate.judge(1_000_000 + index * 21) == Passage::Late).count();
-        assert_eq!(left_out, 63);
+        assert_eq!(dropped, 63);
     }
 }

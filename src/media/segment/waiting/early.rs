@@ -29,7 +29,7 @@ pub struct EarlyFrame {
     /// The frame.
     pub frame: Rc<Frame>,
     /// What was parsed of it, if it says itself what it is.
-    pub told: Option<ParsedAudio>,
+    pub parsed: Option<ParsedAudio>,
     /// Its track.
     pub track: AudioTrack,
 }
@@ -141,7 +141,7 @@ mod tests {
     fn early(timestamp: u64, length: usize) -> EarlyFrame {
         let format = mp3::Format { version: mp3::Version::Mpeg1, sample_rate: 44_100, channels: 2 };
         let frame = Rc::new(Frame::from_payload(Kind::Audio, timestamp, &vec![0x2f; length]));
-        EarlyFrame { frame, told: None, track: AudioTrack::Mp3(format) }
+        EarlyFrame { frame, parsed: None, track: AudioTrack::Mp3(format) }
     }
 
     /// The times of all that can be taken.

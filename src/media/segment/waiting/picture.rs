@@ -28,7 +28,7 @@ pub struct Picture {
     pub start: Start,
     messages: Vec<Rc<Frame>>,
     bytes: usize,
-    /// Sound of a later time tells that no more of the picture comes, in milliseconds.
+    /// Audio of a later time tells that no more of the picture comes, in milliseconds.
     complete_at: u64,
 }
 

@@ -89,8 +89,8 @@ impl Writer {
     }
 
     /// What comes next does not follow from what came before.
-    pub fn break_off(&mut self) {
-        self.clock.break_off();
+    pub fn mark_discontinuity(&mut self) {
+        self.clock.mark_discontinuity();
     }
 
     /// The segment being written.

@@ -84,7 +84,7 @@ impl OutputClock {
     }
 
     /// What comes next does not follow from what came before.
-    pub fn break_off(&mut self) {
+    pub fn mark_discontinuity(&mut self) {
         self.is_broken = true;
     }
 
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!((clock.written(3500), clock.end(ends(4000))), (3500, ends(4000)));
         for start in [9_000_000, 0] {
             let end = clock.written(0).wrapping_add(if start == 0 { 9_000_500 } else { 4000 });
-            clock.break_off();
+            clock.mark_discontinuity();
             clock.begin(start);
             assert_eq!(clock.written(start), end);
             clock.end(ends(start + 500));
@@ -156,7 +156,7 @@ mod tests {
         clock.shift_first(900);
         clock.begin(0);
         assert_eq!((clock.written(0), clock.end(ends(3000))), (900, ends(3900)));
-        clock.break_off();
+        clock.mark_discontinuity();
         clock.shift_first(90);
         clock.begin(0);
         assert_eq!(clock.written(0), 3900);
@@ -174,7 +174,7 @@ mod tests {
         let before = clock.end(Ends { audio: Some(9000), ..ends(10_000) });
         clock.begin(10_000);
         assert_eq!(clock.join_audio(15_000), AudioJoin::Follows, "no break");
-        clock.break_off();
+        clock.mark_discontinuity();
         clock.begin(500);
         assert_eq!(clock.join_audio(400), AudioJoin::Overlaps, "before the picture");
         assert_eq!(clock.join_audio(600), AudioJoin::Hole { since: 10_000, length: 100 });

@@ -24,7 +24,7 @@ enum State {
 
 impl HiddenFile {
     /// Starts a file under its hidden name. One that a crash left behind is replaced; anything else in
-    /// its place (a link, a FIFO, a directory) is an error.
+    /// its place (a link, a FIFO, a folder) is an error.
     pub fn create(part: PathBuf) -> io::Result<Self> {
         let file = create_new(&part).map_err(|error| with_path(&part, &error))?;
         Ok(Self { file, part, state: State::Writing })
@@ -123,20 +123,20 @@ pub fn remove(path: &Path) {
     }
 }
 
-/// Makes a directory, with those above it if `parents` says so; one that is there is fine. A stream's
-/// own directory must be a directory itself, not a link to one.
-pub fn make_directory(path: &Path, parents: Parents) -> io::Result<()> {
+/// Makes a folder, with those above it if `parents` says so; one that is there is fine. A stream's
+/// own folder must be a folder itself, not a link to one.
+pub fn make_folder(path: &Path, parents: Parents) -> io::Result<()> {
     match parents {
         Parents::Make => fs::create_dir_all(path).map_err(|error| with_path(path, &error)),
         Parents::Exist => match fs::create_dir(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(with_path(path, &error)),
             _ if is_folder(path) => Ok(()),
-            _ => Err(with_path(path, &io::Error::new(ErrorKind::NotADirectory, "not a directory"))),
+            _ => Err(with_path(path, &io::Error::new(ErrorKind::NotADirectory, "not a folder"))),
         },
     }
 }
 
-/// Whether the directories above the new one are made.
+/// Whether the folders above the new one are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parents {
     Make,
@@ -210,12 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn a_streams_directory_is_not_a_link() {
+    fn a_streams_folder_is_not_a_link() {
         let folder = Folder::new();
-        make_directory(&folder.join("a/b"), Parents::Make).unwrap();
-        make_directory(&folder.join("a/b"), Parents::Exist).unwrap();
+        make_folder(&folder.join("a/b"), Parents::Make).unwrap();
+        make_folder(&folder.join("a/b"), Parents::Exist).unwrap();
         symlink(folder.join("a"), folder.join("link")).unwrap();
-        assert!(make_directory(&folder.join("link"), Parents::Exist).is_err());
-        assert!(make_directory(&folder.join("none/b"), Parents::Exist).is_err());
+        assert!(make_folder(&folder.join("link"), Parents::Exist).is_err());
+        assert!(make_folder(&folder.join("none/b"), Parents::Exist).is_err());
     }
 }

@@ -87,19 +87,19 @@ impl Naming {
         self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref()).unwrap_or(&self.root)
     }
 
-    /// The stream's own directories; none in a flat layout.
-    pub fn own_directories(&self) -> Vec<PathBuf> {
+    /// The stream's own folders; none in a flat layout.
+    pub fn own_folders(&self) -> Vec<PathBuf> {
         if self.settings.layout == Layout::Flat {
             return Vec::new();
         }
-        let mut directories = vec![self.root.join(&self.name)];
+        let mut folders = vec![self.root.join(&self.name)];
         if self.settings.keys.is_some() && self.key_root() != self.root {
-            directories.push(self.key_root().join(&self.name));
+            folders.push(self.key_root().join(&self.name));
         }
-        directories
+        folders
     }
 
-    /// The paths that no other stream may have: its playlist and directories. For all keys of a flat layout stands a path
+    /// The paths that no other stream may have: its playlist and folders. For all keys of a flat layout stands a path
     /// that no file has. In lower case where case does not count.
     pub fn claims(&self) -> Vec<PathBuf> {
         match self.case {
@@ -118,7 +118,7 @@ impl Naming {
     }
 
     fn own_claims(&self) -> Vec<PathBuf> {
-        let mut claims = self.own_directories();
+        let mut claims = self.own_folders();
         if self.settings.layout == Layout::Flat {
             claims.push(self.playlist());
             if self.settings.keys.is_some() {
@@ -128,7 +128,7 @@ impl Naming {
         claims
     }
 
-    /// Whether the directory of the stream has a name that a playlist, a fragment or a key of another stream may have.
+    /// Whether the folder of the stream has a name that a playlist, a fragment or a key of another stream may have.
     pub fn is_like_a_file(&self) -> bool {
         let is_numbered = |stem: &str| {
             let (stem, digits) = stem.rsplit_once('-').unwrap_or_default();
@@ -244,12 +244,12 @@ mod tests {
         assert_eq!(flat.playlist(), Path::new("/hls/a.m3u8"));
         assert_eq!((flat.fragment(7), flat.uri(7)), (PathBuf::from("/hls/a-7.ts"), "a-7.ts".to_owned()));
         assert_eq!((flat.key(7), flat.key_uri(7)), (PathBuf::from("/hls/a-7.key"), "a-7.key".to_owned()));
-        assert!(flat.own_directories().is_empty());
+        assert!(flat.own_folders().is_empty());
         let nested = naming(|settings| settings.layout = Layout::Nested);
         assert_eq!(nested.playlist(), Path::new("/hls/a/index.m3u8"));
         assert_eq!((nested.fragment(7), nested.uri(7)), (PathBuf::from("/hls/a/7.ts"), "7.ts".to_owned()));
         assert_eq!((nested.key(7), nested.key_uri(7)), (PathBuf::from("/hls/a/7.key"), "7.key".to_owned()));
-        assert_eq!(nested.own_directories(), [Path::new("/hls/a")]);
+        assert_eq!(nested.own_folders(), [Path::new("/hls/a")]);
         assert_eq!(nested.playlist_uri(), "a/index.m3u8");
     }
 
@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(naming.playlist_uri(), list);
             assert!(naming.key(7).starts_with("/keys") && naming.fragment(7).starts_with("/hls"));
             assert_eq!(naming.parse_uri(&naming.uri(12)), Some(12));
-            assert_eq!(naming.own_directories().len(), if layout == Layout::Nested { 2 } else { 0 });
+            assert_eq!(naming.own_folders().len(), if layout == Layout::Nested { 2 } else { 0 });
         }
     }
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_may_be_like_another_streams_file() {
+    fn a_folder_may_be_like_another_streams_file() {
         let nested = |name: &str| {
             let settings = Settings { layout: Layout::Nested, ..Settings::for_tests() };
             Naming::new(Path::new("/hls"), name, &Rc::new(settings)).is_like_a_file()

@@ -9,7 +9,7 @@ use super::{End, MAX_TEXT, Playlist, stream_inf_line};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, disk};
 
-/// A playlist and the fragments that wait for their deletion. Of a playlist that was about to appear when the server was
+/// A playlist and the fragments that wait for their removal. Of a playlist that was about to appear when the server was
 /// killed, the new fragments wait, too.
 #[derive(Debug)]
 pub struct Found {

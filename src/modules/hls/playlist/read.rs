@@ -24,7 +24,7 @@ struct Tags {
 }
 
 impl Playlist {
-    /// Reads back what [`render`](Self::render) wrote, with the fragments that wait for their deletion, or
+    /// Reads back what [`render`](Self::render) wrote, with the fragments that wait for their removal, or
     /// what nginx-rtmp did. Anything that this server would not have written, a URI that is not of this
     /// stream first of all, makes it `None`.
     pub fn parse(text: &str, naming: &Naming) -> Option<(Self, Vec<Retired>)> {

@@ -44,9 +44,9 @@ enum Join {
     Discontinuity,
 }
 
-/// Whether the directories and the listed files have been checked to be there.
+/// Whether the folders and the listed files have been checked to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Directories {
+enum Folders {
     Checked,
     Unchecked,
 }
@@ -106,7 +106,7 @@ pub struct Publication {
     retired: VecDeque<Retired>,
     /// The duration of all published fragments in milliseconds.
     clock: u64,
-    directories: Directories,
+    folders: Folders,
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
@@ -151,7 +151,7 @@ impl Publication {
             join: Join::Discontinuity,
             retired: VecDeque::new(),
             clock: 0,
-            directories: Directories::Unchecked,
+            folders: Folders::Unchecked,
             key: None,
             iv: [0; keys::BLOCK],
             is_starting,
@@ -163,7 +163,7 @@ impl Publication {
             naming,
             settings,
         };
-        if publication.settings.cleanup == Cleanup::Delete {
+        if publication.settings.cleanup == Cleanup::Remove {
             let until = publication.until(0);
             publication.retired = retired.into_iter().map(|retired| Retired { until, ..retired }).collect();
         }
@@ -176,11 +176,11 @@ impl Publication {
         publication
     }
 
-    /// Starts the next fragment's file, which viewers do not see before [`add`](Self::add), and its
-    /// encryption, if there is any. Makes the directories, if they may be missing.
+    /// Starts the next fragment's file, which viewers do not see before [`add_fragment`](Self::add_fragment), and its
+    /// encryption, if there is any. Makes the folders, if they may be missing.
     pub fn start_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<(Draft, Option<Cipher>)> {
-        if self.directories == Directories::Unchecked {
-            self.check_directories()?;
+        if self.folders == Folders::Unchecked {
+            self.check_folders()?;
         }
         let draft = self.files(outlet.memory).begin(self.naming.open_fragment(), &self.owner)?;
         let Some(settings) = &self.settings.keys else { return Ok((draft, None)) };
@@ -197,7 +197,11 @@ impl Publication {
 
     /// Publishes a fragment and the playlist that lists it, and removes some retired fragments whose time has come. After an error the
     /// fragment is not listed.
-    pub fn add(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub fn add_fragment(
+        &mut self,
+        finished: CompleteFragment<'_>,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         if self.playlist.is_full() {
             return Err(io::Error::other("the event lists as many fragments as it can"));
         }
@@ -205,15 +209,15 @@ impl Publication {
         self.clock = clock.saturating_add(finished.duration);
         self.remove_retired(self.clock, outlet.memory);
         let published = self
-            .reserve(self.room_for_lists(outlet.memory), outlet.memory)
-            .and_then(|()| self.list(finished, outlet));
+            .reserve(self.room_for_playlists(outlet.memory), outlet.memory)
+            .and_then(|()| self.add_to_list(finished, outlet));
         if published.is_err() {
             self.clock = clock;
         }
         published
     }
 
-    fn list(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn add_to_list(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let fragment = self.describe(&finished);
         let change = self.playlist.push(fragment, self.settings.playlist_length, finished.expected);
         self.playlist.ends_at(finished.ends);
@@ -271,8 +275,8 @@ impl Publication {
             return Ok(());
         }
         self.end = End::Ended;
-        self.reserve(self.room_for_lists(outlet.memory), outlet.memory)?;
-        if self.playlist.is_empty() { Ok(()) } else { self.write_list(outlet) }
+        self.reserve(self.room_for_playlists(outlet.memory), outlet.memory)?;
+        if self.playlist.is_empty() { Ok(()) } else { self.write_playlist(outlet) }
     }
 
     /// Whether no more can be listed: an event that is as long as it may be.
@@ -286,19 +290,19 @@ impl Publication {
     }
 
     /// Prepares for another attempt after an error: the disk may be full, so some retired fragments are removed at once; or somebody
-    /// has removed the directories and the listed files, so these are checked again.
+    /// has removed the folders and the listed files, so these are checked again.
     pub fn recover(&mut self, memory: &mut MemoryFiles) {
         self.remove_retired(u64::MAX, memory);
         // The fragment that was being written has been dropped.
         memory.sweep();
-        self.directories = Directories::Unchecked;
+        self.folders = Folders::Unchecked;
     }
 
     pub fn files<'a>(&self, memory: &'a mut MemoryFiles) -> Files<'a> {
         Files::of(self.settings.storage, memory)
     }
 
-    fn write_list(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn write_playlist(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let (text, path) = (self.render(), self.naming.playlist());
         let stamp = self.stamp(outlet);
         let mut files = self.files(outlet.memory);
@@ -351,16 +355,16 @@ impl Publication {
         self.is_starting
     }
 
-    /// Makes the directories, and retires fragments whose files or keys are gone.
-    fn check_directories(&mut self) -> io::Result<()> {
+    /// Makes the folders, and retires fragments whose files or keys are gone.
+    fn check_folders(&mut self) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
-            make_directories(&self.naming)?;
+            make_folders(&self.naming)?;
             let in_use = self.key.as_ref().and_then(|key| key.id);
             for gone in self.playlist.keep_existing(playable_size(&self.naming, &Files::Disk, in_use)) {
                 self.retire(&gone);
             }
         }
-        self.directories = Directories::Checked;
+        self.folders = Folders::Checked;
         Ok(())
     }
 
@@ -441,7 +445,7 @@ impl Publication {
     /// A fragment may be removed when it has been out of the list for as long as the list was, and its own
     /// duration (RFC 8216 6.2.2), in media time.
     fn retire(&mut self, fragment: &Fragment) {
-        if self.settings.cleanup == Cleanup::Delete {
+        if self.settings.cleanup == Cleanup::Remove {
             let until = self.until(fragment.duration);
             self.retired.push_back(Retired { until, ..fragment.retired() });
         }
@@ -484,12 +488,12 @@ impl Publication {
     }
 }
 
-fn make_directories(naming: &Naming) -> io::Result<()> {
-    disk::make_directory(naming.root(), Parents::Make)?;
+fn make_folders(naming: &Naming) -> io::Result<()> {
+    disk::make_folder(naming.root(), Parents::Make)?;
     if naming.settings().keys.is_some() {
-        disk::make_directory(naming.key_root(), Parents::Make)?;
+        disk::make_folder(naming.key_root(), Parents::Make)?;
     }
-    naming.own_directories().iter().try_for_each(|directory| disk::make_directory(directory, Parents::Exist))
+    naming.own_folders().iter().try_for_each(|folder| disk::make_folder(folder, Parents::Exist))
 }
 
 #[cfg(test)]

@@ -45,10 +45,10 @@ impl Publication {
         while !has_room && self.give_up_oldest(memory) {
             // A shorter list is written first, while the longer one is still there.
             has_room = memory.make_room(limit, &self.owner, growth)
-                && (self.playlist.len() == listed || self.has_room_for_shorter_list(limit, memory));
+                && (self.playlist.len() == listed || self.has_room_for_shorter_playlist(limit, memory));
         }
         if self.playlist.len() < listed {
-            self.write_shorter_list(memory);
+            self.write_shorter_playlist(memory);
         }
         memory.request_reclaim(limit);
         if has_room { Ok(()) } else { Err(no_room()) }
@@ -69,13 +69,13 @@ impl Publication {
     }
 
     /// Makes room for a list of fewer fragments beside the one in place. One of its tags may become longer.
-    fn has_room_for_shorter_list(&self, limit: u64, memory: &mut MemoryFiles) -> bool {
+    fn has_room_for_shorter_playlist(&self, limit: u64, memory: &mut MemoryFiles) -> bool {
         let text = memory.get(&self.naming.playlist()).map_or(0, MemoryFile::len);
         let growth = memory.growth(None, text + ENTRY_BYTES);
         self.playlist.is_empty() || memory.make_room(limit, &self.owner, growth)
     }
 
-    fn write_shorter_list(&mut self, memory: &mut MemoryFiles) {
+    fn write_shorter_playlist(&mut self, memory: &mut MemoryFiles) {
         let path = self.naming.playlist();
         if self.playlist.is_empty() {
             self.join = Join::Discontinuity;
@@ -88,7 +88,7 @@ impl Publication {
     }
 
     /// The most that is taken up by the list with one more fragment, its key and the master playlist, beside those in place.
-    pub(super) fn room_for_lists(&self, memory: &MemoryFiles) -> Growth {
+    pub(super) fn room_for_playlists(&self, memory: &MemoryFiles) -> Growth {
         let path = self.naming.playlist();
         let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);
         let next = self.playlist.next_id();

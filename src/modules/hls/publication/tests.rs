@@ -64,7 +64,7 @@ fn start(publication: &mut Publication) -> io::Result<Draft> {
 }
 
 fn add_draft(publication: &mut Publication, draft: Draft) -> io::Result<()> {
-    on_disk(|outlet| publication.add(finished(draft, &Description::default()), outlet))
+    on_disk(|outlet| publication.add_fragment(finished(draft, &Description::default()), outlet))
 }
 
 fn add(publication: &mut Publication, count: usize) {
@@ -143,7 +143,7 @@ fn without_cleanup_everything_stays() {
 fn a_stream_that_comes_back_goes_on_from_its_playlist() {
     let folder = Folder::new();
     add(&mut open(&folder), 10);
-    // A crash: no end. Fragments 3 to 6 were waiting for their deletion.
+    // A crash: no end. Fragments 3 to 6 were waiting for their removal.
     let mut publication = open(&folder);
     add(&mut publication, 1);
     let text = text(&folder);
@@ -163,7 +163,7 @@ fn a_discontinuity_that_slid_out_is_counted() {
 }
 
 #[test]
-fn a_restart_lists_only_the_new_and_deletes_the_old_in_time() {
+fn a_restart_lists_only_the_new_and_removes_the_old_in_time() {
     let folder = Folder::new();
     add(&mut open(&folder), 5);
     let mut publication = open_with(&folder, |settings| settings.continuation = Continuation::Restart);
@@ -234,21 +234,21 @@ fn removal_takes_all_of_one_stream_and_nothing_else() {
 }
 
 #[test]
-fn a_nested_stream_has_its_directory_and_loses_it_when_empty() {
+fn a_nested_stream_has_its_folder_and_loses_it_when_empty() {
     let folder = Folder::new();
     let settings = settings(|settings| settings.layout = Layout::Nested);
     let naming = Naming::new(&folder.join("deep/hls"), "a", &settings);
     add(&mut open_as(&naming), 2);
-    let directory = folder.join("deep/hls/a");
-    assert!(directory.join("index.m3u8").is_file() && directory.join("1.ts").is_file());
-    assert!(fs::read_to_string(directory.join("index.m3u8")).unwrap().contains("\n1.ts\n"));
-    fs::write(directory.join("mine"), "").unwrap();
+    let own = folder.join("deep/hls/a");
+    assert!(own.join("index.m3u8").is_file() && own.join("1.ts").is_file());
+    assert!(fs::read_to_string(own.join("index.m3u8")).unwrap().contains("\n1.ts\n"));
+    fs::write(own.join("mine"), "").unwrap();
     remove(&naming);
-    assert!(directory.join("mine").is_file() && !directory.join("1.ts").exists());
-    fs::remove_file(directory.join("mine")).unwrap();
+    assert!(own.join("mine").is_file() && !own.join("1.ts").exists());
+    fs::remove_file(own.join("mine")).unwrap();
     add(&mut open_as(&naming), 1);
     remove(&naming);
-    assert!(!directory.exists());
+    assert!(!own.exists());
 }
 
 #[test]
@@ -261,20 +261,20 @@ fn an_error_names_the_file() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_tried_again() {
+fn a_folder_that_cannot_be_made_is_tried_again() {
     let folder = Folder::new();
     let settings = settings(|settings| settings.layout = Layout::Nested);
-    let directory = folder.join("a");
-    fs::write(&directory, "a file").unwrap();
+    let own = folder.join("a");
+    fs::write(&own, "a file").unwrap();
     let mut publication = open_as(&Naming::new(&folder, "a", &settings));
     assert!(start(&mut publication).is_err());
-    fs::remove_file(&directory).unwrap();
+    fs::remove_file(&own).unwrap();
     add(&mut publication, 1);
-    assert!(directory.join("0.ts").is_file() && directory.join("index.m3u8").is_file());
+    assert!(own.join("0.ts").is_file() && own.join("index.m3u8").is_file());
 }
 
 #[test]
-fn directories_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() {
+fn folders_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() {
     let folder = Folder::new();
     let mut publication = open_as(&Naming::new(&folder.join("hls"), "a", &settings(|_| {})));
     add(&mut publication, 2);
@@ -372,7 +372,7 @@ fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64>
     for &(timestamp, date) in times {
         let (draft, description) = (start(&mut publication).unwrap(), Description::default());
         let finished = CompleteFragment { timestamp, date: Some(date), ..finished(draft, &description) };
-        on_disk(|outlet| publication.add(finished, outlet)).unwrap();
+        on_disk(|outlet| publication.add_fragment(finished, outlet)).unwrap();
     }
     publication.playlist.fragments().map(|fragment| fragment.id).collect()
 }
@@ -463,7 +463,7 @@ fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: N
         open.drain(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
     }
     let (draft, _) = open.finish(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
-    publication.add(finished(draft, &Description::default()), &mut outlet).unwrap();
+    publication.add_fragment(finished(draft, &Description::default()), &mut outlet).unwrap();
     true
 }
 
@@ -481,7 +481,7 @@ fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
     let first = 2000 + 17;
     let text = list_in(&memory);
     assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{text}");
-    // Three are listed, four wait for their deletion.
+    // Three are listed, four wait for their removal.
     assert_eq!(memory.bytes(), 8 * 4096, "a page for each, and one for the list");
     for id in first - 4..first + 3 {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
@@ -542,7 +542,7 @@ fn there_is_room_before_anything_is_written() {
 }
 
 #[test]
-fn what_waits_for_its_deletion_goes_some_files_at_a_time() {
+fn what_waits_for_its_removal_goes_some_files_at_a_time() {
     let folder = Folder::new();
     let mut publication = open_with(&folder, |settings| settings.playlist_length = 400_000);
     add(&mut publication, 200);
@@ -593,7 +593,7 @@ fn add_pages(
     let (mut draft, _) = publication.start_fragment(outlet)?;
     publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
     publication.files(outlet.memory).append(&mut draft, &vec![7; pages * PIECE], 0)?;
-    publication.add(finished(draft, &Description::default()), outlet)
+    publication.add_fragment(finished(draft, &Description::default()), outlet)
 }
 
 #[test]

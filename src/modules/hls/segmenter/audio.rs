@@ -17,7 +17,7 @@ impl Segmenter {
     pub(super) fn write_audio(
         &mut self,
         frame: &Rc<Frame>,
-        told: Option<ParsedAudio>,
+        parsed: Option<ParsedAudio>,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
         if self.waiting.picture.is_complete_at(frame.timestamp) {
@@ -25,15 +25,15 @@ impl Segmenter {
         }
         let passage = self.cutting.gate.judge(frame.timestamp);
         if passage == Passage::Late {
-            self.skipped += 1;
+            self.dropped += 1;
             return Ok(());
         }
         let Some(track) = self.codecs.next_audio() else { return Ok(()) };
-        if track.elementary(frame, told).is_none() {
-            self.skipped += 1;
+        if track.elementary(frame, parsed).is_none() {
+            self.dropped += 1;
             return Ok(());
         }
-        let early = EarlyFrame { frame: Rc::clone(frame), told, track };
+        let early = EarlyFrame { frame: Rc::clone(frame), parsed, track };
         if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
             self.cut_without_picture(frame.timestamp, outlet)?;
         }
@@ -83,12 +83,12 @@ impl Segmenter {
         } else {
             Cut::Length
         };
-        if cut.breaks() {
+        if cut.is_discontinuity() {
             self.cutting.slicer.restart();
         }
-        self.close(cut, start, outlet)?;
+        self.end_fragment(cut, start, outlet)?;
         self.codecs.take_over_audio();
-        self.open(start, outlet)?;
+        self.begin_fragment(start, outlet)?;
         self.waiting.audio.set_picture_time(timestamp);
         self.cutting.pauses.take(timestamp);
         Ok(())
@@ -127,7 +127,7 @@ impl Segmenter {
     /// Writes a frame of audio, if it is of the track in use and can follow from what is written.
     fn join(&mut self, early: &EarlyFrame) {
         let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return };
-        let Some(audio) = track.elementary(&early.frame, early.told) else { return };
+        let Some(audio) = track.elementary(&early.frame, early.parsed) else { return };
         self.writer.join_audio(track, &audio);
     }
 
@@ -135,7 +135,7 @@ impl Segmenter {
     pub(super) fn lead_with_audio(
         &mut self,
         frame: &Frame,
-        told: Option<ParsedAudio>,
+        parsed: Option<ParsedAudio>,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
         let time = ticks(frame.timestamp);
@@ -150,14 +150,14 @@ impl Segmenter {
         } else {
             is_due.then_some(Cut::Length)
         };
-        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame, told)) else {
-            self.skipped += 1;
+        let Some(audio) = self.codecs.next_audio().and_then(|track| track.elementary(frame, parsed)) else {
+            self.dropped += 1;
             return Ok(());
         };
         if let Some(cut) = cut {
-            self.close(cut, time, outlet)?;
+            self.end_fragment(cut, time, outlet)?;
             self.codecs.take_over_audio();
-            self.open(time, outlet)?;
+            self.begin_fragment(time, outlet)?;
         }
         self.cutting.pauses.take(frame.timestamp);
         self.writer.add_leading_audio(&audio);

@@ -33,7 +33,7 @@ use crate::modules::hls::settings::Settings;
 const MIN_BROKEN: u64 = 100;
 
 /// How long nothing is written after an error, in milliseconds of media.
-const REST: u64 = 2000;
+const RETRY_AFTER: u64 = 2000;
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ enum Cut {
 
 impl Cut {
     /// Whether what follows does not continue what came before.
-    fn breaks(self) -> bool {
+    fn is_discontinuity(self) -> bool {
         matches!(self, Self::Break | Self::Gap | Self::Codecs)
     }
 
@@ -83,7 +83,7 @@ pub struct Segmenter {
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
     /// Frames left out: broken, without a header, or on the other side of a pause.
-    skipped: u64,
+    dropped: u64,
     /// One access unit at a time.
     access_unit: Vec<u8>,
 }
@@ -94,7 +94,7 @@ enum State {
     Probing(Probe),
     Running,
     /// There has been an error at that time, and nothing is written for a while.
-    Resting(u64),
+    Failed(u64),
     /// Nothing follows.
     Finished,
 }
@@ -116,7 +116,7 @@ impl Segmenter {
             description: Description::default(),
             seen: 0,
             is_failing: false,
-            skipped: 0,
+            dropped: 0,
             access_unit: Vec::new(),
         }
     }
@@ -131,12 +131,12 @@ impl Segmenter {
         if content != Content::Nothing {
             self.dates.see(frame.timestamp, since_1970(outlet.now));
             self.seen = frame.timestamp;
-            if matches!(self.state, State::Resting(since) if frame.timestamp.abs_diff(since) >= REST) {
+            if matches!(self.state, State::Failed(since) if frame.timestamp.abs_diff(since) >= RETRY_AFTER) {
                 self.state = State::Running;
             }
         }
         match &mut self.state {
-            State::Finished | State::Resting(_) => Ok(()),
+            State::Finished | State::Failed(_) => Ok(()),
             State::Running => self.write(frame, content, outlet),
             State::Probing(probe) => {
                 if content != Content::Nothing && !self.codecs.contradicts(frame) {
@@ -169,8 +169,8 @@ impl Segmenter {
     fn write(&mut self, frame: &Rc<Frame>, content: Content, outlet: &mut Outlet<'_>) -> io::Result<()> {
         match content {
             Content::Video => self.write_video(frame, outlet),
-            Content::Audio(told) if self.codecs.has_video() => self.write_audio(frame, told, outlet),
-            Content::Audio(told) => self.lead_with_audio(frame, told, outlet),
+            Content::Audio(parsed) if self.codecs.has_video() => self.write_audio(frame, parsed, outlet),
+            Content::Audio(parsed) => self.lead_with_audio(frame, parsed, outlet),
             Content::Nothing => Ok(()),
         }
     }
@@ -205,7 +205,7 @@ impl Segmenter {
     }
 
     /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
-    fn open(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn begin_fragment(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let file = self.publication.start_fragment(outlet)?;
         self.writer.begin(start, ticks(self.cutting.pauses.step()), self.codecs.tracks());
         self.description = Description::new(self.codecs.video(), self.codecs.audio());
@@ -214,11 +214,11 @@ impl Segmenter {
     }
 
     /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
-    fn close(&mut self, cut: Cut, next: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn end_fragment(&mut self, cut: Cut, next: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         self.finish_picture();
         self.write_early_until(cut, next);
         self.writer.flush_audio();
-        let is_broken = cut.breaks();
+        let is_broken = cut.is_discontinuity();
         if let Some(open) = self.writer.open() {
             let (duration, is_empty) = (self.duration(open, cut, next), open.is_empty());
             let mut ends = self.writer.ends_after(duration);
@@ -230,11 +230,11 @@ impl Segmenter {
                 self.writer.undo();
                 self.file = None;
             } else {
-                self.publish(duration.max(1), ends, outlet)?;
+                self.finish_fragment(duration.max(1), ends, outlet)?;
             }
         }
         if is_broken {
-            self.break_off();
+            self.mark_discontinuity();
         }
         if cut == Cut::Gap {
             self.dates.restart();

@@ -29,29 +29,29 @@ impl Segmenter {
             Slices::Unread => false,
         };
         if !is_kept {
-            self.leave_out(frame);
+            self.count_dropped(frame);
         }
         Ok(())
     }
 
     /// Counts a message that is not written, and says why if that is its own fault. Before the first picture nothing is
     /// missed.
-    fn leave_out(&mut self, frame: &Frame) {
+    fn count_dropped(&mut self, frame: &Frame) {
         if self.writer.open().is_none() {
             return;
         }
-        self.skipped += 1;
+        self.dropped += 1;
         let message = std::iter::once(frame.nals());
         let checked = self.codecs.video_for(frame).map(|track| track.rewriter().check(message));
         if let Some(Err(error)) = checked {
-            self.codecs.note(error);
+            self.codecs.note_dropped(error);
         }
     }
 
     /// Begins a picture, with a fragment if one is to begin with it.
     fn begin_picture(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.codecs.video_for(frame).is_none() {
-            self.skipped += 1;
+            self.dropped += 1;
             self.waiting.picture.drop_non_vcl();
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl Segmenter {
             return Ok(());
         }
         let cut = self.judge_video(frame);
-        if cut.is_some_and(Cut::breaks) {
+        if cut.is_some_and(Cut::is_discontinuity) {
             self.cutting.slicer.restart();
         }
         if frame.is_video_key() {
@@ -68,12 +68,12 @@ impl Segmenter {
         }
         let dts = self.writer.dts(frame.timestamp);
         if let Some(cut) = cut {
-            self.close(cut, dts, outlet)?;
+            self.end_fragment(cut, dts, outlet)?;
             self.codecs.take_over_audio();
             if frame.is_video_key() {
                 self.codecs.take_over_video();
             }
-            self.open(dts, outlet)?;
+            self.begin_fragment(dts, outlet)?;
             self.drop_older_audio(frame.timestamp);
         }
         self.cutting.see_picture(frame.timestamp, frame.is_video_key());
@@ -109,8 +109,8 @@ impl Segmenter {
             Ok(AccessUnit::RandomAccess | AccessUnit::Picture) => self.mux_video(&picture),
             Ok(AccessUnit::Empty) => {}
             Err(error) => {
-                self.codecs.note(error);
-                self.skipped += 1;
+                self.codecs.note_dropped(error);
+                self.dropped += 1;
             }
         }
         self.access_unit.clear();
@@ -163,8 +163,8 @@ impl Segmenter {
     ) -> io::Result<()> {
         let dts = self.writer.dts(time);
         if self.writer.open().is_some_and(|open| self.is_enough(open, Boundary::Key, time)) {
-            self.close(Cut::Length, dts, outlet)?;
-            self.open(dts, outlet)?;
+            self.end_fragment(Cut::Length, dts, outlet)?;
+            self.begin_fragment(dts, outlet)?;
         }
         self.cutting.slicer.key(time);
         self.writer.set_dts(dts);

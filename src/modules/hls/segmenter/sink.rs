@@ -16,7 +16,12 @@ use crate::modules::hls::publication::CompleteFragment;
 
 impl Segmenter {
     /// Lets the open fragment appear, which is whole and `duration` milliseconds long.
-    pub(super) fn publish(&mut self, duration: u64, ends: Ends, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub(super) fn finish_fragment(
+        &mut self,
+        duration: u64,
+        ends: Ends,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
         let kept = self.kept_bytes();
         let (Some(file), Some(bytes)) = (self.file.take(), self.writer.bytes()) else { return Ok(()) };
         self.publication.make_room(file.growth(bytes, outlet.memory), kept, outlet.memory)?;
@@ -36,7 +41,7 @@ impl Segmenter {
             frames: segment.frames(),
         };
         self.writer.reuse(segment.bytes);
-        self.publication.add(finished, outlet)?;
+        self.publication.add_fragment(finished, outlet)?;
         if mem::take(&mut self.is_failing) {
             log::info!("{}: hls goes on", self.publication.label());
         }
@@ -54,9 +59,9 @@ impl Segmenter {
     }
 
     /// What comes next does not follow from what is published.
-    pub(super) fn break_off(&mut self) {
+    pub(super) fn mark_discontinuity(&mut self) {
         self.publication.mark_discontinuity();
-        self.writer.break_off();
+        self.writer.mark_discontinuity();
     }
 
     /// Gives up what is open, and rests.
@@ -65,11 +70,11 @@ impl Segmenter {
             log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
         }
         self.drop_open();
-        self.break_off();
+        self.mark_discontinuity();
         self.publication.recover(outlet.memory);
         self.dates.restart();
         self.cutting.slicer.restart();
-        self.state = State::Resting(timestamp);
+        self.state = State::Failed(timestamp);
         if self.publication.is_full() {
             self.finish(Finish::StreamEnded, outlet);
         }
@@ -97,7 +102,7 @@ impl Segmenter {
     fn write_rest(&mut self, cut: Cut, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if matches!(self.state, State::Probing(_) | State::Running) {
             self.start(outlet)?;
-            self.close(cut, 0, outlet)?;
+            self.end_fragment(cut, 0, outlet)?;
         }
         Ok(())
     }
@@ -117,7 +122,7 @@ impl Sink for Segmenter {
     /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
     /// publisher has, and where its first picture is.
     fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
-        if matches!(self.state, State::Finished | State::Resting(_)) {
+        if matches!(self.state, State::Finished | State::Failed(_)) {
             return;
         }
         if let Err(error) = self.write_rest(Cut::Break, outlet) {
@@ -144,9 +149,9 @@ impl Sink for Segmenter {
         if let Err(error) = rest.and(end).and(self.store(outlet)) {
             log::error!("{}: hls: {error}", self.publication.label());
         }
-        if self.skipped > 0 {
-            let (name, skipped) = (self.publication.label(), self.skipped);
-            log::warn!("{name}: hls has left out {skipped} frames, broken or out of place");
+        if self.dropped > 0 {
+            let (name, dropped) = (self.publication.label(), self.dropped);
+            log::warn!("{name}: hls has left out {dropped} frames, broken or out of place");
         }
     }
 

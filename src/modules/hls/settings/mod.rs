@@ -74,11 +74,11 @@ impl Ending {
     }
 }
 
-/// `hls_cleanup`: whether old fragments are deleted.
+/// `hls_cleanup`: whether old fragments are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleanup {
     /// Some time after they have left the playlist.
-    Delete,
+    Remove,
     Keep,
 }
 
@@ -204,7 +204,7 @@ impl App {
     /// again.
     pub fn root(&self) -> PathBuf {
         if self.settings.storage == Storage::Disk {
-            let _ = disk::make_directory(&self.path, disk::Parents::Make);
+            let _ = disk::make_folder(&self.path, disk::Parents::Make);
         }
         self.known_root()
     }
@@ -217,7 +217,7 @@ impl App {
         }
     }
 
-    /// The folders in which its streams have files or directories.
+    /// The folders in which its streams have files or folders.
     pub fn folders(&self) -> Vec<PathBuf> {
         let keys = self.settings.keys.as_ref().and_then(|keys| keys.path.as_deref());
         [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
@@ -235,7 +235,7 @@ impl App {
     /// Whether the next run of the server may have to end lists or remove files of this one.
     pub fn keeps_ledger(&self) -> bool {
         let Settings { storage, cleanup, ending, .. } = *self.settings;
-        storage == Storage::Disk && (cleanup == Cleanup::Delete || ending != Ending::Never)
+        storage == Storage::Disk && (cleanup == Cleanup::Remove || ending != Ending::Never)
     }
 
     /// The URLs of its playlists on the first HTTP server that serves them.
@@ -305,7 +305,7 @@ impl Settings {
             pace: either(scope.flag("hls_fast_start"), Pace::Fast, Pace::Even),
             ending: scope.custom::<Option<Ending>>("hls_endlist").unwrap_or(Ending::on(grace)),
             grace,
-            cleanup: either(keeps, Cleanup::Keep, Cleanup::Delete),
+            cleanup: either(keeps, Cleanup::Keep, Cleanup::Remove),
             continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),
             variants,
             base_url: url(scope, "hls_base_url")?,
@@ -397,7 +397,7 @@ fn wrong(scope: &Scope<'_>, name: &str, why: &str) -> conf::Error {
 
 #[cfg(test)]
 impl Settings {
-    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one directory, at an even pace; the end is told
+    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one folder, at an even pace; the end is told
     /// at once.
     pub fn for_tests() -> Self {
         Self {
@@ -417,7 +417,7 @@ impl Settings {
             pace: Pace::Even,
             ending: Ending::After(Duration::ZERO),
             grace: Duration::ZERO,
-            cleanup: Cleanup::Delete,
+            cleanup: Cleanup::Remove,
             continuation: Continuation::Continue,
             variants: Vec::new(),
             base_url: String::new(),

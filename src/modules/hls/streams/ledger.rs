@@ -50,7 +50,7 @@ impl Entry {
     }
 }
 
-/// The ledger of one directory. A failure to write it is a line in the log: the media goes on.
+/// The ledger of one folder. A failure to write it is a line in the log: the media goes on.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
@@ -107,7 +107,7 @@ impl Ledger {
         }
     }
 
-    /// Somebody has removed the file, perhaps with its directory.
+    /// Somebody has removed the file, perhaps with its folder.
     fn is_lost(&self) -> bool {
         disk::size(&self.path).is_none()
     }

@@ -37,7 +37,7 @@ pub type NextStep = (u64, Duration);
 pub struct Streams {
     pub live: LiveStreams,
     pub ended: EndedStreams,
-    /// By directory, as far as files are deleted there.
+    /// By folder, as far as files are removed there.
     ledgers: HashMap<PathBuf, Ledger>,
 }
 
@@ -206,12 +206,12 @@ impl Streams {
         self.remove_rest(&ended.naming, &mut files, outlet.now.wall);
     }
 
-    /// Removes the directories of a stream whose files are gone, and what the master playlist and the ledger say of it.
+    /// Removes the folders of a stream whose files are gone, and what the master playlist and the ledger say of it.
     fn remove_rest(&mut self, naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
         if matches!(files, Files::Disk) {
-            for directory in naming.own_directories() {
+            for folder in naming.own_folders() {
                 // Refused by the system while anything is in it.
-                let _ = std::fs::remove_dir(directory);
+                let _ = std::fs::remove_dir(folder);
             }
         }
         // The path may be that of another stream by now, or of another application's master playlist.
@@ -273,7 +273,7 @@ fn open_for(naming: &Naming) -> Option<Duration> {
 fn open_after_restart(naming: &Naming) -> Option<Duration> {
     let settings = naming.settings();
     match open_for(naming) {
-        Some(Duration::ZERO) if settings.cleanup == Cleanup::Delete => None,
+        Some(Duration::ZERO) if settings.cleanup == Cleanup::Remove => None,
         Some(Duration::ZERO) => Some(settings.removal_delay()),
         wait => wait,
     }

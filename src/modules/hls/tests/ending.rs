@@ -98,7 +98,7 @@ fn a_list_that_is_never_ended_is_not_even_when_its_files_go() {
 
 #[test]
 fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
-    for (cleanup, ending) in [(Cleanup::Delete, WAIT), (Cleanup::Keep, WAIT), (Cleanup::Keep, Duration::ZERO)]
+    for (cleanup, ending) in [(Cleanup::Remove, WAIT), (Cleanup::Keep, WAIT), (Cleanup::Keep, Duration::ZERO)]
     {
         let folder = Folder::new();
         let app = waiting(&folder, |settings| {
@@ -129,7 +129,7 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
 
 #[test]
 fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
-    for (cleanup, left) in [(Cleanup::Delete, 1), (Cleanup::Keep, 0)] {
+    for (cleanup, left) in [(Cleanup::Remove, 1), (Cleanup::Keep, 0)] {
         let folder = Folder::new();
         let app = waiting(&folder, |settings| settings.cleanup = cleanup);
         let mut first = Hls::default();

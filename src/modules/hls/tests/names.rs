@@ -46,7 +46,7 @@ fn files(naming: &Naming) -> HashSet<PathBuf> {
     let whole: Vec<_> = keys.chain([naming.playlist()]).collect();
     let hidden = whole.iter().map(|path| part_of(path)).chain([naming.open_fragment()]);
     let fragments = (0..3).map(|id| naming.fragment(id));
-    hidden.chain(fragments).chain(whole.clone()).chain(naming.own_directories()).collect()
+    hidden.chain(fragments).chain(whole.clone()).chain(naming.own_folders()).collect()
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn who_goes_on_with_a_stream_is_not_refused() {
 }
 
 #[test]
-fn keys_in_one_directory_are_not_those_of_two_streams() {
+fn keys_in_one_folder_are_not_those_of_two_streams() {
     let folder = Folder::new();
     let one = application(&folder, Layout::Flat, &[], Some("keys"));
     let two = App { path: folder.join("other"), ..one.clone() };

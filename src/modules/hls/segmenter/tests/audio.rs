@@ -1,21 +1,21 @@
-//! Sound whose beginning is not as it should be: configurations that come late, sound ahead of its picture.
+//! Audio whose beginning is not as it should be: configurations that come late, audio ahead of its picture.
 
 use super::*;
 
 /// An HEVC record without sets.
 const HEVC_HEADER: &[u8] = b"\x90hvc1\x01\x01\x60\0\0\0\x90\0\0\0\0\0\x3f\xf0\0\xfc\xfd\xf8\xf8\0\0\x0f\0";
 
-/// Frames of sound, pictures and fragments, and that no fragment breaks off.
+/// Frames of audio, pictures and fragments, and that no fragment breaks off.
 fn counts(rig: &Rig) -> (usize, usize, usize) {
     let fragments = rig.fragments();
     assert!(fragments.iter().all(|(_, broken, _)| !broken), "{}", rig.playlist());
     let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
-    let sound = packets().filter(|pes| pes.pid == AUDIO).map(|pes| pes.payload.len() / 10).sum();
-    (sound, packets().filter(|pes| pes.pid == VIDEO).count(), fragments.len())
+    let audio = packets().filter(|pes| pes.pid == AUDIO).map(|pes| pes.payload.len() / 10).sum();
+    (audio, packets().filter(|pes| pes.pid == VIDEO).count(), fragments.len())
 }
 
 /// What FFmpeg sends of an MPEG-TS that it copies: an empty header of AAC first, and the real one before the
-/// first frame of sound, which is behind the first picture.
+/// first frame of audio, which is behind the first picture.
 #[test]
 fn an_empty_header_is_none_and_the_real_one_is_waited_for() {
     for silent in [0, 400, 900] {
@@ -29,10 +29,10 @@ fn an_empty_header_is_none_and_the_real_one_is_waited_for() {
         rig.second(silent + 1000);
         rig.send(Kind::Audio, 0, &[0xaf, 0]);
         rig.second(silent + 2000);
-        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
         rig.end();
-        let (sound, pictures, fragments) = counts(&rig);
-        assert_eq!(sound, 3 * 46, "{silent}");
+        let (audio, pictures, fragments) = counts(&rig);
+        assert_eq!(audio, 3 * 46, "{silent}");
         assert!(pictures >= 75 && fragments == 2, "{silent}: {pictures} {fragments}");
     }
 }
@@ -67,21 +67,21 @@ fn a_configuration_may_come_some_messages_after_the_frames_of_its_track() {
             key(&mut rig, index * 40);
             rig.audio(index * 40);
         }
-        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
         rig.end();
         assert_eq!(counts(&rig), (31, 30, 1));
     }
 }
 
-/// The times of the frames of sound, in milliseconds from the first picture of all on.
-fn times_of_sound(rig: &Rig) -> Vec<u64> {
+/// The times of the frames of audio, in milliseconds from the first picture of all on.
+fn times_of_audio(rig: &Rig) -> Vec<u64> {
     let fragments = rig.fragments();
     let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
     let first = packets().find(|pes| pes.pid == VIDEO).map(|pes| pes.dts.unwrap()).unwrap();
     packets().filter(|pes| pes.pid == AUDIO).map(|pes| (pes.pts - first + 45) / 90).collect()
 }
 
-/// A rig with a packet for each frame of sound, at the time that it has.
+/// A rig with a packet for each frame of audio, at the time that it has.
 fn exact() -> Rig {
     Rig::with(|settings| (settings.max_audio_delay, settings.sync) = (0, 0))
 }
@@ -92,35 +92,35 @@ fn second_of_pictures(rig: &mut Rig, from: u64) {
 }
 
 #[test]
-fn sound_ahead_of_the_first_key_frame_that_is_no_older_comes_in_order() {
-    // In milliseconds: what is older, and up to where the sound is ahead.
+fn audio_ahead_of_the_first_key_frame_that_is_no_older_comes_in_order() {
+    // In milliseconds: what is older, and up to where the audio is ahead.
     for (older, ahead) in [(0, 21), (0, 64), (300, 64), (0, 1800), (1000, 3900), (0, 0)] {
         let mut rig = exact();
         rig.headers();
         let first = 10_000;
-        let mut sound = (first - older..first + 6000).step_by(20).peekable();
-        while let Some(time) = sound.next_if(|time| *time < first + ahead) {
+        let mut audio = (first - older..first + 6000).step_by(20).peekable();
+        while let Some(time) = audio.next_if(|time| *time < first + ahead) {
             rig.audio(time);
         }
         for second in 0..6 {
             second_of_pictures(&mut rig, first + second * 1000);
-            while let Some(time) = sound.next_if(|time| *time < first + (second + 1) * 1000) {
+            while let Some(time) = audio.next_if(|time| *time < first + (second + 1) * 1000) {
                 rig.audio(time);
             }
         }
-        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
         rig.end();
-        let (times, expected): (_, Vec<u64>) = (times_of_sound(&rig), (0..6000).step_by(20).collect());
+        let (times, expected): (_, Vec<u64>) = (times_of_audio(&rig), (0..6000).step_by(20).collect());
         assert!(times == expected, "{older} {ahead}: {times:?}");
         assert!(rig.shape().iter().all(|fragment| *fragment == (2000, false)), "{:?}", rig.shape());
     }
 }
 
-/// Pictures and sound of two seconds, with the sound so many milliseconds ahead.
+/// Pictures and audio of two seconds, with the audio so many milliseconds ahead.
 fn two_seconds(rig: &mut Rig, from: u64, ahead: u64) {
-    let mut sound = (from..from + 2000).step_by(20).peekable();
+    let mut audio = (from..from + 2000).step_by(20).peekable();
     for picture in (from..from + 2000).step_by(40) {
-        while let Some(time) = sound.next_if(|time| *time < picture + ahead) {
+        while let Some(time) = audio.next_if(|time| *time < picture + ahead) {
             rig.audio(time);
         }
         match (picture - from) % 1000 {
@@ -128,10 +128,10 @@ fn two_seconds(rig: &mut Rig, from: u64, ahead: u64) {
             _ => rig.inter(picture),
         }
     }
-    sound.for_each(|time| rig.audio(time));
+    audio.for_each(|time| rig.audio(time));
 }
 
-/// What comes behind the only break: the times of sound, in milliseconds from the picture on.
+/// What comes behind the only break: the times of audio, in milliseconds from the picture on.
 fn behind_the_break(rig: &Rig) -> Vec<u64> {
     let mut fragments = rig.fragments();
     let broken = fragments.iter().position(|(_, broken, _)| *broken).expect("a break");
@@ -142,7 +142,7 @@ fn behind_the_break(rig: &Rig) -> Vec<u64> {
     packets().filter(|pes| pes.pid == AUDIO).map(|pes| (pes.pts - first + 45) / 90).collect()
 }
 
-/// Two seconds, what interrupts them, and two seconds from a minute on with the sound ahead or not. Either way, what is behind
+/// Two seconds, what interrupts them, and two seconds from a minute on with the audio ahead or not. Either way, what is behind
 /// the break is the same: all but what the silence of less than a frame before it reaches over.
 fn expect_no_loss(interrupt: impl Fn(&mut Rig)) {
     let behind = |ahead: u64| {
@@ -159,7 +159,7 @@ fn expect_no_loss(interrupt: impl Fn(&mut Rig)) {
 }
 
 #[test]
-fn sound_ahead_of_another_publishers_picture_is_no_less_whole() {
+fn audio_ahead_of_another_publishers_picture_is_no_less_whole() {
     expect_no_loss(|rig| {
         rig.discontinuity();
         rig.headers();
@@ -168,12 +168,12 @@ fn sound_ahead_of_another_publishers_picture_is_no_less_whole() {
 }
 
 #[test]
-fn sound_ahead_of_the_picture_behind_a_pause_is_no_less_whole() {
+fn audio_ahead_of_the_picture_behind_a_pause_is_no_less_whole() {
     expect_no_loss(|_| {});
 }
 
 #[test]
-fn sound_ahead_of_the_picture_after_an_error_is_no_less_whole() {
+fn audio_ahead_of_the_picture_after_an_error_is_no_less_whole() {
     expect_no_loss(|rig| {
         let obstacle = rig.folder.join(".a.m3u8.part");
         two_seconds(rig, 2000, 0);
@@ -185,7 +185,7 @@ fn sound_ahead_of_the_picture_after_an_error_is_no_less_whole() {
 }
 
 #[test]
-fn sound_of_another_configuration_that_comes_before_its_key_frame_is_no_less_whole() {
+fn audio_of_another_configuration_that_comes_before_its_key_frame_is_no_less_whole() {
     expect_no_loss(|rig| {
         (2000..60_000).step_by(1000).for_each(|time| rig.second(time));
         rig.send(Kind::Audio, 60_000, &[0xaf, 0, 0x12, 0x10]);
@@ -193,14 +193,14 @@ fn sound_of_another_configuration_that_comes_before_its_key_frame_is_no_less_who
 }
 
 #[test]
-fn sound_that_is_ahead_all_the_time_makes_no_fragment_shorter_and_no_clock_go_back() {
+fn audio_that_is_ahead_all_the_time_makes_no_fragment_shorter_and_no_clock_go_back() {
     for ahead in [300, 1000, 1800, 3000] {
         let mut rig = exact();
         rig.headers();
-        let mut sound = (0..20_000).step_by(20).peekable();
+        let mut audio = (0..20_000).step_by(20).peekable();
         for picture in (0..20_000).step_by(40) {
             // In pieces of 200 ms, as files that are badly interleaved have it.
-            while let Some(time) = sound.next_if(|time| *time < picture / 200 * 200 + ahead) {
+            while let Some(time) = audio.next_if(|time| *time < picture / 200 * 200 + ahead) {
                 rig.audio(time);
             }
             match picture % 1000 {
@@ -208,18 +208,18 @@ fn sound_that_is_ahead_all_the_time_makes_no_fragment_shorter_and_no_clock_go_ba
                 _ => rig.inter(picture),
             }
         }
-        sound.for_each(|time| rig.audio(time));
+        audio.for_each(|time| rig.audio(time));
         rig.end();
         assert_eq!(rig.shape(), [(2000, false); 10], "{ahead}");
         let fragments = rig.fragments();
         let packets = || fragments.iter().flat_map(|(_, _, packets)| packets);
         assert!(packets().filter_map(|pes| pes.pcr).is_sorted_by(|a, b| a < b), "{ahead}");
-        assert_eq!(times_of_sound(&rig), (0..20_000).step_by(20).collect::<Vec<_>>(), "{ahead}");
+        assert_eq!(times_of_audio(&rig), (0..20_000).step_by(20).collect::<Vec<_>>(), "{ahead}");
     }
 }
 
 #[test]
-fn sound_that_pauses_alone_is_whole_where_it_goes_on() {
+fn audio_that_pauses_alone_is_whole_where_it_goes_on() {
     let mut rig = exact();
     rig.headers();
     two_seconds(&mut rig, 0, 100);
@@ -227,7 +227,7 @@ fn sound_that_pauses_alone_is_whole_where_it_goes_on() {
     two_seconds(&mut rig, 32_000, 100);
     two_seconds(&mut rig, 34_000, 100);
     rig.end();
-    let times = times_of_sound(&rig);
+    let times = times_of_audio(&rig);
     assert_eq!(times, (0..2000).step_by(20).chain((32_000..36_000).step_by(20)).collect::<Vec<_>>());
 }
 
@@ -252,7 +252,7 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
 }
 
 #[test]
-fn sound_whose_configuration_changes_while_there_is_no_picture_goes_on() {
+fn audio_whose_configuration_changes_while_there_is_no_picture_goes_on() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
@@ -263,14 +263,14 @@ fn sound_whose_configuration_changes_while_there_is_no_picture_goes_on() {
     assert_eq!(rig.segmenter.as_ref().unwrap().waiting.audio.bytes(), 0);
     rig.end();
     let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
-    let sound: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
-    assert!((2 * 46 + 790..=2 * 46 + 800).contains(&sound), "{sound}");
+    let audio: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
+    assert!((2 * 46 + 790..=2 * 46 + 800).contains(&audio), "{audio}");
     let breaks = rig.shape().iter().filter(|(_, is_broken)| *is_broken).count();
     assert_eq!(breaks, 1, "{:?}", rig.shape());
 }
 
 #[test]
-fn sound_goes_alone_when_the_picture_that_is_announced_does_not_come() {
+fn audio_goes_alone_when_the_picture_that_is_announced_does_not_come() {
     let mut rig = Rig::new();
     rig.headers();
     for index in 0..500 {

@@ -116,7 +116,7 @@ fn a_break_before_the_first_key_frame_loses_nothing() {
 }
 
 #[test]
-fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound() {
+fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_audio() {
     for next in [4000, 100_000] {
         let mut rig = Rig::new();
         rig.headers();
@@ -136,14 +136,14 @@ fn another_publisher_begins_a_fragment_behind_a_discontinuity_with_all_its_sound
                 rig.send(Kind::Audio, time + 30, &[0xaf, 1, 1, 2, 3]);
             }
         }
-        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
         rig.end();
         let playlist = fs::read_to_string(rig.folder.join("a.m3u8")).unwrap();
         assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
     }
 }
 
-/// A player that counts on from the last sound before the break would play what comes behind it too late.
+/// A player that counts on from the last audio before the break would play what comes behind it too late.
 #[test]
 fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
     let mut rig = Rig::new();
@@ -187,8 +187,8 @@ fn times_go_on_over_restarts_of_the_server() {
     expect_no_gap(&rig);
 }
 
-/// When each frame of sound begins, and whether it is one of the rig's.
-fn sound_of(packets: &[Pes]) -> Vec<(u64, bool)> {
+/// When each frame of audio begins, and whether it is one of the rig's.
+fn audio_of(packets: &[Pes]) -> Vec<(u64, bool)> {
     let mut frames = Vec::new();
     for pes in of(packets, AUDIO) {
         let (mut rest, mut time) = (&pes.payload[..], pes.pts);
@@ -201,13 +201,13 @@ fn sound_of(packets: &[Pes]) -> Vec<(u64, bool)> {
     frames
 }
 
-/// A frame of the rig's sound, in ticks.
+/// A frame of the rig's audio, in ticks.
 const FRAME: u64 = 1024 * 90_000 / 48_000;
 
 #[test]
-fn silence_fills_the_holes_in_the_sound_that_a_break_makes() {
-    // The last sound before the break, the delay of the last picture, of which 280 is long as others are
-    // missing that should be shown before, and the first sound behind the break, all in milliseconds;
+fn silence_fills_the_holes_in_the_audio_that_a_break_makes() {
+    // The last audio before the break, the delay of the last picture, of which 280 is long as others are
+    // missing that should be shown before, and the first audio behind the break, all in milliseconds;
     // frames of silence.
     let cases =
         [(1000, 80, 0, 1), (1000, 80, 100, 5), (800, 80, 0, 10), (1000, 280, 0, 20), (980, 280, 150, 27)];
@@ -232,8 +232,8 @@ fn silence_fills_the_holes_in_the_sound_that_a_break_makes() {
             (0..40).for_each(|index| rig.audio(5000 + first + index * 1024 / 48));
             rig.end();
             let fragments = rig.fragments();
-            let before = sound_of(&fragments[0].2);
-            let behind = sound_of(&fragments[1].2);
+            let before = audio_of(&fragments[0].2);
+            let behind = audio_of(&fragments[1].2);
             let picture = of(&fragments[1].2, VIDEO).next().unwrap();
             assert!(behind[0].0 >= picture.dts.unwrap_or(picture.pts), "{last} {delay} {first}");
             let all = [before, behind].concat();
@@ -348,18 +348,18 @@ fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
 
 #[test]
 fn a_pause_is_a_discontinuity_and_not_a_longer_target_duration() {
-    for (with_sound, with_picture) in [(true, true), (false, true), (true, false)] {
+    for (with_audio, with_picture) in [(true, true), (false, true), (true, false)] {
         for pause in [3600, 15_000, 19_000, 60_000] {
             let mut rig = Rig::new();
             if with_picture {
                 rig.avc_header(SPS);
             }
-            if with_sound {
+            if with_audio {
                 rig.aac_header();
             }
             let before = (0..6).map(|second| second * 1000);
             for time in before.chain((5..9).map(|second| second * 1000 + pause)) {
-                match (with_sound, with_picture) {
+                match (with_audio, with_picture) {
                     (true, true) => rig.second(time),
                     (true, false) => (0..46).for_each(|index| rig.audio(time + index * 1000 / 46)),
                     _ => (0..25).for_each(|index| match index {
@@ -377,7 +377,7 @@ fn a_pause_is_a_discontinuity_and_not_a_longer_target_duration() {
             let count = |pid| {
                 of(&packets, pid).map(|pes| if pid == VIDEO { 1 } else { pes.payload.len() / 10 }).sum()
             };
-            let expected = (if with_picture { 10 * 25 } else { 0 }, if with_sound { 10 * 46 } else { 0 });
+            let expected = (if with_picture { 10 * 25 } else { 0 }, if with_audio { 10 * 46 } else { 0 });
             if pause < 20_000 {
                 assert_eq!((count(VIDEO), count(AUDIO)), expected, "no frame is lost");
             }
@@ -386,7 +386,7 @@ fn a_pause_is_a_discontinuity_and_not_a_longer_target_duration() {
 }
 
 #[test]
-fn a_pause_of_sound_and_then_the_picture_is_one_discontinuity() {
+fn a_pause_of_audio_and_then_the_picture_is_one_discontinuity() {
     let mut rig = Rig::new();
     rig.headers();
     (0..5).for_each(|second| rig.second(second * 1000));
@@ -402,7 +402,7 @@ fn a_pause_of_sound_and_then_the_picture_is_one_discontinuity() {
 }
 
 #[test]
-fn one_picture_and_sound_have_fragments_of_the_usual_length() {
+fn one_picture_and_audio_have_fragments_of_the_usual_length() {
     let mut rig = Rig::with(|settings| settings.fragment = 5000);
     rig.headers();
     rig.key(0);

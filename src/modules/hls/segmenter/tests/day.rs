@@ -1,4 +1,4 @@
-//! A day and more in virtual time: sound does not drift from the picture, and the 33 bits of the clocks wrap
+//! A day and more in virtual time: audio does not drift from the picture, and the 33 bits of the clocks wrap
 //! without a mark.
 
 use super::*;
@@ -11,7 +11,7 @@ const MASK: u64 = (1 << 33) - 1;
 
 /// Pushes a day of frames of 1024 samples, whose timestamps are whole milliseconds of a clock that makes so
 /// many samples in a second, and hands each packet's number of its first frame and time to `check`.
-fn day_of_sound(rate: u32, clock: f64, mut check: impl FnMut(u64, u64)) {
+fn day_of_audio(rate: u32, clock: f64, mut check: impl FnMut(u64, u64)) {
     let mut audio = AudioBuffer::new(300, 2);
     let (mut index, mut first) = (0u64, 0);
     loop {
@@ -31,10 +31,10 @@ fn day_of_sound(rate: u32, clock: f64, mut check: impl FnMut(u64, u64)) {
 }
 
 #[test]
-fn sound_is_where_its_samples_are_after_a_day() {
+fn audio_is_where_its_samples_are_after_a_day() {
     for rate in [44_100, 48_000] {
         let mut last = 0;
-        day_of_sound(rate, f64::from(rate), |index, time| {
+        day_of_audio(rate, f64::from(rate), |index, time| {
             assert_eq!(time, index * 1024 * 90_000 / u64::from(rate), "frame {index} at {rate} Hz");
             last = time;
         });
@@ -43,11 +43,11 @@ fn sound_is_where_its_samples_are_after_a_day() {
 }
 
 #[test]
-fn sound_follows_timestamps_whose_clock_is_not_the_samples() {
+fn audio_follows_timestamps_whose_clock_is_not_the_samples() {
     // 50 in a million fast or slow: 4.3 s in a day, of which no more than hls_sync is ever heard.
     for clock in [44_100.0 * 1.00005, 44_100.0 / 1.00005] {
         let (mut last, mut packets) = (None, 0);
-        day_of_sound(44_100, clock, |index, time| {
+        day_of_audio(44_100, clock, |index, time| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time of day")]
             let stamped = (index as f64 * 1024.0 * 90_000.0 / clock) as u64;
             assert!(time.abs_diff(stamped) <= 3 * 90, "frame {index}: {time}, stamped {stamped}");
@@ -89,7 +89,7 @@ impl Watch {
         let packets = self.demux.read(fragment);
         let mut clocks: Vec<u64> = self.demux.fillers.drain(..).map(|(base, _)| base).collect();
         for pes in &packets {
-            let time = if pes.pid == VIDEO { self.picture(pes) } else { self.sound(pes) };
+            let time = if pes.pid == VIDEO { self.picture(pes) } else { self.audio(pes) };
             assert_eq!(pes.pts, (time + 63_000) & MASK);
             clocks.extend(pes.pcr.map(|(base, _)| base));
         }
@@ -112,8 +112,8 @@ impl Watch {
         shown
     }
 
-    /// When the next frames of sound begin; each has 10 bytes, its header included.
-    fn sound(&mut self, pes: &Pes) -> u64 {
+    /// When the next frames of audio begin; each has 10 bytes, its header included.
+    fn audio(&mut self, pes: &Pes) -> u64 {
         let time = START * 90 + self.frames * 1024 * 90_000 / 8000;
         self.frames += pes.payload.len() as u64 / 10;
         time
@@ -129,7 +129,7 @@ fn picture(index: u64) -> (u64, u64) {
 }
 
 #[test]
-fn a_camera_that_runs_for_27_hours_keeps_its_clock_its_counters_and_its_sound() {
+fn a_camera_that_runs_for_27_hours_keeps_its_clock_its_counters_and_its_audio() {
     let mut rig = Rig::with(|settings| {
         (settings.fragment, settings.max_fragment) = (60_000, 120_000);
         settings.playlist_length = 180_000;

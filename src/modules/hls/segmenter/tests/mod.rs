@@ -33,7 +33,7 @@ const AUDIO: u16 = 0x101;
 /// A listed fragment: its duration, whether there is a discontinuity, its packets and its program map.
 type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
 
-/// A segmenter over a directory, and what publishers send.
+/// A segmenter over a folder, and what publishers send.
 struct Rig {
     folder: Folder,
     settings: Rc<Settings>,
@@ -336,11 +336,11 @@ fn broken_and_foreign_frames_are_left_out() {
     rig.send(Kind::Audio, 40, &[]);
     rig.inter(80);
     rig.audio(80);
-    let skipped = rig.segmenter.as_ref().unwrap().skipped;
+    let dropped = rig.segmenter.as_ref().unwrap().dropped;
     rig.end();
     let fragments = rig.fragments();
     let count = |pid| of(&fragments[0].2, pid).count();
-    assert_eq!((fragments.len(), count(VIDEO), count(AUDIO), skipped), (1, 2, 2, 3));
+    assert_eq!((fragments.len(), count(VIDEO), count(AUDIO), dropped), (1, 2, 2, 3));
 }
 
 #[test]

@@ -67,14 +67,14 @@ fn fragments_are_cut_at_the_first_message_of_a_key_picture() {
     for (_, _, packets) in rig.fragments() {
         let first = of(&packets, VIDEO).next().unwrap();
         assert_eq!((first.random_access, &first.payload), (true, &unit(&[SPS, PPS, KEY, MORE_KEY])));
-        let sound = of(&packets, AUDIO).next().unwrap();
-        assert_eq!(sound.pts, first.pts + 20 * 90, "the sound behind the cut is in the fragment behind it");
+        let audio = of(&packets, AUDIO).next().unwrap();
+        assert_eq!(audio.pts, first.pts + 20 * 90, "the audio behind the cut is in the fragment behind it");
     }
     assert_eq!(rig.pictures().len(), 125);
 }
 
 #[test]
-fn sound_that_comes_behind_its_key_frame_and_is_a_little_older_is_not_lost() {
+fn audio_that_comes_behind_its_key_frame_and_is_a_little_older_is_not_lost() {
     for behind in [1, 15, 100] {
         let mut rig = Rig::new();
         rig.headers();
@@ -142,7 +142,7 @@ fn new_sets_of_pictures_alone_break_nothing() {
 }
 
 #[test]
-fn start_codes_and_sound_beside_them_are_carried() {
+fn start_codes_and_audio_beside_them_are_carried() {
     let mut rig = Rig::new();
     rig.headers();
     for index in 0..50 {
@@ -188,7 +188,7 @@ fn key_frames_are_where_the_units_say() {
 }
 
 #[test]
-fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_sound_goes_on() {
+fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_audio_goes_on() {
     let mut rig = Rig::new();
     rig.headers();
     rig.key(0);
@@ -198,14 +198,14 @@ fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_sound_goes_on() {
         rig.send(Kind::Video, index, &[0x27, 1, 0, 0, 0, 9, 9, 9, 9, 9]);
         rig.audio(index * 21);
     }
-    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, count);
+    assert_eq!(rig.segmenter.as_ref().unwrap().dropped, count);
     rig.end();
     let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
     assert_eq!(of(&packets, AUDIO).map(|pes| pes.payload.len()).sum::<usize>(), count as usize * 10);
 }
 
 #[test]
-fn pictures_that_are_never_written_hold_back_no_sound() {
+fn pictures_that_are_never_written_hold_back_no_audio() {
     for picture in [
         &b"\x27\x01\0\0\0\x09\x09\x09\x09\x09"[..],
         b"\x17\x01\0\0\0\0\0\0\x03\x41\x9a\x02",
@@ -222,8 +222,8 @@ fn pictures_that_are_never_written_hold_back_no_sound() {
         }
         rig.end();
         let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();
-        let sound: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
-        assert!(sound >= 790, "{picture:x?}: {sound}");
+        let audio: usize = of(&packets, AUDIO).map(|pes| pes.payload.len() / 10).sum();
+        assert!(audio >= 790, "{picture:x?}: {audio}");
     }
 }
 

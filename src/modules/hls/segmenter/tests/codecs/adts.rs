@@ -20,12 +20,12 @@ const LOWER: &[u8] = &[0x12, 0x10];
 const HIGHER: &[u8] = &[0x11, 0x90];
 const TAG: &[u8] = &[0xaf, 1];
 
-fn sound(rig: &Rig) -> Vec<u8> {
+fn audio(rig: &Rig) -> Vec<u8> {
     let packets = rig.fragments().into_iter().flat_map(|(_, _, packets)| packets);
     packets.filter(|pes| pes.pid == AUDIO).flat_map(|pes| pes.payload).collect()
 }
 
-/// A picture each 40 ms for two seconds from then on, each behind a message of sound.
+/// A picture each 40 ms for two seconds from then on, each behind a message of audio.
 fn two_seconds(rig: &mut Rig, from: u64, payload: &[u8]) {
     for index in 0..50 {
         rig.send(Kind::Audio, from + index * 40, payload);
@@ -43,11 +43,11 @@ fn adts_needs_no_configuration_and_is_carried_as_it_is() {
         rig.avc_header(SPS);
         let payload = message(head, LOWER, frames);
         (0..3).for_each(|round| two_seconds(&mut rig, round * 2000, &payload));
-        assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+        assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
         rig.end();
         assert_eq!(rig.shape(), [(2000, false); 3]);
         assert_eq!(rig.demux()[0].3, [(0x1b, VIDEO), (0x0f, AUDIO)]);
-        assert_eq!(sound(&rig), framed(LOWER).repeat(150 * frames));
+        assert_eq!(audio(&rig), framed(LOWER).repeat(150 * frames));
     }
     // Alone, with the times of as many samples.
     let mut rig = Rig::with(|settings| settings.max_audio_delay = 0);
@@ -71,7 +71,7 @@ fn another_header_of_adts_is_another_track() {
     two_seconds(&mut rig, 4000, &message(TAG, HIGHER, 1));
     rig.end();
     assert_eq!(rig.shape(), [(2000, false), (2000, true), (2000, false)]);
-    let all = sound(&rig);
+    let all = audio(&rig);
     assert!(all.starts_with(&framed(LOWER).repeat(50)) && all.ends_with(&framed(HIGHER).repeat(100)));
 }
 
@@ -95,7 +95,7 @@ fn what_frames_say_wins_over_the_header_however_often_that_comes() {
         let breaks = shape.iter().filter(|(_, broken)| *broken).count();
         assert_eq!((shape.len(), breaks), (8, 1), "{header_first}: {shape:?}");
         let silent = AudioConfig::parse(LOWER).unwrap().silence().unwrap().len() + 7;
-        let (all, raw) = (sound(&rig), framed(HIGHER));
+        let (all, raw) = (audio(&rig), framed(HIGHER));
         assert!(
             all.starts_with(&framed(LOWER).repeat(300)) && all.ends_with(&raw.repeat(98)),
             "{header_first}"
@@ -124,7 +124,7 @@ fn an_adts_frame_in_place_of_a_configuration_agrees_with_those_behind_it() {
     rig.send(Kind::Audio, 0, &message(&[0xaf, 0], LOWER, 1));
     two_seconds(&mut rig, 0, &message(TAG, LOWER, 1));
     rig.end();
-    assert_eq!((rig.shape(), sound(&rig)), (vec![(2000, false)], framed(LOWER).repeat(50)));
+    assert_eq!((rig.shape(), audio(&rig)), (vec![(2000, false)], framed(LOWER).repeat(50)));
 }
 
 #[test]
@@ -136,9 +136,9 @@ fn broken_adts_is_left_out() {
     for cut in 4..whole.len() {
         rig.send(Kind::Audio, 1990, &whole[..cut]);
     }
-    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, whole.len() as u64 - 4);
+    assert_eq!(rig.segmenter.as_ref().unwrap().dropped, whole.len() as u64 - 4);
     rig.end();
-    assert_eq!(sound(&rig), framed(LOWER).repeat(50));
+    assert_eq!(audio(&rig), framed(LOWER).repeat(50));
 }
 
 /// FFmpeg's for 5.1 with side channels at 48 kHz: its program configuration has a pair and a channel
@@ -158,12 +158,12 @@ fn frames_without_a_channel_configuration_begin_with_the_program_configuration()
     two_seconds(&mut rig, 0, &[0xaf, 1, 0x21, 7, 7]);
     // An encoder that writes it itself.
     two_seconds(&mut rig, 2000, &[&[0xaf, 1], program.bytes(), &[0x21, 7, 7]].concat());
-    assert_eq!(rig.segmenter.as_ref().unwrap().skipped, 0);
+    assert_eq!(rig.segmenter.as_ref().unwrap().dropped, 0);
     // Nothing silent is made of it.
     rig.discontinuity();
     rig.end();
     assert_eq!(rig.shape(), [(2000, false); 2]);
     let frame = framed(SURROUND);
     assert_eq!(frame[7..7 + program.bytes().len()], *program.bytes());
-    assert_eq!(sound(&rig), frame.repeat(100));
+    assert_eq!(audio(&rig), frame.repeat(100));
 }

@@ -1,4 +1,4 @@
-//! Sound of every codec: its times, what makes it another track, and what is no frame of it.
+//! Audio of every codec: its times, what makes it another track, and what is no frame of it.
 
 mod adts;
 
@@ -80,7 +80,7 @@ fn a_record_of_960_samples_is_counted_so_and_left_out_as_adts_cannot_tell() {
 }
 
 #[test]
-fn sound_of_another_rate_is_another_track() {
+fn audio_of_another_rate_is_another_track() {
     let mut rig = Rig::new();
     for index in 0..100 {
         let rate = if index < 50 { 44_100 } else { 22_050 };
@@ -113,9 +113,9 @@ fn a_frame_that_cannot_be_written_begins_no_fragment() {
         rig.send(Kind::Audio, index * 26, &[0x2f, 0xff, 0xfb]);
     }
     rig.send(Kind::Audio, 200 * 26, &[0x91, b'.', b'm', b'p', b'3']);
-    let skipped = rig.segmenter.as_ref().unwrap().skipped;
+    let dropped = rig.segmenter.as_ref().unwrap().dropped;
     rig.end();
-    assert_eq!((rig.shape().len(), skipped), (1, 151));
+    assert_eq!((rig.shape().len(), dropped), (1, 151));
     // Beside a picture that has stopped.
     let mut rig = Rig::with(|settings| settings.max_fragment = 3000);
     rig.headers();
@@ -169,24 +169,24 @@ fn frames_of_a_codec_without_its_header_wait_for_it() {
     rig.send(Kind::Video, 1040, HEVC_HEADER);
     rig.inter(1080);
     rig.send(Kind::Video, 1120, b"\x91hvc1\0\0\0\0\0\0\x03\x26\x01\x09");
-    let skipped = rig.segmenter.as_ref().unwrap().skipped;
+    let dropped = rig.segmenter.as_ref().unwrap().dropped;
     rig.end();
     let streams: Vec<_> = rig.demux().into_iter().map(|(.., streams)| streams[0]).collect();
-    assert_eq!((streams, skipped), (vec![(0x1b, VIDEO), (0x24, VIDEO)], 1));
+    assert_eq!((streams, dropped), (vec![(0x1b, VIDEO), (0x24, VIDEO)], 1));
 }
 
 #[test]
 fn a_message_of_parts_without_end_is_left_out_and_the_rest_goes_on() {
     use crate::media::parts::{MAX_AUDIO_FRAMES, MAX_NAL_UNITS};
     let picture = |units: usize| tagged(&[0x27, 1, 0, 0, 0], &[0, 0, 0, 1, 0x41].repeat(units));
-    let sound = |frames: usize| tagged(&[0x2f], &mp3(22_050).repeat(frames));
+    let audio = |frames: usize| tagged(&[0x2f], &mp3(22_050).repeat(frames));
     let written = |(pictures, sounds): (usize, usize)| {
         let mut rig = Rig::with(|settings| settings.max_audio_delay = 0);
         rig.avc_header(SPS);
-        rig.send(Kind::Audio, 0, &sound(1));
+        rig.send(Kind::Audio, 0, &audio(1));
         rig.key(0);
         rig.send(Kind::Video, 40, &picture(pictures));
-        rig.send(Kind::Audio, 40, &sound(sounds));
+        rig.send(Kind::Audio, 40, &audio(sounds));
         rig.key(2000);
         rig.end();
         rig.fragments().into_iter().map(|(_, _, packets)| packets.len()).sum::<usize>()

@@ -16,7 +16,7 @@ impl Rig {
         self.send(Kind::Video, timestamp, &[0x27, 1, high, middle, low, 0, 0, 0, 3, 0x41, 0x9a, 2]);
     }
 
-    /// A key frame and groups of pictures behind it, 40 ms apart, each with a frame of sound.
+    /// A key frame and groups of pictures behind it, 40 ms apart, each with a frame of audio.
     fn reordered(&mut self, start: u64, pictures: u64) {
         self.key_shown_at_once(start);
         self.audio(start);
@@ -65,7 +65,7 @@ fn pictures_with_composition_times_below_zero_are_decoded_earlier_and_shown_when
         assert!(group.windows(2).all(|pair| pair[1].0 == pair[0].0 + 40 * 90), "decoded evenly: {group:?}");
     }
     for (place, (_, _, packets)) in (0u64..).zip(rig.fragments()) {
-        // Sound and dates stay with the presentation.
+        // Audio and dates stay with the presentation.
         assert_eq!(of(&packets, AUDIO).next().unwrap().pts, (1080 + place * 2000) * 90 + 63_000);
         let clocks: Vec<u64> = packets.iter().filter_map(|pes| pes.pcr).map(|(base, _)| base).collect();
         assert!(clocks.is_sorted());

@@ -9,7 +9,7 @@ const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 3, 0x41, 0x9a, 2];
 /// Without arithmetic coding.
 const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
 
-/// When pictures are shown, of which four come so many milliseconds apart, with sound beside them.
+/// When pictures are shown, of which four come so many milliseconds apart, with audio beside them.
 fn times(step: u64, is_key: impl Fn(u64) -> bool) -> Vec<u64> {
     let mut rig = Rig::new();
     let sps = u8::try_from(SPS.len()).unwrap();
@@ -20,7 +20,7 @@ fn times(step: u64, is_key: impl Fn(u64) -> bool) -> Vec<u64> {
         let start = 1000 + index * step;
         let picture = if is_key(index) { KEY } else { INTER };
         rig.send(Kind::Video, start, picture);
-        (0..step / 20).for_each(|sound| rig.audio(start + sound * 20));
+        (0..step / 20).for_each(|audio| rig.audio(start + audio * 20));
     }
     rig.end();
     let packets: Vec<Pes> = rig.fragments().into_iter().flat_map(|(.., packets)| packets).collect();

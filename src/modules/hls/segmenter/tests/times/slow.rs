@@ -1,4 +1,4 @@
-//! Pictures that come seldom, with sound beside them.
+//! Pictures that come seldom, with audio beside them.
 
 use crate::modules::hls::segmenter::tests::*;
 
@@ -13,7 +13,7 @@ fn rig() -> Rig {
 }
 
 impl Rig {
-    /// So many pictures, each followed by sound until the next one comes; each `group` of them begins with a key frame.
+    /// So many pictures, each followed by audio until the next one comes; each `group` of them begins with a key frame.
     fn slow(&mut self, start: u64, step: u64, pictures: u64, group: u64) {
         for index in 0..pictures {
             let timestamp = start + index * step;
@@ -22,11 +22,11 @@ impl Rig {
             } else {
                 self.inter(timestamp);
             }
-            self.sound(timestamp, timestamp + step);
+            self.audio_between(timestamp, timestamp + step);
         }
     }
 
-    fn sound(&mut self, start: u64, end: u64) {
+    fn audio_between(&mut self, start: u64, end: u64) {
         (start..end).step_by(20).for_each(|timestamp| self.audio(timestamp));
     }
 }
@@ -66,9 +66,9 @@ fn fragments_of_slow_pictures_have_several_that_last_until_the_next() {
         assert!(text.contains("INDEPENDENT") && !text.contains("DISCONTINUITY\n"), "{text}");
         for (_, _, packets) in rig.fragments() {
             let start = of(&packets, VIDEO).next().and_then(|pes| pes.dts).unwrap();
-            let sound: Vec<u64> = of(&packets, AUDIO).map(|pes| pes.pts).collect();
+            let audio: Vec<u64> = of(&packets, AUDIO).map(|pes| pes.pts).collect();
             let end = start + (fragment as u64 * step) * 90;
-            assert!(sound[0].abs_diff(start) < 90 * 400 && sound.iter().all(|time| *time < end), "{case}");
+            assert!(audio[0].abs_diff(start) < 90 * 400 && audio.iter().all(|time| *time < end), "{case}");
         }
     }
 }
@@ -82,7 +82,7 @@ fn times_that_differ_a_bit_leave_the_target_as_it_is() {
         rig.key(time);
         seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         let step = 4600 + (seed >> 33) % 800;
-        rig.sound(time, time + step);
+        rig.audio_between(time, time + step);
         time += step;
         if !rig.playlist().is_empty() {
             assert!(rig.playlist().contains("TARGETDURATION:3"), "{}", rig.playlist());
@@ -93,15 +93,15 @@ fn times_that_differ_a_bit_leave_the_target_as_it_is() {
 }
 
 #[test]
-fn sound_goes_alone_when_slow_pictures_stop_and_they_come_back() {
+fn audio_goes_alone_when_slow_pictures_stop_and_they_come_back() {
     for pictures in [1, 2, 3, 13] {
         let mut rig = rig();
         rig.headers();
         rig.slow(0, 5000, pictures, 1);
         let stops = pictures * 5000;
-        rig.sound(stops, stops + 60_000);
+        rig.audio_between(stops, stops + 60_000);
         let listed = listed(&rig);
-        assert!(listed.len() >= 2, "the sound waits no longer: {pictures} {listed:?}");
+        assert!(listed.len() >= 2, "the audio waits no longer: {pictures} {listed:?}");
         let covered: u64 = rig.shape().iter().map(|(duration, _)| duration).sum();
         rig.slow(stops + 60_000, 5000, 30, 1);
         rig.end();
@@ -117,18 +117,18 @@ fn sound_goes_alone_when_slow_pictures_stop_and_they_come_back() {
 }
 
 #[test]
-fn the_last_slow_picture_stands_as_long_as_its_sound() {
-    for (sound, duration) in [(0, 15_000 + 1000), (2000, 15_000 + 2000), (5000, 15_000 + 5000)] {
+fn the_last_slow_picture_stands_as_long_as_its_audio() {
+    for (audio, duration) in [(0, 15_000 + 1000), (2000, 15_000 + 2000), (5000, 15_000 + 5000)] {
         let mut rig = rig();
         rig.headers();
         rig.slow(0, 5000, 3, 1);
         rig.key(15_000);
-        rig.sound(15_000, 15_000 + sound);
+        rig.audio_between(15_000, 15_000 + audio);
         rig.end();
         let shape = rig.shape();
-        assert!(shape.len() == 1 && shape[0].0.abs_diff(duration) < 30, "{sound}: {shape:?}");
+        assert!(shape.len() == 1 && shape[0].0.abs_diff(duration) < 30, "{audio}: {shape:?}");
     }
-    // Without sound, it stands as long as those before.
+    // Without audio, it stands as long as those before.
     let mut rig = rig();
     rig.avc_header(SPS);
     (0..4).for_each(|index| rig.key(index * 5000));
