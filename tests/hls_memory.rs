@@ -121,7 +121,9 @@ fn forty_fragments_that_are_being_written_have_no_more_than_the_memory_may_have(
     // At first frames wait until it is known that no sound comes; they count, too.
     let resident = server.peak().saturating_sub(before);
     assert!(resident < 2 * LIMIT, "{resident} kB");
-    assert!(server.lines("hls rests until it can write again: hls_memory_size is used up").len() <= 40);
+    assert!(
+        server.lines("hls cannot write, and tries again every 2 s: hls_memory_size is used up").len() <= 40
+    );
 }
 
 #[test]
@@ -129,11 +131,11 @@ fn a_stream_that_finds_no_room_pauses_and_continues_when_there_is() {
     let server = bounded("1m", "hls_fragment 1s; hls_playlist_length 3s;");
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&pictures(10, (1_500_000, 1, 1000)));
-    server.wait_lines("hls rests until it can write again: hls_memory_size is used up", 1);
+    server.wait_lines("hls cannot write, and tries again every 2 s: hls_memory_size is used up", 1);
     publisher.send_all(&media::both(20_000, 10_000));
     publisher.finish();
-    server.expect_lines("hls rests until it can write again", 1);
-    server.expect_lines("live/cam: hls goes on", 1);
+    server.expect_lines("hls cannot write, and tries again", 1);
+    server.expect_lines("live/cam: hls writes again", 1);
     let list = playlist(&get(server.http(), "/hls/cam.m3u8").body);
     assert!(list.segments.len() >= 3 && server.in_memory() <= 1024);
 }

@@ -1,5 +1,5 @@
-//! The tracks of a stream, as its headers and frames tell. Codecs that a transport
-//! stream cannot carry are named in the log, once each.
+//! The tracks of a stream, as its headers and frames describe them. Of what a transport stream cannot carry, the log has a
+//! line for each track.
 
 use std::mem;
 
@@ -15,11 +15,11 @@ use crate::media::segment::writer::audio::AudioFrame;
 /// The audio track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioTrack {
-    /// AAC, and what its ADTS headers say.
+    /// AAC, with the fields of its ADTS headers.
     Aac(AudioConfig, Adts),
-    /// MPEG audio, whose frames say what they are.
+    /// MPEG audio, whose frames have headers.
     Mp3(mp3::Format),
-    /// AC-3 or E-AC-3, whose frames say what they are.
+    /// AC-3 or E-AC-3, whose frames have headers.
     Ac3(ac3::Format),
 }
 
@@ -36,8 +36,8 @@ impl AudioTrack {
         }
     }
 
-    /// A frame as it goes into a packet; `None` if it cannot, or is not of this track. `parsed` is what the
-    /// frame itself says of its track.
+    /// The frame as it is written into a packet; `None` if it cannot be, or is not of this track. `parsed` are the headers
+    /// of the frame itself.
     pub fn elementary(self, frame: &Frame, parsed: Option<ParsedAudio>) -> Option<AudioFrame<'_>> {
         let (timestamp, body) = (frame.timestamp, frame.body());
         let (head, body, samples) = match (self, parsed) {
@@ -53,7 +53,7 @@ impl AudioTrack {
         Some(audio).filter(|audio| audio.length() <= MAX_AUDIO_PAYLOAD)
     }
 
-    /// A frame in which nothing sounds, as it goes into a packet, if there is one of this codec.
+    /// A silent frame as it is written into a packet, if this codec has one.
     pub fn silence(self) -> Option<Vec<u8>> {
         let Self::Aac(config, adts) = self else { return None };
         let raw = config.silence()?;
@@ -77,7 +77,7 @@ impl AudioTrack {
     }
 }
 
-/// A message of audio whose frames say themselves of which track they are.
+/// The headers in a message of audio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParsedAudio {
     track: AudioTrack,
@@ -87,12 +87,12 @@ pub struct ParsedAudio {
     length: usize,
 }
 
-/// What of a frame is written.
+/// The content of a frame, as far as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// A picture, or a part of a picture.
     Video,
-    /// A frame of audio, and what was parsed of it, if it says itself what it is.
+    /// A frame of audio, parsed if it has headers of its own.
     Audio(Option<ParsedAudio>),
     /// Nothing to write: a header, data, a codec that is not carried.
     Nothing,
@@ -101,8 +101,8 @@ pub enum Content {
 /// The tracks in use, and those that take over at the next cut.
 #[derive(Debug, Default)]
 pub struct Codecs {
-    /// The stream's name, for the log.
-    label: String,
+    /// For the log: the stream and its output, "live/cam: hls".
+    output: String,
     video: Option<Configuration>,
     audio: Option<AudioTrack>,
     /// Set by a header that differs from the one in use.
@@ -110,12 +110,11 @@ pub struct Codecs {
     next_audio: Option<AudioTrack>,
     /// The track of the last AAC header.
     aac_header: Option<AudioTrack>,
-    /// How frames of AAC come.
     aac_frames: AacFrames,
     named: Named,
 }
 
-/// How frames of AAC come: each says itself whether it is ADTS, which counts more than the header.
+/// The form of AAC frames. Each frame shows whether it is ADTS, which counts more than the header.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum AacFrames {
     /// None has come.
@@ -127,7 +126,7 @@ enum AacFrames {
     Adts,
 }
 
-/// What the log has named as dropped.
+/// The lines that the log has.
 #[derive(Debug, Default)]
 struct Named {
     video: bool,
@@ -137,16 +136,16 @@ struct Named {
 
 impl Codecs {
     /// No tracks yet.
-    pub fn new(label: &str) -> Self {
-        Self { label: label.to_owned(), ..Self::default() }
+    pub fn new(label: &str, output: &str) -> Self {
+        Self { output: format!("{label}: {output}"), ..Self::default() }
     }
 
-    /// Drops the tracks: the next frames are another publisher's.
+    /// Forgets the tracks: the next frames are another publisher's.
     pub fn restart(&mut self) {
-        *self = Self::new(&self.label);
+        *self = Self { output: mem::take(&mut self.output), ..Self::default() };
     }
 
-    /// Takes in what a frame says of its track, and says what it is.
+    /// Takes in what a frame says of its track; returns its content.
     pub fn learn(&mut self, frame: &Frame) -> Content {
         match (frame.kind, frame.codec, frame.role) {
             (Kind::Data | Kind::DataAmf3, ..) | (_, Codec::None, _) => Content::Nothing,
@@ -162,7 +161,7 @@ impl Codecs {
         }
     }
 
-    /// True when both tracks are known, or known to be none that is carried. Of AAC a frame must have come.
+    /// True when each of both tracks is known, or is dropped. Of AAC a frame must have come.
     pub fn is_complete(&self) -> bool {
         let is_heard = match self.next_audio() {
             Some(AudioTrack::Aac(..)) => self.aac_frames != AacFrames::Awaited,
@@ -181,7 +180,7 @@ impl Codecs {
         self.next_video.is_some() || self.next_audio.is_some()
     }
 
-    /// The video track that a frame at this place is of: the next one from a key frame on.
+    /// The video track to which a frame belongs: the next one from a key frame on.
     pub fn video_for(&self, frame: &Frame) -> Option<&Configuration> {
         let next = self.next_video.as_ref().filter(|_| frame.is_video_key());
         next.or(self.video.as_ref()).filter(|track| track.codec() == frame.codec)
@@ -243,15 +242,15 @@ impl Codecs {
 
     fn learn_video(&mut self, frame: &Frame) -> Content {
         match Configuration::parse(frame.codec, frame.body()) {
-            Ok(Some(new)) if self.next_video.is_none() && self.goes_on_with(&new) => self.video = Some(new),
+            Ok(Some(new)) if self.next_video.is_none() && self.continues_with(&new) => self.video = Some(new),
             Ok(new) => self.next_video = new.and_then(|new| changed(&self.video, new)),
             Err(why) => return self.drop_track(Kind::Video, &why),
         }
         Content::Nothing
     }
 
-    /// Whether pictures go on without a break with a new configuration.
-    fn goes_on_with(&self, new: &Configuration) -> bool {
+    /// Whether pictures continue without a break with a new configuration.
+    fn continues_with(&self, new: &Configuration) -> bool {
         self.video.as_ref().is_some_and(|video| video.continues(new))
     }
 
@@ -276,7 +275,7 @@ impl Codecs {
         Content::Nothing
     }
 
-    /// ADTS says itself what it is, whatever the header says; raw frames are what that says.
+    /// ADTS frames have their own header, whatever the stream's says; raw frames are what that says.
     fn learn_aac_frame(&mut self, body: &[u8]) -> Content {
         match aac::Frames::parse(body) {
             Ok(Some(aac::Frames { adts, samples, length })) => {
@@ -318,10 +317,10 @@ impl Codecs {
         Content::Audio(parsed.ok())
     }
 
-    /// Names a message that is dropped for the number of its parts, once.
+    /// Logs the first message that is dropped for the number of its parts.
     pub fn note_dropped(&mut self, error: PartsError) {
         if error != PartsError::Malformed && !mem::replace(&mut self.named.parts, true) {
-            log::warn!("{}: hls leaves out a {error}, and others of the kind", self.label);
+            log::warn!("{} drops a {error}, and others of the kind", self.output);
         }
     }
 
@@ -331,13 +330,13 @@ impl Codecs {
             _ => (&mut self.named.audio, "audio"),
         };
         if !mem::replace(named, true) {
-            log::warn!("{}: hls leaves the {track} out: {what}", self.label);
+            log::warn!("{} drops the {track}: {what}", self.output);
         }
         Content::Nothing
     }
 }
 
-/// Parses a message of MPEG audio, AC-3 or E-AC-3, which say themselves what they are.
+/// Parses a message of MPEG audio, AC-3 or E-AC-3.
 fn parse_audio(frame: &Frame) -> Result<ParsedAudio, PartsError> {
     if frame.codec == Codec::Mp3 {
         let mp3::Frames { format, samples, length } = mp3::Frames::parse(frame.body())?;
@@ -355,12 +354,12 @@ fn carried_video(configuration: &Configuration) -> Video {
     }
 }
 
-/// What is to take over: nothing, if it is what is in use.
+/// The new track if it differs from the one in use.
 fn changed<T: PartialEq>(in_use: &Option<T>, new: T) -> Option<T> {
     Some(new).filter(|new| in_use.as_ref() != Some(new))
 }
 
-/// Names a codec that is not carried.
+/// The name of a codec, for the log.
 fn describe(frame: &Frame) -> String {
     match frame.codec {
         Codec::Other(number) => format!("flv codec {number}"),

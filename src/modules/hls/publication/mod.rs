@@ -397,7 +397,7 @@ impl Publication {
         let free = ids.clone().find(|id| !self.has_folder_in_place_of(*id)).unwrap_or(id);
         if free != id && !mem::replace(&mut self.has_warned.folders, true) {
             let (label, path) = (self.label(), self.naming.fragment(id));
-            log::warn!("{label}: hls passes over numbers whose names folders have: {}", path.display());
+            log::warn!("{label}: hls takes another number: {} is a folder", path.display());
         }
         free
     }

@@ -105,7 +105,7 @@ impl Segmenter {
         let audio = AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer);
         Self {
             state: State::Probing(Probe::default()),
-            codecs: Codecs::new(publication.label()),
+            codecs: Codecs::new(publication.label(), "hls"),
             cutting: Cutting::new(settings.lengths()),
             waiting: Waiting::default(),
             writer: Writer::new(audio, publication.ends()),

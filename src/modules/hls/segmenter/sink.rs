@@ -43,7 +43,7 @@ impl Segmenter {
         self.writer.reuse(segment.bytes);
         self.publication.add_fragment(finished, outlet)?;
         if mem::take(&mut self.is_failing) {
-            log::info!("{}: hls goes on", self.publication.label());
+            log::info!("{}: hls writes again", self.publication.label());
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Segmenter {
     /// Gives up what is open, and rests.
     fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
         if !mem::replace(&mut self.is_failing, true) {
-            log::error!("{}: hls rests until it can write again: {error}", self.publication.label());
+            log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.publication.label());
         }
         self.drop_open();
         self.mark_discontinuity();
@@ -151,7 +151,7 @@ impl Sink for Segmenter {
         }
         if self.dropped > 0 {
             let (name, dropped) = (self.publication.label(), self.dropped);
-            log::warn!("{name}: hls has left out {dropped} frames, broken or out of place");
+            log::warn!("{name}: hls dropped {dropped} frames, broken or out of place");
         }
     }
 

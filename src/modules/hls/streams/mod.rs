@@ -246,7 +246,7 @@ fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duratio
     if matches!(ended.stage, Stage::Removing(_)) || written == Some(before) {
         return None;
     }
-    log::info!("{}: hls files stay: another server writes them", naming.label());
+    log::info!("{}: hls files are not removed: another server writes them", naming.label());
     ended.written = written;
     let found = Found::read(naming, files).ok().flatten();
     Some(removal_delay(naming, found.map_or(Duration::ZERO, |found| found.listed())))
