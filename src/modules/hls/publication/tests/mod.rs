@@ -1,12 +1,13 @@
 //! What is on disk at each moment of a stream's life.
 
+mod memory;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
 use crate::engine::Now;
-use crate::modules::hls::fragment::OpenFragment;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
 use crate::modules::hls::streams::Streams;
@@ -421,126 +422,6 @@ fn a_key_is_there_as_long_as_a_fragment_needs_it() {
     assert_eq!((keys().len(), folder.list("")), (0, vec!["k".to_owned()]));
 }
 
-/// What is written at a time: a page.
-const PIECE: usize = 4096;
-
-/// A stream in a memory of so many bytes.
-fn in_memory(limit: usize) -> (Publication, MemoryFiles, Now) {
-    in_memory_with(limit, "a", |_| {})
-}
-
-fn in_memory_with(
-    limit: usize,
-    name: &str,
-    adjust: impl FnOnce(&mut Settings),
-) -> (Publication, MemoryFiles, Now) {
-    let settings = settings(|settings| {
-        settings.storage = Storage::Memory { limit };
-        adjust(settings);
-    });
-    let mut memory = MemoryFiles::default();
-    let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
-    let naming = Naming::new(Path::new("/hls"), name, &settings);
-    let files = Files::of(settings.storage, &mut memory);
-    (Publication::open(naming, &files, now.wall), memory, now)
-}
-
-/// A fragment of so many bytes, as it is written: what there is no room for is not. Whether it is listed.
-fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
-    let mut outlet = Outlet { now, memory };
-    let draft = publication.start_fragment(&mut outlet).unwrap();
-    let (mut open, mut buffer) = (OpenFragment::new(draft, u64::MAX), Vec::new());
-    for _ in 0..bytes.div_ceil(PIECE) {
-        buffer.extend([7; PIECE]);
-        let growth = open.growth(&buffer, outlet.memory);
-        if let Err(error) = publication.make_room(growth, 0, outlet.memory) {
-            assert_eq!(error.to_string(), "hls_memory_size is used up");
-            drop(open);
-            publication.mark_discontinuity();
-            publication.recover(outlet.memory);
-            return false;
-        }
-        open.drain(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
-    }
-    let (draft, _) = open.finish(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
-    publication.add_fragment(finished(draft, &Description::default()), &mut outlet).unwrap();
-    true
-}
-
-fn list_in(memory: &MemoryFiles) -> String {
-    let file = memory.get(Path::new("/hls/a.m3u8"));
-    file.map_or(String::new(), |file| String::from_utf8(file.read().unwrap()).unwrap())
-}
-
-#[test]
-fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
-    let (mut publication, mut memory, now) = in_memory(1 << 20);
-    for _ in 0..20 {
-        add_in_memory(&mut publication, &mut memory, now, 100);
-    }
-    let first = 2000 + 17;
-    let text = list_in(&memory);
-    assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{first}\n")), "{text}");
-    // Three are listed, four wait for their removal.
-    assert_eq!(memory.bytes(), 8 * 4096, "a page for each, and one for the list");
-    for id in first - 4..first + 3 {
-        assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
-    }
-    publication.finish(&mut Outlet { now, memory: &mut memory }).unwrap();
-    assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
-    // It is taken up where it was, and removed as a whole.
-    let naming = publication.naming.clone();
-    let files = Files::Memory(&mut memory);
-    let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH);
-    add_in_memory(&mut again, &mut memory, now, 100);
-    assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
-    remove_from(&naming, &mut Outlet { now, memory: &mut memory });
-    assert!(memory.is_empty());
-}
-
-#[test]
-fn a_memory_that_is_full_makes_the_list_shorter_and_never_grows() {
-    let limit = 64 * 4096;
-    let (mut publication, mut memory, now) = in_memory(limit);
-    // With the buffer of the fragment that is being written, 16 pages, and one page for the list.
-    for (pages, listed) in [(10, 3), (20, 2), (47, 1), (70, 0), (10, 1)] {
-        for _ in 0..6 {
-            let is_added = add_in_memory(&mut publication, &mut memory, now, pages * 4096);
-            assert!(memory.bytes() <= limit as u64, "{} bytes", memory.bytes());
-            let list = list_in(&memory);
-            let names: Vec<_> = list.lines().filter(|line| line.ends_with(".ts")).collect();
-            for name in &names {
-                assert!(memory.get(&Path::new("/hls").join(name)).is_some(), "{name}");
-            }
-            assert_eq!(is_added, !names.is_empty(), "what has been added is listed");
-        }
-        if listed != 1 || pages == 47 {
-            assert_eq!(list_in(&memory).matches("#EXTINF").count(), listed, "{pages}");
-        }
-    }
-    assert!(list_in(&memory).contains("#EXT-X-DISCONTINUITY-SEQUENCE:500\n"), "{}", list_in(&memory));
-}
-
-#[test]
-fn there_is_room_before_anything_is_written() {
-    let limit = 64 * 4096;
-    let (mut publication, mut memory, now) = in_memory(limit);
-    while list_in(&memory).matches("#EXTINF").count() < 3 {
-        assert!(add_in_memory(&mut publication, &mut memory, now, 10 * 4096));
-    }
-    let mut outlet = Outlet { now, memory: &mut memory };
-    let draft = publication.start_fragment(&mut outlet).unwrap();
-    let (open, mut buffer) = (OpenFragment::new(draft, u64::MAX), vec![7; 50 * 4096]);
-    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap();
-    let before = outlet.memory.bytes();
-    let listed = list_in(outlet.memory).matches("#EXTINF").count();
-    assert_eq!((before, listed), (11 * 4096, 1), "the newest fragment and the list stay");
-    // There is none for a longer one, whatever is given up for it, so nothing of it is written.
-    buffer.extend([7; 30 * 4096]);
-    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap_err();
-    assert_eq!(outlet.memory.bytes(), 0);
-}
-
 #[test]
 fn what_waits_for_its_removal_goes_some_files_at_a_time() {
     let folder = Folder::new();
@@ -579,60 +460,6 @@ fn a_master_playlist_that_could_not_be_written_is_written_with_the_next_fragment
         add(&mut publication, 1);
         let master = fs::read_to_string(folder.join("cam.m3u8")).unwrap_or_default();
         assert!(master.ends_with("\ncam_low.m3u8\n"), "{obstacle}: {master}");
-    }
-}
-
-/// Adds a fragment of so many pages, which are written at once.
-fn add_pages(
-    publication: &mut Publication,
-    memory: &mut MemoryFiles,
-    now: Now,
-    pages: usize,
-) -> io::Result<()> {
-    let outlet = &mut Outlet { now, memory };
-    let (mut draft, _) = publication.start_fragment(outlet)?;
-    publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
-    publication.files(outlet.memory).append(&mut draft, &vec![7; pages * PIECE], 0)?;
-    publication.add_fragment(finished(draft, &Description::default()), outlet)
-}
-
-#[test]
-fn a_playlist_that_is_replaced_has_room_beside_the_new_one() {
-    for (limit, listed) in [(21, 1), (22, 2)] {
-        let (mut publication, mut memory, now) = in_memory(limit * PIECE);
-        for _ in 0..2 {
-            add_pages(&mut publication, &mut memory, now, 10).unwrap();
-        }
-        assert_eq!(list_in(&memory).matches("#EXTINF").count(), listed, "{limit}");
-    }
-}
-
-#[test]
-fn a_playlist_that_is_shortened_has_room_beside_the_shorter_one() {
-    // Each entry takes up more than a page.
-    let long = |settings: &mut Settings| settings.base_url = "/".repeat(4100);
-    let (mut publication, mut memory, now) = in_memory_with(7 * PIECE, "a", long);
-    for _ in 0..2 {
-        add_pages(&mut publication, &mut memory, now, 1).unwrap();
-    }
-    memory.put("/other".into(), &[7; 2 * PIECE], now.wall).unwrap();
-    assert_eq!(memory.bytes(), 7 * PIECE as u64, "two fragments, three pages of list, and the other file");
-    let growth = memory.growth(None, 1);
-    publication.make_room(growth, 0, &mut memory).unwrap();
-    assert_eq!((list_in(&memory).as_str(), memory.bytes()), ("", 2 * PIECE as u64));
-}
-
-#[test]
-fn a_master_playlist_has_room_before_it_is_written() {
-    for (limit, is_listed) in [(11, false), (13, true)] {
-        let (mut publication, mut memory, now) = in_memory_with(limit * PIECE, "cam_low", low_variant);
-        for _ in 0..3 {
-            let added = add_pages(&mut publication, &mut memory, now, 10);
-            assert!(memory.bytes() <= (limit * PIECE) as u64, "{} bytes", memory.bytes());
-            assert_eq!(added.is_ok(), is_listed, "{limit}");
-            publication.recover(&mut memory);
-        }
-        assert_eq!(memory.get(Path::new("/hls/cam.m3u8")).is_some(), is_listed, "{limit}");
     }
 }
 
