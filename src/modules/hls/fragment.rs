@@ -6,7 +6,7 @@ use crate::engine::{Growth, MemoryFiles};
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::{Draft, Files};
 
-/// Bytes that are gathered before they go to the file. A buffer keeps no more than this after a large key frame.
+/// Bytes that are gathered before they are written. The capacity of a buffer is no more than this after a large key frame.
 const BUFFER: usize = 64 * 1024;
 
 /// The file of a fragment being written.
@@ -20,12 +20,12 @@ pub struct OpenFragment {
 }
 
 impl OpenFragment {
-    /// A file that is full with so many bytes.
+    /// An empty file that is full with `max_bytes`.
     pub fn new((draft, cipher): (Draft, Option<Cipher>), max_bytes: u64) -> Self {
         Self { draft, cipher, written: 0, max_bytes }
     }
 
-    /// Lets a full buffer go to the file. What stays in it is counted as memory that the file takes up.
+    /// Writes the buffer to the file if it is full; else its bytes are counted as memory of the file.
     pub fn drain(&mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<()> {
         if buffer.len() >= BUFFER {
             self.write_out(buffer, files)
@@ -34,17 +34,17 @@ impl OpenFragment {
         }
     }
 
-    /// How it grows in memory with what is in its buffer.
+    /// The growth of its memory by the bytes in the buffer.
     pub fn growth(&self, buffer: &Vec<u8>, memory: &MemoryFiles) -> Growth {
         self.draft.growth(memory, buffer.capacity())
     }
 
-    /// True if it must be cut for its size.
+    /// Whether it must end for its size.
     pub fn is_full(&self) -> bool {
         self.written >= self.max_bytes
     }
 
-    /// Writes the rest; gives the file, which is still hidden, and its length.
+    /// Writes the rest. Returns the file, which is still hidden, and its length.
     pub fn finish(mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<(Draft, u64)> {
         if self.cipher.is_some() {
             Cipher::pad(buffer);
@@ -53,7 +53,7 @@ impl OpenFragment {
         Ok((self.draft, self.written))
     }
 
-    /// Writes the buffer, all but what is no whole block where there is a cipher.
+    /// Writes the buffer; where there is a cipher, its whole blocks.
     fn write_out(&mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<()> {
         let length = match &mut self.cipher {
             Some(cipher) => cipher.encrypt(buffer),

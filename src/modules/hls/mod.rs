@@ -1,9 +1,8 @@
-//! HLS: a live stream as MPEG-TS fragments and a playlist, in a folder, which any web server serves, or
-//! in memory for our own.
+//! HLS: live streams as MPEG-TS fragments and playlists, in a folder for any web server, or in memory for this server's HTTP.
 //!
-//! This file has the hooks: it asks [`Streams`] which streams may write which files and what becomes of the files after the
-//! end, and gives each stream a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults are those of
-//! nginx-rtmp.
+//! This file has the hooks and timers. [`Streams`] decides which stream may write which files, and what is done with the files
+//! after its end. Each stream has a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults of directives are
+//! those of nginx-rtmp.
 
 mod files;
 mod fragment;
@@ -33,10 +32,10 @@ const NAME: &str = "hls";
 
 /// The tokens of the module's timers.
 const STEP: u64 = 0;
-const LOOK: u64 = 1;
+const CHECK_LEDGERS: u64 = 1;
 
-/// The time after which a ledger that somebody has removed is written again.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// A ledger that somebody has removed is written again after this time.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub struct Hls {
@@ -44,13 +43,13 @@ pub struct Hls {
     apps: Vec<Option<App>>,
     /// By application: the URLs of its playlists.
     served: Vec<Served>,
-    /// By application: whether its streams have their folders among files of other streams.
+    /// By application: whether the folders of its streams are among files of other streams.
     mixed_folders: Vec<bool>,
     streams: Streams,
-    /// The timer of the nearest step for a stream that has ended, and its time.
-    timer: Option<(Instant, TimerId)>,
-    /// The timer of the next look for ledgers that are gone, while there is anything in them.
-    look: Option<TimerId>,
+    /// The time and the timer of the nearest step for a stream that has ended.
+    step: Option<(Instant, TimerId)>,
+    /// The timer of the next check of the ledgers, while any has entries.
+    check: Option<TimerId>,
 }
 
 impl Module for Hls {
@@ -87,7 +86,7 @@ impl Module for Hls {
         else {
             return Verdict::Continue;
         };
-        // The stream of that name, and the one that the client ends for it.
+        // The stream of that name, and the one that the client ends by this request.
         let published = request.endpoint().and_then(|endpoint| {
             let role = cx.sessions.get(endpoint.session)?.roles().on(endpoint.msid)?;
             matches!(role, SessionRole::Publisher { .. }).then(|| role.stream())
@@ -129,19 +128,19 @@ impl Module for Hls {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        if token == LOOK {
-            self.look = None;
+        if token == CHECK_LEDGERS {
+            self.check = None;
             if !cx.is_draining() {
                 self.streams.restore_ledgers();
             }
-            return self.set_look(cx);
+            return self.set_check(cx);
         }
-        self.timer = None;
+        self.step = None;
         let token = self.streams.ended.take_step(cx.now.instant);
-        // Other streams have their steps even if this one panics.
+        // The timer of the other streams is set before this step, which may panic.
         self.schedule(cx, []);
         if let Some(token) = token {
-            let next = self.step(cx, token);
+            let next = self.take_step(cx, token);
             self.schedule(cx, next.map(|wait| (token, wait)));
         }
     }
@@ -149,11 +148,11 @@ impl Module for Hls {
 
 impl Hls {
     /// Takes the next step for a stream that has ended. Returns the time until the step after that.
-    fn step(&mut self, cx: &mut Ctx, token: u64) -> Option<Duration> {
+    fn take_step(&mut self, cx: &mut Ctx, token: u64) -> Option<Duration> {
         let ended = self.streams.ended.get(token)?;
         let settings = ended.naming.settings();
         if cx.is_draining() && settings.storage == Storage::Disk {
-            // The next server goes on with the lists that are open, and finds in the ledger what is left to do.
+            // The next server continues the playlists that are open, and finds the rest in the ledger.
             return None;
         }
         if ended.stage == Stage::Open {
@@ -163,8 +162,7 @@ impl Hls {
         self.streams.advance(token, outlet)
     }
 
-    /// Sets the times of these steps, and the timer of the nearest of all. Nobody waits any more for the streams that have come
-    /// back.
+    /// Sets the times of these steps, and the timer of the nearest of all. Streams that have come back are no longer awaited.
     fn schedule(&mut self, cx: &mut Ctx, steps: impl IntoIterator<Item = NextStep>) {
         let ended = &mut self.streams.ended;
         for naming in ended.take_resumed() {
@@ -178,31 +176,31 @@ impl Hls {
             }
         }
         let next = ended.next_step();
-        self.set_look(cx);
-        if self.timer.map(|(at, _)| at) == next {
+        self.set_check(cx);
+        if self.step.map(|(at, _)| at) == next {
             return;
         }
-        if let Some((_, timer)) = self.timer.take() {
+        if let Some((_, timer)) = self.step.take() {
             cx.cancel_timer(timer);
         }
-        self.timer = next.map(|at| (at, cx.set_module_timer(NAME, at, STEP)));
+        self.step = next.map(|at| (at, cx.set_module_timer(NAME, at, STEP)));
     }
 
-    /// Sets the timer of the next look for ledgers that are gone, or cancels it where there is none.
-    fn set_look(&mut self, cx: &mut Ctx) {
-        match (self.streams.has_ledger_entries(), self.look) {
+    /// Sets the timer of the next check of the ledgers, or cancels it if none has entries.
+    fn set_check(&mut self, cx: &mut Ctx) {
+        match (self.streams.has_ledger_entries(), self.check) {
             (true, None) => {
-                self.look = Some(cx.set_module_timer(NAME, cx.now.instant + LOOK_EVERY, LOOK));
+                self.check = Some(cx.set_module_timer(NAME, cx.now.instant + CHECK_EVERY, CHECK_LEDGERS));
             }
             (false, Some(timer)) => {
-                self.look = None;
+                self.check = None;
                 cx.cancel_timer(timer);
             }
             _ => {}
         }
     }
 
-    /// The URL or the file of a stream's playlist, for the log: "at /hls/cam.m3u8".
+    /// For the log, the URL or the file of a stream's playlist: "at /hls/cam.m3u8".
     fn url_or_file(&self, app: &App, name: &str) -> String {
         let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
         match self.served.get(app.settings.app_id.0) {
@@ -214,8 +212,8 @@ impl Hls {
         }
     }
 
-    /// Whether another application, or the application itself with its master playlists, puts files into the folders in which its
-    /// streams have their folders.
+    /// Whether the folders of an application's streams are in a folder with files of streams: another application's, or master
+    /// playlists of its own.
     fn has_mixed_folders(&self, app: &App) -> bool {
         let folders = app.folders();
         self.apps
@@ -224,7 +222,7 @@ impl Hls {
             .any(|other| other.shared_folders().iter().any(|folder| folders.contains(folder)))
     }
 
-    /// The reason why a name may not be published; the stream `own`, which has it already, is no reason.
+    /// The reason why a name may not be published. The streams `own` are the publisher's, and no reason.
     fn refusal(&self, app: usize, name: &str, own: &[StreamId]) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
         let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();

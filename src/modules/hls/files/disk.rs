@@ -1,5 +1,5 @@
-//! Files that appear whole: written under a hidden name beside their own, then renamed. Nothing here
-//! follows a link or opens anything but a regular file, and every error names its path.
+//! Files that appear whole: each is written under a hidden name beside its own, then renamed. Nothing here follows a link or
+//! opens anything but a regular file, and every error names its path.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::engine::files::{self, with_path};
 
-/// A file being written under a hidden name. Dropped before it is published, it is removed.
+/// A file being written under a hidden name. It is removed when it is dropped before it has its own.
 #[derive(Debug)]
 pub struct HiddenFile {
     file: File,
@@ -19,7 +19,7 @@ pub struct HiddenFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Writing,
-    Published,
+    Renamed,
 }
 
 impl HiddenFile {
@@ -34,10 +34,10 @@ impl HiddenFile {
         self.file.write_all(bytes).map_err(|error| with_path(&self.part, &error))
     }
 
-    /// Lets the file appear under its own name, in place of any file that has it.
+    /// Gives the file its own name, in place of any file that has it.
     pub fn rename(mut self, path: &Path) -> io::Result<()> {
         fs::rename(&self.part, path).map_err(|error| with_path(path, &error))?;
-        self.state = State::Published;
+        self.state = State::Renamed;
         Ok(())
     }
 }
@@ -70,8 +70,8 @@ pub fn part_of(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.part"))
 }
 
-/// Writes a file under its hidden name, ready to be published.
-pub fn prepare(path: &Path, bytes: &[u8]) -> io::Result<HiddenFile> {
+/// Writes a whole file under its hidden name.
+fn prepare(path: &Path, bytes: &[u8]) -> io::Result<HiddenFile> {
     let mut part = HiddenFile::create(part_of(path))?;
     part.write(bytes)?;
     Ok(part)
@@ -111,7 +111,7 @@ pub fn modified(path: &Path) -> Option<SystemTime> {
     fs::symlink_metadata(path).ok()?.modified().ok()
 }
 
-/// Removes a regular file, if it is there. A failure is a line in the log: the media goes on.
+/// Removes a regular file, if it is there. A failure is only logged.
 pub fn remove(path: &Path) {
     if size(path).is_none() {
         return;
@@ -151,7 +151,7 @@ mod tests {
     use crate::test_folder::Folder;
 
     #[test]
-    fn a_file_appears_when_it_is_published_and_goes_when_it_is_not() {
+    fn a_file_appears_when_it_is_renamed_and_is_removed_when_it_is_not() {
         let folder = Folder::new();
         let mut part = HiddenFile::create(folder.join(".a.ts.part")).unwrap();
         part.write(b"abc").unwrap();

@@ -27,7 +27,7 @@ pub enum Draft {
     Memory(Rc<Extent>),
 }
 
-/// Date and deadline of a file in memory.
+/// The date and the deadline of a file in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp {
     pub modified: SystemTime,
@@ -68,7 +68,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Appends bytes. The writer has `buffered` more, which count as memory that the file takes up.
+    /// Appends bytes. Another `buffered` bytes of its writer count as memory of the file.
     pub fn append(&mut self, draft: &mut Draft, bytes: &[u8], buffered: usize) -> io::Result<()> {
         match (self, draft) {
             (_, Draft::Disk(draft)) => draft.write(bytes),
@@ -77,7 +77,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Makes a whole file ready to appear at a path.
+    /// Writes a whole file that is to be placed at a path.
     pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Draft> {
         let mut draft = self.begin(disk::part_of(path), owner)?;
         self.append(&mut draft, bytes, 0)?;
@@ -96,14 +96,14 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    /// Makes room in memory for another file of this length. An error if there is none.
+    /// Makes room in memory for another file of this length; an error if there is none.
     pub fn make_room(&mut self, storage: Storage, owner: &Path, length: usize) -> io::Result<()> {
         let (Self::Memory(memory), Storage::Memory { limit }) = (self, storage) else { return Ok(()) };
         let growth = memory.growth(None, length as u64);
         if memory.make_room(limit as u64, owner, growth) { Ok(()) } else { Err(no_room()) }
     }
 
-    /// Writes a whole file that no stream owns.
+    /// Writes a whole file without an owner.
     pub fn write(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
             Self::Disk => disk::write(path, bytes),
@@ -111,7 +111,7 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Writes a file anew that is there, and stays its owner's.
+    /// Replaces the content of a file; the owner stays.
     pub fn replace(&mut self, path: &Path, bytes: &[u8], modified: SystemTime) -> io::Result<()> {
         match self {
             Self::Disk => disk::write(path, bytes),
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_in_memory_counts_with_what_its_writer_has_and_goes_when_it_is_dropped() {
+    fn a_draft_in_memory_counts_with_the_buffer_of_its_writer_and_is_freed_when_it_is_dropped() {
         let (mut memory, owner) = (MemoryFiles::default(), Rc::from(Path::new("/list")));
         let mut files = Files::Memory(&mut memory);
         let mut draft = files.begin("/.a".into(), &owner).unwrap();

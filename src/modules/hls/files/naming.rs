@@ -45,7 +45,7 @@ impl Naming {
         Self { settings: Rc::clone(settings), ..self.clone() }
     }
 
-    /// The same, with the case of the file systems that its folders are on, which are examined now.
+    /// The same, with the case of the file systems of its folders, which are examined now.
     pub fn with_case_checked(self) -> Self {
         let on_disk = self.settings.storage == Storage::Disk;
         let folds = on_disk && [self.root(), self.key_root()].map(Case::of).contains(&Case::Folds);
@@ -99,8 +99,8 @@ impl Naming {
         folders
     }
 
-    /// The paths that no other stream may have: its playlist and folders. For all keys of a flat layout stands a path
-    /// that no file has. In lower case where case does not count.
+    /// The paths that no other stream may have: those of its playlist and folders, and for all keys of a flat layout one that no
+    /// file has. In lower case where case does not count.
     pub fn claims(&self) -> Vec<PathBuf> {
         match self.case {
             Case::Counts => self.own_claims(),
@@ -128,7 +128,7 @@ impl Naming {
         claims
     }
 
-    /// Whether the folder of the stream has a name that a playlist, a fragment or a key of another stream may have.
+    /// Whether the stream's folder has a name that a playlist, a fragment or a key of another stream may have.
     pub fn is_like_a_file(&self) -> bool {
         let is_numbered = |stem: &str| {
             let (stem, digits) = stem.rsplit_once('-').unwrap_or_default();
@@ -150,7 +150,7 @@ impl Naming {
         self.file(&self.root, &format!("-{id}.ts"), &format!("{id}.ts"))
     }
 
-    /// The hidden file of the fragment that is being written; its number is found when it is whole.
+    /// The hidden file of the fragment that is being written; its number is not decided before it is whole.
     pub fn open_fragment(&self) -> PathBuf {
         match self.settings.layout {
             Layout::Flat => self.root.join(format!(".{}.ts.part", self.name)),
@@ -174,17 +174,17 @@ impl Naming {
         }
     }
 
-    /// A fragment as the playlist calls it, relative to the playlist if there is no `hls_base_url`.
+    /// The URI of a fragment in the playlist, relative to it if there is no `hls_base_url`.
     pub fn uri(&self, id: u64) -> String {
         self.uri_of(&self.settings.base_url, id, "ts")
     }
 
-    /// A key as the playlist calls it.
+    /// The URI of a key in the playlist.
     pub fn key_uri(&self, id: u64) -> String {
         self.uri_of(self.settings.keys.as_ref().map_or("", |keys| keys.url.as_str()), id, "key")
     }
 
-    /// The playlist as the master playlist calls it.
+    /// The URI of the playlist in the master playlist.
     pub fn playlist_uri(&self) -> String {
         self.settings.base_url.clone() + &self.settings.layout.playlist(&self.escaped)
     }
@@ -198,8 +198,7 @@ impl Naming {
         }
     }
 
-    /// The id in a URI that [`uri`](Self::uri) made, whatever `hls_base_url` was then; `None` for any
-    /// other.
+    /// The id in a URI that [`uri`](Self::uri) made, with any `hls_base_url`; `None` for other URIs.
     pub fn parse_uri(&self, uri: &str) -> Option<u64> {
         self.parse(uri, "ts")
     }
@@ -210,7 +209,7 @@ impl Naming {
     }
 
     fn parse(&self, uri: &str, extension: &str) -> Option<u64> {
-        // What stands before the file's name is where it is fetched from, and never where it is.
+        // The part before the file's name is for viewers, and no path here.
         let file = uri.rsplit('/').next()?;
         let rest = match self.settings.layout {
             Layout::Flat => file.strip_prefix(self.escaped.as_str())?.strip_prefix('-')?,

@@ -1,8 +1,9 @@
-//! The files of one stream while it is written: fragments, keys and the playlist. It owns the numbers of fragments, the list, the
-//! keys and the removal of retired fragments, and knows nothing of media.
+//! The files of one stream while it is published: fragments, keys and the playlist. It decides the numbers of fragments, which of
+//! them are listed, which key encrypts them and when retired ones are removed. It knows nothing of media.
 //!
 //! A server may be killed between any two files. So the new playlist is written under its hidden name first; then key and fragment
-//! appear, then the playlist. A listed fragment is there, and every file that is there is named in one of the two.
+//! are placed, then the playlist. At each moment all listed fragments are there, and all files are named in one of the two
+//! playlists.
 
 mod room;
 
@@ -30,10 +31,10 @@ use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Se
 /// The most retired fragments, as many as were listed; beyond this the oldest are removed early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
 
-/// The most files that are removed at a time, which should last some milliseconds at most.
+/// The most files that are removed in a turn, which should take some milliseconds at most.
 pub const MAX_AT_ONCE: usize = 64;
 
-/// The most numbers that are passed over for one fragment.
+/// The most numbers that are tried for one fragment.
 const MAX_PASSED_OVER: u64 = 64;
 
 /// Whether the next fragment continues the last one listed.
@@ -44,20 +45,20 @@ enum Join {
     Discontinuity,
 }
 
-/// Whether the folders and the listed files have been checked to be there.
+/// Whether it has been checked that the folders and the listed files are there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Folders {
     Checked,
     Unchecked,
 }
 
-/// The state of the master playlist, as far as it is about this stream.
+/// The state of the master playlist, as far as this stream is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Master {
     UpToDate,
     /// It is to be written with the next fragment.
     Outdated,
-    /// The same, and the log has said why it could not be written.
+    /// The same, after a failure that has been logged.
     Failing,
 }
 
@@ -65,13 +66,13 @@ enum Master {
 #[derive(Debug)]
 struct Key {
     bytes: keys::Bytes,
-    /// The id of the first fragment that was published with it, once there is one.
+    /// The id of the first fragment with it, once there is one.
     id: Option<u64>,
-    /// The number of fragments that were published with it.
+    /// The number of fragments with it.
     fragments: u64,
 }
 
-/// A fragment of which all is written.
+/// A fragment whose file is complete.
 #[derive(Debug)]
 pub struct CompleteFragment<'a> {
     pub draft: Draft,
@@ -110,7 +111,7 @@ pub struct Publication {
     key: Option<Key>,
     /// The IV of the fragment that is being written.
     iv: keys::Bytes,
-    /// Whether the list has never been long enough for players to start.
+    /// Whether the playlist has never been long enough for players to start.
     is_starting: bool,
     end: End,
     measure: Measure,
@@ -118,12 +119,12 @@ pub struct Publication {
     has_warned: Warned,
 }
 
-/// The warnings that the log has.
+/// The warnings that have been logged.
 #[derive(Debug, Default)]
 struct Warned {
     /// Memory is used up.
     room: bool,
-    /// Folders have the names of fragments.
+    /// A folder has the name of a fragment.
     folders: bool,
 }
 
@@ -195,8 +196,8 @@ impl Publication {
         Ok((draft, Some(cipher)))
     }
 
-    /// Publishes a fragment and the playlist that lists it, and removes some retired fragments whose time has come. After an error the
-    /// fragment is not listed.
+    /// Publishes a fragment with the playlist that lists it, and removes some retired fragments whose time has come. After an error
+    /// the fragment is not listed.
     pub fn add_fragment(
         &mut self,
         finished: CompleteFragment<'_>,
@@ -246,8 +247,7 @@ impl Publication {
         Ok(())
     }
 
-    /// Writes the master playlist if it is out of date. A failure is a line in the log, and tried again with the next fragment:
-    /// the stream goes on.
+    /// Writes the master playlist if it is out of date. A failure is only logged; the next fragment tries again.
     fn write_master(&mut self, outlet: &mut Outlet<'_>) {
         if self.master == Master::UpToDate {
             return;
@@ -261,7 +261,7 @@ impl Publication {
         self.master = if written.is_ok() { Master::UpToDate } else { Master::Failing };
     }
 
-    /// Measures the newest fragment; true if the attributes for the master playlist have changed.
+    /// Measures the newest fragment; true if the stream's attributes in the master playlist change.
     fn measure(&mut self, description: &Description, frames: u64) -> bool {
         let newest_first = self.playlist.fragments().rev();
         let listed =
@@ -269,7 +269,7 @@ impl Publication {
         self.measure.take(listed, self.playlist.target(), description, frames)
     }
 
-    /// Writes the end into the playlist, if anything is listed.
+    /// Adds the end to the playlist, if anything is listed.
     pub fn finish(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         if self.playlist.is_empty() || self.settings.ending == Ending::Never {
             return Ok(());
@@ -279,18 +279,18 @@ impl Publication {
         if self.playlist.is_empty() { Ok(()) } else { self.write_playlist(outlet) }
     }
 
-    /// Whether no more can be listed: an event that is as long as it may be.
+    /// Whether no more can be listed, in an event of the greatest length.
     pub fn is_full(&self) -> bool {
         self.playlist.is_full()
     }
 
-    /// The next fragment does not continue the last one: it has other times, or other codecs.
+    /// Notes that the next fragment does not continue the last one: it has other times, or other codecs.
     pub fn mark_discontinuity(&mut self) {
         self.join = Join::Discontinuity;
     }
 
-    /// Prepares for another attempt after an error: the disk may be full, so some retired fragments are removed at once; or somebody
-    /// has removed the folders and the listed files, so these are checked again.
+    /// Prepares for another attempt after an error. The disk may be full, so some retired fragments are removed at once. Somebody may
+    /// have removed the folders and the listed files, so these are checked again.
     pub fn recover(&mut self, memory: &mut MemoryFiles) {
         self.remove_retired(u64::MAX, memory);
         // The fragment that was being written has been dropped.
@@ -314,7 +314,7 @@ impl Publication {
         Stamp { modified: outlet.now.wall, hold: self.hold() }
     }
 
-    /// The time in which a client must have fetched a fragment: as long as it is listed.
+    /// The time in which a client must have fetched a fragment: the length of the playlist.
     fn hold(&self) -> Duration {
         let listed = self.settings.playlist_length.max(self.playlist.total());
         Duration::from_millis(listed).max(SHORTEST_READ_TIME)
@@ -348,14 +348,14 @@ impl Publication {
         self.playlist.is_empty()
     }
 
-    /// Whether the list has never been long enough for players to start. Fragments are short until then, and never again: Chromium's
+    /// Whether the playlist has never been long enough for players to start. Fragments are short until then, and never again: Chromium's
     /// own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last three, and
     /// would miss some that came faster.
     pub fn is_starting(&self) -> bool {
         self.is_starting
     }
 
-    /// Makes the folders, and retires fragments whose files or keys are gone.
+    /// Makes the folders, and retires fragments whose files or keys have been removed.
     fn check_folders(&mut self) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             make_folders(&self.naming)?;
@@ -382,8 +382,8 @@ impl Publication {
         }
     }
 
-    /// The number by `hls_fragment_naming`, or a larger one if that is not above all before, or cannot be used: an encoder that
-    /// starts over counts from 0 again, two fragments may fall on one multiple, and a folder may have the name.
+    /// The number by `hls_fragment_naming`, or a larger one: numbers must grow though an encoder that starts over counts from 0 again
+    /// and two fragments may have the same multiple, and a folder may have the name.
     fn number(&mut self, finished: &CompleteFragment<'_>) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
@@ -415,7 +415,7 @@ impl Publication {
         let (path, playlist) = (self.naming.fragment(fragment.id), self.naming.playlist());
         let (mut files, owner) = (self.files(outlet.memory), &self.owner);
         let key = self.key.as_ref().map(|key| (self.naming.key(key.id.unwrap_or(fragment.id)), key));
-        // One that is there is written again only if somebody has removed it.
+        // A key that has been placed is placed again if somebody has removed it.
         let key = key.filter(|(path, key)| key.id.is_none() || files.size(path).is_none());
         let list = files.prepare(&playlist, text.as_bytes(), owner)?;
         let mut place_key = |(path, key): &(PathBuf, &Key)| {
@@ -442,8 +442,8 @@ impl Publication {
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }
 
-    /// A fragment may be removed when it has been out of the list for as long as the list was, and its own
-    /// duration (RFC 8216 6.2.2), in media time.
+    /// Takes a fragment that has left the playlist. It is removed when it has been out of it for the length of the playlist and its
+    /// own duration (RFC 8216 6.2.2), in media time.
     fn retire(&mut self, fragment: &Fragment) {
         if self.settings.cleanup == Cleanup::Remove {
             let until = self.until(fragment.duration);

@@ -1,5 +1,5 @@
-//! Room in memory for the files of one stream. The limit is kept before anything is written: room is made first, and what does not
-//! fit is not written.
+//! Room in memory for the files of one stream. Room is made before anything is written, so `hls_memory_size` always holds; what
+//! finds no room is not written.
 
 use std::io;
 use std::mem;
@@ -35,15 +35,15 @@ impl Publication {
         memory.append(&extent, &[], kept as u64)
     }
 
-    /// Makes room in memory for what is about to be written: the oldest fragments of this stream are removed. It is an error if even
-    /// all of them are not enough; nothing is listed then.
+    /// Makes room for this growth: if need be, the oldest fragments of the stream are removed. It is an error if all of them are not
+    /// enough; nothing is listed then.
     pub(super) fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
         let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
         let (limit, listed) = (limit as u64, self.playlist.len());
         let is_asked = growth.to > growth.from || memory.is_crowded();
         let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
         while !has_room && self.give_up_oldest(memory) {
-            // A shorter list is written first, while the longer one is still there.
+            // The shorter playlist is written while the longer one is still there.
             has_room = memory.make_room(limit, &self.owner, growth)
                 && (self.playlist.len() == listed || self.has_room_for_shorter_playlist(limit, memory));
         }
@@ -54,7 +54,7 @@ impl Publication {
         if has_room { Ok(()) } else { Err(no_room()) }
     }
 
-    /// Removes the oldest fragment: one that is retired, or else one that is listed. False if there is none.
+    /// Removes the oldest fragment, a retired one before those that are listed. False if there is none.
     fn give_up_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
         if !mem::replace(&mut self.has_warned.room, true) {
             log::warn!("{}: hls lists less than it should: hls_memory_size is used up", self.label());
@@ -68,7 +68,7 @@ impl Publication {
         self.remove_oldest(memory)
     }
 
-    /// Makes room for a list of fewer fragments beside the one in place. One of its tags may become longer.
+    /// Makes room for a playlist of fewer fragments beside the one in place. Its tags may be longer by a few bytes.
     fn has_room_for_shorter_playlist(&self, limit: u64, memory: &mut MemoryFiles) -> bool {
         let text = memory.get(&self.naming.playlist()).map_or(0, MemoryFile::len);
         let growth = memory.growth(None, text + ENTRY_BYTES);
@@ -87,7 +87,7 @@ impl Publication {
         }
     }
 
-    /// The most that is taken up by the list with one more fragment, its key and the master playlist, beside those in place.
+    /// The most memory that the playlist with one more fragment, a key and the master playlist take up, beside those in place.
     pub(super) fn room_for_playlists(&self, memory: &MemoryFiles) -> Growth {
         let path = self.naming.playlist();
         let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);

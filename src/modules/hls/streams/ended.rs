@@ -1,4 +1,4 @@
-//! The streams that have ended and whose lists are open or whose files are there. They are found by their claims.
+//! The streams that have ended and whose playlists are open or whose files are there, with the time of their next step.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use crate::modules::hls::playlist::found::Found;
 /// The state of a stream that has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Its list is open: the stream may come back.
+    /// Its playlist is open: the stream may come back.
     Open,
-    /// Its list says that the stream has ended, or never will.
+    /// Its playlist has its end, or never gets one.
     Ended,
-    /// These files are still to be removed, the playlist at last.
+    /// These files are still to be removed; the playlist is the last.
     Removing(Vec<PathBuf>),
 }
 
@@ -24,7 +24,7 @@ pub enum Stage {
 pub struct Ended {
     pub naming: Naming,
     pub stage: Stage,
-    /// The date of its playlist, if an earlier run wrote it: that may still be running.
+    /// The date of its playlist if an earlier run of the server wrote it, which may still be running.
     pub written: Option<SystemTime>,
     /// The time of its next step.
     step_at: Option<Instant>,
@@ -35,8 +35,8 @@ impl Ended {
         Self { naming, stage, written, step_at: None }
     }
 
-    /// Adds EXT-X-ENDLIST to the list; returns the duration that it lists.
-    pub fn end_list(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
+    /// Adds EXT-X-ENDLIST to the playlist; returns its duration.
+    pub fn end_playlist(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
         self.stage = Stage::Ended;
         let naming = &self.naming;
         let Ok(Some(found)) = Found::read(naming, files) else { return Duration::ZERO };
@@ -53,7 +53,8 @@ impl Ended {
         found.listed()
     }
 
-    /// Removes at most `most` of its files; true if none is left. A playlist that is not ours is not removed, nor what it names.
+    /// Removes at most `most` of its files; true if none is left. A playlist that is not this server's stays, with the files
+    /// that it names.
     pub fn remove(&mut self, files: &mut Files<'_>, most: usize) -> bool {
         if !matches!(self.stage, Stage::Removing(_)) {
             self.stage = Stage::Removing(files_of(&self.naming, files));
@@ -64,8 +65,8 @@ impl Ended {
     }
 }
 
-/// The files of a stream: what its playlist names, what a crash has left half written, and the playlist. It is the last, so
-/// that a server that is killed meanwhile finds the rest.
+/// The files of a stream: those that its playlist names, the hidden ones of a crash, and the playlist. It is the last, so that a
+/// server that is killed meanwhile finds the rest.
 fn files_of(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
     let Ok(found) = Found::read(naming, files) else { return Vec::new() };
     let mut paths = found.map_or_else(Vec::new, |found| found.files(naming));
@@ -73,7 +74,7 @@ fn files_of(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
     paths
 }
 
-/// The streams that have ended and whose files wait for their removal. No two have a claim in common.
+/// The streams that have ended. No two have a claim in common.
 #[derive(Debug, Default)]
 pub struct EndedStreams {
     /// By token, so the oldest first.
@@ -83,9 +84,9 @@ pub struct EndedStreams {
     next_token: u64,
     /// The time of the next step of each stream, with its token; the nearest first.
     steps: BTreeSet<(Instant, u64)>,
-    /// The streams whose lists were open when they were taken.
+    /// The streams that were taken while their playlists were open.
     resumed: Vec<Naming>,
-    /// Below this token all have been hurried.
+    /// All below this token are to end early.
     hurried: u64,
 }
 
@@ -153,12 +154,12 @@ impl EndedStreams {
         Some(token)
     }
 
-    /// Takes the names of the streams whose lists were open when they were taken: nobody waits for them any more.
+    /// Takes the names of the streams whose playlists have been continued or removed while they were open.
     pub fn take_resumed(&mut self) -> Vec<Naming> {
         std::mem::take(&mut self.resumed)
     }
 
-    /// The token of the oldest stream that this has not returned yet: its files are to be removed early.
+    /// The token of the oldest stream that is not hurried yet; it is from now on.
     pub fn hurry(&mut self) -> Option<u64> {
         let (&token, _) = self.ended.range(self.hurried..).next()?;
         self.hurried = token.wrapping_add(1);

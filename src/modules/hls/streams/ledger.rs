@@ -1,6 +1,6 @@
-//! The ledger: a hidden file in each `hls_path` that names the streams which have files there, with a line for each that
-//! begins and each whose files are removed. A server that starts finds in it what an earlier run has left, so nothing is
-//! ever searched for or removed by its age. Names are percent-encoded there: each is one word of its line.
+//! The ledger: a hidden file in each `hls_path` with the names of the streams that have files there. A line is added when a
+//! stream begins, and when its files are removed. A server that starts finds in it which streams of an earlier run have left
+//! files; no folder is searched, and no file is removed by its age. Names are percent-encoded: each is one word.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -35,7 +35,7 @@ impl Entry {
         format!("{sign} {layout} {}\n", path::encode(&self.name))
     }
 
-    /// An entry and its sign; `None` for what a power cut has left of a line.
+    /// Reads a sign and an entry; `None` for anything else, such as half a line that a power cut has left.
     fn parse(line: &str) -> Option<(char, Self)> {
         let mut words = line.split(' ');
         let sign = words.next()?.parse().ok()?;
@@ -50,7 +50,7 @@ impl Entry {
     }
 }
 
-/// The ledger of one folder. A failure to write it is a line in the log: the media goes on.
+/// The ledger of one folder. A failure to write it is only logged.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
@@ -75,7 +75,7 @@ impl Ledger {
                 ledger.entries.remove(&entry);
             }
         }
-        // Behind a line that was cut off nothing can be added.
+        // Nothing can be added behind an incomplete line.
         let is_whole = text.is_empty() || text.ends_with('\n');
         ledger.stale = if is_whole { text.lines().count() - ledger.entries.len() } else { MAX_TEXT as usize };
         ledger
@@ -99,7 +99,7 @@ impl Ledger {
         }
     }
 
-    /// Writes the file again if somebody has removed it, but not where its folder is gone, too.
+    /// Writes the file again if somebody has removed it, unless its folder is gone, too.
     pub fn restore(&mut self) {
         let has_folder = self.path.parent().is_some_and(Path::is_dir);
         if !self.entries.is_empty() && has_folder && self.is_lost() {

@@ -1,4 +1,4 @@
-//! The streams that are being written. They are found by their claims: there may be thousands.
+//! The streams that are being written, found by the paths that they claim.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl LiveStreams {
         Some(naming)
     }
 
-    /// A claim that another stream than `own`, or a master playlist, has already.
+    /// A claim of these files that a stream or a master playlist has already; the streams `own` do not count.
     pub fn conflict(&self, naming: &Naming, own: &[StreamId]) -> Option<PathBuf> {
         let is_own = |stream: &StreamId| own.contains(stream);
         let is_others = |claim: &PathBuf| {
@@ -55,7 +55,7 @@ impl LiveStreams {
         naming.claims().into_iter().find(is_others)
     }
 
-    /// Whether another file has the path of a stream's master playlist, or other variants are in it.
+    /// Whether a stream has the path of a master playlist, or variants of other settings are in it.
     pub fn is_taken(&self, master: &Path, naming: &Naming) -> bool {
         let listed =
             self.masters.get(master).into_iter().flatten().filter_map(|stream| self.namings.get(stream));

@@ -1,5 +1,5 @@
-//! The streams that are being written and those that have ended. No two may have the same files; after the end of a stream its
-//! list is ended and its files are removed, also those of an earlier run of the server.
+//! The streams that are being written and those that have ended, so that no two have the same files. After the end of a stream
+//! its playlist gets its end and its files are removed, also those of an earlier run of the server.
 
 pub mod ended;
 pub mod ledger;
@@ -23,26 +23,26 @@ use ended::{Ended, EndedStreams, Stage};
 use ledger::{Entry, Ledger};
 use live::LiveStreams;
 
-/// The most streams that have ended and whose lists are open or whose files are there; beyond this, the files of the oldest are
-/// removed early.
+/// The most streams that have ended and whose playlists are open or whose files are there; beyond this, the oldest end and
+/// lose their files early.
 pub const MAX_ENDED: usize = 4096;
 
 /// The time between two steps of a removal.
 pub const NEXT_TURN: Duration = Duration::from_millis(1);
 
-/// The token of a stream that has ended, and the time until the next thing is to be done for it.
+/// The token of a stream that has ended, and the time until its next step: its playlist ends, or files are removed.
 pub type NextStep = (u64, Duration);
 
 #[derive(Debug, Default)]
 pub struct Streams {
     pub live: LiveStreams,
     pub ended: EndedStreams,
-    /// By folder, as far as files are removed there.
+    /// By folder, for applications that keep one.
     ledgers: HashMap<PathBuf, Ledger>,
 }
 
 impl Streams {
-    /// Finds the streams whose lists an earlier run has not ended, or whose files it has not removed.
+    /// Finds the streams of an earlier run whose playlists have no end yet, or whose files are still there.
     pub fn load_leftovers<'a>(&mut self, apps: impl Iterator<Item = &'a App>) -> Vec<NextStep> {
         let mut left = Vec::new();
         for app in apps.filter(|app| app.keeps_ledger()) {
@@ -55,7 +55,7 @@ impl Streams {
             for entry in ledger.entries() {
                 let settings = Settings { layout: entry.layout, ..Settings::clone(&app.settings) };
                 let naming = Naming::new(&root, &entry.name, &Rc::new(settings));
-                // Thousands of streams are in one folder, which is looked at once.
+                // One folder may have thousands of streams; its file system is examined once.
                 let naming = match &first {
                     Some(first) => naming.with_case_of(first),
                     None => first.insert(naming.with_case_checked()).clone(),
@@ -76,11 +76,11 @@ impl Streams {
             None => (Stage::Ended, removal_delay(&naming, listed)),
         };
         let written = disk::modified(&naming.playlist());
-        self.schedule(Ended::new(naming, stage, written), wait)
+        self.add_ended(Ended::new(naming, stage, written), wait)
     }
 
-    /// Starts to write a stream, unless another stream writes the same files. Files of an earlier stream of the name are not
-    /// removed any more: this one continues its playlist.
+    /// Begins to write a stream, unless another stream writes the same files. If an earlier stream of the name has left a
+    /// playlist, this one continues it.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -102,7 +102,7 @@ impl Streams {
                 log::error!("{label}: no hls master playlist: another stream is writing {master}");
                 naming = without_variants(&naming);
             }
-            // What is about to be removed has that name, too.
+            // A stream of that name may have ended and still have files.
             self.remove_ended(&master, &naming, outlet);
         }
         for claim in naming.claims() {
@@ -121,11 +121,11 @@ impl Streams {
         Ok(Segmenter::new(&app.settings, publication))
     }
 
-    /// A stream has ended, after its viewers have waited this time for its publisher.
+    /// Ends a stream whose publisher has been away for the time `waited`.
     pub fn end(&mut self, stream: StreamId, waited: Duration, memory: &mut MemoryFiles) -> Vec<NextStep> {
         let Some(naming) = self.live.take(stream) else { return Vec::new() };
         memory.end_owner(&naming.playlist());
-        // Without a wait, the segmenter ends the list.
+        // Without a wait, the segmenter has ended the playlist.
         let (stage, wait) = match open_for(&naming).filter(|wait| !wait.is_zero()) {
             Some(wait) => (Stage::Open, wait.saturating_sub(waited)),
             None => {
@@ -134,11 +134,11 @@ impl Streams {
                 (Stage::Ended, removal_delay(&naming, listed))
             }
         };
-        self.schedule(Ended::new(naming, stage, None), wait)
+        self.add_ended(Ended::new(naming, stage, None), wait)
     }
 
-    /// Schedules the next step for a stream that has ended, and for the oldest of too many.
-    fn schedule(&mut self, ended: Ended, wait: Duration) -> Vec<NextStep> {
+    /// Adds a stream that has ended. Returns its first step; also one of the oldest stream, if there are too many.
+    fn add_ended(&mut self, ended: Ended, wait: Duration) -> Vec<NextStep> {
         if ended.stage == Stage::Ended && ended.naming.settings().cleanup == Cleanup::Keep {
             self.remove_from_ledger(&ended.naming);
             return Vec::new();
@@ -148,8 +148,8 @@ impl Streams {
         oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
     }
 
-    /// Takes the next step for a stream that has ended, unless it has come back: ends its list, or removes some files. Returns the
-    /// time until the step after that.
+    /// Takes the next step for a stream that has ended, unless it has come back: ends its playlist, or removes some files.
+    /// Returns the time until the step after that.
     pub fn advance(&mut self, token: u64, outlet: &mut Outlet<'_>) -> Option<Duration> {
         let is_hurried = self.ended.is_hurried(token);
         let ended = self.ended.get_mut(token)?;
@@ -159,7 +159,7 @@ impl Streams {
             return Some(wait);
         }
         if ended.stage == Stage::Open {
-            let listed = ended.end_list(&mut files, wall);
+            let listed = ended.end_playlist(&mut files, wall);
             if naming.settings().cleanup == Cleanup::Keep {
                 self.ended.take(token);
                 self.remove_from_ledger(&naming);
@@ -176,7 +176,7 @@ impl Streams {
         None
     }
 
-    /// Whether a stream of these files has ended in this run, and its list is still open.
+    /// Whether a stream with these files has ended in this run, and its playlist is still open.
     fn is_awaited(&self, naming: &Naming) -> bool {
         let is_same = |ended: &Ended| ended.naming.playlist() == naming.playlist();
         let is_open = |ended: &Ended| ended.stage == Stage::Open && ended.written.is_none();
@@ -184,8 +184,8 @@ impl Streams {
         claims.iter().filter_map(|claim| self.ended.find(claim)).any(|ended| is_same(ended) && is_open(ended))
     }
 
-    /// Removes the files of a stream that has ended and has this claim, at once, unless a stream that begins goes on from
-    /// its playlist, or they are kept.
+    /// Removes the files of the ended stream that has this claim at once, unless the stream `by`, which begins, continues its
+    /// playlist, or `hls_cleanup` is off.
     fn remove_ended(&mut self, claim: &Path, by: &Naming, outlet: &mut Outlet<'_>) {
         let Some(mut ended) = self.ended.take_claim(claim) else { return };
         if ended.naming.playlist() == by.playlist() {
@@ -193,20 +193,20 @@ impl Streams {
         }
         if ended.naming.settings().cleanup == Cleanup::Keep {
             let mut files = Files::of(ended.naming.settings().storage, outlet.memory);
-            ended.end_list(&mut files, outlet.now.wall);
+            ended.end_playlist(&mut files, outlet.now.wall);
             return self.remove_from_ledger(&ended.naming);
         }
         self.remove_all(ended, outlet);
     }
 
-    /// Removes all that a stream has left.
+    /// Removes all files of a stream.
     pub fn remove_all(&mut self, mut ended: Ended, outlet: &mut Outlet<'_>) {
         let mut files = Files::of(ended.naming.settings().storage, outlet.memory);
         ended.remove(&mut files, usize::MAX);
         self.remove_rest(&ended.naming, &mut files, outlet.now.wall);
     }
 
-    /// Removes the folders of a stream whose files are gone, and what the master playlist and the ledger say of it.
+    /// Removes the folders of a stream whose files have been removed, and its entries in the master playlist and the ledger.
     fn remove_rest(&mut self, naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
         if matches!(files, Files::Disk) {
             for folder in naming.own_folders() {
@@ -239,7 +239,7 @@ impl Streams {
     }
 }
 
-/// The time to wait if an earlier run still writes a stream that it has left.
+/// The time to wait if the playlist has changed since the start: an earlier run of the server is still writing it.
 fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duration> {
     let (naming, before) = (&ended.naming, ended.written?);
     let written = disk::modified(&naming.playlist());
@@ -252,15 +252,15 @@ fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duratio
     Some(removal_delay(naming, found.map_or(Duration::ZERO, |found| found.listed())))
 }
 
-/// The time between the end of a stream, whose playlist lists so much, and the removal of its files. Those who wait for the
-/// stream must have seen the end of its list.
+/// The time between the end of a stream and the removal of its files. `listed` is the duration of its playlist. Players must
+/// have seen the end of the playlist before.
 fn removal_delay(naming: &Naming, listed: Duration) -> Duration {
     let settings = naming.settings();
-    let until_told = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
-    settings.removal_delay().max(listed.saturating_mul(2)).max(until_told)
+    let until_end = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
+    settings.removal_delay().max(listed.saturating_mul(2)).max(until_end)
 }
 
-/// The time between the end of a stream and the end of its list; `None` if the list is never ended.
+/// The time between the end of a stream and the end of its playlist; `None` if that is never written.
 fn open_for(naming: &Naming) -> Option<Duration> {
     match naming.settings().ending {
         Ending::After(wait) => Some(wait),
@@ -268,8 +268,8 @@ fn open_for(naming: &Naming) -> Option<Duration> {
     }
 }
 
-/// The same for a list that an earlier run has left. Where `hls_endlist` is 0, encoders have until the removal of the files to
-/// come back after a restart.
+/// The same for a playlist of an earlier run. Where `hls_endlist` is 0, encoders have until the removal of the files to come
+/// back after a restart.
 fn open_after_restart(naming: &Naming) -> Option<Duration> {
     let settings = naming.settings();
     match open_for(naming) {
@@ -283,7 +283,7 @@ fn entry(naming: &Naming) -> Entry {
     Entry { layout: naming.settings().layout, name: naming.name().to_owned() }
 }
 
-/// The same stream, which goes on with its list whatever `hls_continuous` says.
+/// The same stream, continuing its playlist whatever `hls_continuous` says.
 fn continuing(naming: &Naming) -> Naming {
     let settings = Settings { continuation: Continuation::Continue, ..Settings::clone(naming.settings()) };
     naming.with_settings(&Rc::new(settings))
