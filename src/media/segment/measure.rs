@@ -1,5 +1,5 @@
-//! What is advertised of a stream, in a master playlist or a manifest: codecs and picture as its headers have them, bit
-//! rates and frame rate as measured over the segments.
+//! The attributes of a stream in a master playlist or a manifest: codecs and resolution by its headers, bit rates and
+//! frame rate as measured over the segments.
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use crate::media::pictures::Configuration;
 use crate::media::rfc6381::codec_string;
 use crate::media::segment::tracks::AudioTrack;
 
-/// A measured value is advertised anew when it has moved by one part in this many; a master playlist is not
+/// A measured value is advertised anew when it has changed by one part in this many, so that a master playlist is not
 /// written with each segment.
 const STEADY: u32 = 10;
 /// The newest segments over which the frame rate is measured. One alone may hold a single picture.
 const MEASURED: usize = 8;
 
-/// What the headers of a stream say of its tracks.
+/// The tracks of a stream by their headers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Description {
     /// As RFC 6381 has it: one for each track, with commas.
@@ -46,10 +46,10 @@ pub struct Listed {
     pub duration: u64,
 }
 
-/// What a master playlist says of a stream.
+/// The attributes of a stream in a master playlist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advertised {
-    /// What the headers say, with the frame rate that was measured where another one came.
+    /// By the headers, but with the frame rate that was measured if it differs.
     pub description: Description,
     /// Bits a second of the densest stretch.
     pub bandwidth: u64,
@@ -71,8 +71,8 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// Takes in the newest segment, in which `frames` pictures were written; true if what is to be advertised has changed.
-    /// `listed` has the newest segment first, `target` is the target duration in milliseconds.
+    /// Takes in the newest segment, which has `frames` pictures; true if the attributes have changed. `listed` has the
+    /// newest segment first, `target` is the target duration in milliseconds.
     pub fn take(
         &mut self,
         listed: impl Iterator<Item = Listed> + Clone,
@@ -102,12 +102,12 @@ impl Measure {
         true
     }
 
-    /// What is to be advertised; none before the first segment.
+    /// The attributes; none before the first segment.
     pub fn advertised(&self) -> Option<&Advertised> {
         self.advertised.as_ref()
     }
 
-    /// Whether what was advertised still holds.
+    /// Whether the attributes that were advertised still hold.
     fn agrees(&self, advertised: &Advertised, description: &Description, average: u64) -> bool {
         let Advertised { description: before, bandwidth, average_bandwidth } = advertised;
         self.peak <= *bandwidth
@@ -116,7 +116,8 @@ impl Measure {
             && is_near_rate(description.frame_rate, before.frame_rate)
     }
 
-    /// The header's rate if that is what comes, or what comes. Less than two pictures have no rate.
+    /// The header's rate if it agrees with the measured one, else the measured one. Less than two pictures have no
+    /// rate.
     fn frame_rate(&self) -> Option<f64> {
         self.description.resolution?;
         let sum =
@@ -132,8 +133,8 @@ impl Measure {
     }
 }
 
-/// The peak segment bit rate (RFC 8216 4.3.4.2) of the stretches that end with the newest segment and
-/// last half a target duration to one and a half; of all there is, if that is less.
+/// The peak segment bit rate (RFC 8216 4.3.4.2): of all runs of segments that end with the newest one and last half a
+/// target duration to one and a half, or of all segments, if they are shorter.
 fn densest(listed: impl Iterator<Item = Listed>, target: u64) -> u64 {
     let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2);
     let (mut bits, mut milliseconds, mut peak) = (0u64, 0u64, 0);
@@ -162,7 +163,7 @@ fn rate(bits: u64, milliseconds: u64) -> u64 {
     bits.saturating_mul(1000) / milliseconds.max(1)
 }
 
-/// To two digits, so that a little more than before is not advertised anew.
+/// Rounds up to two digits, so that a slightly higher rate is not advertised anew.
 fn round_up(rate: u64) -> u64 {
     let unit = 10u64.pow(rate.max(1).ilog10().saturating_sub(1));
     rate.div_ceil(unit).saturating_mul(unit)

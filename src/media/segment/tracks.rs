@@ -1,5 +1,5 @@
-//! The tracks of a stream, as its headers and frames describe them. Of what a transport stream cannot carry, the log has a
-//! line for each track.
+//! The tracks of a stream, as its headers and frames describe them. Of what a transport stream cannot carry, the log
+//! has a line for each track.
 
 use std::mem;
 
@@ -36,8 +36,8 @@ impl AudioTrack {
         }
     }
 
-    /// The frame as it is written into a packet; `None` if it cannot be, or is not of this track. `parsed` are the headers
-    /// of the frame itself.
+    /// The frame as it is written into a packet; `None` if it cannot be, or is not of this track. `parsed` are the
+    /// headers of the frame itself.
     pub fn elementary(self, frame: &Frame, parsed: Option<ParsedAudio>) -> Option<AudioFrame<'_>> {
         let (timestamp, body) = (frame.timestamp, frame.body());
         let (head, body, samples) = match (self, parsed) {

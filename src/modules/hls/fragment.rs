@@ -6,7 +6,8 @@ use crate::engine::{Growth, MemoryFiles};
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::{Draft, Files};
 
-/// Bytes that are gathered before they are written. The capacity of a buffer is no more than this after a large key frame.
+/// Bytes that are gathered before they are written. The capacity of a buffer is no more than this after a large key
+/// frame.
 const BUFFER: usize = 64 * 1024;
 
 /// The file of a fragment being written.

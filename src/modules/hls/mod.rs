@@ -1,8 +1,9 @@
-//! HLS: live streams as MPEG-TS fragments and playlists, in a folder for any web server, or in memory for this server's HTTP.
+//! HLS: live streams as MPEG-TS fragments and playlists, in a folder for any web server, or in memory for this server's
+//! HTTP.
 //!
-//! This file has the hooks and timers. [`Streams`] decides which stream may write which files, and what is done with the files
-//! after its end. Each stream has a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults of directives are
-//! those of nginx-rtmp.
+//! This file has the hooks and timers. [`Streams`] decides which stream may write which files, and what is done with
+//! the files after its end. Each stream has a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults
+//! of directives are those of nginx-rtmp.
 
 mod files;
 mod fragment;
@@ -162,7 +163,8 @@ impl Hls {
         self.streams.advance(token, outlet)
     }
 
-    /// Sets the times of these steps, and the timer of the nearest of all. Streams that have come back are no longer awaited.
+    /// Sets the times of these steps, and the timer of the nearest of all. Streams that have come back are no longer
+    /// awaited.
     fn schedule(&mut self, cx: &mut Ctx, steps: impl IntoIterator<Item = NextStep>) {
         let ended = &mut self.streams.ended;
         for naming in ended.take_resumed() {
@@ -212,8 +214,8 @@ impl Hls {
         }
     }
 
-    /// Whether the folders of an application's streams are in a folder with files of streams: another application's, or master
-    /// playlists of its own.
+    /// Whether the folders of an application's streams are in a folder with files of streams: another application's, or
+    /// master playlists of its own.
     fn has_mixed_folders(&self, app: &App) -> bool {
         let folders = app.folders();
         self.apps

@@ -1,9 +1,9 @@
-//! Pauses and dates. A stream's times are on one line, on which none goes back within its track; what is left
-//! to see here is where nothing has come for long, which is a discontinuity, and when it all was.
+//! Pauses and dates. The timestamps of a track never decrease. A pause, which is a long step between two of them, is a
+//! discontinuity. Dates are the wall clock of timestamps.
 
 use std::time::Duration;
 
-/// The most audio frames kept out around a pause while the other track has not come to its end.
+/// The most audio frames that are held or dropped at a pause before the pictures have passed it.
 const MAX_STRAY: u32 = 64;
 
 /// Finds pauses of one track.
@@ -22,12 +22,12 @@ impl PauseDetector {
         Self { max_step, latest: None, steps: [0; 2] }
     }
 
-    /// True if there is a pause before `timestamp`.
+    /// Whether there is a pause before `timestamp`.
     pub fn pauses_before(&self, timestamp: u64) -> bool {
         self.latest.is_some_and(|latest| timestamp > latest.saturating_add(self.max_step))
     }
 
-    /// The shorter of the last two steps in milliseconds, so that a hiccup is none; 0 if it is not known.
+    /// The shorter of the last two steps in milliseconds, so that one late frame does not count; 0 if it is not known.
     pub fn step(&self) -> u64 {
         let [last, before] = self.steps;
         last.min(before)
@@ -42,9 +42,8 @@ impl PauseDetector {
     }
 }
 
-/// The dates of a stream's times. The two are brought together where a
-/// stream begins and behind pauses, and run on from there at the publisher's pace, so that dates
-/// agree with durations.
+/// The dates of a stream's timestamps. The wall clock is read where a stream begins and behind pauses; from there on
+/// dates follow the timestamps, so that they agree with durations.
 #[derive(Debug, Default)]
 pub struct Dates {
     /// Milliseconds from media time to the time since 1970.
@@ -52,7 +51,7 @@ pub struct Dates {
 }
 
 impl Dates {
-    /// A frame of that time has come, and it is now so long after 1970.
+    /// Notes that a frame of that time has come at `wall`, the time since 1970.
     pub fn see(&mut self, timestamp: u64, wall: Duration) {
         if self.offset.is_none() {
             let (wall, timestamp) = (i64::try_from(wall.as_millis()).ok(), i64::try_from(timestamp).ok());
@@ -60,7 +59,7 @@ impl Dates {
         }
     }
 
-    /// The two are to be brought together again.
+    /// The next frame sets the dates again.
     pub fn restart(&mut self) {
         *self = Self::default();
     }
@@ -77,14 +76,14 @@ impl Dates {
 pub enum Passage {
     /// Write it.
     Pass,
-    /// Keep it: it is behind a pause whose other side the picture has not come to.
+    /// Keep it: it is behind a pause that the pictures have not passed.
     Early,
-    /// Drop it: it is before a pause behind which the picture is.
+    /// Drop it: it is before a pause that the pictures have passed.
     Late,
 }
 
-/// Holds audio back around a pause. The tracks never come to its end in the same frame, and a segment must not
-/// hold times of both sides: video decides where the cut is, audio that is early waits for it, and what is late is
+/// Holds audio back around a pause. The two tracks do not pass it at the same time, and a segment must not have times
+/// of both sides. The pictures decide where the cut is; audio that is early waits for it, and audio that is late is
 /// dropped.
 #[derive(Debug)]
 pub struct AudioGate {
@@ -107,7 +106,7 @@ impl AudioGate {
         Self { clock: PauseDetector::new(max_step), state: Gate::Open }
     }
 
-    /// Video goes on behind a pause at that time, in a new segment. Audio may have had none.
+    /// Notes that pictures continue behind a pause at that time, in a new segment. Audio may have had no pause.
     pub fn resume_video(&mut self, timestamp: u64) {
         self.state = match self.state {
             Gate::Early(_) => Gate::Open,
@@ -116,12 +115,12 @@ impl AudioGate {
         };
     }
 
-    /// True if audio is on the same side of a pause as video, as far as it has come.
+    /// Whether audio and pictures are on the same side of any pause.
     pub fn is_open(&self) -> bool {
         self.state == Gate::Open
     }
 
-    /// Judges the next audio frame. A track that stays behind is let through after `MAX_STRAY` frames.
+    /// Judges the next audio frame. After `MAX_STRAY` frames all pass.
     pub fn judge(&mut self, timestamp: u64) -> Passage {
         let pauses = self.clock.pauses_before(timestamp);
         self.clock.take(timestamp);
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_that_goes_on_first_waits_for_video() {
+    fn audio_that_passes_a_pause_first_waits_for_video() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(
             (gate.judge(0), gate.judge(1_000_000), gate.judge(1_000_021)),
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_that_goes_on_last_is_left_out_until_then() {
+    fn audio_that_passes_a_pause_last_is_dropped_until_then() {
         let mut gate = AudioGate::new(10_000);
         assert_eq!(gate.judge(0), Passage::Pass);
         gate.resume_video(1_000_000);

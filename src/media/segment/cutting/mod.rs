@@ -1,4 +1,4 @@
-//! What the decision where a segment ends is made from: key frames, pauses, and how often pictures come.
+//! The basis for the decision where a segment ends: key frames, pauses, and the time between pictures.
 
 pub mod clock;
 pub mod slicer;
@@ -8,8 +8,8 @@ use std::mem;
 use crate::media::segment::cutting::clock::{AudioGate, PauseDetector};
 use crate::media::segment::cutting::slicer::{Lengths, Slicer};
 
-/// The longest time from one picture to the next, in milliseconds, that is waited for before a target duration is
-/// advertised, and that is no pause.
+/// The longest time from one picture to the next, in milliseconds, that is no pause. A target duration is not
+/// advertised before the second picture, unless it takes longer than this.
 pub const SLOWEST: u64 = 15_000;
 
 /// Finds key frames, pauses and the pace of a stream.
@@ -43,7 +43,8 @@ impl Cutting {
         }
     }
 
-    /// Takes what is known of the pictures with which the stream begins.
+    /// Takes the results of probing: the time from the first picture to the second, and whether the second is a key
+    /// frame.
     pub fn begin(&mut self, first_step: Option<u64>, has_keys_only: bool) {
         self.first_step = first_step.unwrap_or(0);
         self.was_key = has_keys_only;
@@ -58,12 +59,12 @@ impl Cutting {
         self.has_keys_only = mem::replace(&mut self.was_key, is_key) && is_key;
     }
 
-    /// Whether all pictures are key frames, as far as the last two tell.
+    /// Whether all pictures are key frames, judging by the last two.
     pub fn has_keys_only(&self) -> bool {
         self.has_keys_only
     }
 
-    /// From picture to picture, in milliseconds; 0 if that is not known.
+    /// The time from picture to picture in milliseconds; 0 if it is not known.
     pub fn step(&self) -> u64 {
         match self.pauses.step() {
             0 => self.first_step,

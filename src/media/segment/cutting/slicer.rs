@@ -1,23 +1,24 @@
-//! Where segments end: at key frames, as long as those come in time for the target duration.
+//! Decides where segments end: at key frames, if those come in time for the target duration.
 
-/// The shortest segment of a fast start, in milliseconds. Chromium's own player reads a shorter one that is the
-/// last of a list a second time, and stops.
+/// The shortest segment of a fast start, in milliseconds. If the last segment of a list is shorter, Chromium's own
+/// player reads it a second time, and stops.
 const SHORTEST: u64 = 1000;
-/// The same for the first of a list, with which alone that player does not begin. Some streams have key frames
-/// only.
+/// The same for the first segment of a list, since that player begins with no single one. There is a limit for streams
+/// that have key frames only.
 const FIRST: u64 = 500;
-/// The fewest pictures of a segment, as long as its length allows. hls.js cannot know how long the only one of a segment
-/// is shown, and Chromium's own player keeps the newest six of all back.
+/// The fewest pictures of a segment, unless it becomes too long. hls.js cannot know how long the only picture of a
+/// segment is shown, and Chromium's own player holds back the newest six pictures of all.
 const FEWEST: u64 = 6;
-/// A segment should have so many more pictures where these last no longer than so many milliseconds: Chromium's own player
-/// begins with those of the first segment then. Once it has 10 s it fetches no more, though too few for its decoder.
+/// A segment should have this many pictures more, if these take no longer than this time in milliseconds. Then
+/// Chromium's own player can begin with those of the first segment. With 10 s of media it fetches no more, even if its
+/// decoder needs more pictures.
 const MORE: u64 = 2;
 const MORE_TIME: u64 = 9000;
-/// Pictures that are so far apart, in milliseconds, come seldom.
+/// The least time from picture to picture, in milliseconds, that counts as slow.
 const SLOW: u64 = 2000;
-/// The longest segment of such pictures, in milliseconds: six that are 10 s apart need so much, and a bit more.
+/// The longest segment of slow pictures, in milliseconds: enough for six that are 10 s apart.
 const LONGEST_SLOW: u64 = 75_000;
-/// The period of the publisher's timestamps, 32 bits of milliseconds. The streams' own begin one turn up.
+/// The period of the publisher's timestamps, 32 bits of milliseconds. Those of a stream begin at one period.
 pub const TURN: u64 = 1 << 32;
 
 /// The lengths that segments are to have.
@@ -25,7 +26,7 @@ pub const TURN: u64 = 1 << 32;
 pub struct Lengths {
     /// A segment ends at the first key frame after this time, in milliseconds.
     pub wanted: u64,
-    /// A segment ends here without a key frame, in milliseconds; never below `wanted`.
+    /// A segment ends after this time without a key frame, in milliseconds; never below `wanted`.
     pub longest: u64,
     /// The time that is compared with `wanted`.
     pub slicing: Slicing,
@@ -65,19 +66,19 @@ pub enum Boundary {
 /// The segment that could end.
 #[derive(Debug, Clone, Copy)]
 pub struct Slice {
-    /// Its length up to there, in milliseconds.
+    /// Its duration up to that frame, in milliseconds.
     pub duration: u64,
-    /// True if it begins with a key frame, or needs none.
+    /// Whether it begins with a key frame, or needs none.
     pub is_independent: bool,
     /// Frames of the leading track in it.
     pub frames: u64,
-    /// From one frame to the next, in milliseconds.
+    /// The time from one frame to the next, in milliseconds.
     pub step: u64,
-    /// The longest it may become, in milliseconds, once a target duration is advertised.
+    /// Its longest duration in milliseconds, once a target duration is advertised.
     pub longest: Option<u64>,
-    /// True as long as players cannot start, see [`Pace::Fast`].
+    /// Whether players cannot start yet, see [`Pace::Fast`].
     pub is_early: bool,
-    /// True if no segment is listed yet.
+    /// Whether no segment is listed yet.
     pub is_first: bool,
 }
 
@@ -87,7 +88,7 @@ pub struct Slicer {
     lengths: Lengths,
     /// The time of the last key frame.
     last_key: Option<u64>,
-    /// From one key frame to the next: the longer of the last two times.
+    /// The longer of the last two times between key frames, in milliseconds, and the last one.
     interval: u64,
     previous: u64,
 }
@@ -98,7 +99,7 @@ impl Slicer {
         Self { lengths, last_key: None, interval: 0, previous: 0 }
     }
 
-    /// True if a segment should end before the frame with that timestamp.
+    /// Whether a segment should end before the frame with that timestamp.
     pub fn ends(&self, boundary: Boundary, timestamp: u64, slice: &Slice) -> bool {
         let Slice { duration, longest, .. } = *slice;
         let would_be = |more: u64| longest.is_some_and(|longest| duration.saturating_add(more) > longest);
@@ -108,24 +109,24 @@ impl Slicer {
             _ if slice.is_early && self.lengths.pace == Pace::Fast => duration >= self.shortest(slice),
             _ => self.is_long_enough(timestamp, duration),
         };
-        // What begins without a key frame ends at one.
-        let mends = boundary == Boundary::Key
+        // A segment that begins without a key frame ends at the next one.
+        let is_next_key = boundary == Boundary::Key
             && !slice.is_independent
             && !self.is_sparse(slice)
             && duration >= self.shortest(slice);
         // The next key frame would come too late.
         let too_late = boundary == Boundary::Key && would_be(self.interval.max(self.since_key(timestamp)));
-        is_enough || mends || too_late || duration >= self.longest_wait(slice) || would_be(slice.step)
+        is_enough || is_next_key || too_late || duration >= self.longest_wait(slice) || would_be(slice.step)
     }
 
-    /// The longest that a segment may become, in milliseconds, before a target duration is advertised, and while no key
-    /// frame comes at which it could end.
+    /// The longest duration of a segment in milliseconds, before a target duration is advertised and while no key frame
+    /// comes.
     pub fn longest_wait(&self, slice: &Slice) -> u64 {
         if slice.step >= SLOW { self.lengths.longest.max(LONGEST_SLOW) } else { self.lengths.longest }
     }
 
-    /// The longest that segments will be, in milliseconds, if the first is `duration` long: a bit more where pictures come
-    /// seldom, and at other times than expected.
+    /// The longest expected duration of segments in milliseconds, if the first is `duration` long. Slow pictures may
+    /// come later than expected.
     pub fn expected_with(&self, duration: u64, step: u64) -> u64 {
         let slack = if step >= SLOW { step / 2 } else { 0 };
         self.expected().max(duration.saturating_add(slack))
@@ -139,17 +140,17 @@ impl Slicer {
         }
     }
 
-    /// The shortest segment that may be the last in the list for a while, in milliseconds.
+    /// The shortest segment, in milliseconds, that may be the last of a list for a while.
     pub fn shortest_last(&self) -> u64 {
         self.lengths.wanted.min(SHORTEST)
     }
 
-    /// The shortest that the first segment of a list may be, in milliseconds.
+    /// The shortest first segment of a list, in milliseconds.
     pub fn shortest_first(&self) -> u64 {
         self.lengths.wanted.min(FIRST)
     }
 
-    /// A key frame has come.
+    /// Takes in a key frame.
     pub fn key(&mut self, timestamp: u64) {
         let interval = self.since_key(timestamp);
         self.interval = interval.max(self.previous);
@@ -157,13 +158,13 @@ impl Slicer {
         self.last_key = Some(timestamp);
     }
 
-    /// Times begin anew.
+    /// Begins anew behind a discontinuity.
     pub fn restart(&mut self) {
         self.last_key = None;
     }
 
-    /// True if the segment should have more pictures before it ends at a key frame: too few, or few enough for those up
-    /// to the next key frame.
+    /// Whether the segment should have more pictures before it ends at a key frame: it has too few, or few enough for
+    /// those up to the next key frame.
     fn is_sparse(&self, slice: &Slice) -> bool {
         let step = slice.step.max(1);
         let with_next = slice.frames.saturating_add(self.interval.div_ceil(step));

@@ -1,28 +1,28 @@
-//! When pictures are decoded. Some encoders say how much later than decoded each picture is shown without the offset
-//! that B pictures need: for those it is less than zero. A transport stream cannot say so. All pictures of the track
-//! are decoded earlier instead, and presentation times stay what they are.
+//! The decoding times of pictures. Some encoders leave out the offset that B pictures need, so their composition times
+//! are below zero, which a transport stream cannot express. Then all pictures of the track are decoded earlier, and
+//! presentation times stay as they are.
 
 use crate::media::Frame;
 
-/// The most that pictures are decoded earlier, in milliseconds: as much as one picture a second may need.
+/// The largest offset in milliseconds: enough for one picture a second.
 const MAX_OFFSET: u64 = 2000;
-/// The most pictures that are looked at first: H.264 and H.265 let no more wait for their turn.
+/// The most pictures that are examined first: H.264 and H.265 reorder no more.
 const MAX_PICTURES: u32 = 16;
-/// The fewest of them, and for how long they are looked at, in milliseconds, where there are more.
+/// The fewest pictures that are examined, and the shortest time, in milliseconds.
 const MIN_PICTURES: u32 = 4;
 const MIN_TIME: u64 = 500;
 
-/// How much earlier than the publisher says the pictures of a track are decoded.
+/// The time by which the pictures of a track are decoded earlier than the publisher says.
 #[derive(Debug, Default)]
 pub struct DecodingOffset {
     /// The timestamps of the first picture and of the last one.
     timestamps: Option<(u64, u64)>,
     pictures: u32,
-    /// The encoder knows the offset: its first picture is shown later than it is decoded.
-    is_told: bool,
-    /// Some picture is not shown when it is decoded.
+    /// Whether the encoder adds an offset: its first picture is shown later than it is decoded.
+    has_own: bool,
+    /// Whether any picture is not shown when it is decoded.
     is_reordered: bool,
-    /// The first pictures have been looked at, and the offset is in use.
+    /// Whether the first pictures have been examined, and the offset is in use.
     is_settled: bool,
     /// The largest composition time.
     largest: u64,
@@ -30,12 +30,12 @@ pub struct DecodingOffset {
 }
 
 impl DecodingOffset {
-    /// Takes a picture in, from the first key frame on; true if the offset has grown.
+    /// Examines a picture, from the first key frame on; true if the offset has grown.
     pub fn see(&mut self, frame: &Frame) -> bool {
         if self.pictures == 0 && !frame.is_video_key() {
             return false;
         }
-        self.is_told |= self.pictures == 0 && frame.composition_time > 0;
+        self.has_own |= self.pictures == 0 && frame.composition_time > 0;
         self.is_reordered |= frame.composition_time != 0;
         let (first, last) = self.timestamps.unwrap_or((frame.timestamp, u64::MAX));
         self.pictures = self.pictures.saturating_add(u32::from(frame.timestamp != last));
@@ -46,29 +46,29 @@ impl DecodingOffset {
         has_grown
     }
 
-    /// The offset that a picture needs, or those that are decoded behind it and shown before it. Where the encoder does
-    /// not know the offset, these may be shown earlier than decoded by as much as that picture is later.
+    /// The offset for a picture, and for those that are decoded after it and shown before it. If the encoder adds no
+    /// offset, these may have composition times as far below zero as that of this picture is above.
     fn needed(&mut self, composition_time: i64) -> u64 {
         let below = composition_time.min(0).unsigned_abs();
         let above = composition_time.max(0).unsigned_abs();
         let more = above.saturating_sub(self.largest);
         self.largest = self.largest.max(above);
-        let is_foreseen = self.is_settled && !self.is_told && more > 0;
+        let is_foreseen = self.is_settled && !self.has_own && more > 0;
         if is_foreseen { self.offset.saturating_add(more) } else { below }
     }
 
-    /// True if enough has come for the first picture to be decoded as early as those behind it: one where the encoder
-    /// knows the offset, two where pictures are shown when they are decoded.
+    /// Whether enough pictures have come to know the offset: one if the encoder adds its own, two if pictures are shown
+    /// when they are decoded.
     pub fn is_known(&self) -> bool {
         let elapsed = self.timestamps.map_or(0, |(first, last)| last.saturating_sub(first));
         self.pictures == 0
-            || self.is_told
+            || self.has_own
             || self.pictures > 1 && !self.is_reordered
             || self.pictures >= MIN_PICTURES && elapsed >= MIN_TIME
             || self.pictures >= MAX_PICTURES
     }
 
-    /// The first pictures have been looked at.
+    /// Ends the examination of the first pictures.
     pub fn settle(self) -> Self {
         Self { is_settled: true, ..self }
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_the_encoder_knows_is_believed() {
+    fn an_offset_of_the_encoder_is_believed() {
         let (pictures, mut offset) = looked_at(40, [80].into_iter());
         assert_eq!((pictures, offset.milliseconds()), (1, 0));
         for (composition_time, needed) in [(200, 0), (0, 0), (40, 0), (-40, 40), (240, 40), (-20, 40)] {

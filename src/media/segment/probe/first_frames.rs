@@ -1,10 +1,10 @@
-//! Frames that an output holds until it has the first picture it can begin with.
+//! The frames that an output holds until the first picture with which it can begin.
 
 use std::rc::Rc;
 
 use crate::media::Frame;
 
-/// The most that is held before no picture is waited for any more.
+/// The limits of the wait for the first picture.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The longest wait in milliseconds: of media or of the clock, as the output counts.
@@ -13,11 +13,11 @@ pub struct Limits {
     pub frames: usize,
     /// Bytes, with the cost of each frame.
     pub bytes: usize,
-    /// Bytes that a held frame takes up beside its payload.
+    /// The bytes of a held frame beside its payload.
     pub cost: usize,
 }
 
-/// Frames that are held, each with what the output knows of it.
+/// Frames that are held, each with facts of the output.
 #[derive(Debug)]
 pub struct FirstFrames<T> {
     limits: Limits,
@@ -43,12 +43,12 @@ impl<T> FirstFrames<T> {
         self.bytes
     }
 
-    /// True if no picture is waited for any more, after so many milliseconds.
+    /// Whether the wait is over after so many milliseconds.
     pub fn is_over(&self, waited: u64) -> bool {
         waited >= self.limits.time || self.is_full()
     }
 
-    /// True if there is no room for more frames.
+    /// Whether there is no room for more frames.
     pub fn is_full(&self) -> bool {
         self.frames.len() >= self.limits.frames || self.bytes >= self.limits.bytes
     }

@@ -1,5 +1,5 @@
-//! Probing: the first frames of a stream wait until it is known which tracks there are, how often a picture comes, and when
-//! pictures are decoded.
+//! Probing: the first frames of a stream are held until its tracks, the time between pictures and their decoding times
+//! are known.
 
 pub mod decoding;
 pub mod first_frames;
@@ -12,11 +12,11 @@ use crate::media::segment::probe::decoding::DecodingOffset;
 use crate::media::segment::probe::first_frames::{FirstFrames, Limits};
 use crate::media::segment::tracks::Content;
 
-/// A track of which nothing has come is waited for so long, in milliseconds of media.
+/// The longest wait for a track of which nothing has come, in milliseconds of media.
 const MAX_TIME: u64 = 1000;
-/// The pictures of a track whose header has come are waited for so long.
+/// The longest wait for the pictures of a track whose header has come.
 const LIMITS: Limits = Limits { time: 5000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
-/// More than what a frame without a payload takes up while it waits, here or as early audio.
+/// More than the memory of a waiting frame without its payload, here or as early audio.
 const FRAME_COST: usize = 768;
 
 /// Bytes that a frame takes up while it waits.
@@ -24,29 +24,29 @@ pub fn cost(frame: &Frame) -> usize {
     frame.payload().len().saturating_add(FRAME_COST)
 }
 
-/// How much is known of the tracks.
+/// The knowledge of the tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// There may be another one.
     Some,
     /// All are known.
     All,
-    /// A video header has come, and no picture.
+    /// There is video, of which the header has come, and no picture.
     Announced,
 }
 
-/// The first frames of a stream, and what they tell.
+/// The first frames of a stream, and the facts that they show.
 #[derive(Debug)]
 pub struct Probe {
     frames: FirstFrames<Content>,
     /// The first timestamp of video and of audio.
     first: [Option<u64>; 2],
-    /// Milliseconds for which one of them has waited.
+    /// Milliseconds since the first frame of either.
     waited: u64,
     decoding: DecodingOffset,
     /// The timestamp of the first key frame.
     key: Option<u64>,
-    /// Milliseconds from there to the next picture, and whether that is a key frame, too.
+    /// Milliseconds from it to the next picture, and whether that is a key frame, too.
     step: Option<u64>,
     has_keys_only: bool,
 }
@@ -56,11 +56,11 @@ pub struct Probe {
 pub struct Findings {
     /// The frames, in order.
     pub frames: Vec<(Rc<Frame>, Content)>,
-    /// How much earlier than their timestamps pictures are decoded.
+    /// The time by which pictures are decoded earlier than their timestamps.
     pub decoding: DecodingOffset,
     /// Milliseconds from the first picture to the second, if there is one.
     pub step: Option<u64>,
-    /// True if the second picture is a key frame, too.
+    /// Whether the second picture is a key frame, too.
     pub has_keys_only: bool,
 }
 
@@ -79,7 +79,7 @@ impl Default for Probe {
 }
 
 impl Probe {
-    /// Holds a frame of video or audio, if it may have to be written.
+    /// Holds a frame of video or audio, unless it is a picture before the first key frame.
     pub fn push(&mut self, frame: &Rc<Frame>, content: Content) {
         let first = &mut self.first[usize::from(frame.kind == Kind::Audio)];
         let waited = frame.timestamp.abs_diff(*first.get_or_insert(frame.timestamp));
@@ -111,13 +111,13 @@ impl Probe {
         self.frames.bytes()
     }
 
-    /// True if there is a picture with which a segment can begin.
+    /// Whether a key frame has come, with which a segment can begin.
     pub fn has_picture(&self) -> bool {
         self.key.is_some()
     }
 
-    /// True when there has been enough time, or there is no more room, for what is not known. `patience` is how long
-    /// to wait for a second picture, in milliseconds.
+    /// Whether everything is known, or the time for it is over, or there is no more room. `patience` is the longest
+    /// wait for a second picture, in milliseconds.
     pub fn is_over(&self, known: Known, patience: u64) -> bool {
         let is_enough = match known {
             Known::All => true,

@@ -1,5 +1,5 @@
-//! Audio that comes before the picture it belongs to. It waits for the picture that begins its segment, and where
-//! a publisher sends audio far ahead of its pictures, until they are near.
+//! Audio that comes before its picture. It waits for the picture that begins its segment, and if a publisher sends
+//! audio far ahead of its pictures, until these are near.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -9,18 +9,18 @@ use crate::media::Frame;
 use crate::media::segment::probe::cost;
 use crate::media::segment::tracks::{AudioTrack, ParsedAudio};
 
-/// The most that audio is written ahead of its picture, in milliseconds. The clock of a transport stream follows audio that is
-/// further ahead, and would have to go back.
+/// The most by which audio is written ahead of its picture, in milliseconds. The clock of a transport stream would
+/// follow audio further ahead, and then have to decrease.
 const NEAR: u64 = 300;
 /// The longest time of audio since a picture, in milliseconds, after which the next picture is not waited for.
 pub const MAX_LEAD: u64 = 400;
-/// The longest time that waits, in milliseconds: encoders and old files send audio up to two seconds ahead.
+/// The longest time of audio that waits, in milliseconds: encoders and old files send it up to two seconds ahead.
 const MAX_TIME: u64 = 5000;
 /// The most frames that wait: those of five seconds, with some to spare.
 const MAX_FRAMES: usize = 512;
 /// The most bytes that wait.
 const MAX_BYTES: usize = 1 << 20;
-/// Frames for which there is room when none waits.
+/// The capacity, in frames, that is kept when none waits.
 const USUAL: usize = 16;
 
 /// A frame that waits.
@@ -28,7 +28,7 @@ const USUAL: usize = 16;
 pub struct EarlyFrame {
     /// The frame.
     pub frame: Rc<Frame>,
-    /// What was parsed of it, if it says itself what it is.
+    /// Its headers, if it has its own.
     pub parsed: Option<ParsedAudio>,
     /// Its track.
     pub track: AudioTrack,
@@ -55,23 +55,23 @@ impl EarlyAudio {
         self.frames.push_back(early);
     }
 
-    /// A picture of that time has come.
+    /// Notes that a picture of that time has come.
     pub fn see_picture(&mut self, timestamp: u64) {
         self.picture = timestamp;
         self.lead = self.newest.saturating_sub(timestamp);
     }
 
-    /// The last picture is repeated at that time.
+    /// Notes that the last picture is repeated at that time.
     pub fn see_repetition(&mut self, timestamp: u64) {
         self.picture = timestamp;
     }
 
-    /// The time of a picture that comes together with the newest audio, as far as that is ahead, in milliseconds.
+    /// The time, in milliseconds, of pictures that come together with the newest audio, which may be ahead.
     pub fn time_of_pictures(&self) -> u64 {
         self.newest.saturating_sub(self.lead)
     }
 
-    /// Pictures do not come any more: audio of that time waits for none.
+    /// Notes that pictures have stopped: audio up to that time does not wait.
     pub fn set_picture_time(&mut self, timestamp: u64) {
         (self.picture, self.lead) = (timestamp, 0);
     }
@@ -81,8 +81,8 @@ impl EarlyAudio {
         timestamp.saturating_sub(self.picture.saturating_add(self.lead))
     }
 
-    /// Takes the next frame whose picture is near, or is taken to be as none has come for long. Beyond the limits of what
-    /// waits, the oldest need not be.
+    /// Takes the next frame whose picture is near, or which need not wait, as no picture has come for long or too many
+    /// frames wait.
     pub fn take_near(&mut self) -> Option<EarlyFrame> {
         let late = self.since_picture(self.newest);
         let picture = self.picture.saturating_add(if late > MAX_LEAD { late } else { 0 });
@@ -96,7 +96,7 @@ impl EarlyAudio {
         if self.frames.front().is_some_and(is_older) { self.pop() } else { None }
     }
 
-    /// Holds what waits to its limits: the oldest frames go.
+    /// Drops the oldest frames beyond the limits.
     pub fn trim(&mut self) {
         while self.is_over() && self.pop().is_some() {}
     }

@@ -1,5 +1,5 @@
-//! The messages of one picture, gathered until the next one begins: encoders send a picture in one message, or each of
-//! its NAL units in one of its own.
+//! The messages of one picture, gathered until the next one begins. Encoders send a picture in one message, or in one
+//! for each NAL unit.
 
 use std::rc::Rc;
 
@@ -9,18 +9,18 @@ use crate::media::nal::{Nals, Start};
 use crate::media::parts::MAX_NAL_UNITS;
 use crate::media::segment::probe::cost;
 
-/// The most messages without a slice, and their bytes, that wait for their picture.
+/// The most messages without a slice that wait for their picture, and their bytes.
 const MAX_NON_VCL: usize = 64;
 const MAX_NON_VCL_BYTES: usize = 256 * 1024;
-/// The most bytes of a picture's messages, each of which counts as what it takes up. The largest message is as long.
+/// The most bytes of a picture's messages with their memory beside the payload. The largest message is as long.
 const MAX_BYTES: usize = 17 << 20;
-/// Milliseconds from a picture to audio that tells that no more of the picture comes.
+/// A picture is complete when audio that is later by this comes, in milliseconds.
 const PATIENCE: u64 = 200;
 
 /// A picture and its messages, in order.
 #[derive(Debug)]
 pub struct Picture {
-    /// Its first message, which has its timestamp and tells whether it is a key frame.
+    /// Its first message, with its timestamp and key frame flag.
     pub first: Rc<Frame>,
     /// Decoding time in ticks.
     pub dts: u64,
@@ -28,7 +28,7 @@ pub struct Picture {
     pub start: Start,
     messages: Vec<Rc<Frame>>,
     bytes: usize,
-    /// Audio of a later time tells that no more of the picture comes, in milliseconds.
+    /// The picture is complete when audio of a later time comes, in milliseconds.
     complete_at: u64,
 }
 
@@ -48,7 +48,7 @@ impl Picture {
     }
 }
 
-/// The picture that is being gathered, and what has come for the next.
+/// The picture that is being gathered, and the messages for the next.
 #[derive(Debug, Default)]
 pub struct PictureBuffer {
     picture: Option<Picture>,
@@ -58,7 +58,7 @@ pub struct PictureBuffer {
 }
 
 impl PictureBuffer {
-    /// Keeps a message without a slice for what comes; false if there is no room for it.
+    /// Keeps a message without a slice; false if there is no room for it.
     pub fn keep_non_vcl(&mut self, message: &Rc<Frame>) -> bool {
         let bytes = self.non_vcl_bytes.saturating_add(cost(message));
         let fits = self.non_vcl.len() < MAX_NON_VCL && bytes <= MAX_NON_VCL_BYTES;
@@ -69,8 +69,8 @@ impl PictureBuffer {
         fits
     }
 
-    /// Begins a picture with what has come for it. The one before has been taken.
-    /// `audio` is the newest time of audio, in milliseconds, which may be ahead.
+    /// Begins a picture with the messages that have been kept for it. The last one must have been taken. `audio` is the
+    /// newest time of audio, in milliseconds, which may be ahead.
     pub fn begin(&mut self, first: &Rc<Frame>, dts: u64, start: Start, audio: u64) {
         debug_assert!(self.picture.is_none(), "a picture that would be lost");
         let complete_at = first.timestamp.max(audio).saturating_add(PATIENCE);
@@ -93,22 +93,22 @@ impl PictureBuffer {
         fits
     }
 
-    /// The picture that has been gathered: another one begins, or nothing comes any more.
+    /// Takes the picture that is being gathered, which is complete.
     pub fn take(&mut self) -> Option<Picture> {
         self.picture.take()
     }
 
-    /// True if the picture being gathered is the first of its segment.
+    /// Whether the picture being gathered is the first of its segment.
     pub fn has_first(&self) -> bool {
         self.picture.as_ref().is_some_and(|picture| picture.start == Start::Fragment)
     }
 
-    /// True if audio of that time tells that no more of the picture comes.
+    /// Whether the picture must be complete, as audio of that time has come.
     pub fn is_complete_at(&self, timestamp: u64) -> bool {
         self.picture.as_ref().is_some_and(|picture| timestamp > picture.complete_at)
     }
 
-    /// Drops messages that have come for a picture which is not written.
+    /// Drops the messages that have been kept for a picture that is not written.
     pub fn drop_non_vcl(&mut self) {
         self.take_non_vcl();
     }
@@ -118,7 +118,7 @@ impl PictureBuffer {
         *self = Self::default();
     }
 
-    /// Bytes of what waits.
+    /// Bytes of all messages.
     pub fn bytes(&self) -> usize {
         self.non_vcl_bytes + self.picture.as_ref().map_or(0, |picture| picture.bytes)
     }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn audio_that_is_much_later_tells_that_a_picture_is_complete() {
+    fn a_picture_is_complete_when_much_later_audio_comes() {
         let mut gathering = PictureBuffer::default();
         assert!(!gathering.is_complete_at(1000));
         gathering.begin(&message(40, b"one"), 0, Start::Within, 0);

@@ -1,20 +1,19 @@
-//! Repeats key frames that are shown for long. Players want several pictures at hand, and fetch no more of them than for some
-//! seconds: Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time
-//! up to the next picture, with the same result. That is done where all pictures are key frames: between others there would be
-//! gaps all the same, with more pictures in a segment than make up for them.
+//! Repeats key frames that are shown for long. Players need several pictures and fetch only some seconds ahead:
+//! Chromium's own stops where pictures are more than 6 s apart. A key frame can be decoded again at any time up to the
+//! next picture, with the same result. That is done only where all pictures are key frames.
 
 use crate::media::pictures::Configuration;
 
-/// From a picture to its repetition, and from there to the next, in milliseconds.
+/// The time from a picture to its repetition, and from one to the next, in milliseconds.
 const STEP: u64 = 2000;
 /// The shortest time between a publisher's pictures for which they are repeated, in milliseconds.
 const SLOW: u64 = 3000;
-/// How long before the next picture there is no repetition, in milliseconds.
+/// The time before the next picture in which there is no repetition, in milliseconds.
 const NEAR: u64 = 1000;
-/// The longest picture that is repeated, in bytes. It is copied byte by byte, some 2 ms for one that long, and where audio
-/// jumps ahead all repetitions of a picture are written at once.
+/// The longest picture that is repeated, in bytes. It is copied byte by byte, some 2 ms for one that long, and where
+/// audio jumps ahead all repetitions of a picture are written at once.
 const MAX_BYTES: usize = 256 * 1024;
-/// Numbers of IDR pictures that encoders hardly use. Those of two in a row must differ.
+/// `idr_pic_id` values that encoders hardly use. Those of two IDR pictures in a row must differ.
 const NUMBERS: [u16; 2] = [65_534, 65_535];
 
 /// A picture that may be repeated.
@@ -22,7 +21,7 @@ const NUMBERS: [u16; 2] = [65_534, 65_535];
 pub struct Repeated {
     /// As it was written.
     access_unit: Vec<u8>,
-    /// When the picture came, and when the next is expected or no repetition may follow, in milliseconds.
+    /// The time of the picture, and the time at which repetitions end or the next picture is expected, in milliseconds.
     since: u64,
     expected: u64,
     delay: i32,
@@ -30,8 +29,8 @@ pub struct Repeated {
 }
 
 impl Repeated {
-    /// The key frame of that time, `access_unit` as it was written, if it may have to be repeated: it is to stand for long.
-    /// `step` is the time from picture to picture, `longest` the longest that a picture is expected to stand. All in
+    /// The key frame of that time, `access_unit` as written, if it is shown so long that it may be repeated. `step` is
+    /// the time from picture to picture, `longest` the longest time for which a picture is repeated. All in
     /// milliseconds.
     pub fn new(access_unit: &[u8], timestamp: u64, delay: i32, step: u64, longest: u64) -> Option<Self> {
         let is_kept = step >= SLOW && access_unit.len() <= MAX_BYTES;
@@ -44,8 +43,8 @@ impl Repeated {
         })
     }
 
-    /// When it is repeated next: no later than `now`, in milliseconds. Where the next picture is late, it is not repeated
-    /// over the time at which that is to be shown.
+    /// The time of its next repetition, if that is no later than `now`, in milliseconds. There is none beyond the time
+    /// at which the next picture is expected.
     pub fn due(&mut self, now: u64) -> Option<u64> {
         let time = self.since.saturating_add(STEP.saturating_mul(self.count + 1));
         let is_due = time <= now && time.saturating_add(NEAR) <= self.expected;
@@ -53,7 +52,7 @@ impl Repeated {
         is_due.then_some(time)
     }
 
-    /// How much later than decoded it is shown, in milliseconds.
+    /// The time from decoding to showing it, in milliseconds.
     pub fn delay(&self) -> i32 {
         self.delay
     }
@@ -63,7 +62,7 @@ impl Repeated {
         self.access_unit.capacity()
     }
 
-    /// The access unit once more.
+    /// The access unit for a repetition.
     pub fn access_unit(&self, track: &Configuration) -> Option<Vec<u8>> {
         let number = NUMBERS.get((self.count % 2) as usize)?;
         track.repeat(&self.access_unit, *number)

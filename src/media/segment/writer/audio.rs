@@ -1,10 +1,10 @@
-//! Audio frames on their way into a segment: their times made even, and several in one PES packet.
+//! Puts several audio frames into one PES packet, with times that follow the number of samples.
 
 use crate::media::aac::Head;
 use crate::media::ts::{MAX_AUDIO_PAYLOAD, ticks};
 
-/// The least that a packet comes after the last frame of the one before, in ticks. Players count that
-/// frame's time in fractions of a tick, so one tick is not enough.
+/// The least time, in ticks, from the last frame of a packet to the next packet. Players calculate that frame's time in
+/// fractions of a tick, so one tick is not enough.
 const MIN_STEP: u64 = 4;
 
 /// A frame to write.
@@ -26,27 +26,27 @@ impl AudioFrame<'_> {
         self.body.len().saturating_add(self.head.as_ref().map_or(0, Head::length))
     }
 
-    /// How long it is, in ticks.
+    /// Its duration in ticks.
     pub fn step(&self) -> u64 {
         let (samples, rate) = self.samples;
         u64::from(samples).saturating_mul(90_000) / u64::from(rate.max(1))
     }
 }
 
-/// Predicts times from sample counts. Timestamps in whole milliseconds jitter by half of one, which
-/// some players hear; the prediction holds as long as it differs by no more than a limit.
+/// Predicts times from sample counts. Timestamps in whole milliseconds jitter by half of one, which is audible in some
+/// players. A prediction is used if it differs from the timestamp by no more than a limit.
 #[derive(Debug)]
 struct Prediction {
     /// The most that a prediction may differ from the timestamp, in ticks; 0 for no prediction.
     sync: u64,
-    /// Where the count began, in ticks.
+    /// The time at which the count began, in ticks.
     base: u64,
     /// Samples since then. `None` before the first frame.
     samples: Option<u64>,
 }
 
 impl Prediction {
-    /// The time that the samples counted so far lead to, if it agrees with `actual`.
+    /// The predicted time, if it agrees with `actual`.
     fn agreed(&self, actual: u64, rate: u32) -> Option<u64> {
         let elapsed = self.samples?.saturating_mul(90_000) / u64::from(rate.max(1));
         let predicted = self.base.saturating_add(elapsed);
@@ -82,7 +82,7 @@ pub struct AudioBuffer {
     latest: u64,
     /// Time of the last frame of the last PES packet, in ticks.
     last: Option<u64>,
-    /// How long a frame is, in ticks.
+    /// The duration of a frame in ticks.
     step: u64,
 }
 
@@ -109,14 +109,14 @@ impl AudioBuffer {
         Self { max_bytes: bytes.min(MAX_AUDIO_PAYLOAD), ..self }
     }
 
-    /// Begins with new times, at a discontinuity. Nothing may wait.
+    /// Begins with new times, at a discontinuity. No frame may wait.
     pub fn restart(&mut self) {
         debug_assert!(self.bytes.is_empty(), "audio that waits over a discontinuity");
         self.prediction.samples = None;
         self.last = None;
     }
 
-    /// Drops what waits, with its buffer, and begins with new times.
+    /// Drops the frames that wait, frees the buffer, and begins with new times.
     pub fn clear(&mut self) {
         self.bytes = Vec::new();
         self.first = None;
@@ -128,18 +128,18 @@ impl AudioBuffer {
         self.bytes.capacity()
     }
 
-    /// When the last frame of the last packet begins and ends, in ticks.
+    /// The beginning and the end of the last frame of the last packet, in ticks.
     pub fn last(&self) -> Option<(u64, u64)> {
         self.last.map(|last| (last, last.saturating_add(self.step)))
     }
 
-    /// How long a frame is, in ticks.
+    /// The duration of a frame in ticks.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    /// True if what waits must be written before this frame, whose time does not follow from theirs: a
-    /// packet has one time, from which players count on.
+    /// Whether the frames that wait must be written before this one, as its time does not follow from theirs: a packet
+    /// has one time, from which players calculate those of its frames.
     pub fn is_broken_by(&self, frame: &AudioFrame<'_>) -> bool {
         let (_, rate) = frame.samples;
         self.first.is_some()
@@ -147,7 +147,7 @@ impl AudioBuffer {
             && self.prediction.agreed(ticks(frame.timestamp), rate).is_none()
     }
 
-    /// True if what waits must be written before a frame of `length` bytes at `timestamp`.
+    /// Whether the frames that wait must be written before a frame of `length` bytes at `timestamp`.
     pub fn is_due(&self, timestamp: u64, length: usize) -> bool {
         self.first.is_some_and(|(first, _)| timestamp.abs_diff(first) >= self.max_delay)
             || self.bytes.len().saturating_add(length) > self.max_bytes
@@ -165,8 +165,8 @@ impl AudioBuffer {
         time
     }
 
-    /// Hands all that waits to `write`, with the first frame's time in ticks, which is always later than
-    /// that of any frame before.
+    /// Hands the frames that wait to `write`, with the time of the first in ticks. It is later than that of any frame
+    /// before.
     pub fn flush(&mut self, write: impl FnOnce(u64, &[u8])) {
         let Some((_, first)) = self.first.take() else { return };
         let time = self.last.map_or(first, |last| first.max(last.saturating_add(MIN_STEP)));

@@ -1,7 +1,7 @@
 //! Writes pictures and audio into the open segment.
 //!
-//! The container is MPEG-TS; this is the one file that knows which it is. Its counters and clock run on from segment to
-//! segment, so a segment that is thrown away is undone: the container is then what it was before.
+//! The container is MPEG-TS, which only this file names. Its counters and clock continue from segment to segment; if a
+//! segment is thrown away, the container is set back to its state before.
 
 pub mod audio;
 pub mod open;
@@ -34,7 +34,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer whose times go on from where an earlier one ended, if there was one.
+    /// A writer whose times continue those of an earlier one, if there was one.
     pub fn new(audio: AudioBuffer, ends: Option<Ends>) -> Self {
         Self {
             container: Muxer::new(Tracks::default()),
@@ -48,8 +48,8 @@ impl Writer {
         }
     }
 
-    /// Begins a segment whose first frame is decoded at `start`. `step` is the time from frame to frame before it. Both in
-    /// ticks.
+    /// Begins a segment whose first frame is decoded at `start`. `step` is the time between the frames before it. Both
+    /// are in ticks.
     pub fn begin(&mut self, start: u64, step: u64, tracks: Tracks) {
         self.clock.begin(start);
         self.container_before = self.container.clone();
@@ -59,7 +59,7 @@ impl Writer {
         self.open = Some(open);
     }
 
-    /// Takes the open segment, which is whole and ends there. Returns the ends as they are written.
+    /// Takes the open segment, which is complete, and its ends as written.
     pub fn end(&mut self, ends: Ends) -> Option<(OpenSegment, Ends)> {
         let open = self.open.take()?;
         Some((open, self.clock.end(ends)))
@@ -88,7 +88,7 @@ impl Writer {
         self.spare = buffer;
     }
 
-    /// What comes next does not follow from what came before.
+    /// Notes that the next segment does not continue the last one.
     pub fn mark_discontinuity(&mut self) {
         self.clock.mark_discontinuity();
     }
@@ -103,13 +103,14 @@ impl Writer {
         self.open.as_mut().map(|open| &mut open.bytes)
     }
 
-    /// Sets how much earlier than their timestamps pictures are decoded, as the first ones tell.
+    /// Sets how much earlier than their timestamps pictures are decoded, by the result of probing.
     pub fn set_decoding(&mut self, decoding: DecodingOffset) {
         self.clock.shift_first(ticks(decoding.milliseconds()));
         self.decoding = decoding;
     }
 
-    /// Sees to it that no picture is decoded after it is shown. Returns the offset in milliseconds if it has grown.
+    /// Decodes pictures so early that this one is not decoded after it is shown. Returns the offset in milliseconds if
+    /// it has grown.
     pub fn see_order(&mut self, frame: &Frame) -> Option<u64> {
         let has_grown = self.decoding.see(frame);
         let offset = self.decoding.milliseconds();
@@ -117,7 +118,8 @@ impl Writer {
         has_grown.then_some(offset)
     }
 
-    /// When a picture of that time, in milliseconds, is decoded: in ticks, and later than the picture before it.
+    /// The decoding time, in ticks, of a picture with that timestamp, in milliseconds. It is later than that of the
+    /// picture before.
     pub fn dts(&self, timestamp: u64) -> u64 {
         let dts = ticks(timestamp);
         self.last_dts.map_or(dts, |last| dts.max(last.saturating_add(1)))
@@ -128,7 +130,7 @@ impl Writer {
         self.last_dts.unwrap_or(0)
     }
 
-    /// The next picture is decoded then, in ticks.
+    /// Sets the decoding time of the next picture, in ticks.
     pub fn set_dts(&mut self, dts: u64) {
         self.last_dts = Some(dts);
     }
@@ -143,7 +145,7 @@ impl Writer {
         true
     }
 
-    /// Writes what waits for its packet, if that is due before a picture of that time, in milliseconds.
+    /// Writes the audio that waits for its packet, if it is due before a picture of that time, in milliseconds.
     pub fn flush_audio_before(&mut self, timestamp: u64) {
         if self.audio.is_due(timestamp, 0) {
             self.flush_audio();
@@ -157,7 +159,7 @@ impl Writer {
         self.audio.flush(|time, frames| self.container.audio(clock.written(time), frames, &mut open.bytes));
     }
 
-    /// Adds a frame to those that wait for their packet; its time in ticks.
+    /// Adds a frame to those that wait for their packet. Returns its time in ticks.
     pub fn add_audio(&mut self, audio: &AudioFrame<'_>) -> u64 {
         if self.audio.is_due(audio.timestamp, audio.length()) || self.audio.is_broken_by(audio) {
             self.flush_audio();
@@ -177,8 +179,8 @@ impl Writer {
         }
     }
 
-    /// Adds a frame behind a break, if it does not begin before the audio in front of the break has ended. Where it begins
-    /// later, silence fills the hole.
+    /// Adds a frame of audio. Behind a discontinuity it is dropped if it begins before the last audio has ended; if it
+    /// begins later, silence fills the hole.
     pub fn join_audio(&mut self, track: AudioTrack, audio: &AudioFrame<'_>) {
         match self.clock.join_audio(ticks(audio.timestamp)) {
             AudioJoin::Overlaps => return,
@@ -190,12 +192,12 @@ impl Writer {
         self.add_audio(audio);
     }
 
-    /// When the last audio frame that is written ends, in ticks.
+    /// The end of the last audio frame that is written, in ticks.
     pub fn audio_end(&self) -> Option<u64> {
         self.audio.last().map(|(_, end)| end)
     }
 
-    /// Where the open segment ends if it lasts so many milliseconds. What follows is later than all that is in it.
+    /// The ends of the open segment if it lasts so many milliseconds. They are later than all of its frames.
     pub fn ends_after(&self, duration: u64) -> Ends {
         let end = self.open.as_ref().map_or(0, OpenSegment::start).saturating_add(ticks(duration));
         let picture = self.open.as_ref().and_then(OpenSegment::next_picture);
@@ -205,9 +207,9 @@ impl Writer {
         Ends { next, audio }
     }
 
-    /// Ends the audio before a break. With a track it lasts until what follows, with silence. Chromium's own player puts the
-    /// first frame behind a break where the last picture ended: that must be a picture, and the audio that comes with it is
-    /// to leave no hole.
+    /// Ends the audio before a discontinuity. With a track, silence fills the time up to the next segment. Chromium's
+    /// own player puts the first frame behind a discontinuity where the last picture ended: that frame must be a
+    /// picture, and its audio must leave no hole.
     pub fn end_audio(&mut self, track: Option<AudioTrack>, ends: Ends) -> Ends {
         let last = self.audio.last();
         let step = self.audio.step();
@@ -222,7 +224,7 @@ impl Writer {
         Ends { audio: Some(end.saturating_add(frames.saturating_mul(step))), ..ends }
     }
 
-    /// Writes so many silent frames from that time on, in ticks as written.
+    /// Writes silent frames from that time on, in ticks as written.
     fn write_silence(&mut self, track: AudioTrack, since: u64, frames: u64) {
         let frames = usize::try_from(frames).unwrap_or(0);
         if frames > 0

@@ -1,23 +1,24 @@
 //! The segment being written: its bytes that have not been stored yet, how it begins and how long it is.
 
-/// A step between two frames that is longer than this, in ticks, is a frame's duration only if the one before was, too.
+/// A step between two frames that is longer than this, in ticks, is a frame's duration only if the step before it was
+/// long, too.
 const MAX_INTERVAL: u64 = 90_000;
-/// The duration of a frame where nothing is known of it: 40 ms, in ticks.
+/// The duration of a frame if no other is known: 40 ms, in ticks.
 const DEFAULT_INTERVAL: u64 = 3600;
 
 /// How a segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begins {
-    /// It can be decoded by itself.
+    /// With a key frame, or audio: it can be decoded by itself.
     Independent,
-    /// It was cut off from the one before without a key frame.
+    /// Without a key frame.
     Within,
 }
 
 /// A segment being written. The leading track is video, or audio where there is no video.
 #[derive(Debug)]
 pub struct OpenSegment {
-    /// What is to be stored next. Whoever stores it drains it.
+    /// The bytes that are to be written to its file, and are removed from here then.
     pub bytes: Vec<u8>,
     begins: Begins,
     /// Frames of the leading track.
@@ -35,22 +36,22 @@ pub struct OpenSegment {
     first_audio: Option<u64>,
 }
 
-/// When pictures are shown, in ticks.
+/// The presentation times of pictures, in ticks.
 #[derive(Debug, Clone, Copy)]
 struct Presentation {
-    /// How long the first one waits to be shown once it is decoded.
+    /// The time from decoding to showing the first one.
     delay: u64,
-    /// When the last one is shown, of those that have come.
+    /// The latest time.
     last: u64,
-    /// How much later than the last one before it.
+    /// The time from the latest but one to it.
     step: u64,
-    /// How many have come from it on.
+    /// The number of pictures from it on.
     since: u64,
 }
 
 impl OpenSegment {
-    /// A segment whose first frame of the leading track is decoded at `start`. Its frames are taken to be as long as those
-    /// before it, `step` ticks; 0 if that is not known. `buffer` is taken over for its capacity.
+    /// A segment whose first frame of the leading track is decoded at `start`. The duration of its frames is at first
+    /// that of the frames before it, `step` ticks; 0 if it is not known. `buffer` is reused for its capacity.
     pub fn new(start: u64, step: u64, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         Self {
@@ -66,8 +67,7 @@ impl OpenSegment {
         }
     }
 
-    /// A frame of the leading track has been written, decoded at `time`. The segment begins as
-    /// its first one.
+    /// Notes a frame of the leading track, decoded at `time`. The first one decides how the segment begins.
     pub fn add_leading_frame(&mut self, time: u64, begins: Begins) {
         if self.last.is_none() {
             self.begins = begins;
@@ -85,7 +85,7 @@ impl OpenSegment {
         self.frames += 1;
     }
 
-    /// A picture is decoded at `dts` and shown at `pts`, in ticks.
+    /// Notes a picture that is decoded at `dts` and shown at `pts`, in ticks.
     pub fn note_presentation(&mut self, dts: u64, pts: u64) {
         let first = Presentation { delay: pts.saturating_sub(dts), last: pts, step: 0, since: 0 };
         let shown = self.presentation.get_or_insert(first);
@@ -95,7 +95,7 @@ impl OpenSegment {
         shown.since += 1;
     }
 
-    /// An audio frame of that time, in milliseconds, is written.
+    /// Notes an audio frame of that time, in milliseconds.
     pub fn note_audio(&mut self, timestamp: u64) {
         self.first_audio.get_or_insert(timestamp);
     }
@@ -110,8 +110,8 @@ impl OpenSegment {
         time.saturating_sub(self.start) / 90
     }
 
-    /// Milliseconds from the first frame to the end of the last one. One that is shown for long is shown as long as the
-    /// audio that goes with it, if there is any, which ends at `audio`.
+    /// Milliseconds from the first frame to the end of the last one. If that is a long one, it ends with the audio of
+    /// the segment, at `audio`, if there is any.
     pub fn duration(&self, audio: Option<u64>) -> u64 {
         let Some(last) = self.last else { return audio.map_or(0, |audio| self.duration_to(audio)) };
         let end = last.saturating_add(self.interval);
@@ -119,15 +119,15 @@ impl OpenSegment {
         self.duration_to(audio.map_or(end, |audio| audio.clamp(least, end)))
     }
 
-    /// When its first frame of the leading track is decoded, in ticks.
+    /// The decoding time of its first frame of the leading track, in ticks.
     pub fn start(&self) -> u64 {
         self.start
     }
 
-    /// When a picture would have to be decoded to be shown behind all that are in it, in ticks, if there are any.
+    /// The decoding time, in ticks, of a picture that would be shown after all in the segment, if there are any.
     ///
-    /// An encoder that is cut off may have sent a picture and not those that are shown before it. Chromium's own
-    /// player lets such a last one stand for as long as the hole before it.
+    /// An encoder whose connection is lost may have sent a picture without those that are shown before it. Chromium's
+    /// own player shows such a last picture for as long as the hole before it.
     pub fn next_picture(&self) -> Option<u64> {
         let Presentation { delay, last, step, since } = self.presentation?;
         let is_complete = since.saturating_mul(self.interval).saturating_add(self.interval / 2) >= step;
@@ -135,7 +135,7 @@ impl OpenSegment {
         Some(last.saturating_add(step).saturating_sub(delay))
     }
 
-    /// How it begins.
+    /// Whether it begins with a key frame.
     pub fn begins(&self) -> Begins {
         self.begins
     }
@@ -145,12 +145,12 @@ impl OpenSegment {
         self.frames
     }
 
-    /// From one frame of the leading track to the next, in milliseconds.
+    /// The time from one frame of the leading track to the next, in milliseconds.
     pub fn step(&self) -> u64 {
         self.interval / 90
     }
 
-    /// True while no frame has come.
+    /// Whether no frame has come.
     pub fn is_empty(&self) -> bool {
         self.last.is_none() && self.first_audio.is_none()
     }

@@ -1,17 +1,18 @@
-//! The times that are written into segments: they run on without a gap, whatever interrupts the stream.
+//! The times that are written into segments: continuous, whatever interrupts the stream.
 
 use std::mem;
 
 /// Times are written modulo this, in ticks.
 const TURN: u64 = 1 << 33;
-/// A multiple of that. Audio that is a little before the beginning must not be before 0.
+/// A multiple of that, added so that audio from a little before the beginning is not below 0.
 const FAR_FROM_ZERO: u64 = 1 << 40;
 /// The longest hole behind a discontinuity that is filled: a second, in ticks.
 pub const MAX_HOLE: u64 = 90_000;
-/// Timestamps have whole milliseconds: audio that begins so little before the audio in front of it has ended follows from it.
+/// The most, in ticks, by which audio may begin before the end of the last audio and still follow: timestamps are
+/// rounded to milliseconds.
 const ROUNDING: u64 = 90;
 
-/// Where a segment ends, in ticks.
+/// The ends of a segment, in ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ends {
     /// The first time that the next segment may have.
@@ -26,7 +27,7 @@ impl Ends {
     }
 }
 
-/// How the first audio behind a discontinuity follows from the last before it.
+/// The relation of the first audio behind a discontinuity to the last before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AudioJoin {
     /// As any other frame.
@@ -35,45 +36,45 @@ pub enum AudioJoin {
     Overlaps,
     /// Audio is missing between them. Both in ticks, the beginning as written.
     Hole {
-        /// Where the last has ended, or the picture begins.
+        /// The end of the last audio, or the beginning of the picture.
         since: u64,
-        /// How long audio is missing.
+        /// The duration of the hole.
         length: u64,
     },
 }
 
 /// Turns a stream's times into those in its segments, both in ticks.
 ///
-/// Behind EXT-X-DISCONTINUITY any time would do (RFC 8216 4.3.2.3). But Chromium's own player stops where times
-/// go back, and waits where they leave a gap; so they go on from the end of what was published last, over
-/// pauses, other publishers and restarts of the server.
+/// Behind EXT-X-DISCONTINUITY times may be any (RFC 8216 4.3.2.3). But Chromium's own player stops where times
+/// decrease, and waits where there is a gap. So they continue from the end of the last segment, over pauses, other
+/// publishers and restarts of the server.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputClock {
     /// Added to each time, modulo 2^64.
     shift: u64,
-    /// Where the last segment ended, as written.
+    /// The ends of the last segment, as written.
     ends: Option<Ends>,
-    /// Whether the next segment does not follow from the last by itself.
-    is_broken: bool,
-    /// Where audio may begin behind a discontinuity, as written, until some has come.
+    /// Whether the next segment does not continue the last one.
+    is_discontinuity: bool,
+    /// The earliest time of audio behind a discontinuity, as written, until some has come.
     silent_since: Option<u64>,
 }
 
 impl OutputClock {
-    /// A clock that goes on where an earlier one ended, if there was one.
+    /// A clock that continues an earlier one, if there was one.
     pub fn resume_from(ends: Option<Ends>) -> Self {
         let far = |ends: Ends| {
             let shift = (ends.next % TURN + FAR_FROM_ZERO).wrapping_sub(ends.next);
             ends.map(|time| time.wrapping_add(shift))
         };
         let ends = ends.map(far);
-        Self { shift: 0, ends, is_broken: true, silent_since: None }
+        Self { shift: 0, ends, is_discontinuity: true, silent_since: None }
     }
 
-    /// Shifts all times of a new list by so many ticks. Its pictures are decoded so much before their timestamps, and the clock
-    /// (PCR) of a stream that begins at 0 would begin below 0, which is written as 2^33 less it.
+    /// Shifts all times of a new list by the ticks by which its pictures are decoded earlier than their timestamps.
+    /// Otherwise the clock (PCR) of a stream that begins at 0 would begin below 0.
     pub fn shift_first(&mut self, earlier: u64) {
-        if self.is_broken && self.ends.is_none() {
+        if self.is_discontinuity && self.ends.is_none() {
             self.shift = earlier;
         }
     }
@@ -83,23 +84,23 @@ impl OutputClock {
         time.wrapping_add(self.shift)
     }
 
-    /// What comes next does not follow from what came before.
+    /// Notes that the next segment does not continue the last one.
     pub fn mark_discontinuity(&mut self) {
-        self.is_broken = true;
+        self.is_discontinuity = true;
     }
 
-    /// A segment begins at that time.
+    /// Begins a segment at that time.
     pub fn begin(&mut self, start: u64) {
-        if mem::take(&mut self.is_broken)
+        if mem::take(&mut self.is_discontinuity)
             && let Some(ends) = self.ends
         {
             self.shift = ends.next.wrapping_sub(start);
-            // No audio comes before the first picture, which it would take along to another time in Chromium.
+            // In Chromium, audio before the first picture would shift that, too.
             self.silent_since = ends.audio.map(|audio| audio.max(ends.next));
         }
     }
 
-    /// How audio of that time follows from the audio before a discontinuity, if it is the first behind one.
+    /// The relation of audio of that time to the last before a discontinuity, if it is the first behind one.
     pub fn join_audio(&mut self, time: u64) -> AudioJoin {
         let Some(since) = self.silent_since else { return AudioJoin::Follows };
         let time = self.written(time);
@@ -113,7 +114,7 @@ impl OutputClock {
         }
     }
 
-    /// The segment ends there. Returns the times as written.
+    /// Ends the segment. Returns its ends as written.
     pub fn end(&mut self, ends: Ends) -> Ends {
         let shift = self.shift;
         *self.ends.insert(ends.map(|time| time.wrapping_add(shift)))
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn times_go_on_over_breaks_and_only_there() {
+    fn times_are_shifted_at_discontinuities_and_only_there() {
         let mut clock = OutputClock::resume_from(None);
         clock.begin(1000);
         assert_eq!((clock.written(1000), clock.end(ends(3000))), (1000, ends(3000)));

@@ -63,7 +63,8 @@ fn own_name_folds(folder: &Path) -> Option<bool> {
     })
 }
 
-/// Whether the first name with a letter names the same file with its letters in the other case; `None` if no name has a letter.
+/// Whether the first name with a letter names the same file with its letters in the other case; `None` if no name has a
+/// letter.
 fn folds(mut names: impl Iterator<Item = String>, are_same: impl Fn(&str, &str) -> bool) -> Option<bool> {
     let swap = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
     names.find_map(|name| {

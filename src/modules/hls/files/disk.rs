@@ -1,5 +1,5 @@
-//! Files that appear whole: each is written under a hidden name beside its own, then renamed. Nothing here follows a link or
-//! opens anything but a regular file, and every error names its path.
+//! Files that appear whole: each is written under a hidden name beside its own, then renamed. Nothing here follows a
+//! link or opens anything but a regular file, and every error names its path.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};

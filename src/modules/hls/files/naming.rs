@@ -99,8 +99,8 @@ impl Naming {
         folders
     }
 
-    /// The paths that no other stream may have: those of its playlist and folders, and for all keys of a flat layout one that no
-    /// file has. In lower case where case does not count.
+    /// The paths that no other stream may have: those of its playlist and folders, and for all keys of a flat layout
+    /// one that no file has. In lower case where case does not count.
     pub fn claims(&self) -> Vec<PathBuf> {
         match self.case {
             Case::Counts => self.own_claims(),

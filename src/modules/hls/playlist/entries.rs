@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::listed::{Encryption, Fragment};
 use crate::modules::hls::files::naming::Naming;
 
-/// Entries one behind the other. They are rendered when their text is asked for.
+/// The entries of a playlist. A new one is rendered when the text is next written.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
     text: String,
@@ -28,7 +28,7 @@ impl Entries {
         }
     }
 
-    /// Lists the last `out` entries again that have left, and drops those behind the first `listed`.
+    /// Lists the last `out` of the entries again that have left, and removes those behind the first `listed`.
     pub fn undo(&mut self, out: usize, listed: usize) {
         if self.out < out {
             *self = Self::default();
@@ -43,7 +43,7 @@ impl Entries {
         }
     }
 
-    /// Drops the text of entries that have left, once that is half of all: their leaving is not undone any more.
+    /// Frees the text of entries that have left, once that is half of all. They cannot be listed again.
     pub fn forget_out(&mut self) {
         if self.out_bytes > self.text.len() / 2 {
             self.text.drain(..self.out_bytes);
@@ -52,8 +52,7 @@ impl Entries {
         }
     }
 
-    /// Appends the text of all fragments, of which the first is rendered anew: its key may have been named by one that
-    /// has left.
+    /// Appends the text of all fragments. The first is rendered anew, as the entry with its key may have left.
     pub fn write(&mut self, naming: &Naming, fragments: &VecDeque<Fragment>, text: &mut String) {
         let Some(first) = fragments.front() else { return };
         self.render_new(naming, fragments);

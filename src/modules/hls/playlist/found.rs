@@ -1,4 +1,4 @@
-//! The playlist that an earlier run of the server, or an earlier publication, has left of a stream.
+//! The playlist of a stream that an earlier run of the server, or an earlier publisher, has left.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use super::{End, MAX_TEXT, Playlist, stream_inf_line};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Files, disk};
 
-/// A playlist and the fragments that wait for their removal. Of a playlist that was about to appear when the server was
-/// killed, the new fragments wait, too.
+/// A playlist and the fragments that wait for their removal. Fragments of a playlist that was still hidden when the
+/// server was killed wait, too.
 #[derive(Debug)]
 pub struct Found {
     pub playlist: Playlist,
     pub retired: Vec<Retired>,
-    /// The text that viewers get; `None` if the playlist was only about to appear.
+    /// The text of the playlist in place; `None` if there is only a hidden one.
     text: Option<String>,
 }
 
 impl Found {
-    /// Reads the playlist of a stream. An error is a file that is not ours.
+    /// Reads the playlist of a stream; an error if it is not one of this server's.
     pub fn read(naming: &Naming, files: &Files<'_>) -> Result<Option<Self>, String> {
         let path = naming.playlist();
         let parse = |path: &Path| {
@@ -48,8 +48,8 @@ impl Found {
         Ok(Some(Self { playlist, retired, text }))
     }
 
-    /// The same without the fragments that are not there. On the disk, a publication looks for those of a playlist in place
-    /// before its first fragment.
+    /// The same without the fragments that are not there. On the disk, a publication does that itself before its first
+    /// fragment.
     pub fn existing(mut self, naming: &Naming, files: &Files<'_>) -> Self {
         let is_in_place = self.text.is_some();
         if !is_in_place || matches!(files, Files::Memory(_)) {
@@ -60,7 +60,7 @@ impl Found {
         self
     }
 
-    /// The duration that the playlist in place lists.
+    /// The duration of the playlist in place.
     pub fn listed(&self) -> Duration {
         Duration::from_millis(self.text.as_ref().map_or(0, |_| self.playlist.total()))
     }
@@ -82,7 +82,7 @@ impl Found {
     }
 }
 
-/// Finds the sizes of fragments; none where the file is gone, or the key, unless that is the key `in_use`.
+/// Returns the sizes of fragments: none if the file is missing, or the key, unless that is the key `in_use`.
 pub fn playable_size<'a>(
     naming: &'a Naming,
     files: &'a Files<'_>,

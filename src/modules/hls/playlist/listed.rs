@@ -1,4 +1,4 @@
-//! A fragment as the playlist lists it, and one that it lists no more.
+//! Fragments that are listed, and those that are retired.
 
 use crate::modules::hls::files::keys;
 
@@ -20,7 +20,7 @@ pub struct Fragment {
     pub id: u64,
     /// EXTINF in milliseconds.
     pub duration: u64,
-    /// Whether its times or codecs do not follow from the one before.
+    /// Whether its times or codecs do not continue those of the one before.
     pub discontinuity: bool,
     pub begins: Begins,
     /// The date of its first frame, in milliseconds since 1970.

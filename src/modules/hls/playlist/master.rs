@@ -1,7 +1,7 @@
 //! The master playlist: the streams whose names differ in a suffix, each with its attributes.
 //!
-//! The attributes of a variant stand as a comment in its own playlist, so the master playlist is made from the playlists that are
-//! there: of variants that are live or whose files are not yet removed, also after a restart.
+//! The attributes of a variant are a comment in its own playlist. So the master playlist is made from the playlists
+//! that are there: of variants that are live or whose files have not been removed yet, also after a restart.
 
 use std::io;
 use std::time::SystemTime;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_takes_the_place_of_what_is_measured() {
+    fn configured_attributes_are_listed_in_place_of_measured_ones() {
         for (layout, path, uri) in [
             (Layout::Flat, "/hls/cam_low.m3u8", "cam_low.m3u8"),
             (Layout::Nested, "/hls/cam_low/index.m3u8", "cam_low/index.m3u8"),

@@ -1,8 +1,7 @@
-//! A media playlist (RFC 8216): its fragments and its text. `read.rs` reads the text back.
+//! A media playlist (RFC 8216): its fragments and its text, which `read.rs` reads back.
 //!
-//! The text is also our own record: comments, which players skip, name the fragments that are retired and not yet removed, and
-//! the attributes for the master playlist. So a server that was killed finds all it needs in the one file that appears with
-//! each fragment.
+//! Comments, which players skip, name the fragments that are retired and not yet removed, and have the attributes for
+//! the master playlist. So the playlist is all that a server needs after a crash.
 
 mod entries;
 pub mod found;
@@ -30,8 +29,8 @@ pub const MAX_LISTED: usize = 17_280;
 const MIN_LISTED: usize = 3;
 /// How much longer than the first ones fragments may become, in milliseconds, before they are cut short.
 const MARGIN: u64 = 100;
-/// By how much a fragment may be longer than the playlist says, in milliseconds: one of few frames ends
-/// where its next frame comes. Beyond that the target has to give way.
+/// The most by which a fragment may be longer than its EXTINF, in milliseconds: one of few frames ends where its next
+/// frame comes. Beyond that the target duration becomes longer.
 const TOLERANCE: u64 = 500;
 /// The beginning of 2024, in seconds since 1970.
 const COUNTING_SINCE: u64 = 1_704_067_200;
@@ -54,11 +53,11 @@ pub struct Playlist {
 /// The numbers of a playlist that change with each fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Numbers {
-    /// EXT-X-MEDIA-SEQUENCE: the number of the first fragment. Never goes back.
+    /// EXT-X-MEDIA-SEQUENCE: the number of the first fragment. It never decreases.
     sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities before the first fragment.
     discontinuity_sequence: u64,
-    /// EXT-X-TARGETDURATION in seconds, once it has been published: no rounded duration is above it.
+    /// EXT-X-TARGETDURATION in seconds, once it has been published. No rounded duration is above it.
     target: Option<u64>,
     /// All ids below it have been used.
     next_id: u64,
@@ -70,7 +69,7 @@ struct Numbers {
     within: usize,
 }
 
-/// The changes by a new fragment, to be undone if it cannot be published.
+/// The changes by a new fragment, which are undone if it cannot be published.
 #[derive(Debug)]
 pub struct Pushed {
     before: Numbers,
@@ -98,9 +97,9 @@ impl Playlist {
         }
     }
 
-    /// The same for a stream of which an earlier run may have published fragments that are not known. It counts from numbers that no
-    /// run can have reached by now: four fragments and one discontinuity a second since 2024. Both stay below 2^31 until 2041; some
-    /// players read them into 32 bits.
+    /// The same for a stream of which an earlier run may have published fragments that are not known. Its numbers begin
+    /// where no run can be by now: at four fragments and one discontinuity a second since 2024. Both are below 2^31
+    /// until 2041; some players read them into 32 bits.
     pub fn counting_from(self, wall: SystemTime) -> Self {
         let since =
             wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().saturating_sub(COUNTING_SINCE);
@@ -110,9 +109,9 @@ impl Playlist {
         Self { numbers, ..self }
     }
 
-    /// Adds the newest fragment and returns those that leave the list: all that are not needed to cover
-    /// `length` milliseconds, nor three target durations (6.2.2), nor to list three. The first one to be
-    /// added decides the target duration: fragments of `expected` milliseconds must fit into it.
+    /// Adds the newest fragment. Returns those that leave the list: all that are not needed to list `length`
+    /// milliseconds, three target durations (6.2.2) and three fragments. The first one that is added decides the target
+    /// duration: fragments of `expected` milliseconds must fit into it.
     pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Pushed {
         self.entries.forget_out();
         let before = self.numbers;
@@ -152,8 +151,8 @@ impl Playlist {
         self.fragments.len() > MAX_LISTED || self.fragments.len() > MIN_LISTED && is_covered
     }
 
-    /// Empties the list, and counts a discontinuity behind the last fragment: the next one does not continue it, and may have another
-    /// target duration.
+    /// Empties the list, and counts a discontinuity behind the last fragment. The next one may have another target
+    /// duration.
     pub fn restart(&mut self) -> Vec<Fragment> {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.numbers.discontinuity_sequence = self.numbers.discontinuity_sequence.saturating_add(1);
@@ -183,8 +182,8 @@ impl Playlist {
         Some(fragment)
     }
 
-    /// Sets the sizes of fragments to those of their files. The fragments up to the last one that has no size leave the list, and are
-    /// returned. A file without bytes is what a power cut leaves, and counts as missing, too.
+    /// Sets the sizes of fragments to those of their files. The fragments up to the last one that has no size, or no
+    /// bytes (after a power cut), leave the list and are returned.
     pub fn keep_existing(&mut self, mut size: impl FnMut(&Fragment) -> Option<u64>) -> Vec<Fragment> {
         let mut missing = 0;
         for (place, fragment) in self.fragments.iter_mut().enumerate() {
@@ -211,13 +210,13 @@ impl Playlist {
         self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
     }
 
-    /// True once every player can start: Chromium's own needs three fragments, and hls.js, which begins with all there
-    /// are, one target duration of them to last until the next one.
+    /// Whether every player can start: Chromium's own needs three fragments, and hls.js, which begins with all there
+    /// are, one target duration of them until the next one comes.
     pub fn can_start(&self) -> bool {
         self.len() >= MIN_LISTED && self.total() >= self.target()
     }
 
-    /// True if no more fragments can be listed: an event's never leave.
+    /// Whether no more fragments can be listed: those of an event never leave.
     pub fn is_full(&self) -> bool {
         self.kind == ListKind::Event && self.fragments.len() >= MAX_LISTED
     }
@@ -263,7 +262,7 @@ pub enum End {
     Ended,
 }
 
-/// EXTINF as 4.3.3.1 compares it with the target: whole seconds, to the nearest.
+/// The duration that is compared with the target (4.3.3.1): to the nearest second.
 fn rounded(duration: u64) -> u64 {
     duration.saturating_add(500) / 1000
 }
@@ -307,7 +306,7 @@ impl Playlist {
         if self.kind == ListKind::Event {
             text.push_str("#EXT-X-PLAYLIST-TYPE:EVENT\n");
         }
-        // It stands while it is true. Where it is not, the publisher's key frames were too far apart.
+        // Not where the publisher's key frames were too far apart.
         if within == 0 {
             text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         }

@@ -1,4 +1,4 @@
-//! Reading back the playlist that an earlier run of the server left, or nginx-rtmp.
+//! Reads back playlists of an earlier run of the server, or of nginx-rtmp.
 
 use jiff::Timestamp;
 
@@ -24,9 +24,8 @@ struct Tags {
 }
 
 impl Playlist {
-    /// Reads back what [`render`](Self::render) wrote, with the fragments that wait for their removal, or
-    /// what nginx-rtmp did. Anything that this server would not have written, a URI that is not of this
-    /// stream first of all, makes it `None`.
+    /// Reads a playlist of [`render`](Self::render), with the fragments that wait for their removal, or of nginx-rtmp.
+    /// `None` for anything else, above all a URI that is not of this stream.
     pub fn parse(text: &str, naming: &Naming) -> Option<(Self, Vec<Retired>)> {
         let mut lines = text.lines().map(str::trim_end);
         if lines.next() != Some("#EXTM3U") {
@@ -59,7 +58,7 @@ impl Playlist {
         let listed = playlist.fragments.back().map(|last| last.id);
         let highest = listed.max(retired.iter().map(|retired| retired.id).max());
         playlist.numbers.next_id = highest.map_or(after, |id| after.max(id.saturating_add(1)));
-        // The target holds for those who have read it, unless it is too short by now.
+        // Players keep the target that they have read, unless it is too short.
         let longest = playlist.fragments().map(|fragment| super::rounded(fragment.duration)).max();
         playlist.numbers.target = longest.max(target).map(|target| target.max(playlist.least_target));
         Some((playlist, retired))
@@ -115,7 +114,7 @@ fn parse_date(value: &str) -> Option<u64> {
     u64::try_from(date.as_millisecond()).ok()
 }
 
-/// The encryption of the fragments that follow, if any; `None` for a value that we would not write.
+/// The encryption of the fragments that follow, if any; `None` for a value that this server does not write.
 fn parse_encryption(value: &str, naming: &Naming) -> Option<Option<Encryption>> {
     let attributes = Attributes::parse(value)?;
     if attributes.get("METHOD")? == "NONE" {

@@ -1,9 +1,10 @@
-//! The files of one stream while it is published: fragments, keys and the playlist. It decides the numbers of fragments, which of
-//! them are listed, which key encrypts them and when retired ones are removed. It knows nothing of media.
+//! The files of one stream while it is published: fragments, keys and the playlist. It decides the numbers of
+//! fragments, which of them are listed, which key encrypts them and when retired ones are removed. It knows nothing of
+//! media.
 //!
-//! A server may be killed between any two files. So the new playlist is written under its hidden name first; then key and fragment
-//! are placed, then the playlist. At each moment all listed fragments are there, and all files are named in one of the two
-//! playlists.
+//! A server may be killed between any two files. So the new playlist is written under its hidden name first; then key
+//! and fragment are placed, then the playlist. At each moment all listed fragments are there, and all files are named
+//! in one of the two playlists.
 
 mod room;
 
@@ -196,8 +197,8 @@ impl Publication {
         Ok((draft, Some(cipher)))
     }
 
-    /// Publishes a fragment with the playlist that lists it, and removes some retired fragments whose time has come. After an error
-    /// the fragment is not listed.
+    /// Publishes a fragment with the playlist that lists it, and removes some retired fragments whose time has come.
+    /// After an error the fragment is not listed.
     pub fn add_fragment(
         &mut self,
         finished: CompleteFragment<'_>,
@@ -289,8 +290,8 @@ impl Publication {
         self.join = Join::Discontinuity;
     }
 
-    /// Prepares for another attempt after an error. The disk may be full, so some retired fragments are removed at once. Somebody may
-    /// have removed the folders and the listed files, so these are checked again.
+    /// Prepares for another attempt after an error. The disk may be full, so some retired fragments are removed at
+    /// once. Somebody may have removed the folders and the listed files, so these are checked again.
     pub fn recover(&mut self, memory: &mut MemoryFiles) {
         self.remove_retired(u64::MAX, memory);
         // The fragment that was being written has been dropped.
@@ -348,9 +349,9 @@ impl Publication {
         self.playlist.is_empty()
     }
 
-    /// Whether the playlist has never been long enough for players to start. Fragments are short until then, and never again: Chromium's
-    /// own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last three, and
-    /// would miss some that came faster.
+    /// Whether the playlist has never been long enough for players to start. Fragments are short until then, and never
+    /// again: Chromium's own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last
+    /// three, and would miss some that came faster.
     pub fn is_starting(&self) -> bool {
         self.is_starting
     }
@@ -382,8 +383,8 @@ impl Publication {
         }
     }
 
-    /// The number by `hls_fragment_naming`, or a larger one: numbers must grow though an encoder that starts over counts from 0 again
-    /// and two fragments may have the same multiple, and a folder may have the name.
+    /// The number by `hls_fragment_naming`, or a larger one: numbers must grow though an encoder that starts over
+    /// counts from 0 again and two fragments may have the same multiple, and a folder may have the name.
     fn number(&mut self, finished: &CompleteFragment<'_>) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
@@ -442,8 +443,8 @@ impl Publication {
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }
 
-    /// Takes a fragment that has left the playlist. It is removed when it has been out of it for the length of the playlist and its
-    /// own duration (RFC 8216 6.2.2), in media time.
+    /// Takes a fragment that has left the playlist. It is removed when it has been out of it for the length of the
+    /// playlist and its own duration (RFC 8216 6.2.2), in media time.
     fn retire(&mut self, fragment: &Fragment) {
         if self.settings.cleanup == Cleanup::Remove {
             let until = self.until(fragment.duration);

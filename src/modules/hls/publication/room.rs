@@ -1,5 +1,5 @@
-//! Room in memory for the files of one stream. Room is made before anything is written, so `hls_memory_size` always holds; what
-//! finds no room is not written.
+//! Room in memory for the files of one stream. Room is made before anything is written, so `hls_memory_size` always
+//! holds; what finds no room is not written.
 
 use std::io;
 use std::mem;
@@ -17,8 +17,8 @@ const HEAD_BYTES: u64 = 512;
 const ENTRY_BYTES: u64 = 256;
 
 impl Publication {
-    /// Makes room in memory for the open fragment, and for the bytes that its sink keeps: frames that are not written yet, and
-    /// buffers. It is an error if there is none: nothing of them may be written.
+    /// Makes room in memory for the open fragment, and for the bytes that its sink keeps: frames that are not written
+    /// yet, and buffers. It is an error if there is none: nothing of them may be written.
     pub fn make_room(&mut self, open: Growth, kept: usize, memory: &mut MemoryFiles) -> io::Result<()> {
         if self.settings.storage == Storage::Disk {
             return Ok(());
@@ -35,8 +35,8 @@ impl Publication {
         memory.append(&extent, &[], kept as u64)
     }
 
-    /// Makes room for this growth: if need be, the oldest fragments of the stream are removed. It is an error if all of them are not
-    /// enough; nothing is listed then.
+    /// Makes room for this growth: if need be, the oldest fragments of the stream are removed. It is an error if all of
+    /// them are not enough; nothing is listed then.
     pub(super) fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
         let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
         let (limit, listed) = (limit as u64, self.playlist.len());
@@ -87,7 +87,8 @@ impl Publication {
         }
     }
 
-    /// The most memory that the playlist with one more fragment, a key and the master playlist take up, beside those in place.
+    /// The most memory that the playlist with one more fragment, a key and the master playlist take up, beside those in
+    /// place.
     pub(super) fn room_for_playlists(&self, memory: &MemoryFiles) -> Growth {
         let path = self.naming.playlist();
         let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);

@@ -13,7 +13,8 @@ use crate::media::segment::waiting::early::{EarlyFrame, MAX_LEAD};
 use crate::media::ts::ticks;
 
 impl Segmenter {
-    /// Audio beside video: it goes into the fragments that video makes, from the first key frame on.
+    /// Takes a frame of audio beside video. It is written into the fragments of the pictures, from the first key frame
+    /// on.
     pub(super) fn write_audio(
         &mut self,
         frame: &Rc<Frame>,
@@ -37,7 +38,7 @@ impl Segmenter {
         if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
             self.cut_without_picture(frame.timestamp, outlet)?;
         }
-        // What comes before its picture, and a track that takes over, wait for the next cut.
+        // Audio before its picture, and another track, wait for the next cut.
         let is_ahead = self.writer.open().is_none()
             || self.waiting.picture.has_first()
             || self.codecs.is_audio_changing();
@@ -52,15 +53,15 @@ impl Segmenter {
         Ok(())
     }
 
-    /// True if video has stopped, and the open fragment has to end without it.
+    /// Whether pictures have stopped, and the open fragment has to end without one.
     fn goes_on_alone(&self, timestamp: u64) -> bool {
         let Some(open) = self.writer.open() else { return false };
         let (alone, slice) = (self.waiting.audio.since_picture(timestamp), self.slice(open, timestamp));
         let wait = self.cutting.slicer.longest_wait(&slice);
         let is_alone = match slice.longest {
             Some(longest) => alone > MAX_LEAD && slice.duration >= longest,
-            // Before it is told how long fragments are, the picture has to be away for as long as one, and for longer
-            // than it is used to.
+            // Before a target duration is advertised, no picture must have come for as long as a fragment is expected
+            // to be, and for longer than between pictures.
             None => {
                 let patience = slice.step.max(self.cutting.first_step).saturating_mul(3);
                 let expected = self.cutting.slicer.expected().max(patience);
@@ -72,7 +73,7 @@ impl Segmenter {
 
     fn cut_without_picture(&mut self, timestamp: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let Some(open) = self.writer.open() else { return Ok(()) };
-        // A track that takes over begins with what has waited for the cut.
+        // Another track begins with the frames that have waited for the cut.
         let timestamp =
             self.waiting.audio.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
         let start = ticks(timestamp).max(self.writer.last_dts());
@@ -94,19 +95,19 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Leaves out what waits and is older than the first picture of a fragment: it belongs to nothing.
+    /// Drops the audio that waits and is older than the first picture of a fragment.
     pub(super) fn drop_older_audio(&mut self, picture: u64) {
         while self.waiting.audio.take_older(picture).is_some() {}
     }
 
-    /// A picture is written: the audio that has waited for it follows.
+    /// Writes the audio that has waited for the picture that has just been written.
     pub(super) fn write_audio_of_picture(&mut self) {
         if !self.codecs.is_audio_changing() {
             self.write_early();
         }
     }
 
-    /// Writes the audio that waits for nothing any more.
+    /// Writes the audio whose picture is near.
     fn write_early(&mut self) {
         while let Some(early) = self.waiting.audio.take_near() {
             self.join(&early);
@@ -124,14 +125,14 @@ impl Segmenter {
         }
     }
 
-    /// Writes a frame of audio, if it is of the track in use and can follow from what is written.
+    /// Writes a frame of audio, if it is of the track in use and does not overlap the audio before.
     fn join(&mut self, early: &EarlyFrame) {
         let Some(track) = self.codecs.audio().filter(|track| *track == early.track) else { return };
         let Some(audio) = track.elementary(&early.frame, early.parsed) else { return };
         self.writer.join_audio(track, &audio);
     }
 
-    /// Audio without video: it makes the fragments.
+    /// Takes a frame of audio where there is no video: fragments begin and end with audio.
     pub(super) fn lead_with_audio(
         &mut self,
         frame: &Frame,

@@ -1,6 +1,6 @@
-//! The sink: a stream's frames become fragments. It drives what `media/segment` has for that, stores the bytes in files, and
-//! lets [`Publication`] list them. Where nothing can be written (a disk is full) it writes nothing for 2 s of media, and goes
-//! on behind a discontinuity.
+//! The sink: it makes fragments of a stream's frames with the parts in `media/segment`, writes them into files and
+//! hands them to its [`Publication`]. After an error, such as a full disk, it writes nothing for 2 s of media and
+//! continues behind a discontinuity.
 
 mod audio;
 mod pictures;
@@ -28,11 +28,11 @@ use crate::media::ts::ticks;
 use crate::media::{Frame, Kind, Packet, Role};
 use crate::modules::hls::settings::Settings;
 
-/// A fragment shorter than this, in milliseconds, is thrown away where other codecs or its size end it: a
-/// publisher whose timestamps stand still does not fill the disk.
+/// The shortest fragment, in milliseconds, that is kept where other codecs or its size end it: a publisher whose
+/// timestamps stand still does not fill the disk.
 const MIN_BROKEN: u64 = 100;
 
-/// How long nothing is written after an error, in milliseconds of media.
+/// The time after an error in which nothing is written, in milliseconds of media.
 const RETRY_AFTER: u64 = 2000;
 
 /// Why a fragment ends.
@@ -40,9 +40,9 @@ const RETRY_AFTER: u64 = 2000;
 enum Cut {
     /// It is long enough, or too long.
     Length,
-    /// What comes is another publisher's, or another server's.
+    /// The next frames are another publisher's, or another server's.
     Break,
-    /// Nothing has come for longer than a fragment may be.
+    /// No frame has come for longer than a fragment may be.
     Gap,
     /// Other tracks take over.
     Codecs,
@@ -51,18 +51,18 @@ enum Cut {
 }
 
 impl Cut {
-    /// Whether what follows does not continue what came before.
+    /// Whether the next fragment does not continue this one.
     fn is_discontinuity(self) -> bool {
         matches!(self, Self::Break | Self::Gap | Self::Codecs)
     }
 
-    /// Whether nothing may follow for a while, with what comes before it the last in the list.
+    /// Whether this fragment may be the last in the playlist for a while.
     fn leaves_open(self) -> bool {
         matches!(self, Self::Break | Self::Gap)
     }
 }
 
-/// Fragments out of one stream.
+/// The HLS of one stream.
 #[derive(Debug)]
 pub struct Segmenter {
     publication: Publication,
@@ -79,21 +79,21 @@ pub struct Segmenter {
     /// The tracks of the segment that the writer has open.
     description: Description,
     /// The timestamp of the last frame of audio or video.
-    seen: u64,
+    latest: u64,
     /// Whether an error has been logged and nothing has been published since.
     is_failing: bool,
-    /// Frames left out: broken, without a header, or on the other side of a pause.
+    /// The number of frames that were dropped: broken, without a header, or on the other side of a pause.
     dropped: u64,
-    /// One access unit at a time.
+    /// A buffer for one access unit.
     access_unit: Vec<u8>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The first frames wait until the tracks are known.
+    /// The first frames are held until the tracks are known.
     Probing(Probe),
     Running,
-    /// There has been an error at that time, and nothing is written for a while.
+    /// After an error at this timestamp: nothing is written for a while.
     Failed(u64),
     /// Nothing follows.
     Finished,
@@ -114,7 +114,7 @@ impl Segmenter {
             file: None,
             max_bytes: settings.max_bytes(),
             description: Description::default(),
-            seen: 0,
+            latest: 0,
             is_failing: false,
             dropped: 0,
             access_unit: Vec::new(),
@@ -124,13 +124,13 @@ impl Segmenter {
     fn take(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let is_configuration = frame.role == Role::Header && frame.packet == Packet::Configuration;
         if frame.kind == Kind::Video && is_configuration && frame.is_default_track() {
-            // The picture before it was made with the configuration before.
+            // The picture before this configuration was made with the last one.
             self.finish_picture();
         }
         let content = self.codecs.learn(frame);
         if content != Content::Nothing {
             self.dates.see(frame.timestamp, since_1970(outlet.now));
-            self.seen = frame.timestamp;
+            self.latest = frame.timestamp;
             if matches!(self.state, State::Failed(since) if frame.timestamp.abs_diff(since) >= RETRY_AFTER) {
                 self.state = State::Running;
             }
@@ -149,8 +149,8 @@ impl Segmenter {
         }
     }
 
-    /// Ends the probing: the tracks are those that are known now. Pictures that are announced and have not
-    /// come wait for the first one; until then audio is written alone.
+    /// Ends the probing: the tracks are those that are known now. If a video header has come and no picture, audio is
+    /// written alone until the first one.
     fn start(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let State::Probing(probe) = mem::replace(&mut self.state, State::Running) else { return Ok(()) };
         match known(&self.codecs, &probe) {
@@ -175,18 +175,18 @@ impl Segmenter {
         }
     }
 
-    /// True if the open fragment must have ended some time before the frame with that timestamp.
+    /// Whether there is a pause before the frame with that timestamp, in which the open fragment ends.
     fn has_gap(&self, open: &OpenSegment, timestamp: u64) -> bool {
         self.cutting.pauses.pauses_before(timestamp)
             || !self.publication.fits_target(open.duration_to(ticks(timestamp)))
     }
 
-    /// True if the open fragment should end before the frame with that timestamp.
+    /// Whether the open fragment should end before the frame with that timestamp.
     fn is_enough(&self, open: &OpenSegment, boundary: Boundary, timestamp: u64) -> bool {
         self.cutting.slicer.ends(boundary, timestamp, &self.slice(open, timestamp)) || self.is_full()
     }
 
-    /// True if the open fragment must end for its size.
+    /// Whether the open fragment must end for its size.
     fn is_full(&self) -> bool {
         self.file.as_ref().is_some_and(OpenFragment::is_full)
     }
@@ -204,7 +204,7 @@ impl Segmenter {
         }
     }
 
-    /// Starts a fragment with the tracks in use; its first frame is decoded at `start`.
+    /// Begins a fragment with the tracks in use. Its first frame is decoded at `start`, in ticks.
     fn begin_fragment(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let file = self.publication.start_fragment(outlet)?;
         self.writer.begin(start, ticks(self.cutting.pauses.step()), self.codecs.tracks());
@@ -213,7 +213,7 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Ends the open fragment; what follows is decoded at `next`, if anything follows.
+    /// Ends the open fragment. The next frame is decoded at `next`, in ticks, if there is one.
     fn end_fragment(&mut self, cut: Cut, next: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
         self.finish_picture();
         self.write_early_until(cut, next);
@@ -243,17 +243,17 @@ impl Segmenter {
         Ok(())
     }
 
-    /// How long the open fragment is, in milliseconds, if it ends there.
+    /// The duration of the open fragment in milliseconds, if it ends there.
     fn duration(&self, open: &OpenSegment, cut: Cut, next: u64) -> u64 {
         match (cut, self.publication.longest()) {
             (Cut::Length, _) => open.duration_to(next),
-            // Without audio, the picture that was last has stood until now.
+            // Without audio, the last picture has been shown until now.
             (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
             _ => open.duration(self.writer.audio_end()),
         }
     }
 
-    /// The shortest fragment that is not thrown away where it ends for another reason than its length, in milliseconds.
+    /// The shortest fragment, in milliseconds, that is kept where it ends for another reason than its length.
     fn least(&self, cut: Cut) -> u64 {
         match cut.leaves_open() {
             true if self.publication.is_empty() => self.cutting.slicer.shortest_first(),
@@ -267,7 +267,7 @@ fn since_1970(now: Now) -> Duration {
     now.wall.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// What a stream that begins has shown of its tracks.
+/// The knowledge of the tracks of a stream that begins.
 fn known(codecs: &Codecs, probe: &Probe) -> Known {
     if codecs.announces_video() && !probe.has_picture() {
         Known::Announced

@@ -1,4 +1,4 @@
-//! The segmenter's pictures: where they cut, and how they are written once they are complete.
+//! The segmenter's pictures: at which of them a fragment ends, and how they are written once they are complete.
 
 use std::io;
 use std::rc::Rc;
@@ -13,11 +13,11 @@ use crate::media::segment::waiting::repeat::Repeated;
 use crate::media::ts::ticks;
 use crate::media::{Frame, Slices};
 
-/// The buffer of an access unit keeps no more than this after a large key frame, in bytes.
+/// The largest capacity, in bytes, that the buffer of access units keeps after a large key frame.
 const MAX_KEPT: usize = 64 * 1024;
 
 impl Segmenter {
-    /// Takes a message of video. A picture is written when the next one begins, or nothing more can come of it.
+    /// Takes a message of video. A picture is written when the next one begins, or when it must be complete.
     pub(super) fn write_video(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let is_kept = match frame.slices {
             Slices::Begin => {
@@ -34,8 +34,8 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Counts a message that is not written, and says why if that is its own fault. Before the first picture nothing is
-    /// missed.
+    /// Counts a message that is dropped, and logs it if it has too many parts. Those before the first picture do not
+    /// count.
     fn count_dropped(&mut self, frame: &Frame) {
         if self.writer.open().is_none() {
             return;
@@ -85,7 +85,7 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Whether a video frame starts a fragment, and why.
+    /// The reason why a fragment begins with this picture, if it does.
     fn judge_video(&self, frame: &Frame) -> Option<Cut> {
         let Some(open) = self.writer.open() else { return Some(Cut::Length) };
         let boundary = if frame.is_video_key() { Boundary::Key } else { Boundary::Picture };
@@ -101,7 +101,7 @@ impl Segmenter {
         }
     }
 
-    /// Writes the picture that has been gathered, if there is one.
+    /// Writes the picture that is being gathered, if there is one.
     pub(super) fn finish_picture(&mut self) {
         let Some(picture) = self.waiting.picture.take() else { return };
         let Some(track) = self.codecs.video() else { return };
@@ -139,7 +139,7 @@ impl Segmenter {
         }
     }
 
-    /// Repeats the last key frame where audio has gone on since, and the next picture has not come.
+    /// Repeats the last key frame if audio has continued since, and the next picture has not come.
     pub(super) fn repeat_picture(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         while self.writer.open().is_some() && !self.codecs.is_changing() {
             let Some(repeated) = &mut self.waiting.repeated else { return Ok(()) };

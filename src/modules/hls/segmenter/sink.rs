@@ -1,4 +1,5 @@
-//! The segmenter as a sink: what happens to a fragment that is whole, to a failure, and at the end.
+//! The segmenter as a sink: a complete fragment is handed to the publication, an error pauses it, and the end finishes
+//! it.
 
 use std::io;
 use std::mem;
@@ -15,7 +16,7 @@ use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::publication::CompleteFragment;
 
 impl Segmenter {
-    /// Lets the open fragment appear, which is whole and `duration` milliseconds long.
+    /// Hands the open fragment, which is complete and `duration` milliseconds long, to the publication.
     pub(super) fn finish_fragment(
         &mut self,
         duration: u64,
@@ -48,7 +49,7 @@ impl Segmenter {
         Ok(())
     }
 
-    /// Writes what the open fragment has gathered, once there is room for it.
+    /// Makes room for the bytes of the open fragment, and writes them.
     fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let kept = self.kept_bytes();
         let (Some(file), Some(bytes)) = (&mut self.file, self.writer.bytes()) else {
@@ -58,13 +59,13 @@ impl Segmenter {
         file.drain(bytes, &mut self.publication.files(outlet.memory))
     }
 
-    /// What comes next does not follow from what is published.
+    /// Notes that the next frames do not continue the last ones.
     pub(super) fn mark_discontinuity(&mut self) {
         self.publication.mark_discontinuity();
         self.writer.mark_discontinuity();
     }
 
-    /// Gives up what is open, and rests.
+    /// Drops the open fragment, and writes nothing for a while.
     fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
         if !mem::replace(&mut self.is_failing, true) {
             log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.publication.label());
@@ -119,14 +120,14 @@ impl Sink for Segmenter {
         Ok(())
     }
 
-    /// Shows what there is, and looks at what comes as at a stream that begins: which tracks another
-    /// publisher has, and where its first picture is.
+    /// Publishes the open fragment. The next frames are probed like those of a new stream: another publisher may have
+    /// other tracks.
     fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
         if matches!(self.state, State::Finished | State::Failed(_)) {
             return;
         }
         if let Err(error) = self.write_rest(Cut::Break, outlet) {
-            return self.fail(self.seen, &error, outlet);
+            return self.fail(self.latest, &error, outlet);
         }
         self.codecs.restart();
         self.waiting = Waiting::default();
@@ -140,7 +141,7 @@ impl Sink for Segmenter {
         if matches!(self.state, State::Finished) {
             return;
         }
-        // Where the stream may come back, its list waits as that of a publisher that was lost.
+        // If the stream may come back, its playlist stays open, as it does when a publisher is lost.
         let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
         let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break }, outlet);
         self.drop_open();
@@ -160,7 +161,7 @@ impl Sink for Segmenter {
             return;
         }
         if let Err(error) = self.store(outlet) {
-            self.fail(self.seen, &error, outlet);
+            self.fail(self.latest, &error, outlet);
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::modules::hls::settings::variant::Variant;
 /// The shortest wait of `hls_endlist on`: people press Stop and Start.
 const LEAST_WAIT: Duration = Duration::from_secs(30);
 
-/// A fragment is cut at this size, in bytes, whatever its timestamps say: time may stand still.
+/// The largest fragment, in bytes. Timestamps may stand still.
 pub const MAX_BYTES: u64 = 512 << 20;
 
 pub(super) const ENDLIST_SYNTAX: &str = "on|off|time";
@@ -48,10 +48,10 @@ pub enum ListKind {
     Event,
 }
 
-/// `hls_endlist`: when a playlist says that its stream has ended.
+/// `hls_endlist`: when a playlist gets its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// This time after the publisher has gone, if the stream has not come back by then.
+    /// This time after the end of the stream, unless it has come back by then.
     After(Duration),
     Never,
 }
@@ -68,7 +68,7 @@ impl Ending {
         }
     }
 
-    /// `hls_endlist on`: a publisher that has stopped is waited for as long as one that was lost.
+    /// `hls_endlist on`: a publisher that has stopped has as much time to come back as one that was lost.
     fn on(grace: Duration) -> Self {
         Self::After(grace.max(LEAST_WAIT))
     }
@@ -85,10 +85,10 @@ pub enum Cleanup {
 /// `hls_continuous`: whether a stream continues the playlist of an earlier publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuation {
-    /// The old fragments stay listed, and a discontinuity stands before the new ones.
+    /// The old fragments stay listed, with a discontinuity before the new ones.
     Continue,
-    /// The list starts anew. Its numbers go on all the same: players stall on a media sequence that
-    /// goes back, and caches hold the old fragments under their names.
+    /// The list is empty at first. Its numbers continue: players stall on a media sequence that decreases, and caches
+    /// have the old fragments under their names.
     Restart,
 }
 
@@ -194,14 +194,14 @@ impl App {
         let settings = Settings { app_id: id, app: application.name.clone(), ..Settings::read(scope)? };
         let path = match settings.storage {
             Storage::Disk => PathBuf::from(path),
-            // Found again by name alone: HTTP asks for the path that a file would have.
+            // HTTP looks for it by the path that a file would have.
             Storage::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
         };
         Ok(Some(Self { path, settings: Rc::new(settings) }))
     }
 
-    /// The [path](Self::known_root) of `hls_path`, which is made if it is missing. If it cannot be made now, each fragment tries
-    /// again.
+    /// The [path](Self::known_root) of `hls_path`, which is made if it is missing. If it cannot be made now, each
+    /// fragment tries again.
     pub fn root(&self) -> PathBuf {
         if self.settings.storage == Storage::Disk {
             let _ = disk::make_folder(&self.path, disk::Parents::Make);
@@ -223,7 +223,7 @@ impl App {
         [Some(self.path.as_path()), keys].into_iter().flatten().map(absolute).collect()
     }
 
-    /// The folders in which files of several streams stand side by side.
+    /// The folders in which several streams have files.
     pub fn shared_folders(&self) -> Vec<PathBuf> {
         match self.settings.layout {
             Layout::Flat => self.folders(),
@@ -232,7 +232,7 @@ impl App {
         }
     }
 
-    /// Whether the next run of the server may have to end lists or remove files of this one.
+    /// Whether the next run of the server may have to end playlists or remove files of this one.
     pub fn keeps_ledger(&self) -> bool {
         let Settings { storage, cleanup, ending, .. } = *self.settings;
         storage == Storage::Disk && (cleanup == Cleanup::Remove || ending != Ending::Never)
@@ -271,7 +271,7 @@ impl Settings {
                 "cannot hold \"hls_type event\", which grows without end",
             ));
         }
-        // Files of an event are its record: nginx-rtmp keeps them, too. Memory is nothing to keep files in.
+        // Files of an event are its recording: nginx-rtmp keeps them, too. Files in memory cannot be kept.
         let keeps = storage == Storage::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
         let layout = layout(scope);
         let variants: Vec<Variant> = scope.all("hls_variant").into_iter().map(conf::Node::custom).collect();
@@ -331,12 +331,13 @@ impl Settings {
         }
     }
 
-    /// The shortest time between a stream's end and the removal of its files: twice what a viewer may still have to play.
+    /// The shortest time between a stream's end and the removal of its files: twice what a player may still have to
+    /// play.
     pub fn removal_delay(&self) -> Duration {
         Duration::from_millis(self.playlist_length).max(self.three_fragments()).saturating_mul(2)
     }
 
-    /// Viewers ask for a playlist more than once in this time.
+    /// The time in which players fetch a playlist more than once.
     pub fn three_fragments(&self) -> Duration {
         Duration::from_millis(self.fragment.saturating_mul(3))
     }
@@ -366,7 +367,7 @@ fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// The first part of a URL, which is written into playlists, also between quotes.
+/// The beginning of URLs in playlists, where it may be between quotes.
 fn url(scope: &Scope<'_>, name: &str) -> Result<String, conf::Error> {
     let url = scope.text(name);
     let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') && !url.starts_with('#');
@@ -397,8 +398,8 @@ fn wrong(scope: &Scope<'_>, name: &str, why: &str) -> conf::Error {
 
 #[cfg(test)]
 impl Settings {
-    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one folder, at an even pace; the end is told
-    /// at once.
+    /// Fragments of 2 s, at most 20 s, 30 s listed, all on the disk in one folder, at an even pace. The end is written
+    /// with the last fragment.
     pub fn for_tests() -> Self {
         Self {
             app_id: AppId(0),

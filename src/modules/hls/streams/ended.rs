@@ -53,8 +53,8 @@ impl Ended {
         found.listed()
     }
 
-    /// Removes at most `most` of its files; true if none is left. A playlist that is not this server's stays, with the files
-    /// that it names.
+    /// Removes at most `most` of its files; true if none is left. A playlist that is not this server's stays, with the
+    /// files that it names.
     pub fn remove(&mut self, files: &mut Files<'_>, most: usize) -> bool {
         if !matches!(self.stage, Stage::Removing(_)) {
             self.stage = Stage::Removing(files_of(&self.naming, files));
@@ -65,8 +65,8 @@ impl Ended {
     }
 }
 
-/// The files of a stream: those that its playlist names, the hidden ones of a crash, and the playlist. It is the last, so that a
-/// server that is killed meanwhile finds the rest.
+/// The files of a stream: those that its playlist names, the hidden ones of a crash, and the playlist. It is the last,
+/// so that a server that is killed meanwhile finds the rest.
 fn files_of(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
     let Ok(found) = Found::read(naming, files) else { return Vec::new() };
     let mut paths = found.map_or_else(Vec::new, |found| found.files(naming));

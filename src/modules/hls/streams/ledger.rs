@@ -1,6 +1,7 @@
-//! The ledger: a hidden file in each `hls_path` with the names of the streams that have files there. A line is added when a
-//! stream begins, and when its files are removed. A server that starts finds in it which streams of an earlier run have left
-//! files; no folder is searched, and no file is removed by its age. Names are percent-encoded: each is one word.
+//! The ledger: a hidden file in each `hls_path` with the names of the streams that have files there. A line is added
+//! when a stream begins, and when its files are removed. A server that starts finds in it which streams of an earlier
+//! run have left files; no folder is searched, and no file is removed by its age. Names are percent-encoded: each is
+//! one word.
 
 use std::collections::BTreeSet;
 use std::fs::File;

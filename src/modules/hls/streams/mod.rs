@@ -1,5 +1,5 @@
-//! The streams that are being written and those that have ended, so that no two have the same files. After the end of a stream
-//! its playlist gets its end and its files are removed, also those of an earlier run of the server.
+//! The streams that are being written and those that have ended, so that no two have the same files. After the end of a
+//! stream its playlist gets its end and its files are removed, also those of an earlier run of the server.
 
 pub mod ended;
 pub mod ledger;
@@ -23,8 +23,8 @@ use ended::{Ended, EndedStreams, Stage};
 use ledger::{Entry, Ledger};
 use live::LiveStreams;
 
-/// The most streams that have ended and whose playlists are open or whose files are there; beyond this, the oldest end and
-/// lose their files early.
+/// The most streams that have ended and whose playlists are open or whose files are there; beyond this, the oldest end
+/// and lose their files early.
 pub const MAX_ENDED: usize = 4096;
 
 /// The time between two steps of a removal.
@@ -79,8 +79,8 @@ impl Streams {
         self.add_ended(Ended::new(naming, stage, written), wait)
     }
 
-    /// Begins to write a stream, unless another stream writes the same files. If an earlier stream of the name has left a
-    /// playlist, this one continues it.
+    /// Begins to write a stream, unless another stream writes the same files. If an earlier stream of the name has left
+    /// a playlist, this one continues it.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -148,8 +148,8 @@ impl Streams {
         oldest.map(|oldest| (oldest, NEXT_TURN)).into_iter().chain([(token, wait)]).collect()
     }
 
-    /// Takes the next step for a stream that has ended, unless it has come back: ends its playlist, or removes some files.
-    /// Returns the time until the step after that.
+    /// Takes the next step for a stream that has ended, unless it has come back: ends its playlist, or removes some
+    /// files. Returns the time until the step after that.
     pub fn advance(&mut self, token: u64, outlet: &mut Outlet<'_>) -> Option<Duration> {
         let is_hurried = self.ended.is_hurried(token);
         let ended = self.ended.get_mut(token)?;
@@ -184,8 +184,8 @@ impl Streams {
         claims.iter().filter_map(|claim| self.ended.find(claim)).any(|ended| is_same(ended) && is_open(ended))
     }
 
-    /// Removes the files of the ended stream that has this claim at once, unless the stream `by`, which begins, continues its
-    /// playlist, or `hls_cleanup` is off.
+    /// Removes the files of the ended stream that has this claim at once, unless the stream `by`, which begins,
+    /// continues its playlist, or `hls_cleanup` is off.
     fn remove_ended(&mut self, claim: &Path, by: &Naming, outlet: &mut Outlet<'_>) {
         let Some(mut ended) = self.ended.take_claim(claim) else { return };
         if ended.naming.playlist() == by.playlist() {
@@ -206,7 +206,8 @@ impl Streams {
         self.remove_rest(&ended.naming, &mut files, outlet.now.wall);
     }
 
-    /// Removes the folders of a stream whose files have been removed, and its entries in the master playlist and the ledger.
+    /// Removes the folders of a stream whose files have been removed, and its entries in the master playlist and the
+    /// ledger.
     fn remove_rest(&mut self, naming: &Naming, files: &mut Files<'_>, wall: SystemTime) {
         if matches!(files, Files::Disk) {
             for folder in naming.own_folders() {
@@ -252,8 +253,8 @@ fn wait_for_other_server(ended: &mut Ended, files: &Files<'_>) -> Option<Duratio
     Some(removal_delay(naming, found.map_or(Duration::ZERO, |found| found.listed())))
 }
 
-/// The time between the end of a stream and the removal of its files. `listed` is the duration of its playlist. Players must
-/// have seen the end of the playlist before.
+/// The time between the end of a stream and the removal of its files. `listed` is the duration of its playlist. Players
+/// must have seen the end of the playlist before.
 fn removal_delay(naming: &Naming, listed: Duration) -> Duration {
     let settings = naming.settings();
     let until_end = open_for(naming).unwrap_or_default().saturating_add(settings.three_fragments());
@@ -268,8 +269,8 @@ fn open_for(naming: &Naming) -> Option<Duration> {
     }
 }
 
-/// The same for a playlist of an earlier run. Where `hls_endlist` is 0, encoders have until the removal of the files to come
-/// back after a restart.
+/// The same for a playlist of an earlier run. Where `hls_endlist` is 0, encoders have until the removal of the files to
+/// come back after a restart.
 fn open_after_restart(naming: &Naming) -> Option<Duration> {
     let settings = naming.settings();
     match open_for(naming) {

@@ -142,8 +142,8 @@ fn behind_the_break(rig: &Rig) -> Vec<u64> {
     packets().filter(|pes| pes.pid == AUDIO).map(|pes| (pes.pts - first + 45) / 90).collect()
 }
 
-/// Two seconds, what interrupts them, and two seconds from a minute on with the audio ahead or not. Either way, what is behind
-/// the break is the same: all but what the silence of less than a frame before it reaches over.
+/// Two seconds, what interrupts them, and two seconds from a minute on with the audio ahead or not. Either way, what is
+/// behind the break is the same: all but what the silence of less than a frame before it reaches over.
 fn expect_no_loss(interrupt: impl Fn(&mut Rig)) {
     let behind = |ahead: u64| {
         let mut rig = exact();

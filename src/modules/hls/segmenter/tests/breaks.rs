@@ -321,7 +321,7 @@ fn another_publisher_before_the_first_fragment_breaks_nothing_off() {
 }
 
 #[test]
-fn after_an_error_it_rests_and_goes_on_behind_a_discontinuity() {
+fn after_an_error_it_pauses_and_continues_behind_a_discontinuity() {
     let mut rig = Rig::new();
     rig.headers();
     for second in 0..5 {
