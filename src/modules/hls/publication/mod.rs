@@ -36,7 +36,7 @@ const MAX_RETIRED: usize = MAX_LISTED + 1;
 pub const MAX_AT_ONCE: usize = 64;
 
 /// The most numbers that are tried for one fragment.
-const MAX_PASSED_OVER: u64 = 64;
+const MAX_TRIED: u64 = 64;
 
 /// Whether the next fragment continues the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -394,20 +394,21 @@ impl Publication {
         };
         let id = wanted - wanted % granularity;
         let id = if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) };
-        let ids = (0..MAX_PASSED_OVER).map(|place| id.saturating_add(granularity.saturating_mul(place)));
-        let free = ids.clone().find(|id| !self.has_folder_in_place_of(*id)).unwrap_or(id);
-        if free != id && !mem::replace(&mut self.has_warned.folders, true) {
-            let (label, path) = (self.label(), self.naming.fragment(id));
-            log::warn!("{label}: hls takes another number: {} is a folder", path.display());
+        let Some(folder) = self.folder_in_place_of(id) else { return id };
+        if !mem::replace(&mut self.has_warned.folders, true) {
+            log::warn!("{}: hls takes another number: {} is a folder", self.label(), folder.display());
         }
-        free
+        let mut others = (1..MAX_TRIED).map(|place| id.saturating_add(granularity.saturating_mul(place)));
+        others.find(|id| self.folder_in_place_of(*id).is_none()).unwrap_or(id)
     }
 
-    /// Whether a folder has the name of a fragment, or of its key.
-    fn has_folder_in_place_of(&self, id: u64) -> bool {
+    /// A folder that has the name of a fragment, or of its key.
+    fn folder_in_place_of(&self, id: u64) -> Option<PathBuf> {
+        if self.settings.storage != Storage::Disk {
+            return None;
+        }
         let key = self.key.as_ref().filter(|key| key.id.is_none()).map(|_| self.naming.key(id));
-        let mut paths = [Some(self.naming.fragment(id)), key].into_iter().flatten();
-        self.settings.storage == Storage::Disk && paths.any(|path| disk::is_folder(&path))
+        [Some(self.naming.fragment(id)), key].into_iter().flatten().find(|path| disk::is_folder(path))
     }
 
     /// Puts key, fragment and playlist in place, in this order.
