@@ -6,18 +6,19 @@
 //! and fragment are placed, then the playlist. At each moment all listed fragments are there, and all files are named
 //! in one of the two playlists.
 
+mod numbering;
+pub mod retirement;
 mod room;
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_READ_TIME};
 
-use super::playlist::{Begins, Encryption, End, Fragment, MAX_LISTED, Playlist, Retired};
+use super::playlist::{Begins, Encryption, End, Fragment, Playlist, Retired};
 use crate::media::segment::measure::{Description, Listed, Measure};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::disk::{self, Parents};
@@ -27,16 +28,7 @@ use crate::modules::hls::files::{Draft, Files, Stamp};
 use crate::modules::hls::playlist::found::{Found, playable_size};
 use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::attributes::Attributes;
-use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Numbering, Settings, Storage};
-
-/// The most retired fragments, as many as were listed; beyond this the oldest are removed early.
-const MAX_RETIRED: usize = MAX_LISTED + 1;
-
-/// The most files that are removed in a turn, which should take some milliseconds at most.
-pub const MAX_AT_ONCE: usize = 64;
-
-/// The most numbers that are tried for one fragment.
-const MAX_TRIED: u64 = 64;
+use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Settings, Storage};
 
 /// Whether the next fragment continues the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -383,34 +375,6 @@ impl Publication {
         }
     }
 
-    /// The number by `hls_fragment_naming`, or a larger one: numbers must grow though an encoder that starts over
-    /// counts from 0 again and two fragments may have the same multiple, and a folder may have the name.
-    fn number(&mut self, finished: &CompleteFragment<'_>) -> u64 {
-        let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
-        let wanted = match self.settings.numbering {
-            Numbering::Sequential => next,
-            Numbering::Timestamp => finished.timestamp.saturating_mul(90),
-            Numbering::System => finished.date.unwrap_or_default(),
-        };
-        let id = wanted - wanted % granularity;
-        let id = if id >= next { id } else { next.div_ceil(granularity).saturating_mul(granularity) };
-        let Some(folder) = self.folder_in_place_of(id) else { return id };
-        if !mem::replace(&mut self.has_warned.folders, true) {
-            log::warn!("{}: hls takes another number: {} is a folder", self.label(), folder.display());
-        }
-        let mut others = (1..MAX_TRIED).map(|place| id.saturating_add(granularity.saturating_mul(place)));
-        others.find(|id| self.folder_in_place_of(*id).is_none()).unwrap_or(id)
-    }
-
-    /// A folder that has the name of a fragment, or of its key.
-    fn folder_in_place_of(&self, id: u64) -> Option<PathBuf> {
-        if self.settings.storage != Storage::Disk {
-            return None;
-        }
-        let key = self.key.as_ref().filter(|key| key.id.is_none()).map(|_| self.naming.key(id));
-        [Some(self.naming.fragment(id)), key].into_iter().flatten().find(|path| disk::is_folder(path))
-    }
-
     /// Puts key, fragment and playlist in place, in this order.
     fn place_files(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let (text, stamp) = (self.render(), self.stamp(outlet));
@@ -442,51 +406,6 @@ impl Publication {
         let advertised = self.measure.advertised().filter(|_| self.naming.base().is_some());
         let inf = advertised.map(|advertised| Attributes::of_stream(advertised).to_string());
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
-    }
-
-    /// Takes a fragment that has left the playlist. It is removed when it has been out of it for the length of the
-    /// playlist and its own duration (RFC 8216 6.2.2), in media time.
-    fn retire(&mut self, fragment: &Fragment) {
-        if self.settings.cleanup == Cleanup::Remove {
-            let until = self.until(fragment.duration);
-            self.retired.push_back(Retired { until, ..fragment.retired() });
-        }
-    }
-
-    fn until(&self, duration: u64) -> u64 {
-        let listed = self.settings.playlist_length.max(self.playlist.total());
-        self.clock.saturating_add(listed).saturating_add(duration)
-    }
-
-    fn remove_retired(&mut self, clock: u64, memory: &mut MemoryFiles) {
-        let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
-        for place in 0..MAX_AT_ONCE {
-            let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
-            if self.retired.front().filter(is_due).is_none() {
-                break;
-            }
-            self.remove_oldest(memory);
-        }
-    }
-
-    /// Removes the oldest retired fragment, and its key, if no other needs that. False if there is none.
-    fn remove_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
-        let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
-        let mut files = self.files(memory);
-        files.remove(&self.naming.fragment(id));
-        if let Some(key) = key {
-            let waits = self.retired.iter().any(|retired| retired.key == Some(key));
-            let is_listed = || {
-                self.playlist
-                    .fragments()
-                    .any(|f| f.encryption.is_some_and(|encryption| encryption.key == key))
-            };
-            let is_current = self.key.as_ref().is_some_and(|current| current.id == Some(key));
-            if !waits && !is_current && !is_listed() {
-                files.remove(&self.naming.key(key));
-            }
-        }
-        true
     }
 }
 

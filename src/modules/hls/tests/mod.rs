@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Instant, UNIX_EPOCH};
 
-use super::publication::MAX_AT_ONCE;
+use super::publication::retirement::MAX_AT_ONCE;
 use super::segmenter::Segmenter;
 use super::settings::{Cleanup, Continuation, Ending, Settings};
 use super::streams::{MAX_ENDED, NEXT_TURN};

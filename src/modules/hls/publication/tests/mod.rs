@@ -8,8 +8,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
 use crate::engine::Now;
+use crate::modules::hls::publication::retirement::MAX_AT_ONCE;
 use crate::modules::hls::settings::variant::Variant;
-use crate::modules::hls::settings::{KeySettings, Layout, ListKind};
+use crate::modules::hls::settings::{KeySettings, Layout, ListKind, Numbering};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
 use crate::test_folder::Folder;
