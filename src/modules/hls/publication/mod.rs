@@ -125,19 +125,7 @@ impl Publication {
     /// Continues the playlist of an earlier publication of the same name. Nothing is written yet.
     pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
         let settings = Rc::clone(naming.settings());
-        let empty = || Playlist::new(settings.kind, settings.fragment);
-        let (playlist, retired) = match Found::read(&naming, files) {
-            Ok(Some(found)) => {
-                let Found { playlist, retired, .. } = found.existing(&naming, files);
-                (playlist, retired)
-            }
-            Ok(None) if settings.storage == Storage::Disk => (empty(), Vec::new()),
-            Ok(None) => (empty().counting_from(wall), Vec::new()),
-            Err(why) => {
-                log::warn!("{}: hls does not continue the playlist in place: {why}", naming.label());
-                (empty().counting_from(wall), Vec::new())
-            }
-        };
+        let (playlist, retired) = load(&naming, files, wall);
         let is_starting = !playlist.can_start();
         let mut publication = Self {
             kept: None,
@@ -406,6 +394,24 @@ impl Publication {
         let advertised = self.measure.advertised().filter(|_| self.naming.base().is_some());
         let inf = advertised.map(|advertised| Attributes::of_stream(advertised).to_string());
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
+    }
+}
+
+/// The playlist of an earlier publication of the same name and its retired fragments, or an empty playlist.
+fn load(naming: &Naming, files: &Files<'_>, wall: SystemTime) -> (Playlist, Vec<Retired>) {
+    let settings = naming.settings();
+    let empty = Playlist::new(settings.kind, settings.fragment);
+    match Found::read(naming, files) {
+        Ok(Some(found)) => {
+            let Found { playlist, retired, .. } = found.existing(naming, files);
+            (playlist, retired)
+        }
+        Ok(None) if settings.storage == Storage::Disk => (empty, Vec::new()),
+        Ok(None) => (empty.counting_from(wall), Vec::new()),
+        Err(why) => {
+            log::warn!("{}: hls does not continue the playlist in place: {why}", naming.label());
+            (empty.counting_from(wall), Vec::new())
+        }
     }
 }
 

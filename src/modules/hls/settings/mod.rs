@@ -249,36 +249,48 @@ fn layout(scope: &Scope<'_>) -> Layout {
     either(scope.flag("hls_nested"), Layout::Nested, Layout::Flat)
 }
 
+/// `hls_fragment` and `hls_max_fragment`, in milliseconds.
+fn fragment_lengths(scope: &Scope<'_>) -> Result<(u64, u64), conf::Error> {
+    let fragment = milliseconds(scope.time("hls_fragment"));
+    if fragment == 0 {
+        return Err(wrong(scope, "hls_fragment", "must not be 0"));
+    }
+    let longest = match milliseconds(scope.time("hls_max_fragment")) {
+        0 => fragment.saturating_mul(10),
+        longest => longest.max(fragment),
+    };
+    Ok((fragment, longest))
+}
+
+fn storage(scope: &Scope<'_>, kind: ListKind) -> Result<Storage, conf::Error> {
+    match (scope.flag("hls_memory"), kind) {
+        (false, _) => Ok(Storage::Disk),
+        (true, ListKind::Live) => Ok(Storage::Memory { limit: bytes(scope.size("hls_memory_size")) }),
+        (true, ListKind::Event) => {
+            let why = "cannot hold \"hls_type event\", which grows without end";
+            Err(wrong(scope, "hls_memory", why))
+        }
+    }
+}
+
+fn variants(scope: &Scope<'_>, layout: Layout) -> Result<Vec<Variant>, conf::Error> {
+    let variants: Vec<Variant> = scope.all("hls_variant").into_iter().map(conf::Node::custom).collect();
+    if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {
+        let why = "with a name that ends in .m3u8 would have the place of a playlist in hls_nested";
+        return Err(wrong(scope, "hls_variant", why));
+    }
+    Ok(variants)
+}
+
 impl Settings {
     fn read(scope: &Scope<'_>) -> Result<Self, conf::Error> {
-        let fragment = milliseconds(scope.time("hls_fragment"));
-        if fragment == 0 {
-            return Err(wrong(scope, "hls_fragment", "must not be 0"));
-        }
-        let max_fragment = match milliseconds(scope.time("hls_max_fragment")) {
-            0 => fragment.saturating_mul(10),
-            max => max.max(fragment),
-        };
+        let (fragment, max_fragment) = fragment_lengths(scope)?;
         let kind = either(scope.text("hls_type") == "event", ListKind::Event, ListKind::Live);
-        let storage = match scope.flag("hls_memory") {
-            true => Storage::Memory { limit: bytes(scope.size("hls_memory_size")) },
-            false => Storage::Disk,
-        };
-        if kind == ListKind::Event && storage != Storage::Disk {
-            return Err(wrong(
-                scope,
-                "hls_memory",
-                "cannot hold \"hls_type event\", which grows without end",
-            ));
-        }
+        let storage = storage(scope, kind)?;
         // Files of an event are its recording: nginx-rtmp keeps them, too. Files in memory cannot be kept.
         let keeps = storage == Storage::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
         let layout = layout(scope);
-        let variants: Vec<Variant> = scope.all("hls_variant").into_iter().map(conf::Node::custom).collect();
-        if layout == Layout::Nested && variants.iter().any(|variant| variant.suffix().ends_with(".m3u8")) {
-            let why = "with a name that ends in .m3u8 would have the place of a playlist in hls_nested";
-            return Err(wrong(scope, "hls_variant", why));
-        }
+        let variants = variants(scope, layout)?;
         let grace = scope.time("publish_grace");
         Ok(Self {
             app_id: AppId(0),
