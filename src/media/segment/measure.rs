@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_much_the_same_is_not_advertised_again() {
+    fn small_changes_are_not_advertised_again() {
         let mut stream = Stream::default();
         let small = description(Some((640, 360)));
         assert!(stream.take(2000, 250_000, &small, 50));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_frame_rate_is_the_headers_if_that_is_what_comes() {
+    fn the_frame_rate_is_the_headers_if_it_agrees_with_the_measured_one() {
         let rate = |frames, resolution| rate_of(&[(frames, 2000)], &description(resolution));
         assert_eq!(rate(51, Some((1, 1))).as_deref(), Some("25.000"));
         assert_eq!(rate(60, Some((1, 1))).as_deref(), Some("30.000"));

@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    /// Where segments end when key frames come at these times, with pictures every 40 ms between.
+    /// The ends of segments when key frames come at these times, with pictures every 40 ms between.
     fn ends(slicer: &mut Slicer, keys: &[u64], longest: Option<u64>, early: u64) -> Vec<(u64, Boundary)> {
         let (mut ends, mut start, mut is_independent) = (Vec::new(), 0, true);
         for timestamp in (0..=*keys.last().unwrap()).step_by(40) {

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_pictures_without_an_offset_show_what_it_should_be() {
+    fn the_first_pictures_without_an_offset_show_the_one_they_need() {
         for (step, pictures) in [(40, 14), (10, 16), (1000, 4)] {
             let (looked_at, offset) = looked_at(step, reordered());
             assert_eq!((looked_at, offset.milliseconds()), (pictures, 80), "{step}");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_the_picture_is_taken_first_and_the_rest_follows_in_order() {
+    fn audio_older_than_the_picture_is_taken_first_and_the_rest_follows_in_order() {
         let mut audio = EarlyAudio::default();
         [100, 121, 143, 164].into_iter().for_each(|timestamp| audio.push(early(timestamp, 9)));
         assert_eq!(taken(|| audio.take_older(121)), [100]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn time_frames_and_bytes_are_held_to_their_limits_and_the_oldest_gives_way() {
+    fn time_frames_and_bytes_are_limited_and_the_oldest_are_dropped() {
         let mut audio = EarlyAudio::default();
         (0..=5021).step_by(21).for_each(|timestamp| audio.push(early(timestamp, 9)));
         audio.see_picture(0);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_the_limits_is_near_enough_to_be_written() {
+    fn audio_beyond_the_limits_does_not_wait() {
         let mut audio = EarlyAudio::default();
         audio.push(early(0, 9));
         audio.push(early(4900, 9));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_what_came_before_it_and_all_its_slices_in_order() {
+    fn a_picture_has_the_messages_before_it_and_all_its_slices_in_order() {
         let mut gathering = PictureBuffer::default();
         assert!(gathering.keep_non_vcl(&message(40, b"sets")));
         gathering.begin(&message(40, b"one"), 0, Start::Within, 0);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn waiting_messages_are_bounded() {
         let mut gathering = PictureBuffer::default();
         assert_eq!((0..100).filter(|_| gathering.keep_non_vcl(&message(0, b"set"))).count(), MAX_NON_VCL);
         gathering.clear();

@@ -6,7 +6,7 @@ const MAX_INTERVAL: u64 = 90_000;
 /// The duration of a frame if no other is known: 40 ms, in ticks.
 const DEFAULT_INTERVAL: u64 = 3600;
 
-/// How a segment begins.
+/// The beginning of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begins {
     /// With a key frame, or audio: it can be decoded by itself.

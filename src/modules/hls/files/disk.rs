@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_too_long_is_not_read() {
+    fn a_file_that_is_missing_or_too_long_is_not_read() {
         let folder = Folder::new();
         assert_eq!(read(&folder.join("none"), 10).unwrap(), None);
         fs::write(folder.join("long"), "12345678901").unwrap();

@@ -27,7 +27,7 @@ pub const MAX_TEXT: u64 = 16 << 20;
 pub const MAX_LISTED: usize = 17_280;
 /// The fewest fragments that are listed once there are as many.
 const MIN_LISTED: usize = 3;
-/// How much longer than the first ones fragments may become, in milliseconds, before they are cut short.
+/// The most by which later fragments may be longer than expected, in milliseconds, before they are cut short.
 const MARGIN: u64 = 100;
 /// The most by which a fragment may be longer than its EXTINF, in milliseconds: one of few frames ends where its next
 /// frame comes. Beyond that the target duration becomes longer.

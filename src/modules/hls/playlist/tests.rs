@@ -98,7 +98,7 @@ fn the_list_is_bounded_when_time_stands_still() {
 }
 
 #[test]
-fn numbers_count_what_slid_out() {
+fn numbers_count_the_fragments_that_have_left() {
     let mut playlist = live(2000);
     for id in 0..6 {
         playlist.push(Fragment { discontinuity: id == 1 || id == 2, ..fragment(id, 2000) }, 6000, 2000);
@@ -111,7 +111,7 @@ fn numbers_count_what_slid_out() {
 }
 
 #[test]
-fn an_independent_parser_reads_what_was_meant() {
+fn an_independent_parser_reads_the_same() {
     let mut playlist = live(1000);
     fill(&mut playlist, 5, 1501, 7000);
     let (_, parsed) = m3u8_rs::parse_media_playlist(render(&playlist, End::Ended).as_bytes()).unwrap();
@@ -124,7 +124,7 @@ fn an_independent_parser_reads_what_was_meant() {
 }
 
 #[test]
-fn a_restart_lists_nothing_and_goes_on_counting() {
+fn a_restart_empties_the_list_and_continues_its_numbers() {
     let mut playlist = live(2000);
     fill(&mut playlist, 9, 9000, 30_000);
     let next = playlist.next_id();
@@ -138,7 +138,7 @@ fn a_restart_lists_nothing_and_goes_on_counting() {
 }
 
 #[test]
-fn what_is_missing_slides_out_with_all_before_it() {
+fn missing_fragments_leave_the_list_with_all_before_them() {
     let mut playlist = live(5000);
     fill(&mut playlist, 6, 5000, 30_000);
     assert_eq!(playlist.keep_existing(|fragment| (fragment.id != 2).then_some(7)).len(), 3);
@@ -157,7 +157,7 @@ fn nginx_rtmps_playlists_are_read_too() {
 }
 
 #[test]
-fn what_this_server_would_not_write_is_refused() {
+fn a_playlist_that_this_server_would_not_write_is_refused() {
     let list = |middle: &str| format!("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:1\n{middle}");
     assert!(parse(&list("#EXTINF:1.000,\na-1.ts\n")).is_some());
     for middle in [
@@ -187,7 +187,7 @@ fn what_this_server_would_not_write_is_refused() {
 }
 
 #[test]
-fn the_target_is_what_was_told_first() {
+fn the_target_stays_as_it_was_first_published() {
     let mut playlist = live(5000);
     assert_eq!((playlist.longest(), playlist.target()), (None, 0));
     // Key frames every second and a half: fragments of 6 s are to come.
@@ -220,7 +220,7 @@ fn an_event_lists_all_and_ends_where_it_must() {
 }
 
 #[test]
-fn dates_keys_and_what_is_not_independent_are_told() {
+fn dates_keys_and_fragments_without_key_frames_are_listed() {
     let naming = naming_with(|settings| {
         settings.base_url = "http://cdn/".to_owned();
         settings.keys = Some(KeySettings { path: None, url: "/k/".to_owned(), fragments: 2 });

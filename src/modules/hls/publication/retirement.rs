@@ -1,5 +1,5 @@
-//! Retirement: fragments that have left the playlist stay for viewers who still play them, and are removed later with their
-//! keys.
+//! Retirement: fragments that have left the playlist stay for viewers who still play them, and are removed later with
+//! their keys.
 
 use super::Publication;
 use crate::engine::MemoryFiles;

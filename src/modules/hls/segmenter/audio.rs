@@ -35,7 +35,7 @@ impl Segmenter {
             return Ok(());
         }
         let early = EarlyFrame { frame: Rc::clone(frame), parsed, track };
-        if passage == Passage::Pass && self.goes_on_alone(frame.timestamp) {
+        if passage == Passage::Pass && self.must_end_without_picture(frame.timestamp) {
             self.cut_without_picture(frame.timestamp, outlet)?;
         }
         // Audio before its picture, and another track, wait for the next cut.
@@ -54,7 +54,7 @@ impl Segmenter {
     }
 
     /// Whether pictures have stopped, and the open fragment has to end without one.
-    fn goes_on_alone(&self, timestamp: u64) -> bool {
+    fn must_end_without_picture(&self, timestamp: u64) -> bool {
         let Some(open) = self.writer.open() else { return false };
         let (alone, slice) = (self.waiting.audio.since_picture(timestamp), self.slice(open, timestamp));
         let wait = self.cutting.slicer.longest_wait(&slice);

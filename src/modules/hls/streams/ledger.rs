@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_and_not_removed_is_found_again() {
+    fn entries_that_were_added_and_not_removed_are_found_again() {
         let folder = Folder::new();
         let mut ledger = Ledger::open(&folder);
         ledger.add(entry("a"));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_passed_over() {
+    fn lines_that_are_no_entries_are_ignored() {
         let folder = Folder::new();
         let text = "+ flat a\n+ flat ../x\n+ flat .b\n+ round c\n\n+ flat\n++ flat d\n+ flat e f\n+ flat %2e%2e%2fx\n+ flat %g\n+ fl";
         fs::write(folder.join(NAME), text).unwrap();

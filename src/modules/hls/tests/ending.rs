@@ -84,7 +84,7 @@ fn kept_files_have_an_end_too() {
 }
 
 #[test]
-fn a_list_that_is_never_ended_is_not_even_when_its_files_go() {
+fn a_playlist_without_an_end_gets_none_before_its_files_are_removed() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let app = waiting(&folder, |settings| settings.ending = Ending::Never);
@@ -150,7 +150,7 @@ fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
 }
 
 #[test]
-fn what_another_server_writes_is_not_ended() {
+fn a_playlist_that_another_server_writes_is_not_ended() {
     let folder = Folder::new();
     let app = waiting(&folder, |_| {});
     publish_as(&mut Hls::default(), 1, &app, "a");
@@ -202,7 +202,7 @@ fn a_variant_is_in_the_master_playlist_while_it_is_waited_for() {
 }
 
 #[test]
-fn too_many_that_wait_are_ended_before_they_go() {
+fn the_oldest_of_too_many_open_playlists_end_before_their_files_are_removed() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let app = waiting(&folder, |_| {});

@@ -94,7 +94,7 @@ fn two_streams_never_write_the_same_files() {
 }
 
 #[test]
-fn files_go_some_time_after_the_end() {
+fn files_are_removed_some_time_after_the_end() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     publish(&mut hls, 1, &folder);
@@ -118,7 +118,7 @@ fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
 }
 
 #[test]
-fn many_files_go_a_few_at_a_time() {
+fn many_files_are_removed_a_few_at_a_time() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let token = publish_long(&mut hls, &folder);
@@ -134,7 +134,7 @@ fn many_files_go_a_few_at_a_time() {
 }
 
 #[test]
-fn a_stream_that_comes_back_while_its_files_go_goes_on() {
+fn a_stream_that_comes_back_during_the_removal_of_its_files_continues() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let token = publish_long(&mut hls, &folder);
@@ -163,7 +163,7 @@ fn files_stay_if_the_stream_comes_back() {
 }
 
 #[test]
-fn what_an_earlier_run_has_left_goes_and_nothing_else() {
+fn files_of_an_earlier_run_are_removed_and_no_others() {
     let folder = Folder::new();
     publish(&mut Hls::default(), 1, &folder);
     // Another run, which ends while the files wait.
@@ -187,7 +187,7 @@ fn what_an_earlier_run_has_left_goes_and_nothing_else() {
 }
 
 #[test]
-fn what_an_earlier_run_still_writes_stays_until_it_stops() {
+fn files_that_an_earlier_run_still_writes_stay_until_it_stops() {
     let folder = Folder::new();
     publish(&mut Hls::default(), 1, &folder);
     let mut hls = Hls { apps: vec![Some(app(&folder))], ..Hls::default() };
@@ -215,7 +215,7 @@ fn files_stay_without_cleanup() {
 }
 
 #[test]
-fn what_waits_for_removal_is_bounded() {
+fn the_number_of_ended_streams_is_bounded() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     for id in 0..5000 {
@@ -286,7 +286,7 @@ fn a_stream_and_a_master_playlist_never_share_a_name() {
 }
 
 #[test]
-fn the_files_of_the_oldest_go_a_few_at_a_time_too_when_too_many_wait() {
+fn the_files_of_the_oldest_are_removed_a_few_at_a_time_too_when_too_many_wait() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let oldest = publish_long(&mut hls, &folder);

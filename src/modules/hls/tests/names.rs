@@ -50,7 +50,7 @@ fn files(naming: &Naming) -> HashSet<PathBuf> {
 }
 
 #[test]
-fn what_is_let_in_never_has_another_streams_files() {
+fn an_accepted_stream_never_has_another_streams_files() {
     let folder = Folder::new();
     let app = |layout, variants: &[&str], keys| {
         let App { path, settings } = application(&folder, layout, variants, keys);
@@ -97,7 +97,7 @@ fn what_is_let_in_never_has_another_streams_files() {
 }
 
 #[test]
-fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
+fn a_name_is_refused_only_for_the_files_that_it_would_take() {
     let folder = Folder::new();
     let app = |layout, variants: &[&str]| application(&folder, layout, variants, None);
     let refused = |app: &App| {
@@ -112,7 +112,7 @@ fn a_name_is_refused_for_what_it_would_take_and_for_nothing_else() {
 }
 
 #[test]
-fn who_goes_on_with_a_stream_is_not_refused() {
+fn a_publisher_that_continues_a_stream_is_not_refused() {
     let folder = Folder::new();
     let app = application(&folder, Layout::Flat, &[], Some("keys"));
     let mut hls = module(&[&app]);

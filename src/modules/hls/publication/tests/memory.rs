@@ -3,7 +3,7 @@
 use super::*;
 use crate::modules::hls::fragment::OpenFragment;
 
-/// What is written at a time: a page.
+/// The bytes that are written at a time: a page.
 const PIECE: usize = 4096;
 
 /// A stream in a memory of so many bytes.
@@ -55,7 +55,7 @@ fn list_in(memory: &MemoryFiles) -> String {
 }
 
 #[test]
-fn in_memory_a_stream_counts_from_the_time_and_goes_as_on_the_disk() {
+fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     let (mut publication, mut memory, now) = in_memory(1 << 20);
     for _ in 0..20 {
         add_in_memory(&mut publication, &mut memory, now, 100);

@@ -1,4 +1,4 @@
-//! What is on disk at each moment of a stream's life.
+//! The files on the disk at each moment of a stream's life.
 
 mod memory;
 
@@ -122,7 +122,7 @@ fn a_stream_without_fragments_leaves_nothing() {
 }
 
 #[test]
-fn a_fragment_goes_once_it_has_been_out_for_the_length_of_the_list() {
+fn a_retired_fragment_is_removed_after_the_length_of_the_list() {
     let folder = Folder::new();
     let mut publication = open(&folder);
     // Three are listed. Fragment 0 slides out with 3, at 8 s, and may go at 8 + 6 + 2 s: with 7.
@@ -142,7 +142,7 @@ fn without_cleanup_everything_stays() {
 }
 
 #[test]
-fn a_stream_that_comes_back_goes_on_from_its_playlist() {
+fn a_stream_that_comes_back_continues_its_playlist() {
     let folder = Folder::new();
     add(&mut open(&folder), 10);
     // A crash: no end. Fragments 3 to 6 were waiting for their removal.
@@ -276,7 +276,7 @@ fn a_folder_that_cannot_be_made_is_tried_again() {
 }
 
 #[test]
-fn folders_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() {
+fn folders_that_are_removed_are_made_again_and_their_fragments_are_no_longer_listed() {
     let folder = Folder::new();
     let mut publication = open_as(&Naming::new(&folder.join("hls"), "a", &settings(|_| {})));
     add(&mut publication, 2);
@@ -290,7 +290,7 @@ fn folders_that_are_removed_are_made_again_and_what_was_in_them_is_not_listed() 
 }
 
 #[test]
-fn what_could_not_be_shown_has_never_been() {
+fn a_fragment_that_could_not_be_placed_leaves_no_trace() {
     let folder = Folder::new();
     let mut publication = open_with(&folder, |settings| {
         settings.keys = Some(KeySettings { path: None, url: String::new(), fragments: 1 });
@@ -342,7 +342,7 @@ fn a_server_killed_before_its_first_playlist_leaves_nothing_for_ever() {
 }
 
 #[test]
-fn an_event_keeps_all_and_goes_on_after_a_restart() {
+fn an_event_keeps_all_and_continues_after_a_restart() {
     let folder = Folder::new();
     let event = |settings: &mut Settings| {
         settings.kind = ListKind::Event;
@@ -424,7 +424,7 @@ fn a_key_is_there_as_long_as_a_fragment_needs_it() {
 }
 
 #[test]
-fn what_waits_for_its_removal_goes_some_files_at_a_time() {
+fn retired_fragments_are_removed_some_files_at_a_time() {
     let folder = Folder::new();
     let mut publication = open_with(&folder, |settings| settings.playlist_length = 400_000);
     add(&mut publication, 200);

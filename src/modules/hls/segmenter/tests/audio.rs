@@ -131,7 +131,7 @@ fn two_seconds(rig: &mut Rig, from: u64, ahead: u64) {
     audio.for_each(|time| rig.audio(time));
 }
 
-/// What comes behind the only break: the times of audio, in milliseconds from the picture on.
+/// The times of audio behind the only discontinuity, in milliseconds from the picture on.
 fn behind_the_break(rig: &Rig) -> Vec<u64> {
     let mut fragments = rig.fragments();
     let broken = fragments.iter().position(|(_, broken, _)| *broken).expect("a break");
@@ -219,7 +219,7 @@ fn audio_that_is_ahead_all_the_time_makes_no_fragment_shorter_and_no_clock_go_ba
 }
 
 #[test]
-fn audio_that_pauses_alone_is_whole_where_it_goes_on() {
+fn audio_that_pauses_alone_is_complete_behind_its_pause() {
     let mut rig = exact();
     rig.headers();
     two_seconds(&mut rig, 0, 100);
@@ -232,7 +232,7 @@ fn audio_that_pauses_alone_is_whole_where_it_goes_on() {
 }
 
 #[test]
-fn what_waits_for_its_picture_is_counted_and_is_bounded() {
+fn audio_that_waits_for_its_picture_is_counted_and_bounded() {
     let mut rig = exact();
     rig.headers();
     rig.key(0);
@@ -252,7 +252,7 @@ fn what_waits_for_its_picture_is_counted_and_is_bounded() {
 }
 
 #[test]
-fn audio_whose_configuration_changes_while_there_is_no_picture_goes_on() {
+fn audio_whose_configuration_changes_while_there_is_no_picture_continues() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
@@ -270,7 +270,7 @@ fn audio_whose_configuration_changes_while_there_is_no_picture_goes_on() {
 }
 
 #[test]
-fn audio_goes_alone_when_the_picture_that_is_announced_does_not_come() {
+fn audio_is_written_alone_when_the_announced_picture_does_not_come() {
     let mut rig = Rig::new();
     rig.headers();
     for index in 0..500 {

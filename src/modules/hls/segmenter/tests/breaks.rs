@@ -1,4 +1,4 @@
-//! What does not continue what came before: pauses, other publishers, errors.
+//! Discontinuities: pauses, other publishers, errors.
 
 use super::*;
 
@@ -159,7 +159,7 @@ fn nothing_of_another_publisher_is_in_a_fragment_before_the_break() {
     expect_no_gap(&rig);
 }
 
-/// What is written goes on from fragment to fragment, whatever the publishers' times.
+/// The written times continue from fragment to fragment, whatever the publishers' times.
 fn expect_no_gap(rig: &Rig) {
     let fragments = rig.fragments();
     for pair in fragments.windows(2) {
@@ -172,7 +172,7 @@ fn expect_no_gap(rig: &Rig) {
 }
 
 #[test]
-fn times_go_on_over_restarts_of_the_server() {
+fn times_continue_over_restarts_of_the_server() {
     let mut rig = Rig::new();
     rig.headers();
     rig.second(0);
@@ -248,7 +248,7 @@ fn silence_fills_the_holes_in_the_audio_that_a_break_makes() {
 
 /// Chromium's own player reads a list's last fragment twice where it is shorter than a second.
 #[test]
-fn what_is_shorter_than_a_second_is_not_the_last_in_a_list_that_waits() {
+fn a_fragment_shorter_than_a_second_is_not_the_last_of_an_open_list() {
     for (pictures, shown) in [(25, true), (24, false)] {
         for restarts in [false, true] {
             let mut rig = Rig::new();

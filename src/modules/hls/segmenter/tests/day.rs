@@ -58,7 +58,7 @@ fn audio_follows_timestamps_whose_clock_is_not_the_samples() {
     }
 }
 
-/// What a player has seen so far.
+/// The counters and times that a player has read so far.
 #[derive(Default)]
 struct Watch {
     demux: Demux,
@@ -120,7 +120,7 @@ impl Watch {
     }
 }
 
-/// Where the publisher's timestamps begin.
+/// The publisher's first timestamp.
 const START: u64 = 1 << 32;
 
 /// Timestamp and composition time of a picture: every fifteenth of 29.97 in a second, each other a B-frame.

@@ -40,7 +40,7 @@ struct Rig {
     segmenter: Option<Segmenter>,
     memory: MemoryFiles,
     now: Now,
-    /// What ingest knows.
+    /// The state of the ingest.
     pictures: Pictures,
 }
 
@@ -282,7 +282,7 @@ fn a_fragment_without_key_frames_ends_at_the_maximum() {
 }
 
 #[test]
-fn audio_goes_on_when_video_stops_and_when_it_comes_back() {
+fn audio_continues_when_video_stops_and_when_it_comes_back() {
     let mut rig = Rig::with(|settings| settings.max_fragment = 4000);
     rig.headers();
     rig.second(0);
@@ -421,7 +421,7 @@ fn aligned_variants_have_the_same_fragments_wherever_they_begin() {
 }
 
 #[test]
-fn encrypted_fragments_are_what_they_are_without() {
+fn encrypted_fragments_have_the_content_of_plain_ones() {
     let make = |keys: Option<KeySettings>| {
         let mut rig = Rig::with(|settings| settings.keys = keys);
         rig.headers();

@@ -188,7 +188,7 @@ fn key_frames_are_where_the_units_say() {
 }
 
 #[test]
-fn a_slice_that_belongs_to_no_picture_is_left_out_and_the_audio_goes_on() {
+fn a_slice_that_belongs_to_no_picture_is_dropped_and_the_audio_continues() {
     let mut rig = Rig::new();
     rig.headers();
     rig.key(0);

@@ -76,7 +76,7 @@ fn another_header_of_adts_is_another_track() {
 }
 
 #[test]
-fn what_frames_say_wins_over_the_header_however_often_that_comes() {
+fn headers_of_frames_win_over_the_header_of_the_stream_however_often_that_comes() {
     for header_first in [true, false] {
         let mut rig = Rig::new();
         rig.avc_header(SPS);
@@ -105,7 +105,7 @@ fn what_frames_say_wins_over_the_header_however_often_that_comes() {
 }
 
 #[test]
-fn a_header_that_agrees_says_what_adts_cannot() {
+fn a_header_that_agrees_with_adts_adds_to_it() {
     // High efficiency over 22.05 kHz: the frames say the core only.
     let mut rig = Rig::new();
     rig.avc_header(SPS);

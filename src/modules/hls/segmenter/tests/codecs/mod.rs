@@ -27,7 +27,7 @@ fn eac3() -> Vec<u8> {
     frame
 }
 
-/// What is published as MP3, AC-3 or E-AC-3, and as AAC.
+/// The result of publishing MP3, AC-3 or E-AC-3, and AAC.
 fn tagged(head: &[u8], frame: &[u8]) -> Vec<u8> {
     [head, frame].concat()
 }
@@ -93,7 +93,7 @@ fn audio_of_another_rate_is_another_track() {
 }
 
 #[test]
-fn what_is_behind_the_last_whole_frame_is_not_written() {
+fn bytes_behind_the_last_whole_frame_are_not_written() {
     let mut rig = Rig::new();
     for index in 0..100 {
         rig.send(Kind::Audio, index * 26, &tagged(&[0x2f], &[&mp3(44_100)[..], b"TAG and more"].concat()));
@@ -176,7 +176,7 @@ fn frames_of_a_codec_without_its_header_wait_for_it() {
 }
 
 #[test]
-fn a_message_of_parts_without_end_is_left_out_and_the_rest_goes_on() {
+fn a_message_of_too_many_parts_is_dropped_and_the_stream_continues() {
     use crate::media::parts::{MAX_AUDIO_FRAMES, MAX_NAL_UNITS};
     let picture = |units: usize| tagged(&[0x27, 1, 0, 0, 0], &[0, 0, 0, 1, 0x41].repeat(units));
     let audio = |frames: usize| tagged(&[0x2f], &mp3(22_050).repeat(frames));

@@ -93,7 +93,7 @@ fn times_that_differ_a_bit_leave_the_target_as_it_is() {
 }
 
 #[test]
-fn audio_goes_alone_when_slow_pictures_stop_and_they_come_back() {
+fn audio_is_written_alone_when_slow_pictures_stop_and_until_they_come_back() {
     for pictures in [1, 2, 3, 13] {
         let mut rig = rig();
         rig.headers();
