@@ -1,6 +1,9 @@
-//! Playlists that are open after the end of their streams, in virtual time.
+//! The timers of HLS in virtual time: of streams that have ended, and of the check of the ledgers.
+
+use std::fs;
 
 use crate::engine::tests::*;
+use crate::test_folder::Folder;
 
 /// Two applications whose playlists have the same names.
 fn world() -> World {
@@ -43,4 +46,22 @@ fn a_playlist_that_another_application_continues_is_not_awaited_any_more() {
     assert_eq!(awaited(&world), [""; 0]);
     world.pass(600);
     assert!(world.engine.cx.memory.is_empty(), "its files are removed, too");
+}
+
+#[test]
+fn a_ledger_that_is_removed_is_written_again_as_long_as_there_are_files() {
+    let folder = Folder::new();
+    let hls = format!("hls on; hls_path {}; hls_endlist off; hls_playlist_length 1m;", folder.display());
+    let config = format!("rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {hls} }} }} }}");
+    let mut world = World::configured(table(), &config);
+    let ledger = folder.join(".millstream-hls");
+    publish(&mut world, "live", "cam");
+    fs::remove_file(&ledger).unwrap();
+    world.pass(30);
+    assert!(!ledger.exists());
+    world.pass(30);
+    assert_eq!(fs::read_to_string(&ledger).unwrap(), "+ flat cam\n");
+    // The files are removed after twice the length of the playlist.
+    world.pass(300);
+    assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
 }
