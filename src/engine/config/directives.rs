@@ -21,7 +21,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "1",
         repeat: Repeat::Once,
-        doc: "Accepted for nginx's sake: there is always one process with one loop.",
+        doc: "Accepted for configurations written for nginx; it has no effect. Millstream always runs as one \
+              process.",
     },
     Directive {
         name: "pid",
@@ -29,9 +30,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
-        doc: "The file that holds the process id, or off. Without it: /run/millstream.pid for root, \
-              millstream.pid in XDG_RUNTIME_DIR for others, if that is set. A regular file and no link; or \
-              /dev/null, /dev/stdout or /dev/stderr.",
+        doc: "The file that holds the process id; off writes none. The default is /run/millstream.pid for \
+              root, and millstream.pid in XDG_RUNTIME_DIR for other users, if that variable is set. The path \
+              must be a regular file and not a link, or one of /dev/null, /dev/stdout and /dev/stderr.",
     },
     Directive {
         name: "daemon",
@@ -39,7 +40,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether to go to the background once everything is open.",
+        doc: "Whether the server runs in the background. It starts in the foreground and changes when all \
+              files and ports are open.",
     },
     Directive {
         name: "user",
@@ -47,7 +49,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 1, max: 2, syntax: "name [group]" },
         default: "",
         repeat: Repeat::Once,
-        doc: "The user and group to become once everything is open; only root can.",
+        doc: "The user and group that the server runs as after all files and ports have been opened. Only root \
+              can change to another user.",
     },
     Directive {
         name: "error_log",
@@ -58,11 +61,12 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "stderr info",
         repeat: Repeat::Many,
-        doc: "Where the log goes, and how much of it: a file, a FIFO, or stderr, /dev/stdout, /dev/stderr, \
-              /dev/null; a link is followed only to one of the last three. Several are all written, eight at most, each at its own \
-              level. RUST_LOG, when set, decides how much. \
-              From error to info each kind of line is written 20 times a second, and the rest is counted, unless the level is debug; so are \
-              lines that the log is too slow to take.",
+        doc: "Where the log is written, and from which level on: to a file, a FIFO, or stderr, /dev/stdout, \
+              /dev/stderr, /dev/null. A link is followed only if it leads to one of the last three. Up to \
+              eight logs may be given, each with its own level. The environment variable RUST_LOG, if set, \
+              takes the place of all these levels. From error to info, each kind of line is written at most 20 \
+              times a second and further ones are counted, unless the level is debug. Lines that the log is \
+              too slow to take are dropped and counted as well.",
     },
     Directive {
         name: "events",
@@ -70,7 +74,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Events, label: Label::None },
         default: "",
         repeat: Repeat::Once,
-        doc: "Accepted for nginx's sake: there is nothing to set.",
+        doc: "Accepted for configurations written for nginx; it has no effect.",
     },
     Directive {
         name: "rtmp",
@@ -78,7 +82,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Rtmp, label: Label::None },
         default: "",
         repeat: Repeat::Once,
-        doc: "Holds the RTMP servers.",
+        doc: "Contains the RTMP servers.",
     },
     Directive {
         name: "server",
@@ -86,7 +90,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::RtmpServer, label: Label::None },
         default: "",
         repeat: Repeat::Many,
-        doc: "An RTMP server: where it listens and its applications.",
+        doc: "An RTMP server: the addresses it listens on, and its applications.",
     },
     Directive {
         name: "listen",
@@ -94,7 +98,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: listen::RTMP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "1935",
         repeat: Repeat::Many,
-        doc: "An address and port, or only one of them, to accept RTMP on.",
+        doc: "The address and port on which RTMP connections are accepted; one of the two is enough.",
     },
     Directive {
         name: "application",
@@ -102,7 +106,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Application, label: Label::Name },
         default: "",
         repeat: Repeat::Many,
-        doc: "An application: the first part of a stream's URL, and what happens to streams in it.",
+        doc: "An application is the first part of a stream's URL: `rtmp://HOST/APPLICATION/NAME`. The block \
+              contains the settings for its streams.",
     },
     Directive {
         name: "stream_from_app",
@@ -113,8 +118,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "off",
         repeat: Repeat::Once,
-        doc: "The application of streams with an address of one part, `rtmp://HOST/NAME`: where no application is called \
-              NAME, the stream NAME of this application is meant, and a further name is refused.",
+        doc: "The application for URLs with one part only, `rtmp://HOST/NAME`. If there is no application \
+              called NAME, such a URL means the stream NAME of this application. A further part behind NAME is \
+              refused.",
     },
     Directive {
         name: "chunk_size",
@@ -122,7 +128,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(128, 0xff_ffff),
         default: "4096",
         repeat: Repeat::Once,
-        doc: "Bytes in a chunk of what is sent.",
+        doc: "The size in bytes of the RTMP chunks that the server sends.",
     },
     Directive {
         name: "max_message",
@@ -131,8 +137,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(1 << 10, 256 << 20),
         default: "8m",
         repeat: Repeat::Once,
-        doc: "The longest message taken from a publisher; a longer one ends its session. Up to 256m are accepted, but no message \
-              has more than 16 MiB, since its length has 24 bits. Who does not publish may send 64k.",
+        doc: "The longest message that a publisher may send; a longer one closes its session. Values up to \
+              256m are accepted, but an RTMP message never has more than 16 MiB, because its length is a \
+              number of 24 bits. A client that does not publish may send messages of 64k.",
     },
     Directive {
         name: "max_streams",
@@ -148,7 +155,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(4096, 0x7fff_ffff),
         default: "5000000",
         repeat: Repeat::Once,
-        doc: "The window, in bytes, in which clients are asked to acknowledge what they receive.",
+        doc: "The acknowledgement window in bytes: each client is asked to acknowledge what it has received \
+              each time it has received this much.",
     },
     Directive {
         name: "timeout",
@@ -156,7 +164,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
-        doc: "How long a client may take nothing of what is queued for it.",
+        doc: "A client is closed if data has been waiting for it for this time and it has received none of it.",
     },
     Directive {
         name: "ping",
@@ -164,7 +172,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "60s",
         repeat: Repeat::Once,
-        doc: "How long a client may be silent before it is asked whether it is there.",
+        doc: "A client that has sent nothing for this time is sent a ping.",
     },
     Directive {
         name: "ping_timeout",
@@ -172,7 +180,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "30s",
         repeat: Repeat::Once,
-        doc: "How long it may take to answer.",
+        doc: "A client that does not answer a ping within this time is closed.",
     },
     Directive {
         name: "out_queue",
@@ -180,7 +188,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(16, 65_536),
         default: "256",
         repeat: Repeat::Once,
-        doc: "Messages that may wait for a slow player before frames are left out for it.",
+        doc: "How many messages may wait for a slow player before frames are dropped for it.",
     },
     Directive {
         name: "out_cork",
@@ -188,8 +196,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 65_536),
         default: "0",
         repeat: Repeat::Once,
-        doc: "Where buffer holds frames back: messages for a player at which they are sent all the same. 0 is an \
-              eighth of out_queue.",
+        doc: "With buffer: frames are sent as soon as this many messages wait for a player, even if the time \
+              of buffer is not over. 0 means an eighth of out_queue.",
     },
     Directive {
         name: "busy",
@@ -197,7 +205,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether a client that has been silent for ping is closed at once, without being asked.",
+        doc: "Whether a client that has sent nothing for the time of ping is closed at once, without a ping.",
     },
     Directive {
         name: "play_time_fix",
@@ -205,8 +213,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether timestamps beyond 24 bits are repeated in every chunk of what is sent, as the \
-              specification has it; some old players want them once.",
+        doc: "Whether an extended timestamp (more than 24 bits) is repeated in every chunk of a message that \
+              the server sends, as the specification demands. Some old players want it once only.",
     },
     Directive {
         name: "publish_time_fix",
@@ -214,8 +222,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether clients may repeat such timestamps; whether one does is found out. When off, none is \
-              taken for repeated.",
+        doc: "Whether clients may repeat extended timestamps in every chunk of a message. When on, the server \
+              finds out which clients do; when off, it expects that none does.",
     },
     Directive {
         name: "http",
@@ -223,7 +231,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Http, label: Label::None },
         default: "",
         repeat: Repeat::Once,
-        doc: "Holds the HTTP servers.",
+        doc: "Contains the HTTP servers.",
     },
     Directive {
         name: "server",
@@ -231,7 +239,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::HttpServer, label: Label::None },
         default: "",
         repeat: Repeat::Many,
-        doc: "An HTTP server: where it listens and its locations.",
+        doc: "An HTTP server: the addresses it listens on, and its locations.",
     },
     Directive {
         name: "listen",
@@ -239,8 +247,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: listen::HTTP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "80",
         repeat: Repeat::Many,
-        doc: "An address and port, or only one of them, to accept HTTP on. Servers may share one; default_server says \
-              which of them answers for hosts that are nobody's, in place of the first.",
+        doc: "The address and port on which HTTP connections are accepted; one of the two is enough. Several \
+              servers may share an address: the request's host name selects one of them (server_name). \
+              Requests for any other host name go to the server marked default_server, or else to the first \
+              one.",
     },
     Directive {
         name: "server_name",
@@ -248,9 +258,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "name ...", parse: |args| Custom::of(hosts::parse_names(args)) },
         default: "",
         repeat: Repeat::Many,
-        doc: "The hosts this server answers for where several share an address: `example.com`, `*.example.com`, \
-              `.example.com` for both, `www.example.*`, or after `~` a regular expression; the first of these kinds \
-              that fits wins.",
+        doc: "The host names of this server, where several servers share an address: `example.com`, \
+              `*.example.com`, `.example.com` for both, `www.example.*`, or a regular expression after `~`. If \
+              several match, the kind that comes first in this list wins.",
     },
     Directive {
         name: "keepalive_timeout",
@@ -258,8 +268,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "time [told]", parse: |args| Custom::of(KeepAlive::parse(args)) },
         default: "75s",
         repeat: Repeat::Once,
-        doc: "How long a connection may be idle after an answer; 0 ends it with the answer. Clients are told the \
-              second time, if there is one.",
+        doc: "How long a connection stays open after a response to wait for the next request; 0 closes it \
+              after each response. The second time, if given, is the one that clients are told in the header \
+              Keep-Alive.",
     },
     Directive {
         name: "send_timeout",
@@ -267,7 +278,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
-        doc: "How long a client may take nothing of an answer; 0 is for ever.",
+        doc: "A client is closed if a response is waiting for it and it has received nothing for this time; 0 \
+              means no limit.",
     },
     Directive {
         name: "send_min_rate",
@@ -275,8 +287,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(0, u64::MAX),
         default: "1k",
         repeat: Repeat::Once,
-        doc: "Bytes a second that a client must take on the whole: an answer must have been sent within send_timeout and \
-              its length at this rate. 0 is any rate.",
+        doc: "The lowest average rate, in bytes per second, at which a client must receive a response. The \
+              whole response must be sent within send_timeout plus the time that its length takes at this \
+              rate. 0 means no limit.",
     },
     Directive {
         name: "log_not_found",
@@ -284,7 +297,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether the log tells of requests for what is not there (404), each path once a minute.",
+        doc: "Whether requests for files that do not exist (404) are logged. Each path is logged once a minute \
+              at most.",
     },
     Directive {
         name: "location",
@@ -298,10 +312,11 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "What happens to requests for a path: for this one alone after `=`; for all that begin so, where the longest \
-              wins; for all that match a regular expression after `~`, or `~*` in any case. The first expression that \
-              matches goes before the longest beginning, unless that stands after `^~`. Requests come to `@name` by \
-              error_page and try_files only. Expressions have no look-around and no back references.",
+        doc: "Settings for the requests whose path matches: exactly this path after `=`; all paths with this \
+              prefix, of which the longest wins; or all paths that match a regular expression after `~` (`~*` \
+              ignores case). The first regular expression that matches wins over the longest prefix, unless \
+              that is marked `^~`. `@name` is a location that only error_page and try_files can use. Regular \
+              expressions have no look-around and no back references.",
     },
 ];
 
