@@ -19,8 +19,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "replace_idle 5s",
         repeat: Repeat::Once,
-        doc: "What becomes of a second publisher of a name: it is refused, takes the first one's place, or takes \
-              it if the first has sent nothing for that long. Players and outputs go on through a replacement.",
+        doc: "What happens if a second publisher uses the name of a live stream: it is refused (refuse), takes \
+              the place of the first one (replace), or takes it only if the first one has sent nothing for the \
+              given time (replace_idle). When a publisher is replaced, players, recordings and HLS continue.",
     },
     Directive {
         name: "publish_grace",
@@ -28,8 +29,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
-        doc: "How long a stream waits for a publisher whose connection was lost. Players and outputs go on with \
-              whoever publishes the name within that time, and hear of the end only after it.",
+        doc: "How long a stream waits for its publisher after the connection was lost. If somebody publishes \
+              the name again within this time, players, recordings and HLS continue; otherwise the stream \
+              ends.",
     },
     Directive {
         name: "drop_idle_publisher",
@@ -37,7 +39,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
-        doc: "How long a publisher may send neither audio nor video, from its publish on.",
+        doc: "A publisher that sends neither audio nor video for this time is closed.",
     },
     Directive {
         name: "publish_notify",
@@ -45,7 +47,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether players are told by NetStream.Play.PublishNotify and UnpublishNotify that a stream begins and ends.",
+        doc: "Whether players are told when a stream begins and ends, with NetStream.Play.PublishNotify and \
+              UnpublishNotify.",
     },
     Directive {
         name: "play_restart",
@@ -53,7 +56,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether NetStream.Play.Start and Stop are sent each time a stream begins and ends, not only at the play.",
+        doc: "Whether players get NetStream.Play.Start and Stop each time the stream begins and ends, and not \
+              only once when they start to play.",
     },
     Directive {
         name: "idle_streams",
@@ -61,8 +65,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether players may wait for a stream that nobody publishes. When off they get \
-              NetStream.Play.StreamNotFound, and go with the publisher.",
+        doc: "Whether players may wait for a stream that nobody publishes. When off, such a play is refused \
+              with NetStream.Play.StreamNotFound, and players are closed when their stream ends.",
     },
     Directive {
         name: "interleave",
@@ -70,8 +74,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether audio and video are sent to players on one chunk stream. With wait_key on, their sound then \
-              begins with the picture.",
+        doc: "Whether audio and video are sent to players on the same chunk stream. With wait_key on, audio \
+              then begins together with the first key frame.",
     },
     Directive {
         name: "buffer",
@@ -79,8 +83,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
-        doc: "How long frames may be held back to be sent to a player together, out_cork of them at most: fewer \
-              system calls for more latency.",
+        doc: "How long frames may wait so that several are sent to a player together; out_cork limits their \
+              number. This needs fewer system calls and adds latency.",
     },
     Directive {
         name: "merge_write",
@@ -88,8 +92,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
-        doc: "The same by the name that other servers have for it: 350ms is what SRS does. The longer of the two \
-              holds.",
+        doc: "The same as buffer, under the name that SRS has for it (SRS uses 350ms). If both are given, the \
+              longer time is used.",
     },
 ];
 
