@@ -20,9 +20,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
-        doc: "Memory for all messages and requests that clients have begun to send. Beyond it the clients that do not \
-              publish are closed first, those with the longest unfinished messages before others, and publishers \
-              last. auto is a sixteenth of the memory of the machine or of the server's control group, at most 256m.",
+        doc: "Memory for all incomplete messages and requests of all clients. When it is used up, clients are \
+              closed: those that do not publish first, beginning with the longest incomplete message, and \
+              publishers last. auto is a sixteenth of the memory of the machine or of the server's control \
+              group, at most 256m.",
     },
     Directive {
         name: "media_memory_size",
@@ -30,9 +31,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
-        doc: "Memory for all frames, cached or waiting for players, and for all answers that wait for clients. Beyond it \
-              GOP caches are emptied, the largest first; then frames that wait for slow players are left out; then \
-              clients are closed for which the most is waiting. auto is as for input_memory_size.",
+        doc: "Memory for all frames that are cached or wait for players, and for all responses that wait for \
+              clients. When it is used up, GOP caches are emptied, the largest first; then frames that wait \
+              for slow players are dropped; then the clients for which most data is waiting are closed. auto \
+              is the same as for input_memory_size.",
     },
 ];
 

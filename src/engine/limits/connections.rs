@@ -17,9 +17,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 0xffff_ffff),
         default: "0",
         repeat: Repeat::Once,
-        doc: "The most connections of the block that it stands in: all, those of RTMP or HTTP, those of an RTMP server, \
-              the clients of an application; the limits of outer blocks hold as well. 0 is no limit. Beyond it \
-              connections are closed at once, HTTP with a 503; an application refuses the connect.",
+        doc: "The maximum number of connections: of all at the top level, of all RTMP or HTTP connections in \
+              rtmp and http, of one RTMP server, or of the clients of one application. The limits of outer \
+              blocks apply as well. 0 means no limit. Further connections are closed at once; an HTTP client \
+              gets 503, and an application refuses the connect.",
     },
     Directive {
         name: "max_connections_per_address",
@@ -27,8 +28,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 0xffff_ffff),
         default: "0",
         repeat: Repeat::Once,
-        doc: "The same for one address, of IPv6 for one network of 64 bits: the most connections of all kinds, of RTMP, of \
-              HTTP. Behind a proxy, all have the proxy's address. Loopback has no limit.",
+        doc: "The maximum number of connections from one IP address (from one network of 64 bits with IPv6): \
+              of all kinds, of RTMP, or of HTTP. Clients behind a proxy all have the address of the proxy. \
+              Loopback addresses have no limit.",
     },
 ];
 
