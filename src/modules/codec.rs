@@ -23,7 +23,8 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::OneOf(&["on", "copy", "off"]),
     default: "on",
     repeat: Repeat::Once,
-    doc: "The metadata players get: made anew from what is known of the stream, copied from the publisher, or none.",
+    doc: "Which metadata (onMetaData) players get: on makes it from what the server knows about the \
+              stream, copy passes on the publisher's own, off sends none.",
 }];
 
 /// The metadata that players get.
