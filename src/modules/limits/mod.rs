@@ -33,8 +33,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "bitrate|off", parse: |args| Custom::of(parse_bitrate(args)) },
         default: "off",
         repeat: Repeat::Once,
-        doc: "The most that a publisher may send, bits a second of sound and picture together, as encoders write it: \
-              2500k is 2 500 000. It counts as the average of ten seconds of media.",
+        doc: "The highest bit rate of a publisher, audio and video together, written as in encoders: 2500k is \
+              2 500 000 bits per second. The average over ten seconds of media is compared.",
     },
     Directive {
         name: "publish_max_duration",
@@ -42,7 +42,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
-        doc: "How long one publish may last. The publisher may come again.",
+        doc: "How long a client may publish at a time. It may publish again afterwards.",
     },
     Directive {
         name: "publish_max_resolution",
@@ -50,8 +50,9 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", parse: |args| Custom::of(parse_resolution(args)) },
         default: "off",
         repeat: Repeat::Once,
-        doc: "The largest picture that may be published, upright or not: 1920x1080 takes 1080x1920, too. What counts is \
-              what the headers of H.264, H.265, AV1, VP8 and VP9 say; codecs whose size cannot be read are refused.",
+        doc: "The largest video size that may be published, in either orientation: 1920x1080 allows 1080x1920, \
+              too. The size is read from the codec headers of H.264, H.265, AV1, VP8 and VP9; codecs whose \
+              size cannot be read are refused.",
     },
     Directive {
         name: "publish_codecs",
@@ -59,8 +60,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "all|codec ...", parse: |args| Custom::of(parse_codecs(args)) },
         default: "all",
         repeat: Repeat::Once,
-        doc: "The codecs that may be published, of sound and picture: h264, hevc, vvc, av1, vp8, vp9, h263, screen, vp6; \
-              aac, mp3, opus, flac, ac3, eac3, speex, nellymoser, g711, adpcm, pcm.",
+        doc: "The codecs that may be published. Video: h264, hevc, vvc, av1, vp8, vp9, h263, screen, vp6. \
+              Audio: aac, mp3, opus, flac, ac3, eac3, speex, nellymoser, g711, adpcm, pcm.",
     },
 ];
 
