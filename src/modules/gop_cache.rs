@@ -16,8 +16,9 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether the frames since the last key frame are kept, with which a new player begins at once. It is \
-              then as far behind as that key frame; when off, it waits for the next one.",
+        doc: "Whether the server keeps the frames since the last key frame (the GOP). A new player then begins \
+              at once with that key frame, and is behind by its age. When off, a new player waits for the next \
+              key frame.",
     },
     Directive {
         name: "gop_max_size",
@@ -25,7 +26,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(0, LARGEST),
         default: "4m",
         repeat: Repeat::Once,
-        doc: "Bytes kept of one stream. A group of pictures that grows beyond this, or the limits below, is not kept.",
+        doc: "How many bytes are kept of one stream. A GOP that grows beyond this limit, or one of the two \
+              below, is not kept.",
     },
     Directive {
         name: "gop_max_frame_count",
@@ -33,7 +35,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(1, 65_536),
         default: "2048",
         repeat: Repeat::Once,
-        doc: "Frames of picture and sound kept of one stream.",
+        doc: "How many video and audio frames are kept of one stream.",
     },
     Directive {
         name: "gop_max_time",
@@ -41,7 +43,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "20s",
         repeat: Repeat::Once,
-        doc: "How much of one stream is kept.",
+        doc: "How many seconds are kept of one stream.",
     },
 ];
 
