@@ -26,7 +26,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether streams may be published and played.",
+        doc: "Whether streams may be published and played in the application.",
     },
     Directive {
         name: "wait_key",
@@ -34,7 +34,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether a player's picture begins with a key frame.",
+        doc: "Whether a player's video begins with a key frame.",
     },
     Directive {
         name: "wait_video",
@@ -42,8 +42,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether a player's sound waits for its picture. A stream that has had none for a second has no \
-              picture to wait for.",
+        doc: "Whether a player's audio begins only when its video begins. If a stream has had no video for a \
+              second, audio does not wait for it.",
     },
     Directive {
         name: "data_messages",
@@ -51,8 +51,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether players get a publisher's data messages: cue points, texts, whatever it sends. Its metadata \
-              is a matter of meta.",
+        doc: "Whether players get the publisher's data messages, such as cue points and texts. For its \
+              metadata see meta.",
     },
     Directive {
         name: "multitrack",
@@ -60,8 +60,8 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether players get all tracks of an Enhanced RTMP publisher. When off, the default track of picture \
-              and sound only, for players that mistake the others.",
+        doc: "Whether players get all tracks of an Enhanced RTMP publisher. When off, they get the default \
+              video track and the default audio track only, for players that cannot tell tracks apart.",
     },
 ];
 
