@@ -16,7 +16,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::Flag,
     default: "off",
     repeat: Repeat::Once,
-    doc: "Whether clients may share RTMP shared objects, which are kept in memory while somebody uses them.",
+    doc: "Whether clients may use RTMP shared objects. They are kept in memory while a client uses them.",
 }];
 
 /// Objects in an application: rooms of a chat. With [`MAX_BYTES`] each they hold 8 MiB.
