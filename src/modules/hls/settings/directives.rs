@@ -16,93 +16,105 @@ pub const DIRECTIVES: &[Directive] = &[
         "hls",
         Takes::Flag,
         "off",
-        "Writes streams as HLS into hls_path: H.264, H.265, AAC, MP3, AC-3 and E-AC-3.",
+        "Whether streams are written as HLS. The codecs are H.264, H.265, AAC, MP3, AC-3 and E-AC-3.",
     ),
-    row("hls_path", Takes::Path, "", "The directory of playlists and fragments; made if it is missing."),
+    row(
+        "hls_path",
+        Takes::Path,
+        "",
+        "The folder for playlists and fragments. It is created if it does not exist.",
+    ),
     row(
         "hls_fragment",
         Takes::Time,
         "5s",
-        "The shortest fragment: it ends at the first key frame from then on, and with six pictures. EXT-X-TARGETDURATION is this, \
-         or what key frames further apart make of it, and stays as it is first written: a fragment that \
+        "The shortest length of a fragment: it ends at the first key frame after this time, and not before it \
+         has six video frames. EXT-X-TARGETDURATION is this length, or longer if the distance of key frames \
+         makes fragments longer. It is decided with the first fragment and does not change: a fragment that \
          would become longer ends at an earlier key frame, or without one.",
     ),
     row(
         "hls_max_fragment",
         Takes::Time,
         "0",
-        "The longest fragment: it ends then without a key frame, also before a target duration has been told. \
-         0 means ten times hls_fragment. Pictures that come seldom have up to 75s all the same.",
+        "The longest length of a fragment: it ends after this time even if no key frame has come. 0 means ten \
+         times hls_fragment. If there are several seconds between two video frames, a fragment may have up to \
+         75s.",
     ),
     row(
         "hls_playlist_length",
         Takes::Time,
         "30s",
-        "How much the playlist lists: as many of the newest fragments as cover it, at least three of them and \
-         three target durations.",
+        "How many seconds the playlist lists: as many of the newest fragments as are needed for this time, \
+         and at least three fragments and three target durations.",
     ),
     row(
         "hls_nested",
         Takes::Flag,
         "off",
-        "Gives each stream a directory, NAME/index.m3u8 and NAME/ID.ts, in place of NAME.m3u8 and \
-         NAME-ID.ts.",
+        "Whether each stream has a folder of its own, with NAME/index.m3u8 and NAME/ID.ts in place of \
+         NAME.m3u8 and NAME-ID.ts.",
     ),
     row(
         "hls_fragment_naming",
         Takes::OneOf(&["sequential", "timestamp", "system"]),
         "sequential",
-        "What a fragment's ID is: a counter, the publisher's timestamp in 90 kHz, or the time in \
-         milliseconds since 1970. It only ever grows.",
+        "How the ID in a fragment's name is made: a counter (sequential), the publisher's timestamp in \
+         1/90000 s (timestamp), or the time in milliseconds since 1970 (system). IDs never decrease.",
     ),
     row(
         "hls_fragment_naming_granularity",
         Takes::Number(0, 1_000_000_000),
         "0",
-        "Makes IDs multiples of this; 0 leaves them as they are.",
+        "Makes the IDs multiples of this number; 0 leaves them as they are.",
     ),
     row(
         "hls_fragment_slicing",
         Takes::OneOf(&["plain", "aligned"]),
         "plain",
-        "Where fragments end: hls_fragment after they began, or where the publisher's timestamp passes a \
-         multiple of it, which is the same place in all variants of a stream.",
+        "Where fragments end: with plain, hls_fragment after their beginning; with aligned, where the \
+         publisher's timestamp passes a multiple of hls_fragment, which is the same place in all variants of \
+         a stream.",
     ),
     row(
         "hls_type",
         Takes::OneOf(&["live", "event"]),
         "live",
-        "An event's playlist lists all fragments from its beginning, and nothing is ever deleted.",
+        "With event, the playlist lists all fragments from the beginning of the stream on, and none is \
+         removed.",
     ),
     row(
         "hls_fast_start",
         Takes::Flag,
         "on",
-        "Ends fragments at every key frame until players can start: until the playlist has three of them and as much as one \
-         target duration.",
+        "Whether the first fragments are short, so that players can start sooner: fragments end at every key \
+         frame until the playlist has three fragments and at least one target duration.",
     ),
     row(
         "hls_endlist",
         Takes::Custom { syntax: settings::ENDLIST_SYNTAX, parse: |args| Custom::of(Ending::parse(args)) },
         "on",
-        "How long after its publisher has gone a playlist says, with EXT-X-ENDLIST, that the stream has ended. A stream \
-         that comes back before continues its playlist behind a discontinuity, and viewers play on. on waits for \
-         publish_grace, at least 30s; off never says it; 0 says it at once.",
+        "How long after the publisher has gone the playlist is ended with EXT-X-ENDLIST, which stops players. \
+         If the stream is published again before, it continues its playlist behind a discontinuity, and \
+         players continue. on means the time of publish_grace, and at least 30s; off never ends the playlist; \
+         0 ends it at once.",
     ),
     row(
         "hls_cleanup",
         Takes::Flag,
         "on",
-        "Deletes fragments some time after they have left the playlist, and all of a stream's when its publisher has been \
-         gone for twice the length of its playlist, or three fragments longer than hls_endlist; also what an earlier run of \
-         the server has left.",
+        "Whether files are removed: a fragment some time after it has left the playlist; all files of a \
+         stream after its publisher has been gone for twice the length of the playlist, or for three \
+         fragments longer than hls_endlist, if that is longer. Files that an earlier run of the server has \
+         left are removed, too.",
     ),
     row(
         "hls_continuous",
         Takes::Flag,
         "on",
-        "Keeps the old fragments listed when a stream starts again. When off the list starts anew, unless the stream comes \
-         back before its end is told (hls_endlist); the numbers go on in both cases.",
+        "Whether the old fragments stay in the playlist when a stream is published again. When off, a new \
+         playlist begins, unless the stream comes back before its playlist has been ended (hls_endlist). The \
+         numbers of fragments continue in both cases.",
     ),
     Directive {
         repeat: Repeat::Many,
@@ -110,36 +122,43 @@ pub const DIRECTIVES: &[Directive] = &[
             "hls_variant",
             Takes::Custom { syntax: variant::SYNTAX, parse: |args| Custom::of(Variant::parse(args)) },
             "",
-            "Makes a stream whose name ends in the suffix a variant in the master playlist of the name without \
-             it, BASE.m3u8. Attributes of EXT-X-STREAM-INF that are not given are measured.",
+            "Streams whose name ends in this suffix are variants in the master playlist BASE.m3u8, where \
+             BASE is the name without the suffix. Attributes of EXT-X-STREAM-INF that are not given are \
+             measured.",
         )
     },
     row(
         "hls_base_url",
         Takes::Text,
         "",
-        "What stands before the fragments' and variants' names in playlists.",
+        "A text that is put before the names of fragments and variants in playlists, such as the URL of a \
+         CDN.",
     ),
-    row("hls_keys", Takes::Flag, "off", "Encrypts fragments: AES-128, a fresh IV for each."),
+    row(
+        "hls_keys",
+        Takes::Flag,
+        "off",
+        "Whether fragments are encrypted, with AES-128 and a new IV for each.",
+    ),
     row(
         "hls_key_path",
         Takes::Path,
         "",
-        "The directory of the keys, NAME-ID.key or NAME/ID.key; by default hls_path.",
+        "The folder for the keys, which are called NAME-ID.key or NAME/ID.key. The default is hls_path.",
     ),
-    row("hls_key_url", Takes::Text, "", "What stands before the keys' names in playlists."),
+    row("hls_key_url", Takes::Text, "", "A text that is put before the names of keys in playlists."),
     row(
         "hls_fragments_per_key",
         Takes::Number(0, 1_000_000),
         "0",
-        "How many fragments have the same key; 0 means all, until the stream ends.",
+        "How many fragments are encrypted with the same key; 0 means one key until the stream ends.",
     ),
     row(
         "hls_memory",
         Takes::Flag,
         "off",
-        "Keeps playlists, fragments and keys in memory, where this server's HTTP finds them under hls_path, \
-         and writes nothing.",
+        "Whether playlists, fragments and keys are kept in memory and nothing is written to a disk. The HTTP \
+         server of Millstream serves them as if they were files in hls_path.",
     ),
     Directive {
         contexts: &[Context::Rtmp],
@@ -147,22 +166,29 @@ pub const DIRECTIVES: &[Directive] = &[
             "hls_memory_size",
             Takes::Size(settings::SMALLEST_MEMORY, u64::MAX),
             "128m",
-            "The most that all files of hls_memory take up together, also what is being written, and what has been deleted \
-             while somebody is being sent it. Late clients are hung up on; a stream that finds no room lists less.",
+            "The maximum memory for all files of hls_memory together, including fragments that are being \
+             written and removed ones that are still being sent. When it is used up, connections that read \
+             removed fragments are closed, and a stream that finds no room lists fewer fragments.",
         )
     },
-    row("hls_max_audio_delay", Takes::Time, "300ms", "How much audio is gathered into one packet at most."),
+    row(
+        "hls_max_audio_delay",
+        Takes::Time,
+        "300ms",
+        "The longest time of audio in one packet of the transport stream.",
+    ),
     row(
         "hls_audio_buffer_size",
         Takes::Size(0, u64::MAX),
         "1m",
-        "How many bytes of audio are gathered into one packet at most; 64k is as much as a packet holds.",
+        "How many bytes of audio one packet of the transport stream may have; a packet cannot have more than \
+         64k.",
     ),
     row(
         "hls_sync",
         Takes::Time,
         "2ms",
-        "Audio timestamps this close to where the sample count puts them are put there. 0 leaves all as they \
-         are.",
+        "If an audio timestamp differs from the one that follows from the number of samples by no more than \
+         this time, it is replaced by that one. 0 leaves all timestamps as they are.",
     ),
 ];
