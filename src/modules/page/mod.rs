@@ -24,8 +24,9 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::Flag,
     default: "off",
     repeat: Repeat::Once,
-    doc: "A page at the location's path that shows the live streams of all applications, plays them and says \
-          how to publish; what it shows is at `streams.json` below that path.",
+    doc: "Shows a web page at the location's path. It lists the live streams of all applications, plays \
+              them, and shows how to publish. The same information for scripts is in `streams.json` below that \
+              path.",
 }];
 
 #[derive(Debug, Default)]
