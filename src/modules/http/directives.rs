@@ -22,9 +22,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
-        doc: "The folder to serve: a file's path is this one followed by the whole path of the URL. \
-              Symbolic links and hidden files below it are not served. It may have variables behind a folder \
-              without any, such as `/srv/$host`.",
+        doc: "The folder from which files are served: the path of the URL is added to it. Symbolic links and \
+              hidden files in it are not served. It may contain variables after a fixed folder, as in \
+              `/srv/$host`.",
     },
     Directive {
         name: "alias",
@@ -32,8 +32,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
-        doc: "The folder that stands for the location's own path: what follows that path names the file. In a \
-              location with a regular expression it is the file itself, with `$1` and so on for its groups.",
+        doc: "The folder that takes the place of the location's path: the rest of the URL's path is added to \
+              it. In a location with a regular expression it is the path of the file itself and may contain \
+              the groups `$1`, `$2` and so on.",
     },
     Directive {
         name: "index",
@@ -41,7 +42,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 1, max: 16, syntax: "file ..." },
         default: "index.html",
         repeat: Repeat::Once,
-        doc: "The file to send for a folder: the first of these that exists.",
+        doc: "The file that is sent for a folder: the first one of these that exists.",
     },
     Directive {
         name: "autoindex",
@@ -49,8 +50,8 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether a folder without an index is listed: the files and folders in it that are served, up to 4096. \
-              Files in memory are not listed.",
+        doc: "Whether a folder without an index file is listed, with up to 4096 of the files and folders in it \
+              that are served. Files in memory are not listed.",
     },
     Directive {
         name: "autoindex_exact_size",
@@ -58,7 +59,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
-        doc: "Whether sizes in a list are bytes, or rounded to K, M and G.",
+        doc: "Whether a folder listing shows sizes in bytes, or rounded to K, M and G.",
     },
     Directive {
         name: "autoindex_localtime",
@@ -66,7 +67,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
-        doc: "Whether times in a list are of the machine's time zone, or UTC.",
+        doc: "Whether a folder listing shows times in the machine's time zone, or in UTC.",
     },
     Directive {
         name: "autoindex_format",
@@ -74,7 +75,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::OneOf(&["html", "json"]),
         default: "html",
         repeat: Repeat::Once,
-        doc: "What a list is.",
+        doc: "The format of a folder listing.",
     },
     Directive {
         name: "types",
@@ -82,8 +83,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Free(Label::None),
         default: "",
         repeat: Repeat::Many,
-        doc: "Media types and their file extensions, `video/mp2t ts;` each, in place of the built-in table. \
-              `include mime.types;` where there is no such file leaves the built-in table, which has nginx's types.",
+        doc: "Media types and their file extensions, as in `video/mp2t ts;`. They replace the built-in table. \
+              If `include mime.types;` finds no such file, the built-in table is used, which has nginx's \
+              types.",
     },
     Directive {
         name: "default_type",
@@ -102,10 +104,11 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "A header for answers with status 200, 201, 204, 206, 301 to 304, 307 or 308; for all of them with \
-              `always`. It takes the place of the server's own of that name. Levels that add none inherit \
-              those above. The value may have variables; an empty one is not sent. Server, Date, Connection and \
-              what frames a body are always the server's own.",
+        doc: "Adds a header to responses with status 200, 201, 204, 206, 301 to 304, 307 or 308, and with \
+              `always` to all. It replaces the server's own header of the same name. Blocks without any \
+              add_header inherit those of the outer block. The value may contain variables; a header with an \
+              empty value is not sent. Server, Date, Connection and the headers for the length of the body \
+              cannot be replaced.",
     },
     Directive {
         name: "expires",
@@ -116,9 +119,10 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "off",
         repeat: Repeat::Once,
-        doc: "Expires and Cache-Control for the same answers: so long from now or from when the file was changed, \
-              at a time of the day in UTC, or not to be kept (a time below zero, or epoch). off leaves the server's \
-              own: no-cache for playlists, a minute for fragments.",
+        doc: "Sets Expires and Cache-Control in the same responses: a time from now or (modified) from the \
+              last change of the file, a time of day in UTC (@), as late as possible (max), or no caching (a \
+              negative time, or epoch). off leaves the server's own: no-cache for playlists, one minute for \
+              fragments.",
     },
     Directive {
         name: "return",
@@ -129,8 +133,9 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "Answers at once: with a status, a status and a text, or 301, 302, 303, 307 or 308 and where to go on \
-              (302 without a code). 444 hangs up. In a server it is for all requests. Text and URL may have variables.",
+        doc: "Sends a response at once: a status, a status with a text, or a redirect to a URL with 301, 302, \
+              303, 307 or 308 (302 if no code is given). 444 closes the connection. In a server block it \
+              applies to all requests. Text and URL may contain variables.",
     },
     Directive {
         name: "if",
@@ -138,8 +143,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Free(Label::Any { syntax: "($request_method = METHOD)" }),
         default: "",
         repeat: Repeat::Many,
-        doc: "What holds for a method, with `=`, `!=`, `~`, `~*`, `!~` or `!~*`: add_header in place of those \
-              around, and return. Other conditions are an error.",
+        doc: "Settings for requests with a certain method, compared with `=`, `!=`, `~`, `~*`, `!~` or `!~*`. \
+              The block may contain add_header, which replaces the outer ones, and return. Other conditions \
+              are an error.",
     },
     Directive {
         name: "try_files",
@@ -150,8 +156,9 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Once,
-        doc: "Sends the first of several files that is there, or folders if they end with a slash; if none is, the \
-              request goes on at the last path or location, or gets the status. `$uri` is the path that is asked for.",
+        doc: "Sends the first of these files that exists; a name that ends with a slash is a folder. If none \
+              exists, the request continues with the last argument: another path, a location, or a status. \
+              `$uri` is the path of the request.",
     },
     Directive {
         name: "error_page",
@@ -162,9 +169,9 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "What is sent for an error: what is at another path, with the error's status, or with another one, or \
-              after a mere = with its own; or where to go on. An error on the way there has no page but the \
-              server's own.",
+        doc: "What is sent in place of an error: the response of another path or location, or a redirect to a \
+              URL. The status is that of the error, the one given after `=`, or, with `=` alone, that of the \
+              new response. If that fails as well, the server's own error page is sent.",
     },
     Directive {
         name: "internal",
@@ -172,7 +179,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 0, max: 0, syntax: "nothing" },
         default: "",
         repeat: Repeat::Once,
-        doc: "For clients there is nothing here: only error_page and try_files lead to it.",
+        doc: "Clients get 404 in this location; only error_page and try_files can use it.",
     },
     Directive {
         name: "allow",
@@ -180,8 +187,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
-        doc: "An address, or a network such as `192.168.0.0/16` or `2001:db8::/32`, that may ask. The first allow or \
-              deny that fits decides; where none does, anybody may. Levels that have neither inherit those above.",
+        doc: "Allows access from an address or a network, such as `192.168.0.0/16` or `2001:db8::/32`. The \
+              first allow or deny that matches decides; if none matches, access is allowed. Blocks that have \
+              neither inherit those of the outer block.",
     },
     Directive {
         name: "deny",
@@ -189,7 +197,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
-        doc: "An address or a network that may not: it gets 403.",
+        doc: "Denies access from an address or a network, with status 403.",
     },
     Directive {
         name: "access_log",
@@ -197,8 +205,9 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
         default: "off",
         repeat: Repeat::Many,
-        doc: "A file to which a line is written for each request that has been answered, within a second. A file that \
-              is moved away is begun anew. A FIFO and links are as in error_log. nginx's buffer= and flush= mean nothing here.",
+        doc: "A file to which a line is written for each request, within a second after the response was sent. \
+              If the file is moved away, a new one is made. FIFOs and links are treated as in error_log. The \
+              parameters buffer= and flush= of nginx are accepted and have no effect.",
     },
     Directive {
         name: "log_format",
@@ -209,6 +218,6 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
-        doc: "What a line of an access log has; `combined`, nginx's own, is there anyway.",
+        doc: "The format of the lines of an access log. `combined`, which is nginx's own, is built in.",
     },
 ];
