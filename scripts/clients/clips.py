@@ -42,7 +42,7 @@ RECIPES = {
     "aac": Recipe("AAC alone", ["-vn", *AAC], program="ffmpeg", enhanced=False),
     "flv1+mp3": Recipe("Sorenson H.263 + MP3", ["-c:v", "flv", *MP3], "flv", program="ffmpeg", enhanced=False),
     "hevc+aac": Recipe("HEVC + AAC", [*HEVC, *AAC]),
-    "hevc-open+aac": Recipe("HEVC of open groups + AAC", [*HEVC[:-1], HEVC[-1] + ":open-gop=1", *AAC]),
+    "hevc-open+aac": Recipe("HEVC with open GOPs + AAC", [*HEVC[:-1], HEVC[-1] + ":open-gop=1", *AAC]),
     "hdr+aac51": Recipe("HEVC with HDR metadata + AAC 5.1", [*HDR, *AAC], channels=6),
     "hevc+ac3": Recipe("HEVC + AC-3 5.1", [*HEVC, "-c:a", "ac3"], channels=6),
     "hevc+eac3": Recipe("HEVC + E-AC-3 5.1", [*HEVC, "-c:a", "eac3"], channels=6),

@@ -10,7 +10,8 @@ FOLDERS = {"live": "hls", "locked": "locked"}  # where an application's playlist
 
 
 def exactly(program):
-    """Options for every picture once, at its own time, as a hash. What means the input's time base has a new name."""
+    """Options that write one hash for every frame, with its own time. FFmpeg 9 has another name for the input's
+    time base."""
     time_base = "demux" if program == FFMPEG9 else -1
     return ["-fps_mode", "passthrough", "-enc_time_base", time_base, "-f", "framehash", "-hash", "md5"]
 
@@ -45,8 +46,8 @@ class PlayRecording(Client):
         flv.write(self.path, self.broadcast.published())
         published, recorded = (self.decode(path) for path in (self.path, self.broadcast.recording()))
         if published != recorded:
-            raise Failure(f"{len(recorded)} pictures and blocks of sound, not the {len(published)} published")
-        return f"{len(recorded)} pictures and blocks of sound, the same as of what was published"
+            raise Failure(f"{len(recorded)} video and audio frames, not the {len(published)} published")
+        return f"{len(recorded)} video and audio frames, the same as published"
 
     def decode(self, path):
         output = run_to_end([FFMPEG9, "-v", "error", "-xerror", "-i", path, "-map", "0:v", "-map", "0:a",
@@ -55,15 +56,15 @@ class PlayRecording(Client):
 
 
 class Seek(Client):
-    """ffmpeg finds pictures in the recording by their time."""
+    """ffmpeg seeks in the recording by time."""
 
     def finish(self):
         pictures = self.decode([], [])
         for at in (0.5, 3.0, 7.3):
             found = self.decode(["-ss", at], ["-frames:v", 1])[0]
             if found not in pictures or not at <= found[0] < at + 0.2:
-                raise Failure(f"-ss {at} finds a picture of {found[0]} s, or one that is not in the file")
-        return "ffmpeg -ss finds the right pictures"
+                raise Failure(f"-ss {at} finds a frame of {found[0]} s, or one that is not in the file")
+        return "ffmpeg -ss finds the right frames"
 
     def decode(self, before, after):
         path = self.lab.folder / f"{self.label}.framehash"
@@ -164,15 +165,15 @@ def read_hashes(path):
 
 
 def judge_frames(published, received):
-    """All pictures and all sound, each exactly as in the clip, and the two in step as there."""
-    for name, want, have in zip(("pictures", "blocks of sound"), published, received):
+    """All video and all audio, exactly as in the clip, and equally far apart."""
+    for name, want, have in zip(("video frames", "audio frames"), published, received):
         if [digest for _, digest in want] != [digest for _, digest in have]:
             raise Failure(f"{len(have)} {name} decoded, {len(want)} in the clip, not the same")
     pictures, sounds = map(len, received)
-    note = f"{pictures} pictures and {sounds} blocks of sound as in the clip"
+    note = f"{pictures} video frames and {sounds} audio frames as in the clip"
     if not pictures or not sounds:
         return note
     apart, in_clip = ((video[0][0] - audio[0][0]) for video, audio in (received, published))
     if abs(apart - in_clip) > 0.02 or abs(apart) > 0.1:
-        raise Failure(f"the picture starts {apart:.3f} s after the sound, in the clip {in_clip:.3f} s")
+        raise Failure(f"video starts {apart:.3f} s after audio, in the clip {in_clip:.3f} s")
     return f"{note}, {apart * 1000:.0f} ms apart"

@@ -41,7 +41,7 @@ class Ffmpeg:
         self.process = lab.run("long.ffmpeg", [
             "ffmpeg", "-v", "warning", "-i", source, "-map", "0:v", "-c", "copy", "-flush_packets", 1,
             "-f", "framecrc", self.pictures])
-        self.seen = []  # (when, seconds of pictures)
+        self.seen = []  # (when, seconds of video)
 
     def look(self):
         if self.pictures.exists():
@@ -55,7 +55,7 @@ class Ffmpeg:
         start = next((when for when, length in self.seen if length > 0), time.monotonic())
         watched = self.seen[-1][0] - start
         least = min(length - (when - start) for when, length in self.seen if when >= start)
-        note = f"{watched:.0f} s, at least {least:.1f} s of pictures ahead"
+        note = f"{watched:.0f} s, at least {least:.1f} s of video ahead"
         if watched < SECONDS or least < 0:
             raise Failure(f"{note}: {self.process.last_words()}")
         return note

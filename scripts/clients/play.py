@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Plays a stream and writes every media and data message as it is, as a tag of an FLV file, until the stream
-ends. The last line it prints tells by how many milliseconds the first picture was older than the request
+ends. The last line it prints says by how many milliseconds the first video frame was older than the request
 for it; negative: how long it was waited for.
 
 usage: play.py FILE.flv HOST PORT APPLICATION STREAM
@@ -36,11 +36,11 @@ def play(path, host, port, app, stream):
                 tag = flv.Tag(message.kind, message.time, message.payload, file.tell())
                 file.write(tag.encode())
                 arrivals.append((tag, time.monotonic() * 1000))
-    print(f"{len(arrivals)} messages; first picture {age(arrivals, asked):.0f} ms")
+    print(f"{len(arrivals)} messages; first frame {age(arrivals, asked):.0f} ms")
 
 
 def age(arrivals, asked):
-    """When the first picture was sent, by the pace of the later messages, compared with when it was asked for."""
+    """How long before the request the first video frame was sent, by the timing of the later messages."""
     pictures = [(tag.time, at) for tag, at in arrivals if tag.kind == flv.VIDEO and tag.is_frame()]
     first = pictures[0][0]
     pace = statistics.median(at - (time - first) % rtmp.ROUND for time, at in pictures)

@@ -15,8 +15,8 @@ NOTHING_MORE = 3_000_000  # microseconds without a byte after which players thro
 COPY_ALL = ["-map", "0:v?", "-map", "0:a?", "-c", "copy"]
 QUIET = 1.5  # seconds without a byte after which a player has all there is
 SERVER_SAYS = amf.encode("|RtmpSampleAccess")  # a data message that no publisher has sent
-LAG = 200  # milliseconds, of a group's 1000, by which a busy machine is behind the pace of the pictures
-HELD_BACK = 8  # pictures that a player's decoder keeps until the end of the stream, which does not come
+LAG = 200  # milliseconds, of of a GOP of 1000, by which a busy machine may be late with frames
+HELD_BACK = 8  # frames that a player's decoder keeps until the end of the stream, which is not sent
 VLC_COUNTS = ("frames displayed", "frames lost", "buffers played", "demux corrupted", "discontinuities")
 DUMMY_SCREEN = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
 
@@ -82,7 +82,7 @@ class Player(Client):
 
 
 class Raw(Player):
-    """Our own, which sees every message. One that comes late gets the picture that was there when it came."""
+    """A player of our own, which keeps every message. If it joins late, it must get the last key frame."""
 
     title = "every message"
 
@@ -100,9 +100,9 @@ class Raw(Player):
             note = super().judge(published, received)
         if not self.case.joins_late:
             return note
-        age = int(re.search(r"first picture (-?\d+) ms", self.process.output())[1])
+        age = int(re.search(r"first frame (-?\d+) ms", self.process.output())[1])
         if age < -LAG:
-            raise Failure(f"it waited {-age} ms for a picture: the last key frame was not kept for it")
+            raise Failure(f"it waited {-age} ms for a video frame: the last key frame was not kept for it")
         return f"{note}, from {age} ms before it came"
 
     def is_done(self):
@@ -110,7 +110,7 @@ class Raw(Player):
 
 
 class Metadata(Raw):
-    """Our own, again, for what the player knows of the stream before its first picture."""
+    """The same player: what it knows about the stream before its first video frame."""
 
     title = "metadata"
 
@@ -148,7 +148,7 @@ class Ffmpeg9(Ffmpeg):
         return flv.read(copy)
 
     def judge(self, published, received):
-        """Of a MultichannelConfig in front of the first picture it makes an empty packet."""
+        """It makes an empty packet from a MultichannelConfig in front of the first frame."""
         return super().judge(published, [tag for tag in received if not tag.is_frame() or tag.payload[5:]])
 
 
@@ -180,12 +180,12 @@ class Watcher(Client):
     codes = (0,)
 
     def wanted(self):
-        """How many pictures it must show. How late a late one is depends on how busy the machine is."""
+        """How many frames it must show. How late it joins depends on how busy the machine is."""
         return clips.FRAMES // (4 if self.case.joins_late else 1) - HELD_BACK
 
 
 class Ffplay(Watcher):
-    """ffplay, which tells how far picture and sound are apart."""
+    """ffplay, which prints how far audio and video are apart."""
 
     title = "ffplay"
 
@@ -204,7 +204,7 @@ class Ffplay(Watcher):
 
 
 class Mpv(Watcher):
-    """mpv, with a filter that tells of every picture."""
+    """mpv, with a filter that prints a line for every frame."""
 
     title = "mpv"
 
@@ -251,11 +251,11 @@ class Vlc(Watcher):
         # Lost is what was decoded too late to be shown, as happens on a busy machine.
         if counts["demux corrupted"] or counts["discontinuities"] or counts["frames lost"] > clips.FRAMES // 10:
             raise Failure(note)
-        return f"{counts['frames displayed']} pictures shown, {counts['frames lost']} too late"
+        return f"{counts['frames displayed']} frames shown, {counts['frames lost']} too late"
 
 
 def ffplay(*arguments):
-    """Every picture, also when the machine is too busy to show it in time: each is to be counted."""
+    """Options to show every frame, also if the machine is too busy to show it in time, because each is counted."""
     return ["ffplay", "-hide_banner", "-autoexit", "-stats", "-noframedrop", "-vf", "showinfo=checksum=0", *arguments]
 
 
@@ -267,13 +267,13 @@ def stop(process, is_done, codes):
 
 
 def ffplay_states(output):
-    """What ffplay says again and again: sound minus picture in seconds, kilobytes queued of both."""
+    """The status lines of ffplay: audio minus video in seconds, and the kilobytes in the queues of both."""
     found = re.findall(r"A-V: *(-?\d+\.\d+) fd= *\d+ aq= *(\d+)KB vq= *(\d+)KB", output)
     return [(float(apart), int(audio), int(video)) for apart, audio, video in found]
 
 
 def judge_ffplay(process, pictures):
-    """How many pictures it has shown, and their usual distance from the sound while there was any."""
+    """How many frames it has shown, and how far audio and video were apart (the median)."""
     output = process.output()
     expect_no_complaint(output)
     distances = [abs(apart) for apart, audio, _ in ffplay_states(output) if audio]
@@ -286,14 +286,14 @@ def expect_no_complaint(output):
 
 
 def judge_pictures(output, distances, pictures):
-    """By what the filter showinfo says, and the distances from the sound that the player tells."""
+    """Judges by the lines of the filter showinfo, and by how far apart audio and video are for the player."""
     shown = len(re.findall(r"showinfo.* n: *\d+ pts:", output))
     if not distances:
-        raise Failure(f"it plays {shown} pictures and no sound")
+        raise Failure(f"it shows {shown} frames and plays no audio")
     usual = statistics.median(abs(float(apart)) for apart in distances)
-    note = f"{shown} pictures shown, {usual:.3f} s from the sound"
+    note = f"{shown} frames shown, audio and video {usual:.3f} s apart"
     if shown < pictures or usual > 0.1:
-        raise Failure(f"{note}; expected were {pictures}, less than 0.1 s apart")
+        raise Failure(f"{note}; expected were {pictures} frames, and less than 0.1 s")
     return note
 
 

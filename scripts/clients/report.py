@@ -18,43 +18,43 @@ PACKAGES = ["ffmpeg", "obs-studio", "gstreamer1.0-plugins-bad", "gstreamer1.0-pl
 
 DOCUMENT = """# Real clients
 
-What `scripts/interop` has found: who publishes what, and who takes it. Each line of the first table is one
-broadcast of 8 seconds. The command that made this page, from a run of everything:
+This page shows the results of `scripts/interop`: which programs can publish which codecs, and which programs can play, record or decode
+them. Each row of the first table is one stream of 8 seconds. This command runs everything and writes this page:
 
     scripts/interop --table docs/interop.md
 
-"pass" under a player means two cases: it comes before the publisher, and in the middle. What it has received is
-compared with what was published, byte by byte and packet by packet with one shift of the timestamps; ffplay, mpv and
-VLC are judged by the pictures they show and, but for VLC, their distance from the sound. An empty field is not tried:
-ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not know the codecs of Enhanced RTMP.
+"pass" in the column of a player stands for two tests: the player starts before the publisher, and in the middle of the stream. What the
+player receives is compared with what was published, packet by packet and byte by byte; all timestamps may differ by one constant. For
+ffplay, mpv and VLC, the number of frames that they show is checked, and, except for VLC, that video and audio are in sync. An empty field was not tested:
+ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanced RTMP.
 
-- *every message*: our own player, which notes each audio, video and data message as it is. One that comes late must
-  begin with the headers and a key frame from before it came.
-- *metadata*: before the first picture, the player has been told the codecs and the size that the publisher told.
-- *recording*: the server's FLV file holds every message in order, with duration and seek index.
-- *recording in FFmpeg 9*: it decodes without an error to the same pictures and sound as what was published.
-- *HLS in ffmpeg*: the playlist, while it grows, decodes to the same pictures and sound, without a discontinuity; in
-  FFmpeg 9 where that has published, or else in ffmpeg 5.1.
-- *shape/...*: in HLS, what encoders and cameras send that is unusual: new parameter sets in the stream alone, by which
-  the picture turns; a message for each slice; an empty AAC header. Chromium shows all pictures, the last in their new
-  size, plays all sound, and does not stall.
-- *slow/...*: in HLS, a picture in 1, 5 and 10 s, with sound: shown for as long as it stands, without a stall.
-- *ffmpeg-stopped/...*: players of HLS and our page, while the encoder is stopped and started again 5 s later: all go on by
+- *every message*: a player of our own, which writes down every audio, video and data message as it is. If it joins late, it must get
+  the headers and the last key frame first.
+- *metadata*: before the first video frame, the player has received the codecs and the size that the publisher has sent.
+- *recording*: the server's FLV file has every message in order, with duration and seek index.
+- *recording in FFmpeg 9*: it decodes the recording without an error, to the same video and audio as what was published.
+- *HLS in ffmpeg*: it plays the playlist while the stream is live, and decodes it to the same video and audio, without a discontinuity. It is
+  FFmpeg 9 if that has published, and otherwise ffmpeg 5.1.
+- *shape/...*: unusual streams of encoders and cameras, in HLS: new parameter sets without a new header, with which
+  the video is turned; a message for each slice; an empty AAC header. Chromium shows all video frames, the last ones in their new
+  size, plays all audio, and does not stall.
+- *slow/...*: video with one frame in 1, 5 and 10 s, and audio, in HLS: each frame is shown for its whole time, without a stall.
+- *ffmpeg-stopped/...*: HLS players and the page of Millstream, while the encoder is stopped and started again 5 s later: all continue by
   themselves.
-- *long-...*: players of HLS, all at once, for a minute, then while the encoder is gone for a second, then while the
+- *long-...*: HLS players, all at the same time, for a minute; then while the encoder is away for a second; then while the
   server restarts. None stalls.
 
-What fails while a virtual machine loses its processors to others, as the kernel counts it, is tried again, twice at most.
+If a test fails while a virtual machine has to wait for processor time (as its kernel counts it), it is repeated, twice at most.
 
 {matrix}
 
-Clients of the files, and browsers:
+Players of recordings and HLS, and browsers:
 
 {others}
 
 ## Devices
 
-What cannot be run here does something that others do not. This is what is known of each, and the test that does the same.
+These devices and programs cannot be run in a test, and each does something unusual. A test does the same.
 
 {devices}
 

@@ -166,7 +166,7 @@ async function measure(seconds, ample) {
 function judge(seen, rate) {
   const note =
     `${seen.media.toFixed(2)} s of ${seen.size} in ${seen.wall.toFixed(2)} s, ` +
-    `${seen.frames} frames, ${seen.dropped} dropped, ${seen.audio} bytes of sound, ` +
+    `${seen.frames} frames, ${seen.dropped} dropped, ${seen.audio} bytes of audio, ` +
     `at least ${seen.least.toFixed(1)} s ahead`;
   const faults = [];
   if (seen.error) faults.push(`error ${seen.error}`);
@@ -183,10 +183,10 @@ function judge(seen, rate) {
   if (seen.frames < (seen.media - slack) * rate - decoded) faults.push("too few frames");
   // None on a quiet machine; software decoding on a busy one drops a few.
   if (seen.dropped > Math.max(1, seen.frames / 10)) faults.push("too many frames dropped");
-  if (!(seen.audio > 0)) faults.push("no sound was decoded");
+  if (!(seen.audio > 0)) faults.push("no audio was decoded");
   // Slow pictures change seldom, and the page looks about as often as they do.
   const stands = rate > SLOW_RATE ? 0 : seen.looks.length - Math.floor(seen.media * rate / 2);
-  if (seen.frozen > stands) faults.push(`the picture stood still for ${seen.frozen} s`);
+  if (seen.frozen > stands) faults.push(`the video stood still for ${seen.frozen} s`);
   if (faults.length) throw new Error(`${faults.join("; ")} (${note})`);
   return note;
 }
@@ -200,7 +200,7 @@ function judgeEnd(seen) {
     (seen.stalls.join(", ") || "no stall");
   const isFault = (stall) => /^(error|ended|pause)/.test(stall);
   if (seen.error || seen.stalls.some(isFault) || shown < LAST * SLOWEST || frozen > 1) {
-    throw new Error(`it does not go on by itself (${note}; error ${seen.error}; the picture stood still for ${frozen} s)`);
+    throw new Error(`it does not go on by itself (${note}; error ${seen.error}; the video stood still for ${frozen} s)`);
   }
   return note;
 }

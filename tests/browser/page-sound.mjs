@@ -28,5 +28,5 @@ await inChromium(async (page) => {
   }
   if (seen.height > 80) throw new Error(`a black picture of ${seen.height} pixels`);
   if (!(seen.sound > 0)) throw new Error("no sound was decoded");
-  return `a note in the picture's place, ${seen.sound} bytes of sound`;
+  return `a note in place of the video, ${seen.sound} bytes of audio`;
 });
