@@ -24,7 +24,7 @@ HLS_IN_MEMORY = "hls on; hls_memory on; hls_path {folder}/hls; hls_fragment 2s;"
 LIST = "location /list {{ root {folder}/www; autoindex on; }}"
 REGEX = r"location ~ \.php(/|$) {{ return 403; }} location ~* \.(gif|jpe?g|png)$ {{ return 403; }}"
 PAGE = "location /page {{ page on; }}"
-CROWD = "10 000 %s, which come, stay for a second and go"
+CROWD = "10 000 %s, for a second each"
 MANY = {"peers": 10_000}
 
 
@@ -73,67 +73,67 @@ def last_tag(content):
 
 ATTACKS = {
     "worst-nal-units": Worst(
-        "24 publishers into HLS: the last byte of 8 MiB of NAL units of one byte",
+        "24 publishers, HLS: the last byte of 8 MiB of NAL units of one byte",
         attack="nal-units", options={"peers": 24, "size": 8 << 20}, directives=HLS),
     "worst-start-codes": Worst(
-        "24 publishers into HLS: the last byte of a picture of 8 MiB behind a start code",
+        "24 publishers, HLS: the last byte of a video frame of 8 MiB with a start code",
         attack="start-codes", options={"peers": 24, "size": 8 << 20}, directives=HLS),
     "worst-syncframes": Worst(
-        "12 publishers into HLS: twice 8 MiB of E-AC-3 in frames of 6 bytes",
+        "12 publishers, HLS: twice 8 MiB of E-AC-3 in frames of 6 bytes",
         attack="syncframes", options={"peers": 12, "count": 2, "size": 8 << 20}, directives=HLS),
     "worst-aggregates": Worst(
         "12 publishers: 4 aggregate messages of 4 MiB of empty parts",
         attack="aggregates", options={"peers": 12, "count": 4, "size": 4 << 20}),
     "worst-listing": Worst(
-        "150 HTTP clients: twice the list of a folder of 4096 files",
+        "150 HTTP clients: twice the listing of a folder with 4096 files",
         attack="listing", options={"peers": 150, "count": 2}, locations=LIST, prepare=listed_files),
     "worst-long-paths": Worst(
-        "100 HTTP clients: 20 pipelined paths of 4 kB past two regular expressions",
+        "100 HTTP clients: 20 pipelined requests with a path of 4 kB, which two regular expressions must test",
         attack="long-paths", options={"peers": 100, "count": 20}, locations=REGEX),
     "worst-event": Worst(
-        "hls_type event: 200 fragments more than 4000",
+        "hls_type event: 200 more fragments after 4000",
         attack="event", options={"before": 4000, "count": 200}, directives=EVENT),
     "worst-downloads": Worst(
         "200 HTTP clients: a file of 2 MB",
         attack="downloads", options={"peers": 200}, prepare=files),
     "worst-statistics": Worst(
-        "20 HTTP clients: 10 times the page's streams.json of 4000 streams",
+        "20 HTTP clients: 10 times streams.json with 4000 streams",
         attack="statistics", options={"peers": 20, "count": 10, "before": 4000}, locations=PAGE),
     "worst-media-time": Worst(
-        "12 publishers into recordings and HLS: 1500 key frames, 5 s of media apart",
+        "12 publishers, recordings and HLS: 1500 key frames with timestamps 5 s apart",
         attack="media-time", options={"peers": 12, "count": 1500}, directives=RECORD + " " + HLS,
         is_on_disk=True),
     "worst-torn-file": Worst(
         "record_append: a stream whose file ends with 14.5 million tags of one byte",
         attack="steady", options={"count": 3}, directives=TORN, prepare=torn_recording),
     "worst-ended": Worst(
-        "4096 streams of HLS ended: 256 others are published at once, 16 by a session",
+        "4096 ended HLS streams: 256 others are published at once, 16 by each session",
         attack="ended", options={"before": 4096, "count": 256}, directives=ENDED),
     "worst-churn": Worst(
-        "10 peers: each 50 connections that publish or play and go",
+        "10 peers: each opens 50 connections that publish or play and close",
         attack="churn", options={"peers": 10, "count": 50}),
     "worst-pipelines": Worst(
-        "50 HTTP clients: 200 pipelined requests of a small file",
+        "50 HTTP clients: 200 pipelined requests for a small file",
         attack="pipelines", options={"peers": 50, "count": 200}, prepare=files),
-    "worst-silent": Worst(CROWD % "connections on which nothing is said", attack="crowd-silent", options=MANY),
+    "worst-silent": Worst(CROWD % "connections that send nothing", attack="crowd-silent", options=MANY),
     "worst-handshaken": Worst(
         CROWD % "RTMP clients that stop after the handshake", attack="crowd-handshaken", options=MANY),
     "worst-connected": Worst(
         CROWD % "RTMP clients that neither publish nor play", attack="crowd-connected", options=MANY),
     "worst-unfinished": Worst(
-        CROWD % "RTMP clients with 60 kB of an unfinished message", attack="crowd-unfinished", options=MANY),
+        CROWD % "RTMP clients with 60 kB of an incomplete message", attack="crowd-unfinished", options=MANY),
     "worst-replies": Worst(
-        CROWD % "RTMP clients that read none of 480 answers", attack="crowd-replies", options=MANY),
-    "worst-players": Worst(CROWD % "players of a stream that does not come", attack="crowd-players", options=MANY),
+        CROWD % "RTMP clients that read none of 480 responses", attack="crowd-replies", options=MANY),
+    "worst-players": Worst(CROWD % "players that wait for a stream", attack="crowd-players", options=MANY),
     "worst-slow-players": Worst(
         CROWD % "players that do not read", attack="crowd-slow-players", options=MANY),
     "worst-publishers": Worst(CROWD % "publishers", attack="crowd-publishers", options=MANY),
     "worst-hls-publishers": Worst(
-        CROWD % "publishers into HLS in memory", attack="crowd-publishers", options=MANY, directives=HLS_IN_MEMORY),
+        CROWD % "publishers with HLS in memory", attack="crowd-publishers", options=MANY, directives=HLS_IN_MEMORY),
     "worst-http-idle": Worst(
-        CROWD % "HTTP clients that have been answered", attack="crowd-idle", options=MANY, prepare=files),
+        CROWD % "idle HTTP clients after a response", attack="crowd-idle", options=MANY, prepare=files),
     "worst-http-slow": Worst(
-        "8000 HTTP clients that do not read, likewise", attack="crowd-downloads", options={"peers": 8000}, prepare=files),
+        "8000 HTTP clients that do not read, for a second each", attack="crowd-downloads", options={"peers": 8000}, prepare=files),
     "worst-slow-disk": Worst(
         f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
         goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),

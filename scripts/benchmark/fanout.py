@@ -6,14 +6,14 @@ from .load import FLOOR, NGINX, MILLSTREAM, Figure, Load
 
 AUDIO = 128_000  # bits a second, where there is any
 PROBES = 20  # players that compare every byte
-BURDEN = "the load's processor"
+BURDEN = "processor of the load"
 
 COSTS = (
-    Figure("cpu_per_gb", "CPU for a GB sent", "s"),
-    Figure("both_per_gb", "the same, with the load's", "s"),
-    Figure("cpu_per_message", "CPU for a message sent", "us"),
-    Figure("latency_p50", "latency of half", "ms"),
-    Figure("latency_p99", "latency of 99 %", "ms"),
+    Figure("cpu_per_gb", "CPU time per GB sent", "s"),
+    Figure("both_per_gb", "the same, with that of the load", "s"),
+    Figure("cpu_per_message", "CPU time per message sent", "us"),
+    Figure("latency_p50", "median latency", "ms"),
+    Figure("latency_p99", "99th percentile latency", "ms"),
     Figure("generator", BURDEN, "%"),
 )
 
@@ -71,7 +71,7 @@ class Burdened(FanOut):
     """A fan-out beside which players wait for nothing, read slowly, or come and go. The others have no gap."""
 
     takes_peers = False
-    figures = (Figure("burden", "players beside it"), *COSTS)
+    figures = (Figure("burden", "other players"), *COSTS)
 
     def measure(self, lab, contender):
         figures = super().measure(lab, contender)
@@ -100,8 +100,8 @@ class Memory(Load):
     players: int = 1
     is_steady = True
     figures = (
-        Figure("player", "memory of a player", "kB"),
-        Figure("publisher", "memory of a publisher, without its GOP", "kB"),
+        Figure("player", "memory per player", "kB"),
+        Figure("publisher", "memory per publisher, without its GOP", "kB"),
     )
 
     def measure(self, lab, contender):

@@ -18,11 +18,11 @@ class Instructions(Load):
 
     is_steady = True
     figures = (
-        Figure("parse", "chunks put together"),
-        Figure("ingest", "from the bytes to a frame for all"),
-        Figure("fanout", "fan-out to 1000, for each player"),
-        Figure("record", "FLV recorded"),
-        Figure("hls", "HLS, transport stream"),
+        Figure("parse", "assemble chunks"),
+        Figure("ingest", "from bytes to a shared frame"),
+        Figure("fanout", "fan-out to 1000 players, per player"),
+        Figure("record", "record FLV"),
+        Figure("hls", "write HLS (MPEG-TS)"),
     )
 
     def measure(self, lab, contender):

@@ -31,7 +31,7 @@ class Goal:
 
     def words(self):
         bound = f"at most {self.most:g}" if self.most is not None else f"at least {self.least:g}"
-        return f"{bound} of {self.over}'s" if self.over else bound
+        return f"{bound} of that of {self.over}" if self.over else bound
 
 
 @dataclasses.dataclass

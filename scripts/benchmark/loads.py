@@ -33,7 +33,7 @@ LOADS = {
     "ingest-200": Ingest(
         "200 publishers of 2 Mbit/s and audio, no player", [Goal("cpu", over=NGINX, most=0.5)], streams=200),
     "hls-20": Hls(
-        "20 publishers of 2 Mbit/s and audio into HLS of 2 s", [Goal("cpu", over=NGINX, most=0.6)], streams=20),
+        "20 publishers of 2 Mbit/s and audio, HLS with fragments of 2 s", [Goal("cpu", over=NGINX, most=0.6)], streams=20),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",
         [Goal("fragments", over=NGINX, least=1.0), Goal("playlists", over=NGINX, least=1.0)]),
@@ -45,11 +45,11 @@ LOADS = {
         [Goal("resident", most=3), Goal("wakeups", most=0), Goal("processes", most=1)]),
     "binary": Binary("the release binary; nginx with its module", [Goal("size", most=5)]),
     "crowd-10000": Burdened(
-        "10 000 players of a stream that does not come, beside 200 of one that does: no gap",
+        "10 000 players that wait for a stream, and 200 players of another stream, which lose no frame",
         [Goal("burden", least=10_000)], players=200, others={"idle": 10_000}),
     "unsteady": Burdened(
-        "200 players beside 20 that read 20 kB/s and 50 a second that come and go: no gap",
+        "20 players that read 20 kB/s, 50 players per second that join and leave, and 200 other players, which lose no frame",
         [], players=200, others={"slow": 20, "churn": 50}),
-    "instructions": Instructions("instructions for a message of video at 2 Mbit/s", [], (MILLSTREAM,)),
+    "instructions": Instructions("instructions per video message at 2 Mbit/s", [], (MILLSTREAM,)),
     **ATTACKS,
 }

@@ -23,7 +23,7 @@ class Hls(Load):
     """Publishers into HLS: what that costs above taking them alone."""
 
     streams: int = 1
-    figures = (Figure("cpu", "CPU of one core above ingest alone", "%"), Figure("ingest", "ingest alone", "%"))
+    figures = (Figure("cpu", "CPU of one core in addition to ingest", "%"), Figure("ingest", "ingest alone", "%"))
 
     def measure(self, lab, contender):
         plain, hls = (self.ingest(lab, contender, directives) for directives in ("", HLS))
@@ -44,10 +44,10 @@ class Files(Load):
     """A fragment and a playlist over HTTP, with wrk."""
 
     figures = (
-        Figure("fragments", "requests of 500 kB a second"),
-        Figure("playlists", "requests of a playlist a second"),
-        Figure("fragment_cpu", "CPU for 500 kB", "us"),
-        Figure("playlist_cpu", "CPU for a playlist", "us"),
+        Figure("fragments", "500 kB requests per second"),
+        Figure("playlists", "playlist requests per second"),
+        Figure("fragment_cpu", "CPU time per 500 kB request", "us"),
+        Figure("playlist_cpu", "CPU time per playlist request", "us"),
     )
 
     def measure(self, lab, contender):

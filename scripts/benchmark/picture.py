@@ -14,8 +14,8 @@ COSTLY = ("fanout-500", "fanout-2000", "merged-500", "merged-2000", "streams-100
 def draw(results, folder):
     """Writes one picture of costs and one of what is waited for, as far as they have been measured."""
     pictures = {
-        "cpu.svg": ("CPU for a GB sent, seconds", "cpu_per_gb"),
-        "latency.svg": ("latency of 99 % of messages, milliseconds", "latency_p99"),
+        "cpu.svg": ("CPU time per GB sent, seconds", "cpu_per_gb"),
+        "latency.svg": ("99th percentile latency, milliseconds", "latency_p99"),
     }
     for file, (title, figure) in pictures.items():
         groups = {

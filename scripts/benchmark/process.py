@@ -37,7 +37,7 @@ class Idle(Load):
     figures = (
         Figure("resident", "resident", "MB"),
         Figure("proportional", "proportional set size", "MB"),
-        Figure("wakeups", "wake-ups a second"),
+        Figure("wakeups", "wake-ups per second"),
         Figure("processes", "processes"),
     )
     SETTLES = 1  # second

@@ -66,8 +66,8 @@ def goals(results):
         titles = {figure.key: figure.words() for figure in load.figures}
         for goal in load.goals:
             value = reached(rounds, goal)
-            measure = titles[goal.figure] if not goal.over else f"{titles[goal.figure].split(',')[0]}, over {goal.over}'s"
-            bound = goal.words().removesuffix(f" of {goal.over}'s")
+            measure = titles[goal.figure] if not goal.over else f"{titles[goal.figure].split(',')[0]}, relative to {goal.over}"
+            bound = goal.words().removesuffix(f" of that of {goal.over}")
             yield f"| {load.title} | {measure} | {show(value)} | {bound} | {verdict(goal, value).lower()} |"
 
 
