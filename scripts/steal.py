@@ -1,13 +1,13 @@
-"""What other machines take from a virtual one: nothing can play in real time, or be measured, while it stands still."""
+"""Processor time that a virtual machine loses to others (steal). Then nothing plays in real time or can be measured."""
 
 import pathlib
 import time
 
-MUCH = 0.05  # of the processors' time, lost to other machines: some moments in it were whole seconds
+MUCH = 0.05  # of the processor time lost to other machines; the machine may then have stood still for whole seconds
 
 
 class Clock:
-    """The share of the processors' time that was wanted and not had, from one look to the next (proc_stat(5))."""
+    """The share of processor time that was stolen from one call to the next (proc_stat(5))."""
 
     def __init__(self):
         self.before = _ticks()
@@ -19,12 +19,12 @@ class Clock:
 
 
 def note(share):
-    """In words, behind what was done meanwhile, if it is worth them."""
-    return f", {share:.0%} of the processors lost to other machines" if share > MUCH else ""
+    """A remark for a line of output, if much was stolen."""
+    return f", {share:.0%} of the processor time lost to other machines" if share > MUCH else ""
 
 
 def wait_for_calm(seconds):
-    """Until little is stolen, for so long at most."""
+    """Waits until little is stolen, at most so many seconds."""
     end, clock = time.monotonic() + seconds, Clock()
     while time.monotonic() < end:
         time.sleep(5)
@@ -33,6 +33,6 @@ def wait_for_calm(seconds):
 
 
 def _ticks():
-    """Stolen, and all: user, nice, system, idle, iowait, irq, softirq, steal."""
+    """Stolen ticks, and all ticks: user, nice, system, idle, iowait, irq, softirq, steal."""
     ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
     return ticks[7], sum(ticks)
