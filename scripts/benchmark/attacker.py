@@ -1,4 +1,4 @@
-"""Runs benches/attack against a server, where it does not disturb the load."""
+"""Runs benches/attack against a server, on the load's processor core but with a lower priority than the load."""
 
 import contextlib
 import json
@@ -6,19 +6,19 @@ import subprocess
 
 from .programs import Failure
 
-LIMIT = 60  # seconds after which an attack is broken off
+LIMIT = 60  # seconds after which an attack is stopped
 PATIENCE = LIMIT + 30
 
 
 class Attacker:
-    """The program that attacks, and where it runs."""
+    """The attacking program, and where it runs."""
 
     def __init__(self, program, place):
         self.program, self.place = program, place
 
     @contextlib.contextmanager
     def prepared(self, server, attack, **options):
-        """An attack that waits for its start."""
+        """Starts the program, which prepares its attack and waits for its start."""
         command = [str(self.program), f"--limit={LIMIT}", *(f"--{name}={value}" for name, value in options.items())]
         process = subprocess.Popen(
             [*command, attack, server.rtmp, server.http], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -33,7 +33,7 @@ class Attacker:
 
 
 class Prepared:
-    """An attack that is ready."""
+    """An attack that is ready to begin."""
 
     def __init__(self, process):
         self.process = process
@@ -43,7 +43,7 @@ class Prepared:
         self.process.stdin.flush()
 
     def end(self):
-        """Waits for the end; returns what the attack says of itself."""
+        """Waits for the end; returns the report of the attack."""
         output, errors = self.process.communicate(timeout=PATIENCE)
         if not output:
             raise Failure(errors.strip() or f"the attack ends with {self.process.returncode}")

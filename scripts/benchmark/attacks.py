@@ -40,7 +40,7 @@ def files(lab, load, folder):
 
 
 def torn_recording(lab, load, folder):
-    """A recording whose server was killed, and behind its last whole tag many tags of one byte of sound."""
+    """Makes a recording whose server was killed: after its last complete tag, it has many tags of one byte of audio."""
     with lab.servers.run("millstream", folder, extras=load.extras(lab)) as server:
         with lab.attacker.prepared(server, "steady", count=60) as publisher:
             publisher.begin()
@@ -59,7 +59,7 @@ def torn_recording(lab, load, folder):
 
 
 def last_tag(content):
-    """Where the last whole tag ends, and its time as it is written."""
+    """The position after the last complete tag, and the bytes of its timestamp."""
     end, last_time = 9 + LINK, bytes(4)
     while end + TAG_HEADER <= len(content):
         after = end + TAG_HEADER + int.from_bytes(content[end + 1:end + 4]) + LINK

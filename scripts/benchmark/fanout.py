@@ -1,10 +1,10 @@
-"""Loads of RTMP: fan-out, ingest, players that are a burden, and what they all take of memory."""
+"""The RTMP loads: fan-out, ingest, players that burden the server, and memory."""
 
 import dataclasses
 
 from .load import FLOOR, NGINX, MILLSTREAM, Figure, Load
 
-AUDIO = 128_000  # bits a second, where there is any
+AUDIO = 128_000  # bits per second, if a load has audio
 PROBES = 20  # players that compare every byte
 BURDEN = "processor of the load"
 
@@ -19,10 +19,10 @@ COSTS = (
 
 
 def costs(report, players):
-    """What a fan-out takes; messages are those of one stream.
+    """The figures of a fan-out; messages are those of one stream.
 
-    A server that leaves Nagle's algorithm on, as nginx-rtmp does, has the kernel send the rest of each frame when
-    an acknowledgement comes: on loopback that is the load's time, on a network it would be the server's machine's.
+    If a server leaves Nagle's algorithm on, as nginx-rtmp does, the kernel sends the rest of each frame when an
+    acknowledgement comes. On loopback that is time of the load, on a network it would be time of the server's machine.
     """
     figures = {
         "cpu_per_gb": report["server_time"] / report["received_bytes"] * 1e9,
@@ -41,13 +41,13 @@ def generator(report):
 
 @dataclasses.dataclass
 class FanOut(Load):
-    """Streams of video, and players of each."""
+    """Video streams, and players of each."""
 
     streams: int = 1
     players: int = 1
     video: int = 2_000_000
     merge: int = 1  # frames that the floor sends at once
-    directives: str = ""  # Millstream's
+    directives: str = ""  # for Millstream
     others: dict = dataclasses.field(default_factory=dict)  # further options of the generator
     takes_peers = True
     figures = COSTS
@@ -68,7 +68,7 @@ class FanOut(Load):
 
 @dataclasses.dataclass
 class Burdened(FanOut):
-    """A fan-out beside which players wait for nothing, read slowly, or come and go. The others have no gap."""
+    """A fan-out with other players that wait in vain, read slowly, or join and leave. Its own players lose no frame."""
 
     takes_peers = False
     figures = (Figure("burden", "other players"), *COSTS)
@@ -80,7 +80,7 @@ class Burdened(FanOut):
 
 @dataclasses.dataclass
 class Ingest(Load):
-    """Publishers, and nobody who plays."""
+    """Publishers without players."""
 
     streams: int = 1
     takes_peers = True
@@ -94,7 +94,7 @@ class Ingest(Load):
 
 @dataclasses.dataclass
 class Memory(Load):
-    """What one more player, and one more publisher, takes of memory."""
+    """The memory for one more player, and for one more publisher."""
 
     streams: int = 1
     players: int = 1

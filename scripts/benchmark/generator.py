@@ -1,28 +1,28 @@
-"""Runs the generator of benches/load against a server, on the processor that is not the server's."""
+"""Runs the load generator (benches/load) against a server, on another processor core."""
 
 import json
 import subprocess
 
 from .programs import Failure
 
-PATIENCE = 120  # seconds beside the measurement
+PATIENCE = 120  # seconds in addition to the measurement
 
 
 class Generator:
-    """The generator, for how many seconds it measures, and its options where nothing else is said."""
+    """The generator, the seconds that it measures, and its default options."""
 
     def __init__(self, program, place, seconds, defaults):
         self.program, self.place, self.seconds, self.defaults = program, place, seconds, defaults
 
     def drive(self, server, **options):
-        """Puts a load on a server; returns the report. Options are the generator's, with _ for -."""
+        """Runs the load; returns the report. Options are those of the generator, with _ in place of -."""
         result = subprocess.run(
             self.command(server, options), capture_output=True, text=True, timeout=PATIENCE + self.seconds,
             preexec_fn=self.place.take)
         return report(result.returncode, result.stdout, result.stderr)
 
     def drive_beside(self, server, act, **options):
-        """The same, measured once, and then again while something is done."""
+        """The same, but measures first without and then during an action."""
         process = subprocess.Popen(
             self.command(server, options | {"until_told": True}), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, preexec_fn=self.place.take)
@@ -46,7 +46,7 @@ class Generator:
 
 
 def report(code, output, errors):
-    """What the generator says at its end."""
+    """The report that the generator prints at its end."""
     if not output:
         raise Failure(errors.strip() or f"the load ends with {code}")
     said = json.loads(output)

@@ -1,4 +1,4 @@
-"""Instructions for a message, counted by callgrind: figures that no other program's doing touches."""
+"""Instructions per message, counted by callgrind: these figures do not depend on other programs."""
 
 import dataclasses
 import re
@@ -7,14 +7,14 @@ import subprocess
 from .load import Figure, Load
 from .programs import Failure, need
 
-GROUP = 60  # messages: benches/load/pace.rs; a key frame is larger, so whole groups are compared
+GROUP = 60  # messages: benches/load/pace.rs; a key frame is larger, so complete GOPs are compared
 PLAYERS = 1000  # benches/work/main.rs
 PATIENCE = 300  # seconds
 
 
 @dataclasses.dataclass
 class Instructions(Load):
-    """Runs of benches/work with one group of messages and with more: what the others take, cancels out."""
+    """Runs benches/work with one GOP and with several; the difference gives the instructions per message."""
 
     is_steady = True
     figures = (
@@ -38,7 +38,7 @@ def per_message(lab, job, groups):
 
 
 def count(lab, job, messages):
-    """Instructions of a whole run."""
+    """The instructions of a complete run."""
     command = [
         need("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null",
         str(lab.programs["work"]), job, str(messages)]

@@ -1,4 +1,4 @@
-"""What a load is: who takes part, which figures come out, and what Millstream has to reach."""
+"""A load: the servers that it measures, its figures, and the goals of Millstream."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ FLOOR, MILLSTREAM, NGINX = "floor", "millstream", "nginx"
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One thing measured. All are better when they are smaller, but for requests."""
+    """One measured value. Lower is better, except for requests."""
 
     key: str
     title: str
@@ -19,7 +19,7 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """What a figure of Millstream's must be, as a multiple of another's (`over`) or by itself."""
+    """The limit for a figure of Millstream, by itself or relative to another server (`over`)."""
 
     figure: str
     over: str | None = None
@@ -36,15 +36,15 @@ class Goal:
 
 @dataclasses.dataclass
 class Load:
-    """One row of docs/performance.md. A kind of load says how it is measured: `measure(lab, contender)` returns
-    figures by their keys; those that a contender cannot have are missing."""
+    """One row of docs/performance.md. Each subclass has `measure(lab, contender)`, which returns the figures by their
+    keys, without those that a contender cannot have."""
 
     title: str
     goals: list
     contenders: tuple = (MILLSTREAM, NGINX)
-    takes_peers = False  # whether a server that was given by an option takes part: its applications are its own
-    is_steady = False  # whether one round tells everything: no times are taken
-    is_hostile = False  # whether it is about what others' attacks do to players: a table of its own
+    takes_peers = False  # whether servers of the option --peer take part, whose configuration is not known
+    is_steady = False  # whether one round is enough, because no times are measured
+    is_hostile = False  # whether it measures players during an attack; these loads have their own table
     figures = ()
 
     def rounds(self, wanted):

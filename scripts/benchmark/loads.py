@@ -10,7 +10,7 @@ from .process import Idle
 ALL = (FLOOR, MILLSTREAM, NGINX)
 KERNEL = (FLOOR, MILLSTREAM)
 
-# One gathered write of four slices takes 1.04 to 1.07 of what one plain send takes.
+# A gathered write of four slices needs 1.04 to 1.07 of the time of a plain send.
 LOWEST = [Goal("cpu_per_gb", over=FLOOR, most=1.10), Goal("latency_p99", over=NGINX, most=0.8)]
 MERGED = [Goal("cpu_per_gb", over=FLOOR, most=1.3)]
 MERGE = "merge_write 350ms;"

@@ -1,4 +1,4 @@
-"""The machine: which processor is whose, how many files may be open, what to call it."""
+"""The machine: who runs on which processor core, the limit of open files, and its description."""
 
 import contextlib
 import os
@@ -7,19 +7,19 @@ import platform
 import resource
 
 FILES = 40_000  # open files for 10 000 players on either side of a connection
-FIRST = -15  # niceness: before what else runs, as a server that must wait for its turn drops frames
-SECOND = -5  # behind that, but before what else runs: attacks share the load's processor
-YIELDING = 5  # after what else runs, without being starved
+FIRST = -15  # niceness: before other programs, because a server that has to wait drops frames
+SECOND = -5  # after that, but before other programs: attacks share the load's processor core
+YIELDING = 5  # after other programs, but still with enough processor time
 
 
 class Place:
-    """Where a process runs: on which processors, and before or after others as far as that is allowed."""
+    """Where a process runs: its processor cores, and its priority as far as that is allowed."""
 
     def __init__(self, processors, niceness):
         self.processors, self.niceness = processors, niceness
 
     def take(self):
-        """Puts the calling process there."""
+        """Moves the calling process to this place."""
         os.sched_setaffinity(0, self.processors)
         os.setsid()
         # sched(7): where processes are grouped by session, niceness is the session's.
@@ -39,19 +39,19 @@ def places(quick):
 
 
 def behind(place):
-    """The same processors, when who has that place does not want them."""
+    """The same processor cores, with a lower priority."""
     return Place(place.processors, max(place.niceness, SECOND))
 
 
 def allow_files():
-    """Raises the limit of open files as far as it goes; returns it."""
+    """Raises the limit of open files as far as possible; returns it."""
     limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (max(FILES, hard), hard):
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
             return wanted
         except (ValueError, PermissionError):
-            continue  # only root may go over the hard limit
+            continue  # only root may exceed the hard limit
     return limit
 
 
@@ -60,7 +60,7 @@ def children(pid):
 
 
 def describe():
-    """The machine in one line."""
+    """A description of the machine in one line."""
     model = "processor unknown"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -1,4 +1,4 @@
-"""Loads of HTTP Live Streaming: making it, and serving files."""
+"""The HLS loads: writing HLS, and serving files over HTTP."""
 
 import dataclasses
 import pathlib
@@ -11,7 +11,7 @@ from .load import Figure, Load
 from .programs import Failure, need
 
 HLS = "hls on; hls_path {folder}/www; hls_fragment 2s;"
-WARM_UP = 2500  # milliseconds: to the second fragment
+WARM_UP = 2500  # milliseconds until the second fragment
 CONNECTIONS = 50
 FRAGMENT = bytes(500_000)
 PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-TARGETDURATION:2\n" + "".join(
@@ -20,7 +20,7 @@ PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-TARGETDUR
 
 @dataclasses.dataclass
 class Hls(Load):
-    """Publishers into HLS: what that costs above taking them alone."""
+    """Publishers with HLS: the cost in addition to ingest."""
 
     streams: int = 1
     figures = (Figure("cpu", "CPU of one core in addition to ingest", "%"), Figure("ingest", "ingest alone", "%"))
@@ -62,7 +62,7 @@ class Files(Load):
         }
 
     def fetch(self, lab, server, path):
-        """Requests a second, and microseconds of the server's for each."""
+        """Requests per second, and microseconds of server time per request."""
         seconds = max(1, round(lab.generator.seconds))
         command = [need("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"http://{server.http}/{path}"]
         before = process.time(server.pids())
@@ -79,7 +79,7 @@ class Files(Load):
 
 @dataclasses.dataclass
 class Binary(Load):
-    """How large the programs are."""
+    """The sizes of the programs."""
 
     is_steady = True
     figures = (Figure("size", "size on disk, stripped", "MB"),)

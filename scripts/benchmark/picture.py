@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md, as SVG."""
+"""The charts of docs/performance.md, as SVG."""
 
 from xml.sax.saxutils import escape
 
@@ -12,7 +12,7 @@ COSTLY = ("fanout-500", "fanout-2000", "merged-500", "merged-2000", "streams-100
 
 
 def draw(results, folder):
-    """Writes one picture of costs and one of what is waited for, as far as they have been measured."""
+    """Writes a chart of CPU times and one of latencies, as far as they have been measured."""
     pictures = {
         "cpu.svg": ("CPU time per GB sent, seconds", "cpu_per_gb"),
         "latency.svg": ("99th percentile latency, milliseconds", "latency_p99"),

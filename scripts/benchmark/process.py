@@ -1,4 +1,4 @@
-"""What processes cost, from the kernel; and servers that have just been started."""
+"""Times and memory of processes, from the kernel; and the load of an idle server."""
 
 import dataclasses
 import pathlib
@@ -11,19 +11,19 @@ NGINX_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")  # Debi
 
 
 def time(pids):
-    """Seconds that all threads have run."""
+    """The seconds that all threads have run."""
     threads = [thread for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def memory(pids, measure):
-    """Bytes of all processes together, by a measure of the kernel's (Rss, Pss)."""
+    """The bytes of all processes together, by a field of smaps_rollup (Rss, Pss)."""
     sums = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
     return sum(int(re.search(rf"^{measure}:\s*(\d+) kB", text, re.MULTILINE)[1]) for text in sums) * 1024
 
 
 def switches(pids):
-    """How often all threads have been put on a processor."""
+    """How often all threads have been scheduled."""
     statuses = [
         (thread / "status").read_text()
         for pid in pids for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
@@ -32,7 +32,7 @@ def switches(pids):
 
 @dataclasses.dataclass
 class Idle(Load):
-    """A server that has just been started, and to which nobody comes."""
+    """A server that has just been started and has no clients."""
 
     figures = (
         Figure("resident", "resident", "MB"),

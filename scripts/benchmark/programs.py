@@ -1,4 +1,4 @@
-"""The programs that take part: built here, or found on the machine."""
+"""The programs: built here, or installed on the machine."""
 
 import json
 import os
@@ -12,7 +12,7 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
 class Failure(Exception):
-    """Why a load could not be measured."""
+    """The reason why a load could not be measured."""
 
 
 class Unknown(Failure):
@@ -33,7 +33,7 @@ def build(profile):
 
 
 def need(name):
-    """The path of a program of the machine's."""
+    """The path of a program that is installed on the machine."""
     if found := shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"):
         return found
     raise Failure(f"{name} is missing; scripts/install-peers installs it")

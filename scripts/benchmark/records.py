@@ -1,4 +1,4 @@
-"""What has been measured: kept as JSON, written into docs/performance.md."""
+"""The results: kept as JSON, and written into docs/performance.md."""
 
 import json
 import re
@@ -19,14 +19,14 @@ def keep(name, rounds):
 
 
 def kept(loads):
-    """(load, rounds) of all loads that have been measured, by name."""
+    """(load, rounds) of all measured loads, by name."""
     files = {name: FOLDER / f"{name}.json" for name in loads}
     return {
         name: (loads[name], json.loads(path.read_text())["rounds"]) for name, path in files.items() if path.exists()}
 
 
 def document(loads):
-    """Writes the tables and pictures anew, between the page's marks; a table of which nothing is kept stays."""
+    """Writes the tables between the marks of the page, and the charts. A table without kept results stays as it is."""
     results = kept(loads)
     text = PAGE.read_text()
     usual = {name: result for name, result in results.items() if not result[0].is_hostile}

@@ -1,13 +1,13 @@
-"""A client's side of RTMP that blocks, as far as a connection of each kind needs it (Adobe's specification, 1.0)."""
+"""A blocking RTMP client with the few messages that are needed (Adobe's specification, 1.0)."""
 
 import struct
 
 HELLO = 1536  # bytes of C1, S1 and S2 (5.2.3)
-CHUNK = 65_536  # bytes of a chunk that this client sends: none of its messages is longer
+CHUNK = 65_536  # chunk size of this client, which is larger than its messages
 SET_CHUNK_SIZE, VIDEO, COMMAND = 1, 9, 20  # message types
 CONTROL, COMMANDS, MEDIA = 2, 3, 6  # chunk streams
 
-# AVCDecoderConfigurationRecord of a picture of 1280x720, behind its FLV tag header; and pictures of so many bytes.
+# AVCDecoderConfigurationRecord of a 1280x720 video, after its FLV tag header; and a video frame of so many bytes.
 HEADER = bytes.fromhex("1700000000 0142c01fff e1000967 42c01fda 014016ec 01000468 ce3c80")
 
 
@@ -30,7 +30,7 @@ def connect(client, application):
 
 
 def publish(client, application, stream, pictures=()):
-    """Publishes, and sends a header and pictures, 40 ms from one to the next."""
+    """Publishes, and sends a header and video frames, 40 ms apart."""
     connect(client, application)
     client.sendall(command(1, "publish", 0.0, None, stream, "live"))
     receive_to(client, b"NetStream.Publish.Start")

@@ -1,4 +1,4 @@
-"""The servers measured: Millstream, nginx with its RTMP module, and the floor. Each runs alone, on its own processor."""
+"""The measured servers: Millstream, nginx with its RTMP module, and the floor. Each runs alone, on its own core."""
 
 import contextlib
 import dataclasses
@@ -75,11 +75,11 @@ http {{
 
 @dataclasses.dataclass(frozen=True)
 class Extras:
-    """What a Millstream may have beside the application that every load plays from."""
+    """Additions to the configuration of Millstream, beside the application that every load uses."""
 
     applications: str = ""
     locations: str = ""
-    wrapper: tuple = ()  # a command that runs the server's
+    wrapper: tuple = ()  # a command in front of the server's
 
 
 class Server:
@@ -90,7 +90,7 @@ class Server:
         self.rtmp, self.http = f"127.0.0.1:{rtmp}", f"127.0.0.1:{http}"
 
     def pids(self):
-        """All its processes, the master's first."""
+        """All its processes, the master first."""
         return [str(self.process.pid), *machine.children(self.process.pid)]
 
 
@@ -124,7 +124,7 @@ class Servers:
 
     @contextlib.contextmanager
     def folder(self, parent=None):
-        """A folder for a server."""
+        """A new folder for a server."""
         folder = pathlib.Path(tempfile.mkdtemp(prefix="millstream-bench-", dir=parent))
         folder.chmod(0o755)
         (folder / "www").mkdir()
@@ -135,7 +135,7 @@ class Servers:
 
     @contextlib.contextmanager
     def run(self, name, folder, directives="", connections=None, extras=Extras()):
-        """A server in its folder."""
+        """Runs a server in its folder."""
         texts = {"directives": directives, "applications": extras.applications, "locations": extras.locations}
         texts = {key: text.format(folder=folder) for key, text in texts.items()}
         command, ports = self.prepare(name, folder, texts, connections or self.files)
@@ -145,14 +145,14 @@ class Servers:
 
     @contextlib.contextmanager
     def floor(self, players, video, merge):
-        """The floor for so many players: frames of a video of so many bits a second, so many in a send."""
+        """Runs the floor: for so many players, with frames of a video bit rate, and a number of frames per send."""
         command = [self.programs["floor"], "--players", players, "--video", video, "--merge", merge]
         with self.running(list(map(str, command)), None) as process:
             port = process.stdout.readline().decode().rsplit(":", 1)[-1]
             yield Server(process, None, int(port))
 
     def prepare(self, name, folder, texts, connections):
-        """Its command, and the ports that it will listen on."""
+        """Returns its command, and the ports that it will listen on."""
         if name in self.peers:
             port, command = self.peers[name]
             return command, [port]
@@ -179,7 +179,7 @@ class Servers:
 
 
 def end(process):
-    """Ends a server, and what it is wrapped in: each has a session, and so a group of processes, of its own."""
+    """Ends a server and the program around it (strace), which have their own process group."""
     for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -211,7 +211,7 @@ def listens(port):
 
 
 def free_ports(count):
-    """Ports that nobody listens on now."""
+    """Ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

@@ -1,10 +1,10 @@
-"""Medians, ratios and whether the goals are met; as text, and as tables of docs/performance.md."""
+"""Medians, ratios, and whether the goals are met: as text, and as tables of docs/performance.md."""
 
 import statistics
 
 from .load import MILLSTREAM
 
-BUSY = 90  # per cent of its processor from which on the load may be what is measured
+BUSY = 90  # per cent of its core; above this, the load itself may limit the result
 
 
 def median(rounds, contender, key):
@@ -14,7 +14,7 @@ def median(rounds, contender, key):
 
 
 def reached(rounds, goal):
-    """What there is of a goal: the median of the rounds' ratios, as the machine drifts from round to round."""
+    """The value for a goal: the median of the rounds' ratios, because the machine's speed changes from round to round."""
     if goal.over is None:
         return median(rounds, MILLSTREAM, goal.figure)
     pairs = [[each.get(name, {}).get(goal.figure) for name in (MILLSTREAM, goal.over)] for each in rounds]
@@ -33,18 +33,18 @@ def verdict(goal, value):
 
 
 def busy(load, rounds):
-    """Who cannot be told from the load."""
+    """The servers with which the load itself was too busy."""
     return [who for who in contenders(load, rounds) if (median(rounds, who, "generator") or 0) > BUSY]
 
 
 def contenders(load, rounds):
-    """The load's, and the peers that have been measured with it."""
+    """The servers of the load, and the peers that were measured with it."""
     extra = {name: None for each in rounds for name in each if name not in load.contenders}
     return [*load.contenders, *extra]
 
 
 def text(name, load, rounds, judges=True):
-    """What is printed of a load, with or without its goals."""
+    """The text that is printed for a load, with or without its goals."""
     names = contenders(load, rounds)
     yield f"{name}: {load.title}"
     yield " " * 44 + "".join(f"{who:>12}" for who in names)
@@ -55,7 +55,7 @@ def text(name, load, rounds, judges=True):
         value = reached(rounds, goal)
         yield f"  {titles[goal.figure]}: {show(value)}, {goal.words()}: {verdict(goal, value)}"
     for who in busy(load, rounds):
-        yield f"  {who}: the load needs over {BUSY} % of its processor, and may be what is measured"
+        yield f"  {who}: the load needs over {BUSY} % of its processor core, and may limit the result"
 
 
 def goals(results):
@@ -66,7 +66,9 @@ def goals(results):
         titles = {figure.key: figure.words() for figure in load.figures}
         for goal in load.goals:
             value = reached(rounds, goal)
-            measure = titles[goal.figure] if not goal.over else f"{titles[goal.figure].split(',')[0]}, relative to {goal.over}"
+            measure = titles[goal.figure]
+            if goal.over:
+                measure = f"{measure.split(',')[0]}, relative to {goal.over}"
             bound = goal.words().removesuffix(f" of that of {goal.over}")
             yield f"| {load.title} | {measure} | {show(value)} | {bound} | {verdict(goal, value).lower()} |"
 
@@ -82,7 +84,7 @@ def figures(results):
 
 
 def worst(results):
-    """The table of what attacks do to players of another stream, in Markdown."""
+    """The table of delays during attacks, in Markdown."""
     yield "| beside | seconds | p99.9 before | maximum before | p99.9 | maximum | |"
     yield "|---|---|---|---|---|---|---|"
     for load, rounds in results.values():

@@ -1,4 +1,4 @@
-"""What players of another stream feel while somebody does his worst: one publisher, all players look at every byte."""
+"""The delays of players of another stream during an attack: one publisher, and all players compare every byte."""
 
 import dataclasses
 import pathlib
@@ -13,25 +13,25 @@ from .servers import Extras
 
 PLAYERS = 100
 ROUNDS = 3  # at most
-SETTLES = 1  # second of measuring on when an attack has ended
+SETTLES = 1  # second of measuring after the end of an attack
 QUICK_SETTLES = 0.1
 QUICK = {"settle": 50, "warm_up": 50, "measure": 100}
 SLOW_CALLS = "write,openat,rename"
 MEMORY = pathlib.Path("/dev/shm")
 ROOM = 1 << 30  # bytes that recordings, fragments and a torn file may take
-TIMES = ("base_p999", "base_max", "latency_p999", "latency_max", "latest")  # of the generator's report
+TIMES = ("base_p999", "base_max", "latency_p999", "latency_max", "latest")  # fields of the generator's report
 HOSTILE = "application hostile {{ live on; %s }}"
 
 
 def slow_disk(microseconds):
-    """A command under which a server's calls for files take longer. Only those calls are stopped at."""
+    """A command that runs a server so that its calls for files take longer. It stops at these calls only."""
     return (
         need("strace"), "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={SLOW_CALLS}",
         "-e", f"inject={SLOW_CALLS}:delay_enter={microseconds}")
 
 
 def memory():
-    """A file system in memory, so that no disk is measured beside what the server does; None without one."""
+    """A file system in memory, so that the disk is not measured; None if there is none."""
     has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     return MEMORY if has_room else None
 
@@ -42,7 +42,7 @@ def nothing(lab, load, folder):
 
 @dataclasses.dataclass
 class Worst(Load):
-    """An attack, and what it needs: directives of the application and locations that are attacked, files."""
+    """An attack, and what it needs: directives of the attacked application, locations, files."""
 
     goals: list = dataclasses.field(default_factory=lambda: [Goal("latency_max", most=20)])
     contenders: tuple = (MILLSTREAM,)
@@ -50,19 +50,19 @@ class Worst(Load):
     options: dict = dataclasses.field(default_factory=dict)
     directives: str = ""
     locations: str = ""
-    is_on_disk: bool = False  # whether making files is the harm that is done
-    delay: int = 0  # microseconds that the disk takes for each call
+    is_on_disk: bool = False  # whether making files is the attack
+    delay: int = 0  # microseconds for each call to the disk
     prepare: Callable = nothing
     is_hostile = True
     figures = (
-        Figure("seconds", "the attack", "s"),
-        Figure("base_p999", "delay of 99.9 % before", "ms"),
-        Figure("base_max", "the longest before", "ms"),
-        Figure("latency_p999", "delay of 99.9 %", "ms"),
-        Figure("latency_max", "the longest", "ms"),
-        Figure("latest", "of that the load's own, at most", "ms"),
-        Figure("server", "the server's processor", "%"),
-        Figure("refused", "hostile peers hung up on"),
+        Figure("seconds", "duration of the attack", "s"),
+        Figure("base_p999", "99.9th percentile delay before", "ms"),
+        Figure("base_max", "maximum delay before", "ms"),
+        Figure("latency_p999", "99.9th percentile delay", "ms"),
+        Figure("latency_max", "maximum delay", "ms"),
+        Figure("latest", "of that, caused by the load itself, at most", "ms"),
+        Figure("server", "processor of the server", "%"),
+        Figure("refused", "closed hostile clients"),
     )
 
     def rounds(self, wanted):
@@ -79,7 +79,7 @@ class Worst(Load):
                 return self.beside(lab, server)
 
     def beside(self, lab, server):
-        """The attack, and beside it the players."""
+        """Runs the attack, and the players beside it."""
         said = {}
         players, quick = (PLAYERS // 10, QUICK) if lab.is_quick else (PLAYERS, {})
         options = {name: lab.scale(value) for name, value in self.options.items()}
