@@ -221,7 +221,7 @@ impl Engine {
             self.cx.streams.get(role.stream()).is_some_and(|stream| stream.name == *name)
         };
         let msid = match stop {
-            Stop::Stream(msid) => session.roles.on(*msid).map(SessionRole::msid),
+            Stop::Stream(msid) => session.roles.commanded_on(*msid).map(SessionRole::msid),
             Stop::Published(name) => {
                 let name = self.cx.name_of(id, name).ok();
                 let own = name.and_then(|name| session.roles.publishers().find(|role| named(role, &name)));

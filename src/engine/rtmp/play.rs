@@ -34,8 +34,9 @@ impl Engine {
     ) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
-        let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
-        if !live && !policy.idle_streams {
+        // What this message stream publishes ends with the grant.
+        let other = self.cx.streams.find(app, name).filter(|stream| stream.publisher != Some(endpoint));
+        if !other.is_some_and(Stream::is_live) && !policy.idle_streams {
             self.cx.status(endpoint, NOT_FOUND, "No such stream");
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
             return self.finish_if_idle(id, &reason);
@@ -83,7 +84,7 @@ impl Engine {
     pub(in crate::engine) fn control(&mut self, endpoint: Endpoint, control: Control) {
         let Endpoint { session: id, msid } = endpoint;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        let Some(msid) = session.roles.on(msid).map(SessionRole::msid) else { return };
+        let Some(msid) = session.roles.commanded_on(msid).map(SessionRole::msid) else { return };
         let endpoint = Endpoint { session: id, msid };
         let Some(player) = session.roles.player_mut(msid) else { return };
         player.apply(&control);

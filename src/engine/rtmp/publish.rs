@@ -99,8 +99,7 @@ impl Engine {
     /// Ends the role of a message stream. Modules and players are told, and the client if it has requested this.
     pub(in crate::engine) fn leave(&mut self, endpoint: Endpoint, reason: LeaveReason) {
         let session = self.cx.sessions.get(endpoint.session);
-        let role = session.and_then(|session| session.roles.on(endpoint.msid)).copied();
-        let Some(role) = role.filter(|role| role.msid() == endpoint.msid) else { return };
+        let Some(role) = session.and_then(|session| session.roles.on(endpoint.msid)).copied() else { return };
         match role {
             SessionRole::Publisher { stream, .. } => self.leave_publisher(endpoint, stream, reason),
             SessionRole::Player(player) => self.leave_player(endpoint, &player),

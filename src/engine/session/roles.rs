@@ -68,13 +68,16 @@ impl Roles {
         self.iter().count()
     }
 
-    /// The role of a message stream. Some clients write message stream 0 instead, which is clear if there is only one
-    /// role.
+    /// The role of a message stream.
     pub fn on(&self, msid: u32) -> Option<&SessionRole> {
-        match self.iter().find(|role| role.msid() == msid) {
-            None if msid == 0 && self.len() == 1 => self.iter().next(),
-            found => found,
-        }
+        self.iter().find(|role| role.msid() == msid)
+    }
+
+    /// The role that a command on a message stream is for. Some clients write message stream 0 instead of its own, which
+    /// is clear if there is only one role.
+    pub(in crate::engine) fn commanded_on(&self, msid: u32) -> Option<&SessionRole> {
+        let only = || self.iter().next().filter(|_| msid == 0 && self.len() == 1);
+        self.on(msid).or_else(only)
     }
 
     /// The publishers.
@@ -119,7 +122,7 @@ impl Roles {
     }
 
     pub(in crate::engine) fn add(&mut self, role: SessionRole) {
-        debug_assert!(self.on(role.msid()).is_none_or(|other| other.msid() != role.msid()));
+        debug_assert!(self.on(role.msid()).is_none());
         if self.first.is_none() {
             self.first = Some(role);
         } else {

@@ -65,3 +65,23 @@ fn a_ledger_that_is_removed_is_written_again_as_long_as_there_are_files() {
     world.pass(300);
     assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
 }
+
+#[test]
+fn a_name_is_refused_on_message_stream_0_as_on_any_other() {
+    for (msid, code) in
+        [(0, "NetStream.Publish.BadName"), (2, "NetStream.Publish.BadName"), (1, "NetStream.Publish.Start")]
+    {
+        let hls = "hls on; hls_path /x/hls; hls_memory on; hls_variant _low;";
+        let config =
+            format!("rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {hls} }} }} }}");
+        let mut world = World::configured(table(), &config);
+        let mut publisher = Client::publish(&mut world, "cam_low");
+        publisher.codes(&mut world);
+        publisher.command_on(&mut world, msid, &["publish".into(), 3.0.into(), Value::Null, "cam".into()]);
+        assert_eq!(
+            publisher.codes(&mut world),
+            [code],
+            "{msid}: only its own message stream ends cam_low before"
+        );
+    }
+}

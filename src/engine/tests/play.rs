@@ -96,6 +96,16 @@ fn without_idle_streams_no_player_waits() {
 }
 
 #[test]
+fn without_idle_streams_nobody_plays_what_the_same_message_stream_publishes() {
+    let mut world = world("idle_streams off;");
+    let mut publisher = publisher(&mut world);
+    heard(&mut publisher, &mut world);
+    publisher.command(&mut world, &["play".into(), 3.0.into(), Value::Null, "a".into()]);
+    assert_eq!(heard(&mut publisher, &mut world), ["Play.StreamNotFound"], "it would end by this play");
+    assert!(world.engine.cx.sessions.get(publisher.id).unwrap().roles.publishes());
+}
+
+#[test]
 fn a_player_begins_with_the_cached_group_and_continues_behind_it() {
     let mut world = world("");
     let mut publisher = publisher(&mut world);
