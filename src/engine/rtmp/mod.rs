@@ -7,10 +7,10 @@
 pub(in crate::engine) mod address;
 pub(in crate::engine) mod dismissal;
 pub(in crate::engine) mod gates;
-pub(in crate::engine) mod notices;
 pub(in crate::engine) mod play;
 pub(in crate::engine) mod play_answer;
 pub(in crate::engine) mod publish;
+pub(in crate::engine) mod send_unsolicited;
 pub(in crate::engine) mod shared_object;
 pub(in crate::engine) mod unsolicited;
 

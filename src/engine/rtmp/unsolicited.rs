@@ -1,5 +1,5 @@
-//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), notices about its recordings, the
-//! request to reconnect. This file decides how long they wait; `notices.rs` sends them.
+//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), status messages about its recordings, the
+//! request to reconnect. This file decides how long they wait; `send_unsolicited.rs` sends them.
 //!
 //! They are not sent at once. A client may close its socket as soon as it has written everything, with megabytes
 //! still unsent in its kernel. A message that then reaches it, or lies unread in its socket, makes its kernel reset
@@ -29,14 +29,14 @@ const GAP: Duration = Duration::from_millis(10);
 /// The time over which the pace is measured.
 const WATCHED: Duration = Duration::from_secs(1);
 
-/// Bytes of notices that may wait. One has some 200 bytes, and seldom more than one waits.
-const MAX_NOTICES: usize = 4096;
+/// Bytes of status messages that may wait. One has some 200 bytes, and seldom more than one waits.
+const MAX_STATUS_BYTES: usize = 4096;
 
 /// The unsolicited messages that wait for a client.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Unsolicited {
     /// Messages, without the acknowledgement, which the protocol knows of.
-    notices: Vec<u8>,
+    statuses: Vec<u8>,
     pace: ClientPace,
 }
 
@@ -61,21 +61,21 @@ impl ClientPace {
 }
 
 impl Unsolicited {
-    /// Takes the waiting notices.
+    /// Takes the waiting status messages.
     pub fn take(&mut self) -> Vec<u8> {
         self.pace = ClientPace::default();
-        std::mem::take(&mut self.notices)
+        std::mem::take(&mut self.statuses)
     }
 
-    /// Whether notices wait.
-    pub fn has_notices(&self) -> bool {
-        !self.notices.is_empty()
+    /// Whether status messages wait.
+    pub fn has_statuses(&self) -> bool {
+        !self.statuses.is_empty()
     }
 
-    /// Adds a notice; false if there is no room for another.
+    /// Adds a status message; false if there is no room for another.
     pub fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
-        write(&mut self.notices);
-        self.notices.len() <= MAX_NOTICES
+        write(&mut self.statuses);
+        self.statuses.len() <= MAX_STATUS_BYTES
     }
 
     /// Measures the pace of the client by its media time, in milliseconds.

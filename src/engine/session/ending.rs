@@ -139,7 +139,7 @@ impl Ctx {
 
     /// Ends a session in a later step, and closes its socket after its queue has been sent.
     pub fn finish(&mut self, id: SessionId, reason: &str) {
-        self.send_notices(id);
+        self.send_statuses(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.life == Life::Open {
             session.life = Life::Finishing(reason.into());

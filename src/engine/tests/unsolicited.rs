@@ -1,4 +1,4 @@
-//! The times at which clients get unsolicited messages: acknowledgements and notices.
+//! The times at which clients get unsolicited messages: acknowledgements and status messages.
 
 use crate::engine::tests::*;
 

@@ -1,6 +1,6 @@
 //! Sends unsolicited messages to clients when `unsolicited.rs` says that it is time, and queues new ones.
 //!
-//! The messages are acknowledgements, `onStatus` notices for publishers and reconnect requests. Replies do not wait
+//! The messages are acknowledgements, status messages (`onStatus`): of recordings, and requests to reconnect. Replies do not wait
 //! here; they take along what does.
 
 use std::time::Instant;
@@ -33,12 +33,12 @@ impl Engine {
 }
 
 impl Ctx {
-    /// Sets the timer for a session's unsolicited messages, if there are any: an acknowledgement, or notices.
+    /// Sets the timer for a session's unsolicited messages, if there are any: an acknowledgement, or status messages.
     #[inline]
     pub(in crate::engine) fn schedule_unsolicited(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let ProtocolState::Rtmp(state) = &mut session.protocol else { return };
-        if state.protocol.owes_acknowledgement() || state.unsolicited.has_notices() {
+        if state.protocol.owes_acknowledgement() || state.unsolicited.has_statuses() {
             if let Some(media) =
                 session.roles.publishers().next().and_then(|role| newest(role, &self.streams))
             {
@@ -59,20 +59,20 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_open = session.life == Life::Open;
         let Some(state) = session.rtmp_mut() else { return };
-        let has_room = state.unsolicited.add(|notices| write(&state.protocol, notices));
+        let has_room = state.unsolicited.add(|statuses| write(&state.protocol, statuses));
         if is_open && has_room {
             self.schedule_unsolicited(id);
         } else {
-            self.send_notices(id);
+            self.send_statuses(id);
         }
     }
 
-    /// Sends the waiting notices at once.
-    pub(in crate::engine) fn send_notices(&mut self, id: SessionId) {
-        let notices =
+    /// Sends the waiting status messages at once.
+    pub(in crate::engine) fn send_statuses(&mut self, id: SessionId) {
+        let statuses =
             self.sessions.get_mut(id).and_then(Session::rtmp_mut).map(|state| state.unsolicited.take());
-        if let Some(notices) = notices.filter(|notices| !notices.is_empty()) {
-            self.send_bytes(id, &notices);
+        if let Some(statuses) = statuses.filter(|statuses| !statuses.is_empty()) {
+            self.send_bytes(id, &statuses);
         }
     }
 }
@@ -87,7 +87,7 @@ impl Session {
     /// held, and once the client has hung up.
     pub(in crate::engine) fn unsolicited_due(&self) -> Option<Instant> {
         let ProtocolState::Rtmp(state) = &self.protocol else { return None };
-        let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_notices();
+        let has_any = state.protocol.owes_acknowledgement() || state.unsolicited.has_statuses();
         if !has_any || self.life != Life::Open || self.is_held() || self.hung_up.is_some() {
             return None;
         }
