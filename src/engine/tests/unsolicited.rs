@@ -127,7 +127,7 @@ fn a_client_that_has_hung_up_is_not_acknowledged() {
 }
 
 #[test]
-fn notices_of_a_recording_are_sent_when_the_client_is_silent_or_gets_a_reply() {
+fn status_messages_of_a_recording_are_sent_when_the_client_is_silent_or_gets_a_reply() {
     let told = |client: &mut Client, world: &mut World| {
         let codes = client.codes(world);
         codes.into_iter().map(|code| code.trim_start_matches("NetStream.").to_owned()).collect::<Vec<_>>()
@@ -155,7 +155,7 @@ fn notices_of_a_recording_are_sent_when_the_client_is_silent_or_gets_a_reply() {
 }
 
 #[test]
-fn notices_beyond_a_bound_and_those_at_an_end_are_sent_at_once() {
+fn status_messages_beyond_a_bound_and_those_at_an_end_are_sent_at_once() {
     let mut world = world();
     let mut publisher = publisher(&mut world, None);
     let stream = world.engine.cx.streams.iter().next().unwrap().id;
