@@ -60,7 +60,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "all|codec ...", parse: |args| Custom::of(parse_codecs(args)) },
         default: "all",
         repeat: Repeat::Once,
-        doc: "The codecs that may be published. Video: h264, hevc, vvc, av1, vp8, vp9, h263, screen, vp6. \
+        doc: "The codecs that may be published. Video: h264, h265 (or hevc), vvc, av1, vp8, vp9, h263, screen, vp6. \
               Audio: aac, mp3, opus, flac, ac3, eac3, speex, nellymoser, g711, adpcm, pcm.",
     },
 ];
