@@ -361,9 +361,10 @@ fn changed<T: PartialEq>(in_use: &Option<T>, new: T) -> Option<T> {
 
 /// The name of a codec, for the log.
 fn describe(frame: &Frame) -> String {
+    let name = frame.codec.name(frame.kind);
     match frame.codec {
-        Codec::Other(number) => format!("flv codec {number}"),
+        Codec::Other(number) => format!("codec {name} (FLV's number {number})"),
         Codec::Unknown(four_cc) => format!("codec {}", four_cc.escape_ascii()),
-        codec => format!("codec {}", codec.name(frame.kind)),
+        _ => format!("codec {name}"),
     }
 }
