@@ -36,7 +36,7 @@ pub enum Action {
 ///
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
-/// 3. By turns an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so that none
+/// 3. In rotation an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so that none
 ///    of the three waits until the others have nothing left.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
@@ -72,8 +72,8 @@ pub(super) struct Work {
     pub requesting: VecDeque<SessionId>,
     /// Whether the last step was taken from `streaming`.
     has_streamed: bool,
-    /// The one of the last three lists whose turn it is.
-    turn: u8,
+    /// The one of the last three lists that is next.
+    rotation: u8,
 }
 
 /// One step.
@@ -115,12 +115,12 @@ impl Work {
             .or_else(|| self.ending.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
             .or_else(|| self.done_exchanges.pop_front().map(|exchange| Task::Account(Box::new(exchange))))
-            .or_else(|| (0..3).find_map(|_| self.by_turns()))
+            .or_else(|| (0..3).find_map(|_| self.in_rotation()))
     }
 
-    fn by_turns(&mut self) -> Option<Task> {
-        self.turn = (self.turn + 1) % 3;
-        match self.turn {
+    fn in_rotation(&mut self) -> Option<Task> {
+        self.rotation = (self.rotation + 1) % 3;
+        match self.rotation {
             0 => self.composing.pop_front().map(Task::Compose),
             1 => self.joining.pop_front().map(Task::Resume),
             _ => self.requesting.pop_front().map(Task::Resume),
