@@ -309,6 +309,7 @@ impl Session {
     }
 
     /// Bytes of memory that unprocessed input takes: unparsed, in unfinished messages, and in a suspended request.
+    #[inline]
     pub(in crate::engine) fn unprocessed_input(&self) -> usize {
         let unfinished = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.held(),

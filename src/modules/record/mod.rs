@@ -123,6 +123,9 @@ impl Module for Record {
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
+        if self.streams.is_empty() {
+            return;
+        }
         self.for_each(cx, id, |recorder| recorder.frame(frame));
         self.set_timer(cx, id);
         self.queue_search(cx, id);
