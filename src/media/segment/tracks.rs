@@ -145,6 +145,12 @@ impl Codecs {
         *self = Self { output: mem::take(&mut self.output), ..Self::default() };
     }
 
+    /// Takes the tracks out of use. They are still known, and take over again when they are found to have frames.
+    pub fn stop_using(&mut self) {
+        self.next_video = self.next_video.take().or(self.video.take());
+        self.next_audio = self.next_audio.take().or(self.audio.take());
+    }
+
     /// Takes in what a frame says of its track; returns its content.
     pub fn learn(&mut self, frame: &Frame) -> Content {
         match (frame.kind, frame.codec, frame.role) {

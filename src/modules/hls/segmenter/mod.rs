@@ -132,7 +132,9 @@ impl Segmenter {
             self.dates.see(frame.timestamp, since_1970(outlet.now));
             self.latest = frame.timestamp;
             if matches!(self.state, State::Failed(since) if frame.timestamp.abs_diff(since) >= RETRY_AFTER) {
-                self.state = State::Running;
+                // By now a track may have ended: those that have frames are found as at the beginning of a stream.
+                self.codecs.stop_using();
+                self.state = State::Probing(Probe::default());
             }
         }
         match &mut self.state {

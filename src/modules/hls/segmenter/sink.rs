@@ -66,7 +66,11 @@ impl Segmenter {
     }
 
     /// Drops the open fragment, and writes nothing for a while.
-    fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
+    pub(super) fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
+        if self.publication.is_full() {
+            log::info!("{}: hls ends: {error}", self.publication.label());
+            return self.finish(Finish::StreamEnded, outlet);
+        }
         if !mem::replace(&mut self.is_failing, true) {
             log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.publication.label());
         }
@@ -76,9 +80,8 @@ impl Segmenter {
         self.dates.restart();
         self.cutting.slicer.restart();
         self.state = State::Failed(timestamp);
-        if self.publication.is_full() {
-            self.finish(Finish::StreamEnded, outlet);
-        }
+        // Gives back the memory of what has been dropped.
+        let _ = self.store(outlet);
     }
 
     /// Drops the open fragment, the frames that wait, and the buffers.
@@ -123,17 +126,19 @@ impl Sink for Segmenter {
     /// Publishes the open fragment. The next frames are probed like those of a new stream: another publisher may have
     /// other tracks.
     fn discontinuity(&mut self, outlet: &mut Outlet<'_>) {
-        if matches!(self.state, State::Finished | State::Failed(_)) {
-            return;
-        }
         if let Err(error) = self.write_rest(Cut::Break, outlet) {
-            return self.fail(self.latest, &error, outlet);
+            self.fail(self.latest, &error, outlet);
+        }
+        if matches!(self.state, State::Finished) {
+            return;
         }
         self.codecs.restart();
         self.waiting = Waiting::default();
         self.dates.restart();
         self.cutting.slicer.restart();
-        self.state = State::Probing(Probe::default());
+        if !matches!(self.state, State::Failed(_)) {
+            self.state = State::Probing(Probe::default());
+        }
         self.give_way(outlet);
     }
 

@@ -167,7 +167,7 @@ pub const DIRECTIVES: &[Directive] = &[
             Takes::Size(settings::SMALLEST_MEMORY, u64::MAX),
             "128m",
             "The maximum memory for all files of hls_memory together, including fragments that are being \
-             written and removed ones that are still being sent. When it is used up, connections that read \
+             written, removed ones that are still being sent, and the frames and buffers that streams keep for the next ones. When it is used up, connections that read \
              removed fragments are closed, and a stream that finds no room lists fewer fragments.",
         )
     },

@@ -25,6 +25,25 @@ fn buffers_that_are_kept_count_as_memory_of_the_stream() {
 }
 
 #[test]
+fn the_memory_of_a_stream_includes_the_kept_buffers_until_it_fails() {
+    let mut rig = Rig::with(|settings| settings.storage = Storage::Memory { limit: 4 << 20 });
+    rig.memory.begin_owner(&rig.folder.join("a.m3u8"));
+    rig.avc_header(SPS);
+    (0..12).for_each(|second| large_key(&mut rig, second * 1000));
+    let listed = |rig: &Rig| -> u64 {
+        let (_, playlist) = m3u8_rs::parse_media_playlist(&rig.memory_file("a.m3u8")).unwrap();
+        let sizes = playlist.segments.iter().map(|segment| rig.memory_file(&segment.uri).len() as u64);
+        sizes.sum()
+    };
+    let kept = rig.segmenter.as_ref().unwrap().kept_bytes() as u64;
+    let bytes = rig.memory.bytes();
+    assert!(kept > 64 << 10 && bytes > listed(&rig) + kept, "{bytes} {kept}");
+    rig.call(|segmenter, outlet| segmenter.fail(12_000, &io::Error::other("test"), outlet));
+    let bytes = rig.memory.bytes();
+    assert!(bytes < listed(&rig) + (16 << 10), "{bytes}: only the playlist is left beside the fragments");
+}
+
+#[test]
 fn nothing_follows_the_end_even_if_that_finds_no_room() {
     const LIMIT: usize = 1 << 20;
     let mut rig = Rig::with(|settings| settings.storage = Storage::Memory { limit: LIMIT });

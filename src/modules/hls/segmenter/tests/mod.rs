@@ -4,6 +4,7 @@ mod audio;
 mod breaks;
 mod codecs;
 mod day;
+mod failures;
 mod memory;
 mod pictures;
 mod times;
@@ -142,6 +143,10 @@ impl Rig {
     fn end(&mut self) {
         self.finish(Finish::StreamEnded);
         self.segmenter = None;
+    }
+
+    fn memory_file(&self, name: &str) -> Vec<u8> {
+        self.memory.get(&self.folder.join(name)).unwrap().read().unwrap()
     }
 
     fn playlist(&self) -> String {
