@@ -229,6 +229,21 @@ fn a_full_disk_is_logged_for_each_recording() {
 }
 
 #[test]
+fn an_error_that_lasts_is_logged_once_though_each_attempt_has_another_name() {
+    let no_more_files = "mount -o remount,nr_inodes=1 rec &&";
+    let Some(server) = spawn_on_small_disk("record_suffix -%S.flv;", no_more_files) else {
+        return not_tested("there is no permission to mount a small disk (unshare -rm)");
+    };
+    let begun = Instant::now();
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
+    publish_until(&mut publisher, 0, || begun.elapsed() > Duration::from_millis(3500));
+    publisher.finish();
+    let errors = server.lines("[error]");
+    assert!(errors.len() == 1 && errors[0].contains("No space left on device"), "{errors:?}");
+}
+
+#[test]
 fn a_file_in_progress_can_be_read_up_to_its_end() {
     let server = Server::live(ALL);
     let mut publisher = Client::publish(server.rtmp(), "cam");

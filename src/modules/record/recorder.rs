@@ -122,6 +122,7 @@ enum RetryWhen {
 /// An error that may last.
 #[derive(Debug)]
 struct LastError {
+    kind: io::ErrorKind,
     text: String,
     logged: Option<Instant>,
 }
@@ -431,7 +432,9 @@ impl RecorderAt<'_> {
             || Err(with_path(output.path(), &io::Error::new(io::ErrorKind::NotFound, "it has been removed")));
         let begun = if output.is_removed() { removed() } else { output.flush(now.instant) };
         if let Err(error) = begun {
-            self.recorder.finish(output, self.shared, log::Level::Debug);
+            // Nothing has been recorded, so no recording is finished, whatever the file had before.
+            self.shared.files.close(output.id());
+            output.close().inspect_err(|error| log::debug!("{}: {error}", self.stream.label)).ok();
             return Err(error);
         }
         log::info!("{} is recorded to {}{goes_on}", self.stream.label, output.path().display());
@@ -500,9 +503,10 @@ impl RecorderAt<'_> {
     /// Keeps an error, and logs it as [`RecorderAt::log_last_error`] may.
     fn log_error(&mut self, error: &io::Error) {
         self.shared.needs_room |= error.kind() == io::ErrorKind::StorageFull;
-        let text = error.to_string();
-        let same = self.recorder.last_error.take().filter(|last| last.text == text);
-        self.recorder.last_error = Some(LastError { text, logged: same.and_then(|last| last.logged) });
+        let (kind, text) = (error.kind(), error.to_string());
+        // The path in the text may have the time, and so be another at each attempt.
+        let same = self.recorder.last_error.take().filter(|last| last.kind == kind);
+        self.recorder.last_error = Some(LastError { kind, text, logged: same.and_then(|last| last.logged) });
         self.log_last_error();
     }
 
