@@ -223,7 +223,7 @@ impl Loaded {
 
     fn send_signal(&self, signal: Signal) -> Result<(), String> {
         let (path, is_named) = self.pid_path();
-        let path = path.ok_or("there is no pid file to find a server by: write for example \"pid /tmp/millstream.pid;\" into its configuration, start it again, and give the same -c here")?;
+        let path = path.ok_or("there is no pid file to find a server by: write for example \"pid /home/you/millstream.pid;\" into its configuration, start it again, and give the same -c here")?;
         process::signal(&path, signal).map_err(|why| match is_named {
             true => why,
             false => format!("{why}; a server with another configuration is found with its -c"),

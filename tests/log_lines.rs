@@ -104,7 +104,7 @@ fn frames_that_are_left_out_are_logged_with_the_stream() {
     // A message with the payload 0x27, as a tag of FLV.
     let part = [9, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x27, 0, 0, 0, 12];
     publisher.send(MessageType::Aggregate, 1, 0, &part.repeat(257));
-    let line = server.wait_log("is left out");
+    let line = server.wait_log("is dropped");
     assert!(text(&line).starts_with("live/cam: an aggregate of more than 256 messages"), "{line}");
 }
 

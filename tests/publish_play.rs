@@ -250,7 +250,7 @@ fn a_player_that_does_not_read_does_not_delay_others() {
     assert!((1..400_000).contains(&bytes), "{bytes} bytes wait in the kernel");
     drop(stuck);
     until("the server notices", Duration::from_secs(5), || {
-        server.log().contains("frames left out").then_some(())
+        server.log().contains("frames dropped").then_some(())
     });
 }
 

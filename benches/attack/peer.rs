@@ -97,8 +97,8 @@ impl Peer {
     }
 }
 
-/// Connects, from an address of this machine or from any. Who comes from one of many takes up little memory in the kernel:
-/// on a network, what a client has received would be on another machine.
+/// Connects, from an address of this machine or from any. Who comes from one of many takes up little memory in the
+/// kernel: on a network, what a client has received would be on another machine.
 pub fn connect(address: SocketAddr, from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
     let stream = match from {
         None => TcpStream::connect(address)?,

@@ -316,17 +316,15 @@ impl Engine {
         }
     }
 
-    /// Does one step of the work that is left, see `Work`; false if there is none. Between two steps net may serve other
-    /// sessions.
+    /// Does one step of the work that is left, see `Work`; false if there is none. Between two steps net may serve
+    /// other sessions.
     pub fn step(&mut self, now: Now) -> bool {
         self.cx.now = now;
         self.enforce_budgets();
         self.cx.reclaim_memory();
         let Some(task) = self.cx.work.next() else { return false };
         match task {
-            Task::Announce(notice) => {
-                self.each_module(|module, cx| module.on_notice(cx, &notice));
-            }
+            Task::Announce(notice) => self.deliver_notice(&notice),
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
@@ -349,6 +347,17 @@ impl Engine {
             }
         }
         true
+    }
+
+    fn deliver_notice(&mut self, notice: &Notice) {
+        self.each_module(|module, cx| module.on_notice(cx, notice));
+    }
+
+    /// Delivers all notices: for where many streams end in one step.
+    fn deliver_notices(&mut self) {
+        while let Some(notice) = self.cx.work.notices.pop_front() {
+            self.deliver_notice(&notice);
+        }
     }
 
     /// The next action for net.

@@ -59,13 +59,14 @@ pub trait Module {
     /// The server begins to serve. Before, a module touches nothing else on the disk.
     fn on_start(&mut self, _cx: &mut Ctx) {}
 
-    /// Decides about a connect, publish or play before anything is created for it; may rename the stream. Called at each
-    /// [`Gate`]; a module decides at its own.
+    /// Decides about a connect, publish or play before anything is created for it; may rename the stream. Called at
+    /// each [`Gate`]; a module decides at its own.
     fn gate(&mut self, _cx: &mut Ctx, _request: &mut Request, _gate: Gate) -> Verdict {
         Verdict::Continue
     }
 
-    /// Decides about a request that this module has suspended, by the reply; may rename the stream, or suspend it again.
+    /// Decides about a request that this module has suspended, by the reply; may rename the stream, or suspend it
+    /// again.
     fn resume(&mut self, _cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
         match reply {
             Reply::Grant => Verdict::Continue,
@@ -110,7 +111,8 @@ pub trait Module {
     /// A frame has come from a stream's publisher.
     fn on_frame(&mut self, _cx: &mut Ctx, _stream: StreamId, _frame: &Rc<Frame>) {}
 
-    /// A module, perhaps this one, has announced something with [`Ctx::announce`]. What it is about may have ended since.
+    /// A module, perhaps this one, has announced something with [`Ctx::announce`]. What it is about may have ended
+    /// since.
     fn on_notice(&mut self, _cx: &mut Ctx, _notice: &Notice) {}
 
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.

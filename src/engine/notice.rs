@@ -1,4 +1,4 @@
-//! Notices: what one module announces to all of them, and the only way in which modules tell each other anything.
+//! Notices: what one module announces to all of them.
 //!
 //! [`Ctx::announce`](super::Ctx::announce) queues one, and [`Module::on_notice`](super::Module::on_notice) gets it in a
 //! step of its own, so no hook runs inside another.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::engine::ids::AppId;
 use crate::engine::stream::name::StreamName;
 
-/// The most notices that wait. Each step delivers one before anything else ends, so many wait only if one hook announces
+/// The most notices that wait. They are delivered before anything else ends, so many wait only if one hook announces
 /// that many.
 pub(super) const MAX_NOTICES: usize = 1024;
 

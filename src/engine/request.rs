@@ -1,6 +1,7 @@
 //! A client's request to connect, publish or play, and the words in which modules decide about it.
 //!
-//! Only the types: the way through the gates is `rtmp/gates.rs`. An HTTP request is [`HttpRequest`](super::HttpRequest).
+//! Only the types: the way through the gates is `rtmp/gates.rs`. An HTTP request is
+//! [`HttpRequest`](super::HttpRequest).
 
 use std::time::Instant;
 

@@ -31,8 +31,8 @@ pub struct Outlet<'a> {
 
 /// An output of one stream, such as a set of HLS fragments.
 ///
-/// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, unless it has
-/// panicked: its Drop must not run code that could panic again.
+/// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, unless it
+/// has panicked: its Drop must not run code that could panic again.
 pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()>;

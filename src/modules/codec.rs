@@ -159,7 +159,7 @@ impl CodecFacts {
 fn explain(frame: &Frame) -> Result<bool, String> {
     let is_header = matches!(frame.packet, Packet::Configuration | Packet::Description);
     if is_header && frame.payload().len() > MAX_CONFIGURATION {
-        Err(format!("a decoder configuration longer than {MAX_CONFIGURATION} bytes is left out"))
+        Err(format!("a decoder configuration longer than {MAX_CONFIGURATION} bytes is dropped"))
     } else {
         Ok(false)
     }

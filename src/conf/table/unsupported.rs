@@ -96,9 +96,14 @@ const GROUPS: &[Group] = &[
     Group { contexts: RTMP, treatment: Treatment::Planned(
         "until then anybody may publish and play: let a firewall keep others from the RTMP port"
     ), names: &[
-        "on_connect", "on_disconnect", "on_publish", "on_publish_done", "on_play", "on_play_done", "on_done", "on_update",
-        "notify_method", "notify_update_timeout", "notify_update_strict", "notify_relay_redirect", "notify_no_resolve",
-        "netcall_timeout", "netcall_buffer",
+        "on_connect", "on_publish", "on_play", "on_update", "notify_update_timeout", "notify_update_strict",
+        "notify_relay_redirect",
+    ] },
+    Group { contexts: RTMP, treatment: Treatment::Planned(
+        "until then the log has each begin and end, and /streams.json of a page what is live"
+    ), names: &[
+        "on_disconnect", "on_publish_done", "on_play_done", "on_done", "notify_method", "notify_no_resolve", "netcall_timeout",
+        "netcall_buffer",
     ] },
     Group { contexts: RTMP, treatment: Treatment::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
         "play", "play_temp_path", "play_local_path",

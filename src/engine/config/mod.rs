@@ -33,7 +33,8 @@ const RTMP_PORT: u16 = 1935;
 pub struct Config<'t> {
     /// Every `application` of every RTMP server, in the order of the file.
     pub applications: Vec<Application<'t>>,
-    /// The locations of all HTTP servers. The first of each is the server block itself, for paths that no other matches.
+    /// The locations of all HTTP servers. The first of each is the server block itself, for paths that no other
+    /// matches.
     pub locations: Vec<Location<'t>>,
     /// The folders in which the HTTP servers find files.
     pub sites: Vec<Site>,

@@ -75,11 +75,11 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::test_folder::Folder;
 
     #[test]
     fn links_folders_and_fifos_are_not_opened_and_hold_nothing_up() {
-        let folder = std::env::temp_dir().join(format!("millstream-files-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let folder = Folder::new();
         fs::create_dir_all(folder.join("folder")).unwrap();
         fs::write(folder.join("file"), "text").unwrap();
         symlink("file", folder.join("link")).unwrap();
@@ -95,11 +95,10 @@ mod tests {
         assert_eq!(why("folder", &mut write()).unwrap_err(), NOT_REGULAR);
         assert_eq!(why("fifo", &mut read()).unwrap_err(), NOT_REGULAR);
         assert!(why("fifo", &mut write()).is_err());
-        let opened = File::open(&folder).unwrap();
+        let opened = File::open(&*folder).unwrap();
         assert!(open_in(&opened, c"file", OFlag::O_RDWR).is_ok());
         assert!(open_in(&opened, c"link", OFlag::O_RDONLY).is_err());
         let taken = create_new(&folder.join("link"), 0o644).unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -10,8 +10,8 @@ const RESERVE_SHARE: u64 = 16;
 /// The smallest reserve, where the limit is twice as large.
 const SMALLEST_RESERVE: u64 = 32;
 
-/// The descriptors of the process, divided by their numbers: connections have those below the reserve; downloads of HTTP
-/// clients have the lower half of the reserve, too; recordings, fragments and playlists have all.
+/// The descriptors of the process, divided by their numbers: connections have those below the reserve; downloads of
+/// HTTP clients have the lower half of the reserve, too; recordings, fragments and playlists have all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
     limit: u64,

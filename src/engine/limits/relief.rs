@@ -1,10 +1,11 @@
 //! Relief: frees memory when all sessions together take more than a budget allows.
 //!
 //! For input, clients that do not publish are closed first, those with the longest unfinished messages before others,
-//! and publishers last. A suspended request counts like an unfinished message; the texts of a `connect`, which are kept,
-//! count for the budget only. For media, GOP caches are emptied first, the largest before others; then frames are dropped
-//! for players that are behind; only then are clients closed. A client that takes little is never closed, as that
-//! would free little.
+//! and publishers last. A suspended request counts like an unfinished message; the texts of a `connect`, which are
+//! kept, count for the budget only. For media, GOP caches are emptied first, the largest before others; then frames are
+//! dropped for players that are behind; only then are clients closed. For media, a client that takes little is never
+//! closed, as that would free little; for input it comes last, or before publishers if all such clients together take
+//! most.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -258,7 +259,7 @@ impl Ctx {
             MediaRelief { paused_until, next_report: Some(now + REPORT_INTERVAL), ..MediaRelief::default() };
         log::warn!(
             "frames and replies take more than the {} bytes of media_memory_size: {caches} GOP caches emptied, \
-             {frames} frames left out for slow players, {clients} clients closed",
+             {frames} frames dropped for slow players, {clients} clients closed",
             self.budgets.media.limit
         );
     }
@@ -291,8 +292,8 @@ fn with_spare(limit: usize) -> usize {
     limit - limit / SPARE_DIVISOR
 }
 
-/// The size of media at which memory is freed next, when this much is used and cannot be freed. Outputs may have as much
-/// again as the budget.
+/// The size of media at which memory is freed next, when this much is used and cannot be freed. Outputs may have as
+/// much again as the budget.
 fn next_bound(limit: usize, used: usize) -> usize {
     (used + limit / SPARE_DIVISOR).clamp(limit, limit.saturating_mul(2))
 }

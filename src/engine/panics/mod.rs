@@ -1,7 +1,7 @@
 //! Containment of panics: a panic, which is a fault of the server, ends what it came from and nothing else.
 //!
-//! [`Panics`] catches and counts; whoever uses it gives up the session, sink or timer whose state may be incomplete. For
-//! the engine `recovery` does that, with the ends that modules are still owed. Parsers must not rely on this.
+//! [`Panics`] catches and counts; whoever uses it gives up the session, sink or timer whose state may be incomplete.
+//! For the engine `recovery` does that, with the ends that modules are still owed. Parsers must not rely on this.
 
 mod recovery;
 

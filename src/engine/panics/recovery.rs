@@ -1,8 +1,8 @@
 //! Recovery of the engine: what ends after a panic, and how modules hear of the end nevertheless.
 //!
-//! Every step, input and timer runs in one of these functions. A session that has panicked is closed, which ends it in the
-//! usual way, in a later step; if that panics, too, [`Engine::free_after_panic`] does what is left. Nothing here runs
-//! code of a sink again.
+//! Every step, input and timer runs in one of these functions. A session that has panicked is closed, which ends it in
+//! the usual way, in a later step; if that panics, too, [`Engine::free_after_panic`] does what is left. Nothing here
+//! runs code of a sink again.
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;

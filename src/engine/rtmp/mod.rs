@@ -134,7 +134,7 @@ impl Engine {
         let publisher = self.cx.sessions.get(id).and_then(|session| session.roles.only_publisher());
         let stream = publisher.and_then(|role| self.cx.streams.get(role.stream()));
         let label = stream.map(|stream| format!(" {}:", stream.label)).unwrap_or_default();
-        log::warn!("{id}{label} {what} is left out, and others of the kind");
+        log::warn!("{id}{label} {what} is dropped, and others of the kind");
     }
 
     /// Finds the application of a `connect` and starts the request: the application of that name; of "app/instance"

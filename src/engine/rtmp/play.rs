@@ -137,7 +137,7 @@ impl Engine {
         if let Some(stream) = self.cx.streams.get(player.stream()) {
             let lost = match player.dropped() {
                 0 => String::new(),
-                dropped => format!(", {} frames left out", count(dropped)),
+                dropped => format!(", {} frames dropped", count(dropped)),
             };
             let time = duration(self.cx.now.instant.saturating_duration_since(player.joined_at()));
             log::info!("{} stops playing {} after {time}{lost}", endpoint.session, stream.label);

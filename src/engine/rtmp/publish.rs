@@ -176,6 +176,7 @@ impl Engine {
             if self.contain(|engine| engine.end_stream(id)).is_none() {
                 self.end_stream_after_panic(id);
             }
+            self.deliver_notices();
         }
     }
 
@@ -224,8 +225,8 @@ impl Ctx {
         }
     }
 
-    /// Takes from a session what only publishers have: it may be silent for as long as any client, has smaller messages,
-    /// and is not held for its media time.
+    /// Takes from a session what only publishers have: it may be silent for as long as any client, has smaller
+    /// messages, and is not held for its media time.
     fn end_publishing(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let is_paced = session.life == Life::Open && session.paced_until.is_some();

@@ -1,7 +1,7 @@
 //! Sends unsolicited messages to clients when `unsolicited.rs` says that it is time, and queues new ones.
 //!
-//! The messages are acknowledgements, status messages (`onStatus`): of recordings, and requests to reconnect. Replies do not wait
-//! here; they take along what does.
+//! The messages are acknowledgements, and status messages (`onStatus`) about recordings and for reconnecting. Replies
+//! do not wait here; they take along what does.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), status messages about its recordings, the
-//! request to reconnect. This file decides how long they wait; `send_unsolicited.rs` sends them.
+//! Unsolicited messages to a publisher: acknowledgements (specification 5.4.3), status messages about its recordings,
+//! the request to reconnect. This file decides how long they wait; `send_unsolicited.rs` sends them.
 //!
 //! They are not sent at once. A client may close its socket as soon as it has written everything, with megabytes
 //! still unsent in its kernel. A message that then reaches it, or lies unread in its socket, makes its kernel reset

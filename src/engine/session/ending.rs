@@ -2,7 +2,8 @@
 //!
 //! A session ends once, with one reason, which is its last log line. [`Ctx::close`] ends it at once, [`Ctx::finish`]
 //! after its queue has been sent; both only mark it. `Engine::end_session`, called by a step, takes it out of its
-//! streams, calls the hooks and frees the slot. Nothing else frees a slot, but for `panics/recovery.rs`.
+//! streams, calls the hooks and frees the slot. `Ctx::linger` frees the slot of one whose queue is still sent, and
+//! `panics/recovery.rs` that of one whose end has panicked.
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ impl Engine {
             self.contain_for(publisher.session, |engine| {
                 engine.leave(publisher, LeaveReason::ConnectionLost);
             });
+            self.deliver_notices();
         }
         for id in self.cx.sessions.ids() {
             self.cx.finish(id, "server stops");

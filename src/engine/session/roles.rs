@@ -73,8 +73,8 @@ impl Roles {
         self.iter().find(|role| role.msid() == msid)
     }
 
-    /// The role that a command on a message stream is for. Some clients write message stream 0 instead of its own, which
-    /// is clear if there is only one role.
+    /// The role that a command on a message stream is for. Some clients write message stream 0 instead of its own,
+    /// which is clear if there is only one role.
     pub(in crate::engine) fn commanded_on(&self, msid: u32) -> Option<&SessionRole> {
         let only = || self.iter().next().filter(|_| msid == 0 && self.len() == 1);
         self.on(msid).or_else(only)

@@ -23,8 +23,8 @@ use crate::rtmp::control::UserControl;
 /// one chunk takes twice its length, with its chunked image.)
 pub const MAX_QUEUED_BYTES: usize = 8 << 20;
 
-/// Messages in one player's queue at which queues are written before more input is read: a burst of a publisher must not
-/// overflow the queue of a player that reads.
+/// Messages in one player's queue at which queues are written before more input is read: a burst of a publisher must
+/// not overflow the queue of a player that reads.
 pub(in crate::engine) const FLUSH_AT: usize = 64;
 
 /// Bytes of replies that may wait for an RTMP client, beside frames. The reply to the handshake has 3 KiB.
@@ -86,8 +86,8 @@ impl Ctx {
         }
     }
 
-    /// Queues bytes for a session; false if it has ended. An RTMP client whose replies pile up is closed; requests of an
-    /// HTTP client wait instead.
+    /// Queues bytes for a session; false if it has ended. An RTMP client whose replies pile up is closed; requests of
+    /// an HTTP client wait instead.
     pub fn send_bytes(&mut self, id: SessionId, bytes: &[u8]) -> bool {
         self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
     }

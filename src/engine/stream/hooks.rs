@@ -1,8 +1,8 @@
 //! The hooks of streams, publishers and players, in pairs: a module gets one end for each begin.
 //!
-//! Each call is contained by itself, so a panic in one module keeps no other from its hook. The begin is noted before its
-//! hooks are called, and the note is taken before those of the end. So an end that is repeated after a panic calls no
-//! module again, and one that was never begun calls none.
+//! Each call is contained by itself, so a panic in one module keeps no other from its hook. The begin is noted before
+//! its hooks are called, and the note is taken before those of the end. So an end that is repeated after a panic calls
+//! no module again, and one that was never begun calls none.
 
 use crate::engine::Engine;
 use crate::engine::ids::{Endpoint, StreamId};

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::engine::limits::relief::RELIEF_INTERVAL;
 use crate::engine::rtmp::gates::MAX_SUSPENDED;
 use crate::engine::tests::*;
+use crate::test_folder::Folder;
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -530,7 +531,7 @@ fn a_sink_that_fails_is_dropped_and_the_publisher_lives_on() {
 
 #[test]
 fn an_encoder_may_go_on_under_a_name_whose_hls_files_are_its_own() {
-    let folder = std::env::temp_dir().join(format!("millstream-gates-{}", std::process::id()));
+    let folder = Folder::new();
     let config = format!(
         "rtmp {{ server {{ application live {{ live on; hls on; hls_path {}; hls_variant _low; }} }} }}",
         folder.display()
@@ -540,7 +541,6 @@ fn an_encoder_may_go_on_under_a_name_whose_hls_files_are_its_own() {
     publisher.receive(&mut world);
     publisher.command(&mut world, &["publish".into(), 3.0.into(), Value::Null, "cam".into()]);
     assert_eq!(publisher.codes(&mut world), ["NetStream.Publish.Start"]);
-    let _ = std::fs::remove_dir_all(folder);
 }
 
 #[test]

@@ -57,7 +57,8 @@ impl Adts {
         Ok(Head { header: adts.header(frame.len().saturating_add(more))?, program })
     }
 
-    /// The channel configuration for headers: where a program configuration tells, one with as many channels, or with 8 for
+    /// The channel configuration for headers: where a program configuration tells, one with as many channels, or with 8
+    /// for
     /// 7. Players that look at headers alone (hls.js does) take none for no channels and play nothing, the picture
     /// neither; decoders go by what the frame begins with.
     fn promised_channels(&self) -> u8 {
