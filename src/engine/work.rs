@@ -37,8 +37,7 @@ pub enum Action {
 /// 1. Every other step is input of a session with a role (`streaming`), if any waits.
 /// 2. What ends, in the order of the fields from `notices` to `done_exchanges`: it is soon done, and frees memory.
 /// 3. In rotation an HTTP answer to compose, input of an RTMP client without a role, and input of an HTTP client, so
-/// that none
-///    of the three waits until the others have nothing left.
+///    that none of the three waits until the others have nothing left.
 ///
 /// `dirty`, `needs_flush` and `actions` are no steps: net takes them by itself, and writes before it asks for a step.
 #[derive(Debug, Default)]
