@@ -221,11 +221,17 @@ impl Publication {
             key.id = key.id.or(Some(fragment.id));
             key.fragments = key.fragments.saturating_add(1);
         }
-        if has_news && self.master == Master::UpToDate {
+        if self.master == Master::UpToDate && (has_news || self.is_master_gone(outlet)) {
             self.master = Master::Outdated;
         }
         self.write_master(outlet);
         Ok(())
+    }
+
+    /// Whether somebody has removed the master playlist that this stream is in, or it has never been written.
+    fn is_master_gone(&self, outlet: &mut Outlet<'_>) -> bool {
+        let path = self.naming.base().map(|base| self.naming.master(base));
+        path.is_some_and(|path| self.files(outlet.memory).size(&path).is_none())
     }
 
     /// Writes the master playlist if it is out of date. A failure is only logged; the next fragment tries again.

@@ -465,6 +465,16 @@ fn a_master_playlist_that_could_not_be_written_is_written_with_the_next_fragment
 }
 
 #[test]
+fn a_master_playlist_that_is_removed_is_written_again() {
+    let folder = Folder::new();
+    let mut publication = open_as(&Naming::new(&folder, "cam_low", &settings(low_variant)));
+    add(&mut publication, 1);
+    fs::remove_file(folder.join("cam.m3u8")).unwrap();
+    add(&mut publication, 1);
+    assert!(folder.join("cam.m3u8").exists());
+}
+
+#[test]
 fn a_key_that_is_removed_is_written_again() {
     let folder = Folder::new();
     let mut publication = open_with(&folder, with_keys);
