@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -34,17 +35,29 @@ impl HiddenFile {
         self.file.write_all(bytes).map_err(|error| with_path(&self.part, &error))
     }
 
-    /// Gives the file its own name, in place of any file that has it.
+    /// Gives the file its own name, in place of any file that has it. It is an error if somebody has removed the hidden
+    /// file, or has put something else in its place.
     pub fn rename(mut self, path: &Path) -> io::Result<()> {
+        self.check_place().map_err(|error| with_path(&self.part, &error))?;
         fs::rename(&self.part, path).map_err(|error| with_path(path, &error))?;
         self.state = State::Renamed;
         Ok(())
+    }
+
+    /// Checks that this file has the hidden name.
+    fn check_place(&self) -> io::Result<()> {
+        let (own, there) = (self.file.metadata()?, fs::symlink_metadata(&self.part)?);
+        if (own.dev(), own.ino()) == (there.dev(), there.ino()) {
+            Ok(())
+        } else {
+            Err(io::Error::new(ErrorKind::AlreadyExists, "no longer the file that was being written"))
+        }
     }
 }
 
 impl Drop for HiddenFile {
     fn drop(&mut self) {
-        if self.state == State::Writing {
+        if self.state == State::Writing && self.check_place().is_ok() {
             remove(&self.part);
         }
     }
@@ -160,6 +173,32 @@ mod tests {
         drop(HiddenFile::create(folder.join(".b.ts.part")).unwrap());
         assert_eq!(folder.list(""), ["a.ts"]);
         assert_eq!(read(&folder.join("a.ts"), 3).unwrap().unwrap(), b"abc");
+    }
+
+    #[test]
+    fn what_somebody_puts_in_a_hidden_files_place_gets_no_name() {
+        type Replace = fn(&Path);
+        let replacements: [Replace; 5] = [
+            |part| symlink("/dev/null", part).unwrap(),
+            |part| nix::unistd::mkfifo(part, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            |part| fs::create_dir(part).unwrap(),
+            |part| fs::write(part, "another file").unwrap(),
+            |_| {},
+        ];
+        for (place, replace) in replacements.into_iter().enumerate() {
+            let folder = Folder::new();
+            let (part, path) = (folder.join(".a.ts.part"), folder.join("a.ts"));
+            fs::write(&path, "before").unwrap();
+            let mut hidden = HiddenFile::create(part.clone()).unwrap();
+            hidden.write(b"new").unwrap();
+            // The inode number of a file that is open is not used again.
+            fs::remove_file(&part).unwrap();
+            replace(&part);
+            let error = hidden.rename(&path).unwrap_err().to_string();
+            assert!(error.contains("/.a.ts.part: "), "{place}: {error}");
+            assert_eq!(fs::read(&path).unwrap(), b"before", "{place}");
+            assert_eq!(fs::symlink_metadata(&part).is_ok(), place < 4, "{place}: it is left");
+        }
     }
 
     #[test]
