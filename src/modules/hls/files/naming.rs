@@ -13,8 +13,8 @@ use crate::modules::hls::files::case::Case;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{Layout, Settings, Storage};
 
-/// The largest id that is read back, 16 digits: one a millisecond would take 300,000 years.
-const MAX_ID: u64 = 9_999_999_999_999_999;
+/// The largest number that is read back, of a fragment or a playlist: 18 digits.
+pub const MAX_NUMBER: u64 = 999_999_999_999_999_999;
 
 /// The names of the files of one stream.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ impl Naming {
             Layout::Nested => file,
         };
         let digits = rest.strip_suffix(extension)?.strip_suffix('.')?;
-        let id: u64 = digits.parse().ok().filter(|&id| id <= MAX_ID)?;
+        let id: u64 = digits.parse().ok().filter(|&id| id <= MAX_NUMBER)?;
         // Only as it was written: no sign, no leading zero.
         (id.to_string() == digits).then_some(id)
     }
@@ -331,7 +331,8 @@ mod tests {
         assert_eq!((flat.parse_uri("a-12.ts"), flat.parse_key_uri("a-12.key")), (Some(12), Some(12)));
         assert_eq!(flat.parse_uri("http://cdn/x/a-12.ts"), Some(12), "another hls_base_url");
         let others = ["b-1.ts", "a-1-1.ts", "a-+1.ts", "a-01.ts", "a-.ts", "a-1.ts/", "a-1.key", "a-1ts"];
-        for uri in others.into_iter().chain(["a-99999999999999999.ts", "a-1.TS", "1.ts", "a1.ts", "", "/"]) {
+        for uri in others.into_iter().chain(["a-9999999999999999999.ts", "a-1.TS", "1.ts", "a1.ts", "", "/"])
+        {
             assert_eq!(flat.parse_uri(uri), None, "{uri}");
         }
         let nested = naming(|settings| settings.layout = Layout::Nested);

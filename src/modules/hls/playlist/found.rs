@@ -48,6 +48,15 @@ impl Found {
         Ok(Some(Self { playlist, retired, text }))
     }
 
+    /// The same if a publication can continue it; an error if not.
+    pub fn continuable(self, naming: &Naming) -> Result<Self, String> {
+        if self.playlist.can_grow() {
+            Ok(self)
+        } else {
+            Err(format!("{}: its numbers are too large", naming.playlist().display()))
+        }
+    }
+
     /// The same without the fragments that are not there. On the disk, a publication does that itself before its first
     /// fragment.
     pub fn existing(mut self, naming: &Naming, files: &Files<'_>) -> Self {

@@ -32,6 +32,9 @@ const MARGIN: u64 = 100;
 /// The most by which a fragment may be longer than its EXTINF, in milliseconds: one of few frames ends where its next
 /// frame comes. Beyond that the target duration becomes longer.
 const TOLERANCE: u64 = 500;
+/// The largest number of a playlist that is continued, 16 digits: one a millisecond would take 300,000 years. There is
+/// room up to those that cannot be read back.
+const MAX_CONTINUED: u64 = 9_999_999_999_999_999;
 /// The beginning of 2024, in seconds since 1970.
 const COUNTING_SINCE: u64 = 1_704_067_200;
 /// A comment with the numbers of retired fragments.
@@ -214,6 +217,12 @@ impl Playlist {
     /// are, one target duration of them until the next one comes.
     pub fn can_start(&self) -> bool {
         self.len() >= MIN_LISTED && self.total() >= self.target()
+    }
+
+    /// Whether its numbers are small enough to count on from them.
+    pub fn can_grow(&self) -> bool {
+        let Numbers { sequence, discontinuity_sequence, next_id, .. } = self.numbers;
+        sequence.max(discontinuity_sequence).max(next_id) <= MAX_CONTINUED
     }
 
     /// Whether no more fragments can be listed: those of an event never leave.

@@ -5,13 +5,11 @@ use jiff::Timestamp;
 use super::{Begins, Encryption, Fragment, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::keys;
-use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::files::naming::{MAX_NUMBER, Naming};
 use crate::modules::hls::settings::attributes::Attributes;
 
 /// The longest EXTINF that is read back, in milliseconds.
 const MAX_DURATION: u64 = 24 * 3600 * 1000;
-/// The largest sequence number that is read back.
-const MAX_SEQUENCE: u64 = 9_999_999_999_999_999;
 
 /// The tags of the next fragment so far.
 #[derive(Debug, Default)]
@@ -89,7 +87,7 @@ pub fn stream_inf_line(text: &str) -> Option<&str> {
 }
 
 fn parse_sequence(value: &str) -> Option<u64> {
-    value.parse().ok().filter(|&number| number <= MAX_SEQUENCE)
+    value.parse().ok().filter(|&number| number <= MAX_NUMBER)
 }
 
 /// Whole seconds.

@@ -407,7 +407,8 @@ impl Publication {
 fn load(naming: &Naming, files: &Files<'_>, wall: SystemTime) -> (Playlist, Vec<Retired>) {
     let settings = naming.settings();
     let empty = Playlist::new(settings.kind, settings.fragment);
-    match Found::read(naming, files) {
+    let found = Found::read(naming, files);
+    match found.and_then(|found| found.map(|found| found.continuable(naming)).transpose()) {
         Ok(Some(found)) => {
             let Found { playlist, retired, .. } = found.existing(naming, files);
             (playlist, retired)

@@ -254,6 +254,34 @@ fn a_nested_stream_has_its_folder_and_loses_it_when_empty() {
 }
 
 #[test]
+fn a_playlist_is_continued_only_if_its_numbers_can_grow() {
+    const LARGEST: u64 = 9_999_999_999_999_998;
+    for (sequence, discontinuities, id, is_continued) in [
+        (LARGEST, 0, 7, true),
+        (7, LARGEST, 7, true),
+        (7, 0, LARGEST, true),
+        (LARGEST + 2, 0, 7, false),
+        (7, LARGEST + 2, 7, false),
+        (7, 0, LARGEST + 2, false),
+    ] {
+        let folder = Folder::new();
+        let list = format!(
+            "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}\n\
+             #EXT-X-DISCONTINUITY\n#EXTINF:2.000,\na-{id}.ts\n"
+        );
+        fs::write(folder.join("a.m3u8"), list).unwrap();
+        fs::write(folder.join(format!("a-{id}.ts")), "media").unwrap();
+        let mut publication = open(&folder);
+        add(&mut publication, 1);
+        let is_listed = |text: &str| text.contains(&format!("\na-{id}.ts\n"));
+        assert_eq!(is_listed(&text(&folder)), is_continued, "{}", text(&folder));
+        add(&mut publication, 9);
+        let found = Found::read(&naming(&folder), &Files::Disk);
+        assert!(matches!(found, Ok(Some(_))), "{found:?}");
+    }
+}
+
+#[test]
 fn an_error_names_the_file() {
     let folder = Folder::new();
     let mut publication = open(&folder);
