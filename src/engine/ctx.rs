@@ -18,6 +18,7 @@ use crate::engine::http::locations::Locations;
 use crate::engine::ids::AppId;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
+use crate::engine::jobs::Jobs;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{ConnectionLimits, Connections};
 use crate::engine::limits::descriptors::Descriptors;
@@ -66,6 +67,8 @@ pub struct Ctx {
     pub apps: Vec<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
+    /// Work for the threads, such as calls on files.
+    pub jobs: Jobs,
     /// The file descriptors of the process and their reserve.
     pub descriptors: Descriptors,
     /// Counts of refused connections, clients and publishers.
@@ -116,6 +119,7 @@ impl Ctx {
                 })
                 .collect(),
             memory: MemoryFiles::default(),
+            jobs: Jobs::default(),
             descriptors: Descriptors::default(),
             refusals: Refusals::default(),
             connections: Connections::new(&config.limits),

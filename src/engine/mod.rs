@@ -10,6 +10,7 @@ mod ctx;
 pub mod files;
 mod http;
 mod ids;
+pub mod jobs;
 mod limits;
 mod memory;
 mod module;
@@ -44,6 +45,9 @@ pub use http::locations::{Location, LocationKind};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
+pub use jobs::chain::{Chain, Failed};
+pub use jobs::handle::Handle;
+pub use jobs::{FinishedJob, Job, JobOwner, JobResult, Jobs, Lane, QueueFull};
 pub use limits::descriptors::Descriptors;
 pub use limits::refusals::Refusals;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
@@ -325,6 +329,7 @@ impl Engine {
         let Some(task) = self.cx.work.next() else { return false };
         match task {
             Task::Announce(notice) => self.deliver_notice(&notice),
+            Task::Deliver(job) => self.deliver_result(job),
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
@@ -349,6 +354,31 @@ impl Engine {
         true
     }
 
+    /// Gives the result of a job to its owner, if that is still there.
+    fn deliver_result(&mut self, finished: FinishedJob) {
+        let FinishedJob { owner, result, .. } = finished;
+        match owner {
+            JobOwner::Module { name, token } => {
+                let mut result = Some(result);
+                self.each_module(|module, cx| {
+                    if module.name() == name
+                        && let Some(result) = result.take()
+                    {
+                        module.on_job(cx, token, result);
+                    }
+                });
+            }
+            JobOwner::Sink { stream, name } => {
+                let cx = &mut self.cx;
+                let Some(stream) = cx.streams.get_mut(stream) else { return };
+                let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
+                stream.give_result(name, result, outlet, &cx.panics);
+            }
+            // No request waits for a job yet.
+            JobOwner::Request(_) => {}
+        }
+    }
+
     fn deliver_notice(&mut self, notice: &Notice) {
         self.each_module(|module, cx| module.on_notice(cx, notice));
     }
@@ -365,9 +395,29 @@ impl Engine {
         self.cx.work.actions.pop_front()
     }
 
-    /// Whether there is neither a session nor anything that the last one has left to do.
+    /// Takes the jobs that have been added, for the threads.
+    pub fn take_jobs(&mut self) -> Vec<Job> {
+        self.cx.jobs.take_added()
+    }
+
+    /// Takes the result of a job; a step delivers it.
+    pub fn finish_job(&mut self, finished: FinishedJob) {
+        self.cx.work.results.push_back(finished);
+    }
+
+    /// Whether there is neither a session nor anything that the last one has left to do, files included.
     pub fn has_ended(&self) -> bool {
-        self.cx.sessions.is_empty() && !self.cx.work.is_ending()
+        self.cx.sessions.is_empty() && !self.cx.work.is_ending() && !self.has_writes()
+    }
+
+    /// Whether something waits to be written to files.
+    pub fn has_writes(&self) -> bool {
+        self.cx.jobs.writes() > 0
+    }
+
+    /// Counts jobs that have panicked in their threads, and have failed for their owners.
+    pub fn count_panics(&mut self, count: u64) {
+        self.cx.panics.add(count);
     }
 
     /// The number of sessions.

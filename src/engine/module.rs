@@ -25,6 +25,7 @@ use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
+use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
 use crate::engine::request::Request;
 
@@ -114,6 +115,9 @@ pub trait Module {
     /// A module, perhaps this one, has announced something with [`Ctx::announce`]. What it is about may have ended
     /// since.
     fn on_notice(&mut self, _cx: &mut Ctx, _notice: &Notice) {}
+
+    /// A job of this module has returned a value.
+    fn on_job(&mut self, _cx: &mut Ctx, _token: u64, _result: JobResult) {}
 
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}

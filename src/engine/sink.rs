@@ -7,6 +7,7 @@
 use std::io;
 use std::rc::Rc;
 
+use crate::engine::jobs::{JobResult, Jobs};
 use crate::engine::memory::MemoryFiles;
 use crate::engine::now::Now;
 use crate::media::Frame;
@@ -27,6 +28,8 @@ pub struct Outlet<'a> {
     pub now: Now,
     /// The files in memory, for a sink whose files are not on a disk.
     pub memory: &'a mut MemoryFiles,
+    /// Work for the threads, for a sink whose files are on a disk.
+    pub jobs: &'a mut Jobs,
 }
 
 /// An output of one stream, such as a set of HLS fragments.
@@ -41,7 +44,10 @@ pub trait Sink {
     /// times do.
     fn discontinuity(&mut self, _outlet: &mut Outlet<'_>) {}
 
-    /// No frame follows.
+    /// A job of this sink has returned a value.
+    fn on_job(&mut self, _result: JobResult, _outlet: &mut Outlet<'_>) {}
+
+    /// No frame follows, and no result of a job.
     fn finish(&mut self, _why: Finish, _outlet: &mut Outlet<'_>) {}
 
     /// Gives back memory beyond its share, as an output with less than a share needs some.

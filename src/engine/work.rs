@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
+use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
 use crate::engine::request::{Reply, Ticket};
 
@@ -50,6 +51,8 @@ pub(super) struct Work {
     pub actions: VecDeque<Action>,
     /// Notices for all modules.
     pub notices: VecDeque<Notice>,
+    /// Results of jobs.
+    pub results: VecDeque<FinishedJob>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
     /// Publishers that modules have dismissed.
@@ -80,6 +83,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Task {
     Announce(Notice),
+    Deliver(FinishedJob),
     Answer(Ticket, Reply),
     Dismiss(Endpoint),
     Complete(Endpoint),
@@ -106,6 +110,9 @@ impl Work {
     fn other(&mut self) -> Option<Task> {
         if let Some(notice) = self.notices.pop_front() {
             return Some(Task::Announce(notice));
+        }
+        if let Some(finished) = self.results.pop_front() {
+            return Some(Task::Deliver(finished));
         }
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
@@ -137,6 +144,7 @@ impl Work {
     /// Whether anything ends.
     pub fn is_ending(&self) -> bool {
         !(self.notices.is_empty()
+            && self.results.is_empty()
             && self.answers.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()

@@ -1,4 +1,4 @@
-//! The outer ring: sockets, signals and the loop, the only code that names mio; and the thread of the log.
+//! The outer ring: sockets, signals and the loop, the only code that names mio; the thread of the log, and those for files.
 
 mod accepting;
 mod agenda;
@@ -8,6 +8,7 @@ mod log_writer;
 mod server;
 mod socket;
 mod transfer;
+mod workers;
 
 pub use listener::{bind, probe};
 pub use log_writer::{Format, LogWriter};

@@ -16,6 +16,7 @@ use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::listener::bind;
 use super::socket::Socket;
+use super::workers::Workers;
 
 /// The one buffer that all sessions are read into.
 const SCRATCH: usize = 64 * 1024;
@@ -23,6 +24,11 @@ const SCRATCH: usize = 64 * 1024;
 const EVENTS: usize = 1024;
 /// The longest time for which a stopping server goes on sending what is queued.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+/// The longest time for which it waits until files have been written, and when it says so.
+const FILES_GRACE: Duration = Duration::from_secs(5);
+const FILES_NOTICE: Duration = Duration::from_secs(1);
+/// The time between two looks whether they have.
+const FILES_LOOK: Duration = Duration::from_millis(10);
 
 /// The time for which frames that nobody plays may gather in the kernel.
 const NAP: Duration = Duration::from_millis(60);
@@ -30,6 +36,7 @@ const NAP: Duration = Duration::from_millis(60);
 const CALM: Duration = Duration::from_secs(1);
 
 const SIGNALS: Token = Token(usize::MAX);
+const WORKERS: Token = Token(usize::MAX - 1);
 /// Listeners have the tokens below this, sessions those from here on.
 pub(super) const FIRST_SESSION: usize = 1024;
 
@@ -40,7 +47,13 @@ enum Phase {
     /// No new connections are accepted; the others go on until they end by themselves.
     Draining,
     /// All sessions have been closed; what is queued may be sent until the deadline.
-    Stopping(Instant),
+    Stopping {
+        until: Instant,
+        /// When it began.
+        since: Instant,
+        /// It has been logged that files are waited for.
+        has_told: bool,
+    },
 }
 
 /// The engine with its sockets.
@@ -54,6 +67,7 @@ pub struct Server {
     pub(super) agenda: Agenda,
     pub(super) scratch: Box<[u8]>,
     phase: Phase,
+    workers: Workers,
     pub(super) backlog: Backlog,
     /// When an event last came that somebody may wait for: anything but frames that nobody plays.
     last_urgent: Instant,
@@ -88,9 +102,11 @@ impl Server {
         }
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let workers = Workers::new(poll.registry(), WORKERS)?;
         Ok(Self {
             engine,
             poll,
+            workers,
             signals,
             listeners,
             sockets: Vec::new(),
@@ -113,7 +129,8 @@ impl Server {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     // Recordings are finished in any case.
-                    self.engine.stop(now());
+                    self.stop(now());
+                    self.wait_for_files();
                     return Err(error);
                 }
             }
@@ -151,6 +168,7 @@ impl Server {
         if is_signalled {
             self.handle_signals(now);
         }
+        self.workers.add(self.engine.take_jobs());
         self.shorten_pause();
     }
 
@@ -194,8 +212,11 @@ impl Server {
         if !self.agenda.is_empty() || self.backlog.is_ready() || self.engine.has_work() {
             return Some(Duration::ZERO);
         }
+        if self.phase != Phase::Serving && self.engine.has_writes() {
+            return Some(FILES_LOOK);
+        }
         let stop = match self.phase {
-            Phase::Stopping(deadline) => Some(deadline),
+            Phase::Stopping { until, .. } => Some(until),
             _ => None,
         };
         let accept = self.backlog.paused_until();
@@ -203,23 +224,62 @@ impl Server {
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
-    fn is_over(&self, now: Now) -> bool {
+    fn is_over(&mut self, now: Now) -> bool {
         match self.phase {
             Phase::Serving => false,
             Phase::Draining => self.engine.has_ended(),
-            Phase::Stopping(deadline) => self.engine.has_ended() || now.instant >= deadline,
+            Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
+            Phase::Stopping { until, .. } => self.engine.has_ended() || now.instant >= until,
         }
+    }
+
+    /// Whether a stopping server no longer waits for files. Tells the log what it waits for.
+    fn gives_up_files(&mut self, since: Instant, now: Now) -> bool {
+        let waited = now.instant.saturating_duration_since(since);
+        if waited >= FILES_GRACE {
+            log::error!("stopped with writes to files that are not done: {}", self.workers.describe_writes());
+            return true;
+        }
+        if let Phase::Stopping { has_told, .. } = &mut self.phase
+            && waited >= FILES_NOTICE
+            && !std::mem::replace(has_told, true)
+        {
+            log::info!("waiting for writes to files: {}", self.workers.describe_writes());
+        }
+        false
+    }
+
+    /// Waits for files when there is no poll any more.
+    fn wait_for_files(&mut self) {
+        loop {
+            let now = now();
+            self.workers.add(self.engine.take_jobs());
+            self.take_results();
+            while self.engine.step(now) {}
+            if self.is_over(now) || !self.engine.has_writes() {
+                return;
+            }
+            std::thread::sleep(FILES_LOOK);
+        }
+    }
+
+    /// Gives the results of jobs to the engine.
+    fn take_results(&mut self) {
+        let (finished, panics) = self.workers.take();
+        finished.into_iter().for_each(|finished| self.engine.finish_job(finished));
+        self.engine.count_panics(panics);
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {
         let session = |index: usize| Some(self.sockets.get(index)?.as_ref()?.id);
         let id = event.token().0.checked_sub(FIRST_SESSION).and_then(session);
-        if !id.is_some_and(|id| self.engine.may_delay_input(id)) {
+        if event.token() != WORKERS && !id.is_some_and(|id| self.engine.may_delay_input(id)) {
             self.last_urgent = now.instant;
         }
         match (event.token(), id) {
             // Signals are handled at the end of the turn, after the other events that came with them.
             (SIGNALS, _) => {}
+            (WORKERS, _) => self.take_results(),
             (_, Some(id)) => self.note(id, event, now),
             (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
             // A session that has just ended.
@@ -233,12 +293,7 @@ impl Server {
             match signal {
                 SIGTERM | SIGINT => {
                     log::info!("stopping");
-                    // A second signal does not wait for what is queued.
-                    let grace =
-                        if matches!(self.phase, Phase::Stopping(_)) { Duration::ZERO } else { STOP_GRACE };
-                    self.close_listeners();
-                    self.engine.stop(now);
-                    self.phase = Phase::Stopping(now.instant + grace);
+                    self.stop(now);
                 }
                 SIGQUIT if self.phase == Phase::Serving => {
                     self.close_listeners();
@@ -252,6 +307,18 @@ impl Server {
                 _ => {}
             }
         }
+    }
+
+    /// Ends all sessions. A second call does not wait for what is queued for clients.
+    fn stop(&mut self, now: Now) {
+        self.close_listeners();
+        self.engine.stop(now);
+        self.phase = match self.phase {
+            Phase::Stopping { since, has_told, .. } => {
+                Phase::Stopping { until: now.instant, since, has_told }
+            }
+            _ => Phase::Stopping { until: now.instant + STOP_GRACE, since: now.instant, has_told: false },
+        };
     }
 
     fn close_listeners(&mut self) {

@@ -71,6 +71,7 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("modules/hls/files/keys.rs", "getrandom"),
     // Threads carry only calls that block; nothing of the server's state may be touched outside the loop.
     ("net/log_writer/mod.rs", "std::thread"),
+    ("net/workers/pool.rs", "std::thread"),
     // The only thread rests: in the loop, and before it.
     ("net/server.rs", "std::thread::sleep"),
     ("process.rs", "std::thread::sleep"),

@@ -35,6 +35,12 @@ impl Panics {
         self.count.get()
     }
 
+    /// Counts panics that a thread has caught. If they are not contained, this panics as well.
+    pub fn add(&self, count: u64) {
+        assert!(self.is_contained || count == 0, "a job has panicked, see the log");
+        self.count.set(self.count.get() + count);
+    }
+
     /// Runs `work`; `None` if it has panicked.
     #[inline]
     pub fn contain<T>(&self, work: impl FnOnce() -> T) -> Option<T> {

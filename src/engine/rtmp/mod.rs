@@ -264,7 +264,8 @@ impl Engine {
             }
         }
         if let Some(stream) = self.cx.streams.get_mut(stream_id) {
-            let outlet = &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory };
+            let outlet =
+                &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
             stream.feed_sinks(&frame, outlet, &self.cx.panics);
         }
         true

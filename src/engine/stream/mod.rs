@@ -23,6 +23,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::engine::ids::{AppId, Endpoint, StreamId};
+use crate::engine::jobs::JobResult;
 use crate::engine::panics::Panics;
 use crate::engine::sink::{Finish, Outlet, Sink};
 use crate::engine::stream::gop::Gop;
@@ -162,6 +163,21 @@ impl Stream {
             };
             panics.contain(feed).unwrap_or(false)
         });
+    }
+
+    /// Gives the result of a job to a sink, if it is still there.
+    pub(in crate::engine) fn give_result(
+        &mut self,
+        name: &str,
+        result: JobResult,
+        outlet: &mut Outlet<'_>,
+        panics: &Panics,
+    ) {
+        let Some(place) = self.sinks.iter().position(|(sink, _)| *sink == name) else { return };
+        let Some((_, sink)) = self.sinks.get_mut(place) else { return };
+        if panics.contain(|| sink.on_job(result, outlet)).is_none() {
+            self.sinks.remove(place);
+        }
     }
 
     /// Tells the sinks that the next frames do not continue those before.

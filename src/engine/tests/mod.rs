@@ -10,6 +10,7 @@ mod gates;
 mod headers;
 mod hls;
 mod http;
+mod jobs;
 mod names;
 mod notices;
 mod pace;
@@ -22,7 +23,7 @@ mod sessions;
 mod shared_object;
 mod unsolicited;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -122,6 +123,9 @@ impl World {
     fn end_turn(&mut self) -> Vec<Action> {
         let mut resumes = None;
         loop {
+            for finished in self.engine.cx.jobs.run_all() {
+                self.engine.finish_job(finished);
+            }
             let work = &self.engine.cx.work;
             if !work.is_ending() && work.composing.is_empty() {
                 let waiting = work.streaming.len() + work.joining.len() + work.requesting.len();

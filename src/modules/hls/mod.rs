@@ -110,7 +110,7 @@ impl Module for Hls {
         let Some(Some(app)) = self.apps.get(stream.app.0).cloned() else { return };
         let name = stream.name.as_str();
         let label = Rc::clone(&stream.label);
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory };
+        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
         match self.streams.begin(id, &app, name, outlet) {
             Ok(segmenter) => {
                 log::info!("{label}: hls is {}", self.url_or_file(&app, name));
@@ -159,7 +159,7 @@ impl Hls {
         if ended.stage == Stage::Open {
             cx.awaited.remove(settings.app_id, ended.naming.name());
         }
-        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory };
+        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
         self.streams.advance(token, outlet)
     }
 

@@ -63,7 +63,7 @@ fn end(segmenter: &mut Segmenter, memory: &mut MemoryFiles) {
 }
 
 fn outlet(memory: &mut MemoryFiles) -> Outlet<'_> {
-    Outlet { now: Now { instant: Instant::now(), wall: UNIX_EPOCH }, memory }
+    Outlet { now: Now { instant: Instant::now(), wall: UNIX_EPOCH }, memory, jobs: Box::leak(Box::default()) }
 }
 
 /// A stream of one second of MP3.

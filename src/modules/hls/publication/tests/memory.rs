@@ -29,7 +29,7 @@ fn in_memory_with(
 
 /// A fragment of so many bytes, as it is written: what there is no room for is not. Whether it is listed.
 fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
-    let mut outlet = Outlet { now, memory };
+    let mut outlet = Outlet { now, memory, jobs: &mut Jobs::default() };
     let draft = publication.start_fragment(&mut outlet).unwrap();
     let (mut open, mut buffer) = (OpenFragment::new(draft, u64::MAX), Vec::new());
     for _ in 0..bytes.div_ceil(PIECE) {
@@ -68,7 +68,7 @@ fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     for id in first - 4..first + 3 {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
     }
-    publication.finish(&mut Outlet { now, memory: &mut memory }).unwrap();
+    publication.finish(&mut Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() }).unwrap();
     assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();
@@ -76,7 +76,7 @@ fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     let mut again = Publication::open(naming.clone(), &files, UNIX_EPOCH);
     add_in_memory(&mut again, &mut memory, now, 100);
     assert!(list_in(&memory).contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + 1)));
-    remove_from(&naming, &mut Outlet { now, memory: &mut memory });
+    remove_from(&naming, &mut Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() });
     assert!(memory.is_empty());
 }
 
@@ -110,7 +110,7 @@ fn there_is_room_before_anything_is_written() {
     while list_in(&memory).matches("#EXTINF").count() < 3 {
         assert!(add_in_memory(&mut publication, &mut memory, now, 10 * 4096));
     }
-    let mut outlet = Outlet { now, memory: &mut memory };
+    let mut outlet = Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() };
     let draft = publication.start_fragment(&mut outlet).unwrap();
     let (open, mut buffer) = (OpenFragment::new(draft, u64::MAX), vec![7; 50 * 4096]);
     publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap();
@@ -130,7 +130,7 @@ fn add_pages(
     now: Now,
     pages: usize,
 ) -> io::Result<()> {
-    let outlet = &mut Outlet { now, memory };
+    let outlet = &mut Outlet { now, memory, jobs: &mut Jobs::default() };
     let (mut draft, _) = publication.start_fragment(outlet)?;
     publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
     publication.files(outlet.memory).append(&mut draft, &vec![7; pages * PIECE], 0)?;

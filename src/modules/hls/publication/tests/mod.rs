@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::Now;
+use crate::engine::{Jobs, Now};
 use crate::modules::hls::publication::retirement::MAX_AT_ONCE;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind, Numbering};
@@ -58,7 +58,7 @@ fn finished(draft: Draft, description: &Description) -> CompleteFragment<'_> {
 /// Calls a publication on the disk.
 fn on_disk<T>(act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
-    act(&mut Outlet { now, memory: &mut MemoryFiles::default() })
+    act(&mut Outlet { now, memory: &mut MemoryFiles::default(), jobs: &mut Jobs::default() })
 }
 
 fn start(publication: &mut Publication) -> io::Result<Draft> {

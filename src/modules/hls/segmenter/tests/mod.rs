@@ -14,7 +14,7 @@ use std::fs;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Finish, MemoryFiles, Now, Outlet, Sink};
+use crate::engine::{Finish, Jobs, MemoryFiles, Now, Outlet, Sink};
 use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
@@ -84,7 +84,7 @@ impl Rig {
     }
 
     fn call(&mut self, act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>)) {
-        let mut outlet = Outlet { now: self.now, memory: &mut self.memory };
+        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut Jobs::default() };
         act(self.segmenter.as_mut().unwrap(), &mut outlet);
     }
 

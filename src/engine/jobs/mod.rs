@@ -1,0 +1,317 @@
+//! Jobs: work that may block, such as calls on files. The engine and its modules only add jobs and get their results;
+//! net has the threads.
+//!
+//! There are two lanes. The writer does its jobs one after the other, in the order in which they were added, for all
+//! outputs; so a job sees what all jobs before it have written. Readers do theirs in any order, several at a time.
+//!
+//! A job owns all that it works on, and returns owned values. What waits is bounded in jobs and bytes: if the writer's
+//! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, and the loop never waits.
+
+pub mod chain;
+pub mod handle;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::engine::ids::{SessionId, StreamId};
+
+/// The most bytes of jobs that wait for the writer.
+const MAX_BYTES: usize = 16 << 20;
+/// The most jobs that wait for the writer.
+const MAX_WRITES: usize = 4096;
+/// The most jobs that wait for readers.
+const MAX_READS: usize = 1024;
+
+/// Who gets the result of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobOwner {
+    /// [`Module::on_job`](crate::engine::Module::on_job) of the module of this name.
+    Module {
+        /// The name of the module.
+        name: &'static str,
+        /// A number of the module's.
+        token: u64,
+    },
+    /// [`Sink::on_job`](crate::engine::Sink::on_job) of the sink that was added to the stream under this name. A sink
+    /// that has been finished gets nothing more.
+    Sink {
+        /// The stream.
+        stream: StreamId,
+        /// The name of the sink.
+        name: &'static str,
+    },
+    /// The HTTP request of a session that waits for it.
+    Request(SessionId),
+}
+
+impl JobOwner {
+    /// The name of the feature, for log lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Module { name, .. } | Self::Sink { name, .. } => name,
+            Self::Request(_) => "http",
+        }
+    }
+}
+
+/// The threads that do a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// One thread, in order.
+    Writer,
+    /// Several threads, in any order.
+    Readers,
+}
+
+/// The value that a job has returned.
+pub struct JobResult(Box<dyn Any + Send>);
+
+impl JobResult {
+    /// Wraps a value.
+    pub fn new<T: Any + Send>(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// The value, if it is of this type; if not, the result again.
+    pub fn take<T: Any>(self) -> Result<T, Self> {
+        self.0.downcast().map(|value| *value).map_err(Self)
+    }
+}
+
+impl fmt::Debug for JobResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JobResult")
+    }
+}
+
+/// The result of a job on its way to the owner.
+#[derive(Debug)]
+pub struct FinishedJob {
+    /// Who gets it.
+    pub owner: JobOwner,
+    /// The value.
+    pub result: JobResult,
+    /// It counts as waiting until it has been delivered, as that may lead to another job.
+    _counted: Option<Counted>,
+}
+
+impl FinishedJob {
+    /// The result of a job that has panicked.
+    pub fn panicked(owner: JobOwner) -> Self {
+        let error = std::io::Error::other("a fault of the server");
+        Self { owner, result: JobResult::new(chain::Failed(error)), _counted: None }
+    }
+}
+
+/// The queue of a lane is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueFull;
+
+impl fmt::Display for QueueFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the disk is too slow: too much waits to be written")
+    }
+}
+
+impl std::error::Error for QueueFull {}
+
+impl From<QueueFull> for std::io::Error {
+    fn from(full: QueueFull) -> Self {
+        Self::new(std::io::ErrorKind::QuotaExceeded, full)
+    }
+}
+
+/// Work that may block.
+pub struct Job {
+    lane: Lane,
+    owner: JobOwner,
+    work: Box<dyn FnOnce() -> Option<JobResult> + Send>,
+    counted: Counted,
+}
+
+impl Job {
+    /// The threads that do it.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// Who gets the result.
+    pub fn owner(&self) -> JobOwner {
+        self.owner
+    }
+
+    /// Does it.
+    pub fn run(self) -> Option<FinishedJob> {
+        let Self { owner, work, counted, .. } = self;
+        work().map(|result| FinishedJob { owner, result, _counted: Some(counted) })
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("lane", &self.lane).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// The jobs of a lane that are not done yet, and their bytes.
+#[derive(Debug, Default)]
+struct Load {
+    jobs: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Load {
+    fn jobs(&self) -> usize {
+        self.jobs.load(Ordering::Acquire)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+}
+
+/// A job's part of the load, which ends with the job.
+#[derive(Debug)]
+struct Counted {
+    load: Arc<Load>,
+    bytes: usize,
+}
+
+impl Counted {
+    fn new(load: &Arc<Load>, bytes: usize) -> Self {
+        load.jobs.fetch_add(1, Ordering::AcqRel);
+        load.bytes.fetch_add(bytes, Ordering::AcqRel);
+        Self { load: Arc::clone(load), bytes }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.load.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.load.jobs.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The jobs that net has not taken yet, and the load of both lanes.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    added: Vec<Job>,
+    writes: Arc<Load>,
+    reads: Arc<Load>,
+}
+
+impl Jobs {
+    /// Adds work for the writer, with the bytes that it holds. `Some` value goes to the owner.
+    pub fn write<T: Any + Send>(
+        &mut self,
+        owner: JobOwner,
+        bytes: usize,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        if !self.has_room(bytes) {
+            return Err(QueueFull);
+        }
+        self.write_always(owner, bytes, work);
+        Ok(())
+    }
+
+    /// The same for what must not be lost though the queue is full, and is little: closing, removing, and what somebody
+    /// waits for.
+    pub fn write_always<T: Any + Send>(
+        &mut self,
+        owner: JobOwner,
+        bytes: usize,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) {
+        self.write_results(owner, bytes, move || work().map(JobResult::new));
+    }
+
+    /// The same for work that returns results of several types.
+    fn write_results(
+        &mut self,
+        owner: JobOwner,
+        bytes: usize,
+        work: impl FnOnce() -> Option<JobResult> + Send + 'static,
+    ) {
+        let counted = Counted::new(&self.writes, bytes);
+        self.added.push(Job { lane: Lane::Writer, owner, work: Box::new(work), counted });
+    }
+
+    /// Adds work for the readers.
+    pub fn read<T: Any + Send>(
+        &mut self,
+        owner: JobOwner,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        if self.reads.jobs() >= MAX_READS {
+            return Err(QueueFull);
+        }
+        let counted = Counted::new(&self.reads, 0);
+        let work = Box::new(move || work().map(JobResult::new));
+        self.added.push(Job { lane: Lane::Readers, owner, work, counted });
+        Ok(())
+    }
+
+    /// Whether the writer's queue takes a job with these bytes. One job is always taken by an empty queue.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let (jobs, waiting) = (self.writes.jobs(), self.writes.bytes());
+        jobs == 0 || jobs < MAX_WRITES && waiting.saturating_add(bytes) <= MAX_BYTES
+    }
+
+    /// Jobs of the writer that are not done yet.
+    pub fn writes(&self) -> usize {
+        self.writes.jobs()
+    }
+
+    /// Takes the jobs that have been added.
+    pub(in crate::engine) fn take_added(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.added)
+    }
+
+    /// Does all jobs that have been added, in order, and returns their results: for tests without threads.
+    #[cfg(test)]
+    pub fn run_all(&mut self) -> Vec<FinishedJob> {
+        self.take_added().into_iter().filter_map(Job::run).collect()
+    }
+
+    /// Does the first job that has been added: a slow disk, for tests.
+    #[cfg(test)]
+    pub fn run_next(&mut self) -> Option<Option<FinishedJob>> {
+        (!self.added.is_empty()).then(|| self.added.remove(0).run())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: JobOwner = JobOwner::Module { name: "test", token: 1 };
+
+    #[test]
+    fn the_writers_queue_is_bounded_in_jobs_and_bytes_until_jobs_are_done() {
+        let mut jobs = Jobs::default();
+        // One that is larger than the queue goes alone.
+        assert_eq!(jobs.write(OWNER, MAX_BYTES + 1, || None::<()>), Ok(()));
+        assert_eq!(jobs.write(OWNER, 0, || None::<()>), Err(QueueFull));
+        jobs.write_always(OWNER, 0, || Some(7));
+        let results: Vec<_> =
+            jobs.run_all().into_iter().map(|done| done.result.take::<i32>().unwrap()).collect();
+        assert_eq!((results, jobs.writes()), (vec![7], 0));
+        for _ in 0..MAX_WRITES {
+            assert_eq!(jobs.write(OWNER, 1, || None::<()>), Ok(()));
+        }
+        assert_eq!(jobs.write(OWNER, 1, || None::<()>), Err(QueueFull));
+        assert_eq!(jobs.read(OWNER, || None::<()>), Ok(()));
+        // What was taken is done when it is dropped, whoever drops it.
+        drop(jobs.take_added());
+        assert_eq!(jobs.write(OWNER, 1, || None::<()>), Ok(()));
+    }
+
+    #[test]
+    fn a_result_is_taken_by_its_type_only() {
+        let other = JobResult::new("text").take::<i32>().unwrap_err();
+        assert_eq!(other.take::<&str>().unwrap(), "text");
+    }
+}

@@ -1,0 +1,101 @@
+//! Results of jobs: who gets them, and what they hold up.
+
+use super::*;
+
+/// A module and a sink that note the results that they get.
+#[derive(Debug, Default)]
+struct Noting {
+    got: Rc<RefCell<Vec<String>>>,
+}
+
+const MODULE: JobOwner = JobOwner::Module { name: "noting", token: 3 };
+
+impl Module for Noting {
+    fn name(&self) -> &'static str {
+        "noting"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        &[]
+    }
+
+    fn configure(&mut self, _config: &Config<'_>) -> Result<(), conf::Errors> {
+        Ok(())
+    }
+
+    fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
+        let stream = cx.streams.get_mut(id).unwrap();
+        stream.add_sink("noting", Box::new(NotingSink { stream: id, got: Rc::clone(&self.got) }));
+    }
+
+    fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let number = result.take::<u32>().unwrap();
+        self.got.borrow_mut().push(format!("module {token}: {number}"));
+        if number > 1 {
+            cx.jobs.write_always(MODULE, 0, move || Some(number - 1));
+        }
+    }
+}
+
+struct NotingSink {
+    stream: StreamId,
+    got: Rc<RefCell<Vec<String>>>,
+}
+
+impl Sink for NotingSink {
+    fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let (owner, length) = (JobOwner::Sink { stream: self.stream, name: "noting" }, frame.payload().len());
+        outlet.jobs.write(owner, length, move || Some(length)).map_err(io::Error::from)
+    }
+
+    fn on_job(&mut self, result: JobResult, _outlet: &mut Outlet<'_>) {
+        self.got.borrow_mut().push(format!("sink: {}", result.take::<usize>().unwrap()));
+    }
+}
+
+fn world() -> (World, Rc<RefCell<Vec<String>>>) {
+    let module = Noting::default();
+    let got = Rc::clone(&module.got);
+    let mut modules = table();
+    modules.push(Box::new(module));
+    (World::new(modules), got)
+}
+
+#[test]
+fn a_module_gets_the_results_of_its_jobs_and_may_add_others() {
+    let (mut world, got) = world();
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(2_u32));
+    world.engine.cx.jobs.write_always(JobOwner::Module { name: "nobody", token: 0 }, 0, || Some(9_u32));
+    assert!(world.engine.has_writes() && !world.engine.has_ended());
+    world.end_turn();
+    assert_eq!(*got.borrow(), ["module 3: 2", "module 3: 1"]);
+    assert!(!world.engine.has_writes() && world.engine.has_ended());
+}
+
+#[test]
+fn a_result_counts_as_waiting_until_it_is_delivered() {
+    let (mut world, _) = world();
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(1_u32));
+    let finished = world.engine.take_jobs().into_iter().filter_map(Job::run).collect::<Vec<_>>();
+    assert!(world.engine.has_writes(), "as it may lead to another");
+    finished.into_iter().for_each(|finished| world.engine.finish_job(finished));
+    world.end_turn();
+    assert!(!world.engine.has_writes());
+}
+
+#[test]
+fn a_sink_gets_results_until_it_is_finished() {
+    let (mut world, got) = world();
+    let mut publisher = Client::publish(&mut world, "cam");
+    publisher.frame(&mut world, Kind::Audio, 0, AUDIO);
+    assert_eq!(*got.borrow(), [format!("sink: {}", AUDIO.len())]);
+    // A result that comes when the stream has ended finds nobody.
+    let stream = world.engine.cx.streams.iter().next().unwrap().id;
+    world.engine.cx.jobs.write_always(JobOwner::Sink { stream, name: "noting" }, 0, || Some(1_usize));
+    let late = world.engine.take_jobs();
+    world.engine.lost(publisher.id, world.now);
+    world.end_turn();
+    late.into_iter().filter_map(Job::run).for_each(|finished| world.engine.finish_job(finished));
+    world.end_turn();
+    assert_eq!(got.borrow().len(), 1);
+}

@@ -1,0 +1,95 @@
+//! The threads that do jobs: one writer, and up to four readers. They start with the first job, after any fork, and
+//! hand results back; a waker wakes the poll for them. Nothing of the server is touched here: a job owns what it works
+//! on.
+
+mod pool;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mio::{Registry, Token, Waker};
+
+use crate::engine::{FinishedJob, Job, Lane};
+use pool::{Pool, Work};
+
+/// The most threads that read: so many disks, or files on a slow one, can be waited for at once.
+const READERS: usize = 4;
+
+/// All threads for jobs.
+#[derive(Debug)]
+pub struct Workers {
+    writer: Pool,
+    readers: Pool,
+    results: Arc<Results>,
+}
+
+/// The results that the loop has not taken yet.
+#[derive(Debug)]
+struct Results {
+    finished: Mutex<Finished>,
+    waker: Waker,
+}
+
+#[derive(Debug, Default)]
+struct Finished {
+    jobs: Vec<FinishedJob>,
+    /// Jobs that have panicked.
+    panics: u64,
+}
+
+impl Workers {
+    /// Workers without threads yet, which wake a poll by `token`.
+    pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let results = Arc::new(Results { finished: Mutex::default(), waker: Waker::new(registry, token)? });
+        Ok(Self { writer: Pool::new("writer", 1), readers: Pool::new("reader", READERS), results })
+    }
+
+    /// Has jobs done, each by the threads of its lane.
+    pub fn add(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            let (lane, results) = (job.lane(), Arc::clone(&self.results));
+            let name = job.owner().name();
+            let run = Box::new(move || results.run(job));
+            let pool = if lane == Lane::Writer { &self.writer } else { &self.readers };
+            pool.add(Work { name, run });
+        }
+    }
+
+    /// The writer's jobs that are not done, for the log: "record 3, hls 1".
+    pub fn describe_writes(&self) -> String {
+        let counts = self.writer.count().into_iter().map(|(name, count)| format!("{name} {count}"));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Takes the results that have come, and the number of jobs that have panicked.
+    pub fn take(&self) -> (Vec<FinishedJob>, u64) {
+        let finished = std::mem::take(&mut *self.results.lock());
+        (finished.jobs, finished.panics)
+    }
+}
+
+impl Results {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Finished> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does a job. One that panics, which is a fault of the server, has failed for its owner.
+    fn run(&self, job: Job) {
+        let owner = job.owner();
+        let (finished, panics) = match catch_unwind(AssertUnwindSafe(|| job.run())) {
+            Ok(finished) => (finished, 0),
+            Err(_) => (Some(FinishedJob::panicked(owner)), 1),
+        };
+        let Some(finished) = finished else { return };
+        let is_first = {
+            let mut all = self.lock();
+            all.jobs.push(finished);
+            all.panics += panics;
+            all.jobs.len() == 1
+        };
+        if is_first && let Err(error) = self.waker.wake() {
+            log::error!("the loop is not told that files have been written: {error}");
+        }
+    }
+}

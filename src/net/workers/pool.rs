@@ -1,0 +1,183 @@
+//! A pool of threads: work goes in, in order; a thread starts when there is work that no idle one can take.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Work for a thread.
+pub struct Work {
+    /// The feature that it is for.
+    pub name: &'static str,
+    pub run: Box<dyn FnOnce() + Send>,
+}
+
+/// A thread beyond the first that has had no work for this time ends.
+const IDLE: Duration = Duration::from_secs(10);
+/// The stack of a thread: the deepest job reads a playlist of an earlier run.
+const STACK: usize = 512 * 1024;
+
+/// Threads of one kind.
+#[derive(Debug)]
+pub struct Pool {
+    name: &'static str,
+    most: usize,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    has_work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Work>,
+    /// The names of what is being done.
+    running: Vec<&'static str>,
+    threads: usize,
+    idle: usize,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.waiting.len();
+        f.debug_struct("State")
+            .field("waiting", &waiting)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool of at most so many threads, none of which runs yet.
+    pub fn new(name: &'static str, most: usize) -> Self {
+        Self { name, most, shared: Arc::default() }
+    }
+
+    /// Has work done. Without any thread, since the system has none, it is done at once.
+    pub fn add(&self, work: Work) {
+        let mut state = self.shared.state();
+        state.waiting.push_back(work);
+        if state.waiting.len() > state.idle && state.threads < self.most {
+            state.threads += 1;
+            drop(state);
+            self.start();
+        } else {
+            drop(state);
+        }
+        self.shared.has_work.notify_one();
+    }
+
+    /// The number of works that are not done, by name.
+    pub fn count(&self) -> BTreeMap<&'static str, usize> {
+        let state = self.shared.state();
+        let mut counts = BTreeMap::new();
+        for name in state.waiting.iter().map(|work| work.name).chain(state.running.iter().copied()) {
+            *counts.entry(name).or_default() += 1;
+        }
+        counts
+    }
+
+    fn start(&self) {
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::Builder::new().name(self.name.to_owned()).stack_size(STACK);
+        let Err(error) = thread.spawn(move || shared.serve()) else { return };
+        let mut state = self.shared.state();
+        state.threads -= 1;
+        if state.threads > 0 {
+            return;
+        }
+        log::error!("no thread for files, which hold up streams therefore: {error}");
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(|work| (work.run)());
+    }
+}
+
+impl Shared {
+    /// Work never panics while it holds the state.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs in a thread.
+    fn serve(&self) {
+        while let Some(Work { name, run }) = self.next() {
+            run();
+            let running = &mut self.state().running;
+            if let Some(place) = running.iter().position(|other| *other == name) {
+                running.swap_remove(place);
+            }
+        }
+    }
+
+    /// Waits for work; `None` if the thread is to end.
+    fn next(&self) -> Option<Work> {
+        let mut state = self.state();
+        loop {
+            if let Some(work) = state.waiting.pop_front() {
+                state.running.push(work.name);
+                return Some(work);
+            }
+            state.idle += 1;
+            let is_extra = state.threads > 1;
+            let timed_out;
+            (state, timed_out) = if is_extra {
+                let waited = self.has_work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+                (waited.0, waited.1.timed_out())
+            } else {
+                (self.has_work.wait(state).unwrap_or_else(PoisonError::into_inner), false)
+            };
+            state.idle -= 1;
+            if timed_out && state.waiting.is_empty() && state.threads > 1 {
+                state.threads -= 1;
+                return None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn work(run: impl FnOnce() + Send + 'static) -> Work {
+        Work { name: "test", run: Box::new(run) }
+    }
+
+    #[test]
+    fn one_thread_does_its_work_in_order() {
+        let (pool, (sender, receiver)) = (Pool::new("test", 1), channel());
+        for number in 0..100 {
+            let sender = sender.clone();
+            pool.add(work(move || sender.send(number).unwrap()));
+        }
+        drop(sender);
+        assert!(receiver.iter().eq(0..100));
+        assert_eq!(pool.shared.state().threads, 1);
+    }
+
+    #[test]
+    fn work_that_blocks_does_not_hold_up_other_threads() {
+        let (pool, (sender, receiver)) = (Pool::new("test", 3), channel());
+        let (release, blocked) = channel::<()>();
+        let blocked = Arc::new(Mutex::new(blocked));
+        for _ in 0..2 {
+            let blocked = Arc::clone(&blocked);
+            pool.add(work(move || blocked.lock().unwrap().recv().unwrap_or_default()));
+        }
+        for number in 0..10 {
+            let sender = sender.clone();
+            pool.add(work(move || sender.send(number).unwrap()));
+        }
+        assert!(receiver.iter().take(10).eq(0..10));
+        assert!(pool.count()["test"] >= 2);
+        assert_eq!(pool.shared.state().threads, 3);
+        drop(release);
+    }
+}
