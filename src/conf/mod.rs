@@ -15,4 +15,6 @@ pub use errors::{Error, Errors, Faults};
 pub use finding::{Finding, FindingKind};
 pub use scope::Scope;
 pub use syntax::{Node, Place, Tree};
-pub use table::{Context, Directive, Label, MORE, Repeat, Table, Takes, check, markdown, nearest, planned};
+pub use table::{
+    Acts, Context, Directive, Label, MORE, Repeat, Table, Takes, check, markdown, nearest, planned,
+};

@@ -8,7 +8,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
 use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
@@ -23,6 +23,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::OneOf(&["on", "copy", "off"]),
     default: "on",
     repeat: Repeat::Once,
+    acts: Acts::AtOnce,
     doc: "Which metadata (onMetaData) players get: on makes it from what the server knows about the \
               stream, copy passes on the publisher's own, off sends none.",
 }];

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::conf::{self, Context, Directive, Repeat, Scope, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Scope, Takes};
 use crate::engine::{Config, Ctx, GopLimits, Module, StreamId};
 use crate::media::{Frame, Role};
 
@@ -16,6 +16,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether the server keeps the frames since the last key frame (the GOP). A new player then begins \
               at once with that key frame, and is behind by its age. When off, a new player waits for the next \
               key frame.",
@@ -26,6 +27,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(0, LARGEST),
         default: "4m",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How many bytes are kept of one stream. A GOP that grows beyond this limit, or one of the two \
               below, is not kept.",
     },
@@ -35,6 +37,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(1, 65_536),
         default: "2048",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How many video and audio frames are kept of one stream.",
     },
     Directive {
@@ -43,6 +46,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "20s",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How many seconds are kept of one stream.",
     },
 ];

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
     Allowance, AppId, Application, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue, Probe,
     Request, RequestKind, Stream, StreamId, TrackState, Verdict,
@@ -26,6 +26,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether streams may be published and played in the application.",
     },
     Directive {
@@ -34,6 +35,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether a player's video begins with a key frame.",
     },
     Directive {
@@ -42,6 +44,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether a player's audio begins only when its video begins. If a stream has had no video for a \
               second, audio does not wait for it.",
     },
@@ -51,6 +54,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether players get the publisher's data messages, such as cue points and texts. For its \
               metadata see meta.",
     },
@@ -60,6 +64,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether players get all tracks of an Enhanced RTMP publisher. When off, they get the default \
               video track and the default audio track only, for players that cannot tell tracks apart.",
     },

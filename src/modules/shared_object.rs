@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{AppId, Change, Config, Ctx, Encoding, Module, RawValue, SessionId, SharedObject};
 
 const DIRECTIVES: &[Directive] = &[Directive {
@@ -16,6 +16,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::Flag,
     default: "off",
     repeat: Repeat::Once,
+    acts: Acts::AtOnce,
     doc: "Whether clients may use RTMP shared objects. They are kept in memory while a client uses them.",
 }];
 

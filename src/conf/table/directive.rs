@@ -66,6 +66,30 @@ pub enum Repeat {
     Many,
 }
 
+/// When a changed directive acts after a reload. What it does not reach keeps the old value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acts {
+    /// At once, for HTTP from the next request on.
+    AtOnce,
+    /// A session keeps the value that it began with.
+    NextSession,
+    /// A stream keeps the value that it began with until it ends.
+    NextPublish,
+    /// The process keeps the value that it began with.
+    Never,
+}
+
+impl fmt::Display for Acts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtOnce => "at once",
+            Self::NextSession => "from the next session on",
+            Self::NextPublish => "from the next publish on",
+            Self::Never => "never; restart the server",
+        })
+    }
+}
+
 /// The arguments of a directive.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
@@ -148,6 +172,8 @@ pub struct Directive {
     pub default: &'static str,
     /// The number of times that it may stand in one block.
     pub repeat: Repeat,
+    /// When it acts after a reload.
+    pub acts: Acts,
     /// Its effect, in a sentence or two.
     pub doc: &'static str,
 }
@@ -305,7 +331,7 @@ pub(in crate::conf) const fn row(
     takes: Takes,
     default: &'static str,
 ) -> Directive {
-    Directive { name, contexts, takes, default, repeat: Repeat::Once, doc: "" }
+    Directive { name, contexts, takes, default, repeat: Repeat::Once, acts: Acts::AtOnce, doc: "" }
 }
 
 /// All directives.

@@ -7,7 +7,7 @@ pub(super) mod suggest;
 mod unsupported;
 
 pub use check::check;
-pub use directive::{Context, Directive, Label, Repeat, Table, Takes};
+pub use directive::{Acts, Context, Directive, Label, Repeat, Table, Takes};
 pub use reference::markdown;
 pub use suggest::nearest;
 pub use unsupported::{MORE, planned};

@@ -32,6 +32,7 @@ fn write_entry(page: &mut String, directive: &Directive) -> std::fmt::Result {
     let default =
         if directive.default.is_empty() { "none".into() } else { format!("`{}`", directive.default) };
     let repeat = if directive.repeat == Repeat::Many { "; may be repeated" } else { "" };
-    writeln!(page, "Default: {default}. In: {}{repeat}.\n", contexts.join(", "))?;
+    let contexts = contexts.join(", ");
+    writeln!(page, "Default: {default}. In: {contexts}{repeat}. After a reload: {}.\n", directive.acts)?;
     writeln!(page, "{}", directive.doc)
 }

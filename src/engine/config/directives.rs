@@ -4,7 +4,7 @@
 //! `policy.rs`, those of memory and connections in `engine/limits`. The `doc` of a row is the reference for users.
 
 use crate::conf::value::Custom;
-use crate::conf::{Context, Directive, Label, Repeat, Takes};
+use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
 use crate::engine::config::listen::{self, Listen};
 use crate::engine::config::{self, ErrorLog};
 use crate::engine::http::hosts;
@@ -21,6 +21,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "1",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Accepted for configurations written for nginx; it has no effect. Millstream always runs as one \
               process.",
     },
@@ -30,6 +31,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::Never,
         doc: "The file that holds the process id; off writes none. The default is /run/millstream.pid for \
               root, and millstream.pid in XDG_RUNTIME_DIR for other users, if that variable is set. The path \
               must be a regular file and not a link, or one of /dev/null, /dev/stdout and /dev/stderr.",
@@ -40,6 +42,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::Never,
         doc: "Whether the server runs in the background. It starts in the foreground and changes when all \
               files and ports are open.",
     },
@@ -49,6 +52,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 1, max: 2, syntax: "name [group]" },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::Never,
         doc: "The user and group that the server runs as after all files and ports have been opened. Only root \
               can change to another user.",
     },
@@ -61,6 +65,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "stderr info",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Where the log is written, and from which level on: to a file, a FIFO, or stderr, /dev/stdout, \
               /dev/stderr, /dev/null. A link is followed only if it leads to one of the last three. Up to \
               eight logs may be given, each with its own level. The environment variable RUST_LOG, if set, \
@@ -74,6 +79,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Events, label: Label::None },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Accepted for configurations written for nginx; it has no effect.",
     },
     Directive {
@@ -82,6 +88,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Rtmp, label: Label::None },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Contains the RTMP servers.",
     },
     Directive {
@@ -90,6 +97,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::RtmpServer, label: Label::None },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "An RTMP server: the addresses it listens on, and its applications.",
     },
     Directive {
@@ -98,6 +106,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: listen::RTMP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "1935",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "The address and port on which RTMP connections are accepted; one of the two is enough.",
     },
     Directive {
@@ -106,6 +115,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Application, label: Label::Name },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "An application is the first part of a stream's URL: `rtmp://HOST/APPLICATION/NAME`. The block \
               contains the settings for its streams.",
     },
@@ -118,6 +128,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "The application for URLs with one part only, `rtmp://HOST/NAME`. If there is no application \
               called NAME, such a URL means the stream NAME of this application. A further part behind NAME is \
               refused.",
@@ -128,6 +139,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(128, 0xff_ffff),
         default: "4096",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "The size in bytes of the RTMP chunks that the server sends.",
     },
     Directive {
@@ -137,6 +149,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(1 << 10, 256 << 20),
         default: "8m",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "The longest message that a publisher may send; a longer one closes its session. Values up to \
               256m are accepted, but an RTMP message never has more than 16 MiB, because its length is a \
               number of 24 bits. A client that does not publish may send messages of 64k.",
@@ -147,6 +160,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(4, 65_599),
         default: "128",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "How many chunk streams a client may use.",
     },
     Directive {
@@ -155,6 +169,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(4096, 0x7fff_ffff),
         default: "5000000",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "The acknowledgement window in bytes: each client is asked to acknowledge what it has received \
               each time it has received this much.",
     },
@@ -164,6 +179,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "A client is closed if data has been waiting for it for this time and it has received none of it.",
     },
     Directive {
@@ -172,6 +188,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "60s",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "A client that has sent nothing for this time is sent a ping.",
     },
     Directive {
@@ -180,6 +197,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "30s",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "A client that does not answer a ping within this time is closed.",
     },
     Directive {
@@ -188,6 +206,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(16, 65_536),
         default: "256",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "How many messages may wait for a slow player before frames are dropped for it.",
     },
     Directive {
@@ -196,6 +215,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 65_536),
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "With buffer: frames are sent as soon as this many messages wait for a player, even if the time \
               of buffer is not over. 0 means an eighth of out_queue.",
     },
@@ -205,6 +225,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "Whether a client that has sent nothing for the time of ping is closed at once, without a ping.",
     },
     Directive {
@@ -213,6 +234,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "Whether an extended timestamp (more than 24 bits) is repeated in every chunk of a message that \
               the server sends, as the specification demands. Some old players want it once only.",
     },
@@ -222,6 +244,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::NextSession,
         doc: "Whether clients may repeat extended timestamps in every chunk of a message. When on, the server \
               finds out which clients do; when off, it expects that none does.",
     },
@@ -231,6 +254,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Http, label: Label::None },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Contains the HTTP servers.",
     },
     Directive {
@@ -239,6 +263,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::HttpServer, label: Label::None },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "An HTTP server: the addresses it listens on, and its locations.",
     },
     Directive {
@@ -247,6 +272,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: listen::HTTP_SYNTAX, parse: |args| Custom::of(Listen::parse(args)) },
         default: "80",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "The address and port on which HTTP connections are accepted; one of the two is enough. Several \
               servers may share an address: the request's host name selects one of them (server_name). \
               Requests for any other host name go to the server marked default_server, or else to the first \
@@ -258,6 +284,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "name ...", parse: |args| Custom::of(hosts::parse_names(args)) },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "The host names of this server, where several servers share an address: `example.com`, \
               `*.example.com`, `.example.com` for both, `www.example.*`, or a regular expression after `~`. If \
               several match, the kind that comes first in this list wins.",
@@ -268,6 +295,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "time [told]", parse: |args| Custom::of(KeepAlive::parse(args)) },
         default: "75s",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How long a connection stays open after a response to wait for the next request; 0 closes it \
               after each response. The second time, if given, is the one that clients are told in the header \
               Keep-Alive.",
@@ -278,6 +306,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "60s",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "A client is closed if a response is waiting for it and it has received nothing for this time; 0 \
               means no limit.",
     },
@@ -287,6 +316,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Size(0, u64::MAX),
         default: "1k",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The lowest average rate, in bytes per second, at which a client must receive a response. The \
               whole response must be sent within send_timeout plus the time that its length takes at this \
               rate. 0 means no limit.",
@@ -297,6 +327,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether requests for files that do not exist (404) are logged. Each path is logged once a minute \
               at most.",
     },
@@ -312,6 +343,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Settings for the requests whose path matches: exactly this path after `=`; all paths with this \
               prefix, of which the longest wins; or all paths that match a regular expression after `~` (`~*` \
               ignores case). The first regular expression that matches wins over the longest prefix, unless \

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::conf::value::{Custom, or_never};
-use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes, value};
 use crate::rtmp::chunk::Mux;
 
 /// The rows of the table.
@@ -19,6 +19,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         },
         default: "replace_idle 5s",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "What happens if a second publisher uses the name of a live stream: it is refused (refuse), takes \
               the place of the first one (replace), or takes it only if the first one has sent nothing for the \
               given time (replace_idle). When a publisher is replaced, players, recordings and HLS continue.",
@@ -29,6 +30,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How long a stream waits for its publisher after the connection was lost. If somebody publishes \
               the name again within this time, players, recordings and HLS continue; otherwise the stream \
               ends.",
@@ -39,6 +41,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "A publisher that sends neither audio nor video for this time is closed.",
     },
     Directive {
@@ -47,6 +50,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether players are told when a stream begins and ends, with NetStream.Play.PublishNotify and \
               UnpublishNotify.",
     },
@@ -56,6 +60,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether players get NetStream.Play.Start and Stop each time the stream begins and ends, and not \
               only once when they start to play.",
     },
@@ -65,6 +70,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether players may wait for a stream that nobody publishes. When off, such a play is refused \
               with NetStream.Play.StreamNotFound, and players are closed when their stream ends.",
     },
@@ -74,6 +80,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::NextPublish,
         doc: "Whether audio and video are sent to players on the same chunk stream. With wait_key on, audio \
               then begins together with the first key frame.",
     },
@@ -83,6 +90,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How long frames may wait so that several are sent to a player together; out_cork limits their \
               number. This needs fewer system calls and adds latency.",
     },
@@ -92,6 +100,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Time,
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The same as buffer, under the name that SRS has for it (SRS uses 350ms). If both are given, the \
               longer time is used.",
     },

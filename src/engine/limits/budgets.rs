@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use crate::conf::value::{self, Custom};
-use crate::conf::{Context, Directive, Repeat, Scope, Takes};
+use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes};
 use crate::engine::session::Session;
 use crate::media::Meter;
 
@@ -20,6 +20,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Memory for all incomplete messages and requests of all clients. When it is used up, clients are \
               closed: those that do not publish first, beginning with the longest incomplete message, and \
               publishers last. auto is a sixteenth of the memory of the machine or of the server's control \
@@ -31,6 +32,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: SIZE_OR_AUTO,
         default: "auto",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Memory for all frames that are cached or wait for players, and for all responses that wait for \
               clients. When it is used up, GOP caches are emptied, the largest first; then frames that wait \
               for slow players are dropped; then the clients for which most data is waiting are closed. auto \

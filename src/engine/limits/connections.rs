@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::conf::{Context, Directive, Repeat, Scope, Takes, value};
+use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes, value};
 use crate::engine::config::listener::Protocol;
 
 /// The rows of the table.
@@ -17,6 +17,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 0xffff_ffff),
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The maximum number of connections: of all at the top level, of all RTMP or HTTP connections in \
               rtmp and http, of one RTMP server, or of the clients of one application. The limits of outer \
               blocks apply as well. 0 means no limit. Further connections are closed at once; an HTTP client \
@@ -28,6 +29,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Number(0, 0xffff_ffff),
         default: "0",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The maximum number of connections from one IP address (from one network of 64 bits with IPv6): \
               of all kinds, of RTMP, or of HTTP. Clients behind a proxy all have the address of the proxy. \
               Loopback addresses have no limit.",

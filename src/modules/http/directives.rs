@@ -1,7 +1,7 @@
 //! The module's directives.
 
 use crate::conf::value::Custom;
-use crate::conf::{Context, Directive, Label, Repeat, Takes};
+use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
 
 use super::access;
 use super::access_log::{LogFormat, LogPath};
@@ -22,6 +22,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The folder from which files are served: the path of the URL is added to it. Symbolic links and \
               hidden files in it are not served. It may contain variables after a fixed folder, as in \
               `/srv/$host`.",
@@ -32,6 +33,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Path,
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The folder that takes the place of the location's path: the rest of the URL's path is added to \
               it. In a location with a regular expression it is the path of the file itself and may contain \
               the groups `$1`, `$2` and so on.",
@@ -42,6 +44,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 1, max: 16, syntax: "file ..." },
         default: "index.html",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The file that is sent for a folder: the first one of these that exists.",
     },
     Directive {
@@ -50,6 +53,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether a folder without an index file is listed, with up to 4096 of the files and folders in it \
               that are served. Files in memory are not listed.",
     },
@@ -59,6 +63,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "on",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether a folder listing shows sizes in bytes, or rounded to K, M and G.",
     },
     Directive {
@@ -67,6 +72,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Flag,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Whether a folder listing shows times in the machine's time zone, or in UTC.",
     },
     Directive {
@@ -75,6 +81,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::OneOf(&["html", "json"]),
         default: "html",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The format of a folder listing.",
     },
     Directive {
@@ -83,6 +90,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Free(Label::None),
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Media types and their file extensions, as in `video/mp2t ts;`. They replace the built-in table. \
               If `include mime.types;` finds no such file, the built-in table is used, which has nginx's \
               types.",
@@ -93,6 +101,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Text,
         default: "text/plain",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The media type of files whose extension is not known.",
     },
     Directive {
@@ -104,6 +113,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Adds a header to responses with status 200, 201, 204, 206, 301 to 304, 307 or 308, and with \
               `always` to all. It replaces the server's own header of the same name. Blocks without any \
               add_header inherit those of the outer block. The value may contain variables; a header with an \
@@ -119,6 +129,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Sets Expires and Cache-Control in the same responses: a time from now or (modified) from the \
               last change of the file, a time of day in UTC (@), as late as possible (max), or no caching (a \
               negative time, or epoch). off leaves the server's own: no-cache for playlists, one minute for \
@@ -133,6 +144,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Sends a response at once: a status, a status with a text, or a redirect to a URL with 301, 302, \
               303, 307 or 308 (302 if no code is given). 444 closes the connection. In a server block it \
               applies to all requests. Text and URL may contain variables.",
@@ -143,6 +155,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Free(Label::Any { syntax: "($request_method = METHOD)" }),
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Settings for requests with a certain method, compared with `=`, `!=`, `~`, `~*`, `!~` or `!~*`. \
               The block may contain add_header, which replaces the outer ones, and return. Other conditions \
               are an error.",
@@ -156,6 +169,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Sends the first of these files that exists; a name that ends with a slash is a folder. If none \
               exists, the request continues with the last argument: another path, a location, or a status. \
               `$uri` is the path of the request.",
@@ -169,6 +183,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "What is sent in place of an error: the response of another path or location, or a redirect to a \
               URL. The status is that of the error, the one given after `=`, or, with `=` alone, that of the \
               new response. If that fails as well, the server's own error page is sent.",
@@ -179,6 +194,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Words { min: 0, max: 0, syntax: "nothing" },
         default: "",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "Clients get 404 in this location; only error_page and try_files can use it.",
     },
     Directive {
@@ -187,6 +203,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Allows access from an address or a network, such as `192.168.0.0/16` or `2001:db8::/32`. The \
               first allow or deny that matches decides; if none matches, access is allowed. Blocks that have \
               neither inherit those of the outer block.",
@@ -197,6 +214,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: NETWORK,
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "Denies access from an address or a network, with status 403.",
     },
     Directive {
@@ -205,6 +223,7 @@ pub const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
         default: "off",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "A file to which a line is written for each request, within a second after the response was sent. \
               If the file is moved away, a new one is made. FIFOs and links are treated as in error_log. The \
               parameters buffer= and flush= of nginx are accepted and have no effect.",
@@ -218,6 +237,7 @@ pub const DIRECTIVES: &[Directive] = &[
         },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::AtOnce,
         doc: "The format of the lines of an access log. `combined`, which is nginx's own, is built in.",
     },
 ];

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::value::Custom;
-use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
     Config, Ctx, Gate, Module, Request, RequestKind, StreamId, StreamName, TimerId, Verdict,
 };
@@ -33,6 +33,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "bitrate|off", parse: |args| Custom::of(parse_bitrate(args)) },
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The highest bit rate of a publisher, audio and video together, written as in encoders: 2500k is \
               2 500 000 bits per second. The average over ten seconds of media is compared.",
     },
@@ -42,6 +43,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::TimeOrOff,
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "How long a client may publish at a time. It may publish again afterwards.",
     },
     Directive {
@@ -50,6 +52,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "WIDTHxHEIGHT|off", parse: |args| Custom::of(parse_resolution(args)) },
         default: "off",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The largest video size that may be published, in either orientation: 1920x1080 allows 1080x1920, \
               too. The size is read from the codec headers of H.264, H.265, AV1, VP8 and VP9; codecs whose \
               size cannot be read are refused.",
@@ -60,6 +63,7 @@ const DIRECTIVES: &[Directive] = &[
         takes: Takes::Custom { syntax: "all|codec ...", parse: |args| Custom::of(parse_codecs(args)) },
         default: "all",
         repeat: Repeat::Once,
+        acts: Acts::AtOnce,
         doc: "The codecs that may be published. Video: h264, h265 (or hevc), vvc, av1, vp8, vp9, h263, screen, vp6. \
               Audio: aac, mp3, opus, flac, ac3, eac3, speex, nellymoser, g711, adpcm, pcm.",
     },

@@ -10,7 +10,7 @@ mod list;
 
 use std::rc::Rc;
 
-use crate::conf::{self, Context, Directive, Repeat, Takes};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{Answer, Application, Config, Ctx, HttpReply, HttpRequest, Location, Module, Playlists};
 use crate::http::{Method, path};
 
@@ -24,6 +24,7 @@ const DIRECTIVES: &[Directive] = &[Directive {
     takes: Takes::Flag,
     default: "off",
     repeat: Repeat::Once,
+    acts: Acts::AtOnce,
     doc: "Shows a web page at the location's path. It lists the live streams of all applications, plays \
               them, and shows how to publish. The same information for scripts is in `streams.json` below that \
               path.",

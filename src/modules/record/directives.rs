@@ -3,11 +3,12 @@
 use super::interval::{self, Interval};
 use super::settings;
 use crate::conf::value::Custom;
-use crate::conf::{Context, Directive, Label, Repeat, Takes};
+use crate::conf::{Acts, Context, Directive, Label, Repeat, Takes};
 
-/// A row that may stand everywhere.
+/// A row that may stand everywhere. It acts at the next publish, as a recording keeps the settings it began with.
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
-    Directive { name, contexts: Context::RECORDERS, takes, default, repeat: Repeat::Once, doc }
+    let (contexts, repeat, acts) = (Context::RECORDERS, Repeat::Once, Acts::NextPublish);
+    Directive { name, contexts, takes, default, repeat, acts, doc }
 }
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -71,22 +72,28 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         "How long a file is: the next one begins at the first key frame after this time. With aligned, files \
          end when the local time is a multiple of it, for example at full hours.",
     ),
-    row(
-        "record_keep",
-        Takes::Custom { syntax: "time|off", parse: |args| Custom::of(settings::parse_keep(args)) },
-        "off",
-        "How long recordings are kept after their end. Older ones are removed, also those of streams that are \
-         no longer published. Only files that this recorder has made are removed: they are in record_path, \
-         have a name that it gives, and name their stream and recorder in the metadata. A file that is being \
-         written is never removed. off keeps all.",
-    ),
-    row(
-        "record_min_free",
-        Takes::Size(0, u64::MAX),
-        "0",
-        "How much space must be free on the disk of record_path. While less is free, the oldest finished \
-         recordings of the recorder are removed, by the same rules as with record_keep. 0 removes nothing.",
-    ),
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
+            "record_keep",
+            Takes::Custom { syntax: "time|off", parse: |args| Custom::of(settings::parse_keep(args)) },
+            "off",
+            "How long recordings are kept after their end. Older ones are removed, also those of streams that are \
+             no longer published. Only files that this recorder has made are removed: they are in record_path, \
+             have a name that it gives, and name their stream and recorder in the metadata. A file that is being \
+             written is never removed. off keeps all.",
+        )
+    },
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
+            "record_min_free",
+            Takes::Size(0, u64::MAX),
+            "0",
+            "How much space must be free on the disk of record_path. While less is free, the oldest finished \
+             recordings of the recorder are removed, by the same rules as with record_keep. 0 removes nothing.",
+        )
+    },
     row(
         "record_notify",
         Takes::Flag,
@@ -100,6 +107,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         takes: Takes::Block { opens: Context::Recorder, label: Label::Name },
         default: "",
         repeat: Repeat::Many,
+        acts: Acts::NextPublish,
         doc: "An additional recording of each stream in the application. Settings that are not given in the \
               block are those of the application.",
     },

@@ -1,14 +1,16 @@
 //! The module's directives: nginx-rtmp's names, units and defaults, and a few of our own.
 
 use crate::conf::value::Custom;
-use crate::conf::{Context, Directive, Repeat, Takes};
+use crate::conf::{Acts, Context, Directive, Repeat, Takes};
 
 use crate::modules::hls::settings::variant::{self, Variant};
 use crate::modules::hls::settings::{self, Ending};
 
-/// A directive of the usual contexts, given once.
+/// A directive of the usual contexts, given once. It acts at the next publish, as an output keeps the settings it began
+/// with.
 const fn row(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Directive {
-    Directive { name, contexts: Context::APPLICATIONS, takes, default, repeat: Repeat::Once, doc }
+    let (contexts, repeat, acts) = (Context::APPLICATIONS, Repeat::Once, Acts::NextPublish);
+    Directive { name, contexts, takes, default, repeat, acts, doc }
 }
 
 pub const DIRECTIVES: &[Directive] = &[
@@ -162,6 +164,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     Directive {
         contexts: &[Context::Rtmp],
+        acts: Acts::AtOnce,
         ..row(
             "hls_memory_size",
             Takes::Size(settings::SMALLEST_MEMORY, u64::MAX),
