@@ -1,7 +1,7 @@
 //! Errors of a configuration: one, all of them in the order of the file, and a collector.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::syntax::node::Node;
 use super::syntax::place::Place;
@@ -32,7 +32,7 @@ impl Error {
     }
 
     /// An error about a line of a file; line 0 is the file as a whole.
-    pub(super) fn in_line(file: &Rc<str>, line: u32, message: impl Into<String>) -> Self {
+    pub(super) fn in_line(file: &Arc<str>, line: u32, message: impl Into<String>) -> Self {
         Self::in_place(Place::in_line(file, line), message)
     }
 }

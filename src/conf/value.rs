@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The value of a directive. The check parses it from the arguments, once, and keeps it beside them.
@@ -22,14 +22,15 @@ pub enum Value {
     Custom(Custom),
 }
 
-/// A value of a type that only the directive's owner knows. Who reads it says the type.
+/// A value of a type that only the directive's owner knows. Who reads it says the type. It may go to another thread, as a
+/// reload reads files on one.
 #[derive(Clone)]
-pub struct Custom(Rc<dyn Any>);
+pub struct Custom(Arc<dyn Any + Send + Sync>);
 
 impl Custom {
     /// Keeps the result of an owner's parser.
-    pub fn of<T: Any>(made: Result<T, String>) -> Result<Self, String> {
-        made.map(|value| Self(Rc::new(value)))
+    pub fn of<T: Any + Send + Sync>(made: Result<T, String>) -> Result<Self, String> {
+        made.map(|value| Self(Arc::new(value)))
     }
 
     /// The value, if it is of that type.

@@ -1,7 +1,7 @@
 //! A directive as it was written.
 
 use std::collections::HashSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::place::Place;
 use crate::conf::value::Value;
@@ -16,7 +16,7 @@ pub struct Node {
     /// The directives in its braces, if it has them.
     pub children: Option<Vec<Node>>,
     /// The file it stands in.
-    pub file: Rc<str>,
+    pub file: Arc<str>,
     /// Its line, from 1.
     pub line: u32,
     /// The line of its last argument.
@@ -41,7 +41,7 @@ impl Node {
 impl Place {
     /// The place of a directive; of the root of a tree, the file as a whole.
     pub fn of(node: &Node) -> Self {
-        Self { file: Rc::clone(&node.file), line: node.line, position: node.position }
+        Self { file: Arc::clone(&node.file), line: node.line, position: node.position }
     }
 
     /// "line 7" for a reader of the same file, else "file:line".

@@ -1,12 +1,12 @@
 //! Places in a configuration.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A line of a file, shown as "file:line", and the position of its directive among all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    pub(in crate::conf) file: Rc<str>,
+    pub(in crate::conf) file: Arc<str>,
     /// From 1; 0 is the file as a whole.
     pub(in crate::conf) line: u32,
     pub(in crate::conf) position: u32,
@@ -19,8 +19,8 @@ impl Place {
     }
 
     /// A line of a file, before all directives.
-    pub(in crate::conf) fn in_line(file: &Rc<str>, line: u32) -> Self {
-        Self { file: Rc::clone(file), line, position: 0 }
+    pub(in crate::conf) fn in_line(file: &Arc<str>, line: u32) -> Self {
+        Self { file: Arc::clone(file), line, position: 0 }
     }
 
     /// The key by which findings and errors are sorted.

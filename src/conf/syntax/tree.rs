@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::lexer::{Lexer, Token};
 use super::node::Node;
@@ -31,7 +31,7 @@ const OPTIONAL: [&str; 6] =
 #[derive(Debug)]
 pub struct Tree {
     root: Node,
-    files: Vec<(Rc<str>, String)>,
+    files: Vec<(Arc<str>, String)>,
     /// One for each `include` in the tree whose file cannot be read.
     unread: Vec<Error>,
     /// Directives that have been read.
@@ -42,7 +42,7 @@ impl Tree {
     /// Reads a file and what it includes. Paths of includes are relative to the folder of the file.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let mut parser = Parser::new(path.parent().unwrap_or(Path::new("")).to_owned());
-        let name: Rc<str> = path.to_string_lossy().into();
+        let name: Arc<str> = path.to_string_lossy().into();
         let whole = |message: String| Error::in_line(&name, 0, message);
         let text = read(path).map_err(whole)?;
         let children = parser.parse(&name, text, 0)?;
@@ -52,7 +52,7 @@ impl Tree {
     /// Reads a text that is no file.
     pub fn from_text(name: &str, text: &str) -> Result<Self, Error> {
         let mut parser = Parser::new(PathBuf::new());
-        let name: Rc<str> = name.into();
+        let name: Arc<str> = name.into();
         let children = parser.parse(&name, text.to_owned(), 0)?;
         Ok(parser.finish(name, children))
     }
@@ -62,7 +62,7 @@ impl Tree {
         let mut parser = Parser { nodes: self.nodes, ..Parser::new(PathBuf::new()) };
         // nginx takes the last directive without its semicolon, too. It may be followed by a comment.
         let terminator = if text.trim_end().ends_with([';', '}']) { "" } else { "\n;" };
-        let added = parser.parse(&Rc::from("-g"), format!("{text}{terminator}"), 0)?;
+        let added = parser.parse(&Arc::from("-g"), format!("{text}{terminator}"), 0)?;
         self.nodes = parser.nodes;
         let children = self.root.children.get_or_insert_default();
         children.retain(|old| !added.iter().any(|new| new.name == old.name && old.children.is_none()));
@@ -77,7 +77,7 @@ impl Tree {
     }
 
     /// The files that were read, in order: names and texts.
-    pub fn files(&self) -> &[(Rc<str>, String)] {
+    pub fn files(&self) -> &[(Arc<str>, String)] {
         &self.files
     }
 
@@ -112,7 +112,7 @@ fn read(path: &Path) -> Result<String, String> {
 
 struct Parser {
     folder: PathBuf,
-    files: Vec<(Rc<str>, String)>,
+    files: Vec<(Arc<str>, String)>,
     nodes: u32,
     includes: usize,
     unread: Vec<Error>,
@@ -123,7 +123,7 @@ impl Parser {
         Self { folder, files: Vec::new(), nodes: 0, includes: 0, unread: Vec::new() }
     }
 
-    fn finish(self, file: Rc<str>, children: Vec<Node>) -> Tree {
+    fn finish(self, file: Arc<str>, children: Vec<Node>) -> Tree {
         let root = Node {
             name: String::new(),
             args: Vec::new(),
@@ -139,13 +139,13 @@ impl Parser {
     }
 
     /// Parses one file that stands `depth` blocks deep.
-    fn parse(&mut self, file: &Rc<str>, text: String, depth: usize) -> Result<Vec<Node>, Error> {
+    fn parse(&mut self, file: &Arc<str>, text: String, depth: usize) -> Result<Vec<Node>, Error> {
         if self.files.len() >= MAX_FILES {
             return Err(Error::in_line(file, 0, format!("more than {MAX_FILES} files")));
         }
         let mut lexer = Lexer::new(&text);
         let nodes = self.block(&mut lexer, file, None, depth)?;
-        self.files.push((Rc::clone(file), text));
+        self.files.push((Arc::clone(file), text));
         Ok(nodes)
     }
 
@@ -154,7 +154,7 @@ impl Parser {
     fn block(
         &mut self,
         lexer: &mut Lexer<'_>,
-        file: &Rc<str>,
+        file: &Arc<str>,
         opened: Option<u32>,
         depth: usize,
     ) -> Result<Vec<Node>, Error> {
@@ -200,7 +200,7 @@ impl Parser {
     fn directive(
         &mut self,
         lexer: &mut Lexer<'_>,
-        file: &Rc<str>,
+        file: &Arc<str>,
         (name, line): (String, u32),
         depth: usize,
     ) -> Result<Node, Error> {
@@ -208,7 +208,7 @@ impl Parser {
             name,
             args: Vec::new(),
             children: None,
-            file: Rc::clone(file),
+            file: Arc::clone(file),
             line,
             last_line: line,
             value: None,
@@ -251,7 +251,7 @@ impl Parser {
         self.includes += 1;
         let mut nodes = Vec::new();
         for path in self.included_files(node, pattern)? {
-            let name: Rc<str> = path.to_string_lossy().into();
+            let name: Arc<str> = path.to_string_lossy().into();
             match read(&path) {
                 Ok(text) => nodes.extend(self.parse(&name, text, depth)?),
                 Err(why) => {

@@ -1,9 +1,10 @@
 //! `listen`: its arguments, and the addresses that they mean.
 //!
-//! A host name is looked up when the configuration is read; it may mean several addresses. Which servers may share an
-//! address is decided in `config/mod.rs`, and no socket is opened here.
+//! A host name is looked up when the configuration is read for the first time; it may mean several addresses. Which
+//! servers may share an address is decided in `config/mod.rs`, and no socket is opened here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, OnceLock};
 
 use crate::conf::MORE;
 
@@ -33,6 +34,9 @@ pub(in crate::engine) struct Listen {
     /// An address, a name, or "*" for every IPv4 address.
     host: String,
     port: Option<u16>,
+    /// The addresses of the host, looked up once. Clones share them: a configuration is read again by the loop, which
+    /// must not wait for a resolver.
+    found: Arc<OnceLock<Result<Vec<SocketAddr>, String>>>,
 }
 
 impl Listen {
@@ -43,7 +47,7 @@ impl Listen {
             return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
         }
         let (host, port) = split_address(address)?;
-        Ok(Self { host: host.to_owned(), port })
+        Ok(Self { host: host.to_owned(), port, found: Arc::default() })
     }
 
     pub(in crate::engine) fn port(&self, default_port: u16) -> u16 {
@@ -52,16 +56,22 @@ impl Listen {
 
     /// All addresses of the host: a name may have several.
     pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<SocketAddr>, String> {
-        let (host, port) = (self.host.as_str(), self.port(default_port));
-        if host == "*" {
-            return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)]);
-        }
-        let found = (host, port).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
-        let mut addresses: Vec<_> = found.collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
+        let mut addresses = self.found.get_or_init(|| look_up(&self.host)).clone()?;
+        addresses.iter_mut().for_each(|address| address.set_port(self.port(default_port)));
+        Ok(addresses)
     }
+}
+
+/// The addresses of a host, with port 0; "*" is every IPv4 address.
+fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
+    if host == "*" {
+        return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)]);
+    }
+    let found = (host, 0).to_socket_addrs().map_err(|error| format!("host \"{host}\": {error}"))?;
+    let mut addresses: Vec<_> = found.collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
 }
 
 fn check_option(option: &str) -> Result<(), String> {
