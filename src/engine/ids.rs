@@ -1,7 +1,7 @@
 //! Ids of sessions, streams, message streams, applications and locations.
 //!
 //! Sessions and streams are known by a slot and a serial, so a late id finds nothing instead of the slot's next owner.
-//! Applications and locations are positions in the configuration, which does not change while the server runs.
+//! An application keeps its id over a reload; the locations of each configuration have new ids.
 
 use std::fmt;
 
@@ -58,10 +58,10 @@ pub struct Endpoint {
     pub msid: u32,
 }
 
-/// An RTMP application: a position in [`Config::applications`](super::Config::applications).
+/// An RTMP application: a slot, which it keeps over a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId(pub usize);
 
-/// An HTTP location: a position in [`Config::locations`](super::Config::locations).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// An HTTP location of one configuration. Those of a configuration follow each other, and no later one has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocationId(pub usize);

@@ -10,6 +10,7 @@ use crate::engine::request::Gate;
 use crate::engine::request::Reply;
 use crate::engine::request::Verdict;
 use crate::rtmp::Control;
+use std::any::Any;
 use std::rc::Rc;
 
 use crate::conf::{self, Directive};
@@ -23,6 +24,7 @@ use crate::engine::ctx::Ctx;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
+use crate::engine::ids::LocationId;
 use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
@@ -35,7 +37,7 @@ use crate::engine::request::Request;
 ///
 /// Hooks for begin and end come in pairs, also for a module that has panicked in the first, and whatever has panicked
 /// between them.
-pub trait Module {
+pub trait Module: Any {
     /// The module's name: that of its file, and the prefix of its directives where they have one.
     fn name(&self) -> &'static str;
 
@@ -56,6 +58,16 @@ pub trait Module {
     fn open(&mut self) -> Result<(), conf::Errors> {
         Ok(())
     }
+
+    /// Takes the settings of `next`, a module of the same type for another configuration. What runs goes on; how soon
+    /// a changed directive acts on it is in the directive's row.
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>);
+
+    /// An application is gone, and nothing uses it any more: its settings may be freed.
+    fn release_app(&mut self, _cx: &mut Ctx, _app: AppId) {}
+
+    /// No request is left for the configuration whose first location is `first`: its settings may be freed.
+    fn release_locations(&mut self, _cx: &mut Ctx, _first: LocationId) {}
 
     /// The server begins to serve. Before, a module touches nothing else on the disk.
     fn on_start(&mut self, _cx: &mut Ctx) {}

@@ -4,12 +4,15 @@
 //! They stand among the stream's warnings, for the page. Those that no other line has are in the log, too, once for
 //! each publisher. The module has no directives; it goes by those of HLS and of the GOP cache.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Application, Config, Ctx, KeyFrames, Module, Served, Stream, StreamId, Warning};
+use crate::engine::{
+    AppId, Application, ByApp, Config, Ctx, KeyFrames, Module, Served, Stream, StreamId, Warning,
+};
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Role, ts};
 
@@ -27,7 +30,7 @@ const FRAGMENTS_BEHIND: u32 = 3;
 
 #[derive(Debug, Default)]
 pub struct Advice {
-    apps: Vec<App>,
+    apps: ByApp<App>,
     streams: HashMap<StreamId, PublisherState>,
 }
 
@@ -68,16 +71,26 @@ impl Module for Advice {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|app| App::of(config, app)).collect();
+        self.apps = config.applications.iter().map(|app| (app.id, App::of(config, app))).collect();
         Ok(())
     }
 
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+        for stream in cx.streams.iter_mut().filter(|stream| stream.is_live()) {
+            self.judge_url(stream);
+        }
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
+    }
+
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
-        let Some(stream) = cx.streams.get_mut(id) else { return };
-        let hls = self.apps.get(stream.app.0).and_then(|app| app.hls.as_ref());
-        let unserved = hls.filter(|hls| hls.served == Served::Nowhere);
-        let text = unserved.map(|hls| format!("HLS has no URL: no location serves {}", hls.path));
-        stream.warnings.set(Warning::HlsUnserved, text);
+        if let Some(stream) = cx.streams.get_mut(id) {
+            self.judge_url(stream);
+        }
     }
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, id: StreamId) {
@@ -91,7 +104,7 @@ impl Module for Advice {
         if !is_news && stream.key_frames.missing_for() < MISSED {
             return;
         }
-        let Some(app) = self.apps.get(stream.app.0) else { return };
+        let Some(app) = self.apps.get(stream.app) else { return };
         let state = self.streams.entry(id).or_default();
         if state.publisher_since != stream.publisher_since {
             *state = PublisherState { publisher_since: stream.publisher_since, ..PublisherState::default() };
@@ -103,6 +116,16 @@ impl Module for Advice {
         if frame.kind == Kind::Video {
             state.judge_key_frames(app, stream, frame.is_video_key());
         }
+    }
+}
+
+impl Advice {
+    /// Warns of HLS that no location serves.
+    fn judge_url(&self, stream: &mut Stream) {
+        let hls = self.apps.get(stream.app).and_then(|app| app.hls.as_ref());
+        let unserved = hls.filter(|hls| hls.served == Served::Nowhere);
+        let text = unserved.map(|hls| format!("HLS has no URL: no location serves {}", hls.path));
+        stream.warnings.set(Warning::HlsUnserved, text);
     }
 }
 

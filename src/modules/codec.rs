@@ -3,13 +3,14 @@
 //! Others read the facts and headers this module keeps in each stream. Nothing it cannot read is an
 //! error: the frames go through as they are, and the log says once what was not understood.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
-use crate::engine::{Config, Ctx, Module, Stream, StreamFacts, StreamId};
+use crate::conf::{self, Acts, Context, Directive, Repeat, Scope, Takes};
+use crate::engine::{AppId, ByApp, Config, Ctx, Module, Stream, StreamFacts, StreamId};
 use crate::media::aac::{self, AudioConfig};
 use crate::media::amf::{Object, Value, amf0};
 use crate::media::flac::StreamInfo;
@@ -36,9 +37,19 @@ enum Meta {
     Withheld,
 }
 
+impl Meta {
+    fn read(scope: &Scope<'_>) -> Self {
+        match scope.text("meta").as_str() {
+            "copy" => Self::Copied,
+            "off" => Self::Withheld,
+            _ => Self::Rebuilt,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct CodecFacts {
-    apps: Vec<Meta>,
+    apps: ByApp<Meta>,
     logged: HashMap<StreamId, LoggedWarnings>,
 }
 
@@ -79,14 +90,25 @@ impl Module for CodecFacts {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        let meta =
-            config.applications.iter().map(|application| match application.scope.text("meta").as_str() {
-                "copy" => Meta::Copied,
-                "off" => Meta::Withheld,
-                _ => Meta::Rebuilt,
-            });
-        self.apps = meta.collect();
+        self.apps = config.applications.iter().map(|app| (app.id, Meta::read(&app.scope))).collect();
         Ok(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        for stream in cx.streams.iter_mut() {
+            let metas = (self.apps.get(stream.app), next.apps.get(stream.app));
+            if let (before, Some(now)) = metas
+                && before != Some(now)
+            {
+                change_metadata(stream, *now);
+            }
+        }
+        self.apps.adopt(next.apps);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
     }
 
     fn on_stream_end(&mut self, _cx: &mut Ctx, stream: StreamId) {
@@ -95,7 +117,7 @@ impl Module for CodecFacts {
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
         let Some(stream) = cx.streams.get_mut(id) else { return };
-        let Some(meta) = self.apps.get(stream.app.0).copied() else { return };
+        let Some(meta) = self.apps.get(stream.app).copied() else { return };
         let learnt = match (frame.kind, frame.role) {
             (Kind::Video | Kind::Audio, Role::Header) => learn_header(stream, frame),
             (Kind::Video, Role::Key) if stream.facts.video_codec == Codec::None => {
@@ -154,6 +176,18 @@ impl CodecFacts {
         }
         Ok(news)
     }
+}
+
+/// Changes the metadata that later players of a stream get. The publisher's own is not there before it sends it again.
+fn change_metadata(stream: &mut Stream, meta: Meta) {
+    match meta {
+        Meta::Rebuilt if stream.is_live() => {
+            stream.headers.metadata = Some(stream.stamped(rebuilt(&stream.facts, 0)));
+        }
+        Meta::Rebuilt | Meta::Copied => {}
+        Meta::Withheld => stream.headers.metadata = None,
+    }
+    stream.gop.drop_opening();
 }
 
 /// Explains, for the log, why players miss a frame; no error if they do not miss it.

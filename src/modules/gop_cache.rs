@@ -3,10 +3,11 @@
 //! Others read [`Stream::gop`](crate::engine::Stream). A stream without video is never kept: its sound
 //! begins anywhere, and nothing would ever end the group.
 
+use std::any::Any;
 use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Scope, Takes};
-use crate::engine::{Config, Ctx, GopLimits, Module, StreamId};
+use crate::engine::{AppId, ByApp, Config, Ctx, GopLimits, Module, StreamId};
 use crate::media::{Frame, Role};
 
 const DIRECTIVES: &[Directive] = &[
@@ -57,7 +58,7 @@ const LARGEST: u64 = 64 << 20;
 #[derive(Debug, Default)]
 pub struct GopCache {
     /// By application; `None` where it is off.
-    apps: Vec<Option<GopLimits>>,
+    apps: ByApp<Option<GopLimits>>,
 }
 
 impl Module for GopCache {
@@ -74,19 +75,38 @@ impl Module for GopCache {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(|application| limits(&application.scope)).collect();
+        self.apps = config.applications.iter().map(|app| (app.id, limits(&app.scope))).collect();
         Ok(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+        for stream in cx.streams.iter_mut().filter(|stream| self.limits(stream.app).is_none()) {
+            stream.gop.clear();
+        }
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
     }
 
     fn on_frame(&mut self, cx: &mut Ctx, stream: StreamId, frame: &Rc<Frame>) {
         let Some(stream) = cx.streams.get_mut(stream) else { return };
-        let Some(Some(limits)) = self.apps.get(stream.app.0) else { return };
+        let Some(limits) = self.limits(stream.app) else { return };
         // Players get the latest metadata first in any case.
         if frame.role == Role::Empty || frame.is_metadata() {
             stream.gop.drop_opening();
         } else {
-            stream.gop.push(frame, &stream.headers, *limits);
+            stream.gop.push(frame, &stream.headers, limits);
         }
+    }
+}
+
+impl GopCache {
+    /// The limits of an application; none where the cache is off.
+    fn limits(&self, app: AppId) -> Option<GopLimits> {
+        self.apps.get(app).copied().flatten()
     }
 }
 

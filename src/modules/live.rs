@@ -6,6 +6,7 @@
 //! loses disposable frames first, then its picture up to the next key frame, then its sound; the publisher
 //! and the others notice nothing.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Allowance, AppId, Application, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue, Probe,
-    Request, RequestKind, Stream, StreamId, TrackState, Verdict,
+    Allowance, AppId, Application, ByApp, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue,
+    Probe, Request, RequestKind, Stream, StreamId, TrackState, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -75,7 +76,7 @@ const PICTURE_DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub struct Live {
-    apps: Vec<Settings>,
+    apps: ByApp<Settings>,
 }
 
 /// An application's settings.
@@ -140,8 +141,19 @@ impl Module for Live {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(Settings::of).collect();
+        self.apps = config.applications.iter().map(|app| (app.id, Settings::of(app))).collect();
         Ok(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+        // They were made by the settings before.
+        cx.streams.iter_mut().for_each(|stream| stream.gop.drop_opening());
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
@@ -194,7 +206,7 @@ impl Module for Live {
 
 impl Live {
     fn settings(&self, app: AppId) -> Option<Settings> {
-        self.apps.get(app.0).copied()
+        self.apps.get(app).copied()
     }
 }
 

@@ -5,10 +5,11 @@
 //! version, which each message of changes raises by one, is sent and never compared. Objects that are to
 //! outlive their users are refused, not quietly forgotten: there is nowhere they would be kept.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
-use crate::engine::{AppId, Change, Config, Ctx, Encoding, Module, RawValue, SessionId, SharedObject};
+use crate::engine::{AppId, Application, ByApp, Change, Config, Ctx, Encoding, Module, RawValue, SessionId, SharedObject};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "shared_objects",
@@ -44,13 +45,13 @@ const ROOM: usize = 3 * MAX_BYTES;
 
 #[derive(Debug, Default)]
 pub struct SharedObjects {
-    apps: Vec<App>,
+    apps: ByApp<App>,
     /// The application of each session that uses objects, and their names. Invariant: as the objects' users
     /// have it, and never without a name.
     sessions: BTreeMap<SessionId, (AppId, Vec<Vec<u8>>)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct App {
     on: bool,
     objects: BTreeMap<Vec<u8>, Object>,
@@ -95,15 +96,31 @@ impl Module for SharedObjects {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        let apps = config.applications.iter();
-        let apps = apps.map(|app| App { on: app.scope.flag("shared_objects"), objects: BTreeMap::new() });
-        self.apps = apps.collect();
+        let read = |app: &Application<'_>| App { on: app.scope.flag("shared_objects"), ..App::default() };
+        self.apps = config.applications.iter().map(|app| (app.id, read(app))).collect();
         Ok(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        for (id, next) in next.apps.into_entries() {
+            if !next.on {
+                self.drop_objects(cx, id);
+            }
+            match self.apps.get_mut(id) {
+                Some(app) => app.on = next.on,
+                None => self.apps.insert(id, next),
+            }
+        }
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
     }
 
     fn on_shared_object(&mut self, cx: &mut Ctx, session: SessionId, app: AppId, message: &SharedObject) {
         let name = message.name.escape_ascii();
-        if !self.apps.get(app.0).is_some_and(|app| app.on) {
+        if !self.apps.get(app).is_some_and(|app| app.on) {
             return log::debug!("{session} shared object {name}: shared_objects is off here");
         }
         let mut answers = Answers::default();
@@ -145,10 +162,23 @@ impl Module for SharedObjects {
 }
 
 impl SharedObjects {
+    /// Drops the objects of an application where they are off from now on, with their users.
+    fn drop_objects(&mut self, cx: &mut Ctx, app: AppId) {
+        if let Some(app) = self.apps.get_mut(app) {
+            app.objects.clear();
+        }
+        self.sessions.retain(|session, (other, _)| {
+            if *other == app {
+                cx.set_shared_object_room(*session, 0);
+            }
+            *other != app
+        });
+    }
+
     /// Makes a session a user of an object, which is created for the first; a second `Use` changes nothing.
     fn join(&mut self, cx: &mut Ctx, user: User, app: AppId, message: &SharedObject, answers: &mut Answers) {
         let (session, name) = (user.session, &message.name);
-        let Some(objects) = self.apps.get_mut(app.0).map(|app| &mut app.objects) else { return };
+        let Some(objects) = self.apps.get_mut(app).map(|app| &mut app.objects) else { return };
         let used = self.sessions.get(&session).map_or(0, |(_, names)| names.len());
         let refused = match objects.get(name) {
             Some(object) if object.is_used_by(session) => return,
@@ -190,7 +220,7 @@ impl SharedObjects {
 
     /// Takes a user off an object; the object goes with the last.
     fn remove_user(&mut self, app: AppId, session: SessionId, name: &[u8]) {
-        let Some(objects) = self.apps.get_mut(app.0).map(|app| &mut app.objects) else { return };
+        let Some(objects) = self.apps.get_mut(app).map(|app| &mut app.objects) else { return };
         if let Some(object) = objects.get_mut(name) {
             object.users.retain(|user| user.session != session);
             if object.users.is_empty() {
@@ -200,7 +230,7 @@ impl SharedObjects {
     }
 
     fn object_mut(&mut self, app: AppId, name: &[u8]) -> Option<&mut Object> {
-        self.apps.get_mut(app.0)?.objects.get_mut(name)
+        self.apps.get_mut(app)?.objects.get_mut(name)
     }
 
     /// Sends what a message has led to: one message to its sender, one to every other user.

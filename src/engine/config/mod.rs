@@ -3,6 +3,7 @@
 //! Ids are positions in these lists. A module reads its own directives through each [`Scope`] in
 //! [`Module::configure`](crate::engine::Module::configure), and keeps plain values by those ids. Reading opens nothing.
 
+pub(in crate::engine) mod by_app;
 pub(in crate::engine) mod directives;
 pub(in crate::engine) mod features;
 pub(in crate::engine) mod listen;
@@ -22,6 +23,7 @@ use crate::engine::config::server::ServerSettings;
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
+use crate::engine::ids::AppId;
 use crate::engine::limits::connections::{BlockLimits, ConnectionLimits};
 use crate::rtmp::chunk::Mux;
 
@@ -53,6 +55,8 @@ pub struct Config<'t> {
 /// One `application` block.
 #[derive(Debug)]
 pub struct Application<'t> {
+    /// The id.
+    pub id: AppId,
     /// The name in `connect`.
     pub name: String,
     /// The position of its RTMP server among the servers.
@@ -139,6 +143,7 @@ impl<'t> Config<'t> {
                 faults.push(Error::at(node, why));
             }
             self.applications.push(Application {
+                id: AppId(self.applications.len()),
                 name,
                 server,
                 port: port.unwrap_or(RTMP_PORT),

@@ -18,6 +18,8 @@ use crate::engine::ids::LocationId;
 /// One `location` block.
 #[derive(Debug)]
 pub struct Location<'t> {
+    /// The id.
+    pub id: LocationId,
     /// The path, regular expression or name that it matches, as it is written.
     pub path: String,
     /// The kind of match.
@@ -119,6 +121,7 @@ pub(in crate::engine) fn read<'t>(
 ) -> Vec<Location<'t>> {
     let own = scope.read_as(Context::Location);
     let mut locations = vec![Location {
+        id: LocationId(before),
         path: "/".into(),
         kind: LocationKind::Server,
         regex: None,
@@ -141,7 +144,8 @@ pub(in crate::engine) fn read<'t>(
             faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
         }
         let files = LocationFiles::default();
-        locations.push(Location { path, kind, regex, server, files, scope: location });
+        let id = LocationId(before + locations.len());
+        locations.push(Location { id, path, kind, regex, server, files, scope: location });
     }
     locations
 }

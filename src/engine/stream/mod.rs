@@ -320,7 +320,8 @@ impl Streams {
         self.slab.iter().map(|(_, stream)| stream)
     }
 
-    pub(in crate::engine) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+    /// All streams.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
         self.slab.iter_mut().map(|(_, stream)| stream)
     }
 

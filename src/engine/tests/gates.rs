@@ -33,6 +33,8 @@ impl Module for Suspender {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         if gate == Gate::Access && request.name == "key" {
             request.name = "from-key".into();

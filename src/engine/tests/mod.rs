@@ -24,6 +24,7 @@ mod shared_object;
 mod unsolicited;
 
 use std::cell::{Cell, RefCell};
+use std::any::Any;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

@@ -61,6 +61,8 @@ fn a_gate_sees_the_name_and_not_what_was_sent() {
             Ok(())
         }
 
+        fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
         fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
             match request.kind {
                 RequestKind::Connect(_) => Verdict::Continue,

@@ -27,6 +27,8 @@ impl Module for Listener {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn on_stream_end(&mut self, _: &mut Ctx, _: StreamId) {
         self.ended = true;
     }

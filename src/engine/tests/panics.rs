@@ -111,6 +111,8 @@ impl Module for Faulty {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
         assert!(request.name != "bad" || self.shared.at.get() != Point::Gate, "Gate");
         Verdict::Continue
@@ -192,6 +194,8 @@ impl Module for Witness {
     fn configure(&mut self, _: &Config<'_>) -> Result<(), conf::Errors> {
         Ok(())
     }
+
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
 
     fn on_stream_start(&mut self, _: &mut Ctx, stream: StreamId) {
         self.shared.begin("witness", "stream", stream);

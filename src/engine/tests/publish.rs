@@ -39,6 +39,8 @@ impl Module for CountingModule {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn on_stream_start(&mut self, cx: &mut Ctx, stream: StreamId) {
         self.0.starts.set(self.0.starts.get() + 1);
         let listener = CountingSink(Rc::clone(&self.0));

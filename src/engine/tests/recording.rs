@@ -19,6 +19,8 @@ impl Module for WithoutEnd {
         self.0.configure(config)
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn on_stream_start(&mut self, cx: &mut Ctx, stream: StreamId) {
         self.0.on_stream_start(cx, stream);
     }

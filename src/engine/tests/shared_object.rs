@@ -371,6 +371,8 @@ impl Module for Ends {
         Ok(())
     }
 
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+
     fn on_close(&mut self, _cx: &mut Ctx, _session: SessionId) {
         self.0.set(self.0.get() + 1);
     }

@@ -13,13 +13,14 @@ mod segmenter;
 mod settings;
 mod streams;
 
+use std::any::Any;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, SessionRole, StreamId,
-    StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, SessionRole,
+    StreamId, StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
@@ -40,12 +41,12 @@ const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub struct Hls {
-    /// By application; `None` where HLS is off.
-    apps: Vec<Option<App>>,
-    /// By application: the URLs of its playlists.
-    served: Vec<Served>,
-    /// By application: whether the folders of its streams are among files of other streams.
-    mixed_folders: Vec<bool>,
+    /// `None` where HLS is off.
+    apps: ByApp<Option<App>>,
+    /// The URLs of the playlists.
+    served: ByApp<Served>,
+    /// Whether the folders of an application's streams are among files of other streams.
+    mixed_folders: ByApp<bool>,
     streams: Streams,
     /// The time and the timer of the nearest step for a stream that has ended.
     step: Option<(Instant, TimerId)>,
@@ -68,13 +69,27 @@ impl Module for Hls {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        let apps = config.applications.iter().enumerate();
-        self.apps = apps.map(|(id, app)| faults.keep_or_default(App::read(AppId(id), app))).collect();
+        let apps = config.applications.iter();
+        self.apps = apps.map(|app| (app.id, faults.keep_or_default(App::read(app)))).collect();
         let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
-        self.served = self.apps.iter().map(served).collect();
-        self.mixed_folders =
-            self.apps.iter().map(|app| app.as_ref().is_some_and(|app| self.has_mixed_folders(app))).collect();
+        self.served = self.apps.iter().map(|(id, app)| (id, served(app))).collect();
+        let is_mixed = |app: &Option<App>| app.as_ref().is_some_and(|app| self.has_mixed_folders(app));
+        self.mixed_folders = self.apps.iter().map(|(id, app)| (id, is_mixed(app))).collect();
         faults.into_result(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+        self.served.adopt(next.served);
+        self.mixed_folders.adopt(next.mixed_folders);
+        self.on_start(cx);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
+        self.served.release(app);
+        self.mixed_folders.release(app);
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
@@ -94,20 +109,20 @@ impl Module for Hls {
         });
         let own = cx.streams.find(request.app, &name).map(|stream| stream.id);
         let own: Vec<_> = own.into_iter().chain(published).collect();
-        match self.refusal(request.app.0, name.as_str(), &own) {
+        match self.refusal(request.app, name.as_str(), &own) {
             Some(why) => Verdict::Deny(why),
             None => Verdict::Continue,
         }
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
-        let steps = self.streams.load_leftovers(self.apps.iter().flatten());
+        let steps = self.streams.load_leftovers(self.apps.values().flatten());
         self.schedule(cx, steps);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(stream) = cx.streams.get_mut(id) else { return };
-        let Some(Some(app)) = self.apps.get(stream.app.0).cloned() else { return };
+        let Some(Some(app)) = self.apps.get(stream.app).cloned() else { return };
         let name = stream.name.as_str();
         let label = Rc::clone(&stream.label);
         let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
@@ -205,7 +220,7 @@ impl Hls {
     /// For the log, the URL or the file of a stream's playlist: "at /hls/cam.m3u8".
     fn url_or_file(&self, app: &App, name: &str) -> String {
         let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
-        match self.served.get(app.settings.app_id.0) {
+        match self.served.get(app.settings.app_id) {
             Some(Served::At(playlists)) => format!("at {}", playlists.of(name)),
             Some(Served::Perhaps) => format!("in {}", playlist().display()),
             Some(Served::Nowhere) | None => {
@@ -219,13 +234,13 @@ impl Hls {
     fn has_mixed_folders(&self, app: &App) -> bool {
         let folders = app.folders();
         self.apps
-            .iter()
+            .values()
             .flatten()
             .any(|other| other.shared_folders().iter().any(|folder| folders.contains(folder)))
     }
 
     /// The reason why a name may not be published. The streams `own` are the publisher's, and no reason.
-    fn refusal(&self, app: usize, name: &str, own: &[StreamId]) -> Option<String> {
+    fn refusal(&self, app: AppId, name: &str, own: &[StreamId]) -> Option<String> {
         let settings = self.apps.get(app)?.as_ref()?;
         let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();
         if self.mixed_folders.get(app).is_some_and(|is_mixed| *is_mixed) && naming.is_like_a_file() {

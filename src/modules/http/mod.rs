@@ -15,11 +15,13 @@ mod settings;
 mod template;
 mod try_files;
 
+use std::any::Any;
 use std::collections::HashMap;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    Answer, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles, Module, Probe, Route,
+    Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles, LocationId,
+    Module, Probe, Route,
 };
 use crate::http::{Request, ResponseHead};
 
@@ -31,14 +33,13 @@ use template::TemplateValues;
 
 #[derive(Debug, Default)]
 pub struct Http {
-    /// By location id.
-    locations: Vec<Settings>,
+    locations: ByLocation<Settings>,
     logs: Logs,
 }
 
 impl Http {
     fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, TemplateValues<'a>)> {
-        let settings = self.locations.get(request.location.0)?;
+        let settings = self.locations.get(request.location)?;
         Some((settings, TemplateValues { request, server_name: &settings.server_name, done: None }))
     }
 }
@@ -60,15 +61,29 @@ impl Module for Http {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.locations.clear();
         let mut faults = conf::Faults::default();
         let formats = config.locations.first().map(|location| read_formats(location, &mut faults));
         let formats = formats.unwrap_or_default();
+        let mut locations = Vec::new();
         for location in &config.locations {
             let logs = faults.keep_or_default(self.logs.read(&location.scope, &formats));
-            self.locations.extend(faults.keep(Settings::read(location, logs)));
+            locations.extend(faults.keep(Settings::read(location, logs)));
         }
+        self.locations = config.locations.iter().map(|location| location.id).zip(locations).collect();
         faults.into_result(())
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        let Self { mut locations, logs } = *next;
+        self.logs.adopt(logs, locations.values_mut().flat_map(|settings| &mut settings.logs));
+        self.locations.adopt(locations);
+    }
+
+    fn release_locations(&mut self, cx: &mut Ctx, first: LocationId) {
+        self.locations.release(first);
+        let used = self.locations.values().flat_map(|settings| &settings.logs).map(|access| access.log);
+        self.logs.close_others(&used.collect(), cx.now.instant);
     }
 
     fn open(&mut self) -> Result<(), conf::Errors> {
@@ -79,7 +94,7 @@ impl Module for Http {
         for (path, place) in self.logs.files() {
             probe.moving_log("access log", path, place);
         }
-        link_probe::probe(config, &self.locations, probe);
+        link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);
     }
 
@@ -130,14 +145,14 @@ impl Module for Http {
     /// The head of a browser's request takes up more than all else that a client costs which does not read.
     fn on_http_queued(&mut self, request: &mut HttpRequest) {
         let is_logged =
-            self.locations.get(request.location.0).is_some_and(|settings| !settings.logs.is_empty());
+            self.locations.get(request.location).is_some_and(|settings| !settings.logs.is_empty());
         if !is_logged {
             (request.head, request.captures) = (Request::unreadable(), Vec::new());
         }
     }
 
     fn on_http_done(&mut self, cx: &mut Ctx, done: &Exchange) {
-        let Some(settings) = self.locations.get(done.request.location.0) else { return };
+        let Some(settings) = self.locations.get(done.request.location) else { return };
         let now = cx.now.instant;
         for access in &settings.logs {
             let view = TemplateValues {

@@ -8,6 +8,7 @@ mod past_meters;
 mod picture;
 mod settings;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::conf::value::Custom;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    Config, Ctx, Gate, Module, Request, RequestKind, StreamId, StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, Module, Request, RequestKind, StreamId, StreamName, TimerId, Verdict,
 };
 use crate::media::Frame;
 
@@ -74,8 +75,7 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub struct PublishLimits {
-    /// By application id.
-    apps: Vec<PublisherLimits>,
+    apps: ByApp<PublisherLimits>,
     /// Of streams whose bitrate is limited.
     meters: HashMap<StreamId, BitrateMeter>,
     /// Of streams that have ended: publishing again is no way to a new window.
@@ -94,21 +94,37 @@ impl Module for PublishLimits {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps =
-            config.applications.iter().map(|application| PublisherLimits::new(&application.scope)).collect();
+        let apps = config.applications.iter();
+        self.apps = apps.map(|app| (app.id, PublisherLimits::new(&app.scope))).collect();
         Ok(())
+    }
+
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+        let apps = &self.apps;
+        self.meters.retain(|id, _| {
+            let limits = cx.streams.get(*id).and_then(|stream| apps.get(stream.app));
+            limits.is_some_and(|limits| limits.bitrate.is_some())
+        });
+        self.check_no_later_than(cx, cx.now.instant);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
+        self.past.forget(app);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(stream) = cx.streams.get(id) else { return };
-        let limit = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref());
+        let limit = self.apps.get(stream.app).and_then(|limits| limits.duration.as_ref());
         if let Some(limit) = limit {
             self.check_no_later_than(cx, cx.now.instant + limit.value);
         }
     }
 
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
-        let limit = self.apps.get(request.app.0).and_then(|limits| limits.bitrate.as_ref());
+        let limit = self.apps.get(request.app).and_then(|limits| limits.bitrate.as_ref());
         let (Some(limit), RequestKind::Publish { .. }, Gate::Service) = (limit, &request.kind, gate) else {
             return Verdict::Continue;
         };
@@ -135,7 +151,7 @@ impl Module for PublishLimits {
 
     fn on_frame(&mut self, cx: &mut Ctx, id: StreamId, frame: &Rc<Frame>) {
         let Some(stream) = cx.streams.get(id) else { return };
-        let (Some(limits), Some(publisher)) = (self.apps.get(stream.app.0), stream.publisher) else { return };
+        let (Some(limits), Some(publisher)) = (self.apps.get(stream.app), stream.publisher) else { return };
         let mut checked = limits.check(stream, frame);
         if let Some(limit) = &limits.bitrate {
             let now = cx.now.instant;
@@ -164,7 +180,7 @@ impl Module for PublishLimits {
         self.check = None;
         let (mut over, mut next) = (Vec::new(), None);
         for stream in cx.streams.iter().filter(|stream| stream.is_live()) {
-            let Some(limit) = self.apps.get(stream.app.0).and_then(|limits| limits.duration.as_ref()) else {
+            let Some(limit) = self.apps.get(stream.app).and_then(|limits| limits.duration.as_ref()) else {
                 continue;
             };
             // One that waits for a publisher may get another at any time.

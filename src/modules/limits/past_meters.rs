@@ -33,6 +33,12 @@ impl PastMeters {
         meter.filter(|meter| meter.left(now).is_some())
     }
 
+    /// Forgets the streams of an application.
+    pub fn forget(&mut self, app: AppId) {
+        self.meters.retain(|(other, _), _| *other != app);
+        self.ends.retain(|(other, ..)| *other != app);
+    }
+
     /// Removes, from the oldest on, meters that do not count any more or are too many.
     fn prune(&mut self, now: Instant) {
         while let Some((app, name, number)) = self.ends.front() {

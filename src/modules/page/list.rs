@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{AppId, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
+use crate::engine::{ByApp, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
 
 use super::documents::document;
 use super::json::{self, App, AudioFacts, LiveStream, VideoFacts, WaitingStream};
@@ -16,10 +16,8 @@ pub const MAX_LISTED: usize = 500;
 /// written.
 #[derive(Debug)]
 pub struct StreamList {
-    /// By application id.
-    apps: Rc<[App]>,
-    /// By application id.
-    playlists: Rc<[Option<Playlists>]>,
+    apps: Rc<ByApp<App>>,
+    playlists: Rc<ByApp<Option<Playlists>>>,
     stage: Stage,
 }
 
@@ -42,13 +40,13 @@ enum Stage {
 
 impl StreamList {
     /// The list of all streams; `playlists` are those of the page's server.
-    pub fn new(apps: Rc<[App]>, playlists: Rc<[Option<Playlists>]>) -> Self {
+    pub fn new(apps: Rc<ByApp<App>>, playlists: Rc<ByApp<Option<Playlists>>>) -> Self {
         let stage = Stage::Reading { slot: 0, total: 0, first: BinaryHeap::new() };
         Self { apps, playlists, stage }
     }
 
     fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
-        let (app, name, now) = (self.apps.get(stream.app.0)?, stream.name.as_str(), cx.now.instant);
+        let (app, name, now) = (self.apps.get(stream.app)?, stream.name.as_str(), cx.now.instant);
         let started = stream.started.unwrap_or(now);
         Some(LiveStream {
             app: &app.name,
@@ -59,7 +57,7 @@ impl StreamList {
             video: VideoFacts::new(&stream.facts, stream.key_frames.interval(), app.has_hls),
             audio: AudioFacts::new(&stream.facts, app.has_hls),
             rtmp_port: app.rtmp_port,
-            hls: self.playlists.get(stream.app.0)?.as_ref().map(|playlists| playlists.of(name)),
+            hls: self.playlists.get(stream.app)?.as_ref().map(|playlists| playlists.of(name)),
             ends_in_ms: stream.grace_until().map(|until| milliseconds(until.saturating_duration_since(now))),
             warnings: stream.warnings.iter().collect(),
         })
@@ -72,7 +70,7 @@ impl Compose for StreamList {
             Stage::Reading { slot, total, first } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
                 for stream in (*slot..end).filter_map(|slot| cx.streams.at(slot)) {
-                    let Some(app) = self.apps.get(stream.app.0).filter(|_| stream.is_live()) else {
+                    let Some(app) = self.apps.get(stream.app).filter(|_| stream.is_live()) else {
                         continue;
                     };
                     *total += 1;
@@ -83,7 +81,7 @@ impl Compose for StreamList {
                 }
                 *slot = end;
                 if end == cx.streams.slots() {
-                    let text = json::begin(self.apps.iter().filter(|app| app.is_live), *total);
+                    let text = json::begin(self.apps.values().filter(|app| app.is_live), *total);
                     let streams = std::mem::take(first).into_sorted_vec().into_iter();
                     self.stage = Stage::Writing { streams, written: 0, text };
                 }
@@ -115,11 +113,10 @@ impl Compose for StreamList {
 }
 
 /// The streams that have ended and whose publishers are waited for, in the order of their names.
-fn waiting<'a>(apps: &'a [App], cx: &'a Ctx) -> impl Iterator<Item = WaitingStream<'a>> {
+fn waiting<'a>(apps: &'a ByApp<App>, cx: &'a Ctx) -> impl Iterator<Item = WaitingStream<'a>> {
     let now = cx.now.instant;
     let left = move |until: Instant| milliseconds(until.saturating_duration_since(now));
-    let mut by_name: Vec<_> =
-        apps.iter().enumerate().map(|(id, app)| (app.name.as_str(), AppId(id))).collect();
+    let mut by_name: Vec<_> = apps.iter().map(|(id, app)| (app.name.as_str(), id)).collect();
     by_name.sort_unstable();
     let waiting = by_name.into_iter().flat_map(move |(app, id)| {
         let streams = cx.awaited.of(id, now);

@@ -8,10 +8,11 @@ mod documents;
 mod json;
 mod list;
 
+use std::any::Any;
 use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
-use crate::engine::{Answer, Application, Config, Ctx, HttpReply, HttpRequest, Location, Module, Playlists};
+use crate::engine::{Answer, Application, ByApp, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module, Playlists};
 use crate::http::{Method, path};
 
 use documents::{Asset, html, script, style};
@@ -32,18 +33,17 @@ const DIRECTIVES: &[Directive] = &[Directive {
 
 #[derive(Debug, Default)]
 pub struct Page {
-    /// By application id.
-    apps: Rc<[App]>,
-    /// By location id; none where there is no page.
-    pages: Vec<Option<Settings>>,
+    apps: Rc<ByApp<App>>,
+    /// None where there is no page.
+    pages: ByLocation<Option<Settings>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Settings {
     /// The page's path, ending with '/'.
     base: String,
-    /// The playlists that this server has on the web, by application id.
-    playlists: Rc<[Option<Playlists>]>,
+    /// The playlists that this server has on the web.
+    playlists: Rc<ByApp<Option<Playlists>>>,
 }
 
 impl Module for Page {
@@ -56,15 +56,25 @@ impl Module for Page {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        self.apps = config.applications.iter().map(read_app).collect();
+        self.apps = Rc::new(config.applications.iter().map(|app| (app.id, read_app(app))).collect());
         let mut faults = conf::Faults::default();
-        let locations = config.locations.iter();
-        self.pages = locations.map(|location| faults.keep_or_default(read_page(config, location))).collect();
+        let mut read = |location: &Location<'_>| faults.keep_or_default(read_page(config, location));
+        self.pages = config.locations.iter().map(|location| (location.id, read(location))).collect();
         faults.into_result(())
     }
 
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps = next.apps;
+        self.pages.adopt(next.pages);
+    }
+
+    fn release_locations(&mut self, _cx: &mut Ctx, first: LocationId) {
+        self.pages.release(first);
+    }
+
     fn on_http(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
-        let settings = self.pages.get(request.location.0)?.as_ref()?;
+        let settings = self.pages.get(request.location)?.as_ref()?;
         let asset = Asset::at(&settings.base, &request.head.path)?;
         if !matches!(request.head.method, Method::Get | Method::Head) {
             return Some(Answer::Reply(HttpReply::error(405).with("Allow", "GET, HEAD")));
@@ -107,6 +117,6 @@ fn read_page(config: &Config<'_>, location: &Location<'_>) -> Result<Option<Sett
     };
     Ok(Some(Settings {
         base: format!("{}/", location.path.trim_end_matches('/')),
-        playlists: config.applications.iter().map(playlists).collect(),
+        playlists: Rc::new(config.applications.iter().map(|app| (app.id, playlists(app))).collect()),
     }))
 }

@@ -15,12 +15,15 @@ mod settings;
 mod tests;
 mod wait;
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
-use crate::engine::{Application, Config, Ctx, Level, Module, Notice, Probe, StreamId, TimerId};
+use crate::engine::{
+    AppId, Application, ByApp, Config, Ctx, Level, Module, Notice, Probe, StreamId, TimerId,
+};
 use crate::media::Frame;
 use directives::DIRECTIVES;
 use file::script::Script;
@@ -41,7 +44,7 @@ const NEXT_TURN: Duration = Duration::from_nanos(1);
 #[derive(Debug, Default)]
 pub struct Record {
     /// The recorders of each application.
-    apps: Vec<Vec<Settings>>,
+    apps: ByApp<Vec<Settings>>,
     /// The recorders of each live stream.
     streams: HashMap<StreamId, Recorders>,
     /// The streams by the tokens of their timers.
@@ -94,9 +97,18 @@ impl Module for Record {
             {
                 self.retention.add(folder, rule);
             }
-            self.apps.push(recorders);
+            self.apps.insert(application.id, recorders);
         }
         faults.into_result(())
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.apps.adopt(next.apps);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.apps.release(app);
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
@@ -110,7 +122,7 @@ impl Module for Record {
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(stream) = cx.streams.get(id) else { return };
-        let Some(settings) = self.apps.get(stream.app.0).filter(|recorders| !recorders.is_empty()) else {
+        let Some(settings) = self.apps.get(stream.app).filter(|recorders| !recorders.is_empty()) else {
             return;
         };
         let all = settings.iter().map(|settings| Recorder::new(settings, stream)).collect();
@@ -164,7 +176,7 @@ impl Record {
     fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>)) {
         let Some(stream) = cx.streams.get(id) else { return self.remove(cx, id) };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
-        let all = self.apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+        let all = self.apps.get(stream.app).map(Vec::as_slice).unwrap_or_default();
         let mut told = Vec::new();
         for (recorder, settings) in recorders.all.iter_mut().zip(all) {
             let shared = &mut self.shared;
@@ -323,13 +335,13 @@ fn read_recorders(application: &Application<'_>, faults: &mut conf::Faults) -> V
 /// True if a stream waits for a picture or a repair, to append to the recording with this head.
 fn is_awaited(
     streams: &HashMap<StreamId, Recorders>,
-    apps: &[Vec<Settings>],
+    apps: &ByApp<Vec<Settings>>,
     cx: &Ctx,
     script: &Script,
 ) -> bool {
     streams.iter().any(|(id, recorders)| {
         let Some(stream) = cx.streams.get(*id) else { return false };
-        let all = apps.get(stream.app.0).map(Vec::as_slice).unwrap_or_default();
+        let all = apps.get(stream.app).map(Vec::as_slice).unwrap_or_default();
         let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
         waiting.any(|(_, settings)| script.may_be_of(&settings.identity(&stream.label)))
     })

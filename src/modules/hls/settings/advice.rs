@@ -1,15 +1,15 @@
 //! Warnings and notes on the HLS directives of a configuration.
 
 use crate::conf::{FindingKind, Node, Scope};
-use crate::engine::{Application, Config, Probe};
+use crate::engine::{Application, ByApp, Config, Probe};
 
 use crate::modules::hls::settings::{App, Storage, absolute};
 
 /// Checks all applications. `apps` are their settings.
-pub fn probe(config: &Config<'_>, apps: &[Option<App>], probe: &mut Probe) {
-    let apps = config.applications.iter().zip(apps);
+pub fn probe(config: &Config<'_>, apps: &ByApp<Option<App>>, probe: &mut Probe) {
+    let apps = config.applications.iter().map(|application| (application, apps.get(application.id)));
     let mut before: Vec<(&Application<'_>, &App)> = Vec::new();
-    for (application, app) in apps.filter_map(|(application, app)| Some((application, app.as_ref()?))) {
+    for (application, app) in apps.filter_map(|(application, app)| Some((application, app?.as_ref()?))) {
         check(application, app, probe);
         let has_path = |other: &&(&Application<'_>, &App)| absolute(&other.1.path) == absolute(&app.path);
         if let Some((first, _)) = before.iter().find(has_path) {

@@ -181,7 +181,7 @@ impl App {
     }
 
     /// Reads the block of an application; `None` where HLS is off.
-    pub fn read(id: AppId, application: &Application<'_>) -> Result<Option<Self>, conf::Error> {
+    pub fn read(application: &Application<'_>) -> Result<Option<Self>, conf::Error> {
         let scope = &application.scope;
         if !scope.flag("hls") {
             return Ok(None);
@@ -191,7 +191,8 @@ impl App {
             let error = conf::Error::at(scope.node(), "\"hls on\" needs \"hls_path\"");
             return Err(error.for_lack_of("hls_path", scope));
         }
-        let settings = Settings { app_id: id, app: application.name.clone(), ..Settings::read(scope)? };
+        let settings =
+            Settings { app_id: application.id, app: application.name.clone(), ..Settings::read(scope)? };
         let path = match settings.storage {
             Storage::Disk => PathBuf::from(path),
             // HTTP looks for it by the path that a file would have.

@@ -111,7 +111,7 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
         let prepared = list(&folder) + "#EXTINF:2.000,\na-1.ts\n";
         fs::write(folder.join(".a.m3u8.part"), prepared).unwrap();
         fs::write(folder.join("a-1.ts"), "hidden").unwrap();
-        let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
+        let mut hls = module([Some(app)]);
         let timers = load(&mut hls);
         assert_eq!(timers[0].1, if ending.is_zero() { 2 * WAIT } else { WAIT });
         let next = advance(&mut hls, timers[0].0);
@@ -140,7 +140,7 @@ fn nobody_waits_for_a_stream_whose_list_had_ended_before_the_server_did() {
         advance(&mut first, token);
         fs::write(folder.join(LEDGER), ledger).unwrap();
         assert!(list(&folder).ends_with(ENDLIST));
-        let mut second = Hls { apps: vec![Some(app)], ..Hls::default() };
+        let mut second = module([Some(app)]);
         let timers = load(&mut second);
         assert_eq!(timers.len(), left);
         for (token, _) in timers {
@@ -154,7 +154,7 @@ fn a_playlist_that_another_server_writes_is_not_ended() {
     let folder = Folder::new();
     let app = waiting(&folder, |_| {});
     publish_as(&mut Hls::default(), 1, &app, "a");
-    let mut hls = Hls { apps: vec![Some(app.clone())], ..Hls::default() };
+    let mut hls = module([Some(app.clone())]);
     let (token, _) = load(&mut hls)[0];
     publish_as(&mut Hls::default(), 1, &app, "a");
     assert_eq!(advance(&mut hls, token), Some(2 * WAIT));

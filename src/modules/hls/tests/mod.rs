@@ -29,6 +29,12 @@ fn with_variants(path: &Path) -> App {
     App { path: path.to_path_buf(), settings: Rc::new(Settings { variants, ..Settings::for_tests() }) }
 }
 
+/// The module with the settings of these applications.
+fn module<const N: usize>(apps: [Option<App>; N]) -> Hls {
+    let apps = apps.into_iter().enumerate().map(|(id, app)| (AppId(id), app));
+    Hls { apps: apps.collect(), ..Hls::default() }
+}
+
 fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
     hls.streams.begin(StreamId::of_nothing(id), app, name, &mut outlet(&mut MemoryFiles::default()))
 }
@@ -38,7 +44,7 @@ fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
 }
 
 fn load(hls: &mut Hls) -> Vec<NextStep> {
-    hls.streams.load_leftovers(hls.apps.iter().flatten())
+    hls.streams.load_leftovers(hls.apps.values().flatten())
 }
 
 fn advance(hls: &mut Hls, token: u64) -> Option<Duration> {
@@ -172,7 +178,7 @@ fn files_of_an_earlier_run_are_removed_and_no_others() {
         fs::write(folder.join(name), "precious").unwrap();
     }
     let app = app(&folder);
-    let mut hls = Hls { apps: vec![None, Some(app.clone()), Some(app.clone())], ..Hls::default() };
+    let mut hls = module([None, Some(app.clone()), Some(app.clone())]);
     let timers = load(&mut hls);
     assert_eq!(timers.iter().map(|(_, wait)| wait.as_secs()).collect::<Vec<_>>(), [60, 60]);
     // One of them comes back before.
@@ -190,7 +196,7 @@ fn files_of_an_earlier_run_are_removed_and_no_others() {
 fn files_that_an_earlier_run_still_writes_stay_until_it_stops() {
     let folder = Folder::new();
     publish(&mut Hls::default(), 1, &folder);
-    let mut hls = Hls { apps: vec![Some(app(&folder))], ..Hls::default() };
+    let mut hls = module([Some(app(&folder))]);
     let (token, wait) = load(&mut hls)[0];
     publish(&mut Hls::default(), 1, &folder);
     let all = folder.list("");
@@ -210,7 +216,7 @@ fn files_stay_without_cleanup() {
     publish_as(&mut hls, 1, &app, "a");
     assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.len() == 0);
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
-    let mut hls = Hls { apps: vec![Some(app)], ..Hls::default() };
+    let mut hls = module([Some(app)]);
     assert!(load(&mut hls).is_empty());
 }
 

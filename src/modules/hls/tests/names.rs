@@ -34,9 +34,10 @@ fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str
     App { path: root.join("hls"), settings: Rc::new(settings) }
 }
 
-fn module(apps: &[&App]) -> Hls {
-    let mut hls = Hls { apps: apps.iter().map(|app| Some((*app).clone())).collect(), ..Hls::default() };
-    hls.mixed_folders = apps.iter().map(|app| hls.has_mixed_folders(app)).collect();
+fn module_of(apps: &[&App]) -> Hls {
+    let apps = || apps.iter().enumerate().map(|(id, app)| (AppId(id), *app));
+    let mut hls = Hls { apps: apps().map(|(id, app)| (id, Some(app.clone()))).collect(), ..Hls::default() };
+    hls.mixed_folders = apps().map(|(id, app)| (id, hls.has_mixed_folders(app))).collect();
     hls
 }
 
@@ -72,11 +73,11 @@ fn an_accepted_stream_never_has_another_streams_files() {
             if std::ptr::eq(first, second) && one == two {
                 continue;
             }
-            let mut hls = module(&[first, second]);
-            if hls.refusal(0, one, &[]).is_some() || begin(&mut hls, 1, first, one).is_err() {
+            let mut hls = module_of(&[first, second]);
+            if hls.refusal(AppId(0), one, &[]).is_some() || begin(&mut hls, 1, first, one).is_err() {
                 continue;
             }
-            let is_refused = hls.refusal(1, two, &[]).is_some();
+            let is_refused = hls.refusal(AppId(1), two, &[]).is_some();
             refused += usize::from(is_refused);
             if is_refused || begin(&mut hls, 2, second, two).is_err() {
                 assert!(is_refused, "{one} and {two}: it is let in, and gets no HLS");
@@ -101,8 +102,8 @@ fn a_name_is_refused_only_for_the_files_that_it_would_take() {
     let folder = Folder::new();
     let app = |layout, variants: &[&str]| application(&folder, layout, variants, None);
     let refused = |app: &App| {
-        let hls = module(&[app]);
-        NAMES.into_iter().filter(|name| hls.refusal(0, name, &[]).is_some()).collect::<Vec<_>>()
+        let hls = module_of(&[app]);
+        NAMES.into_iter().filter(|name| hls.refusal(AppId(0), name, &[]).is_some()).collect::<Vec<_>>()
     };
     assert!(refused(&app(Layout::Flat, &["_low"])).is_empty());
     assert!(refused(&app(Layout::Nested, &[])).is_empty());
@@ -115,14 +116,15 @@ fn a_name_is_refused_only_for_the_files_that_it_would_take() {
 fn a_publisher_that_continues_a_stream_is_not_refused() {
     let folder = Folder::new();
     let app = application(&folder, Layout::Flat, &[], Some("keys"));
-    let mut hls = module(&[&app]);
+    let mut hls = module_of(&[&app]);
     let _first = begin(&mut hls, 1, &app, "cam").unwrap();
-    assert_eq!(hls.refusal(0, "cam", &[StreamId::of_nothing(1)]), None);
+    assert_eq!(hls.refusal(AppId(0), "cam", &[StreamId::of_nothing(1)]), None);
     assert!(
-        hls.refusal(0, "cam", &[]).is_some() && hls.refusal(0, "cam", &[StreamId::of_nothing(2)]).is_some()
+        hls.refusal(AppId(0), "cam", &[]).is_some()
+            && hls.refusal(AppId(0), "cam", &[StreamId::of_nothing(2)]).is_some()
     );
     hls.streams.live.take(StreamId::of_nothing(1));
-    assert_eq!(hls.refusal(0, "cam", &[]), None);
+    assert_eq!(hls.refusal(AppId(0), "cam", &[]), None);
 }
 
 #[test]
@@ -130,12 +132,12 @@ fn keys_in_one_folder_are_not_those_of_two_streams() {
     let folder = Folder::new();
     let one = application(&folder, Layout::Flat, &[], Some("keys"));
     let two = App { path: folder.join("other"), ..one.clone() };
-    let mut hls = module(&[&one, &two]);
+    let mut hls = module_of(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam");
-    assert!(hls.refusal(1, "cam", &[]).is_some() && hls.refusal(1, "other", &[]).is_none());
+    assert!(hls.refusal(AppId(1), "cam", &[]).is_some() && hls.refusal(AppId(1), "other", &[]).is_none());
     // What is left of a stream that has ended goes at once, not later with the keys of the other one.
     let (token, _) = finish(&mut hls, 1).unwrap();
-    assert_eq!(hls.refusal(1, "cam", &[]), None);
+    assert_eq!(hls.refusal(AppId(1), "cam", &[]), None);
     publish_as(&mut hls, 2, &two, "cam");
     assert!(!folder.join("hls/cam-0.ts").exists());
     remove(&mut hls, token);
@@ -147,7 +149,7 @@ fn a_master_playlist_is_made_from_one_list_of_variants() {
     let folder = Folder::new();
     let one = application(&folder, Layout::Flat, &["_low", "_high"], None);
     let two = application(&folder, Layout::Flat, &["_mid"], None);
-    let mut hls = module(&[&one, &two]);
+    let mut hls = module_of(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam_low");
     publish_as(&mut hls, 2, &two, "cam_mid");
     let master = fs::read_to_string(folder.join("hls/cam.m3u8")).unwrap();
@@ -159,7 +161,7 @@ fn a_master_playlist_of_another_application_stays_when_files_of_an_ended_stream_
     let folder = Folder::new();
     let one = application(&folder, Layout::Flat, &["_low", "_high"], None);
     let two = application(&folder, Layout::Flat, &["_mid"], None);
-    let mut hls = module(&[&one, &two]);
+    let mut hls = module_of(&[&one, &two]);
     publish_as(&mut hls, 1, &one, "cam_low");
     let (low, _) = finish(&mut hls, 1).unwrap();
     publish_as(&mut hls, 2, &two, "cam_mid");
@@ -187,9 +189,9 @@ fn fold_case(folder: &Path) {
 fn where_case_counts_names_that_differ_in_it_are_two() {
     let folder = Folder::new();
     let app = application(&folder, Layout::Flat, &[], None);
-    let mut hls = module(&[&app]);
+    let mut hls = module_of(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam");
-    assert_eq!(hls.refusal(0, "cam", &[]), None);
+    assert_eq!(hls.refusal(AppId(0), "cam", &[]), None);
 }
 
 #[test]
@@ -198,13 +200,13 @@ fn where_case_does_not_count_names_that_differ_in_it_are_one() {
         let folder = Folder::new();
         let app = application(&folder, layout, &[], None);
         fold_case(&app.path);
-        let mut hls = module(&[&app]);
+        let mut hls = module_of(&[&app]);
         publish_as(&mut hls, 1, &app, "Поток");
         fold_case(&app.path);
-        let why = hls.refusal(0, "поток", &[]).unwrap();
+        let why = hls.refusal(AppId(0), "поток", &[]).unwrap();
         assert!(why.ends_with("upper and lower case are one"), "{why}");
-        assert_eq!(hls.refusal(0, "поток 2", &[]), None);
-        assert_eq!(hls.refusal(0, "Поток", &[StreamId::of_nothing(1)]), None);
+        assert_eq!(hls.refusal(AppId(0), "поток 2", &[]), None);
+        assert_eq!(hls.refusal(AppId(0), "Поток", &[StreamId::of_nothing(1)]), None);
         // Its files are still there after its end, and would be the other's.
         finish(&mut hls, 1).unwrap();
         publish_as(&mut hls, 2, &app, "поток");
@@ -217,12 +219,12 @@ fn where_case_does_not_count_master_playlists_are_not_another_streams() {
     let folder = Folder::new();
     let app = application(&folder, Layout::Flat, &["_low"], None);
     fold_case(&app.path);
-    let mut hls = module(&[&app]);
+    let mut hls = module_of(&[&app]);
     publish_as(&mut hls, 1, &app, "Cam_low");
     fold_case(&app.path);
-    assert!(hls.refusal(0, "cam", &[]).is_some() && hls.refusal(0, "cams", &[]).is_none());
+    assert!(hls.refusal(AppId(0), "cam", &[]).is_some() && hls.refusal(AppId(0), "cams", &[]).is_none());
     let nested = application(&folder, Layout::Nested, &["_low"], None);
-    assert!(module(&[&nested]).refusal(0, "Cam.M3U8", &[]).is_some());
+    assert!(module_of(&[&nested]).refusal(AppId(0), "Cam.M3U8", &[]).is_some());
 }
 
 mod random {
@@ -254,7 +256,9 @@ mod random {
 #[test]
 fn the_log_says_where_a_playlist_is_and_no_more_than_is_known() {
     let app = application(Path::new("/x"), Layout::Flat, &[], None);
-    let at = |served| Hls { served: vec![served], ..Hls::default() }.url_or_file(&app, "cam");
+    let at = |served| {
+        Hls { served: [(AppId(0), served)].into_iter().collect(), ..Hls::default() }.url_or_file(&app, "cam")
+    };
     assert_eq!(at(Served::Nowhere), "in /x/hls/cam.m3u8, which no location serves");
     assert_eq!(at(Served::Perhaps), "in /x/hls/cam.m3u8", "a regular expression may match it");
 }

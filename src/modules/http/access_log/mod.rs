@@ -5,12 +5,14 @@
 
 mod format;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope, value};
 use crate::engine::files::log_file;
@@ -28,10 +30,10 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// All log files, each once, however many locations write to it.
 #[derive(Debug, Default)]
-pub struct Logs(Vec<AccessLogFile>);
+pub struct Logs(Slab<AccessLogFile>);
 
 /// A log file: a position in [`Logs`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LogId(usize);
 
 /// One `access_log` of a location.
@@ -72,25 +74,52 @@ impl Logs {
     }
 
     fn id(&mut self, path: &Path, node: &Node) -> LogId {
-        let known = self.0.iter().position(|log| log.path == path);
-        LogId(known.unwrap_or_else(|| {
+        let known = self.find(path);
+        known.unwrap_or_else(|| {
             let (path, origin) = (path.to_owned(), Place::of(node));
-            self.0.push(AccessLogFile {
+            LogId(self.0.insert(AccessLogFile {
                 path,
                 origin,
                 file: None,
                 waiting: Vec::new(),
                 lost: 0,
                 complained_at: None,
-            });
-            self.0.len() - 1
-        }))
+            }))
+        })
+    }
+
+    fn find(&self, path: &Path) -> Option<LogId> {
+        self.0.iter().find(|(_, log)| log.path == path).map(|(position, _)| LogId(position))
+    }
+
+    /// Takes the logs of another configuration, which are open; a file that is there already is kept. `accesses` are
+    /// those of the other configuration's locations.
+    pub fn adopt<'a>(&mut self, mut next: Self, accesses: impl Iterator<Item = &'a mut AccessLog>) {
+        let adopt = |log: AccessLogFile| match self.find(&log.path) {
+            Some(known) => known,
+            None => LogId(self.0.insert(log)),
+        };
+        let ids: Vec<_> = next.0.drain().map(adopt).collect();
+        for access in accesses {
+            access.log = ids.get(access.log.0).copied().unwrap_or(access.log);
+        }
+    }
+
+    /// Closes the logs that no location uses any more.
+    pub fn close_others(&mut self, used: &HashSet<LogId>, now: Instant) {
+        self.0.retain(|position, log| {
+            let is_used = used.contains(&LogId(position));
+            if !is_used {
+                log.flush(now);
+            }
+            is_used
+        });
     }
 
     /// Opens all logs.
     pub fn open(&mut self) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        for log in &mut self.0 {
+        for (_, log) in &mut self.0 {
             let explain = |error: io::Error| {
                 let why = format!("access log {}: {error}", log.path.display());
                 conf::Error::in_place(log.origin.clone(), why)
@@ -102,12 +131,12 @@ impl Logs {
 
     /// The files, and where the configuration names them.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &Place)> {
-        self.0.iter().map(|log| (log.path.as_path(), &log.origin))
+        self.0.iter().map(|(_, log)| (log.path.as_path(), &log.origin))
     }
 
     /// Adds a line. Returns whether it is the first of all that wait.
     pub fn add(&mut self, id: LogId, line: &str, now: Instant) -> bool {
-        let none_waited = self.0.iter().all(|log| log.waiting.is_empty());
+        let none_waited = self.0.iter().all(|(_, log)| log.waiting.is_empty());
         if let Some(log) = self.0.get_mut(id.0) {
             log.waiting.extend_from_slice(line.as_bytes());
             if log.waiting.len() >= MAX_WAITING {
@@ -119,7 +148,7 @@ impl Logs {
 
     /// Writes what waits.
     pub fn flush(&mut self, now: Instant) {
-        for log in &mut self.0 {
+        for (_, log) in &mut self.0 {
             log.reopen();
             log.flush(now);
         }
@@ -164,7 +193,7 @@ impl AccessLogFile {
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        for log in &mut self.0 {
+        for (_, log) in &mut self.0 {
             // Nobody is left to report an error to.
             let _ = log.file.as_mut().map(|file| file.write_all(&log.waiting));
         }

@@ -14,7 +14,7 @@ use crate::modules::http::settings::Settings;
 const MAX_LOOKED_AT: usize = 1024;
 
 /// Looks for a link in each folder of files, which nginx would follow.
-pub fn probe(config: &Config<'_>, settings: &[Settings], probe: &mut Probe) {
+pub fn probe<'a>(config: &Config<'_>, settings: impl Iterator<Item = &'a Settings>, probe: &mut Probe) {
     let mut seen = HashSet::new();
     for (location, settings) in config.locations.iter().zip(settings) {
         let Some(folder) = settings.folder.as_ref().map(LocationFolder::trusted) else { continue };
