@@ -9,7 +9,9 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
-use crate::engine::{AppId, Application, ByApp, Change, Config, Ctx, Encoding, Module, RawValue, SessionId, SharedObject};
+use crate::engine::{
+    AppId, Application, ByApp, Change, Config, Ctx, Encoding, Module, RawValue, SessionId, SharedObject,
+};
 
 const DIRECTIVES: &[Directive] = &[Directive {
     name: "shared_objects",

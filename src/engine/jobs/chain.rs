@@ -5,16 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{JobOwner, JobResult, Jobs, QueueFull};
+use super::{Failed, JobOwner, JobResult, Jobs, QueueFull};
 
 /// The jobs of an output of which each needs those before it. After one has failed the others are not done, and the
 /// owner gets one [`Failed`]; for what follows it makes another chain.
 #[derive(Debug, Clone, Default)]
 pub struct Chain(Arc<AtomicBool>);
-
-/// The result of a chain that has failed.
-#[derive(Debug)]
-pub struct Failed(pub io::Error);
 
 impl Chain {
     /// Adds a job for the writer, with the bytes that it holds; see [`Jobs::write`].

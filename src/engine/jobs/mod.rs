@@ -86,6 +86,10 @@ impl fmt::Debug for JobResult {
     }
 }
 
+/// The result of a [`Chain`](chain::Chain) that has failed, or of a job that has panicked.
+#[derive(Debug)]
+pub struct Failed(pub std::io::Error);
+
 /// The result of a job on its way to the owner.
 #[derive(Debug)]
 pub struct FinishedJob {
@@ -101,7 +105,7 @@ impl FinishedJob {
     /// The result of a job that has panicked.
     pub fn panicked(owner: JobOwner) -> Self {
         let error = std::io::Error::other("a fault of the server");
-        Self { owner, result: JobResult::new(chain::Failed(error)), _counted: None }
+        Self { owner, result: JobResult::new(Failed(error)), _counted: None }
     }
 }
 

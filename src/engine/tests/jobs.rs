@@ -23,6 +23,8 @@ impl Module for Noting {
         Ok(())
     }
 
+    fn adopt(&mut self, _cx: &mut Ctx, _next: Box<dyn Any>) {}
+
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
         let stream = cx.streams.get_mut(id).unwrap();
         stream.add_sink("noting", Box::new(NotingSink { stream: id, got: Rc::clone(&self.got) }));

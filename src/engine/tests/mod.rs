@@ -23,8 +23,8 @@ mod sessions;
 mod shared_object;
 mod unsolicited;
 
-use std::cell::{Cell, RefCell};
 use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};

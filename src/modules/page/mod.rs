@@ -12,7 +12,10 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
-use crate::engine::{Answer, Application, ByApp, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId, Module, Playlists};
+use crate::engine::{
+    Answer, Application, ByApp, ByLocation, Config, Ctx, HttpReply, HttpRequest, Location, LocationId,
+    Module, Playlists,
+};
 use crate::http::{Method, path};
 
 use documents::{Asset, html, script, style};
