@@ -4,7 +4,7 @@ from .attacks import ATTACKS
 from .fanout import Burdened, FanOut, Ingest, Memory
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
-from .output import Binary, Files, Hls
+from .output import HLS, RECORD, Binary, Files, Output
 from .process import Idle
 
 ALL = (FLOOR, MILLSTREAM, NGINX)
@@ -32,8 +32,12 @@ LOADS = {
         [Goal("cpu_per_gb", over=NGINX, most=0.55)], streams=100, players=20),
     "ingest-200": Ingest(
         "200 publishers of 2 Mbit/s and audio, no player", [Goal("cpu", over=NGINX, most=0.5)], streams=200),
-    "hls-20": Hls(
-        "20 publishers of 2 Mbit/s and audio, HLS with fragments of 2 s", [Goal("cpu", over=NGINX, most=0.6)], streams=20),
+    "hls-20": Output(
+        "20 publishers of 2 Mbit/s and audio, HLS with fragments of 2 s", [Goal("cpu", over=NGINX, most=0.6)], streams=20,
+        directives=HLS, files="*.ts"),
+    "record-50": Output(
+        "50 publishers of 2 Mbit/s and audio, recorded", [Goal("cpu", over=NGINX, most=1.0)], streams=50,
+        directives=RECORD, files="*.flv"),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",
         [Goal("fragments", over=NGINX, least=1.0), Goal("playlists", over=NGINX, least=1.0)]),

@@ -1,4 +1,4 @@
-"""The HLS loads: writing HLS, and serving files over HTTP."""
+"""The loads of files: writing HLS and recordings, and serving files over HTTP."""
 
 import dataclasses
 import pathlib
@@ -11,6 +11,7 @@ from .load import Figure, Load
 from .programs import Failure, need
 
 HLS = "hls on; hls_path {folder}/www; hls_fragment 2s;"
+RECORD = "record all; record_path {folder}/www; record_unique off;"
 WARM_UP = 2500  # milliseconds until the second fragment
 CONNECTIONS = 50
 FRAGMENT = bytes(500_000)
@@ -19,23 +20,27 @@ PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-TARGETDUR
 
 
 @dataclasses.dataclass
-class Hls(Load):
-    """Publishers with HLS: the cost in addition to ingest."""
+class Output(Load):
+    """Publishers whose streams are written to files: the cost in addition to ingest."""
 
     streams: int = 1
-    figures = (Figure("cpu", "CPU of one core in addition to ingest", "%"), Figure("ingest", "ingest alone", "%"))
+    directives: str = ""
+    files: str = ""  # what is written, by the name of the stream up to a dash
+    figures = (
+        Figure("cpu", "CPU of one core in addition to ingest", "%"), Figure("ingest", "ingest alone", "%"),
+        Figure("all", "together", "%"))
 
     def measure(self, lab, contender):
-        plain, hls = (self.ingest(lab, contender, directives) for directives in ("", HLS))
-        return {"cpu": hls - plain, "ingest": plain}
+        plain, written = (self.ingest(lab, contender, directives) for directives in ("", self.directives))
+        return {"cpu": written - plain, "ingest": plain, "all": written}
 
     def ingest(self, lab, contender, directives):
         streams = lab.scale(self.streams)
         with lab.servers.start(contender, directives) as server:
             report = lab.generator.drive(server, streams=streams, audio=AUDIO, warm_up=WARM_UP)
-            made = {path.stem.rsplit("-", 1)[0] for path in (server.folder / "www").rglob("*.ts")}
+            made = {path.stem.rsplit("-", 1)[0] for path in (server.folder / "www").rglob(self.files)}
             if directives and len(made) < streams:
-                raise Failure(f"{contender} has made fragments of {len(made)} of {streams} streams")
+                raise Failure(f"{contender} has written files of {len(made)} of {streams} streams")
         return report["server_time"] / report["seconds"] * 100
 
 
