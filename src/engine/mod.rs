@@ -356,31 +356,6 @@ impl Engine {
         true
     }
 
-    /// Gives the result of a job to its owner, if that is still there.
-    fn deliver_result(&mut self, finished: FinishedJob) {
-        let FinishedJob { owner, result, .. } = finished;
-        match owner {
-            JobOwner::Module { name, token } => {
-                let mut result = Some(result);
-                self.each_module(|module, cx| {
-                    if module.name() == name
-                        && let Some(result) = result.take()
-                    {
-                        module.on_job(cx, token, result);
-                    }
-                });
-            }
-            JobOwner::Sink { stream, name } => {
-                let cx = &mut self.cx;
-                let Some(stream) = cx.streams.get_mut(stream) else { return };
-                let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
-                stream.give_result(name, result, outlet, &cx.panics);
-            }
-            // No request waits for a job yet.
-            JobOwner::Request(_) => {}
-        }
-    }
-
     fn deliver_notice(&mut self, notice: &Notice) {
         self.each_module(|module, cx| module.on_notice(cx, notice));
     }

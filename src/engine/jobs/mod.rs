@@ -8,6 +8,7 @@
 //! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, and the loop never waits.
 
 pub mod chain;
+mod delivery;
 pub mod handle;
 
 use std::any::Any;
@@ -15,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::engine::ids::{SessionId, StreamId};
+use crate::engine::ids::{Endpoint, SessionId, StreamId};
 
 /// The most bytes of jobs that wait for the writer.
 const MAX_BYTES: usize = 16 << 20;
@@ -44,6 +45,8 @@ pub enum JobOwner {
     },
     /// The HTTP request of a session that waits for it.
     Request(SessionId),
+    /// A publisher that has stopped, and is answered when its files have been written.
+    Unpublish(Endpoint),
 }
 
 impl JobOwner {
@@ -52,6 +55,7 @@ impl JobOwner {
         match self {
             Self::Module { name, .. } | Self::Sink { name, .. } => name,
             Self::Request(_) => "http",
+            Self::Unpublish(_) => "rtmp",
         }
     }
 }
@@ -98,14 +102,19 @@ pub struct FinishedJob {
     /// The value.
     pub result: JobResult,
     /// It counts as waiting until it has been delivered, as that may lead to another job.
-    _counted: Option<Counted>,
+    counted: Option<Counted>,
 }
 
 impl FinishedJob {
+    /// Stops to count the job, before its delivery.
+    pub fn discount(&mut self) {
+        self.counted = None;
+    }
+
     /// The result of a job that has panicked.
     pub fn panicked(owner: JobOwner) -> Self {
         let error = std::io::Error::other("a fault of the server");
-        Self { owner, result: JobResult::new(Failed(error)), _counted: None }
+        Self { owner, result: JobResult::new(Failed(error)), counted: None }
     }
 }
 
@@ -149,7 +158,7 @@ impl Job {
     /// Does it.
     pub fn run(self) -> Option<FinishedJob> {
         let Self { owner, work, counted, .. } = self;
-        work().map(|result| FinishedJob { owner, result, _counted: Some(counted) })
+        work().map(|result| FinishedJob { owner, result, counted: Some(counted) })
     }
 }
 

@@ -12,6 +12,7 @@ pub(in crate::engine) mod play_answer;
 pub(in crate::engine) mod publish;
 pub(in crate::engine) mod send_unsolicited;
 pub(in crate::engine) mod shared_object;
+pub(in crate::engine) mod unpublish;
 pub(in crate::engine) mod unsolicited;
 
 use std::time::Duration;

@@ -106,11 +106,12 @@ impl Engine {
         }
         self.cx.remove_role(endpoint);
         if reason == LeaveReason::Requested {
-            let (code, text) = match role {
-                SessionRole::Publisher { .. } => ("NetStream.Unpublish.Success", "Stop publishing"),
-                SessionRole::Player(_) => ("NetStream.Play.Stop", "Stop live"),
-            };
-            self.cx.status(endpoint, (Level::Status, code), text);
+            match role {
+                SessionRole::Publisher { .. } => self.cx.answer_unpublish(endpoint),
+                SessionRole::Player(_) => {
+                    self.cx.status(endpoint, (Level::Status, "NetStream.Play.Stop"), "Stop live");
+                }
+            }
             // The time for its next step begins.
             self.cx.wake_no_later_than(endpoint.session, self.cx.now.instant + STEP_DEADLINE);
         }

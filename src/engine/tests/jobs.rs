@@ -101,3 +101,61 @@ fn a_sink_gets_results_until_it_is_finished() {
     world.end_turn();
     assert_eq!(got.borrow().len(), 1);
 }
+
+/// A publisher on a server whose disk is slow, with a job that waits.
+fn publisher_with_a_slow_disk() -> (World, Client, Rc<RefCell<Vec<String>>>) {
+    let (mut world, got) = world();
+    let mut publisher = Client::publish(&mut world, "cam");
+    publisher.receive(&mut world);
+    world.has_fast_disk = false;
+    (world, publisher, got)
+}
+
+fn stop(world: &mut World, publisher: &mut Client) {
+    publisher.command(world, &["closeStream".into(), 0.0.into(), Value::Null]);
+}
+
+#[test]
+fn a_publisher_that_stops_is_answered_when_its_files_have_been_written() {
+    let (mut world, mut publisher, got) = publisher_with_a_slow_disk();
+    // Its result leads to another job, for which the answer waits as well.
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(2_u32));
+    stop(&mut world, &mut publisher);
+    assert_eq!(publisher.codes(&mut world), [""; 0]);
+    for results in [1, 2] {
+        world.do_jobs();
+        world.end_turn();
+        assert_eq!(got.borrow().len(), results);
+    }
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Unpublish.Success"]);
+    assert!(!world.engine.has_writes());
+}
+
+#[test]
+fn a_publisher_that_does_not_wait_for_the_answer_gets_none() {
+    let (mut world, mut publisher, _) = publisher_with_a_slow_disk();
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(1_u32));
+    stop(&mut world, &mut publisher);
+    publisher.command(&mut world, &["publish".into(), 3.0.into(), Value::Null, "next".into()]);
+    world.do_jobs();
+    world.end_turn();
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Publish.Start"]);
+}
+
+#[test]
+fn other_jobs_without_end_delay_the_answer_only_for_a_while() {
+    let (mut world, mut publisher, _) = publisher_with_a_slow_disk();
+    stop(&mut world, &mut publisher);
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Unpublish.Success"], "nothing waits");
+    let mut publisher = Client::publish(&mut world, "other");
+    publisher.receive(&mut world);
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(1_u32));
+    stop(&mut world, &mut publisher);
+    let turns = (0..10).take_while(|_| {
+        world.do_jobs();
+        world.engine.cx.jobs.write_always(MODULE, 0, || Some(1_u32));
+        world.end_turn();
+        publisher.codes(&mut world).is_empty()
+    });
+    assert_eq!(turns.count(), 2);
+}
