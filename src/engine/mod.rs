@@ -39,11 +39,12 @@ pub use config::network::Network;
 pub use config::probe::{Account, Probe};
 pub use config::{Application, Config, ErrorLog};
 pub use ctx::{AppFacts, Ctx};
-pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, HttpReply, Redirect, Route, Target};
+pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, Composed, HttpReply, Redirect, Route, Target};
 pub use http::body::Body;
 pub use http::by_location::ByLocation;
 pub use http::exchange::Exchange;
 pub use http::locations::{Location, LocationKind};
+pub use http::lookup::{Findings, Lookup};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
@@ -75,11 +76,10 @@ pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use work::Action;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
-use http::answer::Composing;
+use http::answering::pending::PendingRequests;
 use limits::budgets::Budgets;
 use request::Suspended;
 use session::{Life, ProtocolState};
@@ -122,8 +122,8 @@ pub struct Engine {
     modules: Vec<Box<dyn Module>>,
     cx: Ctx,
     listeners: Vec<Listener>,
-    /// HTTP answers that are being composed; their sessions are held.
-    composing: HashMap<SessionId, Composing>,
+    /// HTTP requests that wait for their answers; their sessions are held.
+    pending: PendingRequests,
 }
 
 impl Engine {
@@ -141,7 +141,7 @@ impl Engine {
         }
         faults.into_result(())?;
         let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
-        Ok(Self { modules, cx, listeners: config.listeners, composing: HashMap::new() })
+        Ok(Self { modules, cx, listeners: config.listeners, pending: PendingRequests::default() })
     }
 
     /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the

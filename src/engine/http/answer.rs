@@ -1,12 +1,13 @@
-//! Decisions and answers of modules for an HTTP request: continue, redirect, reply, compose a reply in steps, close.
+//! Decisions and answers of modules for an HTTP request: continue, redirect, reply, compose a reply in steps, wait, close.
 //!
-//! Only the types; `http/mod.rs` acts on them.
+//! Only the types; `http/routing.rs` and `http/answering/` act on them.
 
 use std::fmt;
 
 use crate::engine::ctx::Ctx;
 use crate::engine::http::body::Body;
-use crate::engine::http::request::HttpRequest;
+use crate::engine::http::lookup::Lookup;
+use crate::engine::jobs::JobResult;
 use crate::http;
 
 /// A module's decision about a request.
@@ -20,6 +21,9 @@ pub enum Route {
     Verbatim(HttpReply),
     /// Send the reply that this composes.
     Later(Box<dyn Compose>),
+    /// Nothing can be decided before a reader has done this. Then the module is asked again, with the finding in the
+    /// request.
+    Wait(Lookup),
     /// Continue at another place of this server, without telling the client.
     Redirect(Redirect),
     /// Close the connection without an answer.
@@ -56,6 +60,8 @@ pub enum Answer {
     Reply(HttpReply),
     /// A composer of the answer, which takes several steps.
     Later(Box<dyn Compose>),
+    /// There is none before a reader has done this.
+    Wait(Lookup),
 }
 
 impl From<Answer> for Route {
@@ -63,15 +69,29 @@ impl From<Answer> for Route {
         match answer {
             Answer::Reply(reply) => Self::Reply(reply),
             Answer::Later(work) => Self::Later(work),
+            Answer::Wait(lookup) => Self::Wait(lookup),
         }
     }
 }
 
 /// The composing of a long answer, such as a list of thousands, in steps between which other sessions are served.
 pub trait Compose: fmt::Debug {
-    /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list. Returns the answer with the last
-    /// one.
-    fn step(&mut self, cx: &Ctx) -> Option<HttpReply>;
+    /// Does one step of about a millisecond, [`COMPOSED_AT_ONCE`] entries of a list.
+    fn step(&mut self, cx: &Ctx) -> Composed;
+
+    /// Takes what a reader has found; then the next step follows.
+    fn take(&mut self, _finding: JobResult) {}
+}
+
+/// The outcome of a step of composing.
+#[derive(Debug)]
+pub enum Composed {
+    /// There is more to do.
+    Partly,
+    /// Nothing can be done before a reader has done this.
+    Wait(Lookup),
+    /// The answer.
+    Reply(HttpReply),
 }
 
 /// Entries of a list that are read or written in one step.
@@ -99,13 +119,4 @@ impl HttpReply {
         self.head = self.head.with(name, value);
         self
     }
-}
-
-/// An answer that is being composed.
-#[derive(Debug)]
-pub(in crate::engine) struct Composing {
-    pub request: HttpRequest,
-    pub work: Box<dyn Compose>,
-    /// The status of the answer if that would be a success, in place of its own.
-    pub forced: Option<u16>,
 }

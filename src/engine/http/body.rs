@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::memory::Extent;
@@ -29,7 +30,7 @@ pub enum Body {
     /// A part of an open, regular file.
     File {
         /// The file.
-        file: File,
+        file: Arc<File>,
         /// The offset of the part, bytes.
         offset: u64,
         /// The length of the part, bytes.

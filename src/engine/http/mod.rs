@@ -1,29 +1,35 @@
-//! The HTTP pipeline: find server and location of a request, ask the modules, compose and queue the answer.
+//! The HTTP pipeline: take a request, find its answer, queue that.
 //!
-//! What a location does is the modules'; here are the order in which they are asked, internal redirects, keep-alive,
-//! and the account of what has been sent. Parsing is `crate::http`.
+//! What a location does is the modules'; `routing` asks them, and `answering` has requests wait. Here are
+//! keep-alive and the account of what has been sent. Parsing is `crate::http`.
 
 pub(in crate::engine) mod answer;
+pub(in crate::engine) mod answering;
 pub(in crate::engine) mod body;
 pub(in crate::engine) mod by_location;
 pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod hosts;
 pub(in crate::engine) mod locations;
+pub(in crate::engine) mod lookup;
 pub(in crate::engine) mod playlists;
+pub(in crate::engine) mod progress;
 pub(in crate::engine) mod request;
+pub(in crate::engine) mod routing;
 
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::http::answer::{Answer, Composing, HttpReply, Redirect, Route, Target};
+use crate::engine::http::answer::{Answer, HttpReply};
 use crate::engine::http::body::Body;
 use crate::engine::http::exchange::{Exchange, SendLimits};
+use crate::engine::http::lookup::Findings;
+use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
-use crate::engine::session::{Life, STEP_DEADLINE, Session};
+use crate::engine::session::{Life, STEP_DEADLINE};
 use crate::http::{HttpError, Method, Request, conditional, response};
 
 /// The most heads and bodies that wait for one client; it is held until they have been sent.
@@ -32,9 +38,6 @@ const MAX_WAITING: usize = 16;
 /// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a
 /// folder may have a megabyte, and a file is open until it has been sent.
 const MAX_WAITING_BYTES: u64 = 256 * 1024;
-
-/// The most internal redirects of one request; more are a circle.
-const MAX_REDIRECTS: usize = 10;
 
 /// The status in the access log for a connection that is closed without an answer.
 const NO_ANSWER: u16 = 444;
@@ -107,50 +110,31 @@ impl Engine {
     }
 
     fn answer(&mut self, id: SessionId, request: Request, received_at: Instant) {
-        let Some(mut request) = self.cx.receive(id, request, received_at) else { return };
-        match self.find_answer(&mut request) {
-            Some((Answer::Reply(reply), forced)) => self.deliver(request, reply, forced),
-            Some((Answer::Later(work), forced)) => self.begin_composing(Composing { request, work, forced }),
+        let Some(request) = self.cx.receive(id, request, received_at) else { return };
+        self.route(request, Progress::default());
+    }
+
+    /// Leads a request to its answer, from where its way has been left.
+    pub(in crate::engine) fn route(&mut self, mut request: HttpRequest, mut progress: Progress) {
+        match self.find_answer(&mut request, &mut progress) {
+            Some(Answer::Reply(reply)) => self.deliver(request, reply, progress.forced),
+            Some(Answer::Later(composer)) => self.begin_composing(request, progress, composer),
+            Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             None => {
-                self.cx.finish(id, "closed without an answer");
+                self.cx.finish(request.session, "closed without an answer");
                 let limits = self.cx.locations.send_limits(request.location, 0);
                 self.cx.keep_exchange(request, NO_ANSWER, (0, 0), limits);
             }
         }
     }
 
-    /// Does one step of the answer that is being composed for a session.
-    pub(in crate::engine) fn compose(&mut self, id: SessionId) {
-        let Some(mut composing) = self.composing.remove(&id) else { return };
-        // A session that has ended needs no answer.
-        if !self.cx.sessions.get(id).is_some_and(Session::is_composing) {
-            return;
-        }
-        if let Some(reply) = composing.work.step(&self.cx) {
-            if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
-                state.composing = false;
-            }
-            self.cx.resume_input(id);
-            self.deliver(composing.request, reply, composing.forced);
-        } else {
-            self.composing.insert(id, composing);
-            // One answer is finished before the next begins, as one that is half done takes memory.
-            self.cx.work.composing.push_front(id);
-        }
-    }
-
-    /// Holds a session until its answer has been composed.
-    fn begin_composing(&mut self, composing: Composing) {
-        let id = composing.request.session;
-        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
-            state.composing = true;
-            self.composing.insert(id, composing);
-            self.cx.work.composing.push_back(id);
-        }
-    }
-
     /// Sends an answer, with the status `forced` if its own is a success.
-    fn deliver(&mut self, request: HttpRequest, mut reply: HttpReply, forced: Option<u16>) {
+    pub(in crate::engine) fn deliver(
+        &mut self,
+        request: HttpRequest,
+        mut reply: HttpReply,
+        forced: Option<u16>,
+    ) {
         let id = request.session;
         if reply.head.status < 300 {
             reply.head.status = forced.unwrap_or(reply.head.status);
@@ -165,62 +149,6 @@ impl Engine {
         if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }
-    }
-
-    /// Asks the modules for an answer, through internal redirects, and for the status that replaces a success. None
-    /// to close the connection without an answer.
-    fn find_answer(&mut self, request: &mut HttpRequest) -> Option<(Answer, Option<u16>)> {
-        let (mut forced, mut error_page) = (None, false);
-        for _ in 0..=MAX_REDIRECTS {
-            let mut route = self.ask_modules(request);
-            // As in nginx, an error on the way to an error page gets no error page.
-            if let (Route::Reply(reply), false) = (&route, error_page) {
-                let (status, modules) = (reply.head.status, &mut self.modules);
-                let mut better = modules.iter_mut().map(|m| m.on_http_error(&mut self.cx, request, status));
-                if status >= 300
-                    && let Some(better) = better.find(|route| !matches!(route, Route::Continue))
-                {
-                    error_page = matches!(better, Route::Redirect(_));
-                    route = better;
-                }
-            }
-            let answer = match route {
-                Route::Close => return None,
-                Route::Redirect(Redirect { target, status }) => {
-                    forced = forced.or(status);
-                    self.cx.redirect(request, target, error_page);
-                    continue;
-                }
-                Route::Continue => Answer::Reply(HttpReply::error(404)),
-                Route::Reply(reply) | Route::Verbatim(reply) => Answer::Reply(reply),
-                Route::Later(work) => Answer::Later(work),
-            };
-            return Some((answer, forced));
-        }
-        log::warn!("{} {}: more than {MAX_REDIRECTS} internal redirects", request.session, request.head.path);
-        Some((Answer::Reply(HttpReply::error(500)), None))
-    }
-
-    /// Asks the modules about a request at its present place.
-    fn ask_modules(&mut self, request: &mut HttpRequest) -> Route {
-        let cx = &mut self.cx;
-        if !cx.locations.is_named(request.location) {
-            for module in &mut self.modules {
-                match module.on_http_server(cx, request) {
-                    Route::Continue => {}
-                    decided => return decided,
-                }
-            }
-            cx.locate(request);
-        }
-        for module in &mut self.modules {
-            match module.on_http_location(cx, request) {
-                Route::Continue => {}
-                decided => return decided,
-            }
-        }
-        let answer = self.modules.iter_mut().find_map(|module| module.on_http(cx, request));
-        answer.map_or_else(|| Route::Reply(HttpReply::error(404)), Route::from)
     }
 
     /// Queues an answer. Returns whether the connection is kept.
@@ -238,6 +166,7 @@ impl Engine {
         if request.method == Method::Head || !response::has_body(reply.head.status) {
             reply.body = Body::Empty;
         }
+        request.findings = Findings::default();
         let sizes = (head.len() as u64, reply.body.len());
         let mut limits = self.cx.locations.send_limits(request.location, sizes.0 + sizes.1);
         limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
@@ -281,37 +210,8 @@ impl Ctx {
             method: request.method.clone(),
             head: request,
             internal: false,
+            findings: Findings::default(),
         })
-    }
-
-    /// Finds the location of a request.
-    fn locate(&self, request: &mut HttpRequest) {
-        if let Some((location, captures)) = self.locations.find(request.server, &request.head.path) {
-            (request.location, request.captures) = (location, captures);
-        }
-    }
-
-    /// Redirects a request internally. To an error page it goes without its conditions and ranges.
-    fn redirect(&self, request: &mut HttpRequest, target: Target, error_page: bool) {
-        request.internal = true;
-        if error_page {
-            request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
-            request.head.headers.remove(&["if-modified-since", "if-unmodified-since"]);
-            if request.head.method != Method::Head {
-                request.head.method = Method::Get;
-            }
-        }
-        let own = self.locations.own(request.server);
-        match target {
-            Target::Path { path, query } => {
-                (request.head.path, request.head.query) = (path, query);
-                request.location = own.unwrap_or(request.location);
-            }
-            Target::Named(name) => {
-                let named = self.locations.named(request.server, &name).or(own);
-                request.location = named.unwrap_or(request.location);
-            }
-        }
     }
 
     /// Keeps the exchange of an answer until it has been sent; `sizes` are those of its head and its body.

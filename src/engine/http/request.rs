@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
 use crate::http;
@@ -34,6 +35,8 @@ pub struct HttpRequest {
     pub head: http::Request,
     /// Whether an internal redirect has led to the present place.
     pub internal: bool,
+    /// What lookups have found for it so far.
+    pub findings: Findings,
 }
 
 #[cfg(test)]
@@ -58,6 +61,7 @@ mod tests {
                 method: head.method.clone(),
                 head,
                 internal: false,
+                findings: Findings::default(),
             }
         }
     }

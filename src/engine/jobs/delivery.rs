@@ -35,8 +35,7 @@ impl Engine {
                     engine.cx.end_unpublish_round(publisher, rounds_left);
                 });
             }
-            // No request waits for a job yet.
-            JobOwner::Request(_) => {}
+            JobOwner::Request(id) => self.contain_for(id, |engine| engine.resume_pending(id, result)),
         }
     }
 }

@@ -78,6 +78,11 @@ impl JobResult {
         Self(Box::new(value))
     }
 
+    /// A look at the value, if it is of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+
     /// The value, if it is of this type; if not, the result again.
     pub fn take<T: Any>(self) -> Result<T, Self> {
         self.0.downcast().map(|value| *value).map_err(Self)

@@ -245,7 +245,7 @@ fn ping_due(
 }
 
 fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
-    if session.is_composing() && session.out.is_empty() {
+    if session.is_answering() && session.out.is_empty() {
         return Due::Later(now + STEP_DEADLINE);
     }
     let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());

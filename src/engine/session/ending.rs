@@ -85,7 +85,7 @@ impl Engine {
     /// One step of the end of a session: it leaves one stream, whose outputs may have megabytes to write. The last
     /// step calls the closing hooks and frees the slot, or leaves that to `linger`.
     pub(in crate::engine) fn end_session(&mut self, id: SessionId) {
-        self.composing.remove(&id);
+        self.drop_pending(id);
         if self.leave_next(id, LeaveReason::ConnectionLost) {
             self.cx.work.ending.push_back(id);
             return;
@@ -196,7 +196,7 @@ impl Ctx {
             SessionRole::Publisher { .. } => true,
             SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
-        live || !session.out.is_empty() || session.is_composing() || session.suspended.is_some()
+        live || !session.out.is_empty() || session.is_answering() || session.suspended.is_some()
     }
 
     /// Frees a session's slot, and has net close the socket.
@@ -232,7 +232,7 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         self.suspended -= usize::from(session.suspended.take().is_some());
         if let Some(state) = session.http_mut() {
-            state.composing = false;
+            state.answering = false;
         }
     }
 }

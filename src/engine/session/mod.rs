@@ -97,8 +97,8 @@ pub(in crate::engine) struct HttpState {
     pub requests: u64,
     /// Bytes queued so far on this connection.
     pub queued: u64,
-    /// Whether an answer is being composed; the session is held until it is done.
-    pub composing: bool,
+    /// Whether a request waits for its answer, which is looked up or composed; the session is held until it is there.
+    pub answering: bool,
     /// Answers that are not yet wholly sent, in order; bounded like the queue.
     pub exchanges: VecDeque<Box<Exchange>>,
     /// When the first of them became the first.
@@ -117,7 +117,7 @@ impl HttpState {
             hosts,
             requests: 0,
             queued: 0,
-            composing: false,
+            answering: false,
             exchanges: VecDeque::new(),
             front_since: now,
         }
@@ -281,9 +281,9 @@ impl Session {
         }
     }
 
-    /// Whether an HTTP answer is being composed for it.
-    pub(in crate::engine) fn is_composing(&self) -> bool {
-        matches!(&self.protocol, ProtocolState::Http(state) if state.composing)
+    /// Whether an HTTP request of it waits for its answer.
+    pub(in crate::engine) fn is_answering(&self) -> bool {
+        matches!(&self.protocol, ProtocolState::Http(state) if state.answering)
     }
 
     /// Whether it is held: its input is neither read nor parsed now.
@@ -298,7 +298,7 @@ impl Session {
 
     /// Whether it is held for something that concerns its client: a suspended request, an answer, room in its queue.
     pub(in crate::engine) fn needs_its_client(&self) -> bool {
-        self.backlogged || self.suspended.is_some() || self.is_composing()
+        self.backlogged || self.suspended.is_some() || self.is_answering()
     }
 
     /// Bytes of memory that the client's input takes: what is unprocessed, and the texts of its `connect`, which are

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::engine::tests::*;
+use crate::test_folder::Folder;
 
 const FILE: usize = 200_000;
 
@@ -248,4 +249,111 @@ fn input_that_comes_when_an_answer_has_been_composed_is_processed_after_held_inp
     let statuses: Vec<_> =
         text.match_indices("HTTP/1.1 ").map(|(at, found)| &text[at + found.len()..][..3]).collect();
     assert_eq!(statuses, ["200", "200", "404"], "{text}");
+}
+
+/// A server of a folder on the disk, with lists, and a client of it. What nobody has looked for yet is in no cache, so a
+/// reader has to look.
+fn disk_world(folder: &Folder) -> (World, SessionId) {
+    let server =
+        format!("listen 127.0.0.1:0; root {}; autoindex on; try_files $uri $uri/ @none;", folder.display());
+    let config = format!("http {{ server {{ {server} location @none {{ return 410; }} }} }}");
+    let mut world = World::configured(table(), &config);
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
+    (world, id)
+}
+
+fn request(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
+}
+
+fn statuses(world: &mut World, id: SessionId) -> Vec<String> {
+    let text = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
+    text.match_indices("HTTP/1.1 ").map(|(at, found)| text[at + found.len()..][..3].to_owned()).collect()
+}
+
+#[test]
+fn a_request_waits_for_a_look_at_the_disk_and_its_client_for_nothing_else() {
+    let folder = Folder::new();
+    folder.write("there", "text");
+    let (mut world, first) = disk_world(&folder);
+    let second = world.engine.accept(0, ENDS, world.now).unwrap();
+    let both = [request("/none"), request("/there")].concat();
+    world.engine.input(first, &both, world.now);
+    while world.engine.step(world.now) {}
+    assert!(world.engine.is_held(first) && world.queue(first).is_empty());
+    world.engine.input(second, b"OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n", world.now);
+    assert!(!world.engine.is_held(second));
+    world.end_turn();
+    world.end_turn();
+    assert_eq!(statuses(&mut world, first), ["410", "200"]);
+    assert!(!world.engine.is_held(first));
+}
+
+#[test]
+fn the_finding_for_a_client_that_has_left_is_dropped() {
+    let folder = Folder::new();
+    let (mut world, id) = disk_world(&folder);
+    world.engine.input(id, &request("/none"), world.now);
+    world.engine.lost(id, world.now);
+    world.end_turn();
+    assert!(world.engine.cx.sessions.is_empty() && world.engine.pending.is_empty());
+    // Its slot is another one's now, who waits for nothing.
+    let next = world.engine.accept(0, ENDS, world.now).unwrap();
+    world.engine.input(next, &request("/none"), world.now);
+    world.engine.lost(next, world.now);
+    while world.engine.step(world.now) {}
+    let other = world.engine.accept(0, ENDS, world.now).unwrap();
+    assert_eq!(other.index, next.index);
+    world.end_turn();
+    assert!(world.queue(other).is_empty() && world.engine.pending.is_empty());
+}
+
+#[test]
+fn a_request_is_refused_when_too_many_wait_for_readers() {
+    let folder = Folder::new();
+    let (mut world, id) = disk_world(&folder);
+    let owner = JobOwner::Module { name: "other", token: 0 };
+    while world.engine.cx.jobs.read(owner, || None::<()>).is_ok() {}
+    world.engine.input(id, &request("/none"), world.now);
+    assert_eq!(statuses(&mut world, id), ["503"]);
+    world.end_turn();
+    world.engine.input(id, &request("/none"), world.now);
+    world.end_turn();
+    assert_eq!(statuses(&mut world, id), ["410"]);
+}
+
+#[test]
+fn lists_of_folders_are_read_two_at_a_time_and_all_are_sent() {
+    let folder = Folder::new();
+    for number in 0..300 {
+        folder.write(&format!("files/{number}"), "");
+    }
+    let (mut world, first) = disk_world(&folder);
+    world.engine.input(first, &request("/files/"), world.now);
+    world.end_turn();
+    assert_eq!(statuses(&mut world, first), ["200"]);
+    let clients = [(); 5].map(|()| world.engine.accept(0, ENDS, world.now).unwrap());
+    clients.iter().for_each(|&id| world.engine.input(id, &request("/files/"), world.now));
+    // Readers look for an index, in vain.
+    world.run_reads();
+    assert_eq!(world.run_reads(), 2);
+    world.engine.lost(clients[1], world.now);
+    world.end_turn();
+    for id in [clients[0], clients[2], clients[3], clients[4]] {
+        let text = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
+        assert_eq!(text.matches("<a href=\"./").count(), 300, "{text}");
+    }
+    assert!(world.engine.pending.is_empty());
+}
+
+impl World {
+    /// Does the jobs that have been added, and the steps after them; returns the number of jobs.
+    fn run_reads(&mut self) -> usize {
+        while self.engine.step(self.now) {}
+        let finished = self.engine.cx.jobs.run_all();
+        let count = finished.len();
+        finished.into_iter().for_each(|finished| self.engine.finish_job(finished));
+        while self.engine.step(self.now) {}
+        count
+    }
 }

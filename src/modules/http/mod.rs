@@ -26,7 +26,7 @@ use crate::engine::{
 use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, LogFormat, Logs};
-use files::lookup::Sources;
+use files::sources::Sources;
 use files::{hls_probe, link_probe};
 use settings::Settings;
 use template::TemplateValues;
@@ -116,7 +116,7 @@ impl Module for Http {
             return Route::Reply(HttpReply::error(403));
         }
         let Some(try_files) = &settings.try_files else { return Route::Continue };
-        let sources = Sources::new(cx);
+        let sources = Sources::new(cx, &request.findings);
         let route = files::serve_first(try_files, settings, &view, &sources);
         cx.refusals.downloads += sources.shortages.get();
         route
@@ -125,7 +125,7 @@ impl Module for Http {
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
         let (settings, view) = self.at(request)?;
         settings.folder.as_ref()?;
-        let sources = Sources::new(cx);
+        let sources = Sources::new(cx, &request.findings);
         let answer = files::serve(settings, &view, &sources, &request.head.path);
         cx.refusals.downloads += sources.shortages.get();
         Some(answer)

@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::engine::{ByApp, COMPOSED_AT_ONCE, Compose, Ctx, HttpReply, Playlists, Stream, StreamId};
+use crate::engine::{ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, Stream, StreamId};
 
 use super::documents::document;
 use super::json::{self, App, AudioFacts, LiveStream, VideoFacts, WaitingStream};
@@ -65,7 +65,7 @@ impl StreamList {
 }
 
 impl Compose for StreamList {
-    fn step(&mut self, cx: &Ctx) -> Option<HttpReply> {
+    fn step(&mut self, cx: &Ctx) -> Composed {
         match &mut self.stage {
             Stage::Reading { slot, total, first } => {
                 let end = cx.streams.slots().min(*slot + COMPOSED_AT_ONCE);
@@ -85,7 +85,7 @@ impl Compose for StreamList {
                     let streams = std::mem::take(first).into_sorted_vec().into_iter();
                     self.stage = Stage::Writing { streams, written: 0, text };
                 }
-                None
+                Composed::Partly
             }
             Stage::Writing { streams, written, text } => {
                 let (mut text, mut written) = (std::mem::take(text), *written);
@@ -101,12 +101,12 @@ impl Compose for StreamList {
                     let total = cx.awaited.count(cx.now.instant);
                     json::push_waiting(&mut text, waiting(&self.apps, cx), total);
                     text.push_str(json::END);
-                    return Some(document("application/json", text.as_bytes()));
+                    return Composed::Reply(document("application/json", text.as_bytes()));
                 }
                 if let Stage::Writing { text: place, written: count, .. } = &mut self.stage {
                     (*place, *count) = (text, written);
                 }
-                None
+                Composed::Partly
             }
         }
     }

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::http::body::Body;
@@ -100,8 +101,8 @@ pub struct FilePart {
 /// The place of a file.
 #[derive(Debug)]
 pub enum FileSource {
-    /// On a disk.
-    Disk(File),
+    /// On a disk. Readers have it, too.
+    Disk(Arc<File>),
     /// In memory.
     Memory(Rc<Extent>),
 }

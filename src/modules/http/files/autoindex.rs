@@ -1,21 +1,22 @@
 //! `autoindex`: what is in a folder.
 
 use std::fmt::Write;
-use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, tz::TimeZone};
 use nix::dir::{Dir, OwningIter, Type};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fstatat};
+use nix::fcntl::AtFlags;
+use nix::sys::stat::{SFlag, fstatat};
 use serde::Serialize;
 
-use crate::engine::{Body, COMPOSED_AT_ONCE, Compose, Ctx, Descriptors, HttpReply};
+use crate::engine::{
+    Body, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Descriptors, HttpReply, JobResult, Lookup,
+};
 use crate::http::{ResponseHead, json, path};
 
-use super::lookup::{self, Found};
+use super::{lookup, sources};
 
 /// Entries that are listed; a page of more is of no use.
 const MAX_ENTRIES: usize = 4096;
@@ -65,26 +66,41 @@ struct Entry {
     modified: i64,
 }
 
-/// A list that is being made: the folder is read, then the entries are written, some in each step. One list is made
-/// after the other, and only that one has descriptors: two, for a folder and for its names.
+/// What is to be listed, and how.
 #[derive(Debug)]
-pub struct FolderList {
+pub struct Plan {
     listing: Listing,
     /// The folder: a trusted one, and a path below it.
     folder: (PathBuf, String),
     /// The folder's path in URLs.
     path: String,
+    descriptors: Descriptors,
+}
+
+/// A list that is being made by readers, some entries at a time. It has two descriptors, for a folder and for its names.
+#[derive(Debug)]
+struct Reading {
+    plan: Plan,
+    folder: OwnedFd,
+    names: OwningIter,
+    entries: Vec<Entry>,
+}
+
+/// The composer of a list.
+#[derive(Debug)]
+pub struct FolderList {
+    path: String,
     head: ResponseHead,
-    /// The time zone of the times in it.
-    zone: TimeZone,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Waiting,
-    Reading { folder: File, names: OwningIter, entries: Vec<Entry> },
-    Writing { entries: Vec<Entry>, written: usize, text: String, is_complete: bool },
+    Planned(Plan),
+    Begun(Reading),
+    Ended(Result<String, Errno>),
+    /// A reader is at work.
+    Away,
 }
 
 pub fn head(format: ListFormat) -> ResponseHead {
@@ -99,80 +115,30 @@ pub fn head(format: ListFormat) -> ResponseHead {
 }
 
 impl FolderList {
-    /// The list of a folder, which has this path in URLs, to be sent with this head.
-    pub fn new(listing: Listing, (base, rest): (&Path, &str), (path, head): (&str, ResponseHead)) -> Self {
-        let zone = if listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
-        let folder = (base.to_owned(), rest.to_owned());
-        Self { listing, folder, path: path.to_owned(), head, zone, stage: Stage::Waiting }
-    }
-
-    /// Opens the folder, which may have changed since it was found.
-    fn open(&self, descriptors: Descriptors) -> Result<Stage, Errno> {
-        let Found::Folder(folder) = lookup::find(&self.folder.0, &self.folder.1)? else {
-            return Err(Errno::ENOTDIR);
-        };
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let own: OwnedFd = openat(&folder, ".", flags, Mode::empty())?;
-        if ![folder.as_raw_fd(), own.as_raw_fd()].iter().all(|fd| descriptors.may_download(*fd)) {
-            return Err(Errno::EMFILE);
-        }
-        Ok(Stage::Reading { folder, names: Dir::from_fd(own)?.into_iter(), entries: Vec::new() })
-    }
-
-    /// Begins to write when all has been read.
-    fn write(&mut self, mut entries: Vec<Entry>, is_complete: bool) {
-        entries.sort_by(|a, b| (!a.is_folder, &a.name).cmp(&(!b.is_folder, &b.name)));
-        let text = match self.listing.format {
-            ListFormat::Html => page_begin(&self.path),
-            ListFormat::Json => "[\n".to_owned(),
-        };
-        self.stage = Stage::Writing { entries, written: 0, text, is_complete };
-    }
-
-    fn reply(&mut self, mut text: String, is_complete: bool) -> HttpReply {
-        match self.listing.format {
-            ListFormat::Html => push_page_end(&mut text, is_complete),
-            ListFormat::Json => text.push_str("\n]\n"),
-        }
-        let head = std::mem::replace(&mut self.head, ResponseHead::new(200));
-        HttpReply { head, body: Body::Bytes(text.into_bytes().into()) }
+    /// A list to be sent with this head; `path` is that of the folder in URLs.
+    pub fn new(plan: Plan, path: &str, head: ResponseHead) -> Self {
+        Self { path: path.to_owned(), head, stage: Stage::Planned(plan) }
     }
 }
 
 impl Compose for FolderList {
-    fn step(&mut self, cx: &Ctx) -> Option<HttpReply> {
-        match &mut self.stage {
-            Stage::Waiting => match self.open(cx.descriptors) {
-                Ok(stage) => {
-                    self.stage = stage;
-                    None
-                }
-                Err(errno) => Some(lookup::failure(&self.path, errno)),
-            },
-            Stage::Reading { folder, names, entries } => {
-                let end = match read(folder, names, entries) {
-                    Ok(end) => end?,
-                    Err(errno) => return Some(lookup::failure(&self.path, errno)),
-                };
-                let entries = std::mem::take(entries);
-                self.write(entries, end == End::Complete);
-                None
+    fn step(&mut self, _cx: &Ctx) -> Composed {
+        match std::mem::replace(&mut self.stage, Stage::Away) {
+            Stage::Planned(plan) => Composed::Wait(Lookup::new(|| plan.begin())),
+            Stage::Begun(reading) => Composed::Wait(Lookup::new(|| reading.advance())),
+            Stage::Ended(Ok(text)) => {
+                let head = std::mem::replace(&mut self.head, ResponseHead::new(200));
+                Composed::Reply(HttpReply { head, body: Body::Bytes(text.into_bytes().into()) })
             }
-            Stage::Writing { entries, written, text, is_complete } => {
-                let part = entries.iter().enumerate().skip(*written).take(COMPOSED_AT_ONCE);
-                for (index, entry) in part {
-                    match self.listing.format {
-                        ListFormat::Html => push_line(text, entry, self.listing.sizes, &self.zone),
-                        ListFormat::Json => push_object(text, entry, index > 0),
-                    }
-                }
-                *written += COMPOSED_AT_ONCE;
-                if *written < entries.len() {
-                    return None;
-                }
-                let (text, is_complete) = (std::mem::take(text), *is_complete);
-                Some(self.reply(text, is_complete))
-            }
+            Stage::Ended(Err(errno)) => Composed::Reply(sources::failure(&self.path, errno)),
+            // The engine gives the finding before it asks for another step.
+            Stage::Away => Composed::Reply(HttpReply::error(500)),
+        }
+    }
+
+    fn take(&mut self, finding: JobResult) {
+        if let Ok(stage) = finding.take() {
+            self.stage = stage;
         }
     }
 }
@@ -185,35 +151,93 @@ enum End {
     Full,
 }
 
-/// Reads some of what may be served of a folder; `None` if there may be more. What is kept back when it is asked for
-/// (hidden names, links, special files) is not listed.
-fn read(folder: &File, names: &mut OwningIter, entries: &mut Vec<Entry>) -> Result<Option<End>, Errno> {
-    for _ in 0..COMPOSED_AT_ONCE {
-        let Some(entry) = names.next() else { return Ok(Some(End::Complete)) };
-        let entry = entry?;
-        if matches!(entry.file_type(), Some(kind) if !matches!(kind, Type::File | Type::Directory)) {
-            continue;
-        }
-        let Ok(name) = entry.file_name().to_str() else { continue };
-        if !lookup::is_plain(name) {
-            continue;
-        }
-        if entries.len() == MAX_ENTRIES {
-            return Ok(Some(End::Full));
-        }
-        // It may be gone by now.
-        let Ok(facts) = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { continue };
-        let kind = SFlag::from_bits_truncate(facts.st_mode & SFlag::S_IFMT.bits());
-        if kind == SFlag::S_IFREG || kind == SFlag::S_IFDIR {
-            entries.push(Entry {
-                name: name.to_owned(),
-                is_folder: kind == SFlag::S_IFDIR,
-                size: u64::try_from(facts.st_size).unwrap_or_default(),
-                modified: facts.st_mtime,
-            });
+impl Plan {
+    /// The list of a folder that is `rest` below a trusted one; `path` is its path in URLs.
+    pub fn new(listing: Listing, (base, rest): (&Path, &str), path: &str, descriptors: Descriptors) -> Self {
+        Self { listing, folder: (base.to_owned(), rest.to_owned()), path: path.to_owned(), descriptors }
+    }
+
+    fn begin(self) -> Stage {
+        match self.open() {
+            Ok((folder, names)) => Reading { plan: self, folder, names, entries: Vec::new() }.advance(),
+            Err(errno) => Stage::Ended(Err(errno)),
         }
     }
-    Ok(None)
+
+    /// Opens the folder, which may have changed since it was found.
+    fn open(&self) -> Result<(OwnedFd, OwningIter), Errno> {
+        let (base, rest) = &self.folder;
+        let (folder, own) = lookup::open_folder(base, rest)?;
+        if ![folder.as_raw_fd(), own.as_raw_fd()].iter().all(|fd| self.descriptors.may_download(*fd)) {
+            return Err(Errno::EMFILE);
+        }
+        Ok((folder, Dir::from_fd(own)?.into_iter()))
+    }
+
+    fn text(&self, entries: &[Entry], end: End) -> String {
+        let zone = if self.listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
+        let mut text = match self.listing.format {
+            ListFormat::Html => page_begin(&self.path),
+            ListFormat::Json => "[\n".to_owned(),
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            match self.listing.format {
+                ListFormat::Html => push_line(&mut text, entry, self.listing.sizes, &zone),
+                ListFormat::Json => push_object(&mut text, entry, index > 0),
+            }
+        }
+        match self.listing.format {
+            ListFormat::Html => push_page_end(&mut text, end == End::Complete),
+            ListFormat::Json => text.push_str("\n]\n"),
+        }
+        text
+    }
+}
+
+impl Reading {
+    /// Reads some entries; after the last ones the list is written.
+    fn advance(mut self) -> Stage {
+        match self.read() {
+            Ok(None) => Stage::Begun(self),
+            Ok(Some(end)) => {
+                let mut entries = self.entries;
+                entries.sort_by(|a, b| (!a.is_folder, &a.name).cmp(&(!b.is_folder, &b.name)));
+                Stage::Ended(Ok(self.plan.text(&entries, end)))
+            }
+            Err(errno) => Stage::Ended(Err(errno)),
+        }
+    }
+
+    /// Reads some of what may be served of a folder; `None` if there may be more. What is kept back when it is asked
+    /// for (hidden names, links, special files) is not listed.
+    fn read(&mut self) -> Result<Option<End>, Errno> {
+        for _ in 0..COMPOSED_AT_ONCE {
+            let Some(entry) = self.names.next() else { return Ok(Some(End::Complete)) };
+            let entry = entry?;
+            if matches!(entry.file_type(), Some(kind) if !matches!(kind, Type::File | Type::Directory)) {
+                continue;
+            }
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if !lookup::is_plain(name) {
+                continue;
+            }
+            if self.entries.len() == MAX_ENTRIES {
+                return Ok(Some(End::Full));
+            }
+            // It may be gone by now.
+            let Ok(facts) = fstatat(&self.folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { continue };
+            let kind = SFlag::from_bits_truncate(facts.st_mode & SFlag::S_IFMT.bits());
+            if kind == SFlag::S_IFREG || kind == SFlag::S_IFDIR {
+                self.entries.push(Entry {
+                    name: name.to_owned(),
+                    is_folder: kind == SFlag::S_IFDIR,
+                    size: u64::try_from(facts.st_size).unwrap_or_default(),
+                    modified: facts.st_mtime,
+                });
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn page_begin(path: &str) -> String {

@@ -1,148 +1,119 @@
 //! From a folder and a path below it to an open file, without ever leaving the folder.
 //!
 //! The kernel is asked not to follow links; where it cannot be, every component is opened relative to the
-//! one before. So there is no moment in which somebody could swap one. Opening does not wait: a FIFO has
-//! nothing to stop us with.
+//! one before. So there is no moment in which somebody could swap one. A FIFO has nothing to stop us with.
+//!
+//! [`find_cached`] answers from the kernel's caches or not at all, for the loop; [`find`] may wait for a disk, and is
+//! for readers.
 
-use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::libc::RESOLVE_CACHED;
 use nix::sys::stat::Mode;
 
 use crate::engine::files::CAREFUL;
-use crate::engine::{Body, Ctx, Descriptors, HttpReply, MemoryFiles};
-use crate::http::response::RETRY_AFTER;
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
 
-/// The status of an answer for which no descriptor is left.
-pub const SHORTAGE: u16 = 503;
-
-/// The files in memory and the descriptors that answers are made from.
-#[derive(Debug)]
-pub struct Sources<'a> {
-    pub memory: &'a MemoryFiles,
-    /// The descriptors that files on the disk may have.
-    pub descriptors: Descriptors,
-    /// Answers for which no descriptor was left.
-    pub shortages: Cell<u64>,
-}
-
-impl<'a> Sources<'a> {
-    pub fn new(cx: &'a Ctx) -> Self {
-        Self { memory: &cx.memory, descriptors: cx.descriptors, shortages: Cell::new(0) }
-    }
-
-    /// True if a body may be sent: a file stays open until its client has taken all of it.
-    pub fn may_send(&self, body: &Body) -> bool {
-        match body {
-            Body::File { file, .. } => self.descriptors.may_download(file.as_raw_fd()),
-            _ => true,
-        }
-    }
-}
+/// Bytes up to which a file is read at once: head and body then go in one packet.
+pub const SMALL: u64 = 8 * 1024;
 
 /// The file or folder at a path.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Found {
-    File(Content),
-    Folder(File),
+    File(DiskFile),
+    /// A folder, which has been open under this number.
+    Folder(RawFd),
 }
 
-/// A file that can be sent.
-#[derive(Debug)]
-pub struct Content {
-    /// The whole file.
-    pub body: Body,
+/// An open file on a disk.
+#[derive(Debug, Clone)]
+pub struct DiskFile {
+    pub file: Arc<File>,
+    /// Bytes.
+    pub length: u64,
     pub modified: SystemTime,
 }
 
-/// Bytes up to which a file is read at once: head and body then go in one packet.
-const SMALL: u64 = 8 * 1024;
+/// Finds what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.
+pub fn find(base: &Path, path: &str) -> Result<Found, Errno> {
+    inspect(open_any(base, path)?)
+}
 
-/// Reads a body that is small.
-pub fn load(body: Body) -> Body {
-    if body.len() > SMALL {
-        return body;
-    }
-    let length = body.len() as usize;
-    let read = match &body {
-        Body::Empty | Body::Bytes(_) => return body,
-        Body::Memory { extent, offset, .. } => extent.read(*offset, length),
-        Body::File { file, offset, .. } => {
-            let mut bytes = vec![0; length];
-            file.read_exact_at(&mut bytes, *offset).map(|()| bytes)
+/// The same without waiting for a disk. `EAGAIN` if the kernel does not have all of the path in its caches, or is older
+/// than 5.12.
+pub fn find_cached(base: &Path, path: &str) -> Result<Found, Errno> {
+    let cached = ResolveFlag::from_bits_retain(RESOLVE_CACHED);
+    let opened = if names(path)?.is_none() {
+        let how = OpenHow::new().flags(to_read() & !OFlag::O_NOFOLLOW).resolve(cached);
+        openat2(AT_FDCWD, base, how)
+    } else {
+        match open_at_once(base, path, cached) {
+            Err(Errno::ELOOP) => open_below(base, path, cached),
+            opened => opened,
         }
     };
-    read.map_or(body, |bytes| Body::Bytes(bytes.into()))
-}
-
-/// The file that `memory` has for `path` below `base`.
-pub fn find_in_memory(memory: &MemoryFiles, base: &Path, path: &str) -> Option<Content> {
-    if memory.is_empty() || !path.split('/').all(|name| name.is_empty() || is_plain(name)) {
-        return None;
+    match opened {
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => Err(Errno::EAGAIN),
+        opened => inspect(opened?),
     }
-    let path = path.trim_start_matches('/');
-    let file = if path.is_empty() { memory.get(base) } else { memory.get(&base.join(path)) }?;
-    Some(Content { body: file.body(), modified: file.modified })
 }
 
-/// Opens what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.
-pub fn find(base: &Path, path: &str) -> Result<Found, Errno> {
-    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-    if names.len() > MAX_DEPTH || !names.iter().all(|name| is_plain(name)) {
+/// Reads the beginning of a file that has been found, so that it need not be waited for when it is sent.
+pub fn read_beginning(found: &Found) {
+    if let Found::File(DiskFile { file, length, .. }) = found {
+        let mut beginning = vec![0; (*length).min(SMALL) as usize];
+        // An error will come again when the file is sent.
+        let _ = file.read_at(&mut beginning, 0);
+    }
+}
+
+/// Opens the folder at `path` below `base`, and opens it again to read its names.
+pub fn open_folder(base: &Path, path: &str) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let folder = open_any(base, path)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let names = openat(&folder, ".", flags, Mode::empty())?;
+    Ok((folder, names))
+}
+
+/// The last name of a path, and the folders before it; none for an empty path.
+fn names(path: &str) -> Result<Option<(&str, impl Iterator<Item = &str>)>, Errno> {
+    let mut names = path.split('/').filter(|name| !name.is_empty());
+    let count = names.clone().count();
+    if count > MAX_DEPTH || !names.clone().all(is_plain) {
         return Err(Errno::ENOENT);
     }
-    let Some((last, folders)) = names.split_last() else {
-        return inspect(open(base, to_read() & !OFlag::O_NOFOLLOW, Mode::empty())?);
+    Ok(names.next_back().map(|last| (last, names)))
+}
+
+fn open_any(base: &Path, path: &str) -> Result<OwnedFd, Errno> {
+    let Some((last, folders)) = names(path)? else {
+        return open(base, to_read() & !OFlag::O_NOFOLLOW, Mode::empty());
     };
-    match open_at_once(base, path) {
+    match open_at_once(base, path, ResolveFlag::empty()) {
         // There are links in the base's own path, or the kernel is older than 5.6, or a sandbox forbids it.
         Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => {}
-        opened => return inspect(opened?),
+        opened => return opened,
     }
     let mut folder = open(base, to_pass() & !OFlag::O_NOFOLLOW, Mode::empty())?;
     for name in folders {
-        folder = openat(&folder, *name, to_pass(), Mode::empty())?;
+        folder = openat(&folder, name, to_pass(), Mode::empty())?;
     }
-    inspect(openat(&folder, *last, to_read(), Mode::empty())?)
+    openat(&folder, last, to_read(), Mode::empty())
 }
 
 /// Opens a path in one call, if there are no links in it at all.
-fn open_at_once(base: &Path, path: &str) -> Result<OwnedFd, Errno> {
-    let how = OpenHow::new().flags(to_read()).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+fn open_at_once(base: &Path, path: &str, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new().flags(to_read()).resolve(resolve | ResolveFlag::RESOLVE_NO_SYMLINKS);
     openat2(AT_FDCWD, &base.join(path.trim_start_matches('/')), how)
-}
-
-/// Opens the file of that name in an open folder.
-pub fn find_in(folder: &File, name: &str) -> Result<Found, Errno> {
-    if !is_plain(name) || name.contains('/') {
-        return Err(Errno::ENOENT);
-    }
-    inspect(openat(folder, name, to_read(), Mode::empty())?)
-}
-
-/// The answer where a lookup has failed.
-pub fn failure(path: &str, errno: Errno) -> HttpReply {
-    match errno {
-        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => HttpReply::error(404),
-        Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => HttpReply::error(403),
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
-            log::warn!("{path}: {errno}");
-            HttpReply::error(SHORTAGE).with("Retry-After", RETRY_AFTER)
-        }
-        _ => {
-            log::error!("{path}: {errno}");
-            HttpReply::error(500)
-        }
-    }
 }
 
 /// True if a name stays in its folder, is not hidden (unfinished files have a leading dot) and can stand
@@ -150,6 +121,14 @@ pub fn failure(path: &str, errno: Errno) -> HttpReply {
 pub fn is_plain(name: &str) -> bool {
     let shown = !name.starts_with('.') || name == ".well-known";
     shown && !name.is_empty() && !name.contains(|c: char| c == '\\' || c.is_control())
+}
+
+/// Opens a path without links below a base that may be behind links.
+fn open_below(base: &Path, path: &str, resolve: ResolveFlag) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new().flags(to_pass() & !OFlag::O_NOFOLLOW).resolve(resolve);
+    let folder = openat2(AT_FDCWD, base, how)?;
+    let how = OpenHow::new().flags(to_read()).resolve(resolve | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    openat2(&folder, path.trim_start_matches('/'), how)
 }
 
 fn to_pass() -> OFlag {
@@ -166,9 +145,9 @@ fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() {
         let modified = metadata.modified().map_err(failed)?;
-        Ok(Found::File(Content { body: Body::File { file, offset: 0, length: metadata.len() }, modified }))
+        Ok(Found::File(DiskFile { file: Arc::new(file), length: metadata.len(), modified }))
     } else if metadata.is_dir() {
-        Ok(Found::Folder(file))
+        Ok(Found::Folder(file.as_raw_fd()))
     } else {
         Err(Errno::EACCES)
     }
@@ -210,9 +189,7 @@ mod tests {
         assert!(is_file(&find(&root, "sub/b.txt")));
         assert!(is_file(&find(&root.join("a.txt"), "")));
         for path in ["", "/", "/sub", "/sub/"] {
-            let Ok(Found::Folder(folder)) = find(&root, path) else { panic!("{path}") };
-            assert_eq!(is_file(&find_in(&folder, "b.txt")), path.contains("sub"));
-            assert_eq!(find_in(&folder, "../a.txt").err(), Some(Errno::ENOENT));
+            assert!(matches!(find(&root, path), Ok(Found::Folder(_))), "{path}");
         }
         assert_eq!(find(&root, "/none").err(), Some(Errno::ENOENT));
         assert_eq!(find(&root, "/a.txt/x").err(), Some(Errno::ENOTDIR));
@@ -236,10 +213,9 @@ mod tests {
             "/./a.txt",
             "/a\0b",
         ] {
-            assert!(find(&root, path).is_err(), "{path}");
+            assert!(find(&root, path).is_err() && find_cached(&root, path).is_err(), "{path}");
         }
-        let Ok(Found::Folder(folder)) = find(&root, "/") else { panic!("the root is a folder") };
-        assert!(find_in(&folder, "link").is_err());
+        assert!(find_cached(&root, "/link").is_err());
     }
 
     #[test]
@@ -247,6 +223,23 @@ mod tests {
         let dir = Site::new();
         symlink("root", dir.0.join("www")).unwrap();
         assert!(is_file(&find(&dir.0.join("www"), "/a.txt")));
+    }
+
+    #[test]
+    fn what_has_just_been_written_is_found_in_the_caches() {
+        let dir = Site::new();
+        let root = dir.root();
+        symlink("root", dir.0.join("www")).unwrap();
+        if find_cached(&root, "/a.txt").err() == Some(Errno::EAGAIN) {
+            return; // A kernel without this.
+        }
+        for (base, path) in [("root", "/a.txt"), ("root", "sub/b.txt"), ("www", "/a.txt"), ("root/a.txt", "")]
+        {
+            assert!(is_file(&find_cached(&dir.0.join(base), path)), "{base} {path}");
+        }
+        assert!(matches!(find_cached(&root, "/sub/"), Ok(Found::Folder(_))));
+        assert_eq!(find_cached(&root, "/never-looked-for").err(), Some(Errno::EAGAIN));
+        assert_eq!(find_cached(&root, "/.hidden").err(), Some(Errno::ENOENT));
     }
 
     #[test]

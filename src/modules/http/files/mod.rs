@@ -4,16 +4,16 @@ pub(super) mod autoindex;
 pub(super) mod folder;
 pub(super) mod hls_probe;
 pub(super) mod link_probe;
-pub(super) mod lookup;
+mod lookup;
+pub(super) mod sources;
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use nix::errno::Errno;
 
-use crate::engine::{Answer, Body, HttpReply, Redirect, Route};
+use crate::engine::{Answer, Body, HttpReply, Lookup, Redirect, Route};
 use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path};
@@ -22,7 +22,8 @@ use crate::modules::http::error_page::internal_target;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::TemplateValues;
 use crate::modules::http::try_files::{Last, TryFiles};
-use lookup::{Content, Found, SHORTAGE, Sources};
+use lookup::Found;
+use sources::{Content, Miss, SHORTAGE, Sources};
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 
@@ -44,7 +45,7 @@ pub fn serve(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'
     let mut reply = match request.method {
         Method::Get | Method::Head => match get(settings, view, sources, path) {
             Answer::Reply(reply) => reply,
-            later @ Answer::Later(_) => return later,
+            later => return later,
         },
         Method::Options => options(settings, request, path),
         Method::Other(_) => HttpReply::error(405).with("Allow", ALLOWED),
@@ -66,13 +67,19 @@ pub fn serve_first(
     for candidate in &try_files.candidates {
         let filled = candidate.path.fill(view);
         let Some(path) = path::tidy(&filled) else { continue };
-        if path.ends_with('/') == candidate.is_folder && exists(settings, view, sources, &path) {
-            // As in nginx, the slash only says what is looked for: a request for a folder without one is
-            // redirected to it, so that links in its page are those of the folder.
-            let requested = if candidate.is_folder { filled.strip_suffix('/') } else { None };
-            let path = requested.and_then(path::tidy).unwrap_or(path);
-            return serve(settings, view, sources, &path).into();
+        if path.ends_with('/') != candidate.is_folder {
+            continue;
         }
+        match exists(settings, view, sources, &path) {
+            Ok(false) => continue,
+            Ok(true) => {}
+            Err(lookup) => return Route::Wait(lookup),
+        }
+        // As in nginx, the slash only says what is looked for: a request for a folder without one is
+        // redirected to it, so that links in its page are those of the folder.
+        let requested = if candidate.is_folder { filled.strip_suffix('/') } else { None };
+        let path = requested.and_then(path::tidy).unwrap_or(path);
+        return serve(settings, view, sources, &path).into();
     }
     match &try_files.last {
         Last::Status(code) => Route::Reply(HttpReply::error(*code)),
@@ -82,18 +89,24 @@ pub fn serve_first(
     }
 }
 
-/// True if there is a file at `path`, or a folder if it ends with a slash.
-fn exists(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, path: &str) -> bool {
+/// True if there is a file at `path`, or a folder if it ends with a slash. An error if a reader has to look.
+fn exists(
+    settings: &Settings,
+    view: &TemplateValues<'_>,
+    sources: &Sources<'_>,
+    path: &str,
+) -> Result<bool, Lookup> {
     let located = settings.folder.as_ref().and_then(|folder| folder.locate(view, path));
-    let Some((base, rest)) = located else { return false };
+    let Some((base, rest)) = located else { return Ok(false) };
     let is_folder = path.ends_with('/');
-    if !is_folder && lookup::find_in_memory(sources.memory, base, &rest).is_some() {
-        return true;
+    if !is_folder && sources.find_in_memory(base, &rest).is_some() {
+        return Ok(true);
     }
-    match lookup::find(base, &rest) {
-        Ok(Found::File(_)) => !is_folder,
-        Ok(Found::Folder(_)) => is_folder,
-        Err(_) => false,
+    match sources.find(base, &rest) {
+        Ok(Found::File(_)) => Ok(!is_folder),
+        Ok(Found::Folder(_)) => Ok(is_folder),
+        Err(Miss::Failed(_)) => Ok(false),
+        Err(Miss::Unknown(lookup)) => Err(lookup),
     }
 }
 
@@ -107,45 +120,49 @@ fn get(settings: &Settings, view: &TemplateValues<'_>, sources: &Sources<'_>, pa
     let Some((base, rest)) = located else { return Answer::Reply(HttpReply::error(404)) };
     if path.ends_with('/') {
         let names = settings.index.iter();
-        let mut found =
-            names.map(|name| (name, lookup::find_in_memory(sources.memory, base, &[&*rest, name].concat())));
+        let mut found = names.map(|name| (name, sources.find_in_memory(base, &[&*rest, name].concat())));
         if let Some((name, Some(file))) = found.find(|(_, file)| file.is_some()) {
             return Answer::Reply(send(file, name, settings, (request, sources)));
         }
-    } else if let Some(file) = lookup::find_in_memory(sources.memory, base, &rest) {
+    } else if let Some(file) = sources.find_in_memory(base, &rest) {
         return Answer::Reply(send(file, path, settings, (request, sources)));
     }
-    Answer::Reply(match lookup::find(base, &rest) {
+    Answer::Reply(match sources.find(base, &rest) {
         Ok(Found::File(_)) if path.ends_with('/') && !rest.is_empty() => HttpReply::error(404),
-        Ok(Found::File(file)) => send(file, path, settings, (request, sources)),
+        Ok(Found::File(file)) => send(file.content(), path, settings, (request, sources)),
         Ok(Found::Folder(_)) if !path.ends_with('/') => redirect(request, path),
-        Ok(Found::Folder(folder)) => {
-            return index(settings, (folder, base, &rest), (request, sources), path);
+        Ok(Found::Folder(descriptor)) => {
+            return index(settings, (base, &rest, descriptor), (request, sources), path);
         }
-        Err(errno) => lookup::failure(path, errno),
+        Err(Miss::Failed(errno)) => sources::failure(path, errno),
+        Err(Miss::Unknown(lookup)) => return Answer::Wait(lookup),
     })
 }
 
-/// Answers with the index of an open folder, which is `rest` below `base`, or with its list.
+/// Answers with the index of a folder, which is `rest` below `base`, or with its list.
 fn index(
     settings: &Settings,
-    (folder, base, rest): (File, &Path, &str),
+    (base, rest, descriptor): (&Path, &str, RawFd),
     (request, sources): (&Request, &Sources<'_>),
     path: &str,
 ) -> Answer {
-    for name in &settings.index {
-        match lookup::find_in(&folder, name) {
-            Ok(Found::File(file)) => return Answer::Reply(send(file, name, settings, (request, sources))),
-            Ok(Found::Folder(_)) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Answer::Reply(lookup::failure(path, errno)),
+    for name in settings.index.iter().filter(|name| !name.contains('/')) {
+        match sources.find(base, &[rest.trim_end_matches('/'), "/", name].concat()) {
+            Ok(Found::File(file)) => {
+                return Answer::Reply(send(file.content(), name, settings, (request, sources)));
+            }
+            Ok(Found::Folder(_)) | Err(Miss::Failed(Errno::ENOENT)) => {}
+            Err(Miss::Failed(errno)) => return Answer::Reply(sources::failure(path, errno)),
+            Err(Miss::Unknown(lookup)) => return Answer::Wait(lookup),
         }
     }
     let Some(listing) = settings.listing else { return Answer::Reply(HttpReply::error(403)) };
-    if !sources.descriptors.may_download(folder.as_raw_fd()) {
-        return Answer::Reply(lookup::failure(path, Errno::EMFILE));
+    if !sources.descriptors.may_download(descriptor) {
+        return Answer::Reply(sources::failure(path, Errno::EMFILE));
     }
     let head = with_defaults(settings, request, path, autoindex::head(listing.format));
-    Answer::Later(Box::new(autoindex::FolderList::new(listing, (base, rest), (path, head))))
+    let plan = autoindex::Plan::new(listing, (base, rest), path, sources.descriptors);
+    Answer::Later(Box::new(autoindex::FolderList::new(plan, path, head)))
 }
 
 /// To the same path with a slash. It has no empty segments, so it cannot name another host.
@@ -201,7 +218,7 @@ fn send(
         _ => Selection::Whole,
     };
     let head = |status| head(status).with("Content-Type", settings.mime(name)).with("Accept-Ranges", units);
-    let body = |body: Body| if request.method == Method::Get { lookup::load(body) } else { body };
+    let body = |body: Body| if request.method == Method::Get { sources::load(body) } else { body };
     let reply = match selection {
         Selection::Whole => HttpReply { head: head(200), body: body(content.body) },
         Selection::Part { first, last } => {
@@ -211,7 +228,7 @@ fn send(
         Selection::Unsatisfiable => HttpReply::error(416).with("Content-Range", format!("bytes */{size}")),
     };
     let may_send = request.method != Method::Get || sources.may_send(&reply.body);
-    if may_send { reply } else { lookup::failure(name, Errno::EMFILE) }
+    if may_send { reply } else { sources::failure(name, Errno::EMFILE) }
 }
 
 /// The headers of our own that the configuration does not set.

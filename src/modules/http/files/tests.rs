@@ -1,11 +1,10 @@
 //! Files, folders, ranges and headers, as locations of a configuration serve them.
 
-use std::cell::Cell;
 use std::fs;
 use std::io::Read;
 
 use crate::conf::{Scope, Tree, check};
-use crate::engine::{Config, Descriptors, HttpRequest, MemoryFiles, directive_table};
+use crate::engine::{Config, Descriptors, Findings, HttpRequest, MemoryFiles, directive_table};
 use crate::test_folder::Folder;
 
 use super::*;
@@ -53,12 +52,18 @@ fn ask_with(
 ) -> HttpReply {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
     let view = TemplateValues { request: &request, server_name: "", done: None };
-    let sources = Sources { memory, descriptors, shortages: Cell::new(0) };
-    let Answer::Reply(mut reply) = serve(settings, &view, &sources, &request.head.path) else {
-        panic!("a list of a folder");
-    };
-    added::apply(&mut reply.head, settings.added_for(&request.head), settings.expires, &view);
-    reply
+    let mut findings = Findings::default();
+    loop {
+        let sources = Sources::of(memory, descriptors, &findings);
+        match serve(settings, &view, &sources, &request.head.path) {
+            Answer::Reply(mut reply) => {
+                added::apply(&mut reply.head, settings.added_for(&request.head), settings.expires, &view);
+                return reply;
+            }
+            Answer::Wait(lookup) => findings.add(lookup.find()),
+            Answer::Later(_) => panic!("a list of a folder"),
+        }
+    }
 }
 
 fn status(reply: &HttpReply) -> u16 {
@@ -72,9 +77,9 @@ fn body(reply: HttpReply) -> String {
         Body::Memory { extent, offset, length, .. } => {
             String::from_utf8(extent.read(offset, length as usize).unwrap()).unwrap()
         }
-        Body::File { mut file, offset, length } => {
+        Body::File { file, offset, length } => {
             let mut text = String::new();
-            file.read_to_string(&mut text).unwrap();
+            (&*file).read_to_string(&mut text).unwrap();
             text[offset as usize..][..length as usize].to_owned()
         }
     }
@@ -192,7 +197,7 @@ fn a_playlist_of_the_same_second_and_size_is_sent_again() {
     let site = Site::new();
     let tag = || site.ask("GET /hls/a.m3u8", "").head.get("etag").unwrap().to_owned();
     let at = |nanoseconds| {
-        let file = File::options().write(true).open(site.0.join("hls/a.m3u8")).unwrap();
+        let file = fs::File::options().write(true).open(site.0.join("hls/a.m3u8")).unwrap();
         file.set_modified(UNIX_EPOCH + std::time::Duration::new(5, nanoseconds)).unwrap();
         tag()
     };
@@ -260,12 +265,59 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
     let settings = site.settings("autoindex on;");
     let request = HttpRequest::for_test("GET /hls/ HTTP/1.1\r\nHost: a\r\n\r\n");
     let view = TemplateValues { request: &request, server_name: "", done: None };
-    let (memory, shortages) = (&MemoryFiles::default(), Cell::new(0));
-    let sources = Sources { memory, descriptors: Descriptors::default(), shortages };
-    let lists: Vec<_> = (0..9).map(|_| serve(&settings, &view, &sources, "/hls/")).collect();
-    assert!(lists.iter().all(|answer| matches!(answer, Answer::Later(_))));
+    let (memory, mut findings) = (MemoryFiles::default(), Findings::default());
+    let mut lists = Vec::new();
+    while lists.len() < 9 {
+        match serve(&settings, &view, &Sources::of(&memory, Descriptors::default(), &findings), "/hls/") {
+            Answer::Later(list) => lists.push(list),
+            Answer::Wait(lookup) => findings.add(lookup.find()),
+            Answer::Reply(reply) => panic!("{reply:?}"),
+        }
+    }
     let open =
         fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     let folder = fs::canonicalize(site.0.join("hls")).unwrap();
     assert_eq!(open.filter(|path| *path == folder).count(), 0);
+}
+
+/// The number of lookups for a request when nothing is in the caches, and the answer after them.
+fn ask_cold(settings: &Settings, line: &str) -> (usize, Route) {
+    let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let view = TemplateValues { request: &request, server_name: "", done: None };
+    let (memory, mut findings) = (MemoryFiles::default(), Findings::default());
+    loop {
+        let sources = Sources::of(&memory, Descriptors::default(), &findings).cold();
+        let route = match &settings.try_files {
+            Some(try_files) => serve_first(try_files, settings, &view, &sources),
+            None => serve(settings, &view, &sources, &request.head.path).into(),
+        };
+        let Route::Wait(lookup) = route else { return (findings.len(), route) };
+        findings.add(lookup.find());
+    }
+}
+
+#[test]
+fn what_is_in_no_cache_is_looked_up_once_and_answered_like_the_rest() {
+    let site = Site::new();
+    for (directives, line, lookups, expected) in [
+        ("", "GET /hls/a.m3u8", 1, 200),
+        ("", "HEAD /hls/a-1.ts", 1, 200),
+        ("", "GET /none", 1, 404),
+        ("", "GET /hls", 1, 301),
+        ("", "GET /", 3, 200),
+        ("", "GET /hls/", 3, 403),
+        ("", "GET /zero/", 1, 404),
+        ("", "DELETE /zero", 0, 405),
+        ("try_files /none $uri /zero =404;", "GET /hls/a-1.ts", 2, 200),
+        ("try_files /none $uri/ =404;", "GET /hls", 2, 301),
+        ("try_files /none /none =410;", "GET /hls", 1, 410),
+    ] {
+        let (found, Route::Reply(reply)) = ask_cold(&site.settings(directives), line) else {
+            panic!("{line}")
+        };
+        assert_eq!((found, reply.head.status), (lookups, expected), "{directives} {line}");
+    }
+    let small = ask_cold(&site.settings(""), "GET /hls/a-1.ts");
+    let Route::Reply(reply) = small.1 else { panic!() };
+    assert_eq!(body(reply), "0123456789");
 }

@@ -1,0 +1,131 @@
+//! Answers that take more than one step: a lookup has to be waited for, or a long answer is composed. The session is
+//! held meanwhile.
+
+pub(in crate::engine) mod pending;
+
+use crate::engine::Engine;
+use crate::engine::http::answer::{Compose, Composed, HttpReply};
+use crate::engine::http::answering::pending::Pending;
+use crate::engine::http::lookup::Lookup;
+use crate::engine::http::progress::Progress;
+use crate::engine::http::request::HttpRequest;
+use crate::engine::ids::SessionId;
+use crate::engine::jobs::{JobOwner, JobResult};
+use crate::engine::session::Session;
+use crate::http::response::RETRY_AFTER;
+
+/// The most lookups of one request: try_files with all its candidates, on the way through some redirects.
+const MAX_LOOKUPS: usize = 64;
+
+impl Engine {
+    /// Has a request wait until a reader has done a lookup; then the modules are asked again.
+    pub(in crate::engine) fn wait_for(&mut self, request: HttpRequest, progress: Progress, lookup: Lookup) {
+        if request.findings.len() >= MAX_LOOKUPS || !self.look_up(request.session, lookup) {
+            return self.deliver(request, HttpReply::error(503).with("Retry-After", RETRY_AFTER), None);
+        }
+        self.hold(Pending::new(request, progress, None));
+    }
+
+    /// Has an answer composed, in later steps.
+    pub(in crate::engine) fn begin_composing(
+        &mut self,
+        request: HttpRequest,
+        progress: Progress,
+        composer: Box<dyn Compose>,
+    ) {
+        let id = request.session;
+        self.hold(Pending::new(request, progress, Some(composer)));
+        self.cx.work.composing.push_back(id);
+    }
+
+    /// Does one step of the answer that is being composed for a session.
+    pub(in crate::engine) fn compose(&mut self, id: SessionId) {
+        // A session that has ended needs no answer.
+        if !self.cx.sessions.get(id).is_some_and(Session::is_answering) {
+            return;
+        }
+        let Some(pending) = self.pending.get_mut(id) else { return };
+        let Some(composer) = &mut pending.composer else { return };
+        match composer.step(&self.cx) {
+            // One answer is finished before the next begins, as one that is half done takes memory.
+            Composed::Partly => self.cx.work.composing.push_front(id),
+            Composed::Wait(lookup) if self.pending.reads(id) => self.look_up_or_refuse(id, lookup),
+            Composed::Wait(lookup) => self.pending.queue(id, lookup),
+            Composed::Reply(reply) => self.release(id, reply),
+        }
+        self.begin_lookups();
+    }
+
+    /// Continues with a request for which a reader has done a lookup.
+    pub(in crate::engine) fn resume_pending(&mut self, id: SessionId, result: JobResult) {
+        if !self.cx.sessions.get(id).is_some_and(Session::is_answering) {
+            return;
+        }
+        let Some(pending) = self.pending.get_mut(id) else { return };
+        match (result.take::<JobResult>(), &mut pending.composer) {
+            (Ok(finding), Some(composer)) => {
+                composer.take(finding);
+                self.cx.work.composing.push_back(id);
+            }
+            (Ok(finding), None) => {
+                let Some(Pending { mut request, progress, .. }) = self.unhold(id) else { return };
+                request.findings.add(finding);
+                self.route(request, progress);
+            }
+            // The lookup has panicked.
+            (Err(_), _) => {
+                self.release(id, HttpReply::error(500));
+                self.begin_lookups();
+            }
+        }
+    }
+
+    /// Drops the request of a session that has ended.
+    pub(in crate::engine) fn drop_pending(&mut self, id: SessionId) {
+        if self.pending.remove(id).is_some() {
+            self.begin_lookups();
+        }
+    }
+
+    fn hold(&mut self, pending: Pending) {
+        let id = pending.request.session;
+        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.answering = true;
+            self.pending.insert(id, pending);
+        }
+    }
+
+    fn unhold(&mut self, id: SessionId) -> Option<Pending> {
+        let pending = self.pending.remove(id)?;
+        if let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_mut) {
+            state.answering = false;
+        }
+        self.cx.resume_input(id);
+        Some(pending)
+    }
+
+    /// Sends the answer to a pending request.
+    fn release(&mut self, id: SessionId, reply: HttpReply) {
+        if let Some(Pending { request, progress, .. }) = self.unhold(id) {
+            self.deliver(request, reply, progress.forced);
+        }
+    }
+
+    /// Begins lookups for answers that wait for a place.
+    fn begin_lookups(&mut self) {
+        while let Some((id, lookup)) = self.pending.next_lookup() {
+            self.look_up_or_refuse(id, lookup);
+        }
+    }
+
+    fn look_up_or_refuse(&mut self, id: SessionId, lookup: Lookup) {
+        if !self.look_up(id, lookup) {
+            self.release(id, HttpReply::error(503).with("Retry-After", RETRY_AFTER));
+        }
+    }
+
+    /// Has a reader do a lookup; false if too many wait.
+    fn look_up(&mut self, id: SessionId, lookup: Lookup) -> bool {
+        self.cx.jobs.read(JobOwner::Request(id), move || Some(lookup.run())).is_ok()
+    }
+}

@@ -1,0 +1,157 @@
+//! Where answers get files from: memory, the kernel's caches, and what readers have found for the request.
+
+use std::cell::Cell;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use nix::errno::Errno;
+
+use crate::engine::files::page_cache;
+use crate::engine::{Body, Ctx, Descriptors, Findings, HttpReply, Lookup, MemoryFiles};
+use crate::http::response::RETRY_AFTER;
+
+use super::lookup::{self, DiskFile, Found, SMALL};
+
+/// The status of an answer for which no descriptor is left.
+pub const SHORTAGE: u16 = 503;
+
+/// What the answer to a request is made from.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    memory: &'a MemoryFiles,
+    /// The descriptors that files on the disk may have.
+    pub descriptors: Descriptors,
+    findings: &'a Findings,
+    /// Answers for which no descriptor was left.
+    pub shortages: Cell<u64>,
+    /// [`lookup::find_cached`], but for tests.
+    find_cached: fn(&Path, &str) -> Result<Found, Errno>,
+}
+
+/// A file that can be sent.
+#[derive(Debug)]
+pub struct Content {
+    /// The whole file.
+    pub body: Body,
+    pub modified: SystemTime,
+}
+
+/// The reason for which nothing is found.
+#[derive(Debug)]
+pub enum Miss {
+    /// Nothing is there, or it may not be served.
+    Failed(Errno),
+    /// A reader has to look.
+    Unknown(Lookup),
+}
+
+/// What a reader has found.
+#[derive(Debug)]
+struct Finding {
+    base: PathBuf,
+    path: String,
+    found: Result<Found, Errno>,
+}
+
+impl<'a> Sources<'a> {
+    pub fn new(cx: &'a Ctx, findings: &'a Findings) -> Self {
+        Self::of(&cx.memory, cx.descriptors, findings)
+    }
+
+    /// The sources with these files in memory and descriptors.
+    pub fn of(memory: &'a MemoryFiles, descriptors: Descriptors, findings: &'a Findings) -> Self {
+        let (shortages, find_cached) = (Cell::new(0), lookup::find_cached as fn(&Path, &str) -> _);
+        Self { memory, descriptors, findings, shortages, find_cached }
+    }
+
+    /// True if a body may be sent: a file stays open until its client has taken all of it.
+    pub fn may_send(&self, body: &Body) -> bool {
+        match body {
+            Body::File { file, .. } => self.descriptors.may_download(file.as_raw_fd()),
+            _ => true,
+        }
+    }
+
+    /// The file in memory that has this path below `base`.
+    pub fn find_in_memory(&self, base: &Path, path: &str) -> Option<Content> {
+        if self.memory.is_empty() || !path.split('/').all(|name| name.is_empty() || lookup::is_plain(name)) {
+            return None;
+        }
+        let path = path.trim_start_matches('/');
+        let file = if path.is_empty() { self.memory.get(base) } else { self.memory.get(&base.join(path)) }?;
+        Some(Content { body: file.body(), modified: file.modified })
+    }
+
+    /// What is on the disk at `path` below `base`, see [`lookup::find`].
+    pub fn find(&self, base: &Path, path: &str) -> Result<Found, Miss> {
+        let path = path.trim_matches('/');
+        let is_it = |finding: &Finding| finding.base == base && finding.path == path;
+        let found = match self.findings.find(is_it) {
+            Some(finding) => finding.found.clone(),
+            None => match (self.find_cached)(base, path) {
+                Err(Errno::EAGAIN) => return Err(Miss::Unknown(look_up(base.to_owned(), path.to_owned()))),
+                found => found,
+            },
+        };
+        found.map_err(Miss::Failed)
+    }
+}
+
+fn look_up(base: PathBuf, path: String) -> Lookup {
+    Lookup::new(move || {
+        let found = lookup::find(&base, &path);
+        if let Ok(found) = &found {
+            lookup::read_beginning(found);
+        }
+        Finding { base, path, found }
+    })
+}
+
+impl DiskFile {
+    pub fn content(self) -> Content {
+        let Self { file, length, modified } = self;
+        Content { body: Body::File { file, offset: 0, length }, modified }
+    }
+}
+
+/// Reads a body that is small. One that would have to be waited for is left as it is.
+pub fn load(body: Body) -> Body {
+    if body.len() > SMALL {
+        return body;
+    }
+    let length = body.len() as usize;
+    let read = match &body {
+        Body::Empty | Body::Bytes(_) => return body,
+        Body::Memory { extent, offset, .. } => extent.read(*offset, length).ok(),
+        Body::File { file, offset, .. } => {
+            let mut bytes = vec![0; length];
+            page_cache::read(file, &mut bytes, *offset).then_some(bytes)
+        }
+    };
+    read.map_or(body, |bytes| Body::Bytes(bytes.into()))
+}
+
+/// The answer where a lookup has failed.
+pub fn failure(path: &str, errno: Errno) -> HttpReply {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL => HttpReply::error(404),
+        Errno::EACCES | Errno::EPERM | Errno::ELOOP | Errno::ENXIO => HttpReply::error(403),
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => {
+            log::warn!("{path}: {errno}");
+            HttpReply::error(SHORTAGE).with("Retry-After", RETRY_AFTER)
+        }
+        _ => {
+            log::error!("{path}: {errno}");
+            HttpReply::error(500)
+        }
+    }
+}
+
+#[cfg(test)]
+impl<'a> Sources<'a> {
+    /// The same with nothing in the caches.
+    pub fn cold(self) -> Self {
+        Self { find_cached: |_, _| Err(Errno::EAGAIN), ..self }
+    }
+}
