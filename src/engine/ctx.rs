@@ -5,19 +5,20 @@
 
 use crate::engine::now::Now;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
 
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
-use crate::engine::config::Config;
-use crate::engine::config::listener::{Listener, Protocol};
+use crate::conf::Scope;
+use crate::engine::config::by_id::{ByApp, ByServer};
+use crate::engine::config::listener::{Listener, Service};
 use crate::engine::config::policy::Policy;
-use crate::engine::config::server::ServerSettings;
+use crate::engine::config::server::RtmpServer;
+use crate::engine::config::{Application, Config};
 use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
-use crate::engine::ids::AppId;
-use crate::engine::ids::SessionId;
-use crate::engine::ids::StreamId;
+use crate::engine::ids::{AppId, ListenerId, LocationId, ServerId, SessionId, StreamId};
 use crate::engine::jobs::Jobs;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{ConnectionLimits, Connections};
@@ -43,13 +44,52 @@ const NO_FRAMES: QueueLimits = QueueLimits { messages: 0, cork: 0 };
 pub struct AppFacts {
     /// The name.
     pub name: String,
-    /// The position of its RTMP server among the servers.
-    pub server: usize,
     /// Clients that are connected now.
     pub clients: usize,
     /// The most clients (`max_connections`).
     pub(super) most_clients: Option<usize>,
+    pub(super) server: ServerId,
     pub(super) policy: Policy,
+    /// `live`.
+    pub(super) is_live: bool,
+    /// The end of its sessions, since a reload.
+    pub(super) end: Option<AppEnd>,
+}
+
+/// The end of the sessions of an application after a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AppEnd {
+    pub reason: AppEndReason,
+    /// When the grace is over.
+    pub at: Instant,
+}
+
+/// Why the sessions of an application end after a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AppEndReason {
+    /// The configuration has it no more: all sessions end.
+    Gone,
+    /// `live` is off now: those that publish or play end.
+    NotLive,
+}
+
+impl AppFacts {
+    fn new(app: &Application<'_>) -> Self {
+        Self {
+            name: app.name.clone(),
+            clients: 0,
+            most_clients: ConnectionLimits::of(&app.scope).clients(),
+            server: app.server,
+            policy: app.policy,
+            is_live: app.features.live,
+            end: None,
+        }
+    }
+
+    /// Whether it is gone since a reload.
+    pub(super) fn is_gone(&self) -> bool {
+        self.end.is_some_and(|end| end.reason == AppEndReason::Gone)
+    }
 }
 
 /// The engine's state, without the modules.
@@ -63,8 +103,8 @@ pub struct Ctx {
     pub streams: Streams,
     /// Streams that have ended and whose viewers still wait.
     pub awaited: Awaited,
-    /// All applications, by [`AppId`].
-    pub apps: Vec<AppFacts>,
+    /// All applications.
+    pub apps: ByApp<AppFacts>,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
     /// Work for the threads, such as calls on files.
@@ -77,10 +117,17 @@ pub struct Ctx {
     pub panics: Panics,
 
     // The configuration of servers and locations.
-    pub(super) servers: Vec<ServerSettings>,
-    /// The virtual hosts of each HTTP listener.
+    pub(super) servers: ByServer<RtmpServer>,
+    pub(super) listeners: Vec<Listener>,
+    /// The virtual hosts of the HTTP listeners.
     pub(super) hosts: Vec<Hosts>,
-    pub(super) locations: Locations,
+    pub(super) locations: Rc<Locations>,
+    /// The locations of earlier configurations, each with its first id, while requests have them.
+    pub(super) old_locations: Vec<(LocationId, Weak<Locations>)>,
+    /// The lowest id that no listener has had.
+    pub(super) next_listener: u32,
+    /// `reload_grace`.
+    pub(super) reload_grace: Duration,
 
     // What the engine keeps for itself.
     pub(super) connections: Connections,
@@ -92,6 +139,8 @@ pub struct Ctx {
     pub(super) last_ticket: u64,
     /// Whether the server accepts nothing new and finishes what it has.
     pub(super) draining: bool,
+    /// When the timer for what is gone since a reload expires.
+    pub(super) gone_check: Option<Instant>,
     /// The current second since 1970, and its date as HTTP writes it.
     pub(super) date: (u64, String),
     /// The seed for the random bytes of the next handshake.
@@ -102,30 +151,27 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    pub(super) fn new(config: &mut Config<'_>, budgets: Budgets, seed: u64, now: Now) -> Self {
-        let apps = config.applications.iter();
+    pub(super) fn new(config: Config<'_>, root: &Scope<'_>, seed: u64, now: Now) -> Self {
+        let budgets = Budgets::new(root);
         Self {
             now,
             sessions: Sessions::default(),
             streams: Streams::new(&budgets.frames),
             awaited: Awaited::default(),
-            apps: apps
-                .map(|app| AppFacts {
-                    name: app.name.clone(),
-                    server: app.server,
-                    clients: 0,
-                    most_clients: ConnectionLimits::of(&app.scope).clients(),
-                    policy: app.policy,
-                })
-                .collect(),
+            apps: config.applications.iter().map(|app| (app.id, AppFacts::new(app))).collect(),
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),
             refusals: Refusals::default(),
             connections: Connections::new(&config.limits),
-            locations: Locations::new(&config.locations),
-            hosts: std::mem::take(&mut config.hosts),
-            servers: config.servers.clone(),
+            locations: Rc::new(Locations::new(config.ids.first_location(), &config.locations)),
+            old_locations: Vec::new(),
+            hosts: config.hosts,
+            servers: config.servers,
+            listeners: config.listeners,
+            next_listener: config.ids.next_listener,
+            reload_grace: root.time("reload_grace"),
+            gone_check: None,
             timers: Timers::default(),
             budgets,
             log_limits: LogLimits::default(),
@@ -146,8 +192,34 @@ impl Ctx {
 
     /// The stream of this name, created if there is none.
     pub(super) fn find_or_create_stream(&mut self, app: AppId, name: &StreamName) -> StreamId {
-        let app_name = self.apps.get(app.0).map_or("", |app| &app.name);
+        let app_name = self.apps.get(app).map_or("", |app| &app.name);
         self.streams.find_or_create(app, app_name, name)
+    }
+
+    /// The applications of an RTMP server, without those that are gone.
+    pub(super) fn apps_of(&self, server: ServerId) -> impl Iterator<Item = (AppId, &AppFacts)> {
+        self.apps.iter().filter(move |(_, app)| app.server == server && !app.is_gone())
+    }
+
+    /// The application of this name in an RTMP server.
+    pub(super) fn find_app(&self, server: ServerId, name: &str) -> Option<AppId> {
+        self.apps_of(server).find(|(_, app)| app.name == name).map(|(id, _)| id)
+    }
+
+    /// The application of `stream_from_app`.
+    pub(super) fn stream_from_app(&self, server: ServerId) -> Option<AppId> {
+        self.servers.get(server).filter(|server| server.ends_at.is_none())?.stream_from_app
+    }
+
+    /// The virtual hosts for an HTTP connection that a listener has accepted at this address of the machine; none if
+    /// the address is not served any more.
+    pub(super) fn hosts_at(&self, listener: ListenerId, local: SocketAddr) -> Option<&Hosts> {
+        let accepted = self.listeners.iter().find(|other| other.id == listener);
+        let found = accepted.or_else(|| self.listeners.iter().find(|other| other.accepts(local)));
+        match found?.service_at(local) {
+            Service::Http(hosts) => self.hosts.get(hosts),
+            Service::Rtmp(_) => None,
+        }
     }
 
     /// Calls a module's `on_timer` with `token` at `at`.
@@ -171,20 +243,24 @@ impl Ctx {
     /// Creates the session of a new connection, with the time for its first step.
     pub(super) fn open_session(
         &mut self,
-        listener: &Listener,
+        (listener, service): (ListenerId, Service),
         peer: SocketAddr,
         local: SocketAddr,
     ) -> SessionId {
-        let (now, server) = (self.now.instant, listener.server_at(local));
-        let settings = self.servers.get(server).filter(|_| listener.protocol == Protocol::Rtmp);
-        let (chunking, limits) =
-            settings.map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |s| (s.rtmp.chunking, s.queue));
-        let protocol = match listener.protocol {
-            Protocol::Rtmp => {
+        let now = self.now.instant;
+        let server = match service {
+            Service::Rtmp(server) => self.servers.get(server).map(|server| Rc::clone(&server.settings)),
+            Service::Http(_) => None,
+        };
+        let (chunking, limits) = server
+            .as_ref()
+            .map_or((DEFAULT_CHUNK_SIZE.into(), NO_FRAMES), |server| (server.rtmp.chunking, server.queue));
+        let protocol = match server {
+            Some(server) => {
                 self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
                 ProtocolState::Rtmp(Box::new(RtmpState::new(self.seed, server, now)))
             }
-            Protocol::Http => ProtocolState::Http(Box::new(HttpState::new(local, server, now))),
+            None => ProtocolState::Http(Box::new(HttpState::new(local, listener, now))),
         };
         let out = OutQueue::new(chunking, limits);
         let id = self.sessions.insert(|id| Session::new(id, peer, protocol, out, now));

@@ -1,7 +1,8 @@
-//! Ids of sessions, streams, message streams, applications and locations.
+//! Ids of sessions, streams, message streams, applications, servers, listeners and locations.
 //!
 //! Sessions and streams are known by a slot and a serial, so a late id finds nothing instead of the slot's next owner.
-//! An application keeps its id over a reload; the locations of each configuration have new ids.
+//! Applications, RTMP servers and listeners keep their ids over a reload; the locations of each configuration have new
+//! ones.
 
 use std::fmt;
 
@@ -59,9 +60,17 @@ pub struct Endpoint {
 }
 
 /// An RTMP application: a slot, which it keeps over a reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppId(pub usize);
 
+/// An RTMP server: a slot, which it keeps over a reload.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ServerId(pub(super) usize);
+
+/// A listener. No other has the same, also after a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerId(pub(super) u32);
+
 /// An HTTP location of one configuration. Those of a configuration follow each other, and no later one has the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocationId(pub usize);
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocationId(pub u32);

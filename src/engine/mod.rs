@@ -18,6 +18,7 @@ mod notice;
 mod now;
 mod panics;
 pub mod quantities;
+mod reload;
 mod request;
 mod rtmp;
 mod session;
@@ -32,7 +33,7 @@ mod tests;
 pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
-pub use config::by_app::ByApp;
+pub use config::by_id::ByApp;
 pub use config::features::{Features, HlsFeature, HlsLayout, LocationFiles};
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
@@ -47,7 +48,7 @@ pub use http::locations::{Location, LocationKind};
 pub use http::lookup::{Findings, Lookup};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
-pub use ids::{AppId, Endpoint, LocationId, SessionId, StreamId};
+pub use ids::{AppId, Endpoint, ListenerId, LocationId, SessionId, StreamId};
 pub use jobs::chain::Chain;
 pub use jobs::handle::Handle;
 pub use jobs::{Failed, FinishedJob, Job, JobOwner, JobResult, Jobs, Lane, QueueFull};
@@ -79,8 +80,8 @@ pub use work::Action;
 use std::net::SocketAddr;
 
 use crate::conf::{self, Directive, Scope, Table};
+use config::known::Known;
 use http::answering::pending::PendingRequests;
-use limits::budgets::Budgets;
 use request::Suspended;
 use session::{Life, ProtocolState};
 use timers::Timer;
@@ -110,8 +111,13 @@ pub fn directive_table(modules: &[Box<dyn Module>]) -> Table {
 }
 
 /// Reads a checked configuration, with the features that the modules declare.
-fn read<'t>(root: &Scope<'t>, modules: &[Box<dyn Module>], faults: &mut conf::Faults) -> Config<'t> {
-    let mut config = Config::read(root, faults);
+fn read<'t>(
+    root: &Scope<'t>,
+    known: &Known,
+    modules: &[Box<dyn Module>],
+    faults: &mut conf::Faults,
+) -> Config<'t> {
+    let mut config = Config::read(root, known, faults);
     modules.iter().for_each(|module| module.declare(&mut config));
     config.collect_sites();
     config
@@ -121,7 +127,8 @@ fn read<'t>(root: &Scope<'t>, modules: &[Box<dyn Module>], faults: &mut conf::Fa
 pub struct Engine {
     modules: Vec<Box<dyn Module>>,
     cx: Ctx,
-    listeners: Vec<Listener>,
+    /// What the running server had when this configuration was read.
+    known: Known,
     /// HTTP requests that wait for their answers; their sessions are held.
     pending: PendingRequests,
 }
@@ -130,24 +137,34 @@ impl Engine {
     /// An engine for a checked configuration; nothing is opened yet. `seed` is for what should differ from run to run.
     pub fn new(
         root: &Scope<'_>,
-        mut modules: Vec<Box<dyn Module>>,
+        modules: Vec<Box<dyn Module>>,
         seed: u64,
         now: Now,
     ) -> Result<Self, conf::Errors> {
+        Self::read(root, Known::default(), modules, (seed, now))
+    }
+
+    /// An engine for a checked configuration, for a server that has what is `known`.
+    fn read(
+        root: &Scope<'_>,
+        known: Known,
+        mut modules: Vec<Box<dyn Module>>,
+        (seed, now): (u64, Now),
+    ) -> Result<Self, conf::Errors> {
         let mut faults = conf::Faults::default();
-        let mut config = read(root, &modules, &mut faults);
+        let config = read(root, &known, &modules, &mut faults);
         for module in &mut modules {
             faults.keep(module.configure(&config));
         }
         faults.into_result(())?;
-        let cx = Ctx::new(&mut config, Budgets::new(root), seed, now);
-        Ok(Self { modules, cx, listeners: config.listeners, pending: PendingRequests::default() })
+        let cx = Ctx::new(config, root, seed, now);
+        Ok(Self { modules, cx, known, pending: PendingRequests::default() })
     }
 
     /// Checks whether the start would succeed, and adds to `probe` what would fail or surprise. `root` is the
     /// configuration of this engine.
     pub fn probe(&self, root: &Scope<'_>, probe: &mut Probe) {
-        let config = read(root, &self.modules, &mut conf::Faults::default());
+        let config = read(root, &self.known, &self.modules, &mut conf::Faults::default());
         config::probe::check_file(root, &config, probe);
         for module in &self.modules {
             module.probe(&config, probe);
@@ -175,7 +192,7 @@ impl Engine {
 
     /// The addresses to listen on. [`Engine::accept`] takes the position of one.
     pub fn listeners(&self) -> &[Listener] {
-        &self.listeners
+        &self.cx.listeners
     }
 
     /// Accepts a connection at a listener; `local` is the server's address of it. One beyond a limit gets no session;
@@ -187,9 +204,10 @@ impl Engine {
         now: Now,
     ) -> Result<SessionId, &'static [u8]> {
         self.cx.now = now;
-        let Some(listener) = self.listeners.get(listener) else { return Err(&[]) };
-        self.cx.admit(listener, (peer, local))?;
-        let id = self.cx.open_session(listener, peer, local);
+        let Some(listener) = self.cx.listeners.get(listener) else { return Err(&[]) };
+        let (listener, service) = (listener.id, listener.service_at(local));
+        self.cx.admit(service, peer)?;
+        let id = self.cx.open_session((listener, service), peer, local);
         log::debug!("{id} accepted from {peer}");
         Ok(id)
     }
@@ -250,7 +268,7 @@ impl Engine {
             }
             return Ok(Some(count));
         }
-        if session.life != Life::Open || session.backlogged || self.cx.draining {
+        if session.life != Life::Open || session.backlogged || self.cx.draining || session.is_last_answer() {
             self.cx.queue_emptied(id);
         }
         Ok(None)
@@ -314,6 +332,7 @@ impl Engine {
         match timer {
             Timer::Session { id, at } => self.check_session(id, at),
             Timer::Stream(id) => self.check_stream(id),
+            Timer::Gone => self.end_gone(),
             Timer::Module { module, token, .. } => {
                 for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                     candidate.on_timer(&mut self.cx, token);
@@ -335,6 +354,7 @@ impl Engine {
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }
+            Task::EndGone(id) => self.contain_for(id, |engine| engine.end_gone_session(id)),
             Task::Dismiss(publisher) => {
                 self.contain_for(publisher.session, |engine| engine.end_dismissed(publisher));
             }
@@ -353,6 +373,7 @@ impl Engine {
                 }
             }
         }
+        self.release_old_locations();
         true
     }
 

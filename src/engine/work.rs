@@ -55,6 +55,8 @@ pub(super) struct Work {
     pub results: VecDeque<FinishedJob>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
+    /// Sessions that end as their application or server is gone since a reload.
+    pub gone: VecDeque<SessionId>,
     /// Publishers that modules have dismissed.
     pub dismissed: VecDeque<Endpoint>,
     /// Players that have got all that they asked for and leave their streams.
@@ -85,6 +87,7 @@ pub(super) enum Task {
     Announce(Notice),
     Deliver(FinishedJob),
     Answer(Ticket, Reply),
+    EndGone(SessionId),
     Dismiss(Endpoint),
     Complete(Endpoint),
     End(SessionId),
@@ -117,7 +120,8 @@ impl Work {
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
         }
-        None.or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
+        None.or_else(|| self.gone.pop_front().map(Task::EndGone))
+            .or_else(|| self.dismissed.pop_front().map(Task::Dismiss))
             .or_else(|| self.finished.pop_front().map(Task::Complete))
             .or_else(|| self.ending.pop_front().map(Task::End))
             .or_else(|| self.lingering.pop_front().map(Task::Linger))
@@ -146,6 +150,7 @@ impl Work {
         !(self.notices.is_empty()
             && self.results.is_empty()
             && self.answers.is_empty()
+            && self.gone.is_empty()
             && self.dismissed.is_empty()
             && self.finished.is_empty()
             && self.ending.is_empty()

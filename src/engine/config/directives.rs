@@ -74,6 +74,17 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
               too slow to take are dropped and counted as well.",
     },
     Directive {
+        name: "reload_grace",
+        contexts: &[Context::Main],
+        takes: Takes::Time,
+        default: "10s",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "How long sessions continue after a reload whose configuration does not have their application or server \
+              any more, or has live off in it. Then they are closed, with the reason. If another reload within this \
+              time brings back what they need, they continue. New ones are refused at once.",
+    },
+    Directive {
         name: "events",
         contexts: &[Context::Main],
         takes: Takes::Block { opens: Context::Events, label: Label::None },

@@ -1,11 +1,12 @@
 //! A listener: an address at which net accepts connections, and the server that these belong to.
 //!
-//! It is a description from the configuration. Net has the socket, under the position of the listener; where several
-//! servers share a port, `server_at` finds the one of a connection.
+//! It is a description from the configuration. Net has the socket; where several servers share a port, `service_at`
+//! finds that of a connection.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::conf::Place;
+use crate::engine::ids::{ListenerId, ServerId};
 
 /// The protocol of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,36 +17,78 @@ pub enum Protocol {
     Http,
 }
 
+/// What serves the connections to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Service {
+    Rtmp(ServerId),
+    /// The virtual hosts at this position of the same configuration.
+    Http(usize),
+}
+
+/// An address to listen on, as two configurations may have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct ListenAddress {
+    pub address: SocketAddr,
+    /// For port 0, for which the system chooses a port, and which may be there several times: its number among those
+    /// of the protocol.
+    pub nth: Option<(Protocol, usize)>,
+}
+
 /// One address at which connections are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
+    /// The id. A listener with the same address has the same in the next configuration.
+    pub id: ListenerId,
     /// The protocol.
     pub protocol: Protocol,
     /// The address.
     pub address: SocketAddr,
-    /// The position of the RTMP server, or of the virtual hosts of the HTTP servers there.
-    pub server: usize,
     /// Whether an IPv6 address is for IPv6 only.
     pub ipv6_only: bool,
     /// Whether another process may listen there as well.
     pub reuse_port: bool,
     /// The place in the configuration.
     pub origin: Place,
-    /// For a listener at all addresses of the machine: the addresses that belong to other servers than `server`.
-    pub(in crate::engine) own_servers: Vec<(IpAddr, usize)>,
+    pub(in crate::engine) service: Service,
+    /// The number of the address among those with port 0.
+    pub(in crate::engine) nth: usize,
+    /// For a listener at all addresses of the machine: the addresses that belong to other servers.
+    pub(in crate::engine) own_services: Vec<(IpAddr, Service)>,
 }
 
 impl Listener {
-    /// Whether it listens at all addresses of the machine, `one` among them.
-    pub(in crate::engine) fn covers(&self, one: &Self) -> bool {
-        let (all, ip) = (self.address.ip(), one.address.ip());
-        let same_port = self.address.port() == one.address.port() && one.address.port() != 0;
-        let same_kind = all.is_ipv4() == ip.is_ipv4() && self.protocol == one.protocol;
-        all.is_unspecified() && !ip.is_unspecified() && same_port && same_kind
+    /// Its address, as the next configuration may have it.
+    pub(in crate::engine) fn listen_address(&self) -> ListenAddress {
+        ListenAddress::new(self.address, self.protocol, self.nth)
     }
 
-    /// The server of a connection to this address of the machine.
-    pub(in crate::engine) fn server_at(&self, local: SocketAddr) -> usize {
-        self.own_servers.iter().find(|(ip, _)| *ip == local.ip()).map_or(self.server, |(_, server)| *server)
+    /// Whether it listens at all addresses of the machine, `one` among them.
+    pub(in crate::engine) fn covers(&self, one: &Self) -> bool {
+        self.protocol == one.protocol && !one.address.ip().is_unspecified() && self.has_all_of(one.address)
+    }
+
+    /// Whether it gets the connections to this address of the machine.
+    pub(in crate::engine) fn accepts(&self, local: SocketAddr) -> bool {
+        self.address == local || self.has_all_of(local)
+    }
+
+    /// What serves a connection to this address of the machine.
+    pub(in crate::engine) fn service_at(&self, local: SocketAddr) -> Service {
+        let own = self.own_services.iter().find(|(ip, _)| *ip == local.ip());
+        own.map_or(self.service, |(_, service)| *service)
+    }
+
+    /// Whether it listens at all addresses of the machine, with the port of this one.
+    fn has_all_of(&self, one: SocketAddr) -> bool {
+        let (all, ip) = (self.address.ip(), one.ip());
+        let same_port = self.address.port() == one.port() && one.port() != 0;
+        all.is_unspecified() && same_port && all.is_ipv4() == ip.is_ipv4()
+    }
+}
+
+impl ListenAddress {
+    /// The `nth` address of a protocol with port 0, or any other address.
+    pub fn new(address: SocketAddr, protocol: Protocol, nth: usize) -> Self {
+        Self { address, nth: (address.port() == 0).then_some((protocol, nth)) }
     }
 }

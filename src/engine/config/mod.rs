@@ -1,11 +1,12 @@
 //! The checked configuration as the engine and the modules read it: servers, applications, locations, listeners.
 //!
-//! Ids are positions in these lists. A module reads its own directives through each [`Scope`] in
+//! What a running server has keeps its id, see `known.rs`. A module reads its own directives through each [`Scope`] in
 //! [`Module::configure`](crate::engine::Module::configure), and keeps plain values by those ids. Reading opens nothing.
 
-pub(in crate::engine) mod by_app;
+pub(in crate::engine) mod by_id;
 pub(in crate::engine) mod directives;
 pub(in crate::engine) mod features;
+pub(in crate::engine) mod known;
 pub(in crate::engine) mod listen;
 pub(in crate::engine) mod listener;
 pub(in crate::engine) mod network;
@@ -14,21 +15,25 @@ pub(in crate::engine) mod probe;
 pub(in crate::engine) mod server;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 
 use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
+use crate::engine::config::by_id::ByServer;
 use crate::engine::config::features::Features;
-use crate::engine::config::listener::{Listener, Protocol};
+use crate::engine::config::known::{Ids, Known};
+use crate::engine::config::listener::{ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
-use crate::engine::config::server::ServerSettings;
+use crate::engine::config::server::{RtmpServer, ServerSettings};
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
 use crate::engine::http::playlists::Site;
-use crate::engine::ids::AppId;
+use crate::engine::ids::{AppId, ServerId};
 use crate::engine::limits::connections::{BlockLimits, ConnectionLimits};
 use crate::rtmp::chunk::Mux;
 
-/// The port of RTMP where `listen` names none.
+/// The ports where `listen` names none.
 const RTMP_PORT: u16 = 1935;
+const HTTP_PORT: u16 = 80;
 
 /// A whole configuration, borrowed from its tree.
 #[derive(Debug)]
@@ -42,14 +47,15 @@ pub struct Config<'t> {
     pub sites: Vec<Site>,
     /// Every address to listen on.
     pub listeners: Vec<Listener>,
-    /// The session settings of each RTMP server.
-    pub(in crate::engine) servers: Vec<ServerSettings>,
+    /// Every RTMP server.
+    pub(in crate::engine) servers: ByServer<RtmpServer>,
     /// Every HTTP server.
     web: Vec<WebServer>,
     /// The virtual hosts of each HTTP listener.
     pub(in crate::engine) hosts: Vec<Hosts>,
     /// The limits of connections.
     pub(in crate::engine) limits: BlockLimits,
+    pub(in crate::engine) ids: Ids,
 }
 
 /// One `application` block.
@@ -59,8 +65,7 @@ pub struct Application<'t> {
     pub id: AppId,
     /// The name in `connect`.
     pub name: String,
-    /// The position of its RTMP server among the servers.
-    pub server: usize,
+    pub(in crate::engine) server: ServerId,
     /// The port of its server.
     pub port: u16,
     /// Its features.
@@ -77,6 +82,14 @@ impl Application<'_> {
     }
 }
 
+/// The server of an address.
+#[derive(Debug, Clone, Copy)]
+enum Owner {
+    Rtmp(ServerId),
+    /// The HTTP server at this position.
+    Http(usize),
+}
+
 /// One HTTP server.
 #[derive(Debug)]
 struct WebServer {
@@ -84,17 +97,19 @@ struct WebServer {
 }
 
 impl<'t> Config<'t> {
-    /// Reads the blocks of a checked configuration. Faulty ones are left out and added to `faults`.
-    pub(in crate::engine) fn read(root: &Scope<'t>, faults: &mut Faults) -> Self {
+    /// Reads the blocks of a checked configuration, for a server that has what is `known`. Faulty ones are left out and
+    /// added to `faults`.
+    pub(in crate::engine) fn read(root: &Scope<'t>, known: &Known, faults: &mut Faults) -> Self {
         let mut config = Self {
             applications: Vec::new(),
             locations: Vec::new(),
             sites: Vec::new(),
             listeners: Vec::new(),
-            servers: Vec::new(),
+            servers: ByServer::default(),
             web: Vec::new(),
             hosts: Vec::new(),
             limits: BlockLimits { all: ConnectionLimits::of(root), ..BlockLimits::default() },
+            ids: Ids::new(known),
         };
         if let Some(node) = root.own("error_log").nth(MAX_ERROR_LOGS) {
             faults.push(Error::at(node, format!("more than {MAX_ERROR_LOGS} error logs")));
@@ -124,16 +139,16 @@ impl<'t> Config<'t> {
     #[cfg(test)]
     pub fn new(root: &Scope<'t>) -> Result<Self, crate::conf::Errors> {
         let mut faults = Faults::default();
-        let config = Self::read(root, &mut faults);
+        let config = Self::read(root, &Known::default(), &mut faults);
         faults.into_result(config)
     }
 
     fn add_rtmp_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
-        let server = self.servers.len();
-        let settings = ServerSettings::new(scope);
-        self.servers.push(settings);
-        self.limits.servers.push(ConnectionLimits::of(scope));
-        self.add_listeners(Protocol::Rtmp, server, RTMP_PORT, scope, faults);
+        let found = addresses(RTMP_PORT, scope, faults);
+        let listened_on = self.listen_addresses(&found);
+        let server = self.ids.server(&listened_on);
+        self.limits.servers.insert(server, ConnectionLimits::of(scope));
+        self.add_listeners(Owner::Rtmp(server), &found, faults);
         let port = scope.own("listen").next().map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();
@@ -143,7 +158,7 @@ impl<'t> Config<'t> {
                 faults.push(Error::at(node, why));
             }
             self.applications.push(Application {
-                id: AppId(self.applications.len()),
+                id: self.ids.app(server, &listened_on, &name),
                 name,
                 server,
                 port: port.unwrap_or(RTMP_PORT),
@@ -153,105 +168,96 @@ impl<'t> Config<'t> {
             });
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
-        if let Some(settings) = self.servers.last_mut() {
-            settings.stream_from_app = stream_from_app;
-        }
+        let settings = Rc::new(ServerSettings::new(server, scope));
+        let server_facts = RtmpServer { settings, addresses: listened_on, stream_from_app, ends_at: None };
+        self.servers.insert(server, server_facts);
     }
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.web.len();
         self.web.push(WebServer { names: hosts::read_names(scope) });
-        self.add_listeners(Protocol::Http, server, 80, scope, faults);
-        self.locations.extend(locations::read(self.locations.len(), server, scope, faults));
+        self.add_listeners(Owner::Http(server), &addresses(HTTP_PORT, scope, faults), faults);
+        let (first, before) = (self.ids.first_location(), self.locations.len());
+        self.locations.extend(locations::read((first, before), server, scope, faults));
     }
 
-    /// The position of the application that `stream_from_app` names in an RTMP server.
-    fn stream_from_app(&self, server: usize, scope: &Scope<'t>) -> Result<Option<usize>, Error> {
+    /// The application that `stream_from_app` names in an RTMP server.
+    fn stream_from_app(&self, server: ServerId, scope: &Scope<'t>) -> Result<Option<AppId>, Error> {
         let Some(node) = scope.find("stream_from_app") else { return Ok(None) };
         let Some(name) = node.custom::<Option<String>>() else { return Ok(None) };
         let is_it = |app: &Application<'_>| app.server == server && app.name == name;
-        let found = self.applications.iter().position(is_it);
+        let found = self.applications.iter().find(|app| is_it(app)).map(|app| app.id);
         found.map(Some).ok_or_else(|| {
             let why = "\"stream_from_app\" takes an application of this server, and there is none called";
             Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope)
         })
     }
 
-    fn add_listeners(
-        &mut self,
-        protocol: Protocol,
-        server: usize,
-        default_port: u16,
-        scope: &Scope<'t>,
-        faults: &mut Faults,
-    ) {
-        for node in scope.own("listen") {
-            faults.keep(self.add_listener(protocol, server, default_port, node));
+    /// The addresses of an RTMP server, as another configuration may have them.
+    fn listen_addresses(&self, found: &[(SocketAddr, &Node)]) -> Vec<ListenAddress> {
+        let mut addresses: Vec<ListenAddress> = Vec::new();
+        for (address, _) in found {
+            let own = addresses.iter().filter(|other| other.address == *address).count();
+            let nth = self.count_of(*address, Protocol::Rtmp) + own;
+            addresses.push(ListenAddress::new(*address, Protocol::Rtmp, nth));
         }
-        // A faulty "listen" that was left out did not mean the default.
-        if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
-            faults.keep(self.add_address(protocol, server, address, scope.node()));
-        }
+        addresses
     }
 
-    fn add_listener(
-        &mut self,
-        protocol: Protocol,
-        server: usize,
-        default_port: u16,
-        node: &Node,
-    ) -> Result<(), Error> {
-        let listen: listen::Listen = node.custom();
-        for address in listen.resolve(default_port).map_err(|why| Error::at(node, why))? {
-            self.add_address(protocol, server, address, node)?;
+    /// The number of listeners of a protocol with this address.
+    fn count_of(&self, address: SocketAddr, protocol: Protocol) -> usize {
+        let is_same = |other: &&Listener| other.address == address && other.protocol == protocol;
+        self.listeners.iter().filter(is_same).count()
+    }
+
+    fn add_listeners(&mut self, owner: Owner, found: &[(SocketAddr, &Node)], faults: &mut Faults) {
+        for (address, node) in found {
+            faults.keep(self.add_address(owner, *address, node));
         }
-        Ok(())
     }
 
     /// Adds an address of a server. HTTP servers may share one: the request's host decides.
-    fn add_address(
-        &mut self,
-        protocol: Protocol,
-        server: usize,
-        address: SocketAddr,
-        node: &Node,
-    ) -> Result<(), Error> {
+    fn add_address(&mut self, owner: Owner, address: SocketAddr, node: &Node) -> Result<(), Error> {
         let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
         let is_default = says("default_server") || says("default");
-        let shared = self.sharing_listener(protocol, address, node)?;
-        let position = match protocol {
-            Protocol::Rtmp => server,
-            Protocol::Http => self
-                .add_host(server, shared, is_default)
-                .map_err(|why| Error::at(node, format!("{address} {why}")))?,
+        let shared = self.sharing_listener(owner, address, node)?;
+        let (protocol, service) = match owner {
+            Owner::Rtmp(server) => (Protocol::Rtmp, Service::Rtmp(server)),
+            Owner::Http(server) => {
+                let hosts = self.add_host(server, shared, is_default);
+                let hosts = hosts.map_err(|why| Error::at(node, format!("{address} {why}")))?;
+                (Protocol::Http, Service::Http(hosts))
+            }
         };
         if shared.is_none() {
+            let nth = self.count_of(address, protocol);
             self.listeners.push(Listener {
+                id: self.ids.listener(ListenAddress::new(address, protocol, nth)),
                 protocol,
                 address,
-                server: position,
                 ipv6_only: !says("ipv6only=off"),
                 reuse_port: says("reuseport"),
                 origin: Place::of(node),
-                own_servers: Vec::new(),
+                service,
+                nth,
+                own_services: Vec::new(),
             });
         }
         Ok(())
     }
 
-    /// The server of the listener that has an address already, if another server may share it.
+    /// The virtual hosts of the listener that has an address already, if another server may share it.
     fn sharing_listener(
         &self,
-        protocol: Protocol,
+        owner: Owner,
         address: SocketAddr,
         node: &Node,
     ) -> Result<Option<usize>, Error> {
         let has_it = |other: &&Listener| other.address == address && address.port() != 0;
-        match self.listeners.iter().find(has_it) {
-            None => Ok(None),
-            Some(other) if protocol == Protocol::Http && other.protocol == protocol => Ok(Some(other.server)),
-            Some(other) => {
+        match (self.listeners.iter().find(has_it), owner) {
+            (None, _) => Ok(None),
+            (Some(Listener { service: Service::Http(hosts), .. }), Owner::Http(_)) => Ok(Some(*hosts)),
+            (Some(other), _) => {
                 Err(Error::at(node, format!("{address} is already listened on, by {}", other.origin)))
             }
         }
@@ -279,10 +285,25 @@ impl<'t> Config<'t> {
         self.listeners = kept;
         for one in covered {
             if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
-                wide.own_servers.push((one.address.ip(), one.server));
+                wide.own_services.push((one.address.ip(), one.service));
             }
         }
     }
+}
+
+/// The addresses of a server, each with the directive that names it.
+fn addresses<'t>(default_port: u16, scope: &Scope<'t>, faults: &mut Faults) -> Vec<(SocketAddr, &'t Node)> {
+    let mut found = Vec::new();
+    for node in scope.own("listen") {
+        let listen: listen::Listen = node.custom();
+        let addresses = listen.resolve(default_port).map_err(|why| Error::at(node, why));
+        found.extend(faults.keep_or_default(addresses).into_iter().map(|address| (address, node)));
+    }
+    // A faulty "listen" that was left out did not mean the default.
+    if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
+        found.push((SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port), scope.node()));
+    }
+    found
 }
 
 /// Reads the arguments of `worker_processes`; none for `auto`.
@@ -364,7 +385,11 @@ mod tests {
             let mut tree = crate::conf::Tree::from_text("f", &text).unwrap();
             crate::conf::check(&mut tree, &table).unwrap();
             let config = Config::new(&Scope::root(&tree, &table)).unwrap();
-            assert_eq!(config.servers[0].rtmp.limits.message, bytes, "{size}");
+            assert_eq!(
+                config.servers.get(ServerId(0)).unwrap().settings.rtmp.limits.message,
+                bytes,
+                "{size}"
+            );
         }
     }
 }

@@ -1,18 +1,34 @@
-//! The settings of the sessions of one RTMP server: protocol, time limits, queue.
+//! An RTMP server with the settings of its sessions: protocol, time limits, queue.
 //!
-//! They are read once, from the server's block, and copied to each session only as far as it needs them for each
+//! They are read once, from the server's block, and shared by its sessions; copied to each is only what it needs for each
 //! message. The settings of streams, which an application has, are in `policy.rs`.
 
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::conf::Scope;
 use crate::conf::value::or_never;
+use crate::engine::config::listener::ListenAddress;
+use crate::engine::ids::{AppId, ServerId};
 use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
+
+/// One RTMP server.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct RtmpServer {
+    /// The settings of new sessions. Each session keeps those that it has begun with.
+    pub settings: Rc<ServerSettings>,
+    pub addresses: Vec<ListenAddress>,
+    /// The application of `stream_from_app`.
+    pub stream_from_app: Option<AppId>,
+    /// When the sessions end that are not connected to an application, as the server is gone since a reload.
+    pub ends_at: Option<Instant>,
+}
 
 /// The settings of the sessions of one RTMP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct ServerSettings {
+    pub server: ServerId,
     pub rtmp: crate::rtmp::server::Settings,
     pub timeout: Duration,
     pub ping: Duration,
@@ -20,12 +36,10 @@ pub(in crate::engine) struct ServerSettings {
     /// Whether a silent client is closed instead of pinged.
     pub busy: bool,
     pub queue: QueueLimits,
-    /// The position of the application of `stream_from_app`.
-    pub stream_from_app: Option<usize>,
 }
 
 impl ServerSettings {
-    pub(in crate::engine) fn new(scope: &Scope<'_>) -> Self {
+    pub(in crate::engine) fn new(server: ServerId, scope: &Scope<'_>) -> Self {
         let message = scope.size("max_message").min(MAX_MESSAGE) as u32;
         let limits = crate::rtmp::chunk::Limits {
             message,
@@ -34,6 +48,7 @@ impl ServerSettings {
             held: message as usize + (1 << 20),
         };
         Self {
+            server,
             rtmp: crate::rtmp::server::Settings {
                 chunking: Chunking {
                     size: scope.number("chunk_size") as u32,
@@ -58,7 +73,6 @@ impl ServerSettings {
                     messages => messages as u32,
                 },
             },
-            stream_from_app: None,
         }
     }
 }

@@ -29,7 +29,7 @@ impl<T> ByLocation<T> {
     /// The value of a location.
     pub fn get(&self, id: LocationId) -> Option<&T> {
         let generation = self.0.iter().rev().find(|generation| generation.first <= id)?;
-        generation.values.get(id.0.checked_sub(generation.first.0)?)
+        generation.values.get((id.0 - generation.first.0) as usize)
     }
 
     /// The values of all configurations.
@@ -56,8 +56,8 @@ impl<T> FromIterator<(LocationId, T)> for ByLocation<T> {
         for (id, value) in values {
             let all = generation.get_or_insert_with(|| Generation { first: id, values: Vec::new() });
             debug_assert_eq!(
-                id.0,
-                all.first.0 + all.values.len(),
+                (id.0 - all.first.0) as usize,
+                all.values.len(),
                 "ids of one configuration follow each other"
             );
             all.values.push(value);
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn values_of_earlier_configurations_stay_until_these_are_released() {
-        let read = |first: usize, texts: &[&'static str]| -> ByLocation<_> {
-            texts.iter().enumerate().map(|(place, text)| (LocationId(first + place), *text)).collect()
+        let read = |first: u32, texts: &[&'static str]| -> ByLocation<_> {
+            (first..).map(LocationId).zip(texts.iter().copied()).collect()
         };
         let mut texts = read(0, &["a", "b"]);
         texts.adopt(read(2, &[]));

@@ -2,19 +2,9 @@
 //!
 //! The engine keeps exchanges in their session, counts sent bytes, and gives each to the modules once.
 
-use std::time::Duration;
-
 use crate::engine::http::request::HttpRequest;
+use crate::engine::http::send_limits::SendLimits;
 use crate::engine::now::Now;
-
-/// The time limits for sending an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) struct SendLimits {
-    /// The longest time without progress.
-    pub pause: Duration,
-    /// The longest time in all, from when the answer is the first that waits; progress does not renew it.
-    pub whole: Duration,
-}
 
 /// An answered HTTP request.
 #[derive(Debug)]

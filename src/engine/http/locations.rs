@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use regex_lite::Regex;
 
-use crate::conf::value::{self, NEVER, or_never};
+use crate::conf::value;
 use crate::conf::{Context, Error, Faults, Scope};
 use crate::engine::config::features::LocationFiles;
-use crate::engine::http::exchange::SendLimits;
 use crate::engine::http::hosts::{Case, compile};
+use crate::engine::http::send_limits::{SendLimits, SendSettings};
 use crate::engine::ids::LocationId;
 
 /// One `location` block.
@@ -111,17 +111,19 @@ impl Pattern {
 /// The most locations of all servers; each prefix and expression is tried in turn.
 const MAX_LOCATIONS: usize = 1024;
 
-/// The locations of a server, the server itself first. `before` is the number of those of earlier servers. Faulty
+/// The locations of a server, the server itself first. `first` is the first id of all, and `before` the number of those
+/// of earlier servers. Faulty
 /// ones are left out and added to `faults`.
 pub(in crate::engine) fn read<'t>(
-    before: usize,
+    (first, before): (LocationId, usize),
     server: usize,
     scope: &Scope<'t>,
     faults: &mut Faults,
 ) -> Vec<Location<'t>> {
     let own = scope.read_as(Context::Location);
+    let id = |position: usize| LocationId(first.0 + (before + position) as u32);
     let mut locations = vec![Location {
-        id: LocationId(before),
+        id: id(0),
         path: "/".into(),
         kind: LocationKind::Server,
         regex: None,
@@ -144,24 +146,39 @@ pub(in crate::engine) fn read<'t>(
             faults.push(Error::at(node, format!("location \"{path}\" stands in this server twice")));
         }
         let files = LocationFiles::default();
-        let id = LocationId(before + locations.len());
-        locations.push(Location { id, path, kind, regex, server, files, scope: location });
+        locations.push(Location {
+            id: id(locations.len()),
+            path,
+            kind,
+            regex,
+            server,
+            files,
+            scope: location,
+        });
     }
     locations
 }
 
-/// All locations, as the engine needs them while it serves.
+/// All locations of one configuration, as the engine needs them while it serves. A request keeps those of the
+/// configuration at its arrival.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Locations {
     servers: Vec<ServerLocations>,
-    /// By location id.
-    keep_alive: Vec<KeepAlive>,
-    /// By location id.
-    send_settings: Vec<SendSettings>,
-    /// By location id: whether it is named.
-    named: Vec<bool>,
-    /// By location id: `log_not_found`.
-    logs_not_found: Vec<bool>,
+    /// The first location.
+    first: LocationId,
+    /// The settings of each.
+    settings: Vec<LocationSettings>,
+}
+
+/// The engine's own settings of a location.
+#[derive(Debug, Clone, Copy)]
+struct LocationSettings {
+    keep_alive: KeepAlive,
+    send: SendSettings,
+    /// Whether it is named.
+    is_named: bool,
+    /// `log_not_found`.
+    logs_not_found: bool,
 }
 
 /// `keepalive_timeout`.
@@ -171,15 +188,6 @@ pub(in crate::engine) struct KeepAlive {
     pub idle: Option<Duration>,
     /// The seconds in the header field Keep-Alive.
     pub advertised: Option<u64>,
-}
-
-/// `send_timeout` and `send_min_rate`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct SendSettings {
-    /// The longest time without progress.
-    pause: Duration,
-    /// The least mean rate, bytes a second; 0 for any.
-    min_rate: u64,
 }
 
 #[derive(Debug)]
@@ -194,18 +202,15 @@ struct ServerLocations {
 }
 
 impl Locations {
-    /// The locations of a checked configuration, those of a server behind the server itself.
-    pub(in crate::engine) fn new(all: &[Location<'_>]) -> Self {
-        let mut locations = Self::default();
-        for (index, location) in all.iter().enumerate() {
-            let id = LocationId(index);
-            locations.keep_alive.push(location.scope.custom("keepalive_timeout"));
-            locations.send_settings.push(SendSettings::read(&location.scope));
-            locations.named.push(location.kind == LocationKind::Named);
-            locations.logs_not_found.push(location.scope.flag("log_not_found"));
+    /// The locations of a checked configuration, those of a server behind the server itself. `first` is the id of the
+    /// first one.
+    pub(in crate::engine) fn new(first: LocationId, all: &[Location<'_>]) -> Self {
+        let settings = all.iter().map(LocationSettings::read).collect();
+        let mut locations = Self { servers: Vec::new(), first, settings };
+        for location in all {
             if location.kind == LocationKind::Server {
                 locations.servers.push(ServerLocations {
-                    own: id,
+                    own: location.id,
                     exact: HashMap::new(),
                     prefixes: Vec::new(),
                     regexes: Vec::new(),
@@ -213,52 +218,77 @@ impl Locations {
                 });
             }
             if let Some(server) = locations.servers.last_mut() {
-                server.add(id, location);
+                server.add(location);
             }
         }
         locations
     }
 
+    /// The id of the first location.
+    pub(in crate::engine) fn first(&self) -> LocationId {
+        self.first
+    }
+
+    /// The first id of the next configuration.
+    pub(in crate::engine) fn next(&self) -> LocationId {
+        // One more than there are, so that a configuration without locations has an id, too.
+        LocationId(self.first.0 + self.settings.len() as u32 + 1)
+    }
+
     /// The server's own location.
-    pub(in crate::engine) fn own(&self, server: usize) -> Option<LocationId> {
-        self.servers.get(server).map(|server| server.own)
+    pub(in crate::engine) fn own(&self, server: u32) -> Option<LocationId> {
+        self.servers.get(server as usize).map(|server| server.own)
     }
 
     /// The location that a path belongs to, with the captures of its regular expression.
-    pub(in crate::engine) fn find(&self, server: usize, path: &str) -> Option<(LocationId, Vec<String>)> {
-        self.servers.get(server).map(|server| server.find(path))
+    pub(in crate::engine) fn find(&self, server: u32, path: &str) -> Option<(LocationId, Vec<String>)> {
+        self.servers.get(server as usize).map(|server| server.find(path))
     }
 
     /// The location of a name, with its "@".
-    pub(in crate::engine) fn named(&self, server: usize, name: &str) -> Option<LocationId> {
-        self.servers.get(server)?.named.get(name).copied()
+    pub(in crate::engine) fn named(&self, server: u32, name: &str) -> Option<LocationId> {
+        self.servers.get(server as usize)?.named.get(name).copied()
     }
 
     /// Whether it is named, so that only an internal redirect leads there.
     pub(in crate::engine) fn is_named(&self, id: LocationId) -> bool {
-        self.named.get(id.0).copied().unwrap_or_default()
+        self.settings(id).is_some_and(|settings| settings.is_named)
     }
 
     /// The keep-alive of connections after an answer from a location.
     pub(in crate::engine) fn keep_alive(&self, id: LocationId) -> Option<KeepAlive> {
-        self.keep_alive.get(id.0).copied()
+        self.settings(id).map(|settings| settings.keep_alive)
     }
 
     /// Whether a 404 of a location is logged.
     pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
-        self.logs_not_found.get(id.0).copied().unwrap_or_default()
+        self.settings(id).is_some_and(|settings| settings.logs_not_found)
     }
 
     /// The time limits for sending an answer of `length` bytes from a location.
     pub(in crate::engine) fn send_limits(&self, id: LocationId, length: u64) -> SendLimits {
-        let never = SendLimits { pause: NEVER, whole: NEVER };
-        self.send_settings.get(id.0).map_or(never, |send_settings| send_settings.limits(length))
+        self.settings(id).map_or(SendLimits::NONE, |settings| settings.send.limits(length))
+    }
+
+    fn settings(&self, id: LocationId) -> Option<&LocationSettings> {
+        self.settings.get(id.0.checked_sub(self.first.0)? as usize)
+    }
+}
+
+impl LocationSettings {
+    fn read(location: &Location<'_>) -> Self {
+        Self {
+            keep_alive: location.scope.custom("keepalive_timeout"),
+            send: SendSettings::read(&location.scope),
+            is_named: location.kind == LocationKind::Named,
+            logs_not_found: location.scope.flag("log_not_found"),
+        }
     }
 }
 
 impl ServerLocations {
-    fn add(&mut self, id: LocationId, location: &Location<'_>) {
-        let path = location.path.clone();
+    fn add(&mut self, location: &Location<'_>) {
+        let (id, path) = (location.id, location.path.clone());
         match location.kind {
             LocationKind::Server => {}
             LocationKind::Exact => {
@@ -316,17 +346,6 @@ impl KeepAlive {
     }
 }
 
-impl SendSettings {
-    fn read(scope: &Scope<'_>) -> Self {
-        Self { pause: or_never(scope.time("send_timeout")), min_rate: scope.size("send_min_rate") }
-    }
-
-    fn limits(self, length: u64) -> SendLimits {
-        let at_min_rate = length.checked_div(self.min_rate).map_or(NEVER, Duration::from_secs);
-        SendLimits { pause: self.pause, whole: self.pause.saturating_add(at_min_rate).min(NEVER) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -338,10 +357,10 @@ mod tests {
         let table = crate::engine::directive_table(&crate::modules::table());
         check(&mut tree, &table).unwrap();
         let config = crate::engine::Config::new(&Scope::root(&tree, &table)).unwrap();
-        let locations = Locations::new(&config.locations);
+        let locations = Locations::new(LocationId(0), &config.locations);
         let name = |path: &&str| {
             let (id, captures) = locations.find(0, path).unwrap();
-            let args = &config.locations[id.0].scope.node().args;
+            let args = &config.locations[id.0 as usize].scope.node().args;
             [args.join(" "), captures.get(1..).unwrap_or_default().join(",")].join("|")
         };
         paths.iter().map(name).collect()

@@ -15,17 +15,20 @@ pub(in crate::engine) mod playlists;
 pub(in crate::engine) mod progress;
 pub(in crate::engine) mod request;
 pub(in crate::engine) mod routing;
+pub(in crate::engine) mod send_limits;
 
+use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::{Answer, HttpReply};
 use crate::engine::http::body::Body;
-use crate::engine::http::exchange::{Exchange, SendLimits};
+use crate::engine::http::exchange::Exchange;
 use crate::engine::http::lookup::Findings;
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
+use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::session::log_limits::DetectedProtocol;
@@ -38,6 +41,9 @@ const MAX_WAITING: usize = 16;
 /// The most bytes of answers that wait for one client, files included, before its next request is taken: a list of a
 /// folder may have a megabyte, and a file is open until it has been sent.
 const MAX_WAITING_BYTES: u64 = 256 * 1024;
+
+/// The closing reason of a connection to a listener that is gone.
+pub(in crate::engine) const UNSERVED: &str = "its server is gone since the reload";
 
 /// The status in the access log for a connection that is closed without an answer.
 const NO_ANSWER: u16 = 444;
@@ -94,7 +100,9 @@ impl Engine {
             HttpError::TLS => self.note_wrong_port(id, DetectedProtocol::Tls),
             _ => {}
         }
-        let Some(request) = self.cx.receive(id, Request::unreadable(), received_at) else { return };
+        let Some(request) = self.cx.receive(id, Request::unreadable(), received_at) else {
+            return self.cx.finish(id, UNSERVED);
+        };
         self.send_reply(request, HttpReply::error(error.status), false);
         self.cx.finish(id, &format!("{} {}", error.status, error.reason));
     }
@@ -110,7 +118,9 @@ impl Engine {
     }
 
     fn answer(&mut self, id: SessionId, request: Request, received_at: Instant) {
-        let Some(request) = self.cx.receive(id, request, received_at) else { return };
+        let Some(request) = self.cx.receive(id, request, received_at) else {
+            return self.cx.finish(id, UNSERVED);
+        };
         self.route(request, Progress::default());
     }
 
@@ -122,7 +132,7 @@ impl Engine {
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),
             None => {
                 self.cx.finish(request.session, "closed without an answer");
-                let limits = self.cx.locations.send_limits(request.location, 0);
+                let limits = request.locations.send_limits(request.location, 0);
                 self.cx.keep_exchange(request, NO_ANSWER, (0, 0), limits);
             }
         }
@@ -145,7 +155,7 @@ impl Engine {
         if status == 404 {
             self.cx.note_not_found(&request);
         }
-        let persistent = request.head.persistent && !self.cx.draining;
+        let persistent = request.head.persistent && !self.cx.draining && !self.cx.is_unserved(id);
         if !self.send_reply(request, reply, persistent) {
             self.cx.finish(id, "answered");
         }
@@ -157,7 +167,7 @@ impl Engine {
         for module in &mut self.modules {
             module.on_http_reply(&mut self.cx, &request, &mut reply.head);
         }
-        let keep_alive = self.cx.locations.keep_alive(request.location);
+        let keep_alive = request.locations.keep_alive(request.location);
         let idle = keep_alive.and_then(|keep| keep.idle).filter(|_| persistent);
         if let (Some(_), Some(seconds)) = (idle, keep_alive.and_then(|keep| keep.advertised)) {
             reply.head = reply.head.with("Keep-Alive", format!("timeout={seconds}"));
@@ -168,7 +178,7 @@ impl Engine {
         }
         request.findings = Findings::default();
         let sizes = (head.len() as u64, reply.body.len());
-        let mut limits = self.cx.locations.send_limits(request.location, sizes.0 + sizes.1);
+        let mut limits = request.locations.send_limits(request.location, sizes.0 + sizes.1);
         limits.whole = reply.body.within().map_or(limits.whole, |within| within.min(limits.whole));
         if self.cx.send_bytes(id, &head)
             && let Some(session) = self.cx.sessions.get_mut(id)
@@ -196,15 +206,17 @@ impl Ctx {
         let peer = session.peer;
         let state = session.http_mut()?;
         state.requests += 1;
-        let server = self.hosts.get(state.hosts)?.find(&request.host)?;
+        let (listener, local, number) = (state.listener, state.local, state.requests);
+        let server = self.hosts_at(listener, local)?.find(&request.host)? as u32;
         let since = now.instant.saturating_duration_since(received_at);
         Some(HttpRequest {
             session: id,
             peer,
-            local: state.local,
-            number: state.requests,
+            local,
+            number,
             received_at: Now { instant: received_at, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
             location: self.locations.own(server)?,
+            locations: Rc::clone(&self.locations),
             server,
             captures: Vec::new(),
             method: request.method.clone(),

@@ -4,7 +4,9 @@
 //! request of RTMP is [`Request`](crate::engine::Request).
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
+use crate::engine::http::locations::Locations;
 use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
@@ -23,8 +25,10 @@ pub struct HttpRequest {
     pub number: u64,
     /// When its first byte was read.
     pub received_at: Now,
+    /// The locations of the configuration at its arrival.
+    pub(in crate::engine) locations: Rc<Locations>,
     /// The position of the server that answers.
-    pub server: usize,
+    pub(in crate::engine) server: u32,
     /// The location block.
     pub location: LocationId,
     /// The captures of the location's regular expression, the whole match first; empty without groups.
@@ -55,6 +59,7 @@ mod tests {
                 local: ([127, 0, 0, 1], 80).into(),
                 number: 1,
                 received_at,
+                locations: Rc::default(),
                 server: 0,
                 location: LocationId(0),
                 captures: Vec::new(),

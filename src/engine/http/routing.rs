@@ -4,7 +4,6 @@
 //! The way can be left when a module has to wait for a lookup; [`Progress`] says where it continues.
 
 use crate::engine::Engine;
-use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::{Answer, HttpReply, Redirect, Route, Target};
 use crate::engine::http::progress::{MAX_REDIRECTS, Progress, Question};
 use crate::engine::http::request::HttpRequest;
@@ -34,8 +33,8 @@ impl Engine {
             return match route {
                 Route::Close => None,
                 Route::Redirect(Redirect { target, status }) => {
-                    self.cx.redirect(request, target, progress.to_error_page);
-                    let is_named = self.cx.locations.is_named(request.location);
+                    redirect(request, target, progress.to_error_page);
+                    let is_named = request.locations.is_named(request.location);
                     progress.redirect(if is_named { Question::Location } else { Question::Server });
                     progress.forced = progress.forced.or(status);
                     continue;
@@ -58,7 +57,7 @@ impl Engine {
                 progress.module = 0;
                 progress.question = match progress.question {
                     Question::Server => {
-                        cx.locate(request);
+                        locate(request);
                         Question::Location
                     }
                     Question::Location => Question::Answer,
@@ -79,34 +78,32 @@ impl Engine {
     }
 }
 
-impl Ctx {
-    /// Finds the location of a request.
-    fn locate(&self, request: &mut HttpRequest) {
-        if let Some((location, captures)) = self.locations.find(request.server, &request.head.path) {
-            (request.location, request.captures) = (location, captures);
+/// Finds the location of a request.
+fn locate(request: &mut HttpRequest) {
+    if let Some((location, captures)) = request.locations.find(request.server, &request.head.path) {
+        (request.location, request.captures) = (location, captures);
+    }
+}
+
+/// Redirects a request internally. To an error page it goes without its conditions and ranges.
+fn redirect(request: &mut HttpRequest, target: Target, error_page: bool) {
+    request.internal = true;
+    if error_page {
+        request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
+        request.head.headers.remove(&["if-modified-since", "if-unmodified-since"]);
+        if request.head.method != Method::Head {
+            request.head.method = Method::Get;
         }
     }
-
-    /// Redirects a request internally. To an error page it goes without its conditions and ranges.
-    fn redirect(&self, request: &mut HttpRequest, target: Target, error_page: bool) {
-        request.internal = true;
-        if error_page {
-            request.head.headers.remove(&["range", "if-range", "if-match", "if-none-match"]);
-            request.head.headers.remove(&["if-modified-since", "if-unmodified-since"]);
-            if request.head.method != Method::Head {
-                request.head.method = Method::Get;
-            }
+    let own = request.locations.own(request.server);
+    match target {
+        Target::Path { path, query } => {
+            (request.head.path, request.head.query) = (path, query);
+            request.location = own.unwrap_or(request.location);
         }
-        let own = self.locations.own(request.server);
-        match target {
-            Target::Path { path, query } => {
-                (request.head.path, request.head.query) = (path, query);
-                request.location = own.unwrap_or(request.location);
-            }
-            Target::Named(name) => {
-                let named = self.locations.named(request.server, &name).or(own);
-                request.location = named.unwrap_or(request.location);
-            }
+        Target::Named(name) => {
+            let named = request.locations.named(request.server, &name).or(own);
+            request.location = named.unwrap_or(request.location);
         }
     }
 }

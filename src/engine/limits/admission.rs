@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::engine::Engine;
-use crate::engine::config::listener::{Listener, Protocol};
+use crate::engine::config::listener::{Protocol, Service};
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::connections::Excess;
@@ -28,14 +28,14 @@ impl Engine {
     /// Counts a connection for which no descriptor is left. Returns the bytes that may be sent to it.
     pub fn refuse_connection(&mut self, listener: usize) -> &'static [u8] {
         self.cx.refusals.descriptors += 1;
-        self.listeners.get(listener).map_or(&[], |listener| refusal_bytes(listener.protocol))
+        self.cx.listeners.get(listener).map_or(&[], |listener| refusal_bytes(listener.protocol))
     }
 }
 
 impl Ctx {
     /// If an application is full: counts a refused client, and returns the reason.
     pub(in crate::engine) fn excess_client(&mut self, app: AppId) -> Option<String> {
-        let app = self.apps.get(app.0)?;
+        let app = self.apps.get(app)?;
         let most = app.most_clients.filter(|most| app.clients >= *most)?;
         self.refusals.clients += 1;
         Some(format!("{} is full (max_connections {most})", app.name))
@@ -44,11 +44,14 @@ impl Ctx {
     /// Counts a connection; the error for one beyond a limit is the bytes that may be sent to it.
     pub(in crate::engine) fn admit(
         &mut self,
-        listener: &Listener,
-        (peer, local): (SocketAddr, SocketAddr),
+        service: Service,
+        peer: SocketAddr,
     ) -> Result<(), &'static [u8]> {
-        let (protocol, server) = (listener.protocol, listener.server_at(local));
-        let Err(excess) = self.connections.enter(protocol, server, peer.ip()) else { return Ok(()) };
+        let (protocol, server) = match service {
+            Service::Rtmp(server) => (Protocol::Rtmp, Some(server)),
+            Service::Http(_) => (Protocol::Http, None),
+        };
+        let Err(excess) = self.connections.enter(server, peer.ip()) else { return Ok(()) };
         match excess {
             Excess::Connections(block, most) => {
                 self.refusals.connections += 1;
@@ -66,12 +69,12 @@ impl Ctx {
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let peer = session.peer.ip();
-        let (protocol, server, app) = match &session.protocol {
-            ProtocolState::Rtmp(state) => (Protocol::Rtmp, state.server, state.app),
-            ProtocolState::Http(state) => (Protocol::Http, state.hosts, None),
+        let (server, app) = match &session.protocol {
+            ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
+            ProtocolState::Http(_) => (None, None),
         };
-        self.connections.leave(protocol, server, peer);
-        if let Some(app) = app.and_then(|app| self.apps.get_mut(app.0)) {
+        self.connections.leave(server, peer);
+        if let Some(app) = app.and_then(|app| self.apps.get_mut(app)) {
             debug_assert!(app.clients > 0, "who leaves {} was counted", app.name);
             app.clients = app.clients.saturating_sub(1);
         }
@@ -83,7 +86,7 @@ impl Ctx {
         let Some(state) = self.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         debug_assert!(state.app.is_none(), "a session connects once");
         if state.app.is_none()
-            && let Some(facts) = self.apps.get_mut(app.0)
+            && let Some(facts) = self.apps.get_mut(app)
         {
             state.app = Some(app);
             facts.clients += 1;

@@ -57,6 +57,8 @@ pub(in crate::engine) struct Budgets {
     pub frames: Meter,
     /// The size of media beyond which memory is freed: the limit, or more where outputs hold frames.
     pub media_bound: usize,
+    /// Bytes of memory of the machine, where they are known.
+    machine: Option<u64>,
     /// The time until which no more clients are closed for their input.
     pub input_relief_paused_until: Option<Instant>,
     /// Freed memory of media.
@@ -90,11 +92,15 @@ impl Budget {
         Self { limit, is_auto: size.is_none(), used: 0 }
     }
 
-    pub fn limit_to_share_of(&mut self, memory: u64) {
+    fn limit_to_share_of(&mut self, memory: u64) {
         if self.is_auto {
             let share = (memory / AUTO_DIVISOR).clamp(SMALLEST, LARGEST_AUTO);
             self.limit = usize::try_from(share).unwrap_or(usize::MAX);
         }
+    }
+
+    fn adopt(&mut self, next: &Self) {
+        (self.limit, self.is_auto) = (next.limit, next.is_auto);
     }
 
     /// Changes the part that is counted for a session.
@@ -113,8 +119,27 @@ impl Budgets {
             media_bound: media.limit,
             media,
             frames: Meter::default(),
+            machine: None,
             input_relief_paused_until: None,
             relief: MediaRelief::default(),
+        }
+    }
+
+    /// Sets the limits that are derived from the memory of the machine, in bytes.
+    pub fn set_memory(&mut self, memory: u64) {
+        self.machine = Some(memory);
+        self.input.limit_to_share_of(memory);
+        self.media.limit_to_share_of(memory);
+        self.media_bound = self.media.limit;
+    }
+
+    /// Takes the limits of another configuration; what is counted stays so.
+    pub fn adopt(&mut self, next: &Self) {
+        self.input.adopt(&next.input);
+        self.media.adopt(&next.media);
+        self.media_bound = self.media.limit;
+        if let Some(memory) = self.machine {
+            self.set_memory(memory);
         }
     }
 

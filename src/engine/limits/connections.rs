@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes, value};
+use crate::engine::config::by_id::ByServer;
 use crate::engine::config::listener::Protocol;
+use crate::engine::ids::ServerId;
 
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
@@ -66,8 +68,7 @@ pub(in crate::engine) struct BlockLimits {
     pub all: ConnectionLimits,
     pub rtmp: ConnectionLimits,
     pub http: ConnectionLimits,
-    /// The limits of each RTMP server.
-    pub servers: Vec<ConnectionLimits>,
+    pub servers: ByServer<ConnectionLimits>,
 }
 
 /// The connections of a block.
@@ -120,6 +121,9 @@ impl Share {
     }
 }
 
+/// The name of an RTMP server's block.
+const SERVER: &str = "its server";
+
 /// The number of addresses for which the table keeps its memory.
 const USUAL_ADDRESSES: usize = 1024;
 
@@ -129,7 +133,7 @@ pub(in crate::engine) struct Connections {
     all: Block,
     rtmp: Block,
     http: Block,
-    servers: Vec<Block>,
+    servers: ByServer<Block>,
     /// The addresses that have connections. Invariant: empty where no limit is per address.
     addresses: HashMap<Origin, Share>,
 }
@@ -142,24 +146,56 @@ impl Connections {
             all: block("the top level", limits.all),
             rtmp: block("rtmp", limits.rtmp),
             http: block("http", limits.http),
-            servers: limits.servers.iter().map(|limits| block("its server", *limits)).collect(),
+            servers: limits.servers.iter().map(|(id, limits)| (id, block(SERVER, *limits))).collect(),
             addresses: HashMap::new(),
         }
     }
 
-    /// Counts a connection, unless there are too many.
-    pub fn enter(&mut self, protocol: Protocol, server: usize, peer: IpAddr) -> Result<(), Excess> {
+    /// Takes the limits of another configuration; what is counted stays so. `peers` are all connections: where no limit was per address, they
+    /// have not been counted by address.
+    pub fn adopt(&mut self, next: Self, peers: impl Iterator<Item = (Protocol, IpAddr)>) {
+        let has_counted = self.counts_addresses();
+        self.all.limits = next.all.limits;
+        self.rtmp.limits = next.rtmp.limits;
+        self.http.limits = next.http.limits;
+        for (id, next) in next.servers.into_entries() {
+            let count = self.servers.get(id).map_or(0, |block| block.count);
+            self.servers.insert(id, Block { count, ..next });
+        }
+        if self.counts_addresses() == has_counted {
+            return;
+        }
+        self.addresses = HashMap::new();
+        if self.counts_addresses() {
+            let origins = peers.filter_map(|(protocol, peer)| Some((protocol, Origin::of(peer)?)));
+            origins
+                .for_each(|(protocol, origin)| *self.addresses.entry(origin).or_default().of(protocol) += 1);
+        }
+    }
+
+    /// Removes an RTMP server that is gone, unless it has connections.
+    pub fn release(&mut self, server: ServerId) -> bool {
+        let is_unused = self.servers.get(server).is_none_or(|block| block.count == 0);
+        if is_unused {
+            self.servers.release(server);
+        }
+        is_unused
+    }
+
+    /// Counts a connection, unless there are too many; `server` is the RTMP server, none for HTTP.
+    pub fn enter(&mut self, server: Option<ServerId>, peer: IpAddr) -> Result<(), Excess> {
+        let protocol = protocol_of(server);
         let origin = Origin::of(peer).filter(|_| self.counts_addresses());
         if let Some(origin) = origin {
             let share = self.addresses.get(&origin).copied().unwrap_or_default();
             self.check_share(protocol, share)?;
         }
-        for block in self.blocks(protocol, server) {
+        for block in self.blocks(server) {
             if let Some(most) = block.limits.connections.filter(|most| block.count >= *most) {
                 return Err(Excess::Connections(block.name, most));
             }
         }
-        self.blocks(protocol, server).for_each(|block| block.count += 1);
+        self.blocks(server).for_each(|block| block.count += 1);
         if let Some(origin) = origin {
             *self.addresses.entry(origin).or_default().of(protocol) += 1;
         }
@@ -167,8 +203,9 @@ impl Connections {
     }
 
     /// Counts a connection no more.
-    pub fn leave(&mut self, protocol: Protocol, server: usize, peer: IpAddr) {
-        for block in self.blocks(protocol, server) {
+    pub fn leave(&mut self, server: Option<ServerId>, peer: IpAddr) {
+        let protocol = protocol_of(server);
+        for block in self.blocks(server) {
             debug_assert!(block.count > 0, "who leaves {} was counted", block.name);
             block.count = block.count.saturating_sub(1);
         }
@@ -204,13 +241,17 @@ impl Connections {
     }
 
     /// The blocks that a connection belongs to.
-    fn blocks(&mut self, protocol: Protocol, server: usize) -> impl Iterator<Item = &mut Block> {
-        let (own, server) = match protocol {
-            Protocol::Rtmp => (&mut self.rtmp, self.servers.get_mut(server)),
-            Protocol::Http => (&mut self.http, None),
+    fn blocks(&mut self, server: Option<ServerId>) -> impl Iterator<Item = &mut Block> {
+        let (own, server) = match server {
+            Some(server) => (&mut self.rtmp, self.servers.get_mut(server)),
+            None => (&mut self.http, None),
         };
         [Some(&mut self.all), Some(own), server].into_iter().flatten()
     }
+}
+
+fn protocol_of(server: Option<ServerId>) -> Protocol {
+    if server.is_some() { Protocol::Rtmp } else { Protocol::Http }
 }
 
 #[cfg(test)]
@@ -237,13 +278,13 @@ mod tests {
         let peers: Vec<IpAddr> =
             (0..20_000u32).map(|number| IpAddr::V4((0x0a00_0000 + number).into())).collect();
         for peer in peers.iter().chain(&peers) {
-            assert_eq!(connections.enter(Protocol::Http, 0, *peer), Ok(()));
+            assert_eq!(connections.enter(None, *peer), Ok(()));
         }
         for peer in &peers {
-            assert_eq!(connections.enter(Protocol::Http, 0, *peer), Err(Excess::PerAddress("all", 2)));
+            assert_eq!(connections.enter(None, *peer), Err(Excess::PerAddress("all", 2)));
         }
         for peer in peers.iter().chain(&peers) {
-            connections.leave(Protocol::Http, 0, *peer);
+            connections.leave(None, *peer);
         }
         assert!(connections.is_empty() && connections.addresses.capacity() < 10 * USUAL_ADDRESSES);
     }

@@ -49,9 +49,7 @@ impl Engine {
     /// Sets the budgets that are derived from the memory of the machine, in bytes.
     pub fn set_memory(&mut self, memory: u64) {
         let budgets = &mut self.cx.budgets;
-        budgets.input.limit_to_share_of(memory);
-        budgets.media.limit_to_share_of(memory);
-        budgets.media_bound = budgets.media.limit;
+        budgets.set_memory(memory);
         let (input, media) = (budgets.input.limit >> 20, budgets.media.limit >> 20);
         log::debug!("input_memory_size is {input}m, media_memory_size {media}m");
     }

@@ -65,6 +65,7 @@ impl Engine {
                 self.end_stream_after_panic(id);
                 publisher.into_iter().for_each(|publisher| self.cx.close_after_panic(publisher.session));
             }
+            Timer::Gone => self.cx.schedule_gone_check(),
             // A module keeps its other timers.
             Timer::Module { .. } => {}
         }

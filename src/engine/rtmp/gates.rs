@@ -5,6 +5,8 @@
 //! request before all gates have been passed. A suspended request is kept in its session and found by its ticket
 //! alone, so that a late answer resumes nothing else. What a grant does is in `publish.rs` and `play.rs`.
 
+use std::rc::Rc;
+
 use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
@@ -141,6 +143,9 @@ impl Engine {
 
     /// The engine's own objection to a request that has passed a gate.
     fn objection(&mut self, request: &Request, gate: Gate) -> Option<String> {
+        if let Some(why) = self.cx.apps.get(request.app).and_then(|app| app.objection(request)) {
+            return Some(why);
+        }
         let is_decisive = matches!(gate, Gate::Service | Gate::Name);
         match request.kind {
             RequestKind::Connect(_) => is_decisive.then(|| self.cx.excess_client(request.app)).flatten(),
@@ -160,7 +165,7 @@ impl Engine {
         let Some(holder) = stream.publisher.filter(|holder| Some(*holder) != request.endpoint()) else {
             return false;
         };
-        match self.cx.apps.get(request.app.0).map(|app| app.policy.conflict) {
+        match self.cx.apps.get(request.app).map(|app| app.policy.conflict) {
             Some(Conflict::Replace) => false,
             Some(Conflict::ReplaceIdle(idle)) => {
                 let is_idle = || stream.last_media.is_some_and(|at| self.cx.now.instant >= at + idle);
@@ -200,10 +205,10 @@ impl Engine {
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
         let peer = session.peer;
         let Some(state) = session.rtmp_mut() else { return };
-        let Some(settings) = self.cx.servers.get(state.server).map(|server| server.rtmp) else { return };
         state.idle_since = now;
         state.client = Client::new(connect, args);
-        self.cx.reply(id, |protocol, out| protocol.accept_connect(connect, &settings, out));
+        let server = Rc::clone(&state.server);
+        self.cx.reply(id, |protocol, out| protocol.accept_connect(connect, &server.rtmp, out));
         log::info!("{id} connect {} from {peer} ({:?})", self.app_name(app), connect.flash_ver);
     }
 
@@ -229,7 +234,7 @@ impl Engine {
     }
 
     pub(in crate::engine) fn app_name(&self, app: AppId) -> &str {
-        self.cx.apps.get(app.0).map_or("", |app| &app.name)
+        self.cx.apps.get(app).map_or("", |app| &app.name)
     }
 }
 

@@ -141,33 +141,29 @@ impl Engine {
     /// Finds the application of a `connect` and starts the request: the application of that name; of "app/instance"
     /// the one of the first part; or that of `stream_from_app`.
     fn connect(&mut self, id: SessionId, mut connect: Connect) {
-        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
-        let server = state.server;
-        let find = |name: &str| self.cx.apps.iter().position(|app| app.server == server && app.name == name);
+        let Some(state) = self.cx.sessions.get(id).and_then(Session::rtmp) else { return };
+        let server = state.server.server;
+        let find = |name: &str| self.cx.find_app(server, name);
         let whole = find(&connect.app).map(|app| (app, Address::default()));
         let parts = || {
             let (app, instance) = connect.app.split_once('/')?;
             Some((find(app)?, Address::Instance(instance.into())))
         };
         let alone = || {
-            let app = self.cx.servers.get(server)?.stream_from_app.filter(|_| !connect.app.contains('/'))?;
+            let app = self.cx.stream_from_app(server).filter(|_| !connect.app.contains('/'))?;
             Some((app, Address::Stream(connect.app.as_str().into())))
         };
         let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
-            let first = self.cx.apps.iter().find(|app| app.server == server);
+            let first = self.cx.apps_of(server).next().map(|(_, app)| app);
             let [for_client, for_log] = no_application(&connect.app, first);
             self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &for_client, out));
             return self.cx.finish(id, &format!("connect refused: {for_log}"));
         };
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };
         state.address = address;
         state.capabilities = connect.capabilities.clone();
         let args = std::mem::take(&mut connect.args);
-        self.submit(Request::new(
-            id,
-            AppId(app),
-            (String::new(), args),
-            RequestKind::Connect(Box::new(connect)),
-        ));
+        self.submit(Request::new(id, app, (String::new(), args), RequestKind::Connect(Box::new(connect))));
     }
 
     /// Starts a request for a stream by the name that the client has sent. The role that the message stream has is
@@ -323,7 +319,7 @@ impl Ctx {
     /// The name of the stream that an RTMP client means by `sent`.
     fn name_of(&self, id: SessionId, sent: &str) -> Result<StreamName, NameError> {
         let state = self.sessions.get(id).and_then(Session::rtmp).ok_or(NameError::Empty)?;
-        let app = state.app.and_then(|app| self.apps.get(app.0)).map_or("", |app| &app.name);
+        let app = state.app.and_then(|app| self.apps.get(app)).map_or("", |app| &app.name);
         state.address.name(app, sent)
     }
 }

@@ -33,7 +33,7 @@ impl Engine {
         name: &StreamName,
     ) {
         let Endpoint { session: id, msid } = endpoint;
-        let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
+        let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return };
         // What this message stream publishes ends with the grant.
         let other = self.cx.streams.find(app, name).filter(|stream| stream.publisher != Some(endpoint));
         if !other.is_some_and(Stream::is_live) && !policy.idle_streams {
@@ -203,7 +203,7 @@ impl Engine {
 
     fn policy_of(&self, stream: StreamId) -> Option<Policy> {
         let app = self.cx.streams.get(stream)?.app;
-        self.cx.apps.get(app.0).map(|app| app.policy)
+        self.cx.apps.get(app).map(|app| app.policy)
     }
 
     fn tell_start(&mut self, endpoint: Endpoint) {

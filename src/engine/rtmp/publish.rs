@@ -55,7 +55,7 @@ impl Engine {
         if let Some(holder) = self.cx.streams.find(app, name).and_then(|stream| stream.publisher) {
             self.replace_publisher(holder, id);
         }
-        let Some(policy) = self.cx.apps.get(app.0).map(|app| app.policy) else { return };
+        let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return };
         let stream_id = self.cx.find_or_create_stream(app, name);
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
         let continues = stream.is_live();
@@ -141,7 +141,8 @@ impl Engine {
         let why = self.cx.sessions.get(id).and_then(Session::loss_reason);
         let why = why.map_or_else(String::new, |reason| format!("; {reason}"));
         let Some(stream) = self.cx.streams.get_mut(stream_id) else { return };
-        let grace = self.cx.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.grace);
+        let app = self.cx.apps.get(stream.app).filter(|app| !app.has_ended(self.cx.now.instant));
+        let grace = app.map_or(Duration::ZERO, |app| app.policy.grace);
         // After a panic the end of the stream may be half done.
         let may_wait = !grace.is_zero() && !self.cx.draining && stream.pending_ends.stream;
         if !may_wait || waiting >= MAX_STREAMS_IN_GRACE {
@@ -231,8 +232,7 @@ impl Ctx {
     fn end_publishing(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
         let is_paced = session.life == Life::Open && session.paced_until.is_some();
-        let server = session.rtmp().and_then(|state| self.servers.get(state.server));
-        let timeout = server.map_or(STEP_DEADLINE, |server| server.timeout);
+        let timeout = session.rtmp().map_or(STEP_DEADLINE, |state| state.server.timeout);
         self.work.actions.push_back(Action::DetectDeadPeer(id, timeout));
         self.set_input_limits(id);
         if is_paced {
@@ -245,10 +245,11 @@ impl Ctx {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let publishes = session.roles.publishes();
         let Some(state) = session.rtmp_mut() else { return };
-        match self.servers.get(state.server) {
-            Some(server) if publishes => state.protocol.begin_publishing(server.rtmp.limits),
-            Some(server) => state.protocol.end_publishing(server.rtmp.limits),
-            None => {}
+        let limits = state.server.rtmp.limits;
+        if publishes {
+            state.protocol.begin_publishing(limits);
+        } else {
+            state.protocol.end_publishing(limits);
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
-use crate::engine::config::server::ServerSettings;
+use crate::engine::config::by_id::ByApp;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{SessionId, StreamId};
 use crate::engine::session::roles::SessionRole;
@@ -117,9 +117,8 @@ impl Ctx {
         let now = self.now.instant;
         match &session.protocol {
             ProtocolState::Rtmp(state) => {
-                let settings = self.servers.get(state.server)?;
                 let media_due = media_deadline(session, &self.streams, &self.apps);
-                Some(rtmp_due(session, state, settings, (media_due, now)))
+                Some(rtmp_due(session, state, (media_due, now)))
             }
             ProtocolState::Http(state) => Some(http_due(session, state, now)),
         }
@@ -156,8 +155,7 @@ impl Ctx {
     /// Sets the timer for the first ping of a session that has begun to publish or play.
     pub(in crate::engine) fn schedule_ping(&mut self, id: SessionId) {
         let state = self.sessions.get(id).and_then(Session::rtmp);
-        let server = state.and_then(|state| self.servers.get(state.server));
-        if let Some(ping) = server.map(|server| server.ping) {
+        if let Some(ping) = state.map(|state| state.server.ping) {
             self.wake_no_later_than(id, self.now.instant + ping);
         }
     }
@@ -172,22 +170,18 @@ impl Ctx {
 }
 
 /// The nearest deadline by which a session's publishers must send audio or video (`drop_idle_publisher`).
-fn media_deadline(session: &Session, streams: &Streams, apps: &[AppFacts]) -> Option<Instant> {
+fn media_deadline(session: &Session, streams: &Streams, apps: &ByApp<AppFacts>) -> Option<Instant> {
     let ends = session.roles.iter().filter_map(|role| {
         let SessionRole::Publisher { stream, .. } = role else { return None };
         let stream = streams.get(*stream)?;
-        let limit = apps.get(stream.app.0)?.policy.drop_idle;
+        let limit = apps.get(stream.app)?.policy.drop_idle;
         stream.last_media?.checked_add(limit)
     });
     ends.min()
 }
 
-fn rtmp_due(
-    session: &Session,
-    state: &RtmpState,
-    settings: &ServerSettings,
-    (media_due, now): (Option<Instant>, Instant),
-) -> Due {
+fn rtmp_due(session: &Session, state: &RtmpState, (media_due, now): (Option<Instant>, Instant)) -> Due {
+    let settings = &*state.server;
     let is_suspended = session.suspended.is_some();
     let media = media_due.filter(|_| session.paced_until.is_none() && !is_suspended);
     let must_act = session.roles.is_empty() && session.shared_object_room == 0 && !is_suspended;
@@ -217,17 +211,13 @@ fn rtmp_due(
     let held_until = session.suspended.as_ref().map(|suspended| suspended.until).or(session.paced_until);
     match held_until {
         Some(until) => Due::Later(next.min(until)),
-        None => ping_due(session, state, settings, (next, now)),
+        None => ping_due(session, state, (next, now)),
     }
 }
 
 /// The result for a client whose other deadlines are not before `next`: silence, a ping, or its missing answer.
-fn ping_due(
-    session: &Session,
-    state: &RtmpState,
-    settings: &ServerSettings,
-    (next, now): (Instant, Instant),
-) -> Due {
+fn ping_due(session: &Session, state: &RtmpState, (next, now): (Instant, Instant)) -> Due {
+    let settings = &*state.server;
     match state.pinged.filter(|&pinged| pinged >= session.last_input) {
         Some(pinged) if now >= pinged + settings.ping_timeout => Due::Close("does not answer a ping"),
         Some(pinged) => Due::Later(next.min(pinged + settings.ping_timeout)),

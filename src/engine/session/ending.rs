@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
+use crate::engine::http::UNSERVED;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::rtmp::publish::LeaveReason;
@@ -175,6 +176,8 @@ impl Ctx {
             self.work.lingering.push_back(id);
         } else if session.backlogged {
             self.resume_input(id);
+        } else if session.is_last_answer() && !self.is_busy(id) {
+            self.finish(id, UNSERVED);
         } else if self.draining && !self.is_busy(id) {
             self.finish(id, "server stops");
         }

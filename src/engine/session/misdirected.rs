@@ -38,7 +38,7 @@ impl Engine {
 
     /// The first port in the configuration for a protocol.
     fn port_of(&self, protocol: Protocol) -> Option<u16> {
-        let mut listeners = self.listeners.iter().filter(|listener| listener.protocol == protocol);
+        let mut listeners = self.cx.listeners.iter().filter(|listener| listener.protocol == protocol);
         listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
     }
 }
@@ -48,8 +48,8 @@ impl Ctx {
     pub(in crate::engine) fn note_not_found(&mut self, request: &HttpRequest) {
         let (path, _) = request.head.target.split_once('?').unwrap_or((&request.head.target, ""));
         // By the path that was requested: an internal redirect may have led to an error page elsewhere.
-        let found = path::resolve(path).ok().and_then(|path| self.locations.find(request.server, &path));
-        if !self.locations.logs_not_found(found.map_or(request.location, |(location, _)| location)) {
+        let found = path::resolve(path).ok().and_then(|path| request.locations.find(request.server, &path));
+        if !request.locations.logs_not_found(found.map_or(request.location, |(location, _)| location)) {
             return;
         }
         let path = shortened(path, MAX_PATH);

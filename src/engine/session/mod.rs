@@ -17,12 +17,15 @@ pub(in crate::engine) mod sending;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::engine::http::exchange::{Exchange, SendLimits};
-use crate::engine::ids::{AppId, SessionId};
+use crate::engine::config::server::ServerSettings;
+use crate::engine::http::exchange::Exchange;
+use crate::engine::http::send_limits::SendLimits;
+use crate::engine::ids::{AppId, ListenerId, SessionId};
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
@@ -43,8 +46,8 @@ pub(in crate::engine) enum ProtocolState {
 #[derive(Debug)]
 pub(in crate::engine) struct RtmpState {
     pub protocol: ServerSession,
-    /// The position of its server among `Ctx::servers`.
-    pub server: usize,
+    /// The settings of its server that it has begun with.
+    pub server: Rc<ServerSettings>,
     pub app: Option<AppId>,
     /// The part of the connected address beside the application.
     pub address: Address,
@@ -64,7 +67,7 @@ pub(in crate::engine) struct RtmpState {
 
 impl RtmpState {
     /// The state of a client that has sent nothing yet. `seed` is for the random bytes of the handshake.
-    pub fn new(seed: u64, server: usize, now: Instant) -> Self {
+    pub fn new(seed: u64, server: Rc<ServerSettings>, now: Instant) -> Self {
         Self {
             protocol: ServerSession::new(seed),
             server,
@@ -87,12 +90,12 @@ pub(in crate::engine) struct HttpState {
     pub waits_since: Instant,
     /// Whether the next request head is awaited or incomplete.
     pub in_head: bool,
-    /// How long the connection may be idle after its last answer.
+    /// How long the connection may be idle after its last answer; 0 if it is closed then, as its server is gone.
     pub keep_alive: Duration,
     /// The server's address of the connection.
     pub local: SocketAddr,
-    /// The position of the virtual hosts of its listener among `Ctx::hosts`.
-    pub hosts: usize,
+    /// The listener that has accepted it; its virtual hosts are found at each request.
+    pub listener: ListenerId,
     /// Requests so far on this connection.
     pub requests: u64,
     /// Bytes queued so far on this connection.
@@ -107,14 +110,14 @@ pub(in crate::engine) struct HttpState {
 
 impl HttpState {
     /// The state of a client that has requested nothing yet.
-    pub fn new(local: SocketAddr, hosts: usize, now: Instant) -> Self {
+    pub fn new(local: SocketAddr, listener: ListenerId, now: Instant) -> Self {
         Self {
             protocol: http::RequestReader::new(),
             waits_since: now,
             in_head: true,
             keep_alive: STEP_DEADLINE,
             local,
-            hosts,
+            listener,
             requests: 0,
             queued: 0,
             answering: false,
@@ -284,6 +287,12 @@ impl Session {
     /// Whether an HTTP request of it waits for its answer.
     pub(in crate::engine) fn is_answering(&self) -> bool {
         matches!(&self.protocol, ProtocolState::Http(state) if state.answering)
+    }
+
+    /// Whether its connection is closed after the HTTP answer that is being sent, as its server is gone.
+    #[inline]
+    pub(in crate::engine) fn is_last_answer(&self) -> bool {
+        matches!(&self.protocol, ProtocolState::Http(state) if state.keep_alive.is_zero())
     }
 
     /// Whether it is held: its input is neither read nor parsed now.

@@ -42,7 +42,7 @@ impl Ctx {
         mut offer: impl FnMut(&mut PlayerQueue<'_>, &Stream) -> ControlFlow<()>,
     ) {
         let Some(stream) = self.streams.get_mut(stream) else { return };
-        let buffer = self.apps.get(stream.app.0).map_or(Duration::ZERO, |app| app.policy.buffer);
+        let buffer = self.apps.get(stream.app).map_or(Duration::ZERO, |app| app.policy.buffer);
         let (sessions, work) = (&mut self.sessions, &mut self.work);
         let mut fan_out =
             FanOut { sessions, work, now: self.now.instant, buffer, is_buffering: false, stuck: Vec::new() };

@@ -139,7 +139,7 @@ fn every_way_to_end_gives_the_place_back() {
     world.pass(90);
     assert!([http, silent.id].iter().all(|id| world.engine.cx.sessions.get(*id).is_none()));
     assert_eq!(world.engine.session_count(), 0);
-    assert_eq!(world.engine.cx.apps[0].clients, 0);
+    assert_eq!(world.engine.cx.apps.get(AppId(0)).unwrap().clients, 0);
     assert!((0..50).all(|_| world.arrive(FIRST, "192.0.2.1").is_ok()));
     assert!(world.arrive(FIRST, "192.0.2.1").is_err());
 }

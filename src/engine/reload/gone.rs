@@ -1,0 +1,198 @@
+//! Applications and RTMP servers that are gone since a reload, or that are not live any more: new clients are refused at
+//! once, and the others end after `reload_grace`, unless another reload brings back what they need.
+//!
+//! One timer is for all. Each session ends in a step of its own. When nothing uses an application any more, its settings
+//! are freed, and its id is free for another.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::engine::config::by_id::{ByApp, ByServer};
+use crate::engine::config::server::RtmpServer;
+use crate::engine::ctx::{AppEnd, AppEndReason, AppFacts, Ctx};
+use crate::engine::ids::{AppId, Endpoint, ServerId, SessionId};
+use crate::engine::request::Request;
+use crate::engine::request::RequestKind;
+use crate::engine::session::Session;
+use crate::engine::session::roles::SessionRole;
+use crate::engine::timers::Timer;
+use crate::rtmp::command::Level;
+use crate::rtmp::control::UserControl;
+
+/// How often it is checked whether something still uses what is gone, after the grace.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
+const REJECTED: (Level, &str) = (Level::Error, "NetStream.Publish.Rejected");
+const STOP: (Level, &str) = (Level::Status, "NetStream.Play.Stop");
+const SHUTDOWN: (Level, &str) = (Level::Error, "NetConnection.Connect.AppShutdown");
+
+impl AppFacts {
+    /// The same application with the settings of another configuration. If its sessions end, they do so at `end`.
+    fn adopted(&self, next: Self, end: Instant) -> Self {
+        let stops = self.is_live && !next.is_live;
+        let ends = self.end.filter(|end| end.reason == AppEndReason::NotLive && !next.is_live);
+        let end = ends.or_else(|| stops.then_some(AppEnd { reason: AppEndReason::NotLive, at: end }));
+        Self { clients: self.clients, end, ..next }
+    }
+
+    /// Whether its sessions have to end now.
+    pub(in crate::engine) fn has_ended(&self, now: Instant) -> bool {
+        self.end.is_some_and(|end| end.at <= now)
+    }
+
+    /// Why a request is refused since a reload.
+    pub(in crate::engine) fn objection(&self, request: &Request) -> Option<String> {
+        match self.end?.reason {
+            AppEndReason::NotLive if matches!(request.kind, RequestKind::Connect(_)) => None,
+            reason => Some(reason.describe(&self.name)),
+        }
+    }
+}
+
+impl AppEndReason {
+    /// The reason as clients and the log get it.
+    fn describe(self, app: &str) -> String {
+        match self {
+            Self::Gone => format!("the application \"{app}\" is gone since the reload"),
+            Self::NotLive => format!("live is off in the application \"{app}\" since the reload"),
+        }
+    }
+}
+
+impl Engine {
+    /// The timer for what is gone has expired.
+    pub(in crate::engine) fn end_gone(&mut self) {
+        let now = self.cx.now.instant;
+        if self.cx.gone_check.is_none_or(|at| at > now) {
+            return; // an entry that another one has replaced
+        }
+        self.cx.gone_check = None;
+        let ended = |session: &&Session| self.cx.end_of(session).is_some_and(|(at, _)| at <= now);
+        let sessions: Vec<_> = self.cx.sessions.iter().filter(ended).map(|session| session.id).collect();
+        self.cx.work.gone.extend(sessions);
+        let has_ended = |app| self.cx.apps.get(app).is_some_and(|app| app.has_ended(now));
+        let streams = self.cx.streams.iter().filter(|stream| stream.grace_until.is_some());
+        let streams: Vec<_> =
+            streams.filter(|stream| has_ended(stream.app)).map(|stream| stream.id).collect();
+        for stream in streams {
+            if self.contain(|engine| engine.end_grace(stream)).is_none() {
+                self.end_stream_after_panic(stream);
+            }
+        }
+        self.release_gone();
+        self.cx.schedule_gone_check();
+    }
+
+    /// Ends a session whose application or server is gone, unless it has come back.
+    pub(in crate::engine) fn end_gone_session(&mut self, id: SessionId) {
+        let Some(session) = self.cx.sessions.get(id) else { return };
+        let ended = self.cx.end_of(session).filter(|(at, _)| *at <= self.cx.now.instant);
+        let Some((_, why)) = ended else { return };
+        let roles: Vec<_> = session.roles.iter().copied().collect();
+        for role in &roles {
+            let endpoint = Endpoint { session: id, msid: role.msid() };
+            match role {
+                SessionRole::Publisher { .. } => self.cx.status(endpoint, REJECTED, &why),
+                SessionRole::Player(_) => {
+                    self.cx.user_control(endpoint, UserControl::StreamEof);
+                    self.cx.status(endpoint, STOP, &why);
+                }
+            }
+        }
+        if roles.is_empty() {
+            self.cx.status(Endpoint { session: id, msid: 0 }, SHUTDOWN, &why);
+        }
+        self.cx.finish(id, &why);
+    }
+
+    /// Frees the settings of what is gone and that nothing uses any more.
+    pub(super) fn release_gone(&mut self) {
+        for app in self.cx.unused_apps() {
+            self.cx.apps.release(app);
+            self.each_module(|module, cx| module.release_app(cx, app));
+        }
+        for server in self.cx.unused_servers() {
+            if self.cx.connections.release(server) {
+                self.cx.servers.release(server);
+            }
+        }
+    }
+}
+
+impl Ctx {
+    /// Takes the RTMP servers of another configuration. Those that it does not have are gone.
+    pub(super) fn adopt_servers(&mut self, mut next: ByServer<RtmpServer>) {
+        let end = self.now.instant + self.reload_grace;
+        for (id, server) in self.servers.iter_mut() {
+            match next.release(id) {
+                Some(next) => *server = next,
+                None => server.ends_at = server.ends_at.or(Some(end)),
+            }
+        }
+        self.servers.adopt(next);
+    }
+
+    /// Takes the applications of another configuration. Those that it does not have are gone.
+    pub(super) fn adopt_apps(&mut self, mut next: ByApp<AppFacts>) {
+        let end = self.now.instant + self.reload_grace;
+        for (id, app) in self.apps.iter_mut() {
+            match next.release(id) {
+                Some(next) => *app = app.adopted(next, end),
+                None if app.is_gone() => {}
+                None => app.end = Some(AppEnd { reason: AppEndReason::Gone, at: end }),
+            }
+        }
+        self.apps.adopt(next);
+    }
+
+    /// Sets the timer for what is gone: to the next end, and after it until nothing uses it any more.
+    pub(in crate::engine) fn schedule_gone_check(&mut self) {
+        let now = self.now.instant;
+        let ends = self.apps.values().filter_map(|app| app.end).filter_map(|end| match end.reason {
+            _ if end.at > now => Some(end.at),
+            AppEndReason::Gone => Some(now + CHECK_INTERVAL),
+            AppEndReason::NotLive => None,
+        });
+        let servers = self.servers.values().filter_map(|server| server.ends_at);
+        let servers = servers.map(|at| if at > now { at } else { now + CHECK_INTERVAL });
+        let Some(next) = ends.chain(servers).min() else { return };
+        if self.gone_check.is_none_or(|at| at <= now || at > next) {
+            self.gone_check = Some(next);
+            self.timers.add(next, Timer::Gone);
+        }
+    }
+
+    /// When a session ends since a reload, and the reason.
+    fn end_of(&self, session: &Session) -> Option<(Instant, String)> {
+        let state = session.rtmp()?;
+        let Some(app) = state.app else {
+            let at = self.servers.get(state.server.server)?.ends_at?;
+            return Some((at, "its server is gone since the reload".to_owned()));
+        };
+        let app = self.apps.get(app)?;
+        let AppEnd { reason, at } = app.end?;
+        let is_concerned = reason == AppEndReason::Gone || !session.roles.is_empty();
+        is_concerned.then(|| (at, reason.describe(&app.name)))
+    }
+
+    /// The applications that are gone and that nothing uses any more.
+    fn unused_apps(&self) -> Vec<AppId> {
+        let gone = self.apps.iter().filter(|(_, app)| app.is_gone() && app.clients == 0);
+        gone.map(|(id, _)| id).filter(|id| !self.is_used(*id)).collect()
+    }
+
+    /// Whether a stream, viewers of one that has ended, a waiting request or a notice are of this application.
+    fn is_used(&self, app: AppId) -> bool {
+        let waits = |session: &Session| session.suspended.as_ref().is_some_and(|s| s.request.app == app);
+        self.streams.iter().any(|stream| stream.app == app)
+            || self.awaited.of(app, self.now.instant).next().is_some()
+            || self.sessions.iter().any(waits)
+            || !self.work.notices.is_empty()
+    }
+
+    /// The servers that are gone and to which no application belongs any more.
+    fn unused_servers(&self) -> Vec<ServerId> {
+        let gone = self.servers.iter().filter(|(_, server)| server.ends_at.is_some()).map(|(id, _)| id);
+        gone.filter(|id| !self.apps.values().any(|app| app.server == *id)).collect()
+    }
+}
