@@ -5,6 +5,7 @@ mod agenda;
 mod backlog;
 mod listener;
 mod log_writer;
+mod read_ahead;
 mod server;
 mod socket;
 mod transfer;

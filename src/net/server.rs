@@ -15,8 +15,9 @@ use crate::engine::{Action, Engine, Now, Protocol, SessionId};
 use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::listener::bind;
+use super::read_ahead::ReadAhead;
 use super::socket::Socket;
-use super::workers::Workers;
+use super::workers::{Finished, Workers};
 
 /// The one buffer that all sessions are read into.
 const SCRATCH: usize = 64 * 1024;
@@ -67,7 +68,8 @@ pub struct Server {
     pub(super) agenda: Agenda,
     pub(super) scratch: Box<[u8]>,
     phase: Phase,
-    workers: Workers,
+    pub(super) workers: Workers,
+    pub(super) read_ahead: ReadAhead,
     pub(super) backlog: Backlog,
     /// When an event last came that somebody may wait for: anything but frames that nobody plays.
     last_urgent: Instant,
@@ -107,6 +109,7 @@ impl Server {
             engine,
             poll,
             workers,
+            read_ahead: ReadAhead::default(),
             signals,
             listeners,
             sockets: Vec::new(),
@@ -263,11 +266,13 @@ impl Server {
         }
     }
 
-    /// Gives the results of jobs to the engine.
+    /// Gives the results of jobs to the engine, and goes on with sockets that have waited for files.
     fn take_results(&mut self) {
-        let (finished, panics) = self.workers.take();
-        finished.into_iter().for_each(|finished| self.engine.finish_job(finished));
+        let Finished { jobs, read_for, panics } = self.workers.take();
+        jobs.into_iter().for_each(|finished| self.engine.finish_job(finished));
         self.engine.count_panics(panics);
+        self.read_ahead.finish(read_for.len(), &self.workers);
+        read_for.into_iter().for_each(|id| self.end_file_wait(id));
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {

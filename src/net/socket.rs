@@ -1,8 +1,9 @@
 //! One connection's socket: reading into the shared buffer, writing what a queue hands out.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::mem;
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use nix::libc;
@@ -10,10 +11,16 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 
-use crate::engine::{FilePart, Outgoing, SessionId};
+use super::read_ahead::Part;
+use crate::engine::files::page_cache;
+use crate::engine::{Cached, FilePart, FileSource, Outgoing, SessionId};
 
 /// Bytes of a file in one sendfile: more than most fragments have.
 const FILE_PIECE: u64 = 512 * 1024;
+
+/// The time for which a part of a file that was in memory is assumed to be there still. Without it, each of the calls
+/// that send a piece would be preceded by others that look.
+const STAYS_CACHED: Duration = Duration::from_secs(1);
 
 /// Unsent bytes that the kernel takes for a client: half a second of 2 Mbit/s. Without this it takes 4 MB: a player
 /// that is too slow would get everything 16 s late, a few hundred clients that do not read would use up the kernel's
@@ -42,6 +49,8 @@ pub enum NoTransfer {
     Closed,
     /// The peer has left: it neither sends nor takes anything more.
     Gone,
+    /// The file is not in memory; this part of it should be read first.
+    Uncached(Box<Part>),
     /// The connection has failed, for this reason.
     Failed(String),
 }
@@ -59,8 +68,13 @@ pub enum Traffic {
 pub struct Socket {
     pub id: SessionId,
     pub stream: TcpStream,
-    /// The last write found no room in the kernel. Cleared by the event that announces room.
+    /// The last write found no room in the kernel, or its file not in memory. Cleared by the event that announces room,
+    /// or when the file has been read.
     pub blocked: bool,
+    /// A reader reads what is to be sent next.
+    pub awaits_file: bool,
+    /// A reader has read what is to be sent next.
+    pub has_read_ahead: bool,
     /// Events for room are asked for: from the first write on that found none.
     pub announces_room: bool,
     pub traffic: Traffic,
@@ -88,6 +102,8 @@ impl Socket {
             stream,
             traffic,
             blocked: false,
+            awaits_file: false,
+            has_read_ahead: false,
             announces_room: false,
             on_agenda: false,
             is_slow: false,
@@ -114,13 +130,16 @@ impl Socket {
 
     /// Sends once; returns how many bytes.
     #[inline]
-    pub fn write(&mut self, outgoing: &Outgoing<'_>) -> Result<usize, NoTransfer> {
+    pub fn write(&mut self, outgoing: &Outgoing<'_>, now: Instant) -> Result<usize, NoTransfer> {
         loop {
             let result = match outgoing {
                 Outgoing::Bytes(bytes) => self.stream.write(bytes),
                 Outgoing::Slices { slices, file_follows: false } => self.stream.write_vectored(slices),
                 Outgoing::Slices { slices, file_follows: true } => self.write_before_file(slices),
-                Outgoing::File(piece) => self.send_file(piece),
+                Outgoing::File(part) => {
+                    let count = self.sendable(part, now)?;
+                    self.send_file(part, count)
+                }
             };
             match result {
                 Ok(0) => return Err(NoTransfer::Blocked),
@@ -140,10 +159,32 @@ impl Socket {
         sendmsg::<()>(self.stream.as_raw_fd(), head, &[], flags, None).map_err(io::Error::from)
     }
 
-    fn send_file(&self, piece: &FilePart) -> io::Result<usize> {
-        let mut offset = piece.offset.cast_signed();
-        let count = piece.left.min(FILE_PIECE) as usize;
-        match sendfile64(&self.stream, piece.source.file(), Some(&mut offset), count) {
+    /// The number of bytes of a file that can be sent without waiting for a disk.
+    fn sendable(&mut self, part: &FilePart, now: Instant) -> Result<u64, NoTransfer> {
+        let wanted = part.left.min(FILE_PIECE);
+        let FileSource::Disk(file) = &part.source else { return Ok(wanted) };
+        if mem::take(&mut self.has_read_ahead) {
+            part.cached.set(Some(Cached { end: part.offset + wanted, since: now }));
+            return Ok(wanted);
+        }
+        let known = part.cached.get().filter(|known| known.since + STAYS_CACHED > now);
+        if let Some(known) =
+            known.and_then(|known| known.end.checked_sub(part.offset)).filter(|&known| known > 0)
+        {
+            return Ok(known.min(wanted));
+        }
+        match page_cache::cached(file, part.offset, wanted) {
+            0 => Err(NoTransfer::Uncached(Box::new(Part::new(file, part.offset, wanted)))),
+            count => {
+                part.cached.set(Some(Cached { end: part.offset + count, since: now }));
+                Ok(count)
+            }
+        }
+    }
+
+    fn send_file(&self, part: &FilePart, count: u64) -> io::Result<usize> {
+        let mut offset = part.offset.cast_signed();
+        match sendfile64(&self.stream, part.source.file(), Some(&mut offset), count as usize) {
             Ok(0) => Err(io::Error::other("the file being sent became shorter")),
             sent => sent.map_err(io::Error::from),
         }

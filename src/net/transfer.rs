@@ -25,7 +25,7 @@ impl Server {
             return self.engine.lost(id, now);
         }
         let Some(socket) = self.socket(id) else { return };
-        if event.is_writable() {
+        if event.is_writable() && !socket.awaits_file {
             socket.blocked = false;
             socket.write_when_served = true;
         }
@@ -104,7 +104,7 @@ impl Server {
                         return;
                     }
                 }
-                Err(NoTransfer::Blocked) => {
+                Err(NoTransfer::Blocked | NoTransfer::Uncached(_)) => {
                     socket.readable = false;
                     return;
                 }
@@ -182,13 +182,17 @@ impl Server {
         }
         let mut left = WRITE_BUDGET;
         let why = loop {
-            match self.engine.send(id, now, |outgoing| socket.write(&outgoing)) {
+            match self.engine.send(id, now, |outgoing| socket.write(&outgoing, now.instant)) {
                 Ok(None) => return,
                 Ok(Some(count)) if count >= left => return self.write_later(id),
                 Ok(Some(count)) => left -= count,
                 Err(NoTransfer::Blocked) => {
                     socket.blocked = true;
                     return self.ask_for_room(id, now);
+                }
+                Err(NoTransfer::Uncached(part)) => {
+                    (socket.blocked, socket.awaits_file) = (true, true);
+                    return self.read_ahead.add(id, *part, &self.workers);
                 }
                 Err(NoTransfer::Closed | NoTransfer::Gone) => break None,
                 Err(NoTransfer::Failed(why)) => break Some(why),
@@ -200,6 +204,15 @@ impl Server {
         match why {
             None => self.engine.lost(id, now),
             Some(why) => self.engine.disconnected(id, &why, now),
+        }
+    }
+
+    /// Goes on with a session for which a part of a file has been read.
+    pub(super) fn end_file_wait(&mut self, id: SessionId) {
+        if let Some(socket) = self.socket(id) {
+            (socket.blocked, socket.awaits_file) = (false, false);
+            socket.has_read_ahead = true;
+            self.write_later(id);
         }
     }
 

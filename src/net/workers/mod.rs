@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mio::{Registry, Token, Waker};
 
-use crate::engine::{FinishedJob, Job, Lane};
+use crate::engine::{FinishedJob, Job, Lane, SessionId};
 use pool::{Pool, Work};
 
 /// The most threads that read: so many disks, or files on a slow one, can be waited for at once.
@@ -31,11 +31,15 @@ struct Results {
     waker: Waker,
 }
 
+/// What has been done since it was taken last.
 #[derive(Debug, Default)]
-struct Finished {
-    jobs: Vec<FinishedJob>,
+pub struct Finished {
+    /// The results of jobs.
+    pub jobs: Vec<FinishedJob>,
+    /// Sessions for which net itself has had something read.
+    pub read_for: Vec<SessionId>,
     /// Jobs that have panicked.
-    panics: u64,
+    pub panics: u64,
 }
 
 impl Workers {
@@ -56,16 +60,28 @@ impl Workers {
         }
     }
 
+    /// Has a reader do something for the socket of a session.
+    pub fn read_for(&self, id: SessionId, read: impl FnOnce() + Send + 'static) {
+        let results = Arc::clone(&self.results);
+        let run = Box::new(move || {
+            let panics = u64::from(catch_unwind(AssertUnwindSafe(read)).is_err());
+            results.add(|all| {
+                all.read_for.push(id);
+                all.panics += panics;
+            });
+        });
+        self.readers.add(Work { name: "http", run });
+    }
+
     /// The writer's jobs that are not done, for the log: "record 3, hls 1".
     pub fn describe_writes(&self) -> String {
         let counts = self.writer.count().into_iter().map(|(name, count)| format!("{name} {count}"));
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// Takes the results that have come, and the number of jobs that have panicked.
-    pub fn take(&self) -> (Vec<FinishedJob>, u64) {
-        let finished = std::mem::take(&mut *self.results.lock());
-        (finished.jobs, finished.panics)
+    /// Takes what has been done.
+    pub fn take(&self) -> Finished {
+        std::mem::take(&mut *self.results.lock())
     }
 }
 
@@ -82,13 +98,21 @@ impl Results {
             Err(_) => (Some(FinishedJob::panicked(owner)), 1),
         };
         let Some(finished) = finished else { return };
-        let is_first = {
-            let mut all = self.lock();
+        self.add(|all| {
             all.jobs.push(finished);
             all.panics += panics;
-            all.jobs.len() == 1
+        });
+    }
+
+    /// Adds something, and wakes the loop if nothing was there.
+    fn add(&self, add: impl FnOnce(&mut Finished)) {
+        let was_empty = {
+            let mut all = self.lock();
+            let was_empty = all.jobs.is_empty() && all.read_for.is_empty();
+            add(&mut all);
+            was_empty
         };
-        if is_first && let Err(error) = self.waker.wake() {
+        if was_empty && let Err(error) = self.waker.wake() {
             log::error!("the loop is not told that files have been written: {error}");
         }
     }

@@ -6,6 +6,7 @@
 
 pub(in crate::engine) mod fifo;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::IoSlice;
@@ -96,6 +97,17 @@ pub struct FilePart {
     pub offset: u64,
     /// Bytes left.
     pub left: u64,
+    /// What net knows of it.
+    pub cached: Cell<Option<Cached>>,
+}
+
+/// The part of a file that was in memory a moment ago.
+#[derive(Debug, Clone, Copy)]
+pub struct Cached {
+    /// Its end; it begins at the next byte that is sent.
+    pub end: u64,
+    /// When it was found there.
+    pub since: Instant,
 }
 
 /// The place of a file.
@@ -265,16 +277,17 @@ impl OutQueue {
             Body::Memory { length: 0, .. } | Body::File { length: 0, .. } => {}
             Body::Memory { extent, offset, length, .. } => {
                 let offset = extent.start() + offset;
-                self.push_file(FilePart { source: FileSource::Memory(extent), offset, left: length });
+                self.push_file(FileSource::Memory(extent), offset, length);
             }
             Body::File { file, offset, length } => {
-                self.push_file(FilePart { source: FileSource::Disk(file), offset, left: length });
+                self.push_file(FileSource::Disk(file), offset, length);
             }
         }
     }
 
-    fn push_file(&mut self, piece: FilePart) {
-        self.items.push_back(Item::File(Box::new(piece)));
+    fn push_file(&mut self, source: FileSource, offset: u64, left: u64) {
+        let part = FilePart { source, offset, left, cached: Cell::new(None) };
+        self.items.push_back(Item::File(Box::new(part)));
     }
 
     /// Queues a wait: what is queued behind it is held back for a time when everything before it has been sent.
