@@ -26,6 +26,7 @@ mod hls_variants;
 mod hostile;
 mod http;
 mod http_access;
+mod http_disk;
 mod http_idioms;
 mod http_routing;
 mod latency;

@@ -170,7 +170,8 @@ impl Server {
         Self::start_with(millstream(), folder, configuration)
     }
 
-    fn start_with(mut command: Command, folder: Folder, configuration: &str) -> Self {
+    /// The same by a command to which the arguments of the server are added.
+    pub fn start_with(mut command: Command, folder: Folder, configuration: &str) -> Self {
         let text = configuration.replace("FOLDER", folder.to_str().unwrap());
         let file = folder.write("millstream.conf", &text);
         command.current_dir(&*folder).arg("-c").arg(file);
