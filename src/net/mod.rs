@@ -12,5 +12,5 @@ mod transfer;
 mod workers;
 
 pub use listener::{bind, probe};
-pub use log_writer::{Format, LogWriter};
+pub use log_writer::{Format, LogFile, LogWriter};
 pub use server::{Server, now};

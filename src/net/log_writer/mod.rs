@@ -11,8 +11,10 @@ mod limits;
 mod output;
 mod queue;
 
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,13 +23,18 @@ use log::{Level, LevelFilter, Record};
 
 use limits::{Admission, CallSite, LeftOut, LineLimits};
 pub use output::Format;
-use output::Output;
+use output::{Output, Patience};
 use queue::LineQueue;
 
 /// The longest wait for a line to be written before there is a thread: nobody may read the log.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's stack: it formats a line and writes.
 const STACK: usize = 256 * 1024;
+
+/// An open file that a log can be written to.
+pub type LogFile = Box<dyn AsFd + Send>;
+/// Opens the file of a log again; `None` if that fails.
+type Reopen = Box<dyn FnOnce() -> Option<LogFile> + Send>;
 
 /// A log that is written by a thread. Clones are the same log.
 #[derive(Debug, Clone)]
@@ -37,35 +44,70 @@ pub struct LogWriter(Arc<Shared>);
 struct Shared {
     format: Format,
     /// No place in the source has a limit.
-    is_complete: bool,
+    is_complete: AtomicBool,
+    /// The log is no longer used: its thread writes what waits, and ends.
+    is_closed: AtomicBool,
     state: Mutex<State>,
-    /// Tells the thread that there is something to write, or another time to wait for.
+    /// Tells the thread that there is something to do, or another time to wait for.
     has_work: Condvar,
     /// Tells the others that all has been written, or that the thread has begun.
     is_idle: Condvar,
 }
 
-#[derive(Debug)]
 struct State {
     queue: LineQueue,
     limits: LineLimits,
     /// Until the thread takes it.
     output: Option<Output>,
+    /// For the thread to open the file with.
+    reopen: Option<Reopen>,
+}
+
+/// The next thing that the thread has to do.
+enum Task {
+    /// Write the lines.
+    Write,
+    Reopen(Reopen),
+    End,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("queue", &self.queue)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
+    }
 }
 
 impl LogWriter {
     /// A log that has no thread yet. At `level` debug or trace no line is left out: who reads such a log looks for one
     /// line, or for the order of all.
-    pub fn new(file: Box<dyn AsFd + Send>, level: LevelFilter, format: Format) -> Self {
+    pub fn new(file: LogFile, level: LevelFilter, format: Format) -> Self {
         let output = Some(Output::new(file, format));
-        let state = State { queue: LineQueue::new(format), limits: LineLimits::default(), output };
-        let (has_work, is_idle) = (Condvar::new(), Condvar::new());
-        let is_complete = level > LevelFilter::Info;
-        Self(Arc::new(Shared { format, is_complete, state: Mutex::new(state), has_work, is_idle }))
+        let (queue, limits) = (LineQueue::new(format), LineLimits::default());
+        let log = Self(Arc::new(Shared {
+            format,
+            is_complete: AtomicBool::default(),
+            is_closed: AtomicBool::default(),
+            state: Mutex::new(State { queue, limits, output, reopen: None }),
+            has_work: Condvar::new(),
+            is_idle: Condvar::new(),
+        }));
+        log.set_level(level);
+        log
     }
 
-    /// Starts the thread; from then on nobody waits for the log. To be called once, after any fork.
+    /// Changes the level, see [`LogWriter::new`].
+    pub fn set_level(&self, level: LevelFilter) {
+        self.0.is_complete.store(level > LevelFilter::Info, Ordering::Relaxed);
+    }
+
+    /// Starts the thread, if there is none; from then on nobody waits for the log. To be called after any fork.
     pub fn start(&self) -> io::Result<()> {
+        if self.0.state().output.is_none() {
+            return Ok(());
+        }
         let shared = Arc::clone(&self.0);
         thread::Builder::new().name("log".to_owned()).stack_size(STACK).spawn(move || shared.serve())?;
         let has_not_begun = |state: &mut State| state.output.is_some();
@@ -94,6 +136,27 @@ impl LogWriter {
         drop(self.0.is_idle.wait_timeout_while(self.0.state(), limit, is_busy));
     }
 
+    /// Has the thread open the file again, once it has written what waits now. If that fails, the open file is kept.
+    pub fn reopen(&self, open: impl FnOnce() -> Option<LogFile> + Send + 'static) {
+        self.0.state().reopen = Some(Box::new(open));
+        self.0.has_work.notify_one();
+    }
+
+    /// Has the thread write what waits, and end. Waits for nothing. Lines that nobody reads for a second are lost.
+    pub fn close(&self) {
+        let mut state = self.0.state();
+        let left_out = state.limits.take_all();
+        state.push_counts(self.0.format, left_out);
+        self.0.is_closed.store(true, Ordering::Relaxed);
+        drop(state);
+        self.0.has_work.notify_one();
+    }
+
+    /// Whether everything has been written.
+    pub fn is_idle(&self) -> bool {
+        self.0.state().queue.is_idle()
+    }
+
     /// Ends the log: adds the counts of the lines left out so far, and flushes.
     pub fn finish(&self, limit: Duration) {
         let mut state = self.0.state();
@@ -113,7 +176,7 @@ impl Shared {
     }
 
     fn admit(&self, site: CallSite, level: Level, now: Instant) -> Admission {
-        if level > Level::Info || self.is_complete {
+        if level > Level::Info || self.is_complete.load(Ordering::Relaxed) {
             return Admission::Written;
         }
         let mut state = self.state();
@@ -136,14 +199,21 @@ impl Shared {
         }
     }
 
-    /// Runs in the thread for as long as the process lives.
+    /// Runs in the thread for as long as the log is used.
     fn serve(&self) {
         let Some(mut output) = self.state().output.take() else { return };
         self.is_idle.notify_all();
         let mut lines = Vec::new();
         loop {
-            self.wait_for_lines(&mut lines);
-            output.write(&lines, None);
+            match self.wait_for_task(&mut lines) {
+                Task::Write => output.write(&lines, Patience::UntilClosed(&self.is_closed)),
+                Task::Reopen(open) => {
+                    if let Some(file) = open() {
+                        output.replace(file);
+                    }
+                }
+                Task::End => return,
+            }
             let mut state = self.state();
             state.queue.written();
             if state.queue.is_idle() {
@@ -152,15 +222,21 @@ impl Shared {
         }
     }
 
-    /// Waits for lines to write, and for counts that are due.
-    fn wait_for_lines(&self, lines: &mut Vec<u8>) {
+    /// Waits for lines to write, for counts that are due, for a file to be opened again, and for the end.
+    fn wait_for_task(&self, lines: &mut Vec<u8>) -> Task {
         let mut state = self.state();
         loop {
             let now = Instant::now();
             let due = state.limits.take_due(now);
             state.push_counts(self.format, due);
             if state.queue.take(lines) {
-                return;
+                return Task::Write;
+            }
+            if let Some(open) = state.reopen.take() {
+                return Task::Reopen(open);
+            }
+            if self.is_closed.load(Ordering::Relaxed) {
+                return Task::End;
             }
             state = match state.limits.due() {
                 None => self.has_work.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -186,7 +262,7 @@ impl State {
         let Some(output) = &mut self.output else { return };
         let mut lines = Vec::new();
         if self.queue.take(&mut lines) {
-            output.write(&lines, Some(PATIENCE));
+            output.write(&lines, Patience::For(PATIENCE));
             self.queue.written();
         }
     }

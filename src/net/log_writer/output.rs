@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -15,6 +16,18 @@ const PIECE: usize = 4096;
 
 /// Makes a line of the log, with its end.
 pub type Format = fn(Level, &fmt::Arguments<'_>) -> String;
+
+/// The time for which lines wait for room.
+#[derive(Debug, Clone, Copy)]
+pub enum Patience<'a> {
+    /// This time, and not again after a wait in vain.
+    For(Duration),
+    /// Until the log is closed, and a second beyond that.
+    UntilClosed(&'a AtomicBool),
+}
+
+/// The longest wait for room at a log that is closed.
+const CLOSED: Duration = Duration::from_secs(1);
 
 /// The destination of lines, and the count of those that could not be written.
 pub struct Output {
@@ -37,15 +50,23 @@ impl Output {
         Self { file, lost: 0, why: Errno::UnknownErrno, is_torn: false, format }
     }
 
-    /// Writes lines, and waits for room: for `patience` at most if there is one, and not again after a wait in vain.
-    /// Lines that cannot be written are lost and counted; the count is written before the next lines that can be.
-    pub fn write(&mut self, lines: &[u8], patience: Option<Duration>) {
-        let is_patient = self.lost == 0;
-        let deadline = patience.map(|most| Instant::now() + if is_patient { most } else { Duration::ZERO });
-        if self.lost > 0 && self.write_all(self.notice().as_bytes(), deadline).is_ok() {
+    /// Takes another file. Lines that the first one has lost are counted in it.
+    pub fn replace(&mut self, file: Box<dyn AsFd + Send>) {
+        (self.file, self.is_torn) = (file, false);
+    }
+
+    /// Writes lines, and waits for room. Lines that cannot be written are lost and counted; the count is written before
+    /// the next lines that can be.
+    pub fn write(&mut self, lines: &[u8], patience: Patience<'_>) {
+        let patience = match patience {
+            Patience::For(_) if self.lost > 0 => Patience::For(Duration::ZERO),
+            patience => patience,
+        };
+        let begun = Instant::now();
+        if self.lost > 0 && self.write_all(self.notice().as_bytes(), begun, patience).is_ok() {
             self.lost = 0;
         }
-        if let Err((written, errno)) = self.write_all(lines, deadline) {
+        if let Err((written, errno)) = self.write_all(lines, begun, patience) {
             let rest = lines.get(written..).unwrap_or_default();
             self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
             self.why = errno;
@@ -58,10 +79,15 @@ impl Output {
         if self.is_torn { format!("\n{line}") } else { line }
     }
 
-    fn write_all(&mut self, bytes: &[u8], deadline: Option<Instant>) -> Result<(), (usize, Errno)> {
+    fn write_all(
+        &mut self,
+        bytes: &[u8],
+        begun: Instant,
+        patience: Patience<'_>,
+    ) -> Result<(), (usize, Errno)> {
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.write_piece(piece(rest), deadline) {
+            match self.wait_for_room(begun, patience).and_then(|()| self.write_piece(piece(rest))) {
                 Ok(count) => written += count,
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 Err(errno) => return Err((written, errno)),
@@ -70,15 +96,25 @@ impl Output {
         Ok(())
     }
 
-    /// Waits for room and writes; the same for descriptors that block and those that do not.
-    fn write_piece(&mut self, piece: &[u8], deadline: Option<Instant>) -> Result<usize, Errno> {
-        let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        if poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)], timeout)? == 0 {
-            return Err(Errno::ETIMEDOUT);
+    /// Waits for room; the same for descriptors that block and those that do not.
+    fn wait_for_room(&self, begun: Instant, patience: Patience<'_>) -> Result<(), Errno> {
+        loop {
+            let timeout = match patience {
+                Patience::For(most) => most.saturating_sub(begun.elapsed()),
+                Patience::UntilClosed(_) => CLOSED,
+            };
+            let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+            if poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)], timeout)? > 0 {
+                return Ok(());
+            }
+            match patience {
+                Patience::UntilClosed(is_closed) if !is_closed.load(Ordering::Relaxed) => {}
+                _ => return Err(Errno::ETIMEDOUT),
+            }
         }
+    }
+
+    fn write_piece(&mut self, piece: &[u8]) -> Result<usize, Errno> {
         let count = write(self.file.as_fd(), piece)?;
         if let Some(last) = count.checked_sub(1).and_then(|last| piece.get(last)) {
             self.is_torn = *last != b'\n';
@@ -120,7 +156,7 @@ mod tests {
     fn full_pipe() -> (std::io::PipeReader, PipeWriter) {
         let (reader, writer) = pipe().unwrap();
         let mut output = output(Box::new(writer.try_clone().unwrap()));
-        output.write(&b"1234567\n".repeat(1 << 15), Some(Duration::ZERO));
+        output.write(&b"1234567\n".repeat(1 << 15), Patience::For(Duration::ZERO));
         assert!(output.lost > 0 && output.why == Errno::ETIMEDOUT, "{output:?}");
         (reader, writer)
     }
@@ -129,10 +165,10 @@ mod tests {
     fn a_full_pipe_is_given_up_after_a_while_and_the_loss_is_told_when_there_is_room() {
         let (mut reader, writer) = full_pipe();
         let mut output = output(Box::new(writer));
-        output.write(b"a\nb\n", Some(Duration::from_millis(10)));
-        output.write(b"c\n", Some(Duration::ZERO));
+        output.write(b"a\nb\n", Patience::For(Duration::from_millis(10)));
+        output.write(b"c\n", Patience::For(Duration::ZERO));
         reader.read_exact(&mut [0; 1 << 15]).unwrap();
-        output.write(b"d\n", None);
+        output.write(b"d\n", Patience::For(CLOSED));
         drop(output);
         let mut rest = String::new();
         reader.read_to_string(&mut rest).unwrap();
@@ -147,8 +183,8 @@ mod tests {
         let files: [Box<dyn AsFd + Send>; 2] = [Box::new(writer), Box::new(full)];
         for (file, why) in files.into_iter().zip([Errno::EPIPE, Errno::ENOSPC]) {
             let mut output = output(file);
-            output.write(b"a\nb\n", None);
-            output.write(b"c\n", None);
+            output.write(b"a\nb\n", Patience::For(CLOSED));
+            output.write(b"c\n", Patience::For(CLOSED));
             assert_eq!((output.lost, output.why), (3, why));
         }
     }

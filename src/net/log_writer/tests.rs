@@ -106,3 +106,47 @@ fn the_end_tells_what_is_left_out_so_far() {
     let text = read_to(&mut reader, "like: ended\n");
     assert!(text.ends_with("1 more lines within a second like: ended\n"), "{text}");
 }
+
+#[test]
+fn a_log_is_opened_again_once_its_lines_have_been_written() {
+    let (log, mut first) = log();
+    log.start().unwrap();
+    add(&log, Level::Debug, "before", 1);
+    let (mut second, writer) = pipe().unwrap();
+    log.reopen(move || Some(Box::new(writer)));
+    assert_eq!(read_to(&mut first, "before\n"), "before\n");
+    assert_eq!(first.read(&mut [0]).unwrap(), 0, "the first file is closed");
+    log.reopen(|| None);
+    add(&log, Level::Debug, "after", 1);
+    assert_eq!(read_to(&mut second, "after\n"), "after\n");
+}
+
+#[test]
+fn a_closed_log_writes_what_waits_and_closes_its_file() {
+    let (log, mut reader) = log();
+    log.start().unwrap();
+    add(&log, Level::Debug, "last", 1);
+    log.close();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "last\n");
+    log.flush(SOON);
+    assert!(log.is_idle());
+}
+
+#[test]
+fn a_closed_log_that_nobody_reads_ends_too() {
+    let (log, reader) = log();
+    log.start().unwrap();
+    let line = "x".repeat(1000);
+    (0..200).for_each(|_| add(&log, Level::Debug, &line, 1));
+    log.close();
+    let weak = Arc::downgrade(&log.0);
+    drop(log);
+    let deadline = Instant::now() + SOON;
+    while weak.strong_count() > 0 {
+        assert!(Instant::now() < deadline, "its thread has not ended");
+        thread::sleep(Duration::from_millis(10));
+    }
+    drop(reader);
+}
