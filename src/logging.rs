@@ -2,20 +2,24 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
 use millstream::engine::files::log_file::{self, StandardStream};
-use millstream::net::LogWriter;
+use millstream::net::{LogFile, LogWriter};
 
 /// The longest time that the end of the server waits for a log that nobody reads.
 const END: Duration = Duration::from_secs(1);
 /// The same after a panic, which may be followed by the end.
 const PANIC: Duration = Duration::from_millis(100);
+
+/// The word for standard error in place of a path.
+pub const STDERR: &str = "stderr";
 
 /// A file that the log goes to, or standard error for "stderr".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +33,16 @@ pub struct LogOutput {
 
 /// Opens the logs and begins to log.
 pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
-    let logs = each_once(outputs).iter().map(FilteredLog::open).collect::<Result<_, _>>();
-    let logs = ErrorLogs(logs?);
-    let levels = logs.0.iter().map(|log| log.filter.filter());
-    log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
+    let logs = ErrorLogs::default();
+    let opened = logs.open(outputs)?;
+    logs.adopt(opened);
     log::set_boxed_logger(Box::new(logs.clone())).map_err(|error| error.to_string())?;
     // The engine logs which session a panic has ended; this logs where in the source it came from.
     let of_panics = logs.clone();
     std::panic::set_hook(Box::new(move |panic| {
         let line = panic.to_string().replace(char::is_control, " ");
         log::error!("a fault of the server, please report it: {line}");
-        of_panics.0.iter().for_each(|log| log.writer.flush(PANIC));
+        of_panics.all().iter().for_each(|log| log.writer.flush(PANIC));
     }));
     Ok(logs)
 }
@@ -56,12 +59,23 @@ fn each_once(outputs: &[LogOutput]) -> Vec<LogOutput> {
     all
 }
 
-/// All error logs. Clones are the same logs.
-#[derive(Clone)]
-pub struct ErrorLogs(Vec<FilteredLog>);
+/// The error logs of the process, which a reload may replace. Clones are the same logs.
+#[derive(Clone, Default)]
+pub struct ErrorLogs(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    all: Mutex<Arc<[FilteredLog]>>,
+    /// Logs of earlier configurations that may have lines to write.
+    closed: Mutex<Vec<LogWriter>>,
+}
+
+/// Logs that are to take the place of the present ones, all open.
+pub struct OpenedLogs(Vec<FilteredLog>);
 
 #[derive(Clone)]
 struct FilteredLog {
+    path: PathBuf,
     /// Decides, with RUST_LOG, which lines are written; writes nothing itself.
     filter: Arc<env_logger::Logger>,
     writer: LogWriter,
@@ -69,26 +83,95 @@ struct FilteredLog {
 
 impl FilteredLog {
     fn open(output: &LogOutput) -> Result<Self, String> {
+        let opened = open(&output.path).map_err(|error| {
+            let origin = output.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+            format!("{origin}error log {}: {error}", output.path.display())
+        })?;
+        Ok(Self::new(output, |filter| LogWriter::new(opened, filter.filter(), line)))
+    }
+
+    fn new(output: &LogOutput, writer: impl FnOnce(&env_logger::Logger) -> LogWriter) -> Self {
         let mut filter = env_logger::Builder::new();
         filter.filter_level(output.level);
         if let Ok(filters) = std::env::var("RUST_LOG") {
             filter.parse_filters(&filters);
         }
-        let filter = Arc::new(filter.build());
-        let opened = open(&output.path).map_err(|error| {
-            let origin = output.origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
-            format!("{origin}error log {}: {error}", output.path.display())
-        })?;
-        Ok(Self { writer: LogWriter::new(opened, filter.filter(), line), filter })
+        let filter = filter.build();
+        Self { path: output.path.clone(), writer: writer(&filter), filter: Arc::new(filter) }
+    }
+
+    /// Has its thread open the file again, unless it is a standard stream.
+    fn reopen(&self) {
+        let path = self.path.clone();
+        if path == Path::new(STDERR) {
+            return;
+        }
+        self.writer.reopen(move || {
+            let explain = |error| log::error!("error log {} cannot be opened again: {error}", path.display());
+            open(&path).map_err(explain).ok()
+        });
     }
 }
 
 impl ErrorLogs {
     /// Starts a thread for each log. To be called when the process is in the background, if it goes there.
     pub fn start(&self) -> Result<(), String> {
-        let mut started = self.0.iter().map(|log| log.writer.start());
-        started.try_for_each(|result| result.map_err(|error| format!("no thread for the log: {error}")))
+        let explain = |error| format!("no thread for the log: {error}");
+        self.all().iter().try_for_each(|log| log.writer.start().map_err(explain))
     }
+
+    /// Opens logs, except those that are open already. Nothing has changed so far.
+    pub fn open(&self, outputs: &[LogOutput]) -> Result<OpenedLogs, String> {
+        let present = self.all();
+        let open = |output: &LogOutput| match present.iter().find(|log| log.path == output.path) {
+            Some(log) => Ok(FilteredLog::new(output, |_| log.writer.clone())),
+            None => FilteredLog::open(output),
+        };
+        Ok(OpenedLogs(each_once(outputs).iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// Takes opened logs in place of the present ones; those that are not among them are closed. New ones have no thread
+    /// yet.
+    pub fn adopt(&self, opened: OpenedLogs) {
+        let next: Arc<[FilteredLog]> = opened.0.into();
+        let levels = next.iter().map(|log| log.filter.filter());
+        log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
+        next.iter().for_each(|log| log.writer.set_level(log.filter.filter()));
+        let before = mem::replace(&mut *lock(&self.0.all), Arc::clone(&next));
+        let is_gone = |log: &&FilteredLog| next.iter().all(|other| other.path != log.path);
+        let mut closed = lock(&self.0.closed);
+        closed.retain(|writer| !writer.is_idle());
+        for log in before.iter().filter(is_gone) {
+            log.writer.close();
+            closed.push(log.writer.clone());
+        }
+    }
+
+    /// Opens all files again, since they may have been moved. What cannot be opened keeps its open file.
+    pub fn reopen(&self) {
+        self.all().iter().for_each(FilteredLog::reopen);
+    }
+
+    /// The paths of the logs.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        paths(&self.all())
+    }
+
+    /// The present logs. No lock is held while a line is written.
+    fn all(&self) -> Arc<[FilteredLog]> {
+        Arc::clone(&lock(&self.0.all))
+    }
+}
+
+impl OpenedLogs {
+    /// The paths of the logs.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        paths(&self.0)
+    }
+}
+
+fn paths(logs: &[FilteredLog]) -> Vec<PathBuf> {
+    logs.iter().map(|log| log.path.clone()).collect()
 }
 
 /// Writes what waits in the logs when it is dropped, at a normal end and after an error.
@@ -96,24 +179,30 @@ pub struct FlushedAtEnd(pub ErrorLogs);
 
 impl Drop for FlushedAtEnd {
     fn drop(&mut self) {
-        self.0.0.iter().for_each(|log| log.writer.finish(END));
+        self.0.all().iter().for_each(|log| log.writer.finish(END));
+        lock(&self.0.0.closed).iter().for_each(|writer| writer.flush(END));
     }
 }
 
 impl Log for ErrorLogs {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.iter().any(|log| log.filter.enabled(metadata))
+        self.all().iter().any(|log| log.filter.enabled(metadata))
     }
 
     fn log(&self, record: &Record<'_>) {
-        for log in self.0.iter().filter(|log| log.filter.matches(record)) {
+        for log in self.all().iter().filter(|log| log.filter.matches(record)) {
             log.writer.add(record, Instant::now());
         }
     }
 
     fn flush(&self) {
-        self.0.iter().for_each(|log| log.writer.flush(END));
+        self.all().iter().for_each(|log| log.writer.flush(END));
     }
+}
+
+/// A poisoned lock is used on: nothing panics while it is held.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
@@ -124,8 +213,8 @@ fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
 
 /// Standard streams are not opened by their paths, since they may be sockets, which cannot be opened. Only "stderr"
 /// turns into /dev/null when the process goes into the background.
-fn open(file: &Path) -> io::Result<Box<dyn AsFd + Send>> {
-    if file == Path::new("stderr") {
+fn open(file: &Path) -> io::Result<LogFile> {
+    if file == Path::new(STDERR) {
         return Ok(Box::new(io::stderr()));
     }
     match StandardStream::of_log(file) {
@@ -169,7 +258,7 @@ mod tests {
         let panic = std::panic::catch_unwind(|| panic!("of\na test"));
         std::panic::set_hook(ours);
         assert!(panic.is_err());
-        logs.0[0].writer.flush(Duration::from_secs(15));
+        logs.all()[0].writer.flush(Duration::from_secs(15));
         let text = std::fs::read_to_string(&path).unwrap();
         let begins = " [error] a fault of the server, please report it: panicked at src/logging.rs";
         assert!(text.contains(begins) && text.ends_with("of a test\n"), "{text:?}");

@@ -1,9 +1,13 @@
 //! The command line, with the options of nginx.
 
+use std::path::{Path, PathBuf};
+
 use getopts::{Fail, Options};
 
+use crate::logging::STDERR;
+
 /// The job that the command line asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     Serve,
     /// Test the configuration.
@@ -28,19 +32,39 @@ pub enum Signal {
     Stop,
     /// Accept no more connections, and stop when the last session has ended.
     Quit,
+    /// Read the configuration again.
+    Reload,
+    /// Open the log files again.
+    Reopen,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     pub task: Task,
     /// `-c`: the configuration file; without it, the built-in configuration.
-    pub file: Option<String>,
+    pub file: Option<PathBuf>,
     /// `-p`: the folder in which relative paths begin.
-    pub prefix: Option<String>,
+    pub prefix: Option<PathBuf>,
     /// `-g`: directives at the top level, in addition to the file's.
     pub globals: Option<String>,
     /// `-e`: the error log, in place of those of the file.
-    pub error_log: Option<String>,
+    pub error_log: Option<PathBuf>,
+}
+
+impl CommandLine {
+    /// Goes to the prefix, where relative paths begin from here on, and makes the paths absolute: a reload finds the same
+    /// files, whatever becomes of the folder's name.
+    pub fn enter_prefix(&mut self) -> Result<(), String> {
+        if let Some(prefix) = &self.prefix {
+            std::env::set_current_dir(prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
+        }
+        let is_stderr = |path: &&mut PathBuf| **path == Path::new(STDERR);
+        let error_log = self.error_log.as_mut().filter(|path| !is_stderr(path));
+        for path in self.file.as_mut().into_iter().chain(error_log) {
+            *path = std::path::absolute(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        Ok(())
+    }
 }
 
 fn options() -> Options {
@@ -50,7 +74,7 @@ fn options() -> Options {
     options.optflag("V", "", "print the version and how it was built, and exit");
     options.optflag("t", "", "test the configuration and exit");
     options.optflag("T", "", "test the configuration, print it, and exit");
-    options.optopt("s", "", "send the running server a signal", "stop|quit");
+    options.optopt("s", "", "send the running server a signal", "stop|quit|reload|reopen");
     options.optopt("p", "", "the folder in which relative paths begin (default: the current one)", "prefix");
     options.optopt("e", "", "the error log, in place of those of the configuration", "file|stderr");
     options.optopt("c", "", "the configuration file (default: the one built in)", "file");
@@ -60,7 +84,7 @@ fn options() -> Options {
 
 /// The text of `-h`.
 pub fn usage() -> String {
-    let brief = "Usage: millstream [-hvVtT] [-s stop|quit] [-p prefix] [-e file] [-c file] [-g directives]";
+    let brief = "Usage: millstream [-hvVtT] [-s signal] [-p prefix] [-e file] [-c file] [-g directives]";
     options().usage(brief)
 }
 
@@ -83,22 +107,17 @@ pub fn parse(args: &[String]) -> Result<CommandLine, String> {
             None => Task::Serve,
             Some("stop") => Task::Signal(Signal::Stop),
             Some("quit") => Task::Signal(Signal::Quit),
-            Some("reload") => {
-                return Err("-s reload is not there yet: stop the server and start it again".to_owned());
-            }
-            Some("reopen") => {
-                let why = "access logs are begun anew when they have been moved, and an error log is rotated by copying it";
-                return Err(format!("-s reopen is not there yet: {why}"));
-            }
-            Some(other) => return Err(format!("-s takes stop or quit, not \"{other}\"")),
+            Some("reload") => Task::Signal(Signal::Reload),
+            Some("reopen") => Task::Signal(Signal::Reopen),
+            Some(other) => return Err(format!("-s takes stop, quit, reload or reopen, not \"{other}\"")),
         }
     };
     Ok(CommandLine {
         task,
-        file: matches.opt_str("c"),
-        prefix: matches.opt_str("p"),
+        file: matches.opt_str("c").map(PathBuf::from),
+        prefix: matches.opt_str("p").map(PathBuf::from),
         globals: matches.opt_str("g"),
-        error_log: matches.opt_str("e"),
+        error_log: matches.opt_str("e").map(PathBuf::from),
     })
 }
 
@@ -125,10 +144,11 @@ mod tests {
     #[test]
     fn options_are_read_as_nginx_reads_them() {
         let line = read("-c a.conf -p /srv -e stderr").unwrap();
-        assert_eq!((line.task, line.file.as_deref()), (Task::Serve, Some("a.conf")));
+        assert_eq!((line.task, line.file.as_deref()), (Task::Serve, Some(Path::new("a.conf"))));
         assert_eq!(read("-t").unwrap().task, Task::Test { dump: false });
         assert_eq!(read("-T -c x").unwrap().task, Task::Test { dump: true });
         assert_eq!(read("-s quit").unwrap().task, Task::Signal(Signal::Quit));
+        assert_eq!(read("-s reload -c x").unwrap().task, Task::Signal(Signal::Reload));
         assert_eq!(read("-V").unwrap().task, Task::Version { verbose: true });
         assert_eq!(read("--version").unwrap().task, Task::Version { verbose: false });
         assert_eq!(read("-h").unwrap().task, Task::Help);
@@ -140,8 +160,7 @@ mod tests {
             ("-x", "there is no option -x; -h lists them"),
             ("--reload", "there is no option --reload; -h lists them"),
             ("file", "unexpected argument \"file\"; a configuration is given with -c"),
-            ("-s restart", "-s takes stop or quit, not \"restart\""),
-            ("-s reload", "-s reload is not there yet"),
+            ("-s restart", "-s takes stop, quit, reload or reopen, not \"restart\""),
             ("-c", "-c takes an argument; -h says which"),
             ("-t -t", "-t is given twice"),
             ("--version=1", "--version takes no argument"),

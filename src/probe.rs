@@ -8,7 +8,7 @@ use millstream::engine::files::log_file::StandardStream;
 use millstream::engine::{Account, Engine, Probe};
 use millstream::net;
 
-use crate::logging::LogOutput;
+use crate::logging::{LogOutput, STDERR};
 use crate::process::{self, Identity};
 
 /// The user of the directive `user`; `None` without one.
@@ -37,7 +37,7 @@ pub fn user(root: &Scope<'_>, found: &mut Probe) {
 
 /// Warns if the log of a process in the background goes nowhere.
 pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
-    let to_stderr = logs.iter().any(|log| log.path == Path::new("stderr"));
+    let to_stderr = logs.iter().any(|log| log.path == Path::new(STDERR));
     if let (Some(node), true, true) = (root.find("daemon"), root.flag("daemon"), to_stderr) {
         let message =
             "with \"daemon on\" standard error goes nowhere, and the log with it: name a file with error_log";
@@ -47,7 +47,7 @@ pub fn daemon(root: &Scope<'_>, logs: &[LogOutput], found: &mut Probe) {
 
 /// Checks that the error logs can be opened.
 pub fn logs(logs: &[LogOutput], found: &mut Probe) {
-    for log in logs.iter().filter(|log| log.path != Path::new("stderr")) {
+    for log in logs.iter().filter(|log| log.path != Path::new(STDERR)) {
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
         found.log("error log", &log.path, &origin);
     }

@@ -12,7 +12,8 @@ fn test(text: &str) -> (Option<i32>, String) {
     folder.write("c.conf", text);
     let output = run(millstream().current_dir(&*folder).args(["-p", ".", "-t", "-c", "c.conf"]));
     assert_eq!(output.stdout, b"");
-    (output.status.code(), stderr(&output).replace("./c.conf", "c.conf"))
+    let file = folder.join("c.conf").display().to_string();
+    (output.status.code(), stderr(&output).replace(&file, "c.conf"))
 }
 
 #[test]

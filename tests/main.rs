@@ -45,6 +45,7 @@ mod record_disk;
 mod record_faults;
 mod record_limits;
 mod record_repair;
+mod reload;
 mod rollover;
 mod rtmp_dialects;
 mod shipped_configurations;

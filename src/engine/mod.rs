@@ -78,6 +78,7 @@ pub use timers::TimerId;
 pub use work::Action;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
@@ -181,6 +182,20 @@ impl Engine {
         faults.into_result(())
     }
 
+    /// The log files that the modules have open.
+    pub fn open_logs(&self) -> Vec<PathBuf> {
+        self.modules.iter().flat_map(|module| module.open_logs()).collect()
+    }
+
+    /// Has the modules of the next configuration open their files, unless they are open here.
+    pub fn open_next(&self, next: &mut Self) -> Result<(), conf::Errors> {
+        let mut faults = conf::Faults::default();
+        for (module, next) in self.modules.iter().zip(&mut next.modules) {
+            faults.keep(module.open_next(next.as_mut()));
+        }
+        faults.into_result(())
+    }
+
     /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets
     /// an engine, too, but no start.)
     pub fn start(&mut self, now: Now) {
@@ -188,6 +203,12 @@ impl Engine {
         for module in &mut self.modules {
             module.on_start(&mut self.cx);
         }
+    }
+
+    /// Has the modules open their log files again.
+    pub fn reopen(&mut self, now: Now) {
+        self.cx.now = now;
+        self.each_module(Module::on_reopen);
     }
 
     /// The addresses to listen on. [`Engine::accept`] takes the position of one.

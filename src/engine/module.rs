@@ -11,6 +11,7 @@ use crate::engine::request::Reply;
 use crate::engine::request::Verdict;
 use crate::rtmp::Control;
 use std::any::Any;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::conf::{self, Directive};
@@ -69,8 +70,23 @@ pub trait Module: Any {
     /// No request is left for the configuration whose first location is `first`: its settings may be freed.
     fn release_locations(&mut self, _cx: &mut Ctx, _first: LocationId) {}
 
+    /// The log files that are open.
+    fn open_logs(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Opens, at a reload and in place of [`open`](Self::open), the files of `next`, a module of this type. It gets those
+    /// that are open here already, which the user of the process need not be allowed to open again.
+    fn open_next(&self, next: &mut dyn Module) -> Result<(), conf::Errors> {
+        next.open()
+    }
+
     /// The server begins to serve. Before, a module touches nothing else on the disk.
     fn on_start(&mut self, _cx: &mut Ctx) {}
+
+    /// The log files are to be opened again under their paths, since they have been moved. If that fails, the open ones
+    /// are kept.
+    fn on_reopen(&mut self, _cx: &mut Ctx) {}
 
     /// Decides about a connect, publish or play before anything is created for it; may rename the stream. Called at
     /// each [`Gate`]; a module decides at its own.

@@ -3,8 +3,7 @@
 //! Some descriptors are kept for files (the reserve): a connection that gets one of those is closed at once, and no
 //! more are accepted until a descriptor below the reserve is free.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use mio::net::TcpStream;
@@ -27,8 +26,8 @@ impl Server {
     pub(super) fn accept_waiting(&mut self, now: Now) {
         self.backlog.end_expired_pause(now.instant);
         for _ in 0..self.backlog.len() {
-            let Some(index) = self.backlog.pop() else { return };
-            self.accept(index, now);
+            let Some(slot) = self.backlog.pop() else { return };
+            self.accept(slot, now);
         }
     }
 
@@ -41,71 +40,56 @@ impl Server {
         }
     }
 
-    /// Accepts connections of a listener.
-    pub(super) fn accept(&mut self, index: usize, now: Now) {
+    /// Accepts connections of the listener in a slot.
+    pub(super) fn accept(&mut self, slot: usize, now: Now) {
         if self.backlog.is_paused() {
-            return self.backlog.push(index);
+            return self.backlog.push(slot);
         }
         for _ in 0..ACCEPTS {
-            if self.engine.joining() > MAX_JOINING && self.speaks_rtmp(index) {
-                return self.backlog.push(index);
+            let Some(open) = self.listeners.get(slot) else { return };
+            let (protocol, position) = (open.listener.protocol, open.position);
+            if self.engine.joining() > MAX_JOINING && protocol == Protocol::Rtmp {
+                return self.backlog.push(slot);
             }
-            let Some(Some(listener)) = self.listeners.get(index) else { return };
-            match listener.accept() {
+            match open.socket.accept() {
                 Ok((stream, _)) if !self.engine.descriptors().may_connect(stream.as_raw_fd()) => {
-                    let refusal = self.engine.refuse_connection(index);
+                    let refusal = self.engine.refuse_connection(position);
                     self.hang_up(stream, refusal);
                     return self.pause_accepting(
-                        index,
+                        slot,
                         Shortage::OwnDescriptors,
                         "too many files are open",
                         now,
                     );
                 }
                 Ok((stream, peer)) => {
-                    let Ok(local) = self.local_end(index, &stream) else { continue };
-                    match self.engine.accept(index, (peer, local), now) {
-                        Ok(id) => self.keep_socket(id, stream, index, now),
+                    let Ok(local) = open.local_end(&stream) else { continue };
+                    match self.engine.accept(position, (peer, local), now) {
+                        Ok(id) => self.keep_socket(id, stream, protocol, now),
                         Err(refusal) => self.hang_up(stream, refusal),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => match Shortage::of(&error) {
                     Some(shortage) => {
-                        return self.pause_accepting(index, shortage, &error.to_string(), now);
+                        return self.pause_accepting(slot, shortage, &error.to_string(), now);
                     }
                     // The peer has left before it was accepted.
                     None => log::debug!("accept: {error}"),
                 },
             }
         }
-        self.backlog.push(index);
-    }
-
-    /// The address of this machine that a peer has connected to.
-    fn local_end(&self, listener: usize, stream: &TcpStream) -> io::Result<SocketAddr> {
-        match self.engine.listeners().get(listener) {
-            // The listener's own address, which saves a system call.
-            Some(known) if known.address.port() != 0 && !known.address.ip().is_unspecified() => {
-                Ok(known.address)
-            }
-            _ => stream.local_addr(),
-        }
-    }
-
-    fn speaks_rtmp(&self, listener: usize) -> bool {
-        self.engine.listeners().get(listener).is_some_and(|listener| listener.protocol == Protocol::Rtmp)
+        self.backlog.push(slot);
     }
 
     /// Keeps the socket of a new session, and polls it.
-    fn keep_socket(&mut self, id: SessionId, mut stream: TcpStream, listener: usize, now: Now) {
+    fn keep_socket(&mut self, id: SessionId, mut stream: TcpStream, protocol: Protocol, now: Now) {
         let index = id.index as usize;
         let token = Token(FIRST_SESSION + index);
         if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
             return self.engine.disconnected(id, &error.to_string(), now);
         }
-        let traffic = if self.speaks_rtmp(listener) { Traffic::Media } else { Traffic::Files };
-        let socket = Socket::new(id, stream, traffic);
+        let socket = Socket::new(id, stream, Traffic::of(protocol));
         if self.sockets.len() <= index {
             self.sockets.resize_with(index + 1, || None);
         }
@@ -124,8 +108,8 @@ impl Server {
         }
     }
 
-    fn pause_accepting(&mut self, index: usize, shortage: Shortage, why: &str, now: Now) {
-        self.backlog.push(index);
+    fn pause_accepting(&mut self, slot: usize, shortage: Shortage, why: &str, now: Now) {
+        self.backlog.push(slot);
         if self.backlog.pause(shortage, now.instant) {
             let descriptors = self.engine.descriptors();
             let (reserve, limit) = (descriptors.reserve(), descriptors.limit());
@@ -139,8 +123,8 @@ impl Server {
 
     /// The number that the next descriptor would get.
     fn lowest_free(&self) -> Option<RawFd> {
-        let listener = self.listeners.iter().flatten().next()?;
-        let copy = listener.as_fd().try_clone_to_owned().ok()?;
+        let listener = self.listeners.iter().next()?;
+        let copy = listener.socket.as_fd().try_clone_to_owned().ok()?;
         Some(copy.as_raw_fd())
     }
 }

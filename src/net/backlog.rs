@@ -17,7 +17,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Connections that wait to be accepted.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// Listeners with more connections, each once. They take turns: a flood at one takes no places from the others.
+    /// The slots of listeners with more connections, each once. They take turns: a flood at one takes no places from the others.
     waiting: VecDeque<usize>,
     pause: Option<(Shortage, Instant)>,
     logged_at: Option<Instant>,
@@ -74,6 +74,11 @@ impl Backlog {
     /// Ends a pause before its time.
     pub(super) fn end_pause(&mut self) {
         self.pause = None;
+    }
+
+    /// Takes other listeners, of which each may have connections.
+    pub(super) fn replace(&mut self, listeners: impl Iterator<Item = usize>) {
+        self.waiting = listeners.collect();
     }
 
     /// Forgets all listeners: no more connections are accepted.

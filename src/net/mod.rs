@@ -1,9 +1,11 @@
 //! The outer ring: sockets, signals and the loop, the only code that names mio; the thread of the log, and those for files.
 
 mod accepting;
+mod adopting;
 mod agenda;
 mod backlog;
 mod listener;
+mod listeners;
 mod log_writer;
 mod read_ahead;
 mod server;
@@ -11,6 +13,8 @@ mod socket;
 mod transfer;
 mod workers;
 
+pub use adopting::Aside;
 pub use listener::{bind, probe};
+pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogFile, LogWriter};
-pub use server::{Server, now};
+pub use server::{Server, Wish, now};

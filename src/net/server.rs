@@ -1,20 +1,20 @@
 //! The loop: polls, reads into one shared buffer, lets the engine act, writes, acts for the engine.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use nix::libc::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals;
 
-use crate::engine::{Action, Engine, Now, Protocol, SessionId};
+use crate::engine::{Action, Engine, Now, SessionId};
 
 use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
-use super::listener::bind;
+use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
 use super::workers::{Finished, Workers};
@@ -39,7 +39,7 @@ const CALM: Duration = Duration::from_secs(1);
 const SIGNALS: Token = Token(usize::MAX);
 const WORKERS: Token = Token(usize::MAX - 1);
 /// Listeners have the tokens below this, sessions those from here on.
-pub(super) const FIRST_SESSION: usize = 1024;
+pub(super) const FIRST_SESSION: usize = FIRST_FREE_TOKEN;
 
 /// The phases of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +57,25 @@ enum Phase {
     },
 }
 
+/// What a signal, or the end, asks of the caller of [`Server::run`], who may run the server again afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The server has stopped.
+    Stop,
+    /// The configuration is to be read again.
+    Reload,
+    /// The logs are to be opened again.
+    Reopen,
+    /// What was given to [`Server::run_aside`] is done.
+    Collect,
+}
+
 /// The engine with its sockets.
 pub struct Server {
     pub(super) engine: Engine,
     pub(super) poll: Poll,
     signals: Signals,
-    pub(super) listeners: Vec<Option<TcpListener>>,
+    pub(super) listeners: Listeners,
     pub(super) sockets: Vec<Option<Socket>>,
     /// Sessions to be served. While there are some, polling does not wait.
     pub(super) agenda: Agenda,
@@ -70,6 +83,8 @@ pub struct Server {
     phase: Phase,
     pub(super) workers: Workers,
     pub(super) read_ahead: ReadAhead,
+    /// What signals have asked for, each once.
+    wishes: VecDeque<Wish>,
     pub(super) backlog: Backlog,
     /// When an event last came that somebody may wait for: anything but frames that nobody plays.
     last_urgent: Instant,
@@ -85,23 +100,9 @@ impl Server {
     pub fn new(mut engine: Engine) -> io::Result<Self> {
         engine.limit_descriptors(descriptors());
         let poll = Poll::new()?;
-        let wanted = engine.listeners();
-        if wanted.len() >= FIRST_SESSION {
-            return Err(io::Error::other("more than 1023 addresses to listen on"));
-        }
-        let mut listeners = Vec::new();
-        for (index, wanted) in wanted.iter().enumerate() {
-            let explain =
-                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", wanted.origin));
-            let mut listener = bind(wanted).map_err(explain)?;
-            poll.registry().register(&mut listener, Token(index), Interest::READABLE)?;
-            let name = match wanted.protocol {
-                Protocol::Rtmp => "RTMP",
-                Protocol::Http => "HTTP",
-            };
-            log::info!("listening for {name} on {}", listener.local_addr()?);
-            listeners.push(Some(listener));
-        }
+        let mut listeners = Listeners::default();
+        let prepared = listeners.prepare(engine.listeners(), poll.registry())?;
+        listeners.adopt(prepared, engine.listeners());
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ])?;
         poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
         let workers = Workers::new(poll.registry(), WORKERS)?;
@@ -116,16 +117,29 @@ impl Server {
             agenda: Agenda::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             phase: Phase::Serving,
+            wishes: VecDeque::new(),
             backlog: Backlog::default(),
             last_urgent: Instant::now(),
         })
     }
 
-    /// Serves until a signal ends the server.
-    pub fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS);
+    /// The engine, for what needs no sockets.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Lets the engine begin to serve. To be called once, before the server is run.
+    pub fn start(&mut self) {
         self.engine.start(now());
+    }
+
+    /// Serves until there is a wish.
+    pub fn run(&mut self) -> io::Result<Wish> {
+        let mut events = Events::with_capacity(EVENTS);
         loop {
+            if let Some(wish) = self.wishes.pop_front() {
+                return Ok(wish);
+            }
             let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
@@ -140,12 +154,17 @@ impl Server {
             let now = now();
             self.turn(&events, now);
             if self.is_over(now) {
-                return Ok(());
+                return Ok(Wish::Stop);
             }
             if !events.is_empty() {
                 self.nap(now);
             }
         }
+    }
+
+    /// Whether it neither stops nor drains.
+    pub fn is_serving(&self) -> bool {
+        self.phase == Phase::Serving
     }
 
     /// One turn. The clock is read between its steps; what is left when its time is up is done in the next turn.
@@ -268,11 +287,14 @@ impl Server {
 
     /// Gives the results of jobs to the engine, and goes on with sockets that have waited for files.
     fn take_results(&mut self) {
-        let Finished { jobs, read_for, panics } = self.workers.take();
+        let Finished { jobs, read_for, panics, has_aside } = self.workers.take();
         jobs.into_iter().for_each(|finished| self.engine.finish_job(finished));
         self.engine.count_panics(panics);
         self.read_ahead.finish(read_for.len(), &self.workers);
         read_for.into_iter().for_each(|id| self.end_file_wait(id));
+        if has_aside {
+            self.wish(Wish::Collect);
+        }
     }
 
     fn handle_event(&mut self, event: &Event, now: Now) {
@@ -286,7 +308,7 @@ impl Server {
             (SIGNALS, _) => {}
             (WORKERS, _) => self.take_results(),
             (_, Some(id)) => self.note(id, event, now),
-            (Token(index), None) if index < FIRST_SESSION => self.accept(index, now),
+            (Token(slot), None) if slot < FIRST_SESSION => self.accept(slot, now),
             // A session that has just ended.
             (_, None) => {}
         }
@@ -299,6 +321,7 @@ impl Server {
                 SIGTERM | SIGINT => {
                     log::info!("stopping");
                     self.stop(now);
+                    self.wishes.clear();
                 }
                 SIGQUIT if self.phase == Phase::Serving => {
                     self.close_listeners();
@@ -306,8 +329,11 @@ impl Server {
                     log::info!("draining: {} sessions go on until they end", self.engine.session_count());
                     self.phase = Phase::Draining;
                 }
-                SIGHUP => log::warn!("SIGHUP: reloading is not built yet; nothing changes"),
-                SIGUSR1 => log::warn!("SIGUSR1: reopening log files is not built yet; nothing changes"),
+                SIGHUP if self.phase == Phase::Serving => self.wish(Wish::Reload),
+                SIGHUP => {
+                    log::warn!("SIGHUP: the server is about to end, so its configuration is not reloaded");
+                }
+                SIGUSR1 => self.wish(Wish::Reopen),
                 // SIGXFSZ: the write that hits the limit reports it. The others have no meaning.
                 _ => {}
             }
@@ -326,8 +352,14 @@ impl Server {
         };
     }
 
+    fn wish(&mut self, wish: Wish) {
+        if !self.wishes.contains(&wish) {
+            self.wishes.push_back(wish);
+        }
+    }
+
     fn close_listeners(&mut self) {
-        self.listeners.iter_mut().for_each(|listener| *listener = None);
+        self.listeners.clear();
         self.backlog.clear();
     }
 

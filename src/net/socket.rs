@@ -13,7 +13,7 @@ use nix::{setsockopt_impl, sockopt_impl};
 
 use super::read_ahead::Part;
 use crate::engine::files::page_cache;
-use crate::engine::{Cached, FilePart, FileSource, Outgoing, SessionId};
+use crate::engine::{Cached, FilePart, FileSource, Outgoing, Protocol, SessionId};
 
 /// Bytes of a file in one sendfile: more than most fragments have.
 const FILE_PIECE: u64 = 512 * 1024;
@@ -62,6 +62,16 @@ pub enum Traffic {
     Media,
     /// HTTP: files and lists, which may come a few milliseconds later.
     Files,
+}
+
+impl Traffic {
+    /// The traffic of a session that speaks this protocol.
+    pub fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Rtmp => Self::Media,
+            Protocol::Http => Self::Files,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -215,12 +215,8 @@ impl Server {
             }
             (self.lines("listening for ").len() >= count).then_some(())
         });
-        let ports = |server: &Self, what: &str| {
-            let lines = server.lines(what);
-            lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
-        };
-        self.rtmp = ports(self, "listening for RTMP on ");
-        self.http = ports(self, "listening for HTTP on ");
+        self.rtmp = self.addresses("RTMP");
+        self.http = self.addresses("HTTP");
         // Signals are its own from here on.
         wait("the server handles signals", || {
             let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
@@ -279,6 +275,25 @@ impl Server {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).unwrap();
+    }
+
+    /// Writes its configuration again. FOLDER stands for its folder.
+    pub fn configure(&self, configuration: &str) {
+        let text = configuration.replace("FOLDER", self.folder.to_str().unwrap());
+        self.folder.write("millstream.conf", text);
+    }
+
+    /// Writes its configuration again, and has it reloaded: waits for the `count`th reload since the start.
+    pub fn reload(&self, configuration: &str, count: usize) {
+        self.configure(configuration);
+        self.signal(Signal::SIGHUP);
+        self.wait_lines("[info] reloaded ", count);
+    }
+
+    /// The addresses that it has begun to listen on for a protocol, those of reloads included.
+    pub fn addresses(&self, protocol: &str) -> Vec<SocketAddr> {
+        let lines = self.lines(&format!("listening for {protocol} on "));
+        lines.iter().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
     }
 
     /// True if it still runs.

@@ -356,6 +356,11 @@ impl Table {
         self.rows.iter().copied().filter(move |row| row.name == name)
     }
 
+    /// The directives that may stand in a context.
+    pub fn rows(&self, context: Context) -> impl Iterator<Item = &'static Directive> {
+        self.rows.iter().copied().filter(move |row| row.contexts.contains(&context))
+    }
+
     /// All names, or those that may stand in a context.
     pub fn names(&self, context: Option<Context>) -> impl Iterator<Item = &'static str> {
         let fits = move |row: &&&Directive| context.is_none_or(|context| row.contexts.contains(&context));

@@ -6,7 +6,7 @@
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
@@ -37,6 +37,8 @@ pub enum Account {
 pub struct Probe {
     /// The account that will serve.
     account: Account,
+    /// Logs that the running server has open.
+    open_logs: Vec<PathBuf>,
     /// Warnings and notes.
     pub findings: Vec<Finding>,
     /// Errors at which the start would fail.
@@ -46,7 +48,13 @@ pub struct Probe {
 impl Probe {
     /// A probe for this account.
     pub fn new(account: Account) -> Self {
-        Self { account, findings: Vec::new(), faults: Faults::default() }
+        Self { account, open_logs: Vec::new(), findings: Vec::new(), faults: Faults::default() }
+    }
+
+    /// The same at a reload, when these logs are open, so that nothing hinders writing to them.
+    #[must_use]
+    pub fn with_open_logs(self, open_logs: Vec<PathBuf>) -> Self {
+        Self { open_logs, ..self }
     }
 
     /// Adds a note about a directive.
@@ -74,6 +82,9 @@ impl Probe {
     /// Adds an error if a log cannot be opened. Logs are opened before the process changes its user. `what` begins
     /// the message.
     pub fn log(&mut self, what: &str, path: &Path, place: &Place) {
+        if self.open_logs.iter().any(|open| open == path) {
+            return;
+        }
         if let Err(why) = judge_log(path) {
             let message = format!("{what} {}: {why}", path.display());
             self.faults.push(Error::in_place(place.clone(), message));

@@ -17,6 +17,7 @@ mod try_files;
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
@@ -88,6 +89,15 @@ impl Module for Http {
 
     fn open(&mut self) -> Result<(), conf::Errors> {
         self.logs.open()
+    }
+
+    fn open_logs(&self) -> Vec<PathBuf> {
+        self.logs.files().map(|(path, _)| path.to_owned()).collect()
+    }
+
+    fn open_next(&self, next: &mut dyn Module) -> Result<(), conf::Errors> {
+        let next: &mut dyn Any = next;
+        next.downcast_mut::<Self>().map_or(Ok(()), |next| next.logs.open_beside(&self.logs))
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
@@ -164,6 +174,10 @@ impl Module for Http {
                 cx.set_module_timer("http", now + DELAY, 0);
             }
         }
+    }
+
+    fn on_reopen(&mut self, cx: &mut Ctx) {
+        self.logs.reopen(cx.now.instant);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {

@@ -21,6 +21,8 @@ const READERS: usize = 4;
 pub struct Workers {
     writer: Pool,
     readers: Pool,
+    /// What main wants done, which must not wait for a disk that all readers wait for.
+    aside: Pool,
     results: Arc<Results>,
 }
 
@@ -40,13 +42,16 @@ pub struct Finished {
     pub read_for: Vec<SessionId>,
     /// Jobs that have panicked.
     pub panics: u64,
+    /// What main wanted done is done.
+    pub has_aside: bool,
 }
 
 impl Workers {
     /// Workers without threads yet, which wake a poll by `token`.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let results = Arc::new(Results { finished: Mutex::default(), waker: Waker::new(registry, token)? });
-        Ok(Self { writer: Pool::new("writer", 1), readers: Pool::new("reader", READERS), results })
+        let (writer, readers) = (Pool::new("writer", 1), Pool::new("reader", READERS));
+        Ok(Self { writer, readers, aside: Pool::new("aside", 1), results })
     }
 
     /// Has jobs done, each by the threads of its lane.
@@ -71,6 +76,13 @@ impl Workers {
             });
         });
         self.readers.add(Work { name: "http", run });
+    }
+
+    /// Has something done that is no job of the engine.
+    pub fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
+        let results = Arc::clone(&self.results);
+        let run = Box::new(move || results.run_aside(work));
+        self.aside.add(Work { name: "aside", run });
     }
 
     /// The writer's jobs that are not done, for the log: "record 3, hls 1".
@@ -104,16 +116,25 @@ impl Results {
         });
     }
 
-    /// Adds something, and wakes the loop if nothing was there.
+    /// Does something that is no job. If it panics, who wanted it finds no result.
+    fn run_aside(&self, work: impl FnOnce()) {
+        let panics = u64::from(catch_unwind(AssertUnwindSafe(work)).is_err());
+        self.add(|all| {
+            all.panics += panics;
+            all.has_aside = true;
+        });
+    }
+
+    /// Adds to what the loop takes, and wakes it, once for all that comes before it does so.
     fn add(&self, add: impl FnOnce(&mut Finished)) {
         let was_empty = {
             let mut all = self.lock();
-            let was_empty = all.jobs.is_empty() && all.read_for.is_empty();
+            let was_empty = all.jobs.is_empty() && all.read_for.is_empty() && !all.has_aside;
             add(&mut all);
             was_empty
         };
         if was_empty && let Err(error) = self.waker.wake() {
-            log::error!("the loop is not told that files have been written: {error}");
+            log::error!("the loop is not told that a thread has finished: {error}");
         }
     }
 }

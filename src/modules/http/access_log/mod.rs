@@ -118,8 +118,13 @@ impl Logs {
 
     /// Opens all logs.
     pub fn open(&mut self) -> Result<(), conf::Errors> {
+        self.open_beside(&Self::default())
+    }
+
+    /// Opens the logs that the running server, which will adopt them, has not open.
+    pub fn open_beside(&mut self, running: &Self) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
-        for (_, log) in &mut self.0 {
+        for (_, log) in self.0.iter_mut().filter(|(_, log)| running.find(&log.path).is_none()) {
             let explain = |error: io::Error| {
                 let why = format!("access log {}: {error}", log.path.display());
                 conf::Error::in_place(log.origin.clone(), why)
@@ -146,10 +151,23 @@ impl Logs {
         none_waited
     }
 
+    /// Writes what waits, and opens each file again under its path.
+    pub fn reopen(&mut self, now: Instant) {
+        for (_, log) in &mut self.0 {
+            log.flush(now);
+            match open(&log.path) {
+                Ok(file) => log.file = Some(file),
+                Err(error) => {
+                    log::error!("access log {} cannot be opened again: {error}", log.path.display());
+                }
+            }
+        }
+    }
+
     /// Writes what waits.
     pub fn flush(&mut self, now: Instant) {
         for (_, log) in &mut self.0 {
-            log.reopen();
+            log.follow_path();
             log.flush(now);
         }
     }
@@ -157,7 +175,7 @@ impl Logs {
 
 impl AccessLogFile {
     /// Begins the file anew if it has been moved or removed, as those who rotate logs do.
-    fn reopen(&mut self) {
+    fn follow_path(&mut self) {
         let is_other =
             |there: &Metadata, ours: &Metadata| (there.dev(), there.ino()) != (ours.dev(), ours.ino());
         let Some(Ok(ours)) = self.file.as_ref().map(File::metadata) else { return };

@@ -1,0 +1,68 @@
+//! A running server takes another configuration: first the sockets of the new addresses, then the rest, which cannot
+//! fail.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::listeners::{ListenerChanges, Prepared};
+use super::server::{Server, now};
+use crate::engine::Engine;
+
+impl Server {
+    /// Opens the listeners of a configuration that is to be adopted. Nothing has changed if one cannot be opened.
+    pub fn prepare(&mut self, next: &Engine) -> io::Result<Prepared> {
+        self.listeners.prepare(next.listeners(), self.poll.registry())
+    }
+
+    /// Closes what has been opened for a configuration that is not adopted after all.
+    pub fn cancel(&mut self, prepared: Prepared) {
+        self.listeners.cancel(prepared, self.poll.registry());
+    }
+
+    /// Takes the settings and the listeners of a configuration. Connections that have waited at a listener which stays
+    /// are accepted under the new configuration.
+    pub fn adopt(&mut self, next: Engine, prepared: Prepared) -> ListenerChanges {
+        let changes = self.listeners.adopt(prepared, next.listeners());
+        self.adopt_engine(next);
+        self.backlog.replace(self.listeners.slots());
+        changes
+    }
+
+    /// For the time being the engine begins anew, and all sessions end.
+    fn adopt_engine(&mut self, next: Engine) {
+        self.sockets.clear();
+        self.engine = next;
+        self.engine.start(now());
+    }
+
+    /// Has the modules open their logs again.
+    pub fn reopen(&mut self) {
+        self.engine.reopen(now());
+    }
+
+    /// Has a thread do work that may take long. When it is done, [`Server::run`] returns `Wish::Collect`.
+    pub fn run_aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Aside<T> {
+        let result = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&result);
+        self.workers.run_aside(move || {
+            let value = work();
+            *lock(&place) = Some(value);
+        });
+        Aside(result)
+    }
+}
+
+/// The result of work that a thread does.
+#[derive(Debug)]
+pub struct Aside<T>(Arc<Mutex<Option<T>>>);
+
+impl<T> Aside<T> {
+    /// Takes the result; none if the work has panicked.
+    pub fn take(self) -> Option<T> {
+        lock(&self.0).take()
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,176 @@
+//! A reload: the configuration is read, checked and tried as by `-t`, and then adopted by the running server. If
+//! anything is wrong, nothing changes.
+
+use std::mem;
+use std::path::PathBuf;
+
+use millstream::engine::{Account, Probe};
+use millstream::net::{self, Aside};
+
+use crate::loaded::{Failure, Loaded, source_name};
+use crate::logging::{ErrorLogs, OpenedLogs};
+use crate::options::CommandLine;
+use crate::{machine, probe};
+
+/// What a reload needs to know of the running server besides its engine.
+pub struct Reloader<'a> {
+    line: &'a CommandLine,
+    logs: ErrorLogs,
+    /// The configuration that a thread reads.
+    reading: Option<Aside<Result<Draft, Failure>>>,
+    /// Another reload has been asked for since that thread began.
+    is_outdated: bool,
+    /// The directives that a reload cannot change, with the arguments that they had at the start.
+    fixed: Vec<(&'static str, Vec<String>)>,
+    applications: Vec<String>,
+}
+
+/// A configuration that can be adopted unless an address or an access log cannot be opened.
+struct Draft {
+    loaded: Loaded,
+    logs: OpenedLogs,
+    memory: Option<u64>,
+}
+
+impl<'a> Reloader<'a> {
+    /// Keeps what a later configuration is compared with.
+    pub fn new(line: &'a CommandLine, logs: ErrorLogs, loaded: &Loaded) -> Self {
+        let (fixed, applications) = (loaded.fixed(), loaded.applications());
+        Self { line, logs, reading: None, is_outdated: false, fixed, applications }
+    }
+
+    /// Opens all log files again.
+    pub fn reopen(&self, server: &mut net::Server) {
+        log::info!("opening the logs again");
+        self.logs.reopen();
+        server.reopen();
+    }
+
+    /// Has a thread read the configuration again.
+    pub fn reload(&mut self, server: &mut net::Server) {
+        if self.line.file.is_none() {
+            log::warn!(
+                "the built-in configuration is served, so there is no file to reload; nothing changes"
+            );
+            return;
+        }
+        if self.reading.is_some() {
+            self.is_outdated = true;
+            return;
+        }
+        log::info!("reloading {}", source_name(self.line));
+        let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
+        self.reading = Some(server.run_aside(move || read(&line, &logs, open)));
+    }
+
+    /// Has the server adopt the configuration that has been read.
+    pub fn collect(&mut self, server: &mut net::Server) {
+        let Some(reading) = self.reading.take() else { return };
+        let name = source_name(self.line);
+        let draft = reading.take().unwrap_or_else(|| Err(Failure::Other("a fault of the server".to_owned())));
+        match draft.and_then(|draft| self.adopt(server, draft)) {
+            Ok(changes) => log::info!("reloaded {name}{changes}"),
+            Err(failure) => {
+                failure.to_string().lines().for_each(|line| log::error!("{line}"));
+                log::error!("{name} is not reloaded; nothing changes");
+            }
+        }
+        // The file may have changed since it was read.
+        if mem::take(&mut self.is_outdated) && server.is_serving() {
+            self.reload(server);
+        }
+    }
+
+    /// Returns what has changed, for the log.
+    fn adopt(&mut self, server: &mut net::Server, draft: Draft) -> Result<String, Failure> {
+        if !server.is_serving() {
+            return Err(Failure::Other("the server is about to end".to_owned()));
+        }
+        let Draft { loaded, logs, memory } = draft;
+        let mut next = loaded.engine()?;
+        if let Some(memory) = memory {
+            next.set_memory(memory);
+        }
+        let prepared = server.prepare(&next).map_err(|error| Failure::Other(error.to_string()))?;
+        if let Err(errors) = server.engine().open_next(&mut next) {
+            server.cancel(prepared);
+            return Err(errors.into());
+        }
+        self.warn_of_fixed(&loaded);
+        self.adopt_logs(logs);
+        let listeners = server.adopt(next, prepared);
+        let before = mem::replace(&mut self.applications, loaded.applications());
+        Ok(describe(listeners, &before, &self.applications))
+    }
+
+    /// Warns of changed directives that have no effect before a restart.
+    fn warn_of_fixed(&self, loaded: &Loaded) {
+        for ((name, before), (_, now)) in self.fixed.iter().zip(loaded.fixed()) {
+            if *before != now {
+                let place = loaded.root().place(name);
+                log::warn!("{place}: \"{name}\" has changed, which has no effect before a restart");
+            }
+        }
+    }
+
+    fn adopt_logs(&self, opened: OpenedLogs) {
+        if self.logs.paths() != opened.paths() {
+            let paths: Vec<_> = opened.paths().iter().map(|path| path.display().to_string()).collect();
+            log::info!("the log goes to {} from now on", paths.join(", "));
+        }
+        self.logs.adopt(opened);
+        if let Err(error) = self.logs.start() {
+            log::error!("{error}; the server waits for each of its lines");
+        }
+    }
+}
+
+/// Reads and tries the configuration; this may wait for disks and for the resolver. `open` are the logs that the running
+/// server has open, which it need not be allowed to open again.
+fn read(line: &CommandLine, logs: &ErrorLogs, open: Vec<PathBuf>) -> Result<Draft, Failure> {
+    let loaded = Loaded::new(line)?;
+    let engine = loaded.engine()?;
+    // Such as a file that its editor has just emptied to write it anew.
+    if engine.listeners().is_empty() {
+        let why = format!(
+            "{}: nothing would be served; to end the server, use -s stop or -s quit",
+            source_name(line)
+        );
+        return Err(Failure::Other(why));
+    }
+    let mut found = Probe::new(Account::Own).with_open_logs(open);
+    engine.probe(&loaded.root(), &mut found);
+    let outputs = loaded.error_logs(line);
+    probe::daemon(&loaded.root(), &outputs, &mut found);
+    loaded.log_findings(found.findings);
+    found.faults.into_result(())?;
+    drop(engine);
+    let logs = logs.open(&outputs).map_err(Failure::Other)?;
+    Ok(Draft { loaded, logs, memory: machine::memory() })
+}
+
+/// What has changed in short; empty if it is nothing of these.
+fn describe(listeners: net::ListenerChanges, before: &[String], now: &[String]) -> String {
+    let net::ListenerChanges { opened, closed } = listeners;
+    let (added, gone) = (missing(now, before), missing(before, now));
+    let parts = [
+        (opened > 0, format!("listening on {opened} more")),
+        (closed > 0, format!("on {closed} no longer")),
+        (!added.is_empty(), format!("new applications: {}", added.join(", "))),
+        (!gone.is_empty(), format!("gone applications: {}", gone.join(", "))),
+    ];
+    parts.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| format!("; {text}")).collect()
+}
+
+/// The names that are not among the others.
+fn missing(names: &[String], others: &[String]) -> Vec<String> {
+    let mut others = others.to_vec();
+    let is_missing = |name: &&String| match others.iter().position(|other| other == *name) {
+        Some(position) => {
+            others.swap_remove(position);
+            false
+        }
+        None => true,
+    };
+    names.iter().filter(is_missing).cloned().collect()
+}
