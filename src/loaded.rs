@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use millstream::conf::{self, Acts, Context, FindingKind, Place, Scope, Table, Tree};
 use millstream::engine::{self, Engine, Probe};
@@ -106,6 +106,10 @@ impl Loaded {
         engine.probe(&root, &mut found);
         probe::user(&root, &mut found);
         probe::daemon(&root, &logs, &mut found);
+        let files = self.files().map(|(name, _)| name).filter(|name| Path::new(name).is_absolute());
+        probe::rereading(&root, files, &mut found);
+        probe::reopening_logs(&logs, &mut found);
+        probe::ports(engine, &mut found);
         if let (Some(path), true) = self.pid_path() {
             probe::pid_file(&path, &root.place("pid"), &mut found);
         }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use millstream::conf::{Error, Place, Scope};
+use millstream::conf::{Error, Finding, FindingKind, Place, Scope};
 use millstream::engine::files::log_file::StandardStream;
 use millstream::engine::{Account, Engine, Probe};
 use millstream::net;
@@ -51,6 +51,39 @@ pub fn logs(logs: &[LogOutput], found: &mut Probe) {
         let origin = log.origin.clone().unwrap_or_else(Place::command_line);
         found.log("error log", &log.path, &origin);
     }
+}
+
+/// Warns of files of the configuration that the server cannot read again as the user that it runs as.
+pub fn rereading<'a>(root: &Scope<'_>, files: impl Iterator<Item = &'a str>, found: &mut Probe) {
+    files.for_each(|file| found.rereading(root.node(), Path::new(file)));
+}
+
+/// Warns of error logs that the server cannot open again as the user that it runs as.
+pub fn reopening_logs(logs: &[LogOutput], found: &mut Probe) {
+    for log in logs.iter().filter(|log| log.path != Path::new(STDERR)) {
+        let origin = log.origin.clone().unwrap_or_else(Place::command_line);
+        found.reopening("error log", &log.path, &origin);
+    }
+}
+
+/// Warns of ports that only root may open, so that a reload cannot.
+pub fn ports(engine: &Engine, found: &mut Probe) {
+    let Account::Other { name, user: 1.., .. } = found.account().clone() else { return };
+    let first = first_open_port();
+    for listener in engine.listeners().iter().filter(|listener| (1..first).contains(&listener.address.port()))
+    {
+        let message = format!(
+            "a reload keeps {} open, but cannot open it again: user \"{name}\" may not open ports below {first}",
+            listener.address
+        );
+        found.findings.push(Finding::in_place(listener.origin.clone(), FindingKind::Warning, message));
+    }
+}
+
+/// The first port that any user may open.
+fn first_open_port() -> u16 {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1024)
 }
 
 /// Checks that the pid file can be written, unless a running server has it.

@@ -274,20 +274,74 @@ fn a_link_in_a_root_gets_a_warning_since_nginx_follows_it() {
 }
 
 #[test]
-fn an_access_log_that_user_cannot_reopen_gets_a_warning() {
+fn a_log_that_user_cannot_open_again_gets_a_warning() {
     if millstream_as_nobody().is_none() {
         return not_tested("only root runs programs as somebody else");
     }
     let folder = Folder::new();
-    folder.write("log/x", "");
-    let text = "user nobody; http { access_log /dev/stdout; server { listen 127.0.0.1:0;\naccess_log FOLDER/log/a.log; } }";
+    folder.write("log/e.log", "");
+    let text = "user nobody; error_log stderr;\nerror_log FOLDER/log/e.log;
+        http { access_log /dev/stdout; server { listen 127.0.0.1:0;\naccess_log FOLDER/log/a.log; } }";
+    let expected = |line: u32, log: &str| {
+        let why =
+            "cannot be opened again once it has been moved: user \"nobody\" may not write to FOLDER/log";
+        format!("c.conf:{line}: warning: {log} {why}\n")
+    };
+    let expected =
+        [expected(2, "error log FOLDER/log/e.log"), expected(4, "access log FOLDER/log/a.log")].concat();
     let (is_good, said) = test_in(&folder, text);
-    let expected = "c.conf:2: warning: access log FOLDER/log/a.log cannot be begun anew once it has been moved: user \"nobody\" may not \
-                    write to FOLDER/log\n";
-    assert!(is_good && said.contains(expected) && said.matches("warning").count() == 1, "{said}");
-    fs::set_permissions(folder.join("log"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(is_good && said.replace("millstream: ", "").contains(&expected), "{said}");
+    // A program that rotates logs may make a file for the server.
+    let mode =
+        |path: &str, mode| fs::set_permissions(folder.join(path), fs::Permissions::from_mode(mode)).unwrap();
+    mode("log/e.log", 0o666);
+    let (_, said) = test_in(&folder, text);
+    assert_eq!((said.matches("warning").count(), said.contains("error log")), (1, false), "{said}");
+    mode("log", 0o777);
     let (_, said) = test_in(&folder, text);
     assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn a_file_that_user_cannot_read_again_gets_a_warning() {
+    if millstream_as_nobody().is_none() {
+        return not_tested("only root runs programs as somebody else");
+    }
+    let folder = Folder::new();
+    let other = folder.write("other.conf", "");
+    let text = format!("user nobody; include other.conf; {RTMP}");
+    assert!(!test_in(&folder, &text).1.contains("warning"));
+    fs::set_permissions(other, fs::Permissions::from_mode(0o640)).unwrap();
+    let why = "FOLDER/other.conf cannot be read again by a reload: user \"nobody\" may not read it";
+    assert!(test_in(&folder, &text).1.contains(&format!("c.conf: warning: {why}\n")));
+}
+
+#[test]
+fn a_port_that_user_cannot_open_again_gets_a_warning() {
+    // A network of its own has the usual setting and no other server.
+    if !Command::new("unshare").args(["-rn", "true"]).status().is_ok_and(|status| status.success()) {
+        return not_tested("there is no permission for a network of its own (unshare -rn)");
+    }
+    let folder = Folder::new();
+    let network = || {
+        let mut command = Command::new("unshare");
+        command.args(["-rn", env!("CARGO_BIN_EXE_millstream")]);
+        command
+    };
+    let text =
+        "rtmp { server { listen 1935; } } http { server {\nlisten 80;\nlisten [::]:81; listen 8080; } }";
+    let warnings = |user: &str| {
+        let (is_good, said) = test_with(network(), &folder, &format!("{user} {text}"));
+        assert!(is_good, "{said}");
+        said.lines().filter(|line| line.contains("warning")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let why = "but cannot open it again: user \"nobody\" may not open ports below 1024";
+    let line = |line: u32, address: &str| {
+        format!("millstream: c.conf:{line}: warning: a reload keeps {address} open, {why}")
+    };
+    assert_eq!(warnings("user nobody;"), [line(2, "0.0.0.0:80"), line(3, "[::]:81")]);
+    assert_eq!(warnings("user root;"), [""; 0]);
+    assert_eq!(warnings(""), [""; 0]);
 }
 
 #[test]

@@ -91,16 +91,31 @@ impl Probe {
         }
     }
 
-    /// The same for a log that is opened anew after a rotation, then as the account that serves.
-    pub fn moving_log(&mut self, what: &str, path: &Path, place: &Place) {
-        self.log(what, path, place);
-        let is_moved = StandardStream::of_log(path).is_none() && self.account != Account::Own;
-        let Some(folder) = path.parent().filter(|_| is_moved) else { return };
-        if let Err(why) = self.account.judge_folder(folder) {
-            let path = path.display();
-            let message = format!("{what} {path} cannot be begun anew once it has been moved: {why}");
+    /// Adds a warning if the account that serves cannot open a log again once it has been moved.
+    pub fn reopening(&mut self, what: &str, path: &Path, place: &Place) {
+        if let Err(why) = self.account.judge_reopening(path) {
+            let message =
+                format!("{what} {} cannot be opened again once it has been moved: {why}", path.display());
             self.findings.push(Finding::in_place(place.clone(), FindingKind::Warning, message));
         }
+    }
+
+    /// Adds a warning if the account that serves cannot read a file of the configuration again.
+    pub fn rereading(&mut self, root: &Node, path: &Path) {
+        let Account::Other { name, user, groups } = &self.account else { return };
+        let may_read = fs::metadata(path).is_ok_and(|facts| rights(&facts, *user, groups) & 4 != 0);
+        if !may_read || !may_reach(path, *user, groups) {
+            let message = format!(
+                "{} cannot be read again by a reload: user \"{name}\" may not read it",
+                path.display()
+            );
+            self.warn(root, message);
+        }
+    }
+
+    /// The account that will serve.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 }
 
@@ -120,6 +135,20 @@ impl Account {
         }
     }
 
+    /// Checks that a log can be opened that has been moved away: it is made anew, or another program has made it.
+    fn judge_reopening(&self, path: &Path) -> Result<(), String> {
+        let Self::Other { user, groups, .. } = self else { return Ok(()) };
+        if StandardStream::of_log(path).is_some() {
+            return Ok(());
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let may_write = fs::metadata(path).is_ok_and(|facts| rights(&facts, *user, groups) & 2 != 0);
+        match self.judge_folder(folder) {
+            Err(_) if may_write && may_reach(path, *user, groups) => Ok(()),
+            result => result,
+        }
+    }
+
     fn judge_writing(&self, folder: &Path, facts: &Metadata) -> Result<(), String> {
         let denied = |who: &str| Err(format!("{who} may not write to {}", folder.display()));
         match self {
@@ -129,13 +158,17 @@ impl Account {
                 Err(error) => Err(format!("{}: {error}", folder.display())),
             },
             Self::Other { name, user, groups } => {
-                let way = folder.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok());
-                let mut rights = way.map(|above| rights(&above, *user, groups));
-                let may = rights.all(|rights| rights & 1 != 0) && self::rights(facts, *user, groups) & 3 == 3;
+                let may = may_reach(folder, *user, groups) && rights(facts, *user, groups) & 3 == 3;
                 if may { Ok(()) } else { denied(&format!("user \"{name}\"")) }
             }
         }
     }
+}
+
+/// Whether a user may enter all folders above a path.
+fn may_reach(path: &Path, user: u32, groups: &[u32]) -> bool {
+    let mut above = path.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok());
+    above.all(|above| rights(&above, user, groups) & 1 != 0)
 }
 
 /// The rights of a user, as one digit of a mode: 4 read, 2 write, 1 enter.

@@ -102,7 +102,8 @@ impl Module for Http {
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         for (path, place) in self.logs.files() {
-            probe.moving_log("access log", path, place);
+            probe.log("access log", path, place);
+            probe.reopening("access log", path, place);
         }
         link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);

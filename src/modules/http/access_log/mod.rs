@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope, value};
-use crate::engine::files::log_file;
+use crate::engine::files::log_file::{self, StandardStream};
 
 pub use format::LogFormat;
 
@@ -153,7 +153,9 @@ impl Logs {
 
     /// Writes what waits, and opens each file again under its path.
     pub fn reopen(&mut self, now: Instant) {
-        for (_, log) in &mut self.0 {
+        // A standard stream may be open to another user, who may not open it again.
+        let is_file = |log: &AccessLogFile| StandardStream::of_log(&log.path).is_none();
+        for (_, log) in self.0.iter_mut().filter(|(_, log)| is_file(log)) {
             log.flush(now);
             match open(&log.path) {
                 Ok(file) => log.file = Some(file),
