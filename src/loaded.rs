@@ -155,6 +155,11 @@ impl Loaded {
         Engine::new(&self.root(), modules::table(), seed, net::now())
     }
 
+    /// An engine that the running one can adopt.
+    pub fn next_engine(&self, running: &Engine) -> Result<Engine, conf::Errors> {
+        running.read_next(&self.root(), modules::table())
+    }
+
     /// The pid file, and true if the configuration names it.
     pub fn pid_path(&self) -> (Option<PathBuf>, bool) {
         match self.root().text("pid").as_str() {

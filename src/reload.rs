@@ -87,7 +87,7 @@ impl<'a> Reloader<'a> {
             return Err(Failure::Other("the server is about to end".to_owned()));
         }
         let Draft { loaded, logs, memory } = draft;
-        let mut next = loaded.engine()?;
+        let mut next = loaded.next_engine(server.engine())?;
         if let Some(memory) = memory {
             next.set_memory(memory);
         }

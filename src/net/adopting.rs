@@ -23,16 +23,9 @@ impl Server {
     /// are accepted under the new configuration.
     pub fn adopt(&mut self, next: Engine, prepared: Prepared) -> ListenerChanges {
         let changes = self.listeners.adopt(prepared, next.listeners());
-        self.adopt_engine(next);
+        self.engine.adopt(next, now());
         self.backlog.replace(self.listeners.slots());
         changes
-    }
-
-    /// For the time being the engine begins anew, and all sessions end.
-    fn adopt_engine(&mut self, next: Engine) {
-        self.sockets.clear();
-        self.engine = next;
-        self.engine.start(now());
     }
 
     /// Has the modules open their logs again.
