@@ -41,7 +41,7 @@ fn files(ports: [u16; 4]) -> [String; 3] {
             server {{ listen 127.0.0.1:{more_rtmp}; application other {{ live on; }} }}
             server {{ listen 127.0.0.1:{rtmp}; application first {{ live on; shared_objects on; }}
             {LIVE} hls_fragment 2s; record all; record_path FOLDER/rec; record_keep 1d; gop_cache on;
-                gop_cache_count 3; max_connections 100; }} }} }}
+                gop_max_time 20s; max_connections 100; }} }} }}
          http {{ access_log FOLDER/access.log;
             server {{ listen 127.0.0.1:{more_http}; location / {{ return 204; }} }}
             server {{ listen 127.0.0.1:{http}; location ~ \\.txt$ {{ root FOLDER; }} location / {{ root FOLDER; }} }} }}"
@@ -76,13 +76,15 @@ impl Load<'_> {
             }
         };
         send(media::video_header(0), &mut player);
-        send(media::audio_header(0), &mut player);
         for number in 0.. {
             if !self.goes_on() {
                 break;
             }
             let time = number * FRAME;
             send(media::video_frame(time, number % 50 == 0, 2000), &mut player);
+            if number == 0 {
+                send(media::audio_header(0), &mut player);
+            }
             send(media::audio_frame(time, 200), &mut player);
             thread::sleep(Duration::from_millis(FRAME.into()));
         }
