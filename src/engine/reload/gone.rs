@@ -139,7 +139,15 @@ impl Ctx {
             match next.release(id) {
                 Some(next) => *app = app.adopted(next, end),
                 None if app.is_gone() => {}
-                None => app.end = Some(AppEnd { reason: AppEndReason::Gone, at: end }),
+                None => {
+                    app.end = Some(AppEnd { reason: AppEndReason::Gone, at: end });
+                    log::info!(
+                        "the application \"{}\" is gone; the time for its {} clients is {} s",
+                        app.name,
+                        app.clients,
+                        self.reload_grace.as_secs_f32()
+                    );
+                }
             }
         }
         self.apps.adopt(next);

@@ -555,3 +555,48 @@ fn a_publisher_is_not_silent_while_another_request_of_it_waits() {
     let second = setup.publish("a");
     assert!(!setup.world.is_open(second.id), "the name is taken still");
 }
+
+#[test]
+fn a_request_that_waits_is_refused_when_its_application_goes_meanwhile() {
+    let app = |name: &str| {
+        let text = format!("application {name} {{ live on; }} application closed {{ live on; }}");
+        format!("rtmp {{ server {{ listen 1935; {text} }} }}")
+    };
+    for (config, why) in [
+        (app("other"), "the application \"live\" is gone since the reload"),
+        (app("live").replacen("live on;", "", 1), "live is off in the application \"live\" since the reload"),
+    ] {
+        let mut setup = Setup::configured(&app("live"));
+        let mut publisher = setup.publish("a");
+        let mut modules = table();
+        modules.insert(0, Box::new(Suspender::default()));
+        setup.world.reload_with(modules, &config);
+        assert!(setup.is_suspended(publisher.id));
+        setup.world.pass(5);
+        setup.answer(setup.ticket(), Reply::Grant);
+        let refusals = publisher.receive(&mut setup.world);
+        let refusals = refusals.iter().filter(|message| message.type_id == 20);
+        let texts = refusals.map(|message| format!("{:?}", amf0::decode(message.payload()).unwrap()));
+        assert!(texts.collect::<String>().contains(&format!("{why:?}")), "{why}");
+        assert!(!setup.world.is_open(publisher.id) && setup.streams().is_empty());
+    }
+}
+
+#[test]
+fn an_application_is_in_use_while_a_request_to_connect_to_it_waits() {
+    let app = |name: &str| format!("rtmp {{ server {{ listen 1935; application {name} {{ live on; }} }} }}");
+    let mut setup = Setup::configured(&app("live"));
+    let mut client = Client::open(&mut setup.world);
+    client.connect_with(&mut setup.world, &[("app", "live?key")]);
+    assert!(setup.is_suspended(client.id));
+    let reload = |setup: &mut Setup, name: &str| {
+        let mut modules = table();
+        modules.insert(0, Box::new(Suspender::default()));
+        setup.world.reload_with(modules, &app(name));
+        setup.world.engine.cx.apps.iter().map(|(id, _)| id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(reload(&mut setup, "b"), [0, 1]);
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert!(!setup.world.is_open(client.id), "refused");
+    assert_eq!(reload(&mut setup, "b"), [1]);
+}

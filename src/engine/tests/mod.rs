@@ -19,6 +19,7 @@ mod play;
 mod play_answer;
 mod publish;
 mod recording;
+mod reload;
 mod sessions;
 mod shared_object;
 mod unsolicited;
@@ -89,6 +90,23 @@ impl World {
 
     fn standard() -> Self {
         Self::new(table())
+    }
+
+    /// Adopts a text as configuration, as a reload does.
+    fn reload(&mut self, config: &str) {
+        self.reload_with(table(), config);
+    }
+
+    fn reload_with(&mut self, modules: Vec<Box<dyn Module>>, config: &str) {
+        let mut tree = Tree::from_text("next", config).unwrap();
+        let table = directive_table(&modules);
+        conf::check(&mut tree, &table).unwrap();
+        let root = Scope::root(&tree, &table);
+        let mut next = self.engine.read_next(&root, modules).unwrap();
+        next.probe(&root, &mut Probe::new(Account::Own));
+        next.open().unwrap();
+        self.engine.adopt(next, self.now);
+        self.end_turn();
     }
 
     /// The queue of a client.
@@ -203,7 +221,12 @@ impl Client {
     }
 
     fn open(world: &mut World) -> Self {
-        let id = world.engine.accept(0, ENDS, world.now).unwrap();
+        Self::open_at(world, 0)
+    }
+
+    /// Opens a connection at a listener.
+    fn open_at(world: &mut World, listener: usize) -> Self {
+        let id = world.engine.accept(listener, ENDS, world.now).unwrap();
         let limits = Limits { message: 1 << 24, streams: 64, held: 1 << 25 };
         Self { id, reader: ChunkReader::new(limits), handshake_left: 3073 }
     }

@@ -22,11 +22,11 @@ fn raw(value: impl Into<Value>) -> RawValue {
     RawValue::new(&value.into())
 }
 
-fn set(name: &str, value: impl Into<Value>) -> Change {
+pub(super) fn set(name: &str, value: impl Into<Value>) -> Change {
     Change::RequestChange(name.into(), raw(value))
 }
 
-fn changed(name: &str, value: impl Into<Value>) -> Change {
+pub(super) fn changed(name: &str, value: impl Into<Value>) -> Change {
     Change::Change(name.into(), raw(value))
 }
 
@@ -46,19 +46,19 @@ fn two_users(world: &mut World) -> [Client; 2] {
 }
 
 /// The first messages of a newcomer: the greeting, then the state.
-fn greeting(attributes: &[Change]) -> Vec<Change> {
+pub(super) fn greeting(attributes: &[Change]) -> Vec<Change> {
     [&[Change::UseSuccess, Change::Clear], attributes].concat()
 }
 
 impl Client {
     /// Connects to an application and uses one of its objects.
-    fn user(world: &mut World, app: &str, object: &str) -> Self {
+    pub(super) fn user(world: &mut World, app: &str, object: &str) -> Self {
         let mut client = Self::connect(world, app);
         client.share(world, object, &[Change::Use]);
         client
     }
 
-    fn share(&mut self, world: &mut World, object: &str, events: &[Change]) {
+    pub(super) fn share(&mut self, world: &mut World, object: &str, events: &[Change]) {
         self.share_as(world, (Encoding::Amf0, false), object, events);
     }
 
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// Their events.
-    fn events(&mut self, world: &mut World) -> Vec<Change> {
+    pub(super) fn events(&mut self, world: &mut World) -> Vec<Change> {
         self.shared(world).into_iter().flat_map(|message| message.events).collect()
     }
 }
