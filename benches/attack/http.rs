@@ -31,6 +31,18 @@ pub fn downloads(plan: &Plan, start: &Start) -> io::Result<()> {
     ask(plan, start, "/large.bin")
 }
 
+/// Files that the kernel does not have in memory, another one for each client.
+pub fn cold_files(plan: &Plan, start: &Start) -> io::Result<()> {
+    start.wait()?;
+    let ask = |number| {
+        let mut client = connect(plan.http)?;
+        client.write_all(last_request(&format!("/cold/{number:04}")).as_bytes())?;
+        Ok(client)
+    };
+    let clients = (0..plan.peers).map(ask).collect::<io::Result<_>>()?;
+    start.all(clients, |mut client| receive(&mut client, 200))
+}
+
 /// What the page asks for, of many streams.
 pub fn statistics(plan: &Plan, start: &Start) -> io::Result<()> {
     let _streams = publish::many(plan.rtmp, "many", plan.before)?;

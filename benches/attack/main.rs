@@ -26,7 +26,7 @@ use start::Start;
 type Attack = fn(&Plan, &Start) -> io::Result<()>;
 
 /// All of them, by name.
-const ATTACKS: [(&str, Attack); 24] = [
+const ATTACKS: [(&str, Attack); 25] = [
     ("nal-units", publish::nal_units),
     ("start-codes", publish::start_codes),
     ("syncframes", publish::syncframes),
@@ -39,6 +39,7 @@ const ATTACKS: [(&str, Attack); 24] = [
     ("listing", http::listing),
     ("long-paths", http::long_paths),
     ("downloads", http::downloads),
+    ("cold-files", http::cold_files),
     ("statistics", http::statistics),
     ("pipelines", http::pipelines),
     ("crowd-silent", crowd::silent),

@@ -1,14 +1,17 @@
 """The table of attacks: what they are, and the files that they need."""
 
+import os
 import struct
 import time
 
 from .programs import Failure
 from .servers import PATIENCE
-from .worst import SLOW_CALLS, Worst
+from .worst import SLOW_CALLS, SLOW_READS, Worst
 
 ENTRIES = 4096  # of a folder, as many as are listed
 LARGE = 2_000_000  # bytes of a download
+COLD = 60  # files that are not in memory
+COLD_BYTES = 100_000  # of each
 TAGS = 14_500_000  # in a torn file; with their 16 bytes each 232 MB
 TOGETHER = 100_000  # that are written at once
 TAG_HEADER, LINK = 11, 4
@@ -37,6 +40,17 @@ def listed_files(lab, load, folder):
 def files(lab, load, folder):
     (folder / "www" / "large.bin").write_bytes(bytes(lab.scale(LARGE)))
     (folder / "www" / "small.txt").write_text("small\n")
+
+
+def cold_files(lab, load, folder):
+    """Makes files, and has the kernel drop them from its memory."""
+    (folder / "www" / "cold").mkdir()
+    for number in range(COLD):
+        with (folder / "www" / "cold" / f"{number:04}").open("wb") as file:
+            file.write(bytes(COLD_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def torn_recording(lab, load, folder):
@@ -137,4 +151,8 @@ ATTACKS = {
     "worst-slow-disk": Worst(
         f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
         goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),
+    "worst-cold-files": Worst(
+        f"{COLD} HTTP clients: files that are not in memory, on a disk that takes {DELAY // 1000} ms for each call",
+        attack="cold-files", options={"peers": COLD}, is_on_disk=True, delay=DELAY, slow_calls=SLOW_READS,
+        prepare=cold_files),
 }

@@ -16,18 +16,19 @@ ROUNDS = 3  # at most
 SETTLES = 1  # second of measuring after the end of an attack
 QUICK_SETTLES = 0.1
 QUICK = {"settle": 50, "warm_up": 50, "measure": 100}
-SLOW_CALLS = "write,openat,rename"
+SLOW_CALLS = "write,openat,rename"  # by which outputs reach a disk
+SLOW_READS = "openat,pread64,getdents64"  # by which HTTP files are read: the server's loop itself has openat2 and preadv2
 MEMORY = pathlib.Path("/dev/shm")
 ROOM = 1 << 30  # bytes that recordings, fragments and a torn file may take
 TIMES = ("base_p999", "base_max", "latency_p999", "latency_max", "latest")  # fields of the generator's report
 HOSTILE = "application hostile {{ live on; %s }}"
 
 
-def slow_disk(microseconds):
-    """A command that runs a server so that its calls for files take longer. It stops at these calls only."""
+def slow_disk(calls, microseconds):
+    """A command that runs a server so that these calls take longer. It stops at them only."""
     return (
-        need("strace"), "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={SLOW_CALLS}",
-        "-e", f"inject={SLOW_CALLS}:delay_enter={microseconds}")
+        need("strace"), "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
+        "-e", f"inject={calls}:delay_enter={microseconds}")
 
 
 def memory():
@@ -52,6 +53,7 @@ class Worst(Load):
     locations: str = ""
     is_on_disk: bool = False  # whether making files is the attack
     delay: int = 0  # microseconds for each call to the disk
+    slow_calls: str = SLOW_CALLS
     prepare: Callable = nothing
     is_hostile = True
     figures = (
@@ -69,7 +71,7 @@ class Worst(Load):
         return min(wanted, ROUNDS)
 
     def extras(self, lab):
-        wrapper = slow_disk(lab.scale(self.delay)) if self.delay else ()
+        wrapper = slow_disk(self.slow_calls, lab.scale(self.delay)) if self.delay else ()
         return Extras(HOSTILE % self.directives, self.locations, wrapper)
 
     def measure(self, lab, contender):
