@@ -1,6 +1,7 @@
 //! Files for HTTP clients on a slow disk: who waits for it, and who does not.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,12 +28,12 @@ fn slow_reads(files: &[&Path]) -> Command {
 }
 
 /// Has the kernel drop a file from its cache; false if it does not, as in a file system in memory.
-fn drop_cached(path: &Path) -> bool {
-    let file = File::open(path).unwrap();
-    file.sync_all().unwrap();
-    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
-    let cached = Command::new("fincore").args(["-bno", "PAGES"]).arg(path).output();
-    cached.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "0")
+fn drop_cached(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
+    let cached = Command::new("fincore").args(["-bno", "PAGES"]).arg(path).output()?;
+    Ok(String::from_utf8_lossy(&cached.stdout).trim() == "0")
 }
 
 #[test]
@@ -41,7 +42,7 @@ fn a_file_that_has_to_be_read_from_a_slow_disk_holds_up_its_own_client_only() {
     folder.write("cached.ts", [1; 30_000]);
     let cold = folder.write("cold.ts", [2; 30_000]);
     let small = folder.write("small.m3u8", [3; 3000]);
-    let is_cold = [&cold, &small].iter().all(|path| drop_cached(path));
+    let is_cold = [&cold, &small].iter().all(|path| drop_cached(path).is_ok_and(|dropped| dropped));
     let files = [&*cold, &*small];
     let may_trace = slow_reads(&files).arg("true").stderr(Stdio::null()).status();
     if !is_cold || !may_trace.is_ok_and(|status| status.success()) {

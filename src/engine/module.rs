@@ -147,6 +147,10 @@ pub trait Module: Any {
     /// A job of this module has returned a value.
     fn on_job(&mut self, _cx: &mut Ctx, _token: u64, _result: JobResult) {}
 
+    /// The server begins to stop. What waits for a timer to be written is given to the writer now, and what comes after
+    /// this at once.
+    fn on_stop(&mut self, _cx: &mut Ctx) {}
+
     /// A timer set by this module with [`Ctx::set_module_timer`] has expired.
     fn on_timer(&mut self, _cx: &mut Ctx, _token: u64) {}
 

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::UNSERVED;
 use crate::engine::ids::SessionId;
+use crate::engine::module::Module;
 use crate::engine::now::Now;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::roles::SessionRole;
@@ -32,6 +33,7 @@ impl Engine {
         self.cx.now = now;
         self.take_last_input();
         self.cx.draining = true;
+        self.each_module(Module::on_stop);
         self.end_streams_in_grace();
         // Publishers first, so that the players are still there to be told.
         for publisher in self.cx.streams.iter().filter_map(|stream| stream.publisher).collect::<Vec<_>>() {
@@ -59,6 +61,7 @@ impl Engine {
     pub fn drain(&mut self, now: Now) {
         self.cx.now = now;
         self.cx.draining = true;
+        self.each_module(Module::on_stop);
         self.end_streams_in_grace();
         for id in self.cx.sessions.ids() {
             // One whose connect waits has nothing to reconnect.

@@ -84,7 +84,7 @@ impl Module for Http {
     fn release_locations(&mut self, cx: &mut Ctx, first: LocationId) {
         self.locations.release(first);
         let used = self.locations.values().flat_map(|settings| &settings.logs).map(|access| access.log);
-        self.logs.close_others(&used.collect(), cx.now.instant);
+        self.logs.close_others(&used.collect(), &mut cx.jobs, cx.now.instant);
     }
 
     fn open(&mut self) -> Result<(), conf::Errors> {
@@ -171,18 +171,25 @@ impl Module for Http {
                 server_name: &settings.server_name,
                 done: Some(done),
             };
-            if self.logs.add(access.log, &access.format.line(&view), now) {
+            if self.logs.add(access.log, &access.format.line(&view), &mut cx.jobs, now) {
                 cx.set_module_timer("http", now + DELAY, 0);
             }
         }
+        if cx.is_draining() {
+            self.logs.flush(&mut cx.jobs, now);
+        }
+    }
+
+    fn on_stop(&mut self, cx: &mut Ctx) {
+        self.logs.flush(&mut cx.jobs, cx.now.instant);
     }
 
     fn on_reopen(&mut self, cx: &mut Ctx) {
-        self.logs.reopen(cx.now.instant);
+        self.logs.reopen(&mut cx.jobs, cx.now.instant);
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, _token: u64) {
-        self.logs.flush(cx.now.instant);
+        self.logs.flush(&mut cx.jobs, cx.now.instant);
     }
 }
 

@@ -1,32 +1,25 @@
-//! `access_log`: where lines go. They are gathered and written once a second, so that the loop does not
-//! write for each request, and no timer runs while nobody asks for anything.
+//! `access_log`: where lines go. They are gathered and given to the writer once a second, and no timer runs while nobody
+//! asks for anything.
 //!
-//! A disk that is full and a reader that does not read cost lines, never time.
+//! A disk that is full or slow, and a reader that does not read, cost lines, never time.
 
+mod file;
 mod format;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope, value};
-use crate::engine::files::log_file::{self, StandardStream};
+use crate::engine::Jobs;
 
+use file::AccessLogFile;
 pub use format::LogFormat;
 
 /// The time after which lines are written.
 pub const DELAY: Duration = Duration::from_secs(1);
-
-/// Bytes that wait at most; then they are written at once.
-const MAX_WAITING: usize = 64 * 1024;
-
-/// An error of a log is reported once in this time.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// All log files, each once, however many locations write to it.
 #[derive(Debug, Default)]
@@ -41,18 +34,6 @@ pub struct LogId(usize);
 pub struct AccessLog {
     pub log: LogId,
     pub format: LogFormat,
-}
-
-#[derive(Debug)]
-struct AccessLogFile {
-    path: PathBuf,
-    /// The first directive that names it.
-    origin: Place,
-    /// None until it is opened.
-    file: Option<File>,
-    waiting: Vec<u8>,
-    lost: u64,
-    complained_at: Option<Instant>,
 }
 
 impl Logs {
@@ -74,22 +55,11 @@ impl Logs {
     }
 
     fn id(&mut self, path: &Path, node: &Node) -> LogId {
-        let known = self.find(path);
-        known.unwrap_or_else(|| {
-            let (path, origin) = (path.to_owned(), Place::of(node));
-            LogId(self.0.insert(AccessLogFile {
-                path,
-                origin,
-                file: None,
-                waiting: Vec::new(),
-                lost: 0,
-                complained_at: None,
-            }))
-        })
+        self.find(path).unwrap_or_else(|| LogId(self.0.insert(AccessLogFile::new(path, Place::of(node)))))
     }
 
     fn find(&self, path: &Path) -> Option<LogId> {
-        self.0.iter().find(|(_, log)| log.path == path).map(|(position, _)| LogId(position))
+        self.0.iter().find(|(_, log)| &*log.path == path).map(|(position, _)| LogId(position))
     }
 
     /// Takes the logs of another configuration, which are open; a file that is there already is kept. `accesses` are
@@ -106,14 +76,12 @@ impl Logs {
     }
 
     /// Closes the logs that no location uses any more.
-    pub fn close_others(&mut self, used: &HashSet<LogId>, now: Instant) {
-        self.0.retain(|position, log| {
-            let is_used = used.contains(&LogId(position));
-            if !is_used {
-                log.flush(now);
-            }
-            is_used
-        });
+    pub fn close_others(&mut self, used: &HashSet<LogId>, jobs: &mut Jobs, now: Instant) {
+        let is_unused = |position: &usize| !used.contains(&LogId(*position));
+        let unused: Vec<_> = self.0.iter().map(|(position, _)| position).filter(is_unused).collect();
+        for log in unused.into_iter().filter_map(|position| self.0.try_remove(position)) {
+            log.close(jobs, now);
+        }
     }
 
     /// Opens all logs.
@@ -125,122 +93,37 @@ impl Logs {
     pub fn open_beside(&mut self, running: &Self) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
         for (_, log) in self.0.iter_mut().filter(|(_, log)| running.find(&log.path).is_none()) {
-            let explain = |error: io::Error| {
+            let opened = log.open().map_err(|error| {
                 let why = format!("access log {}: {error}", log.path.display());
                 conf::Error::in_place(log.origin.clone(), why)
-            };
-            log.file = faults.keep(open(&log.path).map_err(explain));
+            });
+            faults.keep(opened);
         }
         faults.into_result(())
     }
 
     /// The files, and where the configuration names them.
     pub fn files(&self) -> impl Iterator<Item = (&Path, &Place)> {
-        self.0.iter().map(|(_, log)| (log.path.as_path(), &log.origin))
+        self.0.iter().map(|(_, log)| (&*log.path, &log.origin))
     }
 
     /// Adds a line. Returns whether it is the first of all that wait.
-    pub fn add(&mut self, id: LogId, line: &str, now: Instant) -> bool {
-        let none_waited = self.0.iter().all(|(_, log)| log.waiting.is_empty());
-        if let Some(log) = self.0.get_mut(id.0) {
-            log.waiting.extend_from_slice(line.as_bytes());
-            if log.waiting.len() >= MAX_WAITING {
-                log.flush(now);
-            }
-        }
-        none_waited
+    pub fn add(&mut self, id: LogId, line: &str, jobs: &mut Jobs, now: Instant) -> bool {
+        let waited = self.0.iter().any(|(_, log)| log.has_waiting());
+        let Some(log) = self.0.get_mut(id.0) else { return false };
+        log.add(line, jobs, now);
+        !waited && log.has_waiting()
     }
 
-    /// Writes what waits, and opens each file again under its path.
-    pub fn reopen(&mut self, now: Instant) {
-        // A standard stream may be open to another user, who may not open it again.
-        let is_file = |log: &AccessLogFile| StandardStream::of_log(&log.path).is_none();
-        for (_, log) in self.0.iter_mut().filter(|(_, log)| is_file(log)) {
-            log.flush(now);
-            match open(&log.path) {
-                Ok(file) => log.file = Some(file),
-                Err(error) => {
-                    log::error!("access log {} cannot be opened again: {error}", log.path.display());
-                }
-            }
-        }
+    /// Has the writer write what waits, and open each file again under its path.
+    pub fn reopen(&mut self, jobs: &mut Jobs, now: Instant) {
+        self.0.iter_mut().for_each(|(_, log)| log.reopen(jobs, now));
     }
 
-    /// Writes what waits.
-    pub fn flush(&mut self, now: Instant) {
-        for (_, log) in &mut self.0 {
-            log.follow_path();
-            log.flush(now);
-        }
+    /// Has the writer write what waits.
+    pub fn flush(&mut self, jobs: &mut Jobs, now: Instant) {
+        self.0.iter_mut().for_each(|(_, log)| log.flush(jobs, now));
     }
-}
-
-impl AccessLogFile {
-    /// Begins the file anew if it has been moved or removed, as those who rotate logs do.
-    fn follow_path(&mut self) {
-        let is_other =
-            |there: &Metadata, ours: &Metadata| (there.dev(), there.ino()) != (ours.dev(), ours.ino());
-        let Some(Ok(ours)) = self.file.as_ref().map(File::metadata) else { return };
-        if self.waiting.is_empty() || !ours.is_file() {
-            return;
-        }
-        let moved = match std::fs::metadata(&self.path) {
-            Ok(there) => is_other(&there, &ours),
-            Err(error) => error.kind() == ErrorKind::NotFound,
-        };
-        if moved && let Ok(file) = open(&self.path) {
-            self.file = Some(file);
-        }
-    }
-
-    fn flush(&mut self, now: Instant) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        let written = self.file.as_mut().map(|file| write_all(file, &self.waiting));
-        if let Some(Err((written, error))) = written {
-            let rest = self.waiting.get(written..).unwrap_or_default();
-            self.lost += rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
-            if self.complained_at.is_none_or(|then| now.saturating_duration_since(then) >= COMPLAIN_EVERY) {
-                log::error!("access log {}: {error}; {} lines lost", self.path.display(), self.lost);
-                (self.complained_at, self.lost) = (Some(now), 0);
-            }
-        }
-        self.waiting.clear();
-        self.waiting.shrink_to(MAX_WAITING);
-    }
-}
-
-impl Drop for Logs {
-    fn drop(&mut self) {
-        for (_, log) in &mut self.0 {
-            // Nobody is left to report an error to.
-            let _ = log.file.as_mut().map(|file| file.write_all(&log.waiting));
-        }
-    }
-}
-
-/// Opens a log for appending; warns of a FIFO without a reader.
-fn open(path: &Path) -> io::Result<File> {
-    let opened = log_file::open(path)?;
-    if opened.lacks_reader {
-        log::warn!("access log {}: a FIFO that nobody reads yet", path.display());
-    }
-    Ok(opened.file)
-}
-
-/// Writes as much as goes at once; an error says how much that was.
-fn write_all(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-        match file.write(rest) {
-            Ok(0) => return Err((written, ErrorKind::WriteZero.into())),
-            Ok(count) => written += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err((written, error)),
-        }
-    }
-    Ok(())
 }
 
 /// An `access_log`.
@@ -304,21 +187,5 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_log_that_cannot_be_written_loses_lines_and_says_so_once() {
-        let now = Instant::now();
-        let mut logs = Logs::default();
-        let tree = conf::Tree::from_text("f", "").unwrap();
-        logs.id(Path::new("/dev/full"), tree.root());
-        logs.open().unwrap();
-        assert!(logs.add(LogId(0), "a\n", now));
-        assert!(!logs.add(LogId(0), "b\n", now));
-        logs.flush(now);
-        assert_eq!((logs.0[0].complained_at, logs.0[0].lost), (Some(now), 0));
-        logs.add(LogId(0), "c\n", now);
-        logs.flush(now);
-        assert_eq!((logs.0[0].lost, logs.0[0].waiting.len()), (1, 0));
     }
 }
