@@ -131,6 +131,7 @@ impl Server {
     /// Lets the engine begin to serve. To be called once, before the server is run.
     pub fn start(&mut self) {
         self.engine.start(now());
+        self.workers.add(self.engine.take_jobs());
     }
 
     /// Serves until there is a wish.
