@@ -147,33 +147,37 @@ fn a_file_that_may_not_have_the_cached_group_begins_with_the_next_key_frame() {
 
 #[test]
 fn a_failed_search_for_a_name_is_tried_again_after_a_second() {
-    let server = Server::live(&format!("{ALL} record_max_frames 1;"));
-    let (folder, aside) = (server.folder.join("rec"), server.folder.join("aside"));
-    let mut players = [Client::play(server.rtmp(), "cam")];
-    let mut publisher = Client::publish(server.rtmp(), "cam");
-    relay(&mut publisher, &mut players, &[media::video_header(0), media::video_frame(0, true, 500)]);
-    let mut time = 0;
-    let mut send_key = || {
-        time += 40;
-        relay(&mut publisher, &mut players, &[media::video_frame(time, true, 500)]);
-    };
-    wait("the first file is there", || recording(&server).exists());
     for _ in 0..10 {
+        let server = Server::live(&format!("{ALL} record_max_frames 1;"));
+        let (folder, aside) = (server.folder.join("rec"), server.folder.join("aside"));
+        let mut players = [Client::play(server.rtmp(), "cam")];
+        let mut publisher = Client::publish(server.rtmp(), "cam");
+        relay(&mut publisher, &mut players, &[media::video_header(0), media::video_frame(0, true, 500)]);
+        server.wait_log("is recorded to");
+        let mut time = 0;
+        let mut send_key = || {
+            time += 40;
+            relay(&mut publisher, &mut players, &[media::video_frame(time, true, 500)]);
+        };
         fs::rename(&folder, &aside).unwrap();
         fs::write(&folder, "").unwrap();
         let begun = Instant::now();
         send_key();
+        server.wait_log("recording fails");
         fs::remove_file(&folder).unwrap();
         fs::rename(&aside, &folder).unwrap();
-        let files = server.folder.list("rec").len();
         (0..5).for_each(|_| send_key());
+        std::thread::sleep(Duration::from_millis(100));
         let is_in_time = begun.elapsed() < Duration::from_secs(1);
-        let now = server.folder.list("rec").len();
+        let now = server.folder.list("rec");
         std::thread::sleep(Duration::from_millis(1100));
         send_key();
-        wait("it is tried again", || server.folder.list("rec").len() > files);
+        wait("it is tried again", || server.folder.list("rec").len() > 1);
         if is_in_time {
-            assert_eq!(now, files, "the next file was looked for within the second");
+            assert_eq!(now, ["cam.flv"], "the next file was looked for within the second");
+            publisher.finish();
+            let recorded = packets(&read(&recording(&server)));
+            assert_eq!(recorded.len(), 1 + 7, "what the next file could not take is in this one");
             return;
         }
     }

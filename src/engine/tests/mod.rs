@@ -22,6 +22,7 @@ mod recording;
 mod reload;
 mod sessions;
 mod shared_object;
+mod slow_disk;
 mod unsolicited;
 
 use std::any::Any;

@@ -66,7 +66,11 @@ fn finished_recordings_are_announced_to_every_module_after_the_hook() {
         publisher.frame(&mut world, Kind::Audio, time, AUDIO);
     }
     assert!(heard.borrow().is_empty());
+    world.has_fast_disk = false;
     publisher.command(&mut world, &["deleteStream".into(), 3.0.into(), Value::Null, 1.0.into()]);
+    assert!(heard.borrow().is_empty(), "the files are not closed yet");
+    world.do_jobs();
+    world.end_turn();
 
     let heard = heard.borrow();
     let told: Vec<_> =

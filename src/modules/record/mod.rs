@@ -2,74 +2,79 @@
 //! `recorder` blocks.
 //!
 //! Recorders are no sinks: they tell publishers how they fare, need the time of day for names, and write
-//! what they have gathered when a publisher pauses.
+//! what they have gathered when a publisher pauses. Everything that touches a file is a job of the writer: see `disk`.
 
+mod deletions;
 mod directives;
+mod disk;
 mod file;
 mod interval;
+mod output;
 mod probe;
 mod recorder;
 mod retention;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod wait;
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Application, ByApp, Config, Ctx, Level, Module, Notice, Probe, StreamId, TimerId,
+    AppId, Application, ByApp, Config, Ctx, Failed, Handle, JobResult, Level, Module, Notice, Now, Probe,
+    Recording, Stream, StreamId, TimerId, quantities,
 };
 use crate::media::Frame;
+use deletions::Deletions;
 use directives::DIRECTIVES;
-use file::script::Script;
-use recorder::{RecordEvent, Recorder, RecorderAt, SharedState};
-use retention::{InUse, PAUSE_AFTER_DELETION, Retention, Step};
+use disk::jobs::{DiskJobs, NAME, NO_STREAM};
+use disk::{Disk, Outcome, Report};
+use file::Finished;
+use recorder::{Closing, RecordEvent, Recorder, RecorderAt, SharedState};
+use retention::RetentionStatus;
 use settings::Settings;
 
-/// The module's name, and that of its timers.
-const NAME: &str = "record";
-/// The token of the timer for the searches; those of streams are greater.
-const SEARCHES: u64 = 0;
-/// The tokens of the timers for the check of the disk, and for the next step of a deletion there.
-const DISK_CHECK: u64 = u64::MAX;
-const DELETIONS: u64 = u64::MAX - 1;
-/// A timer set for this time from now expires in the next turn.
-const NEXT_TURN: Duration = Duration::from_nanos(1);
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Record {
     /// The recorders of each application.
-    apps: ByApp<Vec<Settings>>,
+    apps: ByApp<Vec<Rc<Settings>>>,
     /// The recorders of each live stream.
     streams: HashMap<StreamId, Recorders>,
-    /// The streams by the tokens of their timers.
+    /// The streams by the tokens of their timers and jobs.
     tokens: HashMap<u64, StreamId>,
+    /// The recorders of ended streams that still search for the file of their last frames, by token.
+    ended: HashMap<u64, Recorders>,
     last_token: u64,
-    /// The streams with recorders that search for a file, in the order in which they are next. Invariant: there is one
-    /// timer for all, as long as there is a stream here.
-    searches: VecDeque<StreamId>,
     shared: SharedState,
-    retention: Retention,
-    /// The timer for the next check of the disk, and when it expires.
-    disk_check: Option<(Instant, TimerId)>,
-    /// There is a timer for the deletions.
-    is_deleting: bool,
+    /// What the jobs work on.
+    disk: Handle<Disk>,
+    deletions: Deletions,
 }
 
-/// The recorders of a stream, in the order of their settings.
+/// The recorders of a stream with their settings, which stay as they were when it began.
 #[derive(Debug)]
 struct Recorders {
-    all: Vec<Recorder>,
+    all: Vec<(Rc<Settings>, Recorder)>,
     token: u64,
     /// The timer that lets them write, and when it expires.
     timer: Option<(Instant, TimerId)>,
-    /// The stream is among the searches.
-    is_queued: bool,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            apps: ByApp::default(),
+            streams: HashMap::new(),
+            tokens: HashMap::new(),
+            ended: HashMap::new(),
+            last_token: NO_STREAM,
+            shared: SharedState::default(),
+            disk: Handle::new(Disk::default()),
+            deletions: Deletions::default(),
+        }
+    }
 }
 
 impl Module for Record {
@@ -89,22 +94,26 @@ impl Module for Record {
     }
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
-        let mut faults = conf::Faults::default();
+        let (mut faults, mut disk) = (conf::Faults::default(), Disk::default());
         for application in &config.applications {
             let recorders = read_recorders(application, &mut faults);
             for (folder, rule) in
                 recorders.iter().filter_map(|settings| settings.retention(&application.name))
             {
-                self.retention.add(folder, rule);
+                disk.retention.add(folder, rule);
             }
-            self.apps.insert(application.id, recorders);
+            self.apps.insert(application.id, recorders.into_iter().map(Rc::new).collect());
         }
+        self.disk.put(disk);
         faults.into_result(())
     }
 
-    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps.adopt(next.apps);
+        if let Some(disk) = next.disk.take() {
+            self.deletions.adopt(cx, &self.disk, disk.retention);
+        }
     }
 
     fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
@@ -116,8 +125,13 @@ impl Module for Record {
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
-        self.retention.start(cx.now).iter().for_each(|warning| log::warn!("{warning}"));
-        self.check_disk(cx);
+        // No job is on its way yet.
+        let start = |disk: &mut Disk| {
+            disk.retention.start(cx.now).iter().for_each(|warning| log::warn!("{warning}"));
+            Ok(!disk.retention.is_empty())
+        };
+        let deletes = self.disk.with(start).unwrap_or_default();
+        self.deletions.start(cx, &self.disk, deletes);
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -125,9 +139,10 @@ impl Module for Record {
         let Some(settings) = self.apps.get(stream.app).filter(|recorders| !recorders.is_empty()) else {
             return;
         };
-        let all = settings.iter().map(|settings| Recorder::new(settings, stream)).collect();
+        let recorder = |settings: &Rc<Settings>| (Rc::clone(settings), Recorder::new(settings, stream));
+        let all = settings.iter().map(recorder).collect();
         self.last_token += 1;
-        let recorders = Recorders { all, token: self.last_token, timer: None, is_queued: false };
+        let recorders = Recorders { all, token: self.last_token, timer: None };
         self.tokens.insert(recorders.token, id);
         if let Some(lost) = self.streams.insert(id, recorders) {
             self.abandon(cx, lost);
@@ -138,54 +153,72 @@ impl Module for Record {
         if self.streams.is_empty() {
             return;
         }
-        self.for_each(cx, id, |recorder| recorder.frame(frame));
+        self.for_each(cx, id, |recorder, stream| recorder.frame(stream, frame));
         self.set_timer(cx, id);
-        self.queue_search(cx, id);
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        self.for_each(cx, id, |recorder| {
-            recorder.end();
+        self.for_each(cx, id, |recorder, stream| {
+            recorder.end(stream);
         });
-        self.remove(cx, id);
+        let Some(recorders) = self.streams.remove(&id) else { return };
+        if recorders.all.iter().any(|(_, recorder)| recorder.is_searching()) {
+            self.forget_stream(cx, &recorders);
+            self.ended.insert(recorders.token, recorders);
+        } else {
+            self.abandon(cx, recorders);
+        }
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
         match token {
-            SEARCHES => return self.step_search(cx),
-            DELETIONS => return self.step_deletion(cx),
-            DISK_CHECK => {
-                self.disk_check = None;
-                return self.check_disk(cx);
+            deletions::CHECK => return self.deletions.expire_check(cx, &self.disk),
+            deletions::STEP => {
+                let awaited = |cx: &Ctx| awaited(&self.streams, cx);
+                return self.deletions.expire_pause(cx, &self.disk, awaited);
             }
             _ => {}
         }
         let Some(&id) = self.tokens.get(&token) else { return };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
         recorders.timer = None;
-        self.for_each(cx, id, |recorder| {
-            recorder.flush();
-        });
+        self.for_each(cx, id, |recorder, _| recorder.flush());
         self.set_timer(cx, id);
+    }
+
+    fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let result = match result.take::<Report>() {
+            Ok(report) => return self.handle_report(cx, token, report),
+            Err(result) => result,
+        };
+        match (result.take::<RetentionStatus>(), token) {
+            (Ok(status), _) => {
+                let awaited = |cx: &Ctx| awaited(&self.streams, cx);
+                self.deletions.report(cx, &self.disk, status, awaited);
+            }
+            (Err(_), NO_STREAM) => self.deletions.recover(),
+            (Err(result), _) => {
+                if let Ok(Failed(error)) = result.take::<Failed>() {
+                    self.for_all_of(cx, token, |recorder| recorder.recover(&error));
+                }
+            }
+        }
     }
 }
 
 impl Record {
-    /// Lets each recorder of a stream act, and sends its publisher the events. The recorders of a stream that is gone,
-    /// as when its end has panicked, are removed, or their timers would be set for ever.
-    fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>)) {
-        let Some(stream) = cx.streams.get(id) else { return self.remove(cx, id) };
+    /// Lets each recorder of a live stream act. The recorders of a stream that is gone, as when its end has panicked,
+    /// are removed, or their timers would be set for ever.
+    fn for_each(&mut self, cx: &mut Ctx, id: StreamId, mut act: impl FnMut(&mut RecorderAt<'_>, &Stream)) {
+        let Some(stream) = cx.streams.get(id) else {
+            if let Some(recorders) = self.streams.remove(&id) {
+                self.abandon(cx, recorders);
+            }
+            return;
+        };
         let Some(recorders) = self.streams.get_mut(&id) else { return };
-        let all = self.apps.get(stream.app).map(Vec::as_slice).unwrap_or_default();
-        let mut told = Vec::new();
-        for (recorder, settings) in recorders.all.iter_mut().zip(all) {
-            let shared = &mut self.shared;
-            let mut recorder =
-                RecorderAt { recorder, settings, stream, now: cx.now, shared, events: Vec::new() };
-            act(&mut recorder);
-            let events = recorder.events.into_iter().filter(|_| settings.notify);
-            told.extend(events.map(|event| (event, settings)));
-        }
+        let jobs = DiskJobs { disk: &self.disk, jobs: &mut cx.jobs, stream: recorders.token };
+        let told = recorders.act((&mut self.shared, jobs, cx.now), |recorder| act(recorder, stream));
         for (event, settings) in told {
             let status = match event {
                 RecordEvent::Started => (Level::Status, "NetStream.Record.Start"),
@@ -194,44 +227,58 @@ impl Record {
             };
             cx.tell_publisher(id, status, &settings.recorder);
         }
-        if !self.shared.finished.is_empty() {
-            self.announce_finished(cx);
-        }
-        if std::mem::take(&mut self.shared.needs_room) {
-            self.check_disk(cx);
-        }
-        if !self.shared.removed.is_empty() {
-            self.shared.removed.drain(..).for_each(|file| self.retention.release(file));
-            self.set_deletion_timer(cx, NEXT_TURN);
-        }
+        self.settle(cx);
     }
 
-    fn remove(&mut self, cx: &mut Ctx, id: StreamId) {
-        if let Some(recorders) = self.streams.remove(&id) {
-            self.abandon(cx, recorders);
+    /// The same for recorders by their token, whether their stream is live or has ended.
+    fn for_all_of(&mut self, cx: &mut Ctx, token: u64, mut act: impl FnMut(&mut RecorderAt<'_>)) {
+        if let Some(&id) = self.tokens.get(&token) {
+            self.for_each(cx, id, |recorder, _| act(recorder));
+            return self.set_timer(cx, id);
+        }
+        let Some(mut recorders) = self.ended.remove(&token) else { return };
+        let jobs = DiskJobs { disk: &self.disk, jobs: &mut cx.jobs, stream: token };
+        recorders.act((&mut self.shared, jobs, cx.now), act);
+        if recorders.all.iter().any(|(_, recorder)| recorder.is_searching()) {
+            self.ended.insert(token, recorders);
+        }
+        self.settle(cx);
+    }
+
+    /// Does what recorders have left to do.
+    fn settle(&mut self, cx: &mut Ctx) {
+        for file in self.shared.lost.drain(..) {
+            self.deletions.release(cx, &self.disk, file);
+        }
+        if std::mem::take(&mut self.shared.needs_room) {
+            self.deletions.check(cx, &self.disk);
         }
     }
 
     /// Closes the files of recorders whose stream is gone.
     fn abandon(&mut self, cx: &mut Ctx, mut recorders: Recorders) {
+        self.forget_stream(cx, &recorders);
+        let jobs = DiskJobs { disk: &self.disk, jobs: &mut cx.jobs, stream: recorders.token };
+        recorders.act((&mut self.shared, jobs, cx.now), |recorder| {
+            recorder.abandon();
+        });
+        self.settle(cx);
+    }
+
+    fn forget_stream(&mut self, cx: &mut Ctx, recorders: &Recorders) {
         self.tokens.remove(&recorders.token);
         if let Some((_, timer)) = recorders.timer {
             cx.cancel_timer(timer);
         }
-        recorders.all.iter_mut().for_each(|recorder| recorder.abandon(&mut self.shared));
-        self.announce_finished(cx);
-    }
-
-    /// Announces the recordings that are finished.
-    fn announce_finished(&mut self, cx: &mut Ctx) {
-        self.shared.finished.drain(..).for_each(|recording| cx.announce(Notice::Recorded(recording)));
     }
 
     /// Sets the timer by which what a stream's recorders have gathered is written, whatever its publisher
     /// does.
     fn set_timer(&mut self, cx: &mut Ctx, id: StreamId) {
         let Some(recorders) = self.streams.get_mut(&id) else { return };
-        let Some(at) = recorders.all.iter().filter_map(Recorder::flush_at).min() else { return };
+        let Some(at) = recorders.all.iter().filter_map(|(_, recorder)| recorder.flush_at()).min() else {
+            return;
+        };
         if recorders.timer.is_some_and(|(earlier, _)| earlier <= at) {
             return;
         }
@@ -241,76 +288,66 @@ impl Record {
         }
     }
 
-    /// Puts a stream among the searches if one of its recorders searches.
-    fn queue_search(&mut self, cx: &mut Ctx, id: StreamId) {
-        let Some(recorders) = self.streams.get_mut(&id) else { return };
-        if recorders.is_queued || !recorders.all.iter().any(Recorder::is_searching) {
-            return;
+    /// A job for a file is done.
+    fn handle_report(&mut self, cx: &mut Ctx, token: u64, Report { key, outcome }: Report) {
+        if let Outcome::Closed(finished) = outcome {
+            let closing = self.shared.closing.remove(&key);
+            return closing.zip(finished).map_or((), |(closing, finished)| announce(cx, closing, finished));
         }
-        recorders.is_queued = true;
-        if self.searches.is_empty() {
-            cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, SEARCHES);
+        if let Some(closing) = self.shared.closing.get(&key) {
+            return log_late(closing, &outcome);
         }
-        self.searches.push_back(id);
-    }
-
-    /// Takes the next search one step further: one in a turn, so that other streams are served between.
-    fn step_search(&mut self, cx: &mut Ctx) {
-        while let Some(id) = self.searches.pop_front() {
-            let Some(recorders) = self.streams.get_mut(&id) else { continue };
-            recorders.is_queued = false;
-            if !self.searches.is_empty() {
-                cx.set_module_timer(NAME, cx.now.instant + NEXT_TURN, SEARCHES);
+        let mut outcome = Some(outcome);
+        self.for_all_of(cx, token, |recorder| {
+            if let Some(outcome) = outcome.take_if(|_| recorder.recorder.owns(key)) {
+                recorder.report(key, outcome);
             }
-            if !self.shared.allows_step(cx.now.instant) {
-                return self.queue_search(cx, id);
-            }
-            let mut is_stepped = false;
-            self.for_each(cx, id, |recorder| is_stepped = is_stepped || recorder.step());
-            self.set_timer(cx, id);
-            return self.queue_search(cx, id);
-        }
+        });
     }
+}
 
-    /// Begins to delete recordings, where that is due.
-    fn check_disk(&mut self, cx: &mut Ctx) {
-        if self.retention.is_empty() {
-            return;
+impl Recorders {
+    /// Lets each recorder act. Returns the events that the publisher is to be told of, with the recorders' settings.
+    fn act(
+        &mut self,
+        (shared, jobs, now): (&mut SharedState, DiskJobs<'_>, Now),
+        mut act: impl FnMut(&mut RecorderAt<'_>),
+    ) -> Vec<(RecordEvent, Rc<Settings>)> {
+        let DiskJobs { disk, jobs, stream } = jobs;
+        let mut told = Vec::new();
+        for (settings, recorder) in &mut self.all {
+            let disk = DiskJobs { disk, jobs, stream };
+            let mut recorder = RecorderAt { recorder, settings, now, shared, disk, events: Vec::new() };
+            act(&mut recorder);
+            let events = recorder.events.into_iter().filter(|_| settings.notify);
+            told.extend(events.map(|event| (event, Rc::clone(settings))));
         }
-        self.retention.begin_passes(cx.now);
-        self.set_deletion_timer(cx, NEXT_TURN);
-        let Some(next) = self.retention.next_check(cx.now.instant, &self.shared.files) else { return };
-        if self.disk_check.is_some_and(|(earlier, _)| earlier <= next) {
-            return;
-        }
-        let timer = cx.set_module_timer(NAME, next, DISK_CHECK);
-        if let Some((_, later)) = self.disk_check.replace((next, timer)) {
-            cx.cancel_timer(later);
-        }
+        told
     }
+}
 
-    /// Takes the deletions one step further: one in a turn, and none in which a search has had one.
-    fn step_deletion(&mut self, cx: &mut Ctx) {
-        self.is_deleting = false;
-        let mut wait = NEXT_TURN;
-        let Self { retention, shared, streams, apps, .. } = self;
-        if shared.allows_step(cx.now.instant) {
-            let is_awaited = |script: &Script| is_awaited(streams, apps, cx, script);
-            let (now, files) = (cx.now, &shared.files);
-            if retention.step(now, &InUse { files, is_awaited: &is_awaited }) == Step::Deleted {
-                wait = PAUSE_AFTER_DELETION;
-            }
-        }
-        self.set_deletion_timer(cx, wait);
-        if !self.is_deleting {
-            self.check_disk(cx);
-        }
-    }
+/// A recording is finished.
+fn announce(cx: &mut Ctx, closing: Closing, finished: Finished) {
+    let Closing { label, app, stream, recorder } = closing;
+    let Finished { path, length, size } = finished;
+    let (duration, bytes) = (quantities::duration(length), quantities::size(size));
+    log::info!("{label}: the recording {} is finished: {duration}, {bytes}", path.display());
+    cx.announce(Notice::Recorded(Recording { app, stream, recorder, path, length, size }));
+}
 
-    fn set_deletion_timer(&mut self, cx: &mut Ctx, wait: Duration) {
-        if self.retention.is_running() && !std::mem::replace(&mut self.is_deleting, true) {
-            cx.set_module_timer(NAME, cx.now.instant + wait, DELETIONS);
+/// Logs what has become of a file that had ended before this was known.
+fn log_late(closing: &Closing, outcome: &Outcome) {
+    let label = &closing.label;
+    match outcome {
+        Outcome::Begun(path) => log::info!("{label} is recorded to {}", path.display()),
+        Outcome::NotOpened(error) | Outcome::NotWritten(error) => {
+            log::error!("{label}: recording fails: {error}");
         }
+        Outcome::Searching
+        | Outcome::Found(_)
+        | Outcome::Changed(_)
+        | Outcome::Closed(_)
+        | Outcome::HasRoom(_) => {}
     }
 }
 
@@ -332,17 +369,12 @@ fn read_recorders(application: &Application<'_>, faults: &mut conf::Faults) -> V
     recorders
 }
 
-/// True if a stream waits for a picture or a repair, to append to the recording with this head.
-fn is_awaited(
-    streams: &HashMap<StreamId, Recorders>,
-    apps: &ByApp<Vec<Settings>>,
-    cx: &Ctx,
-    script: &Script,
-) -> bool {
-    streams.iter().any(|(id, recorders)| {
-        let Some(stream) = cx.streams.get(*id) else { return false };
-        let all = apps.get(stream.app).map(Vec::as_slice).unwrap_or_default();
-        let mut waiting = recorders.all.iter().zip(all).filter(|(recorder, _)| recorder.waits_to_append());
-        waiting.any(|(_, settings)| script.may_be_of(&settings.identity(&stream.label)))
-    })
+/// The identities of the recordings that streams wait to append to, for a picture or a repair.
+fn awaited(streams: &HashMap<StreamId, Recorders>, cx: &Ctx) -> Vec<String> {
+    let identities = streams.iter().filter_map(|(id, recorders)| {
+        let label = &cx.streams.get(*id)?.label;
+        let waiting = recorders.all.iter().filter(|(_, recorder)| recorder.waits_to_append());
+        Some(waiting.map(|(settings, _)| settings.identity(label)))
+    });
+    identities.flatten().collect()
 }

@@ -9,14 +9,10 @@ use jiff::tz::TimeZone;
 use super::file::names::{MAX_SUFFIX, Names};
 use super::file::script::identity;
 use super::interval::Interval;
-use super::retention::space::Space;
 use super::retention::{Rule, Signature};
 use crate::conf::{Error, Scope, value};
 use crate::media::{Frame, Kind, Role, Slices};
 
-/// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
-/// little that something else gives free.
-const ROOM: u64 = 256 * 1024;
 /// The shortest time that recordings are kept: for less they would be gone as soon as they are finished.
 const SHORTEST_KEPT: Duration = Duration::from_secs(1);
 /// The ends of the names of HLS files, which replace any that is there.
@@ -139,11 +135,6 @@ impl Settings {
     /// The identity of its recordings of a stream, "live/cam".
     pub fn identity(&self, stream: &str) -> String {
         identity(stream, &self.recorder)
-    }
-
-    /// True if the disk has room for more than the beginning of a file, or does not say.
-    pub fn has_room(&self) -> bool {
-        Space::of(&self.folder).is_none_or(|space| space.free >= ROOM)
     }
 
     /// The folder of its files, and how long they are kept there; `None` if for ever.

@@ -6,7 +6,9 @@
 
 use super::contents::{Contents, Entry, Index, MAX_ENTRIES};
 use crate::engine::StreamFacts;
+use crate::media::Kind;
 use crate::media::amf::{Object, Value, amf0};
+use crate::media::flv::{self, FILE_HEADER, TAG_HEADER};
 
 /// Bytes of publisher's properties that are kept.
 const MAX_PROPERTIES: usize = 4096;
@@ -137,6 +139,14 @@ impl Script {
 
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// The file header and the tag, always of the same length, of a file of so many bytes.
+    pub fn head(&self, contents: &Contents, size: u64, stage: FileStage) -> Vec<u8> {
+        let mut head = Vec::with_capacity(FILE_HEADER + TAG_HEADER + self.length + 4);
+        head.extend(flv::file_header(contents.audio.is_some(), contents.video.is_some()));
+        flv::write_tag(&mut head, Kind::Data, 0, &self.payload(contents, size, stage));
+        head
     }
 
     /// The payload, always of the same length, for a file of so many bytes.

@@ -1,15 +1,16 @@
 //! The search for a file to append to, in short steps: name by name, and through what a crash has left of a
-//! file. Nothing is changed in a file before its identity and the end of its last whole tag are known.
+//! file. Nothing is changed in a file; a torn end is cut off when the first frames are written behind it.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::examination::{Examination, Found, Refusal};
 use super::names::Names;
 use super::open::{FileId, OpenFiles, Opened, id_of, lock_file};
-use crate::engine::files::{open, with_path};
+use crate::engine::files::open;
 use crate::modules::record::settings::Settings;
 
 /// Names tried in a step. Each may cost the reading of a head, 0.1 ms or with many properties 0.5 ms.
@@ -45,6 +46,16 @@ struct Examined {
     examination: Examination,
 }
 
+impl Examined {
+    fn open(self, found: Found) -> Opened {
+        let tail = match found {
+            Found::Nothing => None,
+            Found::Recording(tail) => Some(tail),
+        };
+        Opened { file: self.file, path: self.path, tail, id: self.id }
+    }
+}
+
 impl Search {
     /// A search for a stream's recording among these names.
     pub fn new(names: Names, settings: &Settings, stream: String, level: log::Level) -> Self {
@@ -61,8 +72,9 @@ impl Search {
         }
     }
 
-    pub fn names(&self) -> &Names {
-        &self.names
+    /// The stream, as log lines name it.
+    pub fn stream(&self) -> &str {
+        &self.stream
     }
 
     /// Goes one step further. Returns the file once there is one: one to append to, or the first free name.
@@ -130,28 +142,15 @@ impl Search {
                 }
                 self.candidate = Some(candidate);
             }
-            Ok(Some(Ok(found))) => return self.open(candidate, found, files).map(Some),
+            Ok(Some(Ok(_))) if is_removed(&candidate.file) => {
+                self.refuse(&candidate, &"it has been removed", files);
+                return files.create(&self.names, self.lock).map(Some);
+            }
+            Ok(Some(Ok(found))) => return Ok(Some(candidate.open(found))),
             Ok(Some(Err(why))) => self.refuse(&candidate, &why, files),
             Err(error) => self.refuse(&candidate, &error, files),
         }
         Ok(None)
-    }
-
-    /// Cuts a torn end off.
-    fn open(&self, candidate: Examined, found: Found, files: &mut OpenFiles) -> io::Result<Opened> {
-        let Examined { file, path, id, .. } = candidate;
-        let (size, tail) = match found {
-            Found::Nothing => (0, None),
-            Found::Recording(tail) => (tail.size, Some(tail)),
-        };
-        if let Some(torn) = tail.as_ref().map(|tail| tail.torn).filter(|torn| *torn > 0) {
-            log::warn!("{}: {}: a torn end of {torn} bytes is cut off", self.stream, path.display());
-        }
-        if let Err(error) = file.set_len(size) {
-            files.close(id);
-            return Err(with_path(&path, &error));
-        }
-        Ok(Opened { file, path, tail, id })
     }
 
     fn refuse(&self, candidate: &Examined, why: &dyn Display, files: &mut OpenFiles) {
@@ -162,4 +161,8 @@ impl Search {
     fn log_refusal(&self, path: &Path, why: &dyn Display) {
         log::log!(self.level, "{}: {} is not appended to: {why}", self.stream, path.display());
     }
+}
+
+fn is_removed(file: &File) -> bool {
+    file.metadata().is_ok_and(|file| file.nlink() == 0)
 }

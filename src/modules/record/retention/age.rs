@@ -14,6 +14,8 @@ const STEP: Duration = Duration::from_secs(60);
 const MAX_STEPS: usize = 16;
 /// The beginning of 2024, before which there was no such server: an earlier time is that of a clock that is not set.
 const FIRST_DATE: Duration = Duration::from_secs(1_704_067_200);
+/// A file that is younger than `now` by no more than this has been written since: a job may wait for so long.
+const LATE: Duration = Duration::from_secs(60);
 
 /// The wall clock, as far as it has been looked at.
 #[derive(Debug, Default)]
@@ -55,7 +57,11 @@ impl Clock {
             let age = step.before.duration_since(modified).ok()?;
             Some(age + now.instant.saturating_duration_since(step.noticed.instant))
         });
-        let by_clock = now.wall.duration_since(modified).ok().filter(|_| knows(now.wall));
+        let by_clock = match now.wall.duration_since(modified) {
+            Ok(age) => Some(age),
+            Err(error) => (error.duration() <= LATE).then_some(Duration::ZERO),
+        };
+        let by_clock = by_clock.filter(|_| knows(now.wall));
         by_steps.chain(by_clock).min()
     }
 }

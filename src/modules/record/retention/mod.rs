@@ -2,7 +2,8 @@
 //!
 //! Each folder is gone through for all the recorders that have their files in it, so the oldest of all goes first.
 //! Deleted is what a recorder has finished, by its name and by its head; never what is being written or locked, or is
-//! about to be appended to, and nothing else. A pass is made in short steps, one a turn.
+//! about to be appended to, and nothing else. A pass is made in short steps, each a job, so that what is recorded
+//! meanwhile is written between them.
 
 mod age;
 mod pass;
@@ -43,13 +44,11 @@ const PAUSE: Duration = Duration::from_millis(4);
 const FRESH: Duration = Duration::from_secs(10);
 /// Candidates that are passed over in a step, because they need not go any more.
 const PASSED_OVER_A_STEP: usize = 64;
-/// The pause after each deletion, and after each piece of one: where a journal is full, deleting waits.
-pub const PAUSE_AFTER_DELETION: Duration = Duration::from_millis(10);
 /// The time after which it is logged again that something cannot be deleted, or that nothing is left to delete.
 const REPEAT: Duration = Duration::from_secs(60);
 
 /// The recordings that a recorder keeps.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Rule {
     /// Recognizes its files.
     pub signature: Signature,
@@ -120,6 +119,17 @@ pub enum Step {
     Deleted,
 }
 
+/// What the loop has to know of the deletions.
+#[derive(Debug, Clone, Copy)]
+pub struct RetentionStatus {
+    /// There are steps to do.
+    pub is_running: bool,
+    /// The last step has deleted something.
+    pub has_deleted: bool,
+    /// When the disk is to be checked again.
+    pub next_check: Option<Instant>,
+}
+
 /// A recording that has no name any more.
 #[derive(Debug)]
 struct Deleted {
@@ -159,21 +169,31 @@ impl Retention {
         });
     }
 
-    /// True if nothing is ever deleted.
+    /// True if no recorder deletes anything.
     pub fn is_empty(&self) -> bool {
         self.folders.is_empty()
     }
 
     /// The server starts: everything is due. Returns warnings of settings that cannot be kept.
     pub fn start(&mut self, now: Now) -> Vec<String> {
-        self.folders
-            .iter_mut()
-            .for_each(|folder| folder.due = folder.deletes_by_age().then_some(now.instant));
-        self.folders
-            .iter()
-            .flat_map(|folder| [folder.unmeetable_warning(), folder.endless_warning()])
-            .flatten()
-            .collect()
+        self.folders.iter_mut().flat_map(|folder| folder.start(now)).collect()
+    }
+
+    /// Takes the rules of a new configuration, which act at once. Returns warnings of settings that cannot be kept.
+    pub fn adopt(&mut self, next: Self, now: Now) -> Vec<String> {
+        let mut before = std::mem::replace(&mut self.folders, next.folders);
+        let mut warnings = Vec::new();
+        for folder in &mut self.folders {
+            match before.iter().position(|old| old.path == folder.path).map(|place| before.swap_remove(place))
+            {
+                Some(old) if old.rules == folder.rules => *folder = old,
+                old => {
+                    warnings.extend(folder.start(now));
+                    folder.pass = old.and_then(|old| old.pass);
+                }
+            }
+        }
+        warnings
     }
 
     /// Begins the passes that are due: for the age of files, or because the disk has too little room.
@@ -182,8 +202,14 @@ impl Retention {
         self.folders.iter_mut().for_each(|folder| folder.begin_pass(now.instant));
     }
 
+    /// What there is to do, while these files are written.
+    pub fn status(&self, now: Now, files: &OpenFiles) -> RetentionStatus {
+        let next_check = self.next_check(now.instant, files);
+        RetentionStatus { is_running: self.is_running(), has_deleted: false, next_check }
+    }
+
     /// When [`begin_passes`](Self::begin_passes) is to be called again. The end of a pass may change that.
-    pub fn next_check(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
+    fn next_check(&self, now: Instant, files: &OpenFiles) -> Option<Instant> {
         let by_room = self.folders.iter().any(RecordingFolder::needs_room) && !files.is_empty();
         let by_room = by_room.then(|| now + LOOK_EVERY);
         self.folders.iter().filter_map(RecordingFolder::next_pass).chain(by_room).min()
@@ -216,6 +242,12 @@ impl Retention {
 }
 
 impl RecordingFolder {
+    /// Everything is due. Returns warnings of settings that cannot be kept.
+    fn start(&mut self, now: Now) -> Vec<String> {
+        self.due = self.deletes_by_age().then_some(now.instant);
+        [self.unmeetable_warning(), self.endless_warning()].into_iter().flatten().collect()
+    }
+
     fn deletes_by_age(&self) -> bool {
         self.rules.iter().any(|rule| rule.keep.is_some())
     }

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 
+/// Bytes that must be free before a file is begun on a disk that was full: or there would be a file for each
+/// little that something else gives free.
+const ROOM: u64 = 256 * 1024;
+
 /// The space of a file system, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
@@ -18,6 +22,11 @@ impl Space {
         let here = |path: &Path| if path.as_os_str().is_empty() { statvfs(".") } else { statvfs(path) };
         let disk = folder.ancestors().find_map(|path| here(path).ok())?;
         Some(Self { free: bytes(&disk, Statvfs::blocks_available), total: bytes(&disk, Statvfs::blocks) })
+    }
+
+    /// True if the disk of a folder has room for more than the beginning of a file, or does not say.
+    pub fn has_room(folder: &Path) -> bool {
+        Self::of(folder).is_none_or(|space| space.free >= ROOM)
     }
 }
 

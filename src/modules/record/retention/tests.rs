@@ -291,6 +291,30 @@ fn a_recording_that_may_never_end_is_warned_of_at_the_start() {
 }
 
 #[test]
+fn new_settings_act_at_once_and_only_on_what_they_name() {
+    let (recordings, other) = (Recordings::new(), Recordings::new());
+    for days in [2, 5] {
+        recordings.record(&format!("cam.{days}.flv"), "live/cam", days);
+        other.record(&format!("cam.{days}.flv"), "live/cam", days);
+    }
+    let mut retention = recordings.retention(vec![rule("", Some(7), 0)]);
+    retention.add(&other.0, rule("", Some(3), 0));
+    retention.start(now());
+    run(&mut retention, &OpenFiles::default(), "", now());
+    assert_eq!((recordings.names().len(), other.names().len()), (2, 1));
+    let mut next = Retention::default();
+    next.add(&recordings.0, Rule { ends: false, ..rule("", Some(3), 0) });
+    assert_eq!(retention.adopt(next, now()).len(), 1, "of recordings that may never end");
+    other.record("cam.5.flv", "live/cam", 5);
+    run(&mut retention, &OpenFiles::default(), "", now());
+    assert_eq!((recordings.names(), other.names().len()), (vec!["cam.2.flv".to_owned()], 2));
+    // The same again is nothing new.
+    let mut next = Retention::default();
+    next.add(&recordings.0, Rule { ends: false, ..rule("", Some(3), 0) });
+    assert!(retention.adopt(next, now()).is_empty());
+}
+
+#[test]
 fn a_file_that_takes_the_place_of_the_one_that_was_looked_at_stays() {
     let recordings = Recordings::new();
     recordings.record("cam.flv", "live/cam", 8);

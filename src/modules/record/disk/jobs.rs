@@ -1,0 +1,111 @@
+//! The jobs of the recordings: the loop adds them, and the writer does them with the [`Disk`].
+
+use std::path::PathBuf;
+
+use super::{Disk, FileKey, Outcome, Report, Source};
+use crate::engine::{Handle, JobOwner, Jobs, Now};
+use crate::modules::record::file::piece::{Ending, Piece};
+use crate::modules::record::file::search::Search;
+use crate::modules::record::retention::space::Space;
+use crate::modules::record::retention::{Retention, RetentionStatus};
+
+/// The module's name, and that of the owner of its jobs and timers.
+pub const NAME: &str = "record";
+/// The owner's token of jobs that are of no stream.
+pub const NO_STREAM: u64 = 0;
+
+/// Adds the jobs of the recordings of a stream.
+#[derive(Debug)]
+pub struct DiskJobs<'a> {
+    pub disk: &'a Handle<Disk>,
+    pub jobs: &'a mut Jobs,
+    /// The owner's token.
+    pub stream: u64,
+}
+
+impl DiskJobs<'_> {
+    /// True if so many bytes may be given away.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.jobs.has_room(bytes)
+    }
+
+    pub fn begin_search(&mut self, key: FileKey, search: Search) {
+        self.add(key, 0, move |disk| Some(disk.begin_search(key, search)));
+    }
+
+    pub fn search(&mut self, key: FileKey) {
+        self.add(key, 0, move |disk| disk.search(key));
+    }
+
+    pub fn abandon_search(&mut self, key: FileKey, why: &'static str) {
+        self.add(key, 0, move |disk| {
+            disk.abandon_search(key, why);
+            None
+        });
+    }
+
+    pub fn begin(&mut self, key: FileKey, source: Source, piece: Piece) {
+        self.add(key, piece.bytes(), move |disk| disk.begin(key, source, &piece));
+    }
+
+    pub fn write(&mut self, key: FileKey, piece: Piece) {
+        self.add(key, piece.bytes(), move |disk| disk.write(key, &piece));
+    }
+
+    pub fn close(&mut self, key: FileKey, ending: Ending, level: log::Level) {
+        self.add(key, ending.piece.bytes(), move |disk| Some(disk.close(key, ending, level)));
+    }
+
+    /// Asks whether the disk of a folder has room for the beginning of a file.
+    pub fn ask_for_room(&mut self, key: FileKey, folder: PathBuf) {
+        self.add(key, 0, move |_| Some(Outcome::HasRoom(Space::has_room(&folder))));
+    }
+
+    /// Lets go of a file that another program has removed or truncated.
+    pub fn release(&mut self, key: FileKey, now: Now) {
+        self.add_retention(move |disk| {
+            disk.release(key);
+            disk.check_retention(now)
+        });
+    }
+
+    /// Begins to delete recordings, where that is due.
+    pub fn check_retention(&mut self, now: Now) {
+        self.add_retention(move |disk| disk.check_retention(now));
+    }
+
+    /// Takes the deletions one step further. `awaited` are the identities of the recordings that streams wait to append
+    /// to.
+    pub fn step_retention(&mut self, now: Now, awaited: Vec<String>) {
+        self.add_retention(move |disk| disk.step_retention(now, &awaited));
+    }
+
+    /// Takes new settings of the retention.
+    pub fn adopt_retention(&mut self, next: Retention, now: Now) {
+        self.add_retention(move |disk| {
+            disk.retention.adopt(next, now).iter().for_each(|warning| log::warn!("{warning}"));
+            disk.check_retention(now)
+        });
+    }
+
+    /// Adds a job whose outcome goes to a recorder of the stream. All have been asked for room before, or are little.
+    fn add(
+        &mut self,
+        key: FileKey,
+        bytes: usize,
+        work: impl FnOnce(&mut Disk) -> Option<Outcome> + Send + 'static,
+    ) {
+        let disk = self.disk.clone();
+        let owner = JobOwner::Module { name: NAME, token: self.stream };
+        self.jobs.write_always(owner, bytes, move || {
+            let outcome = disk.with(|disk| Ok(work(disk))).ok()??;
+            Some(Report { key, outcome })
+        });
+    }
+
+    fn add_retention(&mut self, work: impl FnOnce(&mut Disk) -> RetentionStatus + Send + 'static) {
+        let disk = self.disk.clone();
+        let owner = JobOwner::Module { name: NAME, token: NO_STREAM };
+        self.jobs.write_always(owner, 0, move || disk.with(|disk| Ok(work(disk))).ok());
+    }
+}

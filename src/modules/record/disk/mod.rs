@@ -1,0 +1,191 @@
+//! The files of all recordings, as the writer's jobs have them. Each method is one job.
+//!
+//! Once the server serves, only jobs look in here: the loop has `DiskJobs`, and gets a [`Report`] of what it has to
+//! know. Jobs are done in the order in which they were added, so each sees what those before it have made.
+
+pub(super) mod jobs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+
+use super::file::examination::Tail;
+use super::file::names::Names;
+use super::file::open::OpenFiles;
+use super::file::piece::{Ending, Piece};
+use super::file::script::Script;
+use super::file::search::Search;
+use super::file::{FileState, Finished, RecordingFile};
+use super::retention::{InUse, Retention, RetentionStatus, Step};
+use crate::engine::Now;
+use crate::engine::files::with_path;
+
+/// The file of one recording, or the search for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct FileKey(pub u64);
+
+#[derive(Debug, Default)]
+pub struct Disk {
+    /// The files that are being written or repaired.
+    pub(super) open: OpenFiles,
+    searches: HashMap<FileKey, Search>,
+    files: HashMap<FileKey, RecordingFile>,
+    pub(super) retention: Retention,
+}
+
+/// The file that a recording begins in.
+#[derive(Debug)]
+pub enum Source {
+    /// A new one.
+    New(NewFile),
+    /// The one that its search has found.
+    Found,
+}
+
+/// What a new file needs.
+#[derive(Debug)]
+pub struct NewFile {
+    pub names: Names,
+    pub lock: bool,
+    /// The stream, as log lines name it.
+    pub stream: String,
+}
+
+/// What has become of a job.
+#[derive(Debug)]
+pub struct Report {
+    pub key: FileKey,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    /// The search has to go on.
+    Searching,
+    /// The search has ended; the recording in the file that it has found, if it is one to append to.
+    Found(Option<Box<Tail>>),
+    /// The file of this path has its first frames.
+    Begun(PathBuf),
+    /// There is no file to record to.
+    NotOpened(io::Error),
+    /// A piece could not be written; no more are.
+    NotWritten(io::Error),
+    /// The file is not as it was left.
+    Changed(FileState),
+    /// The file is closed; none if there is nothing to tell of it.
+    Closed(Option<Finished>),
+    /// Whether the disk has room for the beginning of a file.
+    HasRoom(bool),
+}
+
+impl Disk {
+    /// Begins a search for a file to append to.
+    fn begin_search(&mut self, key: FileKey, search: Search) -> Outcome {
+        self.searches.insert(key, search);
+        self.search(key).unwrap_or(Outcome::Searching)
+    }
+
+    /// Takes a search one step further.
+    fn search(&mut self, key: FileKey) -> Option<Outcome> {
+        let search = self.searches.get_mut(&key)?;
+        let found = search.step(&mut self.open);
+        if let Ok(None) = found {
+            return Some(Outcome::Searching);
+        }
+        let stream = self.searches.remove(&key)?.stream().to_owned();
+        Some(match found.transpose()? {
+            Ok(opened) => {
+                let (file, tail) = RecordingFile::new(opened, stream);
+                self.files.insert(key, file);
+                Outcome::Found(tail)
+            }
+            Err(error) => Outcome::NotOpened(error),
+        })
+    }
+
+    /// Gives a search up, and leaves the file that it is examining, or has found, as it was.
+    fn abandon_search(&mut self, key: FileKey, why: &str) {
+        if let Some(mut search) = self.searches.remove(&key) {
+            search.abandon(&mut self.open, why);
+        } else if self.files.get(&key).is_some_and(RecordingFile::is_empty) {
+            self.discard(key);
+        } else if let Some(file) = self.files.remove(&key) {
+            self.open.close(file.id());
+            log::warn!("{}: {} is not appended to: {why}", file.stream(), file.path().display());
+        }
+    }
+
+    /// Begins a recording with its first frames, so that there is room for more than the name of its file.
+    fn begin(&mut self, key: FileKey, source: Source, piece: &Piece) -> Option<Outcome> {
+        if let Source::New(new) = source {
+            match self.open.create(&new.names, new.lock) {
+                Ok(opened) => self.files.insert(key, RecordingFile::new(opened, new.stream).0),
+                Err(error) => return Some(Outcome::NotOpened(error)),
+            };
+        }
+        let file = self.files.get_mut(&key)?;
+        let error = match file.write(piece) {
+            Ok(None) => return Some(Outcome::Begun(file.path().to_owned())),
+            Ok(Some(_)) => with_path(file.path(), &io::Error::other("another program has truncated it")),
+            Err(error) => error,
+        };
+        self.discard(key);
+        Some(Outcome::NotWritten(error))
+    }
+
+    /// Nothing has been recorded, so no recording is finished, whatever the file had before.
+    fn discard(&mut self, key: FileKey) {
+        if let Some(file) = self.files.remove(&key) {
+            self.open.close(file.id());
+            let stream = file.stream().to_owned();
+            file.discard().unwrap_or_else(|error| log::debug!("{stream}: {error}"));
+        }
+    }
+
+    /// Writes the next piece of a recording.
+    fn write(&mut self, key: FileKey, piece: &Piece) -> Option<Outcome> {
+        match self.files.get_mut(&key)?.write(piece) {
+            Ok(state) => state.map(Outcome::Changed),
+            Err(error) => Some(Outcome::NotWritten(error)),
+        }
+    }
+
+    /// Finishes a recording; an error is logged at `level`.
+    fn close(&mut self, key: FileKey, ending: Ending, level: log::Level) -> Outcome {
+        let Some(file) = self.files.remove(&key) else { return Outcome::Closed(None) };
+        self.open.close(file.id());
+        let stream = file.stream().to_owned();
+        let finished = file.close(ending);
+        Outcome::Closed(finished.unwrap_or_else(|error| {
+            log::log!(level, "{stream}: recording not finished: {error}");
+            None
+        }))
+    }
+
+    /// Lets go of a file that another program has removed or truncated.
+    fn release(&mut self, key: FileKey) {
+        if let Some(file) = self.files.remove(&key) {
+            self.open.close(file.id());
+            self.retention.release(file.into_lost());
+        }
+    }
+    /// Begins to delete recordings, where that is due.
+    fn check_retention(&mut self, now: Now) -> RetentionStatus {
+        self.retention.begin_passes(now);
+        self.retention.status(now, &self.open)
+    }
+
+    /// Takes the deletions one step further, but for recordings with these identities. After the last step it looks
+    /// whether more is due.
+    fn step_retention(&mut self, now: Now, awaited: &[String]) -> RetentionStatus {
+        let is_awaited = |script: &Script| awaited.iter().any(|identity| script.may_be_of(identity));
+        let in_use = InUse { files: &self.open, is_awaited: &is_awaited };
+        let has_deleted = self.retention.step(now, &in_use) == Step::Deleted;
+        if !self.retention.is_running() {
+            self.retention.begin_passes(now);
+        }
+        RetentionStatus { has_deleted, ..self.retention.status(now, &self.open) }
+    }
+}
