@@ -114,7 +114,7 @@ impl Load<'_> {
                     !list.end_list && !list.segments.iter().any(|segment| segment.discontinuity),
                     "{name}"
                 );
-                let fragment = &list.segments.last().unwrap().uri;
+                let fragment = &list.segments[list.segments.len() - 1].uri;
                 assert_eq!(connection.get(&format!("/hls/{fragment}")).status, 200, "{name}");
                 newest = last;
             } else {
@@ -145,7 +145,7 @@ impl Drop for End<'_> {
 }
 
 fn reload(server: &Server, text: &str, count: usize) {
-    server.folder.write("millstream.conf", text.replace("FOLDER", server.folder.to_str().unwrap()));
+    server.folder.write("millstream.conf", text.replace("FOLDER", &server.folder.to_string_lossy()));
     server.signal(Signal::SIGHUP);
     let said = if text.contains("soon") { "is not reloaded; nothing changes" } else { "reloaded " };
     server.wait_lines(said, count);

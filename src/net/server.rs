@@ -131,7 +131,6 @@ impl Server {
     /// Lets the engine begin to serve. To be called once, before the server is run.
     pub fn start(&mut self) {
         self.engine.start(now());
-        self.workers.add(self.engine.take_jobs());
     }
 
     /// Serves until there is a wish.
@@ -141,6 +140,8 @@ impl Server {
             if let Some(wish) = self.wishes.pop_front() {
                 return Ok(wish);
             }
+            // Also those of a start or a reload.
+            self.workers.add(self.engine.take_jobs());
             let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
@@ -191,7 +192,6 @@ impl Server {
         if is_signalled {
             self.handle_signals(now);
         }
-        self.workers.add(self.engine.take_jobs());
         self.shorten_pause();
     }
 
