@@ -46,12 +46,15 @@ fn longest_delay(server: &Server, length: u32) -> Duration {
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let mut longest = Duration::ZERO;
     let start = Instant::now();
-    for packet in media::both(0, length) {
+    for packet in media::video_only(0, length) {
         let due = start + Duration::from_millis(packet.timestamp.into());
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let sent = Instant::now();
         publisher.send(&packet);
-        assert_eq!(player.receive(1), [packet]);
+        // It comes with the first picture.
+        if !packet.is_header() {
+            while player.receive(1) != [packet.clone()] {}
+        }
         longest = longest.max(sent.elapsed());
     }
     longest
@@ -82,7 +85,7 @@ fn what_was_accepted_is_written_before_the_server_ends() {
 
 #[test]
 fn a_server_whose_disk_hangs_ends_after_five_seconds_and_says_what_is_not_written() {
-    let mut server = server("pwrite64", Duration::from_secs(30), RECORD);
+    let mut server = server("pwrite64", Duration::from_secs(10), RECORD);
     let mut publisher = Client::publish(server.rtmp(), "cam");
     publisher.send_all(&media::both(0, 2000));
     server.wait_log("publish live/cam");
@@ -90,10 +93,11 @@ fn a_server_whose_disk_hangs_ends_after_five_seconds_and_says_what_is_not_writte
     let begun = Instant::now();
     server.signal(Signal::SIGTERM);
     server.wait_log("waiting for writes to files: record ");
-    assert!(server.wait_exit(Duration::from_secs(30)).success());
+    server.wait_log("stopped with writes to files that are not done: record ");
     let took = begun.elapsed();
-    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(15), "{took:?}");
-    assert_eq!(server.lines("stopped with writes to files that are not done: record ").len(), 1);
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(9), "{took:?}");
+    // The tracer lets no thread go before its call is over.
+    assert!(server.wait_exit(Duration::from_secs(30)).success());
 }
 
 #[test]
@@ -114,12 +118,14 @@ fn an_output_that_the_disk_is_too_slow_for_drops_frames_and_counts_them() {
     let server = server("pwrite64", Duration::from_secs(3), RECORD);
     let mut publisher = Client::publish(server.rtmp(), "cam");
     let mut player = Client::play(server.rtmp(), "cam");
+    publisher.send(&media::video_header(0));
     let mut number = 0;
     until("frames are dropped", Duration::from_secs(60), || {
         publisher.send(&media::video_frame(number * 40, number % 25 == 0, 400_000));
         player.receive(1);
         number += 1;
-        (!server.lines("the disk is too slow").is_empty()).then_some(())
+        (!server.lines("frames are dropped from the recording: the disk is too slow").is_empty())
+            .then_some(())
     });
     assert!(server.resident() < 200_000, "{} kB", server.resident());
 }
