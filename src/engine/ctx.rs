@@ -53,24 +53,26 @@ pub struct AppFacts {
     /// `live`.
     pub(super) is_live: bool,
     /// The end of its sessions, since a reload.
-    pub(super) end: Option<AppEnd>,
+    pub(super) end: Option<SessionsEnd>,
 }
 
-/// The end of the sessions of an application after a reload.
+/// The end of the sessions of an application or a server after a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct AppEnd {
-    pub reason: AppEndReason,
+pub(super) struct SessionsEnd {
+    pub reason: EndReason,
     /// When the grace is over.
     pub at: Instant,
 }
 
-/// Why the sessions of an application end after a reload.
+/// Why sessions end after a reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AppEndReason {
-    /// The configuration has it no more: all sessions end.
-    Gone,
-    /// `live` is off now: those that publish or play end.
+pub(super) enum EndReason {
+    /// The configuration does not have their application any more.
+    AppGone,
+    /// `live` is off now in their application; only those that publish or play end.
     NotLive,
+    /// The configuration does not have their server any more; only those that are not connected to an application end.
+    ServerGone,
 }
 
 impl AppFacts {
@@ -88,7 +90,7 @@ impl AppFacts {
 
     /// Whether it is gone since a reload.
     pub(super) fn is_gone(&self) -> bool {
-        self.end.is_some_and(|end| end.reason == AppEndReason::Gone)
+        self.end.is_some_and(|end| end.reason == EndReason::AppGone)
     }
 }
 

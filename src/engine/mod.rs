@@ -353,7 +353,7 @@ impl Engine {
         match timer {
             Timer::Session { id, at } => self.check_session(id, at),
             Timer::Stream(id) => self.check_stream(id),
-            Timer::Gone => self.end_gone(),
+            Timer::Gone => self.gone_timer_expired(),
             Timer::Module { module, token, .. } => {
                 for candidate in self.modules.iter_mut().filter(|m| m.name() == module) {
                     candidate.on_timer(&mut self.cx, token);

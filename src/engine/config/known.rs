@@ -7,7 +7,8 @@
 use crate::engine::config::listener::ListenAddress;
 use crate::engine::ids::{AppId, ListenerId, LocationId, ServerId};
 
-/// The applications, RTMP servers and listeners of a running server. Nothing at the start.
+/// The applications, RTMP servers and listeners of a running server, of which the first that fits stays. Nothing at the
+/// start.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct Known {
     pub servers: Vec<KnownServer>,

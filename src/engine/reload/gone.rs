@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use crate::engine::Engine;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::server::RtmpServer;
-use crate::engine::ctx::{AppEnd, AppEndReason, AppFacts, Ctx};
+use crate::engine::ctx::{AppFacts, Ctx, EndReason, SessionsEnd};
 use crate::engine::ids::{AppId, Endpoint, ServerId, SessionId};
 use crate::engine::request::Request;
 use crate::engine::request::RequestKind;
-use crate::engine::session::Session;
 use crate::engine::session::roles::SessionRole;
+use crate::engine::session::{Life, Session};
 use crate::engine::timers::Timer;
 use crate::rtmp::command::Level;
 use crate::rtmp::control::UserControl;
@@ -30,8 +30,8 @@ impl AppFacts {
     /// The same application with the settings of another configuration. If its sessions end, they do so at `end`.
     fn adopted(&self, next: Self, end: Instant) -> Self {
         let stops = self.is_live && !next.is_live;
-        let ends = self.end.filter(|end| end.reason == AppEndReason::NotLive && !next.is_live);
-        let end = ends.or_else(|| stops.then_some(AppEnd { reason: AppEndReason::NotLive, at: end }));
+        let ends = self.end.filter(|end| end.reason == EndReason::NotLive && !next.is_live);
+        let end = ends.or_else(|| stops.then_some(SessionsEnd { reason: EndReason::NotLive, at: end }));
         Self { clients: self.clients, end, ..next }
     }
 
@@ -43,31 +43,38 @@ impl AppFacts {
     /// Why a request is refused since a reload.
     pub(in crate::engine) fn objection(&self, request: &Request) -> Option<String> {
         match self.end?.reason {
-            AppEndReason::NotLive if matches!(request.kind, RequestKind::Connect(_)) => None,
+            EndReason::NotLive if matches!(request.kind, RequestKind::Connect(_)) => None,
             reason => Some(reason.describe(&self.name)),
         }
     }
 }
 
-impl AppEndReason {
-    /// The reason as clients and the log get it.
+impl EndReason {
+    /// The reason as clients and the log get it; `app` is the application.
     fn describe(self, app: &str) -> String {
         match self {
-            Self::Gone => format!("the application \"{app}\" is gone since the reload"),
+            Self::AppGone => format!("the application \"{app}\" is gone since the reload"),
             Self::NotLive => format!("live is off in the application \"{app}\" since the reload"),
+            Self::ServerGone => "its server is gone since the reload".to_owned(),
         }
     }
 }
 
 impl Engine {
     /// The timer for what is gone has expired.
-    pub(in crate::engine) fn end_gone(&mut self) {
-        let now = self.cx.now.instant;
-        if self.cx.gone_check.is_none_or(|at| at > now) {
-            return; // an entry that another one has replaced
+    pub(in crate::engine) fn gone_timer_expired(&mut self) {
+        // Another entry may have replaced this one.
+        if self.cx.gone_check.is_some_and(|at| at <= self.cx.now.instant) {
+            self.cx.gone_check = None;
+            self.end_gone();
         }
-        self.cx.gone_check = None;
-        let ended = |session: &&Session| self.cx.end_of(session).is_some_and(|(at, _)| at <= now);
+    }
+
+    /// Ends the sessions and streams of what is gone and whose grace is over, and frees what nothing uses any more.
+    pub(super) fn end_gone(&mut self) {
+        let now = self.cx.now.instant;
+        let has_ended = |session: &&Session| self.cx.end_of(session).is_some_and(|end| end.at <= now);
+        let ended = |session: &&Session| session.life == Life::Open && has_ended(session);
         let sessions: Vec<_> = self.cx.sessions.iter().filter(ended).map(|session| session.id).collect();
         self.cx.work.gone.extend(sessions);
         let has_ended = |app| self.cx.apps.get(app).is_some_and(|app| app.has_ended(now));
@@ -85,9 +92,13 @@ impl Engine {
 
     /// Ends a session whose application or server is gone, unless it has come back.
     pub(in crate::engine) fn end_gone_session(&mut self, id: SessionId) {
-        let Some(session) = self.cx.sessions.get(id) else { return };
-        let ended = self.cx.end_of(session).filter(|(at, _)| *at <= self.cx.now.instant);
-        let Some((_, why)) = ended else { return };
+        let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
+        let ended = self.cx.end_of(session).filter(|end| end.at <= self.cx.now.instant);
+        let Some(SessionsEnd { reason, .. }) = ended else { return };
+        let app = session.rtmp().and_then(|state| state.app).map_or("", |app| self.app_name(app));
+        let why = reason.describe(app);
         let roles: Vec<_> = session.roles.iter().copied().collect();
         for role in &roles {
             let endpoint = Endpoint { session: id, msid: role.msid() };
@@ -106,7 +117,7 @@ impl Engine {
     }
 
     /// Frees the settings of what is gone and that nothing uses any more.
-    pub(super) fn release_gone(&mut self) {
+    fn release_gone(&mut self) {
         for app in self.cx.unused_apps() {
             self.cx.apps.release(app);
             self.each_module(|module, cx| module.release_app(cx, app));
@@ -139,18 +150,22 @@ impl Ctx {
             match next.release(id) {
                 Some(next) => *app = app.adopted(next, end),
                 None if app.is_gone() => {}
-                None => {
-                    app.end = Some(AppEnd { reason: AppEndReason::Gone, at: end });
-                    log::info!(
-                        "the application \"{}\" is gone; the time for its {} clients is {} s",
-                        app.name,
-                        app.clients,
-                        self.reload_grace.as_secs_f32()
-                    );
-                }
+                None => app.end = Some(SessionsEnd { reason: EndReason::AppGone, at: end }),
             }
         }
         self.apps.adopt(next);
+        self.wake_publishers();
+    }
+
+    /// Has publishers checked in time that may be silent for a shorter time now (`drop_idle_publisher`).
+    fn wake_publishers(&mut self) {
+        let silent = self.streams.iter().filter_map(|stream| {
+            let limit = self.apps.get(stream.app)?.policy.drop_idle;
+            Some((stream.publisher?.session, stream.last_media?.checked_add(limit)?))
+        });
+        for (id, at) in silent.collect::<Vec<_>>() {
+            self.wake_no_later_than(id, at);
+        }
     }
 
     /// Sets the timer for what is gone: to the next end, and after it until nothing uses it any more.
@@ -158,8 +173,8 @@ impl Ctx {
         let now = self.now.instant;
         let ends = self.apps.values().filter_map(|app| app.end).filter_map(|end| match end.reason {
             _ if end.at > now => Some(end.at),
-            AppEndReason::Gone => Some(now + CHECK_INTERVAL),
-            AppEndReason::NotLive => None,
+            EndReason::AppGone | EndReason::ServerGone => Some(now + CHECK_INTERVAL),
+            EndReason::NotLive => None,
         });
         let servers = self.servers.values().filter_map(|server| server.ends_at);
         let servers = servers.map(|at| if at > now { at } else { now + CHECK_INTERVAL });
@@ -170,17 +185,15 @@ impl Ctx {
         }
     }
 
-    /// When a session ends since a reload, and the reason.
-    fn end_of(&self, session: &Session) -> Option<(Instant, String)> {
+    /// When and why a session ends since a reload.
+    fn end_of(&self, session: &Session) -> Option<SessionsEnd> {
         let state = session.rtmp()?;
         let Some(app) = state.app else {
             let at = self.servers.get(state.server.server)?.ends_at?;
-            return Some((at, "its server is gone since the reload".to_owned()));
+            return Some(SessionsEnd { reason: EndReason::ServerGone, at });
         };
-        let app = self.apps.get(app)?;
-        let AppEnd { reason, at } = app.end?;
-        let is_concerned = reason == AppEndReason::Gone || !session.roles.is_empty();
-        is_concerned.then(|| (at, reason.describe(&app.name)))
+        let end = self.apps.get(app)?.end?;
+        (end.reason != EndReason::NotLive || !session.roles.is_empty()).then_some(end)
     }
 
     /// The applications that are gone and that nothing uses any more.

@@ -41,8 +41,7 @@ impl Engine {
             panics.contain(|| module.adopt(&mut self.cx, next));
         }
         self.release_old_locations();
-        self.release_gone();
-        self.cx.schedule_gone_check();
+        self.end_gone();
         self.cx.end_unserved();
     }
 
@@ -55,10 +54,13 @@ impl Engine {
 }
 
 impl Ctx {
-    /// What the reader of the next configuration has to know.
+    /// What the reader of the next configuration has to know. What is gone comes last, as what is there goes before.
     fn known(&self) -> Known {
-        let servers = self.servers.iter();
-        let apps = self.apps.iter();
+        let (there, gone): (Vec<_>, Vec<_>) =
+            self.servers.iter().partition(|(_, server)| server.ends_at.is_none());
+        let servers = there.into_iter().chain(gone);
+        let (there, gone): (Vec<_>, Vec<_>) = self.apps.iter().partition(|(_, app)| !app.is_gone());
+        let apps = there.into_iter().chain(gone);
         let listeners = self.listeners.iter();
         Known {
             servers: servers

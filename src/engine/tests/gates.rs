@@ -78,8 +78,8 @@ impl Module for Suspender {
 }
 
 /// An engine with such a module, and the calls of that.
-struct Setup {
-    world: World,
+pub(super) struct Setup {
+    pub(super) world: World,
     tickets: Rc<RefCell<Vec<Ticket>>>,
     calls: Calls,
 }
@@ -89,7 +89,7 @@ impl Setup {
         Self::configured(CONFIG)
     }
 
-    fn configured(config: &str) -> Self {
+    pub(super) fn configured(config: &str) -> Self {
         let suspender = Suspender::default();
         let (tickets, calls) = (Rc::clone(&suspender.tickets), Rc::clone(&suspender.calls));
         let mut modules = table();
@@ -97,18 +97,25 @@ impl Setup {
         Self { world: World::configured(modules, config), tickets, calls }
     }
 
+    /// Adopts a text as configuration.
+    pub(super) fn reload(&mut self, config: &str) {
+        let mut modules = table();
+        modules.insert(0, Box::new(Suspender::default()));
+        self.world.reload_with(modules, config);
+    }
+
     /// The ticket of the latest suspension.
-    fn ticket(&self) -> Ticket {
+    pub(super) fn ticket(&self) -> Ticket {
         *self.tickets.borrow().last().unwrap()
     }
 
-    fn answer(&mut self, ticket: Ticket, reply: Reply) -> Vec<Action> {
+    pub(super) fn answer(&mut self, ticket: Ticket, reply: Reply) -> Vec<Action> {
         self.world.engine.cx.answer(ticket, reply);
         assert!(self.world.engine.has_work());
         self.world.end_turn()
     }
 
-    fn publish(&mut self, name: &str) -> Client {
+    pub(super) fn publish(&mut self, name: &str) -> Client {
         let mut client = Client::publish(&mut self.world, name);
         client.receive(&mut self.world);
         client
@@ -131,7 +138,7 @@ impl Setup {
     }
 
     /// Whether a session is suspended; checks the count in the context.
-    fn is_suspended(&self, id: SessionId) -> bool {
+    pub(super) fn is_suspended(&self, id: SessionId) -> bool {
         let cx = &self.world.engine.cx;
         assert_eq!(cx.suspended, cx.sessions.iter().filter(|session| session.suspended.is_some()).count());
         cx.sessions.get(id).is_some_and(|session| session.suspended.is_some())
@@ -142,7 +149,7 @@ impl Setup {
         self.world.engine.cx.sessions.get(client.id).map_or(0, |session| session.counted_input)
     }
 
-    fn streams(&self) -> Vec<String> {
+    pub(super) fn streams(&self) -> Vec<String> {
         self.world.engine.cx.streams.iter().map(|stream| stream.name.to_string()).collect()
     }
 }
@@ -554,49 +561,4 @@ fn a_publisher_is_not_silent_while_another_request_of_it_waits() {
     setup.world.pass(20);
     let second = setup.publish("a");
     assert!(!setup.world.is_open(second.id), "the name is taken still");
-}
-
-#[test]
-fn a_request_that_waits_is_refused_when_its_application_goes_meanwhile() {
-    let app = |name: &str| {
-        let text = format!("application {name} {{ live on; }} application closed {{ live on; }}");
-        format!("rtmp {{ server {{ listen 1935; {text} }} }}")
-    };
-    for (config, why) in [
-        (app("other"), "the application \"live\" is gone since the reload"),
-        (app("live").replacen("live on;", "", 1), "live is off in the application \"live\" since the reload"),
-    ] {
-        let mut setup = Setup::configured(&app("live"));
-        let mut publisher = setup.publish("a");
-        let mut modules = table();
-        modules.insert(0, Box::new(Suspender::default()));
-        setup.world.reload_with(modules, &config);
-        assert!(setup.is_suspended(publisher.id));
-        setup.world.pass(5);
-        setup.answer(setup.ticket(), Reply::Grant);
-        let refusals = publisher.receive(&mut setup.world);
-        let refusals = refusals.iter().filter(|message| message.type_id == 20);
-        let texts = refusals.map(|message| format!("{:?}", amf0::decode(message.payload()).unwrap()));
-        assert!(texts.collect::<String>().contains(&format!("{why:?}")), "{why}");
-        assert!(!setup.world.is_open(publisher.id) && setup.streams().is_empty());
-    }
-}
-
-#[test]
-fn an_application_is_in_use_while_a_request_to_connect_to_it_waits() {
-    let app = |name: &str| format!("rtmp {{ server {{ listen 1935; application {name} {{ live on; }} }} }}");
-    let mut setup = Setup::configured(&app("live"));
-    let mut client = Client::open(&mut setup.world);
-    client.connect_with(&mut setup.world, &[("app", "live?key")]);
-    assert!(setup.is_suspended(client.id));
-    let reload = |setup: &mut Setup, name: &str| {
-        let mut modules = table();
-        modules.insert(0, Box::new(Suspender::default()));
-        setup.world.reload_with(modules, &app(name));
-        setup.world.engine.cx.apps.iter().map(|(id, _)| id.0).collect::<Vec<_>>()
-    };
-    assert_eq!(reload(&mut setup, "b"), [0, 1]);
-    setup.answer(setup.ticket(), Reply::Grant);
-    assert!(!setup.world.is_open(client.id), "refused");
-    assert_eq!(reload(&mut setup, "b"), [1]);
 }

@@ -1,6 +1,7 @@
 //! Applications and servers that the next configuration does not have.
 
 use super::*;
+use crate::engine::tests::gates::Setup;
 use crate::engine::tests::shared_object::{changed, greeting, set};
 
 const OTHER: &str = "application other { live on; }";
@@ -160,4 +161,89 @@ fn shared_objects_go_on_and_are_dropped_where_they_are_switched_off() {
     world.reload(&text("on"));
     let mut user = Client::user(&mut world, "live", "room");
     assert_eq!(user.events(&mut world), greeting(&[]), "a new one");
+}
+
+#[test]
+fn what_is_there_goes_before_what_is_gone() {
+    let server = |listen: &str| format!("server {{ {listen} application live {{ live on; }} }}");
+    let text = |servers: &[&str]| {
+        format!("rtmp {{ {} }}", servers.iter().map(|listen| server(listen)).collect::<String>())
+    };
+    let mut world = World::configured(table(), &text(&["listen 1935;", "listen 1936;"]));
+    let gone = Client::connect(&mut world, "live");
+    let mut publisher = Client::open_at(&mut world, 1);
+    publisher.connect_with(&mut world, &[("app", "live")]);
+    publisher.command(&mut world, &["publish".into(), 2.0.into(), Value::Null, "cam".into()]);
+    world.reload(&text(&["listen 1936;"]));
+    world.reload(&text(&["listen 1935; listen 1936;"]));
+    world.pass(12);
+    assert!(!world.is_open(gone.id), "its application is the other one");
+    assert!(world.is_open(publisher.id) && world.engine.cx.streams.iter().count() == 1);
+}
+
+#[test]
+fn without_a_grace_they_end_at_once() {
+    let mut world = World::configured(table(), &at_1935(&[LIVE, OTHER].concat()));
+    let mut publisher = publisher(&mut world);
+    world.reload(&format!("reload_grace 0; {}", at_1935(OTHER)));
+    assert!(!world.is_open(publisher.id));
+    assert_eq!(publisher.reasons(&mut world, "NetStream.Publish.Rejected"), [gone("live")]);
+}
+
+#[test]
+fn an_application_is_in_use_while_viewers_of_an_ended_stream_wait() {
+    let hls = "application live { live on; hls on; hls_path /hls; hls_memory on; hls_endlist 1m; }";
+    let mut world = World::configured(table(), &at_1935(&[hls, OTHER].concat()));
+    let mut publisher = publisher(&mut world);
+    publisher.command(&mut world, &["deleteStream".into(), 0.0.into(), Value::Null, 1.0.into()]);
+    world.engine.disconnected(publisher.id, "gone", world.now);
+    world.end_turn();
+    assert_eq!(world.engine.cx.awaited.count(world.now.instant), 1);
+    world.reload(&at_1935(OTHER));
+    let apps = |world: &World| world.engine.cx.apps.iter().map(|(id, _)| id.0).collect::<Vec<_>>();
+    world.pass(30);
+    assert_eq!(apps(&world), [0, 1]);
+    world.pass(60);
+    assert_eq!(apps(&world), [1]);
+}
+
+#[test]
+fn a_request_that_waits_is_refused_when_its_application_goes_meanwhile() {
+    let app = |name: &str| {
+        let text = format!("application {name} {{ live on; }} application closed {{ live on; }}");
+        format!("rtmp {{ server {{ listen 1935; {text} }} }}")
+    };
+    for (config, why) in [
+        (app("other"), "the application \"live\" is gone since the reload"),
+        (app("live").replacen("live on;", "", 1), "live is off in the application \"live\" since the reload"),
+    ] {
+        let mut setup = Setup::configured(&app("live"));
+        let mut publisher = setup.publish("a");
+        setup.reload(&config);
+        assert!(setup.is_suspended(publisher.id));
+        setup.world.pass(5);
+        setup.answer(setup.ticket(), Reply::Grant);
+        let refusals = publisher.receive(&mut setup.world);
+        let refusals = refusals.iter().filter(|message| message.type_id == 20);
+        let texts = refusals.map(|message| format!("{:?}", amf0::decode(message.payload()).unwrap()));
+        assert!(texts.collect::<String>().contains(&format!("{why:?}")), "{why}");
+        assert!(!setup.world.is_open(publisher.id) && setup.streams().is_empty());
+    }
+}
+
+#[test]
+fn an_application_is_in_use_while_a_request_to_connect_to_it_waits() {
+    let app = |name: &str| format!("rtmp {{ server {{ listen 1935; application {name} {{ live on; }} }} }}");
+    let mut setup = Setup::configured(&app("live"));
+    let mut client = Client::open(&mut setup.world);
+    client.connect_with(&mut setup.world, &[("app", "live?key")]);
+    assert!(setup.is_suspended(client.id));
+    let reload = |setup: &mut Setup, name: &str| {
+        setup.reload(&app(name));
+        setup.world.engine.cx.apps.iter().map(|(id, _)| id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(reload(&mut setup, "b"), [0, 1]);
+    setup.answer(setup.ticket(), Reply::Grant);
+    assert!(!setup.world.is_open(client.id), "refused");
+    assert_eq!(reload(&mut setup, "b"), [1]);
 }

@@ -207,6 +207,24 @@ fn a_publisher_is_measured_by_the_limits_that_hold_now() {
 }
 
 #[test]
+fn a_silent_publisher_is_dropped_by_the_time_that_holds_now() {
+    let text = |drop: &str| {
+        let app = format!("application live {{ live on; drop_idle_publisher {drop}; }}");
+        at_1935(&format!("ping 1h; timeout 1h; {app}"))
+    };
+    let mut world = World::configured(table(), &text("off"));
+    let mut publisher = publisher(&mut world);
+    world.pass(12);
+    publisher.frame(&mut world, Kind::Video, 40, INTER);
+    world.pass(3);
+    world.reload(&text("10s"));
+    world.pass(6);
+    assert!(world.is_open(publisher.id));
+    world.pass(2);
+    assert!(!world.is_open(publisher.id));
+}
+
+#[test]
 fn the_application_of_stream_from_app_is_found_by_its_new_place() {
     let mut world = World::configured(table(), &at_1935(&format!("stream_from_app live; {LIVE}")));
     world.reload(&at_1935(&format!("stream_from_app live; application other {{ }} {LIVE}")));
