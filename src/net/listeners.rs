@@ -152,7 +152,7 @@ impl Listeners {
         registry: &Registry,
         prepared: &mut Prepared,
     ) -> io::Result<()> {
-        let kept = self.kept(wanted);
+        let kept: Vec<_> = wanted.iter().map(|wanted| self.kept(wanted)).collect();
         let gone: Vec<usize> = self.slots().filter(|slot| !kept.contains(&Some(*slot))).collect();
         let used: Vec<usize> = self.slots().collect();
         let mut free = (0..FIRST_FREE_TOKEN).filter(|slot| !used.contains(slot));
@@ -175,22 +175,9 @@ impl Listeners {
         Ok(())
     }
 
-    /// The slots that the wanted listeners keep: those with their address, by preference with their protocol. (Port 0
-    /// may be there several times.)
-    fn kept(&self, wanted: &[Listener]) -> Vec<Option<usize>> {
-        let mut kept = vec![None; wanted.len()];
-        let mut left: Vec<_> = self.slots().collect();
-        for may_change_protocol in [false, true] {
-            for (slot, wanted) in kept.iter_mut().zip(wanted).filter(|(slot, _)| slot.is_none()) {
-                let fits = |open: &OpenListener| {
-                    let same_protocol = open.listener.protocol == wanted.protocol;
-                    open.listener.address == wanted.address && (same_protocol || may_change_protocol)
-                };
-                let found = left.iter().position(|&slot| self.get(slot).is_some_and(fits));
-                *slot = found.map(|position| left.remove(position));
-            }
-        }
-        kept
+    /// The slot that a wanted listener keeps: that of the open one with its id, which has its address.
+    fn kept(&self, wanted: &Listener) -> Option<usize> {
+        self.slots().find(|slot| self.get(*slot).is_some_and(|open| open.listener.id == wanted.id))
     }
 
     /// Opens a socket. Listeners that are `gone` are closed first if they are in the way, such as 127.0.0.1 in that of
