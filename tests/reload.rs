@@ -2,12 +2,13 @@
 //! with each feature.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
-use crate::common::http::{Connection, get};
+use crate::common::http::get;
 use crate::common::player::Client;
-use crate::common::{Folder, Server, free_port, millstream, not_tested, run, stderr, wait};
+use crate::common::{Folder, SOON, Server, free_port, millstream, not_tested, run, stderr, wait};
 use nix::sys::signal::Signal;
 
 /// An RTMP server and an HTTP server with these listeners.
@@ -94,21 +95,27 @@ fn listeners_open_and_close_as_the_file_says() {
 #[test]
 fn a_port_that_moves_between_protocols_keeps_the_connections_that_wait() {
     let (first, second) = (free_port(), free_port());
-    let listen = |port| format!("listen 127.0.0.1:{port};");
-    let server = Server::start_in(Folder::new(), &both(&listen(first), &listen(second)));
-    let [rtmp, http] = [server.rtmp(), server.http()];
-    server.configure(&both(&listen(second), &listen(first)));
-    // Stopped, it accepts nothing; both the signal and the connection wait for it.
-    server.signal(Signal::SIGSTOP);
-    server.signal(Signal::SIGHUP);
-    let mut waiting = Connection::open(rtmp);
-    server.signal(Signal::SIGCONT);
-    server.wait_log("[info] reloaded ");
-    // It may have been accepted with the signal, under the old configuration, or after it.
-    let mut now = Connection::open(rtmp);
-    assert_eq!(now.get("/").text(), "web");
+    let [rtmp, http] = [first, second].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let configuration = |rtmp: SocketAddr, http: SocketAddr| {
+        both(&format!("listen {rtmp};"), &format!("listen {http};")).replace("pid FOLDER/c.pid;", "")
+    };
+    let server = Server::with_descriptors(64, &configuration(rtmp, http));
+    // It has no descriptors left for connections. Those that come now wait; once a second one of them is refused.
+    let _idle: Vec<_> = (0..64).map(|_| TcpStream::connect(http).unwrap()).collect();
+    server.wait_log("no connections are accepted for now");
+    let waiting: Vec<_> = (0..40).map(|_| TcpStream::connect(rtmp).unwrap()).collect();
+    server.reload(&format!("pid off;\n{}", configuration(http, rtmp)), 1);
+    // The idle ones have ended with their server.
+    let replies = waiting.into_iter().map(|mut stream| {
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        let mut reply = String::new();
+        let _ = stream.read_to_string(&mut reply);
+        reply
+    });
+    let served = replies.filter(|reply| reply.ends_with("\r\n\r\nweb")).count();
+    assert!(served > 0, "{}", server.log());
     drop(Client::publish(http, "cam"));
-    waiting.send("GET / HTTP/1.1\r\n\r\n");
     assert_eq!(server.lines("no longer listening").len(), 0);
 }
 
@@ -338,7 +345,7 @@ fn a_server_that_is_about_to_end_is_not_reloaded() {
     server.signal(Signal::SIGHUP);
     server.wait_log("SIGHUP: the server is about to end, so its configuration is not reloaded");
     drop(publisher);
-    assert!(server.wait_exit(crate::common::SOON).success());
+    assert!(server.wait_exit(SOON).success());
     assert!(server.lines("reloaded").iter().all(|line| line.contains("is not reloaded")));
 }
 
