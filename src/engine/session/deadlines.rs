@@ -6,7 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::Engine;
 use crate::engine::config::by_id::ByApp;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{SessionId, StreamId};
@@ -15,6 +14,7 @@ use crate::engine::session::{HttpState, Life, ProtocolState, RtmpState, STEP_DEA
 use crate::engine::stream::Streams;
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
+use crate::engine::{CLIENT_LEFT, Engine};
 use crate::http::HttpError;
 use crate::rtmp::control::UserControl;
 
@@ -236,7 +236,11 @@ fn ping_due(session: &Session, state: &RtmpState, (next, now): (Instant, Instant
 
 fn http_due(session: &Session, state: &HttpState, now: Instant) -> Due {
     if session.is_answering() && session.out.is_empty() {
-        return Due::Later(now + STEP_DEADLINE);
+        // One that has only closed its sending side may still want the answer, but not after so long a time.
+        return match session.hung_up.filter(|&since| now >= since + STEP_DEADLINE) {
+            Some(_) => Due::Close(CLIENT_LEFT),
+            None => Due::Later(now + STEP_DEADLINE),
+        };
     }
     let sending = state.send_deadlines(session.last_output).filter(|_| !session.out.is_empty());
     let (deadline, reason) = if let Some((pause, whole)) = sending {

@@ -309,6 +309,48 @@ fn the_finding_for_a_client_that_has_left_is_dropped() {
 }
 
 #[test]
+fn a_client_that_has_closed_its_side_waits_for_ten_seconds_and_not_for_ever() {
+    let folder = Folder::new();
+    let (mut world, patient) = disk_world(&folder);
+    let gone = world.engine.accept(0, ENDS, world.now).unwrap();
+    for id in [patient, gone] {
+        world.engine.input(id, &request("/none"), world.now);
+    }
+    world.engine.hung_up(gone, world.now);
+    // A disk that hangs: nothing runs the jobs.
+    let pass = |world: &mut World, seconds| {
+        for _ in 0..seconds {
+            world.now = Now { instant: world.now.instant + Duration::from_secs(1), ..world.now };
+            while world.engine.expire(world.now) || world.engine.step(world.now) {}
+        }
+    };
+    pass(&mut world, 9);
+    assert!(world.is_open(gone));
+    pass(&mut world, 12);
+    assert!(!world.is_open(gone));
+    world.engine.hung_up(patient, world.now);
+    world.end_turn();
+    assert_eq!(statuses(&mut world, patient), ["410"]);
+}
+
+#[test]
+fn lines_of_access_logs_that_wait_are_given_to_the_writer_when_the_server_stops() {
+    let folder = Folder::new();
+    let path = folder.join("a.log");
+    let (mut world, id) = world_with(&format!("access_log {};", path.display()));
+    world.engine.open().unwrap();
+    for last in [false, true] {
+        ask(&mut world, id, 1);
+        read_all(&mut world, id);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "", "{last}");
+    }
+    world.engine.stop(world.now);
+    assert!(world.engine.has_writes());
+    world.end_turn();
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+#[test]
 fn a_request_is_refused_when_too_many_wait_for_readers() {
     let folder = Folder::new();
     let (mut world, id) = disk_world(&folder);
