@@ -6,7 +6,7 @@ pub(in crate::engine) mod pending;
 use crate::engine::Engine;
 use crate::engine::http::answer::{Compose, Composed, HttpReply};
 use crate::engine::http::answering::pending::Pending;
-use crate::engine::http::lookup::Lookup;
+use crate::engine::http::lookup::{Findings, Lookup};
 use crate::engine::http::progress::Progress;
 use crate::engine::http::request::HttpRequest;
 use crate::engine::ids::SessionId;
@@ -21,7 +21,8 @@ impl Engine {
     /// Has a request wait until a reader has done a lookup; then the modules are asked again.
     pub(in crate::engine) fn wait_for(&mut self, request: HttpRequest, progress: Progress, lookup: Lookup) {
         if request.findings.len() >= MAX_LOOKUPS || !self.look_up(request.session, lookup) {
-            return self.deliver(request, HttpReply::error(503).with("Retry-After", RETRY_AFTER), None);
+            let reply = refusal(&request);
+            return self.deliver(request, reply, None);
         }
         self.hold(Pending::new(request, progress, None));
     }
@@ -29,11 +30,13 @@ impl Engine {
     /// Has an answer composed, in later steps.
     pub(in crate::engine) fn begin_composing(
         &mut self,
-        request: HttpRequest,
+        mut request: HttpRequest,
         progress: Progress,
         composer: Box<dyn Compose>,
     ) {
         let id = request.session;
+        // They may have open files.
+        request.findings = Findings::default();
         self.hold(Pending::new(request, progress, Some(composer)));
         self.cx.work.composing.push_back(id);
     }
@@ -119,8 +122,11 @@ impl Engine {
     }
 
     fn look_up_or_refuse(&mut self, id: SessionId, lookup: Lookup) {
-        if !self.look_up(id, lookup) {
-            self.release(id, HttpReply::error(503).with("Retry-After", RETRY_AFTER));
+        if !self.look_up(id, lookup)
+            && let Some(Pending { request, .. }) = self.unhold(id)
+        {
+            let reply = refusal(&request);
+            self.deliver(request, reply, None);
         }
     }
 
@@ -128,4 +134,11 @@ impl Engine {
     fn look_up(&mut self, id: SessionId, lookup: Lookup) -> bool {
         self.cx.jobs.read(JobOwner::Request(id), move || Some(lookup.run())).is_ok()
     }
+}
+
+/// The answer if too many requests wait for a disk.
+fn refusal(request: &HttpRequest) -> HttpReply {
+    let (id, path) = (request.session, request.head.path.escape_debug());
+    log::warn!("{id} {path}: refused, since too many requests wait for a disk");
+    HttpReply::error(503).with("Retry-After", RETRY_AFTER)
 }
