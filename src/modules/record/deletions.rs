@@ -8,11 +8,13 @@ use super::disk::{Disk, FileKey};
 use super::retention::{Retention, RetentionStatus};
 use crate::engine::{Ctx, Handle, Now, TimerId};
 
-/// The tokens of the timers for the check of the disk, and for the step that follows a deletion.
+/// The tokens of the timers for the check of the disk, and for the next step of a deletion there.
 pub const CHECK: u64 = u64::MAX;
 pub const STEP: u64 = u64::MAX - 1;
 /// The pause after each deletion, and after each piece of one: where a journal is full, deleting waits.
 const PAUSE_AFTER_DELETION: Duration = Duration::from_millis(10);
+/// A timer set for this time from now expires in the next turn.
+const NEXT_TURN: Duration = Duration::from_nanos(1);
 
 #[derive(Debug, Default)]
 pub struct Deletions {
@@ -23,7 +25,7 @@ pub struct Deletions {
     /// Jobs that are on their way. No step is taken before they are done.
     jobs: usize,
     /// The timer for the next step is set.
-    is_pausing: bool,
+    has_timer: bool,
     /// The disk is to be checked when the job is done.
     is_check_due: bool,
 }
@@ -63,25 +65,18 @@ impl Deletions {
         self.check(cx, disk);
     }
 
-    /// The timer for the next step has expired.
-    pub fn expire_pause(
-        &mut self,
-        cx: &mut Ctx,
-        disk: &Handle<Disk>,
-        awaited: impl FnOnce(&Ctx) -> Vec<String>,
-    ) {
-        self.is_pausing = false;
-        self.step(cx, disk, awaited);
+    /// The timer for the next step has expired: takes it, unless a job is on its way. `awaited` are the identities of the
+    /// recordings that streams wait to append to.
+    pub fn step(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, awaited: impl FnOnce(&Ctx) -> Vec<String>) {
+        self.has_timer = false;
+        if self.jobs == 0 {
+            let awaited = awaited(cx);
+            self.add(cx, disk, |mut jobs, now| jobs.step_retention(now, awaited));
+        }
     }
 
-    /// A job is done.
-    pub fn report(
-        &mut self,
-        cx: &mut Ctx,
-        disk: &Handle<Disk>,
-        status: RetentionStatus,
-        awaited: impl FnOnce(&Ctx) -> Vec<String>,
-    ) {
+    /// A job is done. The next step waits for a timer, so that a server that stops need not wait for the last one.
+    pub fn report(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, status: RetentionStatus) {
         self.jobs = self.jobs.saturating_sub(1);
         self.set_check(cx, status.next_check);
         if self.jobs > 0 {
@@ -90,28 +85,15 @@ impl Deletions {
         if std::mem::take(&mut self.is_check_due) {
             return self.check(cx, disk);
         }
-        match status {
-            RetentionStatus { is_running: false, .. } => {}
-            RetentionStatus { has_deleted: false, .. } => self.step(cx, disk, awaited),
-            RetentionStatus { has_deleted: true, .. } => {
-                if !std::mem::replace(&mut self.is_pausing, true) {
-                    cx.set_module_timer(NAME, cx.now.instant + PAUSE_AFTER_DELETION, STEP);
-                }
-            }
+        if status.is_running && !std::mem::replace(&mut self.has_timer, true) {
+            let pause = if status.has_deleted { PAUSE_AFTER_DELETION } else { NEXT_TURN };
+            cx.set_module_timer(NAME, cx.now.instant + pause, STEP);
         }
     }
 
     /// A job has panicked.
     pub fn recover(&mut self) {
         self.jobs = self.jobs.saturating_sub(1);
-    }
-
-    /// Takes the deletions one step further, unless a job is on its way or they pause.
-    fn step(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, awaited: impl FnOnce(&Ctx) -> Vec<String>) {
-        if !self.is_pausing && self.jobs == 0 {
-            let awaited = awaited(cx);
-            self.add(cx, disk, |mut jobs, now| jobs.step_retention(now, awaited));
-        }
     }
 
     fn add(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, add: impl FnOnce(DiskJobs<'_>, Now)) {

@@ -175,7 +175,7 @@ impl Module for Record {
             deletions::CHECK => return self.deletions.expire_check(cx, &self.disk),
             deletions::STEP => {
                 let awaited = |cx: &Ctx| awaited(&self.streams, cx);
-                return self.deletions.expire_pause(cx, &self.disk, awaited);
+                return self.deletions.step(cx, &self.disk, awaited);
             }
             _ => {}
         }
@@ -192,10 +192,7 @@ impl Module for Record {
             Err(result) => result,
         };
         match (result.take::<RetentionStatus>(), token) {
-            (Ok(status), _) => {
-                let awaited = |cx: &Ctx| awaited(&self.streams, cx);
-                self.deletions.report(cx, &self.disk, status, awaited);
-            }
+            (Ok(status), _) => self.deletions.report(cx, &self.disk, status),
             (Err(_), NO_STREAM) => self.deletions.recover(),
             (Err(result), _) => {
                 if let Ok(Failed(error)) = result.take::<Failed>() {

@@ -55,8 +55,8 @@ pub struct Output {
     /// Whole tags that have not been given away, and since when there are any.
     gathered: Vec<u8>,
     gathered_since: Option<Instant>,
-    /// Bytes of the last piece: as many are reserved for the next one.
-    last_piece: usize,
+    /// Bytes that are reserved for the next tags: a little more than the last ones had.
+    next_piece: usize,
     /// Bytes in the file, with those on their way to it. Invariant: they end with a whole tag.
     written: u64,
     /// Stream time of the recording's beginning, milliseconds; known with the first picture or sound.
@@ -116,7 +116,7 @@ impl Output {
             contents: Contents::none(),
             gathered: Vec::new(),
             gathered_since: Some(now.instant),
-            last_piece: 0,
+            next_piece: 0,
             written: 0,
             base: None,
             offset: 0,
@@ -348,7 +348,7 @@ impl Output {
             self.last_video = time;
         }
         if self.gathered.is_empty() {
-            self.gathered.reserve(self.last_piece);
+            self.gathered.reserve(self.next_piece);
         }
         let wire_time = (time & u64::from(u32::MAX)) as u32;
         flv::write_tag(&mut self.gathered, frame.kind, wire_time, frame.payload());
@@ -364,7 +364,7 @@ impl Output {
         }
         let tags = std::mem::take(&mut self.gathered);
         self.written += tags.len() as u64;
-        self.last_piece = tags.len().min(2 * PIECE);
+        self.next_piece = (tags.len() + tags.len() / 8).min(2 * PIECE);
         self.gathered_since = None;
         self.flushed_time = self.contents.duration;
         tags
