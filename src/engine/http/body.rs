@@ -19,7 +19,7 @@ pub enum Body {
     /// A part of a file in memory.
     Memory {
         /// The file.
-        extent: Rc<Extent>,
+        extent: Arc<Extent>,
         /// The offset of the part, bytes.
         offset: u64,
         /// The length of the part, bytes.

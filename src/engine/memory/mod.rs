@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io;
 use std::ops::Add;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::http::body::Body;
@@ -35,7 +35,7 @@ pub const SHORTEST_READ_TIME: Duration = Duration::from_secs(10);
 /// A file in memory. It is replaced as a whole, so a reader that has begun gets the rest of the old one.
 #[derive(Debug, Clone)]
 pub struct MemoryFile {
-    extent: Rc<Extent>,
+    extent: Arc<Extent>,
     length: u64,
     /// When it was published.
     pub modified: SystemTime,
@@ -57,7 +57,7 @@ impl MemoryFile {
     /// The body of a reply with the whole file.
     pub fn body(&self) -> Body {
         Body::Memory {
-            extent: Rc::clone(&self.extent),
+            extent: Arc::clone(&self.extent),
             offset: 0,
             length: self.length,
             within: self.read_time,
@@ -101,7 +101,7 @@ struct ExtentState {
     /// Bytes that are counted for it.
     charge: u64,
     /// The owner of the file; none once it has been removed.
-    owner: Option<Rc<Path>>,
+    owner: Option<Arc<Path>>,
 }
 
 /// All files in memory, by absolute path.
@@ -112,9 +112,9 @@ pub struct MemoryFiles {
     /// The state of each extent in use, by its number.
     extents: HashMap<u32, ExtentState>,
     /// Files that are being written.
-    drafts: Vec<Rc<Extent>>,
+    drafts: Vec<Arc<Extent>>,
     /// Removed files that may still be being sent, the oldest removal first.
-    removed: Vec<Rc<Extent>>,
+    removed: Vec<Arc<Extent>>,
     owners: Owners,
     /// Invariant: the sum of all charges.
     bytes: u64,
@@ -146,10 +146,10 @@ impl MemoryFiles {
     }
 
     /// Begins a file that nobody sees. A draft that is dropped is freed by the next sweep.
-    pub fn begin_draft(&mut self, owner: Option<&Rc<Path>>) -> io::Result<Rc<Extent>> {
+    pub fn begin_draft(&mut self, owner: Option<&Arc<Path>>) -> io::Result<Arc<Extent>> {
         let extent = self.space.take()?;
         self.extents.insert(extent.number(), ExtentState { length: 0, charge: 0, owner: owner.cloned() });
-        self.drafts.push(Rc::clone(&extent));
+        self.drafts.push(Arc::clone(&extent));
         Ok(extent)
     }
 
@@ -171,9 +171,9 @@ impl MemoryFiles {
     }
 
     /// Publishes a draft at a path, in place of a file that was there. A reader may take this long.
-    pub fn publish(&mut self, draft: Rc<Extent>, path: PathBuf, modified: SystemTime, read_time: Duration) {
+    pub fn publish(&mut self, draft: Arc<Extent>, path: PathBuf, modified: SystemTime, read_time: Duration) {
         debug_assert!(path.is_absolute(), "{} would never be found", path.display());
-        self.drafts.retain(|other| !Rc::ptr_eq(other, &draft));
+        self.drafts.retain(|other| !Arc::ptr_eq(other, &draft));
         let length = self.extents.get(&draft.number()).map_or(0, |state| state.length);
         self.charge(draft.number(), in_pages(length));
         self.remove(&path);
@@ -264,16 +264,16 @@ impl MemoryFiles {
     }
 
     /// Removed files that are still being sent, the oldest removal first, with their bytes.
-    pub fn removed(&self) -> impl Iterator<Item = (&Rc<Extent>, u64)> {
+    pub fn removed(&self) -> impl Iterator<Item = (&Arc<Extent>, u64)> {
         let charge = |extent: &Extent| self.extents.get(&extent.number()).map_or(0, |state| state.charge);
         self.removed.iter().map(move |extent| (extent, charge(extent)))
     }
 
     /// Frees removed files that are no longer being sent, and drafts that have been dropped.
     pub fn sweep(&mut self) {
-        let dropped = self.drafts.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
+        let dropped = self.drafts.extract_if(.., |extent| Arc::strong_count(extent) == 1).collect::<Vec<_>>();
         dropped.iter().for_each(|extent| self.free(extent));
-        let unread = self.removed.extract_if(.., |extent| Rc::strong_count(extent) == 1).collect::<Vec<_>>();
+        let unread = self.removed.extract_if(.., |extent| Arc::strong_count(extent) == 1).collect::<Vec<_>>();
         for extent in unread {
             let charge = self.extents.get(&extent.number()).map_or(0, |state| state.charge);
             self.removed_bytes -= charge;
@@ -296,7 +296,7 @@ impl MemoryFiles {
     }
 
     /// Counts an extent as that of a removed file.
-    fn retire(&mut self, extent: Rc<Extent>) {
+    fn retire(&mut self, extent: Arc<Extent>) {
         if let Some(state) = self.extents.get_mut(&extent.number()) {
             self.removed_bytes += state.charge;
             if let Some(owner) = state.owner.take() {

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
@@ -18,10 +18,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 /// page, so that a hole leaves no part of one.
 const STRETCH: u64 = 1 << 30;
 
-/// A range of the space.
+/// A range of the space. Shared by `Arc`: an output has drafts here or on the disk, and those are written by a thread.
 #[derive(Debug)]
 pub struct Extent {
-    file: Rc<File>,
+    file: Arc<File>,
     number: u32,
 }
 
@@ -61,7 +61,7 @@ impl Extent {
 #[derive(Debug, Default)]
 pub(super) struct ExtentSpace {
     /// The kernel's file, opened with the first extent.
-    file: Option<Rc<File>>,
+    file: Option<Arc<File>>,
     free: Vec<u32>,
     /// The number of extents so far.
     count: u32,
@@ -71,14 +71,14 @@ pub(super) struct ExtentSpace {
 
 impl ExtentSpace {
     /// Takes an empty extent.
-    pub fn take(&mut self) -> io::Result<Rc<Extent>> {
+    pub fn take(&mut self) -> io::Result<Arc<Extent>> {
         let file = match &self.file {
-            Some(file) => Rc::clone(file),
-            None => Rc::clone(self.file.insert(Rc::new(open()?))),
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(Arc::new(open()?))),
         };
         let number = self.free.pop().unwrap_or(self.count);
         self.count = self.count.max(number.saturating_add(1));
-        Ok(Rc::new(Extent { file, number }))
+        Ok(Arc::new(Extent { file, number }))
     }
 
     /// Frees an extent that nobody reads any more.

@@ -11,13 +11,13 @@ fn put(files: &mut MemoryFiles, path: &str, bytes: &[u8]) {
 }
 
 /// Puts a file of an owner's.
-fn put_for(files: &mut MemoryFiles, owner: &Rc<Path>, path: &str, length: usize) {
+fn put_for(files: &mut MemoryFiles, owner: &Arc<Path>, path: &str, length: usize) {
     let draft = files.begin_draft(Some(owner)).unwrap();
     files.append(&draft, &vec![7; length], 0).unwrap();
     files.publish(draft, path.into(), SystemTime::UNIX_EPOCH, Duration::ZERO);
 }
 
-fn owner(files: &mut MemoryFiles, path: &str) -> Rc<Path> {
+fn owner(files: &mut MemoryFiles, path: &str) -> Arc<Path> {
     files.begin_owner(Path::new(path));
     Path::new(path).into()
 }

@@ -100,6 +100,22 @@ impl Ctx {
         }
     }
 
+    /// Holds the input of a stream's publisher for a moment: an output is about to know where it begins.
+    pub fn hold_publisher(&mut self, stream: StreamId, until: Instant) {
+        if let Some(publisher) = self.streams.get(stream).and_then(|stream| stream.publisher) {
+            self.hold_for_pace(publisher.session, until);
+        }
+    }
+
+    /// Ends that hold before its time.
+    pub fn resume_publisher(&mut self, stream: StreamId) {
+        let publisher = self.streams.get(stream).and_then(|stream| stream.publisher);
+        let session = publisher.and_then(|publisher| self.sessions.get(publisher.session));
+        if let Some(id) = session.filter(|session| session.paced_until.is_some()).map(|session| session.id) {
+            self.resume_after_pace(id);
+        }
+    }
+
     /// Ends the hold of a session for its media time if it is over, and the session if its peer hung up long ago.
     fn check_pace(&mut self, id: SessionId) {
         let now = self.now.instant;

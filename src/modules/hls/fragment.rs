@@ -8,7 +8,7 @@ use crate::modules::hls::files::{Draft, Files};
 
 /// Bytes that are gathered before they are written. The capacity of a buffer is no more than this after a large key
 /// frame.
-const BUFFER: usize = 64 * 1024;
+pub const BUFFER: usize = 64 * 1024;
 
 /// The file of a fragment being written.
 #[derive(Debug)]
@@ -16,14 +16,19 @@ pub struct OpenFragment {
     draft: Draft,
     cipher: Option<Cipher>,
     written: u64,
-    /// The most to be written.
-    max_bytes: u64,
+}
+
+/// The file of a complete fragment, which is still hidden, and its length.
+#[derive(Debug)]
+pub struct CompleteFile {
+    pub draft: Draft,
+    pub bytes: u64,
 }
 
 impl OpenFragment {
-    /// An empty file that is full with `max_bytes`.
-    pub fn new((draft, cipher): (Draft, Option<Cipher>), max_bytes: u64) -> Self {
-        Self { draft, cipher, written: 0, max_bytes }
+    /// An empty file.
+    pub fn new((draft, cipher): (Draft, Option<Cipher>)) -> Self {
+        Self { draft, cipher, written: 0 }
     }
 
     /// Writes the buffer to the file if it is full; else its bytes are counted as memory of the file.
@@ -40,22 +45,17 @@ impl OpenFragment {
         self.draft.growth(memory, buffer.capacity())
     }
 
-    /// Whether it must end for its size.
-    pub fn is_full(&self) -> bool {
-        self.written >= self.max_bytes
-    }
-
-    /// Writes the rest. Returns the file, which is still hidden, and its length.
-    pub fn finish(mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<(Draft, u64)> {
+    /// Writes the rest.
+    pub fn finish(mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<CompleteFile> {
         if self.cipher.is_some() {
             Cipher::pad(buffer);
         }
         self.write_out(buffer, files)?;
-        Ok((self.draft, self.written))
+        Ok(CompleteFile { draft: self.draft, bytes: self.written })
     }
 
-    /// Writes the buffer; where there is a cipher, its whole blocks.
-    fn write_out(&mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<()> {
+    /// Writes the buffer; where there is a cipher, its whole blocks. The rest stays in it.
+    pub fn write_out(&mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<()> {
         let length = match &mut self.cipher {
             Some(cipher) => cipher.encrypt(buffer),
             None => buffer.len(),

@@ -2,11 +2,13 @@
 //! HTTP.
 //!
 //! This file has the hooks and timers. [`Streams`] decides which stream may write which files, and what is done with
-//! the files after its end. Each stream has a sink, the [`Segmenter`](segmenter::Segmenter). Names, units and defaults
-//! of directives are those of nginx-rtmp.
+//! the files after its end. Each stream has a sink, the [`Segmenter`](segmenter::Segmenter). Once the server serves, all
+//! work on files of the disk is done by jobs of the writer, in order. Names, units and defaults of directives are those
+//! of nginx-rtmp.
 
 mod files;
 mod fragment;
+mod output;
 mod playlist;
 mod publication;
 mod segmenter;
@@ -19,22 +21,28 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Gate, Module, Outlet, Probe, Request, RequestKind, Served, SessionRole,
-    StreamId, StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Outlet, Probe, Request, RequestKind,
+    Served, SessionRole, StreamId, StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
-use files::naming::Naming;
 use settings::directives::DIRECTIVES;
-use settings::{App, Storage, advice};
+use settings::{App, NAME, Storage, advice};
 use streams::ended::{Ended, Stage};
-use streams::{NextStep, Streams};
-
-const NAME: &str = "hls";
+use streams::survey::Survey;
+use streams::task::Outcome;
+use streams::{NextStep, Opened, Streams};
 
 /// The tokens of the module's timers.
 const STEP: u64 = 0;
 const CHECK_LEDGERS: u64 = 1;
+
+/// The longest time for which a publisher that begins is not read, so that its first frames find HLS ready. If the disk
+/// takes longer, these frames wait in HLS.
+const LONGEST_HOLD: Duration = Duration::from_millis(20);
+
+/// The owner of the job that looks at new folders. Other jobs of the module have the token of their ended stream.
+const SURVEY: JobOwner = JobOwner::Module { name: NAME, token: u64::MAX - 1 };
 
 /// A ledger that somebody has removed is written again after this time.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
@@ -83,7 +91,8 @@ impl Module for Hls {
         self.apps.adopt(next.apps);
         self.served.adopt(next.served);
         self.mixed_folders.adopt(next.mixed_folders);
-        self.on_start(cx);
+        let survey = self.streams.survey(self.known_apps());
+        cx.jobs.write_always(SURVEY, 0, move || Some(survey()));
     }
 
     fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
@@ -116,8 +125,30 @@ impl Module for Hls {
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
-        let steps = self.streams.load_leftovers(self.apps.values().flatten());
-        self.schedule(cx, steps);
+        let survey = self.streams.survey(self.known_apps())();
+        self.take_survey(cx, survey);
+    }
+
+    fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let result = match result.take::<Outcome>() {
+            Ok(outcome) => {
+                let next = self.streams.conclude(token, outcome);
+                return self.schedule(cx, next.map(|wait| (token, wait)));
+            }
+            Err(result) => result,
+        };
+        let result = match result.take::<Opened>() {
+            Ok(Opened(stream)) => return cx.resume_publisher(stream),
+            Err(result) => result,
+        };
+        match result.take::<Survey>() {
+            Ok(survey) => self.take_survey(cx, survey),
+            // The next run finds in the ledger what a job with a fault has left.
+            Err(_) => {
+                self.streams.ended.take(token);
+                self.schedule(cx, []);
+            }
+        }
     }
 
     fn on_stream_start(&mut self, cx: &mut Ctx, id: StreamId) {
@@ -130,6 +161,9 @@ impl Module for Hls {
             Ok(segmenter) => {
                 log::info!("{label}: hls is {}", self.url_or_file(&app, name));
                 stream.add_sink(NAME, Box::new(segmenter));
+                if app.settings.storage == Storage::Disk {
+                    cx.hold_publisher(id, cx.now.instant + LONGEST_HOLD);
+                }
             }
             Err(why) => log::error!("{label}: no hls: {why}"),
         }
@@ -139,7 +173,9 @@ impl Module for Hls {
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
         let was_lost = cx.streams.get(id).is_some_and(|stream| stream.grace_until().is_some());
         let grace = self.streams.live.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
-        let steps = self.streams.end(id, if was_lost { grace } else { Duration::ZERO }, &mut cx.memory);
+        let waited = if was_lost { grace } else { Duration::ZERO };
+        let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
+        let steps = self.streams.end(id, waited, outlet);
         self.schedule(cx, steps);
     }
 
@@ -147,7 +183,7 @@ impl Module for Hls {
         if token == CHECK_LEDGERS {
             self.check = None;
             if !cx.is_draining() {
-                self.streams.restore_ledgers();
+                self.streams.restore_ledgers(&mut cx.jobs);
             }
             return self.set_check(cx);
         }
@@ -163,6 +199,15 @@ impl Module for Hls {
 }
 
 impl Hls {
+    fn known_apps(&self) -> Vec<App> {
+        self.apps.values().flatten().cloned().collect()
+    }
+
+    fn take_survey(&mut self, cx: &mut Ctx, survey: Survey) {
+        let steps = self.streams.take_survey(survey, &mut cx.jobs);
+        self.schedule(cx, steps);
+    }
+
     /// Takes the next step for a stream that has ended. Returns the time until the step after that.
     fn take_step(&mut self, cx: &mut Ctx, token: u64) -> Option<Duration> {
         let ended = self.streams.ended.get(token)?;
@@ -219,7 +264,7 @@ impl Hls {
 
     /// For the log, the URL or the file of a stream's playlist: "at /hls/cam.m3u8".
     fn url_or_file(&self, app: &App, name: &str) -> String {
-        let playlist = || Naming::new(&app.known_root(), name, &app.settings).playlist();
+        let playlist = || self.streams.naming(app, name).playlist();
         match self.served.get(app.settings.app_id) {
             Some(Served::At(playlists)) => format!("at {}", playlists.of(name)),
             Some(Served::Perhaps) => format!("in {}", playlist().display()),
@@ -241,8 +286,7 @@ impl Hls {
 
     /// The reason why a name may not be published. The streams `own` are the publisher's, and no reason.
     fn refusal(&self, app: AppId, name: &str, own: &[StreamId]) -> Option<String> {
-        let settings = self.apps.get(app)?.as_ref()?;
-        let naming = Naming::new(&settings.known_root(), name, &settings.settings).with_case_checked();
+        let naming = self.streams.naming(self.apps.get(app)?.as_ref()?, name);
         if self.mixed_folders.get(app).is_some_and(|is_mixed| *is_mixed) && naming.is_like_a_file() {
             return Some("the name is that of another stream's HLS file".to_owned());
         }

@@ -116,7 +116,7 @@ pub enum FileSource {
     /// On a disk. Readers have it, too.
     Disk(Arc<File>),
     /// In memory.
-    Memory(Rc<Extent>),
+    Memory(Arc<Extent>),
 }
 
 impl FileSource {
@@ -329,7 +329,7 @@ impl OutQueue {
     }
 
     /// The files in memory that the queue holds.
-    pub fn extents(&self) -> impl Iterator<Item = &Rc<Extent>> {
+    pub fn extents(&self) -> impl Iterator<Item = &Arc<Extent>> {
         self.items.iter().filter_map(|item| match item {
             Item::File(piece) => match &piece.source {
                 FileSource::Memory(extent) => Some(extent),

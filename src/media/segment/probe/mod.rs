@@ -116,6 +116,11 @@ impl Probe {
         self.key.is_some()
     }
 
+    /// Whether there is no room for more frames.
+    pub fn is_full(&self) -> bool {
+        self.frames.is_full()
+    }
+
     /// Whether everything is known, or the time for it is over, or there is no more room. `patience` is the longest
     /// wait for a second picture, in milliseconds.
     pub fn is_over(&self, known: Known, patience: u64) -> bool {

@@ -48,6 +48,11 @@ impl Writer {
         }
     }
 
+    /// Continues the times of an earlier writer, if there was one, behind a discontinuity.
+    pub fn resume_from(&mut self, ends: Option<Ends>) {
+        self.clock = OutputClock::resume_from(ends);
+    }
+
     /// Begins a segment whose first frame is decoded at `start`. `step` is the time between the frames before it. Both
     /// are in ticks.
     pub fn begin(&mut self, start: u64, step: u64, tracks: Tracks) {

@@ -2,12 +2,13 @@
 
 pub mod case;
 pub mod disk;
+pub mod folder;
 pub mod keys;
 pub mod naming;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
@@ -24,7 +25,7 @@ pub enum Files<'a> {
 #[derive(Debug)]
 pub enum Draft {
     Disk(disk::HiddenFile),
-    Memory(Rc<Extent>),
+    Memory(Arc<Extent>),
 }
 
 /// The date and the deadline of a file in memory.
@@ -35,14 +36,7 @@ pub struct Stamp {
     pub hold: Duration,
 }
 
-impl<'a> Files<'a> {
-    pub fn of(storage: Storage, memory: &'a mut MemoryFiles) -> Self {
-        match storage {
-            Storage::Disk => Self::Disk,
-            Storage::Memory { .. } => Self::Memory(memory),
-        }
-    }
-
+impl Files<'_> {
     /// Reads a file of at most `limit` bytes; `None` if there is none.
     pub fn read(&self, path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         match self {
@@ -61,7 +55,7 @@ impl<'a> Files<'a> {
     }
 
     /// Begins a file: on the disk under this hidden name, in memory as the owner's.
-    pub fn begin(&mut self, hidden: PathBuf, owner: &Rc<Path>) -> io::Result<Draft> {
+    pub fn begin(&mut self, hidden: PathBuf, owner: &Arc<Path>) -> io::Result<Draft> {
         match self {
             Self::Disk => disk::HiddenFile::create(hidden).map(Draft::Disk),
             Self::Memory(memory) => memory.begin_draft(Some(owner)).map(Draft::Memory),
@@ -78,7 +72,7 @@ impl<'a> Files<'a> {
     }
 
     /// Writes a whole file that is to be placed at a path.
-    pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Rc<Path>) -> io::Result<Draft> {
+    pub fn prepare(&mut self, path: &Path, bytes: &[u8], owner: &Arc<Path>) -> io::Result<Draft> {
         let mut draft = self.begin(disk::part_of(path), owner)?;
         self.append(&mut draft, bytes, 0)?;
         Ok(draft)
@@ -149,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_draft_in_memory_counts_with_the_buffer_of_its_writer_and_is_freed_when_it_is_dropped() {
-        let (mut memory, owner) = (MemoryFiles::default(), Rc::from(Path::new("/list")));
+        let (mut memory, owner) = (MemoryFiles::default(), Arc::from(Path::new("/list")));
         let mut files = Files::Memory(&mut memory);
         let mut draft = files.begin("/.a".into(), &owner).unwrap();
         files.append(&mut draft, b"12345", 5000).unwrap();

@@ -5,13 +5,13 @@
 //! its id is no playlist of `a-1`. Paths that two streams could share otherwise are their [claims](Naming::claims).
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::engine::StreamName;
 use crate::http::path;
 use crate::modules::hls::files::case::Case;
 use crate::modules::hls::settings::variant::Variant;
-use crate::modules::hls::settings::{Layout, Settings, Storage};
+use crate::modules::hls::settings::{Layout, Settings};
 
 /// The largest number that is read back, of a fragment or a playlist: 18 digits.
 pub const MAX_NUMBER: u64 = 999_999_999_999_999_999;
@@ -27,34 +27,27 @@ pub struct Naming {
     label: String,
     /// The name in a URL.
     escaped: String,
-    settings: Rc<Settings>,
+    settings: Arc<Settings>,
     case: Case,
 }
 
 impl Naming {
     /// The names of the files of the stream `name`, which is safe as a file name, below `root`.
-    pub fn new(root: &Path, name: &str, settings: &Rc<Settings>) -> Self {
+    pub fn new(root: &Path, name: &str, settings: &Arc<Settings>) -> Self {
         debug_assert!(!name.is_empty() && !name.starts_with('.') && !name.contains('/'), "an unsafe name");
         let shown = StreamName::new(name).map_or_else(|_| name.to_owned(), |name| name.to_string());
         let label = format!("{}/{shown}", settings.app);
         let (root, name, escaped) = (root.to_path_buf(), name.to_owned(), path::encode(name));
-        Self { root, name, label, escaped, settings: Rc::clone(settings), case: Case::Counts }
+        Self { root, name, label, escaped, settings: Arc::clone(settings), case: Case::Counts }
     }
 
-    pub fn with_settings(&self, settings: &Rc<Settings>) -> Self {
-        Self { settings: Rc::clone(settings), ..self.clone() }
+    pub fn with_settings(&self, settings: &Arc<Settings>) -> Self {
+        Self { settings: Arc::clone(settings), ..self.clone() }
     }
 
-    /// The same, with the case of the file systems of its folders, which are examined now.
-    pub fn with_case_checked(self) -> Self {
-        let on_disk = self.settings.storage == Storage::Disk;
-        let folds = on_disk && [self.root(), self.key_root()].map(Case::of).contains(&Case::Folds);
-        Self { case: if folds { Case::Folds } else { Case::Counts }, ..self }
-    }
-
-    /// The same, with the case that was found for another stream of the application.
-    pub fn with_case_of(self, other: &Self) -> Self {
-        Self { case: other.case, ..self }
+    /// The same, with the case of the file systems of its folders.
+    pub fn with_case(self, case: Case) -> Self {
+        Self { case, ..self }
     }
 
     pub fn name(&self) -> &str {
@@ -71,7 +64,7 @@ impl Naming {
         &self.root
     }
 
-    pub fn settings(&self) -> &Rc<Settings> {
+    pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
@@ -230,7 +223,7 @@ mod tests {
     fn naming(adjust: impl FnOnce(&mut Settings)) -> Naming {
         let mut settings = Settings::for_tests();
         adjust(&mut settings);
-        Naming::new(Path::new("/hls"), "a", &Rc::new(settings))
+        Naming::new(Path::new("/hls"), "a", &Arc::new(settings))
     }
 
     fn keys(path: Option<&str>, url: &str) -> Option<KeySettings> {
@@ -275,7 +268,7 @@ mod tests {
     fn names_stand_on_the_disk_as_they_are_and_are_escaped_in_urls() {
         for layout in [Layout::Flat, Layout::Nested] {
             let settings = Settings { layout, keys: keys(None, "/k/"), ..Settings::for_tests() };
-            let naming = Naming::new(Path::new("/hls"), "☃ [x]", &Rc::new(settings));
+            let naming = Naming::new(Path::new("/hls"), "☃ [x]", &Arc::new(settings));
             let (dash, end) = if layout == Layout::Flat { ("-", ".m3u8") } else { ("/", "/index.m3u8") };
             assert_eq!(naming.playlist(), PathBuf::from(format!("/hls/☃ [x]{end}")));
             assert_eq!(naming.fragment(7), PathBuf::from(format!("/hls/☃ [x]{dash}7.ts")));
@@ -297,7 +290,7 @@ mod tests {
         let longest = "n".repeat(StreamName::MAX_BYTES);
         for layout in [Layout::Flat, Layout::Nested] {
             let settings = Settings { layout, keys: keys(None, ""), ..Settings::for_tests() };
-            let naming = Naming::new(Path::new("/hls"), &longest, &Rc::new(settings));
+            let naming = Naming::new(Path::new("/hls"), &longest, &Arc::new(settings));
             let files =
                 [naming.playlist(), naming.fragment(u64::MAX), naming.key(u64::MAX), naming.open_fragment()];
             for path in files.iter().map(|path| part_of(path)) {
@@ -310,7 +303,7 @@ mod tests {
     fn a_folder_may_be_like_another_streams_file() {
         let nested = |name: &str| {
             let settings = Settings { layout: Layout::Nested, ..Settings::for_tests() };
-            Naming::new(Path::new("/hls"), name, &Rc::new(settings)).is_like_a_file()
+            Naming::new(Path::new("/hls"), name, &Arc::new(settings)).is_like_a_file()
         };
         for name in ["cam.m3u8", "cam-1.ts", "cam-1-22.key", "a.b.m3u8"] {
             assert!(nested(name), "{name}");
@@ -321,7 +314,7 @@ mod tests {
             assert!(!nested(name), "{name}");
         }
         assert!(
-            !Naming::new(Path::new("/hls"), "cam.m3u8", &Rc::new(Settings::for_tests())).is_like_a_file()
+            !Naming::new(Path::new("/hls"), "cam.m3u8", &Arc::new(Settings::for_tests())).is_like_a_file()
         );
     }
 
@@ -343,7 +336,7 @@ mod tests {
     fn the_longest_suffix_of_a_variant_counts() {
         let variants =
             ["_low", "_very_low"].map(|suffix| Variant::parse(&[suffix.to_owned()]).unwrap()).to_vec();
-        let settings = Rc::new(Settings { variants, ..Settings::for_tests() });
+        let settings = Arc::new(Settings { variants, ..Settings::for_tests() });
         let base = |name| Naming::new(Path::new("/hls"), name, &settings).base().map(str::to_owned);
         assert_eq!((base("cam_low").as_deref(), base("cam_very_low").as_deref()), (Some("cam"), Some("cam")));
         assert_eq!((base("cam"), base("_low")), (None, None));

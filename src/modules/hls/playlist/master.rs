@@ -44,7 +44,7 @@ fn render(files: &Files<'_>, naming: &Naming, base: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::rc::Rc;
+    use std::sync::Arc;
     use std::time::UNIX_EPOCH;
 
     use super::*;
@@ -52,9 +52,9 @@ mod tests {
     use crate::modules::hls::settings::variant::Variant;
     use crate::modules::hls::settings::{Layout, Settings, Storage};
 
-    fn settings(layout: Layout) -> Rc<Settings> {
+    fn settings(layout: Layout) -> Arc<Settings> {
         let variants = ["_low BANDWIDTH=100", "_very_low", "_high CODECS=x"];
-        Rc::new(Settings {
+        Arc::new(Settings {
             variants: variants
                 .map(|text| Variant::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap())
                 .to_vec(),

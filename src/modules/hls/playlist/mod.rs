@@ -7,6 +7,7 @@ mod entries;
 pub mod found;
 mod listed;
 pub mod master;
+pub mod outline;
 mod read;
 
 use std::collections::VecDeque;
@@ -17,21 +18,13 @@ use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::ListKind;
 use entries::Entries;
+use outline::{MAX_LISTED, MIN_LISTED, Outline, Target};
 
 pub use listed::{Begins, Encryption, Fragment, Retired};
 pub use read::{stream_inf, stream_inf_line};
 
 /// The longest playlist that is read back, in bytes.
 pub const MAX_TEXT: u64 = 16 << 20;
-/// The most fragments that a playlist lists: a day of 5 s each. Each one writes the whole text anew.
-pub const MAX_LISTED: usize = 17_280;
-/// The fewest fragments that are listed once there are as many.
-const MIN_LISTED: usize = 3;
-/// The most by which later fragments may be longer than expected, in milliseconds, before they are cut short.
-const MARGIN: u64 = 100;
-/// The most by which a fragment may be longer than its EXTINF, in milliseconds: one of few frames ends where its next
-/// frame comes. Beyond that the target duration becomes longer.
-const TOLERANCE: u64 = 500;
 /// The largest number of a playlist that is continued, 16 digits: one a millisecond would take 300,000 years. There is
 /// room up to those that cannot be read back.
 const MAX_CONTINUED: u64 = 9_999_999_999_999_999;
@@ -46,8 +39,6 @@ const STREAM_INF: &str = "#millstream stream-inf ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Playlist {
     kind: ListKind,
-    /// The least EXT-X-TARGETDURATION, in seconds.
-    least_target: u64,
     numbers: Numbers,
     fragments: VecDeque<Fragment>,
     entries: Entries,
@@ -60,8 +51,7 @@ struct Numbers {
     sequence: u64,
     /// EXT-X-DISCONTINUITY-SEQUENCE: discontinuities before the first fragment.
     discontinuity_sequence: u64,
-    /// EXT-X-TARGETDURATION in seconds, once it has been published. No rounded duration is above it.
-    target: Option<u64>,
+    target: Target,
     /// All ids below it have been used.
     next_id: u64,
     /// The end of the last fragment.
@@ -85,11 +75,10 @@ impl Playlist {
     pub fn new(kind: ListKind, fragment: u64) -> Self {
         Self {
             kind,
-            least_target: fragment.div_ceil(1000).max(1),
             numbers: Numbers {
                 sequence: 0,
                 discontinuity_sequence: 0,
-                target: None,
+                target: Target::new(fragment),
                 next_id: 0,
                 ends: None,
                 total: 0,
@@ -118,12 +107,7 @@ impl Playlist {
     pub fn push(&mut self, mut fragment: Fragment, length: u64, expected: u64) -> Pushed {
         self.entries.forget_out();
         let before = self.numbers;
-        let expected = rounded(expected.max(fragment.duration).saturating_add(MARGIN));
-        let target = *self.numbers.target.get_or_insert(self.least_target.max(expected));
-        if self.fits_target(fragment.duration) {
-            fragment.duration = fragment.duration.min(longest(target));
-        }
-        self.numbers.target = Some(target.max(rounded(fragment.duration)));
+        fragment.duration = self.numbers.target.take(fragment.duration, expected);
         self.numbers.next_id = fragment.id.saturating_add(1);
         self.list(fragment);
         let mut out = Vec::new();
@@ -159,7 +143,7 @@ impl Playlist {
     pub fn restart(&mut self) -> Vec<Fragment> {
         let out = std::iter::from_fn(|| self.slide()).collect();
         self.numbers.discontinuity_sequence = self.numbers.discontinuity_sequence.saturating_add(1);
-        (self.numbers.target, self.numbers.ends) = (None, None);
+        (self.numbers.target.seconds, self.numbers.ends) = (None, None);
         out
     }
 
@@ -167,9 +151,10 @@ impl Playlist {
         self.numbers.ends = Some(ends);
     }
 
-    /// The end of the last fragment.
-    pub fn ends(&self) -> Option<Ends> {
-        self.numbers.ends
+    /// What a segmenter needs to know of it. `is_starting`: players could never start.
+    pub fn outline(&self, is_starting: bool) -> Outline {
+        let (kind, Numbers { target, ends, total, .. }) = (self.kind, self.numbers);
+        Outline { kind, target, listed: self.len(), total, ends, is_starting }
     }
 
     /// Takes the first fragment out of the list.
@@ -203,31 +188,10 @@ impl Playlist {
         self.numbers.next_id = self.numbers.next_id.max(id.saturating_add(1));
     }
 
-    /// The longest duration of the next fragment, in milliseconds, once the target duration has been published.
-    pub fn longest(&self) -> Option<u64> {
-        self.numbers.target.map(longest)
-    }
-
-    /// Whether a fragment of this duration, in milliseconds, fits the target duration.
-    pub fn fits_target(&self, duration: u64) -> bool {
-        self.longest().is_none_or(|longest| duration <= longest.saturating_add(TOLERANCE))
-    }
-
-    /// Whether every player can start: Chromium's own needs three fragments, and hls.js, which begins with all there
-    /// are, one target duration of them until the next one comes.
-    pub fn can_start(&self) -> bool {
-        self.len() >= MIN_LISTED && self.total() >= self.target()
-    }
-
     /// Whether its numbers are small enough to count on from them.
     pub fn can_grow(&self) -> bool {
         let Numbers { sequence, discontinuity_sequence, next_id, .. } = self.numbers;
         sequence.max(discontinuity_sequence).max(next_id) <= MAX_CONTINUED
-    }
-
-    /// Whether no more fragments can be listed: those of an event never leave.
-    pub fn is_full(&self) -> bool {
-        self.kind == ListKind::Event && self.fragments.len() >= MAX_LISTED
     }
 
     /// The smallest id that has not been used.
@@ -237,7 +201,7 @@ impl Playlist {
 
     /// EXT-X-TARGETDURATION in milliseconds; 0 before it is decided.
     pub fn target(&self) -> u64 {
-        self.numbers.target.unwrap_or_default().saturating_mul(1000)
+        self.numbers.target.milliseconds()
     }
 
     /// Oldest first.
@@ -271,16 +235,6 @@ pub enum End {
     Ended,
 }
 
-/// The duration that is compared with the target (4.3.3.1): to the nearest second.
-fn rounded(duration: u64) -> u64 {
-    duration.saturating_add(500) / 1000
-}
-
-/// The longest duration that is rounded to a target.
-fn longest(target: u64) -> u64 {
-    target.saturating_mul(1000).saturating_add(499)
-}
-
 impl Playlist {
     /// The playlist's text, version 3 for its decimal durations (section 7).
     pub fn render(&mut self, naming: &Naming, retired: &[Retired], inf: Option<&str>, end: End) -> String {
@@ -307,7 +261,7 @@ impl Playlist {
 
     fn render_head(&self, text: &mut String) -> std::fmt::Result {
         let Numbers { sequence, discontinuity_sequence, target, within, .. } = self.numbers;
-        writeln!(text, "#EXT-X-TARGETDURATION:{}", target.unwrap_or(self.least_target))?;
+        writeln!(text, "#EXT-X-TARGETDURATION:{}", target.seconds.unwrap_or(target.least))?;
         writeln!(text, "#EXT-X-MEDIA-SEQUENCE:{sequence}")?;
         if discontinuity_sequence > 0 {
             writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity_sequence}")?;

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Begins, Encryption, Fragment, MAX_LISTED, Playlist, RETIRED, Retired, STREAM_INF, TIME};
+use super::outline::{MAX_LISTED, rounded};
+use super::{Begins, Encryption, Fragment, Playlist, RETIRED, Retired, STREAM_INF, TIME};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::keys;
 use crate::modules::hls::files::naming::{MAX_NUMBER, Naming};
@@ -57,8 +58,9 @@ impl Playlist {
         let highest = listed.max(retired.iter().map(|retired| retired.id).max());
         playlist.numbers.next_id = highest.map_or(after, |id| after.max(id.saturating_add(1)));
         // Players keep the target that they have read, unless it is too short.
-        let longest = playlist.fragments().map(|fragment| super::rounded(fragment.duration)).max();
-        playlist.numbers.target = longest.max(target).map(|target| target.max(playlist.least_target));
+        let longest = playlist.fragments().map(|fragment| rounded(fragment.duration)).max();
+        let least = playlist.numbers.target.least;
+        playlist.numbers.target.seconds = longest.max(target).map(|target| target.max(least));
         Some((playlist, retired))
     }
 

@@ -1,6 +1,6 @@
 //! The files of one stream while it is published: fragments, keys and the playlist. It decides the numbers of
 //! fragments, which of them are listed, which key encrypts them and when retired ones are removed. It knows nothing of
-//! media.
+//! media. Its files are in memory, or on the disk: then all calls are made by jobs of the writer.
 //!
 //! A server may be killed between any two files. So the new playlist is written under its hidden name first; then key
 //! and fragment are placed, then the playlist. At each moment all listed fragments are there, and all files are named
@@ -13,11 +13,12 @@ mod room;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{Extent, MemoryFiles, Outlet, SHORTEST_READ_TIME};
+use crate::engine::{Extent, SHORTEST_READ_TIME};
 
+use super::playlist::outline::Outline;
 use super::playlist::{Begins, Encryption, End, Fragment, Playlist, Retired};
 use crate::media::segment::measure::{Description, Listed, Measure};
 use crate::media::segment::writer::output_clock::Ends;
@@ -25,6 +26,7 @@ use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::keys::{self, Cipher};
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::files::{Draft, Files, Stamp};
+use crate::modules::hls::fragment::CompleteFile;
 use crate::modules::hls::playlist::found::{Found, playable_size};
 use crate::modules::hls::playlist::master;
 use crate::modules::hls::settings::attributes::Attributes;
@@ -32,7 +34,7 @@ use crate::modules::hls::settings::{Cleanup, Continuation, Ending, Settings, Sto
 
 /// Whether the next fragment continues the last one listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Join {
+pub enum Join {
     Follows,
     /// EXT-X-DISCONTINUITY stands between them.
     Discontinuity,
@@ -65,11 +67,9 @@ struct Key {
     fragments: u64,
 }
 
-/// A fragment whose file is complete.
+/// The facts about a complete fragment.
 #[derive(Debug)]
-pub struct CompleteFragment<'a> {
-    pub draft: Draft,
-    pub bytes: u64,
+pub struct CompleteFragment {
     /// In milliseconds.
     pub duration: u64,
     pub ends: Ends,
@@ -80,7 +80,7 @@ pub struct CompleteFragment<'a> {
     pub date: Option<u64>,
     /// The expected duration of later fragments, in milliseconds.
     pub expected: u64,
-    pub description: &'a Description,
+    pub description: Description,
     /// The number of pictures in it.
     pub frames: u64,
 }
@@ -90,10 +90,10 @@ pub struct CompleteFragment<'a> {
 pub struct Publication {
     naming: Naming,
     /// The owner of its files in memory: the path of the playlist.
-    owner: Rc<Path>,
-    settings: Rc<Settings>,
+    owner: Arc<Path>,
+    settings: Arc<Settings>,
     /// An empty file with which the bytes that the sink keeps are counted as memory of the stream.
-    kept: Option<Rc<Extent>>,
+    kept: Option<Arc<Extent>>,
     playlist: Playlist,
     join: Join,
     /// Oldest first.
@@ -124,9 +124,9 @@ struct Warned {
 impl Publication {
     /// Continues the playlist of an earlier publication of the same name. Nothing is written yet.
     pub fn open(naming: Naming, files: &Files<'_>, wall: SystemTime) -> Self {
-        let settings = Rc::clone(naming.settings());
+        let settings = Arc::clone(naming.settings());
         let (playlist, retired) = load(&naming, files, wall);
-        let is_starting = !playlist.can_start();
+        let is_starting = !playlist.outline(true).can_start();
         let mut publication = Self {
             kept: None,
             playlist,
@@ -160,11 +160,11 @@ impl Publication {
 
     /// Starts the next fragment's file, which viewers do not see before [`add_fragment`](Self::add_fragment), and its
     /// encryption, if there is any. Makes the folders, if they may be missing.
-    pub fn start_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<(Draft, Option<Cipher>)> {
+    pub fn start_fragment(&mut self, files: &mut Files<'_>) -> io::Result<(Draft, Option<Cipher>)> {
         if self.folders == Folders::Unchecked {
             self.check_folders()?;
         }
-        let draft = self.files(outlet.memory).begin(self.naming.open_fragment(), &self.owner)?;
+        let draft = files.begin(self.naming.open_fragment(), &self.owner)?;
         let Some(settings) = &self.settings.keys else { return Ok((draft, None)) };
         let is_worn = |key: &Key| settings.fragments > 0 && key.fragments >= settings.fragments;
         let key = match self.key.take().filter(|key| !is_worn(key)) {
@@ -181,26 +181,33 @@ impl Publication {
     /// After an error the fragment is not listed.
     pub fn add_fragment(
         &mut self,
-        finished: CompleteFragment<'_>,
-        outlet: &mut Outlet<'_>,
+        file: CompleteFile,
+        finished: &CompleteFragment,
+        files: &mut Files<'_>,
+        wall: SystemTime,
     ) -> io::Result<()> {
-        if self.playlist.is_full() {
-            return Err(io::Error::other("the event lists as many fragments as it can"));
+        if self.outline().is_full() {
+            return Err(list_is_full());
         }
         let clock = self.clock;
         self.clock = clock.saturating_add(finished.duration);
-        self.remove_retired(self.clock, outlet.memory);
-        let published = self
-            .reserve(self.room_for_playlists(outlet.memory), outlet.memory)
-            .and_then(|()| self.add_to_list(finished, outlet));
+        self.remove_retired(self.clock, files);
+        let published =
+            self.reserve_playlists(files).and_then(|()| self.add_to_list(file, finished, files, wall));
         if published.is_err() {
             self.clock = clock;
         }
         published
     }
 
-    fn add_to_list(&mut self, finished: CompleteFragment<'_>, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let fragment = self.describe(&finished);
+    fn add_to_list(
+        &mut self,
+        file: CompleteFile,
+        finished: &CompleteFragment,
+        files: &mut Files<'_>,
+        wall: SystemTime,
+    ) -> io::Result<()> {
+        let fragment = self.describe(finished, file.bytes);
         let change = self.playlist.push(fragment, self.settings.playlist_length, finished.expected);
         self.playlist.ends_at(finished.ends);
         let waiting = self.retired.len();
@@ -208,38 +215,38 @@ impl Publication {
             self.retire(fragment);
         }
         let measure = self.measure.clone();
-        let has_news = self.measure(finished.description, finished.frames);
-        if let Err(error) = self.place_files(finished.draft, &fragment, outlet) {
+        let has_news = self.measure(&finished.description, finished.frames);
+        if let Err(error) = self.place_files(file.draft, &fragment, files, wall) {
             self.retired.truncate(waiting);
             self.playlist.undo(change);
             self.measure = measure;
             return Err(error);
         }
         self.join = Join::Follows;
-        self.is_starting &= change.out.is_empty() && !self.playlist.can_start();
+        self.is_starting &= change.out.is_empty() && !self.outline().can_start();
         if let Some(key) = &mut self.key {
             key.id = key.id.or(Some(fragment.id));
             key.fragments = key.fragments.saturating_add(1);
         }
-        if self.master == Master::UpToDate && (has_news || self.is_master_gone(outlet)) {
+        if self.master == Master::UpToDate && (has_news || self.is_master_gone(files)) {
             self.master = Master::Outdated;
         }
-        self.write_master(outlet);
+        self.write_master(files, wall);
         Ok(())
     }
 
     /// Whether somebody has removed the master playlist that this stream is in, or it has never been written.
-    fn is_master_gone(&self, outlet: &mut Outlet<'_>) -> bool {
+    fn is_master_gone(&self, files: &Files<'_>) -> bool {
         let path = self.naming.base().map(|base| self.naming.master(base));
-        path.is_some_and(|path| self.files(outlet.memory).size(&path).is_none())
+        path.is_some_and(|path| files.size(&path).is_none())
     }
 
     /// Writes the master playlist if it is out of date. A failure is only logged; the next fragment tries again.
-    fn write_master(&mut self, outlet: &mut Outlet<'_>) {
+    fn write_master(&mut self, files: &mut Files<'_>, wall: SystemTime) {
         if self.master == Master::UpToDate {
             return;
         }
-        let written = master::write(&mut self.files(outlet.memory), &self.naming, outlet.now.wall);
+        let written = master::write(files, &self.naming, wall);
         if let Err(error) = &written
             && self.master == Master::Outdated
         {
@@ -257,18 +264,13 @@ impl Publication {
     }
 
     /// Adds the end to the playlist, if anything is listed.
-    pub fn finish(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub fn finish(&mut self, files: &mut Files<'_>, wall: SystemTime) -> io::Result<()> {
         if self.playlist.is_empty() || self.settings.ending == Ending::Never {
             return Ok(());
         }
         self.end = End::Ended;
-        self.reserve(self.room_for_playlists(outlet.memory), outlet.memory)?;
-        if self.playlist.is_empty() { Ok(()) } else { self.write_playlist(outlet) }
-    }
-
-    /// Whether no more can be listed, in an event of the greatest length.
-    pub fn is_full(&self) -> bool {
-        self.playlist.is_full()
+        self.reserve_playlists(files)?;
+        if self.playlist.is_empty() { Ok(()) } else { self.write_playlist(files, wall) }
     }
 
     /// Notes that the next fragment does not continue the last one: it has other times, or other codecs.
@@ -278,27 +280,23 @@ impl Publication {
 
     /// Prepares for another attempt after an error. The disk may be full, so some retired fragments are removed at
     /// once. Somebody may have removed the folders and the listed files, so these are checked again.
-    pub fn recover(&mut self, memory: &mut MemoryFiles) {
-        self.remove_retired(u64::MAX, memory);
+    pub fn recover(&mut self, files: &mut Files<'_>) {
+        self.remove_retired(u64::MAX, files);
         // The fragment that was being written has been dropped.
-        memory.sweep();
+        if let Files::Memory(memory) = files {
+            memory.sweep();
+        }
         self.folders = Folders::Unchecked;
     }
 
-    pub fn files<'a>(&self, memory: &'a mut MemoryFiles) -> Files<'a> {
-        Files::of(self.settings.storage, memory)
-    }
-
-    fn write_playlist(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    fn write_playlist(&mut self, files: &mut Files<'_>, wall: SystemTime) -> io::Result<()> {
         let (text, path) = (self.render(), self.naming.playlist());
-        let stamp = self.stamp(outlet);
-        let mut files = self.files(outlet.memory);
         let list = files.prepare(&path, text.as_bytes(), &self.owner)?;
-        files.place(list, &path, stamp)
+        files.place(list, &path, self.stamp(wall))
     }
 
-    fn stamp(&self, outlet: &Outlet<'_>) -> Stamp {
-        Stamp { modified: outlet.now.wall, hold: self.hold() }
+    fn stamp(&self, wall: SystemTime) -> Stamp {
+        Stamp { modified: wall, hold: self.hold() }
     }
 
     /// The time in which a client must have fetched a fragment: the length of the playlist.
@@ -311,35 +309,9 @@ impl Publication {
         self.naming.label()
     }
 
-    /// Whether EXT-X-ENDLIST is written together with the last fragment: `hls_endlist` is 0, or no more can be listed.
-    pub fn ends_at_once(&self) -> bool {
-        self.settings.ending == Ending::After(Duration::ZERO) || self.is_full()
-    }
-
-    /// The longest duration of the next fragment, in milliseconds, once the target duration has been published.
-    pub fn longest(&self) -> Option<u64> {
-        self.playlist.longest()
-    }
-
-    /// Whether a fragment of this duration, in milliseconds, fits the target duration.
-    pub fn fits_target(&self, duration: u64) -> bool {
-        self.playlist.fits_target(duration)
-    }
-
-    /// The end of the last fragment, if it is known.
-    pub fn ends(&self) -> Option<Ends> {
-        self.playlist.ends()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.playlist.is_empty()
-    }
-
-    /// Whether the playlist has never been long enough for players to start. Fragments are short until then, and never
-    /// again: Chromium's own player, with more than 10 s ahead, looks for new fragments up to 8 s later, takes the last
-    /// three, and would miss some that came faster.
-    pub fn is_starting(&self) -> bool {
-        self.is_starting
+    /// What a segmenter needs to know of the playlist.
+    pub fn outline(&self) -> Outline {
+        self.playlist.outline(self.is_starting)
     }
 
     /// Makes the folders, and retires fragments whose files or keys have been removed.
@@ -355,7 +327,7 @@ impl Publication {
         Ok(())
     }
 
-    fn describe(&mut self, finished: &CompleteFragment<'_>) -> Fragment {
+    fn describe(&mut self, finished: &CompleteFragment, bytes: u64) -> Fragment {
         let id = self.number(finished);
         let key = self.key.as_ref().map(|key| key.id.unwrap_or(id));
         Fragment {
@@ -365,15 +337,21 @@ impl Publication {
             begins: finished.begins,
             date: finished.date,
             encryption: key.map(|key| Encryption { key, iv: self.iv }),
-            bytes: finished.bytes,
+            bytes,
         }
     }
 
     /// Puts key, fragment and playlist in place, in this order.
-    fn place_files(&mut self, draft: Draft, fragment: &Fragment, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let (text, stamp) = (self.render(), self.stamp(outlet));
+    fn place_files(
+        &mut self,
+        draft: Draft,
+        fragment: &Fragment,
+        files: &mut Files<'_>,
+        wall: SystemTime,
+    ) -> io::Result<()> {
+        let (text, stamp) = (self.render(), self.stamp(wall));
         let (path, playlist) = (self.naming.fragment(fragment.id), self.naming.playlist());
-        let (mut files, owner) = (self.files(outlet.memory), &self.owner);
+        let owner = &self.owner;
         let key = self.key.as_ref().map(|key| (self.naming.key(key.id.unwrap_or(fragment.id)), key));
         // A key that has been placed is placed again if somebody has removed it.
         let key = key.filter(|(path, key)| key.id.is_none() || files.size(path).is_none());
@@ -401,6 +379,11 @@ impl Publication {
         let inf = advertised.map(|advertised| Attributes::of_stream(advertised).to_string());
         self.playlist.render(&self.naming, self.retired.make_contiguous(), inf.as_deref(), self.end)
     }
+}
+
+/// The error where no more can be listed, in an event of the greatest length.
+pub fn list_is_full() -> io::Error {
+    io::Error::other("the event lists as many fragments as it can")
 }
 
 /// The playlist of an earlier publication of the same name and its retired fragments, or an empty playlist.

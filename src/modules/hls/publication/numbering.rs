@@ -13,7 +13,7 @@ const MAX_TRIED: u64 = 64;
 impl Publication {
     /// The number by `hls_fragment_naming`, or a larger one: numbers must grow though an encoder that starts over
     /// counts from 0 again and two fragments may have the same multiple, and a folder may have the name.
-    pub(super) fn number(&mut self, finished: &CompleteFragment<'_>) -> u64 {
+    pub(super) fn number(&mut self, finished: &CompleteFragment) -> u64 {
         let (next, granularity) = (self.playlist.next_id(), self.settings.granularity);
         let wanted = match self.settings.numbering {
             Numbering::Sequential => next,

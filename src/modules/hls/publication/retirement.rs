@@ -2,8 +2,9 @@
 //! their keys.
 
 use super::Publication;
-use crate::engine::MemoryFiles;
-use crate::modules::hls::playlist::{Fragment, MAX_LISTED, Retired};
+use crate::modules::hls::files::Files;
+use crate::modules::hls::playlist::outline::MAX_LISTED;
+use crate::modules::hls::playlist::{Fragment, Retired};
 use crate::modules::hls::settings::Cleanup;
 
 /// The most retired fragments, as many as were listed; beyond this the oldest are removed early.
@@ -27,21 +28,20 @@ impl Publication {
         self.clock.saturating_add(listed).saturating_add(duration)
     }
 
-    pub(super) fn remove_retired(&mut self, clock: u64, memory: &mut MemoryFiles) {
+    pub(super) fn remove_retired(&mut self, clock: u64, files: &mut Files<'_>) {
         let too_many = self.retired.len().saturating_sub(MAX_RETIRED);
         for place in 0..MAX_AT_ONCE {
             let is_due = |retired: &&Retired| place < too_many || retired.until <= clock;
             if self.retired.front().filter(is_due).is_none() {
                 break;
             }
-            self.remove_oldest(memory);
+            self.remove_oldest(files);
         }
     }
 
     /// Removes the oldest retired fragment, and its key, if no other needs that. False if there is none.
-    pub(super) fn remove_oldest(&mut self, memory: &mut MemoryFiles) -> bool {
+    pub(super) fn remove_oldest(&mut self, files: &mut Files<'_>) -> bool {
         let Some(Retired { id, key, .. }) = self.retired.pop_front() else { return false };
-        let mut files = self.files(memory);
         files.remove(&self.naming.fragment(id));
         if let Some(key) = key {
             let waits = self.retired.iter().any(|retired| retired.key == Some(key));

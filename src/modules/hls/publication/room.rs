@@ -3,12 +3,12 @@
 
 use std::io;
 use std::mem;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Join, Publication};
 use crate::engine::{Growth, MemoryFile, MemoryFiles};
-use crate::modules::hls::files::{keys, no_room};
+use crate::modules::hls::files::{Files, keys, no_room};
 use crate::modules::hls::settings::Storage;
 use crate::modules::hls::settings::variant::Variant;
 
@@ -20,24 +20,29 @@ impl Publication {
     /// Makes room in memory for the open fragment, and for the bytes that its sink keeps: frames that are not written
     /// yet, and buffers. It is an error if there is none: nothing of them may be written.
     pub fn make_room(&mut self, open: Growth, kept: usize, memory: &mut MemoryFiles) -> io::Result<()> {
-        if self.settings.storage == Storage::Disk {
-            return Ok(());
-        }
         let kept_growth = memory.growth(self.kept.as_deref(), kept as u64);
         self.reserve(kept_growth + open, memory)?;
         if kept_growth.is_none() {
             return Ok(());
         }
         let extent = match &self.kept {
-            Some(extent) => Rc::clone(extent),
-            None => Rc::clone(self.kept.insert(memory.begin_draft(Some(&self.owner))?)),
+            Some(extent) => Arc::clone(extent),
+            None => Arc::clone(self.kept.insert(memory.begin_draft(Some(&self.owner))?)),
         };
         memory.append(&extent, &[], kept as u64)
     }
 
+    /// Makes room for the next playlist, and all that is written with it.
+    pub(super) fn reserve_playlists(&mut self, files: &mut Files<'_>) -> io::Result<()> {
+        match files {
+            Files::Disk => Ok(()),
+            Files::Memory(memory) => self.reserve(self.room_for_playlists(memory), memory),
+        }
+    }
+
     /// Makes room for this growth: if need be, the oldest fragments of the stream are removed. It is an error if all of
     /// them are not enough; nothing is listed then.
-    pub(super) fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
+    fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
         let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
         let (limit, listed) = (limit as u64, self.playlist.len());
         let is_asked = growth.to > growth.from || memory.is_crowded();
@@ -65,7 +70,7 @@ impl Publication {
         {
             self.retired.push_back(fragment.retired());
         }
-        self.remove_oldest(memory)
+        self.remove_oldest(&mut Files::Memory(memory))
     }
 
     /// Makes room for a playlist of fewer fragments beside the one in place. Its tags may be longer by a few bytes.
@@ -89,7 +94,7 @@ impl Publication {
 
     /// The most memory that the playlist with one more fragment, a key and the master playlist take up, beside those in
     /// place.
-    pub(super) fn room_for_playlists(&self, memory: &MemoryFiles) -> Growth {
+    fn room_for_playlists(&self, memory: &MemoryFiles) -> Growth {
         let path = self.naming.playlist();
         let text = memory.get(&path).map_or(HEAD_BYTES, MemoryFile::len);
         let next = self.playlist.next_id();

@@ -77,7 +77,7 @@ impl Segmenter {
         let timestamp =
             self.waiting.audio.oldest().filter(|_| self.codecs.is_audio_changing()).unwrap_or(timestamp);
         let start = ticks(timestamp).max(self.writer.last_dts());
-        let cut = if !self.publication.fits_target(open.duration_to(start)) {
+        let cut = if !self.output.outline().target.fits(open.duration_to(start)) {
             Cut::Gap
         } else if self.codecs.is_audio_changing() {
             Cut::Codecs

@@ -1,6 +1,6 @@
-//! The sink: it makes fragments of a stream's frames with the parts in `media/segment`, writes them into files and
-//! hands them to its [`Publication`]. After an error, such as a full disk, it writes nothing for 2 s of media and
-//! continues behind a discontinuity.
+//! The sink: it makes fragments of a stream's frames with the parts in `media/segment`, and hands them to its
+//! [`Output`]. It begins when it is known what is on the disk. After an error, such as a full disk, it writes nothing
+//! for 2 s of media and continues behind a discontinuity.
 
 mod audio;
 mod pictures;
@@ -11,8 +11,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::fragment::OpenFragment;
-use super::publication::Publication;
+use super::output::Output;
 use crate::engine::{Now, Outlet};
 use crate::media::segment::cutting::clock::Dates;
 use crate::media::segment::cutting::slicer::{Boundary, Slice};
@@ -26,7 +25,7 @@ use crate::media::segment::writer::audio::AudioBuffer;
 use crate::media::segment::writer::open::{Begins, OpenSegment};
 use crate::media::ts::ticks;
 use crate::media::{Frame, Kind, Packet, Role};
-use crate::modules::hls::settings::Settings;
+use crate::modules::hls::settings::{NAME, Settings};
 
 /// The shortest fragment, in milliseconds, that is kept where other codecs or its size end it: a publisher whose
 /// timestamps stand still does not fill the disk.
@@ -34,6 +33,9 @@ const MIN_BROKEN: u64 = 100;
 
 /// The time after an error in which nothing is written, in milliseconds of media.
 const RETRY_AFTER: u64 = 2000;
+
+/// The time for which first frames wait until it is known what is on the disk.
+const LONGEST_OPENING: Duration = Duration::from_secs(10);
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,23 +67,18 @@ impl Cut {
 /// The HLS of one stream.
 #[derive(Debug)]
 pub struct Segmenter {
-    publication: Publication,
+    output: Output,
     state: State,
     codecs: Codecs,
     cutting: Cutting,
     waiting: Waiting,
     writer: Writer,
     dates: Dates,
-    /// The file of the segment that the writer has open.
-    file: Option<OpenFragment>,
-    /// The largest file in bytes.
-    max_bytes: u64,
     /// The tracks of the segment that the writer has open.
     description: Description,
     /// The timestamp of the last frame of audio or video.
     latest: u64,
-    /// Whether an error has been logged and nothing has been published since.
-    is_failing: bool,
+    failure: Failure,
     /// The number of frames that were dropped: broken, without a header, or on the other side of a pause.
     dropped: u64,
     /// A buffer for one access unit.
@@ -93,29 +90,39 @@ enum State {
     /// The first frames are held until the tracks are known.
     Probing(Probe),
     Running,
+    /// It has not been known in time what is on the disk: nothing is written until it is.
+    Opening,
     /// After an error at this timestamp: nothing is written for a while.
     Failed(u64),
     /// Nothing follows.
     Finished,
 }
 
+/// Whether fragments are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    None,
+    /// An error has been logged, nothing has been published since, and so many frames have been dropped.
+    Logged {
+        dropped: u64,
+    },
+}
+
 impl Segmenter {
-    /// A segmenter whose fragments go to `publication`.
-    pub fn new(settings: &Settings, publication: Publication) -> Self {
+    /// A segmenter whose fragments go to `output`.
+    pub fn new(settings: &Settings, output: Output) -> Self {
         let audio = AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer);
         Self {
             state: State::Probing(Probe::default()),
-            codecs: Codecs::new(publication.label(), "hls"),
+            codecs: Codecs::new(output.label(), NAME),
             cutting: Cutting::new(settings.lengths()),
             waiting: Waiting::default(),
-            writer: Writer::new(audio, publication.ends()),
-            publication,
+            writer: Writer::new(audio, output.outline().ends),
+            output,
             dates: Dates::default(),
-            file: None,
-            max_bytes: settings.max_bytes(),
             description: Description::default(),
             latest: 0,
-            is_failing: false,
+            failure: Failure::None,
             dropped: 0,
             access_unit: Vec::new(),
         }
@@ -131,23 +138,67 @@ impl Segmenter {
         if content != Content::Nothing {
             self.dates.see(frame.timestamp, since_1970(outlet.now));
             self.latest = frame.timestamp;
-            if matches!(self.state, State::Failed(since) if frame.timestamp.abs_diff(since) >= RETRY_AFTER) {
-                // By now a track may have ended: those that have frames are found as at the beginning of a stream.
-                self.codecs.stop_using();
-                self.state = State::Probing(Probe::default());
-            }
+            self.try_again(frame.timestamp);
         }
         match &mut self.state {
-            State::Finished | State::Failed(_) => Ok(()),
+            State::Finished => Ok(()),
+            State::Failed(_) | State::Opening => {
+                self.count_lost(u64::from(content != Content::Nothing));
+                Ok(())
+            }
             State::Running => self.write(frame, content, outlet),
             State::Probing(probe) => {
                 if content != Content::Nothing && !self.codecs.contradicts(frame) {
                     probe.push(frame, content);
                 }
-                let known = known(&self.codecs, probe);
-                let patience = self.publication.longest().map_or(SLOWEST, |longest| longest.min(SLOWEST));
-                if probe.is_over(known, patience) { self.start(outlet) } else { Ok(()) }
+                self.check_probe(outlet)
             }
+        }
+    }
+
+    /// Ends the probing if everything is known, also what is on the disk.
+    fn check_probe(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let State::Probing(probe) = &self.state else { return Ok(()) };
+        if let Some(since) = self.output.unknown_since() {
+            let waited = outlet.now.instant.saturating_duration_since(since);
+            if probe.is_full() || waited >= LONGEST_OPENING {
+                self.drop_first_frames();
+            }
+            return Ok(());
+        }
+        let longest = self.output.outline().target.longest();
+        let patience = longest.map_or(SLOWEST, |longest| longest.min(SLOWEST));
+        if probe.is_over(known(&self.codecs, probe), patience) { self.start(outlet) } else { Ok(()) }
+    }
+
+    /// Begins again if the time after an error is over, or it is known at last what is on the disk.
+    fn try_again(&mut self, timestamp: u64) {
+        let is_time = match self.state {
+            State::Failed(since) => timestamp.abs_diff(since) >= RETRY_AFTER,
+            State::Opening => self.output.unknown_since().is_none(),
+            _ => false,
+        };
+        if is_time {
+            // By now a track may have ended: those that have frames are found as at the beginning of a stream.
+            self.codecs.stop_using();
+            self.state = State::Probing(Probe::default());
+        }
+    }
+
+    /// Drops the frames that have waited until it is known what is on the disk.
+    fn drop_first_frames(&mut self) {
+        let State::Probing(probe) = mem::replace(&mut self.state, State::Opening) else { return };
+        if self.failure == Failure::None {
+            log::error!("{}: hls cannot begin, and drops frames: the disk is too slow", self.output.label());
+            self.failure = Failure::Logged { dropped: 0 };
+        }
+        self.count_lost(probe.finish().frames.len() as u64);
+    }
+
+    /// Counts frames that are dropped because of an error.
+    fn count_lost(&mut self, frames: u64) {
+        if let Failure::Logged { dropped } = &mut self.failure {
+            *dropped = dropped.saturating_add(frames);
         }
     }
 
@@ -180,38 +231,34 @@ impl Segmenter {
     /// Whether there is a pause before the frame with that timestamp, in which the open fragment ends.
     fn has_gap(&self, open: &OpenSegment, timestamp: u64) -> bool {
         self.cutting.pauses.pauses_before(timestamp)
-            || !self.publication.fits_target(open.duration_to(ticks(timestamp)))
+            || !self.output.outline().target.fits(open.duration_to(ticks(timestamp)))
     }
 
     /// Whether the open fragment should end before the frame with that timestamp.
     fn is_enough(&self, open: &OpenSegment, boundary: Boundary, timestamp: u64) -> bool {
-        self.cutting.slicer.ends(boundary, timestamp, &self.slice(open, timestamp)) || self.is_full()
-    }
-
-    /// Whether the open fragment must end for its size.
-    fn is_full(&self) -> bool {
-        self.file.as_ref().is_some_and(OpenFragment::is_full)
+        self.cutting.slicer.ends(boundary, timestamp, &self.slice(open, timestamp))
+            || self.output.is_fragment_full()
     }
 
     /// The open fragment, if it ends before the frame with that timestamp.
     fn slice(&self, open: &OpenSegment, timestamp: u64) -> Slice {
+        let outline = self.output.outline();
         Slice {
             duration: open.duration_to(ticks(timestamp)),
             is_independent: open.begins() == Begins::Independent,
             frames: open.frames(),
             step: open.step(),
-            longest: self.publication.longest(),
-            is_early: self.publication.is_starting(),
-            is_first: self.publication.is_empty(),
+            longest: outline.target.longest(),
+            is_early: outline.is_starting,
+            is_first: outline.is_empty(),
         }
     }
 
     /// Begins a fragment with the tracks in use. Its first frame is decoded at `start`, in ticks.
     fn begin_fragment(&mut self, start: u64, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let file = self.publication.start_fragment(outlet)?;
+        self.output.begin_fragment(outlet)?;
         self.writer.begin(start, ticks(self.cutting.pauses.step()), self.codecs.tracks());
         self.description = Description::new(self.codecs.video(), self.codecs.audio());
-        self.file = Some(OpenFragment::new(file, self.max_bytes));
         Ok(())
     }
 
@@ -228,9 +275,10 @@ impl Segmenter {
                 let track = self.codecs.audio().filter(|_| !self.codecs.is_audio_changing());
                 ends = self.writer.end_audio(track, ends);
             }
-            if is_empty || (is_broken || self.is_full()) && duration < self.least(cut) {
+            let may_be_short = !is_broken && !self.output.is_fragment_full();
+            if is_empty || !may_be_short && duration < self.least(cut) {
                 self.writer.undo();
-                self.file = None;
+                self.output.drop_fragment(outlet);
             } else {
                 self.finish_fragment(duration.max(1), ends, outlet)?;
             }
@@ -247,7 +295,7 @@ impl Segmenter {
 
     /// The duration of the open fragment in milliseconds, if it ends there.
     fn duration(&self, open: &OpenSegment, cut: Cut, next: u64) -> u64 {
-        match (cut, self.publication.longest()) {
+        match (cut, self.output.outline().target.longest()) {
             (Cut::Length, _) => open.duration_to(next),
             // Without audio, the last picture has been shown until now.
             (Cut::Gap, Some(longest)) if self.codecs.audio().is_none() => longest,
@@ -258,7 +306,7 @@ impl Segmenter {
     /// The shortest fragment, in milliseconds, that is kept where it ends for another reason than its length.
     fn least(&self, cut: Cut) -> u64 {
         match cut.leaves_open() {
-            true if self.publication.is_empty() => self.cutting.slicer.shortest_first(),
+            true if self.output.outline().is_empty() => self.cutting.slicer.shortest_first(),
             true => self.cutting.slicer.shortest_last(),
             false => MIN_BROKEN,
         }

@@ -121,7 +121,7 @@ impl Segmenter {
         let (frame, dts) = (&picture.first, picture.dts);
         self.writer.flush_audio_before(frame.timestamp);
         if let Some(offset) = self.writer.see_order(frame) {
-            let name = self.publication.label();
+            let name = self.output.label();
             log::debug!("{name}: hls decodes pictures {offset} ms earlier: composition times are below zero");
         }
         if self.cutting.has_keys_only() {

@@ -1,22 +1,24 @@
-//! The segmenter as a sink: a complete fragment is handed to the publication, an error pauses it, and the end finishes
-//! it.
+//! The segmenter as a sink: a complete fragment is handed to the output, an error pauses it, and the end finishes it.
 
 use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{Finish, Growth, Outlet, Sink};
+use crate::engine::{Finish, JobResult, Outlet, Sink};
 use crate::media::Frame;
 
-use super::{Cut, Segmenter, State};
+use super::{Cut, Failure, Segmenter, State};
 use crate::media::segment::cutting::slicer::TURN;
 use crate::media::segment::probe::Probe;
 use crate::media::segment::waiting::Waiting;
+use crate::media::segment::writer::open::OpenSegment;
 use crate::media::segment::writer::output_clock::Ends;
+use crate::modules::hls::output::{Listed, News};
+use crate::modules::hls::playlist::End;
 use crate::modules::hls::publication::CompleteFragment;
 
 impl Segmenter {
-    /// Hands the open fragment, which is complete and `duration` milliseconds long, to the publication.
+    /// Hands the open fragment, which is complete and `duration` milliseconds long, to the output.
     pub(super) fn finish_fragment(
         &mut self,
         duration: u64,
@@ -24,59 +26,58 @@ impl Segmenter {
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
         let kept = self.kept_bytes();
-        let (Some(file), Some(bytes)) = (self.file.take(), self.writer.bytes()) else { return Ok(()) };
-        self.publication.make_room(file.growth(bytes, outlet.memory), kept, outlet.memory)?;
-        let (draft, length) = file.finish(bytes, &mut self.publication.files(outlet.memory))?;
+        let Some(bytes) = self.writer.bytes() else { return Ok(()) };
+        let rest = self.output.end_fragment(bytes, kept, outlet)?;
         let Some((segment, ends)) = self.writer.end(ends) else { return Ok(()) };
         let start = segment.start() / 90;
         let finished = CompleteFragment {
-            draft,
-            bytes: length,
             duration,
             ends,
             begins: segment.begins(),
             timestamp: start % TURN,
             date: self.dates.of(start),
             expected: self.cutting.slicer.expected_with(duration, segment.step()),
-            description: &self.description,
+            description: self.description.clone(),
             frames: segment.frames(),
         };
         self.writer.reuse(segment.bytes);
-        self.publication.add_fragment(finished, outlet)?;
-        if mem::take(&mut self.is_failing) {
-            log::info!("{}: hls writes again", self.publication.label());
+        if self.output.publish(rest, finished, outlet)? == Listed::Now {
+            self.note_success();
         }
         Ok(())
+    }
+
+    fn note_success(&mut self) {
+        if let Failure::Logged { dropped } = mem::replace(&mut self.failure, Failure::None) {
+            log::info!("{}: hls writes again, and has dropped {dropped} frames", self.output.label());
+        }
     }
 
     /// Makes room for the bytes of the open fragment, and writes them.
     fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let kept = self.kept_bytes();
-        let (Some(file), Some(bytes)) = (&mut self.file, self.writer.bytes()) else {
-            return self.publication.make_room(Growth::default(), kept, outlet.memory);
-        };
-        self.publication.make_room(file.growth(bytes, outlet.memory), kept, outlet.memory)?;
-        file.drain(bytes, &mut self.publication.files(outlet.memory))
+        self.output.store(self.writer.bytes(), kept, outlet)
     }
 
     /// Notes that the next frames do not continue the last ones.
     pub(super) fn mark_discontinuity(&mut self) {
-        self.publication.mark_discontinuity();
+        self.output.mark_discontinuity();
         self.writer.mark_discontinuity();
     }
 
     /// Drops the open fragment, and writes nothing for a while.
     pub(super) fn fail(&mut self, timestamp: u64, error: &io::Error, outlet: &mut Outlet<'_>) {
-        if self.publication.is_full() {
-            log::info!("{}: hls ends: {error}", self.publication.label());
+        if self.output.outline().is_full() {
+            log::info!("{}: hls ends: {error}", self.output.label());
             return self.finish(Finish::StreamEnded, outlet);
         }
-        if !mem::replace(&mut self.is_failing, true) {
-            log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.publication.label());
+        if self.failure == Failure::None {
+            log::error!("{}: hls cannot write, and tries again every 2 s: {error}", self.output.label());
+            self.failure = Failure::Logged { dropped: 0 };
         }
-        self.drop_open();
+        self.drop_open(outlet);
         self.mark_discontinuity();
-        self.publication.recover(outlet.memory);
+        self.output.recover(outlet);
         self.dates.restart();
         self.cutting.slicer.restart();
         self.state = State::Failed(timestamp);
@@ -85,8 +86,9 @@ impl Segmenter {
     }
 
     /// Drops the open fragment, the frames that wait, and the buffers.
-    fn drop_open(&mut self) {
-        self.file = None;
+    fn drop_open(&mut self, outlet: &mut Outlet<'_>) {
+        self.count_lost(self.writer.open().map_or(0, OpenSegment::frames));
+        self.output.drop_fragment(outlet);
         self.waiting = Waiting::default();
         self.access_unit = Vec::new();
         self.writer.clear();
@@ -136,10 +138,27 @@ impl Sink for Segmenter {
         self.waiting = Waiting::default();
         self.dates.restart();
         self.cutting.slicer.restart();
-        if !matches!(self.state, State::Failed(_)) {
+        if !matches!(self.state, State::Failed(_) | State::Opening) {
             self.state = State::Probing(Probe::default());
         }
         self.give_way(outlet);
+    }
+
+    fn on_job(&mut self, result: JobResult, outlet: &mut Outlet<'_>) {
+        if matches!(self.state, State::Finished) {
+            return;
+        }
+        match self.output.take_result(result) {
+            Ok(News::Published) => self.note_success(),
+            // The times of fragments that have not been published are used again.
+            Ok(News::Found(ends)) if !matches!(self.state, State::Running) => self.writer.resume_from(ends),
+            Ok(News::Found(_) | News::Nothing) => {}
+            Err(error) => return self.fail(self.latest, &error, outlet),
+        }
+        // The frames that have come meanwhile may be enough.
+        if let Err(error) = self.check_probe(outlet).and_then(|()| self.store(outlet)) {
+            self.fail(self.latest, &error, outlet);
+        }
     }
 
     fn finish(&mut self, why: Finish, outlet: &mut Outlet<'_>) {
@@ -147,16 +166,18 @@ impl Sink for Segmenter {
             return;
         }
         // If the stream may come back, its playlist stays open, as it does when a publisher is lost.
-        let is_over = why == Finish::StreamEnded && self.publication.ends_at_once();
-        let rest = self.write_rest(if is_over { Cut::End } else { Cut::Break }, outlet);
-        self.drop_open();
+        let is_over = why == Finish::StreamEnded && self.output.ends_at_once();
+        let (cut, end) = if is_over { (Cut::End, End::Ended) } else { (Cut::Break, End::Open) };
+        self.output.prepare_end();
+        let rest = self.write_rest(cut, outlet);
+        self.drop_open(outlet);
         self.state = State::Finished;
-        let end = if is_over { self.publication.finish(outlet) } else { Ok(()) };
+        let end = self.output.finish(end, outlet);
         if let Err(error) = rest.and(end).and(self.store(outlet)) {
-            log::error!("{}: hls: {error}", self.publication.label());
+            log::error!("{}: hls: {error}", self.output.label());
         }
         if self.dropped > 0 {
-            let (name, dropped) = (self.publication.label(), self.dropped);
+            let (name, dropped) = (self.output.label(), self.dropped);
             log::warn!("{name}: hls dropped {dropped} frames, broken or out of place");
         }
     }

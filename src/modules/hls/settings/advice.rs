@@ -3,7 +3,8 @@
 use crate::conf::{FindingKind, Node, Scope};
 use crate::engine::{Application, ByApp, Config, Probe};
 
-use crate::modules::hls::settings::{App, Storage, absolute};
+use crate::modules::hls::files::folder::absolute;
+use crate::modules::hls::settings::{App, Storage};
 
 /// Checks all applications. `apps` are their settings.
 pub fn probe(config: &Config<'_>, apps: &ByApp<Option<App>>, probe: &mut Probe) {

@@ -6,7 +6,7 @@ pub mod directives;
 pub mod variant;
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{self, Scope, value};
@@ -14,8 +14,11 @@ pub use crate::engine::HlsLayout as Layout;
 use crate::engine::{AppId, Application, Config, HlsFeature, Served};
 use crate::media::segment::cutting::slicer::{Lengths, Pace, Slicing};
 
-use crate::modules::hls::files::disk;
+use crate::modules::hls::files::folder::absolute;
 use crate::modules::hls::settings::variant::Variant;
+
+/// The name of the module and of its sinks.
+pub const NAME: &str = "hls";
 
 /// The shortest wait of `hls_endlist on`: people press Stop and Start.
 const LEAST_WAIT: Duration = Duration::from_secs(30);
@@ -57,6 +60,9 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Together with the last fragment.
+    pub const AT_ONCE: Self = Self::After(Duration::ZERO);
+
     /// Reads the argument of `hls_endlist`; none for `on`, whose time depends on `publish_grace`.
     pub(super) fn parse(args: &[String]) -> Result<Option<Self>, String> {
         let [word] = args else { return Err("on, off, or one time such as 2m".into()) };
@@ -166,7 +172,7 @@ pub struct Settings {
 pub struct App {
     /// `hls_path`.
     pub path: PathBuf,
-    pub settings: Rc<Settings>,
+    pub settings: Arc<Settings>,
 }
 
 impl App {
@@ -198,24 +204,7 @@ impl App {
             // HTTP looks for it by the path that a file would have.
             Storage::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
         };
-        Ok(Some(Self { path, settings: Rc::new(settings) }))
-    }
-
-    /// The [path](Self::known_root) of `hls_path`, which is made if it is missing. If it cannot be made now, each
-    /// fragment tries again.
-    pub fn root(&self) -> PathBuf {
-        if self.settings.storage == Storage::Disk {
-            let _ = disk::make_folder(&self.path, disk::Parents::Make);
-        }
-        self.known_root()
-    }
-
-    /// The canonical path of `hls_path`, as two spellings are one folder; nothing is made.
-    pub fn known_root(&self) -> PathBuf {
-        match self.settings.storage {
-            Storage::Memory { .. } => self.path.clone(),
-            Storage::Disk => canonical(&self.path),
-        }
+        Ok(Some(Self { path, settings: Arc::new(settings) }))
     }
 
     /// The folders in which its streams have files or folders.
@@ -389,19 +378,6 @@ fn url(scope: &Scope<'_>, name: &str) -> Result<String, conf::Error> {
 
 fn whole(scope: &Scope<'_>, name: &str, path: &Path) -> Result<PathBuf, conf::Error> {
     std::path::absolute(path).map_err(|error| wrong(scope, name, &error.to_string()))
-}
-
-/// The absolute path, or the same path if the working directory is not known.
-pub fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// The canonical path, as far as it is there.
-fn canonical(path: &Path) -> PathBuf {
-    let path = absolute(path);
-    let known = path.ancestors().find_map(|known| Some((known, known.canonicalize().ok()?)));
-    let Some((known, found)) = known else { return path };
-    path.strip_prefix(known).map_or_else(|_| path.clone(), |rest| found.join(rest))
 }
 
 /// An error at the directive, or at the block if the directive is not given.

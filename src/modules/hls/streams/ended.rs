@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
+use crate::engine::Handle;
 use crate::modules::hls::files::naming::Naming;
-use crate::modules::hls::files::{Files, disk};
-use crate::modules::hls::playlist::found::Found;
 
 /// The state of a stream that has ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Its playlist is open: the stream may come back.
     Open,
     /// Its playlist has its end, or never gets one.
     Ended,
-    /// These files are still to be removed; the playlist is the last.
-    Removing(Vec<PathBuf>),
+    /// Some of its files have been removed.
+    Removing,
+}
+
+/// The next step of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    None,
+    At(Instant),
+    /// A job does it.
+    Running,
 }
 
 /// A stream that has ended.
@@ -26,52 +34,20 @@ pub struct Ended {
     pub stage: Stage,
     /// The date of its playlist if an earlier run of the server wrote it, which may still be running.
     pub written: Option<SystemTime>,
-    /// The time of its next step.
-    step_at: Option<Instant>,
+    /// The files that are still to be removed, once that has begun.
+    pub left: Handle<Vec<PathBuf>>,
+    step: Step,
 }
 
 impl Ended {
     pub fn new(naming: Naming, stage: Stage, written: Option<SystemTime>) -> Self {
-        Self { naming, stage, written, step_at: None }
+        Self { naming, stage, written, left: Handle::default(), step: Step::None }
     }
 
-    /// Adds EXT-X-ENDLIST to the playlist; returns its duration.
-    pub fn end_playlist(&mut self, files: &mut Files<'_>, wall: SystemTime) -> Duration {
-        self.stage = Stage::Ended;
-        let naming = &self.naming;
-        let Ok(Some(found)) = Found::read(naming, files) else { return Duration::ZERO };
-        let mut found = found.existing(naming, files);
-        if let Some(text) = found.with_end(naming) {
-            let path = naming.playlist();
-            let room = files.make_room(naming.settings().storage, &path, text.len());
-            match room.and_then(|()| files.replace(&path, text.as_bytes(), wall)) {
-                Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
-                Err(error) => log::error!("{}: hls: {error}", naming.label()),
-            }
-        }
-        self.written = self.written.and_then(|_| disk::modified(&naming.playlist()));
-        found.listed()
+    /// Whether nobody has begun to end its playlist.
+    pub fn is_open(&self) -> bool {
+        self.stage == Stage::Open && self.step != Step::Running
     }
-
-    /// Removes at most `most` of its files; true if none is left. A playlist that is not this server's stays, with the
-    /// files that it names.
-    pub fn remove(&mut self, files: &mut Files<'_>, most: usize) -> bool {
-        if !matches!(self.stage, Stage::Removing(_)) {
-            self.stage = Stage::Removing(files_of(&self.naming, files));
-        }
-        let Stage::Removing(left) = &mut self.stage else { return true };
-        left.drain(..most.min(left.len())).for_each(|path| files.remove(&path));
-        left.is_empty()
-    }
-}
-
-/// The files of a stream: those that its playlist names, the hidden ones of a crash, and the playlist. It is the last,
-/// so that a server that is killed meanwhile finds the rest.
-fn files_of(naming: &Naming, files: &Files<'_>) -> Vec<PathBuf> {
-    let Ok(found) = Found::read(naming, files) else { return Vec::new() };
-    let mut paths = found.map_or_else(Vec::new, |found| found.files(naming));
-    paths.extend([naming.open_fragment(), disk::part_of(&naming.playlist()), naming.playlist()]);
-    paths
 }
 
 /// The streams that have ended. No two have a claim in common.
@@ -108,13 +84,9 @@ impl EndedStreams {
         self.ended.get(&token)
     }
 
-    pub fn get_mut(&mut self, token: u64) -> Option<&mut Ended> {
-        self.ended.get_mut(&token)
-    }
-
     pub fn take(&mut self, token: u64) -> Option<Ended> {
         let ended = self.ended.remove(&token)?;
-        if let Some(at) = ended.step_at {
+        if let Step::At(at) = ended.step {
             self.steps.remove(&(at, token));
         }
         if ended.stage == Stage::Open {
@@ -130,13 +102,30 @@ impl EndedStreams {
         self.take(*self.tokens.get(path)?)
     }
 
-    /// Sets the time of the next step of a stream, in place of an earlier one.
+    /// Sets the time of the next step of a stream, in place of an earlier one, unless a job is doing one.
     pub fn set_step(&mut self, token: u64, at: Instant) {
         let Some(ended) = self.ended.get_mut(&token) else { return };
-        if let Some(before) = ended.step_at.replace(at) {
-            self.steps.remove(&(before, token));
+        match ended.step {
+            Step::Running => return,
+            Step::At(before) => _ = self.steps.remove(&(before, token)),
+            Step::None => {}
         }
+        ended.step = Step::At(at);
         self.steps.insert((at, token));
+    }
+
+    /// Notes that a job does the step of a stream.
+    pub fn begin_step(&mut self, token: u64) {
+        if let Some(ended) = self.ended.get_mut(&token) {
+            ended.step = Step::Running;
+        }
+    }
+
+    /// Notes that a job has done the step of a stream, and returns that.
+    pub fn finish_step(&mut self, token: u64) -> Option<&mut Ended> {
+        let ended = self.ended.get_mut(&token)?;
+        ended.step = Step::None;
+        Some(ended)
     }
 
     /// The time of the nearest step of all streams.
@@ -149,7 +138,7 @@ impl EndedStreams {
         let (_, token) = self.steps.first().copied().filter(|(at, _)| *at <= now)?;
         self.steps.pop_first();
         if let Some(ended) = self.ended.get_mut(&token) {
-            ended.step_at = None;
+            ended.step = Step::None;
         }
         Some(token)
     }
@@ -176,5 +165,9 @@ impl EndedStreams {
 
     pub fn len(&self) -> usize {
         self.ended.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ended.is_empty()
     }
 }

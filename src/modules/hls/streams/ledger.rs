@@ -13,6 +13,7 @@ use crate::engine::files::open;
 
 use crate::http::path;
 use crate::modules::hls::files::disk;
+use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::settings::Layout;
 
 const NAME: &str = ".millstream-hls";
@@ -28,6 +29,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The entry of a stream.
+    pub fn of(naming: &Naming) -> Self {
+        Self { layout: naming.settings().layout, name: naming.name().to_owned() }
+    }
+
     fn line(&self, sign: char) -> String {
         let layout = match self.layout {
             Layout::Flat => "flat",

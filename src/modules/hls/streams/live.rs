@@ -45,6 +45,10 @@ impl LiveStreams {
         Some(naming)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.namings.is_empty()
+    }
+
     /// A claim of these files that a stream or a master playlist has already; the streams `own` do not count.
     pub fn conflict(&self, naming: &Naming, own: &[StreamId]) -> Option<PathBuf> {
         let is_own = |stream: &StreamId| own.contains(stream);

@@ -8,7 +8,7 @@ const ENDLIST: &str = "#EXT-X-ENDLIST\n";
 fn waiting(path: &Path, adjust: impl FnOnce(&mut Settings)) -> App {
     let mut settings = Settings { ending: Ending::After(WAIT), ..Settings::for_tests() };
     adjust(&mut settings);
-    App { path: path.to_path_buf(), settings: Rc::new(settings) }
+    App { path: path.to_path_buf(), settings: Arc::new(settings) }
 }
 
 fn list(folder: &Folder) -> String {
@@ -64,7 +64,7 @@ fn a_lost_publisher_has_been_waited_for_already() {
     for (waited, left) in [(10, 20), (30, 0), (60, 0)] {
         publish_as(&mut hls, 1, &waiting(&folder, |_| {}), "a");
         let waited = Duration::from_secs(waited);
-        let timers = hls.streams.end(StreamId::of_nothing(1), waited, &mut MemoryFiles::default());
+        let timers = finish_after(&mut hls, 1, waited);
         assert_eq!(timers[0].1, Duration::from_secs(left));
         advance(&mut hls, timers[0].0);
         assert!(list(&folder).ends_with(ENDLIST));
@@ -104,8 +104,9 @@ fn a_list_that_a_killed_server_has_left_ends_if_nobody_comes_back() {
         let app = waiting(&folder, |settings| {
             (settings.cleanup, settings.ending) = (cleanup, Ending::After(ending));
         });
-        let mut killed = begin(&mut Hls::default(), 1, &app, "a").unwrap();
-        send(&mut killed, 90, 26, &mut MemoryFiles::default());
+        let mut site = Site::default();
+        let mut killed = site.begin(&mut Hls::default(), 1, &app, "a").unwrap();
+        site.send(&mut killed, 0..90, 26);
         drop(killed);
         // It was about to list another fragment.
         let prepared = list(&folder) + "#EXTINF:2.000,\na-1.ts\n";
@@ -165,24 +166,23 @@ fn a_playlist_that_another_server_writes_is_not_ended() {
 
 #[test]
 fn a_list_in_memory_ends_and_stays_its_streams() {
-    let (mut hls, mut memory) = (Hls::default(), MemoryFiles::default());
+    let (mut hls, mut site) = (Hls::default(), Site::default());
     let app = waiting(Path::new("/hls"), |settings| settings.storage = Storage::Memory { limit: 1 << 20 });
-    let id = StreamId::of_nothing(1);
-    let mut segmenter = hls.streams.begin(id, &app, "a", &mut outlet(&mut memory)).unwrap();
-    send(&mut segmenter, 40, 26, &mut memory);
-    end(&mut segmenter, &mut memory);
-    let (token, _) = hls.streams.end(id, Duration::ZERO, &mut memory)[0];
+    let mut segmenter = site.begin(&mut hls, 1, &app, "a").unwrap();
+    site.send(&mut segmenter, 0..40, 26);
+    site.end(&mut segmenter);
+    let (token, _) = site.finish(&mut hls, 1, Duration::ZERO)[0];
     let list = |memory: &MemoryFiles| {
         String::from_utf8(memory.get(Path::new("/hls/a.m3u8")).unwrap().read().unwrap()).unwrap()
     };
-    let open = list(&memory);
+    let open = list(&site.memory);
     assert!(open.contains(".ts\n") && !open.contains(ENDLIST), "{open}");
-    hls.streams.advance(token, &mut outlet(&mut memory));
-    assert_eq!(list(&memory), open + ENDLIST);
+    site.advance(&mut hls, token);
+    assert_eq!(list(&site.memory), open + ENDLIST);
     // Somebody else needs the room.
     let growth = crate::engine::Growth { from: 0, to: 1 << 20 };
-    assert!(memory.make_room(1 << 20, Path::new("/hls/b.m3u8"), growth));
-    assert!(memory.is_empty(), "all of it goes");
+    assert!(site.memory.make_room(1 << 20, Path::new("/hls/b.m3u8"), growth));
+    assert!(site.memory.is_empty(), "all of it goes");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn the_oldest_of_too_many_open_playlists_end_before_their_files_are_removed() {
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = finish_after(&mut hls, id, Duration::ZERO);
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     assert_eq!(early, [(oldest, NEXT_TURN)]);

@@ -4,16 +4,20 @@ mod ending;
 mod names;
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
+use super::files::naming::Naming;
 use super::publication::retirement::MAX_AT_ONCE;
 use super::segmenter::Segmenter;
 use super::settings::{Cleanup, Continuation, Ending, Settings};
-use super::streams::{MAX_ENDED, NEXT_TURN};
+use super::streams::MAX_ENDED;
+use super::streams::waits::NEXT_TURN;
 use super::*;
-use crate::engine::{Finish, MemoryFiles, Now, Sink};
+use crate::engine::{Finish, Jobs, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
 use crate::modules::hls::settings::variant::Variant;
 use crate::test_folder::Folder;
@@ -21,12 +25,12 @@ use crate::test_folder::Folder;
 const LEDGER: &str = ".millstream-hls";
 
 fn app(path: &Path) -> App {
-    App { path: path.to_path_buf(), settings: Rc::new(Settings::for_tests()) }
+    App { path: path.to_path_buf(), settings: Arc::new(Settings::for_tests()) }
 }
 
 fn with_variants(path: &Path) -> App {
     let variants = ["_low", "_high"].map(|suffix| Variant::parse(&[suffix.to_owned()]).unwrap()).to_vec();
-    App { path: path.to_path_buf(), settings: Rc::new(Settings { variants, ..Settings::for_tests() }) }
+    App { path: path.to_path_buf(), settings: Arc::new(Settings { variants, ..Settings::for_tests() }) }
 }
 
 /// The module with the settings of these applications.
@@ -35,48 +39,128 @@ fn module<const N: usize>(apps: [Option<App>; N]) -> Hls {
     Hls { apps: apps.collect(), ..Hls::default() }
 }
 
-fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
-    hls.streams.begin(StreamId::of_nothing(id), app, name, &mut outlet(&mut MemoryFiles::default()))
+/// The surroundings of sinks and streams: files in memory, and jobs, which are done in place after each call.
+#[derive(Default)]
+struct Site {
+    memory: MemoryFiles,
+    jobs: Jobs,
 }
 
-fn finish(hls: &mut Hls, id: u32) -> Option<(u64, Duration)> {
-    hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default()).pop()
+impl Site {
+    fn call<T>(&mut self, act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
+        let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
+        act(&mut Outlet { now, memory: &mut self.memory, jobs: &mut self.jobs })
+    }
+
+    /// Calls the streams. Returns the steps by the results of jobs, too, and what a segmenter gets.
+    fn call_streams<T>(
+        &mut self,
+        hls: &mut Hls,
+        act: impl FnOnce(&mut Streams, &mut Outlet<'_>) -> T,
+    ) -> (T, Vec<NextStep>, Vec<JobResult>) {
+        let value = self.call(|outlet| act(&mut hls.streams, outlet));
+        let (mut steps, mut results) = (Vec::new(), Vec::new());
+        for done in self.jobs.run_all() {
+            match (done.owner, done.result.take::<Outcome>()) {
+                (JobOwner::Module { token, .. }, Ok(outcome)) => {
+                    steps.extend(hls.streams.conclude(token, outcome).map(|wait| (token, wait)));
+                }
+                (_, result) => results.extend(result.err()),
+            }
+        }
+        (value, steps, results)
+    }
+
+    fn begin(&mut self, hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
+        hls.streams.folders.examine(app);
+        let begin = |streams: &mut Streams, outlet: &mut Outlet<'_>| {
+            streams.begin(StreamId::of_nothing(id), app, name, outlet)
+        };
+        let (segmenter, _, results) = self.call_streams(hls, begin);
+        let mut segmenter = segmenter?;
+        self.call(|outlet| results.into_iter().for_each(|result| segmenter.on_job(result, outlet)));
+        Ok(segmenter)
+    }
+
+    fn call_segmenter<T>(
+        &mut self,
+        segmenter: &mut Segmenter,
+        act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>) -> T,
+    ) -> T {
+        let value = self.call(|outlet| act(segmenter, outlet));
+        for done in self.jobs.run_all() {
+            self.call(|outlet| segmenter.on_job(done.result, outlet));
+        }
+        // The answer to an error may be another job.
+        self.jobs.run_all();
+        value
+    }
+
+    /// Sends frames of MP3 with these numbers, that far apart.
+    fn send(&mut self, segmenter: &mut Segmenter, frames: Range<u64>, step: u64) {
+        for index in frames {
+            let frame = Frame::from_payload(Kind::Audio, index * step, &[0x2f, 0xff, 0xfb, 1, 2]);
+            self.call_segmenter(segmenter, |segmenter, outlet| {
+                segmenter.frame(&Rc::new(frame), outlet).unwrap();
+            });
+        }
+    }
+
+    fn end(&mut self, segmenter: &mut Segmenter) {
+        self.call_segmenter(segmenter, |segmenter, outlet| segmenter.finish(Finish::StreamEnded, outlet));
+    }
+
+    fn finish(&mut self, hls: &mut Hls, id: u32, waited: Duration) -> Vec<NextStep> {
+        let end = |streams: &mut Streams, outlet: &mut Outlet<'_>| {
+            streams.end(StreamId::of_nothing(id), waited, outlet)
+        };
+        let (steps, more, _) = self.call_streams(hls, end);
+        [steps, more].concat()
+    }
+
+    fn advance(&mut self, hls: &mut Hls, token: u64) -> Option<Duration> {
+        let (wait, steps, _) = self.call_streams(hls, |streams, outlet| streams.advance(token, outlet));
+        wait.or(steps.first().map(|(_, wait)| *wait))
+    }
+}
+
+fn begin(hls: &mut Hls, id: u32, app: &App, name: &str) -> Result<Segmenter, String> {
+    Site::default().begin(hls, id, app, name)
+}
+
+fn finish(hls: &mut Hls, id: u32) -> Option<NextStep> {
+    finish_after(hls, id, Duration::ZERO).pop()
+}
+
+/// Ends a stream whose publisher has been away for so long.
+fn finish_after(hls: &mut Hls, id: u32, waited: Duration) -> Vec<NextStep> {
+    Site::default().finish(hls, id, waited)
 }
 
 fn load(hls: &mut Hls) -> Vec<NextStep> {
-    hls.streams.load_leftovers(hls.apps.values().flatten())
+    let survey = hls.streams.survey(hls.known_apps())();
+    let take = |streams: &mut Streams, outlet: &mut Outlet<'_>| streams.take_survey(survey, outlet.jobs);
+    Site::default().call_streams(hls, take).0
 }
 
 fn advance(hls: &mut Hls, token: u64) -> Option<Duration> {
-    hls.streams.advance(token, &mut outlet(&mut MemoryFiles::default()))
+    Site::default().advance(hls, token)
 }
 
 fn remove(hls: &mut Hls, token: u64) {
     assert_eq!(advance(hls, token), None);
 }
 
-/// Sends so many frames of MP3, that far apart.
-fn send(segmenter: &mut Segmenter, frames: u64, step: u64, memory: &mut MemoryFiles) {
-    let mut outlet = outlet(memory);
-    for index in 0..frames {
-        let frame = Frame::from_payload(Kind::Audio, index * step, &[0x2f, 0xff, 0xfb, 1, 2]);
-        segmenter.frame(&Rc::new(frame), &mut outlet).unwrap();
-    }
-}
-
-fn end(segmenter: &mut Segmenter, memory: &mut MemoryFiles) {
-    segmenter.finish(Finish::StreamEnded, &mut outlet(memory));
-}
-
-fn outlet(memory: &mut MemoryFiles) -> Outlet<'_> {
-    Outlet { now: Now { instant: Instant::now(), wall: UNIX_EPOCH }, memory, jobs: Box::leak(Box::default()) }
+fn restore_ledgers(hls: &mut Hls) {
+    Site::default().call_streams(hls, |streams, outlet| streams.restore_ledgers(outlet.jobs));
 }
 
 /// A stream of one second of MP3.
 fn publish_as(hls: &mut Hls, id: u32, app: &App, name: &str) {
-    let (mut segmenter, mut memory) = (begin(hls, id, app, name).unwrap(), MemoryFiles::default());
-    send(&mut segmenter, 40, 26, &mut memory);
-    end(&mut segmenter, &mut memory);
+    let mut site = Site::default();
+    let mut segmenter = site.begin(hls, id, app, name).unwrap();
+    site.send(&mut segmenter, 0..40, 26);
+    site.end(&mut segmenter);
 }
 
 fn publish(hls: &mut Hls, id: u32, path: &Path) {
@@ -116,10 +200,11 @@ fn files_are_removed_some_time_after_the_end() {
 /// 200 fragments of 2 s, and what their removal needs.
 fn publish_long(hls: &mut Hls, path: &Path) -> u64 {
     let settings = Settings { playlist_length: 200_000, ..Settings::for_tests() };
-    let app = App { path: path.to_path_buf(), settings: Rc::new(settings) };
-    let (mut segmenter, mut memory) = (begin(hls, 1, &app, "a").unwrap(), MemoryFiles::default());
-    send(&mut segmenter, 400 * 40, 25, &mut memory);
-    end(&mut segmenter, &mut memory);
+    let app = App { path: path.to_path_buf(), settings: Arc::new(settings) };
+    let mut site = Site::default();
+    let mut segmenter = site.begin(hls, 1, &app, "a").unwrap();
+    site.send(&mut segmenter, 0..400 * 40, 25);
+    site.end(&mut segmenter);
     finish(hls, 1).unwrap().0
 }
 
@@ -212,7 +297,7 @@ fn files_stay_without_cleanup() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
-    let app = App { path: folder.to_path_buf(), settings: Rc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
     assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.len() == 0);
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
@@ -226,7 +311,7 @@ fn the_number_of_ended_streams_is_bounded() {
     let mut hls = Hls::default();
     for id in 0..5000 {
         drop(begin(&mut hls, id, &app(&folder), &format!("s{id}")));
-        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = finish_after(&mut hls, id, Duration::ZERO);
         timers.iter().filter(|(_, wait)| *wait == NEXT_TURN).for_each(|(token, _)| remove(&mut hls, *token));
         assert!(hls.streams.ended.len() <= MAX_ENDED);
     }
@@ -238,7 +323,7 @@ fn a_list_longer_than_it_should_be_stays_for_as_long() {
     let folder = Folder::new();
     let mut hls = Hls::default();
     let settings = Settings { playlist_length: 0, fragment: 100, ..Settings::for_tests() };
-    let app = App { path: folder.to_path_buf(), settings: Rc::new(settings) };
+    let app = App { path: folder.to_path_buf(), settings: Arc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
     let (_, wait) = finish(&mut hls, 1).unwrap();
     assert!(wait >= Duration::from_millis(1900), "{wait:?}");
@@ -301,7 +386,7 @@ fn the_files_of_the_oldest_are_removed_a_few_at_a_time_too_when_too_many_wait() 
     let mut early = Vec::new();
     for id in 0..u32::try_from(MAX_ENDED).unwrap() + 1 {
         drop(begin(&mut hls, id, &app, &format!("s{id}")));
-        let timers = hls.streams.end(StreamId::of_nothing(id), Duration::ZERO, &mut MemoryFiles::default());
+        let timers = finish_after(&mut hls, id, Duration::ZERO);
         early.extend(timers.into_iter().filter(|(_, wait)| *wait == NEXT_TURN));
     }
     let second = oldest + 1;
@@ -317,18 +402,13 @@ fn a_folder_that_cannot_be_made_at_the_beginning_is_tried_again() {
     let path = folder.join("hls");
     fs::write(&path, "a file").unwrap();
     let mut hls = Hls::default();
-    let (mut segmenter, mut memory) = (begin(&mut hls, 1, &app(&path), "a").unwrap(), MemoryFiles::default());
-    let mut send = |frames: std::ops::Range<u64>| {
-        for index in frames {
-            let frame = Frame::from_payload(Kind::Audio, index * 25, &[0x2f, 0xff, 0xfb, 1, 2]);
-            segmenter.frame(&Rc::new(frame), &mut outlet(&mut memory)).unwrap();
-        }
-    };
-    send(0..100);
+    let mut site = Site::default();
+    let mut segmenter = site.begin(&mut hls, 1, &app(&path), "a").unwrap();
+    site.send(&mut segmenter, 0..100, 25);
     fs::remove_file(&path).unwrap();
-    send(100..500);
+    site.send(&mut segmenter, 100..500, 25);
     assert!(path.join("a.m3u8").is_file());
-    hls.streams.restore_ledgers();
+    restore_ledgers(&mut hls);
     assert_eq!(fs::read_to_string(path.join(LEDGER)).unwrap(), "+ flat a\n");
 }
 
@@ -341,9 +421,9 @@ fn a_ledger_that_is_removed_with_its_folder_is_written_again() {
         publish_as(&mut hls, id, &app(&path), name);
     }
     fs::remove_dir_all(&path).unwrap();
-    hls.streams.restore_ledgers();
+    restore_ledgers(&mut hls);
     assert!(!path.exists(), "where nothing is written no ledger is needed");
     fs::create_dir(&path).unwrap();
-    hls.streams.restore_ledgers();
+    restore_ledgers(&mut hls);
     assert_eq!(fs::read_to_string(path.join(LEDGER)).unwrap(), "+ flat a\n+ flat b\n");
 }

@@ -31,12 +31,13 @@ fn application(root: &Path, layout: Layout, variants: &[&str], keys: Option<&str
         KeySettings { path, url: String::new(), fragments: 0 }
     });
     let settings = Settings { layout, variants, keys, ..Settings::for_tests() };
-    App { path: root.join("hls"), settings: Rc::new(settings) }
+    App { path: root.join("hls"), settings: Arc::new(settings) }
 }
 
 fn module_of(apps: &[&App]) -> Hls {
     let apps = || apps.iter().enumerate().map(|(id, app)| (AppId(id), *app));
     let mut hls = Hls { apps: apps().map(|(id, app)| (id, Some(app.clone()))).collect(), ..Hls::default() };
+    apps().for_each(|(_, app)| hls.streams.folders.examine(app));
     hls.mixed_folders = apps().map(|(id, app)| (id, hls.has_mixed_folders(app))).collect();
     hls
 }
@@ -56,7 +57,7 @@ fn an_accepted_stream_never_has_another_streams_files() {
     let app = |layout, variants: &[&str], keys| {
         let App { path, settings } = application(&folder, layout, variants, keys);
         // Without a ledger, which would be written thousands of times.
-        App { path, settings: Rc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }) }
+        App { path, settings: Arc::new(Settings { cleanup: Cleanup::Keep, ..Settings::clone(&settings) }) }
     };
     let all = [
         app(Layout::Flat, &[], None),
@@ -244,7 +245,7 @@ mod random {
             prop_assume!(one != two);
             for layout in [Layout::Flat, Layout::Nested] {
                 let keys = Some(KeySettings { path: None, url: String::new(), fragments: 0 });
-                let settings = Rc::new(Settings { layout, keys, ..Settings::for_tests() });
+                let settings = Arc::new(Settings { layout, keys, ..Settings::for_tests() });
                 let [one, two] = [&one, &two].map(|name| Naming::new(Path::new("/hls"), name.as_str(), &settings));
                 prop_assert!(files(&one).is_disjoint(&files(&two)));
                 prop_assert_eq!(two.parse_uri(&one.uri(7)).filter(|_| layout == Layout::Flat), None);

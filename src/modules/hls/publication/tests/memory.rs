@@ -23,29 +23,28 @@ fn in_memory_with(
     let mut memory = MemoryFiles::default();
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
     let naming = Naming::new(Path::new("/hls"), name, &settings);
-    let files = Files::of(settings.storage, &mut memory);
-    (Publication::open(naming, &files, now.wall), memory, now)
+    let publication = Publication::open(naming, &Files::Memory(&mut memory), now.wall);
+    (publication, memory, now)
 }
 
 /// A fragment of so many bytes, as it is written: what there is no room for is not. Whether it is listed.
 fn add_in_memory(publication: &mut Publication, memory: &mut MemoryFiles, now: Now, bytes: usize) -> bool {
-    let mut outlet = Outlet { now, memory, jobs: &mut Jobs::default() };
-    let draft = publication.start_fragment(&mut outlet).unwrap();
-    let (mut open, mut buffer) = (OpenFragment::new(draft, u64::MAX), Vec::new());
+    let draft = publication.start_fragment(&mut Files::Memory(memory)).unwrap();
+    let (mut open, mut buffer) = (OpenFragment::new(draft), Vec::new());
     for _ in 0..bytes.div_ceil(PIECE) {
         buffer.extend([7; PIECE]);
-        let growth = open.growth(&buffer, outlet.memory);
-        if let Err(error) = publication.make_room(growth, 0, outlet.memory) {
+        let growth = open.growth(&buffer, memory);
+        if let Err(error) = publication.make_room(growth, 0, memory) {
             assert_eq!(error.to_string(), "hls_memory_size is used up");
             drop(open);
             publication.mark_discontinuity();
-            publication.recover(outlet.memory);
+            publication.recover(&mut Files::Memory(memory));
             return false;
         }
-        open.drain(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
+        open.drain(&mut buffer, &mut Files::Memory(memory)).unwrap();
     }
-    let (draft, _) = open.finish(&mut buffer, &mut publication.files(outlet.memory)).unwrap();
-    publication.add_fragment(finished(draft, &Description::default()), &mut outlet).unwrap();
+    let file = open.finish(&mut buffer, &mut Files::Memory(memory)).unwrap();
+    publication.add_fragment(file, &finished(), &mut Files::Memory(memory), now.wall).unwrap();
     true
 }
 
@@ -68,7 +67,7 @@ fn in_memory_a_stream_counts_from_the_time_and_is_removed_as_on_the_disk() {
     for id in first - 4..first + 3 {
         assert!(memory.get(&PathBuf::from(format!("/hls/a-{id}.ts"))).is_some());
     }
-    publication.finish(&mut Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() }).unwrap();
+    publication.finish(&mut Files::Memory(&mut memory), now.wall).unwrap();
     assert!(list_in(&memory).ends_with("#EXT-X-ENDLIST\n"));
     // It is taken up where it was, and removed as a whole.
     let naming = publication.naming.clone();
@@ -110,17 +109,16 @@ fn there_is_room_before_anything_is_written() {
     while list_in(&memory).matches("#EXTINF").count() < 3 {
         assert!(add_in_memory(&mut publication, &mut memory, now, 10 * 4096));
     }
-    let mut outlet = Outlet { now, memory: &mut memory, jobs: &mut Jobs::default() };
-    let draft = publication.start_fragment(&mut outlet).unwrap();
-    let (open, mut buffer) = (OpenFragment::new(draft, u64::MAX), vec![7; 50 * 4096]);
-    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap();
-    let before = outlet.memory.bytes();
-    let listed = list_in(outlet.memory).matches("#EXTINF").count();
+    let draft = publication.start_fragment(&mut Files::Memory(&mut memory)).unwrap();
+    let (open, mut buffer) = (OpenFragment::new(draft), vec![7; 50 * 4096]);
+    publication.make_room(open.growth(&buffer, &memory), 0, &mut memory).unwrap();
+    let before = memory.bytes();
+    let listed = list_in(&memory).matches("#EXTINF").count();
     assert_eq!((before, listed), (11 * 4096, 1), "the newest fragment and the list stay");
     // There is none for a longer one, whatever is given up for it, so nothing of it is written.
     buffer.extend([7; 30 * 4096]);
-    publication.make_room(open.growth(&buffer, outlet.memory), 0, outlet.memory).unwrap_err();
-    assert_eq!(outlet.memory.bytes(), 0);
+    publication.make_room(open.growth(&buffer, &memory), 0, &mut memory).unwrap_err();
+    assert_eq!(memory.bytes(), 0);
 }
 
 /// Adds a fragment of so many pages, which are written at once.
@@ -130,11 +128,11 @@ fn add_pages(
     now: Now,
     pages: usize,
 ) -> io::Result<()> {
-    let outlet = &mut Outlet { now, memory, jobs: &mut Jobs::default() };
-    let (mut draft, _) = publication.start_fragment(outlet)?;
-    publication.make_room(draft.growth(outlet.memory, pages * PIECE), 0, outlet.memory)?;
-    publication.files(outlet.memory).append(&mut draft, &vec![7; pages * PIECE], 0)?;
-    publication.add_fragment(finished(draft, &Description::default()), outlet)
+    let (mut draft, _) = publication.start_fragment(&mut Files::Memory(memory))?;
+    publication.make_room(draft.growth(memory, pages * PIECE), 0, memory)?;
+    let files = &mut Files::Memory(memory);
+    files.append(&mut draft, &vec![7; pages * PIECE], 0)?;
+    publication.add_fragment(CompleteFile { draft, bytes: 5 }, &finished(), files, now.wall)
 }
 
 #[test]
@@ -171,7 +169,7 @@ fn a_master_playlist_has_room_before_it_is_written() {
             let added = add_pages(&mut publication, &mut memory, now, 10);
             assert!(memory.bytes() <= (limit * PIECE) as u64, "{} bytes", memory.bytes());
             assert_eq!(added.is_ok(), is_listed, "{limit}");
-            publication.recover(&mut memory);
+            publication.recover(&mut Files::Memory(&mut memory));
         }
         assert_eq!(memory.get(Path::new("/hls/cam.m3u8")).is_some(), is_listed, "{limit}");
     }

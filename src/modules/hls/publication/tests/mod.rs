@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Jobs, Now};
+use crate::engine::{Jobs, MemoryFiles, Now, Outlet};
 use crate::modules::hls::publication::retirement::MAX_AT_ONCE;
 use crate::modules::hls::settings::variant::Variant;
 use crate::modules::hls::settings::{KeySettings, Layout, ListKind, Numbering};
 use crate::modules::hls::streams::Streams;
 use crate::modules::hls::streams::ended::{Ended, Stage};
+use crate::modules::hls::streams::task::Act;
 use crate::test_folder::Folder;
 
 /// Fragments of 2 s, 6 s listed.
-fn settings(adjust: impl FnOnce(&mut Settings)) -> Rc<Settings> {
+fn settings(adjust: impl FnOnce(&mut Settings)) -> Arc<Settings> {
     let mut settings = Settings { playlist_length: 6000, ..Settings::for_tests() };
     adjust(&mut settings);
-    Rc::new(settings)
+    Arc::new(settings)
 }
 
 fn naming(folder: &Folder) -> Naming {
@@ -38,35 +39,31 @@ fn open(folder: &Folder) -> Publication {
     open_with(folder, |_| {})
 }
 
-fn finished(draft: Draft, description: &Description) -> CompleteFragment<'_> {
+fn finished() -> CompleteFragment {
     let (begins, timestamp) = (Begins::Independent, 0);
-    let (bytes, duration, expected) = (5, 2000, 2000);
+    let (duration, expected) = (2000, 2000);
     CompleteFragment {
-        draft,
-        bytes,
         duration,
         ends: Ends { next: (timestamp + duration) * 90, audio: None },
         begins,
         timestamp,
         date: None,
         expected,
-        description,
+        description: Description::default(),
         frames: 50,
     }
 }
 
-/// Calls a publication on the disk.
-fn on_disk<T>(act: impl FnOnce(&mut Outlet<'_>) -> T) -> T {
-    let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
-    act(&mut Outlet { now, memory: &mut MemoryFiles::default(), jobs: &mut Jobs::default() })
+fn start(publication: &mut Publication) -> io::Result<Draft> {
+    publication.start_fragment(&mut Files::Disk).map(|(draft, _)| draft)
 }
 
-fn start(publication: &mut Publication) -> io::Result<Draft> {
-    on_disk(|outlet| publication.start_fragment(outlet)).map(|(draft, _)| draft)
+fn add_as(publication: &mut Publication, draft: Draft, finished: &CompleteFragment) -> io::Result<()> {
+    publication.add_fragment(CompleteFile { draft, bytes: 5 }, finished, &mut Files::Disk, UNIX_EPOCH)
 }
 
 fn add_draft(publication: &mut Publication, draft: Draft) -> io::Result<()> {
-    on_disk(|outlet| publication.add_fragment(finished(draft, &Description::default()), outlet))
+    add_as(publication, draft, &finished())
 }
 
 fn add(publication: &mut Publication, count: usize) {
@@ -78,16 +75,19 @@ fn add(publication: &mut Publication, count: usize) {
 }
 
 fn end(publication: &mut Publication) {
-    on_disk(|outlet| publication.finish(outlet)).unwrap();
+    publication.finish(&mut Files::Disk, UNIX_EPOCH).unwrap();
 }
 
 fn remove_from(naming: &Naming, outlet: &mut Outlet<'_>) {
     let ended = Ended::new(naming.clone(), Stage::Ended, None);
-    Streams::default().remove_all(ended, outlet);
+    Streams::default().act_at_last(&ended, Act::Remove { most: usize::MAX }, outlet);
+    outlet.jobs.run_all();
 }
 
 fn remove(naming: &Naming) {
-    on_disk(|outlet| remove_from(naming, outlet));
+    let now = Now { instant: Instant::now(), wall: UNIX_EPOCH };
+    let (memory, jobs) = (&mut MemoryFiles::default(), &mut Jobs::default());
+    remove_from(naming, &mut Outlet { now, memory, jobs });
 }
 
 fn text(folder: &Folder) -> String {
@@ -310,7 +310,7 @@ fn folders_that_are_removed_are_made_again_and_their_fragments_are_no_longer_lis
     add(&mut publication, 2);
     fs::remove_dir_all(folder.join("hls")).unwrap();
     assert!(start(&mut publication).is_err());
-    publication.recover(&mut MemoryFiles::default());
+    publication.recover(&mut Files::Disk);
     add(&mut publication, 1);
     let text = fs::read_to_string(folder.join("hls/a.m3u8")).unwrap();
     assert!(text.contains("MEDIA-SEQUENCE:2\n") && text.matches("#EXTINF").count() == 1, "{text}");
@@ -400,9 +400,9 @@ fn numbers(adjust: impl FnOnce(&mut Settings), times: &[(u64, u64)]) -> Vec<u64>
         adjust(settings);
     });
     for &(timestamp, date) in times {
-        let (draft, description) = (start(&mut publication).unwrap(), Description::default());
-        let finished = CompleteFragment { timestamp, date: Some(date), ..finished(draft, &description) };
-        on_disk(|outlet| publication.add_fragment(finished, outlet)).unwrap();
+        let draft = start(&mut publication).unwrap();
+        let finished = CompleteFragment { timestamp, date: Some(date), ..finished() };
+        add_as(&mut publication, draft, &finished).unwrap();
     }
     publication.playlist.fragments().map(|fragment| fragment.id).collect()
 }
@@ -468,7 +468,7 @@ fn retired_fragments_are_removed_some_files_at_a_time() {
     let steps: Vec<_> = counts.windows(2).map(|pair| pair[0].saturating_sub(pair[1])).collect();
     assert!(steps.contains(&(MAX_AT_ONCE - 1)) && steps.iter().all(|step| *step < MAX_AT_ONCE), "{steps:?}");
     assert!(counts.last().is_some_and(|count| *count < 20), "{counts:?}");
-    publication.recover(&mut MemoryFiles::default());
+    publication.recover(&mut Files::Disk);
 }
 
 /// The master playlist's only variant is the stream "cam_low".

@@ -11,17 +11,19 @@ mod times;
 mod tracks;
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Finish, Jobs, MemoryFiles, Now, Outlet, Sink};
+use crate::engine::{Finish, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
 use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
 use crate::modules::hls::files::Files;
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::naming::Naming;
-use crate::modules::hls::settings::{KeySettings, ListKind};
+use crate::modules::hls::publication::Publication;
+use crate::modules::hls::settings::{KeySettings, ListKind, Storage};
 use crate::test_folder::Folder;
 
 const SPS: &[u8] =
@@ -34,12 +36,23 @@ const AUDIO: u16 = 0x101;
 /// A listed fragment: its duration, whether there is a discontinuity, its packets and its program map.
 type Listed = (u64, bool, Vec<Pes>, Vec<(u8, u16)>);
 
+/// When the writer does its jobs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    /// After each call.
+    Fast,
+    /// When the test says so.
+    Slow,
+}
+
 /// A segmenter over a folder, and what publishers send.
 struct Rig {
     folder: Folder,
-    settings: Rc<Settings>,
+    settings: Arc<Settings>,
     segmenter: Option<Segmenter>,
     memory: MemoryFiles,
+    jobs: Jobs,
+    disk: Disk,
     now: Now,
     /// The state of the ingest.
     pictures: Pictures,
@@ -56,9 +69,11 @@ impl Rig {
         adjust(&mut settings);
         let mut rig = Self {
             folder: Folder::new(),
-            settings: Rc::new(settings),
+            settings: Arc::new(settings),
             segmenter: None,
             memory: MemoryFiles::default(),
+            jobs: Jobs::default(),
+            disk: Disk::Fast,
             now: Now { instant: Instant::now(), wall: UNIX_EPOCH },
             pictures: Pictures::default(),
         };
@@ -70,9 +85,16 @@ impl Rig {
     fn restart(&mut self) {
         self.segmenter = None;
         let naming = Naming::new(&self.folder, "a", &self.settings);
-        let files = Files::of(self.settings.storage, &mut self.memory);
-        let publication = Publication::open(naming, &files, UNIX_EPOCH);
-        self.segmenter = Some(Segmenter::new(&self.settings, publication));
+        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+        let output = match self.settings.storage {
+            Storage::Disk => Output::on_disk(StreamId::of_nothing(1), naming, &mut outlet),
+            Storage::Memory { .. } => {
+                let files = Files::Memory(outlet.memory);
+                Output::in_memory(&self.settings, Publication::open(naming, &files, UNIX_EPOCH))
+            }
+        };
+        self.segmenter = Some(Segmenter::new(&self.settings, output));
+        self.call(|_, _| {});
     }
 
     fn send(&mut self, kind: Kind, timestamp: u64, payload: &[u8]) {
@@ -84,8 +106,26 @@ impl Rig {
     }
 
     fn call(&mut self, act: impl FnOnce(&mut Segmenter, &mut Outlet<'_>)) {
-        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut Jobs::default() };
+        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
         act(self.segmenter.as_mut().unwrap(), &mut outlet);
+        if self.disk == Disk::Fast {
+            self.run_jobs();
+        }
+    }
+
+    /// Does all jobs that wait.
+    fn run_jobs(&mut self) {
+        while self.run_job() {}
+    }
+
+    /// Does the next job. False if there is none.
+    fn run_job(&mut self) -> bool {
+        let Some(done) = self.jobs.run_next() else { return false };
+        if let (Some(done), Some(segmenter)) = (done, &mut self.segmenter) {
+            let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+            segmenter.on_job(done.result, &mut outlet);
+        }
+        true
     }
 
     fn discontinuity(&mut self) {

@@ -1,0 +1,260 @@
+//! The files of one stream, as its segmenter sees them.
+//!
+//! Those in memory are written at once. Those on the disk are written by jobs, and errors come later; until then, the
+//! outline of the playlist is what it will be if all goes well.
+
+mod memory;
+mod on_disk;
+mod stream_files;
+
+use std::io;
+use std::time::Instant;
+
+use crate::engine::{Failed, JobOwner, JobResult, Outlet, StreamId};
+use crate::media::segment::writer::output_clock::Ends;
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::fragment::CompleteFile;
+use crate::modules::hls::playlist::outline::Outline;
+use crate::modules::hls::playlist::{End, Playlist};
+use crate::modules::hls::publication::{CompleteFragment, Publication, list_is_full};
+use crate::modules::hls::settings::{Ending, NAME, Settings};
+use memory::InMemory;
+use on_disk::{Event, OnDisk, Report};
+
+/// The output of a segmenter.
+#[derive(Debug)]
+pub struct Output {
+    label: String,
+    /// `hls_endlist`.
+    ending: Ending,
+    /// The largest fragment in bytes.
+    max_bytes: u64,
+    outline: Outline,
+    /// Bytes of the open fragment that have left the segmenter's buffer.
+    written: u64,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Memory(Box<InMemory>),
+    Disk(OnDisk),
+}
+
+/// The last bytes of a fragment, on their way to its file.
+#[derive(Debug)]
+pub enum Rest {
+    Written(CompleteFile),
+    ToWrite(Vec<u8>),
+}
+
+/// When a fragment is in the playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    Now,
+    /// A job's result will tell.
+    Later,
+}
+
+/// What a job has found or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A fragment is in the playlist.
+    Published,
+    /// The end of the last fragment that is listed, if it is known. All jobs have been done.
+    Found(Option<Ends>),
+    Nothing,
+}
+
+impl Output {
+    /// The files of a stream in memory.
+    pub fn in_memory(settings: &Settings, publication: Publication) -> Self {
+        let (label, outline) = (publication.label().to_owned(), publication.outline());
+        Self::new(label, settings, outline, Place::Memory(Box::new(InMemory::new(publication))))
+    }
+
+    /// The files of a stream on the disk, from where an earlier playlist is read back.
+    pub fn on_disk(stream: StreamId, naming: Naming, outlet: &mut Outlet<'_>) -> Self {
+        let (label, settings) = (naming.label().to_owned(), naming.settings().clone());
+        let outline = Playlist::new(settings.kind, settings.fragment).outline(true);
+        let owner = JobOwner::Sink { stream, name: NAME };
+        Self::new(label, &settings, outline, Place::Disk(OnDisk::open(naming, owner, outlet)))
+    }
+
+    fn new(label: String, settings: &Settings, outline: Outline, place: Place) -> Self {
+        let (ending, max_bytes) = (settings.ending, settings.max_bytes());
+        Self { label, ending, max_bytes, outline, written: 0, place }
+    }
+
+    /// Begins a fragment, which viewers do not see yet.
+    pub fn begin_fragment(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        self.written = 0;
+        match &mut self.place {
+            Place::Memory(memory) => memory.begin_fragment(outlet.memory),
+            Place::Disk(disk) => disk.begin_fragment(outlet.jobs),
+        }
+    }
+
+    /// Takes the bytes of the open fragment, if there are enough. In memory, room is made for them and those that the
+    /// segmenter keeps.
+    pub fn store(
+        &mut self,
+        buffer: Option<&mut Vec<u8>>,
+        kept: usize,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        match (&mut self.place, buffer) {
+            (Place::Memory(memory), buffer) => {
+                let before = buffer.as_ref().map_or(0, |buffer| buffer.len());
+                let left = memory.store(buffer, kept, outlet.memory);
+                self.outline = memory.outline();
+                self.written = self.written.saturating_add(before.saturating_sub(left?) as u64);
+            }
+            (Place::Disk(disk), Some(buffer)) => {
+                self.written = self.written.saturating_add(disk.store(buffer, outlet.jobs)? as u64);
+            }
+            (Place::Disk(_), None) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the last bytes of the open fragment.
+    pub fn end_fragment(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        kept: usize,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<Rest> {
+        match &mut self.place {
+            Place::Memory(memory) => {
+                let file = memory.end_fragment(buffer, kept, outlet.memory);
+                self.outline = memory.outline();
+                file.map(Rest::Written)
+            }
+            Place::Disk(disk) => Ok(Rest::ToWrite(disk.end_fragment(buffer))),
+        }
+    }
+
+    /// Publishes the fragment with the playlist that lists it. After an error it is not listed.
+    pub fn publish(
+        &mut self,
+        rest: Rest,
+        finished: CompleteFragment,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<Listed> {
+        if self.outline.is_full() {
+            return Err(list_is_full());
+        }
+        match (&mut self.place, rest) {
+            (Place::Memory(memory), Rest::Written(file)) => {
+                let published = memory.publish(file, &finished, outlet);
+                self.outline = memory.outline();
+                published.map(|()| Listed::Now)
+            }
+            (Place::Disk(disk), Rest::ToWrite(rest)) => {
+                let CompleteFragment { duration, expected, ends, .. } = finished;
+                disk.publish(rest, finished, outlet)?;
+                self.outline.add(duration, expected, ends);
+                Ok(Listed::Later)
+            }
+            _ => Err(io::Error::other("a fragment of another output")),
+        }
+    }
+
+    /// Drops the open fragment, if there is one.
+    pub fn drop_fragment(&mut self, outlet: &mut Outlet<'_>) {
+        match &mut self.place {
+            Place::Memory(memory) => memory.drop_fragment(),
+            Place::Disk(disk) => disk.drop_fragment(outlet.jobs),
+        }
+    }
+
+    /// Notes that the next fragment does not continue the last one: it has other times, or other codecs.
+    pub fn mark_discontinuity(&mut self) {
+        match &mut self.place {
+            Place::Memory(memory) => memory.mark_discontinuity(),
+            Place::Disk(disk) => disk.mark_discontinuity(),
+        }
+    }
+
+    /// Prepares for another attempt after an error. The open fragment has been dropped.
+    pub fn recover(&mut self, outlet: &mut Outlet<'_>) {
+        match &mut self.place {
+            Place::Memory(memory) => {
+                memory.recover(outlet.memory);
+                self.outline = memory.outline();
+            }
+            Place::Disk(disk) => disk.recover(outlet.jobs),
+        }
+    }
+
+    /// Takes all that follows, however much waits for the writer: it is the end.
+    pub fn prepare_end(&mut self) {
+        if let Place::Disk(disk) = &mut self.place {
+            disk.prepare_end();
+        }
+    }
+
+    /// Ends the output, and with [`End::Ended`] the playlist.
+    pub fn finish(&mut self, end: End, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        match &mut self.place {
+            Place::Memory(memory) => memory.finish(end, outlet),
+            Place::Disk(disk) => {
+                disk.finish(end, outlet);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the result of a job: its error, or what it has found or done.
+    pub fn take_result(&mut self, result: JobResult) -> io::Result<News> {
+        let (Place::Disk(disk), Some(report)) = (&mut self.place, report_of(result)?) else {
+            return Ok(News::Nothing);
+        };
+        let is_latest = disk.take_report(&report);
+        if is_latest {
+            self.outline = report.outline;
+        }
+        Ok(match report.event {
+            Event::Published => News::Published,
+            Event::Opened | Event::Recovered if is_latest => News::Found(report.outline.ends),
+            Event::Opened | Event::Recovered => News::Nothing,
+        })
+    }
+
+    /// For the log: `live/cam`.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    /// Since when it has not been known what is on the disk; `None` once it is.
+    pub fn unknown_since(&self) -> Option<Instant> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Disk(disk) => disk.unknown_since(),
+        }
+    }
+
+    /// Whether the open fragment must end for its size.
+    pub fn is_fragment_full(&self) -> bool {
+        self.written >= self.max_bytes
+    }
+
+    /// Whether EXT-X-ENDLIST is written together with the last fragment: `hls_endlist` is 0, or no more can be listed.
+    pub fn ends_at_once(&self) -> bool {
+        self.ending == Ending::AT_ONCE || self.outline.is_full()
+    }
+}
+
+/// What a job has done, or its error.
+fn report_of(result: JobResult) -> io::Result<Option<Report>> {
+    match result.take::<Report>().map_err(JobResult::take::<Failed>) {
+        Ok(report) => Ok(Some(report)),
+        Err(Ok(Failed(error))) => Err(error),
+        Err(Err(_)) => Ok(None),
+    }
+}

@@ -1,0 +1,209 @@
+//! The files of a stream on the disk, as the loop sees them: it adds jobs for the writer, each of which needs those
+//! before it, and hears of an error later.
+
+use std::io;
+use std::mem;
+use std::time::Instant;
+
+use super::stream_files::StreamFiles;
+use crate::engine::{Chain, Handle, JobOwner, Jobs, Outlet, QueueFull};
+use crate::modules::hls::files::disk::{self, Parents};
+use crate::modules::hls::files::naming::Naming;
+use crate::modules::hls::fragment::BUFFER;
+use crate::modules::hls::playlist::End;
+use crate::modules::hls::playlist::outline::Outline;
+use crate::modules::hls::publication::{CompleteFragment, Join};
+
+#[derive(Debug)]
+pub struct OnDisk {
+    owner: JobOwner,
+    /// Replaced after a failure.
+    chain: Chain,
+    files: Handle<StreamFiles>,
+    /// Fragments whose publication has been queued.
+    queued: u64,
+    /// When the playlist of an earlier publication was asked for, until it is known.
+    unknown_since: Option<Instant>,
+    fragment: Fragment,
+    limit: Limit,
+    join: Join,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fragment {
+    Open,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    /// Nothing is added to a full queue.
+    Queue,
+    /// The stream ends: all is added.
+    None,
+}
+
+/// What a job has done, and the outline of the playlist after it.
+#[derive(Debug)]
+pub struct Report {
+    /// Fragments whose publication had been queued before.
+    queued: u64,
+    pub outline: Outline,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It is known what is on the disk.
+    Opened,
+    Published,
+    Recovered,
+}
+
+impl OnDisk {
+    /// Reads the playlist of an earlier publication. Nothing is written yet, but `hls_path` is made if it is missing; if
+    /// that cannot be made now, each fragment tries again.
+    pub fn open(naming: Naming, owner: JobOwner, outlet: &mut Outlet<'_>) -> Self {
+        let (files, wall) = (Handle::default(), outlet.now.wall);
+        let place = Handle::clone(&files);
+        outlet.jobs.write_always(owner, 0, move || {
+            let _ = disk::make_folder(naming.root(), Parents::Make);
+            let opened = StreamFiles::open(naming, wall);
+            let outline = opened.outline();
+            place.put(opened);
+            Some(Report { queued: 0, outline, event: Event::Opened })
+        });
+        Self {
+            owner,
+            chain: Chain::default(),
+            files,
+            queued: 0,
+            unknown_since: Some(outlet.now.instant),
+            fragment: Fragment::None,
+            limit: Limit::Queue,
+            join: Join::Discontinuity,
+        }
+    }
+
+    pub fn begin_fragment(&mut self, jobs: &mut Jobs) -> io::Result<()> {
+        self.add(jobs, 0, |files| files.begin_fragment().map(|()| None))?;
+        self.fragment = Fragment::Open;
+        Ok(())
+    }
+
+    /// Hands on the buffer, if it is full. Returns the number of its bytes.
+    pub fn store(&mut self, buffer: &mut Vec<u8>, jobs: &mut Jobs) -> io::Result<usize> {
+        if buffer.len() < BUFFER {
+            return Ok(0);
+        }
+        let bytes = hand_on(buffer);
+        let length = bytes.len();
+        self.add(jobs, length, |files| files.append(bytes).map(|()| None))?;
+        Ok(length)
+    }
+
+    pub fn end_fragment(&mut self, buffer: &mut Vec<u8>) -> Vec<u8> {
+        hand_on(buffer)
+    }
+
+    pub fn publish(
+        &mut self,
+        rest: Vec<u8>,
+        finished: CompleteFragment,
+        outlet: &mut Outlet<'_>,
+    ) -> io::Result<()> {
+        let (queued, wall, join) = (self.queued.saturating_add(1), outlet.now.wall, self.join);
+        self.add(outlet.jobs, rest.len(), move |files| {
+            files.publish(rest, &finished, join, wall)?;
+            Ok(Some(Report { queued, outline: files.outline(), event: Event::Published }))
+        })?;
+        self.queued = queued;
+        self.join = Join::Follows;
+        self.fragment = Fragment::None;
+        Ok(())
+    }
+
+    pub fn drop_fragment(&mut self, jobs: &mut Jobs) {
+        if mem::replace(&mut self.fragment, Fragment::None) == Fragment::Open {
+            let files = Handle::clone(&self.files);
+            jobs.write_always(self.owner, 0, move || {
+                let drop_fragment = |files: &mut StreamFiles| {
+                    files.drop_fragment();
+                    Ok(())
+                };
+                // If the stream was never opened, there is nothing to drop.
+                let _ = files.with(drop_fragment);
+                None::<Report>
+            });
+        }
+    }
+
+    pub fn mark_discontinuity(&mut self) {
+        self.join = Join::Discontinuity;
+    }
+
+    /// Does another attempt after an error. Jobs that have not failed are still done.
+    pub fn recover(&mut self, jobs: &mut Jobs) {
+        if self.chain.has_failed() {
+            self.chain = Chain::default();
+        }
+        let (files, queued) = (Handle::clone(&self.files), self.queued);
+        jobs.write_always(self.owner, 0, move || {
+            let recover = |files: &mut StreamFiles| {
+                files.recover();
+                Ok(Report { queued, outline: files.outline(), event: Event::Recovered })
+            };
+            files.with(recover).ok()
+        });
+    }
+
+    pub fn prepare_end(&mut self) {
+        self.limit = Limit::None;
+    }
+
+    /// Ends the playlist, if `end` says so, even if the last fragments have failed. Nobody hears of errors any more, so
+    /// the job logs them.
+    pub fn finish(&mut self, end: End, outlet: &mut Outlet<'_>) {
+        let (files, wall) = (Handle::clone(&self.files), outlet.now.wall);
+        outlet.jobs.write_always(self.owner, 0, move || {
+            if let Some(files) = files.take() {
+                files.finish(end, wall);
+            }
+            None::<Report>
+        });
+    }
+
+    /// Notes what a job has done. Whether no other fragment has been queued since, so that its outline is the newest.
+    pub fn take_report(&mut self, report: &Report) -> bool {
+        self.unknown_since = None;
+        report.queued == self.queued
+    }
+
+    pub fn unknown_since(&self) -> Option<Instant> {
+        self.unknown_since
+    }
+
+    /// Adds a job that needs those before it, and holds so many bytes.
+    fn add(
+        &mut self,
+        jobs: &mut Jobs,
+        bytes: usize,
+        work: impl FnOnce(&mut StreamFiles) -> io::Result<Option<Report>> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        let files = Handle::clone(&self.files);
+        let work = move || files.with(|files| files.attempt(work));
+        match self.limit {
+            Limit::Queue => self.chain.write(jobs, self.owner, bytes, work),
+            Limit::None => {
+                self.chain.write_always(jobs, self.owner, bytes, work);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Takes the content of a buffer, which gets as much room again.
+fn hand_on(buffer: &mut Vec<u8>) -> Vec<u8> {
+    let room = Vec::with_capacity(buffer.len().min(BUFFER));
+    mem::replace(buffer, room)
+}
