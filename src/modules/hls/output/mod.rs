@@ -74,11 +74,12 @@ impl Output {
     }
 
     /// The files of a stream on the disk, from where an earlier playlist is read back.
-    pub fn on_disk(stream: StreamId, naming: Naming, outlet: &mut Outlet<'_>) -> Self {
+    /// `serial` is a number that no other output has.
+    pub fn on_disk(stream: StreamId, serial: u64, naming: Naming, outlet: &mut Outlet<'_>) -> Self {
         let (label, settings) = (naming.label().to_owned(), naming.settings().clone());
         let outline = Playlist::new(settings.kind, settings.fragment).outline(true);
         let owner = JobOwner::Sink { stream, name: NAME };
-        Self::new(label, &settings, outline, Place::Disk(OnDisk::open(naming, owner, outlet)))
+        Self::new(label, &settings, outline, Place::Disk(OnDisk::open(naming, owner, serial, outlet)))
     }
 
     fn new(label: String, settings: &Settings, outline: Outline, place: Place) -> Self {
@@ -211,15 +212,18 @@ impl Output {
         let (Place::Disk(disk), Some(report)) = (&mut self.place, report_of(result)?) else {
             return Ok(News::Nothing);
         };
-        let is_latest = disk.take_report(&report);
+        let Some((Report { outline, event, .. }, is_latest)) = disk.take_report(report) else {
+            return Ok(News::Nothing);
+        };
         if is_latest {
-            self.outline = report.outline;
+            self.outline = outline;
         }
-        Ok(match report.event {
-            Event::Published => News::Published,
-            Event::Opened | Event::Recovered if is_latest => News::Found(report.outline.ends),
-            Event::Opened | Event::Recovered => News::Nothing,
-        })
+        match event {
+            Event::Failed(error) => Err(error),
+            Event::Published => Ok(News::Published),
+            Event::Opened | Event::Recovered if is_latest => Ok(News::Found(outline.ends)),
+            Event::Opened | Event::Recovered => Ok(News::Nothing),
+        }
     }
 
     /// For the log: `live/cam`.
@@ -250,7 +254,7 @@ impl Output {
     }
 }
 
-/// What a job has done, or its error.
+/// What a job has done; an error if it has panicked.
 fn report_of(result: JobResult) -> io::Result<Option<Report>> {
     match result.take::<Report>().map_err(JobResult::take::<Failed>) {
         Ok(report) => Ok(Some(report)),

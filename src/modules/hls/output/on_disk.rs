@@ -17,6 +17,8 @@ use crate::modules::hls::publication::{CompleteFragment, Join};
 #[derive(Debug)]
 pub struct OnDisk {
     owner: JobOwner,
+    /// Its own number. A stream may have had another output before, whose results come late.
+    serial: u64,
     /// Replaced after a failure.
     chain: Chain,
     files: Handle<StreamFiles>,
@@ -46,35 +48,54 @@ enum Limit {
 /// What a job has done, and the outline of the playlist after it.
 #[derive(Debug)]
 pub struct Report {
+    /// The number of the output.
+    serial: u64,
     /// Fragments whose publication had been queued before.
     queued: u64,
     pub outline: Outline,
     pub event: Event,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Event {
     /// It is known what is on the disk.
     Opened,
     Published,
+    /// The jobs that needed this one are not done.
+    Failed(io::Error),
     Recovered,
+}
+
+/// What an output must know to report.
+#[derive(Debug, Clone, Copy)]
+struct Reporter {
+    serial: u64,
+    queued: u64,
+}
+
+impl Reporter {
+    fn report(self, files: &StreamFiles, event: Event) -> Report {
+        let Self { serial, queued } = self;
+        Report { serial, queued, outline: files.outline(), event }
+    }
 }
 
 impl OnDisk {
     /// Reads the playlist of an earlier publication. Nothing is written yet, but `hls_path` is made if it is missing; if
     /// that cannot be made now, each fragment tries again.
-    pub fn open(naming: Naming, owner: JobOwner, outlet: &mut Outlet<'_>) -> Self {
+    pub fn open(naming: Naming, owner: JobOwner, serial: u64, outlet: &mut Outlet<'_>) -> Self {
         let (files, wall) = (Handle::default(), outlet.now.wall);
         let place = Handle::clone(&files);
         outlet.jobs.write_always(owner, 0, move || {
             let _ = disk::make_folder(naming.root(), Parents::Make);
             let opened = StreamFiles::open(naming, wall);
-            let outline = opened.outline();
+            let report = Reporter { serial, queued: 0 }.report(&opened, Event::Opened);
             place.put(opened);
-            Some(Report { queued: 0, outline, event: Event::Opened })
+            Some(report)
         });
         Self {
             owner,
+            serial,
             chain: Chain::default(),
             files,
             queued: 0,
@@ -86,7 +107,7 @@ impl OnDisk {
     }
 
     pub fn begin_fragment(&mut self, jobs: &mut Jobs) -> io::Result<()> {
-        self.add(jobs, 0, |files| files.begin_fragment().map(|()| None))?;
+        self.add(jobs, 0, StreamFiles::begin_fragment)?;
         self.fragment = Fragment::Open;
         Ok(())
     }
@@ -98,7 +119,7 @@ impl OnDisk {
         }
         let bytes = hand_on(buffer);
         let length = bytes.len();
-        self.add(jobs, length, |files| files.append(bytes).map(|()| None))?;
+        self.add(jobs, length, |files| files.append(bytes))?;
         Ok(length)
     }
 
@@ -112,12 +133,13 @@ impl OnDisk {
         finished: CompleteFragment,
         outlet: &mut Outlet<'_>,
     ) -> io::Result<()> {
-        let (queued, wall, join) = (self.queued.saturating_add(1), outlet.now.wall, self.join);
-        self.add(outlet.jobs, rest.len(), move |files| {
+        let (wall, join, bytes) = (outlet.now.wall, self.join, rest.len());
+        let reporter = Reporter { queued: self.queued.saturating_add(1), ..self.reporter() };
+        self.add_reporting(outlet.jobs, bytes, move |files| {
             files.publish(rest, &finished, join, wall)?;
-            Ok(Some(Report { queued, outline: files.outline(), event: Event::Published }))
+            Ok(Some(reporter.report(files, Event::Published)))
         })?;
-        self.queued = queued;
+        self.queued = reporter.queued;
         self.join = Join::Follows;
         self.fragment = Fragment::None;
         Ok(())
@@ -147,11 +169,11 @@ impl OnDisk {
         if self.chain.has_failed() {
             self.chain = Chain::default();
         }
-        let (files, queued) = (Handle::clone(&self.files), self.queued);
+        let (files, reporter) = (Handle::clone(&self.files), self.reporter());
         jobs.write_always(self.owner, 0, move || {
             let recover = |files: &mut StreamFiles| {
                 files.recover();
-                Ok(Report { queued, outline: files.outline(), event: Event::Recovered })
+                Ok(reporter.report(files, Event::Recovered))
             };
             files.with(recover).ok()
         });
@@ -173,25 +195,51 @@ impl OnDisk {
         });
     }
 
-    /// Notes what a job has done. Whether no other fragment has been queued since, so that its outline is the newest.
-    pub fn take_report(&mut self, report: &Report) -> bool {
+    /// Takes the report of a job, unless it was another output's. With it, whether no fragment has been queued since,
+    /// so that its outline is the newest.
+    pub fn take_report(&mut self, report: Report) -> Option<(Report, bool)> {
+        if report.serial != self.serial {
+            return None;
+        }
         self.unknown_since = None;
-        report.queued == self.queued
+        let is_latest = report.queued == self.queued;
+        Some((report, is_latest))
     }
 
     pub fn unknown_since(&self) -> Option<Instant> {
         self.unknown_since
     }
 
+    fn reporter(&self) -> Reporter {
+        Reporter { serial: self.serial, queued: self.queued }
+    }
+
     /// Adds a job that needs those before it, and holds so many bytes.
     fn add(
-        &mut self,
+        &self,
+        jobs: &mut Jobs,
+        bytes: usize,
+        work: impl FnOnce(&mut StreamFiles) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        self.add_reporting(jobs, bytes, |files| work(files).map(|()| None))
+    }
+
+    fn add_reporting(
+        &self,
         jobs: &mut Jobs,
         bytes: usize,
         work: impl FnOnce(&mut StreamFiles) -> io::Result<Option<Report>> + Send + 'static,
     ) -> Result<(), QueueFull> {
-        let files = Handle::clone(&self.files);
-        let work = move || files.with(|files| files.attempt(work));
+        let (files, chain, reporter) = (Handle::clone(&self.files), self.chain.clone(), self.reporter());
+        let work = move || {
+            files.with(|files| {
+                let done = files.attempt(work).or_else(|error| {
+                    chain.abandon();
+                    Ok(Some(reporter.report(files, Event::Failed(error))))
+                });
+                done
+            })
+        };
         match self.limit {
             Limit::Queue => self.chain.write(jobs, self.owner, bytes, work),
             Limit::None => {

@@ -50,6 +50,8 @@ pub struct Streams {
     pub ended: EndedStreams,
     pub folders: Folders,
     ledgers: Ledgers,
+    /// The number of outputs so far.
+    outputs: u64,
 }
 
 impl Streams {
@@ -112,7 +114,8 @@ impl Streams {
         for claim in naming.claims() {
             self.remove_ended(&claim, &naming, outlet);
         }
-        let output = open(stream, &naming, outlet);
+        self.outputs = self.outputs.wrapping_add(1);
+        let output = open(stream, self.outputs, &naming, outlet);
         if app.keeps_ledger() {
             self.ledgers.add(&naming, outlet.jobs);
         }
@@ -262,10 +265,10 @@ impl Streams {
 }
 
 /// The output of a stream that begins.
-fn open(stream: StreamId, naming: &Naming, outlet: &mut Outlet<'_>) -> Output {
+fn open(stream: StreamId, serial: u64, naming: &Naming, outlet: &mut Outlet<'_>) -> Output {
     let settings = naming.settings();
     if settings.storage == Storage::Disk {
-        let output = Output::on_disk(stream, naming.clone(), outlet);
+        let output = Output::on_disk(stream, serial, naming.clone(), outlet);
         outlet.jobs.write_always(NOBODY, 0, move || Some(Opened(stream)));
         return output;
     }

@@ -79,7 +79,7 @@ fn kept_files_have_an_end_too() {
     publish_as(&mut hls, 1, &app, "a");
     let (token, wait) = finish(&mut hls, 1).unwrap();
     assert_eq!((wait, advance(&mut hls, token)), (WAIT, None));
-    assert!(list(&folder).ends_with(ENDLIST) && hls.streams.ended.len() == 0);
+    assert!(list(&folder).ends_with(ENDLIST) && hls.streams.ended.is_empty());
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"], "nothing is left to do");
 }
 

@@ -194,7 +194,7 @@ fn files_are_removed_some_time_after_the_end() {
     remove(&mut hls, token + 1);
     assert_eq!(folder.list("").len(), 3);
     remove(&mut hls, token);
-    assert!(folder.list("").is_empty() && hls.streams.ended.len() == 0);
+    assert!(folder.list("").is_empty() && hls.streams.ended.is_empty());
 }
 
 /// 200 fragments of 2 s, and what their removal needs.
@@ -299,7 +299,7 @@ fn files_stay_without_cleanup() {
     let settings = Settings { cleanup: Cleanup::Keep, ..Settings::for_tests() };
     let app = App { path: folder.to_path_buf(), settings: Arc::new(settings) };
     publish_as(&mut hls, 1, &app, "a");
-    assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.len() == 0);
+    assert!(finish(&mut hls, 1).is_none() && hls.streams.ended.is_empty());
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
     let mut hls = module([Some(app)]);
     assert!(load(&mut hls).is_empty());

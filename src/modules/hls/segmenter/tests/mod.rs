@@ -5,6 +5,7 @@ mod breaks;
 mod codecs;
 mod day;
 mod failures;
+mod late;
 mod memory;
 mod pictures;
 mod times;
@@ -53,6 +54,7 @@ struct Rig {
     memory: MemoryFiles,
     jobs: Jobs,
     disk: Disk,
+    outputs: u64,
     now: Now,
     /// The state of the ingest.
     pictures: Pictures,
@@ -74,6 +76,7 @@ impl Rig {
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             disk: Disk::Fast,
+            outputs: 0,
             now: Now { instant: Instant::now(), wall: UNIX_EPOCH },
             pictures: Pictures::default(),
         };
@@ -87,7 +90,10 @@ impl Rig {
         let naming = Naming::new(&self.folder, "a", &self.settings);
         let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
         let output = match self.settings.storage {
-            Storage::Disk => Output::on_disk(StreamId::of_nothing(1), naming, &mut outlet),
+            Storage::Disk => {
+                self.outputs += 1;
+                Output::on_disk(StreamId::of_nothing(1), self.outputs, naming, &mut outlet)
+            }
             Storage::Memory { .. } => {
                 let files = Files::Memory(outlet.memory);
                 Output::in_memory(&self.settings, Publication::open(naming, &files, UNIX_EPOCH))
