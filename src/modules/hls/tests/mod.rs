@@ -2,6 +2,7 @@
 
 mod ending;
 mod names;
+mod slow;
 
 use std::fs;
 use std::ops::Range;
