@@ -47,6 +47,7 @@ mod record_limits;
 mod record_repair;
 mod reload;
 mod reload_load;
+mod reload_outputs;
 mod rollover;
 mod rtmp_dialects;
 mod shipped_configurations;
