@@ -28,6 +28,7 @@ enum Point {
     Player,
     Timer,
     HttpRequest,
+    Adopt,
 }
 
 /// The state that the modules and sinks share with the test.
@@ -98,6 +99,16 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// All modules, and those of the test before and behind them.
+    fn modules(&self) -> Vec<Box<dyn Module>> {
+        let mut modules = table();
+        modules.insert(0, Box::new(Faulty { shared: self.clone() }));
+        modules.push(Box::new(Witness { shared: self.clone() }));
+        modules
+    }
+}
+
 impl Module for Faulty {
     fn name(&self) -> &'static str {
         "faulty"
@@ -111,7 +122,9 @@ impl Module for Faulty {
         Ok(())
     }
 
-    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {}
+    fn adopt(&mut self, _: &mut Ctx, _: Box<dyn Any>) {
+        assert_ne!(self.shared.at.get(), Point::Adopt);
+    }
 
     fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
         assert!(request.name != "bad" || self.shared.at.get() != Point::Gate, "Gate");
@@ -248,9 +261,7 @@ impl Setup {
             finished: Rc::default(),
             pairs: Rc::default(),
         };
-        let mut modules = table();
-        modules.insert(0, Box::new(Faulty { shared: shared.clone() }));
-        modules.push(Box::new(Witness { shared: shared.clone() }));
+        let modules = shared.modules();
         let rtmp = CONFIG.replace("live on;", &format!("live on; {directives}"));
         let mut world =
             World::configured(modules, &format!("{rtmp} http {{ server {{ listen 127.0.0.1:0; }} }}"));
@@ -512,4 +523,17 @@ fn in_a_debug_build_a_panic_ends_the_process() {
     setup.shared.at.set(Point::Gate);
     let mut bad = Client::connect(&mut setup.world, "live");
     bad.command(&mut setup.world, &["publish".into(), 2.0.into(), Value::Null, "bad".into()]);
+}
+
+#[test]
+fn a_module_that_panics_at_a_reload_keeps_no_other_from_its_settings() {
+    let mut setup = Setup::new();
+    let (publisher, player) = setup.stream("good");
+    let has_metadata =
+        |setup: &Setup| setup.world.engine.cx.streams.iter().all(|stream| stream.headers.metadata.is_some());
+    assert!(has_metadata(&setup));
+    setup.shared.at.set(Point::Adopt);
+    setup.world.reload_with(setup.shared.modules(), &CONFIG.replace("live on;", "live on; meta off;"));
+    assert!(!has_metadata(&setup));
+    assert!([publisher, player].iter().all(|client| setup.world.is_open(client.id)));
 }
