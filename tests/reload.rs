@@ -4,11 +4,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::DirBuilderExt;
 use std::process::Command;
 
 use crate::common::http::get;
 use crate::common::player::Client;
-use crate::common::{Folder, SOON, Server, free_port, millstream, not_tested, run, stderr, wait};
+use crate::common::{
+    Folder, SOON, Server, free_port, millstream, millstream_as_nobody, not_tested, run, stderr, wait,
+};
 use nix::sys::signal::Signal;
 
 /// An RTMP server and an HTTP server with these listeners.
@@ -283,6 +286,61 @@ fn a_reload_finds_the_files_of_the_start() {
     assert_eq!(server.addresses("HTTP").len(), 1);
     assert!(server.folder.join("prefix/more.log").exists());
     assert_eq!(server.folder.list(""), ["prefix"]);
+}
+
+#[test]
+fn logs_that_root_has_opened_stay_open_for_another_user() {
+    if millstream_as_nobody().is_none() {
+        return not_tested("only root runs programs as somebody else");
+    }
+    let folder = Folder::new();
+    fs::DirBuilder::new().mode(0o700).create(folder.join("logs")).unwrap();
+    let configuration = |more: &str| {
+        format!(
+            "user nobody; error_log stderr; error_log FOLDER/logs/a.log; {}",
+            both("listen 127.0.0.1:0;", "listen 127.0.0.1:0;").replace("http {", &format!("http {{ {more}"))
+        )
+    };
+    let log = "access_log FOLDER/logs/b.log;";
+    let server = Server::start_in(folder, &configuration(log));
+    server.wait_log(
+        "/logs/a.log cannot be opened again once it has been moved: user \"nobody\" may not write to",
+    );
+    server.reload(&configuration(&format!("log_not_found off; {log}")), 1);
+    server.configure(&configuration("access_log FOLDER/logs/c.log;"));
+    server.signal(Signal::SIGHUP);
+    server.wait_log("is not reloaded; nothing changes");
+    assert_eq!(server.lines("millstream.conf:2: access log ").len(), 1, "{}", server.log());
+    server.signal(Signal::SIGUSR1);
+    for name in ["error log", "access log"] {
+        server.wait_log(&format!("[error] {name} {}/logs/", server.folder.display()));
+    }
+    assert_eq!(get(server.http(), "/a").text(), "web");
+    let read = |name: &str| fs::read_to_string(server.folder.join("logs").join(name)).unwrap();
+    wait("the logs are written", || {
+        read("b.log").contains("GET /a ") && read("a.log").contains("not reloaded")
+    });
+}
+
+#[test]
+fn a_server_in_the_background_reloads_from_relative_paths() {
+    let folder = Folder::new();
+    let configuration = both("listen 127.0.0.1:0;", "listen 127.0.0.1:0;").replace("FOLDER/", "");
+    folder.write("c.conf", format!("daemon on; error_log e.log; {configuration}"));
+    let server = |arguments: &[&str]| {
+        let output = run(millstream().current_dir(&*folder).args(["-c", "c.conf"]).args(arguments));
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    let read = || fs::read_to_string(folder.join("e.log")).unwrap_or_default();
+    server(&[]);
+    wait("the pid file is written", || {
+        fs::read_to_string(folder.join("c.pid")).is_ok_and(|pid| !pid.is_empty())
+    });
+    server(&["-s", "reload"]);
+    let reloaded = format!("[info] reloaded {}/c.conf", folder.display());
+    wait("it is reloaded", || read().contains(&reloaded));
+    server(&["-s", "stop"]);
+    wait("it has stopped", || read().ends_with("stopped\n") && !folder.join("c.pid").exists());
 }
 
 #[test]
