@@ -55,6 +55,7 @@ impl<'a> Reloader<'a> {
             return;
         }
         if self.reading.is_some() {
+            log::info!("the configuration is still being read; afterwards it is read again");
             self.is_outdated = true;
             return;
         }
@@ -154,8 +155,8 @@ fn describe(listeners: net::ListenerChanges, before: &[String], now: &[String]) 
     let net::ListenerChanges { opened, closed } = listeners;
     let (added, gone) = (missing(now, before), missing(before, now));
     let parts = [
-        (opened > 0, format!("listening on {opened} more")),
-        (closed > 0, format!("on {closed} no longer")),
+        (opened > 0, format!("addresses opened: {opened}")),
+        (closed > 0, format!("addresses closed: {closed}")),
         (!added.is_empty(), format!("new applications: {}", added.join(", "))),
         (!gone.is_empty(), format!("gone applications: {}", gone.join(", "))),
     ];

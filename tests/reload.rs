@@ -89,9 +89,11 @@ fn listeners_open_and_close_as_the_file_says() {
     assert_eq!(server.addresses("RTMP"), [old, new]);
     assert!(!listens(old) && listens(new) && listens(web));
     server.wait_log(&format!("no longer listening on {old}"));
-    server.wait_log("listening on 1 more; on 1 no longer");
-    let third = format!("{}{}", listen(first), listen(second));
-    server.reload(&both(&third, "listen 127.0.0.1:0;"), 2);
+    server.wait_log("; addresses opened: 1; addresses closed: 1");
+    let third = both(&format!("{}{}", listen(first), listen(second)), "listen 127.0.0.1:0;");
+    server
+        .reload(&third.replace("application live", "application cameras { live on; } application films"), 2);
+    server.wait_log("; addresses opened: 1; new applications: cameras, films; gone applications: live");
     assert!(listens(old) && listens(new) && get(web, "/").text() == "web");
 }
 
