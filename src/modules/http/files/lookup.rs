@@ -23,6 +23,9 @@ use crate::engine::files::CAREFUL;
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
 
+/// The most bytes of a name, on every usual file system.
+const MAX_NAME: usize = 255;
+
 /// Bytes up to which a file is read at once: head and body then go in one packet.
 pub const SMALL: u64 = 8 * 1024;
 
@@ -90,6 +93,10 @@ fn names(path: &str) -> Result<Option<(&str, impl Iterator<Item = &str>)>, Errno
     let count = names.clone().count();
     if count > MAX_DEPTH || !names.clone().all(is_plain) {
         return Err(Errno::ENOENT);
+    }
+    // The kernel would look for it on the disk first.
+    if names.clone().any(|name| name.len() > MAX_NAME) {
+        return Err(Errno::ENAMETOOLONG);
     }
     Ok(names.next_back().map(|last| (last, names)))
 }
@@ -240,6 +247,7 @@ mod tests {
         assert!(matches!(find_cached(&root, "/sub/"), Ok(Found::Folder(_))));
         assert_eq!(find_cached(&root, "/never-looked-for").err(), Some(Errno::EAGAIN));
         assert_eq!(find_cached(&root, "/.hidden").err(), Some(Errno::ENOENT));
+        assert_eq!(find_cached(&root, &"x".repeat(256)).err(), Some(Errno::ENAMETOOLONG));
     }
 
     #[test]
