@@ -35,6 +35,7 @@ fn clip() -> Vec<Packet> {
 }
 
 fn recorded(server: &Server, name: &str) -> Vec<Packet> {
+    server.wait_log(&format!("rec/{name}.flv is finished"));
     packets(&read(&server.folder.join(format!("rec/{name}.flv"))))
 }
 
