@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::disk::jobs::{DiskJobs, NAME, NO_STREAM};
-use super::disk::{Disk, FileKey};
+use super::disk::{FileKey, SharedDisk};
 use super::retention::{Retention, RetentionStatus};
-use crate::engine::{Ctx, Handle, Now, TimerId};
+use crate::engine::{Ctx, Now, TimerId};
 
 /// The tokens of the timers for the check of the disk, and for the next step of a deletion there.
 pub const CHECK: u64 = u64::MAX;
@@ -32,19 +32,19 @@ pub struct Deletions {
 
 impl Deletions {
     /// The server starts. `is_on` tells whether a recorder deletes.
-    pub fn start(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, is_on: bool) {
+    pub fn start(&mut self, cx: &mut Ctx, disk: &SharedDisk, is_on: bool) {
         self.is_on = is_on;
         self.check(cx, disk);
     }
 
     /// Takes new settings.
-    pub fn adopt(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, next: Retention) {
+    pub fn adopt(&mut self, cx: &mut Ctx, disk: &SharedDisk, next: Retention) {
         self.is_on = !next.is_empty();
         self.add(cx, disk, |mut jobs, now| jobs.adopt_retention(next, now));
     }
 
     /// Begins to delete recordings, where that is due.
-    pub fn check(&mut self, cx: &mut Ctx, disk: &Handle<Disk>) {
+    pub fn check(&mut self, cx: &mut Ctx, disk: &SharedDisk) {
         if !self.is_on {
             return;
         }
@@ -55,19 +55,19 @@ impl Deletions {
     }
 
     /// Lets go of a file that another program has removed or truncated.
-    pub fn release(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, file: FileKey) {
+    pub fn release(&mut self, cx: &mut Ctx, disk: &SharedDisk, file: FileKey) {
         self.add(cx, disk, |mut jobs, now| jobs.release(file, now));
     }
 
     /// The timer for the check has expired.
-    pub fn expire_check(&mut self, cx: &mut Ctx, disk: &Handle<Disk>) {
+    pub fn expire_check(&mut self, cx: &mut Ctx, disk: &SharedDisk) {
         self.check = None;
         self.check(cx, disk);
     }
 
     /// The timer for the next step has expired: takes it, unless a job is on its way. `awaited` are the identities of the
     /// recordings that streams wait to append to.
-    pub fn step(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, awaited: impl FnOnce(&Ctx) -> Vec<String>) {
+    pub fn step(&mut self, cx: &mut Ctx, disk: &SharedDisk, awaited: impl FnOnce(&Ctx) -> Vec<String>) {
         self.has_timer = false;
         if self.jobs == 0 {
             let awaited = awaited(cx);
@@ -76,7 +76,7 @@ impl Deletions {
     }
 
     /// A job is done. The next step waits for a timer, so that a server that stops need not wait for the last one.
-    pub fn report(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, status: RetentionStatus) {
+    pub fn report(&mut self, cx: &mut Ctx, disk: &SharedDisk, status: RetentionStatus) {
         self.jobs = self.jobs.saturating_sub(1);
         self.set_check(cx, status.next_check);
         if self.jobs > 0 {
@@ -96,7 +96,7 @@ impl Deletions {
         self.jobs = self.jobs.saturating_sub(1);
     }
 
-    fn add(&mut self, cx: &mut Ctx, disk: &Handle<Disk>, add: impl FnOnce(DiskJobs<'_>, Now)) {
+    fn add(&mut self, cx: &mut Ctx, disk: &SharedDisk, add: impl FnOnce(DiskJobs<'_>, Now)) {
         self.jobs += 1;
         add(DiskJobs { disk, jobs: &mut cx.jobs, stream: NO_STREAM }, cx.now);
     }

@@ -23,14 +23,14 @@ use std::time::Instant;
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, Application, ByApp, Config, Ctx, Failed, Handle, JobResult, Level, Module, Notice, Now, Probe,
-    Recording, Stream, StreamId, TimerId, quantities,
+    AppId, Application, ByApp, Config, Ctx, Failed, JobResult, Level, Module, Notice, Now, Probe, Recording,
+    Stream, StreamId, TimerId, quantities,
 };
 use crate::media::Frame;
 use deletions::Deletions;
 use directives::DIRECTIVES;
 use disk::jobs::{DiskJobs, NAME, NO_STREAM};
-use disk::{Disk, Outcome, Report};
+use disk::{Disk, Outcome, Report, SharedDisk};
 use file::Finished;
 use recorder::{Closing, RecordEvent, Recorder, RecorderAt, SharedState};
 use retention::RetentionStatus;
@@ -49,7 +49,7 @@ pub struct Record {
     last_token: u64,
     shared: SharedState,
     /// What the jobs work on.
-    disk: Handle<Disk>,
+    disk: SharedDisk,
     deletions: Deletions,
 }
 
@@ -71,7 +71,7 @@ impl Default for Record {
             ended: HashMap::new(),
             last_token: NO_STREAM,
             shared: SharedState::default(),
-            disk: Handle::new(Disk::default()),
+            disk: SharedDisk::new(Disk::default()),
             deletions: Deletions::default(),
         }
     }
@@ -104,14 +104,14 @@ impl Module for Record {
             }
             self.apps.insert(application.id, recorders.into_iter().map(Rc::new).collect());
         }
-        self.disk.put(disk);
+        self.disk = SharedDisk::new(disk);
         faults.into_result(())
     }
 
     fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps.adopt(next.apps);
-        if let Some(disk) = next.disk.take() {
+        if let Some(disk) = next.disk.disk.take() {
             self.deletions.adopt(cx, &self.disk, disk.retention);
         }
     }
@@ -130,7 +130,7 @@ impl Module for Record {
             disk.retention.start(cx.now).iter().for_each(|warning| log::warn!("{warning}"));
             Ok(!disk.retention.is_empty())
         };
-        let deletes = self.disk.with(start).unwrap_or_default();
+        let deletes = self.disk.disk.with(start).unwrap_or_default();
         self.deletions.start(cx, &self.disk, deletes);
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Disk, FileKey, Outcome, Report, Source};
-use crate::engine::{Handle, JobOwner, Jobs, Now};
+use super::{Disk, FileKey, Outcome, Report, SharedDisk, Source};
+use crate::engine::{JobOwner, Jobs, Now};
 use crate::modules::record::file::piece::{Ending, Piece};
 use crate::modules::record::file::search::Search;
 use crate::modules::record::retention::space::Space;
@@ -17,7 +17,7 @@ pub const NO_STREAM: u64 = 0;
 /// Adds the jobs of the recordings of a stream.
 #[derive(Debug)]
 pub struct DiskJobs<'a> {
-    pub disk: &'a Handle<Disk>,
+    pub disk: &'a SharedDisk,
     pub jobs: &'a mut Jobs,
     /// The owner's token.
     pub stream: u64,
@@ -27,6 +27,11 @@ impl DiskJobs<'_> {
     /// True if so many bytes may be given away.
     pub fn has_room(&self, bytes: usize) -> bool {
         self.jobs.has_room(bytes)
+    }
+
+    /// An empty buffer for what comes next.
+    pub fn buffer(&self) -> Vec<u8> {
+        self.disk.buffers.take()
     }
 
     pub fn begin_search(&mut self, key: FileKey, search: Search) {
@@ -45,11 +50,11 @@ impl DiskJobs<'_> {
     }
 
     pub fn begin(&mut self, key: FileKey, source: Source, piece: Piece) {
-        self.add(key, piece.bytes(), move |disk| disk.begin(key, source, &piece));
+        self.add(key, piece.bytes(), move |disk| disk.begin(key, source, piece));
     }
 
     pub fn write(&mut self, key: FileKey, piece: Piece) {
-        self.add(key, piece.bytes(), move |disk| disk.write(key, &piece));
+        self.add(key, piece.bytes(), move |disk| disk.write(key, piece));
     }
 
     pub fn close(&mut self, key: FileKey, ending: Ending, level: log::Level) {
@@ -95,7 +100,7 @@ impl DiskJobs<'_> {
         bytes: usize,
         work: impl FnOnce(&mut Disk) -> Option<Outcome> + Send + 'static,
     ) {
-        let disk = self.disk.clone();
+        let disk = self.disk.disk.clone();
         let owner = JobOwner::Module { name: NAME, token: self.stream };
         self.jobs.write_always(owner, bytes, move || {
             let outcome = disk.with(|disk| Ok(work(disk))).ok()??;
@@ -104,7 +109,7 @@ impl DiskJobs<'_> {
     }
 
     fn add_retention(&mut self, work: impl FnOnce(&mut Disk) -> RetentionStatus + Send + 'static) {
-        let disk = self.disk.clone();
+        let disk = self.disk.disk.clone();
         let owner = JobOwner::Module { name: NAME, token: NO_STREAM };
         self.jobs.write_always(owner, 0, move || disk.with(|disk| Ok(work(disk))).ok());
     }

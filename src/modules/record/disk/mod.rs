@@ -3,6 +3,7 @@
 //! Once the server serves, only jobs look in here: the loop has `DiskJobs`, and gets a [`Report`] of what it has to
 //! know. Jobs are done in the order in which they were added, so each sees what those before it have made.
 
+mod buffers;
 pub(super) mod jobs;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,9 @@ use super::file::script::Script;
 use super::file::search::Search;
 use super::file::{FileState, Finished, RecordingFile};
 use super::retention::{InUse, Retention, RetentionStatus, Step};
-use crate::engine::Now;
 use crate::engine::files::with_path;
+use crate::engine::{Handle, Now};
+use buffers::Buffers;
 
 /// The file of one recording, or the search for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -33,6 +35,14 @@ pub struct Disk {
     searches: HashMap<FileKey, Search>,
     files: HashMap<FileKey, RecordingFile>,
     pub(super) retention: Retention,
+    buffers: Buffers,
+}
+
+/// The disk, for those that add jobs.
+#[derive(Debug)]
+pub struct SharedDisk {
+    pub disk: Handle<Disk>,
+    buffers: Buffers,
 }
 
 /// The file that a recording begins in.
@@ -80,6 +90,12 @@ pub enum Outcome {
     HasRoom(bool),
 }
 
+impl SharedDisk {
+    pub fn new(disk: Disk) -> Self {
+        Self { buffers: disk.buffers.clone(), disk: Handle::new(disk) }
+    }
+}
+
 impl Disk {
     /// Begins a search for a file to append to.
     fn begin_search(&mut self, key: FileKey, search: Search) -> Outcome {
@@ -118,7 +134,7 @@ impl Disk {
     }
 
     /// Begins a recording with its first frames, so that there is room for more than the name of its file.
-    fn begin(&mut self, key: FileKey, source: Source, piece: &Piece) -> Option<Outcome> {
+    fn begin(&mut self, key: FileKey, source: Source, piece: Piece) -> Option<Outcome> {
         if let Source::New(new) = source {
             match self.open.create(&new.names, new.lock) {
                 Ok(opened) => self.files.insert(key, RecordingFile::new(opened, new.stream).0),
@@ -126,7 +142,9 @@ impl Disk {
             };
         }
         let file = self.files.get_mut(&key)?;
-        let error = match file.write(piece) {
+        let written = file.write(&piece);
+        self.buffers.give(piece.tags);
+        let error = match written {
             Ok(None) => return Some(Outcome::Begun(file.path().to_owned())),
             Ok(Some(_)) => with_path(file.path(), &io::Error::other("another program has truncated it")),
             Err(error) => error,
@@ -145,8 +163,10 @@ impl Disk {
     }
 
     /// Writes the next piece of a recording.
-    fn write(&mut self, key: FileKey, piece: &Piece) -> Option<Outcome> {
-        match self.files.get_mut(&key)?.write(piece) {
+    fn write(&mut self, key: FileKey, piece: Piece) -> Option<Outcome> {
+        let written = self.files.get_mut(&key)?.write(&piece);
+        self.buffers.give(piece.tags);
+        match written {
             Ok(state) => state.map(Outcome::Changed),
             Err(error) => Some(Outcome::NotWritten(error)),
         }
@@ -156,6 +176,9 @@ impl Disk {
     fn close(&mut self, key: FileKey, ending: Ending, level: log::Level) -> Outcome {
         let Some(file) = self.files.remove(&key) else { return Outcome::Closed(None) };
         self.open.close(file.id());
+        if self.open.is_empty() {
+            self.buffers.clear();
+        }
         let stream = file.stream().to_owned();
         let finished = file.close(ending);
         Outcome::Closed(finished.unwrap_or_else(|error| {

@@ -55,8 +55,6 @@ pub struct Output {
     /// Whole tags that have not been given away, and since when there are any.
     gathered: Vec<u8>,
     gathered_since: Option<Instant>,
-    /// Bytes that are reserved for the next tags: a little more than the last ones had.
-    next_piece: usize,
     /// Bytes in the file, with those on their way to it. Invariant: they end with a whole tag.
     written: u64,
     /// Stream time of the recording's beginning, milliseconds; known with the first picture or sound.
@@ -116,7 +114,6 @@ impl Output {
             contents: Contents::none(),
             gathered: Vec::new(),
             gathered_since: Some(now.instant),
-            next_piece: 0,
             written: 0,
             base: None,
             offset: 0,
@@ -212,13 +209,13 @@ impl Output {
         self.gathered.len()
     }
 
-    /// Gives the gathered tags away.
-    pub fn take_piece(&mut self, now: Instant) -> Piece {
+    /// Gives the gathered tags away. The next ones are gathered in `buffer`, which is empty.
+    pub fn take_piece(&mut self, now: Instant, buffer: Vec<u8>) -> Piece {
         let looks = now >= self.looked + LOOK_WITH_PIECE;
         if looks {
             self.looked = now;
         }
-        let tags = self.take_tags();
+        let tags = self.take_tags(buffer);
         Piece { tags, time: self.contents.duration, head: self.due_head(now), looks }
     }
 
@@ -254,7 +251,7 @@ impl Output {
 
     /// Ends the recording.
     pub fn into_ending(mut self) -> Ending {
-        let tags = self.take_tags();
+        let tags = self.take_tags(Vec::new());
         let piece = Piece { tags, time: self.contents.duration, head: None, looks: false };
         Ending { piece, script: self.script, contents: self.contents }
     }
@@ -347,24 +344,20 @@ impl Output {
         if frame.kind == Kind::Video {
             self.last_video = time;
         }
-        if self.gathered.is_empty() {
-            self.gathered.reserve(self.next_piece);
-        }
         let wire_time = (time & u64::from(u32::MAX)) as u32;
         flv::write_tag(&mut self.gathered, frame.kind, wire_time, frame.payload());
     }
 
     /// Takes the gathered tags; the head among the first ones tells what is known by now.
-    fn take_tags(&mut self) -> Vec<u8> {
+    fn take_tags(&mut self, buffer: Vec<u8>) -> Vec<u8> {
         if self.written == 0 {
             let head = self.head();
             if let Some(place) = self.gathered.get_mut(..head.len()) {
                 place.copy_from_slice(&head);
             }
         }
-        let tags = std::mem::take(&mut self.gathered);
+        let tags = std::mem::replace(&mut self.gathered, buffer);
         self.written += tags.len() as u64;
-        self.next_piece = (tags.len() + tags.len() / 8).min(2 * PIECE);
         self.gathered_since = None;
         self.flushed_time = self.contents.duration;
         tags

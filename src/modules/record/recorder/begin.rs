@@ -88,7 +88,7 @@ impl RecorderAt<'_> {
     }
 
     fn begin_file(&mut self, output: &mut Output, source: Source) -> io::Result<()> {
-        let piece = output.take_piece(self.now.instant);
+        let piece = output.take_piece(self.now.instant, self.disk.buffer());
         if !self.disk.has_room(piece.bytes()) {
             self.disk.abandon_search(output.key(), "too much waits to be written");
             return Err(QueueFull.into());

@@ -307,7 +307,8 @@ impl RecorderAt<'_> {
             && writing.output.wants_look(now)
             && self.disk.has_room(writing.output.gathered())
         {
-            self.disk.write(writing.output.key(), writing.output.take_piece(now));
+            let piece = writing.output.take_piece(now, self.disk.buffer());
+            self.disk.write(writing.output.key(), piece);
         }
     }
 
@@ -459,7 +460,8 @@ const ENDED: &str = "the stream ended before it was repaired";
 /// Gives gathered tags away. If too much waits to be written, they stay for another while.
 fn give_away(output: &mut Output, disk: &mut DiskJobs<'_>, now: Instant) {
     if disk.has_room(output.gathered()) {
-        disk.write(output.key(), output.take_piece(now));
+        let piece = output.take_piece(now, disk.buffer());
+        disk.write(output.key(), piece);
     } else {
         output.hold(now);
     }
