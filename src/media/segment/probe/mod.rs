@@ -17,7 +17,7 @@ const MAX_TIME: u64 = 1000;
 /// The longest wait for the pictures of a track whose header has come.
 const LIMITS: Limits = Limits { time: 5000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
 /// More than the memory of a waiting frame without its payload, here or as early audio.
-const FRAME_COST: usize = 768;
+pub const FRAME_COST: usize = 768;
 
 /// Bytes that a frame takes up while it waits.
 pub fn cost(frame: &Frame) -> usize {
@@ -114,11 +114,6 @@ impl Probe {
     /// Whether a key frame has come, with which a segment can begin.
     pub fn has_picture(&self) -> bool {
         self.key.is_some()
-    }
-
-    /// Whether there is no room for more frames.
-    pub fn is_full(&self) -> bool {
-        self.frames.is_full()
     }
 
     /// Whether everything is known, or the time for it is over, or there is no more room. `patience` is the longest

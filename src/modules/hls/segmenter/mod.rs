@@ -3,6 +3,7 @@
 //! for 2 s of media and continues behind a discontinuity.
 
 mod audio;
+mod opening;
 mod pictures;
 mod sink;
 
@@ -17,6 +18,7 @@ use crate::media::segment::cutting::clock::Dates;
 use crate::media::segment::cutting::slicer::{Boundary, Slice};
 use crate::media::segment::cutting::{Cutting, SLOWEST};
 use crate::media::segment::measure::Description;
+use crate::media::segment::probe::first_frames::FirstFrames;
 use crate::media::segment::probe::{Findings, Known, Probe};
 use crate::media::segment::tracks::{Codecs, Content};
 use crate::media::segment::waiting::Waiting;
@@ -33,9 +35,6 @@ const MIN_BROKEN: u64 = 100;
 
 /// The time after an error in which nothing is written, in milliseconds of media.
 const RETRY_AFTER: u64 = 2000;
-
-/// The time for which first frames wait until it is known what is on the disk.
-const LONGEST_OPENING: Duration = Duration::from_secs(10);
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +86,13 @@ pub struct Segmenter {
 
 #[derive(Debug)]
 enum State {
+    /// The first frames wait until it is known what is on the disk, each with its time.
+    Opening(FirstFrames<Now>),
+    /// It has not been known in time: nothing is written until it is.
+    Late,
     /// The first frames are held until the tracks are known.
     Probing(Probe),
     Running,
-    /// It has not been known in time what is on the disk: nothing is written until it is.
-    Opening,
     /// After an error at this timestamp: nothing is written for a while.
     Failed(u64),
     /// Nothing follows.
@@ -113,7 +114,10 @@ impl Segmenter {
     pub fn new(settings: &Settings, output: Output) -> Self {
         let audio = AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer);
         Self {
-            state: State::Probing(Probe::default()),
+            state: match output.unknown_since() {
+                Some(_) => State::Opening(FirstFrames::new(opening::FIRST_FRAMES)),
+                None => State::Probing(Probe::default()),
+            },
             codecs: Codecs::new(output.label(), NAME),
             cutting: Cutting::new(settings.lengths()),
             waiting: Waiting::default(),
@@ -129,6 +133,11 @@ impl Segmenter {
     }
 
     fn take(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        if let State::Opening(held) = &mut self.state {
+            held.push(frame, outlet.now);
+            self.check_opening(outlet.now);
+            return Ok(());
+        }
         let is_configuration = frame.role == Role::Header && frame.packet == Packet::Configuration;
         if frame.kind == Kind::Video && is_configuration && frame.is_default_track() {
             // The picture before this configuration was made with the last one.
@@ -141,8 +150,8 @@ impl Segmenter {
             self.try_again(frame.timestamp);
         }
         match &mut self.state {
-            State::Finished => Ok(()),
-            State::Failed(_) | State::Opening => {
+            State::Finished | State::Opening(_) => Ok(()),
+            State::Failed(_) | State::Late => {
                 self.count_lost(u64::from(content != Content::Nothing));
                 Ok(())
             }
@@ -151,31 +160,19 @@ impl Segmenter {
                 if content != Content::Nothing && !self.codecs.contradicts(frame) {
                     probe.push(frame, content);
                 }
-                self.check_probe(outlet)
+                let known = known(&self.codecs, probe);
+                let longest = self.output.outline().target.longest();
+                let patience = longest.map_or(SLOWEST, |longest| longest.min(SLOWEST));
+                if probe.is_over(known, patience) { self.start(outlet) } else { Ok(()) }
             }
         }
-    }
-
-    /// Ends the probing if everything is known, also what is on the disk.
-    fn check_probe(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
-        let State::Probing(probe) = &self.state else { return Ok(()) };
-        if let Some(since) = self.output.unknown_since() {
-            let waited = outlet.now.instant.saturating_duration_since(since);
-            if probe.is_full() || waited >= LONGEST_OPENING {
-                self.drop_first_frames();
-            }
-            return Ok(());
-        }
-        let longest = self.output.outline().target.longest();
-        let patience = longest.map_or(SLOWEST, |longest| longest.min(SLOWEST));
-        if probe.is_over(known(&self.codecs, probe), patience) { self.start(outlet) } else { Ok(()) }
     }
 
     /// Begins again if the time after an error is over, or it is known at last what is on the disk.
     fn try_again(&mut self, timestamp: u64) {
         let is_time = match self.state {
             State::Failed(since) => timestamp.abs_diff(since) >= RETRY_AFTER,
-            State::Opening => self.output.unknown_since().is_none(),
+            State::Late => self.output.unknown_since().is_none(),
             _ => false,
         };
         if is_time {
@@ -183,16 +180,6 @@ impl Segmenter {
             self.codecs.stop_using();
             self.state = State::Probing(Probe::default());
         }
-    }
-
-    /// Drops the frames that have waited until it is known what is on the disk.
-    fn drop_first_frames(&mut self) {
-        let State::Probing(probe) = mem::replace(&mut self.state, State::Opening) else { return };
-        if self.failure == Failure::None {
-            log::error!("{}: hls cannot begin, and drops frames: the disk is too slow", self.output.label());
-            self.failure = Failure::Logged { dropped: 0 };
-        }
-        self.count_lost(probe.finish().frames.len() as u64);
     }
 
     /// Counts frames that are dropped because of an error.

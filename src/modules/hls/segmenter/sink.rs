@@ -54,7 +54,7 @@ impl Segmenter {
     }
 
     /// Makes room for the bytes of the open fragment, and writes them.
-    fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+    pub(super) fn store(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
         let kept = self.kept_bytes();
         self.output.store(self.writer.bytes(), kept, outlet)
     }
@@ -101,11 +101,16 @@ impl Segmenter {
 
     /// Bytes of frames that wait until it is known what to write.
     pub(super) fn waiting_bytes(&self) -> usize {
-        let probed = if let State::Probing(probe) = &self.state { probe.bytes() } else { 0 };
-        probed + self.waiting.bytes()
+        let first = match &self.state {
+            State::Opening(held) => held.bytes(),
+            State::Probing(probe) => probe.bytes(),
+            _ => 0,
+        };
+        first + self.waiting.bytes()
     }
 
     fn write_rest(&mut self, cut: Cut, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        self.open(outlet)?;
         if matches!(self.state, State::Probing(_) | State::Running) {
             self.start(outlet)?;
             self.end_fragment(cut, 0, outlet)?;
@@ -138,7 +143,7 @@ impl Sink for Segmenter {
         self.waiting = Waiting::default();
         self.dates.restart();
         self.cutting.slicer.restart();
-        if !matches!(self.state, State::Failed(_) | State::Opening) {
+        if !matches!(self.state, State::Failed(_) | State::Late) {
             self.state = State::Probing(Probe::default());
         }
         self.give_way(outlet);
@@ -155,8 +160,9 @@ impl Sink for Segmenter {
             Ok(News::Found(_) | News::Nothing) => {}
             Err(error) => return self.fail(self.latest, &error, outlet),
         }
-        // The frames that have come meanwhile may be enough.
-        if let Err(error) = self.check_probe(outlet).and_then(|()| self.store(outlet)) {
+        if self.output.unknown_since().is_none()
+            && let Err(error) = self.open(outlet)
+        {
             self.fail(self.latest, &error, outlet);
         }
     }

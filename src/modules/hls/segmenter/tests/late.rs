@@ -143,6 +143,18 @@ fn the_first_frames_wait_until_it_is_known_what_is_on_the_disk() {
 }
 
 #[test]
+fn other_codecs_among_the_first_frames_are_a_discontinuity_as_later() {
+    let mut rig = opening();
+    rig.second(10_000);
+    rig.avc_header(OTHER_SPS);
+    rig.second(11_000);
+    rig.run_jobs();
+    rig.finish(Finish::ServerStops);
+    rig.run_jobs();
+    assert_eq!(rig.shape()[3..], [(1000, true), (1000, true)], "{:?}", rig.shape());
+}
+
+#[test]
 fn the_first_frames_are_enough_if_no_other_comes() {
     let mut rig = opening();
     (10..12).for_each(|second| rig.second(second * 1000));

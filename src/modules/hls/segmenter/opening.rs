@@ -1,0 +1,49 @@
+//! The first frames of a stream wait until it is known what is on its disk. They are taken then as if they came one after
+//! the other, each at its own time.
+
+use std::io;
+
+use super::{Failure, Segmenter, State};
+use crate::engine::{Now, Outlet};
+use crate::media::segment::probe::first_frames::Limits;
+use crate::media::segment::probe::{FRAME_COST, Probe};
+use crate::media::segment::tracks::Content;
+
+/// The limits of this wait.
+pub const FIRST_FRAMES: Limits =
+    Limits { time: 10_000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
+
+impl Segmenter {
+    /// Takes the frames that have waited until it is known what is on the disk, or that cannot wait any longer.
+    pub(super) fn open(&mut self, outlet: &mut Outlet<'_>) -> io::Result<()> {
+        let State::Opening(held) = &mut self.state else { return Ok(()) };
+        let frames = held.take();
+        self.state = State::Probing(Probe::default());
+        for (frame, now) in frames {
+            let outlet = &mut Outlet { now, memory: outlet.memory, jobs: outlet.jobs };
+            self.take(&frame, outlet)?;
+            self.store(outlet)?;
+        }
+        Ok(())
+    }
+
+    /// Drops the frames that have waited too long until it is known what is on the disk.
+    pub(super) fn check_opening(&mut self, now: Now) {
+        let (State::Opening(held), Some(since)) = (&mut self.state, self.output.unknown_since()) else {
+            return;
+        };
+        let waited = now.instant.saturating_duration_since(since).as_millis();
+        if !held.is_over(u64::try_from(waited).unwrap_or(u64::MAX)) {
+            return;
+        }
+        let frames = held.take();
+        self.state = State::Late;
+        if self.failure == Failure::None {
+            log::error!("{}: hls cannot begin, and drops frames: the disk is too slow", self.output.label());
+            self.failure = Failure::Logged { dropped: 0 };
+        }
+        let media = frames.iter().filter(|(frame, _)| self.codecs.learn(frame) != Content::Nothing);
+        let count = media.count() as u64;
+        self.count_lost(count);
+    }
+}
