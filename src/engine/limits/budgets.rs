@@ -138,7 +138,7 @@ impl Budgets {
         self.input.adopt(&next.input);
         self.media.adopt(&next.media);
         self.media_bound = self.media.limit;
-        if let Some(memory) = self.machine {
+        if let Some(memory) = next.machine.or(self.machine) {
             self.set_memory(memory);
         }
     }

@@ -176,6 +176,21 @@ fn limits_change_at_once_and_what_they_count_stays() {
 }
 
 #[test]
+fn budgets_change_at_once_and_those_of_the_machine_come_back() {
+    let mut world = World::configured(table(), &at_1935(LIVE));
+    let limits = |world: &World| {
+        let budgets = &world.engine.cx.budgets;
+        (budgets.input.limit >> 20, budgets.media.limit >> 20, budgets.media_bound >> 20)
+    };
+    world.engine.set_memory(1 << 30);
+    assert_eq!(limits(&world), (64, 64, 64));
+    world.reload(&format!("input_memory_size 2m; media_memory_size 3m; {}", at_1935(LIVE)));
+    assert_eq!(limits(&world), (2, 3, 3));
+    world.reload(&at_1935(LIVE));
+    assert_eq!(limits(&world), (64, 64, 64));
+}
+
+#[test]
 fn addresses_are_counted_again_when_their_limit_goes_and_comes() {
     let mut world = World::configured(table(), &at_1935(LIVE));
     let limited = format!("max_connections_per_address 1; {}", at_1935(LIVE));
@@ -204,6 +219,21 @@ fn a_publisher_is_measured_by_the_limits_that_hold_now() {
     world.reload(&text("publish_max_duration 10s;"));
     world.pass(2);
     assert!(publisher.codes(&mut world).contains(&"NetStream.Publish.Rejected".to_owned()));
+}
+
+#[test]
+fn what_a_publisher_has_sent_counts_for_a_lower_bitrate() {
+    let text =
+        |bitrate: &str| at_1935(&format!("application live {{ live on; publish_max_bitrate {bitrate}; }}"));
+    let mut world = World::configured(table(), &text("100k"));
+    let mut publisher = publisher(&mut world);
+    // 100k lets 125 000 bytes through in 10 s, and 50k half of that.
+    publisher.frame(&mut world, Kind::Video, 40, &[INTER, &[0; 100_000]].concat());
+    world.reload(&text("50k"));
+    let rejected = "NetStream.Publish.Rejected".to_owned();
+    assert!(!publisher.codes(&mut world).contains(&rejected));
+    publisher.frame(&mut world, Kind::Video, 80, INTER);
+    assert!(publisher.codes(&mut world).contains(&rejected));
 }
 
 #[test]
