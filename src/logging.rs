@@ -71,7 +71,11 @@ struct Shared {
 }
 
 /// Logs that are to take the place of the present ones, all open.
-pub struct OpenedLogs(Vec<FilteredLog>);
+pub struct OpenedLogs {
+    all: Vec<FilteredLog>,
+    /// Those that are not among the present ones. They are closed again if nobody adopts them.
+    new: Vec<LogWriter>,
+}
 
 #[derive(Clone)]
 struct FilteredLog {
@@ -116,24 +120,31 @@ impl FilteredLog {
 impl ErrorLogs {
     /// Starts a thread for each log. To be called when the process is in the background, if it goes there.
     pub fn start(&self) -> Result<(), String> {
-        let explain = |error| format!("no thread for the log: {error}");
-        self.all().iter().try_for_each(|log| log.writer.start().map_err(explain))
+        start(&self.all())
     }
 
     /// Opens logs, except those that are open already. Nothing has changed so far.
     pub fn open(&self, outputs: &[LogOutput]) -> Result<OpenedLogs, String> {
         let present = self.all();
-        let open = |output: &LogOutput| match present.iter().find(|log| log.path == output.path) {
-            Some(log) => Ok(FilteredLog::new(output, |_| log.writer.clone())),
-            None => FilteredLog::open(output),
-        };
-        Ok(OpenedLogs(each_once(outputs).iter().map(open).collect::<Result<_, _>>()?))
+        let mut opened = OpenedLogs { all: Vec::new(), new: Vec::new() };
+        for output in each_once(outputs) {
+            let log = match present.iter().find(|log| log.path == output.path) {
+                Some(log) => FilteredLog::new(&output, |_| log.writer.clone()),
+                None => {
+                    let log = FilteredLog::open(&output)?;
+                    opened.new.push(log.writer.clone());
+                    log
+                }
+            };
+            opened.all.push(log);
+        }
+        Ok(opened)
     }
 
-    /// Takes opened logs in place of the present ones; those that are not among them are closed. New ones have no thread
-    /// yet.
-    pub fn adopt(&self, opened: OpenedLogs) {
-        let next: Arc<[FilteredLog]> = opened.0.into();
+    /// Takes opened logs in place of the present ones; those that are not among them are closed.
+    pub fn adopt(&self, mut opened: OpenedLogs) {
+        opened.new.clear();
+        let next: Arc<[FilteredLog]> = mem::take(&mut opened.all).into();
         let levels = next.iter().map(|log| log.filter.filter());
         log::set_max_level(levels.max().unwrap_or(LevelFilter::Off));
         next.iter().for_each(|log| log.writer.set_level(log.filter.filter()));
@@ -166,8 +177,24 @@ impl ErrorLogs {
 impl OpenedLogs {
     /// The paths of the logs.
     pub fn paths(&self) -> Vec<PathBuf> {
-        paths(&self.0)
+        paths(&self.all)
     }
+
+    /// Starts a thread for each log that has none.
+    pub fn start(&self) -> Result<(), String> {
+        start(&self.all)
+    }
+}
+
+impl Drop for OpenedLogs {
+    fn drop(&mut self) {
+        self.new.iter().for_each(LogWriter::close);
+    }
+}
+
+fn start(logs: &[FilteredLog]) -> Result<(), String> {
+    let explain = |error| format!("no thread for the log: {error}");
+    logs.iter().try_for_each(|log| log.writer.start().map_err(explain))
 }
 
 fn paths(logs: &[FilteredLog]) -> Vec<PathBuf> {

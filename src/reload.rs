@@ -120,9 +120,6 @@ impl<'a> Reloader<'a> {
             log::info!("the log goes to {} from now on", paths.join(", "));
         }
         self.logs.adopt(opened);
-        if let Err(error) = self.logs.start() {
-            log::error!("{error}; the server waits for each of its lines");
-        }
     }
 }
 
@@ -147,6 +144,7 @@ fn read(line: &CommandLine, logs: &ErrorLogs, open: Vec<PathBuf>) -> Result<Draf
     found.faults.into_result(())?;
     drop(engine);
     let logs = logs.open(&outputs).map_err(Failure::Other)?;
+    logs.start().map_err(Failure::Other)?;
     Ok(Draft { loaded, logs, memory: machine::memory() })
 }
 

@@ -26,6 +26,13 @@ fn listens(address: SocketAddr) -> bool {
     TcpStream::connect(address).is_ok()
 }
 
+/// The number of threads that write error logs.
+fn log_threads(server: &Server) -> usize {
+    let threads = fs::read_dir(format!("/proc/{}/task", server.pid())).into_iter().flatten().flatten();
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|name| name.trim_end() == "log").count()
+}
+
 #[test]
 fn a_broken_file_changes_nothing_and_the_log_says_where() {
     let server = Server::start_in(Folder::new(), &both("listen 127.0.0.1:0;", "listen 127.0.0.1:0;"));
@@ -120,7 +127,10 @@ fn a_port_that_moves_between_protocols_keeps_the_connections_that_wait() {
     });
     let served = replies.filter(|reply| reply.ends_with("\r\n\r\nweb")).count();
     assert!(served > 0, "{}", server.log());
-    drop(Client::publish(http, "cam"));
+    wait("the other port is one for RTMP", || {
+        let _ = TcpStream::connect(http).unwrap().write_all(b"GET / HTTP/1.1\r\n\r\n");
+        !server.lines("this is HTTP, and the port is for RTMP").is_empty()
+    });
     assert_eq!(server.lines("no longer listening").len(), 0);
 }
 
@@ -171,9 +181,7 @@ fn a_changed_error_log_acts_at_once() {
     let logs = |logs: &str| format!("{logs} {}", both("listen 127.0.0.1:0;", "listen 127.0.0.1:0;"));
     let mut server = Server::start_in(Folder::new(), &logs("error_log stderr; error_log FOLDER/a.log;"));
     let read = |server: &Server, name: &str| fs::read_to_string(server.folder.join(name)).unwrap_or_default();
-    let threads = |server: &Server| fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
     server.reload(&logs("error_log stderr; error_log FOLDER/b.log debug;"), 1);
-    let before = threads(&server);
     drop(Client::publish(server.rtmp(), "cam"));
     wait("the new log has the publisher", || read(&server, "b.log").contains("publish live/cam"));
     assert!(read(&server, "b.log").contains("[debug]"));
@@ -184,13 +192,33 @@ fn a_changed_error_log_acts_at_once() {
         let file = if count % 2 == 0 { "a" } else { "b" };
         server.reload(&logs(&format!("error_log stderr; error_log FOLDER/{file}.log;")), count);
     }
-    wait("the threads of logs that are gone have ended", || threads(&server) <= before);
+    wait("the threads of logs that are gone have ended", || log_threads(&server) == 2);
     // The same file at another level.
     server.reload(&logs("error_log stderr; error_log FOLDER/a.log error;"), 13);
     server.reload(&logs("error_log stderr; error_log FOLDER/a.log error;"), 14);
     server.stop();
     let a = read(&server, "a.log");
     assert!(a.matches("[info] reloading").count() == 7 && !a.contains("stopping"), "{a}");
+}
+
+#[test]
+fn a_reload_that_fails_closes_the_logs_that_it_has_opened() {
+    let good = both("listen 127.0.0.1:0;", "listen 127.0.0.1:0;");
+    let server = Server::start_in(Folder::new(), &good);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("listen 127.0.0.1:0; listen {};", taken.local_addr().unwrap());
+    server.configure(&format!("error_log stderr; error_log FOLDER/new.log; {}", both(&listen, "")));
+    for count in 1..=5 {
+        server.signal(Signal::SIGHUP);
+        server.wait_lines("is not reloaded; nothing changes", count);
+    }
+    let is_open = || {
+        let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+        let mut open = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        open.any(|path| path.ends_with("new.log"))
+    };
+    wait("the log is closed, and its thread has ended", || log_threads(&server) == 1 && !is_open());
+    assert!(server.folder.join("new.log").exists(), "it was open");
 }
 
 #[test]
