@@ -2,6 +2,7 @@
 
 mod gone;
 mod locations;
+mod recordings;
 
 use crate::engine::tests::*;
 
