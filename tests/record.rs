@@ -64,7 +64,7 @@ fn frames_before_a_reset_of_the_connection_are_in_the_file() {
         raw.send_bytes(&bytes);
         setsockopt(raw.stream(), sockopt::Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
     }
-    server.wait_lines("stops publishing", 20);
+    server.wait_lines(" is finished: ", 20);
     for round in 0..20 {
         assert_eq!(packets(&read(&server.folder.join(format!("rec/cam{round}.flv")))), sent, "{round}");
     }
