@@ -18,8 +18,8 @@ use crate::media::segment::cutting::clock::Dates;
 use crate::media::segment::cutting::slicer::{Boundary, Slice};
 use crate::media::segment::cutting::{Cutting, SLOWEST};
 use crate::media::segment::measure::Description;
-use crate::media::segment::probe::first_frames::FirstFrames;
-use crate::media::segment::probe::{Findings, Known, Probe};
+use crate::media::segment::probe::first_frames::{FirstFrames, Limits};
+use crate::media::segment::probe::{FRAME_COST, Findings, Known, Probe};
 use crate::media::segment::tracks::{Codecs, Content};
 use crate::media::segment::waiting::Waiting;
 use crate::media::segment::writer::Writer;
@@ -35,6 +35,9 @@ const MIN_BROKEN: u64 = 100;
 
 /// The time after an error in which nothing is written, in milliseconds of media.
 const RETRY_AFTER: u64 = 2000;
+
+/// The first frames that wait until it is known what is on the disk.
+const FIRST_FRAMES: Limits = Limits { time: 10_000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
 
 /// Why a fragment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +118,7 @@ impl Segmenter {
         let audio = AudioBuffer::new(settings.max_audio_delay, settings.sync).holding(settings.audio_buffer);
         Self {
             state: match output.unknown_since() {
-                Some(_) => State::Opening(FirstFrames::new(opening::FIRST_FRAMES)),
+                Some(_) => State::Opening(FirstFrames::new(FIRST_FRAMES)),
                 None => State::Probing(Probe::default()),
             },
             codecs: Codecs::new(output.label(), NAME),

@@ -5,13 +5,8 @@ use std::io;
 
 use super::{Failure, Segmenter, State};
 use crate::engine::{Now, Outlet};
-use crate::media::segment::probe::first_frames::Limits;
-use crate::media::segment::probe::{FRAME_COST, Probe};
+use crate::media::segment::probe::Probe;
 use crate::media::segment::tracks::Content;
-
-/// The limits of this wait.
-pub const FIRST_FRAMES: Limits =
-    Limits { time: 10_000, frames: usize::MAX, bytes: 4 << 20, cost: FRAME_COST };
 
 impl Segmenter {
     /// Takes the frames that have waited until it is known what is on the disk, or that cannot wait any longer.
