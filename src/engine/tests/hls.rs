@@ -85,3 +85,21 @@ fn a_name_is_refused_on_message_stream_0_as_on_any_other() {
         );
     }
 }
+
+#[test]
+fn what_an_earlier_run_has_left_in_a_folder_that_comes_with_a_reload_is_removed() {
+    let folder = Folder::new();
+    let config = |hls: &str| {
+        format!("rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {hls} }} }} }}")
+    };
+    let hls = format!("hls on; hls_path {}; hls_endlist off; hls_playlist_length 1m;", folder.display());
+    publish(&mut World::configured(table(), &config(&hls)), "live", "cam");
+    assert!(folder.list("").contains(&"cam.m3u8".to_owned()), "{:?}", folder.list(""));
+    let mut world = World::configured(table(), &config(""));
+    world.pass(600);
+    world.reload(&config(&hls));
+    world.pass(60);
+    assert!(folder.list("").contains(&"cam.m3u8".to_owned()), "not before its time");
+    world.pass(300);
+    assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
+}
