@@ -59,7 +59,7 @@ pub enum Listed {
 /// What a job has found or done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// A fragment is in the playlist.
+    /// A fragment that was published after the last error is in the playlist.
     Published,
     /// The end of the last fragment that is listed, if it is known. All jobs have been done.
     Found(Option<Ends>),
@@ -212,15 +212,17 @@ impl Output {
         let (Place::Disk(disk), Some(report)) = (&mut self.place, report_of(result)?) else {
             return Ok(News::Nothing);
         };
-        let Some((Report { outline, event, .. }, is_latest)) = disk.take_report(report) else {
+        let Some((report, is_latest)) = disk.take_report(report) else {
             return Ok(News::Nothing);
         };
+        let outline = report.outline;
         if is_latest {
             self.outline = outline;
         }
-        match event {
+        match report.event {
+            Event::Published if disk.follows_error(&report) => Ok(News::Published),
+            Event::Published => Ok(News::Nothing),
             Event::Failed(error) => Err(error),
-            Event::Published => Ok(News::Published),
             Event::Opened | Event::Recovered if is_latest => Ok(News::Found(outline.ends)),
             Event::Opened | Event::Recovered => Ok(News::Nothing),
         }

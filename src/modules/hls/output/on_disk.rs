@@ -24,6 +24,8 @@ pub struct OnDisk {
     files: Handle<StreamFiles>,
     /// Fragments whose publication has been queued.
     queued: u64,
+    /// The same at the last error.
+    queued_at_error: u64,
     /// When the playlist of an earlier publication was asked for, until it is known.
     unknown_since: Option<Instant>,
     fragment: Fragment,
@@ -99,6 +101,7 @@ impl OnDisk {
             chain: Chain::default(),
             files,
             queued: 0,
+            queued_at_error: 0,
             unknown_since: Some(outlet.now.instant),
             fragment: Fragment::None,
             limit: Limit::Queue,
@@ -169,6 +172,7 @@ impl OnDisk {
         if self.chain.has_failed() {
             self.chain = Chain::default();
         }
+        self.queued_at_error = self.queued;
         let (files, reporter) = (Handle::clone(&self.files), self.reporter());
         jobs.write_always(self.owner, 0, move || {
             let recover = |files: &mut StreamFiles| {
@@ -204,6 +208,11 @@ impl OnDisk {
         self.unknown_since = None;
         let is_latest = report.queued == self.queued;
         Some((report, is_latest))
+    }
+
+    /// Whether a fragment was queued after the last error.
+    pub fn follows_error(&self, report: &Report) -> bool {
+        report.queued > self.queued_at_error
     }
 
     pub fn unknown_since(&self) -> Option<Instant> {

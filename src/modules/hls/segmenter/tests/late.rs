@@ -87,6 +87,22 @@ fn where_the_queue_is_full_frames_are_dropped_until_it_is_not() {
 }
 
 #[test]
+fn fragments_that_were_queued_before_the_queue_was_full_are_listed_and_no_sign_that_it_is_not() {
+    let mut rig = begun();
+    rig.disk = Disk::Slow;
+    (3..5).for_each(|second| rig.second(second * 1000));
+    rig.jobs.write_always(OTHER, 1 << 30, || None::<()>);
+    rig.second(5000);
+    assert!(frames_left_out(&rig).is_some());
+    rig.run_jobs();
+    assert_eq!(rig.shape().len(), 4);
+    assert!(frames_left_out(&rig).is_some(), "it does not write again yet");
+    rig.disk = Disk::Fast;
+    (6..12).for_each(|second| rig.second(second * 1000));
+    assert_eq!((frames_left_out(&rig), rig.shape()[4]), (None, (1000, true)));
+}
+
+#[test]
 fn what_is_left_at_the_end_is_written_though_the_queue_is_full() {
     let mut rig = begun();
     rig.disk = Disk::Slow;
