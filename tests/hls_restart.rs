@@ -84,9 +84,12 @@ fn after_a_kill_the_numbers_go_on_and_every_listed_fragment_is_there() {
                 return None; // there is no fragment yet
             }
             let list = watch.see(&reply.body);
-            for segment in &list.segments {
-                assert_eq!(get(server.http(), &format!("/hls/{}", segment.uri)).status, 200);
-            }
+            // Media is faster than the clock here, so a fragment may leave the list and be removed meanwhile.
+            let is_there = |segment: &m3u8_rs::MediaSegment| {
+                get(server.http(), &format!("/hls/{}", segment.uri)).status == 200
+                    || !get(server.http(), "/hls/cam.m3u8").text().contains(&segment.uri)
+            };
+            assert!(list.segments.iter().all(is_there), "{:?}", list.segments);
             seen = list.media_sequence + list.segments.len() as u64;
             (seen >= sequence + 4).then_some(())
         });

@@ -242,11 +242,10 @@ impl OnDisk {
         let (files, chain, reporter) = (Handle::clone(&self.files), self.chain.clone(), self.reporter());
         let work = move || {
             files.with(|files| {
-                let done = files.attempt(work).or_else(|error| {
+                files.attempt(work).or_else(|error| {
                     chain.abandon();
                     Ok(Some(reporter.report(files, Event::Failed(error))))
-                });
-                done
+                })
             })
         };
         match self.limit {
