@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::listeners::{ListenerChanges, Prepared};
 use super::server::{Server, now};
-use crate::engine::{Engine, Now};
+use crate::engine::Engine;
 
 impl Server {
     /// Opens the listeners of a configuration that is to be adopted. Nothing has changed if one cannot be opened.
@@ -26,22 +26,14 @@ impl Server {
         let changes = self.listeners.adopt(prepared, next.listeners());
         self.engine.adopt(next, now);
         self.backlog.replace(self.listeners.slots());
-        self.settle(now);
+        // What has been queued for clients; the next poll may wait for long.
+        self.flush(now);
         changes
     }
 
     /// Has the modules open their logs again.
     pub fn reopen(&mut self) {
-        let now = now();
-        self.engine.reopen(now);
-        self.settle(now);
-    }
-
-    /// Sends what has been queued, and has the jobs done. Otherwise both would wait for the end of the next turn, before
-    /// which the sockets are polled.
-    fn settle(&mut self, now: Now) {
-        self.flush(now);
-        self.workers.add(self.engine.take_jobs());
+        self.engine.reopen(now());
     }
 
     /// Has a thread do work that may take long. When it is done, [`Server::run`] returns `Wish::Collect`.
