@@ -62,7 +62,7 @@ pub use panics::Panics;
 pub use request::{Gate, Reply, Request, RequestKind, Ticket, Verdict};
 pub use session::Session;
 pub use session::client::Client;
-pub use session::out_queue::{Allowance, Cached, FilePart, FileSource, OutQueue, Outgoing};
+pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};
 pub use session::player::{Player, PlayerQueue, TrackState};
 pub use session::roles::{Roles, SessionRole};
 pub use session::sending::MAX_QUEUED_BYTES;

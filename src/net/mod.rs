@@ -4,6 +4,7 @@ mod accepting;
 mod adopting;
 mod agenda;
 mod backlog;
+mod cached_parts;
 mod listener;
 mod listeners;
 mod log_writer;

@@ -2,12 +2,12 @@
 //! kernel does not have in memory yet; the sockets wait meanwhile.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Weak};
 
 use super::workers::Workers;
 use crate::engine::SessionId;
+use crate::engine::files::open_file::OpenFile;
 
 /// Parts that are read at once: one reader is left for other files.
 const MAX_RUNNING: usize = 3;
@@ -21,13 +21,13 @@ const BUFFER: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Part {
     /// Nobody else keeps the file open when its session has been closed.
-    file: Weak<File>,
+    file: Weak<OpenFile>,
     offset: u64,
     length: u64,
 }
 
 impl Part {
-    pub fn new(file: &Arc<File>, offset: u64, length: u64) -> Self {
+    pub fn new(file: &Arc<OpenFile>, offset: u64, length: u64) -> Self {
         Self { file: Arc::downgrade(file), offset, length }
     }
 
@@ -39,7 +39,7 @@ impl Part {
         while left > 0 {
             let offset = self.offset + (self.length - left);
             let wanted = left.min(BUFFER as u64) as usize;
-            match buffer.get_mut(..wanted).map(|buffer| file.read_at(buffer, offset)) {
+            match buffer.get_mut(..wanted).map(|buffer| file.file.read_at(buffer, offset)) {
                 Some(Ok(count)) if count > 0 => left -= count as u64,
                 _ => return,
             }
@@ -124,7 +124,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.join("file");
         fs::write(&path, vec![7; 300_000]).unwrap();
-        let file = Arc::new(File::open(&path).unwrap());
+        let file = Arc::new(OpenFile::open(&path));
         let (_poll, workers) = workers();
         let mut ahead = ReadAhead::default();
         // Also beyond the end, as if the file had become shorter.
@@ -132,15 +132,15 @@ mod tests {
             ahead.add(session(3), Part::new(&file, offset, length), &workers);
         }
         assert_eq!(read_for(&workers, 3), [session(3); 3]);
-        assert!([0, 300_000].contains(&page_cache::cached(&file, 0, 300_000)), "or it cannot be known");
+        assert!([0, 300_000].contains(&page_cache::cached(&file.file, 0, 300_000)), "or it cannot be known");
     }
 
     #[test]
     fn files_of_closed_sessions_are_neither_kept_open_nor_read() {
-        let file = Arc::new(File::open("/dev/null").unwrap());
+        let file = Arc::new(OpenFile::open("/dev/null".as_ref()));
         let (_poll, workers) = workers();
         let mut ahead = ReadAhead { running: MAX_RUNNING, ..ReadAhead::default() };
-        let left: Vec<_> = (0..MANY).map(|_| Arc::new(file.try_clone().unwrap())).collect();
+        let left: Vec<_> = (0..MANY).map(|_| Arc::new(OpenFile::open("/dev/null".as_ref()))).collect();
         for (index, file) in left.iter().enumerate() {
             ahead.add(session(index as u32), Part::new(file, 0, 1), &workers);
         }

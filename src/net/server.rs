@@ -14,6 +14,7 @@ use crate::engine::{Action, Engine, Now, SessionId};
 
 use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
+use super::cached_parts::CachedParts;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
@@ -83,6 +84,7 @@ pub struct Server {
     phase: Phase,
     pub(super) workers: Workers,
     pub(super) read_ahead: ReadAhead,
+    pub(super) cached_parts: CachedParts,
     /// What signals have asked for, each once.
     wishes: VecDeque<Wish>,
     pub(super) backlog: Backlog,
@@ -111,6 +113,7 @@ impl Server {
             poll,
             workers,
             read_ahead: ReadAhead::default(),
+            cached_parts: CachedParts::default(),
             signals,
             listeners,
             sockets: Vec::new(),

@@ -11,16 +11,10 @@ use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
 use nix::{setsockopt_impl, sockopt_impl};
 
+use super::cached_parts::{CachedParts, PART};
 use super::read_ahead::Part;
 use crate::engine::files::page_cache;
-use crate::engine::{Cached, FilePart, FileSource, Outgoing, Protocol, SessionId};
-
-/// Bytes of a file in one sendfile: more than most fragments have.
-const FILE_PIECE: u64 = 512 * 1024;
-
-/// The time for which a part of a file that was in memory is assumed to be there still. Without it, each of the calls
-/// that send a piece would be preceded by others that look.
-const STAYS_CACHED: Duration = Duration::from_secs(1);
+use crate::engine::{FilePart, FileSource, Outgoing, Protocol, SessionId};
 
 /// Unsent bytes that the kernel takes for a client: half a second of 2 Mbit/s. Without this it takes 4 MB: a player
 /// that is too slow would get everything 16 s late, a few hundred clients that do not read would use up the kernel's
@@ -140,14 +134,19 @@ impl Socket {
 
     /// Sends once; returns how many bytes.
     #[inline]
-    pub fn write(&mut self, outgoing: &Outgoing<'_>, now: Instant) -> Result<usize, NoTransfer> {
+    pub fn write(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        known: &mut CachedParts,
+        now: Instant,
+    ) -> Result<usize, NoTransfer> {
         loop {
             let result = match outgoing {
                 Outgoing::Bytes(bytes) => self.stream.write(bytes),
                 Outgoing::Slices { slices, file_follows: false } => self.stream.write_vectored(slices),
                 Outgoing::Slices { slices, file_follows: true } => self.write_before_file(slices),
                 Outgoing::File(part) => {
-                    let count = self.sendable(part, now)?;
+                    let count = self.sendable(part, known, now)?;
                     self.send_file(part, count)
                 }
             };
@@ -170,23 +169,26 @@ impl Socket {
     }
 
     /// The number of bytes of a file that can be sent without waiting for a disk.
-    fn sendable(&mut self, part: &FilePart, now: Instant) -> Result<u64, NoTransfer> {
-        let wanted = part.left.min(FILE_PIECE);
-        let FileSource::Disk(file) = &part.source else { return Ok(wanted) };
+    fn sendable(
+        &mut self,
+        part: &FilePart,
+        known: &mut CachedParts,
+        now: Instant,
+    ) -> Result<u64, NoTransfer> {
+        let end = (part.offset + part.left).min((part.offset / PART + 1) * PART);
+        let wanted = end - part.offset;
+        let FileSource::Disk(open) = &part.source else { return Ok(wanted) };
         if mem::take(&mut self.has_read_ahead) {
-            part.cached.set(Some(Cached { end: part.offset + wanted, since: now }));
+            known.note(open.id, (part.offset, end), now);
             return Ok(wanted);
         }
-        let known = part.cached.get().filter(|known| known.since + STAYS_CACHED > now);
-        if let Some(known) =
-            known.and_then(|known| known.end.checked_sub(part.offset)).filter(|&known| known > 0)
-        {
-            return Ok(known.min(wanted));
+        if let Some(known_end) = known.end(open.id, part.offset, now) {
+            return Ok(known_end.min(end) - part.offset);
         }
-        match page_cache::cached(file, part.offset, wanted) {
-            0 => Err(NoTransfer::Uncached(Box::new(Part::new(file, part.offset, wanted)))),
+        match page_cache::cached(&open.file, part.offset, wanted) {
+            0 => Err(NoTransfer::Uncached(Box::new(Part::new(open, part.offset, wanted)))),
             count => {
-                part.cached.set(Some(Cached { end: part.offset + count, since: now }));
+                known.note(open.id, (part.offset, part.offset + count), now);
                 Ok(count)
             }
         }

@@ -182,7 +182,10 @@ impl Server {
         }
         let mut left = WRITE_BUDGET;
         let why = loop {
-            match self.engine.send(id, now, |outgoing| socket.write(&outgoing, now.instant)) {
+            match self
+                .engine
+                .send(id, now, |outgoing| socket.write(&outgoing, &mut self.cached_parts, now.instant))
+            {
                 Ok(None) => return,
                 Ok(Some(count)) if count >= left => return self.write_later(id),
                 Ok(Some(count)) => left -= count,

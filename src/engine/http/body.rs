@@ -2,11 +2,11 @@
 //!
 //! A body is only described here; the outgoing queue sends it, files by sendfile.
 
-use std::fs::File;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::files::open_file::OpenFile;
 use crate::engine::memory::Extent;
 
 /// The body of an HTTP reply.
@@ -30,7 +30,7 @@ pub enum Body {
     /// A part of an open, regular file.
     File {
         /// The file.
-        file: Arc<File>,
+        file: Arc<OpenFile>,
         /// The offset of the part, bytes.
         offset: u64,
         /// The length of the part, bytes.

@@ -6,7 +6,6 @@
 
 pub(in crate::engine) mod fifo;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::IoSlice;
@@ -15,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::engine::files::open_file::OpenFile;
 use crate::engine::http::body::Body;
 use crate::engine::memory::Extent;
 use crate::engine::session::out_queue::fifo::Fifo;
@@ -97,24 +97,13 @@ pub struct FilePart {
     pub offset: u64,
     /// Bytes left.
     pub left: u64,
-    /// What net knows of it.
-    pub cached: Cell<Option<Cached>>,
-}
-
-/// The part of a file that was in memory a moment ago.
-#[derive(Debug, Clone, Copy)]
-pub struct Cached {
-    /// Its end; it begins at the next byte that is sent.
-    pub end: u64,
-    /// When it was found there.
-    pub since: Instant,
 }
 
 /// The place of a file.
 #[derive(Debug)]
 pub enum FileSource {
     /// On a disk. Readers have it, too.
-    Disk(Arc<File>),
+    Disk(Arc<OpenFile>),
     /// In memory.
     Memory(Arc<Extent>),
 }
@@ -123,7 +112,7 @@ impl FileSource {
     /// The file to send from.
     pub fn file(&self) -> &File {
         match self {
-            Self::Disk(file) => file,
+            Self::Disk(open) => &open.file,
             Self::Memory(extent) => extent.file(),
         }
     }
@@ -286,8 +275,7 @@ impl OutQueue {
     }
 
     fn push_file(&mut self, source: FileSource, offset: u64, left: u64) {
-        let part = FilePart { source, offset, left, cached: Cell::new(None) };
-        self.items.push_back(Item::File(Box::new(part)));
+        self.items.push_back(Item::File(Box::new(FilePart { source, offset, left })));
     }
 
     /// Queues a wait: what is queued behind it is held back for a time when everything before it has been sent.

@@ -19,6 +19,7 @@ use nix::libc::RESOLVE_CACHED;
 use nix::sys::stat::Mode;
 
 use crate::engine::files::CAREFUL;
+use crate::engine::files::open_file::OpenFile;
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
@@ -40,7 +41,7 @@ pub enum Found {
 /// An open file on a disk.
 #[derive(Debug, Clone)]
 pub struct DiskFile {
-    pub file: Arc<File>,
+    pub file: Arc<OpenFile>,
     /// Bytes.
     pub length: u64,
     pub modified: SystemTime,
@@ -75,7 +76,7 @@ pub fn read_beginning(found: &Found) {
     if let Found::File(DiskFile { file, length, .. }) = found {
         let mut beginning = vec![0; (*length).min(SMALL) as usize];
         // An error will come again when the file is sent.
-        let _ = file.read_at(&mut beginning, 0);
+        let _ = file.file.read_at(&mut beginning, 0);
     }
 }
 
@@ -152,7 +153,8 @@ fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() {
         let modified = metadata.modified().map_err(failed)?;
-        Ok(Found::File(DiskFile { file: Arc::new(file), length: metadata.len(), modified }))
+        let length = metadata.len();
+        Ok(Found::File(DiskFile { file: Arc::new(OpenFile::new(file, &metadata)), length, modified }))
     } else if metadata.is_dir() {
         Ok(Found::Folder(file.as_raw_fd()))
     } else {

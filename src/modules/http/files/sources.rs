@@ -68,7 +68,7 @@ impl<'a> Sources<'a> {
     /// True if a body may be sent: a file stays open until its client has taken all of it.
     pub fn may_send(&self, body: &Body) -> bool {
         match body {
-            Body::File { file, .. } => self.descriptors.may_download(file.as_raw_fd()),
+            Body::File { file, .. } => self.descriptors.may_download(file.file.as_raw_fd()),
             _ => true,
         }
     }
@@ -126,7 +126,7 @@ pub fn load(body: Body) -> Body {
         Body::Memory { extent, offset, .. } => extent.read(*offset, length).ok(),
         Body::File { file, offset, .. } => {
             let mut bytes = vec![0; length];
-            page_cache::read(file, &mut bytes, *offset).then_some(bytes)
+            page_cache::read(&file.file, &mut bytes, *offset).then_some(bytes)
         }
     };
     read.map_or(body, |bytes| Body::Bytes(bytes.into()))

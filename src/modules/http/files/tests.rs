@@ -79,7 +79,7 @@ fn body(reply: HttpReply) -> String {
         }
         Body::File { file, offset, length } => {
             let mut text = String::new();
-            (&*file).read_to_string(&mut text).unwrap();
+            (&file.file).read_to_string(&mut text).unwrap();
             text[offset as usize..][..length as usize].to_owned()
         }
     }
