@@ -1,13 +1,14 @@
 //! What a running server has, for the reader of its next configuration, which gives the ids: what stays keeps its own.
 //!
-//! A listener stays if its address does, an RTMP server if it shares an address with the old one, and an application if
-//! it has the same name in a server that shares an address with its old server. What is gone keeps its id until nothing
+//! A listener stays if its address does, an RTMP server if it shares an address with the old one (or one has all addresses
+//! of the machine, and the other one of them), and an application if it has the same name in a server that shares an address
+//! with its old server. What is gone keeps its id until nothing
 //! uses it; no other gets it before.
 
 use crate::engine::config::listener::ListenAddress;
 use crate::engine::ids::{AppId, ListenerId, LocationId, ServerId};
 
-/// The applications, RTMP servers and listeners of a running server, of which the first that fits stays. Nothing at the
+/// The applications, of which the first that fits stays, RTMP servers and listeners of a running server. Nothing at the
 /// start.
 #[derive(Debug, Clone, Default)]
 pub(in crate::engine) struct Known {
@@ -24,6 +25,8 @@ pub(in crate::engine) struct Known {
 pub(in crate::engine) struct KnownServer {
     pub id: ServerId,
     pub addresses: Vec<ListenAddress>,
+    /// Whether it is gone since an earlier reload.
+    pub is_gone: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -47,14 +50,33 @@ impl Ids {
         Self { next_listener: known.next_listener, known: known.clone(), ..Self::default() }
     }
 
-    /// The id of the RTMP server with these addresses.
-    pub fn server(&mut self, addresses: &[ListenAddress]) -> ServerId {
-        let mut stays = self.known.servers.iter().filter(|server| shares(&server.addresses, addresses));
-        let stays = stays.find(|server| !self.servers.contains(&server.id)).map(|server| server.id);
+    /// The ids of the RTMP servers with these addresses. What is there goes before what is gone, and the same address
+    /// before one that overlaps it.
+    pub fn servers(&mut self, all: &[Vec<ListenAddress>]) -> Vec<ServerId> {
+        let mut ids = vec![None; all.len()];
+        for is_gone in [false, true] {
+            for fits in [ListenAddress::eq, ListenAddress::overlaps] {
+                for (id, addresses) in ids.iter_mut().zip(all).filter(|(id, _)| id.is_none()) {
+                    *id = self.known_server(is_gone, |known| addresses.iter().any(|own| fits(known, own)));
+                    self.servers.extend(*id);
+                }
+            }
+        }
+        ids.into_iter().map(|id| id.unwrap_or_else(|| self.new_server())).collect()
+    }
+
+    /// The server of which an address fits, and which no other server is.
+    fn known_server(&self, is_gone: bool, fits: impl Fn(&ListenAddress) -> bool) -> Option<ServerId> {
+        let mut left = self.known.servers.iter().filter(|server| !self.servers.contains(&server.id));
+        let found = left.find(|server| server.is_gone == is_gone && server.addresses.iter().any(&fits));
+        found.map(|server| server.id)
+    }
+
+    fn new_server(&mut self) -> ServerId {
         let is_taken = |id: &ServerId| {
             self.servers.contains(id) || self.known.servers.iter().any(|server| server.id == *id)
         };
-        let id = stays.or_else(|| (0..).map(ServerId).find(|id| !is_taken(id))).unwrap_or_default();
+        let id = (0..).map(ServerId).find(|id| !is_taken(id)).unwrap_or_default();
         self.servers.push(id);
         id
     }
@@ -108,6 +130,7 @@ mod tests {
         let server = |id, ports: &[u16]| KnownServer {
             id: ServerId(id),
             addresses: ports.iter().map(|port| at(*port)).collect(),
+            is_gone: false,
         };
         let app = |id, server, name: &str| KnownApp {
             id: AppId(id),
@@ -126,26 +149,39 @@ mod tests {
     #[test]
     fn servers_and_applications_keep_their_ids_in_any_order_and_new_ones_get_free_slots() {
         let mut ids = Ids::new(&known());
-        assert_eq!(ids.server(&[at(9)]), ServerId(1));
+        let servers = ids.servers(&[vec![at(9)], vec![at(8), at(3)], vec![at(2)]]);
+        assert_eq!(servers, [ServerId(1), ServerId(2), ServerId(0)]);
         assert_eq!(ids.app(ServerId(1), &[at(9)], "live"), AppId(2), "it has another address");
-        assert_eq!(ids.server(&[at(8), at(3)]), ServerId(2));
         assert_eq!(ids.app(ServerId(2), &[at(8), at(3)], "new"), AppId(3));
         assert_eq!(ids.app(ServerId(2), &[at(8), at(3)], "live"), AppId(4));
-        assert_eq!(ids.server(&[at(2)]), ServerId(0));
         assert_eq!(ids.app(ServerId(0), &[at(2)], "vod"), AppId(1));
         assert_eq!(ids.app(ServerId(0), &[at(2)], "more"), AppId(5), "\"live\" there may still be in use");
-        assert_eq!(
-            (ids.listener(at(3)), ids.listener(at(7)), ids.listener(at(6))),
-            (ListenerId(5), ListenerId(6), ListenerId(7))
-        );
+        let listeners = [3, 7, 6].map(|port| ids.listener(at(port)));
+        assert_eq!(listeners, [ListenerId(5), ListenerId(6), ListenerId(7)]);
         assert_eq!(ids.first_location(), LocationId(9));
     }
 
     #[test]
     fn of_a_server_that_is_divided_one_part_is_the_old_server_and_each_application_stays() {
         let mut ids = Ids::new(&known());
-        assert_eq!((ids.server(&[at(1)]), ids.app(ServerId(0), &[at(1)], "vod")), (ServerId(0), AppId(1)));
-        assert_eq!((ids.server(&[at(2)]), ids.app(ServerId(1), &[at(2)], "live")), (ServerId(1), AppId(0)));
+        assert_eq!(ids.servers(&[vec![at(1)], vec![at(2)]]), [ServerId(0), ServerId(1)]);
+        assert_eq!(ids.app(ServerId(0), &[at(1)], "vod"), AppId(1));
+        assert_eq!(ids.app(ServerId(1), &[at(2)], "live"), AppId(0));
         assert_eq!(ids.app(ServerId(1), &[at(2)], "vod"), AppId(2), "the other part has the old one");
+    }
+
+    #[test]
+    fn a_server_stays_if_its_address_becomes_narrower_or_wider() {
+        let own = |port: u16| ListenAddress { address: ([192, 0, 2, 1], port).into(), nth: None };
+        assert_eq!(Ids::new(&known()).servers(&[vec![own(3)], vec![own(9)]]), [ServerId(2), ServerId(1)]);
+        let servers = Ids::new(&known()).servers(&[vec![own(3)], vec![at(3)]]);
+        assert_eq!(servers, [ServerId(1), ServerId(2)], "the same address goes before one that overlaps it");
+        let mut known = known();
+        known.servers.push(KnownServer { id: ServerId(7), addresses: vec![own(3)], is_gone: true });
+        assert_eq!(
+            Ids::new(&known).servers(&[vec![own(3)]]),
+            [ServerId(2)],
+            "and what is there before what is gone"
+        );
     }
 }

@@ -64,12 +64,14 @@ impl Listener {
 
     /// Whether it listens at all addresses of the machine, `one` among them.
     pub(in crate::engine) fn covers(&self, one: &Self) -> bool {
-        self.protocol == one.protocol && !one.address.ip().is_unspecified() && self.has_all_of(one.address)
+        self.protocol == one.protocol
+            && !one.address.ip().is_unspecified()
+            && has_all_of(self.address, one.address)
     }
 
     /// Whether it gets the connections to this address of the machine.
     pub(in crate::engine) fn accepts(&self, local: SocketAddr) -> bool {
-        self.address == local || self.has_all_of(local)
+        self.address == local || has_all_of(self.address, local)
     }
 
     /// What serves a connection to this address of the machine.
@@ -77,16 +79,20 @@ impl Listener {
         let own = self.own_services.iter().find(|(ip, _)| *ip == local.ip());
         own.map_or(self.service, |(_, service)| *service)
     }
+}
 
-    /// Whether it listens at all addresses of the machine, with the port of this one.
-    fn has_all_of(&self, one: SocketAddr) -> bool {
-        let (all, ip) = (self.address.ip(), one.ip());
-        let same_port = self.address.port() == one.port() && one.port() != 0;
-        all.is_unspecified() && same_port && all.is_ipv4() == ip.is_ipv4()
-    }
+/// Whether `all` stands for all addresses of the machine, with the port of `one`.
+fn has_all_of(all: SocketAddr, one: SocketAddr) -> bool {
+    let same_port = all.port() == one.port() && one.port() != 0;
+    all.ip().is_unspecified() && same_port && all.is_ipv4() == one.is_ipv4()
 }
 
 impl ListenAddress {
+    /// Whether both may get the same connections, as all addresses of the machine and one of them.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self == other || has_all_of(self.address, other.address) || has_all_of(other.address, self.address)
+    }
+
     /// The `nth` address of a protocol with port 0, or any other address.
     pub fn new(address: SocketAddr, protocol: Protocol, nth: usize) -> Self {
         Self { address, nth: (address.port() == 0).then_some((protocol, nth)) }

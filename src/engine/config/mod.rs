@@ -116,9 +116,7 @@ impl<'t> Config<'t> {
         }
         for rtmp in root.blocks("rtmp") {
             config.limits.rtmp = ConnectionLimits::of(&rtmp);
-            for server in rtmp.blocks("server") {
-                config.add_rtmp_server(&server, faults);
-            }
+            config.add_rtmp_servers(&rtmp, faults);
         }
         for http in root.blocks("http") {
             config.limits.http = ConnectionLimits::of(&http);
@@ -143,12 +141,26 @@ impl<'t> Config<'t> {
         faults.into_result(config)
     }
 
-    fn add_rtmp_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
-        let found = addresses(RTMP_PORT, scope, faults);
-        let listened_on = self.listen_addresses(&found);
-        let server = self.ids.server(&listened_on);
+    /// Adds the RTMP servers of a block. Their ids depend on the addresses of all of them.
+    fn add_rtmp_servers(&mut self, rtmp: &Scope<'t>, faults: &mut Faults) {
+        let scopes: Vec<_> = rtmp.blocks("server").collect();
+        let found: Vec<_> = scopes.iter().map(|scope| addresses(RTMP_PORT, scope, faults)).collect();
+        let listened_on = listen_addresses(&found);
+        let ids = self.ids.servers(&listened_on);
+        for (((scope, found), listened_on), id) in scopes.iter().zip(&found).zip(listened_on).zip(ids) {
+            self.add_listeners(Owner::Rtmp(id), found, faults);
+            self.add_rtmp_server(id, listened_on, scope, faults);
+        }
+    }
+
+    fn add_rtmp_server(
+        &mut self,
+        server: ServerId,
+        listened_on: Vec<ListenAddress>,
+        scope: &Scope<'t>,
+        faults: &mut Faults,
+    ) {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
-        self.add_listeners(Owner::Rtmp(server), &found, faults);
         let port = scope.own("listen").next().map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();
@@ -191,17 +203,6 @@ impl<'t> Config<'t> {
             let why = "\"stream_from_app\" takes an application of this server, and there is none called";
             Error::at(node, format!("{why} \"{name}\"")).for_lack_of("application", scope)
         })
-    }
-
-    /// The addresses of an RTMP server, as another configuration may have them.
-    fn listen_addresses(&self, found: &[(SocketAddr, &Node)]) -> Vec<ListenAddress> {
-        let mut addresses: Vec<ListenAddress> = Vec::new();
-        for (address, _) in found {
-            let own = addresses.iter().filter(|other| other.address == *address).count();
-            let nth = self.count_of(*address, Protocol::Rtmp) + own;
-            addresses.push(ListenAddress::new(*address, Protocol::Rtmp, nth));
-        }
-        addresses
     }
 
     /// The number of listeners of a protocol with this address.
@@ -289,6 +290,17 @@ impl<'t> Config<'t> {
             }
         }
     }
+}
+
+/// The addresses of each RTMP server, as another configuration may have them.
+fn listen_addresses(servers: &[Vec<(SocketAddr, &Node)>]) -> Vec<Vec<ListenAddress>> {
+    let mut before: Vec<SocketAddr> = Vec::new();
+    let mut name = |address: SocketAddr| {
+        let nth = before.iter().filter(|other| **other == address).count();
+        before.push(address);
+        ListenAddress::new(address, Protocol::Rtmp, nth)
+    };
+    servers.iter().map(|found| found.iter().map(|(address, _)| name(*address)).collect()).collect()
 }
 
 /// The addresses of a server, each with the directive that names it.

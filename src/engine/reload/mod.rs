@@ -54,18 +54,19 @@ impl Engine {
 }
 
 impl Ctx {
-    /// What the reader of the next configuration has to know. What is gone comes last, as what is there goes before.
+    /// What the reader of the next configuration has to know. Applications that are gone come last, as those that are there
+    /// go before.
     fn known(&self) -> Known {
-        let (there, gone): (Vec<_>, Vec<_>) =
-            self.servers.iter().partition(|(_, server)| server.ends_at.is_none());
-        let servers = there.into_iter().chain(gone);
+        let servers = self.servers.iter().map(|(id, server)| KnownServer {
+            id,
+            addresses: server.addresses.clone(),
+            is_gone: server.ends_at.is_some(),
+        });
         let (there, gone): (Vec<_>, Vec<_>) = self.apps.iter().partition(|(_, app)| !app.is_gone());
         let apps = there.into_iter().chain(gone);
         let listeners = self.listeners.iter();
         Known {
-            servers: servers
-                .map(|(id, server)| KnownServer { id, addresses: server.addresses.clone() })
-                .collect(),
+            servers: servers.collect(),
             apps: apps.map(|(id, app)| KnownApp { id, server: app.server, name: app.name.clone() }).collect(),
             listeners: listeners.map(|listener| (listener.listen_address(), listener.id)).collect(),
             next_listener: self.next_listener,

@@ -73,6 +73,18 @@ fn an_application_keeps_its_id_wherever_it_stands_in_the_file_and_whatever_serve
 }
 
 #[test]
+fn streams_go_on_when_the_address_of_their_server_becomes_narrower_or_wider() {
+    let at = |listen: &str| format!("rtmp {{ server {{ {listen} {LIVE} }} }}");
+    let mut world = World::configured(table(), &at("listen 1935;"));
+    let publisher = publisher(&mut world);
+    for listen in ["listen 192.0.2.2:1935;", "listen 192.0.2.2:1936; listen 1935;"] {
+        world.reload(&at(listen));
+        world.pass(12);
+        assert!(world.is_open(publisher.id), "{listen}");
+    }
+}
+
+#[test]
 fn at_port_zero_the_servers_are_told_apart_by_their_order() {
     let server = |app: &str| format!("server {{ listen 127.0.0.1:0; application {app} {{ live on; }} }}");
     let two = |one: &str, two: &str| {
