@@ -48,7 +48,6 @@ mod record_repair;
 mod reload;
 mod reload_load;
 mod reload_outputs;
-mod reload_streams;
 mod rollover;
 mod rtmp_dialects;
 mod shipped_configurations;
