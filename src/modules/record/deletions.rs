@@ -39,8 +39,10 @@ impl Deletions {
 
     /// Takes new settings.
     pub fn adopt(&mut self, cx: &mut Ctx, disk: &SharedDisk, next: Retention) {
-        self.is_on = !next.is_empty();
-        self.add(cx, disk, |mut jobs, now| jobs.adopt_retention(next, now));
+        let was_on = std::mem::replace(&mut self.is_on, !next.is_empty());
+        if was_on || self.is_on {
+            self.add(cx, disk, |mut jobs, now| jobs.adopt_retention(next, now));
+        }
     }
 
     /// Begins to delete recordings, where that is due.

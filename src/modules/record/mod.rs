@@ -118,6 +118,9 @@ impl Module for Record {
 
     fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
         self.apps.release(app);
+        // Another application may get the id before these files are closed.
+        let closing = self.shared.closing.values_mut();
+        closing.filter(|closing| closing.app == Some(app)).for_each(|closing| closing.app = None);
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
@@ -329,7 +332,9 @@ fn announce(cx: &mut Ctx, closing: Closing, finished: Finished) {
     let Finished { path, length, size } = finished;
     let (duration, bytes) = (quantities::duration(length), quantities::size(size));
     log::info!("{label}: the recording {} is finished: {duration}, {bytes}", path.display());
-    cx.announce(Notice::Recorded(Recording { app, stream, recorder, path, length, size }));
+    if let Some(app) = app {
+        cx.announce(Notice::Recorded(Recording { app, stream, recorder, path, length, size }));
+    }
 }
 
 /// Logs what has become of a file that had ended before this was known.

@@ -76,3 +76,25 @@ fn recordings_are_kept_as_the_new_settings_say_at_once() {
     world.pass(20);
     assert_eq!(folder.list("a"), ["cam.1.flv"]);
 }
+
+#[test]
+fn a_recording_of_an_application_that_is_gone_is_finished_and_is_not_announced_as_another_ones() {
+    let folder = Folder::new();
+    let mut world = World::configured(table(), &text(&folder, "record all; record_path FOLDER/a;"));
+    let mut publisher = publisher(&mut world);
+    world.has_fast_disk = false;
+    end(&mut world, &mut publisher);
+    world.engine.lost(publisher.id, world.now);
+    world.end_turn();
+    world.reload(&at_1935("application other { live on; }"));
+    world.pass(60);
+    let mut announced = false;
+    while world.engine.has_writes() {
+        world.do_jobs();
+        while world.engine.step(world.now) {
+            announced |= !world.engine.cx.work.notices.is_empty();
+        }
+    }
+    assert_eq!((world.engine.cx.apps.iter().count(), announced), (1, false));
+    assert_eq!(folder.list("a"), ["cam.flv"]);
+}

@@ -65,9 +65,9 @@ pub struct SharedState {
 /// A recording whose file is being closed.
 #[derive(Debug)]
 pub struct Closing {
-    /// The label, application and name of its stream.
+    /// The label, application and name of its stream. An application that is gone is told nothing.
     pub label: Rc<str>,
-    pub app: AppId,
+    pub app: Option<AppId>,
     pub stream: StreamName,
     pub recorder: String,
 }
@@ -401,7 +401,7 @@ impl RecorderAt<'_> {
     fn finish(&mut self, mut output: Output, level: log::Level) {
         let recorder = &*self.recorder;
         DropLog::default().log_count(&mut output, &recorder.label, self.now.instant);
-        let (label, app) = (Rc::clone(&recorder.label), recorder.app);
+        let (label, app) = (Rc::clone(&recorder.label), Some(recorder.app));
         let closing =
             Closing { label, app, stream: recorder.stream.clone(), recorder: recorder.name.clone() };
         self.shared.closing.insert(output.key(), closing);
