@@ -10,7 +10,7 @@ use crate::modules::hls::settings::Cleanup;
 /// The most retired fragments, as many as were listed; beyond this the oldest are removed early.
 const MAX_RETIRED: usize = MAX_LISTED + 1;
 
-/// The most files that are removed in a turn, which should take some milliseconds at most.
+/// The most files that are removed with a new fragment, which should take some milliseconds at most.
 pub const MAX_AT_ONCE: usize = 64;
 
 impl Publication {

@@ -22,7 +22,6 @@ use super::files::Files;
 use super::files::naming::Naming;
 use super::output::Output;
 use super::publication::Publication;
-use super::publication::retirement::MAX_AT_ONCE;
 use super::segmenter::Segmenter;
 use super::settings::{App, Cleanup, Continuation, NAME, Settings, Storage};
 use ended::{Ended, EndedStreams, Stage};
@@ -36,6 +35,9 @@ use waits::{NEXT_TURN, open_for, removal_delay};
 /// The most streams that have ended and whose playlists are open or whose files are there; beyond this, the oldest end
 /// and lose their files early.
 pub const MAX_ENDED: usize = 4096;
+
+/// The most files that a job removes: other jobs wait for it, and a slow disk may need long for each.
+pub const MAX_REMOVED: usize = 8;
 
 /// The token of a stream that has ended, and the time until its next step: its playlist ends, or files are removed.
 pub type NextStep = (u64, Duration);
@@ -159,7 +161,7 @@ impl Streams {
     pub fn advance(&mut self, token: u64, outlet: &mut Outlet<'_>) -> Option<Duration> {
         let act = match self.ended.get(token)?.stage {
             Stage::Open => Act::End,
-            Stage::Ended | Stage::Removing => Act::Remove { most: MAX_AT_ONCE },
+            Stage::Ended | Stage::Removing => Act::Remove { most: MAX_REMOVED },
         };
         self.act(token, act, outlet)
     }

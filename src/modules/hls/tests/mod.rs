@@ -12,11 +12,10 @@ use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::files::naming::Naming;
-use super::publication::retirement::MAX_AT_ONCE;
 use super::segmenter::Segmenter;
 use super::settings::{Cleanup, Continuation, Ending, Settings};
-use super::streams::MAX_ENDED;
 use super::streams::waits::NEXT_TURN;
+use super::streams::{MAX_ENDED, MAX_REMOVED};
 use super::*;
 use crate::engine::{Finish, Jobs, MemoryFiles, Now, Sink};
 use crate::media::{Frame, Kind};
@@ -219,7 +218,7 @@ fn many_files_are_removed_a_few_at_a_time() {
     let mut turns = 1;
     while advance(&mut hls, token) == Some(NEXT_TURN) {
         let now = folder.list("").len();
-        assert!(before - now <= MAX_AT_ONCE && folder.list("").contains(&"a.m3u8".to_owned()));
+        assert!(before - now <= MAX_REMOVED && folder.list("").contains(&"a.m3u8".to_owned()));
         (before, turns) = (now, turns + 1);
     }
     assert!(turns >= 3 && folder.list("").is_empty(), "{turns} {:?}", folder.list(""));
@@ -394,7 +393,7 @@ fn the_files_of_the_oldest_are_removed_a_few_at_a_time_too_when_too_many_wait() 
     assert_eq!(early, [(oldest, NEXT_TURN), (second, NEXT_TURN)], "each once");
     assert!(folder.list("").len() >= before, "nothing has gone yet");
     assert_eq!(advance(&mut hls, oldest), Some(NEXT_TURN));
-    assert!(before - folder.list("").len() <= MAX_AT_ONCE);
+    assert!(before - folder.list("").len() <= MAX_REMOVED);
 }
 
 #[test]
