@@ -6,7 +6,7 @@ import time
 
 from .programs import Failure
 from .servers import PATIENCE
-from .worst import SLOW_CALLS, SLOW_READS, Worst
+from .worst import SLOW_READS, Worst
 
 ENTRIES = 4096  # of a folder, as many as are listed
 LARGE = 2_000_000  # bytes of a download
@@ -17,6 +17,7 @@ TOGETHER = 100_000  # that are written at once
 TAG_HEADER, LINK = 11, 4
 TORN_AFTER = 1.5  # seconds of a recording
 DELAY = 200_000  # microseconds that a slow disk takes
+HANGS = 10_000_000  # microseconds of one call to a disk that hangs
 
 HLS = "hls on; hls_path {folder}/hls; hls_fragment 2s;"
 RECORD = "record all; record_path {folder}/rec;"
@@ -149,10 +150,18 @@ ATTACKS = {
     "worst-http-slow": Worst(
         "8000 HTTP clients that do not read, for a second each", attack="crowd-downloads", options={"peers": 8000}, prepare=files),
     "worst-slow-disk": Worst(
-        f"a recording and HLS of 2 Mbit/s where each {SLOW_CALLS.replace(',', ', ')} takes {DELAY // 1000} ms",
-        goals=[], attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),
+        f"a recording and HLS of 2 Mbit/s on a disk that takes {DELAY // 1000} ms for each call",
+        attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True, delay=DELAY),
+    "worst-full-disk": Worst(
+        "a recording and HLS of 2 Mbit/s on a disk that is full",
+        attack="steady", options={"count": 6}, directives=RECORD + " " + HLS, is_on_disk=True,
+        faulty_calls="pwrite64,rename", fault="error=ENOSPC"),
+    "worst-hanging-disk": Worst(
+        f"a recording and HLS of 2 Mbit/s on a disk that hangs for {HANGS // 1_000_000} s",
+        attack="steady", options={"count": 14}, directives=RECORD + " " + HLS, is_on_disk=True, delay=HANGS,
+        faulty_calls="pwrite64", fault="when=6"),
     "worst-cold-files": Worst(
         f"{COLD} HTTP clients: files that are not in memory, on a disk that takes {DELAY // 1000} ms for each call",
-        attack="cold-files", options={"peers": COLD}, is_on_disk=True, delay=DELAY, slow_calls=SLOW_READS,
+        attack="cold-files", options={"peers": COLD}, is_on_disk=True, delay=DELAY, faulty_calls=SLOW_READS,
         prepare=cold_files),
 }

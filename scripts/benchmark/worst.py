@@ -16,7 +16,7 @@ ROUNDS = 3  # at most
 SETTLES = 1  # second of measuring after the end of an attack
 QUICK_SETTLES = 0.1
 QUICK = {"settle": 50, "warm_up": 50, "measure": 100}
-SLOW_CALLS = "write,openat,rename"  # by which outputs reach a disk
+SLOW_CALLS = "write,pwrite64,openat,rename,unlink,mkdir,ftruncate,statfs,getdents64"  # by which outputs reach a disk
 SLOW_READS = "openat,pread64,getdents64"  # by which HTTP files are read: the server's loop itself has openat2 and preadv2
 MEMORY = pathlib.Path("/dev/shm")
 ROOM = 1 << 30  # bytes that recordings, fragments and a torn file may take
@@ -24,11 +24,12 @@ TIMES = ("base_p999", "base_max", "latency_p999", "latency_max", "latest")  # fi
 HOSTILE = "application hostile {{ live on; %s }}"
 
 
-def slow_disk(calls, microseconds):
-    """A command that runs a server so that these calls take longer. It stops at them only."""
+def faulty_disk(calls, fault):
+    """A command that runs a server so that these calls take longer or fail, as strace(1) writes it. It stops at them
+    only."""
     return (
         need("strace"), "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
-        "-e", f"inject={calls}:delay_enter={microseconds}")
+        "-e", f"inject={calls}:{fault}")
 
 
 def memory():
@@ -53,7 +54,8 @@ class Worst(Load):
     locations: str = ""
     is_on_disk: bool = False  # whether making files is the attack
     delay: int = 0  # microseconds for each call to the disk
-    slow_calls: str = SLOW_CALLS
+    fault: str = ""  # of these calls, if they do not only take longer
+    faulty_calls: str = SLOW_CALLS
     prepare: Callable = nothing
     is_hostile = True
     figures = (
@@ -71,7 +73,9 @@ class Worst(Load):
         return min(wanted, ROUNDS)
 
     def extras(self, lab):
-        wrapper = slow_disk(self.slow_calls, lab.scale(self.delay)) if self.delay else ()
+        slow = f"delay_enter={lab.scale(self.delay)}" if self.delay else ""
+        faults = ":".join(fault for fault in (slow, self.fault) if fault)
+        wrapper = faulty_disk(self.faulty_calls, faults) if faults else ()
         return Extras(HOSTILE % self.directives, self.locations, wrapper)
 
     def measure(self, lab, contender):
