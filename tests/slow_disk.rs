@@ -63,7 +63,7 @@ fn longest_delay(server: &Server, length: u32) -> Duration {
 #[test]
 fn players_feel_nothing_of_a_disk_that_hangs() {
     let hang = Duration::from_secs(10);
-    let server = server("pwrite64,rename,ftruncate", hang, &format!("{RECORD} {HLS}"));
+    let server = server("pwrite64,rename,ftruncate,mkdir,unlink,statfs", hang, &format!("{RECORD} {HLS}"));
     let longest = longest_delay(&server, 4000);
     assert!(longest < hang / 10, "{longest:?}");
 }
