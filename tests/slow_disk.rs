@@ -1,5 +1,7 @@
 //! Disks that are slow or hang: players feel nothing, what was accepted is written, and the server ends in time.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ fn server(calls: &str, delay: Duration, directives: &str) -> Server {
     let folder = Folder::new();
     let configuration = format!(
         "pid off; rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; {directives} }} }} }}
-         http {{ server {{ listen 127.0.0.1:0; location / {{ root {}; }} }} }}",
+         http {{ server {{ listen 127.0.0.1:0; location / {{ root {}; }} location /sys/ {{ root /; }} }} }}",
         folder.display()
     );
     let file = folder.write("millstream.conf", configuration);
@@ -66,6 +68,25 @@ fn players_feel_nothing_of_a_disk_that_hangs() {
     let server = server("pwrite64,rename,ftruncate,mkdir,unlink,statfs", hang, &format!("{RECORD} {HLS}"));
     let longest = longest_delay(&server, 4000);
     assert!(longest < hang / 10, "{longest:?}");
+}
+
+#[test]
+fn players_feel_nothing_of_files_where_even_opening_them_may_wait() {
+    let hang = Duration::from_secs(2);
+    let server = server("openat2,fstatfs", hang, "");
+    let address = server.http();
+    let longest = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..2 {
+                let mut client = TcpStream::connect(address).unwrap();
+                // The kernel makes these files when they are read, so it knows of no page of them.
+                client.write_all(b"GET /sys/kernel/uevent_seqnum HTTP/1.0\r\n\r\n").unwrap();
+                let _ = client.read_to_end(&mut Vec::new());
+            }
+        });
+        longest_delay(&server, 7000)
+    });
+    assert!(longest < hang / 2, "{longest:?}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ mod tests {
             ahead.add(session(3), Part::new(&file, offset, length), &workers);
         }
         assert_eq!(read_for(&workers, 3), [session(3); 3]);
-        assert!([0, 300_000].contains(&page_cache::cached(&file.file, 0, 300_000)), "or it cannot be known");
+        assert!([0, 300_000].contains(&page_cache::cached(&file, 0, 300_000)), "or it cannot be known");
     }
 
     #[test]

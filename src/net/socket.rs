@@ -185,7 +185,7 @@ impl Socket {
         if let Some(known_end) = known.end(open.id, part.offset, now) {
             return Ok(known_end.min(end) - part.offset);
         }
-        match page_cache::cached(&open.file, part.offset, wanted) {
+        match page_cache::cached(open, part.offset, wanted) {
             0 => Err(NoTransfer::Uncached(Box::new(Part::new(open, part.offset, wanted)))),
             count => {
                 known.note(open.id, (part.offset, part.offset + count), now);

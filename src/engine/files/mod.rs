@@ -18,6 +18,7 @@
 pub mod log_file;
 pub mod open_file;
 pub mod page_cache;
+pub mod volume;
 
 use std::ffi::CStr;
 use std::fs::{File, Metadata, OpenOptions};

@@ -1,32 +1,19 @@
 //! What the kernel has in memory of a file, so that reading it does not wait for a disk.
 
-use std::fs::File;
 use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::io::{ReadWriteFlags, preadv2};
 
-/// The file system of the kernel's early boot, which has no disk either.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
-
-/// The outcome of a read that does not wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Peek {
-    /// The buffer is full.
-    Filled,
-    /// Not all of it is in memory, or the file ends there.
-    Missing,
-    /// The file system has no such read.
-    Unsupported,
-}
+use crate::engine::files::open_file::OpenFile;
+use crate::engine::files::volume::Medium;
 
 /// Fills a buffer from a file if that does not wait. False if it would, or cannot be known, and at the end of the file.
-pub fn read(file: &File, buffer: &mut [u8], offset: u64) -> bool {
-    match peek(file, buffer, offset) {
-        Peek::Filled => true,
-        Peek::Missing => false,
-        Peek::Unsupported => is_in_memory(file) && file.read_exact_at(buffer, offset).is_ok(),
+pub fn read(open: &OpenFile, buffer: &mut [u8], offset: u64) -> bool {
+    match open.medium {
+        Medium::Disk => peek(open, buffer, offset),
+        Medium::Memory => open.file.read_exact_at(buffer, offset).is_ok(),
+        Medium::Layers | Medium::Other => false,
     }
 }
 
@@ -34,19 +21,25 @@ pub fn read(file: &File, buffer: &mut [u8], offset: u64) -> bool {
 /// read is longer, so there are hardly any shorter holes.
 const STEP: usize = 256 * 1024;
 
-/// The length of the part from `offset` on, at most `length`, that is in memory. It is an estimate: bytes are tried at
-/// both ends and every 256 KiB.
-pub fn cached(file: &File, offset: u64, length: u64) -> u64 {
+/// The length of the part from `offset` on, at most `length`, that is in memory. On a disk it is an estimate: bytes are
+/// tried at both ends and every 256 KiB.
+pub fn cached(open: &OpenFile, offset: u64, length: u64) -> u64 {
+    match open.medium {
+        Medium::Disk => cached_of_disk(open, offset, length),
+        Medium::Memory => length,
+        Medium::Layers | Medium::Other => 0,
+    }
+}
+
+fn cached_of_disk(open: &OpenFile, offset: u64, length: u64) -> u64 {
     let Some(last) = length.checked_sub(1) else { return 0 };
-    let has = |at: u64| peek(file, &mut [0], offset + at);
-    match has(0) {
-        Peek::Filled => {}
-        Peek::Missing => return 0,
-        Peek::Unsupported => return if is_in_memory(file) { length } else { 0 },
+    let has = |at: u64| peek(open, &mut [0], offset + at);
+    if !has(0) {
+        return 0;
     }
     let mut known = 0;
     for next in (0..last).step_by(STEP).skip(1).chain([last]) {
-        if has(next) != Peek::Filled {
+        if !has(next) {
             return known + 1;
         }
         known = next;
@@ -54,24 +47,14 @@ pub fn cached(file: &File, offset: u64, length: u64) -> u64 {
     length
 }
 
-fn peek(file: &File, buffer: &mut [u8], offset: u64) -> Peek {
+/// Fills a buffer if all of it is in memory.
+fn peek(open: &OpenFile, buffer: &mut [u8], offset: u64) -> bool {
     let wanted = buffer.len();
-    match preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
-        Ok(count) if count == wanted => Peek::Filled,
-        Err(Errno::OPNOTSUPP) => Peek::Unsupported,
-        Ok(_) | Err(_) => Peek::Missing,
-    }
-}
-
-/// Whether the file system has no disk.
-fn is_in_memory(file: &File) -> bool {
-    fstatfs(file).is_ok_and(|facts| [TMPFS_MAGIC, RAMFS_MAGIC].contains(&facts.filesystem_type()))
+    preadv2(&open.file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) == Ok(wanted)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
     use super::*;
@@ -80,33 +63,41 @@ mod tests {
     #[test]
     fn what_has_been_written_is_cached_and_read_up_to_the_end_of_the_file() {
         let folder = Folder::new();
-        let path = folder.join("file");
-        fs::write(&path, [7; 300_000]).unwrap();
-        let file = File::open(&path).unwrap();
+        let open = OpenFile::open(&folder.write("file", [7; 300_000]));
         let mut buffer = [0; 3];
-        if !read(&file, &mut buffer, 299_997) {
+        if !read(&open, &mut buffer, 299_997) {
             return; // A file system on which it cannot be known.
         }
         assert_eq!(buffer, [7; 3]);
-        assert!(!read(&file, &mut buffer, 299_998), "the end of the file");
-        assert_eq!([cached(&file, 0, 300_000), cached(&file, 1, 4), cached(&file, 0, 0)], [300_000, 4, 0]);
-        assert_eq!(cached(&file, 250_000, 100_000), 1, "it became shorter");
-        assert_eq!(cached(&file, 300_000, 1), 0);
+        assert!(!read(&open, &mut buffer, 299_998), "the end of the file");
+        assert_eq!([cached(&open, 0, 300_000), cached(&open, 1, 4), cached(&open, 0, 0)], [300_000, 4, 0]);
+        if open.medium == Medium::Disk {
+            assert_eq!(cached(&open, 250_000, 100_000), 1, "it became shorter");
+            assert_eq!(cached(&open, 300_000, 1), 0);
+        }
     }
 
     #[test]
     fn what_the_kernel_has_dropped_is_not_cached_until_it_is_read() {
         let folder = Folder::new();
-        let path = folder.join("file");
-        fs::write(&path, [7; 300_000]).unwrap();
-        let file = File::open(&path).unwrap();
-        file.sync_all().unwrap();
-        posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
-        if is_in_memory(&file) || cached(&file, 0, 300_000) == 300_000 {
+        let open = OpenFile::open(&folder.write("file", [7; 300_000]));
+        open.file.sync_all().unwrap();
+        posix_fadvise(&open.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
+        if cached(&open, 0, 300_000) == 300_000 {
             return; // A file system that drops nothing.
         }
-        assert_eq!(cached(&file, 0, 300_000), 0);
-        file.read_exact_at(&mut [0], 0).unwrap();
-        assert!(cached(&file, 0, 4096) == 4096);
+        assert_eq!(cached(&open, 0, 300_000), 0);
+        open.file.read_exact_at(&mut [0], 0).unwrap();
+        assert!(!matches!(open.medium, Medium::Disk) || cached(&open, 0, 4096) == 4096);
+    }
+
+    #[test]
+    fn nothing_is_asked_or_read_where_it_could_wait() {
+        let folder = Folder::new();
+        let mut open = OpenFile::open(&folder.write("file", "text"));
+        open.medium = Medium::Other;
+        assert_eq!((read(&open, &mut [0], 0), cached(&open, 0, 4)), (false, 0));
+        open.medium = Medium::Memory;
+        assert_eq!((read(&open, &mut [0], 0), cached(&open, 0, 4)), (true, 4));
     }
 }

@@ -42,7 +42,12 @@ pub struct Findings(Vec<JobResult>);
 impl Findings {
     /// The finding of this type for which `is_wanted` is true.
     pub fn find<T: Any>(&self, is_wanted: impl Fn(&T) -> bool) -> Option<&T> {
-        self.0.iter().filter_map(JobResult::get).find(|finding| is_wanted(finding))
+        self.all().find(|finding| is_wanted(finding))
+    }
+
+    /// All findings of a type.
+    pub fn all<T: Any>(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(JobResult::get)
     }
 
     /// Adds a finding.

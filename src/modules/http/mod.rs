@@ -28,6 +28,7 @@ use crate::http::{Request, ResponseHead};
 
 use access_log::{DELAY, LogFormat, Logs};
 use files::sources::Sources;
+use files::volumes::Volumes;
 use files::{hls_probe, link_probe};
 use settings::Settings;
 use template::TemplateValues;
@@ -36,6 +37,7 @@ use template::TemplateValues;
 pub struct Http {
     locations: ByLocation<Settings>,
     logs: Logs,
+    volumes: Volumes,
 }
 
 impl Http {
@@ -76,7 +78,9 @@ impl Module for Http {
 
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
-        let Self { mut locations, logs } = *next;
+        let Self { mut locations, logs, volumes } = *next;
+        // Readers find them out again, since disks may have been mounted.
+        self.volumes = volumes;
         self.logs.adopt(logs, locations.values_mut().flat_map(|settings| &mut settings.logs));
         self.locations.adopt(locations);
     }
@@ -115,6 +119,7 @@ impl Module for Http {
     }
 
     fn on_http_location(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Route {
+        self.volumes.learn(&request.findings);
         let Some((settings, view)) = self.at(request) else { return Route::Continue };
         if settings.internal && !request.internal {
             return Route::Reply(HttpReply::error(404));
@@ -127,16 +132,17 @@ impl Module for Http {
             return Route::Reply(HttpReply::error(403));
         }
         let Some(try_files) = &settings.try_files else { return Route::Continue };
-        let sources = Sources::new(cx, &request.findings);
+        let sources = Sources::new(cx, &self.volumes, &request.findings);
         let route = files::serve_first(try_files, settings, &view, &sources);
         cx.refusals.downloads += sources.shortages.get();
         route
     }
 
     fn on_http(&mut self, cx: &mut Ctx, request: &HttpRequest) -> Option<Answer> {
+        self.volumes.learn(&request.findings);
         let (settings, view) = self.at(request)?;
         settings.folder.as_ref()?;
-        let sources = Sources::new(cx, &request.findings);
+        let sources = Sources::new(cx, &self.volumes, &request.findings);
         let answer = files::serve(settings, &view, &sources, &request.head.path);
         cx.refusals.downloads += sources.shortages.get();
         Some(answer)

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,6 +20,7 @@ use nix::sys::stat::Mode;
 
 use crate::engine::files::CAREFUL;
 use crate::engine::files::open_file::OpenFile;
+use crate::engine::files::volume::{Medium, Volume};
 
 /// Most folders a path may go down; a longer one exists nowhere and would cost a call for each.
 const MAX_DEPTH: usize = 32;
@@ -45,18 +46,23 @@ pub struct DiskFile {
     /// Bytes.
     pub length: u64,
     pub modified: SystemTime,
+    /// All of it, where the loop must not read.
+    pub bytes: Option<Arc<[u8]>>,
 }
 
 /// Finds what is at `path` below `base`. The base is trusted, and may be a file if `path` is empty.
 pub fn find(base: &Path, path: &str) -> Result<Found, Errno> {
-    inspect(open_any(base, path)?)
+    inspect(open_any(base, path)?, None)
 }
 
-/// The same without waiting for a disk. `EAGAIN` if the kernel does not have all of the path in its caches, or is older
+/// The same without waiting for a disk, on the volume that the path should lead to. `EAGAIN` if that is not known or may
+/// be another one, if each call on it may wait, if the kernel does not have all of the path in its caches, or is older
 /// than 5.12.
-pub fn find_cached(base: &Path, path: &str) -> Result<Found, Errno> {
+pub fn find_cached(base: &Path, path: &str, volume: Option<Volume>) -> Result<Found, Errno> {
+    let is_base = names(path)?.is_none();
+    let volume = volume.filter(|volume| volume.medium != Medium::Other).ok_or(Errno::EAGAIN)?;
     let cached = ResolveFlag::from_bits_retain(RESOLVE_CACHED);
-    let opened = if names(path)?.is_none() {
+    let opened = if is_base {
         let how = OpenHow::new().flags(to_read() & !OFlag::O_NOFOLLOW).resolve(cached);
         openat2(AT_FDCWD, base, how)
     } else {
@@ -67,16 +73,19 @@ pub fn find_cached(base: &Path, path: &str) -> Result<Found, Errno> {
     };
     match opened {
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => Err(Errno::EAGAIN),
-        opened => inspect(opened?),
+        opened => inspect(opened?, Some(volume)),
     }
 }
 
 /// Reads the beginning of a file that has been found, so that it need not be waited for when it is sent.
-pub fn read_beginning(found: &Found) {
-    if let Found::File(DiskFile { file, length, .. }) = found {
+pub fn read_beginning(found: &mut Found) {
+    if let Found::File(DiskFile { file, length, bytes, .. }) = found {
         let mut beginning = vec![0; (*length).min(SMALL) as usize];
         // An error will come again when the file is sent.
-        let _ = file.file.read_at(&mut beginning, 0);
+        let is_read = file.file.read_exact_at(&mut beginning, 0).is_ok();
+        if is_read && *length <= SMALL && file.medium == Medium::Other {
+            *bytes = Some(beginning.into());
+        }
     }
 }
 
@@ -147,14 +156,20 @@ fn to_read() -> OFlag {
     OFlag::O_RDONLY | CAREFUL
 }
 
-fn inspect(descriptor: OwnedFd) -> Result<Found, Errno> {
+/// What has been opened. It has to be on `volume` if that is given; else this may wait.
+fn inspect(descriptor: OwnedFd, volume: Option<Volume>) -> Result<Found, Errno> {
     let file = File::from(descriptor);
     let failed = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
     let metadata = file.metadata().map_err(failed)?;
+    if volume.is_some_and(|volume| volume.device != metadata.dev()) {
+        return Err(Errno::EAGAIN);
+    }
     if metadata.is_file() {
         let modified = metadata.modified().map_err(failed)?;
         let length = metadata.len();
-        Ok(Found::File(DiskFile { file: Arc::new(OpenFile::new(file, &metadata)), length, modified }))
+        let medium = volume.map_or_else(|| Medium::of(&file), |volume| volume.medium);
+        let file = Arc::new(OpenFile::new(file, &metadata, medium));
+        Ok(Found::File(DiskFile { file, length, modified, bytes: None }))
     } else if metadata.is_dir() {
         Ok(Found::Folder(file.as_raw_fd()))
     } else {
@@ -186,6 +201,13 @@ mod tests {
         }
     }
 
+    fn volume(base: &Path, path: &str) -> Option<Volume> {
+        match find(base, path) {
+            Ok(Found::File(file)) => Some(file.file.volume()),
+            _ => None,
+        }
+    }
+
     fn is_file(found: &Result<Found, Errno>) -> bool {
         matches!(found, Ok(Found::File(..)))
     }
@@ -212,6 +234,7 @@ mod tests {
         symlink("../secret", root.join("link")).unwrap();
         symlink("..", root.join("up")).unwrap();
         symlink(dir.0.join("secret"), root.join("sub/absolute")).unwrap();
+        let volume = volume(&root, "/a.txt");
         for path in [
             "/../secret",
             "../secret",
@@ -222,9 +245,8 @@ mod tests {
             "/./a.txt",
             "/a\0b",
         ] {
-            assert!(find(&root, path).is_err() && find_cached(&root, path).is_err(), "{path}");
+            assert!(find(&root, path).is_err() && find_cached(&root, path, volume).is_err(), "{path}");
         }
-        assert!(find_cached(&root, "/link").is_err());
     }
 
     #[test]
@@ -239,17 +261,31 @@ mod tests {
         let dir = Site::new();
         let root = dir.root();
         symlink("root", dir.0.join("www")).unwrap();
-        if find_cached(&root, "/a.txt").err() == Some(Errno::EAGAIN) {
+        let volume = volume(&root, "/a.txt");
+        if find_cached(&root, "/a.txt", volume).err() == Some(Errno::EAGAIN) {
             return; // A kernel without this.
         }
         for (base, path) in [("root", "/a.txt"), ("root", "sub/b.txt"), ("www", "/a.txt"), ("root/a.txt", "")]
         {
-            assert!(is_file(&find_cached(&dir.0.join(base), path)), "{base} {path}");
+            assert!(is_file(&find_cached(&dir.0.join(base), path, volume)), "{base} {path}");
         }
-        assert!(matches!(find_cached(&root, "/sub/"), Ok(Found::Folder(_))));
-        assert_eq!(find_cached(&root, "/never-looked-for").err(), Some(Errno::EAGAIN));
-        assert_eq!(find_cached(&root, "/.hidden").err(), Some(Errno::ENOENT));
-        assert_eq!(find_cached(&root, &"x".repeat(256)).err(), Some(Errno::ENAMETOOLONG));
+        assert!(matches!(find_cached(&root, "/sub/", volume), Ok(Found::Folder(_))));
+        assert_eq!(find_cached(&root, "/never-looked-for", volume).err(), Some(Errno::EAGAIN));
+        assert_eq!(find_cached(&root, "/.hidden", volume).err(), Some(Errno::ENOENT));
+        assert_eq!(find_cached(&root, &"x".repeat(256), volume).err(), Some(Errno::ENAMETOOLONG));
+    }
+
+    #[test]
+    fn nothing_is_found_in_the_caches_where_a_call_may_wait_or_on_another_volume() {
+        let dir = Site::new();
+        let root = dir.root();
+        let volume = volume(&root, "/a.txt").unwrap();
+        let other = Volume { device: volume.device + 1, ..volume };
+        let slow = Volume { medium: Medium::Other, ..volume };
+        for volume in [None, Some(slow), Some(other)] {
+            assert_eq!(find_cached(&root, "/a.txt", volume).err(), Some(Errno::EAGAIN), "{volume:?}");
+            assert_eq!(find_cached(&root, "/.hidden", volume).err(), Some(Errno::ENOENT));
+        }
     }
 
     #[test]

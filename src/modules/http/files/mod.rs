@@ -1,11 +1,13 @@
 //! The answer to a request for a file.
 
 pub(super) mod autoindex;
+mod finding;
 pub(super) mod folder;
 pub(super) mod hls_probe;
 pub(super) mod link_probe;
 mod lookup;
 pub(super) mod sources;
+pub(super) mod volumes;
 
 use std::os::fd::RawFd;
 use std::path::Path;

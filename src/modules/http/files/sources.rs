@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use nix::errno::Errno;
@@ -11,7 +11,9 @@ use crate::engine::files::page_cache;
 use crate::engine::{Body, Ctx, Descriptors, Findings, HttpReply, Lookup, MemoryFiles};
 use crate::http::response::RETRY_AFTER;
 
+use super::finding::Finding;
 use super::lookup::{self, DiskFile, Found, SMALL};
+use super::volumes::Volumes;
 
 /// The status of an answer for which no descriptor is left.
 pub const SHORTAGE: u16 = 503;
@@ -22,11 +24,10 @@ pub struct Sources<'a> {
     memory: &'a MemoryFiles,
     /// The descriptors that files on the disk may have.
     pub descriptors: Descriptors,
+    volumes: &'a Volumes,
     findings: &'a Findings,
     /// Answers for which no descriptor was left.
     pub shortages: Cell<u64>,
-    /// [`lookup::find_cached`], but for tests.
-    find_cached: fn(&Path, &str) -> Result<Found, Errno>,
 }
 
 /// A file that can be sent.
@@ -46,23 +47,18 @@ pub enum Miss {
     Unknown(Lookup),
 }
 
-/// What a reader has found.
-#[derive(Debug)]
-struct Finding {
-    base: PathBuf,
-    path: String,
-    found: Result<Found, Errno>,
-}
-
 impl<'a> Sources<'a> {
-    pub fn new(cx: &'a Ctx, findings: &'a Findings) -> Self {
-        Self::of(&cx.memory, cx.descriptors, findings)
+    pub fn new(cx: &'a Ctx, volumes: &'a Volumes, findings: &'a Findings) -> Self {
+        Self::of(&cx.memory, cx.descriptors, (volumes, findings))
     }
 
     /// The sources with these files in memory and descriptors.
-    pub fn of(memory: &'a MemoryFiles, descriptors: Descriptors, findings: &'a Findings) -> Self {
-        let (shortages, find_cached) = (Cell::new(0), lookup::find_cached as fn(&Path, &str) -> _);
-        Self { memory, descriptors, findings, shortages, find_cached }
+    pub fn of(
+        memory: &'a MemoryFiles,
+        descriptors: Descriptors,
+        (volumes, findings): (&'a Volumes, &'a Findings),
+    ) -> Self {
+        Self { memory, descriptors, volumes, findings, shortages: Cell::new(0) }
     }
 
     /// True if a body may be sent: a file stays open until its client has taken all of it.
@@ -86,11 +82,10 @@ impl<'a> Sources<'a> {
     /// What is on the disk at `path` below `base`, see [`lookup::find`].
     pub fn find(&self, base: &Path, path: &str) -> Result<Found, Miss> {
         let path = path.trim_matches('/');
-        let is_it = |finding: &Finding| finding.base == base && finding.path == path;
-        let found = match self.findings.find(is_it) {
+        let found = match self.findings.find(|finding: &Finding| finding.is_of(base, path)) {
             Some(finding) => finding.found.clone(),
-            None => match (self.find_cached)(base, path) {
-                Err(Errno::EAGAIN) => return Err(Miss::Unknown(look_up(base.to_owned(), path.to_owned()))),
+            None => match lookup::find_cached(base, path, self.volumes.of(base, path)) {
+                Err(Errno::EAGAIN) => return Err(Miss::Unknown(Finding::look_up(base, path))),
                 found => found,
             },
         };
@@ -98,20 +93,14 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn look_up(base: PathBuf, path: String) -> Lookup {
-    Lookup::new(move || {
-        let found = lookup::find(&base, &path);
-        if let Ok(found) = &found {
-            lookup::read_beginning(found);
-        }
-        Finding { base, path, found }
-    })
-}
-
 impl DiskFile {
     pub fn content(self) -> Content {
-        let Self { file, length, modified } = self;
-        Content { body: Body::File { file, offset: 0, length }, modified }
+        let Self { file, length, modified, bytes } = self;
+        let body = match bytes {
+            Some(bytes) => Body::Bytes((*bytes).into()),
+            None => Body::File { file, offset: 0, length },
+        };
+        Content { body, modified }
     }
 }
 
@@ -126,7 +115,7 @@ pub fn load(body: Body) -> Body {
         Body::Memory { extent, offset, .. } => extent.read(*offset, length).ok(),
         Body::File { file, offset, .. } => {
             let mut bytes = vec![0; length];
-            page_cache::read(&file.file, &mut bytes, *offset).then_some(bytes)
+            page_cache::read(file, &mut bytes, *offset).then_some(bytes)
         }
     };
     read.map_or(body, |bytes| Body::Bytes(bytes.into()))
@@ -145,13 +134,5 @@ pub fn failure(path: &str, errno: Errno) -> HttpReply {
             log::error!("{path}: {errno}");
             HttpReply::error(500)
         }
-    }
-}
-
-#[cfg(test)]
-impl<'a> Sources<'a> {
-    /// The same with nothing in the caches.
-    pub fn cold(self) -> Self {
-        Self { find_cached: |_, _| Err(Errno::EAGAIN), ..self }
     }
 }

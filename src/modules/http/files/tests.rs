@@ -9,6 +9,7 @@ use crate::test_folder::Folder;
 
 use super::*;
 use crate::modules::http::{Http, added};
+use volumes::Volumes;
 
 struct Site(Folder);
 
@@ -52,17 +53,31 @@ fn ask_with(
 ) -> HttpReply {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
     let view = TemplateValues { request: &request, server_name: "", done: None };
+    let mut volumes = Volumes::default();
+    let mut reply = answer(settings, &view, (memory, descriptors), &mut volumes);
+    // Without readers, as the volume is known now.
+    if !volumes.is_empty() {
+        reply = answer(settings, &view, (memory, descriptors), &mut volumes);
+    }
+    added::apply(&mut reply.head, settings.added_for(&request.head), settings.expires, &view);
+    reply
+}
+
+fn answer(
+    settings: &Settings,
+    view: &TemplateValues<'_>,
+    (memory, descriptors): (&MemoryFiles, Descriptors),
+    volumes: &mut Volumes,
+) -> HttpReply {
     let mut findings = Findings::default();
     loop {
-        let sources = Sources::of(memory, descriptors, &findings);
-        match serve(settings, &view, &sources, &request.head.path) {
-            Answer::Reply(mut reply) => {
-                added::apply(&mut reply.head, settings.added_for(&request.head), settings.expires, &view);
-                return reply;
-            }
+        let sources = Sources::of(memory, descriptors, (&*volumes, &findings));
+        match serve(settings, view, &sources, &view.request.head.path) {
+            Answer::Reply(reply) => return reply,
             Answer::Wait(lookup) => findings.add(lookup.find()),
             Answer::Later(_) => panic!("a list of a folder"),
         }
+        volumes.learn(&findings);
     }
 }
 
@@ -267,8 +282,10 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
     let view = TemplateValues { request: &request, server_name: "", done: None };
     let (memory, mut findings) = (MemoryFiles::default(), Findings::default());
     let mut lists = Vec::new();
+    let volumes = Volumes::default();
     while lists.len() < 9 {
-        match serve(&settings, &view, &Sources::of(&memory, Descriptors::default(), &findings), "/hls/") {
+        let sources = Sources::of(&memory, Descriptors::default(), (&volumes, &findings));
+        match serve(&settings, &view, &sources, "/hls/") {
             Answer::Later(list) => lists.push(list),
             Answer::Wait(lookup) => findings.add(lookup.find()),
             Answer::Reply(reply) => panic!("{reply:?}"),
@@ -280,13 +297,13 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
     assert_eq!(open.filter(|path| *path == folder).count(), 0);
 }
 
-/// The number of lookups for a request when nothing is in the caches, and the answer after them.
+/// The number of lookups for a request when no volume is known, and the answer after them.
 fn ask_cold(settings: &Settings, line: &str) -> (usize, Route) {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"));
     let view = TemplateValues { request: &request, server_name: "", done: None };
-    let (memory, mut findings) = (MemoryFiles::default(), Findings::default());
+    let (memory, volumes, mut findings) = (MemoryFiles::default(), Volumes::default(), Findings::default());
     loop {
-        let sources = Sources::of(&memory, Descriptors::default(), &findings).cold();
+        let sources = Sources::of(&memory, Descriptors::default(), (&volumes, &findings));
         let route = match &settings.try_files {
             Some(try_files) => serve_first(try_files, settings, &view, &sources),
             None => serve(settings, &view, &sources, &request.head.path).into(),
@@ -297,7 +314,7 @@ fn ask_cold(settings: &Settings, line: &str) -> (usize, Route) {
 }
 
 #[test]
-fn what_is_in_no_cache_is_looked_up_once_and_answered_like_the_rest() {
+fn what_is_on_an_unknown_volume_is_looked_up_once_and_answered_like_the_rest() {
     let site = Site::new();
     for (directives, line, lookups, expected) in [
         ("", "GET /hls/a.m3u8", 1, 200),
