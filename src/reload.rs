@@ -4,6 +4,7 @@
 use std::mem;
 use std::path::PathBuf;
 
+use millstream::engine::files::log_file::NewLogs;
 use millstream::engine::{Account, Probe};
 use millstream::net::{self, Aside};
 
@@ -25,10 +26,11 @@ pub struct Reloader<'a> {
     applications: Vec<String>,
 }
 
-/// A configuration that can be adopted unless an address or an access log cannot be opened.
+/// A configuration that can be adopted unless an address cannot be opened.
 struct Draft {
     loaded: Loaded,
     logs: OpenedLogs,
+    access_logs: NewLogs,
     memory: Option<u64>,
 }
 
@@ -61,7 +63,7 @@ impl<'a> Reloader<'a> {
         }
         log::info!("reloading {}", source_name(self.line));
         let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
-        self.reading = Some(server.run_aside(move || read(&line, &logs, open)));
+        self.reading = Some(server.run_aside(move || read(&line, &logs, &open)));
     }
 
     /// Has the server adopt the configuration that has been read.
@@ -87,16 +89,13 @@ impl<'a> Reloader<'a> {
         if !server.is_serving() {
             return Err(Failure::Other("the server is about to end".to_owned()));
         }
-        let Draft { loaded, logs, memory } = draft;
+        let Draft { loaded, logs, access_logs, memory } = draft;
         let mut next = loaded.next_engine(server.engine())?;
         if let Some(memory) = memory {
             next.set_memory(memory);
         }
         let prepared = server.prepare(&next).map_err(|error| Failure::Other(error.to_string()))?;
-        if let Err(errors) = server.engine().open_next(&mut next) {
-            server.cancel(prepared);
-            return Err(errors.into());
-        }
+        next.take_new_logs(access_logs);
         self.warn_of_fixed(&loaded);
         self.adopt_logs(logs);
         let listeners = server.adopt(next, prepared);
@@ -125,7 +124,7 @@ impl<'a> Reloader<'a> {
 
 /// Reads and tries the configuration; this may wait for disks and for the resolver. `open` are the logs that the running
 /// server has open, which it need not be allowed to open again.
-fn read(line: &CommandLine, logs: &ErrorLogs, open: Vec<PathBuf>) -> Result<Draft, Failure> {
+fn read(line: &CommandLine, logs: &ErrorLogs, open: &[PathBuf]) -> Result<Draft, Failure> {
     let loaded = Loaded::new(line)?;
     let engine = loaded.engine()?;
     // Such as a file that its editor has just emptied to write it anew.
@@ -136,16 +135,17 @@ fn read(line: &CommandLine, logs: &ErrorLogs, open: Vec<PathBuf>) -> Result<Draf
         );
         return Err(Failure::Other(why));
     }
-    let mut found = Probe::new(Account::Own).with_open_logs(open);
+    let mut found = Probe::new(Account::Own).with_open_logs(open.to_vec());
     engine.probe(&loaded.root(), &mut found);
     let outputs = loaded.error_logs(line);
     probe::daemon(&loaded.root(), &outputs, &mut found);
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;
+    let access_logs = engine.open_new_logs(open)?;
     drop(engine);
     let logs = logs.open(&outputs).map_err(Failure::Other)?;
     logs.start().map_err(Failure::Other)?;
-    Ok(Draft { loaded, logs, memory: machine::memory() })
+    Ok(Draft { loaded, logs, access_logs, memory: machine::memory() })
 }
 
 /// What has changed in short; empty if it is nothing of these.

@@ -90,6 +90,19 @@ fn players_feel_nothing_of_files_where_even_opening_them_may_wait() {
 }
 
 #[test]
+fn players_feel_nothing_of_an_access_log_that_a_reload_opens() {
+    let hang = Duration::from_secs(3);
+    let server = server("mkdir", hang, "");
+    let before = std::fs::read_to_string(server.folder.join("millstream.conf")).unwrap();
+    server.configure(&before.replace("http {", "http { access_log FOLDER/logs/access.log;"));
+    server.signal(Signal::SIGHUP);
+    let longest = longest_delay(&server, 5000);
+    assert!(longest < hang / 3, "{longest:?}");
+    server.wait_log("reloaded ");
+    assert!(server.folder.join("logs/access.log").exists());
+}
+
+#[test]
 fn what_was_accepted_is_written_before_the_server_ends() {
     let mut server = server("pwrite64,rename", Duration::from_millis(150), &format!("{RECORD} {HLS}"));
     let sent = media::both(0, 3000);

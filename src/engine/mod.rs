@@ -82,6 +82,7 @@ use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
+use files::log_file::NewLogs;
 use http::answering::pending::PendingRequests;
 use request::Suspended;
 use session::{Life, ProtocolState};
@@ -187,13 +188,19 @@ impl Engine {
         self.modules.iter().flat_map(|module| module.open_logs()).collect()
     }
 
-    /// Has the modules of the next configuration open their files, unless they are open here.
-    pub fn open_next(&self, next: &mut Self) -> Result<(), conf::Errors> {
-        let mut faults = conf::Faults::default();
-        for (module, next) in self.modules.iter().zip(&mut next.modules) {
-            faults.keep(module.open_next(next.as_mut()));
+    /// Has the modules open their log files for an engine that will be adopted, except those that the running one has
+    /// open.
+    pub fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+        let (mut faults, mut opened) = (conf::Faults::default(), NewLogs::default());
+        for module in &self.modules {
+            opened.extend(faults.keep_or_default(module.open_new_logs(running)));
         }
-        faults.into_result(())
+        faults.into_result(opened)
+    }
+
+    /// Gives the modules the log files that have been opened for the same configuration.
+    pub fn take_new_logs(&mut self, mut opened: NewLogs) {
+        self.modules.iter_mut().for_each(|module| module.take_new_logs(&mut opened));
     }
 
     /// Starts serving: modules may continue what an earlier run has left. (A configuration that is only tested gets

@@ -22,6 +22,7 @@ use crate::rtmp::shared_object::SharedObject;
 use crate::engine::config::Config;
 use crate::engine::config::probe::Probe;
 use crate::engine::ctx::Ctx;
+use crate::engine::files::log_file::NewLogs;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::AppId;
 use crate::engine::ids::Endpoint;
@@ -75,11 +76,15 @@ pub trait Module: Any {
         Vec::new()
     }
 
-    /// Opens, at a reload and in place of [`open`](Self::open), the files of `next`, a module of this type. It gets those
-    /// that are open here already, which the user of the process need not be allowed to open again.
-    fn open_next(&self, next: &mut dyn Module) -> Result<(), conf::Errors> {
-        next.open()
+    /// Opens, at a reload and in place of [`open`](Self::open), its log files, in a thread and for the module that will
+    /// be adopted. `running` are those that the running server has open, which the user of the process need not be
+    /// allowed to open again.
+    fn open_new_logs(&self, _running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+        Ok(NewLogs::default())
     }
+
+    /// Takes its log files, which have been opened for the same configuration.
+    fn take_new_logs(&mut self, _opened: &mut NewLogs) {}
 
     /// The server begins to serve. Before, a module touches nothing else on the disk.
     fn on_start(&mut self, _cx: &mut Ctx) {}

@@ -14,11 +14,6 @@ impl Server {
         self.listeners.prepare(next.listeners(), self.poll.registry())
     }
 
-    /// Closes what has been opened for a configuration that is not adopted after all.
-    pub fn cancel(&mut self, prepared: Prepared) {
-        self.listeners.cancel(prepared, self.poll.registry());
-    }
-
     /// Takes the settings and the listeners of a configuration. Connections that have waited at a listener which stays
     /// are accepted under the new configuration.
     pub fn adopt(&mut self, next: Engine, prepared: Prepared) -> ListenerChanges {

@@ -83,7 +83,7 @@ impl Listeners {
     }
 
     /// Closes the new sockets, and opens again what was in their way.
-    pub fn cancel(&mut self, prepared: Prepared, registry: &Registry) {
+    fn cancel(&mut self, prepared: Prepared, registry: &Registry) {
         let Prepared { sockets, closed } = prepared;
         drop(sockets);
         for (slot, closed) in closed {

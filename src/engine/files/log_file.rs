@@ -3,11 +3,12 @@
 //!
 //! Used for error logs and access logs. What is written, and by which thread, is decided elsewhere.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, create_dir_all, read_link};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::libc::{ELOOP, ENXIO, O_NOCTTY, O_NONBLOCK};
 
@@ -57,6 +58,9 @@ pub struct LogFile {
     /// Whether it is a FIFO without a reader; what is written waits there.
     pub lacks_reader: bool,
 }
+
+/// Logs by their paths that have been opened for a configuration before it is adopted.
+pub type NewLogs = HashMap<PathBuf, File>;
 
 /// Creates the folder of a log or pid file. Files written for nginx name `logs/error.log`, which exists only below
 /// nginx's own prefix.

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::conf::{self, Directive};
+use crate::engine::files::log_file::NewLogs;
 use crate::engine::{
     Answer, ByLocation, Config, Ctx, Exchange, HttpReply, HttpRequest, Location, LocationFiles, LocationId,
     Module, Probe, Route,
@@ -76,12 +77,12 @@ impl Module for Http {
         faults.into_result(())
     }
 
-    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         let Self { mut locations, logs, volumes } = *next;
         // Readers find them out again, since disks may have been mounted.
         self.volumes = volumes;
-        self.logs.adopt(logs, locations.values_mut().flat_map(|settings| &mut settings.logs));
+        self.logs.adopt(logs, locations.values_mut().flat_map(|settings| &mut settings.logs), &mut cx.jobs);
         self.locations.adopt(locations);
     }
 
@@ -99,9 +100,12 @@ impl Module for Http {
         self.logs.files().map(|(path, _)| path.to_owned()).collect()
     }
 
-    fn open_next(&self, next: &mut dyn Module) -> Result<(), conf::Errors> {
-        let next: &mut dyn Any = next;
-        next.downcast_mut::<Self>().map_or(Ok(()), |next| next.logs.open_beside(&self.logs))
+    fn open_new_logs(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+        self.logs.open_new(running)
+    }
+
+    fn take_new_logs(&mut self, opened: &mut NewLogs) {
+        self.logs.take_new(opened);
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {

@@ -35,6 +35,15 @@ pub struct AccessLogFile {
     refused: Losses,
 }
 
+/// Opens a log for appending; warns of a FIFO without a reader. This may wait.
+pub fn open(path: &Path) -> io::Result<File> {
+    let opened = log_file::open(path)?;
+    if opened.lacks_reader {
+        log::warn!("access log {}: a FIFO that nobody reads yet", path.display());
+    }
+    Ok(opened.file)
+}
+
 /// What the jobs have of a log.
 #[derive(Debug)]
 struct OpenLog {
@@ -55,10 +64,24 @@ impl AccessLogFile {
         Self { path: path.into(), origin, open, waiting, refused }
     }
 
-    /// Opens it, before the server serves.
-    pub fn open(&mut self) -> io::Result<()> {
-        self.open = Handle::new(OpenLog::open(&self.path)?);
-        Ok(())
+    /// Takes the open file.
+    pub fn take(&mut self, file: File) {
+        self.open = Handle::new(OpenLog { file, losses: Losses::default() });
+    }
+
+    /// Has the writer open the file if nobody has: the server may have closed it while its next configuration, which
+    /// names it, was read.
+    pub fn open_if_closed(&self, jobs: &mut Jobs) {
+        let (open, path) = (self.open.clone(), Arc::clone(&self.path));
+        jobs.write_always(OWNER, 0, move || {
+            if open.with(|_| Ok(())).is_err() {
+                match self::open(&path) {
+                    Ok(file) => open.put(OpenLog { file, losses: Losses::default() }),
+                    Err(error) => log::error!("access log {}: {error}", path.display()),
+                }
+            }
+            None::<()>
+        });
     }
 
     pub fn has_waiting(&self) -> bool {
@@ -120,22 +143,13 @@ impl AccessLogFile {
 }
 
 impl OpenLog {
-    /// Opens a log for appending; warns of a FIFO without a reader.
-    fn open(path: &Path) -> io::Result<Self> {
-        let opened = log_file::open(path)?;
-        if opened.lacks_reader {
-            log::warn!("access log {}: a FIFO that nobody reads yet", path.display());
-        }
-        Ok(Self { file: opened.file, losses: Losses::default() })
-    }
-
     fn reopen(&mut self, path: &Path) {
         // A standard stream may be open to another user, who may not open it again.
         if StandardStream::of_log(path).is_some() {
             return;
         }
-        match Self::open(path) {
-            Ok(log) => self.file = log.file,
+        match open(path) {
+            Ok(file) => self.file = file,
             Err(error) => log::error!("access log {} cannot be opened again: {error}", path.display()),
         }
     }
@@ -149,8 +163,8 @@ impl OpenLog {
             Ok(there) => is_other(&there, &ours),
             Err(error) => error.kind() == ErrorKind::NotFound,
         };
-        if moved && let Ok(log) = Self::open(path) {
-            self.file = log.file;
+        if moved && let Ok(file) = open(path) {
+            self.file = file;
         }
     }
 
@@ -195,7 +209,7 @@ mod tests {
     fn log(path: &Path) -> AccessLogFile {
         let tree = Tree::from_text("f", "").unwrap();
         let mut log = AccessLogFile::new(path, Place::of(tree.root()));
-        log.open().unwrap();
+        log.take(open(path).unwrap());
         log
     }
 
@@ -227,6 +241,18 @@ mod tests {
         log.close(&mut jobs, now);
         jobs.run_all();
         assert_eq!(fs::read_to_string(&path).unwrap(), "d\n");
+    }
+
+    #[test]
+    fn a_log_that_nobody_has_opened_is_opened_by_the_writer() {
+        let folder = Folder::new();
+        let (path, now, mut jobs) = (folder.join("a.log"), Instant::now(), Jobs::default());
+        let mut log = AccessLogFile { open: Handle::default(), ..log(&path) };
+        log.open_if_closed(&mut jobs);
+        log.add("a\n", &mut jobs, now);
+        log.flush(&mut jobs, now);
+        jobs.run_all();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
     }
 
     #[test]

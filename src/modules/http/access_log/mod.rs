@@ -14,6 +14,7 @@ use slab::Slab;
 
 use crate::conf::{self, Node, Place, Scope, value};
 use crate::engine::Jobs;
+use crate::engine::files::log_file::NewLogs;
 
 use file::AccessLogFile;
 pub use format::LogFormat;
@@ -62,12 +63,20 @@ impl Logs {
         self.0.iter().find(|(_, log)| &*log.path == path).map(|(position, _)| LogId(position))
     }
 
-    /// Takes the logs of another configuration, which are open; a file that is there already is kept. `accesses` are
-    /// those of the other configuration's locations.
-    pub fn adopt<'a>(&mut self, mut next: Self, accesses: impl Iterator<Item = &'a mut AccessLog>) {
+    /// Takes the logs of another configuration; a file that is there already is kept. `accesses` are those of the other
+    /// configuration's locations.
+    pub fn adopt<'a>(
+        &mut self,
+        mut next: Self,
+        accesses: impl Iterator<Item = &'a mut AccessLog>,
+        jobs: &mut Jobs,
+    ) {
         let adopt = |log: AccessLogFile| match self.find(&log.path) {
             Some(known) => known,
-            None => LogId(self.0.insert(log)),
+            None => {
+                log.open_if_closed(jobs);
+                LogId(self.0.insert(log))
+            }
         };
         let ids: Vec<_> = next.0.drain().map(adopt).collect();
         for access in accesses {
@@ -86,20 +95,31 @@ impl Logs {
 
     /// Opens all logs.
     pub fn open(&mut self) -> Result<(), conf::Errors> {
-        self.open_beside(&Self::default())
+        let mut opened = self.open_new(&[])?;
+        self.take_new(&mut opened);
+        Ok(())
     }
 
     /// Opens the logs that the running server, which will adopt them, has not open.
-    pub fn open_beside(&mut self, running: &Self) -> Result<(), conf::Errors> {
-        let mut faults = conf::Faults::default();
-        for (_, log) in self.0.iter_mut().filter(|(_, log)| running.find(&log.path).is_none()) {
-            let opened = log.open().map_err(|error| {
+    pub fn open_new(&self, running: &[PathBuf]) -> Result<NewLogs, conf::Errors> {
+        let (mut faults, mut opened) = (conf::Faults::default(), NewLogs::default());
+        for (_, log) in self.0.iter().filter(|(_, log)| !running.iter().any(|path| **path == *log.path)) {
+            let file = file::open(&log.path).map_err(|error| {
                 let why = format!("access log {}: {error}", log.path.display());
                 conf::Error::in_place(log.origin.clone(), why)
             });
-            faults.keep(opened);
+            opened.extend(faults.keep(file).map(|file| (log.path.to_path_buf(), file)));
         }
-        faults.into_result(())
+        faults.into_result(opened)
+    }
+
+    /// Takes the logs that have been opened for the same configuration.
+    pub fn take_new(&mut self, opened: &mut NewLogs) {
+        for (_, log) in &mut self.0 {
+            if let Some(file) = opened.remove(&*log.path) {
+                log.take(file);
+            }
+        }
     }
 
     /// The files, and where the configuration names them.
@@ -169,9 +189,29 @@ impl LogPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conf::Tree;
+    use crate::test_folder::Folder;
 
     fn parse(text: &str) -> Result<Option<LogPath>, String> {
         LogPath::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_the_running_server_has_open_is_not_opened_again() {
+        let (folder, tree) = (Folder::new(), Tree::from_text("f", "").unwrap());
+        let [open, new] = ["open/a.log", "new/a.log"].map(|name| folder.join(name));
+        let mut next = Logs::default();
+        let ids = [&open, &new].map(|path| next.id(path, tree.root()));
+        let mut opened = next.open_new(std::slice::from_ref(&open)).unwrap();
+        assert_eq!(opened.keys().collect::<Vec<_>>(), [&new]);
+        next.take_new(&mut opened);
+        let (mut jobs, now) = (Jobs::default(), Instant::now());
+        for id in ids {
+            next.add(id, "a\n", &mut jobs, now);
+        }
+        next.flush(&mut jobs, now);
+        jobs.run_all();
+        assert_eq!((open.exists(), std::fs::read_to_string(&new).unwrap()), (false, "a\n".to_owned()));
     }
 
     #[test]
