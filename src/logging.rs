@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use millstream::conf::Place;
 use millstream::engine::files::log_file::{self, StandardStream};
+use millstream::engine::time_zone;
 use millstream::net::{LogFile, LogWriter};
 
 /// The longest time that the end of the server waits for a log that nobody reads.
@@ -33,6 +34,7 @@ pub struct LogOutput {
 
 /// Opens the logs and begins to log.
 pub fn begin(outputs: &[LogOutput]) -> Result<ErrorLogs, String> {
+    time_zone::read();
     let logs = ErrorLogs::default();
     let opened = logs.open(outputs)?;
     logs.adopt(opened);
@@ -233,7 +235,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn line(level: Level, text: &fmt::Arguments<'_>) -> String {
-    let time = jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
+    let time = jiff::Timestamp::now().to_zoned(time_zone::local()).strftime("%Y/%m/%d %H:%M:%S");
     let level = level.as_str().to_ascii_lowercase();
     format!("{time} [{level}] {text}\n")
 }

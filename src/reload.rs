@@ -5,7 +5,7 @@ use std::mem;
 use std::path::PathBuf;
 
 use millstream::engine::files::log_file::NewLogs;
-use millstream::engine::{Account, Probe};
+use millstream::engine::{Account, Probe, time_zone};
 use millstream::net::{self, Aside};
 
 use crate::loaded::{Failure, Loaded, source_name};
@@ -125,6 +125,7 @@ impl<'a> Reloader<'a> {
 /// Reads and tries the configuration; this may wait for disks and for the resolver. `open` are the logs that the running
 /// server has open, which it need not be allowed to open again.
 fn read(line: &CommandLine, logs: &ErrorLogs, open: &[PathBuf]) -> Result<Draft, Failure> {
+    time_zone::read();
     let loaded = Loaded::new(line)?;
     let engine = loaded.engine()?;
     // Such as a file that its editor has just emptied to write it anew.

@@ -24,6 +24,7 @@ mod rtmp;
 mod session;
 mod sink;
 mod stream;
+pub mod time_zone;
 mod timers;
 mod work;
 
@@ -215,6 +216,10 @@ impl Engine {
     /// Has the modules open their log files again.
     pub fn reopen(&mut self, now: Now) {
         self.cx.now = now;
+        self.cx.jobs.write_always(JobOwner::Module { name: "engine", token: 0 }, 0, || {
+            time_zone::read();
+            None::<()>
+        });
         self.each_module(Module::on_reopen);
     }
 

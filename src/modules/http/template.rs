@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
+use crate::engine::time_zone;
 use crate::engine::{Exchange, HttpRequest};
 
 /// The values that a text is filled in from.
@@ -222,7 +223,7 @@ fn ended(done: &Exchange) -> Timestamp {
 }
 
 fn local(done: &Exchange, format: &str) -> String {
-    ended(done).to_zoned(TimeZone::system()).strftime(format).to_string()
+    ended(done).to_zoned(time_zone::local()).strftime(format).to_string()
 }
 
 #[cfg(test)]

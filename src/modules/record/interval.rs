@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::conf::value;
-use crate::engine::Now;
+use crate::engine::{Now, time_zone};
 
 /// The syntax of `record_interval`.
 pub const SYNTAX: &str = "time|off [aligned]";
@@ -42,7 +41,7 @@ impl Interval {
             Self::Aligned(length) => {
                 let offset = |second| {
                     let timestamp = Timestamp::from_second(second).unwrap_or_default();
-                    i64::from(TimeZone::system().to_offset(timestamp).seconds())
+                    i64::from(time_zone::local().to_offset(timestamp).seconds())
                 };
                 let second = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
                 let end = next_multiple(second, length, offset);

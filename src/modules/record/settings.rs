@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil;
-use jiff::tz::TimeZone;
 
 use super::file::names::{MAX_SUFFIX, Names};
 use super::file::script::identity;
 use super::interval::Interval;
 use super::retention::{Rule, Signature};
 use crate::conf::{Error, Scope, value};
+use crate::engine::time_zone;
 use crate::media::{Frame, Kind, Role, Slices};
 
 /// The shortest time that recordings are kept: for less they would be gone as soon as they are finished.
@@ -187,7 +187,7 @@ fn check_suffix(suffix: &str) -> Result<(), String> {
     if let Some(end) = OF_HLS.iter().find(|end| suffix.ends_with(**end)) {
         return Err(format!("is of FLV files, and HLS would write over what ends in \"{end}\""));
     }
-    let made = longest_times().map(|time| with_time(suffix, &time.to_zoned(TimeZone::system())?));
+    let made = longest_times().map(|time| with_time(suffix, &time.to_zoned(time_zone::local())?));
     let made = made.into_iter().collect::<Result<Vec<_>, _>>();
     let made =
         made.map_err(|why| format!("takes a strftime pattern, not \"{}\": {why}", suffix.escape_debug()))?;
@@ -202,7 +202,7 @@ fn check_suffix(suffix: &str) -> Result<(), String> {
 
 /// The suffix, with the local time in it if it asks for that.
 fn local_time(suffix: &str, wall: SystemTime) -> Result<String, jiff::Error> {
-    with_time(suffix, &jiff::Timestamp::try_from(wall)?.to_zoned(TimeZone::system()))
+    with_time(suffix, &jiff::Timestamp::try_from(wall)?.to_zoned(time_zone::local()))
 }
 
 fn with_time(suffix: &str, time: &jiff::Zoned) -> Result<String, jiff::Error> {

@@ -11,6 +11,7 @@ use nix::fcntl::AtFlags;
 use nix::sys::stat::{SFlag, fstatat};
 use serde::Serialize;
 
+use crate::engine::time_zone;
 use crate::engine::{
     Body, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Descriptors, HttpReply, JobResult, Lookup,
 };
@@ -175,7 +176,7 @@ impl Plan {
     }
 
     fn text(&self, entries: &[Entry], end: End) -> String {
-        let zone = if self.listing.times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
+        let zone = if self.listing.times == Times::Local { time_zone::local() } else { TimeZone::UTC };
         let mut text = match self.listing.format {
             ListFormat::Html => page_begin(&self.path),
             ListFormat::Json => "[\n".to_owned(),
