@@ -294,6 +294,15 @@ impl Jobs {
         self.take_added().into_iter().filter_map(Job::run).collect()
     }
 
+    /// Does the first job that has been added, and loses its result, as if it had panicked at its end: for tests.
+    #[cfg(test)]
+    pub fn fail_next(&mut self) -> Option<FinishedJob> {
+        let job = (!self.added.is_empty()).then(|| self.added.remove(0))?;
+        let owner = job.owner();
+        drop(job.run());
+        Some(FinishedJob::panicked(owner))
+    }
+
     /// Does the first job that has been added: a slow disk, for tests.
     #[cfg(test)]
     pub fn run_next(&mut self) -> Option<Option<FinishedJob>> {

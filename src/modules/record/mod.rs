@@ -18,6 +18,7 @@ mod wait;
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -29,8 +30,8 @@ use crate::engine::{
 use crate::media::Frame;
 use deletions::Deletions;
 use directives::DIRECTIVES;
-use disk::jobs::{DiskJobs, NAME, NO_STREAM};
-use disk::{Disk, Outcome, Report, SharedDisk};
+use disk::jobs::{DiskJobs, NAME, NO_FILE, NO_STREAM};
+use disk::{Disk, FileKey, Outcome, Report, SharedDisk};
 use file::Finished;
 use recorder::{Closing, RecordEvent, Recorder, RecorderAt, SharedState};
 use retention::RetentionStatus;
@@ -42,7 +43,7 @@ pub struct Record {
     apps: ByApp<Vec<Rc<Settings>>>,
     /// The recorders of each live stream.
     streams: HashMap<StreamId, Recorders>,
-    /// The streams by the tokens of their timers and jobs.
+    /// The streams by the tokens of their timers and reports.
     tokens: HashMap<u64, StreamId>,
     /// The recorders of ended streams that still search for the file of their last frames, by token.
     ended: HashMap<u64, Recorders>,
@@ -191,15 +192,15 @@ impl Module for Record {
 
     fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
         let result = match result.take::<Report>() {
-            Ok(report) => return self.handle_report(cx, token, report),
+            Ok(report) => return self.handle_report(cx, report),
             Err(result) => result,
         };
         match (result.take::<RetentionStatus>(), token) {
             (Ok(status), _) => self.deletions.report(cx, &self.disk, status),
-            (Err(_), NO_STREAM) => self.deletions.recover(),
-            (Err(result), _) => {
+            (Err(_), NO_FILE) => self.deletions.recover(),
+            (Err(result), key) => {
                 if let Ok(Failed(error)) = result.take::<Failed>() {
-                    self.for_all_of(cx, token, |recorder| recorder.recover(&error));
+                    self.recover(cx, FileKey(key), error);
                 }
             }
         }
@@ -289,7 +290,7 @@ impl Record {
     }
 
     /// A job for a file is done.
-    fn handle_report(&mut self, cx: &mut Ctx, token: u64, Report { key, outcome }: Report) {
+    fn handle_report(&mut self, cx: &mut Ctx, Report { stream, key, outcome }: Report) {
         if let Outcome::Closed(finished) = outcome {
             let closing = self.shared.closing.remove(&key);
             return closing.zip(finished).map_or((), |(closing, finished)| announce(cx, closing, finished));
@@ -298,11 +299,30 @@ impl Record {
             return log_late(closing, &outcome);
         }
         let mut outcome = Some(outcome);
-        self.for_all_of(cx, token, |recorder| {
+        self.for_all_of(cx, stream, |recorder| {
             if let Some(outcome) = outcome.take_if(|_| recorder.recorder.owns(key)) {
                 recorder.report(key, outcome);
             }
         });
+    }
+
+    /// A job for a file has panicked.
+    fn recover(&mut self, cx: &mut Ctx, key: FileKey, error: io::Error) {
+        let owns = |recorders: &&Recorders| recorders.all.iter().any(|(_, recorder)| recorder.owns(key));
+        if let Some(owner) =
+            self.streams.values().chain(self.ended.values()).find(owns).map(|owner| owner.token)
+        {
+            return self.for_all_of(cx, owner, |recorder| {
+                if recorder.recorder.owns(key) {
+                    recorder.recover(key, &error);
+                }
+            });
+        }
+        if let Some(closing) = self.shared.closing.get(&key) {
+            log_late(closing, &Outcome::NotWritten(error));
+        }
+        // If it was the job that closes the file, nothing else tells that it is closed.
+        DiskJobs { disk: &self.disk, jobs: &mut cx.jobs, stream: NO_STREAM }.discard(key);
     }
 }
 

@@ -11,15 +11,17 @@ use crate::modules::record::retention::{Retention, RetentionStatus};
 
 /// The module's name, and that of the owner of its jobs and timers.
 pub const NAME: &str = "record";
-/// The owner's token of jobs that are of no stream.
+/// The token of no stream.
 pub const NO_STREAM: u64 = 0;
+/// The owner's token of jobs that are for no file; the others have that of the file's key.
+pub const NO_FILE: u64 = 0;
 
-/// Adds the jobs of the recordings of a stream.
+/// Adds the jobs of the recordings of a stream. Their owner is the file, so that it is known whose job has panicked.
 #[derive(Debug)]
 pub struct DiskJobs<'a> {
     pub disk: &'a SharedDisk,
     pub jobs: &'a mut Jobs,
-    /// The owner's token.
+    /// The token of the stream.
     pub stream: u64,
 }
 
@@ -61,6 +63,11 @@ impl DiskJobs<'_> {
         self.add(key, ending.piece.bytes(), move |disk| Some(disk.close(key, ending, level)));
     }
 
+    /// Closes the file of a recording that has failed, if a job has left it open. It counts as closed then.
+    pub fn discard(&mut self, key: FileKey) {
+        self.add(key, 0, move |disk| Some(disk.discard(key)));
+    }
+
     /// Asks whether the disk of a folder has room for the beginning of a file.
     pub fn ask_for_room(&mut self, key: FileKey, folder: PathBuf) {
         self.add(key, 0, move |_| Some(Outcome::HasRoom(Space::has_room(&folder))));
@@ -100,17 +107,17 @@ impl DiskJobs<'_> {
         bytes: usize,
         work: impl FnOnce(&mut Disk) -> Option<Outcome> + Send + 'static,
     ) {
-        let disk = self.disk.disk.clone();
-        let owner = JobOwner::Module { name: NAME, token: self.stream };
+        let (disk, stream) = (self.disk.disk.clone(), self.stream);
+        let owner = JobOwner::Module { name: NAME, token: key.0 };
         self.jobs.write_always(owner, bytes, move || {
             let outcome = disk.with(|disk| Ok(work(disk))).ok()??;
-            Some(Report { key, outcome })
+            Some(Report { stream, key, outcome })
         });
     }
 
     fn add_retention(&mut self, work: impl FnOnce(&mut Disk) -> RetentionStatus + Send + 'static) {
         let disk = self.disk.disk.clone();
-        let owner = JobOwner::Module { name: NAME, token: NO_STREAM };
+        let owner = JobOwner::Module { name: NAME, token: NO_FILE };
         self.jobs.write_always(owner, 0, move || disk.with(|disk| Ok(work(disk))).ok());
     }
 }

@@ -66,6 +66,8 @@ pub struct NewFile {
 /// What has become of a job.
 #[derive(Debug)]
 pub struct Report {
+    /// The token of the stream.
+    pub stream: u64,
     pub key: FileKey,
     pub outcome: Outcome,
 }
@@ -123,43 +125,45 @@ impl Disk {
 
     /// Gives a search up, and leaves the file that it is examining, or has found, as it was.
     fn abandon_search(&mut self, key: FileKey, why: &str) {
-        if let Some(mut search) = self.searches.remove(&key) {
-            search.abandon(&mut self.open, why);
-        } else if self.files.get(&key).is_some_and(RecordingFile::is_empty) {
-            self.discard(key);
+        if let Some(search) = self.searches.remove(&key) {
+            search.abandon(why);
         } else if let Some(file) = self.files.remove(&key) {
-            self.open.close(file.id());
+            if file.is_empty() {
+                return discard(file);
+            }
             log::warn!("{}: {} is not appended to: {why}", file.stream(), file.path().display());
         }
     }
 
-    /// Begins a recording with its first frames, so that there is room for more than the name of its file.
+    /// Begins a recording with its first frames, so that there is room for more than the name of its file. The file is
+    /// kept for what comes next only then.
     fn begin(&mut self, key: FileKey, source: Source, piece: Piece) -> Option<Outcome> {
-        if let Source::New(new) = source {
-            match self.open.create(&new.names, new.lock) {
-                Ok(opened) => self.files.insert(key, RecordingFile::new(opened, new.stream).0),
+        let mut file = match source {
+            Source::New(new) => match self.open.create(&new.names, new.lock) {
+                Ok(opened) => RecordingFile::new(opened, new.stream).0,
                 Err(error) => return Some(Outcome::NotOpened(error)),
-            };
-        }
-        let file = self.files.get_mut(&key)?;
+            },
+            Source::Found => self.files.remove(&key)?,
+        };
         let written = file.write(&piece);
         self.buffers.give(piece.tags);
         let error = match written {
-            Ok(None) => return Some(Outcome::Begun(file.path().to_owned())),
+            Ok(None) => {
+                let path = file.path().to_owned();
+                self.files.insert(key, file);
+                return Some(Outcome::Begun(path));
+            }
             Ok(Some(_)) => with_path(file.path(), &io::Error::other("another program has truncated it")),
             Err(error) => error,
         };
-        self.discard(key);
+        discard(file);
         Some(Outcome::NotWritten(error))
     }
 
-    /// Nothing has been recorded, so no recording is finished, whatever the file had before.
-    fn discard(&mut self, key: FileKey) {
-        if let Some(file) = self.files.remove(&key) {
-            self.open.close(file.id());
-            let stream = file.stream().to_owned();
-            file.discard().unwrap_or_else(|error| log::debug!("{stream}: {error}"));
-        }
+    /// Closes the file of a recording that has failed, if a job has left it open.
+    fn discard(&mut self, key: FileKey) -> Outcome {
+        self.files.remove(&key).into_iter().for_each(discard);
+        Outcome::Closed(None)
     }
 
     /// Writes the next piece of a recording.
@@ -175,12 +179,11 @@ impl Disk {
     /// Finishes a recording; an error is logged at `level`.
     fn close(&mut self, key: FileKey, ending: Ending, level: log::Level) -> Outcome {
         let Some(file) = self.files.remove(&key) else { return Outcome::Closed(None) };
-        self.open.close(file.id());
+        let stream = file.stream().to_owned();
+        let finished = file.close(ending);
         if self.open.is_empty() {
             self.buffers.clear();
         }
-        let stream = file.stream().to_owned();
-        let finished = file.close(ending);
         Outcome::Closed(finished.unwrap_or_else(|error| {
             log::log!(level, "{stream}: recording not finished: {error}");
             None
@@ -190,10 +193,10 @@ impl Disk {
     /// Lets go of a file that another program has removed or truncated.
     fn release(&mut self, key: FileKey) {
         if let Some(file) = self.files.remove(&key) {
-            self.open.close(file.id());
             self.retention.release(file.into_lost());
         }
     }
+
     /// Begins to delete recordings, where that is due.
     fn check_retention(&mut self, now: Now) -> RetentionStatus {
         self.retention.begin_passes(now);
@@ -211,4 +214,10 @@ impl Disk {
         }
         RetentionStatus { has_deleted, ..self.retention.status(now, &self.open) }
     }
+}
+
+/// Nothing has been recorded, so no recording is finished, whatever the file had before.
+fn discard(file: RecordingFile) {
+    let stream = file.stream().to_owned();
+    file.discard().unwrap_or_else(|error| log::debug!("{stream}: {error}"));
 }

@@ -277,7 +277,8 @@ fn a_path_that_never_leads_to_the_file_counts_neither_as_moved_nor_as_removed() 
     let mut recordings = Recordings::new();
     let start = now();
     let mut opened = recordings.disk.open.create(&recordings.names(), false).unwrap();
-    opened.id.1 ^= 1;
+    let (device, inode) = opened.mark.id();
+    opened.mark = recordings.disk.open.open((device, inode ^ 1)).unwrap();
     let file_key = recordings.new_key();
     recordings.disk.files.insert(file_key, RecordingFile::new(opened, "live/cam".into()).0);
     let script = Script::new("live/cam", None, &StreamFacts::default());
@@ -444,13 +445,12 @@ fn after_an_error_nothing_more_is_written_and_it_is_reported_once() {
     write_file(&recordings, "cam.flv", "live/cam", &sound(&[0xff]));
     let whole = fs::read(recordings.path()).unwrap();
     let (key, path, tail, _) = recordings.find();
+    drop(recordings.disk.files.remove(&key));
     // It cannot be written to, as on a disk that fails.
     let file = fs::File::open(&path).unwrap();
-    let id = id_of(&file.metadata().unwrap());
-    recordings
-        .disk
-        .files
-        .insert(key, RecordingFile::new(Opened { file, path, tail, id }, "live/cam".into()).0);
+    let mark = recordings.disk.open.open(id_of(&file.metadata().unwrap())).unwrap();
+    let opened = Opened { file, path, tail, mark };
+    recordings.disk.files.insert(key, RecordingFile::new(opened, "live/cam".into()).0);
     let piece = || Piece { tags: sound(&[0xff]), ..Piece::default() };
     let outcome = recordings.disk.write(key, piece());
     assert!(matches!(outcome, Some(Outcome::NotWritten(_))), "{outcome:?}");

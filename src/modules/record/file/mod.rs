@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::engine::files::with_path;
 use examination::Tail;
-use open::{FileId, Opened, id_of};
+use open::{OpenMark, Opened, id_of};
 use piece::{Ending, Piece};
 use script::FileStage;
 
@@ -29,7 +29,7 @@ use script::FileStage;
 pub struct RecordingFile {
     file: File,
     path: PathBuf,
-    id: FileId,
+    mark: OpenMark,
     /// The stream, as log lines name it.
     stream: String,
     /// Bytes that are kept. Invariant: they end with a whole tag.
@@ -72,10 +72,10 @@ pub enum FileState {
 impl RecordingFile {
     /// The file, and what is known of the recording in it.
     pub fn new(opened: Opened, stream: String) -> (Self, Option<Box<Tail>>) {
-        let Opened { file, path, tail, id } = opened;
+        let Opened { file, path, tail, mark } = opened;
         let (written, time) = tail.as_ref().map_or((0, 0), |tail| (tail.size, tail.time));
         let torn = file.metadata().map_or(0, |file| file.len().saturating_sub(written));
-        let mut recording = Self { file, path, id, stream, written, time, torn, state: FileState::Kept };
+        let mut recording = Self { file, path, mark, stream, written, time, torn, state: FileState::Kept };
         recording.state = match recording.locate() {
             // It was just opened by its path.
             FileState::Moved => FileState::Unknown,
@@ -140,11 +140,6 @@ impl RecordingFile {
         &self.path
     }
 
-    /// Its device and inode.
-    pub fn id(&self) -> FileId {
-        self.id
-    }
-
     /// The stream, as log lines name it.
     pub fn stream(&self) -> &str {
         &self.stream
@@ -190,7 +185,7 @@ impl RecordingFile {
             return FileState::Removed;
         }
         match std::fs::symlink_metadata(&self.path) {
-            Ok(there) if id_of(&there) != self.id => FileState::Moved,
+            Ok(there) if id_of(&there) != self.mark.id() => FileState::Moved,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 FileState::Moved
             }

@@ -1,11 +1,12 @@
 //! Opening a recording's file. Never one that anybody else writes to, never through a link, and nothing but
 //! a regular file.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -17,9 +18,14 @@ use crate::engine::files::{create_new, with_path};
 /// A file by device and inode, whatever its names are.
 pub type FileId = (u64, u64);
 
-/// The files that are being written or repaired, so that none is opened twice.
+/// The files that are being written or repaired, so that none is opened twice. Each is one for as long as its mark lives,
+/// so a job that panics leaves none here.
 #[derive(Debug, Default)]
-pub struct OpenFiles(HashSet<FileId>);
+pub struct OpenFiles(HashMap<FileId, Weak<FileId>>);
+
+/// Marks a file as open.
+#[derive(Debug)]
+pub struct OpenMark(Arc<FileId>);
 
 /// A file, ready to be written to.
 #[derive(Debug)]
@@ -28,7 +34,14 @@ pub struct Opened {
     pub path: PathBuf,
     /// The recording that is in it already.
     pub tail: Option<Box<Tail>>,
-    pub id: FileId,
+    pub mark: OpenMark,
+}
+
+impl OpenMark {
+    /// The device and inode of the file.
+    pub fn id(&self) -> FileId {
+        *self.0
+    }
 }
 
 impl OpenFiles {
@@ -54,27 +67,35 @@ impl OpenFiles {
         if lock && let Err(error) = lock_file(&file) {
             log::warn!("{} is recorded without a lock: {error}", path.display());
         }
-        self.0.insert(id);
-        Ok(Some(Opened { file, path: path.to_owned(), tail: None, id }))
+        Ok(Some(Opened { file, path: path.to_owned(), tail: None, mark: self.mark(id) }))
     }
 
-    /// Adds a file that is written to from now on; false if it is already.
-    pub fn open(&mut self, id: FileId) -> bool {
-        self.0.insert(id)
+    /// Adds a file that is written to from now on; `None` if it is already.
+    pub fn open(&mut self, id: FileId) -> Option<OpenMark> {
+        (!self.contains(id)).then(|| self.mark(id))
     }
 
     pub fn contains(&self, id: FileId) -> bool {
-        self.0.contains(&id)
+        self.0.get(&id).is_some_and(is_open)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        !self.0.values().any(is_open)
     }
 
-    /// Removes a file that is no longer written to.
-    pub fn close(&mut self, id: FileId) {
-        self.0.remove(&id);
+    fn mark(&mut self, id: FileId) -> OpenMark {
+        if let Some(mark) = self.0.get(&id).and_then(Weak::upgrade) {
+            return OpenMark(mark);
+        }
+        self.0.retain(|_, mark| is_open(mark));
+        let mark = Arc::new(id);
+        self.0.insert(id, Arc::downgrade(&mark));
+        OpenMark(mark)
     }
+}
+
+fn is_open(mark: &Weak<FileId>) -> bool {
+    mark.strong_count() > 0
 }
 
 pub fn id_of(metadata: &Metadata) -> FileId {

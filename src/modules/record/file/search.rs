@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::examination::{Examination, Found, Refusal};
 use super::names::Names;
-use super::open::{FileId, OpenFiles, Opened, id_of, lock_file};
+use super::open::{OpenFiles, OpenMark, Opened, id_of, lock_file};
 use crate::engine::files::open;
 use crate::modules::record::settings::Settings;
 
@@ -42,7 +42,7 @@ pub struct Search {
 struct Examined {
     file: File,
     path: PathBuf,
-    id: FileId,
+    mark: OpenMark,
     examination: Examination,
 }
 
@@ -52,7 +52,7 @@ impl Examined {
             Found::Nothing => None,
             Found::Recording(tail) => Some(tail),
         };
-        Opened { file: self.file, path: self.path, tail, id: self.id }
+        Opened { file: self.file, path: self.path, tail, mark: self.mark }
     }
 }
 
@@ -98,9 +98,9 @@ impl Search {
     }
 
     /// Leaves the file that is being examined as it was found.
-    pub fn abandon(&mut self, files: &mut OpenFiles, why: &str) {
-        if let Some(candidate) = self.candidate.take() {
-            self.refuse(&candidate, &why, files);
+    pub fn abandon(&self, why: &str) {
+        if let Some(candidate) = &self.candidate {
+            self.log_refusal(&candidate.path, &why);
         }
     }
 
@@ -108,19 +108,18 @@ impl Search {
     fn candidate(&self, path: PathBuf, files: &mut OpenFiles) -> Option<Examined> {
         let opened = open(File::options().read(true).write(true), &path);
         let (file, metadata) = opened.inspect_err(|error| self.log_refusal(&path, error)).ok()?;
-        let id = id_of(&metadata);
-        if metadata.len() >= self.max_size || !files.open(id) {
+        if metadata.len() >= self.max_size {
             return None;
         }
+        let mark = files.open(id_of(&metadata))?;
         let locked = if self.lock { lock_file(&file) } else { Ok(()) };
         let examined = locked.and_then(|()| Examination::begin(&file, &self.identity));
         match examined {
-            Ok(Ok(examination)) => return Some(Examined { file, path, id, examination }),
+            Ok(Ok(examination)) => return Some(Examined { file, path, mark, examination }),
             Ok(Err(Refusal::AnotherRecording)) => {}
             Ok(Err(Refusal::Foreign(why))) => self.log_refusal(&path, &why),
             Err(error) => self.log_refusal(&path, &error),
         }
-        files.close(id);
         None
     }
 
@@ -132,7 +131,7 @@ impl Search {
         self.scanned += candidate.examination.scanned() - before;
         match result {
             Ok(None) if self.scanned >= MAX_SCAN => {
-                self.refuse(&candidate, &"it takes too long to repair it", files);
+                self.log_refusal(&candidate.path, &"it takes too long to repair it");
                 return files.create(&self.names, self.lock).map(Some);
             }
             Ok(None) => {
@@ -143,19 +142,14 @@ impl Search {
                 self.candidate = Some(candidate);
             }
             Ok(Some(Ok(_))) if is_removed(&candidate.file) => {
-                self.refuse(&candidate, &"it has been removed", files);
+                self.log_refusal(&candidate.path, &"it has been removed");
                 return files.create(&self.names, self.lock).map(Some);
             }
             Ok(Some(Ok(found))) => return Ok(Some(candidate.open(found))),
-            Ok(Some(Err(why))) => self.refuse(&candidate, &why, files),
-            Err(error) => self.refuse(&candidate, &error, files),
+            Ok(Some(Err(why))) => self.log_refusal(&candidate.path, &why),
+            Err(error) => self.log_refusal(&candidate.path, &error),
         }
         Ok(None)
-    }
-
-    fn refuse(&self, candidate: &Examined, why: &dyn Display, files: &mut OpenFiles) {
-        files.close(candidate.id);
-        self.log_refusal(&candidate.path, why);
     }
 
     fn log_refusal(&self, path: &Path, why: &dyn Display) {

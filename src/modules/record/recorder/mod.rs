@@ -413,15 +413,26 @@ impl RecorderAt<'_> {
     fn fail(&mut self, error: &io::Error, from: Beginning) {
         let mut is_first = !self.recorder.retry.has_failed();
         let failed = std::mem::replace(&mut self.recorder.state, State::Waiting(Wait::new(from)));
-        if let State::Writing(writing) = failed
-            && writing.output.path().is_some()
-        {
-            self.finish(writing.output, log::Level::Debug);
-            is_first = true;
+        if let State::Writing(writing) = failed {
+            let Writing { output, next } = *writing;
+            is_first |= output.path().is_some();
+            [Some(output), next.map(|next| next.output)]
+                .into_iter()
+                .flatten()
+                .for_each(|output| self.give_up(output));
         }
         self.retry_later(error);
         if is_first {
             self.events.push(RecordEvent::Failed);
+        }
+    }
+
+    /// Closes a file to which nothing more can be written, if there is one.
+    fn give_up(&mut self, output: Output) {
+        if output.path().is_some() {
+            self.finish(output, log::Level::Debug);
+        } else {
+            self.disk.discard(output.key());
         }
     }
 

@@ -18,13 +18,7 @@ impl RecorderAt<'_> {
             Outcome::Found(tail) => self.end_search(tail),
             Outcome::Begun(path) => self.begun(key, path),
             Outcome::NotOpened(error) => self.failed(key, &error, Beginning::CachedGroup),
-            Outcome::NotWritten(error) => {
-                let State::Writing(writing) = &self.recorder.state else { return };
-                // What limits the size of a file would end each that begins with as much.
-                let is_first = writing.output.path().is_none();
-                let from = if is_first { Beginning::KeyFrame } else { Beginning::CachedGroup };
-                self.failed(key, &error, from);
-            }
+            Outcome::NotWritten(error) => self.not_written(key, &error),
             Outcome::Changed(state) => self.changed(key, state),
             Outcome::HasRoom(has_room) => self.recorder.retry.answer(has_room, self.now.instant),
             Outcome::Closed(_) => {}
@@ -34,13 +28,15 @@ impl RecorderAt<'_> {
         }
     }
 
-    /// A job has panicked: whatever it was, the recorder begins again.
-    pub fn recover(&mut self, error: &io::Error) {
-        if let Some(searching) = self.take_searching() {
-            self.disk.abandon_search(searching.start.key, "of a fault of the server");
-        }
-        if !matches!(self.recorder.state, State::Idle | State::Full(_)) {
-            self.fail(error, Beginning::KeyFrame);
+    /// A job for a file of the recorder's has panicked.
+    pub fn recover(&mut self, key: FileKey, error: &io::Error) {
+        if self.recorder.retry.awaits(key) {
+            self.retry_later(error);
+        } else if self.recorder.is_searching() {
+            // The same search would panic again.
+            self.stop_searching("of a fault of the server");
+        } else {
+            self.not_written(key, error);
         }
         if self.recorder.has_ended {
             self.close();
@@ -81,6 +77,15 @@ impl RecorderAt<'_> {
         self.shared.needs_room = true;
     }
 
+    /// A piece could not be written.
+    fn not_written(&mut self, key: FileKey, error: &io::Error) {
+        let State::Writing(writing) = &self.recorder.state else { return };
+        // What limits the size of a file would end each that begins with as much.
+        let is_first = writing.output.path().is_none();
+        let from = if is_first { Beginning::KeyFrame } else { Beginning::CachedGroup };
+        self.failed(key, error, from);
+    }
+
     /// There is no file, or nothing more is written to it.
     fn failed(&mut self, key: FileKey, error: &io::Error, from: Beginning) {
         let State::Writing(writing) = &mut self.recorder.state else { return self.fail(error, from) };
@@ -97,7 +102,8 @@ impl RecorderAt<'_> {
     /// The next file cannot be made: the present one gets the frames that were for it.
     fn keep_present(&mut self, error: &io::Error) {
         let State::Writing(writing) = &mut self.recorder.state else { return };
-        let Some(Next { held, .. }) = writing.next.take() else { return };
+        let Some(Next { output, held }) = writing.next.take() else { return };
+        self.disk.discard(output.key());
         self.retry_later(error);
         held.frames.iter().for_each(|frame| self.add(frame));
     }

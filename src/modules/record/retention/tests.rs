@@ -109,7 +109,7 @@ fn recordings_that_are_written_locked_or_about_to_be_appended_to_stay() {
         recordings.record(&format!("{name}.flv"), &format!("live/{name}"), 8);
     }
     let mut files = OpenFiles::default();
-    files.open(id_of(&fs::metadata(recordings.0.join("written.flv")).unwrap()));
+    let _mark = files.open(id_of(&fs::metadata(recordings.0.join("written.flv")).unwrap()));
     let locked = File::options().write(true).open(recordings.0.join("locked.flv")).unwrap();
     crate::modules::record::file::open::lock_file(&locked).unwrap();
     for rule in [rule("", Some(7), 0), rule("", None, ENDLESS)] {
@@ -262,7 +262,7 @@ fn it_is_looked_again_in_time_and_not_for_ever() {
     let at = |seconds| Now { instant: start.instant + Duration::from_secs(seconds), wall: today() };
     assert!(run(&mut retention, &files, "", at(0)) > 0);
     assert_eq!(retention.next_check(at(0).instant, &files), Some(at(600).instant));
-    files.open((0, 0));
+    let _mark = files.open((0, 0));
     assert_eq!(
         retention.next_check(at(0).instant, &files),
         Some(at(10).instant),

@@ -1,5 +1,7 @@
 //! Recordings on a disk that is slow: jobs are done only when a test says so.
 
+mod faults;
+
 use std::fs;
 
 use crate::engine::tests::*;
@@ -56,6 +58,14 @@ impl Recorded {
         self.publisher.command(&mut self.world, &["closeStream".into(), 0.0.into(), Value::Null]);
     }
 
+    /// Does the next job.
+    fn do_job(&mut self) {
+        if let Some(done) = self.world.engine.cx.jobs.run_next().unwrap() {
+            self.world.engine.finish_job(done);
+        }
+        self.world.end_turn();
+    }
+
     /// Does all jobs, and those that come of them.
     fn do_jobs(&mut self) {
         while self.world.engine.has_writes() {
@@ -110,10 +120,7 @@ fn frames_wait_in_order_while_the_file_is_made_and_none_is_lost() {
     assert!(recorded.names().is_empty());
     // One job after the other, with frames between them.
     for begin in (10_000..12_000).step_by(200) {
-        recorded.world.engine.cx.jobs.run_next().unwrap().into_iter().for_each(|done| {
-            recorded.world.engine.finish_job(done);
-        });
-        recorded.world.end_turn();
+        recorded.do_job();
         recorded.pictures(every_40(begin..begin + 200));
     }
     recorded.end();
