@@ -13,6 +13,8 @@ pub const CHECK: u64 = u64::MAX;
 pub const STEP: u64 = u64::MAX - 1;
 /// The pause after each deletion, and after each piece of one: where a journal is full, deleting waits.
 const PAUSE_AFTER_DELETION: Duration = Duration::from_millis(10);
+/// The pause after a job that has panicked.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 /// A timer set for this time from now expires in the next turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
 
@@ -93,9 +95,12 @@ impl Deletions {
         }
     }
 
-    /// A job has panicked.
-    pub fn recover(&mut self) {
+    /// A job has panicked: the next step, behind which the disk is checked, comes after a pause.
+    pub fn recover(&mut self, cx: &mut Ctx) {
         self.jobs = self.jobs.saturating_sub(1);
+        if !std::mem::replace(&mut self.has_timer, true) {
+            cx.set_module_timer(NAME, cx.now.instant + PAUSE_AFTER_PANIC, STEP);
+        }
     }
 
     fn add(&mut self, cx: &mut Ctx, disk: &SharedDisk, add: impl FnOnce(DiskJobs<'_>, Now)) {

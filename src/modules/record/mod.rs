@@ -197,7 +197,7 @@ impl Module for Record {
         };
         match (result.take::<RetentionStatus>(), token) {
             (Ok(status), _) => self.deletions.report(cx, &self.disk, status),
-            (Err(_), NO_FILE) => self.deletions.recover(),
+            (Err(_), NO_FILE) => self.deletions.recover(cx),
             (Err(result), key) => {
                 if let Ok(Failed(error)) = result.take::<Failed>() {
                     self.recover(cx, FileKey(key), error);

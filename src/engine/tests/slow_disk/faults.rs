@@ -93,3 +93,24 @@ fn nothing_is_left_of_a_recording_whose_close_panics() {
     recorded.do_jobs();
     assert!(label.unwrap().upgrade().is_none() && recorded.open_files().is_empty());
 }
+
+#[test]
+fn recordings_are_deleted_after_a_check_has_panicked() {
+    let mut recorded = Recorded::new("record_keep 60s;");
+    recorded.world.now.wall = SystemTime::now();
+    recorded.world.engine.start(recorded.world.now);
+    recorded.header();
+    recorded.pictures(every_40(0..1000));
+    recorded.end();
+    recorded.do_jobs();
+    while recorded.world.engine.cx.jobs.writes() == 0 {
+        recorded.world.pass(1);
+    }
+    recorded.fail_job();
+    assert_eq!(recorded.names(), ["cam.flv"]);
+    for _ in 0..120 {
+        recorded.world.pass(1);
+        recorded.do_jobs();
+    }
+    assert!(recorded.names().is_empty());
+}
