@@ -50,6 +50,11 @@ impl Charge {
         self.bytes.set(self.bytes.get() + bytes);
         self.meter.all().for_each(|count| count.set(count.get() + bytes));
     }
+
+    /// Bytes of all that is counted on the meter.
+    pub fn of_all(&self) -> usize {
+        self.meter.bytes()
+    }
 }
 
 impl Drop for Charge {

@@ -262,6 +262,26 @@ fn a_full_queue_costs_the_frames_up_to_a_key_frame_and_the_file_goes_on() {
 }
 
 #[test]
+fn what_all_recorders_gather_while_the_queue_is_full_is_bounded() {
+    let recorder = |number| format!("recorder r{number} {{ record all; record_suffix .{number}.flv; }} ");
+    let mut recorded = Recorded::new(&(0..64).map(recorder).collect::<String>());
+    recorded.header();
+    recorded.pictures([0, 40]);
+    recorded.do_jobs();
+    recorded.world.engine.cx.jobs.write_always(OWNER, 16 << 20, || None::<()>);
+    (2..12).for_each(|number| recorded.large(number * 40, INTER));
+    recorded.do_jobs();
+    recorded.pictures([600, 640]);
+    recorded.end();
+    recorded.do_jobs();
+    let size = |name: &String| fs::metadata(recorded.folder.join("rec").join(name)).unwrap().len();
+    let total = recorded.names().iter().map(size).sum::<u64>();
+    assert!((16 << 20..18 << 20).contains(&total), "{total} bytes");
+    // They go on with the next key frame.
+    assert!(recorded.names().iter().all(|name| recorded.times(name).ends_with(&[600, 640])));
+}
+
+#[test]
 fn a_queue_that_is_full_for_a_moment_costs_nothing() {
     let mut recorded = Recorded::new("");
     recorded.header();

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Now;
 use crate::media::flv::{self, TAG_HEADER};
-use crate::media::{Frame, Kind, Role, Slices};
+use crate::media::meter::Charge;
+use crate::media::{Frame, Kind, Meter, Role, Slices};
 use crate::modules::record::disk::FileKey;
 use crate::modules::record::file::contents::Contents;
 use crate::modules::record::file::examination::Tail;
@@ -26,6 +27,8 @@ use groups::GroupSizes;
 const PIECE: usize = 64 * 1024;
 /// Bytes that are gathered while too much waits to be written; what comes then is dropped.
 const MAX_GATHERED: usize = 512 * 1024;
+/// Bytes that all recorders together gather meanwhile, as many as wait for the writer.
+const MAX_GATHERED_BY_ALL: usize = 16 << 20;
 /// The time, of media or by the clock, after which gathered tags are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// The time after which the head is written again, with the seek index up to then.
@@ -55,6 +58,8 @@ pub struct Output {
     /// Whole tags that have not been given away, and since when there are any.
     gathered: Vec<u8>,
     gathered_since: Option<Instant>,
+    /// Their bytes among those of all recorders, while too much waits to be written.
+    held: Option<Charge>,
     /// Bytes in the file, with those on their way to it. Invariant: they end with a whole tag.
     written: u64,
     /// Stream time of the recording's beginning, milliseconds; known with the first picture or sound.
@@ -114,6 +119,7 @@ impl Output {
             contents: Contents::none(),
             gathered: Vec::new(),
             gathered_since: Some(now.instant),
+            held: None,
             written: 0,
             base: None,
             offset: 0,
@@ -219,14 +225,16 @@ impl Output {
         Piece { tags, time: self.contents.duration, head: self.due_head(now), looks }
     }
 
-    /// Too much waits to be written: gathers for another second.
-    pub fn hold(&mut self, now: Instant) {
+    /// Too much waits to be written: gathers for another second. `held` counts what all recorders gather meanwhile.
+    pub fn hold(&mut self, now: Instant, held: &Meter) {
         self.gathered_since = self.gathered_since.map(|_| now);
+        self.held = Some(held.charge(self.gathered.len()));
     }
 
     /// True if nothing more is gathered.
     pub fn is_full_of_tags(&self) -> bool {
-        self.gathered.len() >= MAX_GATHERED
+        let is_by_all = |held: &Charge| held.of_all() >= MAX_GATHERED_BY_ALL;
+        self.gathered.len() >= MAX_GATHERED || self.held.as_ref().is_some_and(is_by_all)
     }
 
     /// Leaves a frame out, with the pictures up to the next key frame. The times behind it stay those of the stream, so a
@@ -359,6 +367,7 @@ impl Output {
         let tags = std::mem::replace(&mut self.gathered, buffer);
         self.written += tags.len() as u64;
         self.gathered_since = None;
+        self.held = None;
         self.flushed_time = self.contents.duration;
         tags
     }

@@ -23,7 +23,7 @@ use super::output::{IntervalEnd, Output};
 use super::settings::{Settings, Trigger};
 use super::wait::{Beginning, Wait};
 use crate::engine::{AppId, Endpoint, Now, PublishType, Stream, StreamName};
-use crate::media::{Frame, Kind};
+use crate::media::{Frame, Kind, Meter};
 use drops::DropLog;
 use held::HeldFrames;
 use retry::{Attempt, LastError, Retry};
@@ -58,6 +58,8 @@ pub struct SharedState {
     pub needs_room: bool,
     /// Files that another program has removed or truncated while they were written.
     pub lost: Vec<FileKey>,
+    /// Bytes that recorders have gathered while too much waits to be written.
+    held: Meter,
     /// The recordings that are being closed.
     pub closing: HashMap<FileKey, Closing>,
 }
@@ -319,7 +321,7 @@ impl RecorderAt<'_> {
         let Writing { output, next } = &mut **writing;
         for output in [Some(output), next.as_mut().map(|next| &mut next.output)].into_iter().flatten() {
             if output.is_due(now) {
-                give_away(output, &mut self.disk, now);
+                give_away(output, &mut self.disk, now, &self.shared.held);
             }
         }
     }
@@ -362,6 +364,9 @@ impl RecorderAt<'_> {
 
     fn write(&mut self, stream: &Stream, frame: &Rc<Frame>) {
         let State::Writing(writing) = &mut self.recorder.state else { return };
+        if writing.current().is_full_of_tags() {
+            give_away(writing.current_mut(), &mut self.disk, self.now.instant, &self.shared.held);
+        }
         if writing.current_mut().takes_headers() {
             let headers = [Kind::Video, Kind::Audio].into_iter().flat_map(|kind| stream.headers.of(kind));
             let wanted = headers.filter(|header| self.settings.selection.wants(header));
@@ -381,7 +386,7 @@ impl RecorderAt<'_> {
         let State::Writing(writing) = &mut self.recorder.state else { return };
         let output = writing.current_mut();
         if output.write(frame, now) {
-            give_away(output, &mut self.disk, now);
+            give_away(output, &mut self.disk, now, &self.shared.held);
             self.recorder.drops.log(output, &self.recorder.label, now);
         }
     }
@@ -469,12 +474,12 @@ impl RecorderAt<'_> {
 const ENDED: &str = "the stream ended before it was repaired";
 
 /// Gives gathered tags away. If too much waits to be written, they stay for another while.
-fn give_away(output: &mut Output, disk: &mut DiskJobs<'_>, now: Instant) {
+fn give_away(output: &mut Output, disk: &mut DiskJobs<'_>, now: Instant, held: &Meter) {
     if disk.has_room(output.gathered()) {
         let piece = output.take_piece(now, disk.buffer());
         disk.write(output.key(), piece);
     } else {
-        output.hold(now);
+        output.hold(now, held);
     }
 }
 
