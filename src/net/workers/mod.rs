@@ -56,13 +56,14 @@ impl Workers {
 
     /// Has jobs done, each by the threads of its lane.
     pub fn add(&self, jobs: Vec<Job>) {
-        for job in jobs {
-            let (lane, results) = (job.lane(), Arc::clone(&self.results));
-            let name = job.owner().name();
-            let run = Box::new(move || results.run(job));
-            let pool = if lane == Lane::Writer { &self.writer } else { &self.readers };
-            pool.add(Work { name, run });
-        }
+        let (writes, reads): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.lane() == Lane::Writer);
+        self.writer.add(writes.into_iter().map(|job| self.work(job)).collect());
+        self.readers.add(reads.into_iter().map(|job| self.work(job)).collect());
+    }
+
+    fn work(&self, job: Job) -> Work {
+        let (name, results) = (job.owner().name(), Arc::clone(&self.results));
+        Work { name, run: Box::new(move || results.run(job)) }
     }
 
     /// Has a reader do something for the socket of a session.
@@ -75,14 +76,14 @@ impl Workers {
                 all.panics += panics;
             });
         });
-        self.readers.add(Work { name: "http", run });
+        self.readers.add(vec![Work { name: "http", run }]);
     }
 
     /// Has something done that is no job of the engine.
     pub fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
         let results = Arc::clone(&self.results);
         let run = Box::new(move || results.run_aside(work));
-        self.aside.add(Work { name: "aside", run });
+        self.aside.add(vec![Work { name: "aside", run }]);
     }
 
     /// The writer's jobs that are not done, for the log: "record 3, hls 1".

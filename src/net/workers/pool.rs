@@ -57,18 +57,21 @@ impl Pool {
         Self { name, most, shared: Arc::default() }
     }
 
-    /// Has work done. Without any thread, since the system has none, it is done at once.
-    pub fn add(&self, work: Work) {
-        let mut state = self.shared.state();
-        state.waiting.push_back(work);
-        if state.waiting.len() > state.idle && state.threads < self.most {
-            state.threads += 1;
-            drop(state);
-            self.start();
-        } else {
-            drop(state);
+    /// Has works done. Without any thread, since the system has none, they are done at once.
+    ///
+    /// Waking a thread is a system call, so a thread is woken once for all, and one that has work is not.
+    pub fn add(&self, works: Vec<Work>) {
+        if works.is_empty() {
+            return;
         }
-        self.shared.has_work.notify_one();
+        let mut state = self.shared.state();
+        state.waiting.extend(works);
+        let (waiting, idle) = (state.waiting.len(), state.idle);
+        let more = waiting.saturating_sub(idle).min(self.most.saturating_sub(state.threads));
+        state.threads += more;
+        drop(state);
+        (0..waiting.min(idle)).for_each(|_| self.shared.has_work.notify_one());
+        (0..more).for_each(|_| self.start());
     }
 
     /// The number of works that are not done, by name.
@@ -105,18 +108,19 @@ impl Shared {
 
     /// Runs in a thread.
     fn serve(&self) {
-        while let Some(Work { name, run }) = self.next() {
+        let mut done = None;
+        while let Some(Work { name, run }) = self.next(done) {
             run();
-            let running = &mut self.state().running;
-            if let Some(place) = running.iter().position(|other| *other == name) {
-                running.swap_remove(place);
-            }
+            done = Some(name);
         }
     }
 
-    /// Waits for work; `None` if the thread is to end.
-    fn next(&self) -> Option<Work> {
+    /// Waits for work after some of this name is done; `None` if the thread is to end.
+    fn next(&self, done: Option<&'static str>) -> Option<Work> {
         let mut state = self.state();
+        if let Some(place) = state.running.iter().position(|name| Some(*name) == done) {
+            state.running.swap_remove(place);
+        }
         loop {
             if let Some(work) = state.waiting.pop_front() {
                 state.running.push(work.name);
@@ -153,9 +157,12 @@ mod tests {
     #[test]
     fn one_thread_does_its_work_in_order() {
         let (pool, (sender, receiver)) = (Pool::new("test", 1), channel());
-        for number in 0..100 {
-            let sender = sender.clone();
-            pool.add(work(move || sender.send(number).unwrap()));
+        for number in (0..100).step_by(2) {
+            let send = |number| {
+                let sender = sender.clone();
+                work(move || sender.send(number).unwrap())
+            };
+            pool.add(vec![send(number), send(number + 1)]);
         }
         drop(sender);
         assert!(receiver.iter().eq(0..100));
@@ -169,12 +176,13 @@ mod tests {
         let blocked = Arc::new(Mutex::new(blocked));
         for _ in 0..2 {
             let blocked = Arc::clone(&blocked);
-            pool.add(work(move || blocked.lock().unwrap().recv().unwrap_or_default()));
+            pool.add(vec![work(move || blocked.lock().unwrap().recv().unwrap_or_default())]);
         }
-        for number in 0..10 {
+        let send = |number| {
             let sender = sender.clone();
-            pool.add(work(move || sender.send(number).unwrap()));
-        }
+            work(move || sender.send(number).unwrap())
+        };
+        pool.add((0..10).map(send).collect());
         assert!(receiver.iter().take(10).eq(0..10));
         assert!(pool.count()["test"] >= 2);
         assert_eq!(pool.shared.state().threads, 3);
