@@ -136,3 +136,18 @@ impl Names {
         with_path(&self.folder, &error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_open_for_as_long_as_its_mark_lives() {
+        let mut files = OpenFiles::default();
+        let mark = files.open((1, 2)).unwrap();
+        assert!(files.open((1, 2)).is_none() && files.contains((1, 2)) && !files.is_empty());
+        let job = std::panic::AssertUnwindSafe(move || std::panic::resume_unwind(Box::new(mark)));
+        drop(std::panic::catch_unwind(job).unwrap_err());
+        assert!(files.is_empty() && files.open((1, 2)).is_some());
+    }
+}
