@@ -11,7 +11,7 @@ use crate::engine::StreamName;
 use crate::http::path;
 use crate::modules::hls::files::case::Case;
 use crate::modules::hls::settings::variant::Variant;
-use crate::modules::hls::settings::{Layout, Settings};
+use crate::modules::hls::settings::{Layout, Settings, Storage};
 
 /// The largest number that is read back, of a fragment or a playlist: 18 digits.
 pub const MAX_NUMBER: u64 = 999_999_999_999_999_999;
@@ -137,6 +137,12 @@ impl Naming {
 
     pub fn playlist(&self) -> PathBuf {
         self.root.join(self.settings.layout.playlist(&self.name))
+    }
+
+    /// Whether both streams have the same playlist: of two with one path, one may be in memory and one on the disk.
+    pub fn has_playlist_of(&self, other: &Self) -> bool {
+        let is_on_disk = |naming: &Self| naming.settings.storage == Storage::Disk;
+        self.playlist() == other.playlist() && is_on_disk(self) == is_on_disk(other)
     }
 
     pub fn fragment(&self, id: u64) -> PathBuf {

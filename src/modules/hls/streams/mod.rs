@@ -211,17 +211,17 @@ impl Streams {
 
     /// Whether a stream with these files has ended in this run, and its playlist is still open.
     fn is_awaited(&self, naming: &Naming) -> bool {
-        let is_same = |ended: &Ended| ended.naming.playlist() == naming.playlist();
         let is_open = |ended: &Ended| ended.is_open() && ended.written.is_none();
         let claims = naming.claims();
-        claims.iter().filter_map(|claim| self.ended.find(claim)).any(|ended| is_same(ended) && is_open(ended))
+        let mut ended = claims.iter().filter_map(|claim| self.ended.find(claim));
+        ended.any(|ended| ended.naming.has_playlist_of(naming) && is_open(ended))
     }
 
     /// Removes the files of the ended stream that has this claim at once, unless the stream `by`, which begins,
     /// continues its playlist, or `hls_cleanup` is off.
     fn remove_ended(&mut self, claim: &Path, by: &Naming, outlet: &mut Outlet<'_>) {
         let Some(ended) = self.ended.take_claim(claim) else { return };
-        if ended.naming.playlist() == by.playlist() {
+        if ended.naming.has_playlist_of(by) {
             return;
         }
         let act = match ended.naming.settings().cleanup {

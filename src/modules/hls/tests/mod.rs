@@ -3,6 +3,7 @@
 mod ending;
 mod names;
 mod slow;
+mod storage;
 
 use std::fs;
 use std::ops::Range;
