@@ -78,7 +78,7 @@ impl Engine {
         let sessions: Vec<_> = self.cx.sessions.iter().filter(ended).map(|session| session.id).collect();
         self.cx.work.gone.extend(sessions);
         let has_ended = |app| self.cx.apps.get(app).is_some_and(|app| app.has_ended(now));
-        let streams = self.cx.streams.iter().filter(|stream| stream.grace_until.is_some());
+        let streams = self.cx.streams.iter().filter(|stream| stream.grace_until().is_some());
         let streams: Vec<_> =
             streams.filter(|stream| has_ended(stream.app)).map(|stream| stream.id).collect();
         for stream in streams {

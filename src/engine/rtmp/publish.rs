@@ -169,7 +169,7 @@ impl Engine {
 
     /// The streams in grace.
     fn streams_in_grace(&self) -> impl Iterator<Item = StreamId> {
-        self.cx.streams.iter().filter(|stream| stream.grace_until.is_some()).map(|stream| stream.id)
+        self.cx.streams.iter().filter(|stream| stream.grace_until().is_some()).map(|stream| stream.id)
     }
 
     /// Ends the streams in grace.

@@ -11,7 +11,7 @@ use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{SessionId, StreamId};
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{HttpState, Life, ProtocolState, RtmpState, STEP_DEADLINE, Session};
-use crate::engine::stream::Streams;
+use crate::engine::stream::{Stream, Streams};
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::engine::{CLIENT_LEFT, Engine};
@@ -77,7 +77,7 @@ impl Engine {
         if stream.buffered_until.is_some_and(|until| until <= now) {
             self.cx.send_buffered(id);
         }
-        if self.cx.streams.get(id).and_then(|stream| stream.grace_until).is_some_and(|until| until <= now) {
+        if self.cx.streams.get(id).and_then(Stream::grace_until).is_some_and(|until| until <= now) {
             self.end_grace(id);
         }
     }

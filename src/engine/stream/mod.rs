@@ -85,8 +85,7 @@ pub struct Stream {
     pub label: Rc<str>,
     /// The publisher.
     pub publisher: Option<Endpoint>,
-    /// The end of the grace, in which a lost publisher may return; the stream is live meanwhile.
-    pub(in crate::engine) grace_until: Option<Instant>,
+    grace: Option<Grace>,
     /// The kind of publish: live, record or append.
     pub publish_type: PublishType,
     /// The players, those that wait for a publisher included.
@@ -128,6 +127,13 @@ pub struct Stream {
     pub(in crate::engine) meter: Meter,
     pub(in crate::engine) pending_ends: PendingEnds,
     sinks: Vec<(&'static str, Box<dyn Sink>)>,
+}
+
+/// The time in which a lost publisher may return; the stream is live meanwhile.
+#[derive(Debug, Clone, Copy)]
+struct Grace {
+    since: Instant,
+    until: Instant,
 }
 
 /// The hooks for the end that are still to be called, as those for the begin have been: for the stream, and for its
@@ -211,12 +217,17 @@ impl Stream {
 
     /// The end of the grace, in which a lost publisher may return.
     pub fn grace_until(&self) -> Option<Instant> {
-        self.grace_until
+        self.grace.map(|grace| grace.until)
+    }
+
+    /// When its publisher was lost, if the stream is in grace.
+    pub fn lost_at(&self) -> Option<Instant> {
+        self.grace.map(|grace| grace.since)
     }
 
     /// Whether the stream has a publisher or is in grace.
     pub fn is_live(&self) -> bool {
-        self.publisher.is_some() || self.grace_until.is_some()
+        self.publisher.is_some() || self.grace.is_some()
     }
 
     /// Begins with a publisher, the first one or one with which the stream continues.
@@ -228,7 +239,7 @@ impl Stream {
         panics: &Panics,
     ) {
         // The loss of a publisher has been a discontinuity already.
-        if self.grace_until.is_none() {
+        if self.grace.is_none() {
             self.mark_discontinuity(outlet, panics);
         }
         self.forget_publisher();
@@ -248,13 +259,13 @@ impl Stream {
         panics: &Panics,
     ) {
         self.publisher = None;
-        self.grace_until = Some(until);
+        self.grace = Some(Grace { since: outlet.now.instant, until });
         self.mark_discontinuity(outlet, panics);
     }
 
     /// Resets what describes the publisher and its media.
     fn forget_publisher(&mut self) {
-        self.grace_until = None;
+        self.grace = None;
         self.dismissed = None;
         self.tally = Tally::default();
         self.timeline.change_publisher();
@@ -355,7 +366,7 @@ impl Streams {
             name: name.clone(),
             label: format!("{app_name}/{name}").into(),
             publisher: None,
-            grace_until: None,
+            grace: None,
             publish_type: PublishType::Live,
             players: Vec::new(),
             started: None,

@@ -48,6 +48,51 @@ fn a_playlist_that_another_application_continues_is_not_awaited_any_more() {
     assert!(world.engine.cx.memory.is_empty(), "its files are removed, too");
 }
 
+/// A server whose application has these directives, and a publisher of live/cam that has sent two seconds.
+fn publisher_with(config: &str) -> (World, Client) {
+    let mut world = World::configured(table(), config);
+    let mut publisher = Client::publish(&mut world, "cam");
+    publisher.frame(&mut world, Kind::Video, 0, HEADER);
+    for number in 0..50 {
+        let payload = if number % 25 == 0 { KEY } else { INTER };
+        publisher.frame(&mut world, Kind::Video, number * 40, payload);
+    }
+    (world, publisher)
+}
+
+/// The seconds from now on in which a stream is live, or its viewers wait for it.
+fn seconds_awaited(world: &mut World) -> usize {
+    let mut seconds = 0;
+    while world.engine.cx.streams.iter().any(Stream::is_live) || !awaited(world).is_empty() {
+        world.pass(1);
+        seconds += 1;
+    }
+    seconds
+}
+
+#[test]
+fn the_grace_that_a_playlist_has_waited_is_the_one_that_was_waited() {
+    let text = |grace: &str| {
+        let hls = "hls on; hls_path /x/hls; hls_memory on; hls_fragment 1s; hls_endlist 60s;";
+        format!(
+            "rtmp {{ server {{ listen 1935; application live {{ live on; publish_grace {grace}; {hls} }} }} }}"
+        )
+    };
+    let gone = "reload_grace 5s; rtmp { server { listen 1935; application other { } } }";
+    for (before, reloads) in [("50s", vec![text("1s")]), ("1s", vec![text("50s")]), ("50s", vec![])] {
+        let (mut world, publisher) = publisher_with(&text(before));
+        reloads.iter().for_each(|next| world.reload(next));
+        world.engine.lost(publisher.id, world.now);
+        world.end_turn();
+        assert_eq!(seconds_awaited(&mut world), 60, "{before} {reloads:?}");
+    }
+    // The application is gone, and so the grace ends early.
+    let (mut world, publisher) = publisher_with(&text("50s"));
+    world.engine.lost(publisher.id, world.now);
+    world.reload(gone);
+    assert_eq!(seconds_awaited(&mut world), 60);
+}
+
 #[test]
 fn a_ledger_that_is_removed_is_written_again_as_long_as_there_are_files() {
     let folder = Folder::new();

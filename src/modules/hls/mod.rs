@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{self, Directive};
 use crate::engine::{
     AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Outlet, Probe, Request, RequestKind,
-    Served, SessionRole, StreamId, StreamName, TimerId, Verdict,
+    Served, SessionRole, Stream, StreamId, StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
@@ -171,11 +171,10 @@ impl Module for Hls {
     }
 
     fn on_stream_end(&mut self, cx: &mut Ctx, id: StreamId) {
-        let was_lost = cx.streams.get(id).is_some_and(|stream| stream.grace_until().is_some());
-        let grace = self.streams.live.naming(id).map_or(Duration::ZERO, |naming| naming.settings().grace);
-        let waited = if was_lost { grace } else { Duration::ZERO };
+        let lost_at = cx.streams.get(id).and_then(Stream::lost_at);
+        let waited = lost_at.map(|lost_at| cx.now.instant.saturating_duration_since(lost_at));
         let outlet = &mut Outlet { now: cx.now, memory: &mut cx.memory, jobs: &mut cx.jobs };
-        let steps = self.streams.end(id, waited, outlet);
+        let steps = self.streams.end(id, waited.unwrap_or_default(), outlet);
         self.schedule(cx, steps);
     }
 

@@ -151,8 +151,6 @@ pub struct Settings {
     pub pace: Pace,
     /// `hls_endlist`.
     pub ending: Ending,
-    /// `publish_grace`.
-    pub grace: Duration,
     /// `hls_cleanup`.
     pub cleanup: Cleanup,
     /// `hls_continuous`.
@@ -281,7 +279,6 @@ impl Settings {
         let keeps = storage == Storage::Disk && (kind == ListKind::Event || !scope.flag("hls_cleanup"));
         let layout = layout(scope);
         let variants = variants(scope, layout)?;
-        let grace = scope.time("publish_grace");
         Ok(Self {
             app_id: AppId(0),
             app: String::new(),
@@ -305,8 +302,9 @@ impl Settings {
             ),
             kind,
             pace: either(scope.flag("hls_fast_start"), Pace::Fast, Pace::Even),
-            ending: scope.custom::<Option<Ending>>("hls_endlist").unwrap_or(Ending::on(grace)),
-            grace,
+            ending: scope
+                .custom::<Option<Ending>>("hls_endlist")
+                .unwrap_or_else(|| Ending::on(scope.time("publish_grace"))),
             cleanup: either(keeps, Cleanup::Keep, Cleanup::Remove),
             continuation: either(scope.flag("hls_continuous"), Continuation::Continue, Continuation::Restart),
             variants,
@@ -406,7 +404,6 @@ impl Settings {
             kind: ListKind::Live,
             pace: Pace::Even,
             ending: Ending::After(Duration::ZERO),
-            grace: Duration::ZERO,
             cleanup: Cleanup::Remove,
             continuation: Continuation::Continue,
             variants: Vec::new(),

@@ -25,10 +25,6 @@ impl LiveStreams {
         self.namings.insert(stream, naming);
     }
 
-    pub fn naming(&self, stream: StreamId) -> Option<&Naming> {
-        self.namings.get(&stream)
-    }
-
     pub fn take(&mut self, stream: StreamId) -> Option<Naming> {
         let naming = self.namings.remove(&stream)?;
         for claim in naming.claims() {
