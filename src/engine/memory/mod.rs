@@ -109,6 +109,8 @@ struct ExtentState {
 pub struct MemoryFiles {
     files: HashMap<PathBuf, MemoryFile>,
     space: ExtentSpace,
+    /// The most bytes of all files together, once it is set.
+    limit: Option<u64>,
     /// The state of each extent in use, by its number.
     extents: HashMap<u32, ExtentState>,
     /// Files that are being written.
@@ -193,6 +195,21 @@ impl MemoryFiles {
         if self.files.is_empty() { None } else { self.files.get(path) }
     }
 
+    /// Sets the most bytes of all files together. If there are more, room is made at once, in the same order as for a
+    /// growth.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = Some(limit);
+        if !self.make_room_of_ended(Path::new(""), Growth::default()) {
+            self.is_crowded = true;
+        }
+        self.request_reclaim();
+    }
+
+    /// The most bytes of all files together.
+    pub fn limit(&self) -> u64 {
+        self.limit.unwrap_or(u64::MAX)
+    }
+
     /// Bytes of all files and drafts, in whole pages.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -218,19 +235,13 @@ impl MemoryFiles {
         self.owners.end(owner);
     }
 
-    /// Makes room for a growth of an owner's files within a limit; false if there is none. Removed files do not
+    /// Makes room for a growth of an owner's files within the limit; false if there is none. Removed files do not
     /// count: their late readers are closed. Files of ended owners are removed if need be, the first that ended
     /// first. After that an owner within its share still gets room, as those beyond theirs are told before the turn
     /// is over.
-    pub fn make_room(&mut self, limit: u64, owner: &Path, growth: Growth) -> bool {
-        if self.is_over(limit, growth) {
-            self.sweep();
-        }
-        while self.is_over(limit, growth) {
-            let Some(ended) = self.owners.next_ended(owner) else { break };
-            self.remove_all_of(&ended);
-        }
-        if self.is_over(limit, growth) {
+    pub fn make_room(&mut self, owner: &Path, growth: Growth) -> bool {
+        if !self.make_room_of_ended(owner, growth) {
+            let limit = self.limit();
             let own = (self.owners.bytes(owner) + growth.to).saturating_sub(growth.from);
             if own > self.owners.share(limit)
                 || self.is_over(limit.saturating_add(self.owners.excess(limit)), growth)
@@ -242,8 +253,23 @@ impl MemoryFiles {
         true
     }
 
+    /// Makes room for a growth of an owner's files by the removal of files of other owners that have ended; false if
+    /// there is none.
+    fn make_room_of_ended(&mut self, owner: &Path, growth: Growth) -> bool {
+        if !self.is_over(self.limit(), growth) {
+            return true;
+        }
+        self.sweep();
+        while self.is_over(self.limit(), growth) {
+            let Some(ended) = self.owners.next_ended(owner) else { return false };
+            self.remove_all_of(&ended);
+        }
+        true
+    }
+
     /// Requests the memory of late readers, as far as less than the reserve is free.
-    pub fn request_reclaim(&mut self, limit: u64) {
+    pub fn request_reclaim(&mut self) {
+        let limit = self.limit();
         let over = self.bytes.saturating_sub(limit - limit / RESERVE);
         self.wanted = self.wanted.max(over.min(self.removed_bytes));
     }

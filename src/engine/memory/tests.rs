@@ -71,36 +71,40 @@ fn drafts_count_with_what_their_writers_have_and_are_freed_when_they_are_dropped
 fn an_owner_may_have_more_than_its_share_until_another_wants_its_own() {
     let mut files = MemoryFiles::default();
     let limit = 16 * PAGE;
+    files.set_limit(limit);
     let [greedy, modest] = ["/greedy", "/modest"].map(|path| owner(&mut files, path));
     for file in 0..20 {
-        if files.make_room(limit, &greedy, more(PAGE)) {
+        if files.make_room(&greedy, more(PAGE)) {
             put_for(&mut files, &greedy, &format!("/{file}"), 100);
         }
     }
     assert_eq!((files.bytes(), files.is_crowded()), (limit, false), "all of it");
-    assert!(files.make_room(limit, &modest, more(8 * PAGE)) && files.is_crowded());
+    assert!(files.make_room(&modest, more(8 * PAGE)) && files.is_crowded());
     put_for(&mut files, &modest, "/own", 8 * PAGE as usize);
     for file in 0..8 {
-        assert!(!files.make_room(limit, &greedy, more(0)));
+        assert!(!files.make_room(&greedy, more(0)));
         files.remove(Path::new(&format!("/{file}")));
     }
     files.clear_crowded();
-    assert!(files.make_room(limit, &greedy, more(0)), "a share is left to it");
-    assert!(!files.make_room(limit, &modest, more(PAGE)) && !files.is_crowded());
+    assert!(files.make_room(&greedy, more(0)), "a share is left to it");
+    assert!(!files.make_room(&modest, more(PAGE)) && !files.is_crowded());
     files.end_owner(&modest);
-    assert!(files.make_room(limit, &greedy, more(8 * PAGE)), "alone, it may have all of it again");
+    assert!(files.make_room(&greedy, more(8 * PAGE)), "alone, it may have all of it again");
 }
 
 #[test]
 fn any_limit_is_one() {
     let mut files = MemoryFiles::default();
     let live = owner(&mut files, "/live");
-    assert!(files.make_room(u64::MAX, &live, more(PAGE)) && !files.make_room(0, &live, more(PAGE)));
+    assert!(files.make_room(&live, more(PAGE)), "none is set");
+    files.set_limit(0);
+    assert!(!files.make_room(&live, more(PAGE)));
+    files.set_limit(u64::MAX);
     put_for(&mut files, &live, "/1.ts", 100);
     let reader = files.get(Path::new("/1.ts")).unwrap().clone();
     files.remove(Path::new("/1.ts"));
-    assert!(files.make_room(u64::MAX, &live, more(PAGE)));
-    files.request_reclaim(0);
+    assert!(files.make_room(&live, more(PAGE)));
+    files.set_limit(0);
     assert_eq!(files.take_wanted(), PAGE);
     drop(reader);
 }
@@ -109,35 +113,53 @@ fn any_limit_is_one() {
 fn what_has_ended_gives_way_the_first_that_has_first() {
     let mut files = MemoryFiles::default();
     let limit = 8 * PAGE;
+    files.set_limit(limit);
     let [first, second, third] = ["/1", "/2", "/3"].map(|path| owner(&mut files, path));
     for owner in [&second, &first, &third] {
         put_for(&mut files, owner, &format!("{}.ts", owner.display()), 2 * PAGE as usize);
     }
     files.end_owner(&second);
     files.end_owner(&first);
-    assert!(files.make_room(limit, &third, more(4 * PAGE)));
+    assert!(files.make_room(&third, more(4 * PAGE)));
     assert!(files.get(Path::new("/2.ts")).is_none() && files.get(Path::new("/1.ts")).is_some());
     // An owner that has begun again does not count as ended.
     files.begin_owner(&first);
-    assert!(!files.make_room(limit, &third, more(6 * PAGE)));
+    assert!(!files.make_room(&third, more(6 * PAGE)));
     assert!(files.get(Path::new("/1.ts")).is_some() && files.bytes() == 4 * PAGE);
+}
+
+#[test]
+fn a_limit_that_is_lowered_takes_from_those_that_have_ended_and_then_from_those_that_write() {
+    let mut files = MemoryFiles::default();
+    let [first, second, live] = ["/1", "/2", "/live"].map(|path| owner(&mut files, path));
+    for owner in [&first, &second, &live] {
+        put_for(&mut files, owner, &format!("{}.ts", owner.display()), 2 * PAGE as usize);
+    }
+    files.end_owner(&first);
+    files.end_owner(&second);
+    files.set_limit(4 * PAGE);
+    assert_eq!((files.bytes(), files.is_crowded()), (4 * PAGE, false));
+    assert!(files.get(Path::new("/2.ts")).is_some());
+    files.set_limit(PAGE);
+    assert_eq!((files.bytes(), files.is_crowded()), (2 * PAGE, true), "the writer is told");
 }
 
 #[test]
 fn what_late_readers_hold_is_no_obstacle_but_wanted_back() {
     let mut files = MemoryFiles::default();
     let limit = 16 * PAGE;
+    files.set_limit(limit);
     let live = owner(&mut files, "/live");
     put_for(&mut files, &live, "/1.ts", 10 * PAGE as usize);
     let reader = files.get(Path::new("/1.ts")).unwrap().clone();
     files.remove(Path::new("/1.ts"));
     for (pages, wanted) in [(4, 0), (5, 1), (16, 10)] {
         let growth = Growth { from: files.bytes_at(Path::new("/2.ts")), to: pages * PAGE };
-        assert!(files.make_room(limit, &live, growth));
+        assert!(files.make_room(&live, growth));
         put_for(&mut files, &live, "/2.ts", (pages * PAGE) as usize);
-        files.request_reclaim(limit);
+        files.request_reclaim();
         assert_eq!((files.take_wanted(), files.take_wanted()), (wanted * PAGE, 0), "an eighth is to be free");
     }
-    assert!(!files.make_room(limit, &live, more(PAGE)));
+    assert!(!files.make_room(&live, more(PAGE)));
     drop(reader);
 }

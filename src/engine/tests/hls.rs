@@ -1,6 +1,7 @@
 //! The timers of HLS in virtual time: of streams that have ended, and of the check of the ledgers.
 
 use std::fs;
+use std::path::Path;
 
 use crate::engine::tests::*;
 use crate::test_folder::Folder;
@@ -91,6 +92,40 @@ fn the_grace_that_a_playlist_has_waited_is_the_one_that_was_waited() {
     world.engine.lost(publisher.id, world.now);
     world.reload(gone);
     assert_eq!(seconds_awaited(&mut world), 60);
+}
+
+#[test]
+fn the_limit_of_the_memory_acts_on_streams_that_are_running() {
+    let text = |size: &str| {
+        let hls = "hls on; hls_path /x/hls; hls_memory on; hls_fragment 1s;";
+        format!(
+            "rtmp {{ hls_memory_size {size}; server {{ listen 1935; application live {{ live on; {hls} }} }} }}"
+        )
+    };
+    let (mut world, mut publisher) = publisher_with(&text("8m"));
+    let mut time = 2000;
+    let mut send_to = |world: &mut World, end| {
+        while time < end {
+            let mut payload = vec![0x17, 1, 0, 0, 0, 0, 1, 0x86, 0xa0, 0x65, 0x88];
+            payload.resize(9 + 100_000, 2);
+            publisher.frame(world, Kind::Video, time, &payload);
+            time += 200;
+        }
+    };
+    send_to(&mut world, 12_000);
+    let megabyte = 1 << 20;
+    let bytes = |world: &World| world.engine.cx.memory.bytes();
+    assert!(bytes(&world) > 4 * megabyte, "{}", bytes(&world));
+    world.reload(&text("2m"));
+    assert!(bytes(&world) <= 2 * megabyte, "at once: {}", bytes(&world));
+    send_to(&mut world, 20_000);
+    let list = world.engine.cx.memory.get(Path::new("/x/hls/cam.m3u8")).unwrap().read().unwrap();
+    let list = String::from_utf8(list).unwrap();
+    assert!(!list.contains("DISCONTINUITY\n") && list.contains("EXTINF"), "nothing is lost: {list}");
+    assert!(bytes(&world) > megabyte && bytes(&world) <= 2 * megabyte, "{}", bytes(&world));
+    world.reload(&text("8m"));
+    send_to(&mut world, 40_000);
+    assert!(bytes(&world) > 4 * megabyte, "{}", bytes(&world));
 }
 
 #[test]

@@ -162,8 +162,9 @@ fn readers_of_the_file_that_was_removed_first_are_closed_first() {
     let held = world.engine.cx.memory.bytes();
     assert!(held > 2 * FILE as u64);
     let (limit, growth) = (held, Growth { from: 0, to: 1000 });
-    assert!(world.engine.cx.memory.make_room(limit, Path::new("/live"), growth));
-    world.engine.cx.memory.request_reclaim(limit);
+    world.engine.cx.memory.set_limit(limit);
+    assert!(world.engine.cx.memory.make_room(Path::new("/live"), growth));
+    world.engine.cx.memory.request_reclaim();
     world.engine.step(world.now);
     world.end_turn();
     assert_eq!(clients.map(|client| world.is_open(client)), [true, false]);

@@ -56,6 +56,8 @@ pub struct Hls {
     /// Whether the folders of an application's streams are among files of other streams.
     mixed_folders: ByApp<bool>,
     streams: Streams,
+    /// `hls_memory_size`; `None` without applications.
+    memory_size: Option<u64>,
     /// The time and the timer of the nearest step for a stream that has ended.
     step: Option<(Instant, TimerId)>,
     /// The timer of the next check of the ledgers, while any has entries.
@@ -77,6 +79,7 @@ impl Module for Hls {
 
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = conf::Faults::default();
+        self.memory_size = config.applications.first().map(|app| app.scope.size("hls_memory_size"));
         let apps = config.applications.iter();
         self.apps = apps.map(|app| (app.id, faults.keep_or_default(App::read(app)))).collect();
         let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
@@ -91,6 +94,8 @@ impl Module for Hls {
         self.apps.adopt(next.apps);
         self.served.adopt(next.served);
         self.mixed_folders.adopt(next.mixed_folders);
+        self.memory_size = next.memory_size;
+        self.limit_memory(cx);
         let survey = self.streams.survey(self.known_apps());
         cx.jobs.write_always(SURVEY, 0, move || Some(survey()));
     }
@@ -125,6 +130,7 @@ impl Module for Hls {
     }
 
     fn on_start(&mut self, cx: &mut Ctx) {
+        self.limit_memory(cx);
         let survey = self.streams.survey(self.known_apps())();
         self.take_survey(cx, survey);
     }
@@ -200,6 +206,12 @@ impl Module for Hls {
 impl Hls {
     fn known_apps(&self) -> Vec<App> {
         self.apps.values().flatten().cloned().collect()
+    }
+
+    fn limit_memory(&self, cx: &mut Ctx) {
+        if let Some(size) = self.memory_size {
+            cx.memory.set_limit(size);
+        }
     }
 
     fn take_survey(&mut self, cx: &mut Ctx, survey: Survey) {

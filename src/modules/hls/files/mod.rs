@@ -13,8 +13,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::engine::{Extent, Growth, MemoryFile, MemoryFiles};
 
-use crate::modules::hls::settings::Storage;
-
 #[derive(Debug)]
 pub enum Files<'a> {
     Disk,
@@ -91,10 +89,10 @@ impl Files<'_> {
     }
 
     /// Makes room in memory for another file of this length; an error if there is none.
-    pub fn make_room(&mut self, storage: Storage, owner: &Path, length: usize) -> io::Result<()> {
-        let (Self::Memory(memory), Storage::Memory { limit }) = (self, storage) else { return Ok(()) };
+    pub fn make_room(&mut self, owner: &Path, length: usize) -> io::Result<()> {
+        let Self::Memory(memory) = self else { return Ok(()) };
         let growth = memory.growth(None, length as u64);
-        if memory.make_room(limit as u64, owner, growth) { Ok(()) } else { Err(no_room()) }
+        if memory.make_room(owner, growth) { Ok(()) } else { Err(no_room()) }
     }
 
     /// Writes a whole file without an owner.

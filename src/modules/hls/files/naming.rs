@@ -11,7 +11,7 @@ use crate::engine::StreamName;
 use crate::http::path;
 use crate::modules::hls::files::case::Case;
 use crate::modules::hls::settings::variant::Variant;
-use crate::modules::hls::settings::{Layout, Settings, Storage};
+use crate::modules::hls::settings::{Layout, Settings};
 
 /// The largest number that is read back, of a fragment or a playlist: 18 digits.
 pub const MAX_NUMBER: u64 = 999_999_999_999_999_999;
@@ -141,8 +141,7 @@ impl Naming {
 
     /// Whether both streams have the same playlist: of two with one path, one may be in memory and one on the disk.
     pub fn has_playlist_of(&self, other: &Self) -> bool {
-        let is_on_disk = |naming: &Self| naming.settings.storage == Storage::Disk;
-        self.playlist() == other.playlist() && is_on_disk(self) == is_on_disk(other)
+        self.playlist() == other.playlist() && self.settings.storage == other.settings.storage
     }
 
     pub fn fragment(&self, id: u64) -> PathBuf {

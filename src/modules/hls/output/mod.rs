@@ -17,9 +17,13 @@ use crate::modules::hls::fragment::CompleteFile;
 use crate::modules::hls::playlist::outline::Outline;
 use crate::modules::hls::playlist::{End, Playlist};
 use crate::modules::hls::publication::{CompleteFragment, Publication, list_is_full};
-use crate::modules::hls::settings::{Ending, NAME, Settings};
+use crate::modules::hls::settings::{Ending, MAX_BYTES, NAME, Settings};
 use memory::InMemory;
 use on_disk::{Event, OnDisk, Report};
+
+/// The divisor for the part of the memory that a fragment may have: while it is open it needs room beside those that are
+/// listed.
+const MEMORY_SHARE: u64 = 4;
 
 /// The output of a segmenter.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub struct Output {
     label: String,
     /// `hls_endlist`.
     ending: Ending,
-    /// The largest fragment in bytes.
+    /// The largest fragment in bytes; in memory, a reload may change it.
     max_bytes: u64,
     outline: Outline,
     /// Bytes of the open fragment that have left the segmenter's buffer.
@@ -83,8 +87,7 @@ impl Output {
     }
 
     fn new(label: String, settings: &Settings, outline: Outline, place: Place) -> Self {
-        let (ending, max_bytes) = (settings.ending, settings.max_bytes());
-        Self { label, ending, max_bytes, outline, written: 0, place }
+        Self { label, ending: settings.ending, max_bytes: MAX_BYTES, outline, written: 0, place }
     }
 
     /// Begins a fragment, which viewers do not see yet.
@@ -109,6 +112,7 @@ impl Output {
                 let before = buffer.as_ref().map_or(0, |buffer| buffer.len());
                 let left = memory.store(buffer, kept, outlet.memory);
                 self.outline = memory.outline();
+                self.max_bytes = MAX_BYTES.min(outlet.memory.limit() / MEMORY_SHARE);
                 self.written = self.written.saturating_add(before.saturating_sub(left?) as u64);
             }
             (Place::Disk(disk), Some(buffer)) => {

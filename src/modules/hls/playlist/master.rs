@@ -59,7 +59,7 @@ mod tests {
                 .map(|text| Variant::parse(&text.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap())
                 .to_vec(),
             layout,
-            storage: Storage::Memory { limit: 1 << 20 },
+            storage: Storage::Memory,
             ..Settings::for_tests()
         })
     }

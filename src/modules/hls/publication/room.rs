@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use super::{Join, Publication};
 use crate::engine::{Growth, MemoryFile, MemoryFiles};
 use crate::modules::hls::files::{Files, keys, no_room};
-use crate::modules::hls::settings::Storage;
 use crate::modules::hls::settings::variant::Variant;
 
 /// The most bytes of a playlist before its first entry, and of an entry beside its names.
@@ -43,19 +42,18 @@ impl Publication {
     /// Makes room for this growth: if need be, the oldest fragments of the stream are removed. It is an error if all of
     /// them are not enough; nothing is listed then.
     fn reserve(&mut self, growth: Growth, memory: &mut MemoryFiles) -> io::Result<()> {
-        let Storage::Memory { limit } = self.settings.storage else { return Ok(()) };
-        let (limit, listed) = (limit as u64, self.playlist.len());
+        let listed = self.playlist.len();
         let is_asked = growth.to > growth.from || memory.is_crowded();
-        let mut has_room = !is_asked || memory.make_room(limit, &self.owner, growth);
+        let mut has_room = !is_asked || memory.make_room(&self.owner, growth);
         while !has_room && self.give_up_oldest(memory) {
             // The shorter playlist is written while the longer one is still there.
-            has_room = memory.make_room(limit, &self.owner, growth)
-                && (self.playlist.len() == listed || self.has_room_for_shorter_playlist(limit, memory));
+            has_room = memory.make_room(&self.owner, growth)
+                && (self.playlist.len() == listed || self.has_room_for_shorter_playlist(memory));
         }
         if self.playlist.len() < listed {
             self.write_shorter_playlist(memory);
         }
-        memory.request_reclaim(limit);
+        memory.request_reclaim();
         if has_room { Ok(()) } else { Err(no_room()) }
     }
 
@@ -74,10 +72,10 @@ impl Publication {
     }
 
     /// Makes room for a playlist of fewer fragments beside the one in place. Its tags may be longer by a few bytes.
-    fn has_room_for_shorter_playlist(&self, limit: u64, memory: &mut MemoryFiles) -> bool {
+    fn has_room_for_shorter_playlist(&self, memory: &mut MemoryFiles) -> bool {
         let text = memory.get(&self.naming.playlist()).map_or(0, MemoryFile::len);
         let growth = memory.growth(None, text + ENTRY_BYTES);
-        self.playlist.is_empty() || memory.make_room(limit, &self.owner, growth)
+        self.playlist.is_empty() || memory.make_room(&self.owner, growth)
     }
 
     fn write_shorter_playlist(&mut self, memory: &mut MemoryFiles) {

@@ -102,10 +102,7 @@ pub enum Continuation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
     Disk,
-    Memory {
-        /// `hls_memory_size`, for all streams together.
-        limit: usize,
-    },
+    Memory,
 }
 
 /// The settings of `hls_keys`.
@@ -200,7 +197,7 @@ impl App {
         let path = match settings.storage {
             Storage::Disk => PathBuf::from(path),
             // HTTP looks for it by the path that a file would have.
-            Storage::Memory { .. } => whole(scope, "hls_path", Path::new(&path))?,
+            Storage::Memory => whole(scope, "hls_path", Path::new(&path))?,
         };
         Ok(Some(Self { path, settings: Arc::new(settings) }))
     }
@@ -253,7 +250,7 @@ fn fragment_lengths(scope: &Scope<'_>) -> Result<(u64, u64), conf::Error> {
 fn storage(scope: &Scope<'_>, kind: ListKind) -> Result<Storage, conf::Error> {
     match (scope.flag("hls_memory"), kind) {
         (false, _) => Ok(Storage::Disk),
-        (true, ListKind::Live) => Ok(Storage::Memory { limit: bytes(scope.size("hls_memory_size")) }),
+        (true, ListKind::Live) => Ok(Storage::Memory),
         (true, ListKind::Event) => {
             let why = "cannot hold \"hls_type event\", which grows without end";
             Err(wrong(scope, "hls_memory", why))
@@ -323,14 +320,6 @@ impl Settings {
         Lengths { wanted: self.fragment, longest: self.max_fragment, slicing: self.slicing, pace: self.pace }
     }
 
-    /// The largest fragment in bytes. In memory it is less, as the open fragment needs room beside the listed ones.
-    pub fn max_bytes(&self) -> u64 {
-        match self.storage {
-            Storage::Disk => MAX_BYTES,
-            Storage::Memory { limit } => MAX_BYTES.min(u64::try_from(limit / 4).unwrap_or(MAX_BYTES)),
-        }
-    }
-
     /// The shortest time between a stream's end and the removal of its files: twice what a player may still have to
     /// play.
     pub fn removal_delay(&self) -> Duration {
@@ -349,7 +338,7 @@ impl KeySettings {
         let path = match storage {
             _ if path.as_os_str().is_empty() => None,
             Storage::Disk => Some(path),
-            Storage::Memory { .. } => Some(whole(scope, "hls_key_path", &path)?),
+            Storage::Memory => Some(whole(scope, "hls_key_path", &path)?),
         };
         Ok(Self { path, url: url(scope, "hls_key_url")?, fragments: scope.number("hls_fragments_per_key") })
     }

@@ -41,7 +41,7 @@ impl Folders {
     /// The canonical path of an application's `hls_path`.
     pub fn root(&self, app: &App) -> PathBuf {
         match app.settings.storage {
-            Storage::Memory { .. } => app.path.clone(),
+            Storage::Memory => app.path.clone(),
             Storage::Disk => self.of(&app.path).root,
         }
     }

@@ -236,7 +236,7 @@ impl Streams {
         let task = Task { written: None, ..self.task(ended, act, outlet.now.wall) };
         match ended.naming.settings().storage {
             Storage::Disk => queue(NOBODY, task, outlet.jobs),
-            Storage::Memory { .. } => _ = task.run(&mut Files::Memory(outlet.memory)),
+            Storage::Memory => _ = task.run(&mut Files::Memory(outlet.memory)),
         }
     }
 

@@ -137,7 +137,7 @@ fn end_playlist(naming: &Naming, files: &mut Files<'_>, wall: SystemTime) -> Dur
     let mut found = found.existing(naming, files);
     if let Some(text) = found.with_end(naming) {
         let path = naming.playlist();
-        let room = files.make_room(naming.settings().storage, &path, text.len());
+        let room = files.make_room(&path, text.len());
         match room.and_then(|()| files.replace(&path, text.as_bytes(), wall)) {
             Ok(()) => log::info!("{}: hls ends: nobody has come back", naming.label()),
             Err(error) => log::error!("{}: hls: {error}", naming.label()),

@@ -167,7 +167,7 @@ fn a_playlist_that_another_server_writes_is_not_ended() {
 #[test]
 fn a_list_in_memory_ends_and_stays_its_streams() {
     let (mut hls, mut site) = (Hls::default(), Site::default());
-    let app = waiting(Path::new("/hls"), |settings| settings.storage = Storage::Memory { limit: 1 << 20 });
+    let app = waiting(Path::new("/hls"), |settings| settings.storage = Storage::Memory);
     let mut segmenter = site.begin(&mut hls, 1, &app, "a").unwrap();
     site.send(&mut segmenter, 0..40, 26);
     site.end(&mut segmenter);
@@ -180,8 +180,9 @@ fn a_list_in_memory_ends_and_stays_its_streams() {
     site.advance(&mut hls, token);
     assert_eq!(list(&site.memory), open + ENDLIST);
     // Somebody else needs the room.
+    site.memory.set_limit(1 << 20);
     let growth = crate::engine::Growth { from: 0, to: 1 << 20 };
-    assert!(site.memory.make_room(1 << 20, Path::new("/hls/b.m3u8"), growth));
+    assert!(site.memory.make_room(Path::new("/hls/b.m3u8"), growth));
     assert!(site.memory.is_empty(), "all of it goes");
 }
 

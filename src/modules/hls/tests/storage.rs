@@ -3,8 +3,6 @@
 use super::*;
 
 const WAIT: Duration = Duration::from_secs(30);
-const ON_DISK: Storage = Storage::Disk;
-const IN_MEMORY: Storage = Storage::Memory { limit: 1 << 20 };
 
 fn stored(path: &Path, storage: Storage, ending: Ending) -> App {
     let settings = Settings { storage, ending, ..Settings::for_tests() };
@@ -25,12 +23,12 @@ fn a_stream_that_comes_back_with_its_files_elsewhere_leaves_none_where_they_were
         let folder = Folder::new();
         let path = folder.canonicalize().unwrap();
         let (mut hls, mut site) = (Hls::default(), Site::default());
-        publish_and_end(&mut site, &mut hls, &stored(&path, IN_MEMORY, ending));
+        publish_and_end(&mut site, &mut hls, &stored(&path, Storage::Memory, ending));
         assert!(site.memory.get(&path.join("a.m3u8")).is_some() && folder.list("").is_empty());
-        publish_and_end(&mut site, &mut hls, &stored(&path, ON_DISK, ending));
+        publish_and_end(&mut site, &mut hls, &stored(&path, Storage::Disk, ending));
         assert!(site.memory.is_empty(), "HTTP would serve the old playlist");
         assert_eq!(folder.list(""), [LEDGER, "a-0.ts", "a.m3u8"]);
-        publish_and_end(&mut site, &mut hls, &stored(&path, IN_MEMORY, ending));
+        publish_and_end(&mut site, &mut hls, &stored(&path, Storage::Memory, ending));
         assert!(folder.list("").is_empty(), "{:?}", folder.list(""));
         assert!(site.memory.get(&path.join("a.m3u8")).is_some());
         assert_eq!(hls.streams.ended.len(), 1);
@@ -44,10 +42,10 @@ fn kept_files_get_their_end_when_the_stream_comes_back_in_memory() {
     let (mut hls, mut site) = (Hls::default(), Site::default());
     let kept = Settings {
         cleanup: Cleanup::Keep,
-        ..Settings::clone(&stored(&path, ON_DISK, Ending::After(WAIT)).settings)
+        ..Settings::clone(&stored(&path, Storage::Disk, Ending::After(WAIT)).settings)
     };
     publish_and_end(&mut site, &mut hls, &App { path: path.clone(), settings: Arc::new(kept) });
-    publish_and_end(&mut site, &mut hls, &stored(&path, IN_MEMORY, Ending::After(WAIT)));
+    publish_and_end(&mut site, &mut hls, &stored(&path, Storage::Memory, Ending::After(WAIT)));
     assert_eq!(folder.list(""), ["a-0.ts", "a.m3u8"]);
     assert!(fs::read_to_string(folder.join("a.m3u8")).unwrap().ends_with("#EXT-X-ENDLIST\n"));
 }

@@ -17,10 +17,11 @@ fn in_memory_with(
     adjust: impl FnOnce(&mut Settings),
 ) -> (Publication, MemoryFiles, Now) {
     let settings = settings(|settings| {
-        settings.storage = Storage::Memory { limit };
+        settings.storage = Storage::Memory;
         adjust(settings);
     });
     let mut memory = MemoryFiles::default();
+    memory.set_limit(limit as u64);
     let now = Now { instant: Instant::now(), wall: UNIX_EPOCH + Duration::from_secs(1_704_067_200 + 500) };
     let naming = Naming::new(Path::new("/hls"), name, &settings);
     let publication = Publication::open(naming, &Files::Memory(&mut memory), now.wall);

@@ -26,7 +26,8 @@ fn buffers_that_are_kept_count_as_memory_of_the_stream() {
 
 #[test]
 fn the_memory_of_a_stream_includes_the_kept_buffers_until_it_fails() {
-    let mut rig = Rig::with(|settings| settings.storage = Storage::Memory { limit: 4 << 20 });
+    let mut rig = Rig::with(|settings| settings.storage = Storage::Memory);
+    rig.memory.set_limit(4 << 20);
     rig.memory.begin_owner(&rig.folder.join("a.m3u8"));
     rig.avc_header(SPS);
     (0..12).for_each(|second| large_key(&mut rig, second * 1000));
@@ -46,7 +47,8 @@ fn the_memory_of_a_stream_includes_the_kept_buffers_until_it_fails() {
 #[test]
 fn nothing_follows_the_end_even_if_that_finds_no_room() {
     const LIMIT: usize = 1 << 20;
-    let mut rig = Rig::with(|settings| settings.storage = Storage::Memory { limit: LIMIT });
+    let mut rig = Rig::with(|settings| settings.storage = Storage::Memory);
+    rig.memory.set_limit(LIMIT as u64);
     let [own, other] = ["a.m3u8", "b.m3u8"].map(|name| rig.folder.join(name));
     rig.memory.begin_owner(&own);
     rig.memory.begin_owner(&other);
@@ -54,7 +56,7 @@ fn nothing_follows_the_end_even_if_that_finds_no_room() {
     (0..8).for_each(|second| large_key(&mut rig, second * 1000));
     assert!(rig.memory.get(&own).is_some());
     // Another stream takes its share, and then there is nothing left.
-    assert!(rig.memory.make_room(LIMIT as u64, &other, Growth { from: 0, to: 400 << 10 }));
+    assert!(rig.memory.make_room(&other, Growth { from: 0, to: 400 << 10 }));
     assert!(rig.memory.is_crowded());
     rig.memory.put("/all".into(), &[7; 2 * LIMIT], UNIX_EPOCH).unwrap();
     rig.finish(Finish::StreamEnded);

@@ -94,7 +94,7 @@ impl Rig {
                 self.outputs += 1;
                 Output::on_disk(StreamId::of_nothing(1), self.outputs, naming, &mut outlet)
             }
-            Storage::Memory { .. } => {
+            Storage::Memory => {
                 let files = Files::Memory(outlet.memory);
                 Output::in_memory(&self.settings, Publication::open(naming, &files, UNIX_EPOCH))
             }
