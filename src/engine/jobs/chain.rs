@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,10 +42,13 @@ impl Chain {
             if chain.has_failed() {
                 return None;
             }
-            match work() {
+            let guard = FailureGuard(&chain);
+            let result = work();
+            mem::forget(guard);
+            match result {
                 Ok(value) => value.map(JobResult::new),
                 Err(error) => {
-                    chain.0.store(true, Ordering::Release);
+                    chain.abandon();
                     Some(JobResult::new(Failed(error)))
                 }
             }
@@ -62,8 +66,19 @@ impl Chain {
     }
 }
 
+/// Held while a job works: one that panics has failed, too, before a job behind it begins.
+struct FailureGuard<'a>(&'a Chain);
+
+impl Drop for FailureGuard<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     const OWNER: JobOwner = JobOwner::Module { name: "test", token: 1 };
@@ -84,5 +99,16 @@ mod tests {
         });
         assert_eq!(results.collect::<Vec<_>>(), ["1", "full", "3"]);
         assert!(chain.has_failed() && !other.has_failed());
+    }
+
+    #[test]
+    fn after_a_panic_the_rest_of_the_chain_is_left_out() {
+        let (mut jobs, chain) = (Jobs::default(), Chain::default());
+        chain.write(&mut jobs, OWNER, 0, || -> io::Result<Option<i32>> { panic!("a fault") }).unwrap();
+        chain.write(&mut jobs, OWNER, 0, || Ok(Some(1))).unwrap();
+        let done = jobs.take_added().into_iter().map(|job| catch_unwind(AssertUnwindSafe(|| job.run())));
+        let done: Vec<_> = done.map(|done| done.map(|finished| finished.is_some()).ok()).collect();
+        assert_eq!(done, [None, Some(false)]);
+        assert!(chain.has_failed());
     }
 }
