@@ -5,7 +5,8 @@
 //! outputs; so a job sees what all jobs before it have written. Readers do theirs in any order, several at a time.
 //!
 //! A job owns all that it works on, and returns owned values. What waits is bounded in jobs and bytes: if the writer's
-//! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, and the loop never waits.
+//! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, or not to begin, and the loop never
+//! waits.
 
 pub mod chain;
 mod delivery;
@@ -236,7 +237,8 @@ impl Jobs {
     }
 
     /// The same for what must not be lost though the queue is full, and is little: closing, removing, and what somebody
-    /// waits for.
+    /// waits for. Whatever begins something that will need such jobs asks [`Self::has_room`] before, so their number is
+    /// bounded, too.
     pub fn write_always<T: Any + Send>(
         &mut self,
         owner: JobOwner,

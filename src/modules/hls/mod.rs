@@ -187,7 +187,8 @@ impl Module for Hls {
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
         if token == CHECK_LEDGERS {
             self.check = None;
-            if !cx.is_draining() {
+            // While the queue is full, nobody misses a ledger more than later.
+            if !cx.is_draining() && cx.jobs.has_room(0) {
                 self.streams.restore_ledgers(&mut cx.jobs);
             }
             return self.set_check(cx);

@@ -298,6 +298,26 @@ fn a_queue_that_is_full_for_a_moment_costs_nothing() {
 }
 
 #[test]
+fn a_recording_begins_when_the_writers_queue_has_room_and_adds_no_jobs_before() {
+    for directives in ["", "record_append on;"] {
+        let mut recorded = Recorded::new(directives);
+        while recorded.world.engine.cx.jobs.write(OWNER, 0, || None::<()>).is_ok() {}
+        let waiting = recorded.world.engine.cx.jobs.writes();
+        recorded.header();
+        for second in 0..5 {
+            recorded.pictures(every_40(second * 1000..(second + 1) * 1000));
+            recorded.world.pass(1);
+        }
+        assert_eq!(recorded.world.engine.cx.jobs.writes(), waiting, "{directives}");
+        recorded.do_jobs();
+        recorded.pictures(every_40(5000..6000));
+        recorded.end();
+        recorded.do_jobs();
+        assert!(recorded.times("cam.flv").len() >= 25, "{directives}");
+    }
+}
+
+#[test]
 fn deletions_have_one_job_at_a_time() {
     let mut recorded = Recorded::new("record_keep 1s; record_interval 1s;");
     recorded.world.engine.start(recorded.world.now);

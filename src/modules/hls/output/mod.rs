@@ -213,6 +213,9 @@ impl Output {
 
     /// Takes the result of a job: its error, or what it has found or done.
     pub fn take_result(&mut self, result: JobResult) -> io::Result<News> {
+        if let Place::Disk(disk) = &mut self.place {
+            disk.note_result();
+        }
         let (Place::Disk(disk), Some(report)) = (&mut self.place, report_of(result)?) else {
             return Ok(News::Nothing);
         };

@@ -29,8 +29,16 @@ pub struct OnDisk {
     /// When the playlist of an earlier publication was asked for, until it is known.
     unknown_since: Option<Instant>,
     fragment: Fragment,
+    recovery: Recovery,
     limit: Limit,
     join: Join,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    None,
+    /// It waits for the writer, and nothing behind it. With a disk that hangs there is one, however many attempts fail.
+    Last,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +112,7 @@ impl OnDisk {
             queued_at_error: 0,
             unknown_since: Some(outlet.now.instant),
             fragment: Fragment::None,
+            recovery: Recovery::None,
             limit: Limit::Queue,
             join: Join::Discontinuity,
         }
@@ -173,6 +182,9 @@ impl OnDisk {
             self.chain = Chain::default();
         }
         self.queued_at_error = self.queued;
+        if mem::replace(&mut self.recovery, Recovery::Last) == Recovery::Last {
+            return;
+        }
         let (files, reporter) = (Handle::clone(&self.files), self.reporter());
         jobs.write_always(self.owner, 0, move || {
             let recover = |files: &mut StreamFiles| {
@@ -197,6 +209,11 @@ impl OnDisk {
             }
             None::<Report>
         });
+    }
+
+    /// A job has a result: a recovery that fails is followed by another.
+    pub fn note_result(&mut self) {
+        self.recovery = Recovery::None;
     }
 
     /// Takes the report of a job, unless it was another output's. With it, whether no fragment has been queued since,
@@ -225,7 +242,7 @@ impl OnDisk {
 
     /// Adds a job that needs those before it, and holds so many bytes.
     fn add(
-        &self,
+        &mut self,
         jobs: &mut Jobs,
         bytes: usize,
         work: impl FnOnce(&mut StreamFiles) -> io::Result<()> + Send + 'static,
@@ -234,7 +251,7 @@ impl OnDisk {
     }
 
     fn add_reporting(
-        &self,
+        &mut self,
         jobs: &mut Jobs,
         bytes: usize,
         work: impl FnOnce(&mut StreamFiles) -> io::Result<Option<Report>> + Send + 'static,
@@ -249,12 +266,11 @@ impl OnDisk {
             })
         };
         match self.limit {
-            Limit::Queue => self.chain.write(jobs, self.owner, bytes, work),
-            Limit::None => {
-                self.chain.write_always(jobs, self.owner, bytes, work);
-                Ok(())
-            }
+            Limit::Queue => self.chain.write(jobs, self.owner, bytes, work)?,
+            Limit::None => self.chain.write_always(jobs, self.owner, bytes, work),
         }
+        self.recovery = Recovery::None;
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{JobOwner, Jobs, Outlet, StreamId};
+use crate::engine::{JobOwner, Jobs, Outlet, QueueFull, StreamId};
 
 use super::files::Files;
 use super::files::naming::Naming;
@@ -88,8 +88,8 @@ impl Streams {
         self.folders.naming(app, name)
     }
 
-    /// Begins to write a stream, unless another stream writes the same files. If an earlier stream of the name has left
-    /// a playlist, this one continues it.
+    /// Begins to write a stream, unless another stream writes the same files, or the disk hangs. If an earlier stream of
+    /// the name has left a playlist, this one continues it.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -100,6 +100,9 @@ impl Streams {
         let mut naming = self.naming(app, name);
         if let Some(claim) = self.live.conflict(&naming, &[]) {
             return Err(format!("another stream is writing {}", claim.display()));
+        }
+        if app.settings.storage == Storage::Disk && !outlet.jobs.has_room(0) {
+            return Err(format!("{QueueFull}; it begins with the next publish"));
         }
         if self.is_awaited(&naming) {
             naming = continuing(&naming);

@@ -43,6 +43,22 @@ fn a_stream_that_comes_back_while_its_files_are_being_removed_has_none_of_them_i
 }
 
 #[test]
+fn a_stream_begins_no_files_while_the_writers_queue_is_full() {
+    let folder = Folder::new();
+    let (mut hls, mut site) = (Hls::default(), Site::default());
+    let owner = JobOwner::Module { name: "other", token: 0 };
+    while site.jobs.write(owner, 0, || None::<()>).is_ok() {}
+    let waiting = site.jobs.writes();
+    let app = app(&folder);
+    let refused = site.call(|outlet| hls.streams.begin(StreamId::of_nothing(2), &app, "a", outlet));
+    assert!(refused.unwrap_err().starts_with("the disk is too slow"));
+    assert_eq!(site.jobs.writes(), waiting);
+    assert_eq!(finish(&mut hls, 2), None);
+    site.jobs.run_all();
+    assert!(site.begin(&mut hls, 2, &app, "a").is_ok());
+}
+
+#[test]
 fn a_stream_that_comes_back_while_its_playlist_is_being_ended_continues_it() {
     let folder = Folder::new();
     let (mut hls, mut site) = (Hls::default(), Site::default());

@@ -17,6 +17,9 @@ use crate::modules::record::wait::{Beginning, Opening, Wait};
 impl RecorderAt<'_> {
     /// Begins a file, a new one or one that is there.
     pub(super) fn begin(&mut self, stream: &Stream, opening: Opening) {
+        if self.recorder.appends && !self.disk.has_room(0) {
+            return self.fail(&QueueFull.into(), Beginning::CachedGroup);
+        }
         let start = self.start(stream, opening);
         if !self.recorder.appends {
             return self.create(start);
@@ -90,7 +93,9 @@ impl RecorderAt<'_> {
     fn begin_file(&mut self, output: &mut Output, source: Source) -> io::Result<()> {
         let piece = output.take_piece(self.now.instant, self.disk.buffer());
         if !self.disk.has_room(piece.bytes()) {
-            self.disk.abandon_search(output.key(), "too much waits to be written");
+            if matches!(source, Source::Found) {
+                self.disk.abandon_search(output.key(), "too much waits to be written");
+            }
             return Err(QueueFull.into());
         }
         self.disk.begin(output.key(), source, piece);

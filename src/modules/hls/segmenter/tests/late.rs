@@ -87,6 +87,21 @@ fn where_the_queue_is_full_frames_are_dropped_until_it_is_not() {
 }
 
 #[test]
+fn attempts_while_the_queue_is_full_do_not_lengthen_it() {
+    let mut rig = begun();
+    rig.disk = Disk::Slow;
+    rig.jobs.write_always(OTHER, 1 << 30, || None::<()>);
+    (3..60).for_each(|second| rig.second(second * 1000));
+    let waiting = rig.jobs.writes();
+    assert!(waiting < 10, "{waiting} jobs");
+    rig.disk = Disk::Fast;
+    rig.run_jobs();
+    (60..66).for_each(|second| rig.second(second * 1000));
+    assert_eq!(frames_left_out(&rig), None);
+    assert!(rig.shape().len() > 4, "{:?}", rig.shape());
+}
+
+#[test]
 fn fragments_that_were_queued_before_the_queue_was_full_are_listed_and_no_sign_that_it_is_not() {
     let mut rig = begun();
     rig.disk = Disk::Slow;
