@@ -389,6 +389,33 @@ fn lists_of_folders_are_read_two_at_a_time_and_all_are_sent() {
     assert!(world.engine.pending.is_empty());
 }
 
+#[test]
+fn lists_that_nobody_waits_for_any_more_keep_no_reader_from_others() {
+    let folder = Folder::new();
+    folder.write("files/a", "");
+    let (mut world, _) = disk_world(&folder);
+    let clients = [(); 6].map(|()| world.engine.accept(0, ENDS, world.now).unwrap());
+    clients.iter().for_each(|&id| world.engine.input(id, &request("/files/"), world.now));
+    world.run_reads();
+    // A disk that hangs, and clients that leave: two readers are left to others.
+    let reading = world.engine.take_jobs();
+    assert_eq!(reading.len(), 2);
+    for &id in &clients[..4] {
+        world.engine.lost(id, world.now);
+        while world.engine.step(world.now) {}
+    }
+    assert!(world.engine.take_jobs().is_empty());
+    for finished in reading.into_iter().filter_map(Job::run) {
+        world.engine.finish_job(finished);
+    }
+    assert_eq!(world.run_reads(), 2);
+    world.end_turn();
+    for &id in &clients[4..] {
+        assert_eq!(statuses(&mut world, id), ["200"]);
+    }
+    assert!(world.engine.pending.is_empty());
+}
+
 impl World {
     /// Does the jobs that have been added, and the steps after them; returns the number of jobs.
     fn run_reads(&mut self) -> usize {

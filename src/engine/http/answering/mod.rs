@@ -52,7 +52,6 @@ impl Engine {
         match composer.step(&self.cx) {
             // One answer is finished before the next begins, as one that is half done takes memory.
             Composed::Partly => self.cx.work.composing.push_front(id),
-            Composed::Wait(lookup) if self.pending.reads(id) => self.look_up_or_refuse(id, lookup),
             Composed::Wait(lookup) => self.pending.queue(id, lookup),
             Composed::Reply(reply) => self.release(id, reply),
         }
@@ -61,9 +60,14 @@ impl Engine {
 
     /// Continues with a request for which a reader has done a lookup.
     pub(in crate::engine) fn resume_pending(&mut self, id: SessionId, result: JobResult) {
-        if !self.cx.sessions.get(id).is_some_and(Session::is_answering) {
-            return;
+        self.pending.finish_lookup(id);
+        if self.cx.sessions.get(id).is_some_and(Session::is_answering) {
+            self.take_finding(id, result);
         }
+        self.begin_lookups();
+    }
+
+    fn take_finding(&mut self, id: SessionId, result: JobResult) {
         let Some(pending) = self.pending.get_mut(id) else { return };
         match (result.take::<JobResult>(), &mut pending.composer) {
             (Ok(finding), Some(composer)) => {
@@ -76,14 +80,11 @@ impl Engine {
                 self.route(request, progress);
             }
             // The lookup has panicked.
-            (Err(_), _) => {
-                self.release(id, HttpReply::error(500));
-                self.begin_lookups();
-            }
+            (Err(_), _) => self.release(id, HttpReply::error(500)),
         }
     }
 
-    /// Drops the request of a session that has ended.
+    /// Drops the request of a session that has ended. A reader may still work for it.
     pub(in crate::engine) fn drop_pending(&mut self, id: SessionId) {
         if self.pending.remove(id).is_some() {
             self.begin_lookups();
@@ -122,9 +123,11 @@ impl Engine {
     }
 
     fn look_up_or_refuse(&mut self, id: SessionId, lookup: Lookup) {
-        if !self.look_up(id, lookup)
-            && let Some(Pending { request, .. }) = self.unhold(id)
-        {
+        if self.look_up(id, lookup) {
+            return;
+        }
+        self.pending.finish_lookup(id);
+        if let Some(Pending { request, .. }) = self.unhold(id) {
             let reply = refusal(&request);
             self.deliver(request, reply, None);
         }

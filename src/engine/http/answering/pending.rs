@@ -1,6 +1,7 @@
 //! HTTP requests that wait for their answers, and the places for those that readers work for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem;
 
 use crate::engine::http::answer::Compose;
 use crate::engine::http::lookup::Lookup;
@@ -19,18 +20,29 @@ pub(in crate::engine) struct Pending {
     pub progress: Progress,
     /// The answer that is composed; none while the request is on its way to one.
     pub composer: Option<Box<dyn Compose>>,
-    /// It has one of the [`MAX_READING`] places.
-    reads: bool,
-    /// The lookup that waits for a place.
-    lookup: Option<Lookup>,
+    place: Place,
+}
+
+/// Its place among the [`MAX_READING`] that readers work for.
+#[derive(Debug)]
+enum Place {
+    None,
+    /// This lookup waits for one.
+    Awaited(Lookup),
+    /// It has one, and no reader works for it now.
+    Idle,
+    /// A reader works for it.
+    InUse,
 }
 
 /// All pending requests. Each is that of a held session.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct PendingRequests {
     all: HashMap<SessionId, Pending>,
-    /// The number of those that have a place.
+    /// The number of places that are taken.
     reading: usize,
+    /// Requests that have been removed while a reader worked for them. They keep their places until it is done.
+    abandoned: HashSet<SessionId>,
     /// Those that wait for a place, in order.
     waiting: VecDeque<SessionId>,
 }
@@ -38,7 +50,7 @@ pub(in crate::engine) struct PendingRequests {
 impl Pending {
     /// A request that waits for its answer, or for a lookup on the way to it.
     pub fn new(request: HttpRequest, progress: Progress, composer: Option<Box<dyn Compose>>) -> Self {
-        Self { request, progress, composer, reads: false, lookup: None }
+        Self { request, progress, composer, place: Place::None }
     }
 }
 
@@ -53,16 +65,26 @@ impl PendingRequests {
         self.all.get_mut(&id)
     }
 
-    /// Whether a request has a place.
-    pub fn reads(&self, id: SessionId) -> bool {
-        self.all.get(&id).is_some_and(|pending| pending.reads)
+    /// Has the lookup of a request wait for a place, if it has none: then [`Self::next_lookup`] returns it.
+    pub fn queue(&mut self, id: SessionId, lookup: Lookup) {
+        let Some(pending) = self.all.get_mut(&id) else { return };
+        match mem::replace(&mut pending.place, Place::Awaited(lookup)) {
+            Place::Idle | Place::InUse => {
+                self.reading -= 1;
+                self.waiting.push_front(id);
+            }
+            Place::None | Place::Awaited(_) => self.waiting.push_back(id),
+        }
     }
 
-    /// Has the lookup of a request wait for a place.
-    pub fn queue(&mut self, id: SessionId, lookup: Lookup) {
-        if let Some(pending) = self.all.get_mut(&id) {
-            pending.lookup = Some(lookup);
-            self.waiting.push_back(id);
+    /// No reader works any more for the request of a session, which may have been removed.
+    pub fn finish_lookup(&mut self, id: SessionId) {
+        if self.abandoned.remove(&id) {
+            self.reading -= 1;
+        } else if let Some(pending) = self.all.get_mut(&id)
+            && matches!(pending.place, Place::InUse)
+        {
+            pending.place = Place::Idle;
         }
     }
 
@@ -72,12 +94,14 @@ impl PendingRequests {
         self.all.is_empty() && self.waiting.is_empty() && self.reading == 0
     }
 
-    /// Removes one, with its place or its wait for one.
+    /// Removes one, with its wait for a place, or its place unless a reader works there.
     pub fn remove(&mut self, id: SessionId) -> Option<Pending> {
         let pending = self.all.remove(&id)?;
-        self.reading -= usize::from(pending.reads);
-        if pending.lookup.is_some() {
-            self.waiting.retain(|&other| other != id);
+        match pending.place {
+            Place::None => {}
+            Place::Awaited(_) => self.waiting.retain(|&other| other != id),
+            Place::Idle => self.reading -= 1,
+            Place::InUse => _ = self.abandoned.insert(id),
         }
         Some(pending)
     }
@@ -89,8 +113,7 @@ impl PendingRequests {
         }
         let id = self.waiting.pop_front()?;
         let pending = self.all.get_mut(&id)?;
-        let lookup = pending.lookup.take()?;
-        pending.reads = true;
+        let Place::Awaited(lookup) = mem::replace(&mut pending.place, Place::InUse) else { return None };
         self.reading += 1;
         Some((id, lookup))
     }
@@ -111,9 +134,19 @@ mod tests {
         }
         let next = |pending: &mut PendingRequests| pending.next_lookup().map(|(id, _)| id);
         assert_eq!([(); 3].map(|()| next(&mut pending)), [Some(ids[0]), Some(ids[1]), None]);
-        assert!(pending.reads(ids[0]) && !pending.reads(ids[2]));
-        // One leaves that waits, and one that has a place.
+        // One that has a place goes on before the others.
+        pending.finish_lookup(ids[1]);
+        pending.queue(ids[1], Lookup::new(|| ()));
+        assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[1]), None]);
+        // One leaves that waits, and one that a reader works for.
         assert!(pending.remove(ids[2]).is_some() && pending.remove(ids[0]).is_some());
+        assert_eq!(next(&mut pending), None);
+        pending.finish_lookup(ids[0]);
         assert_eq!([(); 2].map(|()| next(&mut pending)), [Some(ids[3]), None]);
+        for id in [ids[1], ids[3]] {
+            pending.finish_lookup(id);
+            assert!(pending.remove(id).is_some());
+        }
+        assert!(pending.is_empty());
     }
 }
