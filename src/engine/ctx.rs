@@ -4,6 +4,7 @@
 //! fields are grouped: what modules use, configuration, bookkeeping, and the work that is left for later steps.
 
 use crate::engine::now::Now;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::engine::config::server::RtmpServer;
 use crate::engine::config::{Application, Config};
 use crate::engine::http::hosts::Hosts;
 use crate::engine::http::locations::Locations;
-use crate::engine::ids::{AppId, ListenerId, LocationId, ServerId, SessionId, StreamId};
+use crate::engine::ids::{AppId, Endpoint, ListenerId, LocationId, ServerId, SessionId, StreamId};
 use crate::engine::jobs::Jobs;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{ConnectionLimits, Connections};
@@ -138,6 +139,8 @@ pub struct Ctx {
     pub(super) log_limits: LogLimits,
     /// The number of suspended requests.
     pub(super) suspended: usize,
+    /// Publishers that have stopped and wait for their answers.
+    pub(super) unanswered: HashSet<Endpoint>,
     pub(super) last_ticket: u64,
     /// Whether the server accepts nothing new and finishes what it has.
     pub(super) draining: bool,
@@ -179,6 +182,7 @@ impl Ctx {
             log_limits: LogLimits::default(),
             work: Work::default(),
             suspended: 0,
+            unanswered: HashSet::new(),
             last_ticket: 0,
             panics: Panics::default(),
             draining: false,

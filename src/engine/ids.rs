@@ -51,7 +51,7 @@ impl StreamId {
 }
 
 /// One message stream of one session: one publisher or one player.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The session.
     pub session: SessionId,

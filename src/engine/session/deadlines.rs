@@ -55,6 +55,7 @@ impl Engine {
         }
         self.time_out_request(id);
         self.cx.check_pace(id);
+        self.cx.answer_late_unpublish(id);
         let cx = &mut self.cx;
         // A session that one of these has closed needs no further check.
         let Some(session) = cx.sessions.get(id).filter(|session| session.life == Life::Open) else { return };

@@ -143,6 +143,35 @@ fn a_publisher_that_does_not_wait_for_the_answer_gets_none() {
 }
 
 #[test]
+fn a_publisher_that_stops_is_answered_before_it_is_closed_though_the_disk_hangs() {
+    let (mut world, mut publisher, _) = publisher_with_a_slow_disk();
+    world.engine.cx.jobs.write_always(MODULE, 0, || Some(1_u32));
+    stop(&mut world, &mut publisher);
+    world.pass(9);
+    assert_eq!(publisher.codes(&mut world), [""; 0]);
+    world.pass(2);
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Unpublish.Success"]);
+    // The time for its next step begins with the answer.
+    world.pass(8);
+    assert!(world.is_open(publisher.id));
+    world.do_jobs();
+    world.end_turn();
+    assert_eq!(publisher.codes(&mut world), [""; 0]);
+    world.pass(3);
+    assert!(!world.is_open(publisher.id) && world.engine.cx.unanswered.is_empty());
+}
+
+#[test]
+fn a_publisher_that_stops_is_answered_at_once_while_the_writers_queue_is_full() {
+    let (mut world, mut publisher, _) = publisher_with_a_slow_disk();
+    while world.engine.cx.jobs.write(MODULE, 0, || None::<()>).is_ok() {}
+    let waiting = world.engine.cx.jobs.writes();
+    stop(&mut world, &mut publisher);
+    assert_eq!(publisher.codes(&mut world), ["NetStream.Unpublish.Success"]);
+    assert_eq!(world.engine.cx.jobs.writes(), waiting);
+}
+
+#[test]
 fn other_jobs_without_end_delay_the_answer_only_for_a_while() {
     let (mut world, mut publisher, _) = publisher_with_a_slow_disk();
     stop(&mut world, &mut publisher);
