@@ -135,6 +135,25 @@ fn a_server_whose_disk_hangs_ends_after_five_seconds_and_says_what_is_not_writte
 }
 
 #[test]
+fn a_server_that_drains_waits_no_longer_for_a_disk_that_hangs_once_its_sessions_have_ended() {
+    let mut server = server("pwrite64", Duration::from_secs(20), RECORD);
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&media::both(0, 2000));
+    server.wait_log("publish live/cam");
+    wait("the file is made", || server.folder.join("rec/cam.flv").exists());
+    server.signal(Signal::SIGQUIT);
+    server.wait_log("draining: 1 sessions");
+    let begun = Instant::now();
+    drop(publisher);
+    server.wait_log("waiting for writes to files: record ");
+    server.wait_log("stopped with writes to files that are not done: record ");
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(15), "{took:?}");
+    // The tracer lets no thread go before its call is over.
+    assert!(server.wait_exit(Duration::from_secs(60)).success());
+}
+
+#[test]
 fn a_publisher_that_stops_finds_its_files_complete_when_it_is_answered() {
     let server =
         server("pwrite64,rename", Duration::from_millis(100), &format!("{RECORD} {HLS} hls_endlist 0;"));

@@ -48,7 +48,7 @@ enum Phase {
     Serving,
     /// No new connections are accepted; the others go on until they end by themselves.
     Draining,
-    /// All sessions have been closed; what is queued may be sent until the deadline.
+    /// All sessions have been closed or have ended; what is queued may be sent until the deadline.
     Stopping {
         until: Instant,
         /// When it began.
@@ -56,6 +56,12 @@ enum Phase {
         /// It has been logged that files are waited for.
         has_told: bool,
     },
+}
+
+impl Phase {
+    fn stopping(now: Now) -> Self {
+        Self::Stopping { until: now.instant + STOP_GRACE, since: now.instant, has_told: false }
+    }
 }
 
 /// What a signal, or the end, asks of the caller of [`Server::run`], who may run the server again afterwards.
@@ -251,9 +257,12 @@ impl Server {
     }
 
     fn is_over(&mut self, now: Now) -> bool {
+        if self.phase == Phase::Draining && self.engine.session_count() == 0 {
+            // Only files are left, for which it waits no longer than a server that stops.
+            self.phase = Phase::stopping(now);
+        }
         match self.phase {
-            Phase::Serving => false,
-            Phase::Draining => self.engine.has_ended(),
+            Phase::Serving | Phase::Draining => false,
             Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
             Phase::Stopping { until, .. } => self.engine.has_ended() || now.instant >= until,
         }
@@ -352,7 +361,7 @@ impl Server {
             Phase::Stopping { since, has_told, .. } => {
                 Phase::Stopping { until: now.instant, since, has_told }
             }
-            _ => Phase::Stopping { until: now.instant + STOP_GRACE, since: now.instant, has_told: false },
+            Phase::Serving | Phase::Draining => Phase::stopping(now),
         };
     }
 
