@@ -70,12 +70,13 @@ impl<'a> Reloader<'a> {
     pub fn collect(&mut self, server: &mut net::Server) {
         let Some(reading) = self.reading.take() else { return };
         let name = source_name(self.line);
+        let before = server.addresses();
         let draft = reading.take().unwrap_or_else(|| Err(Failure::Other("a fault of the server".to_owned())));
         match draft.and_then(|draft| self.adopt(server, draft)) {
             Ok(changes) => log::info!("reloaded {name}{changes}"),
             Err(failure) => {
                 failure.to_string().lines().for_each(|line| log::error!("{line}"));
-                log::error!("{name} is not reloaded; nothing changes");
+                log::error!("{name} is not reloaded; {}", losses(&before, &server.addresses()));
             }
         }
         // The file may have changed since it was read.
@@ -162,6 +163,16 @@ fn describe(listeners: net::ListenerChanges, before: &[String], now: &[String]) 
     parts.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| format!("; {text}")).collect()
 }
 
+/// What has changed though a reload has failed, for the log: sockets that were in the way of others, and could not be
+/// opened again.
+fn losses(before: &[String], now: &[String]) -> String {
+    let lost = missing(before, now);
+    if lost.is_empty() {
+        return "nothing changes".to_owned();
+    }
+    format!("all else stays as it was, but {} is not listened on any more", lost.join(", "))
+}
+
 /// The names that are not among the others.
 fn missing(names: &[String], others: &[String]) -> Vec<String> {
     let mut others = others.to_vec();
@@ -173,4 +184,17 @@ fn missing(names: &[String], others: &[String]) -> Vec<String> {
         None => true,
     };
     names.iter().filter(is_missing).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_a_failed_reload_has_lost_is_named() {
+        let [a, b] = ["127.0.0.1:1935", "[::1]:1935"].map(str::to_owned);
+        assert_eq!(losses(&[a.clone(), b.clone()], &[b.clone(), a.clone()]), "nothing changes");
+        let lost = "all else stays as it was, but [::1]:1935 is not listened on any more";
+        assert_eq!(losses(&[a.clone(), b], &[a]), lost);
+    }
 }

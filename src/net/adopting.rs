@@ -9,7 +9,13 @@ use super::server::{Server, now};
 use crate::engine::Engine;
 
 impl Server {
-    /// Opens the listeners of a configuration that is to be adopted. Nothing has changed if one cannot be opened.
+    /// The addresses at which the server listens.
+    pub fn addresses(&self) -> Vec<String> {
+        self.listeners.addresses()
+    }
+
+    /// Opens the listeners of a configuration that is to be adopted. If one cannot be opened, those of before stay; one
+    /// that was in its way is lost if it cannot be opened again.
     pub fn prepare(&mut self, next: &Engine) -> io::Result<Prepared> {
         self.listeners.prepare(next.listeners(), self.poll.registry())
     }

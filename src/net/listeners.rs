@@ -48,6 +48,14 @@ enum Source {
     New(usize, TcpListener),
 }
 
+/// What has been found for a wanted listener.
+#[derive(Debug)]
+enum Found {
+    Source(Source),
+    /// Nothing yet for this slot: listeners of our own that are gone have to be closed first.
+    Blocked(usize),
+}
+
 /// A listener whose socket has been closed.
 #[derive(Debug)]
 struct ClosedListener {
@@ -67,7 +75,8 @@ pub struct ListenerChanges {
 }
 
 impl Listeners {
-    /// Finds or opens a socket for each listener; the open ones stay as they are. Nothing has changed if it fails.
+    /// Finds or opens a socket for each listener; the open ones stay as they are. If it fails, nothing has changed but what
+    /// [`Self::cancel`] says.
     pub fn prepare(&mut self, wanted: &[Listener], registry: &Registry) -> io::Result<Prepared> {
         if wanted.len() > MAX_LISTENERS {
             return Err(io::Error::other(format!("more than {MAX_LISTENERS} addresses to listen on")));
@@ -82,7 +91,8 @@ impl Listeners {
         }
     }
 
-    /// Closes the new sockets, and opens again what was in their way.
+    /// Closes the new sockets, and opens again what was in their way. That may fail, as another program may have taken the
+    /// address meanwhile: then the log has it, and it is not among [`Self::addresses`] any more.
     fn cancel(&mut self, prepared: Prepared, registry: &Registry) {
         let Prepared { sockets, closed } = prepared;
         drop(sockets);
@@ -135,6 +145,11 @@ impl Listeners {
         self.0.iter().flatten()
     }
 
+    /// The addresses of all.
+    pub fn addresses(&self) -> Vec<String> {
+        self.iter().map(|open| open.address().to_string()).collect()
+    }
+
     /// The slots that are in use.
     pub fn slots(&self) -> impl Iterator<Item = usize> {
         let used = self.0.iter().enumerate().filter(|(_, open)| open.is_some());
@@ -156,18 +171,22 @@ impl Listeners {
         let gone: Vec<usize> = self.slots().filter(|slot| !kept.contains(&Some(*slot))).collect();
         let used: Vec<usize> = self.slots().collect();
         let mut free = (0..FIRST_FREE_TOKEN).filter(|slot| !used.contains(slot));
+        let mut found = Vec::new();
         for (slot, wanted) in kept.into_iter().zip(wanted) {
-            let source = match slot {
-                Some(slot) => Source::Kept(slot),
+            found.push(match slot {
+                Some(slot) => Found::Source(Source::Kept(slot)),
                 None => {
-                    let slot = free.next().ok_or(ErrorKind::QuotaExceeded)?;
-                    let socket = self
-                        .open(wanted, &gone, prepared)
-                        .and_then(|socket| registered(socket, slot, registry));
-                    let explain = |error: io::Error| {
-                        io::Error::new(error.kind(), format!("{}: {error}", wanted.origin))
-                    };
-                    Source::New(slot, socket.map_err(explain)?)
+                    self.find_new(wanted, free.next().ok_or(ErrorKind::QuotaExceeded)?, &gone, registry)?
+                }
+            });
+        }
+        // Only now, as another program may take the address of a socket that is closed.
+        for (found, wanted) in found.into_iter().zip(wanted) {
+            let source = match found {
+                Found::Source(source) => source,
+                Found::Blocked(slot) => {
+                    gone.iter().for_each(|&gone| self.close_in_the_way(gone, wanted, prepared));
+                    Source::New(slot, open(wanted, slot, registry)?)
                 }
             };
             prepared.sockets.push(source);
@@ -175,35 +194,31 @@ impl Listeners {
         Ok(())
     }
 
+    /// Opens a socket, unless listeners are in the way that are `gone`.
+    fn find_new(
+        &self,
+        wanted: &Listener,
+        slot: usize,
+        gone: &[usize],
+        registry: &Registry,
+    ) -> io::Result<Found> {
+        let is_blocked =
+            || gone.iter().any(|slot| self.get(*slot).is_some_and(|open| open.is_in_the_way_of(wanted)));
+        match open(wanted, slot, registry) {
+            Ok(socket) => Ok(Found::Source(Source::New(slot, socket))),
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_blocked() => Ok(Found::Blocked(slot)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The slot that a wanted listener keeps: that of the open one with its id, which has its address.
     fn kept(&self, wanted: &Listener) -> Option<usize> {
         self.slots().find(|slot| self.get(*slot).is_some_and(|open| open.listener.id == wanted.id))
     }
 
-    /// Opens a socket. Listeners that are `gone` are closed first if they are in the way, such as 127.0.0.1 in that of
-    /// 0.0.0.0.
-    fn open(
-        &mut self,
-        wanted: &Listener,
-        gone: &[usize],
-        prepared: &mut Prepared,
-    ) -> io::Result<TcpListener> {
-        match bind(wanted) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                let closed = prepared.closed.len();
-                for &slot in gone {
-                    self.close_in_the_way(slot, wanted, prepared);
-                }
-                if prepared.closed.len() == closed { Err(error) } else { bind(wanted) }
-            }
-            result => result,
-        }
-    }
-
     fn close_in_the_way(&mut self, slot: usize, wanted: &Listener, prepared: &mut Prepared) {
         let Some(place) = self.0.get_mut(slot) else { return };
-        let in_the_way = place.take_if(|open| open.address().port() == wanted.address.port());
-        if let Some(open) = in_the_way {
+        if let Some(open) = place.take_if(|open| open.is_in_the_way_of(wanted)) {
             let address = open.address();
             let OpenListener { listener, position, .. } = open;
             prepared.closed.push((slot, ClosedListener { listener, position, address }));
@@ -224,6 +239,11 @@ impl OpenListener {
     /// The address at which it listens.
     fn address(&self) -> SocketAddr {
         self.socket.local_addr().unwrap_or(self.listener.address)
+    }
+
+    /// Whether it may keep another address from being opened, such as 127.0.0.1 that of 0.0.0.0.
+    fn is_in_the_way_of(&self, wanted: &Listener) -> bool {
+        self.address().port() == wanted.address.port()
     }
 
     /// The address of this machine that a peer has connected to.
@@ -263,7 +283,79 @@ impl OpenListener {
     }
 }
 
+fn open(wanted: &Listener, slot: usize, registry: &Registry) -> io::Result<TcpListener> {
+    bind(wanted)
+        .and_then(|socket| registered(socket, slot, registry))
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", wanted.origin)))
+}
+
 fn registered(mut socket: TcpListener, slot: usize, registry: &Registry) -> io::Result<TcpListener> {
     registry.register(&mut socket, Token(slot), Interest::READABLE)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net;
+
+    use mio::Poll;
+
+    use super::*;
+    use crate::conf::{Scope, Tree, check};
+    use crate::engine::{Engine, directive_table};
+    use crate::net::now;
+
+    /// An engine that listens there, for a running one if there is one.
+    fn engine(addresses: &[SocketAddr], running: Option<&Engine>) -> Engine {
+        let listen: String = addresses.iter().map(|address| format!("listen {address};")).collect();
+        let text = format!("rtmp {{ server {{ {listen} application live {{ live on; }} }} }}");
+        let (mut tree, modules) = (Tree::from_text("f", &text).unwrap(), crate::modules::table());
+        let table = directive_table(&modules);
+        check(&mut tree, &table).unwrap();
+        let root = Scope::root(&tree, &table);
+        match running {
+            Some(running) => running.read_next(&root, modules),
+            None => Engine::new(&root, modules, 0, now()),
+        }
+        .unwrap()
+    }
+
+    /// The listeners of a server at one address, which is returned with it.
+    fn opened(poll: &Poll) -> (Engine, Listeners, SocketAddr) {
+        let (engine, mut listeners) = (engine(&[([127, 0, 0, 1], 0).into()], None), Listeners::default());
+        let prepared = listeners.prepare(engine.listeners(), poll.registry()).unwrap();
+        listeners.adopt(prepared, engine.listeners());
+        let address = listeners.iter().next().unwrap().address();
+        (engine, listeners, address)
+    }
+
+    fn all_with_port_of(own: SocketAddr) -> SocketAddr {
+        ([0, 0, 0, 0], own.port()).into()
+    }
+
+    #[test]
+    fn an_address_that_another_program_has_costs_no_listener_its_socket() {
+        let poll = Poll::new().unwrap();
+        let (running, mut listeners, own) = opened(&poll);
+        let _client = net::TcpStream::connect(own).unwrap();
+        let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let wanted = engine(&[all_with_port_of(own), taken.local_addr().unwrap()], Some(&running));
+        assert!(listeners.prepare(wanted.listeners(), poll.registry()).is_err());
+        let listener = listeners.iter().next().unwrap();
+        assert!(listener.socket.accept().is_ok(), "the connection still waits there");
+    }
+
+    #[test]
+    fn an_address_that_is_lost_is_not_among_those_that_are_open() {
+        let poll = Poll::new().unwrap();
+        let (running, mut listeners, own) = opened(&poll);
+        let wanted = engine(&[all_with_port_of(own)], Some(&running));
+        for (is_taken, left) in [(false, vec![own.to_string()]), (true, Vec::new())] {
+            let mut prepared = listeners.prepare(wanted.listeners(), poll.registry()).unwrap();
+            prepared.sockets.clear();
+            let _taken = is_taken.then(|| net::TcpListener::bind(own).unwrap());
+            listeners.cancel(prepared, poll.registry());
+            assert_eq!(listeners.addresses(), left);
+        }
+    }
 }
