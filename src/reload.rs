@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use millstream::engine::files::log_file::NewLogs;
 use millstream::engine::{Account, Probe, time_zone};
-use millstream::net::{self, Aside};
+use millstream::net::{self, Background};
 
 use crate::loaded::{Failure, Loaded, source_name};
 use crate::logging::{ErrorLogs, OpenedLogs};
@@ -18,7 +18,7 @@ pub struct Reloader<'a> {
     line: &'a CommandLine,
     logs: ErrorLogs,
     /// The configuration that a thread reads.
-    reading: Option<Aside<Result<Draft, Failure>>>,
+    reading: Option<Background<Result<Draft, Failure>>>,
     /// Another reload has been asked for since that thread began.
     is_outdated: bool,
     /// The directives that a reload cannot change, with the arguments that they had at the start.
@@ -63,7 +63,7 @@ impl<'a> Reloader<'a> {
         }
         log::info!("reloading {}", source_name(self.line));
         let (line, logs, open) = (self.line.clone(), self.logs.clone(), server.engine().open_logs());
-        self.reading = Some(server.run_aside(move || read(&line, &logs, &open)));
+        self.reading = Some(server.run_in_background(move || read(&line, &logs, &open)));
     }
 
     /// Has the server adopt the configuration that has been read.

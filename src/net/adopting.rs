@@ -38,22 +38,25 @@ impl Server {
     }
 
     /// Has a thread do work that may take long. When it is done, [`Server::run`] returns `Wish::Collect`.
-    pub fn run_aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Aside<T> {
+    pub fn run_in_background<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Background<T> {
         let result = Arc::new(Mutex::new(None));
         let place = Arc::clone(&result);
-        self.workers.run_aside(move || {
+        self.workers.run_in_background(move || {
             let value = work();
             *lock(&place) = Some(value);
         });
-        Aside(result)
+        Background(result)
     }
 }
 
 /// The result of work that a thread does.
 #[derive(Debug)]
-pub struct Aside<T>(Arc<Mutex<Option<T>>>);
+pub struct Background<T>(Arc<Mutex<Option<T>>>);
 
-impl<T> Aside<T> {
+impl<T> Background<T> {
     /// Takes the result; none if the work has panicked.
     pub fn take(self) -> Option<T> {
         lock(&self.0).take()

@@ -14,7 +14,7 @@ mod socket;
 mod transfer;
 mod workers;
 
-pub use adopting::Aside;
+pub use adopting::Background;
 pub use listener::{bind, probe};
 pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogFile, LogWriter};

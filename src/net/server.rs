@@ -73,7 +73,7 @@ pub enum Wish {
     Reload,
     /// The logs are to be opened again.
     Reopen,
-    /// What was given to [`Server::run_aside`] is done.
+    /// What was given to [`Server::run_in_background`] is done.
     Collect,
 }
 
@@ -300,12 +300,12 @@ impl Server {
 
     /// Gives the results of jobs to the engine, and goes on with sockets that have waited for files.
     fn take_results(&mut self) {
-        let Finished { jobs, read_for, panics, has_aside } = self.workers.take();
+        let Finished { jobs, read_for, panics, has_background } = self.workers.take();
         jobs.into_iter().for_each(|finished| self.engine.finish_job(finished));
         self.engine.count_panics(panics);
         self.read_ahead.finish(read_for.len(), &self.workers);
         read_for.into_iter().for_each(|id| self.end_file_wait(id));
-        if has_aside {
+        if has_background {
             self.wish(Wish::Collect);
         }
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::{Registry, Token, Waker};
 
 use crate::engine::{FinishedJob, Job, Lane, SessionId};
-use pool::{Pool, Work};
+use pool::{Pool, STACK_FOR_CONFIGURATION, STACK_FOR_JOBS, Work};
 
 /// The most threads that read: so many disks, or files on a slow one, can be waited for at once.
 const READERS: usize = 4;
@@ -21,8 +21,8 @@ const READERS: usize = 4;
 pub struct Workers {
     writer: Pool,
     readers: Pool,
-    /// What main wants done, which must not wait for a disk that all readers wait for.
-    aside: Pool,
+    /// What main wants done, such as a configuration read, which must not wait for a disk that all readers wait for.
+    background: Pool,
     results: Arc<Results>,
 }
 
@@ -43,15 +43,19 @@ pub struct Finished {
     /// Jobs that have panicked.
     pub panics: u64,
     /// What main wanted done is done.
-    pub has_aside: bool,
+    pub has_background: bool,
 }
 
 impl Workers {
     /// Workers without threads yet, which wake a poll by `token`.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let results = Arc::new(Results { finished: Mutex::default(), waker: Waker::new(registry, token)? });
-        let (writer, readers) = (Pool::new("writer", 1), Pool::new("reader", READERS));
-        Ok(Self { writer, readers, aside: Pool::new("aside", 1), results })
+        Ok(Self {
+            writer: Pool::new("writer", 1, STACK_FOR_JOBS),
+            readers: Pool::new("reader", READERS, STACK_FOR_JOBS),
+            background: Pool::new("background", 1, STACK_FOR_CONFIGURATION),
+            results,
+        })
     }
 
     /// Has jobs done, each by the threads of its lane.
@@ -80,10 +84,10 @@ impl Workers {
     }
 
     /// Has something done that is no job of the engine.
-    pub fn run_aside(&self, work: impl FnOnce() + Send + 'static) {
+    pub fn run_in_background(&self, work: impl FnOnce() + Send + 'static) {
         let results = Arc::clone(&self.results);
-        let run = Box::new(move || results.run_aside(work));
-        self.aside.add(vec![Work { name: "aside", run }]);
+        let run = Box::new(move || results.run_in_background(work));
+        self.background.add(vec![Work { name: "background", run }]);
     }
 
     /// The writer's jobs that are not done, for the log: "record 3, hls 1".
@@ -118,11 +122,11 @@ impl Results {
     }
 
     /// Does something that is no job. If it panics, who wanted it finds no result.
-    fn run_aside(&self, work: impl FnOnce()) {
+    fn run_in_background(&self, work: impl FnOnce()) {
         let panics = u64::from(catch_unwind(AssertUnwindSafe(work)).is_err());
         self.add(|all| {
             all.panics += panics;
-            all.has_aside = true;
+            all.has_background = true;
         });
     }
 
@@ -130,7 +134,7 @@ impl Results {
     fn add(&self, add: impl FnOnce(&mut Finished)) {
         let was_empty = {
             let mut all = self.lock();
-            let was_empty = all.jobs.is_empty() && all.read_for.is_empty() && !all.has_aside;
+            let was_empty = all.jobs.is_empty() && all.read_for.is_empty() && !all.has_background;
             add(&mut all);
             was_empty
         };

@@ -15,14 +15,18 @@ pub struct Work {
 
 /// A thread beyond the first that has had no work for this time ends.
 const IDLE: Duration = Duration::from_secs(10);
-/// The stack of a thread: the deepest job reads a playlist of an earlier run.
-const STACK: usize = 512 * 1024;
+/// The stack of a thread for jobs: the deepest one reads a playlist of an earlier run.
+pub const STACK_FOR_JOBS: usize = 512 * 1024;
+/// The stack of a thread that reads a configuration, as large as that of the main thread, which does so at the start:
+/// blocks and expressions are nested, and the system's resolver loads libraries.
+pub const STACK_FOR_CONFIGURATION: usize = 8 * 1024 * 1024;
 
 /// Threads of one kind.
 #[derive(Debug)]
 pub struct Pool {
     name: &'static str,
     most: usize,
+    stack: usize,
     shared: Arc<Shared>,
 }
 
@@ -52,9 +56,9 @@ impl fmt::Debug for State {
 }
 
 impl Pool {
-    /// A pool of at most so many threads, none of which runs yet.
-    pub fn new(name: &'static str, most: usize) -> Self {
-        Self { name, most, shared: Arc::default() }
+    /// A pool of at most so many threads, each with a stack of so many bytes. None runs yet.
+    pub fn new(name: &'static str, most: usize, stack: usize) -> Self {
+        Self { name, most, stack, shared: Arc::default() }
     }
 
     /// Has works done. Without any thread, since the system has none, they are done at once.
@@ -86,7 +90,7 @@ impl Pool {
 
     fn start(&self) {
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name(self.name.to_owned()).stack_size(STACK);
+        let thread = thread::Builder::new().name(self.name.to_owned()).stack_size(self.stack);
         let Err(error) = thread.spawn(move || shared.serve()) else { return };
         let mut state = self.shared.state();
         state.threads -= 1;
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn one_thread_does_its_work_in_order() {
-        let (pool, (sender, receiver)) = (Pool::new("test", 1), channel());
+        let (pool, (sender, receiver)) = (Pool::new("test", 1, STACK_FOR_JOBS), channel());
         for number in (0..100).step_by(2) {
             let send = |number| {
                 let sender = sender.clone();
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn work_that_blocks_does_not_hold_up_other_threads() {
-        let (pool, (sender, receiver)) = (Pool::new("test", 3), channel());
+        let (pool, (sender, receiver)) = (Pool::new("test", 3, STACK_FOR_JOBS), channel());
         let (release, blocked) = channel::<()>();
         let blocked = Arc::new(Mutex::new(blocked));
         for _ in 0..2 {
