@@ -1,6 +1,8 @@
 //! A block and the blocks around it: where every setting is read from.
 
 use std::any::Any;
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::errors::Error;
@@ -18,29 +20,48 @@ use super::value::Value;
 pub struct Scope<'t> {
     table: &'t Table,
     /// This block first, then those around it.
-    chain: Vec<(&'t Node, Context)>,
+    chain: Vec<Level<'t>>,
+}
+
+/// A block, as one of a kind.
+#[derive(Debug, Clone)]
+struct Level<'t> {
+    block: &'t Node,
+    context: Context,
+    /// Its directives by name: a block with a thousand blocks in it is looked through for each directive of each.
+    directives: Rc<HashMap<&'t str, Vec<&'t Node>>>,
+}
+
+impl<'t> Level<'t> {
+    fn new(block: &'t Node, context: Context) -> Self {
+        let mut directives = HashMap::<_, Vec<_>>::new();
+        for node in block.children.iter().flatten() {
+            directives.entry(node.name.as_str()).or_default().push(node);
+        }
+        Self { block, context, directives: Rc::new(directives) }
+    }
 }
 
 impl<'t> Scope<'t> {
     /// The top level.
     pub fn root(tree: &'t Tree, table: &'t Table) -> Self {
-        Self { table, chain: vec![(tree.root(), Context::Main)] }
+        Self { table, chain: vec![Level::new(tree.root(), Context::Main)] }
     }
 
     /// The block itself.
     pub fn node(&self) -> &'t Node {
-        self.chain[0].0
+        self.chain[0].block
     }
 
     /// The same block read as one of another kind: a server without a location is one itself.
     pub fn read_as(&self, context: Context) -> Self {
         let mut chain = self.chain.clone();
-        chain.insert(0, (self.node(), context));
+        chain.insert(0, Level { context, ..self.chain[0].clone() });
         Self { table: self.table, chain }
     }
 
     fn context(&self) -> Context {
-        self.chain[0].1
+        self.chain[0].context
     }
 
     /// The blocks of a name in this one, in order.
@@ -50,27 +71,27 @@ impl<'t> Scope<'t> {
             _ => self.context(),
         };
         self.own(name).map(move |node| {
-            let mut chain = vec![(node, opens)];
-            chain.extend(&self.chain);
+            let mut chain = vec![Level::new(node, opens)];
+            chain.extend_from_slice(&self.chain);
             Scope { table: self.table, chain }
         })
     }
 
     /// The directives of a name in this block, without what it inherits.
     pub fn own(&self, name: &str) -> impl Iterator<Item = &'t Node> {
-        self.node().children.iter().flatten().filter(move |node| node.name == name)
+        self.chain[0].directives.get(name).cloned().unwrap_or_default().into_iter()
     }
 
     /// The directives of a name at the nearest level that has any, as nginx inherits lists.
     pub fn all(&self, name: &str) -> Vec<&'t Node> {
-        for (block, context) in &self.chain {
+        let row = self.row(name);
+        for level in &self.chain {
             // An outer directive of the same name that is another one does not count.
-            if self.row(name).is_none_or(|row| !row.contexts.contains(context)) {
+            if row.is_none_or(|row| !row.contexts.contains(&level.context)) {
                 continue;
             }
-            let found: Vec<_> = block.children.iter().flatten().filter(|node| node.name == name).collect();
-            if !found.is_empty() {
-                return found;
+            if let Some(found) = level.directives.get(name) {
+                return found.clone();
             }
         }
         Vec::new()
@@ -78,7 +99,7 @@ impl<'t> Scope<'t> {
 
     /// The directives of several names, in order, at the nearest level that has any: `allow` and `deny`.
     pub fn all_of(&self, names: &[&str]) -> Vec<&'t Node> {
-        let levels = self.chain.iter().map(|(block, _)| block.children.iter().flatten());
+        let levels = self.chain.iter().map(|level| level.block.children.iter().flatten());
         let mut found = levels.map(|nodes| nodes.filter(|node| names.contains(&node.name.as_str())));
         found
             .find_map(|nodes| Some(nodes.collect::<Vec<_>>()).filter(|nodes| !nodes.is_empty()))
@@ -92,7 +113,7 @@ impl<'t> Scope<'t> {
 
     /// True if a directive may be missing here because it has been left out as wrong, under its name or a misspelt one.
     pub fn may_have_lost(&self, name: &str) -> bool {
-        let mut lost = self.chain.iter().flat_map(|(block, _)| &block.left_out);
+        let mut lost = self.chain.iter().flat_map(|level| &level.block.left_out);
         lost.any(|lost| meant(lost, &[name]).is_some())
     }
 
@@ -164,7 +185,7 @@ impl<'t> Scope<'t> {
 
     /// The directive of a name that counts here: the one that may stand here or nearest around.
     fn row(&self, name: &str) -> Option<&'static Directive> {
-        self.chain.iter().find_map(|(_, context)| self.table.find(name, *context))
+        self.chain.iter().find_map(|level| self.table.find(name, level.context))
     }
 }
 

@@ -5,6 +5,8 @@
 //! with its old server. What is gone keeps its id until nothing
 //! uses it; no other gets it before.
 
+use std::collections::HashSet;
+
 use crate::engine::config::listener::ListenAddress;
 use crate::engine::ids::{AppId, ListenerId, LocationId, ServerId};
 
@@ -41,7 +43,9 @@ pub(in crate::engine) struct KnownApp {
 pub(in crate::engine) struct Ids {
     known: Known,
     servers: Vec<ServerId>,
-    apps: Vec<AppId>,
+    apps: HashSet<AppId>,
+    /// The next new application gets this id, or a higher one if it is known.
+    next_app: usize,
     pub next_listener: u32,
 }
 
@@ -87,10 +91,19 @@ impl Ids {
         let same_server = || self.known.apps.iter().filter(is_there).find(|app| app.server == server);
         let other_server = || self.known.apps.iter().filter(is_there).find(|app| self.was_at(app, addresses));
         let stays = same_server().or_else(other_server).map(|app| app.id);
-        let is_taken = |id: &AppId| self.apps.contains(id) || self.known.apps.iter().any(|app| app.id == *id);
-        let id = stays.or_else(|| (0..).map(AppId).find(|id| !is_taken(id))).unwrap_or_default();
-        self.apps.push(id);
+        let id = stays.unwrap_or_else(|| self.new_app());
+        self.apps.insert(id);
         id
+    }
+
+    /// The lowest id that no application has or had.
+    fn new_app(&mut self) -> AppId {
+        let is_known = |id: AppId| self.known.apps.iter().any(|app| app.id == id);
+        while is_known(AppId(self.next_app)) {
+            self.next_app += 1;
+        }
+        self.next_app += 1;
+        AppId(self.next_app - 1)
     }
 
     /// The id of the listener at an address.

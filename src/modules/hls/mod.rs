@@ -16,6 +16,7 @@ mod settings;
 mod streams;
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -84,8 +85,7 @@ impl Module for Hls {
         self.apps = apps.map(|app| (app.id, faults.keep_or_default(App::read(app)))).collect();
         let served = |app: &Option<App>| app.as_ref().map_or(Served::Nowhere, |app| app.served(config));
         self.served = self.apps.iter().map(|(id, app)| (id, served(app))).collect();
-        let is_mixed = |app: &Option<App>| app.as_ref().is_some_and(|app| self.has_mixed_folders(app));
-        self.mixed_folders = self.apps.iter().map(|(id, app)| (id, is_mixed(app))).collect();
+        self.mixed_folders = self.find_mixed_folders();
         faults.into_result(())
     }
 
@@ -288,12 +288,10 @@ impl Hls {
 
     /// Whether the folders of an application's streams are in a folder with files of streams: another application's, or
     /// master playlists of its own.
-    fn has_mixed_folders(&self, app: &App) -> bool {
-        let folders = app.folders();
-        self.apps
-            .values()
-            .flatten()
-            .any(|other| other.shared_folders().iter().any(|folder| folders.contains(folder)))
+    fn find_mixed_folders(&self) -> ByApp<bool> {
+        let shared: HashSet<_> = self.apps.values().flatten().flat_map(App::shared_folders).collect();
+        let is_mixed = |app: &App| app.folders().iter().any(|folder| shared.contains(folder));
+        self.apps.iter().map(|(id, app)| (id, app.as_ref().is_some_and(is_mixed))).collect()
     }
 
     /// The reason why a name may not be published. The streams `own` are the publisher's, and no reason.

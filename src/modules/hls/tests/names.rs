@@ -38,7 +38,7 @@ fn module_of(apps: &[&App]) -> Hls {
     let apps = || apps.iter().enumerate().map(|(id, app)| (AppId(id), *app));
     let mut hls = Hls { apps: apps().map(|(id, app)| (id, Some(app.clone()))).collect(), ..Hls::default() };
     apps().for_each(|(_, app)| hls.streams.folders.examine(app));
-    hls.mixed_folders = apps().map(|(id, app)| (id, hls.has_mixed_folders(app))).collect();
+    hls.mixed_folders = hls.find_mixed_folders();
     hls
 }
 
