@@ -143,3 +143,25 @@ impl Results {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::sync::mpsc::channel;
+
+    use mio::Poll;
+
+    use super::*;
+
+    #[test]
+    fn work_in_the_background_has_a_stack_like_that_of_the_main_thread() {
+        let poll = Poll::new().unwrap();
+        let workers = Workers::new(poll.registry(), Token(0)).unwrap();
+        let (sender, receiver) = channel();
+        workers.run_in_background(move || {
+            let deep = [1_u8; 3 << 20];
+            sender.send(black_box(&deep).len()).unwrap();
+        });
+        assert_eq!(receiver.recv(), Ok(3 << 20));
+    }
+}
