@@ -22,7 +22,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
-use crate::engine::http::answer::{Answer, HttpReply};
+use crate::engine::http::answer::{Answer, HttpReply, Route};
 use crate::engine::http::body::Body;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::lookup::Findings;
@@ -125,8 +125,17 @@ impl Engine {
     }
 
     /// Leads a request to its answer, from where its way has been left.
-    pub(in crate::engine) fn route(&mut self, mut request: HttpRequest, mut progress: Progress) {
-        match self.find_answer(&mut request, &mut progress) {
+    pub(in crate::engine) fn route(&mut self, request: HttpRequest, progress: Progress) {
+        self.lead(request, progress, None);
+    }
+
+    /// Answers a request that has been left on its way with this reply, or with the page for its error.
+    pub(in crate::engine) fn reply_to(&mut self, request: HttpRequest, progress: Progress, reply: HttpReply) {
+        self.lead(request, progress, Some(Route::Reply(reply)));
+    }
+
+    fn lead(&mut self, mut request: HttpRequest, mut progress: Progress, found: Option<Route>) {
+        match self.find_answer(&mut request, &mut progress, found) {
             Some(Answer::Reply(reply)) => self.deliver(request, reply, progress.forced),
             Some(Answer::Later(composer)) => self.begin_composing(request, progress, composer),
             Some(Answer::Wait(lookup)) => self.wait_for(request, progress, lookup),

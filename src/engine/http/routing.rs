@@ -11,14 +11,16 @@ use crate::http::Method;
 
 impl Engine {
     /// Asks the modules for an answer, through internal redirects. None to close the connection without an answer.
-    /// After [`Answer::Wait`] the same module is asked again.
+    /// After [`Answer::Wait`] the same module is asked again. What has been `found` on the way, such as an error, goes
+    /// before their answer.
     pub(in crate::engine) fn find_answer(
         &mut self,
         request: &mut HttpRequest,
         progress: &mut Progress,
+        mut found: Option<Route>,
     ) -> Option<Answer> {
         while progress.may_continue() {
-            let mut route = self.ask_modules(request, progress);
+            let mut route = found.take().unwrap_or_else(|| self.ask_modules(request, progress));
             // As in nginx, an error on the way to an error page gets no error page.
             if let (Route::Reply(reply), false) = (&route, progress.to_error_page) {
                 let (status, modules) = (reply.head.status, &mut self.modules);

@@ -366,6 +366,37 @@ fn a_request_is_refused_when_too_many_wait_for_readers() {
 }
 
 #[test]
+fn a_request_that_fails_on_its_way_gets_the_error_page_or_the_headers_of_a_playlist() {
+    let folder = Folder::new();
+    let config = format!(
+        "http {{ server {{ listen 127.0.0.1:0; root {}; location @page {{ return 200 sorry; }}
+            location /pages/ {{ error_page 500 503 @page; }} }} }}",
+        folder.display()
+    );
+    let mut world = World::configured(table(), &config);
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
+    let ask = |world: &mut World, status: &str, path: &str| {
+        let owner = JobOwner::Module { name: "other", token: 0 };
+        while status == "503" && world.engine.cx.jobs.read(owner, || None::<()>).is_ok() {}
+        world.engine.input(id, &request(path), world.now);
+        for job in world.engine.take_jobs() {
+            world.engine.finish_job(FinishedJob::panicked(job.owner()));
+        }
+        world.end_turn();
+        String::from_utf8(world.take(id, usize::MAX).concat()).unwrap()
+    };
+    for status in ["500", "503"] {
+        let text = ask(&mut world, status, "/pages/a.m3u8");
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")) && text.ends_with("sorry"), "{text}");
+        let text = ask(&mut world, status, "/a.m3u8");
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.contains("Access-Control-Allow-Origin: *"), "{text}");
+        assert!(text.contains("Cache-Control: no-cache"), "{text}");
+        assert_eq!(text.contains("Retry-After"), status == "503");
+    }
+}
+
+#[test]
 fn lists_of_folders_are_read_two_at_a_time_and_all_are_sent() {
     let folder = Folder::new();
     for number in 0..300 {

@@ -159,6 +159,10 @@ impl Module for Http {
 
     fn on_http_reply(&mut self, _cx: &mut Ctx, request: &HttpRequest, head: &mut ResponseHead) {
         if let Some((settings, view)) = self.at(request) {
+            if settings.folder.is_some() && head.status >= 500 {
+                // The disk may have been too slow for a file: then the engine has answered.
+                files::set_defaults(settings, &request.head, &request.head.path, head);
+            }
             added::apply(head, settings.added_for(&request.head), settings.expires, &view);
         }
     }

@@ -22,7 +22,7 @@ impl Engine {
     pub(in crate::engine) fn wait_for(&mut self, request: HttpRequest, progress: Progress, lookup: Lookup) {
         if request.findings.len() >= MAX_LOOKUPS || !self.look_up(request.session, lookup) {
             let reply = refusal(&request);
-            return self.deliver(request, reply, None);
+            return self.reply_to(request, progress, reply);
         }
         self.hold(Pending::new(request, progress, None));
     }
@@ -111,7 +111,7 @@ impl Engine {
     /// Sends the answer to a pending request.
     fn release(&mut self, id: SessionId, reply: HttpReply) {
         if let Some(Pending { request, progress, .. }) = self.unhold(id) {
-            self.deliver(request, reply, progress.forced);
+            self.reply_to(request, progress, reply);
         }
     }
 
@@ -127,9 +127,9 @@ impl Engine {
             return;
         }
         self.pending.finish_lookup(id);
-        if let Some(Pending { request, .. }) = self.unhold(id) {
+        if let Some(Pending { request, progress, .. }) = self.unhold(id) {
             let reply = refusal(&request);
-            self.deliver(request, reply, None);
+            self.reply_to(request, progress, reply);
         }
     }
 

@@ -233,8 +233,13 @@ fn send(
     if may_send { reply } else { sources::failure(name, Errno::EMFILE) }
 }
 
-/// The headers of our own that the configuration does not set.
 fn with_defaults(settings: &Settings, request: &Request, path: &str, mut head: ResponseHead) -> ResponseHead {
+    set_defaults(settings, request, path, &mut head);
+    head
+}
+
+/// Sets the headers of our own that neither the configuration sets nor the answer has.
+pub fn set_defaults(settings: &Settings, request: &Request, path: &str, head: &mut ResponseHead) {
     let streamed = has_extension(path, &STREAMED);
     let good = matches!(head.status, 200 | 206 | 304);
     let mut default = |name: &'static str, value: &str| {
@@ -253,7 +258,6 @@ fn with_defaults(settings: &Settings, request: &Request, path: &str, mut head: R
         // A file that is missing now may be there in a moment.
         default("Cache-Control", "no-cache");
     }
-    head
 }
 
 #[cfg(test)]
