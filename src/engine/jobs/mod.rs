@@ -310,6 +310,12 @@ impl Jobs {
     pub fn run_next(&mut self) -> Option<Option<FinishedJob>> {
         (!self.added.is_empty()).then(|| self.added.remove(0).run())
     }
+
+    /// Takes the first job that has been added as one that has panicked, for tests.
+    #[cfg(test)]
+    pub fn panic_next(&mut self) -> Option<FinishedJob> {
+        (!self.added.is_empty()).then(|| FinishedJob::panicked(self.added.remove(0).owner))
+    }
 }
 
 #[cfg(test)]

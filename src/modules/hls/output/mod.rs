@@ -189,7 +189,7 @@ impl Output {
                 memory.recover(outlet.memory);
                 self.outline = memory.outline();
             }
-            Place::Disk(disk) => disk.recover(outlet.jobs),
+            Place::Disk(disk) => disk.recover(outlet),
         }
     }
 
@@ -213,11 +213,12 @@ impl Output {
 
     /// Takes the result of a job: its error, or what it has found or done.
     pub fn take_result(&mut self, result: JobResult) -> io::Result<News> {
-        if let Place::Disk(disk) = &mut self.place {
-            disk.note_result();
-        }
-        let (Place::Disk(disk), Some(report)) = (&mut self.place, report_of(result)?) else {
-            return Ok(News::Nothing);
+        let Place::Disk(disk) = &mut self.place else { return Ok(News::Nothing) };
+        disk.note_result();
+        let report = match report_of(result) {
+            Ok(Some(report)) => report,
+            Err(error) if disk.take_panic() => return Err(error),
+            Ok(None) | Err(_) => return Ok(News::Nothing),
         };
         let Some((report, is_latest)) = disk.take_report(report) else {
             return Ok(News::Nothing);

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::stream_files::StreamFiles;
 use crate::engine::{Chain, Handle, JobOwner, Jobs, Outlet, QueueFull};
@@ -22,6 +22,7 @@ pub struct OnDisk {
     /// Replaced after a failure.
     chain: Chain,
     files: Handle<StreamFiles>,
+    naming: Naming,
     /// Fragments whose publication has been queued.
     queued: u64,
     /// The same at the last error.
@@ -32,6 +33,8 @@ pub struct OnDisk {
     recovery: Recovery,
     limit: Limit,
     join: Join,
+    /// Whether a recovery has been added and has not reported yet.
+    is_recovering: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,10 +98,9 @@ impl OnDisk {
     /// that cannot be made now, each fragment tries again.
     pub fn open(naming: Naming, owner: JobOwner, serial: u64, outlet: &mut Outlet<'_>) -> Self {
         let (files, wall) = (Handle::default(), outlet.now.wall);
-        let place = Handle::clone(&files);
+        let (place, opening) = (Handle::clone(&files), naming.clone());
         outlet.jobs.write_always(owner, 0, move || {
-            let _ = disk::make_folder(naming.root(), Parents::Make);
-            let opened = StreamFiles::open(naming, wall);
+            let opened = open_files(opening, wall);
             let report = Reporter { serial, queued: 0 }.report(&opened, Event::Opened);
             place.put(opened);
             Some(report)
@@ -108,6 +110,7 @@ impl OnDisk {
             serial,
             chain: Chain::default(),
             files,
+            naming,
             queued: 0,
             queued_at_error: 0,
             unknown_since: Some(outlet.now.instant),
@@ -115,6 +118,7 @@ impl OnDisk {
             recovery: Recovery::None,
             limit: Limit::Queue,
             join: Join::Discontinuity,
+            is_recovering: false,
         }
     }
 
@@ -176,8 +180,9 @@ impl OnDisk {
         self.join = Join::Discontinuity;
     }
 
-    /// Does another attempt after an error. Jobs that have not failed are still done.
-    pub fn recover(&mut self, jobs: &mut Jobs) {
+    /// Prepares for another attempt after an error. Jobs that have not failed are still done. Files that were never
+    /// opened, as the job has panicked, are opened now.
+    pub fn recover(&mut self, outlet: &mut Outlet<'_>) {
         if self.chain.has_failed() {
             self.chain = Chain::default();
         }
@@ -185,14 +190,22 @@ impl OnDisk {
         if mem::replace(&mut self.recovery, Recovery::Last) == Recovery::Last {
             return;
         }
+        self.is_recovering = true;
         let (files, reporter) = (Handle::clone(&self.files), self.reporter());
-        jobs.write_always(self.owner, 0, move || {
-            let recover = |files: &mut StreamFiles| {
-                files.recover();
-                Ok(reporter.report(files, Event::Recovered))
-            };
-            files.with(recover).ok()
+        let (naming, wall) = (self.naming.clone(), outlet.now.wall);
+        outlet.jobs.write_always(self.owner, 0, move || {
+            let mut opened = files.take().unwrap_or_else(|| open_files(naming, wall));
+            opened.recover();
+            let report = reporter.report(&opened, Event::Recovered);
+            files.put(opened);
+            Some(report)
         });
+    }
+
+    /// Takes the panic of a job. False if it was perhaps that of the recovery: another one at once might panic as well,
+    /// without an end.
+    pub fn take_panic(&mut self) -> bool {
+        !mem::take(&mut self.is_recovering)
     }
 
     pub fn prepare_end(&mut self) {
@@ -223,6 +236,9 @@ impl OnDisk {
             return None;
         }
         self.unknown_since = None;
+        if matches!(report.event, Event::Recovered) {
+            self.is_recovering = false;
+        }
         let is_latest = report.queued == self.queued;
         Some((report, is_latest))
     }
@@ -272,6 +288,12 @@ impl OnDisk {
         self.recovery = Recovery::None;
         Ok(())
     }
+}
+
+/// Opens the files of a stream, in a job.
+fn open_files(naming: Naming, wall: SystemTime) -> StreamFiles {
+    let _ = disk::make_folder(naming.root(), Parents::Make);
+    StreamFiles::open(naming, wall)
 }
 
 /// Takes the content of a buffer, which gets as much room again.

@@ -31,12 +31,18 @@ impl Segmenter {
         if !held.is_over(u64::try_from(waited).unwrap_or(u64::MAX)) {
             return;
         }
-        let frames = held.take();
-        self.state = State::Late;
         if self.failure == Failure::None {
             log::error!("{}: hls cannot begin, and drops frames: the disk is too slow", self.output.label());
             self.failure = Failure::Logged { dropped: 0 };
         }
+        self.drop_first();
+        self.state = State::Late;
+    }
+
+    /// Drops the first frames, if they still wait. Their headers are needed later.
+    pub(super) fn drop_first(&mut self) {
+        let State::Opening(held) = &mut self.state else { return };
+        let frames = held.take();
         let media = frames.iter().filter(|(frame, _)| self.codecs.learn(frame) != Content::Nothing);
         let count = media.count() as u64;
         self.count_lost(count);

@@ -88,6 +88,7 @@ impl Segmenter {
     /// Drops the open fragment, the frames that wait, and the buffers.
     fn drop_open(&mut self, outlet: &mut Outlet<'_>) {
         self.count_lost(self.writer.open().map_or(0, OpenSegment::frames));
+        self.drop_first();
         self.output.drop_fragment(outlet);
         self.waiting = Waiting::default();
         self.access_unit = Vec::new();

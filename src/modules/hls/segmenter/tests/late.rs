@@ -24,6 +24,41 @@ fn frames_left_out(rig: &Rig) -> Option<u64> {
     }
 }
 
+/// Three seconds in the playlist, and another segmenter whose first jobs, so many, panic.
+fn begun_with_panics(panics: usize) -> Rig {
+    let mut rig = begun();
+    rig.disk = Disk::Slow;
+    rig.restart();
+    rig.headers();
+    (0..panics).for_each(|_| assert!(rig.panic_job()));
+    rig
+}
+
+#[test]
+fn files_that_a_panic_has_left_closed_are_opened_with_the_next_attempt() {
+    for panics in [1, 2] {
+        let mut rig = begun_with_panics(panics);
+        rig.disk = Disk::Fast;
+        rig.run_jobs();
+        (6..16).for_each(|second| rig.second(second * 1000));
+        assert_eq!(frames_left_out(&rig), None, "it writes again");
+        let shape = rig.shape();
+        assert_eq!(shape[..3], [(1000, false), (1000, false), (1000, true)], "{shape:?}");
+        assert!(shape[3..].iter().all(|fragment| *fragment == (1000, false)) && shape.len() > 5, "{shape:?}");
+    }
+}
+
+#[test]
+fn jobs_that_always_panic_are_not_added_without_an_end() {
+    let mut rig = begun_with_panics(2);
+    assert!(!rig.panic_job(), "the next attempt has its time");
+    (6..16).for_each(|second| {
+        rig.second(second * 1000);
+        let jobs = (0..100).take_while(|_| rig.panic_job()).count();
+        assert!(jobs < 10, "{jobs}");
+    });
+}
+
 #[test]
 fn an_error_that_comes_late_undoes_all_that_has_been_published_since() {
     let mut rig = begun();

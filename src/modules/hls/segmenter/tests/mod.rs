@@ -134,6 +134,14 @@ impl Rig {
         true
     }
 
+    /// Takes the next job as one that has panicked. False if there is none.
+    fn panic_job(&mut self) -> bool {
+        let Some(done) = self.jobs.panic_next() else { return false };
+        let mut outlet = Outlet { now: self.now, memory: &mut self.memory, jobs: &mut self.jobs };
+        self.segmenter.as_mut().unwrap().on_job(done.result, &mut outlet);
+        true
+    }
+
     fn discontinuity(&mut self) {
         self.call(Sink::discontinuity);
     }
