@@ -34,8 +34,8 @@ pub struct Outlet<'a> {
 
 /// An output of one stream, such as a set of HLS fragments.
 ///
-/// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, unless it
-/// has panicked: its Drop must not run code that could panic again.
+/// An error ends the sink with one log line; the publisher stays. A sink is finished before it is dropped, or abandoned
+/// if it has panicked: its Drop must not run code that could panic again.
 pub trait Sink {
     /// Takes the stream's next frame, in order; headers and data messages included.
     fn frame(&mut self, frame: &Rc<Frame>, outlet: &mut Outlet<'_>) -> io::Result<()>;
@@ -49,6 +49,10 @@ pub trait Sink {
 
     /// No frame follows, and no result of a job.
     fn finish(&mut self, _why: Finish, _outlet: &mut Outlet<'_>) {}
+
+    /// It is dropped without being finished, as it has panicked, or what ends its stream. What may block when it is
+    /// dropped, such as a file, goes into a job.
+    fn abandon(&mut self, _jobs: &mut Jobs) {}
 
     /// Gives back memory beyond its share, as an output with less than a share needs some.
     fn give_way(&mut self, _outlet: &mut Outlet<'_>) {}

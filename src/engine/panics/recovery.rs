@@ -2,7 +2,7 @@
 //!
 //! Every step, input and timer runs in one of these functions. A session that has panicked is closed, which ends it in
 //! the usual way, in a later step; if that panics, too, [`Engine::free_after_panic`] does what is left. Nothing here
-//! runs code of a sink again.
+//! runs code of a sink again, but that by which it gives up its files.
 
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
@@ -10,6 +10,7 @@ use crate::engine::ids::{Endpoint, SessionId, StreamId};
 use crate::engine::module::Module;
 use crate::engine::panics::Panics;
 use crate::engine::session::roles::SessionRole;
+use crate::engine::sink::Outlet;
 use crate::engine::timers::Timer;
 
 impl Engine {
@@ -99,7 +100,9 @@ impl Engine {
         self.call_publish_end(id);
         self.call_stream_end(id);
         if let Some(stream) = self.cx.streams.get_mut(id) {
-            stream.drop_sinks();
+            let outlet =
+                &mut Outlet { now: self.cx.now, memory: &mut self.cx.memory, jobs: &mut self.cx.jobs };
+            stream.drop_sinks(outlet, &self.cx.panics);
             stream.clear();
         }
         self.restart_players(id);

@@ -167,7 +167,10 @@ impl Stream {
                 }
                 result.inspect_err(|error| log_sink(name, label, error)).is_ok()
             };
-            panics.contain(feed).unwrap_or(false)
+            panics.contain(feed).unwrap_or_else(|| {
+                abandon(&mut **sink, outlet, panics);
+                false
+            })
         });
     }
 
@@ -182,30 +185,49 @@ impl Stream {
         let Some(place) = self.sinks.iter().position(|(sink, _)| *sink == name) else { return };
         let Some((_, sink)) = self.sinks.get_mut(place) else { return };
         if panics.contain(|| sink.on_job(result, outlet)).is_none() {
+            abandon(&mut **sink, outlet, panics);
             self.sinks.remove(place);
         }
     }
 
     /// Tells the sinks that the next frames do not continue those before.
     fn mark_discontinuity(&mut self, outlet: &mut Outlet<'_>, panics: &Panics) {
-        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.discontinuity(outlet)).is_some());
+        self.call_sinks(outlet, panics, |sink, outlet| sink.discontinuity(outlet));
     }
 
     /// Has the sinks give back the memory beyond their shares.
     pub(in crate::engine) fn let_sinks_give_way(&mut self, outlet: &mut Outlet<'_>, panics: &Panics) {
-        self.sinks.retain_mut(|(_, sink)| panics.contain(|| sink.give_way(outlet)).is_some());
+        self.call_sinks(outlet, panics, |sink, outlet| sink.give_way(outlet));
+    }
+
+    /// Calls all sinks. One that panics is abandoned.
+    fn call_sinks(
+        &mut self,
+        outlet: &mut Outlet<'_>,
+        panics: &Panics,
+        call: impl Fn(&mut dyn Sink, &mut Outlet<'_>),
+    ) {
+        self.sinks.retain_mut(|(_, sink)| {
+            let is_done = panics.contain(|| call(&mut **sink, outlet)).is_some();
+            if !is_done {
+                abandon(&mut **sink, outlet, panics);
+            }
+            is_done
+        });
     }
 
     /// Finishes the sinks and drops them.
     pub(in crate::engine) fn finish_sinks(&mut self, why: Finish, outlet: &mut Outlet<'_>, panics: &Panics) {
         for (_, mut sink) in self.sinks.drain(..) {
-            panics.contain(|| sink.finish(why, outlet));
+            if panics.contain(|| sink.finish(why, outlet)).is_none() {
+                abandon(&mut *sink, outlet, panics);
+            }
         }
     }
 
     /// Drops the sinks without finishing them.
-    pub(in crate::engine) fn drop_sinks(&mut self) {
-        self.sinks.clear();
+    pub(in crate::engine) fn drop_sinks(&mut self, outlet: &mut Outlet<'_>, panics: &Panics) {
+        self.sinks.drain(..).for_each(|(_, mut sink)| abandon(&mut *sink, outlet, panics));
     }
 
     /// Writes the RTMP header of a frame for this stream's players, and shares the frame.
@@ -290,6 +312,10 @@ impl Stream {
         self.bytes_in = 0;
         self.frames_in = 0;
     }
+}
+
+fn abandon(sink: &mut dyn Sink, outlet: &mut Outlet<'_>, panics: &Panics) {
+    panics.contain(|| sink.abandon(outlet.jobs));
 }
 
 fn log_sink(name: &str, label: &str, error: &io::Error) {

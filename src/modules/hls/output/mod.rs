@@ -10,7 +10,7 @@ mod stream_files;
 use std::io;
 use std::time::Instant;
 
-use crate::engine::{Failed, JobOwner, JobResult, Outlet, StreamId};
+use crate::engine::{Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::fragment::CompleteFile;
@@ -208,6 +208,13 @@ impl Output {
                 disk.finish(end, outlet);
                 Ok(())
             }
+        }
+    }
+
+    /// Lets a job drop the files.
+    pub fn abandon(&mut self, jobs: &mut Jobs) {
+        if let Place::Disk(disk) = &mut self.place {
+            disk.abandon(jobs);
         }
     }
 

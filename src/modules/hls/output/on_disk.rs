@@ -229,6 +229,15 @@ impl OnDisk {
         self.recovery = Recovery::None;
     }
 
+    /// Lets a job close the files. The open fragment is removed.
+    pub fn abandon(&self, jobs: &mut Jobs) {
+        let files = Handle::clone(&self.files);
+        jobs.write_always(self.owner, 0, move || {
+            drop(files.take());
+            None::<Report>
+        });
+    }
+
     /// Takes the report of a job, unless it was another output's. With it, whether no fragment has been queued since,
     /// so that its outline is the newest.
     pub fn take_report(&mut self, report: Report) -> Option<(Report, bool)> {

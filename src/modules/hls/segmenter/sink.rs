@@ -4,7 +4,7 @@ use std::io;
 use std::mem;
 use std::rc::Rc;
 
-use crate::engine::{Finish, JobResult, Outlet, Sink};
+use crate::engine::{Finish, JobResult, Jobs, Outlet, Sink};
 use crate::media::Frame;
 
 use super::{Cut, Failure, Segmenter, State};
@@ -187,6 +187,10 @@ impl Sink for Segmenter {
             let (name, dropped) = (self.output.label(), self.dropped);
             log::warn!("{name}: hls dropped {dropped} frames, broken or out of place");
         }
+    }
+
+    fn abandon(&mut self, jobs: &mut Jobs) {
+        self.output.abandon(jobs);
     }
 
     fn give_way(&mut self, outlet: &mut Outlet<'_>) {

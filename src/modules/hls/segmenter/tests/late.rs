@@ -60,6 +60,18 @@ fn jobs_that_always_panic_are_not_added_without_an_end() {
 }
 
 #[test]
+fn the_files_of_a_segmenter_that_is_dropped_without_an_end_are_closed_by_a_job() {
+    let mut rig = begun();
+    rig.disk = Disk::Slow;
+    rig.call(|segmenter, outlet| segmenter.abandon(outlet.jobs));
+    rig.segmenter = None;
+    let hidden = rig.folder.join(".a.ts.part");
+    assert!(hidden.exists());
+    while rig.run_job() {}
+    assert!(!hidden.exists());
+}
+
+#[test]
 fn an_error_that_comes_late_undoes_all_that_has_been_published_since() {
     let mut rig = begun();
     rig.disk = Disk::Slow;
