@@ -186,7 +186,9 @@ fn the_head_of_a_request_is_kept_beside_its_answer_only_where_it_is_logged() {
 
 #[test]
 fn pipelined_requests_are_answered_one_a_step() {
-    let (mut world, id) = world();
+    let config = "http { server { listen 127.0.0.1:0; location / { return 404; } } }";
+    let mut world = World::configured(table(), config);
+    let id = world.engine.accept(0, ENDS, world.now).unwrap();
     let requests = "GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(7);
     world.engine.input(id, requests.as_bytes(), world.now);
     let mut answered = vec![world.queue(id).len()];
@@ -267,6 +269,14 @@ fn request(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
 }
 
+/// Has a file be found: from then on it is known that its folder is on a disk.
+fn find(world: &mut World, id: SessionId, path: &str) {
+    world.engine.input(id, &request(path), world.now);
+    world.end_turn();
+    assert_eq!(statuses(world, id), ["200"]);
+    world.end_turn();
+}
+
 fn statuses(world: &mut World, id: SessionId) -> Vec<String> {
     let text = String::from_utf8(world.take(id, usize::MAX).concat()).unwrap();
     text.match_indices("HTTP/1.1 ").map(|(at, found)| text[at + found.len()..][..3].to_owned()).collect()
@@ -278,6 +288,7 @@ fn a_request_waits_for_a_look_at_the_disk_and_its_client_for_nothing_else() {
     folder.write("there", "text");
     let (mut world, first) = disk_world(&folder);
     let second = world.engine.accept(0, ENDS, world.now).unwrap();
+    find(&mut world, second, "/there");
     let both = [request("/none"), request("/there")].concat();
     world.engine.input(first, &both, world.now);
     while world.engine.step(world.now) {}
@@ -402,7 +413,9 @@ fn lists_of_folders_are_read_two_at_a_time_and_all_are_sent() {
     for number in 0..300 {
         folder.write(&format!("files/{number}"), "");
     }
+    folder.write("file", "");
     let (mut world, first) = disk_world(&folder);
+    find(&mut world, first, "/file");
     world.engine.input(first, &request("/files/"), world.now);
     world.end_turn();
     assert_eq!(statuses(&mut world, first), ["200"]);
@@ -424,7 +437,9 @@ fn lists_of_folders_are_read_two_at_a_time_and_all_are_sent() {
 fn lists_that_nobody_waits_for_any_more_keep_no_reader_from_others() {
     let folder = Folder::new();
     folder.write("files/a", "");
-    let (mut world, _) = disk_world(&folder);
+    folder.write("file", "");
+    let (mut world, first) = disk_world(&folder);
+    find(&mut world, first, "/file");
     let clients = [(); 6].map(|()| world.engine.accept(0, ENDS, world.now).unwrap());
     clients.iter().for_each(|&id| world.engine.input(id, &request("/files/"), world.now));
     world.run_reads();
