@@ -33,7 +33,7 @@ pub(super) struct OpenListener {
 pub(super) struct Listeners(Vec<Option<OpenListener>>);
 
 /// Sockets for all listeners of the next configuration. It has to be given to [`Server::adopt`](super::Server::adopt)
-/// or [`Server::cancel`](super::Server::cancel), before the server runs on.
+/// before the server runs on.
 #[derive(Debug, Default)]
 pub struct Prepared {
     sockets: Vec<Source>,
