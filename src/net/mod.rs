@@ -1,4 +1,4 @@
-//! The outer ring: sockets, signals and the loop, the only code that names mio; the thread of the log, and those for files.
+//! The outer ring: sockets, signals and the loop, the only code that names mio; and all threads, for logs and for jobs.
 
 mod accepting;
 mod adopting;
