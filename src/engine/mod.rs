@@ -50,6 +50,7 @@ pub use http::lookup::{Findings, Lookup};
 pub use http::playlists::{Playlists, Served};
 pub use http::request::HttpRequest;
 pub use ids::{AppId, Endpoint, ListenerId, LocationId, SessionId, StreamId};
+pub use jobs::buffers::{Buffers, SharedBuffers};
 pub use jobs::chain::Chain;
 pub use jobs::handle::Handle;
 pub use jobs::{Failed, FinishedJob, Job, JobOwner, JobResult, Jobs, Lane, QueueFull};

@@ -8,6 +8,7 @@
 //! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, or not to begin, and the loop never
 //! waits.
 
+pub mod buffers;
 pub mod chain;
 mod delivery;
 pub mod handle;

@@ -6,8 +6,7 @@ use crate::engine::{Growth, MemoryFiles};
 use crate::modules::hls::files::keys::Cipher;
 use crate::modules::hls::files::{Draft, Files};
 
-/// Bytes that are gathered before they are written. The capacity of a buffer is no more than this after a large key
-/// frame.
+/// Bytes that are gathered before they are written to memory.
 pub const BUFFER: usize = 64 * 1024;
 
 /// The file of a fragment being written.
@@ -34,7 +33,10 @@ impl OpenFragment {
     /// Writes the buffer to the file if it is full; else its bytes are counted as memory of the file.
     pub fn drain(&mut self, buffer: &mut Vec<u8>, files: &mut Files<'_>) -> io::Result<()> {
         if buffer.len() >= BUFFER {
-            self.write_out(buffer, files)
+            self.write_out(buffer, files)?;
+            // It has grown for a key frame.
+            buffer.shrink_to(BUFFER);
+            Ok(())
         } else {
             files.append(&mut self.draft, &[], buffer.capacity())
         }
@@ -64,7 +66,6 @@ impl OpenFragment {
         files.append(&mut self.draft, whole, rest.len())?;
         self.written = self.written.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         buffer.drain(..length);
-        buffer.shrink_to(BUFFER);
         Ok(())
     }
 }

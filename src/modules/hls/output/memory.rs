@@ -4,7 +4,7 @@ use std::io;
 
 use crate::engine::{Growth, MemoryFiles, Outlet};
 use crate::modules::hls::files::Files;
-use crate::modules::hls::fragment::{CompleteFile, OpenFragment};
+use crate::modules::hls::fragment::{BUFFER, CompleteFile, OpenFragment};
 use crate::modules::hls::playlist::End;
 use crate::modules::hls::playlist::outline::Outline;
 use crate::modules::hls::publication::{CompleteFragment, Publication};
@@ -51,7 +51,9 @@ impl InMemory {
     ) -> io::Result<CompleteFile> {
         let open = self.open.take().ok_or_else(|| io::Error::other("no fragment is open"))?;
         self.publication.make_room(open.growth(buffer, memory), kept, memory)?;
-        open.finish(buffer, &mut Files::Memory(memory))
+        let file = open.finish(buffer, &mut Files::Memory(memory))?;
+        buffer.shrink_to(BUFFER);
+        Ok(file)
     }
 
     pub fn publish(

@@ -10,7 +10,7 @@ mod stream_files;
 use std::io;
 use std::time::Instant;
 
-use crate::engine::{Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
+use crate::engine::{Buffers, Failed, JobOwner, JobResult, Jobs, Outlet, StreamId};
 use crate::media::segment::writer::output_clock::Ends;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::fragment::CompleteFile;
@@ -42,7 +42,7 @@ pub struct Output {
 #[derive(Debug)]
 enum Place {
     Memory(Box<InMemory>),
-    Disk(OnDisk),
+    Disk(Box<OnDisk>),
 }
 
 /// The last bytes of a fragment, on their way to its file.
@@ -79,11 +79,22 @@ impl Output {
 
     /// The files of a stream on the disk, from where an earlier playlist is read back.
     /// `serial` is a number that no other output has.
-    pub fn on_disk(stream: StreamId, serial: u64, naming: Naming, outlet: &mut Outlet<'_>) -> Self {
+    pub fn on_disk(
+        stream: StreamId,
+        serial: u64,
+        naming: Naming,
+        buffers: Buffers,
+        outlet: &mut Outlet<'_>,
+    ) -> Self {
         let (label, settings) = (naming.label().to_owned(), naming.settings().clone());
         let outline = Playlist::new(settings.kind, settings.fragment).outline(true);
         let owner = JobOwner::Sink { stream, name: NAME };
-        Self::new(label, &settings, outline, Place::Disk(OnDisk::open(naming, owner, serial, outlet)))
+        Self::new(
+            label,
+            &settings,
+            outline,
+            Place::Disk(Box::new(OnDisk::open(naming, owner, serial, buffers, outlet))),
+        )
     }
 
     fn new(label: String, settings: &Settings, outline: Outline, place: Place) -> Self {

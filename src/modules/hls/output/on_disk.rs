@@ -6,13 +6,16 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use super::stream_files::StreamFiles;
-use crate::engine::{Chain, Handle, JobOwner, Jobs, Outlet, QueueFull};
+use crate::engine::{Buffers, Chain, Handle, JobOwner, Jobs, Outlet, QueueFull};
 use crate::modules::hls::files::disk::{self, Parents};
 use crate::modules::hls::files::naming::Naming;
-use crate::modules::hls::fragment::BUFFER;
 use crate::modules::hls::playlist::End;
 use crate::modules::hls::playlist::outline::Outline;
 use crate::modules::hls::publication::{CompleteFragment, Join};
+
+/// Bytes that are gathered before a job writes them. To add a job and wake the writer costs about as much as to write
+/// 64 KiB.
+const PIECE: usize = 128 * 1024;
 
 #[derive(Debug)]
 pub struct OnDisk {
@@ -23,6 +26,8 @@ pub struct OnDisk {
     chain: Chain,
     files: Handle<StreamFiles>,
     naming: Naming,
+    /// What jobs have written is filled again.
+    buffers: Buffers,
     /// Fragments whose publication has been queued.
     queued: u64,
     /// The same at the last error.
@@ -96,11 +101,17 @@ impl Reporter {
 impl OnDisk {
     /// Reads the playlist of an earlier publication. Nothing is written yet, but `hls_path` is made if it is missing; if
     /// that cannot be made now, each fragment tries again.
-    pub fn open(naming: Naming, owner: JobOwner, serial: u64, outlet: &mut Outlet<'_>) -> Self {
+    pub fn open(
+        naming: Naming,
+        owner: JobOwner,
+        serial: u64,
+        buffers: Buffers,
+        outlet: &mut Outlet<'_>,
+    ) -> Self {
         let (files, wall) = (Handle::default(), outlet.now.wall);
-        let (place, opening) = (Handle::clone(&files), naming.clone());
+        let (place, opening, written) = (Handle::clone(&files), naming.clone(), buffers.clone());
         outlet.jobs.write_always(owner, 0, move || {
-            let opened = open_files(opening, wall);
+            let opened = open_files(opening, written, wall);
             let report = Reporter { serial, queued: 0 }.report(&opened, Event::Opened);
             place.put(opened);
             Some(report)
@@ -111,6 +122,7 @@ impl OnDisk {
             chain: Chain::default(),
             files,
             naming,
+            buffers,
             queued: 0,
             queued_at_error: 0,
             unknown_since: Some(outlet.now.instant),
@@ -130,17 +142,17 @@ impl OnDisk {
 
     /// Hands on the buffer, if it is full. Returns the number of its bytes.
     pub fn store(&mut self, buffer: &mut Vec<u8>, jobs: &mut Jobs) -> io::Result<usize> {
-        if buffer.len() < BUFFER {
+        if buffer.len() < PIECE {
             return Ok(0);
         }
-        let bytes = hand_on(buffer);
+        let bytes = self.hand_on(buffer);
         let length = bytes.len();
         self.add(jobs, length, |files| files.append(bytes))?;
         Ok(length)
     }
 
     pub fn end_fragment(&mut self, buffer: &mut Vec<u8>) -> Vec<u8> {
-        hand_on(buffer)
+        self.hand_on(buffer)
     }
 
     pub fn publish(
@@ -192,9 +204,9 @@ impl OnDisk {
         }
         self.is_recovering = true;
         let (files, reporter) = (Handle::clone(&self.files), self.reporter());
-        let (naming, wall) = (self.naming.clone(), outlet.now.wall);
+        let (naming, buffers, wall) = (self.naming.clone(), self.buffers.clone(), outlet.now.wall);
         outlet.jobs.write_always(self.owner, 0, move || {
-            let mut opened = files.take().unwrap_or_else(|| open_files(naming, wall));
+            let mut opened = files.take().unwrap_or_else(|| open_files(naming, buffers, wall));
             opened.recover();
             let report = reporter.report(&opened, Event::Recovered);
             files.put(opened);
@@ -261,6 +273,11 @@ impl OnDisk {
         self.unknown_since
     }
 
+    /// Takes the content of a buffer, which goes on with another one.
+    fn hand_on(&self, buffer: &mut Vec<u8>) -> Vec<u8> {
+        mem::replace(buffer, self.buffers.take())
+    }
+
     fn reporter(&self) -> Reporter {
         Reporter { serial: self.serial, queued: self.queued }
     }
@@ -300,13 +317,7 @@ impl OnDisk {
 }
 
 /// Opens the files of a stream, in a job.
-fn open_files(naming: Naming, wall: SystemTime) -> StreamFiles {
+fn open_files(naming: Naming, buffers: Buffers, wall: SystemTime) -> StreamFiles {
     let _ = disk::make_folder(naming.root(), Parents::Make);
-    StreamFiles::open(naming, wall)
-}
-
-/// Takes the content of a buffer, which gets as much room again.
-fn hand_on(buffer: &mut Vec<u8>) -> Vec<u8> {
-    let room = Vec::with_capacity(buffer.len().min(BUFFER));
-    mem::replace(buffer, room)
+    StreamFiles::open(naming, buffers, wall)
 }

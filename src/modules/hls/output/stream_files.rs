@@ -1,9 +1,9 @@
 //! The files of a stream on the disk, as the jobs of the writer see them.
 
 use std::io;
-use std::mem;
 use std::time::SystemTime;
 
+use crate::engine::Buffers;
 use crate::modules::hls::files::Files;
 use crate::modules::hls::files::naming::Naming;
 use crate::modules::hls::fragment::OpenFragment;
@@ -17,15 +17,16 @@ pub struct StreamFiles {
     open: Option<OpenFragment>,
     /// Bytes of the open fragment that make no whole block for its cipher yet.
     rest: Vec<u8>,
+    buffers: Buffers,
     /// The error of which the loop has not heard yet.
     failure: Option<String>,
 }
 
 impl StreamFiles {
     /// Reads the playlist of an earlier publication. Nothing is written yet.
-    pub fn open(naming: Naming, wall: SystemTime) -> Self {
+    pub fn open(naming: Naming, buffers: Buffers, wall: SystemTime) -> Self {
         let publication = Publication::open(naming, &Files::Disk, wall);
-        Self { publication, open: None, rest: Vec::new(), failure: None }
+        Self { publication, open: None, rest: Vec::new(), buffers, failure: None }
     }
 
     /// Does a piece of work, and notes its error.
@@ -39,25 +40,27 @@ impl StreamFiles {
         Ok(())
     }
 
-    pub fn append(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+    pub fn append(&mut self, mut bytes: Vec<u8>) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        let mut bytes = behind(mem::take(&mut self.rest), bytes);
+        bytes.splice(..0, self.rest.drain(..));
         open.write_out(&mut bytes, &mut Files::Disk)?;
-        self.rest = bytes;
+        self.rest.extend_from_slice(&bytes);
+        self.buffers.give(bytes);
         Ok(())
     }
 
     /// Writes the last bytes of the open fragment, and publishes it with the playlist that lists it.
     pub fn publish(
         &mut self,
-        bytes: Vec<u8>,
+        mut bytes: Vec<u8>,
         finished: &CompleteFragment,
         join: Join,
         wall: SystemTime,
     ) -> io::Result<()> {
         let open = self.open.take().ok_or_else(|| io::Error::other("no fragment is open"))?;
-        let mut bytes = behind(mem::take(&mut self.rest), bytes);
+        bytes.splice(..0, self.rest.drain(..));
         let file = open.finish(&mut bytes, &mut Files::Disk)?;
+        self.buffers.give(bytes);
         if join == Join::Discontinuity {
             self.publication.mark_discontinuity();
         }
@@ -66,7 +69,7 @@ impl StreamFiles {
 
     pub fn drop_fragment(&mut self) {
         self.open = None;
-        self.rest = Vec::new();
+        self.rest.clear();
     }
 
     pub fn recover(&mut self) {
@@ -89,13 +92,4 @@ impl StreamFiles {
     pub fn outline(&self) -> Outline {
         self.publication.outline()
     }
-}
-
-/// The bytes with those before them, which are few or none.
-fn behind(mut before: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
-    if before.is_empty() {
-        return bytes;
-    }
-    before.extend(bytes);
-    before
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::engine::{JobOwner, Jobs, Outlet, QueueFull, StreamId};
+use crate::engine::{JobOwner, Jobs, Outlet, QueueFull, SharedBuffers, StreamId};
 
 use super::files::Files;
 use super::files::naming::Naming;
@@ -54,6 +54,8 @@ pub struct Streams {
     ledgers: Ledgers,
     /// The number of outputs so far.
     outputs: u64,
+    /// Those of all outputs to the disk.
+    buffers: SharedBuffers,
 }
 
 impl Streams {
@@ -119,13 +121,26 @@ impl Streams {
         for claim in naming.claims() {
             self.remove_ended(&claim, &naming, outlet);
         }
-        self.outputs = self.outputs.wrapping_add(1);
-        let output = open(stream, self.outputs, &naming, outlet);
+        let output = self.open(stream, &naming, outlet);
         if app.keeps_ledger() {
             self.ledgers.add(&naming, outlet.jobs);
         }
         self.live.add(stream, naming);
         Ok(Segmenter::new(&app.settings, output))
+    }
+
+    /// The output of a stream that begins.
+    fn open(&mut self, stream: StreamId, naming: &Naming, outlet: &mut Outlet<'_>) -> Output {
+        let settings = naming.settings();
+        if settings.storage == Storage::Disk {
+            self.outputs = self.outputs.wrapping_add(1);
+            let output = Output::on_disk(stream, self.outputs, naming.clone(), self.buffers.share(), outlet);
+            outlet.jobs.write_always(NOBODY, 0, move || Some(Opened(stream)));
+            return output;
+        }
+        outlet.memory.begin_owner(&naming.playlist());
+        let files = &Files::Memory(outlet.memory);
+        Output::in_memory(settings, Publication::open(naming.clone(), files, outlet.now.wall))
     }
 
     /// Ends a stream whose publisher has been away for the time `waited`.
@@ -267,19 +282,6 @@ impl Streams {
     pub fn restore_ledgers(&self, jobs: &mut Jobs) {
         self.ledgers.restore(jobs);
     }
-}
-
-/// The output of a stream that begins.
-fn open(stream: StreamId, serial: u64, naming: &Naming, outlet: &mut Outlet<'_>) -> Output {
-    let settings = naming.settings();
-    if settings.storage == Storage::Disk {
-        let output = Output::on_disk(stream, serial, naming.clone(), outlet);
-        outlet.jobs.write_always(NOBODY, 0, move || Some(Opened(stream)));
-        return output;
-    }
-    outlet.memory.begin_owner(&naming.playlist());
-    let files = &Files::Memory(outlet.memory);
-    Output::in_memory(settings, Publication::open(naming.clone(), files, outlet.now.wall))
 }
 
 /// Lets the writer do a task. It must not be lost, and holds little.

@@ -3,7 +3,6 @@
 //! Once the server serves, only jobs look in here: the loop has `DiskJobs`, and gets a [`Report`] of what it has to
 //! know. Jobs are done in the order in which they were added, so each sees what those before it have made.
 
-mod buffers;
 pub(super) mod jobs;
 #[cfg(test)]
 mod tests;
@@ -21,8 +20,7 @@ use super::file::search::Search;
 use super::file::{FileState, Finished, RecordingFile};
 use super::retention::{InUse, Retention, RetentionStatus, Step};
 use crate::engine::files::with_path;
-use crate::engine::{Handle, Now};
-use buffers::Buffers;
+use crate::engine::{Buffers, Handle, Now};
 
 /// The file of one recording, or the search for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

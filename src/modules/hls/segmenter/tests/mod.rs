@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
 use super::*;
-use crate::engine::{Finish, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
+use crate::engine::{Buffers, Finish, Jobs, MemoryFiles, Now, Outlet, Sink, StreamId};
 use crate::media::segment::cutting::slicer::{Pace, Slicing};
 use crate::media::ts::tests::{Demux, Pes};
 use crate::media::{Kind, Pictures};
@@ -92,7 +92,13 @@ impl Rig {
         let output = match self.settings.storage {
             Storage::Disk => {
                 self.outputs += 1;
-                Output::on_disk(StreamId::of_nothing(1), self.outputs, naming, &mut outlet)
+                Output::on_disk(
+                    StreamId::of_nothing(1),
+                    self.outputs,
+                    naming,
+                    Buffers::default(),
+                    &mut outlet,
+                )
             }
             Storage::Memory => {
                 let files = Files::Memory(outlet.memory);
@@ -173,6 +179,14 @@ impl Rig {
 
     fn inter(&mut self, timestamp: u64) {
         self.send(Kind::Video, timestamp, &[0x27, 1, 0, 0, 80, 0, 0, 0, 3, 0x41, 0x9a, 2]);
+    }
+
+    /// A picture of 60 kB that is no key frame.
+    fn large(&mut self, timestamp: u64) {
+        let length: u32 = 60_000;
+        let mut payload = [&[0x27, 1, 0, 0, 80][..], &length.to_be_bytes(), &[0x41, 0x9a]].concat();
+        payload.resize(9 + 60_000, 2);
+        self.send(Kind::Video, timestamp, &payload);
     }
 
     fn audio(&mut self, timestamp: u64) {
@@ -486,6 +500,8 @@ fn encrypted_fragments_have_the_content_of_plain_ones() {
         rig.headers();
         for second in 0..5 {
             rig.second(second * 1000);
+            // So that a fragment is written in several pieces, and blocks end between them.
+            (970..1000).step_by(10).for_each(|after| rig.large(second * 1000 + after));
         }
         rig.end();
         rig
@@ -500,6 +516,7 @@ fn encrypted_fragments_have_the_content_of_plain_ones() {
         let read = |rig: &Rig| fs::read(rig.folder.join(&name)).unwrap();
         let (clear, secret) = (read(&plain), read(&locked));
         assert_eq!(secret.len(), (clear.len() / 16 + 1) * 16);
+        assert!(clear.len() > 150_000);
         let iv = text.lines().filter_map(|line| line.split_once("IV=0x")).nth(id).unwrap().1;
         let mut cipher = Cipher::new(
             &fs::read(locked.folder.join("a-0.key")).unwrap().try_into().unwrap(),

@@ -1,16 +1,31 @@
 //! Buffers that have been written, and are used again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The most buffers that are kept.
 const MAX_SPARE: usize = 16;
-/// The room in a new one, bytes: for a piece with a key frame at the end. One that had to grow is not kept.
-const CAPACITY: usize = 128 * 1024;
+/// The room in a new one, bytes: for a piece of a fragment with a key frame at the end. One that had to grow is not kept.
+const CAPACITY: usize = 256 * 1024;
 
 /// Empty buffers, which jobs give back and the loop takes: new memory for each piece would cost half as much again as
 /// writing it. Nobody holds the lock for longer than that takes.
 #[derive(Debug, Clone, Default)]
-pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct Buffers(Arc<Spare>);
+
+/// The buffers of all outputs that have them now.
+#[derive(Debug, Default)]
+pub struct SharedBuffers(Weak<Spare>);
+
+type Spare = Mutex<Vec<Vec<u8>>>;
+
+impl SharedBuffers {
+    /// The buffers for another output. They are freed with the last one.
+    pub fn share(&mut self) -> Buffers {
+        let buffers = self.0.upgrade().map(Buffers).unwrap_or_default();
+        self.0 = Arc::downgrade(&buffers.0);
+        buffers
+    }
+}
 
 impl Buffers {
     /// An empty buffer.
@@ -53,5 +68,17 @@ mod tests {
         assert_eq!(buffers.spare().len(), MAX_SPARE);
         buffers.clear();
         assert!(buffers.spare().is_empty());
+    }
+
+    #[test]
+    fn buffers_are_shared_until_the_last_output_ends() {
+        let mut shared = SharedBuffers::default();
+        let (one, two) = (shared.share(), shared.share());
+        one.give(vec![1; 1000]);
+        drop(one);
+        assert_eq!((two.take().capacity(), two.take().capacity()), (1000, CAPACITY));
+        two.give(vec![1; 1000]);
+        drop(two);
+        assert_eq!(shared.share().take().capacity(), CAPACITY);
     }
 }
