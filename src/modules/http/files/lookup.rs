@@ -184,6 +184,10 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
+    use std::time::Duration;
+
+    use nix::sys::stat::{UtimensatFlags, utimensat};
+    use nix::sys::time::TimeSpec;
 
     struct Site(Folder);
 
@@ -256,11 +260,21 @@ mod tests {
         assert!(is_file(&find(&dir.0.join("www"), "/a.txt")));
     }
 
+    /// A link that has been read since it was made: only then the kernel follows it without writing its access time,
+    /// for which it may have to wait.
+    fn make_read_link(target: &str, link: &Path) {
+        symlink(target, link).unwrap();
+        let read_at =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(60);
+        let (read_at, made_at) = (TimeSpec::from_duration(read_at), TimeSpec::new(1, 0));
+        utimensat(AT_FDCWD, link, &read_at, &made_at, UtimensatFlags::NoFollowSymlink).unwrap();
+    }
+
     #[test]
     fn what_has_just_been_written_is_found_in_the_caches() {
         let dir = Site::new();
         let root = dir.root();
-        symlink("root", dir.0.join("www")).unwrap();
+        make_read_link("root", &dir.0.join("www"));
         let volume = volume(&root, "/a.txt");
         if find_cached(&root, "/a.txt", volume).err() == Some(Errno::EAGAIN) {
             return; // A kernel without this.
