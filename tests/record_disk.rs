@@ -134,7 +134,7 @@ fn a_full_disk_is_said_once_when_nothing_is_left_to_delete_and_recording_goes_on
 
 #[test]
 fn a_disk_that_is_full_before_anybody_has_looked_gets_room_at_once() {
-    let Some(server) = spawn_on_small_disk("record_min_free 64k;", "") else {
+    let Some(server) = spawn_on_small_disk("record_min_free 160k;", "") else {
         return not_tested("there is no permission to mount a small disk (unshare -rm)");
     };
     let rec = Path::new("/proc").join(server.pid().to_string()).join("cwd/rec");

@@ -104,9 +104,9 @@ fn a_folder_that_cannot_be_written_is_logged_and_tried_again() {
     assert!(errors.len() == 1 && errors[0].contains("file/rec: Not a directory"), "{errors:?}");
 }
 
-/// A server whose files may have 128 KiB.
+/// A server whose files may have 256 KiB.
 fn spawn_with_small_files() -> Server {
-    spawn(&["sh", "-c"], "ulimit -f 256; exec \"$0\" -c \"$1\"", "")
+    spawn(&["sh", "-c"], "ulimit -f 512; exec \"$0\" -c \"$1\"", "")
 }
 
 #[test]
