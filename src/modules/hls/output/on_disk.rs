@@ -13,8 +13,7 @@ use crate::modules::hls::playlist::End;
 use crate::modules::hls::playlist::outline::Outline;
 use crate::modules::hls::publication::{CompleteFragment, Join};
 
-/// Bytes that are gathered before a job writes them. To add a job and wake the writer costs about as much as to write
-/// 64 KiB.
+/// Bytes that are gathered before a job writes them. Larger pieces wake the writer less often.
 const PIECE: usize = 128 * 1024;
 
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub struct OnDisk {
     chain: Chain,
     files: Handle<StreamFiles>,
     naming: Naming,
-    /// What jobs have written is filled again.
+    /// Where jobs give buffers back that they have written.
     buffers: Buffers,
     /// Fragments whose publication has been queued.
     queued: u64,

@@ -54,7 +54,7 @@ pub struct Streams {
     ledgers: Ledgers,
     /// The number of outputs so far.
     outputs: u64,
-    /// Those of all outputs to the disk.
+    /// The buffers of all outputs to the disk.
     buffers: SharedBuffers,
 }
 

@@ -23,7 +23,7 @@ use crate::modules::record::interval::Deadline;
 use crate::modules::record::settings::FileLimits;
 use groups::GroupSizes;
 
-/// Bytes gathered before they are written: each piece wakes the writer, which costs about as much as to write 64 KiB.
+/// Bytes gathered before they are written. Larger pieces wake the writer less often.
 const PIECE: usize = 128 * 1024;
 /// Bytes that are gathered while too much waits to be written; what comes then is dropped.
 const MAX_GATHERED: usize = 512 * 1024;
