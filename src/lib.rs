@@ -9,6 +9,8 @@ pub mod media;
 pub mod http;
 pub mod rtmp;
 
+pub mod auth;
+
 pub mod engine;
 
 pub mod modules;

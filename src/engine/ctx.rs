@@ -28,6 +28,7 @@ use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
 use crate::engine::notice::{MAX_NOTICES, Notice};
 use crate::engine::panics::Panics;
+use crate::engine::peer::Peer;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{HttpState, ProtocolState, RtmpState, STEP_DEADLINE, Session, Sessions};
@@ -250,7 +251,7 @@ impl Ctx {
     pub(super) fn open_session(
         &mut self,
         (listener, service): (ListenerId, Service),
-        peer: SocketAddr,
+        peer: Peer,
         local: SocketAddr,
     ) -> SessionId {
         let now = self.now.instant;

@@ -17,6 +17,7 @@ mod module;
 mod notice;
 mod now;
 mod panics;
+mod peer;
 pub mod quantities;
 mod reload;
 mod request;
@@ -61,7 +62,8 @@ pub use module::Module;
 pub use notice::{Notice, Recording};
 pub use now::Now;
 pub use panics::Panics;
-pub use request::{Gate, Reply, Request, RequestKind, Ticket, Verdict};
+pub use peer::Peer;
+pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
 pub use session::Session;
 pub use session::client::Client;
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};
@@ -234,7 +236,7 @@ impl Engine {
     pub fn accept(
         &mut self,
         listener: usize,
-        (peer, local): (SocketAddr, SocketAddr),
+        (peer, local): (Peer, SocketAddr),
         now: Now,
     ) -> Result<SessionId, &'static [u8]> {
         self.cx.now = now;

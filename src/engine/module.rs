@@ -31,7 +31,7 @@ use crate::engine::ids::SessionId;
 use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
-use crate::engine::request::Request;
+use crate::engine::request::{Refusal, Request};
 
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
 ///
@@ -109,7 +109,9 @@ pub trait Module: Any {
                 Verdict::Continue
             }
             Reply::Refuse(why) => Verdict::Deny(why),
-            Reply::TimedOut => Verdict::Deny(format!("{} has got no answer in time", self.name())),
+            Reply::TimedOut => {
+                Verdict::Deny(Refusal::of_request(format!("{} has got no answer in time", self.name())))
+            }
         }
     }
 

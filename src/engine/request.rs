@@ -111,13 +111,43 @@ pub enum Verdict {
     /// Ask the next module; after the last one at the last gate the request is granted.
     Continue,
     /// Refuse; the peer and the log get the reason.
-    Deny(String),
+    Deny(Refusal),
     /// Suspend the request: the session is neither read nor parsed until [`Ctx::answer`](super::Ctx::answer) is
     /// called with its ticket. Then [`Module::resume`](super::Module::resume) decides.
     Suspend {
         /// When the engine answers [`Reply::TimedOut`].
         until: Instant,
     },
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong, which decides about the code of the answer.
+    pub kind: RefusalKind,
+    /// The reason, for the peer and the log.
+    pub why: String,
+}
+
+/// What is wrong with a request that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The client: it may not do this, or has not shown that it may.
+    Client,
+    /// The request: its name, a limit, the state of the stream or of the server.
+    Request,
+}
+
+impl Refusal {
+    /// The client may not do this.
+    pub fn of_client(why: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::Client, why: why.into() }
+    }
+
+    /// The request cannot be granted, whoever makes it.
+    pub fn of_request(why: impl Into<String>) -> Self {
+        Self { kind: RefusalKind::Request, why: why.into() }
+    }
 }
 
 /// One suspension of a request. An answer with an older ticket than the session's latest has no effect.
@@ -137,7 +167,7 @@ pub enum Reply {
     /// Yes, under this name.
     Rename(String),
     /// No, for this reason.
-    Refuse(String),
+    Refuse(Refusal),
     /// There was no answer in time.
     TimedOut,
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
     Allowance, AppId, Application, ByApp, Config, Ctx, Endpoint, Gate, MAX_QUEUED_BYTES, Module, PlayerQueue,
-    Probe, Request, RequestKind, Stream, StreamId, TrackState, Verdict,
+    Probe, Refusal, Request, RequestKind, Stream, StreamId, TrackState, Verdict,
 };
 use crate::media::flv::Codec;
 use crate::media::{Frame, Kind, Packet, Role, Tracks};
@@ -172,7 +172,7 @@ impl Module for Live {
         let live = self.settings(request.app).is_some_and(|settings| settings.live);
         match request.kind {
             RequestKind::Publish { .. } | RequestKind::Play { .. } if gate == Gate::Service && !live => {
-                Verdict::Deny("live is off here".into())
+                Verdict::Deny(Refusal::of_request("live is off here"))
             }
             _ => Verdict::Continue,
         }

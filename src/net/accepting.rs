@@ -64,7 +64,7 @@ impl Server {
                 }
                 Ok((stream, peer)) => {
                     let Ok(local) = open.local_end(&stream) else { continue };
-                    match self.engine.accept(position, (peer, local), now) {
+                    match self.engine.accept(position, (peer.into(), local), now) {
                         Ok(id) => self.keep_socket(id, stream, protocol, now),
                         Err(refusal) => self.hang_up(stream, refusal),
                     }

@@ -239,6 +239,8 @@ pub enum Level {
 
 /// The status that refuses a publish.
 pub const PUBLISH_REFUSED: (Level, &str) = (Level::Error, "NetStream.Publish.BadName");
+/// The status that refuses a publish to a client that may not publish.
+pub const PUBLISH_UNAUTHORIZED: (Level, &str) = (Level::Error, "NetStream.Publish.Unauthorized");
 /// The status that refuses a play.
 pub const PLAY_REFUSED: (Level, &str) = (Level::Error, "NetStream.Play.Failed");
 

@@ -19,15 +19,16 @@ pub const LAYERS: &[Layer] = &[
     Layer { name: "media", imports: &[], never: PURE },
     Layer { name: "rtmp", imports: &["media"], never: PURE },
     Layer { name: "http", imports: &["media"], never: PURE },
+    Layer { name: "auth", imports: &["http"], never: PURE },
     Layer { name: "conf", imports: &[], never: &["sockets", "clocks", "randomness", "threads"] },
     Layer {
         name: "engine",
-        imports: &["media", "rtmp", "http", "conf"],
+        imports: &["media", "rtmp", "http", "auth", "conf"],
         never: &["sockets", "clocks", "randomness", "threads"],
     },
     Layer {
         name: "modules",
-        imports: &["engine", "media", "http", "conf"],
+        imports: &["engine", "media", "http", "auth", "conf"],
         never: &["sockets", "clocks", "randomness", "threads", "each other"],
     },
     Layer { name: "net", imports: &["engine"], never: &["threads", "HTTP heads"] },

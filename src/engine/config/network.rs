@@ -5,13 +5,15 @@
 
 use std::net::IpAddr;
 
+use crate::engine::peer::Peer;
+
 /// An address, or all addresses with the same first bits, or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     /// Every address.
     All,
-    /// No address: peers at Unix sockets, which the server does not have.
-    Nobody,
+    /// Peers at Unix sockets.
+    Unix,
     /// The addresses whose first `bits` bits are those of `base`. Invariant: no further bit is set there.
     Prefix {
         /// The lowest address.
@@ -26,7 +28,7 @@ impl Network {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "all" => return Ok(Self::All),
-            "unix:" => return Ok(Self::Nobody),
+            "unix:" => return Ok(Self::Unix),
             _ => {}
         }
         let bad = || format!("\"{text}\" is not an address, a network such as 192.168.0.0/16, or all");
@@ -46,15 +48,15 @@ impl Network {
         Ok(Self::Prefix { base: first_bits(address, bits), bits })
     }
 
-    /// Whether an address is in the network. An IPv4 address from an IPv6 socket counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        match *self {
-            Self::All => true,
-            Self::Nobody => false,
-            Self::Prefix { base, bits } => {
+    /// Whether a peer is in the network. An IPv4 address from an IPv6 socket counts as IPv4.
+    pub fn contains(&self, peer: Peer) -> bool {
+        match (*self, peer.ip().map(|ip| ip.to_canonical())) {
+            (Self::All, _) => true,
+            (Self::Unix, address) => address.is_none(),
+            (Self::Prefix { base, bits }, Some(address)) => {
                 base.is_ipv4() == address.is_ipv4() && first_bits(address, bits) == base
             }
+            (Self::Prefix { .. }, None) => false,
         }
     }
 }
@@ -75,7 +77,13 @@ fn first_bits(address: IpAddr, bits: u8) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
+
+    fn peer(ip: &str) -> Peer {
+        SocketAddr::new(ip.parse().unwrap(), 1000).into()
+    }
 
     #[test]
     fn an_address_belongs_to_a_network_if_its_first_bits_do() {
@@ -91,11 +99,13 @@ mod tests {
             ("10.1.2.128/25", "10.1.2.129", "10.1.2.127"),
         ] {
             let parsed = Network::parse(network).unwrap();
-            assert!(parsed.contains(inside.parse().unwrap()), "{inside} in {network}");
-            assert!(!parsed.contains(outside.parse().unwrap()), "{outside} in {network}");
+            assert!(parsed.contains(peer(inside)), "{inside} in {network}");
+            assert!(!parsed.contains(peer(outside)), "{outside} in {network}");
+            assert!(!parsed.contains(Peer::Unix), "unix in {network}");
         }
-        assert!(Network::All.contains("::1".parse().unwrap()));
-        assert!(!Network::parse("unix:").unwrap().contains("127.0.0.1".parse().unwrap()));
+        assert!(Network::All.contains(peer("::1")) && Network::All.contains(Peer::Unix));
+        let unix = Network::parse("unix:").unwrap();
+        assert!(unix.contains(Peer::Unix) && !unix.contains(peer("127.0.0.1")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::engine::http::locations::Locations;
 use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
 use crate::engine::now::Now;
+use crate::engine::peer::Peer;
 use crate::http;
 
 /// An HTTP request with all that is known of it.
@@ -18,7 +19,7 @@ pub struct HttpRequest {
     /// The session.
     pub session: SessionId,
     /// The client's address.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The server's address of the connection.
     pub local: SocketAddr,
     /// The number of the request on its connection, from 1.
@@ -55,7 +56,7 @@ mod tests {
                 Now { instant: std::time::Instant::now(), wall: std::time::SystemTime::UNIX_EPOCH };
             Self {
                 session: SessionId::default(),
-                peer: ([192, 0, 2, 1], 1000).into(),
+                peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 local: ([127, 0, 0, 1], 80).into(),
                 number: 1,
                 received_at,

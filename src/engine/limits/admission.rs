@@ -3,14 +3,13 @@
 //! The counts of connections are in `connections.rs`. A refused connection has no session, a refused client gets an
 //! answer to its `connect`.
 
-use std::net::SocketAddr;
-
 use crate::engine::Engine;
 use crate::engine::config::listener::{Protocol, Service};
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, SessionId};
 use crate::engine::limits::connections::Excess;
 use crate::engine::limits::descriptors::Descriptors;
+use crate::engine::peer::Peer;
 use crate::engine::session::{ProtocolState, Session};
 use crate::http::response::NO_ROOM;
 
@@ -42,24 +41,20 @@ impl Ctx {
     }
 
     /// Counts a connection; the error for one beyond a limit is the bytes that may be sent to it.
-    pub(in crate::engine) fn admit(
-        &mut self,
-        service: Service,
-        peer: SocketAddr,
-    ) -> Result<(), &'static [u8]> {
+    pub(in crate::engine) fn admit(&mut self, service: Service, peer: Peer) -> Result<(), &'static [u8]> {
         let (protocol, server) = match service {
             Service::Rtmp(server) => (Protocol::Rtmp, Some(server)),
             Service::Http(_) => (Protocol::Http, None),
         };
-        let Err(excess) = self.connections.enter(server, peer.ip()) else { return Ok(()) };
+        let Err(excess) = self.connections.enter(server, peer) else { return Ok(()) };
         match excess {
             Excess::Connections(block, most) => {
                 self.refusals.connections += 1;
-                log::warn!("{} is refused: max_connections {most} in {block}", peer.ip());
+                log::warn!("{} is refused: max_connections {most} in {block}", peer.host());
             }
             Excess::PerAddress(block, most) => {
                 self.refusals.per_address += 1;
-                log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.ip());
+                log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.host());
             }
         }
         Err(refusal_bytes(protocol))
@@ -68,7 +63,7 @@ impl Ctx {
     /// Counts a session no more, as a connection and as a client of its application.
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        let peer = session.peer.ip();
+        let peer = session.peer;
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) => (None, None),

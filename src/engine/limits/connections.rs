@@ -10,6 +10,7 @@ use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::listener::Protocol;
 use crate::engine::ids::ServerId;
+use crate::engine::peer::Peer;
 
 /// The rows of the table.
 pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
@@ -96,8 +97,8 @@ enum Origin {
 
 impl Origin {
     /// The origin of a peer; none for the machine itself.
-    fn of(peer: IpAddr) -> Option<Self> {
-        match peer.to_canonical() {
+    fn of(peer: Peer) -> Option<Self> {
+        match peer.ip()?.to_canonical() {
             ip if ip.is_loopback() => None,
             IpAddr::V4(ip) => Some(Self::V4(ip.octets())),
             IpAddr::V6(ip) => ip.octets().first_chunk().copied().map(Self::V6),
@@ -153,7 +154,7 @@ impl Connections {
 
     /// Takes the limits of another configuration; what is counted stays so. `peers` are all connections: where no limit was per address, they
     /// have not been counted by address.
-    pub fn adopt(&mut self, next: Self, peers: impl Iterator<Item = (Protocol, IpAddr)>) {
+    pub fn adopt(&mut self, next: Self, peers: impl Iterator<Item = (Protocol, Peer)>) {
         let has_counted = self.counts_addresses();
         self.all.limits = next.all.limits;
         self.rtmp.limits = next.rtmp.limits;
@@ -183,7 +184,7 @@ impl Connections {
     }
 
     /// Counts a connection, unless there are too many; `server` is the RTMP server, none for HTTP.
-    pub fn enter(&mut self, server: Option<ServerId>, peer: IpAddr) -> Result<(), Excess> {
+    pub fn enter(&mut self, server: Option<ServerId>, peer: Peer) -> Result<(), Excess> {
         let protocol = protocol_of(server);
         let origin = Origin::of(peer).filter(|_| self.counts_addresses());
         if let Some(origin) = origin {
@@ -203,7 +204,7 @@ impl Connections {
     }
 
     /// Counts a connection no more.
-    pub fn leave(&mut self, server: Option<ServerId>, peer: IpAddr) {
+    pub fn leave(&mut self, server: Option<ServerId>, peer: Peer) {
         let protocol = protocol_of(server);
         for block in self.blocks(server) {
             debug_assert!(block.count > 0, "who leaves {} was counted", block.name);
@@ -256,11 +257,13 @@ fn protocol_of(server: Option<ServerId>) -> Protocol {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
     fn an_address_is_that_of_its_network_and_the_machine_itself_has_none() {
-        let origin = |text: &str| Origin::of(text.parse().unwrap());
+        let origin = |text: &str| Origin::of(SocketAddr::new(text.parse().unwrap(), 1000).into());
         assert_eq!(origin("2001:db8:0:1::1"), origin("2001:db8:0:1:ffff::"));
         assert_ne!(origin("2001:db8:0:1::1"), origin("2001:db8:0:2::1"));
         assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
@@ -275,8 +278,8 @@ mod tests {
         let limits = ConnectionLimits { connections: None, per_address: Some(2) };
         let mut connections =
             Connections { all: Block { name: "all", limits, count: 0 }, ..Connections::default() };
-        let peers: Vec<IpAddr> =
-            (0..20_000u32).map(|number| IpAddr::V4((0x0a00_0000 + number).into())).collect();
+        let address = |number: u32| SocketAddr::new(IpAddr::V4((0x0a00_0000 + number).into()), 1000);
+        let peers: Vec<Peer> = (0..20_000).map(|number| address(number).into()).collect();
         for peer in peers.iter().chain(&peers) {
             assert_eq!(connections.enter(None, *peer), Ok(()));
         }

@@ -79,8 +79,8 @@ impl Ctx {
         self.budgets.adopt(&next.budgets);
         self.reload_grace = next.reload_grace;
         let peers = self.sessions.iter().map(|session| match session.protocol {
-            ProtocolState::Rtmp(_) => (Protocol::Rtmp, session.peer.ip()),
-            ProtocolState::Http(_) => (Protocol::Http, session.peer.ip()),
+            ProtocolState::Rtmp(_) => (Protocol::Rtmp, session.peer),
+            ProtocolState::Http(_) => (Protocol::Http, session.peer),
         });
         self.connections.adopt(next.connections, peers);
         self.adopt_servers(next.servers);

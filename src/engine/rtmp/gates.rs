@@ -10,13 +10,15 @@ use std::rc::Rc;
 use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
-use crate::engine::request::{Gate, Position, Reply, Request, RequestKind, Suspended, Ticket, Verdict};
+use crate::engine::request::{
+    Gate, Position, Refusal, RefusalKind, Reply, Request, RequestKind, Suspended, Ticket, Verdict,
+};
 use crate::engine::session::Life;
 use crate::engine::session::client::Client;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::name::StreamName;
 use crate::engine::{CLIENT_LEFT, Engine};
-use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED};
+use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUTHORIZED};
 
 /// The most requests that are suspended at a time.
 pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
@@ -73,7 +75,7 @@ impl Engine {
         request.ticket = self.cx.next_ticket(id);
         let Some(module) = self.modules.get_mut(position.module) else {
             debug_assert!(false, "module {} has suspended a request and is not there", position.module);
-            return self.refuse(&request, "an error of the server");
+            return self.refuse(&request, &Refusal::of_request("an error of the server"));
         };
         let verdict = module.resume(&mut self.cx, &mut request, reply);
         self.decide(position, request, verdict);
@@ -99,7 +101,7 @@ impl Engine {
                 }
             }
             if let Some(why) = self.objection(&request, position.gate) {
-                return self.refuse(&request, &why);
+                return self.refuse(&request, &Refusal::of_request(why));
             }
             let Some(gate) = position.gate.next() else { return self.grant(&request) };
             position = Position { gate, module: 0 };
@@ -112,7 +114,7 @@ impl Engine {
             Verdict::Continue => {
                 self.run_gates(Position { module: position.module + 1, ..position }, request);
             }
-            Verdict::Deny(why) => self.refuse(&request, &why),
+            Verdict::Deny(refusal) => self.refuse(&request, &refusal),
             Verdict::Suspend { until } => {
                 let module = self.modules.get(position.module).map_or("", |module| module.name());
                 let since = self.cx.now.instant;
@@ -123,7 +125,8 @@ impl Engine {
 
     fn suspend(&mut self, suspended: Suspended) {
         if self.cx.suspended >= MAX_SUSPENDED {
-            return self.refuse(&suspended.request, "too many requests wait for answers already");
+            let refusal = Refusal::of_request("too many requests wait for answers already");
+            return self.refuse(&suspended.request, &refusal);
         }
         let (id, until) = (suspended.request.session, suspended.until);
         let what = self.describe(&suspended.request);
@@ -213,11 +216,15 @@ impl Engine {
     }
 
     /// Tells the client why its request is refused, and finishes a session without a role.
-    pub(in crate::engine) fn refuse(&mut self, request: &Request, why: &str) {
-        let id = request.session;
+    pub(in crate::engine) fn refuse(&mut self, request: &Request, refusal: &Refusal) {
+        let (id, why) = (request.session, refusal.why.as_str());
+        let publish_code = match refusal.kind {
+            RefusalKind::Client => PUBLISH_UNAUTHORIZED,
+            RefusalKind::Request => PUBLISH_REFUSED,
+        };
         self.cx.reply(id, |protocol, out| match &request.kind {
             RequestKind::Connect(connect) => protocol.reject_connect(connect, why, out),
-            RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, PUBLISH_REFUSED, why),
+            RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, publish_code, why),
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
         let reason = format!("{} refused: {why}", self.describe(request));

@@ -17,10 +17,11 @@ pub(in crate::engine) mod unsolicited;
 
 use std::time::Duration;
 
+use crate::auth::mask;
 use crate::engine::Engine;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
-use crate::engine::request::{Request, RequestKind};
+use crate::engine::request::{Refusal, Request, RequestKind};
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::gates::MAX_SHOWN;
 use crate::engine::rtmp::publish::LeaveReason;
@@ -178,7 +179,10 @@ impl Engine {
         let Some(app) = self.cx.app_of(id).filter(|_| is_allowed) else { return };
         match self.cx.name_of(id, &sent) {
             Ok(name) => self.submit(Request::new(id, app, (name.as_str().to_owned(), args), kind)),
-            Err(error) => self.refuse(&Request::new(id, app, (sent, args), kind), &error.to_string()),
+            Err(error) => {
+                let refusal = Refusal::of_request(error.to_string());
+                self.refuse(&Request::new(id, app, (sent, args), kind), &refusal);
+            }
         }
     }
 
@@ -329,7 +333,7 @@ impl Ctx {
 fn no_application(name: &str, first: Option<&AppFacts>) -> [String; 2] {
     let cut: String = name.chars().take(MAX_SHOWN).collect();
     let for_client = format!("no application \"{}\" here", cut.escape_debug());
-    let for_log = format!("no application \"{} here", start_of(name));
+    let for_log = format!("no application {} here", mask::start_of(name));
     let Some(AppFacts { name: app, .. }) = first.filter(|_| cut == name && !name.contains('/')) else {
         return [for_client, for_log];
     };
@@ -337,16 +341,4 @@ fn no_application(name: &str, first: Option<&AppFacts>) -> [String; 2] {
     let instead =
         |key: &str| format!("publish to rtmp://HOST/{app}/{key}, or write \"stream_from_app {app};\"");
     [format!("{for_client}; {}", instead(&key)), format!("{for_log}; {}", instead("NAME"))]
-}
-
-/// The most characters that the log shows of what may be a stream key.
-const SHOWN_OF_SECRET: usize = 4;
-
-/// The beginning of what may be a stream key, with its length.
-fn start_of(secret: &str) -> String {
-    let start: String = secret.chars().take(SHOWN_OF_SECRET).flat_map(char::escape_debug).collect();
-    match secret.chars().count() {
-        count if count > SHOWN_OF_SECRET => format!("{start}...\" ({count} characters)"),
-        _ => format!("{start}\""),
-    }
 }

@@ -2,8 +2,6 @@
 //!
 //! The lines name the port or the path and what to do instead. How often they are written is limited by `log_limits`.
 
-use std::net::IpAddr;
-
 use crate::engine::Engine;
 use crate::engine::config::listener::Protocol;
 use crate::engine::ctx::Ctx;
@@ -15,7 +13,7 @@ use crate::http::path;
 impl Engine {
     /// Logs that a client speaks another protocol than its port.
     pub(in crate::engine) fn note_wrong_port(&mut self, id: SessionId, spoken: DetectedProtocol) {
-        let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.ip()) else { return };
+        let Some(peer) = self.cx.sessions.get(id).map(|session| session.peer.host()) else { return };
         let Some(others) = self.cx.log_limits.wrong_port.admit(self.cx.now.instant) else { return };
         let hint = match spoken {
             DetectedProtocol::Rtmp => {
@@ -54,7 +52,7 @@ impl Ctx {
         }
         let path = shortened(path, MAX_PATH);
         let Some(others) = self.log_limits.not_found.admit(&path, self.now.instant) else { return };
-        let (id, peer): (SessionId, IpAddr) = (request.session, request.peer.ip());
+        let (id, peer) = (request.session, request.peer.host());
         let method = shortened(request.method.as_str(), MAX_METHOD);
         log::info!("{id} {peer}: {method} {path} is not there (404){others}");
     }

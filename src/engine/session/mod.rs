@@ -26,6 +26,7 @@ use crate::engine::config::server::ServerSettings;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::send_limits::SendLimits;
 use crate::engine::ids::{AppId, ListenerId, SessionId};
+use crate::engine::peer::Peer;
 use crate::engine::request::Suspended;
 use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
@@ -162,7 +163,7 @@ pub struct Session {
     /// The id.
     pub id: SessionId,
     /// The address of the peer.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// When the connection was accepted.
     pub opened: Instant,
     /// When bytes were last received.
@@ -206,7 +207,7 @@ impl Session {
     /// A session that has just been accepted and has no timer yet.
     pub(in crate::engine) fn new(
         id: SessionId,
-        peer: SocketAddr,
+        peer: Peer,
         protocol: ProtocolState,
         out: OutQueue,
         now: Instant,

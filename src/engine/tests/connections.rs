@@ -21,7 +21,7 @@ const HTTP: usize = 2;
 impl World {
     /// Connects to a listener from an address; the error is the bytes for a refused connection.
     fn arrive(&mut self, listener: usize, peer: &str) -> Result<SessionId, &'static [u8]> {
-        self.engine.accept(listener, (SocketAddr::new(peer.parse().unwrap(), 4000), ENDS.1), self.now)
+        self.engine.accept(listener, (SocketAddr::new(peer.parse().unwrap(), 4000).into(), ENDS.1), self.now)
     }
 
     fn go(&mut self, id: SessionId) {

@@ -178,7 +178,7 @@ fn a_suspended_request_loses_nothing_that_came_meanwhile() {
 fn a_refused_request_ends_the_session_with_the_reason() {
     let mut setup = Setup::new();
     let mut publisher = setup.publish("a");
-    setup.answer(setup.ticket(), Reply::Refuse("not you".into()));
+    setup.answer(setup.ticket(), Reply::Refuse(Refusal::of_request("not you")));
     assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
     assert!(!setup.world.is_open(publisher.id));
 }
@@ -188,7 +188,7 @@ fn a_second_answer_has_no_effect_on_a_later_request_of_the_session() {
     let mut setup = Setup::new();
     let mut publisher = setup.publisher("a");
     let first = setup.ticket();
-    setup.answer(first, Reply::Refuse("late".into()));
+    setup.answer(first, Reply::Refuse(Refusal::of_request("late")));
     assert_eq!(setup.codes(&mut publisher), [""; 0]);
     ask(&mut publisher, &mut setup, "publish", "b");
     assert!(setup.is_suspended(publisher.id));
@@ -205,7 +205,7 @@ fn two_answers_in_one_turn_decide_once() {
     let mut publisher = setup.publish("a");
     let ticket = setup.ticket();
     setup.world.engine.cx.answer(ticket, Reply::Grant);
-    setup.world.engine.cx.answer(ticket, Reply::Refuse("changed my mind".into()));
+    setup.world.engine.cx.answer(ticket, Reply::Refuse(Refusal::of_request("changed my mind")));
     setup.world.end_turn();
     assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.Start"], "and is not refused behind that");
     assert!(setup.world.is_open(publisher.id));
@@ -293,7 +293,7 @@ fn a_message_stream_keeps_its_role_until_another_request_is_granted() {
     player.receive(&mut setup.world);
     ask(&mut publisher, &mut setup, "publish", "b");
     assert_eq!(setup.streams(), ["a"], "it is published still");
-    setup.answer(setup.ticket(), Reply::Refuse("not there".into()));
+    setup.answer(setup.ticket(), Reply::Refuse(Refusal::of_request("not there")));
     assert_eq!(setup.codes(&mut publisher), ["NetStream.Publish.BadName"]);
     assert!(setup.world.is_open(publisher.id));
     publisher.frame(&mut setup.world, Kind::Video, 0, HEADER);
@@ -400,7 +400,7 @@ fn no_more_than_a_bounded_number_of_requests_waits() {
     let last = setup.publish("last");
     assert!(!setup.world.is_open(last.id));
     let first = setup.tickets.borrow()[0];
-    setup.answer(first, Reply::Refuse("no".into()));
+    setup.answer(first, Reply::Refuse(Refusal::of_request("no")));
     let next = setup.publish("next");
     assert!(setup.is_suspended(next.id));
 }
@@ -428,7 +428,7 @@ fn the_texts_of_a_suspended_connect_count_as_input() {
     let url = "u".repeat(7000);
     client.connect_with(&mut setup.world, &[("app", "live?wait"), ("tcUrl", &url), ("swfUrl", &url)]);
     assert!(setup.is_suspended(client.id) && setup.counted(&client) > 14_000);
-    setup.answer(setup.ticket(), Reply::Refuse("no".into()));
+    setup.answer(setup.ticket(), Reply::Refuse(Refusal::of_request("no")));
     assert_eq!(client.codes(&mut setup.world), ["NetConnection.Connect.Rejected"]);
     assert_eq!(setup.counted(&client), 0);
 }
@@ -459,7 +459,7 @@ fn a_server_that_drains_waits_for_the_answers_to_suspended_requests() {
     let open = [&granted, &refused, &late].map(|client| setup.world.is_open(client.id));
     assert_eq!((open, setup.is_suspended(granted.id)), ([true; 3], true));
     setup.answer(tickets[0], Reply::Grant);
-    setup.answer(tickets[1], Reply::Refuse("no".into()));
+    setup.answer(tickets[1], Reply::Refuse(Refusal::of_request("no")));
     assert_eq!(setup.codes(&mut granted), ["NetStream.Publish.Start"]);
     granted.frame(&mut setup.world, Kind::Video, 0, HEADER);
     setup.world.pass(30);
@@ -495,7 +495,7 @@ fn a_session_whose_stream_ends_stays_while_another_request_of_it_waits() {
     publisher.command(&mut setup.world, &["closeStream".into(), 0.0.into(), Value::Null]);
     assert!(setup.is_suspended(granted.id) && setup.is_suspended(refused.id));
     setup.answer(tickets[0], Reply::Grant);
-    setup.answer(tickets[1], Reply::Refuse("no".into()));
+    setup.answer(tickets[1], Reply::Refuse(Refusal::of_request("no")));
     assert_eq!(setup.codes(&mut granted).last().unwrap(), "NetStream.Play.Start");
     assert!(setup.world.is_open(granted.id) && !setup.world.is_open(refused.id));
 }

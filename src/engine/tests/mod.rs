@@ -62,8 +62,8 @@ const AUDIO_HEADER: &[u8] = &[0xaf, 0, 0x12, 0x10];
 const AUDIO: &[u8] = &[0xaf, 1, 1, 2, 3];
 
 /// The addresses of a client and the server, from those for documentation.
-const ENDS: (SocketAddr, SocketAddr) = (
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000),
+const ENDS: (Peer, SocketAddr) = (
+    Peer::Internet(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5000)),
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80),
 );
 

@@ -66,7 +66,10 @@ fn a_gate_sees_the_name_and_not_what_was_sent() {
         fn gate(&mut self, _: &mut Ctx, request: &mut Request, _: Gate) -> Verdict {
             match request.kind {
                 RequestKind::Connect(_) => Verdict::Continue,
-                _ => Verdict::Deny(format!("it is {} with {}", request.name, request.args)),
+                _ => Verdict::Deny(Refusal::of_request(format!(
+                    "it is {} with {}",
+                    request.name, request.args
+                ))),
             }
         }
     }

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 use crate::conf::{self, Directive};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Outlet, Probe, Request, RequestKind,
-    Served, SessionRole, Stream, StreamId, StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, JobOwner, JobResult, Module, Outlet, Probe, Refusal, Request,
+    RequestKind, Served, SessionRole, Stream, StreamId, StreamName, TimerId, Verdict,
 };
 
 use files::case::Case;
@@ -124,7 +124,7 @@ impl Module for Hls {
         let own = cx.streams.find(request.app, &name).map(|stream| stream.id);
         let own: Vec<_> = own.into_iter().chain(published).collect();
         match self.refusal(request.app, name.as_str(), &own) {
-            Some(why) => Verdict::Deny(why),
+            Some(why) => Verdict::Deny(Refusal::of_request(why)),
             None => Verdict::Continue,
         }
     }

@@ -25,7 +25,7 @@ impl Rules {
 
     /// True if a request may pass: the first rule that fits its address decides; without one it may.
     pub fn admit(&self, request: &HttpRequest) -> bool {
-        let rule = self.0.iter().find(|(_, network)| network.contains(request.peer.ip()));
+        let rule = self.0.iter().find(|(_, network)| network.contains(request.peer));
         rule.is_none_or(|(rule, _)| *rule == Rule::Allow)
     }
 }

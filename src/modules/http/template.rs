@@ -182,9 +182,7 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
         },
         "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
         "scheme" => |_| "http".into(),
-        "remote_addr" | "realip_remote_addr" => {
-            |view| view.request.peer.ip().to_canonical().to_string().into()
-        }
+        "remote_addr" | "realip_remote_addr" => |view| view.request.peer.host().into(),
         "remote_port" => |view| view.request.peer.port().to_string().into(),
         "server_addr" => |view| view.request.local.ip().to_canonical().to_string().into(),
         "server_port" => |view| view.request.local.port().to_string().into(),

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use crate::conf::value::Custom;
 use crate::conf::{self, Acts, Context, Directive, Repeat, Takes};
 use crate::engine::{
-    AppId, ByApp, Config, Ctx, Gate, Module, Request, RequestKind, StreamId, StreamName, TimerId, Verdict,
+    AppId, ByApp, Config, Ctx, Gate, Module, Refusal, Request, RequestKind, StreamId, StreamName, TimerId,
+    Verdict,
 };
 use crate::media::Frame;
 
@@ -137,7 +138,7 @@ impl Module for PublishLimits {
                     "it has sent more than {} bits a second (publish_max_bitrate), come again in {seconds} s",
                     limit.text
                 );
-                Verdict::Deny(why)
+                Verdict::Deny(Refusal::of_request(why))
             }
             None => Verdict::Continue,
         }

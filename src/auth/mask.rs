@@ -1,0 +1,60 @@
+//! Masking: what may be a secret is not shown in logs, statistics and pages.
+
+/// Stands for a value that is not shown.
+const MASK: &str = "***";
+
+/// The most characters that are shown of what may be a secret.
+const SHOWN: usize = 4;
+
+/// A URL or path with the values of its query masked: `/a?key=***&b=***`.
+pub fn query_of(url: &str) -> String {
+    match url.split_once('?') {
+        Some((path, query)) => format!("{path}?{}", query_alone(query)),
+        None => url.to_owned(),
+    }
+}
+
+/// A query with its values masked: `key=***&b=***`. A part without a name is a value.
+pub fn query_alone(query: &str) -> String {
+    let masked = query.split('&').map(|part| match part.split_once('=') {
+        Some((name, value)) if !value.is_empty() => format!("{name}={MASK}"),
+        Some(_) => part.to_owned(),
+        None if part.is_empty() => String::new(),
+        None => MASK.to_owned(),
+    });
+    masked.collect::<Vec<_>>().join("&")
+}
+
+/// The beginning of what may be a secret, in quotes, with its length: `"abcd..." (20 characters)`.
+pub fn start_of(secret: &str) -> String {
+    let start: String = secret.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    match secret.chars().count() {
+        count if count > SHOWN => format!("\"{start}...\" ({count} characters)"),
+        _ => format!("\"{start}\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_of_a_query_is_shown() {
+        for (url, masked) in [
+            ("/a", "/a"),
+            ("/a?key=secret", "/a?key=***"),
+            ("rtmp://h/live?key=s&b=", "rtmp://h/live?key=***&b="),
+            ("/a?secret", "/a?***"),
+            ("/a?key=a?b=c", "/a?key=***"),
+            ("/a?", "/a?"),
+        ] {
+            assert_eq!(query_of(url), masked);
+        }
+    }
+
+    #[test]
+    fn four_characters_of_what_may_be_a_secret_are_shown() {
+        assert_eq!(start_of("abcdefgh"), "\"abcd...\" (8 characters)");
+        assert_eq!(start_of("a\"b"), "\"a\\\"b\"");
+    }
+}

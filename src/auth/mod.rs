@@ -1,0 +1,8 @@
+//! Who a client is: keys, signed URLs, passwords, and the masking of all of them.
+//!
+//! Only computation: texts and bytes go in, answers come out. Who may do what is decided by the module `access` and by
+//! locations; files, clocks and randomness are theirs. A secret of the configuration is never shown.
+
+pub mod mask;
+pub mod query;
+pub mod secret;
