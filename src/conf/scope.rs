@@ -106,6 +106,19 @@ impl<'t> Scope<'t> {
             .unwrap_or_default()
     }
 
+    /// The directives of several names at every level that they may stand at, in order: this block's first, then those
+    /// of the blocks around it. So nginx-rtmp inherits `allow` and `deny`.
+    pub fn by_level(&self, names: &[&str]) -> Vec<Vec<&'t Node>> {
+        let may_stand = |node: &&Node, context| {
+            names.contains(&node.name.as_str()) && self.table.find(&node.name, context).is_some()
+        };
+        let nodes = |level: &Level<'t>| {
+            let children = level.block.children.iter().flatten();
+            children.filter(|node| may_stand(node, level.context)).collect()
+        };
+        self.chain.iter().map(nodes).collect()
+    }
+
     /// The nearest directive of a name.
     pub fn find(&self, name: &str) -> Option<&'t Node> {
         self.all(name).first().copied()
@@ -281,6 +294,16 @@ mod tests {
             |scope: &Scope<'_>| scope.all("add").iter().map(|node| node.args[0].clone()).collect::<String>();
         assert_eq!((added(&apps[0]), added(&apps[1])), ("12".to_owned(), "3".to_owned()));
         assert_eq!(apps[0].node().args, ["a"]);
+    }
+
+    #[test]
+    fn lists_of_all_levels_begin_with_the_innermost_one() {
+        read("rtmp { add 1; max 1m; application a { add 2; add 3; } }", |rtmp| {
+            let app = rtmp.blocks("application").next().unwrap();
+            let levels = app.by_level(&["add", "max"]);
+            let names = |nodes: &Vec<&Node>| nodes.iter().map(|node| node.args[0].clone()).collect::<Vec<_>>();
+            assert_eq!(levels.iter().map(names).collect::<Vec<_>>(), [vec!["2", "3"], vec!["1", "1m"], vec![]]);
+        });
     }
 
     fn pair(args: &[String]) -> Result<(String, String), String> {

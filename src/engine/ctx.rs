@@ -13,6 +13,7 @@ use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use crate::conf::Scope;
 use crate::engine::config::by_id::{ByApp, ByServer};
+use crate::engine::config::features::Guards;
 use crate::engine::config::listener::{Listener, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::server::RtmpServer;
@@ -29,6 +30,7 @@ use crate::engine::memory::MemoryFiles;
 use crate::engine::notice::{MAX_NOTICES, Notice};
 use crate::engine::panics::Panics;
 use crate::engine::peer::Peer;
+use crate::engine::request::RequestKind;
 use crate::engine::session::log_limits::LogLimits;
 use crate::engine::session::out_queue::{OutQueue, QueueLimits};
 use crate::engine::session::{HttpState, ProtocolState, RtmpState, STEP_DEADLINE, Session, Sessions};
@@ -54,6 +56,7 @@ pub struct AppFacts {
     pub(super) policy: Policy,
     /// `live`.
     pub(super) is_live: bool,
+    guards: Guards,
     /// The end of its sessions, since a reload.
     pub(super) end: Option<SessionsEnd>,
 }
@@ -86,7 +89,18 @@ impl AppFacts {
             server: app.server,
             policy: app.policy,
             is_live: app.features.live,
+            guards: app.features.guards,
             end: None,
+        }
+    }
+
+    /// Whether a client shows a key, a signature or a password for such a request; the name that it sends may be the
+    /// key itself. For a connect: whether it does for anything in the application.
+    pub fn guards(&self, kind: &RequestKind) -> bool {
+        match kind {
+            RequestKind::Connect(_) => self.guards.publish || self.guards.play,
+            RequestKind::Publish { .. } => self.guards.publish,
+            RequestKind::Play { .. } => self.guards.play,
         }
     }
 

@@ -36,7 +36,7 @@ pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::by_id::ByApp;
-pub use config::features::{Features, HlsFeature, HlsLayout, LocationFiles};
+pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFiles};
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};

@@ -18,6 +18,17 @@ pub struct Features<'t> {
     pub record: bool,
     /// `hls`: none if it is off.
     pub hls: Option<HlsFeature<'t>>,
+    /// Keys, signatures and passwords.
+    pub guards: Guards,
+}
+
+/// The actions for which a client shows a key, a signature or a password.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// Publishing.
+    pub publish: bool,
+    /// Playing.
+    pub play: bool,
 }
 
 /// The HLS of an application.
