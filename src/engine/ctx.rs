@@ -232,6 +232,14 @@ impl Ctx {
         self.servers.get(server).filter(|server| server.ends_at.is_none())?.stream_from_app
     }
 
+    /// Whether the address of an RTMP session is that of a proxy which its server trusts (`set_real_ip_from`), so that
+    /// many clients may be behind it.
+    pub fn is_trusted_proxy(&self, session: SessionId) -> bool {
+        let Some(session) = self.sessions.get(session) else { return false };
+        let server = session.rtmp().and_then(|state| self.servers.get(state.server.server));
+        server.is_some_and(|server| server.trusted.contains(session.peer))
+    }
+
     /// The virtual hosts for an HTTP connection that a listener has accepted at this address of the machine; none if
     /// the address is not served any more.
     pub(super) fn hosts_at(&self, listener: ListenerId, local: SocketAddr) -> Option<&Hosts> {

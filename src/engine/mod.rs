@@ -40,6 +40,7 @@ pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFile
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
+pub use config::real_address::TrustedProxies;
 pub use config::{Application, Config, ErrorLog};
 pub use ctx::{AppFacts, Ctx};
 pub use http::answer::{Answer, COMPOSED_AT_ONCE, Compose, Composed, HttpReply, Redirect, Route, Target};
@@ -104,6 +105,7 @@ pub fn sections(modules: &[Box<dyn Module>]) -> Vec<(&'static str, &'static [Dir
         ("core", config::directives::DIRECTIVES),
         ("memory", limits::budgets::DIRECTIVES),
         ("connections", limits::connections::DIRECTIVES),
+        ("addresses", config::real_address::DIRECTIVES),
         ("streams", config::policy::DIRECTIVES),
     ];
     let all = own.into_iter().chain(modules.iter().map(|module| (module.name(), module.directives())));

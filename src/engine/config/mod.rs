@@ -12,6 +12,7 @@ pub(in crate::engine) mod listener;
 pub(in crate::engine) mod network;
 pub(in crate::engine) mod policy;
 pub(in crate::engine) mod probe;
+pub(in crate::engine) mod real_address;
 pub(in crate::engine) mod server;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -23,6 +24,7 @@ use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
 use crate::engine::config::listener::{ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
+use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::server::{RtmpServer, ServerSettings};
 use crate::engine::http::hosts::{self, HostName, Hosts};
 use crate::engine::http::locations::{self, Location};
@@ -181,7 +183,13 @@ impl<'t> Config<'t> {
         }
         let stream_from_app = faults.keep_or_default(self.stream_from_app(server, scope));
         let settings = Rc::new(ServerSettings::new(server, scope));
-        let server_facts = RtmpServer { settings, addresses: listened_on, stream_from_app, ends_at: None };
+        let server_facts = RtmpServer {
+            settings,
+            addresses: listened_on,
+            trusted: TrustedProxies::read(scope),
+            stream_from_app,
+            ends_at: None,
+        };
         self.servers.insert(server, server_facts);
     }
 

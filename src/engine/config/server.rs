@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::conf::Scope;
 use crate::conf::value::or_never;
 use crate::engine::config::listener::ListenAddress;
+use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::ids::{AppId, ServerId};
 use crate::engine::session::out_queue::QueueLimits;
 use crate::rtmp::chunk::{Chunking, Extended, ExtendedHabit};
@@ -19,6 +20,8 @@ pub(in crate::engine) struct RtmpServer {
     /// The settings of new sessions. Each session keeps those that it has begun with.
     pub settings: Rc<ServerSettings>,
     pub addresses: Vec<ListenAddress>,
+    /// The proxies that may tell the address of a client.
+    pub trusted: TrustedProxies,
     /// The application of `stream_from_app`.
     pub stream_from_app: Option<AppId>,
     /// When the sessions end that are not connected to an application, as the server is gone since a reload.
