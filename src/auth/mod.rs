@@ -6,3 +6,4 @@
 pub mod mask;
 pub mod query;
 pub mod secret;
+pub mod signature;

@@ -301,8 +301,12 @@ mod tests {
         read("rtmp { add 1; max 1m; application a { add 2; add 3; } }", |rtmp| {
             let app = rtmp.blocks("application").next().unwrap();
             let levels = app.by_level(&["add", "max"]);
-            let names = |nodes: &Vec<&Node>| nodes.iter().map(|node| node.args[0].clone()).collect::<Vec<_>>();
-            assert_eq!(levels.iter().map(names).collect::<Vec<_>>(), [vec!["2", "3"], vec!["1", "1m"], vec![]]);
+            let names =
+                |nodes: &Vec<&Node>| nodes.iter().map(|node| node.args[0].clone()).collect::<Vec<_>>();
+            assert_eq!(
+                levels.iter().map(names).collect::<Vec<_>>(),
+                [vec!["2", "3"], vec!["1", "1m"], vec![]]
+            );
         });
     }
 

@@ -56,7 +56,7 @@ pub struct AppFacts {
     pub(super) policy: Policy,
     /// `live`.
     pub(super) is_live: bool,
-    guards: Guards,
+    pub(super) guards: Guards,
     /// The end of its sessions, since a reload.
     pub(super) end: Option<SessionsEnd>,
 }

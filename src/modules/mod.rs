@@ -1,5 +1,6 @@
 //! The features, one file or folder each.
 
+mod access;
 mod advice;
 mod codec;
 mod gop_cache;
@@ -16,6 +17,8 @@ use crate::engine::Module;
 /// The table of modules. For every request, frame and event they are called in this order.
 pub fn table() -> Vec<Box<dyn Module>> {
     vec![
+        // Who may publish and play, before any other module is asked.
+        Box::<access::Access>::default(),
         // The facts and headers of a stream, which those below use.
         Box::<codec::CodecFacts>::default(),
         // Limits of publishers, before anybody gets a frame.

@@ -91,10 +91,7 @@ const GROUPS: &[Group] = &[
         "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
     ), names: &["on_record_done", "exec_record_done"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(
-        "until then anybody may publish and play: let a firewall keep others from the RTMP port"
-    ), names: &["allow", "deny"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "until then anybody may publish and play: let a firewall keep others from the RTMP port"
+        "use publish_key, play_key, or allow and deny"
     ), names: &[
         "on_connect", "on_publish", "on_play", "on_update", "notify_update_timeout", "notify_update_strict",
         "notify_relay_redirect",

@@ -1,0 +1,40 @@
+//! Warnings about access that most likely is not what is meant: keys that others can read, rules that never decide.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use crate::engine::{Config, Probe};
+
+use super::action::Action;
+use super::rules;
+
+/// The right of every user to read a file, in its mode.
+const READABLE_BY_ALL: u32 = 0o004;
+
+/// Warns of what stands in the applications of a configuration.
+pub fn check(config: &Config<'_>, probe: &mut Probe) {
+    let secrets = Action::BOTH.map(|action| [action.key_directive(), action.secret_directive()]).concat();
+    let (mut files, mut warned) = (BTreeSet::new(), BTreeSet::new());
+    for app in &config.applications {
+        for node in app.scope.by_level(&secrets).into_iter().flatten() {
+            let is_secret = node.args.first().is_some_and(|word| word != "off");
+            if is_secret && files.insert(&node.file) && is_readable_by_all(&node.file) {
+                let message = "the keys in this file can be read by every user of this machine: chmod o-r, or put \
+                               them in a file of their own that is included";
+                probe.warn(node, message);
+            }
+        }
+        for (node, before) in rules::unreachable(&app.scope) {
+            if warned.insert((&node.file, node.line, &node.name, &node.args)) {
+                let message =
+                    format!("it never decides: \"{}\" in line {} stands before it", before.name, before.line);
+                probe.warn(node, message);
+            }
+        }
+    }
+}
+
+fn is_readable_by_all(file: &str) -> bool {
+    fs::metadata(file).is_ok_and(|facts| facts.mode() & READABLE_BY_ALL != 0)
+}

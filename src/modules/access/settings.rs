@@ -1,0 +1,105 @@
+//! The module's settings of an application: its rules, and what opens each of the two actions.
+
+use crate::auth::secret::Hasher;
+use crate::auth::signature;
+use crate::conf::{Error, Faults, Scope};
+use crate::engine::{Application, Config, Guards};
+
+use super::action::Action;
+use super::keys::Keys;
+use super::outcome::Expected;
+use super::rules::Rules;
+use super::signatures::Signatures;
+
+/// The settings of an application.
+#[derive(Default)]
+pub struct Settings {
+    pub rules: Rules,
+    publish: Credentials,
+    play: Credentials,
+}
+
+/// What opens an action: any of those that are set. If none is, it is open to all.
+#[derive(Default)]
+pub struct Credentials {
+    pub keys: Keys,
+    pub signatures: Signatures,
+}
+
+impl Settings {
+    /// Reads the settings of an application.
+    pub fn read(app: &Application<'_>, hasher: &Hasher, faults: &mut Faults) -> Self {
+        let mut credentials = |action| Credentials {
+            keys: Keys::read(action, &app.scope, hasher, faults),
+            signatures: Signatures::read(action, &app.scope, faults),
+        };
+        let (publish, play) = (credentials(Action::Publish), credentials(Action::Play));
+        Self { rules: Rules::read(&app.scope), publish, play }
+    }
+
+    /// What opens an action.
+    pub fn of(&self, action: Action) -> &Credentials {
+        match action {
+            Action::Publish => &self.publish,
+            Action::Play => &self.play,
+        }
+    }
+
+    /// The names of the arguments that are looked at for any action.
+    pub fn arguments(&self) -> Vec<&'static str> {
+        let mut names = self.publish.arguments();
+        names.extend(self.play.arguments());
+        names
+    }
+
+    /// Whether the path of an address may have a key in it.
+    pub fn has_keys_as_names(&self) -> bool {
+        self.publish.keys.may_be_names() || self.play.keys.may_be_names()
+    }
+}
+
+impl Credentials {
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.signatures.is_empty()
+    }
+
+    /// The names of the arguments that are looked at.
+    pub fn arguments(&self) -> Vec<&'static str> {
+        let keys: &[_] = if self.keys.is_empty() { &[] } else { &["key"] };
+        let signatures: &[_] = if self.signatures.is_empty() { &[] } else { &signature::ARGUMENTS };
+        [keys, signatures].concat()
+    }
+
+    /// What a client that shows nothing is told to show.
+    pub fn expected(&self) -> Expected {
+        if self.keys.is_empty() {
+            Expected { what: "a signature is", arguments: "expires=TIME&sig=SIGNATURE" }
+        } else {
+            Expected { what: "a key is", arguments: "key=KEY" }
+        }
+    }
+}
+
+/// The actions for which an application asks for credentials.
+pub fn guards(scope: &Scope<'_>) -> Guards {
+    let is_set = |action: Action| {
+        let names = [action.key_directive(), action.secret_directive()];
+        let mut nodes = names.into_iter().flat_map(|name| scope.all(name));
+        nodes.any(|node| node.args.first().is_some_and(|word| word != "off"))
+    };
+    Guards { publish: is_set(Action::Publish), play: is_set(Action::Play) }
+}
+
+/// A hasher under a random key.
+pub fn random_hasher(config: &Config<'_>) -> Result<Hasher, Error> {
+    let mut key = [0; 64];
+    match getrandom::fill(&mut key) {
+        Ok(()) => Ok(Hasher::new(&key)),
+        Err(error) => {
+            let place = config.applications.first().map(|app| app.scope.place("publish_key"));
+            let place = place.unwrap_or_else(crate::conf::Place::command_line);
+            Err(Error::in_place(place, format!("no random bytes: {error}")))
+        }
+    }
+}

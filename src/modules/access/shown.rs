@@ -1,0 +1,61 @@
+//! The credentials that a client shows: in the arguments of the stream, or else in those of its connect.
+//!
+//! What is looked at is taken out of the arguments, so that nothing behind this module sees it.
+
+use std::borrow::Cow;
+
+use crate::auth::{query, signature};
+
+/// The credentials that are shown, as they are, decoded.
+#[derive(Default)]
+pub struct Shown {
+    pub key: Option<String>,
+    /// The end of the validity, and the signature.
+    pub signature: Option<(String, String)>,
+}
+
+impl Shown {
+    /// Looks for credentials in several queries; of each kind the first one that is there counts.
+    pub fn find<'q>(queries: impl IntoIterator<Item = &'q str> + Clone) -> Self {
+        let value = |query, name| query::value(query, name).map(Cow::into_owned);
+        let key = queries.clone().into_iter().find_map(|query| value(query, "key"));
+        let signature = |query| {
+            let [expires, sig] = signature::ARGUMENTS.map(|name| value(query, name));
+            (expires.is_some() || sig.is_some())
+                .then(|| (expires.unwrap_or_default(), sig.unwrap_or_default()))
+        };
+        Self { key, signature: queries.into_iter().find_map(signature) }
+    }
+}
+
+/// The arguments of these names, as a query.
+pub fn only(query: &str, names: &[&str]) -> String {
+    let kept = query.split('&').filter(|part| {
+        let name = part.split_once('=').map_or(*part, |(name, _)| name);
+        names.contains(&name)
+    });
+    kept.collect::<Vec<_>>().join("&")
+}
+
+/// A URL without the arguments of these names.
+pub fn url_without(url: &str, names: &[&str]) -> String {
+    match url.split_once('?') {
+        None => url.to_owned(),
+        Some((path, query)) => match query::without(query, names) {
+            rest if rest.is_empty() => path.to_owned(),
+            rest => format!("{path}?{rest}"),
+        },
+    }
+}
+
+/// A URL without what stands behind the application in its path: it may be a key. Arguments are kept.
+pub fn url_up_to(app: &str, url: &str) -> String {
+    let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+    let host = path.find("://").map_or(0, |scheme| scheme + 3);
+    let after_host =
+        path.get(host..).and_then(|rest| rest.find('/')).map_or(path.len(), |slash| host + slash + 1);
+    let (begin, below) = (path.get(..after_host).unwrap_or(path), path.get(after_host..).unwrap_or_default());
+    let is_app = below.strip_prefix(app).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let kept = if is_app { format!("{begin}{app}") } else { begin.to_owned() };
+    query.map_or(kept.clone(), |query| format!("{kept}?{query}"))
+}
