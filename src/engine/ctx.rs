@@ -25,6 +25,7 @@ use crate::engine::jobs::Jobs;
 use crate::engine::limits::budgets::Budgets;
 use crate::engine::limits::connections::{ConnectionLimits, Connections};
 use crate::engine::limits::descriptors::Descriptors;
+use crate::engine::limits::guesses::Guesses;
 use crate::engine::limits::refusals::Refusals;
 use crate::engine::memory::MemoryFiles;
 use crate::engine::notice::{MAX_NOTICES, Notice};
@@ -131,6 +132,8 @@ pub struct Ctx {
     pub descriptors: Descriptors,
     /// Counts of refused connections, clients and publishers.
     pub refusals: Refusals,
+    /// Wrong keys, signatures and passwords by origin.
+    pub guesses: Guesses,
     /// The handling of panics, with their count.
     pub panics: Panics,
 
@@ -183,6 +186,7 @@ impl Ctx {
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),
             refusals: Refusals::default(),
+            guesses: Guesses::default(),
             connections: Connections::new(&config.limits),
             locations: Rc::new(Locations::new(config.ids.first_location(), &config.locations)),
             old_locations: Vec::new(),

@@ -4,12 +4,12 @@
 //! the accept. (Clients of an application are counted at `connect`, in `admission.rs`.)
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use crate::conf::{Acts, Context, Directive, Repeat, Scope, Takes, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::listener::Protocol;
 use crate::engine::ids::ServerId;
+use crate::engine::limits::origin::Origin;
 use crate::engine::peer::Peer;
 
 /// The rows of the table.
@@ -85,25 +85,6 @@ struct Block {
 pub(in crate::engine) enum Excess {
     Connections(&'static str, usize),
     PerAddress(&'static str, usize),
-}
-
-/// The origin for which a connection is counted: an IPv4 address, or the 64-bit network of an IPv6 address, as a host
-/// there has as many addresses as it likes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
-    V4([u8; 4]),
-    V6([u8; 8]),
-}
-
-impl Origin {
-    /// The origin of a peer; none for the machine itself.
-    fn of(peer: Peer) -> Option<Self> {
-        match peer.ip()?.to_canonical() {
-            ip if ip.is_loopback() => None,
-            IpAddr::V4(ip) => Some(Self::V4(ip.octets())),
-            IpAddr::V6(ip) => ip.octets().first_chunk().copied().map(Self::V6),
-        }
-    }
 }
 
 /// The connections of one address.
@@ -257,21 +238,9 @@ fn protocol_of(server: Option<ServerId>) -> Protocol {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{IpAddr, SocketAddr};
 
     use super::*;
-
-    #[test]
-    fn an_address_is_that_of_its_network_and_the_machine_itself_has_none() {
-        let origin = |text: &str| Origin::of(SocketAddr::new(text.parse().unwrap(), 1000).into());
-        assert_eq!(origin("2001:db8:0:1::1"), origin("2001:db8:0:1:ffff::"));
-        assert_ne!(origin("2001:db8:0:1::1"), origin("2001:db8:0:2::1"));
-        assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
-        assert_ne!(origin("192.0.2.2"), origin("192.0.2.1"));
-        for own in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(origin(own), None, "{own}");
-        }
-    }
 
     #[test]
     fn the_table_holds_only_addresses_that_are_connected_and_gives_its_room_back() {

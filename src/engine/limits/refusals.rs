@@ -16,6 +16,10 @@ pub struct Refusals {
     pub clients: u64,
     /// Downloads for which no descriptor was left.
     pub downloads: u64,
+    /// Wrong keys, signatures and passwords.
+    pub wrong_keys: u64,
+    /// Tries that were refused unseen, as their addresses had shown too many wrong keys.
+    pub slowed: u64,
     /// Publishers over a limit of what may be published.
     pub publishers: u64,
 }
