@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use crate::engine::ids::{AppId, Endpoint, SessionId};
+use crate::engine::stream::name::SentName;
 use crate::rtmp::command::{After, Connect, PublishType};
 
 /// A request on its way through the gates.
@@ -17,6 +18,8 @@ pub struct Request {
     pub app: AppId,
     /// The stream's name, as [`StreamName`](super::StreamName) allows it; modules may change it. Empty for a connect.
     pub name: String,
+    /// The name as the client has sent it.
+    pub(super) sent: SentName,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -57,7 +60,8 @@ impl Request {
         (name, args): (String, String),
         kind: RequestKind,
     ) -> Self {
-        Self { session, app, name, args, kind, ticket: Ticket { session, serial: 0 } }
+        let sent = SentName::of(&name);
+        Self { session, app, name, sent, args, kind, ticket: Ticket { session, serial: 0 } }
     }
 
     /// The message stream on which to publish or play.

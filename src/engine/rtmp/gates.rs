@@ -191,7 +191,7 @@ impl Engine {
         match (&request.kind, name) {
             (RequestKind::Connect(connect), _) => self.grant_connect(id, app, connect, &request.args),
             (&RequestKind::Publish { msid, publish_type }, Ok(name)) => {
-                self.grant_publish(Endpoint { session: id, msid }, app, publish_type, &name);
+                self.grant_publish(Endpoint { session: id, msid }, app, publish_type, (&name, request.sent));
             }
             (&RequestKind::Play { msid, duration, after }, Ok(name)) => {
                 self.grant_play(Endpoint { session: id, msid }, app, (duration, after), &name);

@@ -29,7 +29,7 @@ use crate::engine::session::log_limits::DetectedProtocol;
 use crate::engine::session::roles::{MAX_ROLES, SessionRole};
 use crate::engine::session::{Life, Session};
 use crate::engine::sink::Outlet;
-use crate::engine::stream::name::{NameError, StreamName};
+use crate::engine::stream::name::{NameError, SentName, StreamName};
 use crate::media::Frame;
 use crate::rtmp::command::{Connect, Play, Publish};
 use crate::rtmp::{Event, HandshakeError, RtmpError, Stop};
@@ -225,8 +225,14 @@ impl Engine {
             Stop::Stream(msid) => session.roles.commanded_on(*msid).map(SessionRole::msid),
             Stop::Published(name) => {
                 let name = self.cx.name_of(id, name).ok();
-                let own = name.and_then(|name| session.roles.publishers().find(|role| named(role, &name)));
-                own.or_else(|| session.roles.only_publisher()).map(SessionRole::msid)
+                let by_name = |name: &StreamName| {
+                    let sent = session.roles.published_as(SentName::of(name.as_str()));
+                    sent.or_else(|| session.roles.publishers().find(|role| named(role, name)))
+                };
+                name.as_ref()
+                    .and_then(by_name)
+                    .or_else(|| session.roles.only_publisher())
+                    .map(SessionRole::msid)
             }
         };
         if let Some(msid) = msid {

@@ -11,7 +11,7 @@ use crate::engine::quantities::duration;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::session::{Life, STEP_DEADLINE, Session};
 use crate::engine::sink::{Finish, Outlet};
-use crate::engine::stream::name::StreamName;
+use crate::engine::stream::name::{SentName, StreamName};
 use crate::engine::timers::Timer;
 use crate::engine::work::Action;
 use crate::rtmp::command::{Level, PublishType};
@@ -41,13 +41,13 @@ pub(in crate::engine) enum LeaveReason {
 
 impl Engine {
     /// Grants a `publish`: the message stream becomes the publisher of the stream. Its earlier role ends, and another
-    /// publisher of the name is replaced.
+    /// publisher of the name is replaced. `sent` is the name by which the client has asked.
     pub(in crate::engine) fn grant_publish(
         &mut self,
         endpoint: Endpoint,
         app: AppId,
         publish_type: PublishType,
-        name: &StreamName,
+        (name, sent): (&StreamName, SentName),
     ) {
         let Endpoint { session: id, msid } = endpoint;
         let now = self.cx.now.instant;
@@ -63,7 +63,7 @@ impl Engine {
         stream.begin(endpoint, publish_type, outlet, &self.cx.panics);
         stream.mux = policy.mux;
         let Some(session) = self.cx.sessions.get_mut(id) else { return };
-        session.roles.add(SessionRole::Publisher { stream: stream_id, msid });
+        session.roles.add(SessionRole::Publisher { stream: stream_id, msid, sent });
         self.cx.begin_publishing(id);
         self.cx.wake_no_later_than(id, now + policy.drop_idle);
         let how = if continues { ", and goes on with it" } else { "" };

@@ -5,6 +5,7 @@
 
 use crate::engine::ids::StreamId;
 use crate::engine::session::player::Player;
+use crate::engine::stream::name::SentName;
 
 /// The most roles of one session, and so of its message streams.
 pub(in crate::engine) const MAX_ROLES: usize = 16;
@@ -18,6 +19,8 @@ pub enum SessionRole {
         stream: StreamId,
         /// The message stream.
         msid: u32,
+        /// The name by which the client has asked for it.
+        sent: SentName,
     },
     /// The client plays a stream.
     Player(Player),
@@ -105,6 +108,13 @@ impl Roles {
                 player.lose_queued(std::mem::take(&mut counted));
             }
         }
+    }
+
+    /// The publisher that has asked by this name.
+    pub(in crate::engine) fn published_as(&self, name: SentName) -> Option<&SessionRole> {
+        let has_sent =
+            |role: &&SessionRole| matches!(role, SessionRole::Publisher { sent, .. } if *sent == name);
+        self.iter().find(has_sent)
     }
 
     /// The publisher of a session that has only one.

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use unicode_normalization::UnicodeNormalization;
@@ -47,6 +48,25 @@ impl StreamName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The name that a client has sent, before modules may have changed it. Only a digest of it: it may be a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SentName(u64);
+
+impl SentName {
+    /// The digest of a name.
+    pub fn of(name: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+impl fmt::Debug for SentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentName")
     }
 }
 
