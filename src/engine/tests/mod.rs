@@ -1,5 +1,6 @@
 //! Tests of the whole engine without sockets and in virtual time: `World` is a server, `Client` a client fed by hand.
 
+mod access;
 mod advice;
 mod bounds;
 mod budgets;

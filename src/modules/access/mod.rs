@@ -112,7 +112,6 @@ impl Access {
         }
         let kept = shown::only(&request.args, &names);
         request.args = query::without(&request.args, &names);
-        connect.args = query::without(&connect.args, &names);
         connect.tc_url = shown::url_without(&connect.tc_url, &names);
         if !kept.is_empty() {
             self.connects.insert(request.session, kept.into());
