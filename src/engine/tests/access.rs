@@ -253,7 +253,7 @@ fn a_signature_opens_until_it_expires_and_either_of_two_secrets_may_have_made_it
 #[test]
 fn who_has_begun_goes_on_when_the_link_expires_or_the_keys_change() {
     let mut setup = Setup::new("publish_secret secret;");
-    let (publisher, _) = setup.ask("live", "publish", &format!("cam?expires=100&sig={}", SIGNED));
+    let (publisher, _) = setup.ask("live", "publish", &format!("cam?expires=100&sig={SIGNED}"));
     setup.world.now.wall += Duration::from_secs(200);
     setup.reload("publish_key new;");
     setup.world.pass(2);

@@ -141,3 +141,78 @@ impl Keys {
         self.as_names.values().any(|own| own == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::access::test_scope::in_applications;
+
+    fn hasher() -> Hasher {
+        Hasher::new(&[7; 64])
+    }
+
+    /// The keys of the first application.
+    fn read(text: &str) -> Result<Keys, String> {
+        in_applications(text, |scopes| {
+            let mut faults = Faults::default();
+            let keys = Keys::read(Action::Publish, &scopes[0], &hasher(), &mut faults);
+            faults.into_result(keys).map_err(|errors| errors.to_string())
+        })
+    }
+
+    fn in_app(directives: &str) -> String {
+        format!("rtmp {{ publish_key outer; server {{ application a {{ {directives} }} }} }}")
+    }
+
+    #[test]
+    fn an_applications_own_list_replaces_the_inherited_one_and_off_clears_it() {
+        let right = Outcome::Right { name: None };
+        for (directives, outer, own) in [
+            ("", right.clone(), Outcome::Wrong("wrong key")),
+            ("publish_key own;", Outcome::Wrong("wrong key"), right.clone()),
+            ("publish_key own; publish_key outer;", right.clone(), right.clone()),
+            ("publish_key off;", Outcome::Missing, Outcome::Missing),
+            ("play_key own;", right, Outcome::Wrong("wrong key")),
+        ] {
+            let keys = read(&in_app(directives)).unwrap();
+            assert_eq!(keys.is_empty(), directives == "publish_key off;");
+            assert_eq!(keys.judge(&hasher(), "x", Some("outer")), outer, "{directives}");
+            assert_eq!(keys.judge(&hasher(), "x", Some("own")), own, "{directives}");
+        }
+    }
+
+    #[test]
+    fn a_key_may_have_any_characters_and_is_found_as_the_name_that_an_address_makes_of_it() {
+        let keys = read(&in_app("publish_key a/b cam; publish_key 'x y&z' door;")).unwrap();
+        let right = |name: &str| Outcome::Right { name: Some(name.to_owned()) };
+        assert_eq!(keys.judge(&hasher(), "a~b", None), right("cam"));
+        assert_eq!(keys.judge(&hasher(), "cam", Some("a/b")), right("cam"));
+        assert_eq!(keys.judge(&hasher(), "door", Some("x y&z")), right("door"));
+    }
+
+    #[test]
+    fn faults_quote_no_secret() {
+        for (directives, line) in [
+            ("publish_key s3cret a;\npublish_key s3cret b;", 2),
+            ("publish_key s3cret a;\npublish_key s3cret;", 2),
+            ("publish_key s3/cret a;\npublish_key s3~cret b;", 2),
+            ("publish_key s3cret;\npublish_key off;", 2),
+            ("publish_key s3cret a;\npublish_key other s3cret;", 2),
+        ] {
+            let said = read(&in_app(directives)).map(drop).unwrap_err();
+            assert!(said.starts_with(&format!("f:{line}: \"publish_key")), "{said}");
+            assert!(!said.contains("s3"), "{said}");
+        }
+        for twice in ["publish_key k a; publish_key l a;", "publish_key k a; publish_key k a;"] {
+            assert!(read(&in_app(twice)).is_ok(), "{twice}");
+        }
+        let parse =
+            |words: &[&str]| KeyLine::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        for words in
+            [&[][..], &[""], &["s3cret", "s3/cret"], &["s3cret", "s3cret"], &["s3cret", "a", "s3cret"]]
+        {
+            let said = parse(words).map(drop).unwrap_err();
+            assert!(!said.contains("s3"), "{said}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod rules;
 mod settings;
 mod shown;
 mod signatures;
+#[cfg(test)]
+mod test_scope;
 
 use std::any::Any;
 use std::collections::HashMap;

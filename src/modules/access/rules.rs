@@ -86,3 +86,73 @@ pub fn unreachable<'t>(scope: &Scope<'t>) -> Vec<(&'t Node, &'t Node)> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::modules::access::test_scope::in_applications;
+
+    fn admits(text: &str, app: usize, action: Action, ip: &str) -> bool {
+        let peer = match ip {
+            "unix:" => Peer::Unix,
+            ip => SocketAddr::new(ip.parse().unwrap(), 1).into(),
+        };
+        in_applications(text, |scopes| Rules::read(&scopes[app]).admit(action, peer))
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides_and_those_of_the_outer_blocks_come_last() {
+        const TEXT: &str = "rtmp { deny 10.0.0.1; allow 10.0.0.0/8; deny all; server {
+            application a { }
+            application b { allow publish 10.0.0.1; deny play 10.0.0.2; allow play unix:; }
+            application c { allow all; } } }";
+        for (app, ip, publish, play) in [
+            (0, "10.0.0.1", false, false),
+            (0, "10.0.0.2", true, true),
+            (0, "192.0.2.1", false, false),
+            (0, "::ffff:10.0.0.2", true, true),
+            (0, "::1", false, false),
+            (0, "unix:", false, false),
+            (1, "10.0.0.1", true, false),
+            (1, "10.0.0.2", true, false),
+            (1, "10.0.0.3", true, true),
+            (1, "unix:", false, true),
+            (2, "192.0.2.1", true, true),
+        ] {
+            assert_eq!(admits(TEXT, app, Action::Publish, ip), publish, "publish in {app} from {ip}");
+            assert_eq!(admits(TEXT, app, Action::Play, ip), play, "play in {app} from {ip}");
+        }
+        let none = "rtmp { server { application a { } } }";
+        assert!(admits(none, 0, Action::Publish, "192.0.2.1"), "without a rule it is allowed");
+    }
+
+    #[test]
+    fn rules_behind_one_for_all_never_decide() {
+        for (rules, unreached) in [
+            ("allow 10.0.0.1; deny all;", &[][..]),
+            ("deny all; allow 10.0.0.1;", &["10.0.0.1"]),
+            ("deny publish all; allow 10.0.0.1;", &[]),
+            ("deny publish all; allow publish 10.0.0.1; allow play 10.0.0.1;", &["publish"]),
+            ("deny publish all; allow play all; allow unix:;", &["unix:"]),
+            ("deny all; deny all;", &["all"]),
+        ] {
+            let text = format!("rtmp {{ deny all; server {{ application a {{ {rules} }} }} }}");
+            let found = in_applications(&text, |scopes| {
+                unreachable(&scopes[0]).iter().map(|(node, _)| node.args[0].clone()).collect::<Vec<_>>()
+            });
+            assert_eq!(found, unreached, "{rules}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_a_mistake() {
+        for words in
+            [&[][..], &["publish"], &["10.0.0.1", "publish"], &["watch", "all"], &["publish", "play", "all"]]
+        {
+            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert!(Rule::parse(&words).is_err(), "{words:?}");
+        }
+    }
+}

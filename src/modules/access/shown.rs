@@ -59,3 +59,60 @@ pub fn url_up_to(app: &str, url: &str) -> String {
     let kept = if is_app { format!("{begin}{app}") } else { begin.to_owned() };
     query.map_or(kept.clone(), |query| format!("{kept}?{query}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_query_that_shows_a_kind_counts_for_that_kind() {
+        let shown = |queries: &[&str]| {
+            let Shown { key, signature } = Shown::find(queries.iter().copied());
+            (key.unwrap_or_default(), signature.unwrap_or_default())
+        };
+        let made =
+            |key: &str, expires: &str, sig: &str| (key.to_owned(), (expires.to_owned(), sig.to_owned()));
+        for (queries, expected) in [
+            (["", ""], made("", "", "")),
+            (["key=a%20b", "key=c"], made("a b", "", "")),
+            (["x=1", "key=c&expires=1&sig=2"], made("c", "1", "2")),
+            (["expires=3", "key=c&expires=1&sig=2"], made("c", "3", "")),
+        ] {
+            assert_eq!(shown(&queries), expected, "{queries:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_kept_by_name() {
+        assert_eq!(only("key=a&b=1&xkey=2&sig&key=c", &["key", "sig"]), "key=a&sig&key=c");
+        assert_eq!(only("", &["key"]), "");
+    }
+
+    #[test]
+    fn a_url_loses_its_credentials_alone() {
+        for (url, without) in [
+            ("rtmp://h/live", "rtmp://h/live"),
+            ("rtmp://h/live?key=a", "rtmp://h/live"),
+            ("rtmp://h/live?b=1&key=a", "rtmp://h/live?b=1"),
+        ] {
+            assert_eq!(url_without(url, &["key"]), without);
+        }
+    }
+
+    #[test]
+    fn a_url_is_cut_behind_the_application() {
+        for (url, cut) in [
+            ("rtmp://h/live", "rtmp://h/live"),
+            ("rtmp://h:1935/live/secret", "rtmp://h:1935/live"),
+            ("rtmp://h/live/", "rtmp://h/live"),
+            ("rtmp://h/live/a/b?c=d/e", "rtmp://h/live?c=d/e"),
+            ("rtmp://h/lively", "rtmp://h/"),
+            ("rtmp://h/secret", "rtmp://h/"),
+            ("rtmp://h", "rtmp://h"),
+            ("live/secret", "live/"),
+            ("", ""),
+        ] {
+            assert_eq!(url_up_to("live", url), cut, "{url}");
+        }
+    }
+}

@@ -104,3 +104,59 @@ impl Signatures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::access::test_scope::in_applications;
+
+    fn read(directives: &str) -> Result<Signatures, String> {
+        let text = format!("rtmp {{ play_secret outer; server {{ application a {{ {directives} }} }} }}");
+        in_applications(&text, |scopes| {
+            let mut faults = Faults::default();
+            let signatures = Signatures::read(Action::Play, &scopes[0], &mut faults);
+            faults.into_result(signatures).map_err(|errors| errors.to_string())
+        })
+    }
+
+    fn claim(address: &str) -> Claim<'_> {
+        Claim { action: Action::Play, path: "live/cam", address: address.parse().ok(), now: 1_700_000_000 }
+    }
+
+    /// printf 'play\nlive/cam\n1700000000\n2001:db8::1' | openssl dgst -sha256 -hmac secret
+    const SIGNATURE: &str = "e1ec32c02e799788c043e22bd908a7d264d0382021cbe948619833669ef99024";
+
+    #[test]
+    fn the_address_is_signed_where_the_secret_says_so() {
+        let signatures = read("play_secret secret address;").unwrap();
+        let right = Outcome::Right { name: None };
+        let wrong = Outcome::Wrong("wrong signature");
+        let shown = Some(("1700000000", SIGNATURE));
+        assert_eq!(signatures.judge(&claim("2001:db8::1"), shown), right);
+        assert_eq!(signatures.judge(&claim("2001:db8::2"), shown), wrong);
+        assert_eq!(signatures.judge(&claim("unix:"), shown), wrong);
+        assert_eq!(read("play_secret secret;").unwrap().judge(&claim("2001:db8::1"), shown), wrong);
+        assert_eq!(signatures.judge(&claim("2001:db8::1"), Some(("", SIGNATURE))), wrong);
+        assert_eq!(signatures.judge(&claim("2001:db8::1"), None), Outcome::Missing);
+    }
+
+    #[test]
+    fn the_nearest_block_has_two_secrets_at_most_or_none() {
+        assert_eq!(read("").unwrap().0.len(), 1);
+        assert_eq!(read("play_secret a; play_secret b address;").unwrap().0.len(), 2);
+        assert!(read("play_secret off;").unwrap().is_empty());
+        for wrong in
+            ["play_secret s3a;\nplay_secret s3b;\nplay_secret s3c;", "play_secret s3a; play_secret off;"]
+        {
+            let said = read(wrong).map(drop).unwrap_err();
+            assert!(!said.contains("s3"), "{said}");
+        }
+        let parse = |words: &[&str]| {
+            SecretLine::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+        };
+        for words in [&[][..], &[""], &["s3cret", "s3cret"], &["s3cret", "address", "s3cret"]] {
+            let said = parse(words).map(drop).unwrap_err();
+            assert!(!said.contains("s3"), "{said}");
+        }
+    }
+}
