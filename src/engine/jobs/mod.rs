@@ -1,8 +1,9 @@
 //! Jobs: work that may block, such as calls on files. The engine and its modules only add jobs and get their results;
 //! net has the threads.
 //!
-//! There are two lanes. The writer does its jobs one after the other, in the order in which they were added, for all
-//! outputs; so a job sees what all jobs before it have written. Readers do theirs in any order, several at a time.
+//! There are three lanes. The writer does its jobs one after the other, in the order in which they were added, for all
+//! outputs; so a job sees what all jobs before it have written. Readers do theirs in any order, several at a time. The
+//! hasher verifies passwords, which need the processor for long, one at a time.
 //!
 //! A job owns all that it works on, and returns owned values. What waits is bounded in jobs and bytes: if the writer's
 //! disk is too slow, [`QueueFull`] tells outputs to drop what they wanted to write, or not to begin, and the loop never
@@ -26,6 +27,8 @@ const MAX_BYTES: usize = 16 << 20;
 const MAX_WRITES: usize = 4096;
 /// The most jobs that wait for readers.
 const MAX_READS: usize = 1024;
+/// The most jobs that wait for the hasher, each of up to a second.
+pub const MAX_HASHES: usize = 16;
 
 /// Who gets the result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub enum Lane {
     Writer,
     /// Several threads, in any order.
     Readers,
+    /// One thread, for what needs the processor for long.
+    Hasher,
 }
 
 /// The value that a job has returned.
@@ -214,12 +219,13 @@ impl Drop for Counted {
     }
 }
 
-/// The jobs that net has not taken yet, and the load of both lanes.
+/// The jobs that net has not taken yet, and the load of all lanes.
 #[derive(Debug, Default)]
 pub struct Jobs {
     added: Vec<Job>,
     writes: Arc<Load>,
     reads: Arc<Load>,
+    hashes: Arc<Load>,
 }
 
 impl Jobs {
@@ -266,12 +272,34 @@ impl Jobs {
         owner: JobOwner,
         work: impl FnOnce() -> Option<T> + Send + 'static,
     ) -> Result<(), QueueFull> {
-        if self.reads.jobs() >= MAX_READS {
+        let load = Arc::clone(&self.reads);
+        self.add_bounded(Lane::Readers, (&load, MAX_READS), owner, work)
+    }
+
+    /// Adds work for the hasher.
+    pub fn hash<T: Any + Send>(
+        &mut self,
+        owner: JobOwner,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        let load = Arc::clone(&self.hashes);
+        self.add_bounded(Lane::Hasher, (&load, MAX_HASHES), owner, work)
+    }
+
+    /// Adds work to a lane that takes so many jobs.
+    fn add_bounded<T: Any + Send>(
+        &mut self,
+        lane: Lane,
+        (load, most): (&Arc<Load>, usize),
+        owner: JobOwner,
+        work: impl FnOnce() -> Option<T> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        if load.jobs() >= most {
             return Err(QueueFull);
         }
-        let counted = Counted::new(&self.reads, 0);
+        let counted = Counted::new(load, 0);
         let work = Box::new(move || work().map(JobResult::new));
-        self.added.push(Job { lane: Lane::Readers, owner, work, counted });
+        self.added.push(Job { lane, owner, work, counted });
         Ok(())
     }
 
@@ -343,6 +371,18 @@ mod tests {
         // What was taken is done when it is dropped, whoever drops it.
         drop(jobs.take_added());
         assert_eq!(jobs.write(OWNER, 1, || None::<()>), Ok(()));
+    }
+
+    #[test]
+    fn the_hasher_takes_a_few_jobs_until_their_results_are_delivered() {
+        let mut jobs = Jobs::default();
+        (0..MAX_HASHES).for_each(|_| assert_eq!(jobs.hash(OWNER, || Some(1)), Ok(())));
+        assert_eq!(jobs.hash(OWNER, || Some(1)), Err(QueueFull));
+        assert!(jobs.added.iter().all(|job| job.lane() == Lane::Hasher));
+        let results = jobs.run_all();
+        assert_eq!(jobs.hash(OWNER, || Some(1)), Err(QueueFull));
+        drop(results);
+        assert_eq!(jobs.hash(OWNER, || Some(1)), Ok(()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The threads that do jobs: one writer, and up to four readers. They start with the first job, after any fork, and
+//! The threads that do jobs: one writer, up to four readers, and one hasher. They start with the first job, after any fork, and
 //! hand results back; a waker wakes the poll for them. Nothing of the server is touched here: a job owns what it works
 //! on.
 
@@ -21,6 +21,7 @@ const READERS: usize = 4;
 pub struct Workers {
     writer: Pool,
     readers: Pool,
+    hasher: Pool,
     /// What main wants done, such as a configuration read, which must not wait for a disk that all readers wait for.
     background: Pool,
     results: Arc<Results>,
@@ -53,6 +54,7 @@ impl Workers {
         Ok(Self {
             writer: Pool::new("writer", 1, STACK_FOR_JOBS),
             readers: Pool::new("reader", READERS, STACK_FOR_JOBS),
+            hasher: Pool::new("hasher", 1, STACK_FOR_JOBS),
             background: Pool::new("background", 1, STACK_FOR_CONFIGURATION),
             results,
         })
@@ -60,9 +62,18 @@ impl Workers {
 
     /// Has jobs done, each by the threads of its lane.
     pub fn add(&self, jobs: Vec<Job>) {
-        let (writes, reads): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.lane() == Lane::Writer);
-        self.writer.add(writes.into_iter().map(|job| self.work(job)).collect());
-        self.readers.add(reads.into_iter().map(|job| self.work(job)).collect());
+        let (mut writes, mut reads, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+        for job in jobs {
+            let lane = match job.lane() {
+                Lane::Writer => &mut writes,
+                Lane::Readers => &mut reads,
+                Lane::Hasher => &mut hashes,
+            };
+            lane.push(self.work(job));
+        }
+        self.writer.add(writes);
+        self.readers.add(reads);
+        self.hasher.add(hashes);
     }
 
     fn work(&self, job: Job) -> Work {
