@@ -3,6 +3,7 @@
 //! Only computation: texts and bytes go in, answers come out. Who may do what is decided by the module `access` and by
 //! locations; files, clocks and randomness are theirs. A secret of the configuration is never shown.
 
+pub mod adobe;
 pub mod mask;
 pub mod password;
 pub mod query;

@@ -28,6 +28,13 @@ impl Hasher {
     }
 }
 
+impl Digest {
+    /// In hexadecimal: for what is derived from a text that is no secret, and may be shown.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hasher")
