@@ -88,9 +88,11 @@ use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
 use config::known::Known;
+use config::listener::AddressService;
 use files::log_file::NewLogs;
 use http::answering::pending::PendingRequests;
 use request::Suspended;
+use session::proxy_header::AwaitedHeader;
 use session::{Life, ProtocolState};
 use timers::Timer;
 use work::Task;
@@ -244,9 +246,14 @@ impl Engine {
     ) -> Result<SessionId, &'static [u8]> {
         self.cx.now = now;
         let Some(listener) = self.cx.listeners.get(listener) else { return Err(&[]) };
-        let (listener, service) = (listener.id, listener.service_at(local));
-        self.cx.admit(service, peer)?;
+        let (listener, AddressService { service, proxy_protocol }) = (listener.id, listener.served_at(local));
+        let header = proxy_protocol.then(|| AwaitedHeader::new(self.cx.trusts(service, peer)));
+        let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
+        self.cx.admit(service, peer, counted)?;
         let id = self.cx.open_session((listener, service), peer, local);
+        if let Some(session) = self.cx.sessions.get_mut(id) {
+            session.awaited_header = header.map(Box::new);
+        }
         log::debug!("{id} accepted from {peer}");
         Ok(id)
     }

@@ -118,7 +118,10 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         default: "1935",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
-        doc: "The address and port on which RTMP connections are accepted; one of the two is enough.",
+        doc: "The address and port on which RTMP connections are accepted; one of the two is enough. \
+              proxy_protocol demands a PROXY header (version 1 or 2) at the beginning of each connection, as \
+              haproxy and nginx send it; the client's address in it is believed if set_real_ip_from names the \
+              proxy.",
     },
     Directive {
         name: "application",
@@ -287,7 +290,9 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         doc: "The address and port on which HTTP connections are accepted; one of the two is enough. Several \
               servers may share an address: the request's host name selects one of them (server_name). \
               Requests for any other host name go to the server marked default_server, or else to the first \
-              one.",
+              one. proxy_protocol demands a PROXY header (version 1 or 2) at the beginning of each connection, as \
+              haproxy and nginx send it; the client's address in it is believed if set_real_ip_from of a server \
+              at this address names the proxy.",
     },
     Directive {
         name: "server_name",

@@ -9,13 +9,15 @@ use std::sync::{Arc, OnceLock};
 use crate::conf::MORE;
 
 /// The syntax of `listen` for RTMP.
-pub(in crate::engine) const RTMP_SYNTAX: &str = "address:port|address|port [ipv6only=on|off] [reuseport] ...";
+pub(in crate::engine) const RTMP_SYNTAX: &str =
+    "address:port|address|port [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
 /// The syntax of `listen` for HTTP.
 pub(in crate::engine) const HTTP_SYNTAX: &str =
-    "address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...";
+    "address:port|address|port [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
 
 /// nginx's options of `listen`; most have no effect, or are the default here.
-const LISTEN_OPTIONS: [&str; 10] = [
+const LISTEN_OPTIONS: [&str; 11] = [
+    "proxy_protocol",
     "default_server",
     "default",
     "bind",
@@ -80,7 +82,6 @@ fn check_option(option: &str) -> Result<(), String> {
             let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
             return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
         }
-        "proxy_protocol" => return Err(format!("\"{option}\" is not there yet: leave it out; {MORE}")),
         _ => {}
     }
     let is_it = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);

@@ -25,6 +25,14 @@ pub(in crate::engine) enum Service {
     Http(usize),
 }
 
+/// How the connections to an address are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct AddressService {
+    pub service: Service,
+    /// Whether each begins with a PROXY header.
+    pub proxy_protocol: bool,
+}
+
 /// An address to listen on, as two configurations may have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct ListenAddress {
@@ -49,11 +57,11 @@ pub struct Listener {
     pub reuse_port: bool,
     /// The place in the configuration.
     pub origin: Place,
-    pub(in crate::engine) service: Service,
+    pub(in crate::engine) served: AddressService,
     /// The number of the address among those with port 0.
     pub(in crate::engine) nth: usize,
     /// For a listener at all addresses of the machine: the addresses that belong to other servers.
-    pub(in crate::engine) own_services: Vec<(IpAddr, Service)>,
+    pub(in crate::engine) own_services: Vec<(IpAddr, AddressService)>,
 }
 
 impl Listener {
@@ -76,8 +84,13 @@ impl Listener {
 
     /// What serves a connection to this address of the machine.
     pub(in crate::engine) fn service_at(&self, local: SocketAddr) -> Service {
+        self.served_at(local).service
+    }
+
+    /// How a connection to this address of the machine is served.
+    pub(in crate::engine) fn served_at(&self, local: SocketAddr) -> AddressService {
         let own = self.own_services.iter().find(|(ip, _)| *ip == local.ip());
-        own.map_or(self.service, |(_, service)| *service)
+        own.map_or(self.served, |(_, served)| *served)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
-use crate::engine::config::listener::{ListenAddress, Listener, Protocol, Service};
+use crate::engine::config::listener::{AddressService, ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::real_address::TrustedProxies;
 use crate::engine::config::server::{RtmpServer, ServerSettings};
@@ -96,6 +96,7 @@ enum Owner {
 #[derive(Debug)]
 struct WebServer {
     names: Vec<HostName>,
+    trusted: TrustedProxies,
 }
 
 impl<'t> Config<'t> {
@@ -195,10 +196,21 @@ impl<'t> Config<'t> {
 
     fn add_http_server(&mut self, scope: &Scope<'t>, faults: &mut Faults) {
         let server = self.web.len();
-        self.web.push(WebServer { names: hosts::read_names(scope) });
+        self.web.push(WebServer { names: hosts::read_names(scope), trusted: TrustedProxies::read(scope) });
         self.add_listeners(Owner::Http(server), &addresses(HTTP_PORT, scope, faults), faults);
         let (first, before) = (self.ids.first_location(), self.locations.len());
         self.locations.extend(locations::read((first, before), server, scope, faults));
+    }
+
+    /// Whether a listener demands PROXY headers for a server that trusts no proxy.
+    pub(in crate::engine) fn disbelieves_proxies(&self, listener: &Listener) -> bool {
+        let trusts_nobody = |service| match service {
+            Service::Rtmp(server) => self.servers.get(server).is_none_or(|server| server.trusted.is_empty()),
+            Service::Http(hosts) => self.hosts.get(hosts).is_none_or(Hosts::trusts_nobody),
+        };
+        let served = listener.own_services.iter().map(|(_, served)| *served);
+        let mut all = std::iter::once(listener.served).chain(served);
+        all.any(|served| served.proxy_protocol && trusts_nobody(served.service))
     }
 
     /// The application that `stream_from_app` names in an RTMP server.
@@ -247,7 +259,7 @@ impl<'t> Config<'t> {
                 ipv6_only: !says("ipv6only=off"),
                 reuse_port: says("reuseport"),
                 origin: Place::of(node),
-                service,
+                served: AddressService { service, proxy_protocol: says("proxy_protocol") },
                 nth,
                 own_services: Vec::new(),
             });
@@ -265,7 +277,22 @@ impl<'t> Config<'t> {
         let has_it = |other: &&Listener| other.address == address && address.port() != 0;
         match (self.listeners.iter().find(has_it), owner) {
             (None, _) => Ok(None),
-            (Some(Listener { service: Service::Http(hosts), .. }), Owner::Http(_)) => Ok(Some(*hosts)),
+            (
+                Some(other @ Listener { served: AddressService { service: Service::Http(hosts), .. }, .. }),
+                Owner::Http(_),
+            ) => {
+                let proxy_protocol =
+                    node.args.iter().any(|arg| arg == "proxy_protocol") && node.name == "listen";
+                if other.served.proxy_protocol != proxy_protocol {
+                    let why =
+                        "with proxy_protocol and without: all servers of an address have it, or none has";
+                    return Err(Error::at(
+                        node,
+                        format!("{address} is listened on {why}; see {}", other.origin),
+                    ));
+                }
+                Ok(Some(*hosts))
+            }
             (Some(other), _) => {
                 Err(Error::at(node, format!("{address} is already listened on, by {}", other.origin)))
             }
@@ -278,9 +305,9 @@ impl<'t> Config<'t> {
             self.hosts.push(Hosts::default());
             self.hosts.len() - 1
         });
-        let names = self.web.get(server).map(|web| web.names.as_slice()).unwrap_or_default();
-        if let Some(hosts) = self.hosts.get_mut(position) {
-            hosts.add(server, names, is_default)?;
+        if let (Some(hosts), Some(web)) = (self.hosts.get_mut(position), self.web.get(server)) {
+            hosts.add(server, &web.names, is_default)?;
+            hosts.trust(web.trusted.clone());
         }
         Ok(position)
     }
@@ -294,7 +321,7 @@ impl<'t> Config<'t> {
         self.listeners = kept;
         for one in covered {
             if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
-                wide.own_services.push((one.address.ip(), one.service));
+                wide.own_services.push((one.address.ip(), one.served));
             }
         }
     }

@@ -217,6 +217,14 @@ pub(in crate::engine) fn check_file(root: &Scope<'_>, config: &Config<'_>, probe
     } else if config.listeners.is_empty() {
         probe.warn(root.node(), "there is no \"server\" block, so nothing is served");
     }
+    for listener in config.listeners.iter().filter(|listener| config.disbelieves_proxies(listener)) {
+        let message = format!(
+            "the addresses of clients that proxies tell at {} are not believed: write set_real_ip_from with the \
+             address of the proxy",
+            listener.address
+        );
+        probe.findings.push(Finding::in_place(listener.origin.clone(), FindingKind::Warning, message));
+    }
     if let Some(node) = root.find("worker_processes")
         && let Some(processes @ 2..) = node.custom::<Option<u64>>()
     {

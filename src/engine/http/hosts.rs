@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use regex_lite::Regex;
 
 use crate::conf::{Node, Scope};
+use crate::engine::config::real_address::TrustedProxies;
+use crate::engine::peer::Peer;
 
 /// A name of a server, as `server_name` writes it.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct Hosts {
     above: Vec<(String, usize)>,
     /// In the order of the file.
     matching: Vec<(Regex, usize)>,
+    /// The proxies that each server trusts.
+    trusted: Vec<TrustedProxies>,
 }
 
 impl Hosts {
@@ -64,6 +68,23 @@ impl Hosts {
             }
         }
         Ok(())
+    }
+
+    /// Trusts the proxies of a server with PROXY headers, which come before the host is known.
+    pub fn trust(&mut self, proxies: TrustedProxies) {
+        if !proxies.is_empty() && !self.trusted.contains(&proxies) {
+            self.trusted.push(proxies);
+        }
+    }
+
+    /// Whether one of the servers trusts a proxy.
+    pub fn trusts(&self, peer: Peer) -> bool {
+        self.trusted.iter().any(|proxies| proxies.contains(peer))
+    }
+
+    /// Whether no server trusts a proxy.
+    pub fn trusts_nobody(&self) -> bool {
+        self.trusted.is_empty()
     }
 
     /// The server for a host in lower case without a port. An exact name goes before a domain, a domain before a

@@ -41,12 +41,24 @@ impl Ctx {
     }
 
     /// Counts a connection; the error for one beyond a limit is the bytes that may be sent to it.
-    pub(in crate::engine) fn admit(&mut self, service: Service, peer: Peer) -> Result<(), &'static [u8]> {
+    /// `counted` is the peer for whose address it counts; none while a proxy has not told it.
+    pub(in crate::engine) fn admit(
+        &mut self,
+        service: Service,
+        peer: Peer,
+        counted: Option<Peer>,
+    ) -> Result<(), &'static [u8]> {
         let (protocol, server) = match service {
             Service::Rtmp(server) => (Protocol::Rtmp, Some(server)),
             Service::Http(_) => (Protocol::Http, None),
         };
-        let Err(excess) = self.connections.enter(server, peer) else { return Ok(()) };
+        let Err(excess) = self.connections.enter(server, counted) else { return Ok(()) };
+        self.note_excess(peer, excess);
+        Err(refusal_bytes(protocol))
+    }
+
+    /// Counts and logs a connection beyond a limit.
+    pub(in crate::engine) fn note_excess(&mut self, peer: Peer, excess: Excess) {
         match excess {
             Excess::Connections(block, most) => {
                 self.refusals.connections += 1;
@@ -57,13 +69,12 @@ impl Ctx {
                 log::warn!("{} is refused: max_connections_per_address {most} in {block}", peer.host());
             }
         }
-        Err(refusal_bytes(protocol))
     }
 
     /// Counts a session no more, as a connection and as a client of its application.
     pub(in crate::engine) fn uncount_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        let peer = session.peer;
+        let peer = session.counted_peer();
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) => (None, None),

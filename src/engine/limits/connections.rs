@@ -164,34 +164,52 @@ impl Connections {
         is_unused
     }
 
-    /// Counts a connection, unless there are too many; `server` is the RTMP server, none for HTTP.
-    pub fn enter(&mut self, server: Option<ServerId>, peer: Peer) -> Result<(), Excess> {
+    /// Counts a connection, unless there are too many; `server` is the RTMP server, none for HTTP. Without a peer it
+    /// counts for no address: that comes later, with [`Self::enter_address`].
+    pub fn enter(&mut self, server: Option<ServerId>, peer: Option<Peer>) -> Result<(), Excess> {
         let protocol = protocol_of(server);
-        let origin = Origin::of(peer).filter(|_| self.counts_addresses());
-        if let Some(origin) = origin {
-            let share = self.addresses.get(&origin).copied().unwrap_or_default();
-            self.check_share(protocol, share)?;
-        }
+        let origin = self.check_address(protocol, peer)?;
         for block in self.blocks(server) {
             if let Some(most) = block.limits.connections.filter(|most| block.count >= *most) {
                 return Err(Excess::Connections(block.name, most));
             }
         }
         self.blocks(server).for_each(|block| block.count += 1);
-        if let Some(origin) = origin {
-            *self.addresses.entry(origin).or_default().of(protocol) += 1;
-        }
+        self.count_origin(protocol, origin);
         Ok(())
     }
 
-    /// Counts a connection no more.
-    pub fn leave(&mut self, server: Option<ServerId>, peer: Peer) {
+    /// Counts a connection that has entered without a peer for its address, unless there are too many.
+    pub fn enter_address(&mut self, protocol: Protocol, peer: Peer) -> Result<(), Excess> {
+        let origin = self.check_address(protocol, Some(peer))?;
+        self.count_origin(protocol, origin);
+        Ok(())
+    }
+
+    /// The origin for which a connection of this peer is to be counted, unless there are too many.
+    fn check_address(&self, protocol: Protocol, peer: Option<Peer>) -> Result<Option<Origin>, Excess> {
+        let Some(origin) = peer.and_then(Origin::of).filter(|_| self.counts_addresses()) else {
+            return Ok(None);
+        };
+        let share = self.addresses.get(&origin).copied().unwrap_or_default();
+        self.check_share(protocol, share)?;
+        Ok(Some(origin))
+    }
+
+    fn count_origin(&mut self, protocol: Protocol, origin: Option<Origin>) {
+        if let Some(origin) = origin {
+            *self.addresses.entry(origin).or_default().of(protocol) += 1;
+        }
+    }
+
+    /// Counts a connection no more; `peer` is the one for whose address it was counted.
+    pub fn leave(&mut self, server: Option<ServerId>, peer: Option<Peer>) {
         let protocol = protocol_of(server);
         for block in self.blocks(server) {
             debug_assert!(block.count > 0, "who leaves {} was counted", block.name);
             block.count = block.count.saturating_sub(1);
         }
-        let Some(origin) = Origin::of(peer).filter(|_| self.counts_addresses()) else { return };
+        let Some(origin) = peer.and_then(Origin::of).filter(|_| self.counts_addresses()) else { return };
         let Some(share) = self.addresses.get_mut(&origin) else { return };
         let count = share.of(protocol);
         *count = count.saturating_sub(1);
@@ -250,13 +268,13 @@ mod tests {
         let address = |number: u32| SocketAddr::new(IpAddr::V4((0x0a00_0000 + number).into()), 1000);
         let peers: Vec<Peer> = (0..20_000).map(|number| address(number).into()).collect();
         for peer in peers.iter().chain(&peers) {
-            assert_eq!(connections.enter(None, *peer), Ok(()));
+            assert_eq!(connections.enter(None, Some(*peer)), Ok(()));
         }
         for peer in &peers {
-            assert_eq!(connections.enter(None, *peer), Err(Excess::PerAddress("all", 2)));
+            assert_eq!(connections.enter(None, Some(*peer)), Err(Excess::PerAddress("all", 2)));
         }
         for peer in peers.iter().chain(&peers) {
-            connections.leave(None, *peer);
+            connections.leave(None, Some(*peer));
         }
         assert!(connections.is_empty() && connections.addresses.capacity() < 10 * USUAL_ADDRESSES);
     }

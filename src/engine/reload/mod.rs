@@ -78,9 +78,9 @@ impl Ctx {
     fn adopt(&mut self, next: Self) {
         self.budgets.adopt(&next.budgets);
         self.reload_grace = next.reload_grace;
-        let peers = self.sessions.iter().map(|session| match session.protocol {
-            ProtocolState::Rtmp(_) => (Protocol::Rtmp, session.peer),
-            ProtocolState::Http(_) => (Protocol::Http, session.peer),
+        let peers = self.sessions.iter().filter_map(|session| match session.protocol {
+            ProtocolState::Rtmp(_) => Some((Protocol::Rtmp, session.counted_peer()?)),
+            ProtocolState::Http(_) => Some((Protocol::Http, session.counted_peer()?)),
         });
         self.connections.adopt(next.connections, peers);
         self.adopt_servers(next.servers);

@@ -132,6 +132,14 @@ impl Ctx {
     /// The result of a check of an open session.
     fn due(&self, session: &Session) -> Option<Due> {
         let now = self.now.instant;
+        if session.awaited_header.is_some() {
+            let deadline = session.opened + STEP_DEADLINE;
+            return Some(if now < deadline {
+                Due::Later(deadline)
+            } else {
+                Due::Close("no PROXY header in time")
+            });
+        }
         match &session.protocol {
             ProtocolState::Rtmp(state) => {
                 let media_due = media_deadline(session, &self.streams, &self.apps);

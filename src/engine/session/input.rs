@@ -121,10 +121,12 @@ impl Engine {
             session.pending.extend_from_slice(bytes);
             return;
         }
-        match session.protocol {
-            ProtocolState::Rtmp(_) => self.rtmp_input(id, bytes),
-            ProtocolState::Http(_) => self.http_input(id, bytes),
+        let mut bytes = bytes;
+        let is_http = matches!(session.protocol, ProtocolState::Http(_));
+        if session.awaited_header.is_some() && (!self.take_proxy_header(id, &mut bytes) || bytes.is_empty()) {
+            return;
         }
+        if is_http { self.http_input(id, bytes) } else { self.rtmp_input(id, bytes) }
     }
 
     /// Processes the input that has waited while a session was held.

@@ -17,10 +17,11 @@ const MAX_PATHS: usize = 64;
 pub(in crate::engine) const MAX_PATH: usize = 200;
 pub(in crate::engine) const MAX_METHOD: usize = 16;
 
-/// The limits of both kinds of lines.
+/// The limits of each kind of lines.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct LogLimits {
     pub(in crate::engine) wrong_port: LineLimit,
+    pub(in crate::engine) proxy_header: LineLimit,
     pub(in crate::engine) not_found: PathLimit,
 }
 

@@ -12,6 +12,8 @@ pub(in crate::engine) mod log_limits;
 pub(in crate::engine) mod misdirected;
 pub(in crate::engine) mod out_queue;
 pub(in crate::engine) mod player;
+pub(in crate::engine) mod proxy;
+pub(in crate::engine) mod proxy_header;
 pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 
@@ -32,6 +34,7 @@ use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::unsolicited::Unsolicited;
 use crate::engine::session::client::Client;
 use crate::engine::session::out_queue::OutQueue;
+use crate::engine::session::proxy_header::AwaitedHeader;
 use crate::engine::session::roles::Roles;
 use crate::http;
 use crate::rtmp::ServerSession;
@@ -162,8 +165,10 @@ impl Life {
 pub struct Session {
     /// The id.
     pub id: SessionId,
-    /// The address of the peer.
+    /// The client's address: that of the connection, or the one that a trusted proxy has told.
     pub peer: Peer,
+    /// The PROXY header that has to come before all else.
+    pub(in crate::engine) awaited_header: Option<Box<AwaitedHeader>>,
     /// When the connection was accepted.
     pub opened: Instant,
     /// When bytes were last received.
@@ -215,6 +220,7 @@ impl Session {
         Self {
             id,
             peer,
+            awaited_header: None,
             opened: now,
             last_input: now,
             last_output: now,
@@ -277,6 +283,12 @@ impl Session {
         }
     }
 
+    /// The peer for which the connection counts; none while a trusted proxy has not told it.
+    pub(in crate::engine) fn counted_peer(&self) -> Option<Peer> {
+        let is_open = self.awaited_header.as_ref().is_some_and(|header| header.is_trusted());
+        (!is_open).then_some(self.peer)
+    }
+
     /// The reason for which the connection was lost, if the session ends for that.
     pub(in crate::engine) fn loss_reason(&self) -> Option<&str> {
         match &self.life {
@@ -326,7 +338,8 @@ impl Session {
             ProtocolState::Http(state) => state.protocol.held(),
         };
         let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
-        self.pending.capacity() + unfinished + suspended
+        let header = self.awaited_header.as_ref().map_or(0, |header| header.memory());
+        self.pending.capacity() + unfinished + suspended + header
     }
 
     /// Bytes of memory that wait for its client alone: replies, and HTTP requests that are logged when their answers
@@ -343,6 +356,7 @@ impl Session {
     /// Frees the client's input, as no more is processed.
     pub(in crate::engine) fn release_input(&mut self) {
         self.pending = Vec::new();
+        self.awaited_header.iter_mut().for_each(|header| header.release());
         match &mut self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.release(),
             ProtocolState::Http(state) => state.protocol.release(),

@@ -18,6 +18,7 @@ mod pace;
 mod panics;
 mod play;
 mod play_answer;
+mod proxy;
 mod publish;
 mod recording;
 mod reload;
