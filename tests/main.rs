@@ -39,6 +39,7 @@ mod memory;
 mod module_directives;
 mod names;
 mod play_answer;
+mod proxy_protocol;
 mod publish_play;
 mod record;
 mod record_disk;
