@@ -41,6 +41,7 @@ mod names;
 mod play_answer;
 mod proxy_protocol;
 mod publish_play;
+mod real_ip;
 mod record;
 mod record_disk;
 mod record_faults;

@@ -15,6 +15,7 @@ pub mod hls;
 pub mod http;
 pub mod media;
 pub mod mp4;
+pub mod nginx;
 pub mod player;
 pub mod raw;
 pub mod record;

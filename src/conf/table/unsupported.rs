@@ -146,7 +146,7 @@ const GROUPS: &[Group] = &[
         "rewrite", "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it has no variables of the user's; write the value where it is used"), names: &[
-        "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*", "real_ip_*",
+        "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it sends files as they are; leave it out"), names: &[
         "sub_filter", "sub_filter_*", "add_before_body", "add_after_body", "addition_types", "ssi", "ssi_*", "xslt_*",

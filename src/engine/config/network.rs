@@ -48,6 +48,11 @@ impl Network {
         Ok(Self::Prefix { base: first_bits(address, bits), bits })
     }
 
+    /// Whether every address is in the network.
+    pub fn is_everybody(&self) -> bool {
+        matches!(self, Self::All | Self::Prefix { bits: 0, .. })
+    }
+
     /// Whether a peer is in the network. An IPv4 address from an IPv6 socket counts as IPv4.
     pub fn contains(&self, peer: Peer) -> bool {
         match (*self, peer.ip().map(|ip| ip.to_canonical())) {

@@ -13,6 +13,8 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
 use crate::engine::config::Config;
+use crate::engine::config::network::Network;
+use crate::engine::config::real_address::SET_REAL_IP_FROM;
 use crate::engine::config::server::MAX_MESSAGE;
 use crate::engine::files::log_file::StandardStream;
 
@@ -225,6 +227,7 @@ pub(in crate::engine) fn check_file(root: &Scope<'_>, config: &Config<'_>, probe
         );
         probe.findings.push(Finding::in_place(listener.origin.clone(), FindingKind::Warning, message));
     }
+    check_proxies(config, probe);
     if let Some(node) = root.find("worker_processes")
         && let Some(processes @ 2..) = node.custom::<Option<u64>>()
     {
@@ -236,6 +239,34 @@ pub(in crate::engine) fn check_file(root: &Scope<'_>, config: &Config<'_>, probe
     for node in root.blocks("rtmp").flat_map(|rtmp| max_messages(&rtmp)) {
         let message = "\"max_message\" is taken for 16 MiB less a byte: a message's length has 24 bits";
         probe.tell(node, FindingKind::Ignored, message);
+    }
+}
+
+/// Warns of proxies that everybody is, and of a field that nobody is believed in.
+fn check_proxies(config: &Config<'_>, probe: &mut Probe) {
+    let mut seen = Vec::new();
+    let rtmp = config.applications.iter().map(|app| &app.scope);
+    for scope in config.locations.iter().map(|location| &location.scope).chain(rtmp) {
+        let trusted = scope.all(SET_REAL_IP_FROM);
+        let everybody = trusted.iter().copied().filter(|node| node.custom::<Network>().is_everybody());
+        for node in everybody {
+            warn_once(&mut seen, node, "everybody may claim any address: name the proxies only", probe);
+        }
+        let unused =
+            scope.find("real_ip_header").filter(|node| trusted.is_empty() && node.args != ["proxy_protocol"]);
+        if let Some(node) = unused {
+            let message = "\"real_ip_header\" is read for no client: write set_real_ip_from with the address of the proxy";
+            warn_once(&mut seen, node, message, probe);
+        }
+    }
+}
+
+/// Warns at a directive that several blocks may inherit.
+fn warn_once(seen: &mut Vec<Place>, node: &Node, message: &str, probe: &mut Probe) {
+    let place = Place::of(node);
+    if !seen.contains(&place) {
+        seen.push(place);
+        probe.warn(node, message);
     }
 }
 

@@ -11,9 +11,12 @@ use regex_lite::Regex;
 use crate::conf::value;
 use crate::conf::{Context, Error, Faults, Scope};
 use crate::engine::config::features::LocationFiles;
+use crate::engine::config::real_address::RealAddress;
 use crate::engine::http::hosts::{Case, compile};
 use crate::engine::http::send_limits::{SendLimits, SendSettings};
 use crate::engine::ids::LocationId;
+use crate::engine::peer::Peer;
+use crate::http::Headers;
 
 /// One `location` block.
 #[derive(Debug)]
@@ -171,8 +174,9 @@ pub(in crate::engine) struct Locations {
 }
 
 /// The engine's own settings of a location.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct LocationSettings {
+    real_address: RealAddress,
     keep_alive: KeepAlive,
     send: SendSettings,
     /// Whether it is named.
@@ -260,6 +264,11 @@ impl Locations {
         self.settings(id).map(|settings| settings.keep_alive)
     }
 
+    /// The client of a request for a location on a connection from `peer`.
+    pub(in crate::engine) fn client(&self, id: LocationId, peer: Peer, headers: &Headers) -> Peer {
+        self.settings(id).map_or(peer, |settings| settings.real_address.of(peer, headers))
+    }
+
     /// Whether a 404 of a location is logged.
     pub(in crate::engine) fn logs_not_found(&self, id: LocationId) -> bool {
         self.settings(id).is_some_and(|settings| settings.logs_not_found)
@@ -278,6 +287,7 @@ impl Locations {
 impl LocationSettings {
     fn read(location: &Location<'_>) -> Self {
         Self {
+            real_address: RealAddress::read(&location.scope),
             keep_alive: location.scope.custom("keepalive_timeout"),
             send: SendSettings::read(&location.scope),
             is_named: location.kind == LocationKind::Named,

@@ -217,14 +217,16 @@ impl Ctx {
         state.requests += 1;
         let (listener, local, number) = (state.listener, state.local, state.requests);
         let server = self.hosts_at(listener, local)?.find(&request.host)? as u32;
+        let location = self.locations.own(server)?;
         let since = now.instant.saturating_duration_since(received_at);
         Some(HttpRequest {
             session: id,
-            peer,
+            peer: self.locations.client(location, peer, &request.headers),
+            connection_peer: peer,
             local,
             number,
             received_at: Now { instant: received_at, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },
-            location: self.locations.own(server)?,
+            location,
             locations: Rc::clone(&self.locations),
             server,
             captures: Vec::new(),

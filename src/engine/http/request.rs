@@ -18,8 +18,10 @@ use crate::http;
 pub struct HttpRequest {
     /// The session.
     pub session: SessionId,
-    /// The client's address.
+    /// The client, which may be behind a trusted proxy.
     pub peer: Peer,
+    /// The other end of the connection.
+    pub connection_peer: Peer,
     /// The server's address of the connection.
     pub local: SocketAddr,
     /// The number of the request on its connection, from 1.
@@ -57,6 +59,7 @@ mod tests {
             Self {
                 session: SessionId::default(),
                 peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
+                connection_peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 local: ([127, 0, 0, 1], 80).into(),
                 number: 1,
                 received_at,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::engine::time_zone;
-use crate::engine::{Exchange, HttpRequest};
+use crate::engine::{Exchange, HttpRequest, Peer};
 
 /// The values that a text is filled in from.
 #[derive(Debug, Clone, Copy)]
@@ -182,8 +182,10 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
         },
         "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
         "scheme" => |_| "http".into(),
-        "remote_addr" | "realip_remote_addr" => |view| view.request.peer.host().into(),
-        "remote_port" => |view| view.request.peer.port().to_string().into(),
+        "remote_addr" => |view| view.request.peer.host().into(),
+        "realip_remote_addr" => |view| view.request.connection_peer.host().into(),
+        "realip_remote_port" => |view| port(view.request.connection_peer),
+        "remote_port" => |view| port(view.request.peer),
         "server_addr" => |view| view.request.local.ip().to_canonical().to_string().into(),
         "server_port" => |view| view.request.local.port().to_string().into(),
         "connection" => |view| view.request.session.to_string().trim_start_matches('#').to_owned().into(),
@@ -192,6 +194,14 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
         "content_length" => |view| view.request.head.headers.get("content-length").unwrap_or_default().into(),
         _ => return None,
     })
+}
+
+/// A port; empty if it is not known, as in nginx.
+fn port(peer: Peer) -> Cow<'static, str> {
+    match peer.port() {
+        0 => "".into(),
+        port => port.to_string().into(),
+    }
 }
 
 fn of_answer(name: &str) -> Option<fn(&Exchange) -> String> {
