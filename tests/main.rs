@@ -2,6 +2,8 @@
 
 mod common;
 
+mod access;
+mod access_nginx;
 mod cameras;
 mod closing_publisher;
 mod command_line;

@@ -1,11 +1,14 @@
 //! A client that does as it is told, right or wrong: made of the library's own chunk writer and reader.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 
 use millstream::media::amf::{Object, Value, amf0};
 use millstream::rtmp::chunk::{ChunkReader, Limits, Message, write_message};
 use millstream::rtmp::message::MessageType;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
 use super::media::Packet;
 use super::{SOON, read_once};
@@ -22,7 +25,19 @@ pub struct Raw {
 impl Raw {
     /// A bare connection: nothing has been said.
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap())
+    }
+
+    /// A bare connection from this address of the machine.
+    pub fn open_from(source: IpAddr, address: SocketAddr) -> Self {
+        let family = if source.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, 0))).unwrap();
+        connect(socket.as_raw_fd(), &SockaddrStorage::from(address)).unwrap();
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_write_timeout(Some(SOON)).unwrap();
@@ -39,7 +54,12 @@ impl Raw {
 
     /// After a plain handshake, without digests.
     pub fn handshaken(address: SocketAddr) -> Self {
-        let mut raw = Self::open(address);
+        Self::open(address).shake_hands()
+    }
+
+    /// The same after a plain handshake.
+    pub fn shake_hands(self) -> Self {
+        let mut raw = self;
         let c1 = [&[0; 8][..], &[7; 1528]].concat();
         raw.send_bytes(&[&[3], &c1[..]].concat());
         let mut answer = [0; 1 + 1536 + 1536];
