@@ -109,12 +109,12 @@ impl<'t> Scope<'t> {
     /// The directives of several names at every level that they may stand at, in order: this block's first, then those
     /// of the blocks around it. So nginx-rtmp inherits `allow` and `deny`.
     pub fn by_level(&self, names: &[&str]) -> Vec<Vec<&'t Node>> {
-        let may_stand = |node: &&Node, context| {
-            names.contains(&node.name.as_str()) && self.table.find(&node.name, context).is_some()
-        };
         let nodes = |level: &Level<'t>| {
-            let children = level.block.children.iter().flatten();
-            children.filter(|node| may_stand(node, level.context)).collect()
+            let may_stand = |name: &&&str| self.table.find(name, level.context).is_some();
+            let found = names.iter().filter(may_stand).filter_map(|name| level.directives.get(name));
+            let mut found: Vec<_> = found.flatten().copied().collect();
+            found.sort_by_key(|node| node.position);
+            found
         };
         self.chain.iter().map(nodes).collect()
     }
@@ -298,14 +298,14 @@ mod tests {
 
     #[test]
     fn lists_of_all_levels_begin_with_the_innermost_one() {
-        read("rtmp { add 1; max 1m; application a { add 2; add 3; } }", |rtmp| {
+        read("rtmp { add 1; max 1m; application a { add 2; max 2m; add 3; } }", |rtmp| {
             let app = rtmp.blocks("application").next().unwrap();
             let levels = app.by_level(&["add", "max"]);
             let names =
                 |nodes: &Vec<&Node>| nodes.iter().map(|node| node.args[0].clone()).collect::<Vec<_>>();
             assert_eq!(
                 levels.iter().map(names).collect::<Vec<_>>(),
-                [vec!["2", "3"], vec!["1", "1m"], vec![]]
+                [vec!["2", "2m", "3"], vec!["1", "1m"], vec![]]
             );
         });
     }

@@ -285,3 +285,43 @@ fn an_unpublish_ends_the_stream_that_was_published_under_the_key() {
         assert_eq!(setup.streams(), left, "{sent}");
     }
 }
+
+const TOO_MANY: &str = "Publish.Unauthorized: too many wrong keys from your address; try again in 5 s";
+
+#[test]
+fn after_ten_wrong_keys_an_address_has_one_try_in_five_seconds() {
+    let mut setup = Setup::new("publish_key k; publish_key k-cam cam; publish_secret s;");
+    for name in ["x?key=a", "guess", "x?expires=1&sig=2"].iter().cycle().take(10) {
+        let answer = setup.answer("live", "publish", name);
+        assert!(answer.starts_with("Publish.Unauthorized: wrong "), "{answer}");
+    }
+    for name in ["x?key=k", "k-cam", "x?expires=1&sig=2"] {
+        assert_eq!(setup.answer("live", "publish", name), TOO_MANY, "{name}: it is not looked at");
+    }
+    assert_eq!(setup.answer("live", "publish", "cam"), MISSING, "which is no try");
+    let refusals = &setup.world.engine.cx.refusals;
+    assert_eq!((refusals.wrong_keys, refusals.slowed), (10, 3));
+    setup.world.pass(5);
+    assert_eq!(setup.answer("live", "publish", "x?key=a"), WRONG_KEY);
+    assert_eq!(setup.answer("live", "publish", "x?key=a"), TOO_MANY);
+    setup.world.pass(5);
+    assert_eq!(setup.answer("live", "publish", "x?key=k"), STARTED);
+    for _ in 0..20 {
+        assert_eq!(setup.answer("live", "publish", "x?key=a"), WRONG_KEY, "it has shown a right one");
+    }
+}
+
+#[test]
+fn what_is_missing_expired_or_refused_for_another_reason_is_no_guess() {
+    let mut setup = Setup::new("publish_key k; publish_key k-cam cam; publish_secret secret; deny play all;");
+    setup.world.now.wall += Duration::from_secs(200);
+    let expired = format!("cam?expires=100&sig={SIGNED}");
+    for name in ["cam", "x?key=k-cam", "..", &expired] {
+        for _ in 0..20 {
+            setup.answer("live", "publish", name);
+            setup.answer("live", "play", "x?key=a");
+        }
+    }
+    assert_eq!(setup.answer("live", "publish", "x?key=a"), WRONG_KEY);
+    assert_eq!(setup.answer("live", "publish", "x?key=k"), STARTED);
+}

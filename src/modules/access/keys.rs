@@ -3,7 +3,7 @@
 //! Kept are only digests of them, under a key that is made anew with each configuration, and they are looked up by
 //! digest: the time that takes tells nothing about a secret.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::auth::secret::{Digest, Hasher};
 use crate::conf::{Error, Faults, Node, Scope};
@@ -54,6 +54,8 @@ pub struct Keys {
     by_digest: HashMap<Digest, Option<StreamNameText>>,
     /// The digests of keys in the form that they have as stream names.
     as_names: HashMap<Digest, StreamNameText>,
+    /// The streams that have keys of their own.
+    names: HashSet<StreamNameText>,
 }
 
 impl Keys {
@@ -89,6 +91,7 @@ impl Keys {
     fn add(&mut self, hasher: &Hasher, secret: &str, name: Option<&str>) -> Result<(), &'static str> {
         const TWICE: &str = "the same key stands in this block for another stream";
         let name = name.map(str::to_owned);
+        self.names.extend(name.clone());
         let before = self.by_digest.insert(hasher.digest(secret), name.clone());
         if before.is_some_and(|before| before != name) {
             return Err(TWICE);
@@ -110,7 +113,12 @@ impl Keys {
 
     /// Whether a stream's name may be a key.
     pub fn may_be_names(&self) -> bool {
-        !self.as_names.is_empty()
+        !self.names.is_empty()
+    }
+
+    /// Whether a stream's name may be meant as a key: some are names, and it is not the name of a stream that has one.
+    pub fn is_tried_by(&self, name: &str) -> bool {
+        self.may_be_names() && !self.names.contains(name)
     }
 
     /// Judges the key that a client shows for a stream, or the stream's name if it shows none.
@@ -122,7 +130,7 @@ impl Keys {
         let Some(shown) = shown else {
             return match as_name() {
                 Some(own) => Outcome::Right { name: Some(own.clone()) },
-                None if self.may_be_names() && !self.is_named(name) => Outcome::Wrong("wrong stream key"),
+                None if self.is_tried_by(name) => Outcome::Wrong("wrong stream key"),
                 None => Outcome::Missing,
             };
         };
@@ -134,11 +142,6 @@ impl Keys {
             }
             Some(Some(_)) => Outcome::OtherStream,
         }
-    }
-
-    /// Whether a key is for the stream of this name.
-    fn is_named(&self, name: &str) -> bool {
-        self.as_names.values().any(|own| own == name)
     }
 }
 

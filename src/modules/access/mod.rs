@@ -15,6 +15,7 @@ mod shown;
 mod signatures;
 #[cfg(test)]
 mod test_scope;
+mod tries;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -136,9 +137,17 @@ impl Access {
             return Verdict::Continue;
         }
         let shown = self.take_shown(cx, credentials, request);
-        // GUESSES: here it is asked whether the address is slowed (unless nothing is shown and no name may be a key).
+        if credentials.are_tried(&shown, &request.name)
+            && let Some(refusal) = tries::refusal(cx, request.session)
+        {
+            return Verdict::Deny(refusal);
+        }
         let outcome = self.judge(cx, (action, peer), credentials, &shown, request);
-        // GUESSES: here the outcome is told, `Right` and `Wrong`.
+        match outcome {
+            Outcome::Right { .. } => tries::note_right(cx, request.session),
+            Outcome::Wrong(what) => tries::note_wrong(cx, request.session, what),
+            _ => {}
+        }
         // USERS: if the outcome is not `Right` and user and password are shown, the request is suspended here.
         match outcome {
             Outcome::Right { name } => {

@@ -9,6 +9,7 @@ use super::action::Action;
 use super::keys::Keys;
 use super::outcome::Expected;
 use super::rules::Rules;
+use super::shown::Shown;
 use super::signatures::Signatures;
 
 /// The settings of an application.
@@ -62,6 +63,12 @@ impl Credentials {
     /// Whether none is set.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.signatures.is_empty()
+    }
+
+    /// Whether a client tries any of those that are set: what it shows, or the name of its stream, is looked at.
+    pub fn are_tried(&self, shown: &Shown, name: &str) -> bool {
+        let key = !self.keys.is_empty() && shown.key.is_some() || self.keys.is_tried_by(name);
+        key || !self.signatures.is_empty() && shown.signature.is_some()
     }
 
     /// The names of the arguments that are looked at.
