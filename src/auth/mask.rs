@@ -25,6 +25,19 @@ pub fn query_alone(query: &str) -> String {
     masked.collect::<Vec<_>>().join("&")
 }
 
+/// A request line with the values of its query masked: `GET /a?key=*** HTTP/1.1`.
+pub fn query_of_request(line: &str) -> String {
+    match line.rsplit_once(' ') {
+        Some((target, version)) => format!("{} {version}", query_of(target)),
+        None => query_of(line),
+    }
+}
+
+/// A value that is a secret as a whole; nothing stays nothing.
+pub fn whole(value: &str) -> String {
+    if value.is_empty() { String::new() } else { MASK.to_owned() }
+}
+
 /// The beginning of what may be a secret, in quotes, with its length: `"abcd..." (20 characters)`.
 pub fn start_of(secret: &str) -> String {
     let start: String = secret.chars().take(SHOWN).flat_map(char::escape_debug).collect();
@@ -50,6 +63,13 @@ mod tests {
         ] {
             assert_eq!(query_of(url), masked);
         }
+    }
+
+    #[test]
+    fn a_request_keeps_its_method_and_version() {
+        assert_eq!(query_of_request("GET /a?key=s HTTP/1.1"), "GET /a?key=*** HTTP/1.1");
+        assert_eq!(query_of_request("GET /a HTTP/1.1"), "GET /a HTTP/1.1");
+        assert_eq!((whole(""), whole("s")), (String::new(), "***".to_owned()));
     }
 
     #[test]

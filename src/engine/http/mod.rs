@@ -20,6 +20,7 @@ pub(in crate::engine) mod send_limits;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
+use crate::auth::mask;
 use crate::engine::Engine;
 use crate::engine::ctx::Ctx;
 use crate::engine::http::answer::{Answer, HttpReply, Route};
@@ -159,8 +160,8 @@ impl Engine {
             reply.head.status = forced.unwrap_or(reply.head.status);
         }
         let (method, target, status) =
-            (request.method.as_str(), request.head.target.escape_debug(), reply.head.status);
-        log::debug!("{id} {method} {target} {status} {} bytes", reply.body.len());
+            (request.method.as_str(), mask::query_of(&request.head.target), reply.head.status);
+        log::debug!("{id} {method} {} {status} {} bytes", target.escape_debug(), reply.body.len());
         if status == 404 {
             self.cx.note_not_found(&request);
         }

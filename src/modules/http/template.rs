@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::auth::mask;
 use crate::engine::time_zone;
 use crate::engine::{Exchange, HttpRequest, Peer};
 
@@ -46,6 +47,8 @@ impl Eq for Template {}
 enum Piece {
     Text(String),
     Variable(Variable),
+    /// A variable that may have a secret, in a log.
+    Masked(Variable, fn(&str) -> String),
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +86,11 @@ impl Template {
             };
             let variable = variable(name, when);
             let variable = variable.ok_or_else(|| format!("variable \"${name}\" is not known here"))?;
-            pieces.extend([Piece::Variable(variable), Piece::Text(rest.to_owned())]);
+            let variable = match masking(name).filter(|_| when == When::Log) {
+                Some(mask) => Piece::Masked(variable, mask),
+                None => Piece::Variable(variable),
+            };
+            pieces.extend([variable, Piece::Text(rest.to_owned())]);
         }
         pieces.retain(|piece| !matches!(piece, Piece::Text(text) if text.is_empty()));
         Ok(Self { source: text.to_owned(), pieces })
@@ -101,6 +108,7 @@ impl Template {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
                 Piece::Variable(variable) => push(&variable.value(view), &mut text),
+                Piece::Masked(variable, mask) => push(&mask(&variable.value(view)), &mut text),
             }
         }
         text
@@ -134,6 +142,24 @@ impl Variable {
 fn argument<'a>(query: &'a str, name: &str) -> &'a str {
     let mut arguments = query.split('&').filter_map(|argument| argument.split_once('='));
     arguments.find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
+}
+
+/// Arguments whose values are secrets.
+const SECRETS: [&str; 8] = ["key", "sig", "pass", "password", "token", "md5", "secret", "auth"];
+
+/// How a variable's value is masked in a log; none if it has no secret.
+fn masking(name: &str) -> Option<fn(&str) -> String> {
+    let argument = name.strip_prefix("arg_");
+    if argument.is_some_and(|argument| SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(argument))) {
+        return Some(mask::whole);
+    }
+    match name.to_ascii_lowercase().as_str() {
+        "request" => Some(mask::query_of_request),
+        "request_uri" | "http_referer" => Some(mask::query_of),
+        "args" | "query_string" => Some(mask::query_alone),
+        "http_authorization" | "http_proxy_authorization" | "http_cookie" => Some(mask::whole),
+        _ => None,
+    }
 }
 
 /// The variable of a name, if it is known and there is something of it at that time.
@@ -266,6 +292,27 @@ mod tests {
         assert_eq!(filled("$host", "GET / HTTP/1.0\r\n\r\n"), "first.example");
         let absolute = "GET http://Example/a%20b?c HTTP/1.1\r\nHost: x\r\n\r\n";
         assert_eq!(filled("http://$host$request_uri", absolute), "http://example/a%20b?c");
+    }
+
+    #[test]
+    fn a_log_shows_no_secret_of_a_request() {
+        const HEAD: &str = "GET /a%20b?key=S&E=S HTTP/1.1\r\nReferer: http://h/p?key=S\r\nCookie: S\r\n\r\n";
+        let logged = |template: &str, head: &str| {
+            let request = HttpRequest::for_test(head);
+            let view = TemplateValues { request: &request, server_name: "", done: None };
+            Template::parse(template, When::Log).unwrap().fill(&view)
+        };
+        for (template, text) in [
+            ("$request", "GET /a%20b?key=***&E=*** HTTP/1.1"),
+            ("$request_uri|$args|${query_string}", "/a%20b?key=***&E=***|key=***&E=***|key=***&E=***"),
+            ("$http_referer|$http_Cookie|$http_authorization", "http://h/p?key=***|***|"),
+            ("$arg_key|$arg_KEY|$arg_sig|$arg_e", "***|***||S"),
+        ] {
+            assert_eq!(logged(template, HEAD), text, "{template}");
+        }
+        let plain = "GET /a%20b HTTP/1.1\r\nReferer: http://h/p\r\n\r\n";
+        assert_eq!(logged("$request $http_referer", plain), "GET /a%20b HTTP/1.1 http://h/p");
+        assert_eq!(filled("$request_uri $arg_key $http_cookie", HEAD), "/a%20b?key=S&E=S S S");
     }
 
     #[test]
