@@ -8,4 +8,5 @@ pub mod mask;
 pub mod password;
 pub mod query;
 pub mod secret;
+pub mod secure_link;
 pub mod signature;
