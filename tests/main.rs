@@ -58,3 +58,4 @@ mod shipped_configurations;
 mod signals;
 mod slow_disk;
 mod takeover;
+mod users;

@@ -131,6 +131,8 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// The reason, for the peer and the log.
     pub why: String,
+    /// The reason for the log, if the peer's is none for people.
+    pub for_log: Option<&'static str>,
 }
 
 /// What is wrong with a request that is refused.
@@ -145,12 +147,18 @@ pub enum RefusalKind {
 impl Refusal {
     /// The client may not do this.
     pub fn of_client(why: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Client, why: why.into() }
+        Self { kind: RefusalKind::Client, why: why.into(), for_log: None }
     }
 
     /// The request cannot be granted, whoever makes it.
     pub fn of_request(why: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Request, why: why.into() }
+        Self { kind: RefusalKind::Request, why: why.into(), for_log: None }
+    }
+
+    /// The same with another reason for the log.
+    #[must_use]
+    pub fn logged_as(self, why: &'static str) -> Self {
+        Self { for_log: Some(why), ..self }
     }
 }
 

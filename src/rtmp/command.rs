@@ -94,6 +94,8 @@ pub struct Connect {
     pub tc_url: String,
     /// The client's name and version.
     pub flash_ver: String,
+    /// Whether its `type` is "nonprivate", as that of encoders is: it will publish.
+    pub is_publisher: bool,
     /// The page that a client in a browser stands in.
     pub page_url: String,
     /// The file that such a client was loaded from.
@@ -124,6 +126,7 @@ impl Connect {
             args: args.to_owned(),
             tc_url: tc_url.to_owned(),
             flash_ver: text("flashVer", MAX_TEXT)?.to_owned(),
+            is_publisher: object.str("type") == Some("nonprivate"),
             page_url: text("pageUrl", MAX_ADDRESS)?.to_owned(),
             swf_url: text("swfUrl", MAX_ADDRESS)?.to_owned(),
             object_encoding: object.number("objectEncoding").unwrap_or_default(),

@@ -122,6 +122,18 @@ impl Probe {
 }
 
 impl Account {
+    /// Checks that a file can be read.
+    pub fn judge_reading(&self, path: &Path) -> Result<(), String> {
+        let facts = fs::metadata(path).map_err(|error| error.to_string())?;
+        let Self::Other { name, user, groups } = self else {
+            return may(AccessFlags::R_OK, path).map_err(|error| error.to_string());
+        };
+        if rights(&facts, *user, groups) & 4 != 0 && may_reach(path, *user, groups) {
+            return Ok(());
+        }
+        Err(format!("user \"{name}\" may not read it"))
+    }
+
     /// Checks that files can be created in a folder, which itself may have to be created.
     fn judge_folder(&self, path: &Path) -> Result<(), String> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };

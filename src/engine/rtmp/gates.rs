@@ -227,7 +227,8 @@ impl Engine {
             RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, publish_code, why),
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
-        let reason = format!("{} refused: {why}", self.describe(request));
+        let for_log = refusal.for_log.unwrap_or(why);
+        let reason = format!("{} refused: {for_log}", self.describe(request));
         self.finish_if_idle(id, &reason);
     }
 

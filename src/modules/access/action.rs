@@ -54,6 +54,16 @@ impl Action {
     }
 }
 
+impl Action {
+    /// The directive of its file of users.
+    pub fn user_directive(self) -> &'static str {
+        match self {
+            Self::Publish => "publish_user_file",
+            Self::Play => "play_user_file",
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())

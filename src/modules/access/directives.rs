@@ -3,9 +3,11 @@
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Repeat, Takes};
 
+use super::action::Action;
 use super::keys::KeyLine;
 use super::rules::Rule;
 use super::signatures::SecretLine;
+use super::users::UserLine;
 
 const KEY: Takes =
     Takes::Custom { syntax: "SECRET [NAME]|off", parse: |args| Custom::of(KeyLine::parse(args)) };
@@ -21,6 +23,11 @@ const fn rule(name: &'static str, doc: &'static str) -> Directive {
 const fn list(name: &'static str, takes: Takes, doc: &'static str) -> Directive {
     let (repeat, acts) = (Repeat::Many, Acts::AtOnce);
     Directive { name, contexts: Context::APPLICATIONS, takes, default: "", repeat, acts, doc }
+}
+
+const fn user_file(name: &'static str, takes: Takes, doc: &'static str) -> Directive {
+    let (repeat, acts) = (Repeat::Once, Acts::AtOnce);
+    Directive { name, contexts: Context::APPLICATIONS, takes, default: "off", repeat, acts, doc }
 }
 
 /// The rows of the table.
@@ -50,4 +57,21 @@ pub const DIRECTIVES: &[Directive] = &[
          removes them.",
     ),
     list("play_secret", SECRET, "The same for who plays; the first line is then `play`."),
+    user_file(
+        "publish_user_file",
+        Takes::Custom {
+            syntax: "file [adobe]|off",
+            parse: |args| Custom::of(UserLine::parse(Action::Publish, args)),
+        },
+        "Who publishes must show a user and a password that are in this file: `NAME?user=USER&pass=PASSWORD`. The file has \
+         lines of `USER:HASH`, as htpasswd makes them: bcrypt, `$apr1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}` or `{PLAIN}` \
+         with the password itself. It is read for each password, so a changed one needs no reload. With adobe, \
+         encoders that show nothing else are asked at their connect for user and password in the way of Adobe \
+         (`authmod=adobe`); this works for `{PLAIN}` only.",
+    ),
+    user_file(
+        "play_user_file",
+        Takes::Custom { syntax: "file|off", parse: |args| Custom::of(UserLine::parse(Action::Play, args)) },
+        "The same for who plays.",
+    ),
 ];

@@ -1,4 +1,4 @@
-//! Who may publish and play: rules by address, keys, signatures.
+//! Who may publish and play: rules by address, keys, signatures, users and passwords.
 //!
 //! It is decided before anything is created and before any other module is asked. What a client shows is taken out
 //! of the arguments, and a key that stands for a stream is replaced by the stream's name: no other module, file, page
@@ -16,17 +16,18 @@ mod signatures;
 #[cfg(test)]
 mod test_scope;
 mod tries;
+mod users;
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
 
-use crate::auth::query;
 use crate::auth::secret::Hasher;
+use crate::auth::{adobe, query};
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, ByApp, Client, Config, Ctx, Gate, Module, Peer, Probe, Refusal, Request, RequestKind, SessionId,
-    Verdict,
+    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply, Request,
+    RequestKind, SessionId, Verdict,
 };
 
 use action::Action;
@@ -35,6 +36,7 @@ use outcome::Outcome;
 use settings::{Credentials, Settings};
 use shown::Shown;
 use signatures::Claim;
+use users::{Checks, Encoders, Finished, MODULE, Purpose};
 
 #[derive(Default)]
 pub struct Access {
@@ -44,11 +46,15 @@ pub struct Access {
     /// What sessions have shown in their connect, as queries; bounded by the number of sessions, and each by the
     /// length of a connect.
     connects: HashMap<SessionId, Box<str>>,
+    /// Passwords that are being verified.
+    checks: Checks,
+    /// Derives Adobe's challenges; that of the running server, so that a reload does not make them invalid.
+    challenger: Option<Hasher>,
 }
 
 impl Module for Access {
     fn name(&self) -> &'static str {
-        "access"
+        MODULE
     }
 
     fn directives(&self) -> &'static [Directive] {
@@ -64,13 +70,15 @@ impl Module for Access {
         if let Some(hasher) = faults.keep(settings::random_hasher(config)) {
             let apps = config.applications.iter();
             self.apps = apps.map(|app| (app.id, Settings::read(app, &hasher, &mut faults))).collect();
-            self.hasher = Some(hasher);
+            self.hasher = Some(hasher.clone());
+            self.challenger = Some(hasher);
         }
         faults.into_result(())
     }
 
     fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
         probe::check(config, probe);
+        users::probe(config, probe);
     }
 
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
@@ -88,22 +96,48 @@ impl Module for Access {
             return Verdict::Continue;
         }
         match Action::of(&request.kind) {
-            None => self.keep_connect(cx, request),
+            None => match self.ask_encoder(cx, request) {
+                Verdict::Deny(refusal) => Verdict::Deny(refusal),
+                verdict => {
+                    self.keep_connect(cx, request);
+                    verdict
+                }
+            },
             Some(action) => self.decide(cx, action, request),
+        }
+    }
+
+    fn resume(&mut self, _cx: &mut Ctx, _request: &mut Request, reply: Reply) -> Verdict {
+        match reply {
+            Reply::Refuse(why) => Verdict::Deny(why),
+            Reply::TimedOut => users::timed_out(),
+            Reply::Grant | Reply::Rename(_) => Verdict::Continue,
+        }
+    }
+
+    fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        match self.checks.finish(cx, token, result) {
+            Some(Finished { session, is_right: Some(true) }) => tries::note_right(cx, session),
+            Some(Finished { session, is_right: Some(false) }) => {
+                tries::note_wrong(cx, session, "wrong user or password");
+            }
+            // A fault of the file or of the job is nobody's guess.
+            Some(Finished { is_right: None, .. }) | None => {}
         }
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
         self.connects.remove(&session);
+        self.checks.forget(session);
     }
 }
 
 impl Access {
     /// Keeps the credentials in the arguments of a connect, and takes them out.
-    fn keep_connect(&mut self, cx: &Ctx, request: &mut Request) -> Verdict {
+    fn keep_connect(&mut self, cx: &Ctx, request: &mut Request) {
         let (Some(settings), RequestKind::Connect(connect)) = (self.apps.get(request.app), &mut request.kind)
         else {
-            return Verdict::Continue;
+            return;
         };
         let names = settings.arguments();
         if settings.has_keys_as_names() {
@@ -111,7 +145,7 @@ impl Access {
             connect.tc_url = shown::url_up_to(app, &connect.tc_url);
         }
         if names.is_empty() {
-            return Verdict::Continue;
+            return;
         }
         let kept = shown::only(&request.args, &names);
         request.args = query::without(&request.args, &names);
@@ -119,11 +153,48 @@ impl Access {
         if !kept.is_empty() {
             self.connects.insert(request.session, kept.into());
         }
-        Verdict::Continue
+    }
+
+    /// Asks an encoder for Adobe's authentication, or has its answer verified, where the application wants that and the
+    /// connect shows nothing else. Adobe's arguments are taken out.
+    fn ask_encoder(&mut self, cx: &mut Ctx, request: &mut Request) -> Verdict {
+        let settings = self.apps.get(request.app);
+        let file = settings.and_then(|settings| settings.of(Action::Publish).users.as_ref());
+        let (Some(settings), Some(file), Some(hasher)) =
+            (settings, file.filter(|file| file.adobe), &self.challenger)
+        else {
+            return Verdict::Continue;
+        };
+        let RequestKind::Connect(connect) = &mut request.kind else { return Verdict::Continue };
+        let args = std::mem::take(&mut request.args);
+        request.args = adobe::without(&args).to_owned();
+        connect.args = adobe::without(&connect.args).to_owned();
+        connect.tc_url = adobe::without(&connect.tc_url).to_owned();
+        let Some(peer) = cx.sessions.get(request.session).map(|session| session.peer) else {
+            return Verdict::Continue;
+        };
+        let others = Shown::find([request.args.as_str()]);
+        if !settings.rules.admit(Action::Publish, peer) || settings.of(Action::Publish).is_shown(&others) {
+            return Verdict::Continue;
+        }
+        // GStreamer says by this word alone that it publishes.
+        let is_encoder = connect.is_publisher || adobe::is_encoder(&connect.flash_ver);
+        match Encoders::of(cx, hasher, peer, (is_encoder, &args)) {
+            Encoders::Pass => Verdict::Continue,
+            Encoders::Ask(refusal) => Verdict::Deny(refusal),
+            Encoders::Judge(claim) => {
+                if let Some(refusal) = tries::refusal(cx, request.session) {
+                    return Verdict::Deny(refusal);
+                }
+                let purpose = Purpose::Response(adobe::failed());
+                let directive = Action::Publish.user_directive();
+                self.checks.begin(cx, request, (file, directive), (claim, purpose), hasher)
+            }
+        }
     }
 
     /// Decides about a publish or play.
-    fn decide(&self, cx: &mut Ctx, action: Action, request: &mut Request) -> Verdict {
+    fn decide(&mut self, cx: &mut Ctx, action: Action, request: &mut Request) -> Verdict {
         let Some(settings) = self.apps.get(request.app) else { return Verdict::Continue };
         let Some(peer) = cx.sessions.get(request.session).map(|session| session.peer) else {
             return Verdict::Continue;
@@ -143,20 +214,29 @@ impl Access {
             return Verdict::Deny(refusal);
         }
         let outcome = self.judge(cx, (action, peer), credentials, &shown, request);
-        match outcome {
-            Outcome::Right { .. } => tries::note_right(cx, request.session),
-            Outcome::Wrong(what) => tries::note_wrong(cx, request.session, what),
-            _ => {}
+        if !matches!(outcome, Outcome::Right { .. })
+            && let Some(file) = &credentials.users
+        {
+            if action == Action::Publish && file.adobe && self.checks.is_authenticated(request.session) {
+                return Verdict::Continue;
+            }
+            if let (Some((user, password)), Some(hasher)) = (shown.user, &self.hasher) {
+                let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
+                return self.checks.begin(cx, request, (file, action.user_directive()), claim, hasher);
+            }
         }
-        // USERS: if the outcome is not `Right` and user and password are shown, the request is suspended here.
         match outcome {
             Outcome::Right { name } => {
+                tries::note_right(cx, request.session);
                 if let Some(name) = name {
                     request.name = name;
                 }
                 Verdict::Continue
             }
             refused => {
+                if let Outcome::Wrong(what) = refused {
+                    tries::note_wrong(cx, request.session, what);
+                }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
                 let why = refused.text(action, app, credentials.expected());
                 Verdict::Deny(Refusal::of_client(why))

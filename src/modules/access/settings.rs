@@ -11,6 +11,7 @@ use super::outcome::Expected;
 use super::rules::Rules;
 use super::shown::Shown;
 use super::signatures::Signatures;
+use super::users::UserFile;
 
 /// The settings of an application.
 #[derive(Default)]
@@ -25,6 +26,7 @@ pub struct Settings {
 pub struct Credentials {
     pub keys: Keys,
     pub signatures: Signatures,
+    pub users: Option<UserFile>,
 }
 
 impl Settings {
@@ -33,6 +35,7 @@ impl Settings {
         let mut credentials = |action| Credentials {
             keys: Keys::read(action, &app.scope, hasher, faults),
             signatures: Signatures::read(action, &app.scope, faults),
+            users: UserFile::read(action, &app.scope),
         };
         let (publish, play) = (credentials(Action::Publish), credentials(Action::Play));
         Self { rules: Rules::read(&app.scope), publish, play }
@@ -62,28 +65,37 @@ impl Settings {
 impl Credentials {
     /// Whether none is set.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.signatures.is_empty()
+        self.keys.is_empty() && self.signatures.is_empty() && self.users.is_none()
+    }
+
+    /// Whether a client shows any of those that are set.
+    pub fn is_shown(&self, shown: &Shown) -> bool {
+        let is_key = !self.keys.is_empty() && shown.key.is_some();
+        let is_signature = !self.signatures.is_empty() && shown.signature.is_some();
+        is_key || is_signature || self.users.is_some() && shown.user.is_some()
     }
 
     /// Whether a client tries any of those that are set: what it shows, or the name of its stream, is looked at.
     pub fn are_tried(&self, shown: &Shown, name: &str) -> bool {
-        let key = !self.keys.is_empty() && shown.key.is_some() || self.keys.is_tried_by(name);
-        key || !self.signatures.is_empty() && shown.signature.is_some()
+        self.is_shown(shown) || self.keys.is_tried_by(name)
     }
 
     /// The names of the arguments that are looked at.
     pub fn arguments(&self) -> Vec<&'static str> {
         let keys: &[_] = if self.keys.is_empty() { &[] } else { &["key"] };
         let signatures: &[_] = if self.signatures.is_empty() { &[] } else { &signature::ARGUMENTS };
-        [keys, signatures].concat()
+        let users: &[_] = if self.users.is_none() { &[] } else { &["user", "pass"] };
+        [keys, signatures, users].concat()
     }
 
     /// What a client that shows nothing is told to show.
     pub fn expected(&self) -> Expected {
-        if self.keys.is_empty() {
-            Expected { what: "a signature is", arguments: "expires=TIME&sig=SIGNATURE" }
-        } else {
+        if !self.keys.is_empty() {
             Expected { what: "a key is", arguments: "key=KEY" }
+        } else if self.users.is_some() {
+            Expected { what: "user and password are", arguments: "user=USER&pass=PASSWORD" }
+        } else {
+            Expected { what: "a signature is", arguments: "expires=TIME&sig=SIGNATURE" }
         }
     }
 }
@@ -91,7 +103,7 @@ impl Credentials {
 /// The actions for which an application asks for credentials.
 pub fn guards(scope: &Scope<'_>) -> Guards {
     let is_set = |action: Action| {
-        let names = [action.key_directive(), action.secret_directive()];
+        let names = [action.key_directive(), action.secret_directive(), action.user_directive()];
         let mut nodes = names.into_iter().flat_map(|name| scope.all(name));
         nodes.any(|node| node.args.first().is_some_and(|word| word != "off"))
     };

@@ -12,6 +12,8 @@ pub struct Shown {
     pub key: Option<String>,
     /// The end of the validity, and the signature.
     pub signature: Option<(String, String)>,
+    /// User and password.
+    pub user: Option<(String, String)>,
 }
 
 impl Shown {
@@ -24,7 +26,9 @@ impl Shown {
             (expires.is_some() || sig.is_some())
                 .then(|| (expires.unwrap_or_default(), sig.unwrap_or_default()))
         };
-        Self { key, signature: queries.into_iter().find_map(signature) }
+        let user = |query| value(query, "user").zip(value(query, "pass"));
+        let user = queries.clone().into_iter().find_map(user);
+        Self { key, signature: queries.into_iter().find_map(signature), user }
     }
 }
 
@@ -67,7 +71,7 @@ mod tests {
     #[test]
     fn the_first_query_that_shows_a_kind_counts_for_that_kind() {
         let shown = |queries: &[&str]| {
-            let Shown { key, signature } = Shown::find(queries.iter().copied());
+            let Shown { key, signature, .. } = Shown::find(queries.iter().copied());
             (key.unwrap_or_default(), signature.unwrap_or_default())
         };
         let made =
