@@ -70,7 +70,10 @@ pub fn reopening_logs(logs: &[LogOutput], found: &mut Probe) {
 pub fn ports(engine: &Engine, found: &mut Probe) {
     let Account::Other { name, user: 1.., .. } = found.account().clone() else { return };
     let first = first_open_port();
-    for listener in engine.listeners().iter().filter(|listener| (1..first).contains(&listener.address.port()))
+    for listener in engine
+        .listeners()
+        .iter()
+        .filter(|listener| listener.address.port().is_some_and(|port| (1..first).contains(&port)))
     {
         let message = format!(
             "a reload keeps {} open, but cannot open it again: user \"{name}\" may not open ports below {first}",

@@ -38,7 +38,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "http { server {\nlisten 443 ssl; } }",
-        "2: \"listen\" takes address:port|address|port [default_server] [ipv6only=on|off] [reuseport] ...: \"ssl\" is \
+        "2: \"listen\" takes address:port|address|port|unix:path [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"ssl\" is \
          not there yet: put a TLS proxy in front, such as stunnel or nginx with \"stream\"; docs/nginx-rtmp.md has more",
     ),
     ("\n\nrtpm { }", "3: unknown directive \"rtpm\" in the top level; did you mean \"rtmp\"?"),
@@ -85,7 +85,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rtmp {\ngop_max_size 65m; }", "2: \"gop_max_size\" takes a size from 0 to 64m, not \"65m\""),
     (
         "rtmp {\nserver {\nlisten 70000; } }",
-        "3: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
+        "3: \"listen\" takes address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port",
     ),
     (
         "live on;",
@@ -239,7 +239,7 @@ http {
 ";
 const OF_MANY_MISTAKES: &str = "\
 millstream: c.conf:1: unknown directive \"usr\" in the top level; did you mean \"user\"?
-millstream: c.conf:4: \"listen\" takes address:port|address|port [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
+millstream: c.conf:4: \"listen\" takes address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...: \"70000\" is not a port
 millstream: c.conf:5: \"chunk_size\" takes a number from 128 to 16777215, not \"4k\"; write \"4096\"
 millstream: c.conf:6: \"hls on\" needs \"hls_path\"
 millstream: c.conf:7: \"live\" takes on or off, not \"yes\"

@@ -65,7 +65,7 @@ impl World {
     /// A client goes through the handshake, and says what follows it.
     fn connect(&mut self, words: impl Fn(&[u8]) -> Vec<u8>) -> Result<SessionId, Box<dyn Error>> {
         let now = self.begun;
-        let ends = (SocketAddr::from(([127, 0, 0, 1], 9)).into(), ([127, 0, 0, 1], 1935).into());
+        let ends = (SocketAddr::from(([127, 0, 0, 1], 9)).into(), SocketAddr::from(([127, 0, 0, 1], 1935)));
         let id = self.engine.accept(0, ends, now).map_err(|_| "no listener")?;
         self.engine.input(id, &wire::hello(), now);
         let mut answer = Vec::new();

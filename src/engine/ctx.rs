@@ -5,7 +5,6 @@
 
 use crate::engine::now::Now;
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 use crate::conf::Scope;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::features::Guards;
+use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{Listener, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::server::RtmpServer;
@@ -246,7 +246,7 @@ impl Ctx {
 
     /// The virtual hosts for an HTTP connection that a listener has accepted at this address of the machine; none if
     /// the address is not served any more.
-    pub(super) fn hosts_at(&self, listener: ListenerId, local: SocketAddr) -> Option<&Hosts> {
+    pub(super) fn hosts_at(&self, listener: ListenerId, local: &ListenOn) -> Option<&Hosts> {
         let accepted = self.listeners.iter().find(|other| other.id == listener);
         let found = accepted.or_else(|| self.listeners.iter().find(|other| other.accepts(local)));
         match found?.service_at(local) {
@@ -278,7 +278,7 @@ impl Ctx {
         &mut self,
         (listener, service): (ListenerId, Service),
         peer: Peer,
-        local: SocketAddr,
+        local: ListenOn,
     ) -> SessionId {
         let now = self.now.instant;
         let server = match service {

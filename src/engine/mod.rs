@@ -37,6 +37,7 @@ pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::by_id::ByApp;
 pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFiles};
+pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
 pub use config::probe::{Account, Probe};
@@ -83,7 +84,6 @@ pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use work::Action;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
@@ -241,12 +241,14 @@ impl Engine {
     pub fn accept(
         &mut self,
         listener: usize,
-        (peer, local): (Peer, SocketAddr),
+        (peer, local): (Peer, impl Into<ListenOn>),
         now: Now,
     ) -> Result<SessionId, &'static [u8]> {
         self.cx.now = now;
+        let local = local.into();
         let Some(listener) = self.cx.listeners.get(listener) else { return Err(&[]) };
-        let (listener, AddressService { service, proxy_protocol }) = (listener.id, listener.served_at(local));
+        let (listener, AddressService { service, proxy_protocol }) =
+            (listener.id, listener.served_at(&local));
         let header = proxy_protocol.then(|| AwaitedHeader::new(self.cx.trusts(service, peer)));
         let counted = Some(peer).filter(|_| !header.as_ref().is_some_and(AwaitedHeader::is_trusted));
         self.cx.admit(service, peer, counted)?;

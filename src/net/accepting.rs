@@ -6,12 +6,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use mio::net::TcpStream;
 use mio::{Interest, Token};
 
 use super::backlog::{Shortage, descriptors};
 use super::server::{FIRST_SESSION, Server};
 use super::socket::{Socket, Traffic};
+use super::stream::Stream;
 use crate::engine::{Now, Protocol, SessionId};
 
 /// Connections accepted from one listener in a turn.
@@ -64,7 +64,7 @@ impl Server {
                 }
                 Ok((stream, peer)) => {
                     let Ok(local) = open.local_end(&stream) else { continue };
-                    match self.engine.accept(position, (peer.into(), local), now) {
+                    match self.engine.accept(position, (peer, local), now) {
                         Ok(id) => self.keep_socket(id, stream, protocol, now),
                         Err(refusal) => self.hang_up(stream, refusal),
                     }
@@ -83,7 +83,7 @@ impl Server {
     }
 
     /// Keeps the socket of a new session, and polls it.
-    fn keep_socket(&mut self, id: SessionId, mut stream: TcpStream, protocol: Protocol, now: Now) {
+    fn keep_socket(&mut self, id: SessionId, mut stream: Stream, protocol: Protocol, now: Now) {
         let index = id.index as usize;
         let token = Token(FIRST_SESSION + index);
         if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
@@ -100,7 +100,7 @@ impl Server {
 
     /// Closes a connection that gets no session, after an answer for its peer. What the peer has sent already is read:
     /// a socket with unread bytes is reset, and the answer might be lost.
-    fn hang_up(&mut self, mut stream: TcpStream, refusal: &[u8]) {
+    fn hang_up(&mut self, mut stream: Stream, refusal: &[u8]) {
         if !refusal.is_empty() {
             // Errors are ignored: the connection is closed in any case.
             let _ = stream.write(refusal);

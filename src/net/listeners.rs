@@ -5,13 +5,12 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::SocketAddr;
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 
-use super::listener::bind;
-use crate::engine::{Listener, Protocol};
+use super::listener::{ListeningSocket, bind};
+use super::stream::Stream;
+use crate::engine::{ListenOn, Listener, Protocol};
 
 /// The most addresses of one configuration.
 const MAX_LISTENERS: usize = 1023;
@@ -21,7 +20,7 @@ pub(super) const FIRST_FREE_TOKEN: usize = 2 * (MAX_LISTENERS + 1);
 /// A listener with its socket.
 #[derive(Debug)]
 pub(super) struct OpenListener {
-    pub socket: TcpListener,
+    pub socket: ListeningSocket,
     /// Its description. Options of the socket are those that it was opened with.
     pub listener: Listener,
     /// The position of the description among those of the engine.
@@ -45,7 +44,7 @@ pub struct Prepared {
 #[derive(Debug)]
 enum Source {
     Kept(usize),
-    New(usize, TcpListener),
+    New(usize, ListeningSocket),
 }
 
 /// What has been found for a wanted listener.
@@ -62,7 +61,7 @@ struct ClosedListener {
     listener: Listener,
     position: usize,
     /// Where it listened; the configuration may have port 0.
-    address: SocketAddr,
+    address: ListenOn,
 }
 
 /// The number of listeners that a reload has opened and closed.
@@ -99,7 +98,7 @@ impl Listeners {
         for (slot, closed) in closed {
             let ClosedListener { listener, position, address } = closed;
             let mut there = listener.clone();
-            there.address = address;
+            there.address = address.clone();
             let opened = bind(&there);
             match opened.and_then(|socket| registered(socket, slot, registry)) {
                 Ok(socket) => self.put(slot, OpenListener { socket, listener, position }),
@@ -237,21 +236,24 @@ impl Listeners {
 
 impl OpenListener {
     /// The address at which it listens.
-    fn address(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap_or(self.listener.address)
+    fn address(&self) -> ListenOn {
+        self.socket.internet().map_or_else(|| self.listener.address.clone(), ListenOn::Internet)
     }
 
     /// Whether it may keep another address from being opened, such as 127.0.0.1 that of 0.0.0.0.
     fn is_in_the_way_of(&self, wanted: &Listener) -> bool {
-        self.address().port() == wanted.address.port()
+        self.address().port().is_some_and(|port| wanted.address.port() == Some(port))
     }
 
     /// The address of this machine that a peer has connected to.
-    pub fn local_end(&self, stream: &TcpStream) -> io::Result<SocketAddr> {
-        let known = self.listener.address;
+    pub fn local_end(&self, stream: &Stream) -> io::Result<ListenOn> {
+        let known = &self.listener.address;
         // The listener's own address saves a system call.
-        let is_whole = known.port() != 0 && !known.ip().is_unspecified();
-        if is_whole { Ok(known) } else { stream.local_addr() }
+        let is_whole = !known.is_chosen_later() && known.ip().is_none_or(|ip| !ip.is_unspecified());
+        match stream.tcp().filter(|_| !is_whole) {
+            Some(tcp) => tcp.local_addr().map(ListenOn::Internet),
+            None => Ok(known.clone()),
+        }
     }
 
     /// Takes another description. The socket keeps its options.
@@ -283,20 +285,20 @@ impl OpenListener {
     }
 }
 
-fn open(wanted: &Listener, slot: usize, registry: &Registry) -> io::Result<TcpListener> {
+fn open(wanted: &Listener, slot: usize, registry: &Registry) -> io::Result<ListeningSocket> {
     bind(wanted)
         .and_then(|socket| registered(socket, slot, registry))
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", wanted.origin)))
 }
 
-fn registered(mut socket: TcpListener, slot: usize, registry: &Registry) -> io::Result<TcpListener> {
-    registry.register(&mut socket, Token(slot), Interest::READABLE)?;
+fn registered(mut socket: ListeningSocket, slot: usize, registry: &Registry) -> io::Result<ListeningSocket> {
+    socket.register(registry, Token(slot))?;
     Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net;
+    use std::net::{self, SocketAddr};
 
     use mio::Poll;
 
@@ -325,7 +327,7 @@ mod tests {
         let (engine, mut listeners) = (engine(&[([127, 0, 0, 1], 0).into()], None), Listeners::default());
         let prepared = listeners.prepare(engine.listeners(), poll.registry()).unwrap();
         listeners.adopt(prepared, engine.listeners());
-        let address = listeners.iter().next().unwrap().address();
+        let address = listeners.iter().next().unwrap().address().internet().unwrap();
         (engine, listeners, address)
     }
 

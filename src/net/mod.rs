@@ -11,6 +11,7 @@ mod log_writer;
 mod read_ahead;
 mod server;
 mod socket;
+mod stream;
 mod transfer;
 mod workers;
 

@@ -5,7 +5,6 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
 use nix::libc;
 use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
@@ -13,6 +12,7 @@ use nix::{setsockopt_impl, sockopt_impl};
 
 use super::cached_parts::{CachedParts, PART};
 use super::read_ahead::Part;
+use super::stream::Stream;
 use crate::engine::files::page_cache;
 use crate::engine::{FilePart, FileSource, Outgoing, Protocol, SessionId};
 
@@ -71,7 +71,7 @@ impl Traffic {
 #[derive(Debug)]
 pub struct Socket {
     pub id: SessionId,
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// The last write found no room in the kernel, or its file not in memory. Cleared by the event that announces room,
     /// or when the file has been read.
     pub blocked: bool,
@@ -98,9 +98,9 @@ pub struct Socket {
 
 impl Socket {
     /// Wraps an accepted connection, without delay of short packets: what is sent together is gathered in the queue.
-    pub fn new(id: SessionId, stream: TcpStream, traffic: Traffic) -> Self {
+    pub fn new(id: SessionId, stream: Stream, traffic: Traffic) -> Self {
         // A socket whose peer has already left refuses options; the first read reports it.
-        let _ = stream.set_nodelay(true);
+        let _ = stream.tcp().map(|tcp| tcp.set_nodelay(true));
         let socket = Self {
             id,
             stream,
@@ -215,20 +215,22 @@ impl Socket {
 
     /// Has the rest stay in the queue, where frames that are too late can still be dropped.
     fn limit_unsent(&self, bytes: u32) {
-        if let Err(error) = setsockopt(&self.stream, NotSentLowWater, &bytes) {
+        let Some(tcp) = self.stream.tcp() else { return };
+        if let Err(error) = setsockopt(tcp, NotSentLowWater, &bytes) {
             log::debug!("{}: the kernel's buffer for it cannot be limited: {error}", self.id);
         }
     }
 
     /// Makes the kernel probe a silent peer, and fail the connection when its host has not answered for `limit`.
     pub fn detect_dead_peer(&self, limit: Duration) {
+        let Some(tcp) = self.stream.tcp() else { return };
         // The kernel takes 32767 s and 2^31 ms at most.
         let step = u32::try_from(limit.as_secs() / 3).unwrap_or(u32::MAX).clamp(1, 32_767);
         let milliseconds = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).min(0x7fff_ffff);
-        let result = setsockopt(&self.stream, sockopt::KeepAlive, &true)
-            .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepIdle, &step))
-            .and_then(|()| setsockopt(&self.stream, sockopt::TcpKeepInterval, &step))
-            .and_then(|()| setsockopt(&self.stream, sockopt::TcpUserTimeout, &milliseconds));
+        let result = setsockopt(tcp, sockopt::KeepAlive, &true)
+            .and_then(|()| setsockopt(tcp, sockopt::TcpKeepIdle, &step))
+            .and_then(|()| setsockopt(tcp, sockopt::TcpKeepInterval, &step))
+            .and_then(|()| setsockopt(tcp, sockopt::TcpUserTimeout, &milliseconds));
         if let Err(error) = result {
             log::debug!("{}: a vanished host cannot be detected: {error}", self.id);
         }

@@ -119,7 +119,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
         doc: "The address and port on which RTMP connections are accepted; one of the two is enough. \
-              proxy_protocol demands a PROXY header (version 1 or 2) at the beginning of each connection, as \
+              unix: and a path mean a Unix socket. proxy_protocol demands a PROXY header (version 1 or 2) at the beginning of each connection, as \
               haproxy and nginx send it; the client's address in it is believed if set_real_ip_from names the \
               proxy.",
     },
@@ -287,7 +287,8 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         default: "80",
         repeat: Repeat::Many,
         acts: Acts::AtOnce,
-        doc: "The address and port on which HTTP connections are accepted; one of the two is enough. Several \
+        doc: "The address and port on which HTTP connections are accepted; one of the two is enough. \
+              unix: and a path mean a Unix socket. Several \
               servers may share an address: the request's host name selects one of them (server_name). \
               Requests for any other host name go to the server marked default_server, or else to the first \
               one. proxy_protocol demands a PROXY header (version 1 or 2) at the beginning of each connection, as \

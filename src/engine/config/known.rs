@@ -107,8 +107,8 @@ impl Ids {
     }
 
     /// The id of the listener at an address.
-    pub fn listener(&mut self, address: ListenAddress) -> ListenerId {
-        let known = self.known.listeners.iter().find(|(other, _)| *other == address);
+    pub fn listener(&mut self, address: &ListenAddress) -> ListenerId {
+        let known = self.known.listeners.iter().find(|(other, _)| other == address);
         known.map(|(_, id)| *id).unwrap_or_else(|| {
             self.next_listener += 1;
             ListenerId(self.next_listener - 1)
@@ -132,10 +132,12 @@ fn shares(some: &[ListenAddress], others: &[ListenAddress]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn at(port: u16) -> ListenAddress {
-        ListenAddress { address: ([0, 0, 0, 0], port).into(), nth: None }
+        ListenAddress { address: SocketAddr::from(([0, 0, 0, 0], port)).into(), nth: None }
     }
 
     /// Two servers: at 1 and 2 with "live" and "vod", and at 3 with "live".
@@ -169,7 +171,7 @@ mod tests {
         assert_eq!(ids.app(ServerId(2), &[at(8), at(3)], "live"), AppId(4));
         assert_eq!(ids.app(ServerId(0), &[at(2)], "vod"), AppId(1));
         assert_eq!(ids.app(ServerId(0), &[at(2)], "more"), AppId(5), "\"live\" there may still be in use");
-        let listeners = [3, 7, 6].map(|port| ids.listener(at(port)));
+        let listeners = [3, 7, 6].map(|port| ids.listener(&at(port)));
         assert_eq!(listeners, [ListenerId(5), ListenerId(6), ListenerId(7)]);
         assert_eq!(ids.first_location(), LocationId(9));
     }
@@ -185,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_server_stays_if_its_address_becomes_narrower_or_wider() {
-        let own = |port: u16| ListenAddress { address: ([192, 0, 2, 1], port).into(), nth: None };
+        let own =
+            |port: u16| ListenAddress { address: SocketAddr::from(([192, 0, 2, 1], port)).into(), nth: None };
         assert_eq!(Ids::new(&known()).servers(&[vec![own(3)], vec![own(9)]]), [ServerId(2), ServerId(1)]);
         let servers = Ids::new(&known()).servers(&[vec![own(3)], vec![at(3)]]);
         assert_eq!(servers, [ServerId(1), ServerId(2)], "the same address goes before one that overlaps it");

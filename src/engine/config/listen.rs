@@ -4,16 +4,21 @@
 //! servers may share an address is decided in `config/mod.rs`, and no socket is opened here.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::conf::MORE;
+use crate::engine::config::listen_on::ListenOn;
 
 /// The syntax of `listen` for RTMP.
 pub(in crate::engine) const RTMP_SYNTAX: &str =
-    "address:port|address|port [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
+    "address:port|address|port|unix:path [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
 /// The syntax of `listen` for HTTP.
 pub(in crate::engine) const HTTP_SYNTAX: &str =
-    "address:port|address|port [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
+    "address:port|address|port|unix:path [default_server] [proxy_protocol] [ipv6only=on|off] [reuseport] ...";
+
+/// The longest path of a Unix socket, bytes: `sun_path` has 108 with a zero at its end.
+const MAX_SOCKET_PATH: usize = 107;
 
 /// nginx's options of `listen`; most have no effect, or are the default here.
 const LISTEN_OPTIONS: [&str; 11] = [
@@ -32,9 +37,16 @@ const LISTEN_OPTIONS: [&str; 11] = [
 
 /// The arguments of a `listen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct Listen {
+pub(in crate::engine) enum Listen {
+    Host(Host),
+    Unix(Arc<Path>),
+}
+
+/// A host with a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Host {
     /// An address, a name, or "*" for every IPv4 address.
-    host: String,
+    name: String,
     port: Option<u16>,
     /// The addresses of the host, looked up once. Clones share them: a configuration is read again by the loop, which
     /// must not wait for a resolver.
@@ -45,23 +57,45 @@ impl Listen {
     pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
         let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
         options.iter().try_for_each(|option| check_option(option))?;
-        if address.starts_with("unix:") {
-            return Err(format!("a Unix socket is not there yet: listen on 127.0.0.1 and a port; {MORE}"));
+        if let Some(path) = address.strip_prefix("unix:") {
+            return check_socket_path(path).map(|()| Self::Unix(Path::new(path).into()));
         }
         let (host, port) = split_address(address)?;
-        Ok(Self { host: host.to_owned(), port, found: Arc::default() })
+        Ok(Self::Host(Host { name: host.to_owned(), port, found: Arc::default() }))
     }
 
-    pub(in crate::engine) fn port(&self, default_port: u16) -> u16 {
-        self.port.unwrap_or(default_port)
+    /// The port; none of a Unix socket.
+    pub(in crate::engine) fn port(&self, default_port: u16) -> Option<u16> {
+        match self {
+            Self::Host(host) => Some(host.port.unwrap_or(default_port)),
+            Self::Unix(_) => None,
+        }
     }
 
     /// All addresses of the host: a name may have several.
-    pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<SocketAddr>, String> {
-        let mut addresses = self.found.get_or_init(|| look_up(&self.host)).clone()?;
-        addresses.iter_mut().for_each(|address| address.set_port(self.port(default_port)));
-        Ok(addresses)
+    pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<ListenOn>, String> {
+        match self {
+            Self::Host(host) => {
+                let found = host.found.get_or_init(|| look_up(&host.name)).clone()?;
+                let port = host.port.unwrap_or(default_port);
+                Ok(found.into_iter().map(|address| SocketAddr::new(address.ip(), port).into()).collect())
+            }
+            Self::Unix(path) => Ok(vec![ListenOn::Unix(Arc::clone(path))]),
+        }
     }
+}
+
+/// Checks that a path can be that of a Unix socket.
+fn check_socket_path(path: &str) -> Result<(), String> {
+    if !path.starts_with('/') || path.ends_with('/') {
+        return Err(format!(
+            "\"unix:{path}\" is not unix: and a whole path, such as unix:/run/millstream.sock"
+        ));
+    }
+    if path.len() > MAX_SOCKET_PATH {
+        return Err(format!("the path of a Unix socket has {MAX_SOCKET_PATH} bytes at most: {path}"));
+    }
+    crate::conf::path::check(path)
 }
 
 /// The addresses of a host, with port 0; "*" is every IPv4 address.
@@ -128,7 +162,7 @@ mod tests {
             ("[::]", 7),
             ("host", 7),
         ] {
-            assert_eq!(Listen::parse(&[text.to_owned()]).unwrap().port(7), expected, "{text}");
+            assert_eq!(Listen::parse(&[text.to_owned()]).unwrap().port(7), Some(expected), "{text}");
         }
     }
 
@@ -143,9 +177,27 @@ mod tests {
             ("[::1]", "[::1]:7"),
         ] {
             let listen = Listen::parse(&[text.to_owned()]).unwrap();
-            assert_eq!(listen.resolve(7), Ok(vec![address.parse().unwrap()]), "{text}");
+            assert_eq!(listen.resolve(7), Ok(vec![ListenOn::Internet(address.parse().unwrap())]), "{text}");
         }
-        for text in ["65536", "[::1", "[::1]x", ":80", "host:port", "1.2.3.4:99999", "${PORT}", "http://a"] {
+        let longest = format!("unix:/{}", "a".repeat(106));
+        assert_eq!(
+            Listen::parse(std::slice::from_ref(&longest)).unwrap().resolve(7).unwrap()[0].to_string(),
+            longest
+        );
+        for text in [
+            "unix:",
+            "unix:a",
+            "unix:/a/",
+            &format!("{longest}a"),
+            "65536",
+            "[::1",
+            "[::1]x",
+            ":80",
+            "host:port",
+            "1.2.3.4:99999",
+            "${PORT}",
+            "http://a",
+        ] {
             assert!(Listen::parse(&[text.to_owned()]).is_err(), "{text}");
         }
     }

@@ -3,9 +3,10 @@
 //! It is a description from the configuration. Net has the socket; where several servers share a port, `service_at`
 //! finds that of a connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::conf::Place;
+use crate::engine::config::listen_on::ListenOn;
 use crate::engine::ids::{ListenerId, ServerId};
 
 /// The protocol of a listener.
@@ -34,9 +35,9 @@ pub(in crate::engine) struct AddressService {
 }
 
 /// An address to listen on, as two configurations may have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct ListenAddress {
-    pub address: SocketAddr,
+    pub address: ListenOn,
     /// For port 0, for which the system chooses a port, and which may be there several times: its number among those
     /// of the protocol.
     pub nth: Option<(Protocol, usize)>,
@@ -50,7 +51,7 @@ pub struct Listener {
     /// The protocol.
     pub protocol: Protocol,
     /// The address.
-    pub address: SocketAddr,
+    pub address: ListenOn,
     /// Whether an IPv6 address is for IPv6 only.
     pub ipv6_only: bool,
     /// Whether another process may listen there as well.
@@ -67,35 +68,36 @@ pub struct Listener {
 impl Listener {
     /// Its address, as the next configuration may have it.
     pub(in crate::engine) fn listen_address(&self) -> ListenAddress {
-        ListenAddress::new(self.address, self.protocol, self.nth)
+        ListenAddress::new(self.address.clone(), self.protocol, self.nth)
     }
 
     /// Whether it listens at all addresses of the machine, `one` among them.
     pub(in crate::engine) fn covers(&self, one: &Self) -> bool {
         self.protocol == one.protocol
-            && !one.address.ip().is_unspecified()
-            && has_all_of(self.address, one.address)
+            && one.address.ip().is_some_and(|ip| !ip.is_unspecified())
+            && has_all_of(&self.address, &one.address)
     }
 
     /// Whether it gets the connections to this address of the machine.
-    pub(in crate::engine) fn accepts(&self, local: SocketAddr) -> bool {
-        self.address == local || has_all_of(self.address, local)
+    pub(in crate::engine) fn accepts(&self, local: &ListenOn) -> bool {
+        self.address == *local || has_all_of(&self.address, local)
     }
 
     /// What serves a connection to this address of the machine.
-    pub(in crate::engine) fn service_at(&self, local: SocketAddr) -> Service {
+    pub(in crate::engine) fn service_at(&self, local: &ListenOn) -> Service {
         self.served_at(local).service
     }
 
     /// How a connection to this address of the machine is served.
-    pub(in crate::engine) fn served_at(&self, local: SocketAddr) -> AddressService {
-        let own = self.own_services.iter().find(|(ip, _)| *ip == local.ip());
+    pub(in crate::engine) fn served_at(&self, local: &ListenOn) -> AddressService {
+        let own = self.own_services.iter().find(|(ip, _)| Some(*ip) == local.ip());
         own.map_or(self.served, |(_, served)| *served)
     }
 }
 
 /// Whether `all` stands for all addresses of the machine, with the port of `one`.
-fn has_all_of(all: SocketAddr, one: SocketAddr) -> bool {
+fn has_all_of(all: &ListenOn, one: &ListenOn) -> bool {
+    let (Some(all), Some(one)) = (all.internet(), one.internet()) else { return false };
     let same_port = all.port() == one.port() && one.port() != 0;
     all.ip().is_unspecified() && same_port && all.is_ipv4() == one.is_ipv4()
 }
@@ -103,11 +105,13 @@ fn has_all_of(all: SocketAddr, one: SocketAddr) -> bool {
 impl ListenAddress {
     /// Whether both may get the same connections, as all addresses of the machine and one of them.
     pub fn overlaps(&self, other: &Self) -> bool {
-        self == other || has_all_of(self.address, other.address) || has_all_of(other.address, self.address)
+        self == other
+            || has_all_of(&self.address, &other.address)
+            || has_all_of(&other.address, &self.address)
     }
 
     /// The `nth` address of a protocol with port 0, or any other address.
-    pub fn new(address: SocketAddr, protocol: Protocol, nth: usize) -> Self {
-        Self { address, nth: (address.port() == 0).then_some((protocol, nth)) }
+    pub fn new(address: ListenOn, protocol: Protocol, nth: usize) -> Self {
+        Self { nth: address.is_chosen_later().then_some((protocol, nth)), address }
     }
 }

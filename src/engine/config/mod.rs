@@ -8,6 +8,7 @@ pub(in crate::engine) mod directives;
 pub(in crate::engine) mod features;
 pub(in crate::engine) mod known;
 pub(in crate::engine) mod listen;
+pub(in crate::engine) mod listen_on;
 pub(in crate::engine) mod listener;
 pub(in crate::engine) mod network;
 pub(in crate::engine) mod policy;
@@ -22,6 +23,7 @@ use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
+use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{AddressService, ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
 use crate::engine::config::real_address::TrustedProxies;
@@ -164,7 +166,7 @@ impl<'t> Config<'t> {
         faults: &mut Faults,
     ) {
         self.limits.servers.insert(server, ConnectionLimits::of(scope));
-        let port = scope.own("listen").next().map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
+        let port = scope.own("listen").find_map(|node| node.custom::<listen::Listen>().port(RTMP_PORT));
         for application in scope.blocks("application") {
             let node = application.node();
             let name = node.args.first().cloned().unwrap_or_default();
@@ -226,19 +228,19 @@ impl<'t> Config<'t> {
     }
 
     /// The number of listeners of a protocol with this address.
-    fn count_of(&self, address: SocketAddr, protocol: Protocol) -> usize {
-        let is_same = |other: &&Listener| other.address == address && other.protocol == protocol;
+    fn count_of(&self, address: &ListenOn, protocol: Protocol) -> usize {
+        let is_same = |other: &&Listener| other.address == *address && other.protocol == protocol;
         self.listeners.iter().filter(is_same).count()
     }
 
-    fn add_listeners(&mut self, owner: Owner, found: &[(SocketAddr, &Node)], faults: &mut Faults) {
+    fn add_listeners(&mut self, owner: Owner, found: &[(ListenOn, &Node)], faults: &mut Faults) {
         for (address, node) in found {
-            faults.keep(self.add_address(owner, *address, node));
+            faults.keep(self.add_address(owner, address, node));
         }
     }
 
     /// Adds an address of a server. HTTP servers may share one: the request's host decides.
-    fn add_address(&mut self, owner: Owner, address: SocketAddr, node: &Node) -> Result<(), Error> {
+    fn add_address(&mut self, owner: Owner, address: &ListenOn, node: &Node) -> Result<(), Error> {
         let says = |option: &str| node.name == "listen" && node.args.iter().any(|arg| arg == option);
         let is_default = says("default_server") || says("default");
         let shared = self.sharing_listener(owner, address, node)?;
@@ -253,9 +255,9 @@ impl<'t> Config<'t> {
         if shared.is_none() {
             let nth = self.count_of(address, protocol);
             self.listeners.push(Listener {
-                id: self.ids.listener(ListenAddress::new(address, protocol, nth)),
+                id: self.ids.listener(&ListenAddress::new(address.clone(), protocol, nth)),
                 protocol,
-                address,
+                address: address.clone(),
                 ipv6_only: !says("ipv6only=off"),
                 reuse_port: says("reuseport"),
                 origin: Place::of(node),
@@ -271,10 +273,10 @@ impl<'t> Config<'t> {
     fn sharing_listener(
         &self,
         owner: Owner,
-        address: SocketAddr,
+        address: &ListenOn,
         node: &Node,
     ) -> Result<Option<usize>, Error> {
-        let has_it = |other: &&Listener| other.address == address && address.port() != 0;
+        let has_it = |other: &&Listener| other.address == *address && !address.is_chosen_later();
         match (self.listeners.iter().find(has_it), owner) {
             (None, _) => Ok(None),
             (
@@ -321,25 +323,25 @@ impl<'t> Config<'t> {
         self.listeners = kept;
         for one in covered {
             if let Some(wide) = self.listeners.iter_mut().find(|wide| wide.covers(&one)) {
-                wide.own_services.push((one.address.ip(), one.served));
+                wide.own_services.extend(one.address.ip().map(|ip| (ip, one.served)));
             }
         }
     }
 }
 
 /// The addresses of each RTMP server, as another configuration may have them.
-fn listen_addresses(servers: &[Vec<(SocketAddr, &Node)>]) -> Vec<Vec<ListenAddress>> {
-    let mut before: Vec<SocketAddr> = Vec::new();
-    let mut name = |address: SocketAddr| {
-        let nth = before.iter().filter(|other| **other == address).count();
-        before.push(address);
-        ListenAddress::new(address, Protocol::Rtmp, nth)
+fn listen_addresses(servers: &[Vec<(ListenOn, &Node)>]) -> Vec<Vec<ListenAddress>> {
+    let mut before: Vec<ListenOn> = Vec::new();
+    let mut name = |address: &ListenOn| {
+        let nth = before.iter().filter(|other| *other == address).count();
+        before.push(address.clone());
+        ListenAddress::new(address.clone(), Protocol::Rtmp, nth)
     };
-    servers.iter().map(|found| found.iter().map(|(address, _)| name(*address)).collect()).collect()
+    servers.iter().map(|found| found.iter().map(|(address, _)| name(address)).collect()).collect()
 }
 
 /// The addresses of a server, each with the directive that names it.
-fn addresses<'t>(default_port: u16, scope: &Scope<'t>, faults: &mut Faults) -> Vec<(SocketAddr, &'t Node)> {
+fn addresses<'t>(default_port: u16, scope: &Scope<'t>, faults: &mut Faults) -> Vec<(ListenOn, &'t Node)> {
     let mut found = Vec::new();
     for node in scope.own("listen") {
         let listen: listen::Listen = node.custom();
@@ -348,7 +350,8 @@ fn addresses<'t>(default_port: u16, scope: &Scope<'t>, faults: &mut Faults) -> V
     }
     // A faulty "listen" that was left out did not mean the default.
     if scope.own("listen").next().is_none() && !scope.may_have_lost("listen") {
-        found.push((SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port), scope.node()));
+        let all = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), default_port);
+        found.push((all.into(), scope.node()));
     }
     found
 }

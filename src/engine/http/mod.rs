@@ -216,8 +216,8 @@ impl Ctx {
         let peer = session.peer;
         let state = session.http_mut()?;
         state.requests += 1;
-        let (listener, local, number) = (state.listener, state.local, state.requests);
-        let server = self.hosts_at(listener, local)?.find(&request.host)? as u32;
+        let (listener, local, number) = (state.listener, state.local.clone(), state.requests);
+        let server = self.hosts_at(listener, &local)?.find(&request.host)? as u32;
         let location = self.locations.own(server)?;
         let since = now.instant.saturating_duration_since(received_at);
         Some(HttpRequest {

@@ -3,9 +3,9 @@
 //! Modules read it and decide by [`Route`](crate::engine::Route); only the engine changes it, at internal redirects. A
 //! request of RTMP is [`Request`](crate::engine::Request).
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 
+use crate::engine::config::listen_on::ListenOn;
 use crate::engine::http::locations::Locations;
 use crate::engine::http::lookup::Findings;
 use crate::engine::ids::{LocationId, SessionId};
@@ -23,7 +23,7 @@ pub struct HttpRequest {
     /// The other end of the connection.
     pub connection_peer: Peer,
     /// The server's address of the connection.
-    pub local: SocketAddr,
+    pub local: ListenOn,
     /// The number of the request on its connection, from 1.
     pub number: u64,
     /// When its first byte was read.
@@ -48,6 +48,8 @@ pub struct HttpRequest {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     impl HttpRequest {
@@ -60,7 +62,7 @@ mod tests {
                 session: SessionId::default(),
                 peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 connection_peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
-                local: ([127, 0, 0, 1], 80).into(),
+                local: SocketAddr::from(([127, 0, 0, 1], 80)).into(),
                 number: 1,
                 received_at,
                 locations: Rc::default(),

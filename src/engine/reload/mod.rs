@@ -118,7 +118,7 @@ impl Ctx {
     /// Whether a session has come over HTTP to an address that is not served any more.
     pub(in crate::engine) fn is_unserved(&self, id: SessionId) -> bool {
         match self.sessions.get(id).map(|session| &session.protocol) {
-            Some(ProtocolState::Http(state)) => self.hosts_at(state.listener, state.local).is_none(),
+            Some(ProtocolState::Http(state)) => self.hosts_at(state.listener, &state.local).is_none(),
             Some(ProtocolState::Rtmp(_)) | None => false,
         }
     }

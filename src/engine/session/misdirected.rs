@@ -37,7 +37,7 @@ impl Engine {
     /// The first port in the configuration for a protocol.
     fn port_of(&self, protocol: Protocol) -> Option<u16> {
         let mut listeners = self.cx.listeners.iter().filter(|listener| listener.protocol == protocol);
-        listeners.next().map(|listener| listener.address.port()).filter(|port| *port != 0)
+        listeners.find_map(|listener| listener.address.port()).filter(|port| *port != 0)
     }
 }
 

@@ -18,12 +18,12 @@ pub(in crate::engine) mod roles;
 pub(in crate::engine) mod sending;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::http::send_limits::SendLimits;
@@ -97,7 +97,7 @@ pub(in crate::engine) struct HttpState {
     /// How long the connection may be idle after its last answer; 0 if it is closed then, as its server is gone.
     pub keep_alive: Duration,
     /// The server's address of the connection.
-    pub local: SocketAddr,
+    pub local: ListenOn,
     /// The listener that has accepted it; its virtual hosts are found at each request.
     pub listener: ListenerId,
     /// Requests so far on this connection.
@@ -114,7 +114,7 @@ pub(in crate::engine) struct HttpState {
 
 impl HttpState {
     /// The state of a client that has requested nothing yet.
-    pub fn new(local: SocketAddr, listener: ListenerId, now: Instant) -> Self {
+    pub fn new(local: ListenOn, listener: ListenerId, now: Instant) -> Self {
         Self {
             protocol: http::RequestReader::new(),
             waits_since: now,

@@ -212,8 +212,10 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
         "realip_remote_addr" => |view| view.request.connection_peer.host().into(),
         "realip_remote_port" => |view| port(view.request.connection_peer),
         "remote_port" => |view| port(view.request.peer),
-        "server_addr" => |view| view.request.local.ip().to_canonical().to_string().into(),
-        "server_port" => |view| view.request.local.port().to_string().into(),
+        "server_addr" => |view| view.request.local.host().into(),
+        "server_port" => {
+            |view| view.request.local.port().map_or_else(String::new, |port| port.to_string()).into()
+        }
         "connection" => |view| view.request.session.to_string().trim_start_matches('#').to_owned().into(),
         "connection_requests" => |view| view.request.number.to_string().into(),
         "content_type" => |view| view.request.head.headers.get("content-type").unwrap_or_default().into(),
