@@ -37,6 +37,7 @@ pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use config::by_id::ByApp;
 pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFiles};
+pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;

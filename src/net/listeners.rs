@@ -258,8 +258,8 @@ impl OpenListener {
 
     /// Takes another description. The socket keeps its options.
     fn adopt(self, wanted: &Listener, position: usize) -> Self {
-        let (ipv6_only, reuse_port) = (self.listener.ipv6_only, self.listener.reuse_port);
-        if (wanted.ipv6_only, wanted.reuse_port) != (ipv6_only, reuse_port) {
+        let options = self.listener.options;
+        if wanted.options != options {
             log::warn!(
                 "{}: the options of {} act when the server is restarted",
                 wanted.origin,
@@ -268,7 +268,7 @@ impl OpenListener {
         }
         let has_moved = self.listener.protocol != wanted.protocol;
         let mut listener = wanted.clone();
-        (listener.ipv6_only, listener.reuse_port) = (ipv6_only, reuse_port);
+        listener.options = options;
         let kept = Self { socket: self.socket, listener, position };
         if has_moved {
             kept.announce();

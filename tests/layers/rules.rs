@@ -78,7 +78,7 @@ pub const EXCEPTIONS: &[(&str, &str)] = &[
     ("net/server.rs", "std::thread::sleep"),
     ("process.rs", "std::thread::sleep"),
     // The names in `listen` are looked up once, before the loop begins.
-    ("engine/config/listen.rs", "std::net::ToSocketAddrs"),
+    ("engine/config/listen/mod.rs", "std::net::ToSocketAddrs"),
 ];
 
 /// Names that no layer may use: only `main` ends the process, by returning.

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use crate::conf::Place;
+use crate::engine::config::listen::options::SocketOptions;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::ids::{ListenerId, ServerId};
 
@@ -52,10 +53,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// The address.
     pub address: ListenOn,
-    /// Whether an IPv6 address is for IPv6 only.
-    pub ipv6_only: bool,
-    /// Whether another process may listen there as well.
-    pub reuse_port: bool,
+    /// The options of its socket.
+    pub options: SocketOptions,
     /// The place in the configuration.
     pub origin: Place,
     pub(in crate::engine) served: AddressService,

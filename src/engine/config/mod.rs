@@ -23,6 +23,7 @@ use crate::conf::{Error, Faults, Node, Place, Scope, path, value};
 use crate::engine::config::by_id::ByServer;
 use crate::engine::config::features::Features;
 use crate::engine::config::known::{Ids, Known};
+use crate::engine::config::listen::options::SocketOptions;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::listener::{AddressService, ListenAddress, Listener, Protocol, Service};
 use crate::engine::config::policy::Policy;
@@ -258,8 +259,11 @@ impl<'t> Config<'t> {
                 id: self.ids.listener(&ListenAddress::new(address.clone(), protocol, nth)),
                 protocol,
                 address: address.clone(),
-                ipv6_only: !says("ipv6only=off"),
-                reuse_port: says("reuseport"),
+                options: if node.name == "listen" {
+                    node.custom::<listen::Listen>().options
+                } else {
+                    SocketOptions::default()
+                },
                 origin: Place::of(node),
                 served: AddressService { service, proxy_protocol: says("proxy_protocol") },
                 nth,

@@ -8,22 +8,24 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
+use nix::libc;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, sockopt};
 
 use self::unix::UnixSocket;
-use crate::engine::{Engine, ListenOn, Listener, Peer};
+use crate::engine::{Engine, KeepAliveProbes, ListenOn, Listener, Peer, SocketOptions};
 use crate::net::stream::Stream;
 
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+const BACKLOG: u32 = 1024;
 
 /// Ports below this are root's.
 const FIRST_OPEN_PORT: u16 = 1024;
 
-/// Opens a listening socket. An IPv6 one takes IPv4 connections too unless `ipv6_only`, as nginx has it.
+/// Opens a listening socket. An IPv6 one takes IPv4 connections too unless `ipv6only=on`, as nginx has it.
 pub fn bind(wanted: &Listener) -> io::Result<ListeningSocket> {
+    let backlog = wanted.options.backlog.unwrap_or(BACKLOG).cast_signed().min(libc::SOMAXCONN);
     let listening =
-        Backlog::new(BACKLOG).map_err(io::Error::from).and_then(|backlog| match &wanted.address {
+        Backlog::new(backlog).map_err(io::Error::from).and_then(|backlog| match &wanted.address {
             ListenOn::Internet(address) => {
                 let fd = bound(wanted, *address)?;
                 socket::listen(&fd, backlog)?;
@@ -92,12 +94,34 @@ fn bound(wanted: &Listener, address: SocketAddr) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket::socket(family, SockType::Stream, flags, None)?;
     socket::setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-    socket::setsockopt(&fd, sockopt::ReusePort, &wanted.reuse_port)?;
+    socket::setsockopt(&fd, sockopt::ReusePort, &wanted.options.reuse_port)?;
     if address.is_ipv6() {
-        socket::setsockopt(&fd, sockopt::Ipv6V6Only, &wanted.ipv6_only)?;
+        socket::setsockopt(&fd, sockopt::Ipv6V6Only, &wanted.options.ipv6_only)?;
     }
+    set_options(&fd, &wanted.options)?;
     socket::bind(fd.as_raw_fd(), &SockaddrStorage::from(address))?;
     Ok(fd)
+}
+
+/// Sets what accepted connections inherit.
+fn set_options(fd: &OwnedFd, options: &SocketOptions) -> io::Result<()> {
+    if let Some(bytes) = options.receive_buffer {
+        socket::setsockopt(fd, sockopt::RcvBuf, &bytes)?;
+    }
+    if let Some(bytes) = options.send_buffer {
+        socket::setsockopt(fd, sockopt::SndBuf, &bytes)?;
+    }
+    match options.keepalive {
+        None => {}
+        Some(KeepAliveProbes::Off) => socket::setsockopt(fd, sockopt::KeepAlive, &false)?,
+        Some(KeepAliveProbes::On { idle, interval, count }) => {
+            socket::setsockopt(fd, sockopt::KeepAlive, &true)?;
+            idle.map_or(Ok(()), |seconds| socket::setsockopt(fd, sockopt::TcpKeepIdle, &seconds))?;
+            interval.map_or(Ok(()), |seconds| socket::setsockopt(fd, sockopt::TcpKeepInterval, &seconds))?;
+            count.map_or(Ok(()), |count| socket::setsockopt(fd, sockopt::TcpKeepCount, &count))?;
+        }
+    }
+    Ok(())
 }
 
 /// The error, with what to do about it.

@@ -3,11 +3,14 @@
 //! A host name is looked up when the configuration is read for the first time; it may mean several addresses. Which
 //! servers may share an address is decided in `config/mod.rs`, and no socket is opened here.
 
+pub(in crate::engine) mod options;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::conf::MORE;
+use crate::engine::config::listen::options::SocketOptions;
 use crate::engine::config::listen_on::ListenOn;
 
 /// The syntax of `listen` for RTMP.
@@ -20,31 +23,22 @@ pub(in crate::engine) const HTTP_SYNTAX: &str =
 /// The longest path of a Unix socket, bytes: `sun_path` has 108 with a zero at its end.
 const MAX_SOCKET_PATH: usize = 107;
 
-/// nginx's options of `listen`; most have no effect, or are the default here.
-const LISTEN_OPTIONS: [&str; 11] = [
-    "proxy_protocol",
-    "default_server",
-    "default",
-    "bind",
-    "reuseport",
-    "deferred",
-    "so_keepalive=",
-    "backlog=",
-    "rcvbuf=",
-    "sndbuf=",
-    "ipv6only=",
-];
-
 /// The arguments of a `listen`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) enum Listen {
+pub(in crate::engine) struct Listen {
+    pub options: SocketOptions,
+    place: ListenPlace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ListenPlace {
     Host(Host),
     Unix(Arc<Path>),
 }
 
 /// A host with a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct Host {
+struct Host {
     /// An address, a name, or "*" for every IPv4 address.
     name: String,
     port: Option<u16>,
@@ -55,32 +49,36 @@ pub(in crate::engine) struct Host {
 
 impl Listen {
     pub(in crate::engine) fn parse(args: &[String]) -> Result<Self, String> {
-        let Some((address, options)) = args.split_first() else { return Err("an address or a port".into()) };
-        options.iter().try_for_each(|option| check_option(option))?;
-        if let Some(path) = address.strip_prefix("unix:") {
-            return check_socket_path(path).map(|()| Self::Unix(Path::new(path).into()));
-        }
-        let (host, port) = split_address(address)?;
-        Ok(Self::Host(Host { name: host.to_owned(), port, found: Arc::default() }))
+        let Some((address, words)) = args.split_first() else { return Err("an address or a port".into()) };
+        let mut options = SocketOptions::default();
+        words.iter().try_for_each(|word| read_option(word, &mut options))?;
+        let place = if let Some(path) = address.strip_prefix("unix:") {
+            check_socket_path(path)?;
+            ListenPlace::Unix(Path::new(path).into())
+        } else {
+            let (host, port) = split_address(address)?;
+            ListenPlace::Host(Host { name: host.to_owned(), port, found: Arc::default() })
+        };
+        Ok(Self { options, place })
     }
 
     /// The port; none of a Unix socket.
     pub(in crate::engine) fn port(&self, default_port: u16) -> Option<u16> {
-        match self {
-            Self::Host(host) => Some(host.port.unwrap_or(default_port)),
-            Self::Unix(_) => None,
+        match &self.place {
+            ListenPlace::Host(host) => Some(host.port.unwrap_or(default_port)),
+            ListenPlace::Unix(_) => None,
         }
     }
 
     /// All addresses of the host: a name may have several.
     pub(in crate::engine) fn resolve(&self, default_port: u16) -> Result<Vec<ListenOn>, String> {
-        match self {
-            Self::Host(host) => {
+        match &self.place {
+            ListenPlace::Host(host) => {
                 let found = host.found.get_or_init(|| look_up(&host.name)).clone()?;
                 let port = host.port.unwrap_or(default_port);
                 Ok(found.into_iter().map(|address| SocketAddr::new(address.ip(), port).into()).collect())
             }
-            Self::Unix(path) => Ok(vec![ListenOn::Unix(Arc::clone(path))]),
+            ListenPlace::Unix(path) => Ok(vec![ListenOn::Unix(Arc::clone(path))]),
         }
     }
 }
@@ -110,16 +108,17 @@ fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
     if addresses.is_empty() { Err(format!("host \"{host}\" has no address")) } else { Ok(addresses) }
 }
 
-fn check_option(option: &str) -> Result<(), String> {
+fn read_option(option: &str, options: &mut SocketOptions) -> Result<(), String> {
     match option {
         "ssl" | "http2" => {
             let instead = "put a TLS proxy in front, such as stunnel or nginx with \"stream\"";
-            return Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"));
+            Err(format!("\"{option}\" is not there yet: {instead}; {MORE}"))
         }
-        _ => {}
+        // These are read where the servers of an address are known.
+        "proxy_protocol" | "default_server" | "default" => Ok(()),
+        _ if options.take(option)? => Ok(()),
+        _ => Err(format!("no option \"{option}\"")),
     }
-    let is_it = |known: &&str| option == *known || known.ends_with('=') && option.starts_with(*known);
-    if LISTEN_OPTIONS.iter().any(is_it) { Ok(()) } else { Err(format!("no option \"{option}\"")) }
 }
 
 /// Splits "host:port", "host" or "port"; the host "*", or none, means every IPv4 address.
