@@ -49,6 +49,7 @@ mod record_disk;
 mod record_faults;
 mod record_limits;
 mod record_repair;
+mod refusals;
 mod reload;
 mod reload_load;
 mod reload_outputs;

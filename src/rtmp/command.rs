@@ -242,8 +242,11 @@ pub enum Level {
 
 /// The status that refuses a publish.
 pub const PUBLISH_REFUSED: (Level, &str) = (Level::Error, "NetStream.Publish.BadName");
-/// The status that refuses a publish to a client that may not publish.
-pub const PUBLISH_UNAUTHORIZED: (Level, &str) = (Level::Error, "NetStream.Publish.Unauthorized");
+/// The status that refuses a publish to a client that may not publish. OBS and GStreamer know this one, and not
+/// `NetStream.Publish.Unauthorized`, of which OBS keeps the description to itself.
+pub const PUBLISH_DENIED: (Level, &str) = (Level::Error, "NetStream.Publish.Denied");
+/// The status that tells once more why a connect is refused, to clients that overlook it in the answer.
+pub const CONNECT_REFUSED: (Level, &str) = (Level::Error, "NetConnection.Connect.InvalidApp");
 /// The status that refuses a play.
 pub const PLAY_REFUSED: (Level, &str) = (Level::Error, "NetStream.Play.Failed");
 

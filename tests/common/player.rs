@@ -45,6 +45,10 @@ impl Client {
         match client.next(SOON) {
             Some(Event::ConnectionRequestAccepted) => Ok(client),
             Some(Event::ConnectionRequestRejected { description }) => {
+                // The reason comes once more, for clients that overlook it here.
+                let again =
+                    Event::UnhandleableOnStatusCode { code: "NetConnection.Connect.InvalidApp".into() };
+                assert_eq!(client.next(SOON), Some(again));
                 assert_eq!(client.next(SOON), None, "a refusal is followed by the end");
                 Err(description)
             }

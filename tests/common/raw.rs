@@ -180,6 +180,12 @@ impl Raw {
         (text("code"), text("description"))
     }
 
+    /// Reads to the end of the connection, which must not be a reset: that may cost the client what it has not read.
+    pub fn expect_end_without_reset(&mut self) {
+        let mut buffer = [0; 16 * 1024];
+        while read_once(&self.stream, &mut buffer).expect("no reset") > 0 {}
+    }
+
     /// Reads to the end of the connection, which must come soon.
     pub fn expect_end(&mut self) {
         let mut buffer = [0; 16 * 1024];

@@ -18,7 +18,7 @@ use crate::engine::session::client::Client;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::name::StreamName;
 use crate::engine::{CLIENT_LEFT, Engine};
-use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUTHORIZED};
+use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_DENIED, PUBLISH_REFUSED};
 
 /// The most requests that are suspended at a time.
 pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
@@ -219,11 +219,15 @@ impl Engine {
     pub(in crate::engine) fn refuse(&mut self, request: &Request, refusal: &Refusal) {
         let (id, why) = (request.session, refusal.why.as_str());
         let publish_code = match refusal.kind {
-            RefusalKind::Client => PUBLISH_UNAUTHORIZED,
+            RefusalKind::Client => PUBLISH_DENIED,
             RefusalKind::Request => PUBLISH_REFUSED,
         };
         self.cx.reply(id, |protocol, out| match &request.kind {
-            RequestKind::Connect(connect) => protocol.reject_connect(connect, why, out),
+            // An answer to a client's authentication is read by programs, which do not expect more.
+            RequestKind::Connect(connect) if refusal.kind == RefusalKind::Client => {
+                protocol.reject_connect(connect, why, out);
+            }
+            RequestKind::Connect(connect) => protocol.refuse_connect(connect, why, out),
             RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, publish_code, why),
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });

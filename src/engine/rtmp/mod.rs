@@ -157,7 +157,7 @@ impl Engine {
         let Some((app, address)) = whole.or_else(parts).or_else(alone) else {
             let first = self.cx.apps_of(server).next().map(|(_, app)| app);
             let [for_client, for_log] = no_application(&connect.app, first);
-            self.cx.reply(id, |protocol, out| protocol.reject_connect(&connect, &for_client, out));
+            self.cx.reply(id, |protocol, out| protocol.refuse_connect(&connect, &for_client, out));
             return self.cx.finish(id, &format!("connect refused: {for_log}"));
         };
         let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::rtmp_mut) else { return };

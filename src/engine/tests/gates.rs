@@ -429,7 +429,10 @@ fn the_texts_of_a_suspended_connect_count_as_input() {
     client.connect_with(&mut setup.world, &[("app", "live?wait"), ("tcUrl", &url), ("swfUrl", &url)]);
     assert!(setup.is_suspended(client.id) && setup.counted(&client) > 14_000);
     setup.answer(setup.ticket(), Reply::Refuse(Refusal::of_request("no")));
-    assert_eq!(client.codes(&mut setup.world), ["NetConnection.Connect.Rejected"]);
+    assert_eq!(
+        client.codes(&mut setup.world),
+        ["NetConnection.Connect.Rejected", "NetConnection.Connect.InvalidApp"]
+    );
     assert_eq!(setup.counted(&client), 0);
 }
 

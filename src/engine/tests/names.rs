@@ -112,7 +112,10 @@ fn an_application_may_be_the_name_of_a_stream() {
     let mut wrong = publisher(&mut world, "", "room/cam");
     assert!(reason(&mut wrong, &mut world).contains("NAME has no slash"));
     let mut wrong = Client::connect(&mut world, "room/cam");
-    assert_eq!(wrong.codes(&mut world), ["NetConnection.Connect.Rejected"]);
+    assert_eq!(
+        wrong.codes(&mut world),
+        ["NetConnection.Connect.Rejected", "NetConnection.Connect.InvalidApp"]
+    );
     let _usual = publisher(&mut world, "live/room", "cam");
     assert_eq!(streams(&world), ["key", "other", "room~cam"]);
 }

@@ -51,7 +51,10 @@ fn a_second_publisher_of_a_name_is_refused_with_the_reason() {
 fn what_is_refused_is_answered_with_a_reason() {
     let mut world = World::standard();
     let mut client = Client::connect(&mut world, "nowhere");
-    assert_eq!(client.codes(&mut world), ["NetConnection.Connect.Rejected"]);
+    assert_eq!(
+        client.codes(&mut world),
+        ["NetConnection.Connect.Rejected", "NetConnection.Connect.InvalidApp"]
+    );
     assert!(!world.is_open(client.id));
     for name in ["", "../../etc/passwd", "a\\b", &"n".repeat(129)] {
         let mut client = Client::publish(&mut world, name);

@@ -5,7 +5,7 @@ use crate::media::amf::{Object, Value, amf0};
 use super::{Phase, ServerSession, Settings};
 use crate::rtmp::capabilities::announce;
 use crate::rtmp::chunk::write_message;
-use crate::rtmp::command::{Connect, Level, information};
+use crate::rtmp::command::{CONNECT_REFUSED, Connect, Level, information};
 use crate::rtmp::control::write_control;
 use crate::rtmp::message::{MessageType, csid};
 use crate::rtmp::shared_object::Encoding;
@@ -44,7 +44,13 @@ impl ServerSession {
         self.write_values(out, &["onStatus".into(), 0.0.into(), Value::Null, Value::Object(info)]);
     }
 
-    /// Refuses `connect`.
+    /// Refuses `connect`, and says why once more in a status: OBS does not log what an `_error` says.
+    pub fn refuse_connect(&self, connect: &Connect, why: &str, out: &mut Vec<u8>) {
+        self.reject_connect(connect, why, out);
+        self.write_status(out, 0, CONNECT_REFUSED, why);
+    }
+
+    /// Refuses `connect` by its answer alone.
     pub fn reject_connect(&self, connect: &Connect, why: &str, out: &mut Vec<u8>) {
         self.reject(connect.transaction, why, out);
     }
