@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from . import browsers, files, long_watch, obs_studio, players, publishers, shaped, slow, stopped
+from . import browsers, files, long_watch, obs_studio, players, publishers, refused, shaped, slow, stopped
 
 PUBLISHERS = publishers.PUBLISHERS | {"obs": obs_studio.ObsStudio}
 CLIENTS = players.PLAYERS | {
@@ -72,5 +72,6 @@ def table():
     cases.append(Case(*HEARD, browsers.browser("page-sound"), True, "chromium-page-sound"))
     cases += [Case(SHAPED, clip, shaped, False, f"chromium-{word}") for clip in shaped.CLIPS for word in shaped.PLAYERS]
     cases += [Case(SLOW, clip, slow, False, f"chromium-{word}") for clip, word in slow.CASES]
+    cases += [Case(refused.NAME, reason, refused, False, word) for reason, word in refused.CASES]
     cases += [Case(*STOPPED, stopped, False, f"chromium-{word}") for word in stopped.PLAYERS]
     return cases + [Case(*WATCHED_LONG, client, False, f"long-{word}") for word, client in long_watch.PLAYERS.items()]

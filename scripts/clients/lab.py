@@ -46,6 +46,15 @@ rtmp {{
             hls on;
             hls_path {folder}/hls;
         }}
+        application unused {{ }}
+        application keyed {{
+            live on;
+            publish_key not-to-be-guessed;
+        }}
+        application ruled {{
+            live on;
+            deny publish all;
+        }}
         application tv {{
             live on;
             publish_grace 10s;

@@ -68,6 +68,9 @@ class ObsStudio(Publisher):
 
     title = "OBS Studio"
     is_exact = False
+    profile = PROFILE
+    screen_size = "640x480"
+    tasks = ("--startstreaming", "--startrecording")
     rounding = 2  # in the recording, times are rounded; in the stream, cut off
 
     def prepare(self):
@@ -78,12 +81,12 @@ class ObsStudio(Publisher):
         profile.mkdir(parents=True)
         scenes.mkdir()
         (settings / "global.ini").write_text(GLOBAL)
-        (profile / "basic.ini").write_text(PROFILE.format(folder=self.home))
+        (profile / "basic.ini").write_text(self.profile.format(folder=self.home))
         server, key = self.url.rsplit("/", 1)
         service = {"type": "rtmp_custom", "settings": {"server": server, "key": key}}
         (profile / "service.json").write_text(json.dumps(service))
         (scenes / "Lab.json").write_text(json.dumps(scene(self.clip.path)))
-        self.screen = self.lab.run("Xvfb", ["Xvfb", "-displayfd", 1, "-screen", 0, "640x480x24", "-nolisten", "tcp"])
+        self.screen = self.lab.run("Xvfb", ["Xvfb", "-displayfd", 1, "-screen", 0, f"{self.screen_size}x24", "-nolisten", "tcp"])
         wait(10, "Xvfb's display", lambda: self.screen.ended() or self.display().isdigit())
 
     def display(self):
@@ -93,7 +96,7 @@ class ObsStudio(Publisher):
         # What it would fetch from outside (the list of services, updates) is asked of a proxy that is not there.
         return ["env", f"HOME={self.home}", f"XDG_CONFIG_HOME={self.home}", f"XDG_RUNTIME_DIR={self.home}",
                 f"DISPLAY=:{self.display()}", "LIBGL_ALWAYS_SOFTWARE=1", "https_proxy=http://127.0.0.1:9",
-                "obs", "--startstreaming", "--startrecording", "--multi",
+                "obs", *self.tasks, "--multi",
                 "--profile", "Lab", "--collection", "Lab", "--scene", "Scene"]
 
     def start(self):

@@ -39,6 +39,9 @@ ffmpeg 5.1, ffplay, mpv and VLC of Debian 12 do not support the codecs of Enhanc
   the video is turned; a message for each slice; an empty AAC header. Chromium shows all video frames, the last ones in their new
   size, plays all audio, and does not stall.
 - *slow/...*: video with one frame in 1, 5 and 10 s, and audio, in HLS: each frame is shown for its whole time, without a stall.
+- *refused/...*: encoders that may not publish: an application that does not exist, `live off`, a name that is taken, a wrong key, none, a
+  `deny` rule. Each encoder stops by itself, does not connect again, and its output or log has the reason that the server gave (librtmp
+  as GStreamer uses it only says that it failed). OBS is set to reconnect, as it is by default.
 - *ffmpeg-stopped/...*: HLS players and the page of Millstream, while the encoder is stopped and started again 5 s later: all continue by
   themselves.
 - *long-...*: HLS players, all at the same time, for a minute; then while the encoder is away for a second; then while the
@@ -133,7 +136,7 @@ def _verdict(report, names):
 
 def _others(cases, report):
     rows = [[case.name, *report.verdicts.get(case.name, ("**not run**", ""))]
-            for case in cases if case.word not in matrix.CLIENTS or not matrix.CLIENTS[case.word].title]
+            for case in cases if case.publisher not in matrix.PUBLISHERS or case.word not in matrix.CLIENTS or not matrix.CLIENTS[case.word].title]
     return _markdown(["case", "result", "what it saw"], rows)
 
 

@@ -1,0 +1,130 @@
+"""Encoders that are refused: each ends by itself, says why as far as it can, and does not try again."""
+
+import os
+import pathlib
+import re
+import shutil
+import time
+from typing import NamedTuple
+
+from . import clips, obs_studio, publishers
+from .lab import Failure, run_to_end, wait
+
+NAME = "refused"  # in place of the publisher
+CLIP = "h264+aac"
+CALM = 4  # seconds in which nobody may connect again; OBS waits for 2 before it does
+PATIENCE = 15
+STOPPED = "==== Streaming Stop"  # a line of OBS's log
+
+
+class Reason(NamedTuple):
+    """Why a publisher is refused: where it publishes, and what it is told."""
+    application: str
+    stream: str
+    text: str
+
+
+REASONS = {
+    "application": Reason("none", "cam", 'no application "none" here'),
+    "live-off": Reason("unused", "cam", "live is off here"),
+    "busy": Reason("live", "busy", "already publishing"),
+    "key": Reason("keyed", "cam?key=wrong", "wrong key"),
+    "no-key": Reason("keyed", "cam", "a key is missing"),
+    "rule": Reason("ruled", "cam", "may not publish here"),
+}
+
+
+class Refused:
+    """A publisher at work; for it, this is the broadcast."""
+
+    def __init__(self, lab, clip, case):
+        self.lab, self.clip, self.name = lab, clip, f"{NAME}-{case.clip}-{case.word}-{len(lab.processes)}"
+        self.client, self.reason = CLIENTS[case.word], REASONS[case.clip]
+        self.url = lab.url(self.reason.stream, self.reason.application)
+        self.offset = len(lab.server_log())
+        self.publisher = self.client.kind(self)
+        self.process = lab.run(self.publisher.label, self.publisher.command())
+
+    def finish(self):
+        self.client.expect_end(self)
+        time.sleep(CALM)
+        if (count := self.refusals()) != 1:
+            raise Failure(f"it has been refused {count} times, not once")
+        wanted = self.client.wanted(self.reason)
+        if wanted not in self.process.output():
+            raise Failure(f"it does not say {wanted!r}: {self.process.last_words()}")
+        return f"it stops, and says: {wanted}"
+
+    def refusals(self):
+        log = self.lab.server_log()[self.offset:]
+        return len(re.findall(rf"closed: (?:connect|publish) .*refused: .*{re.escape(self.reason.text)}", log))
+
+
+class Client:
+    """One that ends with an error. `shows` makes what it must say of the reason."""
+
+    def __init__(self, kind, shows=lambda reason: reason.text):
+        self.kind, self.wanted = kind, shows
+
+    def expect_end(self, refused):
+        if refused.process.wait(PATIENCE) == 0:
+            raise Failure(f"it ends as if all were well: {refused.process.last_words()}")
+
+
+class Obs(Client):
+    """One that shows a window, and stays."""
+
+    def expect_end(self, refused):
+        wait(40, "OBS to stop streaming", lambda: refused.process.ended() or STOPPED in refused.process.output())
+        if refused.process.ended():
+            raise Failure(f"OBS has ended: {refused.process.last_words()}")
+        time.sleep(1)  # for its window to be drawn
+        refused.publisher.take_picture(refused)
+
+
+class ObsStudio(obs_studio.ObsStudio):
+    """As it is installed: it would connect again."""
+
+    profile = obs_studio.PROFILE.replace("Reconnect=false", "Reconnect=true\nRetryDelay=2\nMaxRetries=25")
+    tasks = ("--startstreaming",)
+    screen_size = "960x600"
+
+    def take_picture(self, refused):
+        """Of its window with the message."""
+        picture = self.home.with_suffix(".png")
+        run_to_end(["ffmpeg", "-v", "error", "-f", "x11grab", "-video_size", self.screen_size, "-i", f":{self.display()}",
+                    "-frames:v", 1, picture], self.lab.folder)
+        if folder := os.environ.get("SCREENSHOT"):
+            shutil.copy(picture, pathlib.Path(folder) / f"{refused.name}.png")
+
+
+CLIENTS = {
+    "ffmpeg": Client(publishers.Ffmpeg), "ffmpeg9": Client(publishers.Ffmpeg9),
+    "rtmp2sink": Client(publishers.Rtmp2Sink),
+    # librtmp of Debian knows no more than that it has failed.
+    "librtmp": Client(publishers.RtmpSink, lambda _: "Could not connect to RTMP stream"),
+    # Its window shows the same text for all reasons; ours is in its log.
+    "obs": Obs(ObsStudio),
+}
+CASES = [(reason, word) for reason in REASONS for word in CLIENTS]
+
+
+def watch(lab, clip, cases, results):
+    """One after the other, since a line of the log does not tell who is refused."""
+    busy = lab.run("refused.publisher", [
+        "ffmpeg", "-v", "warning", "-re", "-stream_loop", -1, "-i", clip.path, "-c", "copy", "-f", "flv",
+        lab.url("busy", "live")])
+    wait(PATIENCE, "the publisher", lambda: "publish live/busy" in lab.server_log())
+    for case in cases:
+        results.case(case.name, lambda case=case: attempt(lab, clip, case))
+    busy.kill()
+
+
+def attempt(lab, clip, case):
+    refused = Refused(lab, clip, case)
+    try:
+        return refused.finish()
+    finally:
+        refused.process.kill()
+        if screen := getattr(refused.publisher, "screen", None):
+            screen.kill()
