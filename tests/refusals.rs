@@ -19,6 +19,9 @@ const APPLICATIONS: &str = "rtmp { server { listen 127.0.0.1:0;
     application keyed { live on; publish_key not-to-be-guessed; play_key not-to-be-guessed; }
     application ruled { live on; deny all; } } }";
 
+const TAKEN: &str = "already publishing: another encoder has this name; stop it, or use another name";
+const LIVE_IS_OFF: &str = "live is off here: the application has no \"live on;\"";
+
 /// What a refusal says.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
@@ -66,8 +69,8 @@ fn a_refusal_has_code_and_text_and_comes_on_the_message_stream_of_the_request_be
     let missing = |action| format!("a key is missing: {action} rtmp://HOST/keyed/NAME?key=KEY");
     let (denied, failed) = ("NetStream.Publish.Denied", "NetStream.Play.Failed");
     for (command, app, name, code, why) in [
-        ("publish", "live", "busy", "NetStream.Publish.BadName", "already publishing".to_owned()),
-        ("publish", "unused", "cam", "NetStream.Publish.BadName", "live is off here".to_owned()),
+        ("publish", "live", "busy", "NetStream.Publish.BadName", TAKEN.to_owned()),
+        ("publish", "unused", "cam", "NetStream.Publish.BadName", LIVE_IS_OFF.to_owned()),
         ("publish", "keyed", "cam", denied, missing("publish to")),
         ("publish", "keyed", "cam?key=guess", denied, "wrong key".to_owned()),
         ("publish", "ruled", "cam", denied, "clients at 127.0.0.1 may not publish here".to_owned()),
@@ -138,7 +141,7 @@ fn a_refusal_leaves_another_role_of_the_connection_as_it_is() {
     raw.publish("cam");
     assert_eq!(told(&mut raw).code, "NetStream.Publish.Start");
     raw.command("publish", 4.0, 2, &[Value::Null, "busy".into()]);
-    assert_eq!(told(&mut raw), error("NetStream.Publish.BadName", "already publishing", 2));
+    assert_eq!(told(&mut raw), error("NetStream.Publish.BadName", TAKEN, 2));
     let packets = media::video_only(0, 400);
     packets.iter().for_each(|packet| raw.send_packet(packet));
     assert_eq!(player.receive(packets.len()), packets);

@@ -109,9 +109,10 @@ pub trait Module: Any {
                 Verdict::Continue
             }
             Reply::Refuse(why) => Verdict::Deny(why),
-            Reply::TimedOut => {
-                Verdict::Deny(Refusal::of_request(format!("{} has got no answer in time", self.name())))
-            }
+            Reply::TimedOut => Verdict::Deny(Refusal::of_request(format!(
+                "{} has got no answer in time; try again",
+                self.name()
+            ))),
         }
     }
 

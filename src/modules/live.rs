@@ -172,7 +172,7 @@ impl Module for Live {
         let live = self.settings(request.app).is_some_and(|settings| settings.live);
         match request.kind {
             RequestKind::Publish { .. } | RequestKind::Play { .. } if gate == Gate::Service && !live => {
-                Verdict::Deny(Refusal::of_request("live is off here"))
+                Verdict::Deny(Refusal::of_request("live is off here: the application has no \"live on;\""))
             }
             _ => Verdict::Continue,
         }

@@ -20,6 +20,9 @@ use crate::engine::stream::name::StreamName;
 use crate::engine::{CLIENT_LEFT, Engine};
 use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_DENIED, PUBLISH_REFUSED};
 
+/// What the client is told whose name is taken.
+const TAKEN: &str = "already publishing: another encoder has this name; stop it, or use another name";
+
 /// The most requests that are suspended at a time.
 pub(in crate::engine) const MAX_SUSPENDED: usize = 1024;
 
@@ -75,7 +78,7 @@ impl Engine {
         request.ticket = self.cx.next_ticket(id);
         let Some(module) = self.modules.get_mut(position.module) else {
             debug_assert!(false, "module {} has suspended a request and is not there", position.module);
-            return self.refuse(&request, &Refusal::of_request("an error of the server"));
+            return self.refuse(&request, &Refusal::of_request("an error of the server; its log says more"));
         };
         let verdict = module.resume(&mut self.cx, &mut request, reply);
         self.decide(position, request, verdict);
@@ -125,7 +128,7 @@ impl Engine {
 
     fn suspend(&mut self, suspended: Suspended) {
         if self.cx.suspended >= MAX_SUSPENDED {
-            let refusal = Refusal::of_request("too many requests wait for answers already");
+            let refusal = Refusal::of_request("too many requests wait for answers already; try again soon");
             return self.refuse(&suspended.request, &refusal);
         }
         let (id, until) = (suspended.request.session, suspended.until);
@@ -153,9 +156,7 @@ impl Engine {
         match request.kind {
             RequestKind::Connect(_) => is_decisive.then(|| self.cx.excess_client(request.app)).flatten(),
             RequestKind::Publish { .. } => match StreamName::new(&request.name) {
-                Ok(name) => {
-                    (is_decisive && self.is_taken(request, &name)).then(|| "already publishing".into())
-                }
+                Ok(name) => (is_decisive && self.is_taken(request, &name)).then(|| TAKEN.into()),
                 Err(error) => Some(error.to_string()),
             },
             RequestKind::Play { .. } => StreamName::new(&request.name).err().map(|error| error.to_string()),
