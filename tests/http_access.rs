@@ -188,7 +188,7 @@ fn every_answer_has_its_line_in_the_log() {
     let (time, end) = end.split_once("] ").unwrap();
     assert_eq!(start, "127.0.0.1 - -");
     assert!(time.len() == 26 && time.as_bytes()[2] == b'/' && time.as_bytes()[20] == b' ', "{time}");
-    assert_eq!(end, "\"GET /a.txt?x=1 HTTP/1.1\" 200 10 \"http://r\" \"\\x22q\\x22\\x5C\\xC3\\xA9\"");
+    assert_eq!(end, "\"GET /a.txt?x=*** HTTP/1.1\" 200 10 \"http://r\" \"\\x22q\\x22\\x5C\\xC3\\xA9\"");
     assert!(combined[4].ends_with(&format!("\"-\" 400 {refused} \"-\" \"-\"")), "{}", combined[4]);
     let json = log_of(&server, "json.log", 1);
     let escaped = r#"{"agent":"\"q\"\\\u009b1m","time":0.0"#;

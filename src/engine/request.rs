@@ -20,6 +20,8 @@ pub struct Request {
     pub name: String,
     /// The name as the client has sent it.
     pub(super) sent: SentName,
+    /// Whether it has passed the gate of access. Before that its name may be a key.
+    pub(super) is_admitted: bool,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -61,7 +63,8 @@ impl Request {
         kind: RequestKind,
     ) -> Self {
         let sent = SentName::of(&name);
-        Self { session, app, name, sent, args, kind, ticket: Ticket { session, serial: 0 } }
+        let ticket = Ticket { session, serial: 0 };
+        Self { session, app, name, sent, is_admitted: false, args, kind, ticket }
     }
 
     /// The message stream on which to publish or play.

@@ -7,6 +7,7 @@
 
 use std::rc::Rc;
 
+use crate::auth::mask;
 use crate::engine::config::policy::Conflict;
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::{AppId, Endpoint, SessionId};
@@ -107,6 +108,7 @@ impl Engine {
                 return self.refuse(&request, &Refusal::of_request(why));
             }
             let Some(gate) = position.gate.next() else { return self.grant(&request) };
+            request.is_admitted = true;
             position = Position { gate, module: 0 };
         }
     }
@@ -237,13 +239,17 @@ impl Engine {
         self.finish_if_idle(id, &reason);
     }
 
-    /// A request for the log: "connect live", "publish live/cam".
+    /// A request for the log: "connect live", "publish live/cam". A name that may be a key is not shown.
     pub(in crate::engine) fn describe(&self, request: &Request) -> String {
-        let (verb, app) = (request.verb(), self.app_name(request.app));
-        match request.kind {
-            RequestKind::Connect(_) => format!("{verb} {app}"),
-            _ => format!("{verb} {app}/{}", name_for_log(&request.name)),
+        let verb = request.verb();
+        let app = self.cx.apps.get(request.app);
+        let app_name = app.map_or("", |app| &app.name);
+        if matches!(request.kind, RequestKind::Connect(_)) {
+            return format!("{verb} {app_name}");
         }
+        let may_be_key = !request.is_admitted && app.is_none_or(|app| app.guards(&request.kind));
+        let name = if may_be_key { mask::start_of(&request.name) } else { name_for_log(&request.name) };
+        format!("{verb} {app_name}/{name}")
     }
 
     pub(in crate::engine) fn app_name(&self, app: AppId) -> &str {

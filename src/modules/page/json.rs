@@ -80,6 +80,20 @@ pub struct WaitingStream<'a> {
     pub ends_in_ms: u64,
 }
 
+/// Who has been refused for wrong keys, signatures and passwords, since the start of the server.
+#[derive(Debug, Default, Serialize)]
+pub struct Refused {
+    /// Wrong keys, signatures and passwords.
+    pub wrong_keys: u64,
+    /// Tries that were not looked at, because their addresses are slowed.
+    pub slowed: u64,
+    /// Addresses that are slowed now, the latest first, at most [`MAX_SLOWED`].
+    pub slowed_addresses: Vec<String>,
+}
+
+/// The most addresses that a document lists.
+pub const MAX_SLOWED: usize = 16;
+
 impl VideoFacts {
     pub fn new(codec: &StreamFacts, key_interval: Option<Duration>, has_hls: bool) -> Self {
         Self {
@@ -105,10 +119,12 @@ impl AudioFacts {
 }
 
 /// The beginning of a document, up to the first of `total` live streams.
-pub fn begin<'a>(apps: impl Iterator<Item = &'a App>, total: usize) -> String {
+pub fn begin<'a>(apps: impl Iterator<Item = &'a App>, refused: &Refused, total: usize) -> String {
     let (version, mut text) = (env!("CARGO_PKG_VERSION"), String::new());
     // Writing to a String cannot fail.
-    let _ = write!(text, r#"{{"server":"Millstream","version":"{version}","total":{total},"applications":["#);
+    let _ = write!(text, r#"{{"server":"Millstream","version":"{version}","total":{total},"refused":"#);
+    text.push_str(&json::to_string(refused));
+    text.push_str(r#","applications":["#);
     push_all(&mut text, apps);
     text.push_str(r#"],"streams":["#);
     text
@@ -168,7 +184,12 @@ mod tests {
             ends_in_ms: None,
             warnings: warnings.to_vec(),
         };
-        let mut text = begin([&app].into_iter(), 2);
+        let refused = Refused {
+            wrong_keys: 12,
+            slowed: 3,
+            slowed_addresses: vec!["192.0.2.7".into(), "2001:db8::/64".into()],
+        };
+        let mut text = begin([&app].into_iter(), &refused, 2);
         push(&mut text, &live("a", &codec, Some("/hls/a.m3u8"), &[]), false);
         let lost = LiveStream {
             ends_in_ms: Some(9000),
@@ -183,7 +204,7 @@ mod tests {
             3,
         );
         text.push_str(END);
-        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
+        let expected = r#"{"server":"Millstream","version":"VERSION","total":2,"refused":{"wrong_keys":12,"slowed":3,"slowed_addresses":["192.0.2.7","2001:db8::/64"]},"applications":[{"name":"live","rtmp_port":1935}],"streams":[{"app":"live","name":"a","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"H.264 High","width":1280,"height":720,"frame_rate":29.97,"key_interval":1.98,"in_hls":true},"audio":{"codec":"AAC","sample_rate":48000,"channels":2,"in_hls":true},"rtmp_port":1935,"hls":"/hls/a.m3u8","warnings":[]},{"app":"live","name":"b\"\u0001","uptime_ms":1500,"bytes_in":7,"players":2,"video":{"codec":"","width":0,"height":0,"frame_rate":0.0,"key_interval":0.0,"in_hls":false},"audio":{"codec":"","sample_rate":0,"channels":0,"in_hls":false},"rtmp_port":1935,"hls":null,"ends_in_ms":9000,"warnings":["HLS has no \"URL\"","far apart"]}],"waiting_total":3,"waiting":[{"app":"live","name":"c","ends_in_ms":1},{"app":"live","name":"d","ends_in_ms":2}]}"#;
         assert_eq!(text.trim_end(), expected.replace("VERSION", env!("CARGO_PKG_VERSION")));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{ByApp, COMPOSED_AT_ONCE, Compose, Composed, Ctx, Playlists, Stream, StreamId};
 
 use super::documents::document;
-use super::json::{self, App, AudioFacts, LiveStream, VideoFacts, WaitingStream};
+use super::json::{self, App, AudioFacts, LiveStream, MAX_SLOWED, Refused, VideoFacts, WaitingStream};
 
 /// Most streams in a list; the page says how many more there are.
 pub const MAX_LISTED: usize = 500;
@@ -81,7 +81,8 @@ impl Compose for StreamList {
                 }
                 *slot = end;
                 if end == cx.streams.slots() {
-                    let text = json::begin(self.apps.values().filter(|app| app.is_live), *total);
+                    let text =
+                        json::begin(self.apps.values().filter(|app| app.is_live), &refused(cx), *total);
                     let streams = std::mem::take(first).into_sorted_vec().into_iter();
                     self.stage = Stage::Writing { streams, written: 0, text };
                 }
@@ -109,6 +110,15 @@ impl Compose for StreamList {
                 Composed::Partly
             }
         }
+    }
+}
+
+/// Who has been refused for wrong keys.
+fn refused(cx: &Ctx) -> Refused {
+    Refused {
+        wrong_keys: cx.refusals.wrong_keys,
+        slowed: cx.refusals.slowed,
+        slowed_addresses: cx.guesses.slowed(cx.now.instant).take(MAX_SLOWED).collect(),
     }
 }
 
