@@ -55,6 +55,7 @@ mod reload_load;
 mod reload_outputs;
 mod rollover;
 mod rtmp_dialects;
+mod secrets;
 mod shipped_configurations;
 mod signals;
 mod slow_disk;

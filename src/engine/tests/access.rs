@@ -113,6 +113,7 @@ fn a_key_opens_every_stream_and_a_key_with_a_name_that_one_alone() {
         ("live", "cam-key?key=cam-key", STARTED, "cam"),
         ("live?key=cam-key", "cam", STARTED, "cam"),
         ("live", "cam?key=any-key", STARTED, "cam"),
+        ("live", "cam-key?key=any-key", STARTED, "cam"),
         ("live", "x?key=cam-key", "Publish.Denied: the key is for another stream", ""),
         ("live", "door?key=a/b%26c", STARTED, "door"),
         ("live", "cam", MISSING, ""),

@@ -8,6 +8,7 @@ mod connections;
 mod dismissal;
 mod fan_out;
 mod gates;
+mod guessing;
 mod headers;
 mod hls;
 mod http;

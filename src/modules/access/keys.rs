@@ -136,7 +136,8 @@ impl Keys {
         };
         match self.by_digest.get(&hasher.digest(shown)) {
             None => Outcome::Wrong("wrong key"),
-            Some(None) => Outcome::Right { name: None },
+            // A name that is a key is none to show, whatever else opens.
+            Some(None) => Outcome::Right { name: as_name().cloned() },
             Some(Some(own)) if own == name || as_name() == Some(own) => {
                 Outcome::Right { name: Some(own.clone()) }
             }

@@ -26,8 +26,8 @@ use crate::auth::secret::Hasher;
 use crate::auth::{adobe, query};
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply, Request,
-    RequestKind, SessionId, Verdict,
+    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, RefusalKind, Reply,
+    Request, RequestKind, SessionId, Verdict,
 };
 
 use action::Action;
@@ -36,7 +36,7 @@ use outcome::Outcome;
 use settings::{Credentials, Settings};
 use shown::Shown;
 use signatures::Claim;
-use users::{Checks, Encoders, Finished, MODULE, Purpose};
+use users::{Checks, Encoders, MODULE, Purpose};
 
 #[derive(Default)]
 pub struct Access {
@@ -107,23 +107,25 @@ impl Module for Access {
         }
     }
 
-    fn resume(&mut self, _cx: &mut Ctx, _request: &mut Request, reply: Reply) -> Verdict {
+    fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
         match reply {
-            Reply::Refuse(why) => Verdict::Deny(why),
+            Reply::Refuse(refusal) => {
+                // A fault of the file or of the job is nobody's guess.
+                if refusal.kind == RefusalKind::Client {
+                    tries::note_wrong(cx, request, users::WRONG);
+                }
+                Verdict::Deny(refusal)
+            }
             Reply::TimedOut => users::timed_out(),
-            Reply::Grant | Reply::Rename(_) => Verdict::Continue,
+            Reply::Grant | Reply::Rename(_) => {
+                tries::note_right(cx, request.session);
+                Verdict::Continue
+            }
         }
     }
 
     fn on_job(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
-        match self.checks.finish(cx, token, result) {
-            Some(Finished { session, is_right: Some(true) }) => tries::note_right(cx, session),
-            Some(Finished { session, is_right: Some(false) }) => {
-                tries::note_wrong(cx, session, "wrong user or password");
-            }
-            // A fault of the file or of the job is nobody's guess.
-            Some(Finished { is_right: None, .. }) | None => {}
-        }
+        self.checks.finish(cx, token, result);
     }
 
     fn on_close(&mut self, _cx: &mut Ctx, session: SessionId) {
@@ -235,7 +237,7 @@ impl Access {
             }
             refused => {
                 if let Outcome::Wrong(what) = refused {
-                    tries::note_wrong(cx, request.session, what);
+                    tries::note_wrong(cx, request, what);
                 }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
                 let why = refused.text(action, app, credentials.expected());

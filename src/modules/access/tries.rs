@@ -2,7 +2,8 @@
 //!
 //! Whatever is wrong, a key, a signature or a password, has one log line, by which programs may block the address.
 
-use crate::engine::{Ctx, Peer, Refusal, SessionId};
+use crate::auth::mask;
+use crate::engine::{Ctx, Peer, Refusal, Request, RequestKind, SessionId};
 
 /// The refusal of a try before it is looked at, if its address has been wrong too often. Asked once for each try.
 pub fn refusal(cx: &mut Ctx, session: SessionId) -> Option<Refusal> {
@@ -20,12 +21,24 @@ pub fn note_right(cx: &mut Ctx, session: SessionId) {
     }
 }
 
-/// Counts and logs what was wrong: a "wrong key".
-pub fn note_wrong(cx: &mut Ctx, session: SessionId, what: &str) {
-    let Some(peer) = peer(cx, session) else { return };
-    let count = cx.guesses.note_wrong(peer, cx.is_trusted_proxy(session), cx.now.instant);
+/// Counts and logs what was wrong in a request: a "wrong key".
+pub fn note_wrong(cx: &mut Ctx, request: &Request, what: &str) {
+    let Some(peer) = peer(cx, request.session) else { return };
+    let count = cx.guesses.note_wrong(peer, cx.is_trusted_proxy(request.session), cx.now.instant);
     cx.refusals.wrong_keys += 1;
-    log::warn!("{session} {what} from {}, {count} lately", peer.host());
+    let app = cx.apps.get(request.app).map_or("", |app| &app.name);
+    log::warn!("{} {}", request.session, wrong_line(&peer.host(), what, (app, request), count));
+}
+
+/// The line of what was wrong, which docs/log.md promises to programs: its form must not change. The stream's name may be
+/// a secret.
+fn wrong_line(host: &str, what: &str, (app, request): (&str, &Request), count: u32) -> String {
+    let name = match request.kind {
+        RequestKind::Connect(_) => String::new(),
+        _ => format!("/{}", mask::start_of(&request.name)),
+    };
+    let (verb, ones) = (request.verb(), if count == 1 { "one" } else { "ones" });
+    format!("{host}: {what} for {verb} {app}{name}; {count} wrong {ones} from this address")
 }
 
 fn peer(cx: &Ctx, session: SessionId) -> Option<Peer> {

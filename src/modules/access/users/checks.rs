@@ -49,13 +49,6 @@ pub enum Purpose {
 /// The result of a job.
 type Checked = Result<bool, String>;
 
-/// A finished check: whose it was, and whether it was right; none if that could not be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finished {
-    pub session: SessionId,
-    pub is_right: Option<bool>,
-}
-
 impl Checks {
     /// Has a claim judged, while the request waits.
     pub fn begin(
@@ -81,15 +74,16 @@ impl Checks {
         Verdict::Suspend { until: cx.now.instant + WAIT }
     }
 
-    /// Answers the request for which a job has judged; none if no check has this token.
-    pub fn finish(&mut self, cx: &mut Ctx, token: u64, result: JobResult) -> Option<Finished> {
-        let Check { ticket, purpose, what } = self.waiting.remove(&token)?;
+    /// Answers the request for which a job has judged. A refusal of the client says that it was wrong; any other one
+    /// that nothing could be said.
+    pub fn finish(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
+        let Some(Check { ticket, purpose, what }) = self.waiting.remove(&token) else { return };
         let checked = result.take::<Checked>().unwrap_or_else(|result| {
             let failed = result.take::<Failed>().map(|Failed(error)| error.to_string());
             Err(failed.unwrap_or_default())
         });
         let session = ticket.session;
-        let reply = match &checked {
+        let reply = match checked {
             Ok(true) => {
                 if purpose != Purpose::Arguments && cx.sessions.get(session).is_some() {
                     self.authenticated.insert(session);
@@ -103,7 +97,6 @@ impl Checks {
             }
         };
         cx.answer(ticket, reply);
-        Some(Finished { session, is_right: checked.ok() })
     }
 
     /// Whether a session has answered a challenge.
@@ -122,10 +115,12 @@ pub fn timed_out() -> Verdict {
     Verdict::Deny(Refusal::of_request(BUSY))
 }
 
+/// What is wrong, for the client and the log.
+pub const WRONG: &str = "wrong user or password";
+
 fn wrong(purpose: Purpose) -> Refusal {
-    const WHY: &str = "wrong user or password";
     match purpose {
-        Purpose::Arguments => Refusal::of_client(WHY),
-        Purpose::Response(description) => Refusal::of_client(description).logged_as(WHY),
+        Purpose::Arguments => Refusal::of_client(WRONG),
+        Purpose::Response(description) => Refusal::of_client(description).logged_as(WRONG),
     }
 }
