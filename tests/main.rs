@@ -4,6 +4,7 @@ mod common;
 
 mod access;
 mod access_nginx;
+mod access_guide;
 mod cameras;
 mod closing_publisher;
 mod command_line;

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use millstream::conf::{Scope, Tree, check};
@@ -11,7 +14,7 @@ use millstream::{modules, net};
 
 use crate::common::http::get;
 use crate::common::player::{Client, relay};
-use crate::common::{Server, media};
+use crate::common::{Folder, Server, media, wait};
 
 /// Every configuration in the repository.
 fn configurations() -> Vec<PathBuf> {
@@ -34,12 +37,44 @@ fn every_configuration_in_the_repository_is_good() {
     }
 }
 
+/// Examples of who may publish: each has a test of its own below.
+const FOR_SOME: [&str; 3] = ["keys.conf", "private-publish-public-hls.conf", "behind-proxy.conf"];
+
+fn is_for_some(file: &Path) -> bool {
+    FOR_SOME.iter().any(|name| file.ends_with(name))
+}
+
+/// The path of an example.
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/examples").join(name)
+}
+
+/// A server with an example, in this folder.
+fn start(folder: Folder, name: &str) -> Server {
+    let text = tamed(&fs::read_to_string(example(name)).unwrap());
+    Server::start_in(folder, &format!("pid off;\n{text}"))
+}
+
+/// The code with which a publisher is refused; empty if it is not.
+fn refusal(address: SocketAddr, name: &str) -> String {
+    Client::try_publish(address, "live", name).err().unwrap_or_default()
+}
+
+/// Publishes under a name, or a key; a player of the stream gets everything.
+fn publish(address: SocketAddr, name: &str, stream: &str) {
+    let mut publisher = Client::try_publish(address, "live", name).unwrap();
+    let mut players = [Client::play(address, stream)];
+    let packets = media::video_only(0, 500);
+    assert_eq!(relay(&mut publisher, &mut players, &packets), [packets], "{stream}");
+}
+
 /// The text with every port 0 on the loopback, and every path in FOLDER.
 fn tamed(text: &str) -> String {
     let tame = |line: &str| {
         let words: Vec<_> = line.trim().trim_end_matches(';').split_whitespace().collect();
         match words.as_slice() {
             ["listen", address, ..] if address.starts_with('[') => "listen [::1]:0;".to_owned(),
+            ["listen", .., "proxy_protocol"] => "listen 127.0.0.1:0 proxy_protocol;".to_owned(),
             ["listen", ..] => "listen 127.0.0.1:0;".to_owned(),
             ["pid" | "daemon" | "user" | "error_log", ..] => String::new(),
             [name @ ("record_path" | "hls_path" | "root" | "alias"), path] => {
@@ -52,9 +87,10 @@ fn tamed(text: &str) -> String {
 }
 
 #[test]
-fn every_configuration_in_the_repository_serves() {
-    for file in configurations() {
-        let text = tamed(&fs::read_to_string(&file).unwrap());
+fn every_configuration_in_the_repository_that_is_open_to_all_serves() {
+    let texts = configurations().into_iter().map(|file| (fs::read_to_string(&file).unwrap(), file));
+    for (text, file) in texts.filter(|(_, file)| !is_for_some(file)) {
+        let text = tamed(&text);
         let mut server = Server::start(&text);
         let app = if text.contains("application live") { "live" } else { panic!("{}", file.display()) };
         let mut players = [Client::try_play(server.rtmp(), app, "cam").unwrap()];
@@ -67,4 +103,70 @@ fn every_configuration_in_the_repository_serves() {
         drop((publisher, players));
         server.stop();
     }
+}
+
+#[test]
+fn with_the_example_of_keys_each_key_publishes_its_stream_and_no_other() {
+    const UNAUTHORIZED: &str = "NetStream.Publish.Unauthorized";
+    let folder = Folder::new();
+    let keys = folder.write("publish.keys", fs::read(example("publish.keys")).unwrap());
+    fs::set_permissions(keys, Permissions::from_mode(0o600)).unwrap();
+    let server = start(folder, "keys.conf");
+    publish(server.rtmp(), "CHANGE-ME-1", "door");
+    publish(server.rtmp(), "garden?key=CHANGE-ME-2", "garden");
+    publish(server.rtmp(), "hall?key=CHANGE-ME-3", "hall");
+    for wrong in ["door", "CHANGE-ME-4", "CHANGE-ME-3", "garden?key=CHANGE-ME-1", "hall?key=CHANGE-ME-2"] {
+        assert_eq!(refusal(server.rtmp(), wrong), UNAUTHORIZED, "{wrong}");
+    }
+    assert!(!server.log().contains("publish.keys"), "{}", server.log());
+}
+
+#[test]
+fn with_the_example_of_private_publishing_the_key_publishes_and_everybody_watches_hls() {
+    let server = start(Folder::new(), "private-publish-public-hls.conf");
+    let (rtmp, http) = (server.rtmp(), server.http());
+    assert_eq!(refusal(rtmp, "cam"), "NetStream.Publish.Unauthorized");
+    assert_eq!(refusal(rtmp, "cam?key=OTHER"), "NetStream.Publish.Unauthorized");
+    let mut publisher = Client::publish(rtmp, "cam?key=CHANGE-ME");
+    publisher.send_all(&media::video_only(0, 5000));
+    wait("the playlist", || get(http, "/hls/cam.m3u8").status == 200);
+    let page = get(http, "/streams.json").text();
+    assert!(page.contains("\"cam\"") && !page.contains("CHANGE-ME"), "{page}");
+    assert!(!server.log().contains("CHANGE-ME"), "{}", server.log());
+}
+
+/// A load balancer for one connection: it sends `header` to the server, and then what the client sends.
+fn balancer(server: SocketAddr, header: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (client, mut server) = (listener.accept().unwrap().0, TcpStream::connect(server).unwrap());
+        server.write_all(header.as_bytes()).unwrap();
+        let ends = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || pass_on(server, client));
+        pass_on(ends.0, ends.1);
+    });
+    address
+}
+
+/// Passes on what comes until its end, or until nobody takes it.
+fn pass_on(mut from: TcpStream, mut to: TcpStream) {
+    let _ = io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+#[test]
+fn with_the_example_behind_a_proxy_rules_and_log_have_the_addresses_of_the_clients() {
+    let server = start(Folder::new(), "behind-proxy.conf");
+    let inside = "PROXY TCP4 192.0.2.7 198.51.100.1 50007 1935\r\n";
+    let outside = "PROXY TCP4 203.0.113.9 198.51.100.1 50009 1935\r\n";
+    let publisher = Client::publish(balancer(server.rtmp(), inside), "cam");
+    server.wait_log("connect live from 192.0.2.7:50007");
+    let refused = refusal(balancer(server.rtmp(), outside), "other");
+    assert_eq!(refused, "NetStream.Publish.Unauthorized");
+    drop(Client::play(balancer(server.rtmp(), outside), "cam"));
+    drop(publisher);
+
+    assert_eq!(get(balancer(server.http(), inside), "/").status, 200);
+    assert_eq!(get(balancer(server.http(), outside), "/").status, 403);
 }
