@@ -3,8 +3,8 @@
 mod common;
 
 mod access;
-mod access_nginx;
 mod access_guide;
+mod access_nginx;
 mod cameras;
 mod closing_publisher;
 mod command_line;

@@ -12,7 +12,7 @@ use millstream::conf::{Scope, Tree, check};
 use millstream::engine::{self, Engine};
 use millstream::{modules, net};
 
-use crate::common::http::get;
+use crate::common::http::{Connection, get};
 use crate::common::player::{Client, relay};
 use crate::common::{Folder, Server, media, wait};
 
@@ -164,6 +164,10 @@ fn with_the_example_behind_a_proxy_rules_and_log_have_the_addresses_of_the_clien
     drop(Client::play(balancer(server.rtmp(), outside), "cam"));
     drop(publisher);
 
-    assert_eq!(get(balancer(server.http(), inside), "/").status, 200);
-    assert_eq!(get(balancer(server.http(), outside), "/").status, 403);
+    for (client, status) in [("192.0.2.7", 200), ("203.0.113.9", 403), ("192.0.2.7, 203.0.113.9", 403)] {
+        let mut connection = Connection::open(server.http());
+        let reply = connection.request("GET", "/", &format!("X-Forwarded-For: {client}\r\n"));
+        assert_eq!(reply.status, status, "{client}");
+    }
+    assert_eq!(get(server.http(), "/").status, 403);
 }
