@@ -32,6 +32,9 @@ struct Told {
 }
 
 /// The next status or answer of a client that reads to the end of its connection.
+const UNAUTHORIZED: &str = "NetStream.Publish.Unauthorized";
+const DENIED: &str = "NetStream.Publish.Denied";
+
 fn told(raw: &mut Raw) -> Told {
     let message = raw.message_of(MessageType::CommandAmf0);
     let values = amf0::decode(message.payload()).unwrap();
@@ -67,13 +70,13 @@ fn a_refusal_has_code_and_text_and_comes_on_the_message_stream_of_the_request_be
     let server = Server::start(APPLICATIONS);
     let _busy = Client::publish(server.rtmp(), "busy");
     let missing = |action| format!("a key is missing: {action} rtmp://HOST/keyed/NAME?key=KEY");
-    let (denied, failed) = ("NetStream.Publish.Denied", "NetStream.Play.Failed");
+    let (unauthorized, failed) = (UNAUTHORIZED, "NetStream.Play.Failed");
     for (command, app, name, code, why) in [
         ("publish", "live", "busy", "NetStream.Publish.BadName", TAKEN.to_owned()),
         ("publish", "unused", "cam", "NetStream.Publish.BadName", LIVE_IS_OFF.to_owned()),
-        ("publish", "keyed", "cam", denied, missing("publish to")),
-        ("publish", "keyed", "cam?key=guess", denied, "wrong key".to_owned()),
-        ("publish", "ruled", "cam", denied, "clients at 127.0.0.1 may not publish here".to_owned()),
+        ("publish", "keyed", "cam", unauthorized, missing("publish to")),
+        ("publish", "keyed", "cam?key=guess", unauthorized, "wrong key".to_owned()),
+        ("publish", "ruled", "cam", unauthorized, "clients at 127.0.0.1 may not publish here".to_owned()),
         ("play", "keyed", "cam", failed, missing("play")),
         ("play", "ruled", "cam", failed, "clients at 127.0.0.1 may not play here".to_owned()),
     ] {
@@ -81,6 +84,9 @@ fn a_refusal_has_code_and_text_and_comes_on_the_message_stream_of_the_request_be
             let mut raw = with_streams(&server, app);
             raw.command(command, 4.0, msid, &[Value::Null, name.into()]);
             assert_eq!(told(&mut raw), error(code, &why, msid), "{command} {app}/{name}");
+            if code == UNAUTHORIZED {
+                assert_eq!(told(&mut raw), error(DENIED, &why, msid), "once more, for OBS");
+            }
             assert_eq!(raw.message().map(|message| message.type_id), None, "and then the end");
         }
     }
@@ -110,7 +116,7 @@ fn a_client_that_sends_on_while_it_is_refused_is_told_and_not_reset() {
     raw.publish("cam");
     // More than socket buffers hold: what the server does not read would be answered by a reset.
     send_on(&mut raw, 8 << 20);
-    assert_eq!(told(&mut raw).code, "NetStream.Publish.Denied");
+    assert_eq!([told(&mut raw).code, told(&mut raw).code], [UNAUTHORIZED, DENIED]);
     raw.expect_end_without_reset();
 
     let mut raw = Raw::handshaken(server.rtmp());
@@ -127,7 +133,7 @@ fn many_who_are_refused_at_once_are_all_told() {
     let mut all: Vec<_> = (0..20).map(|_| with_streams(&server, "keyed")).collect();
     all.iter_mut().for_each(|raw| raw.publish("cam"));
     for raw in &mut all {
-        assert_eq!(told(raw).code, "NetStream.Publish.Denied");
+        assert_eq!([told(raw).code, told(raw).code], [UNAUTHORIZED, DENIED]);
         raw.expect_end_without_reset();
     }
 }

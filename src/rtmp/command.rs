@@ -242,9 +242,10 @@ pub enum Level {
 
 /// The status that refuses a publish.
 pub const PUBLISH_REFUSED: (Level, &str) = (Level::Error, "NetStream.Publish.BadName");
-/// The status that refuses a publish to a client that may not publish. OBS and GStreamer know this one, and not
-/// `NetStream.Publish.Unauthorized`, of which OBS keeps the description to itself.
-pub const PUBLISH_DENIED: (Level, &str) = (Level::Error, "NetStream.Publish.Denied");
+/// The statuses that refuse a publish to a client that may not publish, one after the other: other servers send the
+/// first, of which OBS keeps the description to itself, and of the second OBS logs it.
+pub const PUBLISH_UNAUTHORIZED: [(Level, &str); 2] =
+    [(Level::Error, "NetStream.Publish.Unauthorized"), (Level::Error, "NetStream.Publish.Denied")];
 /// The status that tells once more why a connect is refused, to clients that overlook it in the answer.
 pub const CONNECT_REFUSED: (Level, &str) = (Level::Error, "NetConnection.Connect.InvalidApp");
 /// The status that refuses a play.

@@ -19,7 +19,7 @@ use crate::engine::session::client::Client;
 use crate::engine::session::roles::SessionRole;
 use crate::engine::stream::name::StreamName;
 use crate::engine::{CLIENT_LEFT, Engine};
-use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_DENIED, PUBLISH_REFUSED};
+use crate::rtmp::command::{Connect, PLAY_REFUSED, PUBLISH_REFUSED, PUBLISH_UNAUTHORIZED};
 
 /// What the client is told whose name is taken.
 const TAKEN: &str = "already publishing: another encoder has this name; stop it, or use another name";
@@ -221,9 +221,9 @@ impl Engine {
     /// Tells the client why its request is refused, and finishes a session without a role.
     pub(in crate::engine) fn refuse(&mut self, request: &Request, refusal: &Refusal) {
         let (id, why) = (request.session, refusal.why.as_str());
-        let publish_code = match refusal.kind {
-            RefusalKind::Client => PUBLISH_DENIED,
-            RefusalKind::Request => PUBLISH_REFUSED,
+        let publish_codes: &[_] = match refusal.kind {
+            RefusalKind::Client => &PUBLISH_UNAUTHORIZED,
+            RefusalKind::Request => &[PUBLISH_REFUSED],
         };
         self.cx.reply(id, |protocol, out| match &request.kind {
             // An answer to a client's authentication is read by programs, which do not expect more.
@@ -231,7 +231,9 @@ impl Engine {
                 protocol.reject_connect(connect, why, out);
             }
             RequestKind::Connect(connect) => protocol.refuse_connect(connect, why, out),
-            RequestKind::Publish { msid, .. } => protocol.write_status(out, *msid, publish_code, why),
+            RequestKind::Publish { msid, .. } => {
+                publish_codes.iter().for_each(|code| protocol.write_status(out, *msid, *code, why));
+            }
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
         let for_log = refusal.for_log.unwrap_or(why);

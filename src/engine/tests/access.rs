@@ -95,8 +95,8 @@ impl Setup {
 }
 
 const STARTED: &str = "Publish.Start: Start publishing";
-const MISSING: &str = "Publish.Denied: a key is missing: publish to rtmp://HOST/live/NAME?key=KEY";
-const WRONG_KEY: &str = "Publish.Denied: wrong key";
+const MISSING: &str = "Publish.Unauthorized: a key is missing: publish to rtmp://HOST/live/NAME?key=KEY";
+const WRONG_KEY: &str = "Publish.Unauthorized: wrong key";
 
 #[test]
 fn a_key_opens_every_stream_and_a_key_with_a_name_that_one_alone() {
@@ -114,14 +114,14 @@ fn a_key_opens_every_stream_and_a_key_with_a_name_that_one_alone() {
         ("live?key=cam-key", "cam", STARTED, "cam"),
         ("live", "cam?key=any-key", STARTED, "cam"),
         ("live", "cam-key?key=any-key", STARTED, "cam"),
-        ("live", "x?key=cam-key", "Publish.Denied: the key is for another stream", ""),
+        ("live", "x?key=cam-key", "Publish.Unauthorized: the key is for another stream", ""),
         ("live", "door?key=a/b%26c", STARTED, "door"),
         ("live", "cam", MISSING, ""),
         ("live", "cam?b=2", MISSING, ""),
-        ("live", "x", "Publish.Denied: wrong stream key", ""),
+        ("live", "x", "Publish.Unauthorized: wrong stream key", ""),
         ("live", "cam?key=", WRONG_KEY, ""),
         ("live", "cam?key=CAM-KEY", WRONG_KEY, ""),
-        ("live", "cam-key2", "Publish.Denied: wrong stream key", ""),
+        ("live", "cam-key2", "Publish.Unauthorized: wrong stream key", ""),
     ] {
         let mut setup = Setup::new(keys);
         assert_eq!(setup.answer(app, "publish", name), answer, "{app} and {name}");
@@ -199,11 +199,11 @@ fn the_url_of_a_connect_shows_no_key_in_its_path() {
 #[test]
 fn rules_and_keys_must_both_agree() {
     for (directives, verb, answer) in [
-        ("deny publish 192.0.2.1;", "publish", "Publish.Denied: clients at 192.0.2.1 may not publish here"),
+        ("deny publish 192.0.2.1;", "publish", "Publish.Unauthorized: clients at 192.0.2.1 may not publish here"),
         (
             "deny publish 192.0.2.1; publish_key k;",
             "publish",
-            "Publish.Denied: clients at 192.0.2.1 may not publish here",
+            "Publish.Unauthorized: clients at 192.0.2.1 may not publish here",
         ),
         ("allow 192.0.2.0/24; deny all; publish_key k;", "publish", STARTED),
         ("allow publish 192.0.2.1; deny all;", "play", "Play.Failed: clients at 192.0.2.1 may not play here"),
@@ -220,10 +220,10 @@ const SIGNED: &str = "119ccd750523800ca7f4b89e0fa34d890c924f67baa0615c2e12227114
 fn a_signature_opens_until_it_expires_and_either_of_two_secrets_may_have_made_it() {
     let link = |name: &str, expires: u64, sig: &str| format!("{name}?expires={expires}&sig={sig}");
     let right = link("cam", 100, SIGNED);
-    let expired = "Publish.Denied: the link expired 31 s ago";
-    let wrong = "Publish.Denied: wrong signature";
+    let expired = "Publish.Unauthorized: the link expired 31 s ago";
+    let wrong = "Publish.Unauthorized: wrong signature";
     let missing =
-        "Publish.Denied: a signature is missing: publish to rtmp://HOST/live/NAME?expires=TIME&sig=SIGNATURE";
+        "Publish.Unauthorized: a signature is missing: publish to rtmp://HOST/live/NAME?expires=TIME&sig=SIGNATURE";
     for (directives, second, name, answer) in [
         ("publish_secret secret;", 0, right.clone(), STARTED),
         ("publish_secret secret;", 130, right.clone(), STARTED),

@@ -21,10 +21,10 @@ fn answer(world: &mut World, number: u32, name: &str) -> String {
     client.receive(world);
     client.command_on(world, 1, &["publish".into(), 2.0.into(), Value::Null, name.into()]);
     let messages = client.receive(world);
-    let statuses = messages.iter().filter(|message| message.type_id == 20).filter_map(|message| {
+    let mut statuses = messages.iter().filter(|message| message.type_id == 20).filter_map(|message| {
         Some(amf0::decode(message.payload()).unwrap().last()?.as_object()?.str("description")?.to_owned())
     });
-    let answer = statuses.last().unwrap_or_default();
+    let answer = statuses.next_back().unwrap_or_default();
     world.engine.lost(id, world.now);
     world.end_turn();
     answer
