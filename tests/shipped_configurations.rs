@@ -117,6 +117,7 @@ fn with_the_example_of_keys_each_key_publishes_its_stream_and_no_other() {
     for wrong in ["door", "CHANGE-ME-4", "CHANGE-ME-3", "garden?key=CHANGE-ME-1", "hall?key=CHANGE-ME-2"] {
         assert!(is_refused(server.rtmp(), wrong), "{wrong}");
     }
+    assert!(!server.log().contains("CHANGE-ME-"), "{}", server.log());
     assert!(!server.log().contains("publish.keys"), "{}", server.log());
 }
 
