@@ -57,6 +57,7 @@ mod reload_outputs;
 mod rollover;
 mod rtmp_dialects;
 mod secrets;
+mod secure_link;
 mod shipped_configurations;
 mod signals;
 mod slow_disk;

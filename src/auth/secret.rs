@@ -6,7 +6,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Makes digests under one random key.
+/// Makes digests under one key, which nobody else knows.
 #[derive(Clone)]
 pub struct Hasher(Hmac<Sha256>);
 
@@ -18,6 +18,14 @@ impl Hasher {
     /// A hasher with a random key, of the length of a block.
     pub fn new(key: &[u8; 64]) -> Self {
         Self(Hmac::new(key.into()))
+    }
+
+    /// A hasher whose key is derived from a text that nobody else knows.
+    pub fn from_secret(text: &str) -> Self {
+        let Digest(derived) = Self::new(&[0; 64]).digest(text);
+        let mut key = [0; 64];
+        key.iter_mut().zip(derived).for_each(|(byte, derived)| *byte = derived);
+        Self::new(&key)
     }
 
     /// The digest of a secret.

@@ -41,7 +41,7 @@ pub use config::listen::options::{KeepAliveProbes, SocketOptions};
 pub use config::listen_on::ListenOn;
 pub use config::listener::{Listener, Protocol};
 pub use config::network::Network;
-pub use config::probe::{Account, Probe};
+pub use config::probe::{Account, Probe, is_readable_by_all};
 pub use config::real_address::TrustedProxies;
 pub use config::{Application, Config, ErrorLog};
 pub use ctx::{AppFacts, Ctx};

@@ -137,13 +137,13 @@ const GROUPS: &[Group] = &[
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it asks nobody who may read; allow and deny go by address, and a proxy in front can ask"), names: &[
         "auth_basic", "auth_basic_*", "auth_request", "auth_request_*", "auth_jwt", "auth_jwt_*", "satisfy",
-        "limit_except", "valid_referers", "secure_link", "secure_link_*",
+        "limit_except", "valid_referers",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it does not throttle requests; max_connections_per_address limits a client"), names: &[
         "limit_req", "limit_req_*", "limit_conn", "limit_conn_*", "limit_rate", "limit_rate_after",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("a request is answered at the path it asks for; return, try_files and error_page lead elsewhere"), names: &[
-        "rewrite", "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",
+        "rewrite_log", "break", "random_index", "post_action", "fancyindex", "fancyindex_*",
     ] },
     Group { contexts: HTTP, treatment: Treatment::Refused("it has no variables of the user's; write the value where it is used"), names: &[
         "set", "map", "geo", "geoip_*", "split_clients", "userid", "userid_*",

@@ -218,6 +218,14 @@ fn judge_log(path: &Path) -> Result<(), String> {
     may(AccessFlags::W_OK, path).map_err(|error| error.to_string())
 }
 
+/// Whether every user of this machine may read a file.
+pub fn is_readable_by_all(file: &str) -> bool {
+    fs::metadata(file).is_ok_and(|facts| facts.mode() & READABLE_BY_ALL != 0)
+}
+
+/// The right of every user to read a file, in its mode.
+const READABLE_BY_ALL: u32 = 0o004;
+
 /// Checks that this process has these rights to a file.
 fn may(wanted: AccessFlags, path: &Path) -> io::Result<()> {
     Ok(faccessat(AT_FDCWD, path, wanted, AtFlags::AT_EACCESS)?)

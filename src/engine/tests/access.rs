@@ -199,7 +199,11 @@ fn the_url_of_a_connect_shows_no_key_in_its_path() {
 #[test]
 fn rules_and_keys_must_both_agree() {
     for (directives, verb, answer) in [
-        ("deny publish 192.0.2.1;", "publish", "Publish.Unauthorized: clients at 192.0.2.1 may not publish here"),
+        (
+            "deny publish 192.0.2.1;",
+            "publish",
+            "Publish.Unauthorized: clients at 192.0.2.1 may not publish here",
+        ),
         (
             "deny publish 192.0.2.1; publish_key k;",
             "publish",
@@ -222,8 +226,7 @@ fn a_signature_opens_until_it_expires_and_either_of_two_secrets_may_have_made_it
     let right = link("cam", 100, SIGNED);
     let expired = "Publish.Unauthorized: the link expired 31 s ago";
     let wrong = "Publish.Unauthorized: wrong signature";
-    let missing =
-        "Publish.Unauthorized: a signature is missing: publish to rtmp://HOST/live/NAME?expires=TIME&sig=SIGNATURE";
+    let missing = "Publish.Unauthorized: a signature is missing: publish to rtmp://HOST/live/NAME?expires=TIME&sig=SIGNATURE";
     for (directives, second, name, answer) in [
         ("publish_secret secret;", 0, right.clone(), STARTED),
         ("publish_secret secret;", 130, right.clone(), STARTED),

@@ -1,16 +1,11 @@
 //! Warnings about access that most likely is not what is meant: keys that others can read, rules that never decide.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 
-use crate::engine::{Config, Probe};
+use crate::engine::{Config, Probe, is_readable_by_all};
 
 use super::action::Action;
 use super::rules;
-
-/// The right of every user to read a file, in its mode.
-const READABLE_BY_ALL: u32 = 0o004;
 
 /// Warns of what stands in the applications of a configuration.
 pub fn check(config: &Config<'_>, probe: &mut Probe) {
@@ -33,8 +28,4 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             }
         }
     }
-}
-
-fn is_readable_by_all(file: &str) -> bool {
-    fs::metadata(file).is_ok_and(|facts| facts.mode() & READABLE_BY_ALL != 0)
 }

@@ -7,13 +7,16 @@ use super::access;
 use super::access_log::{LogFormat, LogPath};
 use super::added::{AddedHeader, Expires};
 use super::error_page::ErrorPage;
-use super::rewrite::Return;
+use super::rewrite::{PathTemplate, Return};
+use super::template::{Template, When};
 use super::try_files::TryFiles;
 
 const INNER: &[Context] = &[Context::HttpServer, Context::Location];
 
 const NETWORK: Takes =
     Takes::Custom { syntax: "address|network|all", parse: |args| Custom::of(access::parse(args)) };
+
+const EXPRESSION: Takes = Takes::Custom { syntax: "text", parse: |args| Custom::of(expression(args)) };
 
 pub const DIRECTIVES: &[Directive] = &[
     Directive {
@@ -218,6 +221,48 @@ pub const DIRECTIVES: &[Directive] = &[
         doc: "Denies access from an address or a network, with status 403.",
     },
     Directive {
+        name: "secure_link",
+        contexts: Context::LOCATIONS,
+        takes: EXPRESSION,
+        default: "",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "What a link shows: the MD5 of secure_link_md5 in base64url, and after a comma the time (seconds since 1970) at \
+              which the link expires, such as `$arg_md5,$arg_expires`. The variable $secure_link is then empty for a \
+              wrong link, 0 for an expired and 1 for a right one. By itself it refuses nothing: write \
+              `if ($secure_link = \"\") { return 403; }`.",
+    },
+    Directive {
+        name: "secure_link_md5",
+        contexts: Context::LOCATIONS,
+        takes: EXPRESSION,
+        default: "",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "The text whose MD5 a link shows. It has a secret in it, such as \
+              `$secure_link_expires$uri$remote_addr SECRET`.",
+    },
+    Directive {
+        name: "secure_link_secret",
+        contexts: &[Context::Location],
+        takes: Takes::Text,
+        default: "",
+        repeat: Repeat::Once,
+        acts: Acts::AtOnce,
+        doc: "A secret word, for links /PREFIX/HASH/LINK whose HASH is the MD5 of LINK and the word, in hexadecimal. \
+              $secure_link is then LINK, or empty for a wrong link. The links do not expire.",
+    },
+    Directive {
+        name: "rewrite",
+        contexts: INNER,
+        takes: Takes::Custom { syntax: "^ path", parse: |args| Custom::of(PathTemplate::parse(args)) },
+        default: "",
+        repeat: Repeat::Many,
+        acts: Acts::AtOnce,
+        doc: "Leads every request of the block to another path, which may have variables in it, such as \
+              `^ /files/$secure_link`. Of nginx's patterns only ^ is known.",
+    },
+    Directive {
         name: "access_log",
         contexts: Context::LOCATIONS,
         takes: Takes::Custom { syntax: "path [format]|off", parse: |args| Custom::of(LogPath::parse(args)) },
@@ -241,3 +286,11 @@ pub const DIRECTIVES: &[Directive] = &[
         doc: "The format of the lines of an access log. `combined`, which is nginx's own, is built in.",
     },
 ];
+
+/// Reads a text with variables, which may be a secret: an error does not quote it.
+fn expression(args: &[String]) -> Result<Template, String> {
+    match args {
+        [text] => Template::parse(text, When::Request),
+        _ => Err("one text, in quotes if it has blanks".to_owned()),
+    }
+}

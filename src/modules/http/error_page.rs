@@ -1,10 +1,9 @@
 //! `error_page`: the answer in place of an error.
 
 use crate::conf::{Node, Scope};
-use crate::engine::{Redirect, Route, Target};
-use crate::http::path;
+use crate::engine::{Redirect, Route};
 
-use super::rewrite;
+use super::rewrite::{self, internal_target};
 use super::template::{Template, TemplateValues, When};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,15 +82,6 @@ impl ErrorPages {
     }
 }
 
-/// The target on this server of a path with a query, or of a location's name.
-pub fn internal_target(text: &str) -> Target {
-    if text.starts_with('@') {
-        return Target::Named(text.to_owned());
-    }
-    let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    Target::Path { path: path::tidy(path).unwrap_or_else(|| "/".to_owned()), query: query.to_owned() }
-}
-
 fn parse_status(text: &str) -> Result<Status, String> {
     match text.strip_prefix('=').unwrap_or(text) {
         "" => Ok(Status::Pages),
@@ -105,6 +95,7 @@ fn parse_status(text: &str) -> Result<Status, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Target;
 
     #[test]
     fn pages_are_written_as_nginx_has_them() {

@@ -11,6 +11,7 @@ mod directives;
 mod error_page;
 mod files;
 mod rewrite;
+mod secure_link;
 mod settings;
 mod template;
 mod try_files;
@@ -44,7 +45,8 @@ pub struct Http {
 impl Http {
     fn at<'a>(&'a self, request: &'a HttpRequest) -> Option<(&'a Settings, TemplateValues<'a>)> {
         let settings = self.locations.get(request.location)?;
-        Some((settings, TemplateValues { request, server_name: &settings.server_name, done: None }))
+        let server_name = &settings.server_name;
+        Some((settings, TemplateValues { request, server_name, done: None, link: settings.link() }))
     }
 }
 
@@ -115,6 +117,7 @@ impl Module for Http {
         }
         link_probe::probe(config, self.locations.values(), probe);
         hls_probe::probe(config, probe);
+        secure_link::probe(config, probe);
     }
 
     fn on_http_server(&mut self, _cx: &mut Ctx, request: &HttpRequest) -> Route {
@@ -184,6 +187,7 @@ impl Module for Http {
                 request: &done.request,
                 server_name: &settings.server_name,
                 done: Some(done),
+                link: settings.link(),
             };
             if self.logs.add(access.log, &access.format.line(&view), &mut cx.jobs, now) {
                 cx.set_module_timer("http", now + DELAY, 0);

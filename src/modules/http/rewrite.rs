@@ -1,17 +1,17 @@
-//! `return`, and `if` on the method, which are decided before anything is looked up.
+//! `return`, `rewrite`, and `if` on the method or on a link, which are decided before anything is looked up.
 //!
-//! nginx's `if` is a programming language; this is the part of it that published configurations use to
-//! answer the preflight of a browser and to turn methods away. Any other condition is refused, for
-//! without it something else would be served than was meant.
+//! nginx's `if` and `rewrite` are a programming language; this is the part of it that published configurations use to
+//! answer the preflight of a browser, to turn methods away and to refuse links that somebody else has made. Anything
+//! else is refused, for without it something else would be served than was meant.
 
 use regex_lite::Regex;
 
 use crate::conf::{self, Node, Scope};
-use crate::engine::{Body, HttpReply, Route};
+use crate::engine::{Body, HttpReply, Redirect, Route, Target};
 use crate::http::{ResponseHead, path, response};
 
 use super::added::AddedHeader;
-use super::template::{Template, TemplateValues, When};
+use super::template::{LinkValues, Template, TemplateValues, When};
 
 /// One `return`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,15 @@ pub fn redirect_to(code: u16, url: &str) -> HttpReply {
     HttpReply::error(code).with("Location", path::escape_location(url))
 }
 
+/// The target on this server of a path with a query, or of a location's name.
+pub fn internal_target(text: &str) -> Target {
+    if text.starts_with('@') {
+        return Target::Named(text.to_owned());
+    }
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    Target::Path { path: path::tidy(path).unwrap_or_else(|| "/".to_owned()), query: query.to_owned() }
+}
+
 /// True for an address, false for a status or a word.
 pub fn is_url(text: &str) -> bool {
     ["http://", "https://", "/", "$scheme"].iter().any(|start| text.starts_with(start))
@@ -85,16 +94,24 @@ fn status(code: u16) -> Result<u16, String> {
     if (200..=599).contains(&code) { Ok(code) } else { Err(format!("{code} is no status from 200 to 599")) }
 }
 
-/// One `if`: a condition on the method, and what holds then.
+/// One `if`: a condition, and what holds then.
 #[derive(Debug, Clone)]
 pub struct Condition {
+    subject: Subject,
     test: Test,
     /// Its headers, in place of those of the location if there are any.
     added: Vec<AddedHeader>,
     action: Option<Return>,
 }
 
-/// The condition on the method.
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Method,
+    SecureLink,
+}
+
+/// The condition on a text.
 #[derive(Debug, Clone)]
 enum Test {
     Is(String),
@@ -104,16 +121,18 @@ enum Test {
 }
 
 const IF_SYNTAX: &str = "the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, \
-                    with =, !=, ~, ~*, !~ or !~*";
+                    with =, !=, ~, ~*, !~ or !~*, and if ($secure_link = \"\") { return ...; }";
 
 impl Condition {
     fn read(node: &Node) -> Result<Self, conf::Errors> {
-        let test = Test::parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
+        let (subject, test) = Test::parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
         let mut faults = conf::Faults::default();
-        let mut condition = Self { test, added: Vec::new(), action: None };
+        let mut condition = Self { subject, test, added: Vec::new(), action: None };
         for child in node.children.iter().flatten() {
             let result = match child.name.as_str() {
-                "add_header" => AddedHeader::parse(&child.args).map(|header| condition.added.push(header)),
+                "add_header" if subject == Subject::Method => {
+                    AddedHeader::parse(&child.args).map(|header| condition.added.push(header))
+                }
                 "return" if condition.action.is_none() => {
                     Return::parse(&child.args).map(|action| condition.action = Some(action))
                 }
@@ -126,18 +145,32 @@ impl Condition {
     }
 }
 
+impl Condition {
+    fn holds(&self, view: &TemplateValues<'_>) -> bool {
+        match (self.subject, view.link) {
+            (Subject::Method, _) => self.test.holds(view.request.head.method.as_str()),
+            (Subject::SecureLink, LinkValues::Check(check)) => self.test.holds(&check.value(view)),
+            (Subject::SecureLink, _) => self.test.holds(""),
+        }
+    }
+}
+
 impl Test {
-    fn parse(args: &[String]) -> Result<Self, String> {
+    fn parse(args: &[String]) -> Result<(Subject, Self), String> {
         // However it was cut into words: "($request_method = 'OPTIONS')" is three, or five, or one.
         let text = args.join(" ");
         let text = text.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        let text = text.and_then(|text| text.trim().strip_prefix("$request_method"));
         let text = text.ok_or_else(|| IF_SYNTAX.to_owned())?.trim();
+        let subjects = [("$request_method", Subject::Method), ("$secure_link", Subject::SecureLink)];
+        let found =
+            subjects.into_iter().find_map(|(name, subject)| Some((text.strip_prefix(name)?, subject)));
+        let (text, subject) = found.ok_or_else(|| IF_SYNTAX.to_owned())?;
+        let text = text.trim();
         let mut operators = ["!~*", "!~", "!=", "~*", "~", "="].into_iter();
         let found = operators.find_map(|operator| Some((operator, text.strip_prefix(operator)?)));
         let (operator, value) = found.ok_or_else(|| IF_SYNTAX.to_owned())?;
         let value = value.trim().trim_matches(['"', '\'']).trim();
-        if value.is_empty() {
+        if value.is_empty() && subject == Subject::Method {
             return Err(IF_SYNTAX.to_owned());
         }
         let regex = || {
@@ -145,20 +178,21 @@ impl Test {
             let built = Regex::new(&format!("{any_case}{value}"));
             built.map_err(|error| format!("the regular expression \"{value}\" is not understood: {error}"))
         };
-        Ok(match operator {
+        let test = match operator {
             "=" => Self::Is(value.to_owned()),
             "!=" => Self::IsNot(value.to_owned()),
             "~" | "~*" => Self::Matches(regex()?),
             _ => Self::MatchesNot(regex()?),
-        })
+        };
+        Ok((subject, test))
     }
 
-    fn holds(&self, method: &str) -> bool {
+    fn holds(&self, text: &str) -> bool {
         match self {
-            Self::Is(value) => method == value,
-            Self::IsNot(value) => method != value,
-            Self::Matches(regex) => regex.is_match(method),
-            Self::MatchesNot(regex) => !regex.is_match(method),
+            Self::Is(value) => text == value,
+            Self::IsNot(value) => text != value,
+            Self::Matches(regex) => regex.is_match(text),
+            Self::MatchesNot(regex) => !regex.is_match(text),
         }
     }
 }
@@ -173,6 +207,23 @@ pub struct Rewrite {
 enum Step {
     If(Condition),
     Return(Return),
+    Rewrite(PathTemplate),
+}
+
+/// The new path of a `rewrite` of every path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTemplate(Template);
+
+impl PathTemplate {
+    /// Reads the arguments of `rewrite`.
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        match args {
+            [pattern, path] if pattern == "^" && path.starts_with('/') => {
+                Template::parse(path, When::Request).map(Self)
+            }
+            _ => Err("only ^ is known, for every path; return and try_files lead elsewhere, too".to_owned()),
+        }
+    }
 }
 
 impl Rewrite {
@@ -183,6 +234,7 @@ impl Rewrite {
             match node.name.as_str() {
                 "if" => steps.extend(faults.keep(Condition::read(node)).map(Step::If)),
                 "return" => steps.push(Step::Return(node.custom())),
+                "rewrite" => steps.push(Step::Rewrite(node.custom())),
                 _ => {}
             }
         }
@@ -191,34 +243,41 @@ impl Rewrite {
 
     /// The route of a request. `mime` is the media type of its path.
     pub fn route<'a>(&self, view: &TemplateValues<'_>, mime: impl Fn() -> &'a str) -> Route {
-        match self.outcome(view.request.head.method.as_str()) {
-            (_, Some(action)) => action.route(view, mime),
-            (_, None) => Route::Continue,
+        for step in &self.steps {
+            let action = match step {
+                Step::Return(action) => action,
+                Step::Rewrite(PathTemplate(path)) => {
+                    return Route::Redirect(Redirect {
+                        target: internal_target(&path.fill(view)),
+                        status: None,
+                    });
+                }
+                Step::If(condition) => match &condition.action {
+                    Some(action) if condition.holds(view) => action,
+                    _ => continue,
+                },
+            };
+            return action.route(view, mime);
         }
+        Route::Continue
     }
 
     /// The headers of the last `if` that holds for a method and has any.
     pub fn added(&self, method: &str) -> Option<&[AddedHeader]> {
-        self.outcome(method).0
-    }
-
-    fn outcome(&self, method: &str) -> (Option<&[AddedHeader]>, Option<&Return>) {
         let mut added = None;
         for step in &self.steps {
-            match step {
-                Step::Return(action) => return (added, Some(action)),
-                Step::If(condition) if condition.test.holds(method) => {
-                    if !condition.added.is_empty() {
-                        added = Some(condition.added.as_slice());
-                    }
-                    if let Some(action) = &condition.action {
-                        return (added, Some(action));
-                    }
+            let Step::If(condition) = step else { break };
+            // One on a link has no headers.
+            if condition.subject == Subject::Method && condition.test.holds(method) {
+                if !condition.added.is_empty() {
+                    added = Some(condition.added.as_slice());
                 }
-                Step::If(_) => {}
+                if condition.action.is_some() {
+                    break;
+                }
             }
         }
-        (added, None)
+        added
     }
 }
 
@@ -243,8 +302,22 @@ mod tests {
             &["($request_method", "!~", "^(GET|HEAD|POST)$", ")"],
             &["($request_method", "!=", "GET)"],
         ] {
-            let test = Test::parse(&words(condition)).unwrap();
+            let (subject, test) = Test::parse(&words(condition)).unwrap();
+            assert_eq!(subject, Subject::Method);
             assert!(test.holds("OPTIONS") && !test.holds("GET"), "{condition:?}");
+        }
+    }
+
+    #[test]
+    fn a_condition_on_a_link_may_have_an_empty_value() {
+        for (condition, value) in [
+            (&["($secure_link", "=", "", ")"][..], ""),
+            (&["($secure_link", "=", "\"\")"], ""),
+            (&["($secure_link", "=", "0", ")"], "0"),
+            (&["($secure_link", "!=", "1)"], "0"),
+        ] {
+            let (subject, test) = Test::parse(&words(condition)).unwrap();
+            assert!(subject == Subject::SecureLink && test.holds(value) && !test.holds("1"), "{condition:?}");
         }
     }
 
@@ -257,6 +330,7 @@ mod tests {
             &["$request_method", "=", "OPTIONS"],
             &["(-f", "$request_filename)"],
             &["($request_method", "~", "(", ")"],
+            &["($secure_link_expires", "=", "1)"],
             &[],
         ] {
             assert!(Test::parse(&words(condition)).is_err(), "{condition:?}");

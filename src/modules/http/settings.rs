@@ -11,6 +11,8 @@ use super::error_page::ErrorPages;
 use super::files::autoindex::{ListFormat, Listing, Sizes, Times};
 use super::files::folder::LocationFolder;
 use super::rewrite::Rewrite;
+use super::secure_link::SecureLink;
+use super::template::LinkValues;
 use super::try_files::TryFiles;
 
 #[derive(Debug, Clone)]
@@ -25,8 +27,9 @@ pub struct Settings {
     pub default_type: String,
     pub added: Vec<AddedHeader>,
     pub expires: Expires,
-    /// Its `return` and `if`.
+    /// Its `return`, `if` and `rewrite`.
     pub rewrite: Rewrite,
+    pub secure_link: Option<SecureLink>,
     /// Its `allow` and `deny`.
     pub rules: Rules,
     /// Only internal redirects lead here.
@@ -52,6 +55,7 @@ impl Settings {
             added: added.map(Node::custom).collect(),
             expires: scope.find("expires").map_or(Expires::Off, Node::custom),
             rewrite: Rewrite::read(scope, &mut faults),
+            secure_link: SecureLink::read(scope, &mut faults),
             rules: Rules::read(scope),
             internal: scope.own("internal").next().is_some(),
             try_files: scope.own("try_files").next().map(Node::custom),
@@ -60,6 +64,11 @@ impl Settings {
             server_name: scope.text("server_name"),
         };
         faults.into_result(settings)
+    }
+
+    /// What `$secure_link` is filled in from.
+    pub fn link(&self) -> LinkValues<'_> {
+        self.secure_link.as_ref().map_or(LinkValues::None, |check| LinkValues::Check(check))
     }
 
     pub fn mime(&self, path: &str) -> &str {

@@ -1,6 +1,7 @@
 //! Texts with variables: `$name` or `${name}`, filled in from a request or from what became of it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -16,6 +17,27 @@ pub struct TemplateValues<'a> {
     pub server_name: &'a str,
     /// The answer, once it has been sent.
     pub done: Option<&'a Exchange>,
+    pub link: LinkValues<'a>,
+}
+
+/// The check of a location's links, which has templates itself.
+pub trait LinkCheck: fmt::Debug {
+    /// The value of `$secure_link`.
+    fn value(&self, view: &TemplateValues<'_>) -> String;
+
+    /// The value of `$secure_link_expires`.
+    fn expires(&self, view: &TemplateValues<'_>) -> String;
+}
+
+/// What `$secure_link` and `$secure_link_expires` are filled in from.
+#[derive(Debug, Clone, Copy)]
+pub enum LinkValues<'a> {
+    /// Nothing: they are empty.
+    None,
+    /// The check of the location.
+    Check(&'a dyn LinkCheck),
+    /// What is signed is filled in: only the end is known.
+    Expires(&'a str),
 }
 
 /// When a text is filled in.
@@ -114,6 +136,11 @@ impl Template {
         text
     }
 
+    /// The text as it is written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The text, if it has no variables.
     pub fn constant(&self) -> Option<&str> {
         match self.pieces.as_slice() {
@@ -206,6 +233,15 @@ fn of_request(name: &str) -> Option<fn(TemplateValues<'_>) -> Cow<'_, str>> {
                 format!("{method} {target} HTTP/1.{minor}").into()
             }
         },
+        "secure_link" => |view| match view.link {
+            LinkValues::Check(check) => check.value(&view).into(),
+            LinkValues::None | LinkValues::Expires(_) => "".into(),
+        },
+        "secure_link_expires" => |view| match view.link {
+            LinkValues::Check(check) => check.expires(&view).into(),
+            LinkValues::Expires(end) => end.into(),
+            LinkValues::None => "".into(),
+        },
         "server_protocol" => |view| format!("HTTP/1.{}", view.request.head.version_minor).into(),
         "scheme" => |_| "http".into(),
         "remote_addr" => |view| view.request.peer.host().into(),
@@ -268,7 +304,12 @@ mod tests {
 
     fn filled(template: &str, head: &str) -> String {
         let request = HttpRequest::for_test(head);
-        let view = TemplateValues { request: &request, server_name: "first.example", done: None };
+        let view = TemplateValues {
+            request: &request,
+            server_name: "first.example",
+            done: None,
+            link: LinkValues::None,
+        };
         Template::parse(template, When::Request).unwrap().fill(&view)
     }
 
@@ -298,10 +339,12 @@ mod tests {
 
     #[test]
     fn a_log_shows_no_secret_of_a_request() {
-        const HEAD: &str = "GET /a%20b?key=S&E=S HTTP/1.1\r\nReferer: http://h/p?key=S\r\nCookie: S\r\n\r\n";
+        const HEAD: &str =
+            "GET /a%20b?key=S&E=S HTTP/1.1\r\nHost: h\r\nReferer: http://h/p?key=S\r\nCookie: S\r\n\r\n";
         let logged = |template: &str, head: &str| {
             let request = HttpRequest::for_test(head);
-            let view = TemplateValues { request: &request, server_name: "", done: None };
+            let view =
+                TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
             Template::parse(template, When::Log).unwrap().fill(&view)
         };
         for (template, text) in [
@@ -312,7 +355,7 @@ mod tests {
         ] {
             assert_eq!(logged(template, HEAD), text, "{template}");
         }
-        let plain = "GET /a%20b HTTP/1.1\r\nReferer: http://h/p\r\n\r\n";
+        let plain = "GET /a%20b HTTP/1.1\r\nHost: h\r\nReferer: http://h/p\r\n\r\n";
         assert_eq!(logged("$request $http_referer", plain), "GET /a%20b HTTP/1.1 http://h/p");
         assert_eq!(filled("$request_uri $arg_key $http_cookie", HEAD), "/a%20b?key=S&E=S S S");
     }
@@ -321,7 +364,7 @@ mod tests {
     fn the_number_of_a_capture_is_one_digit_long() {
         let mut request = HttpRequest::for_test("GET / HTTP/1.0\r\n\r\n");
         request.captures = ["ab", "a", "b"].map(str::to_owned).to_vec();
-        let view = TemplateValues { request: &request, server_name: "", done: None };
+        let view = TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
         assert_eq!(Template::parse("$1-$20$3.", When::Request).unwrap().fill(&view), "a-b0.");
     }
 

@@ -99,11 +99,12 @@ fn split_at_variable(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
     use crate::engine::HttpRequest;
+    use crate::modules::http::template::LinkValues;
 
     fn located(folder: &LocationFolder, path: &str) -> Option<(String, String)> {
         let mut request = HttpRequest::for_test("GET / HTTP/1.1\r\nHost: ..\r\n\r\n");
         request.captures = vec![path.to_owned(), "../x".to_owned()];
-        let view = TemplateValues { request: &request, server_name: "", done: None };
+        let view = TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
         let (base, rest) = folder.locate(&view, path)?;
         Some((base.to_str()?.to_owned(), rest.into_owned()))
     }

@@ -20,7 +20,7 @@ use crate::http::conditional::{self, Outcome};
 use crate::http::range::{self, Selection};
 use crate::http::{Method, Request, ResponseHead, mime, path};
 
-use crate::modules::http::error_page::internal_target;
+use crate::modules::http::rewrite::internal_target;
 use crate::modules::http::settings::Settings;
 use crate::modules::http::template::TemplateValues;
 use crate::modules::http::try_files::{Last, TryFiles};

@@ -8,6 +8,7 @@ use crate::engine::{Config, Descriptors, Findings, HttpRequest, MemoryFiles, dir
 use crate::test_folder::Folder;
 
 use super::*;
+use crate::modules::http::template::LinkValues;
 use crate::modules::http::{Http, added};
 use volumes::Volumes;
 
@@ -52,7 +53,7 @@ fn ask_with(
     fields: &str,
 ) -> HttpReply {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-    let view = TemplateValues { request: &request, server_name: "", done: None };
+    let view = TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
     let mut volumes = Volumes::default();
     let mut reply = answer(settings, &view, (memory, descriptors), &mut volumes);
     // Without readers, as the volume is known now.
@@ -279,7 +280,7 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
     let site = Site::new();
     let settings = site.settings("autoindex on;");
     let request = HttpRequest::for_test("GET /hls/ HTTP/1.1\r\nHost: a\r\n\r\n");
-    let view = TemplateValues { request: &request, server_name: "", done: None };
+    let view = TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
     let (memory, mut findings) = (MemoryFiles::default(), Findings::default());
     let mut lists = Vec::new();
     let volumes = Volumes::default();
@@ -300,7 +301,7 @@ fn a_list_that_waits_for_its_turn_holds_no_descriptor() {
 /// The number of lookups for a request when no volume is known, and the answer after them.
 fn ask_cold(settings: &Settings, line: &str) -> (usize, Route) {
     let request = HttpRequest::for_test(&format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n"));
-    let view = TemplateValues { request: &request, server_name: "", done: None };
+    let view = TemplateValues { request: &request, server_name: "", done: None, link: LinkValues::None };
     let (memory, volumes, mut findings) = (MemoryFiles::default(), Volumes::default(), Findings::default());
     loop {
         let sources = Sources::of(&memory, Descriptors::default(), (&volumes, &findings));
