@@ -26,14 +26,18 @@ const PLAY_KEY: &str = "Lk5yHf1gVe6u";
 const CAM_PLAY_KEY: &str = "Dk9aBo0pTi2x";
 const PUBLISH_SECRET: &str = "Ss3dKw7qMz5c";
 const PLAY_SECRET: &str = "Gs8hNr4tXy1v";
+const PASSWORD: &str = "Up2gSk6dVn0j";
 /// What clients guess, and what they send over HTTP.
 const WRONG_KEY: &str = "Wk2jUc6fQa0e";
+const WRONG_PASSWORD: &str = "Wp8mTz4yHc7b";
 const WRONG_NAME: &str = "Wn1lEo5iZd9s";
 const WRONG_CONNECT: &str = "Wc6rYm3kBx8h";
 const WRONG_APP: &str = "Wa9uIv2nKf4t";
 const ARGUMENT: &str = "Hq5tGj7wPb3o";
 const COOKIE: &str = "Hc0sDx8eLm6z";
-const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 14] = [
+    PASSWORD,
+    WRONG_PASSWORD,
     PUBLISH_KEY,
     CAM_KEY,
     PLAY_KEY,
@@ -56,6 +60,7 @@ fn configuration() -> String {
         "pid off; error_log stderr debug; error_log FOLDER/error.log trace;
          rtmp {{ server {{ listen 127.0.0.1:0; application live {{ live on; idle_streams off;
              publish_key {PUBLISH_KEY}; publish_key {CAM_KEY} cam; publish_secret {PUBLISH_SECRET};
+             publish_user_file FOLDER/users;
              play_key {PLAY_KEY}; play_key {CAM_PLAY_KEY} cam; play_secret {PLAY_SECRET};
              record all; record_path FOLDER/rec; record_suffix -%s.flv;
              hls on; hls_path FOLDER/hls; hls_fragment 1s; hls_nested on; }} }} }}
@@ -121,6 +126,7 @@ fn publish_and_play(server: &Server) -> [String; 2] {
     for name in [CAM_PLAY_KEY, &format!("cam?key={CAM_PLAY_KEY}")] {
         Client::try_play(server.rtmp(), "live", name).unwrap();
     }
+    Client::try_publish(server.rtmp(), "live", &format!("door?user=u&pass={PASSWORD}")).unwrap();
     for wrong in [format!("live/{WRONG_NAME}"), format!("live/cam?key={WRONG_KEY}")] {
         assert!(!ffmpeg_publishes(server, &wrong) && !ffmpeg_plays(server, &wrong), "{wrong}");
     }
@@ -130,6 +136,8 @@ fn publish_and_play(server: &Server) -> [String; 2] {
         (WRONG_APP, ""),
         (&*format!("live/x?token={WRONG_CONNECT}"), WRONG_NAME),
         ("live", WRONG_NAME),
+        ("live", &format!("{WRONG_NAME}?user=u&pass={WRONG_PASSWORD}")),
+        (&format!("live?user=u&pass={WRONG_PASSWORD}"), "door"),
         ("live", &format!("\u{1}{WRONG_NAME}")),
         ("live", &format!("{WRONG_NAME}%zz")),
         ("live", &format!("cam?sig={WRONG_KEY}&expires={WRONG_KEY}")),
@@ -184,6 +192,7 @@ fn leak<'a>(text: &[u8], parts: &'a [String]) -> Option<&'a String> {
 #[test]
 fn no_secret_is_in_a_log_a_file_a_name_or_an_answer() {
     let folder = Folder::new();
+    let users = folder.write("users", format!("u:{{PLAIN}}{PASSWORD}"));
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$0\" \"$@\" >stdout.txt", env!("CARGO_BIN_EXE_millstream")]);
     shell.env_remove("RUST_LOG").env_remove("XDG_RUNTIME_DIR").stdin(Stdio::null());
@@ -196,7 +205,9 @@ fn no_secret_is_in_a_log_a_file_a_name_or_an_answer() {
         fs::read_to_string(server.folder.join("all.log")).is_ok_and(|log| log.lines().count() > answers.len())
     });
     server.stop();
-    fs::remove_file(configuration).unwrap();
+    for own in [configuration, users] {
+        fs::remove_file(own).unwrap();
+    }
 
     let log = server.log();
     for line in [
@@ -206,6 +217,7 @@ fn no_secret_is_in_a_log_a_file_a_name_or_an_answer() {
         "refused: wrong stream key",
         "refused: wrong key",
         "refused: wrong signature",
+        "wrong user or password for publish live/\"door\"; 1 wrong one from this address",
         "live/\"Wn1l...\" (12 characters)",
         "/none?token=***&key=***&*** 404",
     ] {

@@ -21,24 +21,22 @@ pub fn note_right(cx: &mut Ctx, session: SessionId) {
     }
 }
 
-/// Counts and logs what was wrong in a request: a "wrong key".
+/// Counts and logs what was wrong in a request: a "wrong key". docs/log.md promises the form of the line to programs.
 pub fn note_wrong(cx: &mut Ctx, request: &Request, what: &str) {
-    let Some(peer) = peer(cx, request.session) else { return };
-    let count = cx.guesses.note_wrong(peer, cx.is_trusted_proxy(request.session), cx.now.instant);
+    let (session, Some(peer)) = (request.session, peer(cx, request.session)) else { return };
+    let count = cx.guesses.note_wrong(peer, cx.is_trusted_proxy(session), cx.now.instant);
     cx.refusals.wrong_keys += 1;
-    let app = cx.apps.get(request.app).map_or("", |app| &app.name);
-    log::warn!("{} {}", request.session, wrong_line(&peer.host(), what, (app, request), count));
+    let (host, tried, ones) = (peer.host(), describe(cx, request), if count == 1 { "one" } else { "ones" });
+    log::warn!("{session} {host}: {what} for {tried}; {count} wrong {ones} from this address");
 }
 
-/// The line of what was wrong, which docs/log.md promises to programs: its form must not change. The stream's name may be
-/// a secret.
-fn wrong_line(host: &str, what: &str, (app, request): (&str, &Request), count: u32) -> String {
-    let name = match request.kind {
-        RequestKind::Connect(_) => String::new(),
-        _ => format!("/{}", mask::start_of(&request.name)),
-    };
-    let (verb, ones) = (request.verb(), if count == 1 { "one" } else { "ones" });
-    format!("{host}: {what} for {verb} {app}{name}; {count} wrong {ones} from this address")
+/// A request for the log: "connect live", and of the name of a stream, which may be a key, only the beginning.
+pub fn describe(cx: &Ctx, request: &Request) -> String {
+    let (verb, app) = (request.verb(), cx.apps.get(request.app).map_or("", |app| &app.name));
+    match request.kind {
+        RequestKind::Connect(_) => format!("{verb} {app}"),
+        _ => format!("{verb} {app}/{}", mask::start_of(&request.name)),
+    }
 }
 
 fn peer(cx: &Ctx, session: SessionId) -> Option<Peer> {

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::auth::secret::Hasher;
-use crate::engine::{
-    Ctx, Failed, JobOwner, JobResult, Refusal, Reply, Request, RequestKind, SessionId, Ticket, Verdict,
-};
+use crate::engine::{Ctx, Failed, JobOwner, JobResult, Refusal, Reply, Request, SessionId, Ticket, Verdict};
+
+use crate::modules::access::tries;
 
 use super::file::{Claim, UserFile};
 
@@ -65,11 +65,7 @@ impl Checks {
         if cx.jobs.hash(JobOwner::Module { name: MODULE, token: self.last }, work).is_err() {
             return Verdict::Deny(Refusal::of_request(BUSY));
         }
-        let app = cx.apps.get(request.app).map_or("", |app| &app.name);
-        let what = match request.kind {
-            RequestKind::Connect(_) => format!("{directive}, connect {app}"),
-            _ => format!("{directive}, {} {app}/{}", request.verb(), request.name),
-        };
+        let what = format!("{directive}, {}", tries::describe(cx, request));
         self.waiting.insert(self.last, Check { ticket: request.ticket, purpose, what });
         Verdict::Suspend { until: cx.now.instant + WAIT }
     }
