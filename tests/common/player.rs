@@ -15,6 +15,9 @@ use rml_rtmp::time::RtmpTimestamp;
 use super::media::Packet;
 use super::{SOON, read_once};
 
+const UNAUTHORIZED: &str = "NetStream.Publish.Unauthorized";
+const DENIED: &str = "NetStream.Publish.Denied";
+
 /// A connected client.
 pub struct Client {
     stream: TcpStream,
@@ -89,7 +92,11 @@ impl Client {
             match self.next(SOON) {
                 Some(found) if found == *event => return Ok(()),
                 Some(Event::UnhandleableOnStatusCode { code }) => {
-                    assert_eq!(self.next(SOON), None, "a refusal is followed by the end");
+                    // A publisher that is not authorized gets a second status, which OBS shows.
+                    let denied = Event::UnhandleableOnStatusCode { code: DENIED.to_owned() };
+                    let last = self.next(SOON).filter(|event| *event != denied || code != UNAUTHORIZED);
+                    let last = last.or_else(|| self.next(SOON));
+                    assert_eq!(last, None, "a refusal is followed by the end");
                     return Err(code);
                 }
                 Some(Event::UnknownTransactionResultReceived { .. }) => {}
