@@ -92,19 +92,23 @@ fn ffmpeg_plays(server: &Server, rest: &str) -> bool {
     run(ffmpeg::command().args(["-i", &url(server, rest), "-f", "null", "-"])).status.success()
 }
 
-/// A client whose `connect` has this application and URL, and that publishes and plays a name, which it also releases
-/// and ends.
+/// Two clients whose `connect` has this application and URL; one publishes a name, and one plays it.
 fn asks(server: &Server, app: &str, name: &str) {
-    let mut raw = Raw::handshaken(server.rtmp());
-    let object = Object::default().with("app", app).with("tcUrl", url(server, app).as_str());
-    let object = object.with("pageUrl", format!("http://h/?key={WRONG_CONNECT}").as_str());
-    raw.command("connect", 1.0, 0, &[Value::Object(object)]);
-    for command in ["releaseStream", "FCPublish", "FCUnpublish", "FCSubscribe"] {
-        raw.command(command, 2.0, 0, &[Value::Null, name.into()]);
+    for publishes in [true, false] {
+        let mut raw = Raw::handshaken(server.rtmp());
+        let object = Object::default().with("app", app).with("tcUrl", url(server, app).as_str());
+        let object = object.with("pageUrl", format!("http://h/?key={WRONG_CONNECT}").as_str());
+        raw.command("connect", 1.0, 0, &[Value::Object(object)]);
+        for command in ["releaseStream", "FCPublish", "FCUnpublish", "FCSubscribe"] {
+            raw.command(command, 2.0, 0, &[Value::Null, name.into()]);
+        }
+        if publishes {
+            raw.publish(name);
+        } else {
+            raw.play(name);
+        }
+        raw.expect_end();
     }
-    raw.play(name);
-    raw.publish(name);
-    raw.expect_end();
 }
 
 fn publish_and_play(server: &Server) -> [String; 2] {
