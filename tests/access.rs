@@ -165,8 +165,9 @@ fn a_signed_link_opens_until_it_expires() {
         )
     };
     let (soon, past) = (in_seconds(600), in_seconds(-600));
-    for secret in ["old-secret", "new-secret"] {
+    for (count, secret) in (1..).zip(["old-secret", "new-secret"]) {
         assert_eq!(try_publish(&server, "live", &link(secret, "publish", soon, "")), Ok(()), "{secret}");
+        server.wait_lines("stops publishing live/cam", count);
     }
     for wrong in [
         link("old-secret", "publish", past, ""),
