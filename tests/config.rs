@@ -177,8 +177,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "rtmp { server { application a {\non_publish http://a; } } }",
-        "2: \"on_publish\" is not there yet: until then anybody may publish and play: let a firewall keep others \
-         from the RTMP port; docs/nginx-rtmp.md has more",
+        "2: \"on_publish\" is not there yet: use publish_key, play_key, or allow and deny; \
+         docs/nginx-rtmp.md has more",
     ),
     (
         "error_log stderr\nloud;",
