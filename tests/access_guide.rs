@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use crate::common::http::get;
 use crate::common::player::Client;
 use crate::common::{Server, not_tested, run, stderr};
 
@@ -66,4 +67,25 @@ fn the_programs_of_the_guide_make_links_that_open_the_stream_until_they_expire()
     }
     server.wait_log("the link expired");
     assert!(!server.log().contains("CHANGE-ME"), "{}", server.log());
+}
+
+#[test]
+fn the_program_of_the_guide_for_files_makes_links_that_open_the_file_until_they_expire() {
+    let location = guide();
+    let (_, rest) = location.split_once("        secure_link ").unwrap();
+    let directives = rest.split_once("    }\n").unwrap().0;
+    let server = Server::start(&format!(
+        "http {{ server {{ listen 127.0.0.1:0; location /rec {{ alias FOLDER/rec; secure_link {directives} }} }} }}"
+    ));
+    server.folder.write("rec/cam.flv", "a recording");
+    let program = ("and the link to `/rec/cam.flv` is made so:", "sh", "-c");
+    let target = |seconds| {
+        let link = link(program, seconds).unwrap();
+        link.strip_prefix("http://SERVER:8080").unwrap().to_owned()
+    };
+    let good = get(server.http(), &target(3600));
+    assert_eq!((good.status, good.text().as_str()), (200, "a recording"));
+    assert_ne!(get(server.http(), &target(-60)).status, 200);
+    assert_ne!(get(server.http(), &target(3600).replace("md5=", "md5=x")).status, 200);
+    assert_ne!(get(server.http(), "/rec/cam.flv").status, 200);
 }
