@@ -86,7 +86,12 @@ impl Hash {
             let salt = sha::salt(written).ok_or(HashError::Damaged(Format::Ssha))?;
             return Ok(Self::new(Kind::Ssha { salt }, written));
         }
-        text.strip_prefix("{PLAIN}").map(|plain| Self::new(Kind::Plain, plain)).ok_or(HashError::Unknown)
+        match text.strip_prefix("{PLAIN}") {
+            // Without a password anybody could come in.
+            Some("") => Err(HashError::Damaged(Format::Plain)),
+            Some(plain) => Ok(Self::new(Kind::Plain, plain)),
+            None => Err(HashError::Unknown),
+        }
     }
 
     fn new(kind: Kind, written: &str) -> Self {
@@ -201,8 +206,12 @@ impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => {
-                f.write_str("the password is kept in no known format; \"htpasswd -B\" makes bcrypt")
+                f.write_str(
+                    "the password is kept in no known format; \"htpasswd -B\" makes bcrypt, and a password as it is has \
+                     {PLAIN} in front",
+                )
             }
+            Self::Damaged(Format::Plain) => f.write_str("the password is empty"),
             Self::Damaged(format) => write!(f, "the {format} hash is damaged"),
             Self::Rounds(rounds) => {
                 write!(f, "{rounds} rounds would take too long; at most {MAX_ROUNDS} are taken")

@@ -142,6 +142,11 @@ impl Users {
         self.find(user)?.hash.as_ref().ok()?.plain()
     }
 
+    /// Whether the file has a user of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     fn find(&self, name: &str) -> Option<&User> {
         self.users.iter().find(|user| user.name == name)
     }

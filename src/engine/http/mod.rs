@@ -159,9 +159,11 @@ impl Engine {
         if reply.head.status < 300 {
             reply.head.status = forced.unwrap_or(reply.head.status);
         }
-        let (method, target, status) =
-            (request.method.as_str(), mask::query_of(&request.head.target), reply.head.status);
-        log::debug!("{id} {method} {} {status} {} bytes", target.escape_debug(), reply.body.len());
+        let (method, status, length) = (request.method.as_str(), reply.head.status, reply.body.len());
+        log::debug!(
+            "{id} {method} {} {status} {length} bytes",
+            mask::query_of(&request.head.target).escape_debug()
+        );
         if status == 404 {
             self.cx.note_not_found(&request);
         }

@@ -10,24 +10,36 @@ use std::time::{Duration, Instant};
 use crate::engine::limits::origin::Origin;
 use crate::engine::peer::Peer;
 
-/// Wrong ones that cost nothing.
+/// The wrong credentials of an origin before it is slowed.
 const FREE: u32 = 10;
-/// From one try to the next after that.
+/// The time between two tries of a slowed origin.
 const PAUSE: Duration = Duration::from_secs(5);
 /// An origin is forgotten after this time without a wrong one.
 const FORGOTTEN: Duration = Duration::from_secs(10 * 60);
-/// For how long a right one exempts its origin.
+/// How long an origin is exempt after a right credential.
 const EXEMPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most origins in each table.
 const MOST: usize = 4096;
 /// The number of origins for which a table keeps its memory.
 const USUAL: usize = 64;
 
+/// What a credential is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Publishing.
+    Publish,
+    /// Playing.
+    Play,
+}
+
 /// The origins that have shown wrong credentials, and those that have shown right ones.
 #[derive(Debug, Default)]
 pub struct Guesses {
     wrong: Table<Wrong>,
-    right: Table<()>,
+    /// Those for publishing, which exempt from all.
+    right_to_publish: Table<()>,
+    /// Those for playing: a viewer may not guess at the keys of publishers for that.
+    right_to_play: Table<()>,
 }
 
 /// The wrong ones of an origin.
@@ -39,11 +51,15 @@ struct Wrong {
 }
 
 impl Guesses {
-    /// Whether a try has to wait, and for how long; one that need not is the only one for a while, if the origin is
-    /// slowed. A trusted proxy is never slowed, nor is this machine itself.
-    pub fn is_slowed(&mut self, peer: Peer, trusted: bool, now: Instant) -> Option<Duration> {
+    /// Admits a try, or tells how long it has to wait. A slowed origin has no other one for a while. A trusted proxy is never slowed, nor is this machine itself.
+    pub fn admit_try(
+        &mut self,
+        (peer, trusted): (Peer, bool),
+        purpose: Purpose,
+        now: Instant,
+    ) -> Option<Duration> {
         let origin = Origin::of(peer).filter(|_| !trusted)?;
-        if self.is_exempt(origin, now) {
+        if self.is_exempt(origin, purpose, now) {
             return None;
         }
         let wrong = self.wrong.get_mut(origin, now, FORGOTTEN)?;
@@ -56,9 +72,9 @@ impl Guesses {
     }
 
     /// Counts a wrong one. Returns how many its origin has shown lately.
-    pub fn note_wrong(&mut self, peer: Peer, trusted: bool, now: Instant) -> u32 {
+    pub fn note_wrong(&mut self, (peer, trusted): (Peer, bool), purpose: Purpose, now: Instant) -> u32 {
         let Some(origin) = Origin::of(peer).filter(|_| !trusted) else { return 1 };
-        let is_exempt = self.is_exempt(origin, now);
+        let is_exempt = self.is_exempt(origin, purpose, now);
         let mut wrong =
             self.wrong.get_mut(origin, now, FORGOTTEN).map_or_else(Wrong::default, |wrong| *wrong);
         wrong.count = wrong.count.saturating_add(1);
@@ -68,24 +84,30 @@ impl Guesses {
         wrong.count
     }
 
-    /// An origin has shown a right one: its wrong ones are forgotten, and it is exempt for a day.
-    pub fn note_right(&mut self, peer: Peer, now: Instant) {
+    /// An origin has shown a right one, and is exempt for a day. If it was for publishing, its wrong ones are forgotten.
+    pub fn note_right(&mut self, peer: Peer, purpose: Purpose, now: Instant) {
         let Some(origin) = Origin::of(peer) else { return };
-        self.wrong.remove(origin);
+        let right = match purpose {
+            Purpose::Publish => {
+                self.wrong.remove(origin);
+                &mut self.right_to_publish
+            }
+            Purpose::Play => &mut self.right_to_play,
+        };
         // Each publish and play of a day comes here; the time need not be exact.
-        if self.right.time_of(origin).is_none_or(|at| now >= at + EXEMPT / 24) {
-            self.right.put(origin, (), false, now, EXEMPT);
+        if right.time_of(origin).is_none_or(|at| now >= at + EXEMPT / 24) {
+            right.put(origin, (), false, now, EXEMPT);
         }
     }
 
     /// The origins that are slowed now, the latest first.
     pub fn slowed(&self, now: Instant) -> impl Iterator<Item = String> {
-        let all = self.wrong.newest(now, FORGOTTEN).filter(|(_, wrong)| wrong.next_try.is_some());
-        all.map(|(origin, _)| origin.to_string())
+        self.wrong.newest_lasting(now, FORGOTTEN).map(|(origin, _)| origin.to_string())
     }
 
-    fn is_exempt(&mut self, origin: Origin, now: Instant) -> bool {
-        self.right.get_mut(origin, now, EXEMPT).is_some()
+    fn is_exempt(&mut self, origin: Origin, purpose: Purpose, now: Instant) -> bool {
+        let is_right = |table: &mut Table<()>| table.get_mut(origin, now, EXEMPT).is_some();
+        is_right(&mut self.right_to_publish) || purpose == Purpose::Play && is_right(&mut self.right_to_play)
     }
 }
 
@@ -150,11 +172,10 @@ impl<V> Table<V> {
         self.drop_stale();
     }
 
-    /// The values in use, the newest first.
-    fn newest(&self, now: Instant, lasts: Duration) -> impl Iterator<Item = (Origin, &V)> {
-        let [others, lasting] = &self.orders;
-        let all = lasting.iter().rev().chain(others.iter().rev());
-        let used = all.filter_map(|place| Some((place, self.entries.get(&place.origin)?)));
+    /// The lasting values, the newest first.
+    fn newest_lasting(&self, now: Instant, lasts: Duration) -> impl Iterator<Item = (Origin, &V)> {
+        let [_, lasting] = &self.orders;
+        let used = lasting.iter().rev().filter_map(|place| Some((place, self.entries.get(&place.origin)?)));
         let used = used.filter(move |(place, entry)| place.serial == entry.serial && now < place.at + lasts);
         used.map(|(place, entry)| (place.origin, &entry.value))
     }
@@ -230,7 +251,7 @@ mod tests {
 
     fn fail(guesses: &mut Guesses, peer: Peer, times: u32, now: Instant) {
         for _ in 0..times {
-            guesses.note_wrong(peer, false, now);
+            guesses.note_wrong((peer, false), Purpose::Publish, now);
         }
     }
 
@@ -238,14 +259,22 @@ mod tests {
     fn after_ten_wrong_ones_there_is_one_try_in_five_seconds() {
         let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
         for count in 1..=FREE {
-            assert_eq!(guesses.is_slowed(peer, false, now), None, "{count}");
-            assert_eq!(guesses.note_wrong(peer, false, now), count);
+            assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), None, "{count}");
+            assert_eq!(guesses.note_wrong((peer, false), Purpose::Publish, now), count);
         }
-        assert_eq!(guesses.is_slowed(peer, false, now), Some(PAUSE));
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), Some(PAUSE));
         assert_eq!(guesses.slowed(now).collect::<Vec<_>>(), ["192.0.2.7"]);
-        assert_eq!(guesses.is_slowed(peer, false, now + PAUSE), None, "one try");
-        assert_eq!(guesses.is_slowed(peer, false, now + PAUSE), Some(PAUSE), "and no second one at once");
-        assert_eq!(guesses.is_slowed(numbered(1), false, now), None, "others are not slowed");
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now + PAUSE), None, "one try");
+        assert_eq!(
+            guesses.admit_try((peer, false), Purpose::Publish, now + PAUSE),
+            Some(PAUSE),
+            "and no second one at once"
+        );
+        assert_eq!(
+            guesses.admit_try((numbered(1), false), Purpose::Publish, now),
+            None,
+            "others are not slowed"
+        );
     }
 
     #[test]
@@ -253,8 +282,8 @@ mod tests {
         let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("2001:db8::1"));
         fail(&mut guesses, peer, 20, now);
         let later = now + FORGOTTEN;
-        assert_eq!(guesses.is_slowed(peer, false, later), None);
-        assert_eq!(guesses.note_wrong(peer, false, later), 1);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, later), None);
+        assert_eq!(guesses.note_wrong((peer, false), Purpose::Publish, later), 1);
         assert_eq!(guesses.slowed(later).count(), 0);
     }
 
@@ -263,23 +292,32 @@ mod tests {
         let (mut guesses, now) = (Guesses::default(), Instant::now());
         for own in [peer("127.0.0.1"), peer("::1"), Peer::Unix] {
             fail(&mut guesses, own, 100, now);
-            assert_eq!(guesses.is_slowed(own, false, now), None);
+            assert_eq!(guesses.admit_try((own, false), Purpose::Publish, now), None);
         }
-        (0..100).for_each(|_| assert_eq!(guesses.note_wrong(numbered(1), true, now), 1));
-        assert_eq!(guesses.is_slowed(numbered(1), true, now), None);
+        (0..100).for_each(|_| assert_eq!(guesses.note_wrong((numbered(1), true), Purpose::Publish, now), 1));
+        assert_eq!(guesses.admit_try((numbered(1), true), Purpose::Publish, now), None);
     }
 
     #[test]
     fn an_address_that_has_shown_a_right_key_within_a_day_is_exempt() {
         let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
         fail(&mut guesses, peer, 20, now);
-        guesses.note_right(peer, now);
-        assert_eq!(guesses.is_slowed(peer, false, now), None);
+        guesses.note_right(peer, Purpose::Publish, now);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), None);
         fail(&mut guesses, peer, 20, now);
-        assert_eq!(guesses.is_slowed(peer, false, now + SECOND), None);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now + SECOND), None);
         let next_day = now + EXEMPT;
         fail(&mut guesses, peer, 20, next_day);
-        assert_eq!(guesses.is_slowed(peer, false, next_day), Some(PAUSE));
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, next_day), Some(PAUSE));
+    }
+
+    #[test]
+    fn a_right_key_for_playing_exempts_from_no_wait_for_publishing() {
+        let (mut guesses, now, peer) = (Guesses::default(), Instant::now(), peer("192.0.2.7"));
+        fail(&mut guesses, peer, FREE, now);
+        guesses.note_right(peer, Purpose::Play, now);
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Publish, now), Some(PAUSE));
+        assert_eq!(guesses.admit_try((peer, false), Purpose::Play, now), None);
     }
 
     #[test]
@@ -288,15 +326,16 @@ mod tests {
         fail(&mut guesses, slowed, FREE, now);
         for number in 0..50_000 {
             let at = now + Duration::from_millis(u64::from(number) / 50);
-            guesses.note_wrong(numbered(number), false, at);
-            guesses.note_right(numbered(1_000_000 + number), at);
+            guesses.note_wrong((numbered(number), false), Purpose::Publish, at);
+            guesses.note_right(numbered(1_000_000 + number), Purpose::Publish, at);
         }
-        assert_eq!((guesses.wrong.entries.len(), guesses.right.entries.len()), (MOST, MOST));
-        assert!(guesses.is_slowed(slowed, false, now + SECOND).is_some());
+        assert_eq!((guesses.wrong.entries.len(), guesses.right_to_publish.entries.len()), (MOST, MOST));
+        assert!(guesses.admit_try((slowed, false), Purpose::Publish, now + SECOND).is_some());
         for _ in 0..50_000 {
-            guesses.note_wrong(slowed, false, now + SECOND);
+            guesses.note_wrong((slowed, false), Purpose::Publish, now + SECOND);
         }
-        let places: usize = guesses.wrong.orders.iter().chain(&guesses.right.orders).map(VecDeque::len).sum();
+        let places: usize =
+            guesses.wrong.orders.iter().chain(&guesses.right_to_publish.orders).map(VecDeque::len).sum();
         assert!(places <= 4 * 2 * MOST, "{places} places");
     }
 }

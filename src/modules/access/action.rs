@@ -29,6 +29,14 @@ impl Action {
         Self::BOTH.into_iter().find(|action| action.word() == word)
     }
 
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Publish => Self::Play,
+            Self::Play => Self::Publish,
+        }
+    }
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {

@@ -121,6 +121,12 @@ impl Keys {
         self.may_be_names() && !self.names.contains(name)
     }
 
+    /// The stream that a name stands for, if it is a key.
+    pub fn named_by(&self, hasher: &Hasher, name: &str) -> Option<String> {
+        let as_names = Some(&self.as_names).filter(|names| !names.is_empty())?;
+        as_names.get(&hasher.digest(name)).cloned()
+    }
+
     /// Judges the key that a client shows for a stream, or the stream's name if it shows none.
     pub fn judge(&self, hasher: &Hasher, name: &str, shown: Option<&str>) -> Outcome {
         if self.is_empty() {

@@ -26,8 +26,8 @@ use crate::auth::secret::Hasher;
 use crate::auth::{adobe, query};
 use crate::conf::{self, Directive, Faults};
 use crate::engine::{
-    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, RefusalKind, Reply,
-    Request, RequestKind, SessionId, Verdict,
+    AppId, ByApp, Client, Config, Ctx, Gate, JobResult, Module, Peer, Probe, Refusal, Reply, Request,
+    RequestKind, SessionId, Verdict,
 };
 
 use action::Action;
@@ -36,13 +36,12 @@ use outcome::Outcome;
 use settings::{Credentials, Settings};
 use shown::Shown;
 use signatures::Claim;
+use tries::Try;
 use users::{Checks, Encoders, MODULE, Purpose};
 
 #[derive(Default)]
 pub struct Access {
     apps: ByApp<Settings>,
-    /// Makes the digests of this configuration's keys; none before it is configured.
-    hasher: Option<Hasher>,
     /// What sessions have shown in their connect, as queries; bounded by the number of sessions, and each by the
     /// length of a connect.
     connects: HashMap<SessionId, Box<str>>,
@@ -70,7 +69,6 @@ impl Module for Access {
         if let Some(hasher) = faults.keep(settings::random_hasher(config)) {
             let apps = config.applications.iter();
             self.apps = apps.map(|app| (app.id, Settings::read(app, &hasher, &mut faults))).collect();
-            self.hasher = Some(hasher.clone());
             self.challenger = Some(hasher);
         }
         faults.into_result(())
@@ -84,7 +82,6 @@ impl Module for Access {
     fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
         self.apps.adopt(next.apps);
-        self.hasher = next.hasher;
     }
 
     fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
@@ -96,29 +93,25 @@ impl Module for Access {
             return Verdict::Continue;
         }
         match Action::of(&request.kind) {
-            None => match self.ask_encoder(cx, request) {
-                Verdict::Deny(refusal) => Verdict::Deny(refusal),
-                verdict => {
+            None => {
+                let verdict = self.ask_encoder(cx, request);
+                if !matches!(verdict, Verdict::Deny(_)) {
                     self.keep_connect(cx, request);
-                    verdict
                 }
-            },
+                verdict
+            }
             Some(action) => self.decide(cx, action, request),
         }
     }
 
-    fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+    fn resume(&mut self, _cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
         match reply {
-            Reply::Refuse(refusal) => {
-                // A fault of the file or of the job is nobody's guess.
-                if refusal.kind == RefusalKind::Client {
-                    tries::note_wrong(cx, request, users::WRONG);
-                }
-                Verdict::Deny(refusal)
-            }
+            Reply::Refuse(refusal) => Verdict::Deny(refusal),
             Reply::TimedOut => users::timed_out(),
             Reply::Grant | Reply::Rename(_) => {
-                tries::note_right(cx, request.session);
+                if matches!(request.kind, RequestKind::Connect(_)) {
+                    self.checks.authenticate(request.session);
+                }
                 Verdict::Continue
             }
         }
@@ -185,7 +178,7 @@ impl Access {
             Encoders::Pass => Verdict::Continue,
             Encoders::Ask(refusal) => Verdict::Deny(refusal),
             Encoders::Judge(claim) => {
-                if let Some(refusal) = tries::refusal(cx, request.session) {
+                if let Some(refusal) = Try::of(cx, request).and_then(|tried| tried.refusal(cx)) {
                     return Verdict::Deny(refusal);
                 }
                 let purpose = Purpose::Response(adobe::failed());
@@ -207,29 +200,40 @@ impl Access {
         }
         let credentials = settings.of(action);
         if credentials.is_empty() {
+            // A key of the other action is not shown as the name of a stream.
+            if let Some(name) = settings.of(action.other()).keys.named_by(&settings.hasher, &request.name) {
+                request.name = name;
+            }
             return Verdict::Continue;
         }
         let shown = self.take_shown(cx, credentials, request);
+        let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
         if credentials.are_tried(&shown, &request.name)
-            && let Some(refusal) = tries::refusal(cx, request.session)
+            && let Some(refusal) = tried.refusal(cx)
         {
             return Verdict::Deny(refusal);
         }
-        let outcome = self.judge(cx, (action, peer), credentials, &shown, request);
+        let outcome = self.judge(cx, (action, peer), settings, &shown, request);
         if !matches!(outcome, Outcome::Right { .. })
             && let Some(file) = &credentials.users
         {
             if action == Action::Publish && file.adobe && self.checks.is_authenticated(request.session) {
                 return Verdict::Continue;
             }
-            if let (Some((user, password)), Some(hasher)) = (shown.user, &self.hasher) {
+            if let Some((user, password)) = shown.user {
                 let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
-                return self.checks.begin(cx, request, (file, action.user_directive()), claim, hasher);
+                return self.checks.begin(
+                    cx,
+                    request,
+                    (file, action.user_directive()),
+                    claim,
+                    &settings.hasher,
+                );
             }
         }
         match outcome {
             Outcome::Right { name } => {
-                tries::note_right(cx, request.session);
+                tried.note_right(cx);
                 if let Some(name) = name {
                     request.name = name;
                 }
@@ -237,7 +241,7 @@ impl Access {
             }
             refused => {
                 if let Outcome::Wrong(what) = refused {
-                    tries::note_wrong(cx, request, what);
+                    tried.note_wrong(cx, what);
                 }
                 let app = cx.apps.get(request.app).map_or("", |app| &app.name);
                 let why = refused.text(action, app, credentials.expected());
@@ -263,11 +267,11 @@ impl Access {
         &self,
         cx: &Ctx,
         (action, peer): (Action, Peer),
-        credentials: &Credentials,
+        settings: &Settings,
         shown: &Shown,
         request: &Request,
     ) -> Outcome {
-        let Some(hasher) = &self.hasher else { return Outcome::Missing };
+        let (credentials, hasher) = (settings.of(action), &settings.hasher);
         let app = cx.apps.get(request.app).map_or("", |app| &app.name);
         let path = format!("{app}/{}", request.name);
         let now = cx.now.wall.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());

@@ -14,8 +14,9 @@ use super::signatures::Signatures;
 use super::users::UserFile;
 
 /// The settings of an application.
-#[derive(Default)]
 pub struct Settings {
+    /// Makes the digests of its keys.
+    pub hasher: Hasher,
     pub rules: Rules,
     publish: Credentials,
     play: Credentials,
@@ -38,7 +39,7 @@ impl Settings {
             users: UserFile::read(action, &app.scope),
         };
         let (publish, play) = (credentials(Action::Publish), credentials(Action::Play));
-        Self { rules: Rules::read(&app.scope), publish, play }
+        Self { hasher: hasher.clone(), rules: Rules::read(&app.scope), publish, play }
     }
 
     /// What opens an action.

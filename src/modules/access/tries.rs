@@ -2,43 +2,76 @@
 //!
 //! Whatever is wrong, a key, a signature or a password, has one log line, by which programs may block the address.
 
+use std::fmt;
+
 use crate::auth::mask;
-use crate::engine::{Ctx, Peer, Refusal, Request, RequestKind, SessionId};
+use crate::engine::{Ctx, Peer, Purpose, Refusal, Request, RequestKind, SessionId};
 
-/// The refusal of a try before it is looked at, if its address has been wrong too often. Asked once for each try.
-pub fn refusal(cx: &mut Ctx, session: SessionId) -> Option<Refusal> {
-    let (peer, is_trusted, now) = (peer(cx, session)?, cx.is_trusted_proxy(session), cx.now.instant);
-    let wait = cx.guesses.is_slowed(peer, is_trusted, now)?;
-    cx.refusals.slowed += 1;
-    let seconds = wait.as_secs_f32().ceil();
-    Some(Refusal::of_client(format!("too many wrong keys from your address; try again in {seconds} s")))
+/// What a client shows in a request, to be judged.
+pub struct Try {
+    session: SessionId,
+    peer: Peer,
+    /// Whether many clients may be behind the address.
+    is_trusted: bool,
+    purpose: Purpose,
+    /// "connect live", and of the name of a stream, which may be a key, only the beginning.
+    what: String,
 }
 
-/// Counts what was right.
-pub fn note_right(cx: &mut Ctx, session: SessionId) {
-    if let Some(peer) = peer(cx, session) {
-        cx.guesses.note_right(peer, cx.now.instant);
+impl Try {
+    /// The try of a request; none if its session is gone.
+    pub fn of(cx: &Ctx, request: &Request) -> Option<Self> {
+        let session = request.session;
+        let peer = cx.sessions.get(session)?.peer;
+        let (verb, app) = (request.verb(), cx.apps.get(request.app).map_or("", |app| &app.name));
+        let what = match request.kind {
+            RequestKind::Connect(_) => format!("{verb} {app}"),
+            _ => format!("{verb} {app}/{}", mask::start_of(&request.name)),
+        };
+        // Adobe's authentication, at the connect, is for publishing.
+        let purpose = match request.kind {
+            RequestKind::Play { .. } => Purpose::Play,
+            RequestKind::Connect(_) | RequestKind::Publish { .. } => Purpose::Publish,
+        };
+        Some(Self { session, peer, is_trusted: cx.is_trusted_proxy(session), purpose, what })
+    }
+
+    /// The address.
+    pub fn host(&self) -> Peer {
+        match self.peer {
+            Peer::Internet(mut address) => {
+                address.set_port(0);
+                Peer::Internet(address)
+            }
+            Peer::Unix => Peer::Unix,
+        }
+    }
+
+    /// The refusal of a try before it is looked at, if its address has been wrong too often. To be asked once for each.
+    pub fn refusal(&self, cx: &mut Ctx) -> Option<Refusal> {
+        let wait = cx.guesses.admit_try((self.peer, self.is_trusted), self.purpose, cx.now.instant)?;
+        cx.refusals.slowed += 1;
+        let seconds = wait.as_secs_f32().ceil();
+        Some(Refusal::of_client(format!("too many wrong keys from your address; try again in {seconds} s")))
+    }
+
+    /// Counts what was right.
+    pub fn note_right(&self, cx: &mut Ctx) {
+        cx.guesses.note_right(self.peer, self.purpose, cx.now.instant);
+    }
+
+    /// Counts and logs what was wrong: a "wrong key". docs/log.md promises the form of the line to programs.
+    pub fn note_wrong(&self, cx: &mut Ctx, what: &str) {
+        let count = cx.guesses.note_wrong((self.peer, self.is_trusted), self.purpose, cx.now.instant);
+        cx.refusals.wrong_keys += 1;
+        let (session, host) = (self.session, self.peer.host());
+        let ones = if count == 1 { "one" } else { "ones" };
+        log::warn!("{session} {host}: {what} for {self}; {count} wrong {ones} from this address");
     }
 }
 
-/// Counts and logs what was wrong in a request: a "wrong key". docs/log.md promises the form of the line to programs.
-pub fn note_wrong(cx: &mut Ctx, request: &Request, what: &str) {
-    let (session, Some(peer)) = (request.session, peer(cx, request.session)) else { return };
-    let count = cx.guesses.note_wrong(peer, cx.is_trusted_proxy(session), cx.now.instant);
-    cx.refusals.wrong_keys += 1;
-    let (host, tried, ones) = (peer.host(), describe(cx, request), if count == 1 { "one" } else { "ones" });
-    log::warn!("{session} {host}: {what} for {tried}; {count} wrong {ones} from this address");
-}
-
-/// A request for the log: "connect live", and of the name of a stream, which may be a key, only the beginning.
-pub fn describe(cx: &Ctx, request: &Request) -> String {
-    let (verb, app) = (request.verb(), cx.apps.get(request.app).map_or("", |app| &app.name));
-    match request.kind {
-        RequestKind::Connect(_) => format!("{verb} {app}"),
-        _ => format!("{verb} {app}/{}", mask::start_of(&request.name)),
+impl fmt::Display for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
     }
-}
-
-fn peer(cx: &Ctx, session: SessionId) -> Option<Peer> {
-    cx.sessions.get(session).map(|session| session.peer)
 }

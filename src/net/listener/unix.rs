@@ -7,10 +7,9 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use mio::net::UnixListener;
+use mio::net::{UnixListener, UnixStream};
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 
 /// Who may connect: everybody, as with nginx. The folder of the socket can be closed to others.
@@ -83,6 +82,7 @@ fn bound(path: &Path) -> io::Result<OwnedFd> {
 /// Whether there is a socket at which nobody listens.
 fn is_left_over(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|facts| facts.file_type().is_socket());
+    // Without waiting: the queue of a server that is stopped may be full.
     is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 

@@ -3,21 +3,27 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::modules::access::tries::Try;
+
 use crate::auth::secret::Hasher;
 use crate::engine::{Ctx, Failed, JobOwner, JobResult, Refusal, Reply, Request, SessionId, Ticket, Verdict};
-
-use crate::modules::access::tries;
 
 use super::file::{Claim, UserFile};
 
 /// The module that the jobs are of.
 pub const MODULE: &str = "access";
 
-/// How long a request waits for the result.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long a request waits for the result: as many as may wait before it take a second each at most.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// The most checks of one address at a time, so that nobody else has to wait for all of them.
+const MOST_OF_ADDRESS: usize = 4;
 
 /// What is told if the password is not verified for want of time.
 const BUSY: &str = "too many passwords are being checked; try again";
+
+/// What is told if it cannot be verified at all.
+const UNKNOWN: &str = "the server cannot check passwords now; its log says why";
 
 /// The checks under way, and the sessions that have passed one at their connect.
 #[derive(Default)]
@@ -33,8 +39,8 @@ pub struct Checks {
 struct Check {
     ticket: Ticket,
     purpose: Purpose,
-    /// The directive and the stream, for the log.
-    what: String,
+    directive: &'static str,
+    tried: Try,
 }
 
 /// What a client is told if it is refused.
@@ -55,25 +61,29 @@ impl Checks {
         &mut self,
         cx: &mut Ctx,
         request: &Request,
-        (file, directive): (&UserFile, &str),
+        (file, directive): (&UserFile, &'static str),
         (claim, purpose): (Claim, Purpose),
         hasher: &Hasher,
     ) -> Verdict {
+        let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
+        let of_address = self.waiting.values().filter(|check| check.tried.host() == tried.host());
+        if of_address.count() >= MOST_OF_ADDRESS {
+            return Verdict::Deny(Refusal::of_request(BUSY));
+        }
         self.last += 1;
         let (file, hasher) = (file.clone(), hasher.clone());
         let work = move || Some(Checked::from(file.judge(&claim, &hasher)));
         if cx.jobs.hash(JobOwner::Module { name: MODULE, token: self.last }, work).is_err() {
             return Verdict::Deny(Refusal::of_request(BUSY));
         }
-        let what = format!("{directive}, {}", tries::describe(cx, request));
-        self.waiting.insert(self.last, Check { ticket: request.ticket, purpose, what });
+        self.waiting.insert(self.last, Check { ticket: request.ticket, purpose, directive, tried });
         Verdict::Suspend { until: cx.now.instant + WAIT }
     }
 
-    /// Answers the request for which a job has judged. A refusal of the client says that it was wrong; any other one
-    /// that nothing could be said.
+    /// Answers the request for which a job has judged. What was wrong counts, also if the client has left meanwhile.
     pub fn finish(&mut self, cx: &mut Ctx, token: u64, result: JobResult) {
-        let Some(Check { ticket, purpose, what }) = self.waiting.remove(&token) else { return };
+        let Some(check) = self.waiting.remove(&token) else { return };
+        let Check { ticket, purpose, directive, tried } = check;
         let checked = result.take::<Checked>().unwrap_or_else(|result| {
             let failed = result.take::<Failed>().map(|Failed(error)| error.to_string());
             Err(failed.unwrap_or_default())
@@ -81,18 +91,28 @@ impl Checks {
         let session = ticket.session;
         let reply = match checked {
             Ok(true) => {
-                if purpose != Purpose::Arguments && cx.sessions.get(session).is_some() {
-                    self.authenticated.insert(session);
-                }
+                tried.note_right(cx);
                 Reply::Grant
             }
-            Ok(false) => Reply::Refuse(wrong(purpose)),
+            Ok(false) => {
+                tried.note_wrong(cx, WRONG);
+                Reply::Refuse(wrong(purpose))
+            }
+            // A fault of the file or of the job is nobody's guess.
             Err(why) => {
-                log::error!("{session} {what}: {why}");
-                Reply::Refuse(Refusal::of_request("the server cannot check passwords now; its log says why"))
+                log::error!("{session} {directive}, {tried}: {why}");
+                match purpose {
+                    Purpose::Arguments => Reply::Refuse(Refusal::of_request(UNKNOWN)),
+                    Purpose::Response(_) => Reply::Refuse(wrong(purpose)),
+                }
             }
         };
         cx.answer(ticket, reply);
+    }
+
+    /// A session has answered a challenge.
+    pub fn authenticate(&mut self, session: SessionId) {
+        self.authenticated.insert(session);
     }
 
     /// Whether a session has answered a challenge.
@@ -111,8 +131,8 @@ pub fn timed_out() -> Verdict {
     Verdict::Deny(Refusal::of_request(BUSY))
 }
 
-/// What is wrong, for the client and the log.
-pub const WRONG: &str = "wrong user or password";
+/// The reason of a refusal, for the client and the log.
+const WRONG: &str = "wrong user or password";
 
 fn wrong(purpose: Purpose) -> Refusal {
     match purpose {

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use nix::libc::O_NONBLOCK;
 
 use crate::auth::adobe::{Challenger, Response};
 use crate::auth::password::{Answer, MAX_BYTES, Users};
@@ -78,6 +81,10 @@ impl UserFile {
             Claim::Password { user, password } => (user, password),
             Claim::Response(challenger, response) => {
                 let password = users.plain(&response.user);
+                if password.is_none() && users.has(&response.user) {
+                    let why = format!("{:?} has no {{PLAIN}} password, which \"adobe\" needs", response.user);
+                    return Err(named(&why));
+                }
                 let is_right = challenger.verify(response, password.unwrap_or_default());
                 return Ok(is_right && password.is_some());
             }
@@ -93,11 +100,12 @@ impl UserFile {
 /// The bytes of a regular file, one more than it may have at most.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     // A FIFO would be waited for.
-    if !std::fs::metadata(path)?.is_file() {
+    let file = File::options().read(true).custom_flags(O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

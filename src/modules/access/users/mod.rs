@@ -7,6 +7,6 @@ mod file;
 mod probe;
 
 pub use adobe::Encoders;
-pub use checks::{Checks, MODULE, Purpose, WRONG, timed_out};
+pub use checks::{Checks, MODULE, Purpose, timed_out};
 pub use file::{Claim, UserFile, UserLine};
 pub use probe::check as probe;
