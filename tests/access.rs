@@ -224,7 +224,7 @@ fn keys_that_every_user_can_read_get_one_warning() {
     };
     const WARNING: &str =
         "c.conf:2: warning: the keys in this file can be read by every user of this machine";
-    for directives in ["publish_key s3cret; play_key s3cret2;", "play_secret s3cret;"] {
+    for directives in ["publish_key s3cret-one; play_key s3cret-two;", "play_secret s3cret-one;"] {
         let said_of = |mode| said(&config(directives), mode);
         assert_eq!(said_of(0o644).matches(WARNING).count(), 1, "{}", said_of(0o644));
         assert!(!said_of(0o640).contains("warning"), "{}", said_of(0o640));

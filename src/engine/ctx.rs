@@ -241,7 +241,7 @@ impl Ctx {
     pub fn is_trusted_proxy(&self, session: SessionId) -> bool {
         let Some(session) = self.sessions.get(session) else { return false };
         let server = session.rtmp().and_then(|state| self.servers.get(state.server.server));
-        server.is_some_and(|server| server.trusted.contains(session.peer))
+        !session.is_told && server.is_some_and(|server| server.trusted.contains(session.peer))
     }
 
     /// The virtual hosts for an HTTP connection that a listener has accepted at this address of the machine; none if

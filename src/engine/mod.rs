@@ -60,6 +60,7 @@ pub use jobs::handle::Handle;
 pub use jobs::{Failed, FinishedJob, Job, JobOwner, JobResult, Jobs, Lane, QueueFull};
 pub use limits::descriptors::Descriptors;
 pub use limits::guesses::{Guesses, Purpose};
+pub use limits::origin::Origin;
 pub use limits::refusals::Refusals;
 pub use memory::{Extent, Growth, MemoryFile, MemoryFiles, SHORTEST_READ_TIME};
 pub use module::Module;

@@ -81,6 +81,8 @@ pub(in crate::engine) struct RealAddress {
     proxies: TrustedProxies,
     /// The field of the head in lower case; none where only PROXY headers count.
     field: Option<String>,
+    /// Whether the configuration names it, rather than the default.
+    is_written: bool,
     is_recursive: bool,
 }
 
@@ -89,15 +91,20 @@ impl RealAddress {
         let field = scope.text("real_ip_header").to_ascii_lowercase();
         Self {
             proxies: TrustedProxies::read(scope),
+            is_written: scope.find("real_ip_header").is_some(),
             field: Some(field).filter(|field| field != PROXY_PROTOCOL),
             is_recursive: scope.flag("real_ip_recursive"),
         }
     }
 
-    /// The client of a request on a connection from `peer`: the last address that the field has, and with
+    /// The client of a request on a connection from `peer`, which a PROXY header may have told: the last address that the field has, and with
     /// `real_ip_recursive` the last one that is no trusted proxy.
-    pub fn of(&self, peer: Peer, headers: &Headers) -> Peer {
+    pub fn of(&self, (peer, is_told): (Peer, bool), headers: &Headers) -> Peer {
         let (Some(field), true) = (&self.field, self.proxies.contains(peer)) else { return peer };
+        // Who passes connections on does not clean the fields of their requests.
+        if is_told && !self.is_written {
+            return peer;
+        }
         let values: Vec<&str> = headers.all(field).collect();
         let mut client = peer;
         for text in values.into_iter().rev().flat_map(|value| value.rsplit(',')) {
@@ -161,7 +168,8 @@ mod tests {
         let head =
             crate::http::Request::parse(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes());
         let real = RealAddress::read(&server.read_as(Context::Location));
-        real.of(SocketAddr::new(from.parse().unwrap(), 5000).into(), &head.unwrap().headers).to_string()
+        real.of((SocketAddr::new(from.parse().unwrap(), 5000).into(), false), &head.unwrap().headers)
+            .to_string()
     }
 
     #[test]

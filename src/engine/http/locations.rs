@@ -264,9 +264,9 @@ impl Locations {
         self.settings(id).map(|settings| settings.keep_alive)
     }
 
-    /// The client of a request for a location on a connection from `peer`.
-    pub(in crate::engine) fn client(&self, id: LocationId, peer: Peer, headers: &Headers) -> Peer {
-        self.settings(id).map_or(peer, |settings| settings.real_address.of(peer, headers))
+    /// The client of a request for a location on a connection from `peer`, which a PROXY header may have told.
+    pub(in crate::engine) fn client(&self, id: LocationId, peer: (Peer, bool), headers: &Headers) -> Peer {
+        self.settings(id).map_or(peer.0, |settings| settings.real_address.of(peer, headers))
     }
 
     /// Whether a 404 of a location is logged.

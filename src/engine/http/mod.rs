@@ -215,7 +215,7 @@ impl Ctx {
     fn receive(&mut self, id: SessionId, request: Request, received_at: Instant) -> Option<HttpRequest> {
         let now = self.now;
         let session = self.sessions.get_mut(id)?;
-        let peer = session.peer;
+        let (peer, is_told) = (session.peer, session.is_told);
         let state = session.http_mut()?;
         state.requests += 1;
         let (listener, local, number) = (state.listener, state.local.clone(), state.requests);
@@ -224,8 +224,9 @@ impl Ctx {
         let since = now.instant.saturating_duration_since(received_at);
         Some(HttpRequest {
             session: id,
-            peer: self.locations.client(location, peer, &request.headers),
+            peer: self.locations.client(location, (peer, is_told), &request.headers),
             connection_peer: peer,
+            is_told,
             local,
             number,
             received_at: Now { instant: received_at, wall: now.wall.checked_sub(since).unwrap_or(now.wall) },

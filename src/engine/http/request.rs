@@ -20,8 +20,10 @@ pub struct HttpRequest {
     pub session: SessionId,
     /// The client, which may be behind a trusted proxy.
     pub peer: Peer,
-    /// The other end of the connection.
+    /// The client of the connection: its other end, or who a PROXY header tells.
     pub connection_peer: Peer,
+    /// Whether a PROXY header has told it.
+    pub(in crate::engine) is_told: bool,
     /// The server's address of the connection.
     pub local: ListenOn,
     /// The number of the request on its connection, from 1.
@@ -62,6 +64,7 @@ mod tests {
                 session: SessionId::default(),
                 peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
                 connection_peer: SocketAddr::from(([192, 0, 2, 1], 1000)).into(),
+                is_told: false,
                 local: SocketAddr::from(([127, 0, 0, 1], 80)).into(),
                 number: 1,
                 received_at,

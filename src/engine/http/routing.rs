@@ -84,7 +84,7 @@ impl Engine {
 fn locate(request: &mut HttpRequest) {
     if let Some((location, captures)) = request.locations.find(request.server, &request.head.path) {
         (request.location, request.captures) = (location, captures);
-        let (peer, headers) = (request.connection_peer, &request.head.headers);
+        let (peer, headers) = ((request.connection_peer, request.is_told), &request.head.headers);
         request.peer = request.locations.client(location, peer, headers);
     }
 }

@@ -8,8 +8,10 @@ use crate::engine::peer::Peer;
 /// The origin of a connection: an IPv4 address, or the 64-bit network of an IPv6 address, as a host
 /// there has as many addresses as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::engine) enum Origin {
+pub enum Origin {
+    /// The address.
     V4([u8; 4]),
+    /// The network.
     V6([u8; 8]),
 }
 

@@ -167,6 +167,8 @@ pub struct Session {
     pub id: SessionId,
     /// The client's address: that of the connection, or the one that a trusted proxy has told.
     pub peer: Peer,
+    /// Whether a proxy has told it.
+    pub(in crate::engine) is_told: bool,
     /// The PROXY header that has to come before all else.
     pub(in crate::engine) awaited_header: Option<Box<AwaitedHeader>>,
     /// When the connection was accepted.
@@ -220,6 +222,7 @@ impl Session {
         Self {
             id,
             peer,
+            is_told: false,
             awaited_header: None,
             opened: now,
             last_input: now,

@@ -57,7 +57,7 @@ impl Ctx {
             Source::Own => (session.peer, session.peer),
         };
         let protocol = if session.rtmp().is_some() { Protocol::Rtmp } else { Protocol::Http };
-        session.peer = peer;
+        (session.peer, session.is_told) = (peer, matches!(source, Source::Client(_)));
         if let Err(excess) = self.connections.enter_address(protocol, peer) {
             self.refuse_after_header(id, excess);
             return false;

@@ -326,3 +326,12 @@ fn what_is_missing_expired_or_refused_for_another_reason_is_no_guess() {
     assert_eq!(setup.answer("live", "publish", "x?key=a"), WRONG_KEY);
     assert_eq!(setup.answer("live", "publish", "x?key=k"), STARTED);
 }
+
+#[test]
+fn playing_the_key_of_a_publisher_is_as_playing_a_stream_that_is_not_there_and_shows_no_key() {
+    let mut setup = Setup::new("publish_key 4f1c0a7be2 door;");
+    assert_eq!(setup.answer("live", "publish", "door?key=4f1c0a7be2"), STARTED);
+    setup.answer("live", "play", "4f1c0a7be2");
+    setup.answer("live", "play", "ffffffffff");
+    assert_eq!(setup.streams(), ["door", "key-4f1c", "ffffffffff"]);
+}

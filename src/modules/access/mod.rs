@@ -199,11 +199,9 @@ impl Access {
             return Verdict::Deny(Refusal::of_client(why));
         }
         let credentials = settings.of(action);
+        let shown_name = settings.name_for(action, &request.name);
         if credentials.is_empty() {
-            // A key of the other action is not shown as the name of a stream.
-            if let Some(name) = settings.of(action.other()).keys.named_by(&settings.hasher, &request.name) {
-                request.name = name;
-            }
+            request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
             return Verdict::Continue;
         }
         let shown = self.take_shown(cx, credentials, request);
@@ -218,9 +216,17 @@ impl Access {
             && let Some(file) = &credentials.users
         {
             if action == Action::Publish && file.adobe && self.checks.is_authenticated(request.session) {
+                request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
                 return Verdict::Continue;
             }
             if let Some((user, password)) = shown.user {
+                // Whatever comes of the password, this was no right key.
+                if let (Outcome::Wrong(what), true) =
+                    (&outcome, shown.key.is_some() || shown.signature.is_some())
+                {
+                    tried.note_wrong(cx, what);
+                }
+                request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
                 let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
                 return self.checks.begin(
                     cx,
@@ -234,7 +240,7 @@ impl Access {
         match outcome {
             Outcome::Right { name } => {
                 tried.note_right(cx);
-                if let Some(name) = name {
+                if let Some(name) = name.or(shown_name) {
                     request.name = name;
                 }
                 Verdict::Continue

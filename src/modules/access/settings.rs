@@ -50,6 +50,14 @@ impl Settings {
         }
     }
 
+    /// The name in place of a stream's name that is a key, so that nobody sees the key. A key of the other action gets
+    /// no stream: whether it is one is told to nobody.
+    pub fn name_for(&self, action: Action, name: &str) -> Option<String> {
+        let of = |action| self.of(action).keys.named_by(&self.hasher, name);
+        let hidden = || format!("key-{}", name.chars().take(4).collect::<String>());
+        of(action).or_else(|| of(action.other()).map(|_| hidden()))
+    }
+
     /// The names of the arguments that are looked at for any action.
     pub fn arguments(&self) -> Vec<&'static str> {
         let mut names = self.publish.arguments();

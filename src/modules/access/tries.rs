@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::auth::mask;
-use crate::engine::{Ctx, Peer, Purpose, Refusal, Request, RequestKind, SessionId};
+use crate::engine::{Ctx, Origin, Peer, Purpose, Refusal, Request, RequestKind, SessionId};
 
 /// What a client shows in a request, to be judged.
 pub struct Try {
@@ -36,15 +36,9 @@ impl Try {
         Some(Self { session, peer, is_trusted: cx.is_trusted_proxy(session), purpose, what })
     }
 
-    /// The address.
-    pub fn host(&self) -> Peer {
-        match self.peer {
-            Peer::Internet(mut address) => {
-                address.set_port(0);
-                Peer::Internet(address)
-            }
-            Peer::Unix => Peer::Unix,
-        }
+    /// The network of its client, as it is counted; none for this machine and for a proxy.
+    pub fn network(&self) -> Option<Origin> {
+        Origin::of(self.peer).filter(|_| !self.is_trusted)
     }
 
     /// The refusal of a try before it is looked at, if its address has been wrong too often. To be asked once for each.

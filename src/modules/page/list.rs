@@ -18,6 +18,8 @@ pub const MAX_LISTED: usize = 500;
 pub struct StreamList {
     apps: Rc<ByApp<App>>,
     playlists: Rc<ByApp<Option<Playlists>>>,
+    /// Whether the addresses of those who guess at keys are shown.
+    shows_addresses: bool,
     stage: Stage,
 }
 
@@ -40,9 +42,9 @@ enum Stage {
 
 impl StreamList {
     /// The list of all streams; `playlists` are those of the page's server.
-    pub fn new(apps: Rc<ByApp<App>>, playlists: Rc<ByApp<Option<Playlists>>>) -> Self {
+    pub fn new(apps: Rc<ByApp<App>>, playlists: Rc<ByApp<Option<Playlists>>>, shows_addresses: bool) -> Self {
         let stage = Stage::Reading { slot: 0, total: 0, first: BinaryHeap::new() };
-        Self { apps, playlists, stage }
+        Self { apps, playlists, shows_addresses, stage }
     }
 
     fn live<'a>(&'a self, cx: &Ctx, stream: &'a Stream) -> Option<LiveStream<'a>> {
@@ -81,8 +83,11 @@ impl Compose for StreamList {
                 }
                 *slot = end;
                 if end == cx.streams.slots() {
-                    let text =
-                        json::begin(self.apps.values().filter(|app| app.is_live), &refused(cx), *total);
+                    let text = json::begin(
+                        self.apps.values().filter(|app| app.is_live),
+                        &refused(cx, self.shows_addresses),
+                        *total,
+                    );
                     let streams = std::mem::take(first).into_sorted_vec().into_iter();
                     self.stage = Stage::Writing { streams, written: 0, text };
                 }
@@ -114,11 +119,12 @@ impl Compose for StreamList {
 }
 
 /// Who has been refused for wrong keys.
-fn refused(cx: &Ctx) -> Refused {
+fn refused(cx: &Ctx, shows_addresses: bool) -> Refused {
+    let most = if shows_addresses { MAX_SLOWED } else { 0 };
     Refused {
         wrong_keys: cx.refusals.wrong_keys,
         slowed: cx.refusals.slowed,
-        slowed_addresses: cx.guesses.slowed(cx.now.instant).take(MAX_SLOWED).collect(),
+        slowed_addresses: cx.guesses.slowed(cx.now.instant).take(most).collect(),
     }
 }
 

@@ -87,7 +87,9 @@ impl Module for Page {
             Asset::Script => script(),
             Asset::Style => style(),
             Asset::Streams => {
-                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists));
+                // Every viewer may see the page.
+                let is_own = request.peer.ip().is_none_or(|ip| ip.is_loopback());
+                let list = StreamList::new(Rc::clone(&self.apps), Rc::clone(&settings.playlists), is_own);
                 return Some(Answer::Later(Box::new(list)));
             }
             Asset::Redirect => HttpReply::error(301).with("Location", path::encode(&settings.base)),

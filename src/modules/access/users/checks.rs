@@ -16,8 +16,8 @@ pub const MODULE: &str = "access";
 /// How long a request waits for the result: as many as may wait before it take a second each at most.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// The most checks of one address at a time, so that nobody else has to wait for all of them.
-const MOST_OF_ADDRESS: usize = 4;
+/// The most checks of one network at a time, so that nobody else has to wait for all of them.
+const MOST_OF_NETWORK: usize = 8;
 
 /// What is told if the password is not verified for want of time.
 const BUSY: &str = "too many passwords are being checked; try again";
@@ -66,8 +66,9 @@ impl Checks {
         hasher: &Hasher,
     ) -> Verdict {
         let Some(tried) = Try::of(cx, request) else { return Verdict::Continue };
-        let of_address = self.waiting.values().filter(|check| check.tried.host() == tried.host());
-        if of_address.count() >= MOST_OF_ADDRESS {
+        let network = tried.network();
+        let of_network = self.waiting.values().filter(|check| check.tried.network() == network);
+        if network.is_some() && of_network.count() >= MOST_OF_NETWORK {
             return Verdict::Deny(Refusal::of_request(BUSY));
         }
         self.last += 1;
