@@ -133,6 +133,21 @@ fn a_header_in_pieces_is_read_and_that_of_a_stranger_is_ignored() {
 }
 
 #[test]
+fn behind_a_proxy_that_passes_connections_on_a_field_of_the_request_is_believed_only_where_it_is_named() {
+    let server = Server::start(
+        "http { server { listen 127.0.0.1:0 proxy_protocol; set_real_ip_from 127.0.0.0/8;
+                location / { return 200 $remote_addr; }
+                location /named { real_ip_header X-Real-IP; return 200 $remote_addr; } } }",
+    );
+    for (path, address) in [("/", "127.0.0.9"), ("/named", "192.0.2.7")] {
+        let mut connection = Connection::open(server.http());
+        connection.send("PROXY TCP4 127.0.0.9 127.0.0.1 5000 80\r\n");
+        let reply = connection.request("GET", path, "X-Real-IP: 192.0.2.7\r\n");
+        assert_eq!(reply.text(), address, "{path}");
+    }
+}
+
+#[test]
 fn a_connection_that_does_not_begin_with_a_header_is_closed_and_the_log_says_why() {
     let server = server();
     for (address, bytes) in [

@@ -103,6 +103,21 @@ fn users_and_keys_each_open_and_players_are_asked_apart() {
 }
 
 #[test]
+fn a_wrong_key_counts_whatever_comes_of_the_password_beside_it_and_no_key_becomes_a_name() {
+    let server =
+        server(USERS, "publish_key DOORKEY22 door; play_key VIEWKEY22 hall; publish_user_file FOLDER/users;");
+    assert_eq!(publish(&server, "live", "x?key=GUESS&user=nobody&pass=x").0, REFUSED);
+    server.wait_log("127.0.0.1: wrong key for publish live/");
+    server.wait_log("127.0.0.1: wrong user or password for publish live/");
+    assert_eq!(publish(&server, "live", "DOORKEY22?key=nope&user=plain&pass=secret").0, STARTED);
+    server.wait_log("publish live/door");
+    assert_eq!(publish(&server, "live", "VIEWKEY22?user=plain&pass=secret").0, STARTED);
+    server.wait_log("publish live/key-VIEW");
+    let log = server.log();
+    assert!(!log.contains("KEY22"), "{log}");
+}
+
+#[test]
 fn a_changed_file_needs_no_reload_and_one_that_is_gone_refuses_all_and_is_logged() {
     let server = server("ann:{PLAIN}one\nbob:none", "publish_user_file FOLDER/users;");
     assert_eq!(publish(&server, "live", "a?user=ann&pass=one").0, STARTED);

@@ -34,7 +34,7 @@ pub(in crate::engine) const DIRECTIVES: &[Directive] = &[
         repeat: Repeat::Once,
         acts: Acts::AtOnce,
         doc: "The maximum number of connections from one IP address (from one network of 64 bits with IPv6): \
-              of all kinds, of RTMP, or of HTTP. Clients behind a proxy all have the address of the proxy. \
+              of all kinds, of RTMP, or of HTTP. Clients behind a proxy all have its address, unless it tells theirs (listen ... proxy_protocol). \
               Loopback addresses have no limit.",
     },
 ];
