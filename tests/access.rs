@@ -29,8 +29,13 @@ fn everything(directives: &str) -> String {
     )
 }
 
+/// Publishes, and waits until the server knows that the publisher has left: the next one may have the same name.
 fn try_publish(server: &Server, app: &str, name: &str) -> Result<(), String> {
-    Client::try_publish(server.rtmp(), app, name).map(drop)
+    let before = server.count_lines("stops publishing");
+    let publisher = Client::try_publish(server.rtmp(), app, name)?;
+    drop(publisher);
+    server.wait_lines("stops publishing", before + 1);
+    Ok(())
 }
 
 fn try_play(server: &Server, app: &str, name: &str) -> Result<(), String> {

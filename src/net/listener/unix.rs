@@ -6,14 +6,16 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use mio::net::{UnixListener, UnixStream};
+use nix::fcntl::AT_FDCWD;
 use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
 /// Who may connect: everybody, as with nginx. The folder of the socket can be closed to others.
-const MODE: u32 = 0o666;
+const MODE: Mode = Mode::from_bits_truncate(0o666);
 
 /// A listening Unix socket with its file.
 #[derive(Debug)]
@@ -41,7 +43,8 @@ impl UnixSocket {
             result => result?,
         };
         let file = SocketFile { path: path.to_owned(), identity: identity(path) };
-        fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
+        // Not through a link that somebody has put in its place.
+        fchmodat(AT_FDCWD, path, MODE, FchmodatFlags::NoFollowSymlink)?;
         socket::listen(&fd, backlog)?;
         let listener = UnixListener::from_std(fd.into());
         Ok(Self { listener, _file: file })
