@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::common::ffmpeg::{self, Tracks};
@@ -12,7 +11,7 @@ use crate::common::http::get;
 use crate::common::media::both;
 use crate::common::player::Client;
 use crate::common::raw::Raw;
-use crate::common::{Folder, Server, millstream, run, stderr, wait};
+use crate::common::{Folder, Server, files_below, millstream, run, stderr, wait};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -53,21 +52,6 @@ fn in_seconds(more: i64) -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap() + more
 }
 
-/// All files below a folder: their paths and contents.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.push((path.display().to_string(), Vec::new()));
-            found.extend(files(&path));
-        } else {
-            found.push((path.display().to_string(), fs::read(&path).unwrap()));
-        }
-    }
-    found
-}
-
 #[test]
 fn rules_decide_by_action_and_address() {
     for (rules, publish, play) in [
@@ -104,7 +88,7 @@ fn who_is_refused_is_told_why_and_leaves_nothing() {
         server.wait_log(&format!("refused: {text}"));
     }
     for folder in ["rec", "hls"] {
-        assert_eq!(files(&server.folder.join(folder)), [], "{folder}");
+        assert_eq!(files_below(&server.folder.join(folder)), [], "{folder}");
     }
     assert!(!server.log().contains("s3cret"), "{}", server.log());
 }
@@ -126,7 +110,7 @@ fn a_key_in_place_of_the_name_is_seen_nowhere() {
     drop(publisher);
     server.wait_lines("stops publishing live/cam", 2);
     let written: Vec<_> =
-        files(&server.folder).into_iter().filter(|(path, _)| !path.ends_with(".conf")).collect();
+        files_below(&server.folder).into_iter().filter(|(path, _)| !path.ends_with(".conf")).collect();
     assert!(written.iter().any(|(path, _)| path.ends_with("rec/cam.flv")), "a recording has the name");
     let log = ("the log".to_owned(), server.log().into_bytes());
     let pages = pages.into_iter().map(|(path, reply)| (path, reply.body));

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +16,7 @@ use crate::common::http::{Connection, Reply};
 use crate::common::media::both;
 use crate::common::player::Client;
 use crate::common::raw::Raw;
-use crate::common::{Folder, Server, run, wait};
+use crate::common::{Folder, Server, files_below, run, wait};
 
 /// In the configuration: keys of all streams and of one, and what signatures are made with.
 const PUBLISH_KEY: &str = "Pk7vXq2mRt9w";
@@ -166,21 +165,6 @@ fn request(server: &Server) -> Vec<(String, Reply)> {
     targets.into_iter().map(|target| (target.clone(), connection.request("GET", &target, &fields))).collect()
 }
 
-/// All files below a folder, and its folders: their paths and contents.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.push((path.display().to_string(), Vec::new()));
-            found.extend(files(&path));
-        } else {
-            found.push((path.display().to_string(), fs::read(&path).unwrap()));
-        }
-    }
-    found
-}
-
 /// What no text may have: what would be too much of a secret.
 fn parts(secrets: &[&'static str], signatures: &[String]) -> Vec<String> {
     let of_secrets = secrets.iter().flat_map(|secret| [&secret[..=SHOWN], &secret[SHOWN..]]);
@@ -227,7 +211,7 @@ fn no_secret_is_in_a_log_a_file_a_name_or_an_answer() {
     ] {
         assert!(log.contains(line), "{line} in {log}");
     }
-    let written = files(&server.folder);
+    let written = files_below(&server.folder);
     for file in ["rec/cam-", "hls/", "error.log", "combined.log", "all.log", "stdout.txt"] {
         assert!(written.iter().any(|(path, _)| path.contains(file)), "{file}");
     }

@@ -14,11 +14,18 @@ pub fn value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     Some(unescape(value).map_or(value.into(), Cow::from))
 }
 
+/// The query with only the arguments of these names.
+pub fn only(query: &str, names: &[&str]) -> String {
+    filtered(query, |name| names.contains(&name))
+}
+
 /// The query without all arguments of these names.
 pub fn without(query: &str, names: &[&str]) -> String {
-    let kept = query
-        .split('&')
-        .filter(|part| !names.contains(&part.split_once('=').map_or(*part, |(name, _)| name)));
+    filtered(query, |name| !names.contains(&name))
+}
+
+fn filtered(query: &str, is_kept: impl Fn(&str) -> bool) -> String {
+    let kept = query.split('&').filter(|part| is_kept(part.split_once('=').map_or(*part, |(name, _)| name)));
     kept.collect::<Vec<_>>().join("&")
 }
 
@@ -57,5 +64,11 @@ mod tests {
         ] {
             assert_eq!(without(query, &["key", "sig"]), rest, "{query}");
         }
+    }
+
+    #[test]
+    fn arguments_are_kept_by_their_whole_names() {
+        assert_eq!(only("key=a&b=1&xkey=2&sig&key=c", &["key", "sig"]), "key=a&sig&key=c");
+        assert_eq!(only("", &["key"]), "");
     }
 }

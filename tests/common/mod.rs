@@ -26,7 +26,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -67,6 +67,21 @@ pub fn is_done_within(limit: Duration, mut measure: impl FnMut() -> Duration) {
         times.push(took);
     }
     panic!("not once within {limit:?}: {times:?}");
+}
+
+/// All files below a folder, and its folders: their paths and contents. None if there is no such folder.
+pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.push((path.display().to_string(), Vec::new()));
+            found.extend(files_below(&path));
+        } else {
+            found.push((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    found
 }
 
 /// Says, past the harness's capture, that the calling test could not be tried here; `scripts/test` does not count it.

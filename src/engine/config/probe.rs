@@ -219,7 +219,7 @@ fn judge_log(path: &Path) -> Result<(), String> {
 }
 
 /// Whether every user of this machine may read a file.
-pub fn is_readable_by_all(file: &str) -> bool {
+pub fn is_readable_by_all(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|facts| facts.mode() & READABLE_BY_ALL != 0)
 }
 

@@ -60,9 +60,7 @@ impl Action {
             Self::Play => "play_secret",
         }
     }
-}
 
-impl Action {
     /// The directive of its file of users.
     pub fn user_directive(self) -> &'static str {
         match self {

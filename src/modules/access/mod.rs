@@ -142,7 +142,7 @@ impl Access {
         if names.is_empty() {
             return;
         }
-        let kept = shown::only(&request.args, &names);
+        let kept = query::only(&request.args, &names);
         request.args = query::without(&request.args, &names);
         connect.tc_url = shown::url_without(&connect.tc_url, &names);
         if !kept.is_empty() {
@@ -201,7 +201,7 @@ impl Access {
         let credentials = settings.of(action);
         let shown_name = settings.name_for(action, &request.name);
         if credentials.is_empty() {
-            request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
+            rename(request, shown_name);
             return Verdict::Continue;
         }
         let shown = self.take_shown(cx, credentials, request);
@@ -216,7 +216,7 @@ impl Access {
             && let Some(file) = &credentials.users
         {
             if action == Action::Publish && file.adobe && self.checks.is_authenticated(request.session) {
-                request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
+                rename(request, shown_name);
                 return Verdict::Continue;
             }
             if let Some((user, password)) = shown.user {
@@ -226,7 +226,7 @@ impl Access {
                 {
                     tried.note_wrong(cx, what);
                 }
-                request.name = shown_name.unwrap_or_else(|| std::mem::take(&mut request.name));
+                rename(request, shown_name);
                 let claim = (users::Claim::Password { user, password }, Purpose::Arguments);
                 return self.checks.begin(
                     cx,
@@ -240,9 +240,7 @@ impl Access {
         match outcome {
             Outcome::Right { name } => {
                 tried.note_right(cx);
-                if let Some(name) = name.or(shown_name) {
-                    request.name = name;
-                }
+                rename(request, name.or(shown_name));
                 Verdict::Continue
             }
             refused => {
@@ -290,5 +288,12 @@ impl Access {
             (Outcome::Wrong(_), other) if shown.key.is_none() && other != Outcome::Missing => other,
             (by_key, by_signature) => by_key.or(by_signature),
         }
+    }
+}
+
+/// Gives the stream of a request another name, if there is one.
+fn rename(request: &mut Request, name: Option<String>) {
+    if let Some(name) = name {
+        request.name = name;
     }
 }

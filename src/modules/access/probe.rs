@@ -1,6 +1,7 @@
 //! Warnings about access that most likely is not what is meant: keys that others can read, rules that never decide.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::conf::Node;
 use crate::engine::{Config, Probe, is_readable_by_all};
@@ -18,7 +19,7 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
             if is_secret && warned.insert((&node.file, node.line, &node.name, &node.args)) {
                 weak_secret(node, probe);
             }
-            if is_secret && files.insert(&node.file) && is_readable_by_all(&node.file) {
+            if is_secret && files.insert(&node.file) && is_readable_by_all(Path::new(&*node.file)) {
                 let message = "the keys in this file can be read by every user of this machine: chmod o-r, or put \
                                them in a file of their own that is included";
                 probe.warn(node, message);

@@ -2,6 +2,7 @@
 //! in an `if`; by itself nothing is refused, as in nginx.
 
 use std::fmt;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::auth::secret::Hasher;
@@ -97,7 +98,7 @@ pub fn probe(config: &Config<'_>, probe: &mut Probe) {
             probe.warn(node, "no link is refused: write if ($secure_link = \"\") { return 403; }");
         }
         if let Some(node) = set
-            && is_readable_by_all(&node.file)
+            && is_readable_by_all(Path::new(&*node.file))
         {
             probe.warn(node, "the secret can be read by every user of this machine: chmod o-r");
         }

@@ -8,7 +8,7 @@ use crate::engine::{Ctx, Peer, Refusal};
 
 use super::file::Claim;
 
-/// What becomes of a connect.
+/// How a connect continues.
 pub enum Encoders {
     /// It goes on, and what it publishes is judged later.
     Pass,
@@ -31,7 +31,9 @@ impl Encoders {
             None => Self::Pass,
             Some(Step::User(user)) => Self::Ask(match challenger().ask(&user) {
                 Some(challenge) => Refusal::of_client(challenge).logged_as("asked to answer a challenge"),
-                None => failure("this user cannot be asked: its name has other characters than letters"),
+                None => failure(
+                    "this user cannot be asked: the name is too long, or has characters that cannot be sent back",
+                ),
             }),
             Some(Step::Response(response)) => Self::Judge(Claim::Response(challenger(), response)),
         }

@@ -1,17 +1,13 @@
 //! Warnings about files of users: whether they can be read, and by whom else, and what is wrong with their lines.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use crate::conf::Node;
-use crate::engine::{Config, Probe};
+use crate::engine::{Config, Probe, is_readable_by_all};
 use crate::modules::access::action::Action;
 
 use super::file::{UserFile, UserLine};
 
-/// The right of every user to read a file, in its mode.
-const READABLE_BY_ALL: u32 = 0o004;
 /// The most lines of a file that are named.
 const MOST: usize = 10;
 
@@ -35,7 +31,7 @@ fn check_file(node: &Node, file: &UserFile, probe: &mut Probe) {
     if let Err(why) = probe.account().judge_reading(&file.path) {
         return probe.warn(node, format!("{name} {path}: {why}"));
     }
-    if fs::metadata(&file.path).is_ok_and(|facts| facts.mode() & READABLE_BY_ALL != 0) {
+    if is_readable_by_all(&file.path) {
         probe.warn(node, format!("{path} can be read by every user of this machine: chmod o-r"));
     }
     let users = match file.users() {
