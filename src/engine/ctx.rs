@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 
 use crate::conf::Scope;
+use crate::engine::calls::connection::HttpClientState;
+use crate::engine::calls::destination::Destination;
+use crate::engine::calls::queue::Calls;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::features::Guards;
 use crate::engine::config::listen_on::ListenOn;
@@ -154,6 +157,7 @@ pub struct Ctx {
     pub(super) connections: Connections,
     pub(super) budgets: Budgets,
     pub(super) timers: Timers,
+    pub(super) calls: Calls,
     pub(super) log_limits: LogLimits,
     /// The number of suspended requests.
     pub(super) suspended: usize,
@@ -197,6 +201,7 @@ impl Ctx {
             reload_grace: root.time("reload_grace"),
             gone_check: None,
             timers: Timers::default(),
+            calls: Calls::default(),
             budgets,
             log_limits: LogLimits::default(),
             work: Work::default(),
@@ -299,5 +304,12 @@ impl Ctx {
         let id = self.sessions.insert(|id| Session::new(id, peer, protocol, out, now));
         self.reset_timer(id, now + STEP_DEADLINE);
         id
+    }
+    /// Creates a session that net is to connect; its timer is set with its first call.
+    pub(super) fn open_client(&mut self, destination: Rc<Destination>) -> SessionId {
+        let now = self.now.instant;
+        let protocol = ProtocolState::HttpClient(Box::new(HttpClientState::new(destination, now)));
+        let out = OutQueue::new(DEFAULT_CHUNK_SIZE, NO_FRAMES);
+        self.sessions.insert(|id| Session::new(id, Peer::UNKNOWN, protocol, out, now))
     }
 }

@@ -5,6 +5,7 @@
 //! [`Engine::step`]; ids carry serials, so a late answer to a freed session or stream finds nothing. This file has
 //! what net and main call; it never blocks, reads a clock or opens a socket.
 
+mod calls;
 mod config;
 mod ctx;
 pub mod files;
@@ -35,6 +36,8 @@ mod tests;
 pub use crate::rtmp::Control;
 pub use crate::rtmp::command::{Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
+pub use calls::call::{Call, CallError, CallKind, CallsFull};
+pub use calls::destination::{Destination, TlsSettings};
 pub use config::by_id::ByApp;
 pub use config::features::{Features, Guards, HlsFeature, HlsLayout, LocationFiles};
 pub use config::listen::options::{KeepAliveProbes, SocketOptions};
@@ -265,6 +268,9 @@ impl Engine {
     /// The peer has closed or reset the connection. Players leave in either way; a publisher that stops says so
     /// before, so this one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
+        if self.destination(id).is_some() {
+            return self.disconnected(id, calls::CLOSED, now);
+        }
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {
             Some(Suspended { request, module, .. }) => {
@@ -304,7 +310,7 @@ impl Engine {
         session.bytes_out += count as u64;
         session.last_output = now.instant;
         let next_due = match session.protocol {
-            ProtocolState::Rtmp(_) => None,
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
             ProtocolState::Http(_) => session.settle_exchanges(&mut self.cx.work.done_exchanges, now.instant),
         };
         self.cx.budgets.count_replies(session);
@@ -401,6 +407,7 @@ impl Engine {
         match task {
             Task::Announce(notice) => self.deliver_notice(&notice),
             Task::Deliver(job) => self.deliver_result(job),
+            Task::Return(returned) => self.deliver_returned(*returned),
             Task::Answer(ticket, reply) => {
                 self.contain_for(ticket.session, |engine| engine.resume_request(ticket, reply));
             }

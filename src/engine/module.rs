@@ -16,9 +16,11 @@ use std::rc::Rc;
 
 use crate::conf::{self, Directive};
 use crate::http;
+use crate::http::client::Response;
 use crate::media::Frame;
 use crate::rtmp::shared_object::SharedObject;
 
+use crate::engine::calls::call::CallError;
 use crate::engine::config::Config;
 use crate::engine::config::probe::Probe;
 use crate::engine::ctx::Ctx;
@@ -154,6 +156,9 @@ pub trait Module: Any {
 
     /// A job of this module has returned a value.
     fn on_job(&mut self, _cx: &mut Ctx, _token: u64, _result: JobResult) {}
+
+    /// What has come of a call of this module: the response, or why there is none. Called once for each call.
+    fn on_call(&mut self, _cx: &mut Ctx, _token: u64, _result: Result<Response, CallError>) {}
 
     /// The server begins to stop. What waits for a timer to be written is given to the writer now, and what comes after
     /// this at once.

@@ -1,7 +1,7 @@
 //! The client's end of a connection: an address of the Internet, or a Unix socket.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The client's end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +13,9 @@ pub enum Peer {
 }
 
 impl Peer {
+    /// The other end of a connection that is not made yet.
+    pub const UNKNOWN: Self = Self::Internet(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+
     /// The IP address; none at a Unix socket.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {

@@ -6,12 +6,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::engine::calls::call::CallError;
 use crate::engine::http::exchange::Exchange;
 use crate::engine::ids::Endpoint;
 use crate::engine::ids::SessionId;
 use crate::engine::jobs::FinishedJob;
 use crate::engine::notice::Notice;
 use crate::engine::request::{Reply, Ticket};
+use crate::http::client::Response;
 
 /// A request of the engine to net, which owns the sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub enum Action {
     /// Set keepalive and TCP_USER_TIMEOUT, so that the socket fails when the peer's host has been unreachable for
     /// this time.
     DetectDeadPeer(SessionId, Duration),
+    /// Connect this session to its [`Engine::destination`](crate::engine::Engine::destination), then call
+    /// [`Engine::connected`](crate::engine::Engine::connected) or
+    /// [`Engine::connect_failed`](crate::engine::Engine::connect_failed).
+    Connect(SessionId),
     /// Close the sending side of the socket; the peer may still send.
     ShutDownWrite(SessionId),
     /// Close the socket; the session has been freed.
@@ -53,6 +59,8 @@ pub(super) struct Work {
     pub notices: VecDeque<Notice>,
     /// Results of jobs.
     pub results: VecDeque<FinishedJob>,
+    /// What has come of calls.
+    pub returned: VecDeque<Returned>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
     /// Sessions that end as their application or server is gone since a reload.
@@ -81,11 +89,22 @@ pub(super) struct Work {
     rotation: u8,
 }
 
+/// What has come of a call.
+#[derive(Debug)]
+pub(super) struct Returned {
+    /// The name of the module that has made it.
+    pub module: &'static str,
+    /// The module's number for it.
+    pub token: u64,
+    pub result: Result<Response, CallError>,
+}
+
 /// One step.
 #[derive(Debug)]
 pub(super) enum Task {
     Announce(Notice),
     Deliver(FinishedJob),
+    Return(Box<Returned>),
     Answer(Ticket, Reply),
     EndGone(SessionId),
     Dismiss(Endpoint),
@@ -116,6 +135,9 @@ impl Work {
         }
         if let Some(finished) = self.results.pop_front() {
             return Some(Task::Deliver(finished));
+        }
+        if let Some(returned) = self.returned.pop_front() {
+            return Some(Task::Return(Box::new(returned)));
         }
         if let Some((ticket, reply)) = self.answers.pop_front() {
             return Some(Task::Answer(ticket, reply));
@@ -149,6 +171,7 @@ impl Work {
     pub fn is_ending(&self) -> bool {
         !(self.notices.is_empty()
             && self.results.is_empty()
+            && self.returned.is_empty()
             && self.answers.is_empty()
             && self.gone.is_empty()
             && self.dismissed.is_empty()

@@ -3,6 +3,7 @@
 //! Request bodies are refused, so what follows a head is always the next head. Nothing here opens a
 //! file, reads a clock or knows of streams.
 
+pub mod client;
 pub mod conditional;
 mod framing;
 mod headers;

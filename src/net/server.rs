@@ -397,6 +397,7 @@ impl Server {
                     socket.detect_dead_peer(limit);
                 }
             }
+            Action::Connect(id) => self.engine.connect_failed(id, "connecting is not there yet", now),
             Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
                 if socket.stream.shutdown(Shutdown::Write).is_err() {

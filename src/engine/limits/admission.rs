@@ -78,6 +78,7 @@ impl Ctx {
         let (server, app) = match &session.protocol {
             ProtocolState::Rtmp(state) => (Some(state.server.server), state.app),
             ProtocolState::Http(_) => (None, None),
+            ProtocolState::HttpClient(_) => return,
         };
         self.connections.leave(server, peer);
         if let Some(app) = app.and_then(|app| self.apps.get_mut(app)) {

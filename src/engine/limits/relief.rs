@@ -175,7 +175,7 @@ impl Ctx {
                 session.out.bytes().max(BEHIND_BYTES)
             }
             ProtocolState::Rtmp(_) => session.out.bytes(),
-            ProtocolState::Http(_) => 0,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => 0,
         };
         for id in self.sessions_by(BEHIND_BYTES, behind) {
             if !self.is_media_over() {
@@ -301,7 +301,7 @@ fn next_bound(limit: usize, used: usize) -> usize {
 fn pinned_bytes(session: &Session, streams: &Streams) -> usize {
     let waiting = match session.protocol {
         ProtocolState::Rtmp(_) => session.out.bytes(),
-        ProtocolState::Http(_) => session.waiting_bytes(),
+        ProtocolState::Http(_) | ProtocolState::HttpClient(_) => session.waiting_bytes(),
     };
     let published = session.roles.publishers().filter_map(|role: &SessionRole| streams.get(role.stream()));
     waiting + published.map(|stream| stream.headers.bytes()).sum::<usize>()

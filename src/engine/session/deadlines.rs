@@ -146,6 +146,8 @@ impl Ctx {
                 Some(rtmp_due(session, state, (media_due, now)))
             }
             ProtocolState::Http(state) => Some(http_due(session, state, now)),
+            ProtocolState::HttpClient(state) if now < state.until => Some(Due::Later(state.until)),
+            ProtocolState::HttpClient(_) => Some(Due::Close("its time is over")),
         }
     }
 

@@ -43,7 +43,10 @@ impl Engine {
             self.deliver_notices();
         }
         for id in self.cx.sessions.ids() {
-            self.cx.finish(id, "server stops");
+            // Backends are told of what has ended.
+            if self.destination(id).is_none() || !self.cx.is_busy(id) {
+                self.cx.finish(id, "server stops");
+            }
         }
     }
 
@@ -152,6 +155,7 @@ impl Ctx {
             self.work.ending.push_back(id);
             self.drop_requests(id);
             self.release_input(id);
+            self.end_connection(id, reason);
         }
     }
 
@@ -202,7 +206,10 @@ impl Ctx {
             SessionRole::Publisher { .. } => true,
             SessionRole::Player(player) => self.streams.get(player.stream()).is_some_and(Stream::is_live),
         });
-        live || !session.out.is_empty() || session.is_answering() || session.suspended.is_some()
+        live || !session.out.is_empty()
+            || session.is_answering()
+            || session.suspended.is_some()
+            || session.is_calling()
     }
 
     /// Frees a session's slot, and has net close the socket.
@@ -231,6 +238,7 @@ impl Ctx {
         }
         self.drop_requests(id);
         self.release_input(id);
+        self.end_connection(id, reason);
     }
 
     /// Drops the requests of a closing session that wait for an answer.

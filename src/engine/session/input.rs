@@ -48,6 +48,9 @@ impl Engine {
             {
                 self.cx.finish(id, CLIENT_LEFT);
             }
+            Some(session) if matches!(session.protocol, ProtocolState::HttpClient(_)) => {
+                self.backend_ended(id)
+            }
             _ => self.lost(id, now),
         }
     }
@@ -70,7 +73,7 @@ impl Engine {
             ProtocolState::Rtmp(state) => {
                 !session.roles.is_empty() && state.protocol.unfinished() <= PROMPT_BYTES
             }
-            ProtocolState::Http(_) => false,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => false,
         }
     }
 
@@ -122,11 +125,15 @@ impl Engine {
             return;
         }
         let mut bytes = bytes;
-        let is_http = matches!(session.protocol, ProtocolState::Http(_));
+        let process: fn(&mut Self, SessionId, &[u8]) = match session.protocol {
+            ProtocolState::Rtmp(_) => Self::rtmp_input,
+            ProtocolState::Http(_) => Self::http_input,
+            ProtocolState::HttpClient(_) => Self::http_client_input,
+        };
         if session.awaited_header.is_some() && (!self.take_proxy_header(id, &mut bytes) || bytes.is_empty()) {
             return;
         }
-        if is_http { self.http_input(id, bytes) } else { self.rtmp_input(id, bytes) }
+        process(self, id, bytes);
     }
 
     /// Processes the input that has waited while a session was held.
@@ -172,7 +179,7 @@ impl Ctx {
         match session.protocol {
             ProtocolState::Rtmp(_) if session.roles.is_empty() => self.work.joining.push_back(id),
             ProtocolState::Rtmp(_) => self.work.streaming.push_back(id),
-            ProtocolState::Http(_) => self.work.requesting.push_back(id),
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => self.work.requesting.push_back(id),
         }
     }
 }

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::engine::calls::connection::HttpClientState;
 use crate::engine::config::listen_on::ListenOn;
 use crate::engine::config::server::ServerSettings;
 use crate::engine::http::exchange::Exchange;
@@ -45,6 +46,7 @@ use crate::rtmp::capabilities::Capabilities;
 pub(in crate::engine) enum ProtocolState {
     Rtmp(Box<RtmpState>),
     Http(Box<HttpState>),
+    HttpClient(Box<HttpClientState>),
 }
 
 #[derive(Debug)]
@@ -256,7 +258,7 @@ impl Session {
     pub fn capabilities(&self) -> Option<&Capabilities> {
         match &self.protocol {
             ProtocolState::Rtmp(state) => Some(&state.capabilities),
-            ProtocolState::Http(_) => None,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
         }
     }
 
@@ -277,7 +279,7 @@ impl Session {
     pub(in crate::engine) fn lingers_until(&self) -> Instant {
         match (&self.life, &self.protocol) {
             (Life::HalfClosed(deadline), _) => *deadline,
-            (_, ProtocolState::Rtmp(_)) => self.last_output + REFUSAL_TIME,
+            (_, ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_)) => self.last_output + REFUSAL_TIME,
             (_, ProtocolState::Http(state)) => {
                 let (pause, whole) =
                     state.send_deadlines(self.last_output).unwrap_or((self.last_output, self.last_output));
@@ -303,6 +305,11 @@ impl Session {
     /// Whether an HTTP request of it waits for its answer.
     pub(in crate::engine) fn is_answering(&self) -> bool {
         matches!(&self.protocol, ProtocolState::Http(state) if state.answering)
+    }
+
+    /// Whether it is a connection over which a call is made.
+    pub(in crate::engine) fn is_calling(&self) -> bool {
+        self.http_client().is_some_and(|state| state.call.is_some())
     }
 
     /// Whether its connection is closed after the HTTP answer that is being sent, as its server is gone.
@@ -339,6 +346,7 @@ impl Session {
         let unfinished = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.held(),
             ProtocolState::Http(state) => state.protocol.held(),
+            ProtocolState::HttpClient(state) => state.reader.held(),
         };
         let suspended = self.suspended.as_ref().map_or(0, |suspended| suspended.memory());
         let header = self.awaited_header.as_ref().map_or(0, |header| header.memory());
@@ -350,7 +358,7 @@ impl Session {
     #[inline]
     pub(in crate::engine) fn waiting_bytes(&self) -> usize {
         let requests = match &self.protocol {
-            ProtocolState::Rtmp(_) => 0,
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => 0,
             ProtocolState::Http(state) => state.exchanges.iter().map(|exchange| exchange.memory()).sum(),
         };
         self.out.reply_bytes() + requests
@@ -363,6 +371,7 @@ impl Session {
         match &mut self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.release(),
             ProtocolState::Http(state) => state.protocol.release(),
+            ProtocolState::HttpClient(state) => state.reader.release(),
         }
     }
 
@@ -398,21 +407,35 @@ impl Session {
     pub(in crate::engine) fn rtmp(&self) -> Option<&RtmpState> {
         match &self.protocol {
             ProtocolState::Rtmp(state) => Some(state),
-            ProtocolState::Http(_) => None,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
         }
     }
 
     pub(in crate::engine) fn rtmp_mut(&mut self) -> Option<&mut RtmpState> {
         match &mut self.protocol {
             ProtocolState::Rtmp(state) => Some(state),
-            ProtocolState::Http(_) => None,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => None,
         }
     }
 
     pub(in crate::engine) fn http_mut(&mut self) -> Option<&mut HttpState> {
         match &mut self.protocol {
-            ProtocolState::Rtmp(_) => None,
             ProtocolState::Http(state) => Some(state),
+            ProtocolState::Rtmp(_) | ProtocolState::HttpClient(_) => None,
+        }
+    }
+
+    pub(in crate::engine) fn http_client(&self) -> Option<&HttpClientState> {
+        match &self.protocol {
+            ProtocolState::HttpClient(state) => Some(state),
+            ProtocolState::Rtmp(_) | ProtocolState::Http(_) => None,
+        }
+    }
+
+    pub(in crate::engine) fn http_client_mut(&mut self) -> Option<&mut HttpClientState> {
+        match &mut self.protocol {
+            ProtocolState::HttpClient(state) => Some(state),
+            ProtocolState::Rtmp(_) | ProtocolState::Http(_) => None,
         }
     }
 
@@ -421,7 +444,7 @@ impl Session {
     pub(in crate::engine) fn log_level(&self, level: log::Level) -> log::Level {
         let is_news = match &self.protocol {
             ProtocolState::Rtmp(state) => state.protocol.is_past_handshake(),
-            ProtocolState::Http(_) => false,
+            ProtocolState::Http(_) | ProtocolState::HttpClient(_) => false,
         };
         if is_news || level == log::Level::Error { level } else { log::Level::Debug }
     }

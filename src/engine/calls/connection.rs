@@ -1,0 +1,57 @@
+//! A connection to a backend: what a session that speaks HTTP as a client has of its own.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::engine::calls::destination::Destination;
+use crate::engine::calls::queue::PendingCall;
+use crate::http::client::ResponseReader;
+
+/// The state of a session that speaks HTTP as a client.
+#[derive(Debug)]
+pub struct HttpClientState {
+    /// The server.
+    pub destination: Rc<Destination>,
+    pub stage: Stage,
+    /// The call that it is made for now.
+    pub call: Option<Box<PendingCall>>,
+    /// Reads the response to that call.
+    pub reader: ResponseReader,
+    /// Responses so far.
+    pub responses: u64,
+    /// When the time of the call is over, or that of an idle connection.
+    pub until: Instant,
+}
+
+/// The stages of such a session, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Net connects it; its call waits.
+    Connecting,
+    /// It has a call, or waits for one.
+    Open,
+    /// It ends, and has neither a call nor a place among the connections of its destination.
+    Ended,
+}
+
+impl HttpClientState {
+    /// The state of a connection that is to be made for a call.
+    pub fn new(destination: Rc<Destination>, now: Instant) -> Self {
+        let reader = ResponseReader::new(0);
+        Self { destination, stage: Stage::Connecting, call: None, reader, responses: 0, until: now }
+    }
+
+    /// Gives it a call, to be made at `now`.
+    pub fn begin(&mut self, mut call: Box<PendingCall>, now: Instant) {
+        self.reader = ResponseReader::new(call.call.max_body);
+        self.until = call.start(now);
+        self.call = Some(call);
+    }
+
+    /// Whether its call may be made again when the connection has just been closed: the server may have closed it, as
+    /// it was idle, before the request came.
+    pub fn may_repeat(&self) -> bool {
+        let is_first = self.call.as_ref().is_some_and(|call| !call.is_repeated);
+        is_first && self.responses > 0 && !self.reader.has_begun()
+    }
+}

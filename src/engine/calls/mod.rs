@@ -1,0 +1,195 @@
+//! Calls: HTTP requests that modules make to backends, over connections that are sessions like any other.
+//!
+//! A module gives a call to [`Ctx::call`]; its [`on_call`](crate::engine::Module::on_call) gets the response, or the
+//! error, in a later step, once for each call. `queue.rs` has the calls that wait and the connections of each
+//! destination; `connection.rs` is the state of a session that is such a connection. This file moves calls between the
+//! two. Net resolves names, connects and encrypts.
+
+pub(in crate::engine) mod call;
+pub(in crate::engine) mod connection;
+pub(in crate::engine) mod destination;
+pub(in crate::engine) mod queue;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::engine::calls::call::{Call, CallError, CallsFull};
+use crate::engine::calls::connection::Stage;
+use crate::engine::calls::destination::Destination;
+use crate::engine::calls::queue::{Next, PendingCall};
+use crate::engine::ctx::Ctx;
+use crate::engine::ids::SessionId;
+use crate::engine::now::Now;
+use crate::engine::peer::Peer;
+use crate::engine::session::{Life, Session};
+use crate::engine::work::{Action, Returned};
+use crate::http::client::Response;
+
+/// How long a connection without a call is kept. Servers close theirs after five seconds (Node.js) or more.
+const IDLE_TIME: Duration = Duration::from_secs(4);
+
+/// The closing reasons of a connection to a backend.
+const IDLE: &str = "idle";
+const ANSWERED: &str = "the call has been answered";
+pub(in crate::engine) const CLOSED: &str = "the connection was closed without an answer";
+
+impl Ctx {
+    /// Makes a call; the module's `on_call` gets what comes of it.
+    pub fn call(&mut self, call: Call) -> Result<(), CallsFull> {
+        let destination = Rc::clone(&call.destination);
+        self.calls.add(call, self.now.instant)?;
+        self.start_calls(&destination);
+        Ok(())
+    }
+
+    /// Calls that were dropped so far, as too many waited.
+    pub fn dropped_calls(&self) -> u64 {
+        self.calls.dropped()
+    }
+
+    /// Makes the calls that wait for connections to a destination, as far as there may be more.
+    fn start_calls(&mut self, destination: &Rc<Destination>) {
+        while let Some(next) = self.calls.next(destination, self.now.instant) {
+            match next {
+                Next::Expire(call) => self.return_call(&call, Err(CallError::TimedOut)),
+                Next::Reuse(call, id) => self.begin_call(id, call),
+                Next::Connect(call) => {
+                    let id = self.open_client(Rc::clone(destination));
+                    self.begin_call(id, call);
+                    self.work.actions.push_back(Action::Connect(id));
+                }
+            }
+        }
+    }
+
+    fn begin_call(&mut self, id: SessionId, call: Box<PendingCall>) {
+        let now = self.now.instant;
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        state.begin(call, now);
+        let (until, stage) = (state.until, state.stage);
+        self.reset_timer(id, until);
+        if stage == Stage::Open {
+            self.send_request(id);
+        }
+    }
+
+    fn send_request(&mut self, id: SessionId) {
+        let call = self.sessions.get(id).and_then(|session| session.http_client()?.call.as_ref());
+        if let Some(request) = call.map(|call| call.call.request.clone()) {
+            self.send_bytes(id, &request);
+        }
+    }
+
+    /// Gives the module of a call what has come of it, in a later step.
+    fn return_call(&mut self, call: &PendingCall, result: Result<Response, CallError>) {
+        let Call { module, token, .. } = call.call;
+        self.work.returned.push_back(Returned { module, token, result });
+    }
+
+    /// Ends the call of a connection with a response, and keeps the connection if it can be used again.
+    fn end_call(&mut self, id: SessionId, response: Response, has_more: bool) {
+        let now = self.now.instant;
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let is_unsent = !session.out.is_empty();
+        let Some(state) = session.http_client_mut() else { return };
+        let Some(call) = state.call.take() else { return };
+        state.responses += 1;
+        state.until = now + IDLE_TIME;
+        let destination = Rc::clone(&state.destination);
+        let may_keep = response.is_persistent && !has_more && !is_unsent;
+        self.return_call(&call, Ok(response));
+        if !may_keep {
+            return self.close(id, ANSWERED);
+        }
+        self.calls.keep(&destination, id);
+        self.start_calls(&destination);
+        let is_idle =
+            self.sessions.get(id).and_then(Session::http_client).is_some_and(|state| state.call.is_none());
+        if is_idle && self.draining {
+            self.finish(id, IDLE);
+        }
+    }
+
+    /// Takes a session that ends out of the connections of its destination; its call is made again, or has failed.
+    pub(in crate::engine) fn end_connection(&mut self, id: SessionId, reason: &str) {
+        let now = self.now.instant;
+        let Some(state) = self.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        if std::mem::replace(&mut state.stage, Stage::Ended) == Stage::Ended {
+            return;
+        }
+        let (is_over, may_repeat) = (now >= state.until, state.may_repeat() && reason == CLOSED);
+        let (destination, call) = (Rc::clone(&state.destination), state.call.take());
+        match call {
+            Some(call) if may_repeat && !is_over => self.calls.repeat(call),
+            Some(call) if is_over => self.return_call(&call, Err(CallError::TimedOut)),
+            Some(call) => self.return_call(&call, Err(CallError::Failed(reason.to_owned()))),
+            None => {}
+        }
+        self.calls.remove(&destination, id);
+        self.start_calls(&destination);
+    }
+}
+
+impl Engine {
+    /// The server that a session is to be connected to; none for a session that a peer has opened.
+    pub fn destination(&self, id: SessionId) -> Option<&Destination> {
+        let session = self.cx.sessions.get(id).filter(|session| session.life == Life::Open)?;
+        Some(&session.http_client()?.destination)
+    }
+
+    /// A session's connection to its destination stands, with the address of the other end.
+    pub fn connected(&mut self, id: SessionId, peer: SocketAddr, now: Now) {
+        self.cx.now = now;
+        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+            return;
+        };
+        session.peer = Peer::from(peer);
+        let Some(state) = session.http_client_mut() else { return };
+        state.stage = Stage::Open;
+        log::debug!("{id} is connected to {} ({peer})", state.destination);
+        self.cx.send_request(id);
+    }
+
+    /// A session cannot be connected to its destination.
+    pub fn connect_failed(&mut self, id: SessionId, why: &str, now: Now) {
+        self.cx.now = now;
+        self.cx.close(id, why);
+    }
+
+    /// A backend has closed its side of the connection, which may be the end of its response.
+    pub(in crate::engine) fn backend_ended(&mut self, id: SessionId) {
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        if state.call.is_none() || !state.reader.has_begun() {
+            return self.cx.close(id, CLOSED);
+        }
+        match state.reader.end() {
+            Ok(response) => self.cx.end_call(id, Response { is_persistent: false, ..response }, false),
+            Err(error) => self.cx.close(id, &error.to_string()),
+        }
+    }
+
+    /// Processes what a backend has sent.
+    pub(in crate::engine) fn http_client_input(&mut self, id: SessionId, mut input: &[u8]) {
+        let Some(state) = self.cx.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
+        if state.call.is_none() {
+            return self.cx.close(id, "has sent something without being asked");
+        }
+        match state.reader.next(&mut input) {
+            Ok(Some(response)) => self.cx.end_call(id, response, !input.is_empty()),
+            Ok(None) => {}
+            Err(error) => self.cx.close(id, &error.to_string()),
+        }
+    }
+
+    /// Gives a module what has come of its call.
+    pub(in crate::engine) fn deliver_returned(&mut self, returned: Returned) {
+        let Returned { module, token, result } = returned;
+        let Some(module) = self.modules.iter_mut().find(|candidate| candidate.name() == module) else {
+            return;
+        };
+        let cx = &mut self.cx;
+        cx.panics.clone().contain(|| module.on_call(cx, token, result));
+    }
+}
