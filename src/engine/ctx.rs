@@ -236,6 +236,11 @@ impl Ctx {
         self.apps_of(server).find(|(_, app)| app.name == name).map(|(id, _)| id)
     }
 
+    /// The application of this name in the server of another one.
+    pub fn find_app_beside(&self, app: AppId, name: &str) -> Option<AppId> {
+        self.find_app(self.apps.get(app)?.server, name)
+    }
+
     /// The application of `stream_from_app`.
     pub(super) fn stream_from_app(&self, server: ServerId) -> Option<AppId> {
         self.servers.get(server).filter(|server| server.ends_at.is_none())?.stream_from_app

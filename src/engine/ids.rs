@@ -18,6 +18,11 @@ impl SessionId {
     pub(super) fn new(index: u32, serial: u32) -> Self {
         Self { index, serial }
     }
+
+    /// The number by which logs, callbacks and statistics know the session.
+    pub fn serial(self) -> u32 {
+        self.serial
+    }
 }
 
 impl fmt::Display for SessionId {

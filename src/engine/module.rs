@@ -118,6 +118,10 @@ pub trait Module: Any {
         }
     }
 
+    /// A request is refused, by whomever, though this module may have let it pass. Not called if the client leaves before
+    /// it is decided; then [`on_close`](Self::on_close) is the only end.
+    fn on_refused(&mut self, _cx: &mut Ctx, _request: &Request) {}
+
     /// A stream has begun. (Its publisher may change later, without an end.)
     fn on_stream_start(&mut self, _cx: &mut Ctx, _stream: StreamId) {}
 

@@ -3,6 +3,7 @@
 //! Only the types: the way through the gates is `rtmp/gates.rs`. An HTTP request is
 //! [`HttpRequest`](super::HttpRequest).
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::engine::ids::{AppId, Endpoint, SessionId};
@@ -47,6 +48,8 @@ pub enum RequestKind {
     Play {
         /// The message stream to play on.
         msid: u32,
+        /// The start that is wanted, in milliseconds of media, if it is told; -2000 for live or recorded, -1000 for live.
+        start: Option<i64>,
         /// The duration that is wanted, in milliseconds of media; none for all.
         duration: Option<u32>,
         /// What becomes of the play before it.
@@ -135,7 +138,7 @@ pub struct Refusal {
     /// The reason, for the peer and the log.
     pub why: String,
     /// The reason for the log, if the peer's is none for people.
-    pub for_log: Option<&'static str>,
+    pub for_log: Option<Cow<'static, str>>,
 }
 
 /// What is wrong with a request that is refused.
@@ -160,8 +163,8 @@ impl Refusal {
 
     /// The same with another reason for the log.
     #[must_use]
-    pub fn logged_as(self, why: &'static str) -> Self {
-        Self { for_log: Some(why), ..self }
+    pub fn logged_as(self, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { for_log: Some(why.into()), ..self }
     }
 }
 

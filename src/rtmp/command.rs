@@ -179,7 +179,7 @@ impl Publish {
     }
 }
 
-/// `play` (7.2.2.1) and `play2` (7.2.2.2). A live stream has no other start than now.
+/// `play` (7.2.2.1) and `play2` (7.2.2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Play {
     /// The message stream to answer on.
@@ -188,6 +188,9 @@ pub struct Play {
     pub name: String,
     /// The part behind "?" in the name.
     pub args: String,
+    /// The start that is wanted, milliseconds, if it is told; -2000 for a live stream or else a file, -1000 for a live
+    /// stream only. A live stream has no other start than now.
+    pub start: Option<i64>,
     /// The media that is wanted, milliseconds; `None` for all. On the wire, 0 is all, too: clients send it without
     /// meaning anything.
     pub duration: Option<u32>,
@@ -210,9 +213,10 @@ impl Play {
     /// Reads a `play`.
     pub fn read(command: &Command, msid: u32) -> Result<Self, TooLong> {
         let (name, args) = stream_name(command.text(1))?;
+        let start = command.number(2).map(|start| start as i64);
         let duration = command.number(3).filter(|duration| *duration >= 1.0).map(|duration| duration as u32);
         let after = if command.flag(4) { After::Reset } else { After::Replace };
-        Ok(Self { msid, name, args, duration, after })
+        Ok(Self { msid, name, args, start, duration, after })
     }
 
     /// Reads a `play2`, whose parameters are an object's properties.
@@ -220,7 +224,8 @@ impl Play {
         let object = command.arguments.get(1).and_then(Value::as_object);
         let text = object.and_then(|object| object.str("streamName")).unwrap_or_default();
         let (name, args) = stream_name(text)?;
-        Ok(Self { msid, name, args, duration: None, after: After::Transition })
+        let start = object.and_then(|object| object.number("start")).map(|start| start as i64);
+        Ok(Self { msid, name, args, start, duration: None, after: After::Transition })
     }
 }
 
@@ -339,13 +344,14 @@ mod tests {
         };
         assert_eq!((play(&[]).duration, play(&[]).after), (None, After::Replace));
         let whole = play(&[(-2000.0).into(), (-1000.0).into(), true.into()]);
-        assert_eq!((whole.duration, whole.after, whole.args.as_str()), (None, After::Reset, "a=b"));
+        assert_eq!((whole.start, whole.duration, whole.after), (Some(-2000), None, After::Reset));
+        assert_eq!((play(&[]).start, whole.args.as_str()), (None, "a=b"));
         assert_eq!(play(&[0.0.into(), 1500.0.into(), false.into()]).duration, Some(1500));
         assert_eq!(play(&[0.0.into(), 0.0.into(), 1.0.into()]).after, After::Reset);
         let object = Object::default().with("streamName", "high?x").with("start", -1.0);
         let values = ["play2".into(), 0.0.into(), Value::Null, Value::Object(object)];
         let play2 = Play::read_play2(&Command::read(&amf0::encode_all(&values)).unwrap(), 1).unwrap();
-        assert_eq!((play2.name.as_str(), play2.after), ("high", After::Transition));
+        assert_eq!((play2.name.as_str(), play2.start, play2.after), ("high", Some(-1), After::Transition));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Address {
     }
 }
 
+/// The name of the stream that a text means, which has nothing to do with an application: that of an answer.
+pub(in crate::engine) fn stream_name(text: &str) -> Result<StreamName, NameError> {
+    StreamName::new(&joined(&decode(text)?))
+}
+
 fn decode(text: &str) -> Result<String, NameError> {
     unescape(text).ok_or(NameError::Escape)
 }

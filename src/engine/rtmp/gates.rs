@@ -196,8 +196,11 @@ impl Engine {
             (&RequestKind::Publish { msid, publish_type }, Ok(name)) => {
                 self.grant_publish(Endpoint { session: id, msid }, app, publish_type, (&name, request.sent));
             }
-            (&RequestKind::Play { msid, duration, after }, Ok(name)) => {
-                self.grant_play(Endpoint { session: id, msid }, app, (duration, after), &name);
+            (&RequestKind::Play { msid, duration, after, .. }, Ok(name)) => {
+                let endpoint = Endpoint { session: id, msid };
+                if !self.grant_play(endpoint, app, (duration, after), &name) {
+                    self.call_refused(request);
+                }
             }
             (_, Err(error)) => {
                 debug_assert!(false, "a name that is none has come through the gates: {error}");
@@ -236,9 +239,15 @@ impl Engine {
             }
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
         });
-        let for_log = refusal.for_log.unwrap_or(why);
+        let for_log = refusal.for_log.as_deref().unwrap_or(why);
         let reason = format!("{} refused: {for_log}", self.describe(request));
         self.finish_if_idle(id, &reason);
+        self.call_refused(request);
+    }
+
+    /// Tells the modules that a request is refused which they may have let pass.
+    pub(in crate::engine) fn call_refused(&mut self, request: &Request) {
+        self.each_module_for(request.session, |module, cx| module.on_refused(cx, request));
     }
 
     /// A request for the log: "connect live", "publish live/cam". A name that may be a key is not shown.

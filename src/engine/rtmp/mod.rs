@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::request::{Refusal, Request, RequestKind};
-use crate::engine::rtmp::address::Address;
+use crate::engine::rtmp::address::{Address, stream_name};
 use crate::engine::rtmp::gates::MAX_SHOWN;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::log_limits::DetectedProtocol;
@@ -118,8 +118,12 @@ impl Engine {
                 self.request_stream(id, (msid, name, args), RequestKind::Publish { msid, publish_type });
             }
             Event::Play(play) => {
-                let Play { msid, name, args, duration, after } = play;
-                self.request_stream(id, (msid, name, args), RequestKind::Play { msid, duration, after });
+                let Play { msid, name, args, start, duration, after } = play;
+                self.request_stream(
+                    id,
+                    (msid, name, args),
+                    RequestKind::Play { msid, start, duration, after },
+                );
             }
             Event::Refused { what, why } => self.note_refusal(id, what, &why),
             Event::Stop(stop) => self.stop_role(id, &stop),
@@ -324,6 +328,11 @@ impl Ctx {
     /// The application that an RTMP session is connected to.
     fn app_of(&self, id: SessionId) -> Option<AppId> {
         self.sessions.get(id)?.rtmp()?.app
+    }
+
+    /// The name of the stream that an answer to a suspended request means, for [`Reply::Rename`](crate::engine::Reply).
+    pub fn name_in_answer(&self, text: &str) -> Result<StreamName, NameError> {
+        stream_name(text)
     }
 
     /// The name of the stream that an RTMP client means by `sent`.

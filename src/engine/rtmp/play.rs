@@ -24,33 +24,36 @@ const SEEK: Code = (Level::Status, "NetStream.Seek.Notify");
 const NOT_FOUND: Code = (Level::Error, "NetStream.Play.StreamNotFound");
 
 impl Engine {
-    /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends.
+    /// Grants a `play`: the message stream becomes a player of the stream, and its earlier role ends. False if it is
+    /// refused, as nobody publishes the stream.
     pub(in crate::engine) fn grant_play(
         &mut self,
         endpoint: Endpoint,
         app: AppId,
         (duration, after): (Option<u32>, After),
         name: &StreamName,
-    ) {
+    ) -> bool {
         let Endpoint { session: id, msid } = endpoint;
-        let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return };
+        let Some(policy) = self.cx.apps.get(app).map(|app| app.policy) else { return false };
         // What this message stream publishes ends with the grant.
         let other = self.cx.streams.find(app, name).filter(|stream| stream.publisher != Some(endpoint));
         if !other.is_some_and(Stream::is_live) && !policy.idle_streams {
             self.cx.status(endpoint, NOT_FOUND, "No such stream");
             let reason = format!("play {}/{name} refused: nobody publishes it", self.app_name(app));
-            return self.finish_if_idle(id, &reason);
+            self.finish_if_idle(id, &reason);
+            return false;
         }
         self.leave(endpoint, LeaveReason::NextRequest);
         let live = self.cx.streams.find(app, name).is_some_and(Stream::is_live);
         let stream_id = self.cx.find_or_create_stream(app, name);
-        let Some(session) = self.cx.sessions.get_mut(id) else { return };
+        let Some(session) = self.cx.sessions.get_mut(id) else { return false };
         session.roles.add(SessionRole::Player(Player::new((stream_id, msid), duration, self.cx.now.instant)));
         self.cx.schedule_ping(id);
         let wait = if live { "" } else { ", not live yet" };
         log::info!("{id} play {}/{name}{wait}", self.app_name(app));
         self.answer_play(endpoint, live, after, &policy);
         self.call_play_start(stream_id, endpoint);
+        true
     }
 
     /// Answers a granted `play`.

@@ -66,7 +66,7 @@ fn a_name_that_may_be_a_key_is_not_shown_before_the_request_is_admitted() {
         world.engine.describe(&Request { is_admitted, ..request })
     };
     let publish = RequestKind::Publish { msid: 1, publish_type: PublishType::Live };
-    let play = RequestKind::Play { msid: 1, duration: None, after: After::Replace };
+    let play = RequestKind::Play { msid: 1, start: None, duration: None, after: After::Replace };
     for (kind, is_admitted, name, text) in [
         (&publish, false, "secret-key", "publish live/\"secr...\" (10 characters)"),
         (&publish, false, "\u{1}ab", "publish live/\"\\u{1}ab\""),
