@@ -1,4 +1,5 @@
-//! HTTP/1.1 as a server speaks it, sans-I/O: bytes in, requests out; heads and bodies to send back.
+//! HTTP/1.1 as a server speaks it, sans-I/O: bytes in, requests out; heads and bodies to send back. And as a client
+//! speaks it: `client/`.
 //!
 //! Request bodies are refused, so what follows a head is always the next head. Nothing here opens a
 //! file, reads a clock or knows of streams.
@@ -14,8 +15,10 @@ pub mod range;
 pub mod reader;
 pub mod request;
 pub mod response;
+pub mod url;
 
 pub use headers::{Headers, HttpError, Method};
 pub use reader::RequestReader;
 pub use request::Request;
 pub use response::ResponseHead;
+pub use url::Url;

@@ -66,7 +66,8 @@ pub fn encode(path: &str) -> String {
     encoded
 }
 
-/// Escapes a URL, which may be escaped in parts already, for a Location header.
+/// Escapes a URL, which may be escaped in parts already, for a Location header or a request: what it has then is one
+/// word of one line.
 pub fn escape_location(url: &str) -> String {
     let mut escaped = String::with_capacity(url.len());
     for byte in url.bytes() {

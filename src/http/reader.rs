@@ -8,7 +8,7 @@ use super::request::{MAX_HEAD, Request};
 
 /// The state of the line that is being received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Line {
+pub(super) enum Line {
     /// It has bytes.
     #[default]
     Begun,
@@ -16,6 +16,23 @@ enum Line {
     Empty,
     /// It has a CR only.
     Return,
+    /// It was empty, and the last of the head.
+    Last,
+    /// It has a control character.
+    Bad,
+}
+
+impl Line {
+    /// The state after one more byte.
+    pub(super) fn after(self, byte: u8) -> Self {
+        match (byte, self) {
+            (b'\n', Self::Empty | Self::Return) => Self::Last,
+            (b'\n', Self::Begun) => Self::Empty,
+            (b'\r', Self::Empty) => Self::Return,
+            (0..=8 | 11..=12 | 14..=31 | 127, _) | (_, Self::Last | Self::Bad) => Self::Bad,
+            _ => Self::Begun,
+        }
+    }
 }
 
 /// One connection's requests.
@@ -94,15 +111,12 @@ impl RequestReader {
             if position == room {
                 return Err(self.too_large(input));
             }
-            self.line = match (byte, self.line) {
-                (b'\n', Line::Empty | Line::Return) => return Ok(Some(position + 1)),
-                (b'\n', Line::Begun) => Line::Empty,
-                (b'\r', Line::Empty) => Line::Return,
-                (0..=8 | 11..=12 | 14..=31 | 127, _) => {
-                    return Err(HttpError::new(400, "control character in the head"));
-                }
-                _ => Line::Begun,
-            };
+            self.line = self.line.after(byte);
+            match self.line {
+                Line::Last => return Ok(Some(position + 1)),
+                Line::Bad => return Err(HttpError::new(400, "control character in the head")),
+                Line::Begun | Line::Empty | Line::Return => {}
+            }
         }
         Ok(None)
     }

@@ -1,0 +1,57 @@
+//! A body as it comes: it grows with the bytes that are there, not with those that are announced.
+
+use super::error::ResponseError;
+
+/// The bytes of a body so far.
+#[derive(Debug)]
+pub struct Body {
+    /// At most `limit` bytes.
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Body {
+    /// An empty body that may have so many bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit }
+    }
+
+    /// Adds to it, unless it becomes too large.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), ResponseError> {
+        if bytes.len() > self.room() {
+            return Err(ResponseError::BodyTooLarge(self.limit));
+        }
+        append(&mut self.bytes, bytes, self.limit);
+        Ok(())
+    }
+
+    /// All of it.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The bytes that it may still get.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.bytes.len())
+    }
+
+    /// The bytes that it may have.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Bytes that are held of it.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+/// Adds to a buffer, which doubles, but never holds more than `limit` bytes unless it needs them.
+pub fn append(buffer: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    let length = buffer.len().saturating_add(bytes.len());
+    if length > buffer.capacity() {
+        let capacity = buffer.capacity().saturating_mul(2).min(limit).max(length);
+        buffer.reserve_exact(capacity - buffer.len());
+    }
+    buffer.extend_from_slice(bytes);
+}

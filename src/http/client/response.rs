@@ -1,0 +1,198 @@
+//! A client's side of a connection: cuts the bytes into responses.
+
+use super::body::Body;
+use super::error::{MAX_INTERIM, ResponseError};
+use super::framing::Framing;
+use super::head::{Head, HeadReader};
+use crate::http::headers::Headers;
+
+/// A whole response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// 200 to 599.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Headers,
+    /// The body, without its chunks.
+    pub body: Vec<u8>,
+    /// The peer takes another request over this connection.
+    pub is_persistent: bool,
+}
+
+/// The responses of one connection. It holds no buffer between them.
+#[derive(Debug)]
+pub struct ResponseReader {
+    max_body: usize,
+    /// Interim responses (1xx) before the present one.
+    interim: usize,
+    head: HeadReader,
+    state: State,
+}
+
+/// What comes next.
+#[derive(Debug)]
+enum State {
+    Head,
+    Body(Begun),
+    /// Nothing: the connection has ended, or what it sends is not understood.
+    Ended(ResponseError),
+}
+
+/// A response whose head has come.
+#[derive(Debug)]
+struct Begun {
+    status: u16,
+    headers: Headers,
+    is_persistent: bool,
+    framing: Framing,
+    body: Body,
+}
+
+impl ResponseReader {
+    /// A reader for bodies of at most `max_body` bytes.
+    pub fn new(max_body: usize) -> Self {
+        Self { max_body, interim: 0, head: HeadReader::default(), state: State::Head }
+    }
+
+    /// Takes bytes from `input` until a response is complete, or all of them when none is. Interim responses (1xx) are
+    /// passed over.
+    ///
+    /// What is left in `input` is not of this response: nobody has asked for it, unless requests were sent ahead. After
+    /// an error, close; further calls say the same again.
+    pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Response>, ResponseError> {
+        let result = self.advance(input);
+        if let Err(error) = result {
+            self.finish(error);
+        }
+        result
+    }
+
+    /// The peer has closed: the response whose body ends with the connection, or else an error.
+    pub fn end(&mut self) -> Result<Response, ResponseError> {
+        let error = self.closed();
+        match std::mem::replace(&mut self.state, State::Ended(error)) {
+            State::Body(begun @ Begun { framing: Framing::Close, .. }) => {
+                self.finish(ResponseError::NoAnswer);
+                Ok(begun.into_response())
+            }
+            _ => {
+                self.finish(error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Frees what has come of a response. It takes no more input after that.
+    pub fn release(&mut self) {
+        self.finish(self.closed());
+    }
+
+    /// True if any byte of the present response has come, be it of an interim one: the peer has seen the request.
+    pub fn has_begun(&self) -> bool {
+        match self.state {
+            State::Head => self.interim > 0 || !self.head.is_empty(),
+            State::Body(_) => true,
+            State::Ended(error) => error != ResponseError::NoAnswer,
+        }
+    }
+
+    /// Bytes that are held of a response.
+    pub fn held(&self) -> usize {
+        let begun = match &self.state {
+            State::Body(begun) => begun.held(),
+            State::Head | State::Ended(_) => 0,
+        };
+        self.head.held() + begun
+    }
+
+    fn advance(&mut self, input: &mut &[u8]) -> Result<Option<Response>, ResponseError> {
+        if matches!(self.state, State::Head) {
+            let Some(begun) = self.next_head(input)? else { return Ok(None) };
+            self.state = State::Body(begun);
+        }
+        let is_whole = match &mut self.state {
+            State::Body(begun) => begun.next(input)?,
+            State::Ended(error) => return Err(*error),
+            State::Head => false,
+        };
+        if !is_whole {
+            return Ok(None);
+        }
+        self.interim = 0;
+        match std::mem::replace(&mut self.state, State::Head) {
+            State::Body(begun) => Ok(Some(begun.into_response())),
+            State::Head | State::Ended(_) => Ok(None),
+        }
+    }
+
+    /// The head of a response that is not interim.
+    fn next_head(&mut self, input: &mut &[u8]) -> Result<Option<Begun>, ResponseError> {
+        while let Some(head) = self.head.next(input)? {
+            match head.status {
+                101 => return Err(ResponseError::Switched),
+                100..200 if self.interim == MAX_INTERIM => return Err(ResponseError::TooManyInterim),
+                100..200 => self.interim += 1,
+                _ => return Begun::new(head, self.max_body).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a close means now.
+    fn closed(&self) -> ResponseError {
+        match self.state {
+            State::Ended(error) => error,
+            _ if self.has_begun() => ResponseError::Closed,
+            _ => ResponseError::NoAnswer,
+        }
+    }
+
+    fn finish(&mut self, error: ResponseError) {
+        self.head = HeadReader::default();
+        self.state = State::Ended(error);
+    }
+}
+
+impl Begun {
+    fn new(head: Head, max_body: usize) -> Result<Self, ResponseError> {
+        let framing = Framing::of(&head, max_body)?;
+        Ok(Self {
+            status: head.status,
+            is_persistent: head.is_persistent() && framing.leaves_connection(&head.headers),
+            headers: head.headers,
+            framing,
+            body: Body::new(max_body),
+        })
+    }
+
+    /// Takes bytes of the body from `input`. True at its end.
+    fn next(&mut self, input: &mut &[u8]) -> Result<bool, ResponseError> {
+        match &mut self.framing {
+            Framing::None => Ok(true),
+            Framing::Length(left) => {
+                let (data, rest) = input.split_at_checked(*left).unwrap_or((input, &[]));
+                self.body.append(data)?;
+                *input = rest;
+                *left -= data.len();
+                Ok(*left == 0)
+            }
+            Framing::Chunked(chunks) => chunks.next(input, &mut self.body),
+            Framing::Close => {
+                self.body.append(input)?;
+                *input = &[];
+                Ok(false)
+            }
+        }
+    }
+
+    fn into_response(self) -> Response {
+        let Self { status, headers, is_persistent, body, .. } = self;
+        Response { status, headers, body: body.into_bytes(), is_persistent }
+    }
+
+    fn held(&self) -> usize {
+        let fields = self.headers.0.iter();
+        let texts: usize = fields.map(|(name, value)| name.capacity() + value.capacity()).sum();
+        texts + self.headers.0.capacity() * size_of::<(String, String)>() + self.body.held()
+    }
+}
