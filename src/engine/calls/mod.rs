@@ -104,6 +104,7 @@ impl Ctx {
             return self.close(id, ANSWERED);
         }
         self.calls.keep(&destination, id);
+        self.wake_no_later_than(id, now + IDLE_TIME);
         self.start_calls(&destination);
         let is_idle =
             self.sessions.get(id).and_then(Session::http_client).is_some_and(|state| state.call.is_none());

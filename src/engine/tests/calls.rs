@@ -1,0 +1,242 @@
+//! Calls of a module to a backend, whose bytes the test feeds.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::http::client::Response;
+
+type Results = Rc<RefCell<Vec<(u64, Result<Response, CallError>)>>>;
+
+/// Keeps what comes of its calls.
+struct Caller(Results);
+
+impl Module for Caller {
+    fn name(&self) -> &'static str {
+        "caller"
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        &[]
+    }
+
+    fn configure(&mut self, _config: &Config<'_>) -> Result<(), conf::Errors> {
+        Ok(())
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, _next: Box<dyn Any>) {}
+
+    fn on_call(&mut self, _cx: &mut Ctx, token: u64, result: Result<Response, CallError>) {
+        self.0.borrow_mut().push((token, result));
+    }
+}
+
+/// A world with a module that calls, and net's part of it.
+struct Backend {
+    world: World,
+    results: Results,
+    destination: Rc<Destination>,
+    connecting: VecDeque<SessionId>,
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0";
+
+impl Backend {
+    fn new() -> Self {
+        let results = Results::default();
+        let config = "rtmp { server { listen 127.0.0.1:0; application live { } } }";
+        let world = World::configured(vec![Box::new(Caller(Rc::clone(&results)))], config);
+        let destination = Rc::new(Destination { host: "backend".into(), port: 80, tls: None });
+        Self { world, results, destination, connecting: VecDeque::new() }
+    }
+
+    fn call(&mut self, token: u64, kind: CallKind) -> Result<(), CallsFull> {
+        let called = self.world.engine.cx.call(Call {
+            module: "caller",
+            token,
+            destination: Rc::clone(&self.destination),
+            request: format!("GET /{token}").into_bytes(),
+            max_body: 100,
+            timeout: Duration::from_secs(10),
+            kind,
+        });
+        self.end_turn();
+        called
+    }
+
+    fn decision(&mut self, token: u64) {
+        self.call(token, CallKind::Decision).unwrap();
+    }
+
+    fn end_turn(&mut self) {
+        for action in self.world.end_turn() {
+            if let Action::Connect(id) = action {
+                self.connecting.push_back(id);
+            }
+        }
+    }
+
+    /// Connects the session that has waited longest, and returns it.
+    fn connect(&mut self) -> SessionId {
+        let id = self.connecting.pop_front().unwrap();
+        assert_eq!(self.world.engine.destination(id), Some(&*self.destination));
+        self.world.engine.connected(id, ENDS.1, self.world.now);
+        id
+    }
+
+    /// Takes what a session sends.
+    fn sent(&mut self, id: SessionId) -> String {
+        String::from_utf8(self.world.take(id, usize::MAX).concat()).unwrap()
+    }
+
+    fn answer(&mut self, id: SessionId, bytes: &[u8]) {
+        self.world.engine.input(id, bytes, self.world.now);
+        self.end_turn();
+    }
+
+    /// The backend closes its side.
+    fn close(&mut self, id: SessionId) {
+        self.world.engine.end_of_input(id, self.world.now);
+        self.end_turn();
+    }
+
+    /// What has come of calls since it was asked last: the token, and the status or the error.
+    fn results(&mut self) -> Vec<(u64, String)> {
+        let text = |result| match result {
+            Ok(Response { status, .. }) => status.to_string(),
+            Err(error) => CallError::to_string(&error),
+        };
+        self.results.borrow_mut().drain(..).map(|(token, result)| (token, text(result))).collect()
+    }
+
+    fn sessions(&self) -> usize {
+        self.world.engine.session_count()
+    }
+}
+
+#[test]
+fn a_call_is_made_over_a_connection_that_the_next_one_uses_again() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    let id = backend.connect();
+    assert_eq!(backend.sent(id), "GET /1");
+    backend.answer(id, &OK[..10]);
+    assert_eq!(backend.results(), []);
+    backend.answer(id, &OK[10..]);
+    assert_eq!(backend.results(), [(1, "200".into())]);
+    backend.decision(2);
+    assert_eq!((backend.connecting.len(), backend.sent(id)), (0, "GET /2".into()));
+    backend.answer(id, OK);
+    assert_eq!(backend.results(), [(2, "200".into())]);
+    backend.world.pass(5);
+    assert_eq!(backend.sessions(), 0, "an idle connection is closed");
+}
+
+#[test]
+fn a_call_fails_with_its_connection_and_says_why() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    let id = backend.connecting.pop_front().unwrap();
+    backend.world.engine.connect_failed(id, "192.0.2.2:80: connection refused", backend.world.now);
+    backend.end_turn();
+    assert_eq!(backend.results(), [(1, "192.0.2.2:80: connection refused".into())]);
+    for (answer, why) in [
+        (&b""[..], "the connection was closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n0", "closed in the middle of the answer"),
+        (b"nonsense\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n", "the body has more than 100 bytes"),
+    ] {
+        backend.decision(2);
+        let id = backend.connect();
+        if !answer.is_empty() {
+            backend.answer(id, answer);
+        }
+        backend.close(id);
+        assert_eq!(backend.results(), [(2, why.into())]);
+    }
+    assert_eq!(backend.sessions(), 0);
+}
+
+#[test]
+fn a_call_is_repeated_once_if_a_used_connection_gives_no_byte() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    let id = backend.connect();
+    backend.sent(id);
+    backend.answer(id, OK);
+    backend.decision(2);
+    assert_eq!(backend.sent(id), "GET /2");
+    backend.close(id);
+    let second = backend.connect();
+    assert_eq!((backend.results(), backend.sent(second)), (vec![(1, "200".into())], "GET /2".into()));
+    backend.close(second);
+    assert_eq!(backend.results(), [(2, "the connection was closed without an answer".into())]);
+    assert!(backend.connecting.is_empty());
+}
+
+#[test]
+fn the_time_of_a_call_counts_for_all_of_it() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    backend.decision(2);
+    backend.world.pass(4);
+    let id = backend.connect();
+    backend.answer(id, &OK[..20]);
+    backend.world.pass(5);
+    assert_eq!(backend.results(), []);
+    backend.world.pass(1);
+    let mut results = backend.results();
+    results.sort();
+    assert_eq!(results, [(1, "no answer in time".into()), (2, "no answer in time".into())]);
+    backend.end_turn();
+    assert_eq!(backend.sessions(), 0);
+}
+
+#[test]
+fn a_destination_has_32_connections_and_decisions_come_before_reports() {
+    let mut backend = Backend::new();
+    (0..40).for_each(|token| backend.call(token, CallKind::Report).unwrap());
+    backend.decision(100);
+    assert_eq!(backend.connecting.len(), 32);
+    let ids: Vec<_> = (0..32).map(|_| backend.connect()).collect();
+    backend.sent(ids[0]);
+    backend.answer(ids[0], OK);
+    assert_eq!(backend.sent(ids[0]), "GET /100");
+    backend.close(ids[1]);
+    let next = backend.connect();
+    assert_eq!(backend.sent(next), "GET /32");
+    assert_eq!(backend.results().len(), 2);
+    // The others of the 32 end in 10 s, those behind them as long after they have begun.
+    backend.world.pass(10);
+    assert_eq!(backend.results().len(), 32, "those that have begun at first, and the decision");
+}
+
+#[test]
+fn reports_beyond_a_limit_are_dropped_and_counted() {
+    let mut backend = Backend::new();
+    (0..32 + 1024).for_each(|token| backend.call(token, CallKind::Report).unwrap());
+    assert_eq!(backend.call(5000, CallKind::Report), Err(CallsFull));
+    assert_eq!(backend.world.engine.cx.dropped_calls(), 1);
+    backend.decision(1);
+    assert!(!backend.results().iter().any(|(token, _)| *token == 5000));
+}
+
+#[test]
+fn a_server_that_stops_still_makes_the_calls_that_wait() {
+    let mut backend = Backend::new();
+    backend.call(1, CallKind::Report).unwrap();
+    backend.call(2, CallKind::Report).unwrap();
+    let ids = [backend.connect(), backend.connect()];
+    backend.world.engine.stop(backend.world.now);
+    backend.end_turn();
+    assert!(!backend.world.engine.has_ended());
+    for id in ids {
+        backend.sent(id);
+        backend.answer(id, OK);
+    }
+    assert_eq!(backend.results().len(), 2);
+    let now = backend.world.now;
+    ids.into_iter().for_each(|id| backend.world.engine.lost(id, now));
+    backend.end_turn();
+    backend.world.pass(3);
+    assert!(backend.world.engine.has_ended());
+}
