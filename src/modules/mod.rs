@@ -8,6 +8,7 @@ mod hls;
 mod http;
 mod limits;
 mod live;
+mod notify;
 mod page;
 mod record;
 mod shared_object;
