@@ -260,6 +260,16 @@ pub mod tests {
         }
     }
 
+    /// A server with the ids of one that runs SRS, and the folder of SRS's image.
+    pub fn server() -> ServerFacts {
+        ServerFacts {
+            server_id: "vid-y8d385z".into(),
+            service_id: "366z1g23".into(),
+            folder: "/usr/local/srs".into(),
+            seed: 1,
+        }
+    }
+
     /// One of each event.
     pub fn events() -> Vec<Event> {
         let update = |of| Event::Update { of, seconds: 31, timestamp_ms: 30_960 };

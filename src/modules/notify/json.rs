@@ -18,6 +18,11 @@ pub fn body(occasion: &Occasion<'_>) -> String {
     json::to_string(&Object { fields, arguments })
 }
 
+/// An object with these fields, in this order.
+pub fn object(fields: Vec<Field<'_>>) -> String {
+    json::to_string(&Object { fields, arguments: vec![] })
+}
+
 /// Serialized as one object, in this order.
 struct Object<'a> {
     fields: Vec<Field<'a>>,
