@@ -11,3 +11,9 @@ mod event;
 mod form;
 #[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
 mod json;
+#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod mediamtx;
+#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod signature;
+#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod srs;
