@@ -34,7 +34,7 @@ mod work;
 mod tests;
 
 pub use crate::rtmp::Control;
-pub use crate::rtmp::command::{Level, PublishType};
+pub use crate::rtmp::command::{After, Level, PublishType};
 pub use crate::rtmp::shared_object::{Change, Encoding, RawValue, SharedObject};
 pub use calls::call::{Call, CallError, CallKind, CallsFull};
 pub use calls::destination::{Destination, TlsSettings};
@@ -72,6 +72,7 @@ pub use now::Now;
 pub use panics::Panics;
 pub use peer::Peer;
 pub use request::{Gate, Refusal, RefusalKind, Reply, Request, RequestKind, Ticket, Verdict};
+pub use rtmp::address::stream_name;
 pub use session::Session;
 pub use session::client::Client;
 pub use session::out_queue::{Allowance, FilePart, FileSource, OutQueue, Outgoing};

@@ -20,6 +20,8 @@ pub fn table() -> Vec<Box<dyn Module>> {
     vec![
         // Who may publish and play, before any other module is asked.
         Box::<access::Access>::default(),
+        // Backends that decide about them, or hear of them.
+        Box::<notify::Notify>::default(),
         // The facts and headers of a stream, which those below use.
         Box::<codec::CodecFacts>::default(),
         // Limits of publishers, before anybody gets a frame.

@@ -48,8 +48,8 @@ impl Address {
     }
 }
 
-/// The name of the stream that a text means, which has nothing to do with an application: that of an answer.
-pub(in crate::engine) fn stream_name(text: &str) -> Result<StreamName, NameError> {
+/// The name of the stream that a text means which is not a client's, such as the answer of a backend.
+pub fn stream_name(text: &str) -> Result<StreamName, NameError> {
     StreamName::new(&joined(&decode(text)?))
 }
 

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::engine::ctx::{AppFacts, Ctx};
 use crate::engine::ids::{AppId, Endpoint, SessionId, StreamId};
 use crate::engine::request::{Refusal, Request, RequestKind};
-use crate::engine::rtmp::address::{Address, stream_name};
+use crate::engine::rtmp::address::Address;
 use crate::engine::rtmp::gates::MAX_SHOWN;
 use crate::engine::rtmp::publish::LeaveReason;
 use crate::engine::session::log_limits::DetectedProtocol;
@@ -326,13 +326,8 @@ impl Engine {
 
 impl Ctx {
     /// The application that an RTMP session is connected to.
-    fn app_of(&self, id: SessionId) -> Option<AppId> {
+    pub fn app_of(&self, id: SessionId) -> Option<AppId> {
         self.sessions.get(id)?.rtmp()?.app
-    }
-
-    /// The name of the stream that an answer to a suspended request means, for [`Reply::Rename`](crate::engine::Reply).
-    pub fn name_in_answer(&self, text: &str) -> Result<StreamName, NameError> {
-        stream_name(text)
     }
 
     /// The name of the stream that an RTMP client means by `sent`.

@@ -247,6 +247,11 @@ impl Stream {
         self.grace.map(|grace| grace.since)
     }
 
+    /// The newest time on its time line, in milliseconds of media; none before the first frame.
+    pub fn newest_time(&self) -> Option<u64> {
+        self.timeline.newest()
+    }
+
     /// Whether the stream has a publisher or is in grace.
     pub fn is_live(&self) -> bool {
         self.publisher.is_some() || self.grace.is_some()

@@ -4,9 +4,8 @@
 //! under another name, all else is no. Here a redirect without such a name is no, too.
 
 use super::event::Event;
-use super::format::Format;
-use super::srs;
-use crate::engine::StreamName;
+use super::format::{Format, srs};
+use crate::engine::stream_name;
 use crate::http::client::Response;
 use crate::http::path::unescape;
 
@@ -51,7 +50,7 @@ impl Decision {
         let name = location.strip_prefix('/').unwrap_or(location);
         let (what, name) = match event {
             Event::Connect => ("an application", app_name(name)),
-            _ => ("a stream", stream_name(name)),
+            _ => ("a stream", name_of_stream(name)),
         };
         name.map_or_else(
             || Self::no(&format!("{status} with a Location that is no name of {what}")),
@@ -65,9 +64,8 @@ impl Decision {
 }
 
 /// The name of a stream in a Location, in which escapes stand for other characters than those of URLs.
-fn stream_name(location: &str) -> Option<String> {
-    let name = unescape(location)?;
-    StreamName::new(&name).ok().map(|name| name.as_str().to_owned())
+fn name_of_stream(location: &str) -> Option<String> {
+    stream_name(location).ok().map(|name| name.as_str().to_owned())
 }
 
 /// The name of an application in a Location. Whether there is one of this name is not known here.
@@ -84,7 +82,7 @@ fn app_name(location: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::PublishType;
+    use crate::engine::{PublishType, StreamName};
     use crate::http::Headers;
 
     const PUBLISH: Event = Event::Publish { kind: PublishType::Live };

@@ -33,9 +33,9 @@ pub struct ClientFacts {
 }
 
 /// What SRS's and MediaMTX's callbacks tell of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerFacts {
-    /// SRS's name of the server, which stays over a restart: "vid-" and letters or digits.
+    /// SRS's name of the server: "vid-" and digits. Another one at each start.
     pub server_id: String,
     /// SRS's name of this run of the server.
     pub service_id: String,
@@ -130,6 +130,14 @@ pub enum FieldValue<'a> {
     Text(Cow<'a, str>),
     /// A number.
     Number(u64),
+}
+
+impl ServerFacts {
+    /// The facts of a server that works in a folder, with ids made from a random number.
+    pub fn new(seed: u64, folder: String) -> Self {
+        let id = |number: u64| format!("vid-{:07x}", number & 0x0fff_ffff);
+        Self { server_id: id(seed), service_id: id(seed >> 28), folder, seed }
+    }
 }
 
 impl Event {

@@ -1,24 +1,157 @@
-//! Callbacks: a backend decides about clients, or hears of them, over HTTP.
+//! Callbacks: a backend decides about clients, or hears of them, over HTTP or HTTPS.
 //!
-//! [`event`] is what has happened, and to whom; the formats write it as a backend reads it, and
-//! [`decision`] is what the backend answers. Those files only compute:
-//! they open no connection, read no clock and know no session.
+//! `event.rs` is what has happened, and to whom; `format/` writes it as a backend reads it, and `decision.rs` is what
+//! the backend answers: these only compute. `callbacks.rs` has the state, `requests.rs` what waits for an answer, and
+//! `running.rs` what clients do afterwards. The calls are made by the engine.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
-mod arguments;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod callbacks;
 mod decision;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod directives;
 mod event;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
-mod form;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
 mod format;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
-mod json;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
-mod mediamtx;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
+mod probe;
+mod publishers;
+mod requests;
+mod running;
+mod settings;
 mod signature;
-#[cfg_attr(not(test), expect(dead_code, reason = "the hooks of the module are not connected yet"))]
-mod srs;
+
+use std::any::Any;
+use std::env;
+
+use crate::conf::{self, Directive, Faults};
+use crate::engine::{
+    AppId, CallError, Config, Ctx, Endpoint, Gate, Module, Notice, Probe, Recording, Reply, Request,
+    SessionId, StreamId, Verdict,
+};
+use crate::http::client::Response;
+
+use callbacks::{Callbacks, MODULE, Made, unknown_client};
+use directives::DIRECTIVES;
+use event::{Activity, Event, Occasion, ServerFacts};
+use publishers::Publisher;
+use settings::Settings;
+
+#[derive(Default)]
+pub struct Notify {
+    callbacks: Callbacks,
+}
+
+impl Module for Notify {
+    fn name(&self) -> &'static str {
+        MODULE
+    }
+
+    fn directives(&self) -> &'static [Directive] {
+        DIRECTIVES
+    }
+
+    fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
+        let mut faults = Faults::default();
+        let apps = config.applications.iter();
+        self.callbacks.apps = apps.map(|app| (app.id, Settings::read(app, &mut faults))).collect();
+        faults.into_result(())
+    }
+
+    fn probe(&self, config: &Config<'_>, probe: &mut Probe) {
+        probe::check(config, probe);
+    }
+
+    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+        let Ok(next) = next.downcast::<Self>() else { return };
+        self.callbacks.apps.adopt(next.callbacks.apps);
+    }
+
+    fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
+        self.callbacks.apps.release(app);
+    }
+
+    fn on_start(&mut self, _cx: &mut Ctx) {
+        let mut seed = [0; 8];
+        if let Err(error) = getrandom::fill(&mut seed) {
+            log::warn!("no random bytes for the ids in callbacks: {error}");
+        }
+        let folder = env::current_dir().unwrap_or_default();
+        self.callbacks.server = ServerFacts::new(u64::from_le_bytes(seed), folder.display().to_string());
+    }
+
+    fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
+        match gate {
+            Gate::Callback => self.callbacks.ask(cx, request),
+            Gate::Access | Gate::Service | Gate::Name => Verdict::Continue,
+        }
+    }
+
+    fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
+        self.callbacks.resume(cx, request, reply)
+    }
+
+    fn on_call(&mut self, cx: &mut Ctx, token: u64, result: Result<Response, CallError>) {
+        match self.callbacks.made.remove(&token) {
+            Some(Made::Question(question)) => self.callbacks.decide(cx, &question, result),
+            Some(Made::Update { endpoint, stream, label }) => {
+                self.callbacks.updated(cx, (endpoint, stream), &label, &result);
+            }
+            Some(Made::Report(label)) => match result {
+                Ok(Response { status: 200..=299, .. }) => {}
+                Ok(Response { status, .. }) => log::warn!("{label}: the backend answers {status}"),
+                Err(error) => log::warn!("{label}: {error}"),
+            },
+            None => {}
+        }
+    }
+
+    fn on_refused(&mut self, cx: &mut Ctx, request: &Request) {
+        self.callbacks.refused(cx, request);
+    }
+
+    fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        self.callbacks.begin(cx, stream, (publisher, Activity::Publish));
+    }
+
+    fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
+        self.callbacks.end(cx, stream, (publisher, Activity::Publish));
+    }
+
+    fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        self.callbacks.begin(cx, stream, (player, Activity::Play));
+    }
+
+    fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
+        self.callbacks.end(cx, stream, (player, Activity::Play));
+    }
+
+    fn on_close(&mut self, cx: &mut Ctx, session: SessionId) {
+        self.callbacks.closed(cx, session);
+    }
+
+    fn on_notice(&mut self, cx: &mut Ctx, notice: &Notice) {
+        match notice {
+            Notice::Recorded(recording) => self.recorded(cx, recording),
+        }
+    }
+
+    fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
+        self.callbacks.update(cx, token);
+    }
+}
+
+impl Notify {
+    /// Tells a backend of a recording that is finished.
+    fn recorded(&mut self, cx: &mut Ctx, recording: &Recording) {
+        let Recording { app, stream, recorder, path, length, .. } = recording;
+        let settings = self.callbacks.apps.get(*app);
+        let Some(callback) = settings.and_then(|settings| settings.of_recorder(recorder)).cloned() else {
+            return;
+        };
+        let publisher = self.callbacks.publishers.of(*app, stream).cloned();
+        let Publisher { client, args } = publisher.unwrap_or_else(|| {
+            let app = cx.apps.get(*app).map(|app| app.name.clone()).unwrap_or_default();
+            Publisher { client: unknown_client(app).into(), args: String::new() }
+        });
+        let path = path.to_string_lossy().into_owned();
+        let event = Event::RecordDone { recorder: recorder.clone(), path, length: *length };
+        let occasion = Occasion { client: &client, name: stream.as_str(), args: &args, event: &event };
+        self.callbacks.report_to(cx, (*app, &callback), &occasion);
+    }
+}

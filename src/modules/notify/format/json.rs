@@ -6,8 +6,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::arguments::{self, Reserved};
-use super::event::{Field, FieldValue, Occasion};
 use crate::http::json;
+use crate::modules::notify::event::{Field, FieldValue, Occasion};
 
 /// The object for an event: our fields in their order, each once; behind them the client's own arguments.
 pub fn body(occasion: &Occasion<'_>) -> String {

@@ -1,7 +1,16 @@
-//! The languages that backends speak (`notify_format`).
+//! The languages that backends speak (`notify_format`). Nothing here decides what is called.
 
-use super::event::{Occasion, ServerFacts};
-use super::{form, json, mediamtx, srs};
+mod arguments;
+mod form;
+mod json;
+mod mediamtx;
+pub mod srs;
+
+use crate::http::Url;
+use crate::http::client::{Method, Request};
+
+use crate::modules::notify::event::{Occasion, ServerFacts};
+use crate::modules::notify::settings::Hook;
 
 /// The format of calls and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,12 +27,43 @@ pub enum Format {
 }
 
 impl Format {
-    /// The words for the formats in a configuration.
-    pub const WORDS: [(&str, Self); 4] =
-        [("form", Self::Form), ("json", Self::Json), ("srs", Self::Srs), ("mediamtx", Self::Mediamtx)];
+    /// The format of a word in a configuration.
+    pub fn named(word: &str) -> Self {
+        match word {
+            "json" => Self::Json,
+            "srs" => Self::Srs,
+            "mediamtx" => Self::Mediamtx,
+            _ => Self::Form,
+        }
+    }
+
+    /// Whether it has calls for a callback.
+    pub fn has(self, hook: Hook) -> bool {
+        match self {
+            Self::Form | Self::Json => true,
+            Self::Srs => !matches!(hook, Hook::Done | Hook::Update),
+            Self::Mediamtx => matches!(hook, Hook::Publish | Hook::Play),
+        }
+    }
+
+    /// The request for an event; none if there is no call for it in this format. Only a form can be sent with GET.
+    pub fn request(
+        self,
+        occasion: &Occasion<'_>,
+        server: &ServerFacts,
+        (method, url): (Method, &Url),
+    ) -> Option<Request> {
+        if let (Self::Form, Method::Get) = (self, method) {
+            let url = url.with_query(&form::query(occasion, &url.target));
+            return Some(Request { method, url, headers: Vec::new(), body: Vec::new() });
+        }
+        let body = self.body(occasion, server)?.into_bytes();
+        let headers = vec![("Content-Type", self.content_type().to_owned())];
+        Some(Request { method: Method::Post, url: url.clone(), headers, body })
+    }
 
     /// The type of a body, for the field Content-Type.
-    pub fn content_type(self) -> &'static str {
+    fn content_type(self) -> &'static str {
         match self {
             Self::Form => "application/x-www-form-urlencoded",
             Self::Json | Self::Srs | Self::Mediamtx => "application/json",
@@ -31,7 +71,7 @@ impl Format {
     }
 
     /// The body of a POST for an event; none if there is no call for it in this format.
-    pub fn body(self, occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
+    fn body(self, occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         match self {
             Self::Form => Some(form::body(occasion)),
             Self::Json => Some(json::body(occasion)),

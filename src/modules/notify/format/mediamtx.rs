@@ -7,8 +7,8 @@
 use sha2::{Digest, Sha256};
 
 use super::arguments::value;
-use super::event::{Event, FieldValue, Occasion, ServerFacts};
 use super::json;
+use crate::modules::notify::event::{Event, FieldValue, Occasion, ServerFacts};
 
 /// The body for an event; none if MediaMTX does not ask about it.
 pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::arguments::{self, Reserved};
-use super::event::{FieldValue, Occasion};
+use crate::modules::notify::event::{FieldValue, Occasion};
 
 /// The form for an event: our fields, and behind them the client's own arguments.
 pub fn body(occasion: &Occasion<'_>) -> String {

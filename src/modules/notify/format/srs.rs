@@ -6,8 +6,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::event::{Event, Field, FieldValue, Occasion, ServerFacts};
 use super::json;
+use crate::modules::notify::event::{Event, Field, FieldValue, Occasion, ServerFacts};
 
 /// SRS's name for the vhost of everybody.
 const VHOST: &str = "__defaultVhost__";

@@ -1,0 +1,229 @@
+//! The module's settings of an application: what is called, and how.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conf::{Error, Faults, Scope, value};
+use crate::engine::{Application, Destination, TlsSettings};
+use crate::http::Url;
+use crate::http::client::Method;
+
+use super::event::{Activity, Event};
+use super::format::Format;
+use super::signature::Signer;
+
+/// The most bytes of an answer, unless `netcall_buffer` is more.
+const USUAL_ANSWER: u64 = 64 * 1024;
+
+/// The arguments of a callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    Off,
+    To(Url),
+}
+
+impl Link {
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        match args {
+            [word] if word == "off" => Ok(Self::Off),
+            [url] => Url::parse(url).map(Self::To),
+            _ => Err(format!("{} arguments", args.len())),
+        }
+    }
+}
+
+/// The arguments of `notify_secret`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretLine {
+    Off,
+    Secret(String),
+}
+
+impl SecretLine {
+    pub fn parse(args: &[String]) -> Result<Self, String> {
+        match args {
+            [word] if word == "off" => Ok(Self::Off),
+            [secret] if secret.is_empty() => Err("the secret is empty".to_owned()),
+            [secret] => Ok(Self::Secret(secret.clone())),
+            _ => Err(format!("{} arguments", args.len())),
+        }
+    }
+}
+
+/// The kinds of callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hook {
+    Connect,
+    Disconnect,
+    Publish,
+    Play,
+    PublishDone,
+    PlayDone,
+    Done,
+    RecordDone,
+    Update,
+}
+
+impl Hook {
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::Publish,
+        Self::Play,
+        Self::PublishDone,
+        Self::PlayDone,
+        Self::Done,
+        Self::RecordDone,
+        Self::Update,
+    ];
+
+    /// The directive.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "on_connect",
+            Self::Disconnect => "on_disconnect",
+            Self::Publish => "on_publish",
+            Self::Play => "on_play",
+            Self::PublishDone => "on_publish_done",
+            Self::PlayDone => "on_play_done",
+            Self::Done => "on_done",
+            Self::RecordDone => "on_record_done",
+            Self::Update => "on_update",
+        }
+    }
+
+    /// The callback of an event.
+    pub fn of(event: &Event) -> Self {
+        match event {
+            Event::Connect => Self::Connect,
+            Event::Disconnect { .. } => Self::Disconnect,
+            Event::Publish { .. } => Self::Publish,
+            Event::Play { .. } => Self::Play,
+            Event::PublishDone => Self::PublishDone,
+            Event::PlayDone => Self::PlayDone,
+            Event::Done => Self::Done,
+            Event::Update { .. } => Self::Update,
+            Event::RecordDone { .. } => Self::RecordDone,
+        }
+    }
+}
+
+/// A callback: the URL that is called.
+#[derive(Debug)]
+pub struct Callback {
+    pub hook: Hook,
+    pub url: Url,
+    pub destination: Rc<Destination>,
+}
+
+/// What becomes of a client whose backend does not answer as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    Refuse,
+    Allow,
+}
+
+/// The settings of an application.
+pub struct Settings {
+    callbacks: HashMap<Hook, Rc<Callback>>,
+    /// Those of its recorders for `on_record_done`.
+    recorders: HashMap<String, Option<Rc<Callback>>>,
+    pub format: Format,
+    pub method: Method,
+    pub signer: Option<Signer>,
+    pub on_error: OnError,
+    pub timeout: Duration,
+    pub max_answer: usize,
+    /// The time between two calls of `on_update`.
+    pub update_every: Duration,
+    /// Whether only 2xx lets a client go on.
+    pub is_strict: bool,
+}
+
+impl Settings {
+    /// Reads the settings of an application.
+    pub fn read(app: &Application<'_>, faults: &mut Faults) -> Self {
+        let scope = &app.scope;
+        let tls = faults.keep(tls(scope));
+        let find = |scope: &Scope<'_>, hook| callback(scope, hook, tls.as_ref());
+        let callbacks = Hook::ALL.into_iter().filter_map(|hook| Some((hook, find(scope, hook)?)));
+        let recorders = scope.blocks("recorder").map(|recorder| {
+            let name = recorder.node().args.first().cloned().unwrap_or_default();
+            (name, find(&recorder, Hook::RecordDone))
+        });
+        Self {
+            callbacks: callbacks.collect(),
+            recorders: recorders.collect(),
+            format: Format::named(&scope.text("notify_format")),
+            method: if scope.text("notify_method") == "get" { Method::Get } else { Method::Post },
+            signer: match scope.custom("notify_secret") {
+                SecretLine::Off => None,
+                SecretLine::Secret(secret) => Some(Signer::new(&secret)),
+            },
+            on_error: if scope.text("notify_on_error") == "allow" { OnError::Allow } else { OnError::Refuse },
+            timeout: value::or_never(scope.time("netcall_timeout")),
+            max_answer: usize::try_from(scope.size("netcall_buffer").max(USUAL_ANSWER)).unwrap_or(usize::MAX),
+            update_every: value::or_never(scope.time("notify_update_timeout")),
+            is_strict: scope.flag("notify_update_strict"),
+        }
+    }
+
+    /// The callback of a kind.
+    pub fn callback(&self, hook: Hook) -> Option<&Rc<Callback>> {
+        self.callbacks.get(&hook).filter(|_| self.format.has(hook))
+    }
+
+    /// The callback for the recordings of a recorder; "" is the application's own.
+    pub fn of_recorder(&self, recorder: &str) -> Option<&Rc<Callback>> {
+        let own = self.recorders.get(recorder).map(Option::as_ref);
+        own.unwrap_or_else(|| self.callbacks.get(&Hook::RecordDone))
+            .filter(|_| self.format.has(Hook::RecordDone))
+    }
+
+    /// Whether a recording may be told to a backend.
+    pub fn tells_of_recordings(&self) -> bool {
+        let callbacks = self.recorders.values().flatten().chain(self.callbacks.get(&Hook::RecordDone));
+        self.format.has(Hook::RecordDone) && callbacks.count() > 0
+    }
+
+    /// Whether anything is called during or after a publish or play.
+    pub fn follows(&self, activity: Activity) -> bool {
+        let done = match activity {
+            Activity::Publish => Hook::PublishDone,
+            Activity::Play => Hook::PlayDone,
+        };
+        [done, Hook::Done, Hook::Update].into_iter().any(|hook| self.callback(hook).is_some())
+    }
+}
+
+/// The callback of a kind in a block, or in those around it.
+fn callback(scope: &Scope<'_>, hook: Hook, tls: Option<&Arc<TlsSettings>>) -> Option<Rc<Callback>> {
+    let Link::To(url) = scope.find(hook.name())?.custom() else { return None };
+    let tls = tls.filter(|_| url.is_secure).cloned();
+    let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls });
+    Some(Rc::new(Callback { hook, url, destination }))
+}
+
+/// The settings of TLS of a block.
+fn tls(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
+    let file = |name| Some(PathBuf::from(scope.text(name))).filter(|path| !path.as_os_str().is_empty());
+    let certificate = match (file(CERTIFICATE), file(CERTIFICATE_KEY)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(lack(scope, CERTIFICATE, CERTIFICATE_KEY)),
+        (None, Some(_)) => return Err(lack(scope, CERTIFICATE_KEY, CERTIFICATE)),
+    };
+    let trusted = file("ssl_trusted_certificate");
+    Ok(Arc::new(TlsSettings { verify: scope.flag("ssl_verify"), trusted, certificate }))
+}
+
+fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {
+    Error::in_place(scope.place(one), format!("\"{one}\" needs \"{other}\" beside it"))
+        .for_lack_of(other, scope)
+}
+
+const CERTIFICATE: &str = "netcall_ssl_certificate";
+const CERTIFICATE_KEY: &str = "netcall_ssl_certificate_key";
