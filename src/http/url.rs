@@ -80,6 +80,10 @@ impl Url {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).unwrap_or_default();
+        if authority.contains('\\') {
+            // Browsers read it as "/", and so another host.
+            return Err("has a \"\\\" before its path");
+        }
         let (user_info, place) = match authority.rsplit_once('@') {
             Some((user_info, place)) => (Some(checked_user_info(user_info)?), place),
             None => (None, authority),
@@ -194,4 +198,178 @@ fn read_host(host: &str) -> Result<String, &'static str> {
         return Err("has a host that is neither a name nor an address of IPv4");
     }
     Ok(host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn error(text: &str) -> String {
+        Url::parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let url = Url::parse("https://User:p%40ss@Backend.Example:8443/auth/on?x=y&z").unwrap();
+        assert!(url.is_secure);
+        assert_eq!((url.host.as_str(), url.port), ("backend.example", 8443));
+        assert_eq!(url.user_info.as_deref(), Some("User:p%40ss"));
+        assert_eq!(url.target, "/auth/on?x=y&z");
+        let url = Url::parse("HTTP://localhost").unwrap();
+        assert!(!url.is_secure);
+        assert_eq!((url.host.as_str(), url.port, url.target.as_str()), ("localhost", 80, "/"));
+        assert_eq!(url.user_info, None);
+    }
+
+    #[test]
+    fn the_target_is_what_a_request_line_needs() {
+        for (text, target) in [
+            ("http://a", "/"),
+            ("http://a/", "/"),
+            ("http://a?x=y", "/?x=y"),
+            ("http://a:1?x=/y@z:2", "/?x=/y@z:2"),
+            ("http://a/b/../c//d", "/b/../c//d"),
+            ("http://a/%41%zz", "/%41%zz"),
+            ("http://a/\u{e4}?\u{20ac}", "/%C3%A4?%E2%82%AC"),
+            ("http://a/\\\"<>", "/%5C%22%3C%3E"),
+        ] {
+            assert_eq!(Url::parse(text).unwrap().target, target, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_names_and_addresses() {
+        for (host, expected, authority) in [
+            ("a-b_c.Example.", "a-b_c.example.", "a-b_c.example."),
+            ("192.0.2.1:80", "192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1:443", "192.0.2.1", "192.0.2.1:443"),
+            ("[2001:DB8:0::1]:8080", "2001:db8::1", "[2001:db8::1]:8080"),
+            ("[::1]", "::1", "[::1]"),
+            ("1a", "1a", "1a"),
+            ("a:065535", "a", "a:65535"),
+        ] {
+            let url = Url::parse(&format!("http://{host}/x")).unwrap();
+            assert_eq!((url.host.as_str(), url.authority().as_str()), (expected, authority), "{host}");
+        }
+        let longest = [&"a".repeat(63), "b", &"c".repeat(63), &"d".repeat(63), &"e".repeat(59)].join(".");
+        assert_eq!(longest.len(), MAX_HOST);
+        assert!(Url::parse(&format!("http://{longest}")).is_ok());
+        assert!(error(&format!("http://{longest}f")).ends_with("has a host of more than 253 bytes"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_said_to_be_none_and_why() {
+        for (text, fault) in [
+            ("", "is no URL of http or https"),
+            ("ftp://x", "is no URL of http or https"),
+            ("localhost:8080/auth", "is no URL of http or https"),
+            ("http:/x", "is no URL of http or https"),
+            (" http://x", "has a blank or a control character"),
+            ("http://x/a b", "has a blank or a control character"),
+            ("http://x/a\u{a0}b", "has a blank or a control character"),
+            ("http://x/\r\nHost: y", "has a blank or a control character"),
+            ("http://x/\0", "has a blank or a control character"),
+            ("http:///path", "has no host"),
+            ("http://", "has no host"),
+            ("http://?x", "has no host"),
+            ("http://:80/", "has no host"),
+            ("http://x:/", "has a port that is not 1 to 65535"),
+            ("http://x:0/", "has a port that is not 1 to 65535"),
+            ("http://x:65536/", "has a port that is not 1 to 65535"),
+            ("http://x:+80/", "has a port that is not 1 to 65535"),
+            ("http://x:80a/", "has a port that is not 1 to 65535"),
+            ("http://::1/", "has more than one \":\": write [address] if it is IPv6"),
+            ("http://[::1/", "has a \"[\" without a \"]\""),
+            ("http://[::1]80/", "has more than a port behind its \"]\""),
+            ("http://[x]/", "has no address of IPv6 in its brackets"),
+            ("http://[]/", "has no address of IPv6 in its brackets"),
+            ("http://[fe80::1%25eth0]/", "has no address of IPv6 in its brackets"),
+            ("http://127.1/", "has a host that is neither a name nor an address of IPv4"),
+            ("http://256.0.0.1/", "has a host that is neither a name nor an address of IPv4"),
+            ("http://192.0.2.1./", "has a host that is neither a name nor an address of IPv4"),
+            ("http://a..b/", "has a host with no or more than 63 characters between two dots"),
+            ("http://./", "has a host with no or more than 63 characters between two dots"),
+            ("http://x/#y", "has a fragment, \"#\" and what is behind it, which is never sent"),
+        ] {
+            let shown: String =
+                text.split('?').next().unwrap().chars().flat_map(char::escape_debug).collect();
+            assert_eq!(error(text), format!("\"{shown}\" {fault}"));
+        }
+        for host in ["\u{e4}", "a%20b", "a,b", "a;b", "$host", "a*"] {
+            assert!(error(&format!("http://{host}/")).contains("has a host with other characters"), "{host}");
+        }
+        assert!(error("http://a\\@b/").contains("has a \"\\\" before its path"));
+        let long = format!("http://a/{}", "b".repeat(MAX_URL));
+        assert!(error(&long).ends_with("is longer than 4096 bytes") && error(&long).len() < 300);
+        assert!(Url::parse(&long[..MAX_URL]).is_ok());
+    }
+
+    #[test]
+    fn a_user_has_no_colon_and_every_escape_is_whole() {
+        for user_info in ["u", "u:p", "u:", ":p", "u:p:q", "u:p@q", "u%3F:%25", "\u{e4}:\u{e4}"] {
+            let url = Url::parse(&format!("http://{user_info}@host/")).unwrap();
+            assert_eq!((url.user_info.as_deref(), url.host.as_str()), (Some(user_info), "host"));
+        }
+        for user_info in ["", ":", "u%3ax:p", "u:100%", "u:%0d%0ax", "%00"] {
+            assert!(Url::parse(&format!("http://{user_info}@host/")).is_err(), "{user_info}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let url = Url::parse("http://user:secret@host:8080/path?key=secret").unwrap();
+        assert_eq!(url.to_string(), "http://host:8080/path");
+        assert_eq!(format!("{url:?}"), "Url(http://host:8080/path)");
+        assert_eq!(Url::parse("https://[::1]:443").unwrap().to_string(), "https://[::1]/");
+        for text in [
+            "http://user:secret@:80/",
+            "http://user:se/secret@host/",
+            "http://user:se?secret@host/",
+            "http://host/a b?mail=c@d&key=secret",
+            "http://host/a b?key=secret",
+            "user:secret@host/",
+            "host/?key=secret",
+            "ftp://host/#?secret",
+        ] {
+            let error = Url::parse(text).map(|url| url.to_string()).unwrap_or_else(|error| error);
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_appended_to_the_one_that_is_there() {
+        for (text, query, target) in [
+            ("http://a", "b=c", "/?b=c"),
+            ("http://a/x?", "b=c", "/x?b=c"),
+            ("http://a/x?y", "b=c", "/x?y&b=c"),
+            ("http://a/x?y&", "b=c", "/x?y&b=c"),
+            ("http://a/x?y", "", "/x?y"),
+            ("http://a/x", "", "/x"),
+            ("http://a", "b=%20+c", "/?b=%20+c"),
+            ("http://a", "b c\r\nd#e", "/?b%20c%0D%0Ad%23e"),
+        ] {
+            assert_eq!(Url::parse(text).unwrap().with_query(query).target, target, "{text} {query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_url_that_reads_the_same_again_or_an_error(
+            words in prop::collection::vec(prop::sample::select(&[
+                "http://", "https://", "a", "B.c", ":", "@", "/", "?", "#", "%", "%41", "[", "]", "::1", "80", ".",
+                "\\", " ", "\u{e4}", "\0", "&", "192.0.2.1",
+            ][..]), 0..12),
+            scheme in prop::sample::select(&["", "http://", "https://"][..]),
+        ) {
+            let text = format!("{scheme}{}", words.concat());
+            if let Ok(url) = Url::parse(&text) {
+                prop_assert!(url.target.starts_with('/') && url.target.bytes().all(|byte| byte.is_ascii_graphic()));
+                let scheme = if url.is_secure { "https" } else { "http" };
+                let user_info = url.user_info.as_ref().map(|user_info| format!("{user_info}@")).unwrap_or_default();
+                let again = format!("{scheme}://{user_info}{}{}", url.authority(), url.target);
+                prop_assert_eq!(Url::parse(&again), Ok(url));
+            }
+        }
+    }
 }

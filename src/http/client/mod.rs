@@ -9,6 +9,8 @@ mod error;
 mod framing;
 mod head;
 mod response;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write;
 
