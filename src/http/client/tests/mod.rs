@@ -1,0 +1,4 @@
+//! The client without a connection.
+
+mod requests;
+mod responses;
