@@ -176,9 +176,9 @@ const MISTAKES: &[(&str, &str)] = &[
         "2: \"proxy_pass\" is nginx's, and Millstream does not do it: it forwards no requests; a proxy in front can",
     ),
     (
-        "rtmp { server { application a {\non_publish http://a; } } }",
-        "2: \"on_publish\" is not there yet: use publish_key, play_key, or allow and deny; \
-         docs/nginx-rtmp.md has more",
+        "rtmp { server { application a {\npush rtmp://a; } } }",
+        "2: \"push\" is not there yet: run \"ffmpeg -i rtmp://localhost/live/NAME -c copy -f flv URL\" beside the \
+         server; docs/nginx-rtmp.md has more",
     ),
     (
         "error_log stderr\nloud;",

@@ -93,6 +93,7 @@ pub use work::Action;
 use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
+use calls::connection::CLOSED;
 use config::known::Known;
 use config::listener::AddressService;
 use files::log_file::NewLogs;
@@ -270,7 +271,7 @@ impl Engine {
     /// before, so this one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
         if self.destination(id).is_some() {
-            return self.disconnected(id, calls::CLOSED, now);
+            return self.disconnected(id, CLOSED, now);
         }
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {

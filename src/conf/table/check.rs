@@ -93,6 +93,10 @@ impl<'a> Checker<'a> {
                 let message = format!("\"{name}\" is accepted and means nothing here");
                 self.finding(node, FindingKind::Ignored, message);
             }
+            Some(Treatment::Differs(how)) => {
+                let message = format!("\"{name}\" is accepted, and {how}");
+                self.finding(node, FindingKind::Differs, message);
+            }
             Some(Treatment::NotYet(what)) => {
                 let message = format!("\"{name}\" is accepted, and {what}");
                 self.finding(node, FindingKind::NotYet, message);

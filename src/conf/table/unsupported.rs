@@ -10,6 +10,8 @@ use super::directive::Context;
 pub(super) enum Treatment {
     /// Accepted without effect.
     Ignored,
+    /// Accepted without effect, as it is done in another way. The text completes "it is accepted, and ...".
+    Differs(&'static str),
     /// On the road map, and accepted without effect until then. The text completes "it is accepted, and ...".
     NotYet(&'static str),
     /// On the road map, and an error until then. The text is what to do instead.
@@ -89,19 +91,11 @@ const GROUPS: &[Group] = &[
     ] },
     Group { contexts: RECORDERS, treatment: Treatment::Planned(
         "look for new files from time to time, such as with \"find FOLDER -name '*.flv' -mmin +1\" in cron"
-    ), names: &["on_record_done", "exec_record_done"] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "use publish_key, play_key, or allow and deny"
-    ), names: &[
-        "on_connect", "on_publish", "on_play", "on_update", "notify_update_timeout", "notify_update_strict",
-        "notify_relay_redirect",
-    ] },
-    Group { contexts: RTMP, treatment: Treatment::Planned(
-        "until then the log has each begin and end, and /streams.json of a page what is live"
-    ), names: &[
-        "on_disconnect", "on_publish_done", "on_play_done", "on_done", "notify_method", "notify_no_resolve", "netcall_timeout",
-        "netcall_buffer",
-    ] },
+    ), names: &["exec_record_done"] },
+    Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &["notify_relay_redirect"] },
+    Group { contexts: RTMP, treatment: Treatment::Differs(
+        "names are looked up by the system when they are needed (/etc/resolv.conf)"
+    ), names: &["resolver", "resolver_timeout", "notify_no_resolve"] },
     Group { contexts: RTMP, treatment: Treatment::Planned("give the files out over HTTP, by a location with a root or alias"), names: &[
         "play", "play_temp_path", "play_local_path",
     ] },
@@ -113,7 +107,7 @@ const GROUPS: &[Group] = &[
     ] },
     Group { contexts: RTMP, treatment: Treatment::Planned("use timeout"), names: &["send_timeout"] },
     Group { contexts: RTMP, treatment: Treatment::Planned(LEAVE_OUT), names: &[
-        "server_name", "merge_slashes", "resolver", "resolver_timeout", "hls_nested_index_filename", "hls_dir_access",
+        "server_name", "merge_slashes", "hls_nested_index_filename", "hls_dir_access",
     ] },
     // Then what configurations of those have beside it.
     Group { contexts: HTTP, treatment: Treatment::Planned(

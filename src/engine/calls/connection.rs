@@ -7,6 +7,9 @@ use crate::engine::calls::destination::Destination;
 use crate::engine::calls::queue::PendingCall;
 use crate::http::client::ResponseReader;
 
+/// The closing reason of a connection whose call may be made again.
+pub const CLOSED: &str = "the connection was closed without an answer";
+
 /// The state of a session that speaks HTTP as a client.
 #[derive(Debug)]
 pub struct HttpClientState {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::engine::calls::call::{Call, CallError, CallsFull};
-use crate::engine::calls::connection::Stage;
+use crate::engine::calls::connection::{CLOSED, Stage};
 use crate::engine::calls::destination::Destination;
 use crate::engine::calls::queue::{Next, PendingCall};
 use crate::engine::ctx::Ctx;
@@ -33,7 +33,6 @@ const IDLE_TIME: Duration = Duration::from_secs(4);
 /// The closing reasons of a connection to a backend.
 const IDLE: &str = "idle";
 const ANSWERED: &str = "the call has been answered";
-pub(in crate::engine) const CLOSED: &str = "the connection was closed without an answer";
 
 impl Ctx {
     /// Makes a call; the module's `on_call` gets what comes of it.

@@ -29,6 +29,8 @@ impl Link {
     pub fn parse(args: &[String]) -> Result<Self, String> {
         match args {
             [word] if word == "off" => Ok(Self::Off),
+            // nginx-rtmp takes a URL without its scheme.
+            [url] if !url.contains("://") => Url::parse(&format!("http://{url}")).map(Self::To),
             [url] => Url::parse(url).map(Self::To),
             _ => Err(format!("{} arguments", args.len())),
         }
