@@ -4,6 +4,7 @@ mod access;
 mod advice;
 mod bounds;
 mod budgets;
+mod callbacks;
 mod calls;
 mod connections;
 mod dismissal;

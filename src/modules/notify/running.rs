@@ -75,7 +75,7 @@ impl Callbacks {
         let Some((endpoint, stream)) = self.timers.remove(&token) else { return };
         let Some(found) = cx.streams.get(stream) else { return };
         let (app, name) = (found.app, found.name.clone());
-        let timestamp_ms = found.newest_time().unwrap_or_default();
+        let timestamp_ms = found.newest_time().unwrap_or_default() & u64::from(u32::MAX);
         let Some(callback) = self.apps.get(app).and_then(|settings| settings.callback(Hook::Update)).cloned()
         else {
             return;
