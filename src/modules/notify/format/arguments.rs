@@ -229,7 +229,7 @@ mod tests {
         for args in ["name%3Dx=1", "%256eame=1", "a%26name=x"] {
             assert_eq!(cleaned(args, &reserved()), args);
         }
-        // The first is no escape, so that it is one no more behind us.
+        // The "%" of a broken escape is escaped, so every reader decodes the name to "%6Xname".
         assert_eq!(cleaned("%6Xname=1", &reserved()), "%256Xname=1");
     }
 
