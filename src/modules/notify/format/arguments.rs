@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// meaning in a value. Not `;`: to some readers it is another `&`.
 const PLAIN: &[u8] = b"-._~!$'()*,/:@=";
 
+/// JavaScript's `trim` takes it for a blank.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The names of fields that no argument may have.
 #[derive(Debug)]
 pub struct Reserved(BTreeSet<String>);
@@ -128,16 +131,17 @@ fn decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// A decoded name as the most generous reader sees it. PHP skips blanks in front of a name and takes `name[x]` for a
-/// part of `name`, Express and Rack also take `[name]` for it; some readers end a name at a NUL, and some know no
-/// capitals. Some drop bytes that are no UTF-8.
+/// A decoded name as the most generous reader sees it. PHP skips blanks in front of a name, and others at both ends. PHP
+/// takes `name[x]` for a part of `name`; Express and Rack also take `[name]` for it. Some readers end a name at a NUL,
+/// some know no capitals, and some drop bytes that are no UTF-8.
 fn as_read(name: &str) -> String {
+    let is_blank =
+        |character: char| character.is_whitespace() || character.is_control() || character == BYTE_ORDER_MARK;
     let name = name.replace(char::REPLACEMENT_CHARACTER, "");
-    let name =
-        name.trim_start_matches(|character: char| character.is_whitespace() || "[]".contains(character));
+    let name = name.trim_start_matches(|character| is_blank(character) || "[]".contains(character));
     let name = name.split(['[', ']', '\0']).next().unwrap_or_default();
     // There and back: "ı" and "ſ" become capitals of ASCII, and the Kelvin sign a small letter.
-    name.trim_end().to_uppercase().to_lowercase()
+    name.trim_end_matches(is_blank).to_uppercase().to_lowercase()
 }
 
 #[cfg(test)]
@@ -209,6 +213,9 @@ mod tests {
             "name]=x",
             "na%ffme=x",
             "%ff%20name=x",
+            "name%1f+=x",
+            "%EF%BB%BFname=x",
+            "%00name=x",
             "addr=10.0.0.1",
             "call=connect",
             "APP=x",
