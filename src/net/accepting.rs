@@ -3,7 +3,7 @@
 //! Some descriptors are kept for files (the reserve): a connection that gets one of those is closed at once, and no
 //! more are accepted until a descriptor below the reserve is free.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use mio::{Interest, Token};
@@ -65,7 +65,7 @@ impl Server {
                 Ok((stream, peer)) => {
                     let Ok(local) = open.local_end(&stream) else { continue };
                     match self.engine.accept(position, (peer, local), now) {
-                        Ok(id) => self.keep_socket(id, stream, protocol, now),
+                        Ok(id) => self.keep_accepted(id, stream, protocol, now),
                         Err(refusal) => self.hang_up(stream, refusal),
                     }
                 }
@@ -82,20 +82,27 @@ impl Server {
         self.backlog.push(slot);
     }
 
-    /// Keeps the socket of a new session, and polls it.
-    fn keep_socket(&mut self, id: SessionId, mut stream: Stream, protocol: Protocol, now: Now) {
-        let index = id.index as usize;
-        let token = Token(FIRST_SESSION + index);
-        if let Err(error) = self.poll.registry().register(&mut stream, token, Interest::READABLE) {
-            return self.engine.disconnected(id, &error.to_string(), now);
-        }
+    /// Keeps the socket of an accepted connection.
+    fn keep_accepted(&mut self, id: SessionId, stream: Stream, protocol: Protocol, now: Now) {
         let socket = Socket::new(id, stream, Traffic::of(protocol));
+        if let Err(error) = self.keep_socket(socket, Interest::READABLE) {
+            self.engine.disconnected(id, &error.to_string(), now);
+        }
+    }
+
+    /// Keeps the socket of a session, and polls it.
+    pub(super) fn keep_socket(&mut self, mut socket: Socket, interest: Interest) -> io::Result<()> {
+        let index = socket.id.index as usize;
+        let token = Token(FIRST_SESSION + index);
+        self.poll.registry().register(&mut socket.stream, token, interest)?;
+        socket.announces_room = interest.is_writable();
         if self.sockets.len() <= index {
             self.sockets.resize_with(index + 1, || None);
         }
         if let Some(slot) = self.sockets.get_mut(index) {
             *slot = Some(socket);
         }
+        Ok(())
     }
 
     /// Closes a connection that gets no session, after an answer for its peer. What the peer has sent already is read:

@@ -5,6 +5,7 @@ mod adopting;
 mod agenda;
 mod backlog;
 mod cached_parts;
+mod connecting;
 mod listener;
 mod listeners;
 mod log_writer;

@@ -15,6 +15,7 @@ use crate::engine::{Action, Engine, Now, SessionId};
 use super::agenda::{Agenda, Queue, SHARE, SLOW_SHARE, TURN};
 use super::backlog::{Backlog, descriptors};
 use super::cached_parts::CachedParts;
+use super::connecting::connector::Connector;
 use super::listeners::{FIRST_FREE_TOKEN, Listeners};
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
@@ -91,6 +92,8 @@ pub struct Server {
     pub(super) workers: Workers,
     pub(super) read_ahead: ReadAhead,
     pub(super) cached_parts: CachedParts,
+    /// Sessions that are being connected.
+    pub(super) connector: Connector,
     /// What signals have asked for, each once.
     wishes: VecDeque<Wish>,
     pub(super) backlog: Backlog,
@@ -120,6 +123,7 @@ impl Server {
             workers,
             read_ahead: ReadAhead::default(),
             cached_parts: CachedParts::default(),
+            connector: Connector::default(),
             signals,
             listeners,
             sockets: Vec::new(),
@@ -189,6 +193,7 @@ impl Server {
         let (end, mut clock) = (now.instant + TURN, Instant::now());
         while self.serve_next(Queue::Prompt, &mut clock, now) && clock < end {}
         self.agenda.postpone_prompt();
+        self.expire_attempts(now);
         let timers_end = end.max(clock + SHARE);
         while self.engine.expire(now) && Instant::now() < timers_end {}
         self.flush(now);
@@ -252,7 +257,8 @@ impl Server {
             _ => None,
         };
         let accept = self.backlog.paused_until();
-        let deadline = [self.engine.next_deadline(), accept, stop].into_iter().flatten().min()?;
+        let deadlines = [self.engine.next_deadline(), self.connector.next_deadline(), accept, stop];
+        let deadline = deadlines.into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -289,7 +295,7 @@ impl Server {
         loop {
             let now = now();
             self.workers.add(self.engine.take_jobs());
-            self.take_results();
+            self.take_results(now);
             while self.engine.step(now) {}
             if self.is_over(now) || !self.engine.has_writes() {
                 return;
@@ -298,13 +304,14 @@ impl Server {
         }
     }
 
-    /// Gives the results of jobs to the engine, and goes on with sockets that have waited for files.
-    fn take_results(&mut self) {
-        let Finished { jobs, read_for, panics, has_background } = self.workers.take();
+    /// Gives the results of jobs to the engine, and goes on with sockets that have waited for files or names.
+    fn take_results(&mut self, now: Now) {
+        let Finished { jobs, read_for, findings, panics, has_background } = self.workers.take();
         jobs.into_iter().for_each(|finished| self.engine.finish_job(finished));
         self.engine.count_panics(panics);
         self.read_ahead.finish(read_for.len(), &self.workers);
         read_for.into_iter().for_each(|id| self.end_file_wait(id));
+        findings.into_iter().for_each(|finding| self.take_finding(finding, now));
         if has_background {
             self.wish(Wish::Collect);
         }
@@ -319,7 +326,7 @@ impl Server {
         match (event.token(), id) {
             // Signals are handled at the end of the turn, after the other events that came with them.
             (SIGNALS, _) => {}
-            (WORKERS, _) => self.take_results(),
+            (WORKERS, _) => self.take_results(now),
             (_, Some(id)) => self.note(id, event, now),
             (Token(slot), None) if slot < FIRST_SESSION => self.accept(slot, now),
             // A session that has just ended.
@@ -397,7 +404,7 @@ impl Server {
                     socket.detect_dead_peer(limit);
                 }
             }
-            Action::Connect(id) => self.engine.connect_failed(id, "connecting is not there yet", now),
+            Action::Connect(id) => self.connect(id, now),
             Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
                 if socket.stream.shutdown(Shutdown::Write).is_err() {
@@ -405,12 +412,18 @@ impl Server {
                 }
             }
             Action::CloseSocket(id) => {
-                if self.socket(id).is_some()
-                    && let Some(slot) = self.sockets.get_mut(id.index as usize)
-                {
-                    *slot = None; // closing it takes it out of the poll
-                }
+                self.connector.end(id);
+                self.drop_socket(id);
             }
+        }
+    }
+
+    /// Closes the socket of a session, if it has one.
+    pub(super) fn drop_socket(&mut self, id: SessionId) {
+        if self.socket(id).is_some()
+            && let Some(slot) = self.sockets.get_mut(id.index as usize)
+        {
+            *slot = None; // closing it takes it out of the poll
         }
     }
 }

@@ -5,6 +5,7 @@ use std::mem;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use nix::libc;
 use nix::sys::sendfile::sendfile64;
 use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
@@ -68,10 +69,20 @@ impl Traffic {
     }
 }
 
+/// How far a socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its address is being connected: nothing is read or written yet.
+    Connecting,
+    /// It serves its session.
+    Open,
+}
+
 #[derive(Debug)]
 pub struct Socket {
     pub id: SessionId,
     pub stream: Stream,
+    pub phase: Phase,
     /// The last write found no room in the kernel, or its file not in memory. Cleared by the event that announces room,
     /// or when the file has been read.
     pub blocked: bool,
@@ -97,13 +108,14 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Wraps an accepted connection, without delay of short packets: what is sent together is gathered in the queue.
+    /// Wraps a connection, which is open, without delay of short packets: what is sent together is gathered in the queue.
     pub fn new(id: SessionId, stream: Stream, traffic: Traffic) -> Self {
         // A socket whose peer has already left refuses options; the first read reports it.
         let _ = stream.tcp().map(|tcp| tcp.set_nodelay(true));
         let socket = Self {
             id,
             stream,
+            phase: Phase::Open,
             traffic,
             blocked: false,
             awaits_file: false,
@@ -118,6 +130,17 @@ impl Socket {
         };
         socket.limit_unsent(FIRST_UNSENT);
         socket
+    }
+
+    /// A socket that has been connected serves its session from now on.
+    pub fn open(&mut self) {
+        self.phase = Phase::Open;
+    }
+
+    /// Notes what an event says of the peer's bytes and of their end.
+    pub fn note_input(&mut self, event: &Event) {
+        self.hung_up |= event.is_read_closed() || event.is_error();
+        self.readable |= event.is_readable() || self.hung_up;
     }
 
     /// Reads once into `buffer`; returns how many bytes.

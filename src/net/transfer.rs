@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 
 use super::agenda::{Queue, STEP};
 use super::server::{FIRST_SESSION, Server};
-use super::socket::{NoTransfer, Traffic};
+use super::socket::{NoTransfer, Phase, Traffic};
 use crate::engine::{Now, SessionId};
 
 /// Bytes read from one session in a step.
@@ -20,6 +20,11 @@ const PIECE: usize = 16 * 1024;
 impl Server {
     /// Notes what an event says of a session, and puts the session on the agenda.
     pub(super) fn note(&mut self, id: SessionId, event: &Event, now: Now) {
+        let Some(socket) = self.socket(id) else { return };
+        if socket.phase != Phase::Open {
+            socket.note_input(event);
+            return self.continue_later(id);
+        }
         if event.is_error() && self.engine.needs_its_client(id) {
             // Nobody is there any more to be answered. What others have sent before they left is still taken.
             return self.engine.lost(id, now);
@@ -29,8 +34,7 @@ impl Server {
             socket.blocked = false;
             socket.write_when_served = true;
         }
-        socket.hung_up |= event.is_read_closed() || event.is_error();
-        socket.readable |= event.is_readable() || socket.hung_up;
+        socket.note_input(event);
         let (is_slow, later, hung_up) = (socket.is_slow, Queue::to_continue(socket.traffic), socket.hung_up);
         if hung_up {
             self.engine.hung_up(id, now);
@@ -61,6 +65,11 @@ impl Server {
         let Some(socket) = self.socket(id) else { return true };
         socket.on_agenda = false;
         let (readable, traffic) = (socket.readable, socket.traffic);
+        if socket.phase != Phase::Open {
+            self.continue_connecting(id, now);
+            *clock = Instant::now();
+            return true;
+        }
         if std::mem::take(&mut socket.write_when_served) {
             self.write(id, now);
         }

@@ -1,6 +1,6 @@
-//! The threads that do jobs: one writer, up to four readers, and one hasher. They start with the first job, after any fork, and
-//! hand results back; a waker wakes the poll for them. Nothing of the server is touched here: a job owns what it works
-//! on.
+//! The threads that do jobs (one writer, up to four readers, and one hasher) and those that look up names. They start
+//! with the first job, after any fork, and hand results back; a waker wakes the poll for them. Nothing of the server is
+//! touched here: a job owns what it works on.
 
 mod pool;
 
@@ -11,10 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::{Registry, Token, Waker};
 
 use crate::engine::{FinishedJob, Job, Lane, SessionId};
-use pool::{Pool, STACK_FOR_CONFIGURATION, STACK_FOR_JOBS, Work};
+use crate::net::connecting::finding::Finding;
+use pool::{Place, Pool, STACK_FOR_CONFIGURATION, STACK_FOR_JOBS, STACK_FOR_LOOKUPS, Work};
 
 /// The most threads that read: so many disks, or files on a slow one, can be waited for at once.
 const READERS: usize = 4;
+/// The most threads that look up names: so many servers of names that do not answer can be waited for at once.
+const RESOLVERS: usize = 4;
 
 /// All threads for jobs.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Workers {
     writer: Pool,
     readers: Pool,
     hasher: Pool,
+    /// What new connections need. Most servers make few, so these threads end.
+    resolvers: Pool,
     /// What main wants done, such as a configuration read, which must not wait for a disk that all readers wait for.
     background: Pool,
     results: Arc<Results>,
@@ -41,6 +46,8 @@ pub struct Finished {
     pub jobs: Vec<FinishedJob>,
     /// Sessions for which net itself has had something read.
     pub read_for: Vec<SessionId>,
+    /// What has been found for new connections.
+    pub findings: Vec<Finding>,
     /// Jobs that have panicked.
     pub panics: u64,
     /// What main wanted done is done.
@@ -52,10 +59,11 @@ impl Workers {
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         let results = Arc::new(Results { finished: Mutex::default(), waker: Waker::new(registry, token)? });
         Ok(Self {
-            writer: Pool::new("writer", 1, STACK_FOR_JOBS),
-            readers: Pool::new("reader", READERS, STACK_FOR_JOBS),
-            hasher: Pool::new("hasher", 1, STACK_FOR_JOBS),
-            background: Pool::new("background", 1, STACK_FOR_CONFIGURATION),
+            writer: Pool::new("writer", 1, 1, STACK_FOR_JOBS),
+            readers: Pool::new("reader", 1, READERS, STACK_FOR_JOBS),
+            hasher: Pool::new("hasher", 1, 1, STACK_FOR_JOBS),
+            resolvers: Pool::new("resolver", 0, RESOLVERS, STACK_FOR_LOOKUPS),
+            background: Pool::new("background", 1, 1, STACK_FOR_CONFIGURATION),
             results,
         })
     }
@@ -78,13 +86,13 @@ impl Workers {
 
     fn work(&self, job: Job) -> Work {
         let (name, results) = (job.owner().name(), Arc::clone(&self.results));
-        Work { name, run: Box::new(move || results.run(job)) }
+        Work { name, run: Box::new(move |_| results.run(job)) }
     }
 
     /// Has a reader do something for the socket of a session.
     pub fn read_for(&self, id: SessionId, read: impl FnOnce() + Send + 'static) {
         let results = Arc::clone(&self.results);
-        let run = Box::new(move || {
+        let run = Box::new(move |_| {
             let panics = u64::from(catch_unwind(AssertUnwindSafe(read)).is_err());
             results.add(|all| {
                 all.read_for.push(id);
@@ -94,10 +102,33 @@ impl Workers {
         self.readers.add(vec![Work { name: "http", run }]);
     }
 
+    /// Has a resolver find something for new connections. It never waits in the loop: without a thread it fails.
+    pub fn find<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+        finding: impl FnOnce(Result<T, String>) -> Finding + Send + 'static,
+    ) {
+        let results = Arc::clone(&self.results);
+        let run = Box::new(move |place| {
+            let (result, panics) = match place {
+                Place::Loop => (Err("the system has no thread for a lookup".to_owned()), 0),
+                Place::Thread => match catch_unwind(AssertUnwindSafe(work)) {
+                    Ok(result) => (result, 0),
+                    Err(_) => (Err("a fault of the server".to_owned()), 1),
+                },
+            };
+            results.add(|all| {
+                all.findings.push(finding(result));
+                all.panics += panics;
+            });
+        });
+        self.resolvers.add(vec![Work { name: "lookup", run }]);
+    }
+
     /// Has something done that is no job of the engine.
     pub fn run_in_background(&self, work: impl FnOnce() + Send + 'static) {
         let results = Arc::clone(&self.results);
-        let run = Box::new(move || results.run_in_background(work));
+        let run = Box::new(move |_| results.run_in_background(work));
         self.background.add(vec![Work { name: "background", run }]);
     }
 
@@ -110,6 +141,13 @@ impl Workers {
     /// Takes what has been done.
     pub fn take(&self) -> Finished {
         std::mem::take(&mut *self.results.lock())
+    }
+}
+
+impl Finished {
+    /// Whether the loop has been woken for something that it has not taken.
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.read_for.is_empty() && self.findings.is_empty() && !self.has_background
     }
 }
 
@@ -145,7 +183,7 @@ impl Results {
     fn add(&self, add: impl FnOnce(&mut Finished)) {
         let was_empty = {
             let mut all = self.lock();
-            let was_empty = all.jobs.is_empty() && all.read_for.is_empty() && !all.has_background;
+            let was_empty = all.is_empty();
             add(&mut all);
             was_empty
         };
