@@ -141,12 +141,14 @@ fn what_is_no_yes_refuses_and_says_so() {
     ] {
         let mut backend = Backend::new("on_publish http://backend/; on_publish_done http://backend/done;");
         let mut client = backend.publish("cam");
+        backend.codes(&mut client);
         backend.answer(answer);
         if answer == dead {
             backend.world.pass(10);
             backend.turn();
         }
-        assert!(backend.codes(&mut client).contains(&code.into()), "{answer}");
+        let codes = backend.codes(&mut client);
+        assert!(codes.contains(&code.into()), "{answer} {codes:?}");
         assert!(!backend.has_stream("cam"));
         backend.world.pass(5);
         assert_eq!((backend.waits(), backend.world.is_open(client.id)), (0, false), "{answer}");
@@ -276,6 +278,7 @@ fn updates_wait_for_the_answer_to_the_one_before_and_may_end_a_session() {
     backend.world.pass(5);
     assert_eq!(backend.waits(), 0, "the first is not answered");
     backend.world.engine.input(id, YES.as_bytes(), backend.world.now);
+    backend.turn();
     backend.world.pass(1);
     assert_eq!(backend.waits(), 1);
     backend.answer(&redirect("http://elsewhere/"));
