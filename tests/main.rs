@@ -5,6 +5,7 @@ mod common;
 mod access;
 mod access_guide;
 mod access_nginx;
+mod backend;
 mod cameras;
 mod closing_publisher;
 mod command_line;

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+pub mod backend;
 pub mod captures;
 pub mod ffmpeg;
 pub mod flv;
