@@ -44,10 +44,11 @@ impl Certificates {
         made.folder.write("openssl.cnf", SETTINGS);
         made.folder.write("index.txt", "");
         made.folder.write("serial", "01\n");
-        made.openssl(&format!(
-            "req -config openssl.cnf -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=test-ca
-             -keyout ca.key -out ca.pem -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign,cRLSign"
-        ));
+        made.openssl(
+            "req -config openssl.cnf -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650
+             -subj /CN=test-ca -keyout ca.key -out ca.pem -addext basicConstraints=critical,CA:TRUE
+             -addext keyUsage=keyCertSign,cRLSign",
+        );
         for (name, subject, [from, to]) in SIGNED {
             made.openssl(&format!(
                 "req -config openssl.cnf -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name}
