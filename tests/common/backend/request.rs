@@ -1,12 +1,13 @@
 //! A request as a backend gets it.
 
+use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 /// A request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Request {
     pub method: String,
     /// With the query.
@@ -109,6 +110,13 @@ impl Request {
     /// True if the client keeps the connection open for a further request.
     pub fn is_persistent(&self) -> bool {
         self.version == "HTTP/1.1" && !self.header("connection").eq_ignore_ascii_case("close")
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        write!(f, "{} {} {:?} on connection {}", self.method, self.target, body, self.connection)
     }
 }
 
