@@ -49,7 +49,7 @@ impl Engine {
                 self.cx.finish(id, CLIENT_LEFT);
             }
             Some(session) if matches!(session.protocol, ProtocolState::HttpClient(_)) => {
-                self.backend_ended(id)
+                self.backend_ended(id);
             }
             _ => self.lost(id, now),
         }

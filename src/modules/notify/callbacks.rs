@@ -12,9 +12,9 @@ use crate::engine::{
 
 use crate::http::client::{Method, Request};
 
-use super::event::{Activity, ClientFacts, Event, Occasion, ServerFacts};
+use super::event::{Activity, ClientFacts, Event, Hook, Occasion, ServerFacts};
 use super::publishers::Publishers;
-use super::settings::{Callback, Hook, Settings};
+use super::settings::{Callback, Settings};
 use super::signature::Signer;
 
 /// The name of the module.

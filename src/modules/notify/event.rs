@@ -98,6 +98,64 @@ pub enum Event {
     },
 }
 
+/// The kinds of callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hook {
+    Connect,
+    Disconnect,
+    Publish,
+    Play,
+    PublishDone,
+    PlayDone,
+    Done,
+    RecordDone,
+    Update,
+}
+
+impl Hook {
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::Publish,
+        Self::Play,
+        Self::PublishDone,
+        Self::PlayDone,
+        Self::Done,
+        Self::RecordDone,
+        Self::Update,
+    ];
+
+    /// The directive.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "on_connect",
+            Self::Disconnect => "on_disconnect",
+            Self::Publish => "on_publish",
+            Self::Play => "on_play",
+            Self::PublishDone => "on_publish_done",
+            Self::PlayDone => "on_play_done",
+            Self::Done => "on_done",
+            Self::RecordDone => "on_record_done",
+            Self::Update => "on_update",
+        }
+    }
+
+    /// The callback of an event.
+    pub fn of(event: &Event) -> Self {
+        match event {
+            Event::Connect => Self::Connect,
+            Event::Disconnect { .. } => Self::Disconnect,
+            Event::Publish { .. } => Self::Publish,
+            Event::Play { .. } => Self::Play,
+            Event::PublishDone => Self::PublishDone,
+            Event::PlayDone => Self::PlayDone,
+            Event::Done => Self::Done,
+            Event::Update { .. } => Self::Update,
+            Event::RecordDone { .. } => Self::RecordDone,
+        }
+    }
+}
+
 /// What a client does with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {

@@ -12,8 +12,8 @@ use crate::http::client::Response;
 
 use super::callbacks::{Callbacks, Made, Question, Requested, client_facts, label};
 use super::decision::Decision;
-use super::event::{Activity, ClientFacts, Event, Occasion};
-use super::settings::{Callback, Hook, OnError};
+use super::event::{Activity, ClientFacts, Event, Hook, Occasion};
+use super::settings::{Callback, OnError};
 
 /// How much later the engine ends the wait than the call does, whose end says why.
 const MARGIN: Duration = Duration::from_millis(250);

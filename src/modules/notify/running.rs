@@ -9,9 +9,9 @@ use crate::http::client::Response;
 
 use super::callbacks::{Callbacks, MODULE, Made, Requested, Running, client_facts, label};
 use super::decision::Decision;
-use super::event::{Activity, Event, Occasion};
+use super::event::{Activity, Event, Hook, Occasion};
 use super::publishers::Publisher;
-use super::settings::{Hook, OnError};
+use super::settings::OnError;
 
 impl Callbacks {
     /// A publish or a play begins.

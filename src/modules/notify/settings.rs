@@ -11,7 +11,7 @@ use crate::engine::{Application, Destination, TlsSettings};
 use crate::http::Url;
 use crate::http::client::Method;
 
-use super::event::{Activity, Event};
+use super::event::{Activity, Hook};
 use super::format::Format;
 use super::signature::Signer;
 
@@ -51,64 +51,6 @@ impl SecretLine {
             [secret] if secret.is_empty() => Err("the secret is empty".to_owned()),
             [secret] => Ok(Self::Secret(secret.clone())),
             _ => Err(format!("{} arguments", args.len())),
-        }
-    }
-}
-
-/// The kinds of callbacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Hook {
-    Connect,
-    Disconnect,
-    Publish,
-    Play,
-    PublishDone,
-    PlayDone,
-    Done,
-    RecordDone,
-    Update,
-}
-
-impl Hook {
-    pub const ALL: [Self; 9] = [
-        Self::Connect,
-        Self::Disconnect,
-        Self::Publish,
-        Self::Play,
-        Self::PublishDone,
-        Self::PlayDone,
-        Self::Done,
-        Self::RecordDone,
-        Self::Update,
-    ];
-
-    /// The directive.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "on_connect",
-            Self::Disconnect => "on_disconnect",
-            Self::Publish => "on_publish",
-            Self::Play => "on_play",
-            Self::PublishDone => "on_publish_done",
-            Self::PlayDone => "on_play_done",
-            Self::Done => "on_done",
-            Self::RecordDone => "on_record_done",
-            Self::Update => "on_update",
-        }
-    }
-
-    /// The callback of an event.
-    pub fn of(event: &Event) -> Self {
-        match event {
-            Event::Connect => Self::Connect,
-            Event::Disconnect { .. } => Self::Disconnect,
-            Event::Publish { .. } => Self::Publish,
-            Event::Play { .. } => Self::Play,
-            Event::PublishDone => Self::PublishDone,
-            Event::PlayDone => Self::PlayDone,
-            Event::Done => Self::Done,
-            Event::Update { .. } => Self::Update,
-            Event::RecordDone { .. } => Self::RecordDone,
         }
     }
 }
@@ -165,7 +107,11 @@ impl Settings {
                 SecretLine::Off => None,
                 SecretLine::Secret(secret) => Some(Signer::new(&secret)),
             },
-            on_error: if scope.text("notify_on_error") == "allow" { OnError::Allow } else { OnError::Refuse },
+            on_error: if scope.text("notify_on_error") == "refuse" {
+                OnError::Refuse
+            } else {
+                OnError::Allow
+            },
             timeout: value::or_never(scope.time("netcall_timeout")),
             max_answer: usize::try_from(scope.size("netcall_buffer").max(USUAL_ANSWER)).unwrap_or(usize::MAX),
             update_every: value::or_never(scope.time("notify_update_timeout")),
@@ -218,7 +164,7 @@ fn tls(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
         (Some(_), None) => return Err(lack(scope, CERTIFICATE, CERTIFICATE_KEY)),
         (None, Some(_)) => return Err(lack(scope, CERTIFICATE_KEY, CERTIFICATE)),
     };
-    let trusted = file("ssl_trusted_certificate");
+    let trusted = file(TRUSTED);
     Ok(Arc::new(TlsSettings { verify: scope.flag("ssl_verify"), trusted, certificate }))
 }
 
@@ -227,5 +173,7 @@ fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {
         .for_lack_of(other, scope)
 }
 
-const CERTIFICATE: &str = "netcall_ssl_certificate";
-const CERTIFICATE_KEY: &str = "netcall_ssl_certificate_key";
+/// The directives with files for TLS.
+pub const TRUSTED: &str = "ssl_trusted_certificate";
+pub const CERTIFICATE: &str = "netcall_ssl_certificate";
+pub const CERTIFICATE_KEY: &str = "netcall_ssl_certificate_key";

@@ -9,8 +9,7 @@ pub mod srs;
 use crate::http::Url;
 use crate::http::client::{Method, Request};
 
-use crate::modules::notify::event::{Occasion, ServerFacts};
-use crate::modules::notify::settings::Hook;
+use crate::modules::notify::event::{Hook, Occasion, ServerFacts};
 
 /// The format of calls and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
