@@ -70,7 +70,7 @@ fn publish(address: SocketAddr, name: &str, stream: &str) {
 }
 
 /// The text with every port 0 on the loopback, and every path in FOLDER.
-fn tamed(text: &str) -> String {
+pub fn tamed(text: &str) -> String {
     let tame = |line: &str| {
         let words: Vec<_> = line.trim().trim_end_matches(';').split_whitespace().collect();
         match words.as_slice() {
