@@ -53,6 +53,7 @@ fn a_backend_answers_as_its_script_says() {
         "/trickle" => Answer::Trickle(wait, 200, body()),
         "/gigabyte" => Answer::Gigabyte,
         "/raw" => Answer::Raw(b"no HTTP".to_vec()),
+        "/cut-off" => Answer::CutOff(b"HTTP/1.1 2".to_vec()),
         _ => Answer::After(wait, Box::new(Answer::Status(204))),
     };
     let backend = Backend::start(answer);
@@ -69,13 +70,14 @@ fn a_backend_answers_as_its_script_says() {
         ("trickle", "HTTP/1.1 200 OK\r\n", "Content-Length: 4\r\nConnection: close\r\n\r\nbody"),
         ("gigabyte", "HTTP/1.1 200 OK\r\n", "xxx"),
         ("raw", "no HTTP", "no HTTP"),
+        ("cut-off", "HTTP/1.1 2", "HTTP/1.1 2"),
         ("after", "HTTP/1.1 204 No Content\r\n", "\r\n\r\n"),
     ] {
         let answer = answer_to(&backend, &format!("GET /{path}?call=x HTTP/1.0\r\n\r\n"), 10_000);
         assert!(answer.starts_with(begin) && answer.ends_with(end), "{path}: {answer}");
     }
-    assert_eq!(backend.calls(), ["x"; 13]);
-    assert_eq!(backend.accepted(), 13);
+    assert_eq!(backend.calls(), ["x"; 14]);
+    assert_eq!(backend.accepted(), 14);
     wait_closed(&backend);
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod access_guide;
 mod access_nginx;
 mod backend;
+mod callbacks;
 mod callbacks_guide;
 mod callbacks_nginx;
 mod cameras;

@@ -33,6 +33,8 @@ pub enum Answer {
     Gigabyte,
     /// Bytes as they are; then the connection stays until the client closes it.
     Raw(Vec<u8>),
+    /// Bytes as they are; then the backend closes.
+    CutOff(Vec<u8>),
     /// An answer after this wait.
     After(Duration, Box<Answer>),
 }
@@ -82,6 +84,10 @@ impl Answer {
             Self::Raw(bytes) => {
                 stream.write_all(&bytes)?;
                 return wait_for_the_end(stream);
+            }
+            Self::CutOff(bytes) => {
+                stream.write_all(&bytes)?;
+                return Ok(false);
             }
             Self::After(wait, answer) => {
                 std::thread::sleep(wait);
