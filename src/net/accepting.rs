@@ -90,8 +90,11 @@ impl Server {
         }
     }
 
-    /// Keeps the socket of a session, and polls it.
+    /// Keeps the socket of a session, and polls it: for room, too, if it is encrypted, since it may have to write while
+    /// the queue of its session is empty.
     pub(super) fn keep_socket(&mut self, mut socket: Socket, interest: Interest) -> io::Result<()> {
+        let is_encrypted = socket.stream.is_encrypted();
+        let interest = if is_encrypted { interest | Interest::WRITABLE } else { interest };
         let index = socket.id.index as usize;
         let token = Token(FIRST_SESSION + index);
         self.poll.registry().register(&mut socket.stream, token, interest)?;

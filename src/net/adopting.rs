@@ -26,6 +26,7 @@ impl Server {
         let now = now();
         let changes = self.listeners.adopt(prepared, next.listeners());
         self.engine.adopt(next, now);
+        self.connector.clients.clear();
         self.backlog.replace(self.listeners.slots());
         // What has been queued for clients; the next poll may wait for long.
         self.flush(now);

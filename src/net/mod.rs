@@ -1,4 +1,5 @@
-//! The outer ring: sockets, signals and the loop, the only code that names mio; and all threads, for logs and for jobs.
+//! The outer ring: sockets, TLS, signals and the loop, the only code that names mio and rustls; and all threads, for logs
+//! and for jobs.
 
 mod accepting;
 mod adopting;
@@ -13,6 +14,7 @@ mod read_ahead;
 mod server;
 mod socket;
 mod stream;
+mod tls;
 mod transfer;
 mod workers;
 
@@ -21,3 +23,4 @@ pub use listener::{bind, probe};
 pub use listeners::{ListenerChanges, Prepared};
 pub use log_writer::{Format, LogFile, LogWriter};
 pub use server::{Server, Wish, now};
+pub use tls::client::check_tls;

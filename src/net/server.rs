@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::event::Event;
@@ -407,7 +406,7 @@ impl Server {
             Action::Connect(id) => self.connect(id, now),
             Action::ShutDownWrite(id) => {
                 let Some(socket) = self.socket(id) else { return };
-                if socket.stream.shutdown(Shutdown::Write).is_err() {
+                if socket.stream.shut_down_write().is_err() {
                     self.engine.disconnected(id, "", now);
                 }
             }
@@ -420,10 +419,11 @@ impl Server {
 
     /// Closes the socket of a session, if it has one.
     pub(super) fn drop_socket(&mut self, id: SessionId) {
-        if self.socket(id).is_some()
-            && let Some(slot) = self.sockets.get_mut(id.index as usize)
-        {
-            *slot = None; // closing it takes it out of the poll
+        let panics = self.engine.panics();
+        let Some(slot) = self.sockets.get_mut(id.index as usize) else { return };
+        if let Some(mut socket) = slot.take_if(|socket| socket.id == id) {
+            // Dropping it closes it, which takes it out of the poll.
+            panics.contain(|| socket.announce_end());
         }
     }
 }

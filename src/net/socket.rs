@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -14,6 +15,7 @@ use nix::{setsockopt_impl, sockopt_impl};
 use super::cached_parts::{CachedParts, PART};
 use super::read_ahead::Part;
 use super::stream::Stream;
+use super::tls::stream::RECORD;
 use crate::engine::files::page_cache;
 use crate::engine::{FilePart, FileSource, Outgoing, Protocol, SessionId};
 
@@ -74,6 +76,8 @@ impl Traffic {
 pub enum Phase {
     /// Its address is being connected: nothing is read or written yet.
     Connecting,
+    /// It is connected, and both sides agree on keys (TLS).
+    Handshaking,
     /// It serves its session.
     Open,
 }
@@ -135,6 +139,28 @@ impl Socket {
     /// A socket that has been connected serves its session from now on.
     pub fn open(&mut self) {
         self.phase = Phase::Open;
+        // What has come with the handshake is announced by no event.
+        self.readable |= self.stream.is_encrypted();
+    }
+
+    /// Whether there may be more to read behind a read that has not filled its buffer.
+    #[inline]
+    pub fn may_have_more(&self) -> bool {
+        self.hung_up || self.stream.is_encrypted()
+    }
+
+    /// Sends what has been encrypted and could not be sent.
+    #[inline]
+    pub fn send_unsent(&mut self) -> Result<(), NoTransfer> {
+        self.stream.send_unsent().map_err(|error| no_transfer(&error))
+    }
+
+    /// Tells the peer of an encrypted connection, as far as there is room, that its end is meant.
+    pub fn announce_end(&mut self) {
+        if self.stream.is_encrypted() && self.phase == Phase::Open {
+            // The socket is closed in any case.
+            let _ = self.stream.shut_down_write();
+        }
     }
 
     /// Notes what an event says of the peer's bytes and of their end.
@@ -166,8 +192,10 @@ impl Socket {
         loop {
             let result = match outgoing {
                 Outgoing::Bytes(bytes) => self.stream.write(bytes),
-                Outgoing::Slices { slices, file_follows: false } => self.stream.write_vectored(slices),
-                Outgoing::Slices { slices, file_follows: true } => self.write_before_file(slices),
+                Outgoing::Slices { slices, file_follows: true } if !self.stream.is_encrypted() => {
+                    self.write_before_file(slices)
+                }
+                Outgoing::Slices { slices, .. } => self.stream.write_vectored(slices),
                 Outgoing::File(part) => {
                     let count = self.sendable(part, known, now)?;
                     self.send_file(part, count)
@@ -217,11 +245,27 @@ impl Socket {
         }
     }
 
-    fn send_file(&self, part: &FilePart, count: u64) -> io::Result<usize> {
+    fn send_file(&mut self, part: &FilePart, count: u64) -> io::Result<usize> {
+        if self.stream.is_encrypted() {
+            return self.encrypt_file(part, count);
+        }
         let mut offset = part.offset.cast_signed();
         match sendfile64(&self.stream, part.source.file(), Some(&mut offset), count as usize) {
-            Ok(0) => Err(io::Error::other("the file being sent became shorter")),
+            Ok(0) => Err(file_became_shorter()),
             sent => sent.map_err(io::Error::from),
+        }
+    }
+
+    /// Sends as much of a file as goes into a record.
+    fn encrypt_file(&mut self, part: &FilePart, count: u64) -> io::Result<usize> {
+        // Nothing is read that cannot be sent now.
+        self.stream.send_unsent()?;
+        let mut record = [0; RECORD];
+        let wanted = count.min(RECORD as u64) as usize;
+        let Some(wanted) = record.get_mut(..wanted) else { return Ok(0) };
+        match part.source.file().read_at(wanted, part.offset)? {
+            0 => Err(file_became_shorter()),
+            count => self.stream.write(record.get(..count).unwrap_or_default()),
         }
     }
 
@@ -260,10 +304,18 @@ impl Socket {
     }
 }
 
+fn file_became_shorter() -> io::Error {
+    io::Error::other("the file being sent became shorter")
+}
+
 fn no_transfer(error: &io::Error) -> NoTransfer {
     match error.kind() {
         ErrorKind::WouldBlock => NoTransfer::Blocked,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => NoTransfer::Gone,
+        // The last is the end of an encrypted connection that the peer has not announced.
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => NoTransfer::Gone,
         ErrorKind::TimedOut => NoTransfer::Failed("its host does not answer any more".into()),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
             NoTransfer::Failed("its host cannot be reached any more".into())

@@ -66,7 +66,7 @@ impl Server {
         socket.on_agenda = false;
         let (readable, traffic) = (socket.readable, socket.traffic);
         if socket.phase != Phase::Open {
-            self.continue_connecting(id, now);
+            self.contain(id, |server| server.continue_connecting(id, now));
             *clock = Instant::now();
             return true;
         }
@@ -74,7 +74,8 @@ impl Server {
             self.write(id, now);
         }
         if readable {
-            self.read(id, *clock + STEP, now);
+            let end = *clock + STEP;
+            self.contain(id, |server| server.read(id, end, now));
             if traffic == Traffic::Files {
                 self.write(id, now);
             }
@@ -88,7 +89,8 @@ impl Server {
     }
 
     /// Reads a session until it would block, its bytes or its time are used up, or the engine holds it. A read that
-    /// does not fill the buffer has taken all there is, unless the peer has closed its side behind it.
+    /// does not fill the buffer has taken all there is, unless the peer has closed its side behind it, or the connection is
+    /// encrypted.
     fn read(&mut self, id: SessionId, end: Instant, now: Now) {
         let mut left = READ_BUDGET;
         loop {
@@ -106,7 +108,7 @@ impl Server {
             match socket.read(&mut self.scratch) {
                 Ok(count) => {
                     left = left.saturating_sub(count);
-                    socket.readable = socket.hung_up || count == self.scratch.len();
+                    socket.readable = count == self.scratch.len() || socket.may_have_more();
                     let more = socket.readable;
                     self.feed(id, count, end, now);
                     if !more {
@@ -176,9 +178,13 @@ impl Server {
         }
     }
 
-    /// Writes a session. A panic ends it.
     fn write(&mut self, id: SessionId, now: Now) {
-        if self.engine.panics().contain(|| self.write_some(id, now)).is_none() {
+        self.contain(id, |server| server.write_some(id, now));
+    }
+
+    /// Does something for a session. A panic ends it.
+    fn contain(&mut self, id: SessionId, work: impl FnOnce(&mut Self)) {
+        if self.engine.panics().contain(|| work(self)).is_none() {
             self.engine.panicked(id);
         }
     }
@@ -191,10 +197,11 @@ impl Server {
         }
         let mut left = WRITE_BUDGET;
         let why = loop {
-            match self
-                .engine
-                .send(id, now, |outgoing| socket.write(&outgoing, &mut self.cached_parts, now.instant))
-            {
+            let sent = socket.send_unsent().and_then(|()| {
+                self.engine
+                    .send(id, now, |outgoing| socket.write(&outgoing, &mut self.cached_parts, now.instant))
+            });
+            match sent {
                 Ok(None) => return,
                 Ok(Some(count)) if count >= left => return self.write_later(id),
                 Ok(Some(count)) => left -= count,

@@ -38,7 +38,19 @@ pub const LAYERS: &[Layer] = &[
 /// The kinds, by the beginnings of their paths.
 const KINDS: &[(&str, &[&str])] = &[
     ("files", &["std::fs", "std::os::unix::fs"]),
-    ("sockets", &["mio", "std::net", "std::os::unix::net", "nix::sys::socket", "nix::sys::sendfile"]),
+    // TLS counts as sockets.
+    (
+        "sockets",
+        &[
+            "mio",
+            "std::net",
+            "std::os::unix::net",
+            "nix::sys::socket",
+            "nix::sys::sendfile",
+            "rustls",
+            "rustls_native_certs",
+        ],
+    ),
     (
         "clocks",
         &[
@@ -240,6 +252,7 @@ fn a_forbidden_item_is_found_under_any_name() {
         "use std::time::Instant as Clock; fn f() { Clock::now() }",
         "use std::process; fn f() { process::exit(1) }",
         "use mio::Poll;",
+        "use rustls::ClientConfig;",
     ] {
         assert!(!breaches(&[("engine/a.rs", text)]).is_empty(), "{text}");
     }

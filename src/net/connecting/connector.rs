@@ -6,19 +6,22 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::resolver::Resolver;
-use crate::engine::{Destination, SessionId};
+use crate::engine::{Destination, SessionId, TlsSettings};
 use crate::net::backlog::Shortage;
+use crate::net::tls::client::TlsClient;
+use crate::net::tls::clients::TlsClients;
 
 /// The time for one of several addresses.
 const ADDRESS_TIME: Duration = Duration::from_secs(5);
 /// After this time the last addresses of a name are used, and its lookup is not waited for.
 const LOOKUP_TIME: Duration = Duration::from_secs(2);
 
-/// All sessions that are being connected, and what is known of names.
+/// All sessions that are being connected, and what is known for them.
 #[derive(Debug, Default)]
 pub struct Connector {
     attempts: HashMap<SessionId, Attempt>,
     pub resolver: Resolver,
+    pub clients: TlsClients,
 }
 
 /// A session that is being connected.
@@ -26,6 +29,8 @@ pub struct Connector {
 pub struct Attempt {
     pub destination: Destination,
     pub stage: Stage,
+    /// What it needs for TLS, once that is known.
+    pub client: Option<TlsClient>,
     /// The addresses that have not been tried yet.
     addresses: VecDeque<SocketAddr>,
     /// The one that is tried.
@@ -41,6 +46,8 @@ pub struct Attempt {
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// The files for TLS.
+    Preparing,
     /// The addresses of the name.
     LookingUp,
     /// One of the addresses.
@@ -63,8 +70,13 @@ impl Connector {
 
     /// The sessions that wait for the addresses of a name.
     pub fn waiting_for_name(&self, host: &str) -> Vec<SessionId> {
-        let waits = |attempt: &Attempt| attempt.stage == Stage::LookingUp && attempt.destination.host == host;
-        self.attempts.iter().filter(|(_, attempt)| waits(attempt)).map(|(id, _)| *id).collect()
+        self.which(|attempt| attempt.stage == Stage::LookingUp && attempt.destination.host == host)
+    }
+
+    /// The sessions that wait for the files of these settings.
+    pub fn waiting_for_client(&self, settings: &TlsSettings) -> Vec<SessionId> {
+        let is_theirs = |own: &Attempt| own.destination.tls.as_deref() == Some(settings);
+        self.which(|attempt| attempt.stage == Stage::Preparing && is_theirs(attempt))
     }
 
     /// When the time of the first of them is over.
@@ -74,8 +86,11 @@ impl Connector {
 
     /// Those whose time is over.
     pub fn expired(&self, now: Instant) -> Vec<SessionId> {
-        let is_over = |attempt: &Attempt| attempt.until.is_some_and(|until| now >= until);
-        self.attempts.iter().filter(|(_, attempt)| is_over(attempt)).map(|(id, _)| *id).collect()
+        self.which(|attempt| attempt.until.is_some_and(|until| now >= until))
+    }
+
+    fn which(&self, is_one: impl Fn(&Attempt) -> bool) -> Vec<SessionId> {
+        self.attempts.iter().filter(|(_, attempt)| is_one(attempt)).map(|(id, _)| *id).collect()
     }
 }
 
@@ -83,7 +98,8 @@ impl Attempt {
     fn new(destination: Destination) -> Self {
         Self {
             destination,
-            stage: Stage::LookingUp,
+            stage: Stage::Preparing,
+            client: None,
             addresses: VecDeque::new(),
             address: None,
             has_several: false,
@@ -92,8 +108,9 @@ impl Attempt {
         }
     }
 
-    /// Waits for a lookup: for a limited time if there are other addresses.
+    /// Waits for a lookup of its name: for a limited time if there are other addresses.
     pub fn await_addresses(&mut self, has_last: bool, now: Instant) {
+        self.stage = Stage::LookingUp;
         self.until = has_last.then(|| now + LOOKUP_TIME);
     }
 
@@ -117,11 +134,11 @@ impl Attempt {
         self.address
     }
 
-    /// Notes why the address has failed.
-    pub fn fail_address(&mut self, why: String) {
-        let why = match self.address {
-            Some(address) => format!("{address}: {why}"),
-            None => why,
+    /// Notes why the address has failed. What its server says or shows is noted without the address.
+    pub fn fail_address(&mut self, failure: &Failure) {
+        let why = match (failure, self.address) {
+            (Failure::Socket(why), Some(address)) => format!("{address}: {why}"),
+            (Failure::Socket(why), None) | (Failure::Tls(why), _) => why.clone(),
         };
         if !self.failures.contains(&why) {
             self.failures.push(why);
@@ -132,15 +149,35 @@ impl Attempt {
     pub fn failures(&self) -> String {
         self.failures.join(", ")
     }
+}
 
-    /// Why the address whose time is over has failed.
-    pub fn slowness() -> String {
-        format!("no answer within {} s", ADDRESS_TIME.as_secs())
+/// Why an address has failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// It cannot be connected.
+    Socket(String),
+    /// The handshake has failed.
+    Tls(String),
+}
+
+impl Failure {
+    /// There was no connection in time.
+    pub fn too_slow() -> Self {
+        Self::Socket(format!("no answer within {} s", ADDRESS_TIME.as_secs()))
+    }
+
+    /// An error of the socket.
+    pub fn of_socket(error: &io::Error) -> Self {
+        Self::Socket(describe(error))
+    }
+
+    /// An error in the handshake, which is that of the socket or has a text of its own.
+    pub fn of_handshake(error: &io::Error) -> Self {
+        if error.get_ref().is_some() { Self::Tls(error.to_string()) } else { Self::of_socket(error) }
     }
 }
 
-/// Says why an address cannot be connected.
-pub fn describe(error: &io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     if Shortage::of(error).is_some() {
         return "too many files are open".to_owned();
     }

@@ -1,13 +1,14 @@
-//! Connecting a session to its destination: its name is looked up, then its addresses are tried one after the other.
+//! Connecting a session to its destination: the files for TLS are read, its name is looked up, then its addresses are
+//! tried one after the other, each until the TLS handshake is finished.
 //!
-//! Nothing here waits: threads look up names, the kernel announces a connection, and the loop's timer ends what takes
+//! Nothing here waits: threads read files and look up names, the kernel announces a connection, and the loop's timer ends what takes
 //! too long. A session that is closed meanwhile is forgotten, and finds no late result.
 
 pub mod connector;
 pub mod finding;
 pub mod resolver;
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -16,12 +17,15 @@ use mio::Interest;
 use mio::net::TcpStream;
 use nix::libc::EINPROGRESS;
 
-use self::connector::{Attempt, Stage, describe};
+use self::connector::{Failure, Stage};
 use self::finding::Finding;
 use self::resolver::{Answer, look_up};
 use super::server::Server;
 use super::socket::{Phase, Socket, Traffic};
 use super::stream::Stream;
+use super::tls::client::TlsClient;
+use super::tls::clients::Readiness;
+use super::tls::stream::TlsStream;
 use crate::engine::{Now, SessionId};
 
 impl Server {
@@ -29,15 +33,24 @@ impl Server {
     pub(super) fn connect(&mut self, id: SessionId, now: Now) {
         let Some(destination) = self.engine.destination(id).cloned() else { return };
         self.connector.begin(id, destination);
-        self.find_addresses(id, now);
+        self.find_client(id, now);
     }
 
     /// Takes what a thread has found.
     pub(super) fn take_finding(&mut self, finding: Finding, now: Now) {
-        let Finding::Addresses(host, result) = finding;
-        self.connector.resolver.finish(&host, result, now.instant);
-        for id in self.connector.waiting_for_name(&host) {
-            self.find_addresses(id, now);
+        match finding {
+            Finding::Addresses(host, result) => {
+                self.connector.resolver.finish(&host, result, now.instant);
+                for id in self.connector.waiting_for_name(&host) {
+                    self.find_addresses(id, now);
+                }
+            }
+            Finding::Client(settings, result) => {
+                self.connector.clients.finish(&settings, result, now.instant);
+                for id in self.connector.waiting_for_client(&settings) {
+                    self.find_client(id, now);
+                }
+            }
         }
     }
 
@@ -51,8 +64,8 @@ impl Server {
                         self.try_addresses(id, &addresses, now);
                     }
                 }
-                Some((Stage::Connecting, _)) => self.fail_address(id, Attempt::slowness(), now),
-                None => {}
+                Some((Stage::Connecting, _)) => self.fail_address(id, &Failure::too_slow(), now),
+                Some((Stage::Preparing, _)) | None => {}
             }
         }
     }
@@ -60,10 +73,42 @@ impl Server {
     /// Goes on with a session whose socket has had an event.
     pub(super) fn continue_connecting(&mut self, id: SessionId, now: Now) {
         let Some(socket) = self.socket(id) else { return };
-        match established(&socket.stream) {
-            Ok(None) => {}
-            Ok(Some(peer)) => self.finish_connecting(id, peer, now),
-            Err(error) => self.fail_address(id, describe(&error), now),
+        if socket.phase == Phase::Connecting {
+            match established(&socket.stream) {
+                Ok(Some(_)) => socket.phase = Phase::Handshaking,
+                Ok(None) => return,
+                Err(error) => return self.fail_address(id, &Failure::of_socket(&error), now),
+            }
+        }
+        let is_done = match &mut socket.stream {
+            Stream::Tls(stream) => stream.shake_hands(),
+            Stream::Tcp(_) | Stream::Unix(_) => Ok(true),
+        };
+        match is_done {
+            Ok(true) => self.finish_connecting(id, now),
+            Ok(false) => {}
+            Err(error) => self.fail_address(id, &Failure::of_handshake(&error), now),
+        }
+    }
+
+    /// Has the files for TLS read, if there are any to be read.
+    fn find_client(&mut self, id: SessionId, now: Now) {
+        let Some(attempt) = self.connector.attempt(id) else { return };
+        let Some(settings) = attempt.destination.tls.clone() else { return self.find_addresses(id, now) };
+        match self.connector.clients.find(&settings, now.instant) {
+            Readiness::Ready(client) => {
+                if let Some(attempt) = self.connector.attempt(id) {
+                    attempt.client = Some(client);
+                }
+                self.find_addresses(id, now);
+            }
+            Readiness::Failed(why) => self.fail_to_connect(id, &why, now),
+            Readiness::Wait => {}
+            Readiness::Load => {
+                let own = settings.clone();
+                let load = move || TlsClient::load(&own);
+                self.workers.find(load, move |result| Finding::Client(settings, result));
+            }
         }
     }
 
@@ -102,28 +147,36 @@ impl Server {
             };
             match self.open_socket(id, address) {
                 Ok(()) => return,
-                Err(error) => self.note_failure(id, describe(&error)),
+                Err(failure) => self.note_failure(id, &failure),
             }
         }
     }
 
-    fn open_socket(&mut self, id: SessionId, address: SocketAddr) -> io::Result<()> {
-        let stream = Stream::Tcp(TcpStream::connect(address)?);
+    fn open_socket(&mut self, id: SessionId, address: SocketAddr) -> Result<(), Failure> {
+        let tcp = TcpStream::connect(address).map_err(|error| Failure::of_socket(&error))?;
+        let attempt = self.connector.attempt(id);
+        let stream = match attempt.and_then(|own| Some((own.client.as_ref()?, &own.destination.host))) {
+            Some((client, host)) => {
+                Stream::Tls(Box::new(TlsStream::client(tcp, client, host).map_err(Failure::Tls)?))
+            }
+            None => Stream::Tcp(tcp),
+        };
         let mut socket = Socket::new(id, stream, Traffic::Files);
         socket.phase = Phase::Connecting;
         self.keep_socket(socket, Interest::READABLE | Interest::WRITABLE)
+            .map_err(|error| Failure::of_socket(&error))
     }
 
-    fn note_failure(&mut self, id: SessionId, why: String) {
+    fn note_failure(&mut self, id: SessionId, failure: &Failure) {
         if let Some(attempt) = self.connector.attempt(id) {
-            attempt.fail_address(why);
+            attempt.fail_address(failure);
         }
     }
 
     /// Closes the socket of an address that has failed, and tries the next one.
-    fn fail_address(&mut self, id: SessionId, why: String, now: Now) {
+    fn fail_address(&mut self, id: SessionId, failure: &Failure, now: Now) {
         self.drop_socket(id);
-        self.note_failure(id, why);
+        self.note_failure(id, failure);
         self.try_next_address(id, now);
     }
 
@@ -133,7 +186,13 @@ impl Server {
     }
 
     /// Hands a session that is connected to the engine.
-    fn finish_connecting(&mut self, id: SessionId, peer: SocketAddr, now: Now) {
+    fn finish_connecting(&mut self, id: SessionId, now: Now) {
+        let Some(socket) = self.socket(id) else { return };
+        let peer = match socket.stream.tcp().map(TcpStream::peer_addr) {
+            Some(Ok(peer)) => peer,
+            Some(Err(error)) => return self.fail_address(id, &Failure::of_socket(&error), now),
+            None => return,
+        };
         self.connector.end(id);
         let Some(socket) = self.socket(id) else { return };
         socket.open();

@@ -14,7 +14,7 @@ use crate::http::client::Response;
 use crate::net::connecting::resolver::Answer;
 use crate::net::server::{Server, Wish, now};
 
-type CallResult = (u64, Result<Response, CallError>);
+pub type CallResult = (u64, Result<Response, CallError>);
 
 /// Makes a call to each destination at the start.
 struct Caller(Vec<(Destination, Duration)>, Sender<CallResult>);
@@ -49,7 +49,7 @@ impl Module for Caller {
 }
 
 /// A server that will make calls, and their results.
-fn server(calls: Vec<(Destination, Duration)>) -> (Server, Receiver<CallResult>) {
+pub fn server(calls: Vec<(Destination, Duration)>) -> (Server, Receiver<CallResult>) {
     let (sender, receiver) = channel();
     let modules: Vec<Box<dyn Module>> = vec![Box::new(Caller(calls, sender))];
     let mut tree = Tree::from_text("test", "rtmp { server { listen 127.0.0.1:0; } }").unwrap();
@@ -60,7 +60,7 @@ fn server(calls: Vec<(Destination, Duration)>) -> (Server, Receiver<CallResult>)
 }
 
 /// What comes of the calls: a status and a body, or an error.
-fn results(mut server: Server, receiver: Receiver<CallResult>, count: usize) -> Vec<String> {
+pub fn results(mut server: Server, receiver: Receiver<CallResult>, count: usize) -> Vec<String> {
     server.start();
     let all = server.run_in_background(move || {
         let limit = Duration::from_secs(20);
@@ -76,7 +76,7 @@ fn results(mut server: Server, receiver: Receiver<CallResult>, count: usize) -> 
     texts.collect()
 }
 
-fn result_of(destination: Destination) -> String {
+pub fn result_of(destination: Destination) -> String {
     let (server, receiver) = server(vec![(destination, Duration::from_secs(10))]);
     results(server, receiver, 1).remove(0)
 }

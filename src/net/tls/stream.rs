@@ -1,0 +1,148 @@
+//! An encrypted connection.
+//!
+//! What waits for the socket's room waits in our queues, as plain text that sessions share: a record is encrypted when
+//! the one before it has been sent, so there is never more than one of them here.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+use rustls::{ClientConnection, Connection};
+
+use super::client::TlsClient;
+use super::reasons::describe;
+
+/// The plain text of the longest record (RFC 8446, section 5.1).
+pub const RECORD: usize = 16 * 1024;
+
+/// A connection over TLS.
+#[derive(Debug)]
+pub struct TlsStream {
+    tcp: TcpStream,
+    tls: Connection,
+    /// Nothing more is written; the socket's sending side is closed when the last record has been sent.
+    is_ending: bool,
+}
+
+impl TlsStream {
+    /// The client's side of a connection to a host, which need not stand yet.
+    pub fn client(tcp: TcpStream, client: &TlsClient, host: &str) -> Result<Self, String> {
+        let connection = client.connection(host)?;
+        Ok(Self::new(tcp, connection))
+    }
+
+    fn new(tcp: TcpStream, connection: ClientConnection) -> Self {
+        let mut tls = Connection::from(connection);
+        tls.set_buffer_limit(Some(RECORD));
+        Self { tcp, tls, is_ending: false }
+    }
+
+    /// The socket, for its options.
+    pub fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    /// The socket, to be polled.
+    pub fn tcp_mut(&mut self) -> &mut TcpStream {
+        &mut self.tcp
+    }
+
+    /// Goes on with the handshake. False if the peer has to send something first.
+    pub fn shake_hands(&mut self) -> io::Result<bool> {
+        loop {
+            self.send_what_fits()?;
+            if !self.tls.is_handshaking() {
+                return Ok(true);
+            }
+            match self.take_records() {
+                Ok(0) => return Err(io::Error::other("the connection was closed during the TLS handshake")),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends encrypted bytes that wait; `WouldBlock` if some are left.
+    pub fn send_unsent(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut self.tcp) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.is_ending { self.tcp.shutdown(Shutdown::Write) } else { Ok(()) }
+    }
+
+    /// Tells the peer that nothing more comes, and closes the socket's sending side behind that.
+    pub fn shut_down_write(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_ending, true) {
+            self.tls.send_close_notify();
+        }
+        self.send_what_fits()
+    }
+
+    fn send_what_fits(&mut self) -> io::Result<()> {
+        match self.send_unsent() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Reads what the socket has, a few records at most, and decrypts it; returns how many bytes it had.
+    fn take_records(&mut self) -> io::Result<usize> {
+        let count = loop {
+            match self.tls.read_tls(&mut self.tcp) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        if let Err(error) = self.tls.process_new_packets() {
+            // The peer may be told why; if not, its error stays.
+            let _ = self.send_what_fits();
+            return Err(io::Error::new(ErrorKind::InvalidData, describe(&error)));
+        }
+        // Answers of the protocol itself.
+        self.send_what_fits()?;
+        Ok(count)
+    }
+
+    /// Sends what has just been encrypted, as far as there is room, and hands on that it has been taken.
+    fn send_record(&mut self, taken: usize) -> io::Result<usize> {
+        self.send_what_fits()?;
+        Ok(taken)
+    }
+}
+
+/// An end that the peer has not announced (close_notify) is `UnexpectedEof`: what has come may have been cut off.
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.take_records()?,
+                result => return result,
+            };
+        }
+    }
+}
+
+/// Takes a record at most, and only if the one before it has been sent.
+impl Write for TlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send_unsent()?;
+        let taken = self.tls.writer().write(bytes)?;
+        self.send_record(taken)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_unsent()?;
+        let taken = self.tls.writer().write_vectored(slices)?;
+        self.send_record(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
