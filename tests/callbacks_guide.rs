@@ -137,7 +137,7 @@ fn assert_decides(backend: &Backend, server: &Server, file: &str) {
         assert_eq!(code, "NetStream.Publish.Unauthorized", "{file}: {other}");
     }
     drop(Client::try_publish(server.rtmp(), "live", "door?key=CHANGE-ME-2").unwrap());
-    assert_eq!(server.lines("the backend answers 403").len(), others.len() + 1, "{}", server.log());
+    server.expect_lines("the backend answers 403", others.len() + 1);
 }
 
 /// A server with the configuration of the guide.
