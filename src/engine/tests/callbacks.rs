@@ -211,6 +211,18 @@ fn a_client_that_leaves_before_the_answer_has_one_end_if_the_answer_is_yes() {
 }
 
 #[test]
+fn a_request_that_is_refused_as_too_many_wait_has_one_end_if_the_answer_is_yes() {
+    let mut backend = Backend::new("on_publish http://backend/; on_publish_done http://backend/done;");
+    let _clients: Vec<_> = (0..1024).map(|number| backend.publish(&format!("cam{number}"))).collect();
+    let mut one_more = backend.publish("more");
+    assert!(backend.codes(&mut one_more).contains(&"NetStream.Publish.BadName".into()));
+    let calls: Vec<_> = (0..1026).map(|_| backend.answer(YES)).collect();
+    assert!(calls.contains(&["/", "publish", "more"].map(String::from).to_vec()));
+    assert_eq!(calls[1025], ["/done", "publish_done", "more"]);
+    assert_eq!(backend.waits(), 0);
+}
+
+#[test]
 fn a_yes_that_comes_with_the_end_of_the_session_has_one_end() {
     let mut backend = Backend::new("on_publish http://backend/; on_publish_done http://backend/done;");
     let client = backend.publish("cam");

@@ -194,10 +194,13 @@ impl Callbacks {
     pub fn refused(&mut self, cx: &mut Ctx, request: &Request) {
         let is_its =
             |requested: &&Requested| requested.endpoint.is_some() && requested.endpoint == request.endpoint();
-        if self.requests.get(&request.session).filter(is_its).is_some()
-            && let Some(Requested { app, activity, args, approved: Some(approved), .. }) =
-                self.requests.remove(&request.session)
-        {
+        let is_asked = self.requests.get(&request.session).filter(is_its).is_some();
+        let requested = is_asked.then(|| self.requests.remove(&request.session)).flatten();
+        let Some(Requested { app, activity, args, token, approved, .. }) = requested else { return };
+        if let Some(Made::Question(question)) = token.and_then(|token| self.made.get_mut(&token)) {
+            // It has been asked about, and then too many requests were suspended.
+            question.is_given_up = true;
+        } else if let Some(approved) = approved {
             self.tell_of_end(cx, (app, activity), &approved, &args);
         }
     }
