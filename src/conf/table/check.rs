@@ -252,24 +252,24 @@ mod tests {
 
     #[test]
     fn a_directive_without_effect_is_accepted_and_named_once() {
-        let text =
-            "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x; } worker_rlimit_nofile 2;";
+        let text = "worker_rlimit_nofile 1; rtmp {\n tcp_nodelay on;\n access_log x;\n resolver x; } worker_rlimit_nofile 2;";
         let findings: Vec<_> = run(text).unwrap().iter().map(ToString::to_string).collect();
         let expected = [
             "f:1: \"worker_rlimit_nofile\" is accepted and means nothing here",
             "f:2: \"tcp_nodelay\" is accepted and means nothing here",
             "f:3: not there yet: \"access_log\" is accepted, and nothing is written of RTMP",
+            "f:4: differs from nginx: \"resolver\" is accepted, and names are looked up by the system when they are needed (/etc/resolv.conf)",
         ];
         assert_eq!(findings, expected);
     }
 
     #[test]
     fn the_advice_for_planned_directives_is_given_once() {
-        let text = "rtmp { dash on;\n dash_path x;\n dash on; resolver x; merge_slashes on; }";
+        let text = "rtmp { dash on;\n dash_path x;\n dash on; server_name x; merge_slashes on; }";
         let expected = "f:1: \"dash\" is not there yet: use hls, which browsers play with hls.js; docs/nginx-rtmp.md has more\n\
                         f:2: \"dash_path\" is not there yet, like \"dash\" in line 1\n\
                         f:3: \"dash\" is not there yet, like \"dash\" in line 1\n\
-                        f:3: \"resolver\" is not there yet: leave it out; docs/nginx-rtmp.md has more\n\
+                        f:3: \"server_name\" is not there yet: leave it out; docs/nginx-rtmp.md has more\n\
                         f:3: \"merge_slashes\" is not there yet: leave it out; docs/nginx-rtmp.md has more";
         assert_eq!(run(text), Err(expected.to_owned()));
     }
