@@ -114,6 +114,11 @@ impl Attempt {
         self.until = has_last.then(|| now + LOOKUP_TIME);
     }
 
+    /// Waits until the engine ends the session.
+    pub fn await_engine(&mut self) {
+        self.until = None;
+    }
+
     /// Takes the addresses, which have no ports.
     pub fn take_addresses(&mut self, addresses: &[SocketAddr]) {
         let port = self.destination.port;

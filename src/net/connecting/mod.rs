@@ -1,8 +1,8 @@
 //! Connecting a session to its destination: the files for TLS are read, its name is looked up, then its addresses are
 //! tried one after the other, each until the TLS handshake is finished.
 //!
-//! Nothing here waits: threads read files and look up names, the kernel announces a connection, and the loop's timer ends what takes
-//! too long. A session that is closed meanwhile is forgotten, and finds no late result.
+//! Nothing here waits: threads read files and look up names, the kernel announces a connection, and the loop's timer
+//! ends what takes too long. A session that is closed meanwhile is forgotten, and finds no late result.
 
 pub mod connector;
 pub mod finding;
@@ -17,7 +17,7 @@ use mio::Interest;
 use mio::net::TcpStream;
 use nix::libc::EINPROGRESS;
 
-use self::connector::{Failure, Stage};
+use self::connector::{Attempt, Failure, Stage};
 use self::finding::Finding;
 use self::resolver::{Answer, look_up};
 use super::server::Server;
@@ -60,7 +60,10 @@ impl Server {
             match self.connector.attempt(id).map(|attempt| (attempt.stage, attempt.destination.host.clone()))
             {
                 Some((Stage::LookingUp, host)) => {
-                    if let Some(addresses) = self.connector.resolver.last_meanwhile(&host) {
+                    let last = self.connector.resolver.last_meanwhile(&host);
+                    // Without any, it goes on waiting.
+                    self.connector.attempt(id).into_iter().for_each(Attempt::await_engine);
+                    if let Some(addresses) = last {
                         self.try_addresses(id, &addresses, now);
                     }
                 }

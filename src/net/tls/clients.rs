@@ -85,3 +85,55 @@ impl TlsClients {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(trusted: &str) -> Arc<TlsSettings> {
+        Arc::new(TlsSettings { verify: false, trusted: Some(trusted.into()), certificate: None })
+    }
+
+    #[test]
+    fn equal_settings_share_files_that_are_read_once_and_again_after_a_reload() {
+        let (mut clients, now) = (TlsClients::default(), Instant::now());
+        assert!(matches!(clients.find(&settings("a"), now), Readiness::Load));
+        assert!(matches!(clients.find(&settings("a"), now), Readiness::Wait));
+        assert!(matches!(clients.find(&settings("b"), now), Readiness::Load));
+        clients.finish(&settings("a"), TlsClient::load(&settings("a")), now);
+        let later = now + Duration::from_secs(1_000_000);
+        let (first, second) = (clients.find(&settings("a"), later), clients.find(&settings("a"), later));
+        assert!(
+            matches!((first, second), (Readiness::Ready(a), Readiness::Ready(b)) if Arc::ptr_eq(&a.0, &b.0))
+        );
+        clients.clear();
+        // What is read meanwhile is that of before the reload.
+        clients.finish(&settings("b"), TlsClient::load(&settings("b")), now);
+        for name in ["a", "b"] {
+            assert!(matches!(clients.find(&settings(name), now), Readiness::Load));
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_read_again_after_5_s() {
+        let (mut clients, now) = (TlsClients::default(), Instant::now());
+        clients.find(&settings("a"), now);
+        clients.finish(&settings("a"), Err("empty".into()), now);
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert!(matches!(clients.find(&settings("a"), at(4)), Readiness::Failed(why) if why == "empty"));
+        assert!(matches!(clients.find(&settings("a"), at(5)), Readiness::Load));
+    }
+
+    #[test]
+    fn the_settings_that_have_been_unused_for_longest_make_room() {
+        let (mut clients, now) = (TlsClients::default(), Instant::now());
+        for number in 0..MAX_CLIENTS {
+            clients.find(&settings(&number.to_string()), now);
+        }
+        clients.find(&settings("0"), now);
+        clients.find(&settings("more"), now);
+        assert_eq!(clients.clients.len(), MAX_CLIENTS);
+        assert!(matches!(clients.find(&settings("0"), now), Readiness::Wait));
+        assert!(matches!(clients.find(&settings("1"), now), Readiness::Load));
+    }
+}
