@@ -4,6 +4,9 @@
 
 mod broken;
 mod connections;
+mod names;
+mod reports;
+mod waiting;
 
 use std::sync::{Arc, Condvar, Mutex};
 

@@ -88,6 +88,8 @@ pub struct Running {
     pub since: Instant,
     /// The timer for the next update, with its token.
     pub timer: Option<(TimerId, u64)>,
+    /// The call of the update under way: there is a timer or a call, not both.
+    pub update: Option<u64>,
 }
 
 impl Callbacks {

@@ -90,7 +90,7 @@ impl Module for Notify {
         match self.callbacks.made.remove(&token) {
             Some(Made::Question(question)) => self.callbacks.decide(cx, &question, result),
             Some(Made::Update { endpoint, stream, label }) => {
-                self.callbacks.updated(cx, (endpoint, stream), &label, &result);
+                self.callbacks.updated(cx, token, (endpoint, stream), &label, &result);
             }
             Some(Made::Report(label)) => match result {
                 Ok(Response { status: 200..=299, .. }) => {}

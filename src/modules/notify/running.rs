@@ -33,7 +33,7 @@ impl Callbacks {
             self.publishers.begin(app, name, publisher);
         }
         if settings.follows(activity) {
-            self.running.insert(endpoint, Running { activity, args, since, timer: None });
+            self.running.insert(endpoint, Running { activity, args, since, timer: None, update: None });
             self.time_update(cx, stream, endpoint);
         }
     }
@@ -89,23 +89,31 @@ impl Callbacks {
         let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
         let label = label(&callback, &client, name.as_str());
         let made = Made::Update { endpoint, stream, label: label.clone() };
-        if self.call(cx, (app, &callback), &occasion, made).is_err() {
+        let Ok(call) = self.call(cx, (app, &callback), &occasion, made) else {
             log::warn!("{label}: too many calls wait already; it is called again later");
-            self.time_update(cx, stream, endpoint);
+            return self.time_update(cx, stream, endpoint);
+        };
+        if let Some(running) = self.running.get_mut(&endpoint) {
+            running.update = Some(call);
         }
     }
 
-    /// Takes the answer to an update: the client may go on, or its session ends.
+    /// Takes the answer to an update: the client may go on, or its session ends. An answer about something that has
+    /// ended meanwhile says nothing of what its endpoint does now.
     pub fn updated(
         &mut self,
         cx: &mut Ctx,
+        call: u64,
         (endpoint, stream): (Endpoint, StreamId),
         label: &str,
         result: &Result<Response, CallError>,
     ) {
         let app = cx.streams.get(stream).map(|stream| stream.app);
         let Some(settings) = app.and_then(|app| self.apps.get(app)) else { return };
-        let Some(activity) = self.running.get(&endpoint).map(|running| running.activity) else { return };
+        let running = self.running.get_mut(&endpoint).filter(|running| running.update == Some(call));
+        let Some(running) = running else { return };
+        running.update = None;
+        let activity = running.activity;
         let event = Event::Update { of: activity, seconds: 0, timestamp_ms: 0 };
         let (why, is_error) = match result {
             Ok(response) if !settings.is_strict && (300..400).contains(&response.status) => (None, false),
