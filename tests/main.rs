@@ -8,6 +8,7 @@ mod access_nginx;
 mod backend;
 mod callbacks;
 mod callbacks_guide;
+mod callbacks_load;
 mod callbacks_nginx;
 mod cameras;
 mod closing_publisher;

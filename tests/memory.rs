@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+use std::ops::Range;
+
+use crate::common::backend::{Answer, Backend};
 use crate::common::media;
 use crate::common::player::Client;
 use crate::common::raw::Raw;
@@ -88,6 +91,31 @@ fn players_that_stop_at_different_times_hold_no_more_than_the_budget_and_others_
     assert!(grown < 40 * MIB, "{grown} kB for {} players that do not read", stopped.len());
     server.wait_log("media_memory_size");
     assert_eq!(server.lines(" closed: ").len(), 0, "{}", server.log());
+}
+
+#[test]
+fn a_request_that_waits_for_a_backend_takes_less_than_2_kb() {
+    // The requests that can be suspended, and those among them for which there are connections to the backend.
+    const MOST: usize = 1024;
+    const ASKED: usize = 32;
+    let backend = Backend::start(|_| Answer::Never);
+    let server = Server::start(&format!(
+        "rtmp {{ server {{ listen 127.0.0.1:0; netcall_timeout 60s; on_publish {};
+            application live {{ live on; }} }} }}",
+        backend.url("/")
+    ));
+    let mut clients: Vec<_> = (0..=MOST).map(|_| Raw::connected(server.rtmp(), "live")).collect();
+    let mut publish = |numbers: Range<usize>| {
+        numbers.for_each(|number| clients[number].publish(&format!("s{number}")));
+    };
+    publish(0..ASKED);
+    backend.wait_for(|requests| requests.len() == ASKED);
+    let before = server.resident();
+    publish(ASKED..MOST + 1);
+    // One request more than can wait has been made, so all others do.
+    server.wait_log("too many requests wait for answers already");
+    let (grown, count) = (server.resident().saturating_sub(before), MOST - ASKED);
+    assert!(grown * 1024 < 2000 * count as u64, "{grown} kB for {count} requests that wait");
 }
 
 #[test]

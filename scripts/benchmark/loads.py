@@ -1,6 +1,7 @@
 """The table of loads."""
 
 from .attacks import ATTACKS
+from .callbacks import Callbacks
 from .fanout import Burdened, FanOut, Ingest, Memory
 from .instructions import Instructions
 from .load import FLOOR, MILLSTREAM, NGINX, Goal
@@ -38,6 +39,9 @@ LOADS = {
     "record-50": Output(
         "50 publishers of 2 Mbit/s and audio, recorded", [Goal("cpu", over=NGINX, most=1.0)], streams=50,
         directives=RECORD, files="*.flv"),
+    "callbacks": Callbacks(
+        "1000 publishers in 10 s, of which a backend is asked and told",
+        [Goal("cpu", over=NGINX, most=1.0)], publishers=1000),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",
         [Goal("fragments", over=NGINX, least=1.0), Goal("playlists", over=NGINX, least=1.0)]),
