@@ -13,7 +13,7 @@ use crate::rtmp::chunk::DEFAULT_CHUNK_SIZE;
 use crate::conf::Scope;
 use crate::engine::calls::connection::HttpClientState;
 use crate::engine::calls::destination::Destination;
-use crate::engine::calls::queue::Calls;
+use crate::engine::calls::pool::Calls;
 use crate::engine::config::by_id::{ByApp, ByServer};
 use crate::engine::config::features::Guards;
 use crate::engine::config::listen_on::ListenOn;

@@ -93,7 +93,6 @@ pub use work::Action;
 use std::path::PathBuf;
 
 use crate::conf::{self, Directive, Scope, Table};
-use calls::connection::CLOSED;
 use config::known::Known;
 use config::listener::AddressService;
 use files::log_file::NewLogs;
@@ -271,7 +270,8 @@ impl Engine {
     /// before, so this one is lost.
     pub fn lost(&mut self, id: SessionId, now: Now) {
         if self.destination(id).is_some() {
-            return self.disconnected(id, CLOSED, now);
+            self.cx.now = now;
+            return self.backend_lost(id);
         }
         let suspended = self.cx.sessions.get(id).and_then(|session| session.suspended.as_deref());
         match suspended {
@@ -445,6 +445,11 @@ impl Engine {
         while let Some(notice) = self.cx.work.notices.pop_front() {
             self.deliver_notice(&notice);
         }
+    }
+
+    /// The number of actions that wait for net.
+    pub fn actions(&self) -> usize {
+        self.cx.work.actions.len()
     }
 
     /// The next action for net.

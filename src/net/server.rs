@@ -225,8 +225,11 @@ impl Server {
     /// One step of the engine's own work, and the actions that it asks for; false if there is none.
     fn work(&mut self, now: Now) -> bool {
         let worked = self.engine.step(now);
-        while let Some(action) = self.engine.next_action() {
-            self.act(action, now);
+        // Not those that follow from these: if nothing can be connected, one failed call leads to the next.
+        for _ in 0..self.engine.actions() {
+            if let Some(action) = self.engine.next_action() {
+                self.act(action, now);
+            }
         }
         if self.engine.needs_flush() {
             self.flush(now);
@@ -269,8 +272,18 @@ impl Server {
         match self.phase {
             Phase::Serving | Phase::Draining => false,
             Phase::Stopping { since, .. } if self.engine.has_writes() => self.gives_up_files(since, now),
-            Phase::Stopping { until, .. } => self.engine.has_ended() || now.instant >= until,
+            Phase::Stopping { until, .. } => self.engine.has_ended() || self.gives_up_sending(until, now),
         }
+    }
+
+    /// Whether a stopping server no longer waits for what is queued. Tells the log of backends that have heard nothing.
+    fn gives_up_sending(&self, until: Instant, now: Now) -> bool {
+        let is_over = now.instant >= until;
+        let calls = self.engine.calls_under_way();
+        if is_over && calls > 0 {
+            log::warn!("stopped with {calls} calls to backends that have got no answer");
+        }
+        is_over
     }
 
     /// Whether a stopping server no longer waits for files. Tells the log what it waits for.

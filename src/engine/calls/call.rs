@@ -24,6 +24,8 @@ pub struct Call {
     pub timeout: Duration,
     /// Whether somebody waits for it.
     pub kind: CallKind,
+    /// Reports of the same order are made one after the other, as they were added.
+    pub order: u64,
 }
 
 /// Whether somebody waits for a call.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::engine::calls::destination::Destination;
-use crate::engine::calls::queue::PendingCall;
+use crate::engine::calls::pool::PendingCall;
 use crate::http::client::ResponseReader;
 
 /// The closing reason of a connection whose call may be made again.
@@ -47,7 +47,7 @@ impl HttpClientState {
     /// Gives it a call, to be made at `now`.
     pub fn begin(&mut self, mut call: Box<PendingCall>, now: Instant) {
         self.reader = ResponseReader::new(call.call.max_body);
-        self.until = call.start(now);
+        self.until = call.begin(now);
         self.call = Some(call);
     }
 

@@ -1,37 +1,42 @@
 //! Calls: HTTP requests that modules make to backends, over connections that are sessions like any other.
 //!
 //! A module gives a call to [`Ctx::call`]; its [`on_call`](crate::engine::Module::on_call) gets the response, or the
-//! error, in a later step, once for each call. `queue.rs` has the calls that wait and the connections of each
+//! error, in a later step, once for each call. `pool.rs` has the calls that wait and the connections of each
 //! destination; `connection.rs` is the state of a session that is such a connection. This file moves calls between the
 //! two. Net resolves names, connects and encrypts.
 
 pub(in crate::engine) mod call;
 pub(in crate::engine) mod connection;
 pub(in crate::engine) mod destination;
-pub(in crate::engine) mod queue;
+pub(in crate::engine) mod pool;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::engine::calls::call::{Call, CallError, CallsFull};
+use crate::engine::calls::call::{Call, CallError, CallKind, CallsFull};
 use crate::engine::calls::connection::{CLOSED, Stage};
 use crate::engine::calls::destination::Destination;
-use crate::engine::calls::queue::{Next, PendingCall};
+use crate::engine::calls::pool::{Next, PendingCall};
 use crate::engine::ctx::Ctx;
 use crate::engine::ids::SessionId;
 use crate::engine::now::Now;
 use crate::engine::peer::Peer;
 use crate::engine::session::{Life, Session};
 use crate::engine::work::{Action, Returned};
+use crate::http::Headers;
 use crate::http::client::Response;
 
 /// How long a connection without a call is kept. Servers close theirs after five seconds (Node.js) or more.
 const IDLE_TIME: Duration = Duration::from_secs(4);
 
+/// The longest time for which a connection is used: then the name is looked up again, and files of TLS read.
+const LONGEST_LIFE: Duration = Duration::from_secs(60);
+
 /// The closing reasons of a connection to a backend.
 const IDLE: &str = "idle";
+const BROKEN_OFF: &str = "the connection was lost in the middle of the answer";
 const ANSWERED: &str = "the call has been answered";
 
 impl Ctx {
@@ -43,9 +48,29 @@ impl Ctx {
         Ok(())
     }
 
-    /// Calls that were dropped so far, as too many waited.
-    pub fn dropped_calls(&self) -> u64 {
-        self.calls.dropped()
+    /// Calls that wait or are being made.
+    pub(in crate::engine) fn calls_under_way(&self) -> usize {
+        self.calls.count()
+    }
+
+    /// Whether a call to a destination would be taken now.
+    pub fn may_call(&self, destination: &Destination, kind: CallKind) -> bool {
+        self.calls.has_room(destination, kind)
+    }
+
+    /// Takes back a call of a module, which hears nothing more of it; false if it is being made already.
+    pub fn withdraw_call(&mut self, destination: &Destination, module: &str, token: u64) -> bool {
+        self.calls.withdraw(destination, module, token)
+    }
+
+    /// Reports that were dropped so far, as too many waited.
+    pub fn dropped_reports(&self) -> u64 {
+        self.calls.dropped_reports
+    }
+
+    /// Notes that a report was dropped before it was made.
+    pub fn count_dropped_report(&mut self) {
+        self.calls.dropped_reports += 1;
     }
 
     /// Makes the calls that wait for connections to a destination, as far as there may be more.
@@ -67,10 +92,15 @@ impl Ctx {
         let now = self.now.instant;
         let Some(state) = self.sessions.get_mut(id).and_then(Session::http_client_mut) else { return };
         state.begin(call, now);
-        let (until, stage) = (state.until, state.stage);
-        self.reset_timer(id, until);
-        if stage == Stage::Open {
-            self.send_request(id);
+        let until = state.until;
+        match state.stage {
+            Stage::Connecting => self.reset_timer(id, until),
+            // A later entry than that of the idle connection would stay in the heap after each call.
+            Stage::Open => {
+                self.wake_no_later_than(id, until);
+                self.send_request(id);
+            }
+            Stage::Ended => debug_assert!(false, "{id} has ended"),
         }
     }
 
@@ -91,13 +121,14 @@ impl Ctx {
     fn end_call(&mut self, id: SessionId, response: Response, has_more: bool) {
         let now = self.now.instant;
         let Some(session) = self.sessions.get_mut(id) else { return };
-        let is_unsent = !session.out.is_empty();
+        let is_worn = !session.out.is_empty() || now >= session.opened + LONGEST_LIFE;
         let Some(state) = session.http_client_mut() else { return };
         let Some(call) = state.call.take() else { return };
         state.responses += 1;
         state.until = now + IDLE_TIME;
         let destination = Rc::clone(&state.destination);
-        let may_keep = response.is_persistent && !has_more && !is_unsent;
+        let may_keep = response.is_persistent && !has_more && !is_worn;
+        self.calls.end_call(&call);
         self.return_call(&call, Ok(response));
         if !may_keep {
             return self.close(id, ANSWERED);
@@ -108,7 +139,7 @@ impl Ctx {
         let is_idle =
             self.sessions.get(id).and_then(Session::http_client).is_some_and(|state| state.call.is_none());
         if is_idle && self.draining {
-            self.finish(id, IDLE);
+            self.close(id, IDLE);
         }
     }
 
@@ -121,6 +152,9 @@ impl Ctx {
         }
         let (is_over, may_repeat) = (now >= state.until, state.may_repeat() && reason == CLOSED);
         let (destination, call) = (Rc::clone(&state.destination), state.call.take());
+        if let Some(call) = &call {
+            self.calls.end_call(call);
+        }
         match call {
             Some(call) if may_repeat && !is_over => self.calls.repeat(call),
             Some(call) if is_over => self.return_call(&call, Err(CallError::TimedOut)),
@@ -137,6 +171,11 @@ impl Engine {
     pub fn destination(&self, id: SessionId) -> Option<&Destination> {
         let session = self.cx.sessions.get(id).filter(|session| session.life == Life::Open)?;
         Some(&session.http_client()?.destination)
+    }
+
+    /// Calls that wait or are being made.
+    pub fn calls_under_way(&self) -> usize {
+        self.cx.calls_under_way()
     }
 
     /// A session's connection to its destination stands, with the address of the other end.
@@ -166,7 +205,7 @@ impl Engine {
         }
         match state.reader.end() {
             Ok(response) => self.cx.end_call(id, Response { is_persistent: false, ..response }, false),
-            Err(error) => self.cx.close(id, &error.to_string()),
+            Err(error) => self.break_off(id, &error.to_string()),
         }
     }
 
@@ -179,8 +218,27 @@ impl Engine {
         match state.reader.next(&mut input) {
             Ok(Some(response)) => self.cx.end_call(id, response, !input.is_empty()),
             Ok(None) => {}
-            Err(error) => self.cx.close(id, &error.to_string()),
+            Err(error) => self.break_off(id, &error.to_string()),
         }
+    }
+
+    /// Ends a call whose response is broken. If its head says no, that is the answer, whatever is wrong with the body.
+    fn break_off(&mut self, id: SessionId, why: &str) {
+        let state = self.cx.sessions.get(id).and_then(Session::http_client);
+        match state.and_then(|state| state.reader.status()).filter(|status| *status >= 400) {
+            Some(status) => {
+                let (headers, body) = (Headers::default(), Vec::new());
+                self.cx.end_call(id, Response { status, headers, body, is_persistent: false }, false);
+            }
+            None => self.cx.close(id, why),
+        }
+    }
+
+    /// The connection to a backend is lost, or was reset.
+    pub(in crate::engine) fn backend_lost(&mut self, id: SessionId) {
+        let state = self.cx.sessions.get(id).and_then(Session::http_client);
+        let has_begun = state.is_some_and(|state| state.reader.has_begun());
+        self.break_off(id, if has_begun { BROKEN_OFF } else { CLOSED });
     }
 
     /// Gives a module what has come of its call.

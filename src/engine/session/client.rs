@@ -18,7 +18,7 @@ pub struct Client {
 
 impl Client {
     /// Keeps the texts of a `connect`. `args` are the arguments behind "?" in the application's name.
-    pub(in crate::engine) fn new(connect: &Connect, args: &str) -> Self {
+    pub fn new(connect: &Connect, args: &str) -> Self {
         let mut texts = String::new();
         let ends = [&connect.flash_ver, &connect.tc_url, &connect.page_url, &connect.swf_url].map(|text| {
             texts.push_str(start_of(text));

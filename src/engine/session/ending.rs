@@ -44,7 +44,7 @@ impl Engine {
         }
         for id in self.cx.sessions.ids() {
             // Backends are told of what has ended.
-            if self.destination(id).is_none() || !self.cx.is_busy(id) {
+            if !self.cx.sessions.get(id).is_some_and(Session::is_calling) {
                 self.cx.finish(id, "server stops");
             }
         }

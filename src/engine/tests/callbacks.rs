@@ -211,14 +211,48 @@ fn a_client_that_leaves_before_the_answer_has_one_end_if_the_answer_is_yes() {
 }
 
 #[test]
-fn a_request_that_is_refused_as_too_many_wait_has_one_end_if_the_answer_is_yes() {
+fn a_request_that_is_refused_as_too_many_wait_is_not_asked_about() {
     let mut backend = Backend::new("on_publish http://backend/; on_publish_done http://backend/done;");
     let _clients: Vec<_> = (0..1024).map(|number| backend.publish(&format!("cam{number}"))).collect();
     let mut one_more = backend.publish("more");
     assert!(backend.codes(&mut one_more).contains(&"NetStream.Publish.BadName".into()));
-    let calls: Vec<_> = (0..1026).map(|_| backend.answer(YES)).collect();
-    assert!(calls.contains(&["/", "publish", "more"].map(String::from).to_vec()));
-    assert_eq!(calls[1025], ["/done", "publish_done", "more"]);
+    let calls: Vec<_> = (0..1024).map(|_| backend.answer(YES)).collect();
+    assert!(!calls.contains(&["/", "publish", "more"].map(String::from).to_vec()));
+    assert_eq!(backend.waits(), 0);
+}
+
+#[test]
+fn a_client_that_leaves_before_it_is_asked_about_takes_no_place() {
+    let mut backend = Backend::new("on_publish http://backend/;");
+    for number in 0..2000 {
+        let client = backend.publish(&format!("cam{number}"));
+        backend.lose(&client);
+    }
+    assert_eq!(backend.world.engine.calls_under_way(), 32);
+    let mut client = backend.publish("cam");
+    backend.codes(&mut client);
+    (0..32).for_each(|_| drop(backend.answer(NO)));
+    assert_eq!(backend.answer(YES), ["/", "publish", "cam"]);
+    assert!(backend.has_stream("cam"));
+}
+
+#[test]
+fn who_is_let_in_without_an_answer_has_one_end_of_its_own() {
+    let directives =
+        "on_publish http://backend/; on_publish_done http://backend/done; notify_on_error allow;";
+    let mut backend = Backend::new(directives);
+    let client = backend.publish("cam");
+    backend.next(&[]);
+    backend.world.pass(11);
+    assert!(backend.has_stream("cam"));
+    assert_eq!(backend.waits(), 0);
+    backend.lose(&client);
+    assert_eq!(backend.answer(YES), ["/done", "publish_done", "cam"]);
+    // Who has left before, and was not let in by anybody, has none.
+    let client = backend.publish("late");
+    let (id, _) = backend.next(&[]);
+    backend.lose(&client);
+    backend.world.engine.input(id, b"nonsense\r\n\r\n", backend.world.now);
     assert_eq!(backend.waits(), 0);
 }
 
@@ -278,9 +312,8 @@ fn players_are_asked_and_told_of_alike() {
 
 #[test]
 fn updates_wait_for_the_answer_to_the_one_before_and_may_end_a_session() {
-    let directives = "on_update http://backend/; notify_update_timeout 1s; netcall_timeout 10s;";
-    let directives = directives.replace(" netcall_timeout 10s;", "");
-    let mut backend = Backend::new(&directives);
+    let directives = "on_update http://backend/; notify_update_timeout 1s;";
+    let mut backend = Backend::new(directives);
     let mut client = backend.publish("cam");
     client.frame(&mut backend.world, Kind::Video, 0, HEADER);
     client.frame(&mut backend.world, Kind::Video, 40, KEY);

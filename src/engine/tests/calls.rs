@@ -58,6 +58,7 @@ impl Backend {
             max_body: 100,
             timeout: Duration::from_secs(10),
             kind,
+            order: token % 1000,
         });
         self.end_turn();
         called
@@ -192,32 +193,91 @@ fn the_time_of_a_call_counts_for_all_of_it() {
 }
 
 #[test]
-fn a_destination_has_32_connections_and_decisions_come_before_reports() {
+fn a_destination_has_32_connections_of_which_reports_leave_some_for_decisions() {
     let mut backend = Backend::new();
     (0..40).for_each(|token| backend.call(token, CallKind::Report).unwrap());
-    backend.decision(100);
+    assert_eq!(backend.connecting.len(), 24);
+    (100..110).for_each(|token| backend.decision(token));
     assert_eq!(backend.connecting.len(), 32);
     let ids: Vec<_> = (0..32).map(|_| backend.connect()).collect();
     backend.sent(ids[0]);
     backend.answer(ids[0], OK);
-    assert_eq!(backend.sent(ids[0]), "GET /100");
-    backend.close(ids[1]);
+    assert_eq!(backend.sent(ids[0]), "GET /108", "a decision comes before a report");
+    backend.close(ids[31]);
     let next = backend.connect();
-    assert_eq!(backend.sent(next), "GET /32");
-    assert_eq!(backend.results().len(), 2);
-    // The others of the 32 end in 10 s, those behind them as long after they have begun.
+    assert_eq!(backend.sent(next), "GET /109");
+    backend.close(next);
+    let next = backend.connect();
+    assert_eq!(backend.sent(next), "GET /24", "23 reports are being made");
+    assert_eq!(backend.results().len(), 3);
+    // All that are being made end in 10 s, and those behind them as long after they have begun.
     backend.world.pass(10);
-    assert_eq!(backend.results().len(), 32, "those that have begun at first, and the decision");
+    assert_eq!(backend.results().len(), 32);
+    assert_eq!(backend.world.engine.calls_under_way(), 15);
 }
 
 #[test]
-fn reports_beyond_a_limit_are_dropped_and_counted() {
+fn reports_of_one_order_are_made_one_after_the_other() {
     let mut backend = Backend::new();
-    (0..32 + 1024).for_each(|token| backend.call(token, CallKind::Report).unwrap());
+    for token in [1, 1001, 2, 2002] {
+        backend.call(token, CallKind::Report).unwrap();
+    }
+    assert_eq!(backend.connecting.len(), 2);
+    let ids = [backend.connect(), backend.connect()];
+    assert_eq!(ids.map(|id| backend.sent(id)), ["GET /1", "GET /2"]);
+    backend.answer(ids[1], OK);
+    assert_eq!(backend.sent(ids[1]), "GET /2002");
+    backend.close(ids[0]);
+    let next = backend.connect();
+    assert_eq!(backend.sent(next), "GET /1001", "also if the one before has failed");
+}
+
+#[test]
+fn reports_beyond_a_limit_are_dropped_and_counted_for_their_destination_alone() {
+    let mut backend = Backend::new();
+    (0..24 + 1024).for_each(|token| backend.call(token, CallKind::Report).unwrap());
     assert_eq!(backend.call(5000, CallKind::Report), Err(CallsFull));
-    assert_eq!(backend.world.engine.cx.dropped_calls(), 1);
+    assert_eq!(backend.world.engine.cx.dropped_reports(), 1);
     backend.decision(1);
+    backend.destination = Rc::new(Destination { host: "other".into(), port: 80, tls: None });
+    backend.call(6000, CallKind::Report).unwrap();
     assert!(!backend.results().iter().any(|(token, _)| *token == 5000));
+    // Those that cannot begin in time are late news.
+    backend.world.pass(31);
+    let results = backend.results();
+    assert_eq!((results.len(), backend.world.engine.calls_under_way()), (24 + 1024 + 2, 0));
+}
+
+#[test]
+fn a_call_that_has_not_begun_can_be_taken_back() {
+    let mut backend = Backend::new();
+    (0..33).for_each(|token| backend.decision(token));
+    let destination = Rc::clone(&backend.destination);
+    let mut withdraw = |token| backend.world.engine.cx.withdraw_call(&destination, "caller", token);
+    assert_eq!([0, 32, 32].map(&mut withdraw), [false, true, false]);
+    assert_eq!(backend.world.engine.calls_under_way(), 32);
+    let id = backend.connect();
+    backend.answer(id, OK);
+    assert_eq!(backend.results(), [(0, "200".into())]);
+    backend.world.pass(10);
+    assert_eq!((backend.results().len(), backend.world.engine.calls_under_way()), (31, 0));
+}
+
+#[test]
+fn a_status_that_says_no_counts_whatever_comes_of_the_body() {
+    let mut backend = Backend::new();
+    for (answer, result) in [
+        ("HTTP/1.1 403 No\r\nContent-Length: 100000\r\n\r\n", "403"),
+        ("HTTP/1.1 500 No\r\nContent-Length: 10\r\n\r\nabc", "500"),
+        ("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nx", "403"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "closed in the middle of the answer"),
+    ] {
+        backend.decision(1);
+        let id = backend.connect();
+        backend.answer(id, answer.as_bytes());
+        backend.close(id);
+        assert_eq!(backend.results(), [(1, result.into())], "{answer}");
+    }
 }
 
 #[test]

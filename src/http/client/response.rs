@@ -26,6 +26,8 @@ pub struct ResponseReader {
     /// Interim responses (1xx) before the present one.
     interim: usize,
     head: HeadReader,
+    /// The status of the last response whose head has come.
+    status: Option<u16>,
     state: State,
 }
 
@@ -51,7 +53,7 @@ struct Begun {
 impl ResponseReader {
     /// A reader for bodies of at most `max_body` bytes.
     pub fn new(max_body: usize) -> Self {
-        Self { max_body, interim: 0, head: HeadReader::default(), state: State::Head }
+        Self { max_body, interim: 0, head: HeadReader::default(), status: None, state: State::Head }
     }
 
     /// Takes bytes from `input` until a response is complete, or all of them when none is. Interim responses (1xx) are
@@ -96,6 +98,11 @@ impl ResponseReader {
         }
     }
 
+    /// The status of the last response whose head has come, also if its body turns out to be broken.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
     /// Bytes that are held of a response.
     pub fn held(&self) -> usize {
         let begun = match &self.state {
@@ -132,7 +139,10 @@ impl ResponseReader {
                 101 => return Err(ResponseError::Switched),
                 100..200 if self.interim == MAX_INTERIM => return Err(ResponseError::TooManyInterim),
                 100..200 => self.interim += 1,
-                _ => return Begun::new(head, self.max_body).map(Some),
+                status => {
+                    self.status = Some(status);
+                    return Begun::new(head, self.max_body).map(Some);
+                }
             }
         }
         Ok(None)

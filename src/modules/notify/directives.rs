@@ -3,7 +3,7 @@
 use crate::conf::value::Custom;
 use crate::conf::{Acts, Context, Directive, Repeat, Takes};
 
-use super::settings::{Link, SecretLine};
+use super::settings::{Link, SecretLine, call_time};
 
 const URL: Takes = Takes::Custom { syntax: "URL|off", parse: |args| Custom::of(Link::parse(args)) };
 
@@ -48,8 +48,8 @@ pub const DIRECTIVES: &[Directive] = &[
     },
     callback(
         "on_update",
-        "The URL that is asked again and again whether a client may go on to publish or play. An answer of 2xx or 3xx \
-         lets it; any other ends its session.",
+        "The URL that is asked again and again whether a client may continue to publish or play. An answer of 2xx or \
+         3xx lets it; any other ends that.",
     ),
     row(
         "notify_update_timeout",
@@ -61,11 +61,11 @@ pub const DIRECTIVES: &[Directive] = &[
         "notify_update_strict",
         Takes::Flag,
         "off",
-        "Only an answer of 2xx to on_update lets a client go on.",
+        "Only an answer of 2xx to on_update lets a client continue.",
     ),
     row(
         "notify_method",
-        Takes::OneOf(&["get", "post"]),
+        Takes::OneOf(&["get", "post", "GET", "POST"]),
         "post",
         "The method of the requests in the format form. With get the fields stand in the URL.",
     ),
@@ -92,7 +92,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     of_servers(row(
         "netcall_timeout",
-        Takes::Time,
+        Takes::Custom { syntax: "time", parse: |args| Custom::of(call_time(args)) },
         "10s",
         "The time for all of a call: to find the address, to connect, to send, and to get the answer.",
     )),

@@ -10,7 +10,7 @@ use crate::engine::{Peer, PublishType};
 
 /// What callbacks tell of a client. It is the same in all of its callbacks, but for the application's name, which
 /// the answer to `on_connect` may change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientFacts {
     /// The name of the application.
     pub app: String,
@@ -24,8 +24,8 @@ pub struct ClientFacts {
     pub swf_url: String,
     /// The arguments of the connect, behind "?" in the application's name.
     pub args: String,
-    /// The client's address.
-    pub peer: Peer,
+    /// The client's address; none if nothing is known of the client any more.
+    pub peer: Option<Peer>,
     /// The number of the session, as the log shows it.
     pub client_id: u32,
     /// When the session began, in milliseconds. Only the lowest 32 bits count, as in nginx-rtmp.
@@ -100,7 +100,7 @@ pub enum Event {
 
 /// The kinds of callbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Hook {
+pub enum CallbackKind {
     Connect,
     Disconnect,
     Publish,
@@ -112,7 +112,7 @@ pub enum Hook {
     Update,
 }
 
-impl Hook {
+impl CallbackKind {
     pub const ALL: [Self; 9] = [
         Self::Connect,
         Self::Disconnect,
@@ -199,6 +199,16 @@ impl ServerFacts {
 }
 
 impl Event {
+    /// What a client asks for with it, or does: none if it is about a connection.
+    pub fn activity(&self) -> Option<Activity> {
+        match self {
+            Self::Publish { .. } | Self::PublishDone | Self::RecordDone { .. } => Some(Activity::Publish),
+            Self::Play { .. } | Self::PlayDone => Some(Activity::Play),
+            Self::Update { of, .. } => Some(*of),
+            Self::Connect | Self::Disconnect { .. } | Self::Done => None,
+        }
+    }
+
     /// Whether it is about a client, not about a stream.
     pub fn is_of_connection(&self) -> bool {
         matches!(self, Self::Connect | Self::Disconnect { .. })
@@ -259,7 +269,7 @@ impl<'a> Occasion<'a> {
             ("swfurl", swf_url.as_str().into()),
             ("tcurl", tc_url.as_str().into()),
             ("pageurl", page_url.as_str().into()),
-            ("addr", FieldValue::Text(peer.host().into())),
+            ("addr", FieldValue::Text(peer.map(|peer| peer.host()).unwrap_or_default().into())),
             number,
         ]
     }
@@ -320,7 +330,7 @@ pub mod tests {
             page_url: String::new(),
             swf_url: String::new(),
             args: "token=t".into(),
-            peer: "192.0.2.7:50000".parse::<std::net::SocketAddr>().unwrap().into(),
+            peer: Some("192.0.2.7:50000".parse::<std::net::SocketAddr>().unwrap().into()),
             client_id: 7,
             epoch_ms: 4_000_000_000,
         }
@@ -406,7 +416,7 @@ pub mod tests {
 
     #[test]
     fn a_client_at_a_unix_socket_has_the_address_unix() {
-        let client = ClientFacts { peer: Peer::Unix, ..client() };
+        let client = ClientFacts { peer: Some(Peer::Unix), ..client() };
         assert!(shown(&client, &Event::Connect).contains("|addr=unix:|"));
     }
 

@@ -1,14 +1,15 @@
-//! Callbacks: a backend decides about clients, or hears of them, over HTTP or HTTPS.
+//! Notifier: a backend decides about clients, or hears of them, over HTTP or HTTPS.
 //!
 //! `event.rs` is what has happened, and to whom; `format/` writes it as a backend reads it, and `decision.rs` is what
-//! the backend answers: these only compute. `callbacks.rs` has the state, `requests.rs` what waits for an answer, and
+//! the backend answers: these only compute. `notifier.rs` has the state, `requests.rs` what waits for an answer, and
 //! `running.rs` what clients do afterwards. The calls are made by the engine.
 
-mod callbacks;
+mod clients;
 mod decision;
 mod directives;
 mod event;
 mod format;
+mod notifier;
 mod probe;
 mod publishers;
 mod requests;
@@ -26,15 +27,15 @@ use crate::engine::{
 };
 use crate::http::client::Response;
 
-use callbacks::{Callbacks, MODULE, Made, unknown_client};
 use directives::DIRECTIVES;
-use event::{Activity, Event, Occasion, ServerFacts};
+use event::{Activity, ClientFacts, Event, Occasion, ServerFacts};
+use notifier::{MODULE, Notifier, UnderWay};
 use publishers::Publisher;
 use settings::Settings;
 
 #[derive(Default)]
 pub struct Notify {
-    callbacks: Callbacks,
+    notifier: Notifier,
 }
 
 impl Module for Notify {
@@ -49,7 +50,7 @@ impl Module for Notify {
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = Faults::default();
         let apps = config.applications.iter();
-        self.callbacks.apps = apps.map(|app| (app.id, Settings::read(app, &mut faults))).collect();
+        self.notifier.apps = apps.map(|app| (app.id, Settings::read(app, &mut faults))).collect();
         faults.into_result(())
     }
 
@@ -57,13 +58,14 @@ impl Module for Notify {
         probe::check(config, probe);
     }
 
-    fn adopt(&mut self, _cx: &mut Ctx, next: Box<dyn Any>) {
+    fn adopt(&mut self, cx: &mut Ctx, next: Box<dyn Any>) {
         let Ok(next) = next.downcast::<Self>() else { return };
-        self.callbacks.apps.adopt(next.callbacks.apps);
+        self.notifier.apps.adopt(next.notifier.apps);
+        self.notifier.time_updates(cx);
     }
 
     fn release_app(&mut self, _cx: &mut Ctx, app: AppId) {
-        self.callbacks.apps.release(app);
+        self.notifier.apps.release(app);
     }
 
     fn on_start(&mut self, _cx: &mut Ctx) {
@@ -72,27 +74,28 @@ impl Module for Notify {
             log::warn!("no random bytes for the ids in callbacks: {error}");
         }
         let folder = env::current_dir().unwrap_or_default();
-        self.callbacks.server = ServerFacts::new(u64::from_le_bytes(seed), folder.display().to_string());
+        self.notifier.server = ServerFacts::new(u64::from_le_bytes(seed), folder.display().to_string());
     }
 
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
         match gate {
-            Gate::Callback => self.callbacks.ask(cx, request),
+            Gate::Callback => self.notifier.ask(cx, request),
             Gate::Access | Gate::Service | Gate::Name => Verdict::Continue,
         }
     }
 
     fn resume(&mut self, cx: &mut Ctx, request: &mut Request, reply: Reply) -> Verdict {
-        self.callbacks.resume(cx, request, reply)
+        self.notifier.resume(cx, request, reply)
     }
 
     fn on_call(&mut self, cx: &mut Ctx, token: u64, result: Result<Response, CallError>) {
-        match self.callbacks.made.remove(&token) {
-            Some(Made::Question(question)) => self.callbacks.decide(cx, &question, result),
-            Some(Made::Update { endpoint, stream, label }) => {
-                self.callbacks.updated(cx, token, (endpoint, stream), &label, &result);
+        match self.notifier.under_way.remove(&token) {
+            Some(UnderWay::Decision(session)) => self.notifier.decide(cx, session, result),
+            Some(UnderWay::Late(requested)) => self.notifier.decide_late(cx, *requested, result),
+            Some(UnderWay::Update { endpoint, callback, label }) => {
+                self.notifier.updated(cx, (token, endpoint), (&callback, &label), &result);
             }
-            Some(Made::Report(label)) => match result {
+            Some(UnderWay::Report(label)) => match result {
                 Ok(Response { status: 200..=299, .. }) => {}
                 Ok(Response { status, .. }) => log::warn!("{label}: the backend answers {status}"),
                 Err(error) => log::warn!("{label}: {error}"),
@@ -102,27 +105,27 @@ impl Module for Notify {
     }
 
     fn on_refused(&mut self, cx: &mut Ctx, request: &Request) {
-        self.callbacks.refused(cx, request);
+        self.notifier.refused(cx, request);
     }
 
     fn on_publish_start(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
-        self.callbacks.begin(cx, stream, (publisher, Activity::Publish));
+        self.notifier.begin(cx, stream, (publisher, Activity::Publish));
     }
 
     fn on_publish_end(&mut self, cx: &mut Ctx, stream: StreamId, publisher: Endpoint) {
-        self.callbacks.end(cx, stream, (publisher, Activity::Publish));
+        self.notifier.end(cx, stream, (publisher, Activity::Publish));
     }
 
     fn on_play_start(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
-        self.callbacks.begin(cx, stream, (player, Activity::Play));
+        self.notifier.begin(cx, stream, (player, Activity::Play));
     }
 
     fn on_play_end(&mut self, cx: &mut Ctx, stream: StreamId, player: Endpoint) {
-        self.callbacks.end(cx, stream, (player, Activity::Play));
+        self.notifier.end(cx, stream, (player, Activity::Play));
     }
 
     fn on_close(&mut self, cx: &mut Ctx, session: SessionId) {
-        self.callbacks.closed(cx, session);
+        self.notifier.closed(cx, session);
     }
 
     fn on_notice(&mut self, cx: &mut Ctx, notice: &Notice) {
@@ -132,7 +135,7 @@ impl Module for Notify {
     }
 
     fn on_timer(&mut self, cx: &mut Ctx, token: u64) {
-        self.callbacks.update(cx, token);
+        self.notifier.update(cx, token);
     }
 }
 
@@ -140,18 +143,18 @@ impl Notify {
     /// Tells a backend of a recording that is finished.
     fn recorded(&mut self, cx: &mut Ctx, recording: &Recording) {
         let Recording { app, stream, recorder, path, length, .. } = recording;
-        let settings = self.callbacks.apps.get(*app);
+        let settings = self.notifier.apps.get(*app);
         let Some(callback) = settings.and_then(|settings| settings.of_recorder(recorder)).cloned() else {
             return;
         };
-        let publisher = self.callbacks.publishers.of(*app, stream).cloned();
+        let publisher = self.notifier.publishers.of(*app, stream).cloned();
         let Publisher { client, args } = publisher.unwrap_or_else(|| {
             let app = cx.apps.get(*app).map(|app| app.name.clone()).unwrap_or_default();
-            Publisher { client: unknown_client(app).into(), args: String::new() }
+            Publisher { client: ClientFacts { app, ..ClientFacts::default() }.into(), args: String::new() }
         });
         let path = path.to_string_lossy().into_owned();
         let event = Event::RecordDone { recorder: recorder.clone(), path, length: *length };
         let occasion = Occasion { client: &client, name: stream.as_str(), args: &args, event: &event };
-        self.callbacks.report_to(cx, (*app, &callback), &occasion);
+        self.notifier.report_to(cx, (*app, &callback), &occasion);
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::conf::{Node, Scope};
 use crate::engine::{Config, Probe, is_readable_by_all};
 
-use super::event::Hook;
+use super::event::CallbackKind;
 use super::format::Format;
 use super::settings::{CERTIFICATE, CERTIFICATE_KEY, Link, SecretLine, TRUSTED};
 
@@ -50,7 +50,7 @@ struct Urls {
 fn check_calls(scope: &Scope<'_>, warn: &mut impl FnMut(&Node, String)) -> Urls {
     let (word, mut urls) = (scope.text("notify_format"), Urls::default());
     let format = Format::named(&word);
-    for hook in Hook::ALL {
+    for hook in CallbackKind::ALL {
         let Some(node) = scope.find(hook.name()) else { continue };
         let Link::To(url) = node.custom() else { continue };
         urls.is_any = true;

@@ -4,16 +4,17 @@
 
 use std::rc::Rc;
 
-use crate::engine::{CallError, Ctx, Endpoint, StreamId};
+use crate::engine::{AppId, CallError, Ctx, Endpoint, StreamId};
 use crate::http::client::Response;
 
-use super::callbacks::{Callbacks, MODULE, Made, Requested, Running, client_facts, label};
+use super::clients::{Requested, Running, Update};
 use super::decision::Decision;
-use super::event::{Activity, Event, Hook, Occasion};
+use super::event::{Activity, CallbackKind, Event, Occasion};
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label};
 use super::publishers::Publisher;
-use super::settings::OnError;
+use super::settings::{Callback, OnError};
 
-impl Callbacks {
+impl Notifier {
     /// A publish or a play begins.
     pub fn begin(&mut self, cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity)) {
         let requested = self.requests.remove(&endpoint.session).filter(|it| it.endpoint == Some(endpoint));
@@ -33,8 +34,9 @@ impl Callbacks {
             self.publishers.begin(app, name, publisher);
         }
         if settings.follows(activity) {
-            self.running.insert(endpoint, Running { activity, args, since, timer: None, update: None });
-            self.time_update(cx, stream, endpoint);
+            let running = Running { stream, activity, args, since, update: Update::None };
+            self.running.insert(endpoint, running);
+            self.time_update(cx, endpoint);
         }
     }
 
@@ -46,8 +48,8 @@ impl Callbacks {
         if activity == Activity::Publish {
             self.publishers.end(app, &name);
         }
-        let Some(Running { args, timer, .. }) = self.running.remove(&endpoint) else { return };
-        if let Some((timer, token)) = timer {
+        let Some(Running { args, update, .. }) = self.running.remove(&endpoint) else { return };
+        if let Update::Timed(timer, token) = update {
             cx.cancel_timer(timer);
             self.timers.remove(&token);
         }
@@ -56,68 +58,90 @@ impl Callbacks {
         }
     }
 
+    /// Times the updates of what is followed, after a reload that may have brought `on_update`.
+    pub fn time_updates(&mut self, cx: &mut Ctx) {
+        let untimed = self.running.iter().filter(|(_, running)| matches!(running.update, Update::None));
+        let untimed: Vec<_> = untimed.map(|(endpoint, _)| *endpoint).collect();
+        untimed.into_iter().for_each(|endpoint| self.time_update(cx, endpoint));
+    }
+
     /// Sets the time of the next update of what an endpoint does.
-    fn time_update(&mut self, cx: &mut Ctx, stream: StreamId, endpoint: Endpoint) {
-        let Some(app) = cx.streams.get(stream).map(|stream| stream.app) else { return };
-        if !self.has(app, Hook::Update) {
-            return;
-        }
-        let Some(every) = self.apps.get(app).map(|settings| settings.update_every) else { return };
+    fn time_update(&mut self, cx: &mut Ctx, endpoint: Endpoint) {
         let token = self.next_token();
-        if let Some(running) = self.running.get_mut(&endpoint) {
-            running.timer = Some((cx.set_module_timer(MODULE, cx.now.instant + every, token), token));
-            self.timers.insert(token, (endpoint, stream));
-        }
+        let Some(running) = self.running.get_mut(&endpoint) else { return };
+        running.update = Update::None;
+        let app = cx.streams.get(running.stream).map(|stream| stream.app);
+        let settings = app.and_then(|app| self.apps.get(app));
+        let settings = settings.filter(|settings| settings.callback(CallbackKind::Update).is_some());
+        let Some(every) = settings.and_then(|settings| settings.update_every) else { return };
+        running.update = Update::Timed(cx.set_module_timer(MODULE, cx.now.instant + every, token), token);
+        self.timers.insert(token, endpoint);
     }
 
     /// The time of an update has come.
-    pub fn update(&mut self, cx: &mut Ctx, token: u64) {
-        let Some((endpoint, stream)) = self.timers.remove(&token) else { return };
-        let Some(found) = cx.streams.get(stream) else { return };
-        let (app, name) = (found.app, found.name.clone());
-        let timestamp_ms = found.newest_time().unwrap_or_default() & u64::from(u32::MAX);
-        let Some(callback) = self.apps.get(app).and_then(|settings| settings.callback(Hook::Update)).cloned()
-        else {
-            return;
-        };
-        let Some(client) = client_facts(cx, endpoint.session, app) else { return };
+    pub fn update(&mut self, cx: &mut Ctx, timer: u64) {
+        let Some(endpoint) = self.timers.remove(&timer) else { return };
         let Some(running) = self.running.get_mut(&endpoint) else { return };
-        running.timer = None;
-        let seconds = cx.now.instant.saturating_duration_since(running.since).as_secs();
-        let (of, args) = (running.activity, running.args.clone());
-        let event = Event::Update { of, seconds, timestamp_ms };
-        let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
-        let label = label(&callback, &client, name.as_str());
-        let made = Made::Update { endpoint, stream, label: label.clone() };
-        let Ok(call) = self.call(cx, (app, &callback), &occasion, made) else {
-            log::warn!("{label}: too many calls wait already; it is called again later");
-            return self.time_update(cx, stream, endpoint);
-        };
-        if let Some(running) = self.running.get_mut(&endpoint) {
-            running.update = Some(call);
+        running.update = Update::None;
+        let Some((app, callback)) = self.update_of(cx, endpoint) else { return };
+        match self.call_update(cx, endpoint, (app, &callback)) {
+            Some(call) => {
+                if let Some(running) = self.running.get_mut(&endpoint) {
+                    running.update = Update::Called(call);
+                }
+            }
+            // Too many calls wait already.
+            None => self.time_update(cx, endpoint),
         }
     }
 
-    /// Takes the answer to an update: the client may go on, or its session ends. An answer about something that has
+    /// The application and the callback for updates of what an endpoint does.
+    fn update_of(&self, cx: &Ctx, endpoint: Endpoint) -> Option<(AppId, Rc<Callback>)> {
+        let app = cx.streams.get(self.running.get(&endpoint)?.stream)?.app;
+        Some((app, self.callback(app, CallbackKind::Update)?))
+    }
+
+    fn call_update(
+        &mut self,
+        cx: &mut Ctx,
+        endpoint: Endpoint,
+        (app, callback): (AppId, &Rc<Callback>),
+    ) -> Option<u64> {
+        let running = self.running.get(&endpoint)?;
+        let stream = cx.streams.get(running.stream)?;
+        let client = client_facts(cx, endpoint.session, app)?;
+        let (name, args) = (stream.name.clone(), running.args.clone());
+        let event = Event::Update {
+            of: running.activity,
+            seconds: cx.now.instant.saturating_duration_since(running.since).as_secs(),
+            timestamp_ms: stream.newest_time().unwrap_or_default() & u64::from(u32::MAX),
+        };
+        let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
+        let label = label(callback, &client, name.as_str());
+        let update = UnderWay::Update { endpoint, callback: Rc::clone(callback), label };
+        self.call(cx, (app, callback), &occasion, update).ok()
+    }
+
+    /// Takes the answer to an update: the client may continue, or what it does ends. An answer about something that has
     /// ended meanwhile says nothing of what its endpoint does now.
     pub fn updated(
         &mut self,
         cx: &mut Ctx,
-        call: u64,
-        (endpoint, stream): (Endpoint, StreamId),
-        label: &str,
+        (call, endpoint): (u64, Endpoint),
+        (callback, label): (&Callback, &str),
         result: &Result<Response, CallError>,
     ) {
+        let Some(running) = self.running.get(&endpoint) else { return };
+        let (stream, activity) = (running.stream, running.activity);
         let app = cx.streams.get(stream).map(|stream| stream.app);
         let Some(settings) = app.and_then(|app| self.apps.get(app)) else { return };
-        let running = self.running.get_mut(&endpoint).filter(|running| running.update == Some(call));
-        let Some(running) = running else { return };
-        running.update = None;
-        let activity = running.activity;
+        if !matches!(running.update, Update::Called(made) if made == call) {
+            return;
+        }
         let event = Event::Update { of: activity, seconds: 0, timestamp_ms: 0 };
         let (why, is_error) = match result {
             Ok(response) if !settings.is_strict && (300..400).contains(&response.status) => (None, false),
-            Ok(response) => match Decision::of(response, &event, settings.format) {
+            Ok(response) => match Decision::of(response, &event, callback.format) {
                 Decision::Yes => (None, false),
                 Decision::Rename(_) => (Some("the backend answers with another name".to_owned()), false),
                 Decision::No(why) => (Some(why), false),
@@ -126,20 +150,20 @@ impl Callbacks {
         };
         match why {
             Some(why) if is_error && settings.on_error == OnError::Allow => {
-                log::warn!("{label}: {why}; it goes on (notify_on_error)");
-                self.time_update(cx, stream, endpoint);
+                log::warn!("{label}: {why}; it may continue (notify_on_error)");
+                self.time_update(cx, endpoint);
             }
             Some(why) => {
                 log::warn!("{label}: {why}");
-                end_session(cx, stream, (endpoint, activity), &why);
+                end_activity(cx, stream, (endpoint, activity), &why);
             }
-            None => self.time_update(cx, stream, endpoint),
+            None => self.time_update(cx, endpoint),
         }
     }
 }
 
-/// Ends what a client does, for a reason that it is told.
-fn end_session(cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity), why: &str) {
+/// Ends a publish, whose client is told why, or the session of a player.
+fn end_activity(cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity), why: &str) {
     let reason = format!("ended by the server's backend: {why}");
     match activity {
         Activity::Publish => cx.dismiss(stream, &reason),

@@ -11,7 +11,7 @@ use crate::engine::{Application, Destination, TlsSettings};
 use crate::http::Url;
 use crate::http::client::Method;
 
-use super::event::{Activity, Hook};
+use super::event::{Activity, CallbackKind};
 use super::format::Format;
 use super::signature::Signer;
 
@@ -30,11 +30,30 @@ impl Link {
         match args {
             [word] if word == "off" => Ok(Self::Off),
             // nginx-rtmp takes a URL without its scheme.
-            [url] if !url.contains("://") => Url::parse(&format!("http://{url}")).map(Self::To),
+            [url] if !has_scheme(url) => Url::parse(&format!("http://{url}")).map(Self::To),
             [url] => Url::parse(url).map(Self::To),
             _ => Err(format!("{} arguments", args.len())),
         }
     }
+}
+
+/// Whether a URL has a scheme; there may be another URL in its query.
+fn has_scheme(url: &str) -> bool {
+    url.split(['/', '?']).next().is_some_and(|first| first.ends_with(':'))
+}
+
+/// Reads the argument of `notify_method`, in either case as nginx-rtmp does.
+fn method(word: &str) -> Method {
+    if word.eq_ignore_ascii_case("get") { Method::Get } else { Method::Post }
+}
+
+/// Reads the argument of `netcall_timeout`.
+pub fn call_time(args: &[String]) -> Result<Duration, String> {
+    let time = match args {
+        [text] => value::time(text).ok_or_else(|| format!("\"{text}\" is no time"))?,
+        _ => return Err(format!("{} arguments", args.len())),
+    };
+    if time.is_zero() { Err("without any time no call succeeds".to_owned()) } else { Ok(time) }
 }
 
 /// The arguments of `notify_secret`.
@@ -58,9 +77,10 @@ impl SecretLine {
 /// A callback: the URL that is called.
 #[derive(Debug)]
 pub struct Callback {
-    pub hook: Hook,
+    pub kind: CallbackKind,
     pub url: Url,
     pub destination: Rc<Destination>,
+    pub format: Format,
 }
 
 /// What becomes of a client whose backend does not answer as it should.
@@ -72,18 +92,17 @@ pub enum OnError {
 
 /// The settings of an application.
 pub struct Settings {
-    callbacks: HashMap<Hook, Rc<Callback>>,
+    callbacks: HashMap<CallbackKind, Rc<Callback>>,
     /// Those of its recorders for `on_record_done`.
     recorders: HashMap<String, Option<Rc<Callback>>>,
-    pub format: Format,
     pub method: Method,
     pub signer: Option<Signer>,
     pub on_error: OnError,
     pub timeout: Duration,
     pub max_answer: usize,
-    /// The time between two calls of `on_update`.
-    pub update_every: Duration,
-    /// Whether only 2xx lets a client go on.
+    /// The time between two calls of `on_update`, if it is called.
+    pub update_every: Option<Duration>,
+    /// Whether only 2xx lets a client continue.
     pub is_strict: bool,
 }
 
@@ -92,17 +111,17 @@ impl Settings {
     pub fn read(app: &Application<'_>, faults: &mut Faults) -> Self {
         let scope = &app.scope;
         let tls = faults.keep(tls(scope));
-        let find = |scope: &Scope<'_>, hook| callback(scope, hook, tls.as_ref());
-        let callbacks = Hook::ALL.into_iter().filter_map(|hook| Some((hook, find(scope, hook)?)));
+        let format = Format::named(&scope.text("notify_format"));
+        let find = |scope: &Scope<'_>, kind| callback(scope, (kind, format), tls.as_ref());
+        let callbacks = CallbackKind::ALL.into_iter().filter_map(|kind| Some((kind, find(scope, kind)?)));
         let recorders = scope.blocks("recorder").map(|recorder| {
             let name = recorder.node().args.first().cloned().unwrap_or_default();
-            (name, find(&recorder, Hook::RecordDone))
+            (name, find(&recorder, CallbackKind::RecordDone))
         });
         Self {
             callbacks: callbacks.collect(),
             recorders: recorders.collect(),
-            format: Format::named(&scope.text("notify_format")),
-            method: if scope.text("notify_method") == "get" { Method::Get } else { Method::Post },
+            method: method(&scope.text("notify_method")),
             signer: match scope.custom("notify_secret") {
                 SecretLine::Off => None,
                 SecretLine::Secret(secret) => Some(Signer::new(&secret)),
@@ -112,47 +131,49 @@ impl Settings {
             } else {
                 OnError::Allow
             },
-            timeout: value::or_never(scope.time("netcall_timeout")),
+            timeout: scope.custom("netcall_timeout"),
             max_answer: usize::try_from(scope.size("netcall_buffer").max(USUAL_ANSWER)).unwrap_or(usize::MAX),
-            update_every: value::or_never(scope.time("notify_update_timeout")),
+            update_every: Some(scope.time("notify_update_timeout")).filter(|time| !time.is_zero()),
             is_strict: scope.flag("notify_update_strict"),
         }
     }
 
     /// The callback of a kind.
-    pub fn callback(&self, hook: Hook) -> Option<&Rc<Callback>> {
-        self.callbacks.get(&hook).filter(|_| self.format.has(hook))
+    pub fn callback(&self, kind: CallbackKind) -> Option<&Rc<Callback>> {
+        self.callbacks.get(&kind)
     }
 
     /// The callback for the recordings of a recorder; "" is the application's own.
     pub fn of_recorder(&self, recorder: &str) -> Option<&Rc<Callback>> {
         let own = self.recorders.get(recorder).map(Option::as_ref);
-        own.unwrap_or_else(|| self.callbacks.get(&Hook::RecordDone))
-            .filter(|_| self.format.has(Hook::RecordDone))
+        own.unwrap_or_else(|| self.callbacks.get(&CallbackKind::RecordDone))
     }
 
     /// Whether a recording may be told to a backend.
     pub fn tells_of_recordings(&self) -> bool {
-        let callbacks = self.recorders.values().flatten().chain(self.callbacks.get(&Hook::RecordDone));
-        self.format.has(Hook::RecordDone) && callbacks.count() > 0
+        self.recorders.values().any(Option::is_some) || self.callbacks.contains_key(&CallbackKind::RecordDone)
     }
 
     /// Whether anything is called during or after a publish or play.
     pub fn follows(&self, activity: Activity) -> bool {
         let done = match activity {
-            Activity::Publish => Hook::PublishDone,
-            Activity::Play => Hook::PlayDone,
+            Activity::Publish => CallbackKind::PublishDone,
+            Activity::Play => CallbackKind::PlayDone,
         };
-        [done, Hook::Done, Hook::Update].into_iter().any(|hook| self.callback(hook).is_some())
+        [done, CallbackKind::Done, CallbackKind::Update].into_iter().any(|kind| self.callback(kind).is_some())
     }
 }
 
-/// The callback of a kind in a block, or in those around it.
-fn callback(scope: &Scope<'_>, hook: Hook, tls: Option<&Arc<TlsSettings>>) -> Option<Rc<Callback>> {
-    let Link::To(url) = scope.find(hook.name())?.custom() else { return None };
+/// The callback of a kind in a block, or in those around it. The format must have it.
+fn callback(
+    scope: &Scope<'_>,
+    (kind, format): (CallbackKind, Format),
+    tls: Option<&Arc<TlsSettings>>,
+) -> Option<Rc<Callback>> {
+    let Link::To(url) = scope.find(kind.name()).filter(|_| format.has(kind))?.custom() else { return None };
     let tls = tls.filter(|_| url.is_secure).cloned();
     let destination = Rc::new(Destination { host: url.host.clone(), port: url.port, tls });
-    Some(Rc::new(Callback { hook, url, destination }))
+    Some(Rc::new(Callback { kind, url, destination, format }))
 }
 
 /// The settings of TLS of a block.

@@ -39,7 +39,7 @@ impl Module for Caller {
             let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n".to_vec();
             let (destination, kind) = (Rc::new(destination.clone()), CallKind::Decision);
             let (module, max_body, timeout) = ("caller", 100, *timeout);
-            cx.call(Call { module, token, destination, request, max_body, timeout, kind }).unwrap();
+            cx.call(Call { module, token, destination, request, max_body, timeout, kind, order: 0 }).unwrap();
         }
     }
 

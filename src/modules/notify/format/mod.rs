@@ -9,7 +9,7 @@ pub mod srs;
 use crate::http::Url;
 use crate::http::client::{Method, Request};
 
-use crate::modules::notify::event::{Hook, Occasion, ServerFacts};
+use crate::modules::notify::event::{CallbackKind, Occasion, ServerFacts};
 
 /// The format of calls and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,11 +37,11 @@ impl Format {
     }
 
     /// Whether it has calls for a callback.
-    pub fn has(self, hook: Hook) -> bool {
+    pub fn has(self, kind: CallbackKind) -> bool {
         match self {
             Self::Form | Self::Json => true,
-            Self::Srs => !matches!(hook, Hook::Done | Hook::Update),
-            Self::Mediamtx => matches!(hook, Hook::Publish | Hook::Play),
+            Self::Srs => !matches!(kind, CallbackKind::Done | CallbackKind::Update),
+            Self::Mediamtx => matches!(kind, CallbackKind::Publish | CallbackKind::Play),
         }
     }
 

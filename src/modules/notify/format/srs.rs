@@ -22,7 +22,7 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
         ("service_id", server.service_id.as_str().into()),
         ("action", action(event)?.into()),
         ("client_id", text(client.client_id.to_string())),
-        ("ip", text(client.peer.host())),
+        ("ip", text(client.peer.map(|peer| peer.host()).unwrap_or_default())),
         ("vhost", VHOST.into()),
         ("app", client.app.as_str().into()),
     ];
@@ -47,10 +47,10 @@ pub fn body(occasion: &Occasion<'_>, server: &ServerFacts) -> Option<String> {
     Some(json::object(fields))
 }
 
-/// Whether a response is a yes: 200 with 0, or with an object whose `code` is 0. If it is, the URLs that it has for
+/// Whether a response is a yes: 200 or 201 with 0, or with an object whose `code` is 0. If it is, the URLs that it has for
 /// pushes, as an answer to SRS's hook `on_forward` has them; if not, what it is instead.
 pub fn answer(status: u16, body: &[u8]) -> Result<Vec<String>, String> {
-    if status != 200 {
+    if !matches!(status, 200 | 201) {
         return Err(status.to_string());
     }
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
             tc_url: "rtmp://video.test.com/live?key=d2fa801d08e3f90ed1e1670e6e52651a".into(),
             page_url: "http://www.test.com/live.html".into(),
             args: String::new(),
-            peer: address.into(),
+            peer: Some(address.into()),
             client_id: 1985,
             ..client()
         }
@@ -146,7 +146,7 @@ mod tests {
         // As a user of SRS 5 has it in a log, but for the numbers of client and stream.
         let client = ClientFacts {
             tc_url: "rtmp://localhost/live".into(),
-            peer: Peer::Internet("172.22.0.1:1".parse().unwrap()),
+            peer: Some(Peer::Internet("172.22.0.1:1".parse().unwrap())),
             client_id: 3_045_051,
             ..documented_client()
         };
@@ -258,7 +258,6 @@ mod tests {
             (200, r#"{"code":0"#, "200 without a code"),
             (200, "<html>0", "200 without a code"),
             (200, "0.0", "200 without a code"),
-            (201, "0", "201"),
             (204, "", "204"),
             (302, "0", "302"),
             (403, r#"{"code":0}"#, "403"),

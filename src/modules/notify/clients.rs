@@ -1,0 +1,53 @@
+//! What is kept of clients: the request that a session has made, and the publishes and plays that are followed.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::engine::{AppId, Endpoint, StreamId, Ticket, TimerId};
+
+use super::event::{Activity, ClientFacts, Event};
+use super::settings::Callback;
+
+/// A request that has been asked about, or that will be followed.
+pub struct Requested {
+    pub app: AppId,
+    pub ticket: Ticket,
+    /// None for a connect.
+    pub endpoint: Option<Endpoint>,
+    pub event: Event,
+    pub client: Rc<ClientFacts>,
+    /// The name and the arguments of the stream; empty for a connect. A backend may change the name.
+    pub name: String,
+    pub args: String,
+    pub since: Instant,
+    pub progress: Progress,
+}
+
+/// How far a request has come.
+pub enum Progress {
+    /// No backend is asked, or it has not answered as it should.
+    Unasked,
+    /// A backend is asked: the callback, and the token of the call.
+    Asked(Rc<Callback>, u64),
+    /// A backend has said yes, and hears of the end.
+    Approved,
+}
+
+/// A publish or a play that is followed.
+pub struct Running {
+    pub stream: StreamId,
+    pub activity: Activity,
+    pub args: String,
+    pub since: Instant,
+    pub update: Update,
+}
+
+/// What is next of `on_update`.
+pub enum Update {
+    /// Nothing: there is no such callback.
+    None,
+    /// It is called when this timer expires; with the token of the timer.
+    Timed(TimerId, u64),
+    /// It is under way; with the token of the call.
+    Called(u64),
+}
