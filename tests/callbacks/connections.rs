@@ -1,9 +1,14 @@
 //! How a backend is reached, and how its answers come: names, ports, connections that are used again or not.
 
-use std::net::SocketAddr;
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use nix::libc::linger;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::Linger;
 
 use super::*;
 use crate::common::backend::{Answer, Backend, Request};
@@ -106,6 +111,29 @@ fn a_request_of_which_the_answer_has_begun_is_not_made_again() {
     assert_eq!(backend.requests().len(), 2);
     let why = format!("on_publish {}: closed in the middle of the answer", backend.url("/"));
     assert_logged(&server, "publish live/b", &why);
+}
+
+#[test]
+fn a_used_connection_that_is_reset_is_like_one_that_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let backend = std::thread::spawn(move || {
+        let take = |stream: &TcpStream| Request::read(&mut BufReader::new(stream), 0).unwrap().unwrap();
+        let yes = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let mut first = listener.accept().unwrap().0;
+        take(&first);
+        first.write_all(yes).unwrap();
+        take(&first);
+        setsockopt(&first, Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
+        drop(first);
+        let mut second = listener.accept().unwrap().0;
+        take(&second);
+        second.write_all(yes).unwrap();
+    });
+    let server = deciding(&url);
+    publish(&server, "a");
+    publish(&server, "b");
+    backend.join().unwrap();
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod broken;
 mod connections;
+mod formats;
 mod names;
 mod reports;
+mod tls;
 mod waiting;
 
 use std::sync::{Arc, Condvar, Mutex};

@@ -1,7 +1,8 @@
 """The server of PythonBackend: server.py VERSION [CERTIFICATE KEY [AUTHORITY]].
 
-It answers a path /STATUS with that status, and /STATUS/TEXT with TEXT as the header Location too. Its folder gets the
-port in a file, and each request as a line of JSON in another. It ends when its standard input does.
+It answers a path /STATUS with that status, and /STATUS/TEXT with TEXT as the header Location too; /long with a body of
+60000 bytes; /until-close and /cut-off with a body that ends with the connection, which over TLS is announced
+(close_notify) or not. Its folder gets the port in a file, and each request as a line of JSON in another. It ends when its standard input does.
 """
 
 import http.server
@@ -34,15 +35,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             log.write(json.dumps(request) + "\n")
         words = self.path.split("?")[0].split("/", 2)
+        if words[1] in ("until-close", "cut-off"):
+            return self.answer_until_close(words[1] == "until-close")
         self.send_response(int(words[1]) if words[1].isdigit() else 200)
         if len(words) > 2:
             self.send_header("Location", words[2])
-        text = b"" if words[1] == "204" else b"{}\n"
+        text = {"204": b"", "long": b"x" * 60000}.get(words[1], b"{}\n")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
 
     do_GET = do_POST
+
+    def answer_until_close(self, is_announced):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n{}\n")
+        self.close_connection = True
+        if is_announced:
+            try:
+                self.connection = self.connection.unwrap()
+            except OSError:
+                pass  # The client has not said the same.
 
     def log_message(self, *arguments):
         pass
