@@ -193,3 +193,13 @@ fn notify_on_error_allow_lets_in_whom_nobody_has_refused() {
     let (server, _) = server_of(&backend, "notify_on_error allow;");
     assert_eq!(refused(&server, "cam").0, UNAUTHORIZED, "403 is an answer");
 }
+
+#[test]
+fn who_is_refused_anyway_is_not_asked_about() {
+    let backend = Backend::always(200);
+    let (server, _) = server_of(&backend, "publish_key not-to-be-guessed cam;");
+    let _first = Client::publish(server.rtmp(), "cam?key=not-to-be-guessed");
+    assert_eq!(refused(&server, "cam?key=guess").0, UNAUTHORIZED);
+    assert_eq!(refused(&server, "cam?key=not-to-be-guessed").0, BAD_NAME);
+    assert_eq!(backend.requests().len(), 1);
+}

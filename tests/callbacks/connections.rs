@@ -165,6 +165,29 @@ fn a_backend_that_is_not_there_refuses_until_it_is() {
 }
 
 #[test]
+fn a_backend_may_have_an_address_of_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return not_tested("this machine has no IPv6");
+    }
+    let backend = Backend::start_at("[::1]:0".parse().unwrap(), |_| Answer::Status(200));
+    let server = deciding(&backend.url("/"));
+    publish(&server, "cam");
+    assert_eq!(backend.requests()[0].header("host"), backend.address().to_string());
+}
+
+#[test]
+fn a_server_can_be_its_own_backend() {
+    let port = free_port();
+    let web = format!("http {{ server {{ listen 127.0.0.1:{port}; location / {{ root FOLDER; }} }} }}");
+    let live = format!("on_publish http://127.0.0.1:{port}/millstream.conf;");
+    let server = Server::start(&format!("{} {web}", configuration("", &live)));
+    // It takes no bodies.
+    assert_eq!(refused(&server, "cam").1, "refused by the server's backend: the backend answers 413");
+    server.reload(&format!("pid off; {} {web}", configuration("", &format!("{live} notify_method get;"))), 1);
+    publish(&server, "cam");
+}
+
+#[test]
 fn localhost_is_found() {
     let backend = Backend::always(200);
     let port = backend.address().port();
@@ -243,6 +266,23 @@ fn forty_publishers_at_once_get_in_over_thirty_two_connections() {
     }
     assert_eq!(backend.requests().len(), 40);
     assert_eq!((most.load(Ordering::SeqCst), backend.accepted()), (32, 32));
+    others.go_on();
+}
+
+#[test]
+fn calls_that_fail_leave_no_descriptors() {
+    let backend = Backend::start(|request| match request.field("name") {
+        "hangs" => Answer::Never,
+        "closes" => Answer::Closes,
+        _ => Answer::Gigabyte,
+    });
+    let server = server("netcall_timeout 300ms;", &format!("on_publish {};", backend.url("/")));
+    let mut others = Others::new(&server);
+    let before = server.descriptors();
+    for name in ["hangs", "closes", "floods"].into_iter().cycle().take(15) {
+        assert_eq!(refused(&server, name).0, BAD_NAME);
+    }
+    wait("all are closed", || server.descriptors() <= before);
     others.go_on();
 }
 

@@ -203,6 +203,56 @@ fn the_end_of_the_server_is_the_end_of_its_clients_and_each_is_told() {
 }
 
 #[test]
+fn the_end_of_a_hundred_publishers_at_once_is_told_for_each() {
+    let backend = Backend::always(200);
+    let url = backend.url("/");
+    let mut server = server(&format!("on_disconnect {url};"), &format!("on_publish_done {url};"));
+    let all: Vec<_> = (0..100).map(|number| publishing(&server, &format!("cam{number}"))).collect();
+    server.signal(Signal::SIGTERM);
+    all.into_iter().for_each(|mut raw| raw.expect_end());
+    assert!(server.wait_exit(SOON).success(), "{}", server.log());
+    let calls = backend.calls();
+    for call in ["publish_done", "disconnect"] {
+        assert_eq!(calls.iter().filter(|found| *found == call).count(), 100, "{call}");
+    }
+}
+
+#[test]
+fn a_publish_that_is_allowed_while_the_server_stops_is_told_as_done() {
+    let go = Go::default();
+    let for_backend = go.clone();
+    let backend = Backend::start(move |request| {
+        if request.field("call") == "publish" {
+            for_backend.wait();
+        }
+        Answer::Status(200)
+    });
+    let url = backend.url("/");
+    let mut server = server("", &format!("on_publish {url}; on_publish_done {url};"));
+    let mut raw = Raw::connected(server.rtmp(), "live");
+    raw.publish("cam");
+    backend.wait_for(|requests| requests.len() == 1);
+    server.signal(Signal::SIGTERM);
+    server.wait_log("stopping");
+    raw.expect_end();
+    go.now();
+    assert!(server.wait_exit(SOON).success(), "{}", server.log());
+    assert_eq!(backend.calls(), ["publish", "publish_done"]);
+}
+
+#[test]
+fn an_update_timeout_of_zero_is_no_update() {
+    let backend = Backend::always(200);
+    let url = backend.url("/");
+    let server = server("", &format!("on_update {url}; on_publish_done {url}; notify_update_timeout 0;"));
+    let mut publisher = Client::publish(server.rtmp(), "cam");
+    publisher.send_all(&both(0, 400));
+    publisher.finish();
+    backend.wait_for(|requests| !requests.is_empty());
+    assert_eq!(backend.calls(), ["publish_done"]);
+}
+
+#[test]
 fn a_backend_that_hangs_delays_the_end_of_the_server_by_a_few_seconds_at_most() {
     let backend = Backend::start(|_| Answer::Never);
     let url = backend.url("/");

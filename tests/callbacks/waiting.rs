@@ -132,6 +132,50 @@ fn what_a_publisher_sends_while_it_waits_arrives() {
     wait("its recording is whole", || flv_packets(&path).is_some_and(|found| found == packets));
 }
 
+#[test]
+fn what_stands_behind_a_connect_that_waits_is_done_after_it() {
+    let (backend, go) = slow(200);
+    let server = server(&format!("on_connect {};", backend.url("/ask")), "");
+    let packets = video_only(0, 400);
+    let mut raw = Raw::handshaken(server.rtmp());
+    raw.connect("live");
+    raw.command("createStream", 2.0, 0, &[Value::Null]);
+    raw.publish("cam");
+    packets.iter().for_each(|packet| raw.send_packet(packet));
+    backend.wait_path("/ask");
+    go.now();
+    let answers = [raw.command_answer().0, raw.command_answer().0];
+    assert_eq!(answers, ["_result", "_result"], "of connect and createStream");
+    assert_eq!(raw.status().0, PUBLISH_START);
+    let mut player = Client::play(server.rtmp(), "cam");
+    assert_eq!(player.receive(2), packets[..2]);
+}
+
+#[test]
+fn who_ends_its_publish_in_order_while_it_waits_is_told_as_done_once() {
+    let (backend, go) = slow(200);
+    let mut server = server("", &everything(&backend));
+    let mut raw = Raw::connected(server.rtmp(), "live");
+    raw.publish("cam");
+    raw.command("closeStream", 0.0, 1, &[Value::Null]);
+    raw.publish("next");
+    backend.wait_path("/ask");
+    go.now();
+    assert_eq!(raw.status().0, PUBLISH_START);
+    while raw.status().0 != PUBLISH_START {}
+    drop(raw);
+    server.wait_log("stops publishing live/next");
+    server.stop();
+    let of = |name: &str| {
+        let requests = backend.requests().into_iter().filter(|request| request.field("name") == name);
+        let mut calls: Vec<_> = requests.map(|request| request.field("call").to_owned()).collect();
+        calls.sort_unstable();
+        calls
+    };
+    let once = ["done", "publish", "publish_done"].map(str::to_owned);
+    assert_eq!((of("cam"), of("next")), (once.to_vec(), once.to_vec()));
+}
+
 fn flv_packets(path: &std::path::Path) -> Option<Vec<Packet>> {
     let bytes = std::fs::read(path).ok()?;
     let (tags, rest) = flv::parse(&bytes);
