@@ -15,6 +15,10 @@ use super::reasons::describe;
 /// The plain text of the longest record (RFC 8446, section 5.1).
 pub const RECORD: usize = 16 * 1024;
 
+/// Encrypted bytes that a peer may send without any data in them, in the handshake or at a time after it. A long chain of
+/// certificates has 64 KiB; what is beyond (session tickets, of which rustls takes any number) would hold up the loop.
+const MAX_WITHOUT_DATA: usize = 128 * 1024;
+
 /// A connection over TLS.
 #[derive(Debug)]
 pub struct TlsStream {
@@ -22,6 +26,8 @@ pub struct TlsStream {
     tls: Connection,
     /// Nothing more is written; the socket's sending side is closed when the last record has been sent.
     is_ending: bool,
+    /// Encrypted bytes that have come since the last data.
+    without_data: usize,
 }
 
 impl TlsStream {
@@ -34,7 +40,7 @@ impl TlsStream {
     fn new(tcp: TcpStream, connection: ClientConnection) -> Self {
         let mut tls = Connection::from(connection);
         tls.set_buffer_limit(Some(RECORD));
-        Self { tcp, tls, is_ending: false }
+        Self { tcp, tls, is_ending: false, without_data: 0 }
     }
 
     /// The socket, for its options.
@@ -106,6 +112,13 @@ impl TlsStream {
         }
         // Answers of the protocol itself.
         self.send_what_fits()?;
+        self.without_data += count;
+        if self.without_data > MAX_WITHOUT_DATA {
+            return Err(io::Error::new(
+                ErrorKind::InvalidData,
+                "it sends records without data, again and again",
+            ));
+        }
         Ok(count)
     }
 
@@ -121,9 +134,14 @@ impl Read for TlsStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.take_records()?,
-                result => return result,
-            };
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.take_records()?;
+                }
+                result => {
+                    self.without_data = 0;
+                    return result;
+                }
+            }
         }
     }
 }

@@ -288,6 +288,27 @@ fn a_client_shows_its_certificate_to_a_server_that_wants_one() {
 }
 
 #[test]
+fn a_peer_that_sends_records_without_data_does_not_hold_up_the_loop() {
+    let made = Certificates::new();
+    let client = TlsClient::load(&made.trusting()).unwrap();
+    for (tickets, is_too_much) in [(100, false), (10_000, true)] {
+        let mut config = ServerConfig::clone(&server_config(&made.localhost, None));
+        config.send_tls13_tickets = tickets;
+        let port = serve(Arc::new(config), answer);
+        // Some come with the end of the handshake.
+        let result = connect(&client, "localhost", port).and_then(|mut stream| {
+            stream.write_all(b"GET")?;
+            read_all(&mut stream)
+        });
+        match result {
+            Ok(all) => assert!(!is_too_much && all.ends_with(b"hello")),
+            // rustls has a limit of its own for what has not been processed.
+            Err(error) => assert!(is_too_much, "{error}"),
+        }
+    }
+}
+
+#[test]
 fn an_end_that_is_not_announced_is_told_apart() {
     let made = Certificates::new();
     let client = TlsClient::load(&made.trusting()).unwrap();
