@@ -105,6 +105,7 @@ impl Loaded {
         let mut found = Probe::new(probe::account(&root));
         engine.probe(&root, &mut found);
         probe::user(&root, &mut found);
+        probe::tls(&mut found);
         probe::daemon(&root, &logs, &mut found);
         let files = self.files().map(|(name, _)| name).filter(|name| Path::new(name).is_absolute());
         probe::rereading(&root, files, &mut found);

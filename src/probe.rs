@@ -24,6 +24,15 @@ pub fn account(root: &Scope<'_>) -> Account {
     identity.filter(|identity| !identity.is_own()).map_or(Account::Own, |identity| identity.account())
 }
 
+/// Warns of files for TLS that cannot be used.
+pub fn tls(found: &mut Probe) {
+    for (place, settings) in std::mem::take(&mut found.tls) {
+        if let Err(why) = net::check_tls(&settings) {
+            found.findings.push(Finding::in_place(place, FindingKind::Warning, why));
+        }
+    }
+}
+
 /// Checks that the user exists and that this process can run as it.
 pub fn user(root: &Scope<'_>, found: &mut Probe) {
     match (identity(root), root.find("user")) {

@@ -140,6 +140,7 @@ fn read(line: &CommandLine, logs: &ErrorLogs, open: &[PathBuf]) -> Result<Draft,
     let mut found = Probe::new(Account::Own).with_open_logs(open.to_vec());
     engine.probe(&loaded.root(), &mut found);
     let outputs = loaded.error_logs(line);
+    probe::tls(&mut found);
     probe::daemon(&loaded.root(), &outputs, &mut found);
     loaded.log_findings(found.findings);
     found.faults.into_result(())?;

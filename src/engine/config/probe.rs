@@ -7,11 +7,13 @@ use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
 use crate::conf::{Error, Faults, Finding, FindingKind, Node, Place, Scope};
+use crate::engine::calls::destination::TlsSettings;
 use crate::engine::config::Config;
 use crate::engine::config::network::Network;
 use crate::engine::config::real_address::SET_REAL_IP_FROM;
@@ -45,12 +47,20 @@ pub struct Probe {
     pub findings: Vec<Finding>,
     /// Errors at which the start would fail.
     pub faults: Faults,
+    /// Settings of TLS whose files are to be read, each with the node that has them.
+    pub tls: Vec<(Place, Arc<TlsSettings>)>,
 }
 
 impl Probe {
     /// A probe for this account.
     pub fn new(account: Account) -> Self {
-        Self { account, open_logs: Vec::new(), findings: Vec::new(), faults: Faults::default() }
+        Self {
+            account,
+            open_logs: Vec::new(),
+            findings: Vec::new(),
+            faults: Faults::default(),
+            tls: Vec::new(),
+        }
     }
 
     /// The same at a reload, when these logs are open, so that nothing hinders writing to them.

@@ -1,15 +1,14 @@
 //! Warnings about callbacks that most likely do not do what is meant.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use crate::conf::{Node, Scope};
-use crate::engine::{Config, Probe, is_readable_by_all};
+use crate::conf::{Node, Place, Scope};
+use crate::engine::{Application, Config, Probe, is_readable_by_all};
 
 use super::event::CallbackKind;
 use super::format::Format;
-use super::settings::{CERTIFICATE, CERTIFICATE_KEY, Link, SecretLine, TRUSTED};
+use super::settings::{CERTIFICATE, CERTIFICATE_KEY, Link, SecretLine, TRUSTED, tls_settings};
 
 /// The characters of the shortest secret without a warning.
 const SHORTEST_SECRET: usize = 16;
@@ -24,55 +23,62 @@ pub fn check(config: &Config<'_>, probe: &mut Probe) {
     };
     for app in &config.applications {
         let scope = &app.scope;
-        let urls = check_calls(scope, &mut warn);
-        if urls.is_https
+        let has_calls = check_calls(scope, &mut warn);
+        if has_https(scope)
             && !scope.flag("ssl_verify")
             && let Some(node) = scope.find("ssl_verify")
         {
             let message = "anybody between this server and an https backend can answer in its place";
             warn(node, message.to_owned());
         }
-        if urls.is_any {
+        if has_calls {
             check_secret(scope, &mut warn);
         }
     }
-    let mut checked = BTreeSet::new();
-    config.applications.iter().for_each(|app| check_files(&app.scope, &mut checked, probe));
+    let are_https = |app: &&Application<'_>| has_https(&app.scope);
+    config.applications.iter().filter(are_https).for_each(|app| check_tls(&app.scope, probe));
 }
 
-/// What there is of callbacks in an application.
-#[derive(Default)]
-struct Urls {
-    is_any: bool,
-    is_https: bool,
+/// Whether an application has a callback over https.
+fn has_https(scope: &Scope<'_>) -> bool {
+    let links = CallbackKind::ALL.into_iter().filter_map(|kind| scope.find(kind.name()).map(Node::custom));
+    links.into_iter().any(|link| matches!(link, Link::To(url) if url.is_secure))
 }
 
-fn check_calls(scope: &Scope<'_>, warn: &mut impl FnMut(&Node, String)) -> Urls {
-    let (word, mut urls) = (scope.text("notify_format"), Urls::default());
+/// Warns of callbacks that are not called as they are written. Returns whether there are any.
+fn check_calls(scope: &Scope<'_>, warn: &mut impl FnMut(&Node, String)) -> bool {
+    let (word, mut has_calls) = (scope.text("notify_format"), false);
     let format = Format::named(&word);
-    for hook in CallbackKind::ALL {
-        let Some(node) = scope.find(hook.name()) else { continue };
-        let Link::To(url) = node.custom() else { continue };
-        urls.is_any = true;
-        urls.is_https |= url.is_secure;
-        if !format.has(hook) {
-            warn(node, format!("it is not called: there is no {} in notify_format {word}", hook.name()));
+    for kind in CallbackKind::ALL {
+        let Some(node) = scope.find(kind.name()) else { continue };
+        if matches!(node.custom(), Link::Off) {
+            continue;
+        }
+        has_calls = true;
+        if !format.has(kind) {
+            warn(node, format!("it is not called: there is no {} in notify_format {word}", kind.name()));
         }
     }
-    if urls.is_any
+    if has_calls
         && format != Format::Form
-        && scope.text("notify_method") == "get"
+        && scope.text("notify_method").eq_ignore_ascii_case("get")
         && let Some(node) = scope.find("notify_method")
     {
         warn(node, format!("it has no effect: notify_format {word} is sent with post"));
     }
-    urls
+    has_calls
 }
 
 fn check_secret(scope: &Scope<'_>, warn: &mut impl FnMut(&Node, String)) {
     let Some(node) = scope.find("notify_secret") else { return };
     let SecretLine::Secret(secret) = node.custom() else { return };
-    if secret.chars().count() < SHORTEST_SECRET {
+    if secret.starts_with("CHANGE-ME") {
+        warn(
+            node,
+            "this is the secret of an example, which everybody knows: openssl rand -hex 16 makes one"
+                .to_owned(),
+        );
+    } else if secret.chars().count() < SHORTEST_SECRET {
         warn(node, format!("a secret of less than {SHORTEST_SECRET} characters can be guessed"));
     }
     if is_readable_by_all(Path::new(&*node.file)) {
@@ -81,28 +87,25 @@ fn check_secret(scope: &Scope<'_>, warn: &mut impl FnMut(&Node, String)) {
     }
 }
 
-/// Warns of files for TLS that the server will not be able to use.
-fn check_files(scope: &Scope<'_>, checked: &mut BTreeSet<String>, probe: &mut Probe) {
-    for (name, what) in
-        [(TRUSTED, "CERTIFICATE"), (CERTIFICATE, "CERTIFICATE"), (CERTIFICATE_KEY, "PRIVATE KEY")]
-    {
-        let (Some(node), path) = (scope.find(name), scope.text(name)) else { continue };
-        if !checked.insert(format!("{}:{} {name}", node.file, node.line)) {
-            continue;
-        }
-        let path = Path::new(&path);
+/// Warns of files for TLS that the account which serves cannot read, and of a key that others can. What is in the files
+/// is checked by net.
+fn check_tls(scope: &Scope<'_>, probe: &mut Probe) {
+    let nodes = [TRUSTED, CERTIFICATE, CERTIFICATE_KEY].into_iter().filter_map(|name| scope.find(name));
+    let mut can_be_read = true;
+    for node in nodes.clone() {
+        let path = Path::new(node.args.first().map_or("", String::as_str));
         if let Err(why) = probe.account().judge_reading(path) {
-            probe.warn(node, format!("{name} {}: {why}", path.display()));
-            continue;
-        }
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let is_there = text.lines().any(|line| line.starts_with("-----BEGIN") && line.contains(what));
-        if !is_there {
-            probe.warn(node, format!("{name} {}: no {what} in PEM in it", path.display()));
-        }
-        if name == CERTIFICATE_KEY && is_readable_by_all(path) {
+            probe.warn(node, format!("{} {}: {why}", node.name, path.display()));
+            can_be_read = false;
+        } else if node.name == CERTIFICATE_KEY && is_readable_by_all(path) {
             let message = format!("{} can be read by every user of this machine: chmod o-r", path.display());
             probe.warn(node, message);
+        }
+    }
+    if let (true, Ok(settings)) = (can_be_read, tls_settings(scope)) {
+        let place = nodes.map(Place::of).next().unwrap_or_else(|| Place::of(scope.node()));
+        if !probe.tls.iter().any(|(_, other)| *other == settings) {
+            probe.tls.push((place, settings));
         }
     }
 }

@@ -110,7 +110,7 @@ impl Settings {
     /// Reads the settings of an application.
     pub fn read(app: &Application<'_>, faults: &mut Faults) -> Self {
         let scope = &app.scope;
-        let tls = faults.keep(tls(scope));
+        let tls = faults.keep(tls_settings(scope));
         let format = Format::named(&scope.text("notify_format"));
         let find = |scope: &Scope<'_>, kind| callback(scope, (kind, format), tls.as_ref());
         let callbacks = CallbackKind::ALL.into_iter().filter_map(|kind| Some((kind, find(scope, kind)?)));
@@ -177,7 +177,7 @@ fn callback(
 }
 
 /// The settings of TLS of a block.
-fn tls(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
+pub fn tls_settings(scope: &Scope<'_>) -> Result<Arc<TlsSettings>, Error> {
     let file = |name| Some(PathBuf::from(scope.text(name))).filter(|path| !path.as_os_str().is_empty());
     let certificate = match (file(CERTIFICATE), file(CERTIFICATE_KEY)) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
