@@ -61,6 +61,7 @@ pub struct AppFacts {
     /// `live`.
     pub(super) is_live: bool,
     pub(super) guards: Guards,
+    pub(super) asks: Guards,
     /// The end of its sessions, since a reload.
     pub(super) end: Option<SessionsEnd>,
 }
@@ -94,6 +95,7 @@ impl AppFacts {
             policy: app.policy,
             is_live: app.features.live,
             guards: app.features.guards,
+            asks: app.features.asks,
             end: None,
         }
     }
@@ -105,6 +107,15 @@ impl AppFacts {
             RequestKind::Connect(_) => self.guards.publish || self.guards.play,
             RequestKind::Publish { .. } => self.guards.publish,
             RequestKind::Play { .. } => self.guards.play,
+        }
+    }
+
+    /// Whether a backend is asked about such a request for a stream.
+    pub(super) fn asks(&self, kind: &RequestKind) -> bool {
+        match kind {
+            RequestKind::Connect(_) => false,
+            RequestKind::Publish { .. } => self.asks.publish,
+            RequestKind::Play { .. } => self.asks.play,
         }
     }
 

@@ -277,7 +277,11 @@ impl Engine {
         match suspended {
             Some(Suspended { request, module, .. }) => {
                 let what = self.describe(request);
-                self.disconnected(id, &format!("{CLIENT_LEFT} while {what} waited for {module}"), now);
+                self.disconnected(
+                    id,
+                    &format!("{CLIENT_LEFT} while {what} waited for an answer ({module})"),
+                    now,
+                );
             }
             None => {
                 let why = if self.publishes(id) { CONNECTION_LOST } else { CLIENT_LEFT };

@@ -23,6 +23,8 @@ pub struct Request {
     pub(super) sent: SentName,
     /// Whether it has passed the gate of access. Before that its name may be a key.
     pub(super) is_admitted: bool,
+    /// Whether it has passed the gate of callbacks. Before that its name may be a key that only a backend knows.
+    pub(super) is_decided: bool,
     /// The arguments after "?".
     pub args: String,
     /// What is requested.
@@ -67,7 +69,7 @@ impl Request {
     ) -> Self {
         let sent = SentName::of(&name);
         let ticket = Ticket { session, serial: 0 };
-        Self { session, app, name, sent, is_admitted: false, args, kind, ticket }
+        Self { session, app, name, sent, is_admitted: false, is_decided: false, args, kind, ticket }
     }
 
     /// The message stream on which to publish or play.

@@ -28,8 +28,9 @@ use crate::engine::work::{Action, Returned};
 use crate::http::Headers;
 use crate::http::client::Response;
 
-/// How long a connection without a call is kept. Servers close theirs after five seconds (Node.js) or more.
-const IDLE_TIME: Duration = Duration::from_secs(4);
+/// How long a connection without a call is kept. It is short for backends that serve one connection at a time; other
+/// servers close theirs after five seconds (Node.js) or more.
+const IDLE_TIME: Duration = Duration::from_millis(500);
 
 /// The longest time for which a connection is used: then the name is looked up again, and files of TLS read.
 const LONGEST_LIFE: Duration = Duration::from_secs(60);
@@ -126,8 +127,11 @@ impl Ctx {
         let Some(call) = state.call.take() else { return };
         state.responses += 1;
         state.until = now + IDLE_TIME;
-        let destination = Rc::clone(&state.destination);
-        let may_keep = response.is_persistent && !has_more && !is_worn;
+        let (destination, is_first) = (Rc::clone(&state.destination), state.responses == 1);
+        if is_first {
+            self.calls.prove(&destination);
+        }
+        let may_keep = response.is_persistent && !has_more && !is_worn && self.calls.may_keep(&destination);
         self.calls.end_call(&call);
         self.return_call(&call, Ok(response));
         if !may_keep {
@@ -152,6 +156,7 @@ impl Ctx {
         }
         let (is_over, may_repeat) = (now >= state.until, state.may_repeat() && reason == CLOSED);
         let (destination, call) = (Rc::clone(&state.destination), state.call.take());
+        let is_proven = state.responses > 0;
         if let Some(call) = &call {
             self.calls.end_call(call);
         }
@@ -161,7 +166,7 @@ impl Ctx {
             Some(call) => self.return_call(&call, Err(CallError::Failed(reason.to_owned()))),
             None => {}
         }
-        self.calls.remove(&destination, id);
+        self.calls.remove(&destination, id, is_proven);
         self.start_calls(&destination);
     }
 }

@@ -77,6 +77,8 @@ struct Backend {
     decisions: VecDeque<Box<PendingCall>>,
     reports: VecDeque<Box<PendingCall>>,
     connections: usize,
+    /// Those of them that have not had a response yet.
+    unproven: usize,
     /// The reports that are being made, by their order.
     reporting: Vec<u64>,
     /// Connections without a call; the last has been used last.
@@ -155,6 +157,23 @@ impl Calls {
         self.bytes -= call.request.len();
     }
 
+    /// A connection has had its first response.
+    pub fn prove(&mut self, destination: &Destination) {
+        if let Some(backend) = self.backends.get_mut(destination) {
+            debug_assert!(
+                backend.unproven > 0,
+                "a connection of {destination} has had its first response twice"
+            );
+            backend.unproven = backend.unproven.saturating_sub(1);
+        }
+    }
+
+    /// Whether a connection is kept after a response. Not while another one waits for its first: the backend may serve
+    /// one connection at a time, until it is closed.
+    pub fn may_keep(&self, destination: &Destination) -> bool {
+        self.backends.get(destination).is_some_and(|backend| backend.unproven == 0)
+    }
+
     /// Keeps a connection that has no call.
     pub fn keep(&mut self, destination: &Destination, id: SessionId) {
         if let Some(backend) = self.backends.get_mut(destination) {
@@ -162,11 +181,12 @@ impl Calls {
         }
     }
 
-    /// Forgets a connection that ends.
-    pub fn remove(&mut self, destination: &Destination, id: SessionId) {
+    /// Forgets a connection that ends, and whether it has had a response.
+    pub fn remove(&mut self, destination: &Destination, id: SessionId, is_proven: bool) {
         let Some(backend) = self.backends.get_mut(destination) else { return };
         debug_assert!(backend.connections > 0, "a connection of {destination} is not counted");
         backend.connections = backend.connections.saturating_sub(1);
+        backend.unproven = backend.unproven.saturating_sub(usize::from(!is_proven));
         backend.idle.retain(|other| *other != id);
         self.remove_if_unused(destination);
     }
@@ -211,6 +231,7 @@ impl Backend {
             return Some(Next::Reuse(call, id));
         }
         self.connections += 1;
+        self.unproven += 1;
         Some(Next::Connect(call))
     }
 

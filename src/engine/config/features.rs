@@ -20,9 +20,11 @@ pub struct Features<'t> {
     pub hls: Option<HlsFeature<'t>>,
     /// Keys, signatures and passwords.
     pub guards: Guards,
+    /// Callbacks that decide, to which the name of a stream may be a key.
+    pub asks: Guards,
 }
 
-/// The actions for which a client shows a key, a signature or a password.
+/// The actions for which a client shows a key, a signature or a password, or for which a backend is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Guards {
     /// Publishing.

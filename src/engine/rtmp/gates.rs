@@ -109,6 +109,7 @@ impl Engine {
             }
             let Some(gate) = position.gate.next() else { return self.grant(&request) };
             request.is_admitted = true;
+            request.is_decided |= position.gate == Gate::Callback;
             position = Position { gate, module: 0 };
         }
     }
@@ -258,7 +259,8 @@ impl Engine {
         if matches!(request.kind, RequestKind::Connect(_)) {
             return format!("{verb} {app_name}");
         }
-        let may_be_key = !request.is_admitted && app.is_none_or(|app| app.guards(&request.kind));
+        let may_be_key = !request.is_admitted && app.is_none_or(|app| app.guards(&request.kind))
+            || !request.is_decided && app.is_some_and(|app| app.asks(&request.kind));
         let name = if may_be_key { mask::start_of(&request.name) } else { name_for_log(&request.name) };
         format!("{verb} {app_name}/{name}")
     }

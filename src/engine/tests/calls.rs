@@ -202,7 +202,8 @@ fn a_destination_has_32_connections_of_which_reports_leave_some_for_decisions() 
     let ids: Vec<_> = (0..32).map(|_| backend.connect()).collect();
     backend.sent(ids[0]);
     backend.answer(ids[0], OK);
-    assert_eq!(backend.sent(ids[0]), "GET /108", "a decision comes before a report");
+    let next = backend.connect();
+    assert_eq!(backend.sent(next), "GET /108", "a decision comes before a report");
     backend.close(ids[31]);
     let next = backend.connect();
     assert_eq!(backend.sent(next), "GET /109");
@@ -226,10 +227,31 @@ fn reports_of_one_order_are_made_one_after_the_other() {
     let ids = [backend.connect(), backend.connect()];
     assert_eq!(ids.map(|id| backend.sent(id)), ["GET /1", "GET /2"]);
     backend.answer(ids[1], OK);
-    assert_eq!(backend.sent(ids[1]), "GET /2002");
+    let next = backend.connect();
+    assert_eq!(backend.sent(next), "GET /2002");
     backend.close(ids[0]);
     let next = backend.connect();
     assert_eq!(backend.sent(next), "GET /1001", "also if the one before has failed");
+}
+
+#[test]
+fn a_connection_is_not_kept_while_another_waits_for_its_first_response() {
+    let mut backend = Backend::new();
+    backend.decision(1);
+    backend.decision(2);
+    let ids = [backend.connect(), backend.connect()];
+    backend.answer(ids[0], OK);
+    backend.world.engine.end_of_input(ids[0], backend.world.now);
+    backend.end_turn();
+    assert_eq!(backend.sessions(), 1, "the backend may serve the other one only now");
+    backend.sent(ids[1]);
+    backend.answer(ids[1], OK);
+    assert_eq!(backend.sessions(), 1);
+    backend.decision(3);
+    assert_eq!(backend.sent(ids[1]), "GET /3");
+    backend.answer(ids[1], OK);
+    backend.world.pass(1);
+    assert_eq!((backend.sessions(), backend.results().len()), (0, 3));
 }
 
 #[test]

@@ -44,8 +44,13 @@ impl Decision {
 
     /// The decision in a redirect.
     fn of_location(status: u16, location: &str, event: &Event) -> Self {
+        if location.is_empty() {
+            return Self::no(&format!("{status} with an empty Location"));
+        }
         if srs::is_rtmp(location) {
-            return Self::no(&format!("{status} with a URL of RTMP, which takes a relay"));
+            return Self::no(&format!(
+                "{status} with a URL of RTMP, but no stream can be sent to another server yet"
+            ));
         }
         let name = location.strip_prefix('/').unwrap_or(location);
         let (what, name) = match event {
@@ -150,7 +155,6 @@ mod tests {
         assert_eq!(redirect("room/new", &PUBLISH), Decision::Rename("room~new".into()));
         let long = "n".repeat(StreamName::MAX_BYTES + 1);
         let others = [
-            "",
             "/",
             "//host/x",
             "//new",
@@ -171,13 +175,14 @@ mod tests {
             assert_eq!(redirect(location, &PUBLISH), expected, "{location}");
         }
         assert_eq!(decision(Format::Form, 302, "new"), no("302 without a Location"));
+        assert_eq!(redirect("", &PUBLISH), no("302 with an empty Location"));
         assert_eq!(decision(Format::Json, 304, ""), no("304 without a Location"));
     }
 
     #[test]
-    fn a_redirect_to_rtmp_takes_a_relay_and_shows_no_key() {
+    fn a_redirect_to_rtmp_is_no_and_shows_no_key() {
         for location in ["rtmp://127.0.0.1/live/secret", "RTMPS://h/app/secret?key=secret"] {
-            let expected = no("302 with a URL of RTMP, which takes a relay");
+            let expected = no("302 with a URL of RTMP, but no stream can be sent to another server yet");
             assert_eq!(redirect(location, &PUBLISH), expected);
             assert_eq!(redirect(location, &Event::Connect), expected);
         }
@@ -191,7 +196,7 @@ mod tests {
             assert_eq!(app(location), Decision::Rename(name.into()), "{location}");
         }
         let long = "n".repeat(MAX_APP + 1);
-        for location in ["", "/", "//h/x", "http://h/live", "live?x", "a%0Ab", "%4", &long] {
+        for location in ["/", "//h/x", "http://h/live", "live?x", "a%0Ab", "%4", &long] {
             assert_eq!(
                 app(location),
                 no("302 with a Location that is no name of an application"),

@@ -85,10 +85,10 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     row(
         "notify_on_error",
-        Takes::OneOf(&["refuse", "allow"]),
+        Takes::OneOf(&["refuse", "keep", "allow"]),
         "refuse",
-        "What becomes of a client when its backend does not answer, or not as it should. A backend that answers no \
-         always refuses.",
+        "What becomes of a client when its backend does not answer, or not as it should. With keep, clients that publish \
+         or play already may continue, but nobody may begin. A backend that answers no always refuses.",
     ),
     of_servers(row(
         "netcall_timeout",

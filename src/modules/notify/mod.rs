@@ -47,6 +47,10 @@ impl Module for Notify {
         DIRECTIVES
     }
 
+    fn declare(&self, config: &mut Config<'_>) {
+        config.applications.iter_mut().for_each(|app| app.features.asks = settings::asks(&app.scope));
+    }
+
     fn configure(&mut self, config: &Config<'_>) -> Result<(), conf::Errors> {
         let mut faults = Faults::default();
         let apps = config.applications.iter();

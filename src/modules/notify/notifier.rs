@@ -39,6 +39,8 @@ pub struct Notifier {
     pub publishers: Publishers,
     /// When it was logged last that reports are left out.
     logged_at: Option<Instant>,
+    /// When it was logged last that a backend does not answer.
+    pub failure_logged_at: Option<Instant>,
 }
 
 /// A call under way.
@@ -107,7 +109,7 @@ impl Notifier {
 
     /// Tells a backend of something.
     pub fn report_to(&mut self, cx: &mut Ctx, (app, callback): (AppId, &Callback), occasion: &Occasion<'_>) {
-        let label = label(callback, occasion.client, occasion.name);
+        let label = label(callback, occasion.client, &shown(occasion.name));
         if self.call(cx, (app, callback), occasion, UnderWay::Report(label.clone())).is_ok() {
             return;
         }
@@ -121,11 +123,17 @@ impl Notifier {
     }
 }
 
-/// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". `name` is empty for a connect.
+/// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". `name` is as the log shows it, and empty
+/// for a connect.
 pub fn label(callback: &Callback, client: &ClientFacts, name: &str) -> String {
     let (ClientFacts { app, client_id, .. }, kind) = (client, callback.kind.name());
-    let shown = StreamName::new(name).map(|name| format!("/{name}")).unwrap_or_default();
-    format!("#{client_id} {kind} of {app}{shown}: {}", callback.url)
+    let slash = if name.is_empty() { "" } else { "/" };
+    format!("#{client_id} {kind} of {app}{slash}{name}: {}", callback.url)
+}
+
+/// A stream's name as the log shows it.
+pub fn shown(name: &str) -> String {
+    StreamName::new(name).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// Encodes a request, with its signature if there is a secret.

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::auth::mask;
 use crate::engine::{
     After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, SessionId, Verdict,
 };
@@ -15,11 +16,14 @@ use crate::http::client::Response;
 use super::clients::{Progress, Requested};
 use super::decision::Decision;
 use super::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label};
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label, shown};
 use super::settings::{Callback, OnError};
 
 /// How much later the engine ends the wait than the call does, whose end says why.
 const MARGIN: Duration = Duration::from_millis(250);
+
+/// The shortest time between two log lines about backends that do not answer.
+const FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What a client is told if its backend cannot be asked.
 const NOT_ASKED: &str = "the server cannot ask its backend now; try again soon";
@@ -70,7 +74,11 @@ impl Notifier {
                 requested.progress = Progress::Asked(callback, token);
                 Verdict::Suspend { until: cx.now.instant + timeout + MARGIN }
             }
-            Err(_) => verdict(self.judge_error(requested, &callback, &"too many calls wait already")),
+            Err(_) => {
+                let label = label_of(requested, &callback);
+                let why = "too many calls wait already";
+                verdict(self.judge_error(cx, (requested.app, &label), &callback, &why))
+            }
         }
     }
 
@@ -92,8 +100,8 @@ impl Notifier {
         else {
             return Verdict::Deny(Refusal::of_request(NOT_ASKED));
         };
-        let Some(requested) = self.requests.get(&session) else { return Verdict::Continue };
-        let reply = self.judge_error(requested, &callback, &CallError::TimedOut);
+        let (app, label) = (requested.app, label_of(requested, &callback));
+        let reply = self.judge_error(cx, (app, &label), &callback, &CallError::TimedOut);
         if reply == Reply::Grant {
             // Whatever the backend says now, it hears of the end as of any other.
             self.under_way.remove(&token);
@@ -110,25 +118,22 @@ impl Notifier {
         else {
             return;
         };
-        let ticket = requested.ticket;
+        let (ticket, app, label) = (requested.ticket, requested.app, label_of(requested, &callback));
         let reply = match result.map(|response| Decision::of(&response, &requested.event, callback.format)) {
-            Ok(Decision::No(why)) => refusal(&callback, &why),
-            Ok(decision) => {
+            Ok(Decision::No(why)) => refusal(requested, &callback, &why),
+            Ok(Decision::Yes) => {
                 requested.progress = Progress::Approved;
-                match decision {
-                    Decision::Rename(name) => {
-                        if requested.endpoint.is_some() {
-                            requested.name.clone_from(&name);
-                        }
-                        Reply::Rename(name)
-                    }
-                    Decision::Yes | Decision::No(_) => Reply::Grant,
-                }
+                Reply::Grant
             }
-            Err(error) => match self.requests.get(&session) {
-                Some(requested) => self.judge_error(requested, &callback, &error),
-                None => return,
-            },
+            Ok(Decision::Rename(name)) => {
+                requested.progress = Progress::Approved;
+                if requested.endpoint.is_some() {
+                    log::info!("{label}: the backend names it {}", shown(&name));
+                    requested.name.clone_from(&name);
+                }
+                Reply::Rename(name)
+            }
+            Err(error) => self.judge_error(cx, (app, &label), &callback, &error),
         };
         cx.answer(ticket, reply);
     }
@@ -152,11 +157,25 @@ impl Notifier {
     }
 
     /// The reply to a request whose call has got no answer, or none that can be understood (`notify_on_error`).
-    fn judge_error(&self, requested: &Requested, callback: &Callback, why: &dyn Display) -> Reply {
-        let Requested { app, client, name, .. } = requested;
-        if self.apps.get(*app).is_some_and(|settings| settings.on_error == OnError::Allow) {
-            log::warn!("{}: {why}; it is allowed (notify_on_error)", label(callback, client, name));
+    fn judge_error(
+        &mut self,
+        cx: &Ctx,
+        (app, label): (AppId, &str),
+        callback: &Callback,
+        why: &dyn Display,
+    ) -> Reply {
+        if self.apps.get(app).is_some_and(|settings| settings.on_error == OnError::Allow) {
+            log::warn!("{label}: {why}; it is allowed (notify_on_error)");
             return Reply::Grant;
+        }
+        let now = cx.now.instant;
+        if self.failure_logged_at.is_none_or(|at| now >= at + FAILURE_PAUSE) {
+            self.failure_logged_at = Some(now);
+            log::warn!(
+                "{} {}: {why}: clients are refused until it answers",
+                callback.kind.name(),
+                callback.url
+            );
         }
         let for_log = format!("{} {}: {why}", callback.kind.name(), callback.url);
         Reply::Refuse(Refusal::of_request(NOT_ASKED).logged_as(for_log))
@@ -242,10 +261,21 @@ impl Notifier {
     }
 }
 
+/// A request that a backend decides about, for the log. Its name may be a key.
+fn label_of(Requested { client, name, .. }: &Requested, callback: &Callback) -> String {
+    let masked = if name.is_empty() { String::new() } else { mask::start_of(name) };
+    label(callback, client, &masked)
+}
+
 /// The refusal by a backend.
-fn refusal(Callback { kind, url, .. }: &Callback, why: &str) -> Reply {
-    let for_log = format!("{} {url}: {why}", kind.name());
-    Reply::Refuse(Refusal::of_client(format!("refused by the server's backend: {why}")).logged_as(for_log))
+fn refusal(requested: &Requested, Callback { kind, url, .. }: &Callback, why: &str) -> Reply {
+    let for_client = format!("refused by the server's backend: {why}");
+    let refusal = match requested.event {
+        // A client that is refused like one with a wrong password is told less.
+        Event::Connect => Refusal::of_request(for_client),
+        _ => Refusal::of_client(for_client),
+    };
+    Reply::Refuse(refusal.logged_as(format!("{} {url}: {why}", kind.name())))
 }
 
 /// The verdict that a reply stands for.

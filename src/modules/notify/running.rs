@@ -10,7 +10,7 @@ use crate::http::client::Response;
 use super::clients::{Requested, Running, Update};
 use super::decision::Decision;
 use super::event::{Activity, CallbackKind, Event, Occasion};
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label};
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label, shown};
 use super::publishers::Publisher;
 use super::settings::{Callback, OnError};
 
@@ -58,11 +58,30 @@ impl Notifier {
         }
     }
 
-    /// Times the updates of what is followed, after a reload that may have brought `on_update`.
+    /// Times the updates of all publishes and plays anew, after a reload. Of those that were not followed before, the
+    /// arguments are not known any more.
     pub fn time_updates(&mut self, cx: &mut Ctx) {
-        let untimed = self.running.iter().filter(|(_, running)| matches!(running.update, Update::None));
-        let untimed: Vec<_> = untimed.map(|(endpoint, _)| *endpoint).collect();
-        untimed.into_iter().for_each(|endpoint| self.time_update(cx, endpoint));
+        let mut found = Vec::new();
+        for stream in
+            cx.streams.iter().filter(|stream| self.callback(stream.app, CallbackKind::Update).is_some())
+        {
+            found.extend(stream.publisher.map(|publisher| (stream.id, publisher, Activity::Publish)));
+            found.extend(stream.players.iter().map(|player| (stream.id, *player, Activity::Play)));
+        }
+        for (stream, endpoint, activity) in found {
+            let (args, since) = (String::new(), cx.now.instant);
+            let new = || Running { stream, activity, args, since, update: Update::None };
+            let running = self.running.entry(endpoint).or_insert_with(new);
+            match running.update {
+                Update::Called(_) => {}
+                Update::Timed(timer, token) => {
+                    cx.cancel_timer(timer);
+                    self.timers.remove(&token);
+                    self.time_update(cx, endpoint);
+                }
+                Update::None => self.time_update(cx, endpoint),
+            }
+        }
     }
 
     /// Sets the time of the next update of what an endpoint does.
@@ -117,7 +136,7 @@ impl Notifier {
             timestamp_ms: stream.newest_time().unwrap_or_default() & u64::from(u32::MAX),
         };
         let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
-        let label = label(callback, &client, name.as_str());
+        let label = label(callback, &client, &shown(name.as_str()));
         let update = UnderWay::Update { endpoint, callback: Rc::clone(callback), label };
         self.call(cx, (app, callback), &occasion, update).ok()
     }
@@ -139,24 +158,26 @@ impl Notifier {
             return;
         }
         let event = Event::Update { of: activity, seconds: 0, timestamp_ms: 0 };
-        let (why, is_error) = match result {
-            Ok(response) if !settings.is_strict && (300..400).contains(&response.status) => (None, false),
+        let why = match result {
+            Ok(response) if (300..400).contains(&response.status) => {
+                let why = || format!("the backend answers {} (notify_update_strict)", response.status);
+                settings.is_strict.then(why)
+            }
             Ok(response) => match Decision::of(response, &event, callback.format) {
-                Decision::Yes => (None, false),
-                Decision::Rename(_) => (Some("the backend answers with another name".to_owned()), false),
-                Decision::No(why) => (Some(why), false),
+                Decision::Yes | Decision::Rename(_) => None,
+                Decision::No(why) => Some(why),
             },
-            Err(error) => (Some(error.to_string()), true),
+            Err(error) if settings.on_error == OnError::Refuse => {
+                log::warn!("{label}: {error}");
+                Some("the server cannot ask its backend now".to_owned())
+            }
+            Err(error) => {
+                log::warn!("{label}: {error}; it may continue (notify_on_error)");
+                None
+            }
         };
         match why {
-            Some(why) if is_error && settings.on_error == OnError::Allow => {
-                log::warn!("{label}: {why}; it may continue (notify_on_error)");
-                self.time_update(cx, endpoint);
-            }
-            Some(why) => {
-                log::warn!("{label}: {why}");
-                end_activity(cx, stream, (endpoint, activity), &why);
-            }
+            Some(why) => end_activity(cx, stream, (endpoint, activity), &why),
             None => self.time_update(cx, endpoint),
         }
     }
@@ -164,7 +185,7 @@ impl Notifier {
 
 /// Ends a publish, whose client is told why, or the session of a player.
 fn end_activity(cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity), why: &str) {
-    let reason = format!("ended by the server's backend: {why}");
+    let reason = format!("ended by on_update: {why}");
     match activity {
         Activity::Publish => cx.dismiss(stream, &reason),
         Activity::Play => cx.finish(endpoint.session, &reason),

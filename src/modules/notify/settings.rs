@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conf::{Error, Faults, Scope, value};
-use crate::engine::{Application, Destination, TlsSettings};
+use crate::conf::{Error, Faults, Node, Scope, value};
+use crate::engine::{Application, Destination, Guards, TlsSettings};
 use crate::http::Url;
 use crate::http::client::Method;
 
@@ -86,7 +86,11 @@ pub struct Callback {
 /// What becomes of a client whose backend does not answer as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
+    /// It may neither begin nor continue.
     Refuse,
+    /// It may continue, but not begin.
+    Keep,
+    /// It may do both.
     Allow,
 }
 
@@ -126,10 +130,10 @@ impl Settings {
                 SecretLine::Off => None,
                 SecretLine::Secret(secret) => Some(Signer::new(&secret)),
             },
-            on_error: if scope.text("notify_on_error") == "refuse" {
-                OnError::Refuse
-            } else {
-                OnError::Allow
+            on_error: match scope.text("notify_on_error").as_str() {
+                "refuse" => OnError::Refuse,
+                "keep" => OnError::Keep,
+                _ => OnError::Allow,
             },
             timeout: scope.custom("netcall_timeout"),
             max_answer: usize::try_from(scope.size("netcall_buffer").max(USUAL_ANSWER)).unwrap_or(usize::MAX),
@@ -162,6 +166,15 @@ impl Settings {
         };
         [done, CallbackKind::Done, CallbackKind::Update].into_iter().any(|kind| self.callback(kind).is_some())
     }
+}
+
+/// The actions about which a backend is asked.
+pub fn asks(scope: &Scope<'_>) -> Guards {
+    let is_set = |kind: CallbackKind| {
+        let link = scope.find(kind.name()).map(Node::custom);
+        link.is_some_and(|link| matches!(link, Link::To(_)))
+    };
+    Guards { publish: is_set(CallbackKind::Publish), play: is_set(CallbackKind::Play) }
 }
 
 /// The callback of a kind in a block, or in those around it. The format must have it.
