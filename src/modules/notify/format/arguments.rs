@@ -137,6 +137,10 @@ fn decode(text: &str) -> String {
 fn as_read(name: &str) -> String {
     let is_blank =
         |character: char| character.is_whitespace() || character.is_control() || character == BYTE_ORDER_MARK;
+    // Most names, ours among them: all readers see them alike.
+    if name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+        return name.to_owned();
+    }
     let name = name.replace(char::REPLACEMENT_CHARACTER, "");
     let name = name.trim_start_matches(|character| is_blank(character) || "[]".contains(character));
     let name = name.split(['[', ']', '\0']).next().unwrap_or_default();

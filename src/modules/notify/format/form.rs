@@ -6,6 +6,9 @@ use std::fmt::Write;
 use super::arguments::{self, Reserved};
 use crate::modules::notify::event::{FieldValue, Occasion};
 
+/// The bytes of most forms.
+const USUAL_LENGTH: usize = 256;
+
 /// The form for an event: our fields, and behind them the client's own arguments.
 pub fn body(occasion: &Occasion<'_>) -> String {
     encode(occasion, "")
@@ -19,8 +22,7 @@ pub fn query(occasion: &Occasion<'_>, target: &str) -> String {
 
 fn encode(occasion: &Occasion<'_>, query: &str) -> String {
     let fields = occasion.fields();
-    let reserved = Reserved::new(fields.iter().map(|(name, _)| *name)).and_those_of(query);
-    let mut form = String::new();
+    let mut form = String::with_capacity(USUAL_LENGTH);
     for (name, value) in &fields {
         if !form.is_empty() {
             form.push('&');
@@ -35,6 +37,10 @@ fn encode(occasion: &Occasion<'_>, query: &str) -> String {
             }
         }
     }
+    if occasion.own_args().is_empty() {
+        return form;
+    }
+    let reserved = Reserved::new(fields.iter().map(|(name, _)| *name)).and_those_of(query);
     let own = arguments::cleaned(occasion.own_args(), &reserved);
     if !own.is_empty() {
         form.push('&');

@@ -14,7 +14,10 @@ pub fn body(occasion: &Occasion<'_>) -> String {
     let mut names = BTreeSet::new();
     let mut fields = occasion.fields();
     fields.retain(|(name, _)| names.insert(*name));
-    let arguments = arguments::decoded(occasion.own_args(), &Reserved::new(names));
+    let arguments = match occasion.own_args() {
+        "" => vec![],
+        args => arguments::decoded(args, &Reserved::new(names)),
+    };
     json::to_string(&Object { fields, arguments })
 }
 
