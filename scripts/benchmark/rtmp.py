@@ -11,8 +11,8 @@ CONTROL, COMMANDS, MEDIA = 2, 3, 6  # chunk streams
 HEADER = bytes.fromhex("1700000000 0142c01fff e1000967 42c01fda 014016ec 01000468 ce3c80")
 
 
-def picture(length, is_key, end=b""):
-    unit = (b"\x65\x88" if is_key else b"\x41\x9a") + bytes(length - 2 - len(end)) + end
+def picture(length, is_key, end=b"", filling=b"\0"):
+    unit = (b"\x65\x88" if is_key else b"\x41\x9a") + filling * (length - 2 - len(end)) + end
     return (b"\x17" if is_key else b"\x27") + b"\x01\x00\x00\x00" + struct.pack(">I", length) + unit
 
 

@@ -18,6 +18,7 @@ from benchmark import rtmp
 
 HANDS = 32  # publishers at a time: nginx's answers may wait for an acknowledgement, 40 ms each time
 FRAMES = 5
+FILLING = b"\x5a"  # no zeros, which a server that looks for start codes must look at one by one
 PATIENCE = 20  # seconds until the last call has come
 SETTLES = 0.3  # seconds in which a server ends the last sessions
 
@@ -77,7 +78,7 @@ def visit(address, name, pictures):
 
 def run(address, arguments, backend):
     """Runs all publishers, each when it is due, and waits for the last call."""
-    pictures = [rtmp.picture(4000 if index == 0 else 1000, index == 0) for index in range(FRAMES)]
+    pictures = [rtmp.picture(1000 if index else 4000, not index, filling=FILLING) for index in range(FRAMES)]
     begun = time.monotonic()
 
     def one(number):
