@@ -270,6 +270,39 @@ fn forty_publishers_at_once_get_in_over_thirty_two_connections() {
 }
 
 #[test]
+fn reports_that_hang_hold_up_no_decision() {
+    let backend = Backend::start(|request| match request.field("call") {
+        "publish_done" => Answer::Never,
+        _ => Answer::Status(200),
+    });
+    let url = backend.url("/");
+    let server = server("netcall_timeout 60s;", &format!("on_publish {url}; on_publish_done {url};"));
+    for number in 0..40 {
+        publish(&server, &format!("cam{number}"));
+    }
+    let hang = |requests: &[Request]| requests.iter().filter(|it| it.field("call") == "publish_done").count();
+    backend.wait_for(|requests| hang(requests) == 24);
+    publish(&server, "late");
+    assert_eq!(hang(&backend.requests()), 24, "the others wait");
+}
+
+#[test]
+fn who_waits_for_a_connection_to_a_backend_that_hangs_is_refused_in_time_too() {
+    let backend = Backend::start(|_| Answer::Never);
+    let server = server("netcall_timeout 1s;", &format!("on_publish {};", backend.url("/")));
+    let mut others = Others::new(&server);
+    let mut all: Vec<_> = (0..80).map(|_| Raw::connected(server.rtmp(), "live")).collect();
+    for (number, raw) in all.iter_mut().enumerate() {
+        raw.publish(&format!("cam{number}"));
+    }
+    others.go_on();
+    for raw in &mut all {
+        assert_eq!(refusal(raw), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
+    }
+    others.go_on();
+}
+
+#[test]
 fn calls_that_fail_leave_no_descriptors() {
     let backend = Backend::start(|request| match request.field("name") {
         "hangs" => Answer::Never,
