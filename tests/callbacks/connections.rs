@@ -138,12 +138,13 @@ fn a_used_connection_that_is_reset_is_like_one_that_is_closed() {
 
 #[test]
 fn a_backend_that_has_started_anew_meanwhile_is_asked_over_a_new_connection() {
-    let backend = Backend::always(200);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let start = || Backend::start_at(address, |_| Answer::Status(200));
+    let backend = start();
     let server = deciding(&backend.url("/"));
     publish(&server, "a");
-    let address = backend.address();
     drop(backend);
-    let backend = Backend::start_at(address, |_| Answer::Status(200));
+    let backend = start();
     publish(&server, "b");
     assert_eq!(backend.requests().len(), 1);
 }

@@ -100,7 +100,7 @@ fn a_connect_to_an_application_that_is_not_there_is_refused() {
     let mut raw = Raw::handshaken(server.rtmp());
     raw.connect("live");
     let (command, values) = raw.command_answer();
-    let why = "the server's backend leads to an application that is not there";
+    let why = "the server's backend names an application that does not exist";
     let information = values.last().unwrap().as_object().unwrap();
     assert_eq!((&*command, information.str("description")), ("_error", Some(why)));
     raw.expect_end();

@@ -108,7 +108,11 @@ fn an_answer_that_ends_with_the_connection_counts_only_if_that_end_is_announced(
     let certificates = Certificates::make();
     let backend = PythonBackend::with_tls(&certificates, "server");
     is_granted(&backend.url("/until-close"), &trust(&certificates));
-    is_refused(&backend.url("/cut-off"), &trust(&certificates), &["closed in the middle of the answer"]);
+    is_refused(
+        &backend.url("/cut-off"),
+        &trust(&certificates),
+        &["the connection was lost in the middle of the answer"],
+    );
     assert_eq!(backend.requests().len(), 2, "it is not asked again");
     // Without TLS nobody could tell.
     let backend = PythonBackend::start("HTTP/1.1");
