@@ -86,6 +86,46 @@ fn who_leaves_while_its_connect_waits_is_told_as_gone_once() {
 }
 
 #[test]
+fn who_leaves_before_a_backend_that_hangs_is_given_up_is_not_told_as_done() {
+    for allow in ["", "notify_on_error allow;"] {
+        let backend = Backend::start(|request| match request.path() {
+            "/ask" => Answer::Never,
+            _ => Answer::Status(200),
+        });
+        let mut server = server("netcall_timeout 500ms;", &format!("{} {allow}", everything(&backend)));
+        let mut raw = Raw::connected(server.rtmp(), "live");
+        raw.publish("cam");
+        backend.wait_path("/ask");
+        drop(raw);
+        wait("the call is given up", || backend.open() == 0);
+        server.stop();
+        assert_eq!(backend.calls(), ["publish"], "{allow}");
+        server.expect_lines("it is allowed", 0);
+    }
+}
+
+#[test]
+fn who_leaves_while_its_call_waits_for_a_connection_is_not_asked_about() {
+    let (backend, go) = slow(200);
+    let mut server = server("", &everything(&backend));
+    let before = server.descriptors();
+    let mut all: Vec<_> = (0..50).map(|_| Raw::connected(server.rtmp(), "live")).collect();
+    for (number, raw) in all.iter_mut().enumerate() {
+        raw.publish(&format!("cam{number}"));
+    }
+    backend.wait_for(|requests| requests.len() == 32);
+    drop(all);
+    wait("all have left", || server.descriptors() <= before + 32);
+    go.now();
+    backend.wait_for(|requests| requests.len() >= 32 * 3);
+    server.stop();
+    let calls = backend.calls();
+    for call in ["publish", "publish_done", "done"] {
+        assert_eq!(calls.iter().filter(|found| *found == call).count(), 32, "{call}");
+    }
+}
+
+#[test]
 fn a_name_is_free_again_when_who_waits_for_it_has_left() {
     let (backend, go) = slow(200);
     let server = server("", &everything(&backend));
