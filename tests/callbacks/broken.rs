@@ -29,7 +29,7 @@ fn is_refused_by(answer: Answer, why: &str) {
     others.go_on();
     assert_eq!(refusal(&mut raw), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()), "{what}");
     others.go_on();
-    assert_logged(&server, "publish live/cam", &format!("{callback}: {why}"));
+    assert_logged(&server, "publish live/\"cam\"", &format!("{callback}: {why}"));
     assert_eq!(backend.requests().len(), 1, "{what}: asked once");
     wait("its connection is closed", || backend.open() == 0);
 }
@@ -50,7 +50,7 @@ fn a_backend_that_hangs_refuses_plays_and_connects_too() {
     let mut raw = Raw::connected(server.rtmp(), "live");
     raw.play(&format!("cam{SECRET}"));
     assert_eq!(refusal(&mut raw), (PLAY_FAILED.to_owned(), NOT_ASKED.to_owned()));
-    assert_logged(&server, "play live/cam", &format!("on_play {url}/play: no answer in time"));
+    assert_logged(&server, "play live/\"cam\"", &format!("on_play {url}/play: no answer in time"));
     others.go_on();
 
     let server = super::server(&format!("netcall_timeout 1s; on_connect {url}/connect{SECRET};"), "");
@@ -149,7 +149,7 @@ fn a_gigabyte_is_cut_off_and_costs_no_memory() {
         let before = server.peak();
         assert_eq!(refused(&server, "cam"), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
         let why = format!("on_publish {url}: the body has more than 65536 bytes");
-        assert_logged(&server, "publish live/cam", &why);
+        assert_logged(&server, "publish live/\"cam\"", &why);
         wait("the rest is not read", || backend.open() == 0);
         others.go_on();
         assert!(server.peak() < before + 2048, "{} kB, {before} kB before", server.peak());
@@ -166,7 +166,7 @@ fn a_status_that_is_no_yes_refuses_and_the_client_is_told_which() {
         let more = if status == 302 { " without a Location" } else { "" };
         let expected = format!("the backend answers {status}{more}");
         assert_eq!((&*code, why), (UNAUTHORIZED, format!("refused by the server's backend: {expected}")));
-        assert_logged(&server, "publish live/cam", &format!("{callback}: {expected}"));
+        assert_logged(&server, "publish live/\"cam\"", &format!("{callback}: {expected}"));
         others.go_on();
     }
 }
@@ -182,7 +182,7 @@ fn notify_on_error_allow_lets_in_whom_nobody_has_refused() {
         let (server, _) = server_of(&backend, "notify_on_error allow;");
         let mut others = Others::new(&server);
         drop(Client::publish(server.rtmp(), &format!("cam{SECRET}")));
-        let line = server.wait_log(" on_publish of live/cam: ");
+        let line = server.wait_log(" on_publish of live/\"cam\": ");
         let end = format!("{}: {why}; it is allowed (notify_on_error)", backend.url("/publish"));
         assert!(line.contains("[warn]") && line.ends_with(&end), "{line}");
         assert_eq!(server.count_lines("it is allowed"), 1);

@@ -99,7 +99,7 @@ fn a_request_is_made_once_more_and_not_twice() {
     assert_eq!(refused(&server, "b"), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
     assert_eq!(backend.requests().len(), 3);
     let why = format!("on_publish {url}: the connection was closed without an answer");
-    assert_logged(&server, "publish live/b", &why);
+    assert_logged(&server, "publish live/\"b\"", &why);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_request_of_which_the_answer_has_begun_is_not_made_again() {
     assert_eq!(refused(&server, "b").0, BAD_NAME);
     assert_eq!(backend.requests().len(), 2);
     let why = format!("on_publish {}: closed in the middle of the answer", backend.url("/"));
-    assert_logged(&server, "publish live/b", &why);
+    assert_logged(&server, "publish live/\"b\"", &why);
 }
 
 #[test]
@@ -158,7 +158,11 @@ fn a_backend_that_is_not_there_refuses_until_it_is() {
     let begun = Instant::now();
     assert_eq!(refused(&server, &format!("cam{SECRET}")), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
     assert!(begun.elapsed() < Duration::from_secs(8), "it does not wait for the time limit");
-    assert_logged(&server, "publish live/cam", &format!("on_publish {url}: {address}: connection refused"));
+    assert_logged(
+        &server,
+        "publish live/\"cam\"",
+        &format!("on_publish {url}: {address}: connection refused"),
+    );
     others.go_on();
     let backend = Backend::start_at(address, |_| Answer::Status(200));
     publish(&server, "cam");
@@ -220,7 +224,7 @@ fn a_name_without_addresses_refuses() {
     let mut others = Others::new(&server);
     assert_eq!(refused(&server, "cam"), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
     let why = "on_publish http://backend.test/publish: the name backend.test is not known";
-    assert_logged(&server, "publish live/cam", why);
+    assert_logged(&server, "publish live/\"cam\"", why);
     others.go_on();
 }
 
@@ -238,14 +242,14 @@ fn of_several_addresses_those_where_nobody_listens_are_passed_over() {
     let address = backend.address();
     drop(backend);
     assert_eq!(refused(&server, "cam").0, BAD_NAME);
-    let line = server.wait_log("publish live/cam refused");
+    let line = server.wait_log("publish live/\"cam\" refused");
     for end in ends {
         assert!(line.contains(&format!("127.0.0.{end}:{}: connection refused", address.port())), "{line}");
     }
 }
 
 #[test]
-fn forty_publishers_at_once_get_in_over_thirty_two_connections() {
+fn forty_publishers_at_once_get_in_over_fewer_connections() {
     let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (now, peak) = (Arc::clone(&open), Arc::clone(&most));
     let backend = Backend::start(move |_| {
@@ -260,13 +264,13 @@ fn forty_publishers_at_once_get_in_over_thirty_two_connections() {
     for (number, raw) in all.iter_mut().enumerate() {
         raw.publish(&format!("cam{number}"));
     }
-    backend.wait_for(|requests| requests.len() >= 32);
+    backend.wait_for(|requests| requests.len() >= 28);
     others.go_on();
     for raw in &mut all {
         assert_eq!(raw.status().0, PUBLISH_START);
     }
     assert_eq!(backend.requests().len(), 40);
-    assert_eq!((most.load(Ordering::SeqCst), backend.accepted()), (32, 32));
+    assert_eq!(most.load(Ordering::SeqCst), 28);
     others.go_on();
 }
 

@@ -153,7 +153,7 @@ fn publishes(format: &str, answers: &[(u16, &str, Result<(), &str>)]) -> Vec<Req
                 assert_eq!(refusal(&mut raw), (UNAUTHORIZED.to_owned(), said), "{status} {body}");
                 assert_logged(
                     &server,
-                    "publish live/cam",
+                    "publish live/\"cam\"",
                     &format!("on_publish {}: {why}", backend.url("/")),
                 );
             }

@@ -163,13 +163,13 @@ fn a_location_that_is_no_name_is_never_followed() {
         let server = server("", &format!("on_publish {url};"));
         assert_eq!(refused(&server, "cam").0, UNAUTHORIZED);
         let what = if is_rtmp {
-            "with a URL of RTMP, which takes a relay"
+            "with a URL of RTMP, but no stream can be sent to another server yet"
         } else {
             "with a Location that is no name of a stream"
         };
         assert_logged(
             &server,
-            "publish live/cam",
+            "publish live/\"cam\"",
             &format!("on_publish {url}: the backend answers 302 {what}"),
         );
     }

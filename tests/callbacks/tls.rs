@@ -26,7 +26,7 @@ fn is_refused(url: &str, of_live: &str, whys: &[&str]) {
     let mut others = Others::new(&server);
     let said = refused(&server, &format!("cam{SECRET}"));
     assert_eq!(said, (BAD_NAME.to_owned(), NOT_ASKED.to_owned()), "{url} {of_live}");
-    let line = server.wait_log(&format!(" closed: publish live/cam refused: on_publish {url}: "));
+    let line = server.wait_log(&format!(" closed: publish live/\"cam\" refused: on_publish {url}: "));
     assert!(whys.iter().any(|why| line.contains(&format!("{why} ("))), "{line}");
     server.expect_lines("refused: ", 1);
     assert!(!server.log().contains("s3cret"), "{}", server.log());
@@ -145,6 +145,6 @@ fn a_handshake_that_hangs_is_given_up_when_its_time_is_over() {
     others.go_on();
     assert_eq!(refusal(&mut raw), (BAD_NAME.to_owned(), NOT_ASKED.to_owned()));
     assert!(begun.elapsed() < SOON);
-    assert_logged(&server, "publish live/cam", &format!("on_publish {url}: no answer in time"));
+    assert_logged(&server, "publish live/\"cam\"", &format!("on_publish {url}: no answer in time"));
     others.go_on();
 }

@@ -42,7 +42,7 @@ fn calls_of_one_that_leaves(status: u16, ask: fn(&mut Raw)) -> Vec<String> {
     backend.wait_path("/ask");
     drop(raw);
     let line = server.wait_log(" closed: the client has left while ");
-    assert!(line.contains(" waited for notify"), "{line}");
+    assert!(line.contains(" waited for an answer (notify)"), "{line}");
     others.go_on();
     go.now();
     wait("the answer has come", || backend.open() == 0 || backend.calls().len() > 1);

@@ -12,6 +12,8 @@ use crate::engine::ids::SessionId;
 pub const MAX_CONNECTIONS: usize = 32;
 /// Those of them that reports may have, so that slow ones do not hold up decisions.
 const MAX_FOR_REPORTS: usize = 24;
+/// Those that decisions may have, so that clients which ask again and again do not hold up reports.
+const MAX_FOR_DECISIONS: usize = 28;
 /// The most calls of each kind that wait for a connection to one destination; of decisions as many as requests can be
 /// suspended.
 const MAX_WAITING: usize = 1024;
@@ -205,7 +207,12 @@ impl Backend {
     /// Whether a call of a kind may begin now, if none waits before it.
     fn may_begin(&self, kind: CallKind) -> bool {
         let may_connect = !self.idle.is_empty() || self.connections < MAX_CONNECTIONS;
-        may_connect && (kind == CallKind::Decision || self.reporting.len() < MAX_FOR_REPORTS)
+        let deciding = || self.connections.saturating_sub(self.idle.len() + self.reporting.len());
+        may_connect
+            && match kind {
+                CallKind::Decision => deciding() < MAX_FOR_DECISIONS,
+                CallKind::Report => self.reporting.len() < MAX_FOR_REPORTS,
+            }
     }
 
     fn withdraw(&mut self, module: &str, token: u64) -> Option<Box<PendingCall>> {

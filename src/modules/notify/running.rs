@@ -160,16 +160,21 @@ impl Notifier {
         let event = Event::Update { of: activity, seconds: 0, timestamp_ms: 0 };
         let why = match result {
             Ok(response) if (300..400).contains(&response.status) => {
-                let why = || format!("the backend answers {} (notify_update_strict)", response.status);
+                let status = response.status;
+                let why =
+                    || format!("ended by the server's backend: it answers {status} (notify_update_strict)");
                 settings.is_strict.then(why)
             }
             Ok(response) => match Decision::of(response, &event, callback.format) {
                 Decision::Yes | Decision::Rename(_) => None,
-                Decision::No(why) => Some(why),
+                Decision::No(why) => {
+                    log::info!("{label}: {why}");
+                    Some(format!("ended by the server's backend: {why}"))
+                }
             },
             Err(error) if settings.on_error == OnError::Refuse => {
                 log::warn!("{label}: {error}");
-                Some("the server cannot ask its backend now".to_owned())
+                Some("ended: the server cannot ask its backend".to_owned())
             }
             Err(error) => {
                 log::warn!("{label}: {error}; it may continue (notify_on_error)");
@@ -185,9 +190,11 @@ impl Notifier {
 
 /// Ends a publish, whose client is told why, or the session of a player.
 fn end_activity(cx: &mut Ctx, stream: StreamId, (endpoint, activity): (Endpoint, Activity), why: &str) {
-    let reason = format!("ended by on_update: {why}");
     match activity {
-        Activity::Publish => cx.dismiss(stream, &reason),
-        Activity::Play => cx.finish(endpoint.session, &reason),
+        Activity::Publish => cx.dismiss(stream, why),
+        Activity::Play => {
+            let label = cx.streams.get(stream).map(|stream| stream.label.to_string()).unwrap_or_default();
+            cx.finish(endpoint.session, &format!("{label}: {why}"));
+        }
     }
 }

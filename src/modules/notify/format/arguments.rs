@@ -20,18 +20,18 @@ pub struct Reserved(BTreeSet<String>);
 impl Reserved {
     /// These names.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        Self(names.into_iter().map(as_read).collect())
+        Self(names.into_iter().flat_map(readings).collect())
     }
 
     /// The same and the names in a query.
     #[must_use]
     pub fn and_those_of(mut self, query: &str) -> Self {
-        self.0.extend(pieces(query).map(|piece| as_read(&decoded_name(piece))));
+        self.0.extend(pieces(query).flat_map(|piece| readings(&decoded_name(piece))));
         self
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.contains(&as_read(name))
+        readings(name).iter().any(|reading| !reading.is_empty() && self.0.contains(reading))
     }
 }
 
@@ -131,6 +131,18 @@ fn decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
+/// A decoded name as the most generous reader sees it, and as PHP does, to which a blank, a dot and a bracket that is not
+/// closed are underscores.
+fn readings(name: &str) -> [String; 2] {
+    let is_plain = |byte| !matches!(byte, b' ' | b'.' | b'[');
+    let read = as_read(name);
+    if name.bytes().all(is_plain) {
+        return [read, String::new()];
+    }
+    let in_php = as_read(&name.trim_start().replace([' ', '.', '['], "_"));
+    [read, in_php]
+}
+
 /// A decoded name as the most generous reader sees it. PHP skips blanks in front of a name, and others at both ends. PHP
 /// takes `name[x]` for a part of `name`; Express and Rack also take `[name]` for it. Some readers end a name at a NUL,
 /// some know no capitals, and some drop bytes that are no UTF-8.
@@ -154,6 +166,13 @@ mod tests {
 
     fn reserved() -> Reserved {
         Reserved::new(["app", "addr", "call", "name", "type"])
+    }
+
+    #[test]
+    fn names_that_php_reads_with_an_underscore_pass_for_none_of_the_url() {
+        let reserved = Reserved::new(["name"]).and_those_of("site_id=1&user.id=2");
+        let raw = "site.id=2&site%20id=2&site[id=2&site_id=2&user_id=3&user.id=3&siteid=4&a.b=5";
+        assert_eq!(cleaned(raw, &reserved), "siteid=4&a.b=5");
     }
 
     #[test]
