@@ -38,6 +38,16 @@ impl Url {
         Self::read(text).map_err(|fault| format!("\"{}\" {fault}", shown(text)))
     }
 
+    /// Reads a URL that lacks `http://`. The error shows it as it is written.
+    pub fn parse_without_scheme(text: &str) -> Result<Self, String> {
+        Self::read(&format!("http://{text}")).map_err(|fault| format!("\"{}\" {fault}", shown(text)))
+    }
+
+    /// What an error may show of a text that was to be a URL: nothing that may be a password or a key.
+    pub fn shown(text: &str) -> String {
+        shown(text)
+    }
+
     /// The same with more in its query, behind "?" or "&". The query is percent-encoded already.
     #[must_use]
     pub fn with_query(&self, query: &str) -> Self {

@@ -281,7 +281,11 @@ impl Directive {
         syntax: &str,
         parse: fn(&[String]) -> Result<Custom, String>,
     ) -> Result<Value, String> {
-        parse(args).map(Value::Custom).map_err(|why| self.explain(syntax, &why))
+        let wrong = |why: String| match args {
+            [] => self.wrong(syntax, &count(args)),
+            _ => self.explain(syntax, &why),
+        };
+        parse(args).map(Value::Custom).map_err(wrong)
     }
 
     /// The value of the only argument.

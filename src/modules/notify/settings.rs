@@ -1,6 +1,7 @@
 //! The module's settings of an application: what is called, and how.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,17 +30,54 @@ impl Link {
     pub fn parse(args: &[String]) -> Result<Self, String> {
         match args {
             [word] if word == "off" => Ok(Self::Off),
-            // nginx-rtmp takes a URL without its scheme.
-            [url] if !has_scheme(url) => Url::parse(&format!("http://{url}")).map(Self::To),
-            [url] => Url::parse(url).map(Self::To),
-            _ => Err(format!("{} arguments", args.len())),
+            [url] => read_url(url).map(Self::To),
+            [] => Err("no argument".to_owned()),
+            _ => Err("a URL has no blanks".to_owned()),
         }
     }
 }
 
-/// Whether a URL has a scheme; there may be another URL in its query.
-fn has_scheme(url: &str) -> bool {
-    url.split(['/', '?']).next().is_some_and(|first| first.ends_with(':'))
+/// Reads a URL that may lack its scheme, as nginx-rtmp takes it. Words that are most likely none are errors.
+fn read_url(text: &str) -> Result<Url, String> {
+    let end = text.find(['/', '?']).unwrap_or(text.len());
+    let (place, rest) = text.split_at_checked(end).unwrap_or_default();
+    let lower = text.to_ascii_lowercase();
+    if ["unix:", "http://unix:", "https://unix:"].iter().any(|start| lower.starts_with(start)) {
+        return Err("Unix sockets are not possible here: use http://127.0.0.1:PORT/".to_owned());
+    }
+    if place.ends_with(':') && rest.starts_with("//") {
+        return Url::parse(text);
+    }
+    let shown = Url::shown(text);
+    for scheme in ["http", "https"] {
+        match lower.strip_prefix(scheme) {
+            Some(behind) if behind.starts_with(':') => {
+                return Err(format!("\"//\" is missing behind \"{scheme}:\""));
+            }
+            Some(behind) if behind.starts_with("//") => {
+                return Err(format!("\":\" is missing behind \"{scheme}\""));
+            }
+            _ => {}
+        }
+    }
+    if place.is_empty() {
+        return Err(format!(
+            "\"{shown}\" has no host: write http://HOST{}",
+            if rest.is_empty() { "/" } else { &shown }
+        ));
+    }
+    if !is_place(place, rest) {
+        return Err(format!("\"{shown}\" is no URL: write http://HOST:PORT/PATH, or off"));
+    }
+    Url::parse_without_scheme(text)
+}
+
+/// Whether a word is most likely a host: "on" and "check.sh" are none.
+fn is_place(place: &str, rest: &str) -> bool {
+    let host = place.rsplit('@').next().unwrap_or_default();
+    let is_address = host.parse::<Ipv4Addr>().is_ok() || host.eq_ignore_ascii_case("localhost");
+    let is_name = !host.starts_with('.') && host.contains('.') && !rest.is_empty();
+    is_address || is_name || host.contains(':')
 }
 
 /// Reads the argument of `notify_method`, in either case as nginx-rtmp does.
@@ -69,7 +107,8 @@ impl SecretLine {
             [word] if word == "off" => Ok(Self::Off),
             [secret] if secret.is_empty() => Err("the secret is empty".to_owned()),
             [secret] => Ok(Self::Secret(secret.clone())),
-            _ => Err(format!("{} arguments", args.len())),
+            [] => Err("no argument".to_owned()),
+            _ => Err("a secret has blanks: put it into quotes".to_owned()),
         }
     }
 }
@@ -211,3 +250,59 @@ fn lack(scope: &Scope<'_>, one: &str, other: &str) -> Error {
 pub const TRUSTED: &str = "ssl_trusted_certificate";
 pub const CERTIFICATE: &str = "netcall_ssl_certificate";
 pub const CERTIFICATE_KEY: &str = "netcall_ssl_certificate_key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(text: &str) -> Result<Link, String> {
+        Link::parse(&[text.to_owned()])
+    }
+
+    #[test]
+    fn a_url_may_lack_its_scheme() {
+        for (text, url) in [
+            ("localhost", "http://localhost/"),
+            ("localhost/auth", "http://localhost/auth"),
+            ("localhost:8080", "http://localhost:8080/"),
+            ("192.0.2.1", "http://192.0.2.1/"),
+            ("backend:8080/auth?next=http://x/", "http://backend:8080/auth"),
+            ("backend.example/auth", "http://backend.example/auth"),
+            ("[::1]:8080/auth", "http://[::1]:8080/auth"),
+            ("httpd:80/", "http://httpd/"),
+            ("HTTPS://backend/auth", "https://backend/auth"),
+        ] {
+            let Ok(Link::To(found)) = link(text) else { panic!("{text}: {:?}", link(text)) };
+            assert_eq!(found.to_string(), url);
+        }
+        assert_eq!(link("off"), Ok(Link::Off));
+    }
+
+    #[test]
+    fn words_that_are_no_url_are_errors_and_say_what_to_write() {
+        for text in ["on", "no", "none", "yes", "check.sh", "./check.sh", "backend/auth", "127.1", "a b"] {
+            let expected = format!("\"{text}\" is no URL: write http://HOST:PORT/PATH, or off");
+            assert_eq!(link(text), Err(expected));
+        }
+        let unix = "Unix sockets are not possible here: use http://127.0.0.1:PORT/";
+        for (text, expected) in [
+            ("https//x", "\":\" is missing behind \"https\""),
+            ("http//x", "\":\" is missing behind \"http\""),
+            ("https:/x", "\"//\" is missing behind \"https:\""),
+            ("http:x", "\"//\" is missing behind \"http:\""),
+            ("unix:/run/x.sock", unix),
+            ("http://unix:/run/x.sock:/auth", unix),
+            ("/auth", "\"/auth\" has no host: write http://HOST/auth"),
+            ("", "\"\" has no host: write http://HOST/"),
+            ("localhost:0/auth?key=x", "\"localhost:0/auth\" has a port that is not 1 to 65535"),
+            ("joe:secret@backend/auth", "\"...\" is no URL: write http://HOST:PORT/PATH, or off"),
+            ("rtmp://x/y", "\"rtmp://x/y\" is no URL of http or https"),
+        ] {
+            assert_eq!(link(text), Err(expected.to_owned()), "{text}");
+        }
+        let two = ["http://x/".to_owned(), "y".to_owned()];
+        assert_eq!(Link::parse(&two), Err("a URL has no blanks".to_owned()));
+        let said = SecretLine::parse(&["a".to_owned(), "b".to_owned()]).err();
+        assert_eq!(said.as_deref(), Some("a secret has blanks: put it into quotes"));
+    }
+}
