@@ -123,6 +123,10 @@ enum Test {
 const IF_SYNTAX: &str = "the only `if` known is: if ($request_method = METHOD) { add_header ...; return ...; }, \
                     with =, !=, ~, ~*, !~ or !~*, and if ($secure_link = \"\") { return ...; }";
 
+/// What to do in place of an `if` on an argument, by which nginx is made the backend of a callback.
+const KEYS_SYNTAX: &str =
+    "the key of a publisher is checked by \"publish_key KEY;\" in its application (docs/access.md)";
+
 impl Condition {
     fn read(node: &Node) -> Result<Self, conf::Errors> {
         let (subject, test) = Test::parse(&node.args).map_err(|why| conf::Error::at(node, why))?;
@@ -164,7 +168,10 @@ impl Test {
         let subjects = [("$request_method", Subject::Method), ("$secure_link", Subject::SecureLink)];
         let found =
             subjects.into_iter().find_map(|(name, subject)| Some((text.strip_prefix(name)?, subject)));
-        let (text, subject) = found.ok_or_else(|| IF_SYNTAX.to_owned())?;
+        let (text, subject) = found.ok_or_else(|| match text.starts_with("$arg_") {
+            true => format!("{IF_SYNTAX}; {KEYS_SYNTAX}"),
+            false => IF_SYNTAX.to_owned(),
+        })?;
         let text = text.trim();
         let mut operators = ["!~*", "!~", "!=", "~*", "~", "="].into_iter();
         let found = operators.find_map(|operator| Some((operator, text.strip_prefix(operator)?)));
@@ -306,6 +313,13 @@ mod tests {
             assert_eq!(subject, Subject::Method);
             assert!(test.holds("OPTIONS") && !test.holds("GET"), "{condition:?}");
         }
+    }
+
+    #[test]
+    fn who_checks_a_key_by_an_if_is_told_what_does_that() {
+        let error = |condition: &[&str]| Test::parse(&words(condition)).err().unwrap_or_default();
+        assert!(error(&["($arg_psk", "=", "x)"]).ends_with(KEYS_SYNTAX));
+        assert!(!error(&["($http_origin)"]).contains("publish_key"));
     }
 
     #[test]
