@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::directive::{Context, Directive, Repeat, Table, Takes};
-use super::suggest::meant;
+use super::suggest::{elsewhere, meant};
 use super::unsupported::{self, Treatment};
 use crate::conf::finding::{Finding, FindingKind};
 use crate::conf::syntax::template::{fill_in, unfilled};
@@ -101,6 +101,10 @@ impl<'a> Checker<'a> {
                 let message = format!("\"{name}\" is accepted, and {what}");
                 self.finding(node, FindingKind::NotYet, message);
             }
+            Some(Treatment::Planned(_)) if unsupported::is_off_anyway(name, &node.args) => {
+                let message = format!("\"{name} off\" is accepted and means nothing here");
+                self.finding(node, FindingKind::Ignored, message);
+            }
             Some(Treatment::Planned(instead)) => self.planned(node, instead),
             Some(Treatment::Refused(why)) => {
                 self.fault(node, format!("\"{name}\" is nginx's, and Millstream does not do it: {why}"));
@@ -145,6 +149,10 @@ impl<'a> Checker<'a> {
             // Of so many errors, these are not shown.
             [] if self.faults.are_many() => {
                 format!("unknown directive \"{}\" in {context}", name.escape_debug())
+            }
+            [] if elsewhere(name).is_some() => {
+                let here = elsewhere(name).unwrap_or_default();
+                format!("unknown directive \"{name}\" in {context}; it is {here} here")
             }
             [] => {
                 let here: Vec<_> = self.table.names(Some(context)).collect();
@@ -261,6 +269,24 @@ mod tests {
             "f:4: differs from nginx: \"resolver\" is accepted, and names are looked up by the system when they are needed (/etc/resolv.conf)",
         ];
         assert_eq!(findings, expected);
+    }
+
+    #[test]
+    fn names_of_other_servers_are_translated() {
+        for (name, own) in [("on_unpublish", "on_publish_done"), ("on_stop", "on_play_done")] {
+            let error = format!("f:1: unknown directive \"{name}\" in rtmp; it is \"{own}\" here");
+            assert_eq!(run(&format!("rtmp {{ {name} x; }}")), Err(error));
+        }
+        let error = "f:1: unknown directive \"http_hooks\" in rtmp; it is \"notify_format srs\" here";
+        assert_eq!(run("rtmp { http_hooks { enabled on; } }"), Err(error.to_owned()));
+    }
+
+    #[test]
+    fn a_planned_directive_that_is_off_means_nothing() {
+        let findings = run("rtmp { respawn off; }").unwrap();
+        let told = "f:1: \"respawn off\" is accepted and means nothing here";
+        assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+        assert!(run("rtmp { respawn on; }").is_err());
     }
 
     #[test]

@@ -15,6 +15,22 @@ pub fn meant(typo: &str, names: &[&str]) -> Option<String> {
     (!quoted.is_empty()).then(|| alternatives(&quoted))
 }
 
+/// Callbacks as other servers call them, and what they are here.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("on_unpublish", "\"on_publish_done\""),
+    ("on_stop", "\"on_play_done\""),
+    ("on_close", "\"on_disconnect\""),
+    ("on_dvr", "\"on_record_done\""),
+    ("http_hooks", "\"notify_format srs\""),
+    ("authHTTPAddress", "\"on_publish\" and \"on_play\" with \"notify_format mediamtx\""),
+];
+
+/// What a directive of another server is here, in quotes.
+pub fn elsewhere(name: &str) -> Option<&'static str> {
+    let name = name.trim_end_matches(':');
+    ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, here)| *here)
+}
+
 /// Words as a list of which one is chosen: "a, b or c".
 pub fn alternatives(words: &[impl AsRef<str>]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();

@@ -152,6 +152,15 @@ const GROUPS: &[Group] = &[
     ] },
 ];
 
+/// Planned directives whose value "off" says what is so without them.
+const OFF_ANYWAY: &[&str] =
+    &["notify_relay_redirect", "respawn", "session_relay", "dash", "dash_nested", "flv_live", "ssl"];
+
+/// Whether a planned directive asks for nothing.
+pub(super) fn is_off_anyway(name: &str, args: &[String]) -> bool {
+    OFF_ANYWAY.contains(&name) && matches!(args, [word] if word.eq_ignore_ascii_case("off"))
+}
+
 /// The treatment of `name` in a context, if it is known there.
 pub(super) fn treatment(name: &str, context: Context) -> Option<Treatment> {
     let group = GROUPS.iter().find(|group| group.contexts.contains(&context) && group.has(name))?;
@@ -233,6 +242,15 @@ mod tests {
             assert!(planned().any(|planned| planned == name), "{name}");
         }
         assert!(planned().all(|name| !["sendfile", "access_log", "proxy_*"].contains(&name)));
+    }
+
+    #[test]
+    fn a_planned_directive_that_is_off_asks_for_nothing() {
+        let off = ["off".to_owned()];
+        assert!(is_off_anyway("respawn", &off) && is_off_anyway("notify_relay_redirect", &off));
+        assert!(!is_off_anyway("respawn", &["on".to_owned()]) && !is_off_anyway("push", &off));
+        let is_planned = |name: &&str| GROUPS.iter().any(|group| group.has(name));
+        assert!(OFF_ANYWAY.iter().all(is_planned));
     }
 
     #[test]
