@@ -359,3 +359,72 @@ fn a_start_logs_the_warnings_of_a_test() {
     );
     assert!(!log.contains("worker_processes"), "{log}");
 }
+
+/// The warnings about an application with these directives.
+fn warnings_of_callbacks(directives: &str) -> Vec<String> {
+    let server =
+        format!("rtmp {{ server {{ listen 127.0.0.1:0;\napplication live {{ live on; {directives} }} }} }}");
+    notices(&format!("{server}\nhttp {{ server {{ listen 127.0.0.1:65000; listen 65001; }} }}"))
+}
+
+#[test]
+fn callbacks_that_do_not_do_what_is_meant_are_warned_of_by_name() {
+    for (directives, expected) in [
+        (
+            "on_publish http://127.0.0.1:8000/$app/$name;",
+            "$app in the URL of \"on_publish\" is sent as it is: there are no variables here",
+        ),
+        (
+            "on_publish http://localhost:65000/auth;",
+            "\"on_publish\" leads to this server, which takes no POST: write \"notify_method get\"",
+        ),
+        (
+            "on_play http://[::1]:65001/auth; notify_format json;",
+            "\"on_play\" leads to this server, which takes no POST: write \"notify_format form\" and \"notify_method get\"",
+        ),
+        (
+            "on_publish http://127.0.0.1:8000/; notify_format json; notify_method get;",
+            "\"notify_method get\" has no effect: \"notify_format json\" is sent with post",
+        ),
+        (
+            "on_done http://127.0.0.1:8000/; notify_format srs;",
+            "\"on_done\" is not called: \"notify_format srs\" has no such call",
+        ),
+        (
+            "on_publish http://joe:PASSWORD@127.0.0.1:8000/;",
+            "the password in the URL of \"on_publish\" can be read by every user of this machine: chmod o-r, or put it \
+             in a file of its own that is included",
+        ),
+    ] {
+        assert_eq!(
+            warnings_of_callbacks(directives),
+            [format!("c.conf:2: warning: {expected}")],
+            "{directives}"
+        );
+    }
+    for directives in [
+        "on_publish http://localhost:65000/auth; notify_method get;",
+        "on_publish http://192.0.2.1:65000/auth;",
+        "on_publish http://127.0.0.1:8000/?price=$5;",
+    ] {
+        assert_eq!(warnings_of_callbacks(directives), [""; 0], "{directives}");
+    }
+}
+
+#[test]
+fn a_callback_of_the_server_that_one_application_does_not_call_names_the_application() {
+    let text = "rtmp { server { listen 127.0.0.1:0;\non_connect http://127.0.0.1:8000/;\n\
+                application cams { live on; notify_format mediamtx; } application live { live on; } } }";
+    let expected = "c.conf:2: warning: \"on_connect\" is not called for the application \"cams\": \
+                    \"notify_format mediamtx\" has no such call";
+    assert_eq!(notices(text), [expected]);
+}
+
+#[test]
+fn a_file_of_certificates_beside_ssl_verify_off_is_warned_of() {
+    let said = warnings_of_callbacks(
+        "on_publish https://backend.example/; ssl_verify off; ssl_trusted_certificate /x;",
+    );
+    let expected = "\"ssl_trusted_certificate\" has no effect: \"ssl_verify off\" takes any certificate";
+    assert!(said.iter().any(|line| line.ends_with(expected)), "{said:?}");
+}
