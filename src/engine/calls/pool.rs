@@ -12,7 +12,7 @@ use crate::engine::ids::SessionId;
 pub const MAX_CONNECTIONS: usize = 32;
 /// Those of them that reports may have, so that slow ones do not hold up decisions.
 const MAX_FOR_REPORTS: usize = 24;
-/// Those that decisions may have, so that clients which ask again and again do not hold up reports.
+/// Those that decisions may have while reports wait, so that clients which ask again and again do not hold them up.
 const MAX_FOR_DECISIONS: usize = 28;
 /// The most calls of each kind that wait for a connection to one destination; of decisions as many as requests can be
 /// suspended.
@@ -210,7 +210,7 @@ impl Backend {
         let deciding = || self.connections.saturating_sub(self.idle.len() + self.reporting.len());
         may_connect
             && match kind {
-                CallKind::Decision => deciding() < MAX_FOR_DECISIONS,
+                CallKind::Decision => self.reports.is_empty() || deciding() < MAX_FOR_DECISIONS,
                 CallKind::Report => self.reporting.len() < MAX_FOR_REPORTS,
             }
     }

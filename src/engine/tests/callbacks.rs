@@ -228,10 +228,10 @@ fn a_client_that_leaves_before_it_is_asked_about_takes_no_place() {
         let client = backend.publish(&format!("cam{number}"));
         backend.lose(&client);
     }
-    assert_eq!(backend.world.engine.calls_under_way(), 28);
+    assert_eq!(backend.world.engine.calls_under_way(), 32);
     let mut client = backend.publish("cam");
     backend.codes(&mut client);
-    (0..28).for_each(|_| drop(backend.answer(NO)));
+    (0..32).for_each(|_| drop(backend.answer(NO)));
     assert_eq!(backend.answer(YES), ["/", "publish", "cam"]);
     assert!(backend.has_stream("cam"));
 }

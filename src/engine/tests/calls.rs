@@ -218,6 +218,19 @@ fn a_destination_has_32_connections_of_which_reports_leave_some_for_decisions() 
 }
 
 #[test]
+fn decisions_that_keep_coming_do_not_hold_up_reports() {
+    let mut backend = Backend::new();
+    (0..40).for_each(|token| backend.decision(token));
+    let ids: Vec<_> = (0..32).map(|_| backend.connect()).collect();
+    backend.call(100, CallKind::Report).unwrap();
+    for id in &ids[..4] {
+        backend.close(*id);
+    }
+    let begun: Vec<_> = (0..backend.connecting.len()).map(|_| backend.connect()).collect();
+    assert_eq!(begun.into_iter().map(|id| backend.sent(id)).collect::<Vec<_>>()[0], "GET /100");
+}
+
+#[test]
 fn reports_of_one_order_are_made_one_after_the_other() {
     let mut backend = Backend::new();
     for token in [1, 1001, 2, 2002] {
