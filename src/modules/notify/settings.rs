@@ -17,7 +17,7 @@ use super::format::Format;
 use super::signature::Signer;
 
 /// The most bytes of an answer, unless `netcall_buffer` is more.
-const USUAL_ANSWER: u64 = 64 * 1024;
+const USUAL_ANSWER: usize = 64 * 1024;
 
 /// The arguments of a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +175,11 @@ impl Settings {
                 _ => OnError::Allow,
             },
             timeout: scope.custom("netcall_timeout"),
-            max_answer: usize::try_from(scope.size("netcall_buffer").max(USUAL_ANSWER)).unwrap_or(usize::MAX),
+            // SRS's answers are parsed as JSON, which takes a while.
+            max_answer: match format {
+                Format::Srs => USUAL_ANSWER,
+                _ => usize::try_from(scope.size("netcall_buffer")).unwrap_or_default().max(USUAL_ANSWER),
+            },
             update_every: Some(scope.time("notify_update_timeout")).filter(|time| !time.is_zero()),
             is_strict: scope.flag("notify_update_strict"),
         }
