@@ -112,7 +112,8 @@ fn publish(server: &Server, stream: &str) -> Result<(), String> {
 
 /// Only the right key publishes, and the backend hears of the end.
 fn assert_decides(backend: &Backend, server: &Server, file: &str) {
-    publish(server, "cam?key=CHANGE-ME-1").unwrap_or_else(|why| panic!("{file}: {why}{}", backend.output()));
+    let published = publish(server, "cam?key=CHANGE-ME-1");
+    assert_eq!(published, Ok(()), "{file}: {}", backend.output());
     wait(&format!("{file} hears of the end"), || {
         backend.output().contains("publish_done live cam 127.0.0.1")
     });

@@ -78,7 +78,7 @@ fn longest_gap(server: &Server, work: impl FnOnce() + Send) -> Duration {
     let mut player = Client::play(server.rtmp(), "cam");
     let frame = |number: u32, length: u32| {
         let time = u32::try_from(FRAME.as_millis()).unwrap() * number;
-        media::video_frame(time, number % 25 == 0, length)
+        media::video_frame(time, number.is_multiple_of(25), length)
     };
     publisher.send(&media::video_header(0));
     publisher.send(&frame(0, LENGTHS[0]));

@@ -216,9 +216,9 @@ impl Backend {
     }
 
     fn withdraw(&mut self, module: &str, token: u64) -> Option<Box<PendingCall>> {
-        let is_it = |call: &Box<PendingCall>| call.call.module == module && call.call.token == token;
+        let is_it = |call: &PendingCall| call.call.module == module && call.call.token == token;
         [&mut self.decisions, &mut self.reports].into_iter().find_map(|list| {
-            let place = list.iter().position(is_it)?;
+            let place = list.iter().position(|call| is_it(call))?;
             list.remove(place)
         })
     }
@@ -247,8 +247,12 @@ impl Backend {
         if !self.may_begin(CallKind::Report) {
             return None;
         }
-        let may_begin = |report: &Box<PendingCall>| !self.reporting.contains(&report.call.order);
-        let report = self.reports.iter().position(may_begin).and_then(|place| self.reports.remove(place))?;
+        let may_begin = |report: &PendingCall| !self.reporting.contains(&report.call.order);
+        let report = self
+            .reports
+            .iter()
+            .position(|report| may_begin(report))
+            .and_then(|place| self.reports.remove(place))?;
         self.reporting.push(report.call.order);
         Some(report)
     }
