@@ -217,7 +217,9 @@ impl Server {
                 Err(NoTransfer::Failed(why)) => break Some(why),
             }
         };
-        if self.engine.publishes(id) && !self.engine.needs_its_client(id) {
+        // A backend may have answered before it has read all of a request.
+        let may_be_answered = self.engine.destination(id).is_some();
+        if may_be_answered || self.engine.publishes(id) && !self.engine.needs_its_client(id) {
             return self.read_to_end(id, now);
         }
         match why {
@@ -235,8 +237,8 @@ impl Server {
         }
     }
 
-    /// Goes on reading a publisher to which nothing can be written any more: what it sent before its connection was
-    /// reset is still there, and behind it reading finds the same end.
+    /// Goes on reading a publisher or a backend to which nothing can be written any more: what it sent before its
+    /// connection was reset is still there, and behind it reading finds the same end.
     fn read_to_end(&mut self, id: SessionId, now: Now) {
         self.engine.hung_up(id, now);
         if let Some(socket) = self.socket(id) {

@@ -227,10 +227,11 @@ impl Engine {
         }
     }
 
-    /// Ends a call whose response is broken. If its head says no, that is the answer, whatever is wrong with the body.
+    /// Ends a call whose response is broken. If its status says no, that is the answer, whatever is wrong with the rest; a
+    /// redirect without its Location is a no, too.
     fn break_off(&mut self, id: SessionId, why: &str) {
         let state = self.cx.sessions.get(id).and_then(Session::http_client);
-        match state.and_then(|state| state.reader.status()).filter(|status| *status >= 400) {
+        match state.and_then(|state| state.reader.status()).filter(|status| *status >= 300) {
             Some(status) => {
                 let (headers, body) = (Headers::default(), Vec::new());
                 self.cx.end_call(id, Response { status, headers, body, is_persistent: false }, false);

@@ -305,6 +305,11 @@ fn a_status_that_says_no_counts_whatever_comes_of_the_body() {
         ("HTTP/1.1 403 No\r\nContent-Length: 100000\r\n\r\n", "403"),
         ("HTTP/1.1 500 No\r\nContent-Length: 10\r\n\r\nabc", "500"),
         ("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\nx", "403"),
+        ("HTTP/1.1 403", "403"),
+        ("HTTP/1.1 403 No\r\nX: a\0b\r\n\r\n", "403"),
+        ("HTTP/1.1 302 Found\r\nLocation: new\r\nContent-Length: 100000\r\n\r\n", "302"),
+        ("HTTP/1.1 20", "closed in the middle of the answer"),
+        ("HTTP/1.1 200", "closed in the middle of the answer"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "closed in the middle of the answer"),
     ] {
         backend.decision(1);

@@ -52,11 +52,17 @@ pub struct HeadReader {
     /// At most [`MAX_HEAD`] bytes.
     bytes: Vec<u8>,
     line: Line,
+    /// As many of the first bytes as have the status, whatever becomes of the head.
+    start: Vec<u8>,
 }
+
+/// The length of "HTTP/1.1 200".
+const STATUS_END: usize = 12;
 
 impl HeadReader {
     /// Takes bytes from `input` until a head is complete, or all of them when none is.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Head>, ResponseError> {
+        self.start.extend(input.iter().take(STATUS_END - self.start.len()));
         self.check_begin(input)?;
         let end = self.find_end(input)?;
         let (part, rest) = input.split_at_checked(end.unwrap_or(input.len())).unwrap_or((input, &[]));
@@ -67,6 +73,12 @@ impl HeadReader {
         }
         let whole = std::mem::take(self);
         Head::parse(&whole.bytes).map(Some)
+    }
+
+    /// The status, if the head has come as far.
+    pub fn status(&self) -> Option<u16> {
+        let digits = self.start.strip_prefix(b"HTTP/1.")?.get(1..)?.strip_prefix(b" ")?;
+        std::str::from_utf8(digits).ok().filter(|digits| digits.len() == 3)?.parse().ok()
     }
 
     /// True between two heads.

@@ -26,7 +26,7 @@ pub struct ResponseReader {
     /// Interim responses (1xx) before the present one.
     interim: usize,
     head: HeadReader,
-    /// The status of the last response whose head has come.
+    /// The status of the last response.
     status: Option<u16>,
     state: State,
 }
@@ -64,6 +64,7 @@ impl ResponseReader {
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Response>, ResponseError> {
         let result = self.advance(input);
         if let Err(error) = result {
+            self.note_status();
             self.finish(error);
         }
         result
@@ -72,6 +73,7 @@ impl ResponseReader {
     /// The peer has closed: the response whose body ends with the connection, or else an error.
     pub fn end(&mut self) -> Result<Response, ResponseError> {
         let error = self.closed();
+        self.note_status();
         match std::mem::replace(&mut self.state, State::Ended(error)) {
             State::Body(begun @ Begun { framing: Framing::Close, .. }) => {
                 self.finish(ResponseError::NoAnswer);
@@ -98,9 +100,14 @@ impl ResponseReader {
         }
     }
 
-    /// The status of the last response whose head has come, also if its body turns out to be broken.
+    /// The status of the present response or the last one, also if the rest of it is broken.
     pub fn status(&self) -> Option<u16> {
-        self.status
+        self.status.or_else(|| self.head.status())
+    }
+
+    /// Keeps the status of a head that is not finished.
+    fn note_status(&mut self) {
+        self.status = self.status();
     }
 
     /// Bytes that are held of a response.
