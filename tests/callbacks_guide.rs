@@ -1,6 +1,11 @@
 //! The backends of docs/callbacks.md: each lets the right key publish, refuses all others, and hears of the end.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpStream};
