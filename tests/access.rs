@@ -239,7 +239,7 @@ fn faults_in_keys_are_told_without_them() {
         ("publish_key s3cret a b;", "\"publish_key\" takes SECRET [NAME]|off: 3 arguments"),
         ("publish_key s3cret a;\npublish_key s3cret b;", "stands in this block for another stream"),
         ("publish_key s3cret a/b;", "the second word is not a name that streams can have"),
-        ("publish_key;", "\"publish_key\" takes SECRET [NAME]|off, not nothing"),
+        ("publish_key;", "\"publish_key\" takes SECRET [NAME]|off: a key is missing"),
         ("publish_secret s3cret s3cret;", "the second word can only be address"),
         ("publish_secret s3cret1; publish_secret s3cret2; publish_secret s3cret3;", "more than 2"),
         (

@@ -412,6 +412,13 @@ fn callbacks_that_do_not_do_what_is_meant_are_warned_of_by_name() {
 }
 
 #[test]
+fn a_callback_without_a_url_is_an_error_like_that_of_other_directives() {
+    let server = "rtmp { server { listen 127.0.0.1:0; application live { live on; on_publish; } } }";
+    let error = error_in(&Folder::new(), server);
+    assert_eq!(error, "c.conf:1: \"on_publish\" takes URL|off, not nothing");
+}
+
+#[test]
 fn a_callback_of_the_server_that_one_application_does_not_call_names_the_application() {
     let text = "rtmp { server { listen 127.0.0.1:0;\non_connect http://127.0.0.1:8000/;\n\
                 application cams { live on; notify_format mediamtx; } application live { live on; } } }";

@@ -124,7 +124,7 @@ pub enum Takes {
     Custom {
         /// Their syntax, for messages and the reference.
         syntax: &'static str,
-        /// Reads them; an error completes "... takes SYNTAX: ".
+        /// Reads them; an error completes "... takes SYNTAX: ". One for a lack of arguments may be empty.
         parse: fn(&[String]) -> Result<Custom, String>,
     },
     /// A block.
@@ -282,7 +282,7 @@ impl Directive {
         parse: fn(&[String]) -> Result<Custom, String>,
     ) -> Result<Value, String> {
         let wrong = |why: String| match args {
-            [] => self.wrong(syntax, &count(args)),
+            [] if why.is_empty() => self.wrong(syntax, &count(args)),
             _ => self.explain(syntax, &why),
         };
         parse(args).map(Value::Custom).map_err(wrong)

@@ -31,7 +31,7 @@ impl Link {
         match args {
             [word] if word == "off" => Ok(Self::Off),
             [url] => read_url(url).map(Self::To),
-            [] => Err("no argument".to_owned()),
+            [] => Err(String::new()),
             _ => Err("a URL has no blanks".to_owned()),
         }
     }
@@ -89,6 +89,7 @@ fn method(word: &str) -> Method {
 pub fn call_time(args: &[String]) -> Result<Duration, String> {
     let time = match args {
         [text] => value::time(text).ok_or_else(|| format!("\"{text}\" is no time"))?,
+        [] => return Err(String::new()),
         _ => return Err(format!("{} arguments", args.len())),
     };
     if time.is_zero() { Err("without any time no call succeeds".to_owned()) } else { Ok(time) }
@@ -107,7 +108,7 @@ impl SecretLine {
             [word] if word == "off" => Ok(Self::Off),
             [secret] if secret.is_empty() => Err("the secret is empty".to_owned()),
             [secret] => Ok(Self::Secret(secret.clone())),
-            [] => Err("no argument".to_owned()),
+            [] => Err(String::new()),
             _ => Err("a secret has blanks: put it into quotes".to_owned()),
         }
     }
