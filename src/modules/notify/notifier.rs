@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Endpoint, SessionId, StreamName};
+use crate::engine::{
+    AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId, StreamName,
+};
 use crate::http::client::{Method, Request};
 
 use super::clients::{Requested, Running};
@@ -39,8 +41,8 @@ pub struct Notifier {
     pub publishers: Publishers,
     /// When it was logged last that reports are left out.
     logged_at: Option<Instant>,
-    /// When it was logged last that a backend does not answer.
-    pub failure_logged_at: Option<Instant>,
+    /// When it was logged last of a backend that it does not answer; only what is not long ago.
+    pub failures: HashMap<Rc<Destination>, Instant>,
 }
 
 /// A call under way.

@@ -169,8 +169,9 @@ impl Notifier {
             return Reply::Grant;
         }
         let now = cx.now.instant;
-        if self.failure_logged_at.is_none_or(|at| now >= at + FAILURE_PAUSE) {
-            self.failure_logged_at = Some(now);
+        self.failures.retain(|_, at| now < *at + FAILURE_PAUSE);
+        if !self.failures.contains_key(&callback.destination) {
+            self.failures.insert(Rc::clone(&callback.destination), now);
             log::warn!(
                 "{} {}: {why}: clients are refused until it answers",
                 callback.kind.name(),
