@@ -161,7 +161,7 @@ pub trait Module: Any {
     /// A job of this module has returned a value.
     fn on_job(&mut self, _cx: &mut Ctx, _token: u64, _result: JobResult) {}
 
-    /// What has come of a call of this module: the response, or why there is none. Called once for each call.
+    /// The result of a call of this module: the response, or why there is none. Called once for each call.
     fn on_call(&mut self, _cx: &mut Ctx, _token: u64, _result: Result<Response, CallError>) {}
 
     /// The server begins to stop. What waits for a timer to be written is given to the writer now, and what comes after

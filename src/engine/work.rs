@@ -59,7 +59,7 @@ pub(super) struct Work {
     pub notices: VecDeque<Notice>,
     /// Results of jobs.
     pub results: VecDeque<FinishedJob>,
-    /// What has come of calls.
+    /// Results of calls.
     pub returned: VecDeque<Returned>,
     /// Answers to suspended requests.
     pub answers: VecDeque<(Ticket, Reply)>,
@@ -89,7 +89,7 @@ pub(super) struct Work {
     rotation: u8,
 }
 
-/// What has come of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) struct Returned {
     /// The name of the module that has made it.

@@ -1,4 +1,4 @@
-//! A call, and what comes of it.
+//! A call, and its errors.
 
 use std::fmt;
 use std::rc::Rc;

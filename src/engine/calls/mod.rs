@@ -41,7 +41,7 @@ const BROKEN_OFF: &str = "the connection was lost in the middle of the answer";
 const ANSWERED: &str = "the call has been answered";
 
 impl Ctx {
-    /// Makes a call; the module's `on_call` gets what comes of it.
+    /// Makes a call; the module's `on_call` gets the result.
     pub fn call(&mut self, call: Call) -> Result<(), CallsFull> {
         let destination = Rc::clone(&call.destination);
         self.calls.add(call, self.now.instant)?;
@@ -112,7 +112,7 @@ impl Ctx {
         }
     }
 
-    /// Gives the module of a call what has come of it, in a later step.
+    /// Gives the module of a call the result, in a later step.
     fn return_call(&mut self, call: &PendingCall, result: Result<Response, CallError>) {
         let Call { module, token, .. } = call.call;
         self.work.returned.push_back(Returned { module, token, result });
@@ -247,7 +247,7 @@ impl Engine {
         self.break_off(id, if has_begun { BROKEN_OFF } else { CLOSED });
     }
 
-    /// Gives a module what has come of its call.
+    /// Gives a module the result of its call.
     pub(in crate::engine) fn deliver_returned(&mut self, returned: Returned) {
         let Returned { module, token, result } = returned;
         let Some(module) = self.modules.iter_mut().find(|candidate| candidate.name() == module) else {

@@ -61,7 +61,7 @@ impl Server {
             {
                 Some((Stage::LookingUp, host)) => {
                     let last = self.connector.resolver.last_meanwhile(&host);
-                    // Without any, it goes on waiting.
+                    // Without any, it continues to wait.
                     self.connector.attempt(id).into_iter().for_each(Attempt::await_engine);
                     if let Some(addresses) = last {
                         self.try_addresses(id, &addresses, now);
