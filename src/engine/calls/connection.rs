@@ -16,7 +16,7 @@ pub struct HttpClientState {
     /// The server.
     pub destination: Rc<Destination>,
     pub stage: Stage,
-    /// The call that it is made for now.
+    /// The call that is made over it now.
     pub call: Option<Box<PendingCall>>,
     /// Reads the response to that call.
     pub reader: ResponseReader,

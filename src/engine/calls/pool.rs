@@ -9,7 +9,7 @@ use crate::engine::calls::destination::Destination;
 use crate::engine::ids::SessionId;
 
 /// The most connections to one destination: what a small backend serves at a time.
-pub const MAX_CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// Those of them that reports may have, so that slow ones do not hold up decisions.
 const MAX_FOR_REPORTS: usize = 24;
 /// Those that decisions may have while reports wait, so that clients which ask again and again do not hold them up.
@@ -106,7 +106,8 @@ impl Calls {
         Ok(())
     }
 
-    /// Adds a call, which has been made without success, before all others, to be made over a new connection.
+    /// Adds a call, which has been made without success, before all others. It gets a new connection, unless there are as
+    /// many as there may be.
     pub fn repeat(&mut self, mut call: Box<PendingCall>) {
         call.is_repeated = true;
         self.count_in(&call.call);
