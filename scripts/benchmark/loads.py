@@ -40,7 +40,7 @@ LOADS = {
         "50 publishers of 2 Mbit/s and audio, recorded", [Goal("cpu", over=NGINX, most=1.0)], streams=50,
         directives=RECORD, files="*.flv"),
     "callbacks": Callbacks(
-        "1000 publishers in 10 s, of which a backend is asked and told",
+        "1000 publishers per minute, of which a backend is asked and told",
         [Goal("cpu", over=NGINX, most=1.0)], publishers=1000),
     "files": Files(
         "wrk with 50 connections: a fragment of 500 kB, a playlist",

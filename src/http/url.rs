@@ -64,13 +64,12 @@ impl Url {
 
     /// The host and, unless it is the scheme's, the port, as in the field Host (RFC 9110, section 7.2).
     pub fn authority(&self) -> String {
-        let is_default = self.port == default_port(self.is_secure);
-        let port = if is_default { String::new() } else { format!(":{}", self.port) };
-        if self.host.contains(':') {
-            format!("[{}]{port}", self.host)
-        } else {
-            format!("{}{port}", self.host)
+        let is_v6 = self.host.contains(':');
+        let mut authority = if is_v6 { ["[", &self.host, "]"].concat() } else { self.host.clone() };
+        if self.port != default_port(self.is_secure) {
+            authority.extend([":", &self.port.to_string()]);
         }
+        authority
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {

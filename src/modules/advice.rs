@@ -173,8 +173,9 @@ impl PublisherState {
         }
         self.misses_key_frame = is_missed;
         let what = if is_missed { Some(missed(app, hls, limit)) } else { far_apart(app, hls, frames, limit) };
-        let advised = seconds(hls.map_or(ADVISED, |hls| hls.fragment.min(ADVISED)));
-        let text = what.map(|what| format!("{what}; set the encoder's key frame interval to {advised} s"));
+        let advised = hls.map_or(ADVISED, |hls| hls.fragment.min(ADVISED));
+        let advise = |what| format!("{what}; set the encoder's key frame interval to {} s", seconds(advised));
+        let text = what.map(advise);
         if let (Some(text), false) = (&text, self.is_logged) {
             self.is_logged = true;
             let publisher = stream.publisher.map(|publisher| format!("{} ", publisher.session));

@@ -58,7 +58,18 @@ impl Agenda {
 
     /// Makes prompt sessions slow whose turn has not come: sessions with new events go before them.
     pub fn postpone_prompt(&mut self) {
-        self.slow.append(&mut self.prompt);
+        if !self.prompt.is_empty() {
+            self.slow.append(&mut self.prompt);
+        }
+    }
+
+    /// Whether a session is in a queue.
+    pub fn has(&self, queue: Queue) -> bool {
+        match queue {
+            Queue::Prompt => !self.prompt.is_empty(),
+            Queue::Slow => !self.slow.is_empty(),
+            Queue::Files => !self.files.is_empty(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {

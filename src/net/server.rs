@@ -189,16 +189,13 @@ impl Server {
             self.handle_event(event, now);
         }
         self.accept_waiting(now);
-        let (end, mut clock) = (now.instant + TURN, Instant::now());
-        while self.serve_next(Queue::Prompt, &mut clock, now) && clock < end {}
+        let end = now.instant + TURN;
+        self.serve(Queue::Prompt, (Duration::ZERO, end), now);
         self.agenda.postpone_prompt();
         self.expire_attempts(now);
-        let timers_end = end.max(clock + SHARE);
-        while self.engine.expire(now) && Instant::now() < timers_end {}
+        self.expire_timers(end, now);
         self.flush(now);
-        clock = Instant::now();
-        let slow_end = end.max(clock + SLOW_SHARE);
-        while self.serve_next(Queue::Slow, &mut clock, now) && clock < slow_end {}
+        self.serve(Queue::Slow, (SLOW_SHARE, end), now);
         self.flush(now);
         self.serve_files(end, now);
         self.flush(now);
@@ -208,6 +205,25 @@ impl Server {
         self.shorten_pause();
     }
 
+    /// Serves the sessions of a queue until the end of the turn, but at least for `share`.
+    fn serve(&mut self, queue: Queue, (share, end): (Duration, Instant), now: Now) {
+        if self.agenda.has(queue) {
+            let mut clock = Instant::now();
+            let end = end.max(clock + share);
+            while self.serve_next(queue, &mut clock, now) && clock < end {}
+        }
+    }
+
+    fn expire_timers(&mut self, end: Instant, now: Now) {
+        let mut until = None;
+        while self.engine.expire(now) {
+            let clock = Instant::now();
+            if clock >= *until.get_or_insert(end.max(clock + SHARE)) {
+                break;
+            }
+        }
+    }
+
     /// By turns an HTTP session and a step of the engine's own work; no session while others wait to be ended.
     fn serve_files(&mut self, end: Instant, now: Now) {
         let mut clock = Instant::now();
@@ -215,8 +231,11 @@ impl Server {
         loop {
             let served = !self.engine.is_ending() && self.serve_next(Queue::Files, &mut clock, now);
             let worked = self.work(now);
+            if !served && !worked {
+                break;
+            }
             clock = Instant::now();
-            if !served && !worked || clock >= end {
+            if clock >= end {
                 break;
             }
         }

@@ -178,7 +178,7 @@ impl Server {
         }
     }
 
-    fn write(&mut self, id: SessionId, now: Now) {
+    pub(super) fn write(&mut self, id: SessionId, now: Now) {
         self.contain(id, |server| server.write_some(id, now));
     }
 

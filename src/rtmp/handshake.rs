@@ -127,6 +127,7 @@ fn other_protocol(received: &[u8]) -> Option<HandshakeError> {
 
 /// Appends S0, S1 and S2 for a whole C1.
 fn answer(c1: &[u8], seed: u64, out: &mut Vec<u8>) {
+    out.reserve(1 + 2 * PACKET);
     out.push(VERSION);
     let s1 = out.len();
     // Time 0: a server's epoch is its own.
@@ -184,16 +185,18 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; DIGEST] {
     mac.finalize().into_bytes().into()
 }
 
-/// Appends `count` bytes that look random (SplitMix64): they only have to differ, not to be secret.
+/// Appends `count` bytes, a multiple of 8, that look random (SplitMix64): they only have to differ, not to be secret.
 fn fill(out: &mut Vec<u8>, count: usize, mut seed: u64) {
-    let end = out.len() + count;
-    while out.len() < end {
+    let start = out.len();
+    out.resize(start + count, 0);
+    let (words, rest) = out[start..].as_chunks_mut();
+    debug_assert!(rest.is_empty(), "{count} bytes are no whole words");
+    words.fill_with(|| {
         seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        out.extend((word ^ (word >> 31)).to_be_bytes());
-    }
-    out.truncate(end);
+        (word ^ (word >> 31)).to_be_bytes()
+    });
 }
 
 #[cfg(test)]

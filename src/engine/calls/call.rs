@@ -16,7 +16,7 @@ pub struct Call {
     /// The server to connect to.
     pub destination: Rc<Destination>,
     /// The encoded request.
-    pub request: Vec<u8>,
+    pub request: Rc<[u8]>,
     /// The most bytes that the body of the response may have.
     pub max_body: usize,
     /// The time for all of it: lookup, connect and response. For a decision, the time in which it waits for a

@@ -107,8 +107,8 @@ impl Ctx {
 
     fn send_request(&mut self, id: SessionId) {
         let call = self.sessions.get(id).and_then(|session| session.http_client()?.call.as_ref());
-        if let Some(request) = call.map(|call| call.call.request.clone()) {
-            self.send_bytes(id, &request);
+        if let Some(request) = call.map(|call| Rc::clone(&call.call.request)) {
+            self.send_shared(id, &request);
         }
     }
 

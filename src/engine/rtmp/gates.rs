@@ -135,15 +135,15 @@ impl Engine {
             return self.refuse(&suspended.request, &refusal);
         }
         let (id, until) = (suspended.request.session, suspended.until);
-        let what = self.describe(&suspended.request);
-        let Some(session) = self.cx.sessions.get_mut(id).filter(|session| session.life == Life::Open) else {
+        let Some(session) = self.cx.sessions.get(id).filter(|session| session.life == Life::Open) else {
             return;
         };
         // Nobody is left to hear the answer, and no event tells again that the client has gone.
         if session.hung_up.is_some() && !session.roles.publishes() {
             return self.cx.close(id, CLIENT_LEFT);
         }
-        log::debug!("{id} {what} waits for an answer of {}", suspended.module);
+        log::debug!("{id} {} waits for an answer of {}", self.describe(&suspended.request), suspended.module);
+        let Some(session) = self.cx.sessions.get_mut(id) else { return };
         session.suspended = Some(Box::new(suspended));
         self.cx.budgets.count_input(session);
         self.cx.suspended += 1;

@@ -5,6 +5,7 @@
 //! session that exceeds the hard limits here is closed.
 
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::engine::ctx::Ctx;
@@ -92,12 +93,17 @@ impl Ctx {
         self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
     }
 
+    /// The same with bytes that are not copied.
+    pub(in crate::engine) fn send_shared(&mut self, id: SessionId, bytes: &Rc<[u8]>) -> bool {
+        self.queue(id, bytes, |out, _| out.push_bytes(Rc::clone(bytes)))
+    }
+
     /// The same with the function that puts the bytes into the queue.
     pub(in crate::engine) fn queue(
         &mut self,
         id: SessionId,
         bytes: &[u8],
-        push: fn(&mut OutQueue, &[u8]),
+        push: impl FnOnce(&mut OutQueue, &[u8]),
     ) -> bool {
         let Some(session) = self.sessions.get_mut(id).filter(|session| session.life.may_send()) else {
             return false;

@@ -27,15 +27,15 @@ impl StreamName {
 
     /// The name in NFC, if the rule allows it.
     pub fn new(name: &str) -> Result<Self, NameError> {
+        // Most names are ASCII, which is in NFC.
+        if name.is_ascii() {
+            check_ends(name)?;
+            name.chars().try_for_each(check_ascii)?;
+            return Ok(Self(name.into()));
+        }
         // NFC first: it makes other characters of some, and ASCII of a few.
         let name: String = name.nfc().collect();
-        match name.as_bytes() {
-            [] => return Err(NameError::Empty),
-            bytes if bytes.len() > Self::MAX_BYTES => return Err(NameError::TooLong(bytes.len())),
-            [b'.' | b'-', ..] => return Err(NameError::Beginning),
-            [b' ', ..] | [.., b' '] => return Err(NameError::BlankAtEnd),
-            _ => {}
-        }
+        check_ends(&name)?;
         let mut before = None;
         let mut characters = name.chars().peekable();
         while let Some(character) = characters.next() {
@@ -95,9 +95,33 @@ const NON_JOINER: char = '\u{200c}';
 /// U+200D, which joins two letters; the languages of India need it.
 const JOINER: char = '\u{200d}';
 
+/// Checks the length of a name, and the characters at both ends.
+fn check_ends(name: &str) -> Result<(), NameError> {
+    match name.as_bytes() {
+        [] => Err(NameError::Empty),
+        bytes if bytes.len() > StreamName::MAX_BYTES => Err(NameError::TooLong(bytes.len())),
+        [b'.' | b'-', ..] => Err(NameError::Beginning),
+        [b' ', ..] | [.., b' '] => Err(NameError::BlankAtEnd),
+        _ => Ok(()),
+    }
+}
+
+/// Checks a character of ASCII.
+fn check_ascii(character: char) -> Result<(), NameError> {
+    match character {
+        _ if character.is_control() => Err(NameError::Control(character)),
+        _ if character.is_ascii_alphanumeric() || character == ' ' => Ok(()),
+        _ if PUNCTUATION.contains(character) => Ok(()),
+        _ => Err(NameError::Ascii(character)),
+    }
+}
+
 /// Checks a character between its neighbours.
 fn check_character(before: Option<char>, character: char, after: Option<char>) -> Result<(), NameError> {
     use GeneralCategory as Category;
+    if character.is_ascii() {
+        return check_ascii(character);
+    }
     let is_letter = |neighbour: Option<char>| neighbour.is_some_and(is_of_a_letter);
     match character.general_category() {
         _ if is_invisible(before, character) => Err(NameError::Format(character)),
@@ -105,11 +129,6 @@ fn check_character(before: Option<char>, character: char, after: Option<char>) -
             Err(NameError::Mark(character))
         }
         Category::Control => Err(NameError::Control(character)),
-        _ if character.is_ascii() => {
-            let is_allowed =
-                character.is_ascii_alphanumeric() || character == ' ' || PUNCTUATION.contains(character);
-            if is_allowed { Ok(()) } else { Err(NameError::Ascii(character)) }
-        }
         // It stands for invalid bytes, so two names could become one.
         _ if character == char::REPLACEMENT_CHARACTER => Err(NameError::NotUtf8),
         Category::Format if matches!(character, NON_JOINER | JOINER) => {

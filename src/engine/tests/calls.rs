@@ -54,7 +54,7 @@ impl Backend {
             module: "caller",
             token,
             destination: Rc::clone(&self.destination),
-            request: format!("GET /{token}").into_bytes(),
+            request: format!("GET /{token}").into_bytes().into(),
             max_body: 100,
             timeout: Duration::from_secs(10),
             kind,

@@ -12,6 +12,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64ct::{Base64, Encoding};
@@ -41,18 +42,18 @@ pub enum Method {
 
 /// A request to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct Request<'a> {
     /// GET or POST.
     pub method: Method,
     /// Where it goes. Its user and password are sent as Basic authentication.
-    pub url: Url,
+    pub url: Cow<'a, Url>,
     /// Further fields in the order in which they are sent; see [`Request::encode`].
     pub headers: Vec<(&'static str, String)>,
     /// The body of a POST; not sent with GET.
     pub body: Vec<u8>,
 }
 
-impl Request {
+impl Request<'_> {
     /// The bytes of the request, with Host, User-Agent, Authorization if the URL has a user, and the Content-Length of
     /// a POST (RFC 9112, section 3).
     ///

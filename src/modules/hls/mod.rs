@@ -111,11 +111,10 @@ impl Module for Hls {
     }
 
     fn gate(&mut self, cx: &mut Ctx, request: &mut Request, gate: Gate) -> Verdict {
-        let (RequestKind::Publish { .. }, Gate::Name, Ok(name)) =
-            (&request.kind, gate, StreamName::new(&request.name))
-        else {
+        if gate != Gate::Name || !matches!(request.kind, RequestKind::Publish { .. }) {
             return Verdict::Continue;
-        };
+        }
+        let Ok(name) = StreamName::new(&request.name) else { return Verdict::Continue };
         // The stream of that name, and the one that the client ends by this request.
         let published = request.endpoint().and_then(|endpoint| {
             let role = cx.sessions.get(endpoint.session)?.roles().on(endpoint.msid)?;

@@ -9,6 +9,7 @@ mod decision;
 mod directives;
 mod event;
 mod format;
+mod label;
 mod notifier;
 mod probe;
 mod publishers;

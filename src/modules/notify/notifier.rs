@@ -12,6 +12,7 @@ use crate::http::client::{Method, Request};
 
 use super::clients::{Requested, Running};
 use super::event::{CallbackKind, ClientFacts, Occasion, ServerFacts};
+use super::label::Label;
 use super::publishers::Publishers;
 use super::settings::{Callback, Settings};
 use super::signature::Signer;
@@ -52,9 +53,9 @@ pub enum UnderWay {
     /// It decides about a request that is over: the client has left, or was told something else.
     Late(Box<Requested>),
     /// It reports something; the label is for the log.
-    Report(String),
+    Report(Label),
     /// It asks whether a publish or a play may continue.
-    Update { endpoint: Endpoint, callback: Rc<Callback>, label: String },
+    Update { endpoint: Endpoint, callback: Rc<Callback>, label: Label },
 }
 
 impl Notifier {
@@ -91,7 +92,7 @@ impl Notifier {
             module: MODULE,
             token: self.last_token + 1,
             destination: Rc::clone(&callback.destination),
-            request: encode(request, settings.signer.as_ref(), cx.now.wall),
+            request: encode(request, settings.signer.as_ref(), cx.now.wall).into(),
             max_body: settings.max_answer,
             timeout: settings.timeout,
             kind,
@@ -110,8 +111,13 @@ impl Notifier {
     }
 
     /// Tells a backend of something.
-    pub fn report_to(&mut self, cx: &mut Ctx, (app, callback): (AppId, &Callback), occasion: &Occasion<'_>) {
-        let label = label(callback, occasion.client, &shown(occasion.name));
+    pub fn report_to(
+        &mut self,
+        cx: &mut Ctx,
+        (app, callback): (AppId, &Rc<Callback>),
+        occasion: &Occasion<'_>,
+    ) {
+        let label = Label::new(callback, occasion.client, occasion.name);
         if self.call(cx, (app, callback), occasion, UnderWay::Report(label.clone())).is_ok() {
             return;
         }
@@ -125,21 +131,13 @@ impl Notifier {
     }
 }
 
-/// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". `name` is as the log shows it, and empty
-/// for a connect.
-pub fn label(callback: &Callback, client: &ClientFacts, name: &str) -> String {
-    let (ClientFacts { app, client_id, .. }, kind) = (client, callback.kind.name());
-    let slash = if name.is_empty() { "" } else { "/" };
-    format!("#{client_id} {kind} of {app}{slash}{name}: {}", callback.url)
-}
-
 /// A stream's name as the log shows it.
 pub fn shown(name: &str) -> String {
     StreamName::new(name).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// Encodes a request, with its signature if there is a secret.
-fn encode(mut request: Request, signer: Option<&Signer>, now: SystemTime) -> Vec<u8> {
+fn encode(mut request: Request<'_>, signer: Option<&Signer>, now: SystemTime) -> Vec<u8> {
     if let Some(signer) = signer {
         let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         request.headers.extend(match request.method {

@@ -7,7 +7,6 @@ use std::fmt::Display;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::auth::mask;
 use crate::engine::{
     After, AppId, CallError, Client, Ctx, Refusal, Reply, Request, RequestKind, SessionId, Verdict,
 };
@@ -16,7 +15,8 @@ use crate::http::client::Response;
 use super::clients::{Progress, Requested};
 use super::decision::Decision;
 use super::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label, shown};
+use super::label::Label;
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts, shown};
 use super::settings::{Callback, OnError};
 
 /// How much later the engine ends the wait than the call does, whose end says why.
@@ -160,7 +160,7 @@ impl Notifier {
     fn judge_error(
         &mut self,
         cx: &Ctx,
-        (app, label): (AppId, &str),
+        (app, label): (AppId, &Label),
         callback: &Callback,
         why: &dyn Display,
     ) -> Reply {
@@ -263,9 +263,8 @@ impl Notifier {
 }
 
 /// A request that a backend decides about, for the log. Its name may be a key.
-fn label_of(Requested { client, name, .. }: &Requested, callback: &Callback) -> String {
-    let masked = if name.is_empty() { String::new() } else { mask::start_of(name) };
-    label(callback, client, &masked)
+fn label_of(Requested { client, name, .. }: &Requested, callback: &Rc<Callback>) -> Label {
+    Label::of_request(callback, client, name)
 }
 
 /// The refusal by a backend.

@@ -10,7 +10,8 @@ use crate::http::client::Response;
 use super::clients::{Requested, Running, Update};
 use super::decision::Decision;
 use super::event::{Activity, CallbackKind, Event, Occasion};
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts, label, shown};
+use super::label::Label;
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts};
 use super::publishers::Publisher;
 use super::settings::{Callback, OnError};
 
@@ -136,7 +137,7 @@ impl Notifier {
             timestamp_ms: stream.newest_time().unwrap_or_default() & u64::from(u32::MAX),
         };
         let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
-        let label = label(callback, &client, &shown(name.as_str()));
+        let label = Label::new(callback, &client, name.as_str());
         let update = UnderWay::Update { endpoint, callback: Rc::clone(callback), label };
         self.call(cx, (app, callback), &occasion, update).ok()
     }
@@ -147,7 +148,7 @@ impl Notifier {
         &mut self,
         cx: &mut Ctx,
         (call, endpoint): (u64, Endpoint),
-        (callback, label): (&Callback, &str),
+        (callback, label): (&Callback, &Label),
         result: &Result<Response, CallError>,
     ) {
         let Some(running) = self.running.get(&endpoint) else { return };

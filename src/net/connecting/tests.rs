@@ -36,7 +36,7 @@ impl Module for Caller {
 
     fn on_start(&mut self, cx: &mut Ctx) {
         for (token, (destination, timeout)) in (0..).zip(&self.0) {
-            let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n".to_vec();
+            let request = Rc::from(*b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
             let (destination, kind) = (Rc::new(destination.clone()), CallKind::Decision);
             let (module, max_body, timeout) = ("caller", 100, *timeout);
             cx.call(Call { module, token, destination, request, max_body, timeout, kind, order: 0 }).unwrap();

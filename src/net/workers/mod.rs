@@ -70,6 +70,9 @@ impl Workers {
 
     /// Has jobs done, each by the threads of its lane.
     pub fn add(&self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
         let (mut writes, mut reads, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             let lane = match job.lane() {

@@ -1,10 +1,12 @@
 //! Requests as they are sent.
 
+use std::borrow::Cow;
+
 use crate::http::Url;
 use crate::http::client::{Method, Request};
 
-fn request(method: Method, url: &str) -> Request {
-    Request { method, url: Url::parse(url).unwrap(), headers: Vec::new(), body: b"a=b".to_vec() }
+fn request(method: Method, url: &str) -> Request<'static> {
+    Request { method, url: Cow::Owned(Url::parse(url).unwrap()), headers: Vec::new(), body: b"a=b".to_vec() }
 }
 
 fn text(request: &Request) -> String {
@@ -49,9 +51,9 @@ fn nothing_adds_a_line_to_a_request() {
         ("Transfer-Encoding", "chunked".to_owned()),
         ("Host", "b".to_owned()),
     ];
-    request.url.host = "a\r\nX-Injected: b".to_owned();
-    request.url.target = "/ HTTP/1.1\r\nX-Injected: b\r\n\r\n".to_owned();
-    request.url.user_info = Some("a\r\nX-Injected: b".to_owned());
+    request.url.to_mut().host = "a\r\nX-Injected: b".to_owned();
+    request.url.to_mut().target = "/ HTTP/1.1\r\nX-Injected: b\r\n\r\n".to_owned();
+    request.url.to_mut().user_info = Some("a\r\nX-Injected: b".to_owned());
     let text = text(&request);
     let names: Vec<_> = text.lines().skip(1).filter_map(|line| Some(line.split_once(": ")?.0)).collect();
     assert_eq!(names, ["Host", "User-Agent", "Authorization", "X-Fine"], "{text}");

@@ -22,6 +22,9 @@ const XML_DOCUMENT: u8 = 0x0f;
 const TYPED_OBJECT: u8 = 0x10;
 const AVM_PLUS: u8 = 0x11;
 
+/// The bytes of most commands.
+const USUAL_LENGTH: usize = 256;
+
 /// Reads all values of a message.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, AmfError> {
     match decode_until_fault(bytes) {
@@ -100,7 +103,7 @@ pub fn encode(out: &mut Vec<u8>, value: &Value) {
 
 /// Writes several values one after another: a command or a data message.
 pub fn encode_all(values: &[Value]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(USUAL_LENGTH);
     values.iter().for_each(|value| encode(&mut out, value));
     out
 }

@@ -69,7 +69,11 @@ pub fn value(raw: &str, name: &str) -> String {
 
 /// Appends a text, escaped for a form: decoding gives the text again.
 pub fn push_escaped(form: &mut String, text: &str) {
-    text.bytes().for_each(|byte| push_byte(form, byte));
+    // Most texts need no escape.
+    let plain = text.bytes().position(|byte| !is_plain(byte)).unwrap_or(text.len());
+    let (plain, rest) = text.split_at_checked(plain).unwrap_or(("", text));
+    form.push_str(plain);
+    rest.bytes().for_each(|byte| push_byte(form, byte));
 }
 
 /// Appends a piece that is escaped already, and escapes what is not.
@@ -85,8 +89,12 @@ fn push_piece(form: &mut String, piece: &str) {
     }
 }
 
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || PLAIN.contains(&byte)
+}
+
 fn push_byte(form: &mut String, byte: u8) {
-    if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {
+    if is_plain(byte) {
         form.push(char::from(byte));
     } else {
         form.push('%');

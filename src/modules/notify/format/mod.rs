@@ -6,6 +6,8 @@ mod json;
 mod mediamtx;
 pub mod srs;
 
+use std::borrow::Cow;
+
 use crate::http::Url;
 use crate::http::client::{Method, Request};
 
@@ -46,19 +48,19 @@ impl Format {
     }
 
     /// The request for an event; none if there is no call for it in this format. Only a form can be sent with GET.
-    pub fn request(
+    pub fn request<'a>(
         self,
         occasion: &Occasion<'_>,
         server: &ServerFacts,
-        (method, url): (Method, &Url),
-    ) -> Option<Request> {
+        (method, url): (Method, &'a Url),
+    ) -> Option<Request<'a>> {
         if let (Self::Form, Method::Get) = (self, method) {
-            let url = url.with_query(&form::query(occasion, &url.target));
+            let url = Cow::Owned(url.with_query(&form::query(occasion, &url.target)));
             return Some(Request { method, url, headers: Vec::new(), body: Vec::new() });
         }
         let body = self.body(occasion, server)?.into_bytes();
         let headers = vec![("Content-Type", self.content_type().to_owned())];
-        Some(Request { method: Method::Post, url: url.clone(), headers, body })
+        Some(Request { method: Method::Post, url: Cow::Borrowed(url), headers, body })
     }
 
     /// The type of a body, for the field Content-Type.
