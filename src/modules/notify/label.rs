@@ -4,9 +4,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::auth::mask;
+use crate::engine::StreamName;
 
 use super::event::ClientFacts;
-use super::notifier::shown;
 use super::settings::Callback;
 
 /// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". Its text is made only when there is
@@ -44,4 +44,9 @@ impl fmt::Display for Label {
         };
         write!(f, "#{client_id} {} of {app}{name}: {}", callback.kind.name(), callback.url)
     }
+}
+
+/// A stream's name as the log shows it.
+pub fn shown(name: &str) -> String {
+    StreamName::new(name).map(|name| name.to_string()).unwrap_or_default()
 }

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{
-    AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId, StreamName,
-};
+use crate::engine::{AppId, ByApp, Call, CallKind, CallsFull, Client, Ctx, Destination, Endpoint, SessionId};
 use crate::http::client::{Method, Request};
 
 use super::clients::{Requested, Running};
@@ -129,11 +127,6 @@ impl Notifier {
             log::warn!("{label} is not called, as too many calls wait already ({count} left out so far)");
         }
     }
-}
-
-/// A stream's name as the log shows it.
-pub fn shown(name: &str) -> String {
-    StreamName::new(name).map(|name| name.to_string()).unwrap_or_default()
 }
 
 /// Encodes a request, with its signature if there is a secret.

@@ -15,8 +15,8 @@ use crate::http::client::Response;
 use super::clients::{Progress, Requested};
 use super::decision::Decision;
 use super::event::{Activity, CallbackKind, ClientFacts, Event, Occasion};
-use super::label::Label;
-use super::notifier::{MODULE, Notifier, UnderWay, client_facts, shown};
+use super::label::{Label, shown};
+use super::notifier::{MODULE, Notifier, UnderWay, client_facts};
 use super::settings::{Callback, OnError};
 
 /// How much later the engine ends the wait than the call does, whose end says why.
