@@ -96,10 +96,11 @@ pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     until(what, SOON, || holds().then_some(()));
 }
 
-/// A port that nobody listens on, and that the kernel gives to nobody who connects meanwhile.
+/// A port that nobody listens on, and that the kernel gives to nobody who connects meanwhile. Test programs that run side
+/// by side begin 64 ports apart.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() % 16_000) as u16;
+    let first = (std::process::id() % 250 * 64) as u16;
     let ports = (0..16_000).map(|_| 16_384 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000);
     let mut free = ports.filter(|&port| TcpListener::bind(("0.0.0.0", port)).is_ok());
     free.next().unwrap()
