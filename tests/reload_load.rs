@@ -179,9 +179,9 @@ fn nobody_notices_reloads_under_load() {
         for name in ["a", "b", "c"] {
             scope.spawn(move || streams.watch(name));
         }
-        server.wait_lines("publish live/", 3);
-        // Also if an assertion fails. The streams end after the others: who joins last waits for pictures.
+        // Also if an assertion fails. The streams end after the others: whoever joins last waits for pictures.
         let _streams_end = End(&streams_are_over);
+        server.wait_lines("publish live/", 3);
         thread::scope(|scope| {
             scope.spawn(move || load.join("a"));
             scope.spawn(move || load.view("b"));

@@ -14,7 +14,7 @@ use crate::engine::SessionId;
 pub const TURN: Duration = Duration::from_millis(5);
 /// The least time of a turn for slow sessions.
 pub const SLOW_SHARE: Duration = Duration::from_millis(2);
-/// The least time of a turn for files and for the engine's own work, however long media has taken.
+/// The least time of a turn for timers, and for files with the engine's own work, however long media has taken.
 pub const SHARE: Duration = Duration::from_millis(1);
 /// The time for which one session is read. A session that takes longer is slow the next time.
 pub const STEP: Duration = Duration::from_millis(1);
@@ -58,12 +58,10 @@ impl Agenda {
 
     /// Makes prompt sessions slow whose turn has not come: sessions with new events go before them.
     pub fn postpone_prompt(&mut self) {
-        if !self.prompt.is_empty() {
-            self.slow.append(&mut self.prompt);
-        }
+        self.slow.append(&mut self.prompt);
     }
 
-    /// Whether a session is in a queue.
+    /// Whether a queue has a session.
     pub fn has(&self, queue: Queue) -> bool {
         match queue {
             Queue::Prompt => !self.prompt.is_empty(),

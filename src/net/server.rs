@@ -214,13 +214,16 @@ impl Server {
         }
     }
 
+    /// Handles the timers that have expired, until the end of the turn, but at least for [`SHARE`]. Mostly there is none, and
+    /// the clock is not read.
     fn expire_timers(&mut self, end: Instant, now: Now) {
-        let mut until = None;
-        while self.engine.expire(now) {
-            let clock = Instant::now();
-            if clock >= *until.get_or_insert(end.max(clock + SHARE)) {
-                break;
-            }
+        if !self.engine.expire(now) {
+            return;
+        }
+        let mut clock = Instant::now();
+        let end = end.max(clock + SHARE);
+        while clock < end && self.engine.expire(now) {
+            clock = Instant::now();
         }
     }
 

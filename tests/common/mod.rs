@@ -96,8 +96,8 @@ pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     until(what, SOON, || holds().then_some(()));
 }
 
-/// A port that nobody listens on, and that the kernel gives to nobody who connects meanwhile. Test programs that run side
-/// by side begin 64 ports apart.
+/// A port that nobody listens on, and that the kernel gives to nobody who connects meanwhile. Test programs that have
+/// been started one after the other begin 64 ports apart.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 250 * 64) as u16;

@@ -93,12 +93,12 @@ impl Ctx {
         self.queue(id, bytes, |out, bytes| out.push_bytes(bytes.into()))
     }
 
-    /// The same with bytes that are not copied.
+    /// Queues bytes that have another owner, too, without a copy; false if the session has ended.
     pub(in crate::engine) fn send_shared(&mut self, id: SessionId, bytes: &Rc<[u8]>) -> bool {
         self.queue(id, bytes, |out, _| out.push_bytes(Rc::clone(bytes)))
     }
 
-    /// The same with the function that puts the bytes into the queue.
+    /// Queues bytes for a session by a function that puts the bytes into the queue.
     pub(in crate::engine) fn queue(
         &mut self,
         id: SessionId,

@@ -11,7 +11,6 @@ use super::settings::Callback;
 
 /// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". Its text is made only when there is
 /// something to log.
-#[derive(Clone)]
 pub struct Label {
     callback: Rc<Callback>,
     client_id: u32,

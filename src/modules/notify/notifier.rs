@@ -115,8 +115,8 @@ impl Notifier {
         (app, callback): (AppId, &Rc<Callback>),
         occasion: &Occasion<'_>,
     ) {
-        let label = Label::new(callback, occasion.client, occasion.name);
-        if self.call(cx, (app, callback), occasion, UnderWay::Report(label.clone())).is_ok() {
+        let label = || Label::new(callback, occasion.client, occasion.name);
+        if self.call(cx, (app, callback), occasion, UnderWay::Report(label())).is_ok() {
             return;
         }
         cx.count_dropped_report();
@@ -124,6 +124,7 @@ impl Notifier {
         if self.logged_at.is_none_or(|at| now >= at + LINE_PAUSE) {
             self.logged_at = Some(now);
             let count = cx.dropped_reports();
+            let label = label();
             log::warn!("{label} is not called, as too many calls wait already ({count} left out so far)");
         }
     }

@@ -201,7 +201,7 @@ impl Server {
         socket.open();
         let (readable, hung_up) = (socket.readable, socket.hung_up);
         self.engine.connected(id, peer, now);
-        // The request is short, and a client may wait for the answer.
+        // Not in the next turn, as other output of HTTP: a client may wait for the answer.
         self.write(id, now);
         if hung_up {
             self.engine.hung_up(id, now);

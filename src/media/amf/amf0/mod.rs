@@ -22,7 +22,7 @@ const XML_DOCUMENT: u8 = 0x0f;
 const TYPED_OBJECT: u8 = 0x10;
 const AVM_PLUS: u8 = 0x11;
 
-/// The bytes of most commands.
+/// Room for most commands, bytes.
 const USUAL_LENGTH: usize = 256;
 
 /// Reads all values of a message.
