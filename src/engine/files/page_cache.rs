@@ -55,6 +55,9 @@ fn peek(open: &OpenFile, buffer: &mut [u8], offset: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Duration;
+
     use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
     use super::*;
@@ -82,11 +85,23 @@ mod tests {
         let folder = Folder::new();
         let open = OpenFile::open(&folder.write("file", [7; 300_000]));
         open.file.sync_all().unwrap();
-        posix_fadvise(&open.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
-        if cached(&open, 0, 300_000) == 300_000 {
+        let drop_pages = || {
+            posix_fadvise(&open.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
+            cached(&open, 0, 300_000)
+        };
+        let mut left = drop_pages();
+        for _ in 0..200 {
+            if left == 0 || left == 300_000 {
+                break;
+            }
+            // The kernel keeps a page that it is busy with.
+            thread::sleep(Duration::from_millis(10));
+            left = drop_pages();
+        }
+        if left == 300_000 {
             return; // A file system that drops nothing.
         }
-        assert_eq!(cached(&open, 0, 300_000), 0);
+        assert_eq!(left, 0);
         open.file.read_exact_at(&mut [0], 0).unwrap();
         assert!(!matches!(open.medium, Medium::Disk) || cached(&open, 0, 4096) == 4096);
     }
