@@ -24,7 +24,8 @@ pub mod ts;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ use std::time::{Duration, Instant};
 
 pub use folder::Folder;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::sockopt::ReuseAddr;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket};
 use nix::unistd::Pid;
 
 /// The limit, on a busy machine, of what should happen at once.
@@ -102,8 +105,16 @@ pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 250 * 64) as u16;
     let ports = (0..16_000).map(|_| 16_384 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 16_000);
-    let mut free = ports.filter(|&port| TcpListener::bind(("0.0.0.0", port)).is_ok());
+    let mut free = ports.filter(|&port| is_free(port));
     free.next().unwrap()
+}
+
+/// Whether nobody listens on a port. It does not listen itself: a program that another test is just starting has a copy of
+/// the socket for a moment, which would hold the port.
+fn is_free(port: u16) -> bool {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    setsockopt(&socket, ReuseAddr, &true).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, port)).is_ok()
 }
 
 /// Reads once, whatever signals come.

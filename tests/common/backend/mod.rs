@@ -19,7 +19,7 @@ use std::time::Instant;
 pub use answer::Answer;
 pub use request::Request;
 
-use super::SOON;
+use super::{SOON, until};
 
 type Script = dyn Fn(&Request) -> Answer + Send + Sync;
 
@@ -50,7 +50,8 @@ impl Backend {
         address: SocketAddr,
         script: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
+        // A program that another test is just starting has a copy of the earlier backend's socket for a moment.
+        let listener = until("the address is free", SOON, || TcpListener::bind(address).ok());
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Box::new(script),
