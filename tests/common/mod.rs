@@ -24,7 +24,7 @@ pub mod ts;
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -37,8 +37,8 @@ use std::time::{Duration, Instant};
 
 pub use folder::Folder;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::sockopt::ReuseAddr;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket};
+use nix::sys::socket::sockopt::{Linger, ReuseAddr};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockopt, setsockopt, socket};
 use nix::unistd::Pid;
 
 /// The limit, on a busy machine, of what should happen at once.
@@ -115,6 +115,14 @@ fn is_free(port: u16) -> bool {
     let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     setsockopt(&socket, ReuseAddr, &true).unwrap();
     bind(socket.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, port)).is_ok()
+}
+
+/// Ends a connection. Just closing it would not: a program that another test is starting has a copy of the socket for a
+/// moment. One that is to end with a reset does not end before.
+pub fn hang_up(stream: &TcpStream) {
+    if getsockopt(stream, Linger).is_ok_and(|linger| linger.l_onoff == 0) {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
 }
 
 /// Reads once, whatever signals come.

@@ -13,7 +13,7 @@ use rml_rtmp::sessions::{
 use rml_rtmp::time::RtmpTimestamp;
 
 use super::media::Packet;
-use super::{SOON, read_once};
+use super::{SOON, hang_up, read_once};
 
 const UNAUTHORIZED: &str = "NetStream.Publish.Unauthorized";
 const DENIED: &str = "NetStream.Publish.Denied";
@@ -235,6 +235,12 @@ impl Client {
                 Outcome::UnhandleableMessageReceived(_) => {}
             }
         }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        hang_up(&self.stream);
     }
 }
 

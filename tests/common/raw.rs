@@ -11,7 +11,7 @@ use millstream::rtmp::message::MessageType;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
 use super::media::Packet;
-use super::{SOON, read_once};
+use super::{SOON, hang_up, read_once};
 
 /// A connection.
 pub struct Raw {
@@ -197,5 +197,11 @@ impl Raw {
                 Err(error) => panic!("the server does not hang up: {error}"),
             }
         }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        hang_up(&self.stream);
     }
 }
