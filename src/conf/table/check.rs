@@ -145,14 +145,14 @@ impl<'a> Checker<'a> {
         if let Some(variable) = unfilled(name) {
             return format!("unknown directive \"{name}\" in {context}; {}", fill_in(variable));
         }
+        let translated = elsewhere(name).filter(|_| places.is_empty() && !self.faults.are_many());
+        if let Some(here) = translated {
+            return format!("unknown directive \"{name}\" in {context}; it is {here} here");
+        }
         match places.as_slice() {
             // Of so many errors, these are not shown.
             [] if self.faults.are_many() => {
                 format!("unknown directive \"{}\" in {context}", name.escape_debug())
-            }
-            [] if elsewhere(name).is_some() => {
-                let here = elsewhere(name).unwrap_or_default();
-                format!("unknown directive \"{name}\" in {context}; it is {here} here")
             }
             [] => {
                 let here: Vec<_> = self.table.names(Some(context)).collect();

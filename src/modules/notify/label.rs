@@ -12,7 +12,7 @@ use super::settings::Callback;
 /// A callback for the log: "#7 on_publish of live/cam: http://localhost/auth". Its text is made only when there is
 /// something to log.
 pub struct Label {
-    callback: Rc<Callback>,
+    pub callback: Rc<Callback>,
     client_id: u32,
     app: String,
     /// The name of the stream; empty for a connect.

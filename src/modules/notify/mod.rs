@@ -97,8 +97,8 @@ impl Module for Notify {
         match self.notifier.under_way.remove(&token) {
             Some(UnderWay::Decision(session)) => self.notifier.decide(cx, session, result),
             Some(UnderWay::Late(requested)) => self.notifier.decide_late(cx, *requested, result),
-            Some(UnderWay::Update { endpoint, callback, label }) => {
-                self.notifier.updated(cx, (token, endpoint), (&callback, &label), &result);
+            Some(UnderWay::Update { endpoint, label }) => {
+                self.notifier.updated(cx, (token, endpoint), &label, &result);
             }
             Some(UnderWay::Report(label)) => match result {
                 Ok(Response { status: 200..=299, .. }) => {}

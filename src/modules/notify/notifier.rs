@@ -53,7 +53,7 @@ pub enum UnderWay {
     /// It reports something; the label is for the log.
     Report(Label),
     /// It asks whether a publish or a play may continue.
-    Update { endpoint: Endpoint, callback: Rc<Callback>, label: Label },
+    Update { endpoint: Endpoint, label: Label },
 }
 
 impl Notifier {

@@ -138,8 +138,7 @@ impl Notifier {
         };
         let occasion = Occasion { client: &client, name: name.as_str(), args: &args, event: &event };
         let label = Label::new(callback, &client, name.as_str());
-        let update = UnderWay::Update { endpoint, callback: Rc::clone(callback), label };
-        self.call(cx, (app, callback), &occasion, update).ok()
+        self.call(cx, (app, callback), &occasion, UnderWay::Update { endpoint, label }).ok()
     }
 
     /// Takes the answer to an update: the client may continue, or what it does ends. An answer about something that has
@@ -148,7 +147,7 @@ impl Notifier {
         &mut self,
         cx: &mut Ctx,
         (call, endpoint): (u64, Endpoint),
-        (callback, label): (&Callback, &Label),
+        label: &Label,
         result: &Result<Response, CallError>,
     ) {
         let Some(running) = self.running.get(&endpoint) else { return };
@@ -166,7 +165,7 @@ impl Notifier {
                     || format!("ended by the server's backend: it answers {status} (notify_update_strict)");
                 settings.is_strict.then(why)
             }
-            Ok(response) => match Decision::of(response, &event, callback.format) {
+            Ok(response) => match Decision::of(response, &event, label.callback.format) {
                 Decision::Yes | Decision::Rename(_) => None,
                 Decision::No(why) => {
                     log::info!("{label}: {why}");

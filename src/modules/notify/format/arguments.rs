@@ -70,8 +70,8 @@ pub fn value(raw: &str, name: &str) -> String {
 /// Appends a text, escaped for a form: decoding gives the text again.
 pub fn push_escaped(form: &mut String, text: &str) {
     // Most texts need no escape.
-    let plain = text.bytes().position(|byte| !is_plain(byte)).unwrap_or(text.len());
-    let (plain, rest) = text.split_at_checked(plain).unwrap_or(("", text));
+    let end = text.bytes().position(|byte| !is_plain(byte)).unwrap_or(text.len());
+    let (plain, rest) = text.split_at_checked(end).unwrap_or(("", text));
     form.push_str(plain);
     rest.bytes().for_each(|byte| push_byte(form, byte));
 }
@@ -142,9 +142,9 @@ fn decode(text: &str) -> String {
 /// A decoded name as the most generous reader sees it, and as PHP does, to which a blank, a dot and a bracket that is not
 /// closed are underscores.
 fn readings(name: &str) -> [String; 2] {
-    let is_plain = |byte| !matches!(byte, b' ' | b'.' | b'[');
+    let is_kept_by_php = |byte| !matches!(byte, b' ' | b'.' | b'[');
     let read = as_read(name);
-    if name.bytes().all(is_plain) {
+    if name.bytes().all(is_kept_by_php) {
         return [read, String::new()];
     }
     let in_php = as_read(&name.trim_start().replace([' ', '.', '['], "_"));
