@@ -42,6 +42,8 @@ use crate::engine::stream::Streams;
 use crate::engine::stream::awaited::Awaited;
 use crate::engine::stream::name::StreamName;
 use crate::engine::timers::{TimerId, Timers};
+use crate::engine::viewing::Viewing;
+use crate::engine::viewing::files::HlsFiles;
 use crate::engine::work::Work;
 
 /// The limits of an HTTP session's queue, which holds no frames.
@@ -106,7 +108,7 @@ impl AppFacts {
         match kind {
             RequestKind::Connect(_) => self.guards.publish || self.guards.play,
             RequestKind::Publish { .. } => self.guards.publish,
-            RequestKind::Play { .. } => self.guards.play,
+            RequestKind::Play { .. } | RequestKind::View(_) => self.guards.play,
         }
     }
 
@@ -115,7 +117,7 @@ impl AppFacts {
         match kind {
             RequestKind::Connect(_) => false,
             RequestKind::Publish { .. } => self.asks.publish,
-            RequestKind::Play { .. } => self.asks.play,
+            RequestKind::Play { .. } | RequestKind::View(_) => self.asks.play,
         }
     }
 
@@ -138,6 +140,8 @@ pub struct Ctx {
     pub awaited: Awaited,
     /// All applications.
     pub apps: ByApp<AppFacts>,
+    /// Viewers of HLS, and the files that they watch.
+    pub viewing: Viewing,
     /// Files in memory, which are served before those on the disk.
     pub memory: MemoryFiles,
     /// Work for the threads, such as calls on files.
@@ -197,6 +201,7 @@ impl Ctx {
             streams: Streams::new(&budgets.frames),
             awaited: Awaited::default(),
             apps: config.applications.iter().map(|app| (app.id, AppFacts::new(app))).collect(),
+            viewing: Viewing { files: HlsFiles::new(&config.applications) },
             memory: MemoryFiles::default(),
             jobs: Jobs::default(),
             descriptors: Descriptors::default(),

@@ -28,6 +28,7 @@ mod sink;
 mod stream;
 pub mod time_zone;
 mod timers;
+mod viewing;
 mod work;
 
 #[cfg(test)]
@@ -88,6 +89,9 @@ pub use stream::name::{NameError, StreamName};
 pub use stream::warnings::{Warning, Warnings};
 pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
+pub use viewing::Viewing;
+pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
+pub use viewing::view::{View, ViewerId};
 pub use work::Action;
 
 use std::path::PathBuf;

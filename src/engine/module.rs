@@ -34,6 +34,7 @@ use crate::engine::ids::StreamId;
 use crate::engine::jobs::JobResult;
 use crate::engine::notice::Notice;
 use crate::engine::request::{Refusal, Request};
+use crate::engine::viewing::view::ViewerId;
 
 /// A feature's policy. The engine calls the modules in the order of the table in `modules/mod.rs`.
 ///
@@ -143,6 +144,12 @@ pub trait Module: Any {
 
     /// A player has paused, resumed, sought, or switched audio or video on or off; it has been answered.
     fn on_play_control(&mut self, _cx: &mut Ctx, _stream: StreamId, _player: Endpoint, _control: Control) {}
+
+    /// A viewer of HLS begins, by this request, which has passed all gates.
+    fn on_view_start(&mut self, _cx: &mut Ctx, _viewer: ViewerId, _request: &Request) {}
+
+    /// A viewer has asked for no playlist for a while, or the server stops.
+    fn on_view_end(&mut self, _cx: &mut Ctx, _viewer: ViewerId) {}
 
     /// A session is about to end: it has left its streams and is sent nothing more. Called once.
     fn on_close(&mut self, _cx: &mut Ctx, _session: SessionId) {}

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::engine::ids::{AppId, Endpoint, SessionId};
 use crate::engine::stream::name::SentName;
+use crate::engine::viewing::view::View;
 use crate::rtmp::command::{After, Connect, PublishType};
 
 /// A request on its way through the gates.
@@ -34,7 +35,7 @@ pub struct Request {
     pub ticket: Ticket,
 }
 
-/// The three kinds of requests.
+/// The kinds of requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RequestKind {
     /// To connect to an application.
@@ -57,6 +58,8 @@ pub enum RequestKind {
         /// What becomes of the play before it.
         after: After,
     },
+    /// To watch a stream as HLS over HTTP. The name is that without the suffix of a variant.
+    View(Box<View>),
 }
 
 impl Request {
@@ -75,19 +78,20 @@ impl Request {
     /// The message stream on which to publish or play.
     pub fn endpoint(&self) -> Option<Endpoint> {
         match self.kind {
-            RequestKind::Connect(_) => None,
+            RequestKind::Connect(_) | RequestKind::View(_) => None,
             RequestKind::Publish { msid, .. } | RequestKind::Play { msid, .. } => {
                 Some(Endpoint { session: self.session, msid })
             }
         }
     }
 
-    /// The word for its kind: "connect", "publish" or "play".
+    /// The word for its kind: "connect", "publish", "play" or "view".
     pub fn verb(&self) -> &'static str {
         match self.kind {
             RequestKind::Connect(_) => "connect",
             RequestKind::Publish { .. } => "publish",
             RequestKind::Play { .. } => "play",
+            RequestKind::View(_) => "view",
         }
     }
 }
@@ -215,14 +219,15 @@ impl Suspended {
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         let Request { name, args, kind, .. } = &self.request;
-        let connect = match kind {
+        let more = match kind {
             RequestKind::Connect(connect) => {
                 let Connect { app, args, tc_url, flash_ver, page_url, swf_url, .. } = &**connect;
                 let texts = [app, args, tc_url, flash_ver, page_url, swf_url];
                 size_of::<Connect>() + texts.map(String::capacity).iter().sum::<usize>()
             }
             RequestKind::Publish { .. } | RequestKind::Play { .. } => 0,
+            RequestKind::View(view) => size_of::<View>() + view.texts(),
         };
-        size_of::<Self>() + name.capacity() + args.capacity() + connect
+        size_of::<Self>() + name.capacity() + args.capacity() + more
     }
 }

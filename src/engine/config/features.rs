@@ -24,6 +24,14 @@ pub struct Features<'t> {
     pub asks: Guards,
 }
 
+impl Features<'_> {
+    /// Whether viewers of HLS have to show something, or a backend is asked about them.
+    pub fn guards_viewers(&self) -> bool {
+        let Some(hls) = &self.hls else { return false };
+        self.guards.play || hls.sessions && self.asks.play
+    }
+}
+
 /// The actions for which a client shows a key, a signature or a password, or for which a backend is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Guards {
@@ -40,6 +48,12 @@ pub struct HlsFeature<'t> {
     pub path: String,
     /// `hls_nested`.
     pub layout: HlsLayout,
+    /// `hls_key_path`, as it is written; empty where keys are in `hls_path`, or there are none.
+    pub key_path: String,
+    /// The suffixes of `hls_variant`.
+    pub suffixes: Vec<String>,
+    /// `hls_sessions`: backends are asked about viewers, or told of them.
+    pub sessions: bool,
     /// `hls_fragment`.
     pub fragment: Duration,
     /// The directive `hls_path`, or else the application.

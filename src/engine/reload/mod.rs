@@ -88,6 +88,7 @@ impl Ctx {
         self.adopt_apps(next.apps);
         (self.listeners, self.next_listener) = (next.listeners, next.next_listener);
         self.hosts = next.hosts;
+        self.viewing.adopt(next.viewing);
         let old = std::mem::replace(&mut self.locations, next.locations);
         self.old_locations.push((old.first(), Rc::downgrade(&old)));
     }

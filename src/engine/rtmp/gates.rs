@@ -163,6 +163,8 @@ impl Engine {
                 Err(error) => Some(error.to_string()),
             },
             RequestKind::Play { .. } => StreamName::new(&request.name).err().map(|error| error.to_string()),
+            // Files may be left of streams that the configuration does not have any more.
+            RequestKind::View(_) => None,
         }
     }
 
@@ -188,6 +190,9 @@ impl Engine {
 
     fn grant(&mut self, request: &Request) {
         let (id, app) = (request.session, request.app);
+        if matches!(request.kind, RequestKind::View(_)) {
+            return self.grant_view(request);
+        }
         if self.cx.sessions.get(id).is_none_or(|session| session.life != Life::Open) {
             return;
         }
@@ -203,6 +208,7 @@ impl Engine {
                     self.call_refused(request);
                 }
             }
+            (RequestKind::View(_), _) => {}
             (_, Err(error)) => {
                 debug_assert!(false, "a name that is none has come through the gates: {error}");
             }
@@ -225,6 +231,10 @@ impl Engine {
     /// Tells the client why its request is refused, and finishes a session without a role.
     pub(in crate::engine) fn refuse(&mut self, request: &Request, refusal: &Refusal) {
         let (id, why) = (request.session, refusal.why.as_str());
+        if matches!(request.kind, RequestKind::View(_)) {
+            self.refuse_view(request, refusal);
+            return self.call_refused(request);
+        }
         let publish_codes: &[_] = match refusal.kind {
             RefusalKind::Client => &PUBLISH_UNAUTHORIZED,
             RefusalKind::Request => &[PUBLISH_REFUSED],
@@ -239,6 +249,7 @@ impl Engine {
                 publish_codes.iter().for_each(|code| protocol.write_status(out, *msid, *code, why));
             }
             RequestKind::Play { msid, .. } => protocol.write_status(out, *msid, PLAY_REFUSED, why),
+            RequestKind::View(_) => {}
         });
         let for_log = refusal.for_log.as_deref().unwrap_or(why);
         let reason = format!("{} refused: {for_log}", self.describe(request));

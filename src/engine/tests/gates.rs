@@ -42,7 +42,7 @@ impl Module for Suspender {
         let suspends = match request.kind {
             RequestKind::Connect(_) => !request.args.is_empty(),
             RequestKind::Publish { .. } => true,
-            RequestKind::Play { .. } => request.name == "paid",
+            RequestKind::Play { .. } | RequestKind::View(_) => request.name == "paid",
         };
         if gate != Gate::Callback || !suspends {
             return Verdict::Continue;

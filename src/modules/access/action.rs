@@ -20,7 +20,7 @@ impl Action {
         match kind {
             RequestKind::Connect(_) => None,
             RequestKind::Publish { .. } => Some(Self::Publish),
-            RequestKind::Play { .. } => Some(Self::Play),
+            RequestKind::Play { .. } | RequestKind::View(_) => Some(Self::Play),
         }
     }
 

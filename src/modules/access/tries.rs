@@ -30,7 +30,7 @@ impl Try {
         };
         // Adobe's authentication, at the connect, is for publishing.
         let purpose = match request.kind {
-            RequestKind::Play { .. } => Purpose::Play,
+            RequestKind::Play { .. } | RequestKind::View(_) => Purpose::Play,
             RequestKind::Connect(_) | RequestKind::Publish { .. } => Purpose::Publish,
         };
         Some(Self { session, peer, is_trusted: cx.is_trusted_proxy(session), purpose, what })

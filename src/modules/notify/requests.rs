@@ -314,6 +314,7 @@ fn event_of(kind: &RequestKind) -> Event {
             duration: duration.unwrap_or_default().into(),
             reset: *after == After::Reset,
         },
+        RequestKind::View(_) => Event::Play { start: 0, duration: 0, reset: false },
     }
 }
 

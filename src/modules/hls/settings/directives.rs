@@ -174,6 +174,16 @@ pub const DIRECTIVES: &[Directive] = &[
              removed fragments are closed, and a stream that finds no room lists fewer fragments.",
         )
     },
+    Directive {
+        acts: Acts::AtOnce,
+        ..row(
+            "hls_sessions",
+            Takes::Flag,
+            "off",
+            "Whether callbacks are called for viewers of HLS as for players of RTMP: on_play when a viewer begins, \
+             on_play_done and on_done when it has asked for no playlist for three target durations.",
+        )
+    },
     row(
         "hls_max_audio_delay",
         Takes::Time,

@@ -176,6 +176,9 @@ impl App {
         scope.flag("hls").then(|| HlsFeature {
             path: scope.text("hls_path"),
             layout: layout(scope),
+            key_path: if scope.flag("hls_keys") { scope.text("hls_key_path") } else { String::new() },
+            suffixes: suffixes(scope),
+            sessions: scope.flag("hls_sessions"),
             fragment: scope.time("hls_fragment"),
             node: scope.find("hls_path").unwrap_or(scope.node()),
         })
@@ -228,6 +231,11 @@ impl App {
         let path = self.path.to_str().unwrap_or_default();
         Served::of(&config.sites, path, self.settings.layout)
     }
+}
+
+fn suffixes(scope: &Scope<'_>) -> Vec<String> {
+    let variants = scope.all("hls_variant").into_iter().map(conf::Node::custom::<Variant>);
+    variants.map(|variant| variant.suffix().to_owned()).collect()
 }
 
 fn layout(scope: &Scope<'_>) -> Layout {
