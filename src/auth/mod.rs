@@ -9,4 +9,5 @@ pub mod password;
 pub mod query;
 pub mod secret;
 pub mod secure_link;
+pub mod segment_token;
 pub mod signature;
