@@ -91,6 +91,7 @@ pub use stream::{Stream, StreamFacts, Streams};
 pub use timers::TimerId;
 pub use viewing::Viewing;
 pub use viewing::files::{HlsFile, HlsFileKind, HlsFiles};
+pub use viewing::marks::{Marker, Marks};
 pub use viewing::view::{View, ViewerId};
 pub use work::Action;
 

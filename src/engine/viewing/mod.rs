@@ -2,10 +2,11 @@
 //! application the viewer has to show what opens it, and a backend may be asked.
 //!
 //! `files` tells which files are HLS, `identity` who a viewer is, `viewers` has the table of them, and `gate` is the way
-//! of a request to its admission. The files themselves are sent by the module `http`.
+//! of a request to its admission; `marks` puts tokens into playlists. The files themselves are sent by the module `http`.
 
 pub(in crate::engine) mod files;
 pub(in crate::engine) mod gate;
+pub(in crate::engine) mod marks;
 pub(in crate::engine) mod view;
 
 use crate::engine::viewing::files::HlsFiles;
